@@ -1,0 +1,122 @@
+// Who may import whom; DESIGN.md, "Folders", has the reasons.
+
+/** What each folder of src may import of src beside itself, src/errors.ts and src/config.ts; `types`: types only. */
+const FOLDERS = {
+  log: {},
+  publisher: { may: ['log/log\\.ts$'] },
+  hub: { may: ['log/log\\.ts$'] },
+  sources: { types: ['publisher/'] },
+  connection: { may: ['hub/'], types: ['auth/'] },
+  transports: { may: ['connection/'], types: ['hub/'] },
+}
+
+/** Importable from anywhere in src, plugins and routes. */
+const SHARED = '^src/(errors|config)\\.ts$'
+
+const folderRules = Object.entries(FOLDERS).flatMap(([folder, { may = [], types = [] }]) => {
+  const own = [`^src/${folder}/`, SHARED]
+  const allowed = may.map(path => `^src/${path}`)
+  const typesOnly = types.map(path => `^src/${path}`)
+  return [
+    {
+      name: `${folder}-imports`,
+      comment: `src/${folder} may import of src only ${['itself, errors, config', ...may, ...types.map(path => `types of ${path}`)].join(', ')}`,
+      severity: 'error',
+      from: { path: `^src/${folder}/` },
+      to: { path: '^src/', pathNot: [...own, ...allowed, ...typesOnly] },
+    },
+    ...(typesOnly.length === 0
+      ? []
+      : [{
+          name: `${folder}-imports-types-only`,
+          comment: `src/${folder} may import only types from ${types.join(', ')}`,
+          severity: 'error',
+          from: { path: `^src/${folder}/` },
+          to: { path: typesOnly, pathNot: allowed, dependencyTypesNot: ['type-only'] },
+        }]),
+  ]
+})
+
+module.exports = {
+  forbidden: [
+    ...folderRules,
+    {
+      name: 'redis-only-in-its-log',
+      comment: 'only src/log/redis knows the Redis client',
+      severity: 'error',
+      from: { path: '^(src|routes|plugins|packages)/', pathNot: '^src/log/redis/' },
+      to: { path: '(^|node_modules/)ioredis(/|$)' },
+    },
+    {
+      name: 'fastify-at-the-edge',
+      comment: 'only transports, plugins, routes, app and server know Fastify',
+      severity: 'error',
+      from: { path: '^(src|packages)/', pathNot: '^src/(transports/|(app|server)\\.ts$)' },
+      to: { path: '(^|node_modules/)(@fastify/|fastify(-[^/]+)?(/|$))' },
+    },
+    {
+      name: 'src-below-plugins-and-routes',
+      comment: 'only app and server put plugins and routes together',
+      severity: 'error',
+      from: { path: '^src/', pathNot: '^src/(app|server)\\.ts$' },
+      to: { path: '^(plugins|routes)/' },
+    },
+    {
+      name: 'plugins-not-to-routes',
+      severity: 'error',
+      from: { path: '^plugins/' },
+      to: { path: '^routes/' },
+    },
+    {
+      name: 'routes-imports',
+      comment: 'routes use decorators, transports, auth and errors; what else they need is a decorator',
+      severity: 'error',
+      from: { path: '^routes/' },
+      to: { path: '^src/', pathNot: ['^src/(transports|auth)/', SHARED] },
+    },
+    {
+      name: 'routes-plugin-types-only',
+      comment: 'plugins are registered by app; routes import their types',
+      severity: 'error',
+      from: { path: '^routes/' },
+      to: { path: '^plugins/', dependencyTypesNot: ['type-only'] },
+    },
+    {
+      name: 'packages-stand-alone',
+      comment: 'packages are published without the server',
+      severity: 'error',
+      from: { path: '^packages/' },
+      to: { path: '^(src|routes|plugins)/' },
+    },
+    {
+      name: 'packages-by-name',
+      comment: 'the server uses packages as their users do: by name',
+      severity: 'error',
+      from: { path: '^(src|routes|plugins)/' },
+      to: { path: '^packages/[^/]+/src/' },
+    },
+    {
+      name: 'no-tests',
+      severity: 'error',
+      from: { path: '^(src|routes|plugins|packages)/' },
+      to: { path: '^(test|bench|scripts)/' },
+    },
+    {
+      name: 'no-dev-dependencies',
+      comment: 'what runs in production is a dependency, not a devDependency',
+      severity: 'error',
+      from: { path: '^(src|routes|plugins|packages)/' },
+      to: { dependencyTypes: ['npm-dev', 'npm-no-pkg', 'npm-unknown'], dependencyTypesNot: ['type-only'] },
+    },
+    { name: 'no-cycles', severity: 'error', from: {}, to: { circular: true } },
+    { name: 'resolves', severity: 'error', from: {}, to: { couldNotResolve: true } },
+  ],
+  options: {
+    // Imports of types count: they couple as others do.
+    tsPreCompilationDeps: true,
+    tsConfig: { fileName: 'tsconfig.json' },
+    doNotFollow: { path: ['node_modules', '(^|/)dist/'] },
+    exclude: { path: '(^|/)dist/' },
+    enhancedResolveOptions: { exportsFields: ['exports'], conditionNames: ['types', 'import', 'default'] },
+  },
+}

@@ -1,0 +1,39 @@
+import neostandard from 'neostandard'
+import tseslint from 'typescript-eslint'
+
+/** Past this, a file has a second reason to exist. */
+const MAX_FILE_LINES = 400
+
+export default [
+  { ignores: ['**/dist/', '.tap/', 'docs/generated/'] },
+  ...neostandard({ ts: true }),
+  {
+    files: ['**/*.ts', '**/*.tsx'],
+    plugins: { '@typescript-eslint': tseslint.plugin },
+    languageOptions: {
+      parser: tseslint.parser,
+      parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname },
+    },
+    rules: {
+      '@typescript-eslint/no-floating-promises': 'error',
+      '@typescript-eslint/no-misused-promises': 'error',
+      '@typescript-eslint/await-thenable': 'error',
+      '@typescript-eslint/switch-exhaustiveness-check': ['error', { considerDefaultExhaustiveForUnions: true }],
+      '@typescript-eslint/no-explicit-any': 'error',
+      '@typescript-eslint/consistent-type-imports': ['error', { fixStyle: 'inline-type-imports' }],
+    },
+  },
+  {
+    // tap's own test() returns a promise that tap awaits itself.
+    files: ['test/**/*.ts'],
+    rules: {
+      '@typescript-eslint/no-floating-promises': ['error', {
+        allowForKnownSafeCalls: [{ from: 'package', package: 'tap', name: ['test', 'skip', 'todo', 'rejects', 'resolves', 'spawn', 'worker'] }],
+      }],
+    },
+  },
+  {
+    files: ['src/**/*.ts', 'routes/**/*.ts', 'plugins/**/*.ts', 'packages/**/*.{ts,tsx}'],
+    rules: { 'max-lines': ['error', { max: MAX_FILE_LINES, skipBlankLines: false, skipComments: false }] },
+  },
+]

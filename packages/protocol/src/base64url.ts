@@ -1,0 +1,13 @@
+const EXPRESSION = /^[A-Za-z0-9_-]*$/
+
+export function encodeBase64Url (bytes: Uint8Array): string {
+  return btoa(String.fromCharCode(...bytes)).replaceAll('+', '-').replaceAll('/', '_').replaceAll('=', '')
+}
+
+/** Undefined where the text is not the one spelling that {@link encodeBase64Url} gives. */
+export function decodeBase64Url (text: string): Uint8Array | undefined {
+  if (!EXPRESSION.test(text) || text.length % 4 === 1) return undefined
+  const binary = atob(text.replaceAll('-', '+').replaceAll('_', '/'))
+  const bytes = Uint8Array.from(binary, character => character.charCodeAt(0))
+  return encodeBase64Url(bytes) === text ? bytes : undefined
+}

@@ -1,0 +1,62 @@
+import { type Static, Type } from '@sinclair/typebox'
+import { compareDecimals, Decimal, isZeroDecimal } from '../decimal.js'
+import { closed, defineChannel, SymbolName } from './channel.js'
+
+export const BookLevel = Type.Tuple([Decimal({ description: 'price' }), Decimal({ description: 'size' })])
+export type BookLevel = Static<typeof BookLevel>
+
+export const Book = Type.Object({
+  symbol: SymbolName(),
+  bids: Type.Array(BookLevel, { description: 'best first' }),
+  asks: Type.Array(BookLevel, { description: 'best first' }),
+  checksum: Type.Optional(Type.Union([Type.String({ maxLength: 64 }), Type.Integer()], { description: 'as the venue gave it' })),
+  venue_sequence: Type.Optional(Type.Integer())
+}, closed)
+export type Book = Static<typeof Book>
+
+/** Negative where price `a` stands before price `b` on its side of the book. */
+type SideOrder = (a: string, b: string) => number
+
+export const bidOrder: SideOrder = (a, b) => compareDecimals(b, a)
+export const askOrder: SideOrder = compareDecimals
+
+function applyLevel (side: BookLevel[], level: BookLevel, order: SideOrder): void {
+  let low = 0
+  let high = side.length
+  while (low < high) {
+    const middle = (low + high) >>> 1
+    if (order(side[middle]![0], level[0]) < 0) low = middle + 1
+    else high = middle
+  }
+  const found = low < side.length && order(side[low]![0], level[0]) === 0
+  if (isZeroDecimal(level[1])) {
+    if (found) side.splice(low, 1)
+  } else {
+    side.splice(low, found ? 1 : 0, level)
+  }
+}
+
+/**
+ * The book after `data`: an update sets the size of each of its levels, or removes a level whose size is zero in
+ * any spelling; a snapshot replaces all. Checksum and venue sequence are those of the last message.
+ */
+export function reduceBook (state: Book | undefined, data: Book, replaces: boolean): Book {
+  if (replaces || state === undefined) {
+    state = { ...data, bids: [], asks: [] }
+    if (replaces) return { ...state, bids: [...data.bids], asks: [...data.asks] }
+  }
+  for (const level of data.bids) applyLevel(state.bids, level, bidOrder)
+  for (const level of data.asks) applyLevel(state.asks, level, askOrder)
+  const { bids, asks } = state
+  return { ...data, bids, asks }
+}
+
+export const book = defineChannel({
+  name: 'book',
+  type: 'book',
+  description: 'Order book: a snapshot of all levels, then the levels that changed; a size of zero removes a level.',
+  keyed: true,
+  access: 'public',
+  schema: Book,
+  reduce: reduceBook
+})

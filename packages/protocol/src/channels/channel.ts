@@ -1,0 +1,53 @@
+import { type Static, type TSchema, Type } from '@sinclair/typebox'
+import { SYMBOL_PATTERN } from '../topic.js'
+
+/**
+ * Who may read a channel without a capability for it: everybody, only the user that its topics belong to, or
+ * nobody outside the server.
+ */
+export type ChannelAccess = 'public' | 'user' | 'internal'
+
+/** How a topic's state follows from its messages; a snapshot is that state. */
+export type Reduce<Data> = (state: Data | undefined, data: Data, replaces: boolean) => Data
+
+export interface ChannelDefinition<Schema extends TSchema = TSchema> {
+  readonly name: string
+  /** The `type` of its messages. */
+  readonly type: string
+  /** What a subscriber reads in the docs. */
+  readonly description: string
+  /** Whether its topics have a symbol. */
+  readonly keyed: boolean
+  readonly access: ChannelAccess
+  readonly schema: Schema
+  /** What a topic of this channel keeps, where it differs from the log's own bounds. */
+  readonly retention?: { readonly messages?: number, readonly seconds?: number }
+  /**
+   * `last`: the last message is the state. A function folds a message into the state and returns it; it may
+   * change the state it was given, never the message. Absent: the channel is a history without a state, and has
+   * no snapshot.
+   */
+  readonly reduce?: 'last' | Reduce<Static<Schema>>
+}
+
+/** Keeps the schema's own type, so that `reduce` is checked against it. */
+export function defineChannel<Schema extends TSchema> (definition: ChannelDefinition<Schema>): ChannelDefinition<Schema> {
+  return definition
+}
+
+/** ISO 8601 with a zone, as the venue wrote it. */
+export const Timestamp = (description = 'ISO 8601, as the source wrote it') => Type.String({
+  pattern: '^\\d{4}-\\d{2}-\\d{2}T\\d{2}:\\d{2}:\\d{2}(\\.\\d{1,9})?(Z|[+-]\\d{2}:\\d{2})$',
+  maxLength: 40,
+  description
+})
+
+export const SymbolName = () => Type.String({ pattern: `^${SYMBOL_PATTERN}$` })
+export const Text = (maxLength: number, description?: string) =>
+  Type.String({ maxLength, ...(description === undefined ? {} : { description }) })
+export const Identifier = () => Type.String({ minLength: 1, maxLength: 128 })
+export const Side = (description?: string) =>
+  Type.Union([Type.Literal('buy'), Type.Literal('sell')], description === undefined ? {} : { description })
+
+/** Data objects are closed: a field that the table does not have is an error, not a guess. */
+export const closed = { additionalProperties: false } as const

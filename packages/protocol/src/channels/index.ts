@@ -1,0 +1,22 @@
+import { alerts } from './alerts.js'
+import { book } from './book.js'
+import type { ChannelDefinition } from './channel.js'
+import { instruments } from './instruments.js'
+import { market } from './market.js'
+import { news } from './news.js'
+import { orders } from './orders.js'
+import { portfolio } from './portfolio.js'
+import { quotes } from './quotes.js'
+import { system } from './system.js'
+import { trades } from './trades.js'
+
+/** Channels by name. */
+export type Channels = ReadonlyMap<string, ChannelDefinition>
+
+// A definition's reduce takes its own data type; behind the registry, data is what its schema has validated.
+const definitions = [
+  quotes, trades, book, market, news, system, orders, portfolio, alerts, instruments
+] as unknown as readonly ChannelDefinition[]
+
+/** The channels that come with the server: a new one is a file in this folder and a name in this list. */
+export const standardChannels: Channels = new Map(definitions.map(definition => [definition.name, definition]))

@@ -1,0 +1,21 @@
+import { type Static, Type } from '@sinclair/typebox'
+import { closed, defineChannel, SymbolName, Text } from './channel.js'
+
+export const Instrument = Type.Object({
+  symbol: SymbolName(),
+  market: Type.Optional(SymbolName()),
+  sector: Type.Optional(Text(64)),
+  name: Type.Optional(Text(128))
+}, closed)
+export type Instrument = Static<typeof Instrument>
+
+/** The instruments known: part of the log, so that every node sees them alike; read through `GET /v1/symbols`. */
+export const instruments = defineChannel({
+  name: 'instruments',
+  type: 'instrument',
+  description: 'What can be subscribed to, by market and sector.',
+  keyed: true,
+  access: 'internal',
+  schema: Instrument,
+  reduce: 'last'
+})

@@ -1,0 +1,73 @@
+import { type Static, type TSchema, Type } from '@sinclair/typebox'
+import { MAX_CURSOR_LENGTH } from '../cursor.js'
+import { CHANNEL_PATTERN, MAX_CHANNEL_LENGTH, SYMBOL_PATTERN, SYMBOL_SET_PATTERN } from '../topic.js'
+
+/** What a WebSocket client may send (PROTOCOL.md, Client → server), one schema for each action. */
+
+/** Most symbols that one message may name. */
+export const MAX_SYMBOLS_PER_MESSAGE = 1000
+export const MAX_TOKEN_LENGTH = 8192
+
+const closed = { additionalProperties: false } as const
+
+export const RequestId = Type.Union([Type.String({ maxLength: 64 }), Type.Integer()])
+export type RequestId = Static<typeof RequestId>
+
+const id = Type.Optional(RequestId)
+const channel = Type.String({ pattern: `^(?:${CHANNEL_PATTERN})$`, maxLength: MAX_CHANNEL_LENGTH })
+const symbols = Type.Array(Type.String({ pattern: `^(?:${SYMBOL_PATTERN}|${SYMBOL_SET_PATTERN})$` }), {
+  minItems: 1,
+  maxItems: MAX_SYMBOLS_PER_MESSAGE
+})
+const Sequence = Type.Integer({ minimum: 0 })
+
+export const ThrottleMs = Type.Integer({ minimum: 10, maximum: 60_000 })
+
+export const SubscribeAction = Type.Object({
+  action: Type.Literal('subscribe'),
+  id,
+  channel,
+  symbols: Type.Optional(symbols),
+  throttle_ms: Type.Optional(ThrottleMs),
+  depth: Type.Optional(Type.Integer({ minimum: 1 })),
+  last: Type.Optional(Type.Integer({ minimum: 1 })),
+  fresh: Type.Optional(Type.Boolean()),
+  snapshot: Type.Optional(Type.Boolean()),
+  after: Type.Optional(Type.Union([
+    Type.String({ maxLength: MAX_CURSOR_LENGTH }),
+    Type.Record(Type.String({ pattern: `^${SYMBOL_PATTERN}$` }), Sequence, closed),
+    Sequence
+  ])),
+  epoch: Type.Optional(Type.String({ maxLength: 256 }))
+}, closed)
+export type SubscribeAction = Static<typeof SubscribeAction>
+
+export const UnsubscribeAction = Type.Object({
+  action: Type.Literal('unsubscribe'), id, channel, symbols: Type.Optional(symbols)
+}, closed)
+export type UnsubscribeAction = Static<typeof UnsubscribeAction>
+
+export const SnapshotAction = Type.Object({
+  action: Type.Literal('snapshot'), id, channel, symbols: Type.Optional(symbols)
+}, closed)
+export type SnapshotAction = Static<typeof SnapshotAction>
+
+export const AuthAction = Type.Object({
+  action: Type.Literal('auth'), id, token: Type.String({ minLength: 1, maxLength: MAX_TOKEN_LENGTH })
+}, closed)
+export type AuthAction = Static<typeof AuthAction>
+
+export const PingAction = Type.Object({ action: Type.Literal('ping'), id }, closed)
+export type PingAction = Static<typeof PingAction>
+
+/** By the value of `action`: look the action up first, then check its schema, so that an error can say what is wrong. */
+export const clientActions = {
+  subscribe: SubscribeAction,
+  unsubscribe: UnsubscribeAction,
+  snapshot: SnapshotAction,
+  auth: AuthAction,
+  ping: PingAction
+} as const satisfies Record<string, TSchema>
+
+export type ActionName = keyof typeof clientActions
+export type ClientMessage = SubscribeAction | UnsubscribeAction | SnapshotAction | AuthAction | PingAction

@@ -1,0 +1,94 @@
+import { type Static, Type } from '@sinclair/typebox'
+import { type ErrorCode, errorCodes } from '../errors.js'
+import { RequestId } from './client.js'
+
+/** What a server sends (PROTOCOL.md, Server → client): the same objects on every transport. */
+
+export const PROTOCOL_NAME = 'tickwire.v1'
+/** A text frame is one message. */
+export const JSON_SUBPROTOCOL = 'tickwire.v1.json'
+/** A text frame is an array of messages. */
+export const BATCH_SUBPROTOCOL = 'tickwire.v1.batch'
+
+const Code = Type.Unsafe<ErrorCode>(Type.Union(errorCodes.map(code => Type.Literal(code))))
+const id = Type.Optional(RequestId)
+const Milliseconds = Type.Integer({ minimum: 0 })
+const UtcTime = Type.String({ description: 'ISO 8601 UTC with milliseconds' })
+
+/** A data message; `data` is what the channel's schema says. */
+export const DataMessage = Type.Object({
+  type: Type.String(),
+  channel: Type.String(),
+  symbol: Type.Optional(Type.String()),
+  sequence: Type.Integer({ minimum: 1 }),
+  timestamp: UtcTime,
+  snapshot: Type.Optional(Type.Literal(true)),
+  prev: Type.Optional(Type.Integer({ minimum: 0 })),
+  data: Type.Unknown()
+})
+export type DataMessage = Static<typeof DataMessage>
+
+export const Welcome = Type.Object({
+  type: Type.Literal('welcome'),
+  protocol: Type.Literal(PROTOCOL_NAME),
+  connection_id: Type.String(),
+  user_id: Type.Optional(Type.String()),
+  server_time: UtcTime,
+  heartbeat_ms: Milliseconds
+})
+
+export const RejectedSymbol = Type.Object({ symbol: Type.Optional(Type.String()), code: Code, message: Type.String() })
+export type RejectedSymbol = Static<typeof RejectedSymbol>
+
+export const Subscribed = Type.Object({
+  type: Type.Literal('subscribed'),
+  id,
+  subscription_id: Type.String(),
+  channel: Type.String(),
+  symbols: Type.Array(Type.String()),
+  rejected: Type.Array(RejectedSymbol),
+  throttle_ms: Type.Optional(Milliseconds),
+  epoch: Type.String(),
+  recovered: Type.Optional(Type.Boolean())
+})
+
+export const ResetReason = Type.Union([
+  Type.Literal('history_lost'), Type.Literal('epoch_changed'), Type.Literal('lagging'), Type.Literal('entered')
+])
+export type ResetReason = Static<typeof ResetReason>
+
+export const Reset = Type.Object({
+  type: Type.Literal('reset'), channel: Type.String(), symbol: Type.Optional(Type.String()), reason: ResetReason
+})
+export const CursorMessage = Type.Object({ type: Type.Literal('cursor'), cursor: Type.String() })
+export const EpochMessage = Type.Object({ type: Type.Literal('epoch'), epoch: Type.String() })
+export const Unsubscribed = Type.Object({
+  type: Type.Literal('unsubscribed'), id, channel: Type.String(), symbols: Type.Array(Type.String())
+})
+export const Done = Type.Object({ type: Type.Literal('done'), id })
+export const Pong = Type.Object({ type: Type.Literal('pong'), id, timestamp: UtcTime })
+export const Authenticated = Type.Object({
+  type: Type.Literal('authenticated'), id, user_id: Type.String(), expires_at: UtcTime
+})
+export const Heartbeat = Type.Object({ type: Type.Literal('heartbeat'), timestamp: UtcTime, cursor: Type.String() })
+export const Closing = Type.Object({
+  type: Type.Literal('closing'), code: Code, reason: Type.String(), retry_after_ms: Type.Optional(Milliseconds)
+})
+export const ErrorMessage = Type.Object({
+  type: Type.Literal('error'), id, code: Code, message: Type.String(), retry_after_ms: Type.Optional(Milliseconds)
+})
+export type ErrorMessage = Static<typeof ErrorMessage>
+
+export const ControlMessage = Type.Union([
+  Welcome, Subscribed, Reset, CursorMessage, EpochMessage, Unsubscribed, Done, Pong, Authenticated, Heartbeat, Closing,
+  ErrorMessage
+])
+export type ControlMessage = Static<typeof ControlMessage>
+
+/** A poll's answer. */
+export const PollAnswer = Type.Object({
+  cursor: Type.String(),
+  messages: Type.Array(Type.Union([DataMessage, Reset])),
+  more: Type.Boolean()
+})
+export type PollAnswer = Static<typeof PollAnswer>

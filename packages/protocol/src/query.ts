@@ -1,0 +1,182 @@
+import { MAX_CURSOR_LENGTH } from './cursor.js'
+import { ProtocolError } from './errors.js'
+import { EVERY_SYMBOL, isChannelName, isSymbol, isSymbolSet } from './topic.js'
+
+/** The query of `GET /v1/stream` (PROTOCOL.md, One URL), and what other queries share with it. */
+
+export interface SubscribeParameter {
+  readonly channel: string
+  /** Symbols and symbol sets as written; absent for a channel without symbols. */
+  readonly symbols?: readonly string[]
+  readonly throttleMs?: number
+  readonly depth?: number
+  readonly last?: number
+  readonly fresh?: true
+}
+
+export interface StreamQuery {
+  readonly subscribe: readonly SubscribeParameter[]
+  readonly throttleMs?: number
+  readonly after?: string
+  readonly snapshot?: boolean
+  readonly decimals?: 'number' | 'string'
+  /** Seconds. */
+  readonly wait?: number
+  readonly limit?: number
+  readonly token?: string
+  readonly ticket?: string
+}
+
+export const MAX_WAIT_SECONDS = 30
+export const MAX_POLL_LIMIT = 10_000
+export const DEFAULT_POLL_LIMIT = 1000
+export const MIN_THROTTLE_MS = 10
+export const MAX_THROTTLE_MS = 60_000
+const MAX_SYMBOLS = 1000
+const MAX_CREDENTIAL_LENGTH = 8192
+
+const bad = (message: string): ProtocolError => new ProtocolError('bad_request', message)
+
+function decode (text: string, what: string): string {
+  try {
+    return decodeURIComponent(text.replaceAll('+', ' '))
+  } catch {
+    throw bad(`${what} is not percent-encoded UTF-8`)
+  }
+}
+
+/** A parameter's name is the client's own text: it is only repeated when it is a plain word. */
+const quoted = (name: string): string => /^[a-z_]{1,32}$/.test(name) ? `'${name}'` : 'a parameter'
+
+/**
+ * The parameters of a URL's query, decoded.
+ * @param search what stands behind the `?`
+ * @param known the names that are allowed; any other is a `bad_request`, and so is one given twice
+ * @param repeatable those of them that may be given more than once
+ */
+export function parseParameters (search: string, known: readonly string[], repeatable: readonly string[] = []): Map<string, string[]> {
+  const parameters = new Map<string, string[]>()
+  for (const pair of search.split('&')) {
+    if (pair === '') continue
+    const equals = pair.indexOf('=')
+    const name = decode(equals < 0 ? pair : pair.slice(0, equals), 'a parameter name')
+    if (!known.includes(name)) throw bad(`${quoted(name)} is not a parameter here; these are: ${known.join(', ')}`)
+    if (equals < 0) throw bad(`${quoted(name)} has no value`)
+    const values = parameters.get(name)
+    const value = decode(pair.slice(equals + 1), `the value of ${quoted(name)}`)
+    if (values === undefined) parameters.set(name, [value])
+    else if (repeatable.includes(name)) values.push(value)
+    else throw bad(`${quoted(name)} is given twice`)
+  }
+  return parameters
+}
+
+/** A whole number in plain digits between two bounds; anything else is a `bad_request`. */
+export function parseInteger (name: string, text: string, minimum: number, maximum: number): number {
+  const value = /^(0|[1-9]\d{0,15})$/.test(text) ? Number(text) : NaN
+  if (!(value >= minimum && value <= maximum)) {
+    throw bad(`${quoted(name)} is a whole number from ${minimum} to ${maximum}`)
+  }
+  return value
+}
+
+function parseChoice<Choice extends string> (name: string, text: string, choices: readonly Choice[]): Choice {
+  const choice = choices.find(candidate => candidate === text)
+  if (choice === undefined) throw bad(`${quoted(name)} is one of: ${choices.join(', ')}`)
+  return choice
+}
+
+function parseText (name: string, text: string, maximum: number): string {
+  if (text === '' || text.length > maximum) throw bad(`${quoted(name)} is a text of 1 to ${maximum} characters`)
+  return text
+}
+
+function parseSubscribe (text: string): SubscribeParameter {
+  const [selector = '', ...options] = text.split(';')
+  const colon = selector.indexOf(':')
+  const channel = colon < 0 ? selector : selector.slice(0, colon)
+  if (!isChannelName(channel)) throw bad("'subscribe' is a channel, its symbols, then options: quotes:AAPL,MSFT;throttle_ms=250")
+  const parsed: { -readonly [Key in keyof SubscribeParameter]: SubscribeParameter[Key] } = { channel }
+  if (colon >= 0) {
+    const symbols = selector.slice(colon + 1).split(',')
+    if (symbols.length > MAX_SYMBOLS) throw bad(`a 'subscribe' names at most ${MAX_SYMBOLS} symbols`)
+    if (!symbols.every(symbol => isSymbol(symbol) || isSymbolSet(symbol))) {
+      throw bad(`a symbol in 'subscribe' is not well-formed; ${EVERY_SYMBOL} stands for all`)
+    }
+    parsed.symbols = [...new Set(symbols)]
+  }
+  const seen = new Set<string>()
+  for (const option of options) {
+    const equals = option.indexOf('=')
+    const name = equals < 0 ? option : option.slice(0, equals)
+    const value = equals < 0 ? undefined : option.slice(equals + 1)
+    if (seen.has(name)) throw bad(`the option ${quoted(name)} is given twice`)
+    seen.add(name)
+    if (name === 'fresh' && value === undefined) parsed.fresh = true
+    else if (name === 'throttle_ms') parsed.throttleMs = parseInteger(name, value ?? '', MIN_THROTTLE_MS, MAX_THROTTLE_MS)
+    else if (name === 'depth') parsed.depth = parseInteger(name, value ?? '', 1, Number.MAX_SAFE_INTEGER)
+    else if (name === 'last') parsed.last = parseInteger(name, value ?? '', 1, Number.MAX_SAFE_INTEGER)
+    else throw bad("the options of 'subscribe' are throttle_ms=, depth=, last= and fresh")
+  }
+  return parsed
+}
+
+const PARAMETERS = ['subscribe', 'throttle_ms', 'after', 'snapshot', 'decimals', 'wait', 'limit', 'token', 'ticket']
+
+/**
+ * Reads a stream's query. Whether channels and symbols exist, and whether a parameter belongs to the transport,
+ * is for the caller to judge.
+ * @param search what stands behind the `?` of the URL, still percent-encoded
+ * @throws ProtocolError `bad_request`, `bad_cursor`
+ */
+export function parseStreamQuery (search: string): StreamQuery {
+  const parameters = parseParameters(search, PARAMETERS, ['subscribe'])
+  const query: { -readonly [Key in keyof StreamQuery]: StreamQuery[Key] } = {
+    subscribe: (parameters.get('subscribe') ?? []).map(parseSubscribe)
+  }
+  for (const [name, [value = '']] of parameters) {
+    switch (name) {
+      case 'throttle_ms': query.throttleMs = parseInteger(name, value, MIN_THROTTLE_MS, MAX_THROTTLE_MS); break
+      case 'after':
+        if (value === '' || value.length > MAX_CURSOR_LENGTH) throw new ProtocolError('bad_cursor')
+        query.after = value
+        break
+      case 'snapshot': query.snapshot = parseChoice(name, value, ['true', 'false']) === 'true'; break
+      case 'decimals': query.decimals = parseChoice(name, value, ['number', 'string']); break
+      case 'wait': query.wait = parseInteger(name, value, 0, MAX_WAIT_SECONDS); break
+      case 'limit': query.limit = parseInteger(name, value, 1, MAX_POLL_LIMIT); break
+      case 'token': query.token = parseText(name, value, MAX_CREDENTIAL_LENGTH); break
+      case 'ticket': query.ticket = parseText(name, value, MAX_CREDENTIAL_LENGTH); break
+    }
+  }
+  return query
+}
+
+function formatSubscribe (parameter: SubscribeParameter): string {
+  let text = parameter.channel
+  if (parameter.symbols !== undefined) text += ':' + parameter.symbols.join(',')
+  if (parameter.throttleMs !== undefined) text += `;throttle_ms=${parameter.throttleMs}`
+  if (parameter.depth !== undefined) text += `;depth=${parameter.depth}`
+  if (parameter.last !== undefined) text += `;last=${parameter.last}`
+  if (parameter.fresh === true) text += ';fresh'
+  return text
+}
+
+/** The query that {@link parseStreamQuery} reads back as given. */
+export function formatStreamQuery (query: StreamQuery): string {
+  const pairs: Array<[string, string]> = query.subscribe.map(parameter => ['subscribe', formatSubscribe(parameter)])
+  const plain = {
+    throttle_ms: query.throttleMs,
+    after: query.after,
+    snapshot: query.snapshot,
+    decimals: query.decimals,
+    wait: query.wait,
+    limit: query.limit,
+    token: query.token,
+    ticket: query.ticket
+  }
+  for (const [name, value] of Object.entries(plain)) {
+    if (value !== undefined) pairs.push([name, String(value)])
+  }
+  return pairs.map(([name, value]) => `${name}=${encodeURIComponent(value)}`).join('&')
+}

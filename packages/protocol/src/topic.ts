@@ -1,0 +1,73 @@
+/**
+ * Names of topics (PROTOCOL.md, Terms).
+ *
+ * A topic is written `channel:symbol`, or `channel` where the channel has no symbols. The log keeps a user's
+ * private topics apart by a suffix that no channel or symbol can hold: `orders!alice`. The suffix never leaves
+ * the server.
+ */
+export const SYMBOL_PATTERN = '[A-Za-z0-9][A-Za-z0-9._/=^-]{0,31}'
+export const SYMBOL_SET_PATTERN = '\\*|@(?:market|sector)/[A-Za-z0-9][A-Za-z0-9._-]{0,31}'
+export const CHANNEL_PATTERN = '[a-z][a-z0-9_]*(?:\\.[a-z0-9_]+)*'
+
+/** Longest channel name. */
+export const MAX_CHANNEL_LENGTH = 32
+
+const symbolExpression = new RegExp(`^(?:${SYMBOL_PATTERN})$`)
+const setExpression = new RegExp(`^(?:${SYMBOL_SET_PATTERN})$`)
+const channelExpression = new RegExp(`^(?:${CHANNEL_PATTERN})$`)
+
+export const isSymbol = (text: string): boolean => symbolExpression.test(text)
+export const isSymbolSet = (text: string): boolean => setExpression.test(text)
+export const isChannelName = (text: string): boolean =>
+  text.length <= MAX_CHANNEL_LENGTH && channelExpression.test(text)
+
+/** The selector that stands for every symbol of a channel. */
+export const EVERY_SYMBOL = '*'
+
+export interface Topic {
+  readonly channel: string
+  readonly symbol?: string
+  /** Owner of a private topic. */
+  readonly user?: string
+}
+
+const USER_MARK = '!'
+
+/** The log's key of a topic. */
+export function topicKey (topic: Topic): string {
+  const name = topic.symbol === undefined ? topic.channel : `${topic.channel}:${topic.symbol}`
+  return topic.user === undefined ? name : name + USER_MARK + topic.user
+}
+
+/** The topic of a key made by {@link topicKey}. */
+export function parseTopicKey (key: string): Topic {
+  const mark = key.indexOf(USER_MARK)
+  const name = mark < 0 ? key : key.slice(0, mark)
+  const colon = name.indexOf(':')
+  return {
+    channel: colon < 0 ? name : name.slice(0, colon),
+    ...(colon < 0 ? {} : { symbol: name.slice(colon + 1) }),
+    ...(mark < 0 ? {} : { user: key.slice(mark + 1) })
+  }
+}
+
+/** Channel and user of a key: what a subscription to every symbol of a channel is matched by. */
+export function topicScope (key: string): string {
+  const colon = key.indexOf(':')
+  const mark = key.indexOf(USER_MARK)
+  if (colon < 0 || (mark >= 0 && mark < colon)) return key
+  return mark < 0 ? key.slice(0, colon) : key.slice(0, colon) + key.slice(mark)
+}
+
+/**
+ * The topic that a client wrote, as in `topic=trades:AAPL`; undefined where it is not well-formed.
+ * Clients never name a user.
+ */
+export function parseTopicName (text: string): Topic | undefined {
+  const colon = text.indexOf(':')
+  const channel = colon < 0 ? text : text.slice(0, colon)
+  if (!isChannelName(channel)) return undefined
+  if (colon < 0) return { channel }
+  const symbol = text.slice(colon + 1)
+  return isSymbol(symbol) ? { channel, symbol } : undefined
+}

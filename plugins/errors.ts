@@ -1,0 +1,33 @@
+import { errorTable, ProtocolError } from '@tickwire/protocol'
+import type { FastifyError, FastifyReply } from 'fastify'
+import fp from 'fastify-plugin'
+import { errorMessage, retryAfterMs, toProtocolError } from '../src/errors.js'
+
+/** What Fastify itself refuses, as the table has it. */
+function fromFastify (error: FastifyError): ProtocolError | undefined {
+  const status = error.statusCode ?? 500
+  if (error.validation !== undefined) return new ProtocolError('invalid_message', error.message)
+  if (status === 413) return new ProtocolError('message_too_big')
+  if (status === 415) return new ProtocolError('bad_request', 'the content type is not one that is read here')
+  if (error.code === 'FST_ERR_CTP_EMPTY_JSON_BODY' || error.code === 'FST_ERR_CTP_INVALID_JSON_BODY' || error instanceof SyntaxError) {
+    return new ProtocolError('invalid_json')
+  }
+  return status >= 400 && status < 500 ? new ProtocolError('bad_request') : undefined
+}
+
+export function sendError (reply: FastifyReply, error: ProtocolError): FastifyReply {
+  const retry = retryAfterMs(error)
+  if (retry !== undefined) reply.header('Retry-After', String(Math.ceil(retry / 1000)))
+  reply.header('Cache-Control', 'no-store')
+  return reply.code(errorTable[error.code].status).type('application/json; charset=utf-8').send(JSON.stringify(errorMessage(error)))
+}
+
+/** Every refusal over HTTP is the table's `error` object with the table's status. */
+export const errors = fp(async app => {
+  app.setErrorHandler((error: FastifyError, request, reply) => {
+    const refusal = error instanceof ProtocolError ? error : fromFastify(error) ?? toProtocolError(error)
+    if (refusal.code === 'internal') request.log.error({ err: error }, 'a request failed')
+    return sendError(reply, refusal)
+  })
+  app.setNotFoundHandler((_request, reply) => sendError(reply, new ProtocolError('not_found')))
+}, { name: 'tickwire-errors', fastify: '5.x' })

@@ -1,0 +1,102 @@
+import { type Channels, type Instrument, instruments as instrumentsChannel, ProtocolError } from '@tickwire/protocol'
+import fp from 'fastify-plugin'
+import { Connections, type ConnectionLimits } from '../src/connection/connections.js'
+import { type HistoryAnswer, type HistoryRequest, readHistory } from '../src/hub/history.js'
+import { Hub } from '../src/hub/hub.js'
+import type { Log } from '../src/log/log.js'
+import { type Publication, Publisher } from '../src/publisher/publisher.js'
+import type { Source } from '../src/sources/source.js'
+import { SourceSupervisor } from '../src/sources/supervisor.js'
+import type { StreamContext } from '../src/transports/stream-request.js'
+
+export interface StreamingOptions extends ConnectionLimits {
+  readonly log: Log
+  readonly channels: Channels
+  readonly sources: readonly Source[]
+  readonly flushMs: number
+  readonly recentBytes: number
+  readonly heartbeatMs: number
+  readonly idleTimeoutMs: number
+  readonly maxSubscriptions: number
+  readonly maxBufferedBytes: number
+  readonly authenticationRequired: boolean
+  readonly acceptUnknownSymbols: boolean
+}
+
+/** What the routes work with. */
+export interface Streaming {
+  readonly log: Log
+  readonly channels: Channels
+  readonly hub: Hub
+  readonly publisher: Publisher
+  readonly connections: Connections
+  readonly sources: SourceSupervisor
+  /** What the transports of the stream have in common. */
+  readonly stream: StreamContext
+  /** A topic's messages after a sequence; undefined for a topic that never was. */
+  history (topic: string, request: HistoryRequest): Promise<HistoryAnswer | undefined>
+}
+
+declare module 'fastify' {
+  interface FastifyInstance {
+    tickwire: Streaming
+  }
+}
+
+/** Names the sources of this server as publishers; no token can have it as its user. */
+const SOURCE_PUBLISHER = ''
+/** Over how long the clients of a server that goes away are spread when they come back. */
+const RECONNECT_SPREAD_MS = 2000
+
+/** Log, publisher, hub, connections and sources of one node. */
+export const streaming = fp<StreamingOptions>(async (app, options) => {
+  const { log, channels } = options
+  const onError = (error: unknown, message: string): void => { app.log.error({ err: error }, message) }
+  const hub = new Hub({ log, channels, flushMs: options.flushMs, recentBytes: options.recentBytes, onError })
+  await hub.start()
+  const publisher = new Publisher({ log, channels })
+  const connections = new Connections(options, options.heartbeatMs)
+  const draining = new AbortController()
+
+  const publish = async (publications: readonly Publication[]): Promise<void> => {
+    const results = await publisher.publish(publications, { publisher: SOURCE_PUBLISHER })
+    for (const [index, result] of results.entries()) {
+      if (!('code' in result)) continue
+      const { channel, symbol } = publications[index]!
+      app.log.warn({ channel, symbol, code: result.code, reason: result.message }, 'a message of a source was refused')
+    }
+  }
+  const declare = (instruments: readonly Instrument[]): Promise<void> =>
+    publish(instruments.map(instrument => ({ channel: instrumentsChannel.name, symbol: instrument.symbol, data: instrument })))
+  const sources = new SourceSupervisor(options.sources, { publish, declare }, app.log)
+
+  const stream: StreamContext = {
+    hub,
+    channels,
+    connections,
+    directory: hub.directory,
+    heartbeatMs: options.heartbeatMs,
+    idleTimeoutMs: options.idleTimeoutMs,
+    maxSubscriptions: options.maxSubscriptions,
+    maxBufferedBytes: options.maxBufferedBytes,
+    authenticationRequired: options.authenticationRequired,
+    acceptUnknownSymbols: options.acceptUnknownSymbols,
+    draining: draining.signal,
+    verifyToken: token => app.authenticator.verify(token),
+    identify: (request, token) => app.authenticator.identify(request, token),
+    onError
+  }
+  const history: Streaming['history'] = (topic, request) => readHistory(log, hub.encoder, topic, request)
+  app.decorate('tickwire', { log, channels, hub, publisher, connections, sources, stream, history })
+
+  app.addHook('onReady', async () => { await sources.begin() })
+  app.addHook('preClose', async () => {
+    draining.abort(new ProtocolError('going_away'))
+    await sources.close()
+    connections.closeAll({ code: 'going_away', message: 'the server is going away' }, RECONNECT_SPREAD_MS)
+  })
+  app.addHook('onClose', async () => {
+    hub.close()
+    await log.close()
+  })
+}, { name: 'tickwire-streaming', fastify: '5.x', dependencies: ['tickwire-auth'] })

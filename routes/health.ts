@@ -1,0 +1,19 @@
+import { ProtocolError } from '@tickwire/protocol'
+import type { FastifyInstance } from 'fastify'
+
+/** Liveness and readiness, for whoever runs the server. */
+export async function healthRoutes (app: FastifyInstance): Promise<void> {
+  const { log, stream } = app.tickwire
+
+  app.get('/healthz', async (_request, reply) => await reply.header('Cache-Control', 'no-store').send({ status: 'ok' }))
+
+  app.get('/readyz', async (_request, reply) => {
+    if (stream.draining.aborted) throw new ProtocolError('going_away')
+    try {
+      await log.head()
+    } catch {
+      throw new ProtocolError('log_unavailable')
+    }
+    return await reply.header('Cache-Control', 'no-store').send({ status: 'ready' })
+  })
+}

@@ -1,0 +1,74 @@
+import { type Static, Type } from '@sinclair/typebox'
+import { TypeCompiler } from '@sinclair/typebox/compiler'
+import { type ErrorCode, errorTable, ProtocolError } from '@tickwire/protocol'
+import type { FastifyInstance } from 'fastify'
+import { refusePublish } from '../src/auth/permissions.js'
+import { refuseUnknown } from '../src/connection/selectors.js'
+import type { PublishResult } from '../src/publisher/publisher.js'
+
+/** Largest body; a single message of it has its own bound. */
+const MAX_BODY_BYTES = 8 * 1024 * 1024
+const MAX_ITEMS = 10_000
+
+const Item = Type.Object({
+  channel: Type.String({ maxLength: 32 }),
+  symbol: Type.Optional(Type.String({ maxLength: 32 })),
+  user: Type.Optional(Type.String({ minLength: 1, maxLength: 128 })),
+  data: Type.Unknown(),
+  snapshot: Type.Optional(Type.Boolean()),
+  idempotency_key: Type.Optional(Type.String({ minLength: 1, maxLength: 128 }))
+}, { additionalProperties: false })
+type Item = Static<typeof Item>
+
+const itemCheck = TypeCompiler.Compile(Item)
+
+/** `POST /v1/publish`: one object, an array, or lines of JSON. */
+export async function publishRoutes (app: FastifyInstance, { maxMessageBytes }: { maxMessageBytes: number }): Promise<void> {
+  const { publisher, stream } = app.tickwire
+
+  app.addContentTypeParser(['application/x-ndjson', 'application/ndjson'], { parseAs: 'string', bodyLimit: MAX_BODY_BYTES }, (_request, body, done) => {
+    try {
+      done(null, String(body).split('\n').filter(line => line.trim() !== '').map(line => JSON.parse(line) as unknown))
+    } catch {
+      done(new ProtocolError('invalid_json', 'a line of the body is not JSON'))
+    }
+  })
+
+  app.post('/v1/publish', { bodyLimit: MAX_BODY_BYTES }, async (request, reply) => {
+    const identity = await app.authenticator.demand(request, ({ user }) => user === undefined ? 'unauthorized' : undefined)
+    if (typeof request.body !== 'object' || request.body === null) {
+      throw new ProtocolError('invalid_message', 'the body is a message, an array of messages, or a line for each')
+    }
+    const body: unknown[] = Array.isArray(request.body) ? request.body : [request.body]
+    if (body.length > MAX_ITEMS) throw new ProtocolError('message_too_big', `a batch has at most ${MAX_ITEMS} messages`)
+    const results = new Array<PublishResult>(body.length)
+    const good: Item[] = []
+    const places: number[] = []
+    for (const [place, item] of body.entries()) {
+      if (itemCheck.Check(item)) {
+        good.push(item)
+        places.push(place)
+      } else results[place] = { code: 'invalid_message', message: 'a message has channel, symbol, data, and optionally snapshot, idempotency_key, user' }
+    }
+    const published = await publisher.publish(good.map(item => ({ ...item, idempotencyKey: item.idempotency_key })), {
+      publisher: identity.user ?? '',
+      maxMessageBytes,
+      permit: (channel, { symbol }) => {
+        const code = refusePublish(identity, channel, symbol) ??
+          (channel.keyed ? refuseUnknown(stream, channel.name, symbol) : undefined)
+        return code === undefined ? undefined : { code, message: errorTable[code].message }
+      }
+    })
+    for (const [index, result] of published.entries()) results[places[index]!] = result
+    const rejected = results.flatMap((result, index) => 'code' in result ? [{ index, ...result }] : [])
+    const forbidden: readonly ErrorCode[] = ['forbidden']
+    if (rejected.length > 0 && rejected.length === results.length && rejected.every(({ code }) => forbidden.includes(code))) {
+      throw new ProtocolError('forbidden', 'the token permits none of these messages')
+    }
+    return await reply.header('Cache-Control', 'no-store').send({
+      accepted: results.length - rejected.length,
+      rejected,
+      sequences: results.map(result => 'sequence' in result ? result.sequence : null)
+    })
+  })
+}

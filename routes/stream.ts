@@ -1,0 +1,43 @@
+import { ProtocolError } from '@tickwire/protocol'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
+import type { OriginPolicy } from '../src/auth/origin.js'
+import { httpTransports, webSocketTransport } from '../src/transports/index.js'
+import { judgeStreamRequest, type StreamRequest } from '../src/transports/stream-request.js'
+import { subprotocols } from '../src/transports/ws/websocket-transport.js'
+
+/** What has been judged of a request before its handler runs. */
+const judged = new WeakMap<FastifyRequest, StreamRequest>()
+
+/** `GET /v1/stream`: one subscription stream over three transports. */
+export async function streamRoutes (app: FastifyInstance, { originAllowed }: { originAllowed: OriginPolicy }): Promise<void> {
+  const context = app.tickwire.stream
+  app.route({
+    method: 'GET',
+    url: '/v1/stream',
+    exposeHeadRoute: false,
+
+    async preValidation (request, reply) {
+      reply.header('Cache-Control', 'no-store')
+      reply.header('Vary', 'Accept, Accept-Encoding, Origin, Authorization')
+      const transport = request.ws ? webSocketTransport : httpTransports.find(candidate => candidate.matches(request))!
+      const { origin, host } = request.headers
+      if (request.ws && origin !== undefined && !originAllowed(origin, host)) {
+        throw new ProtocolError('forbidden', 'pages of this origin may not connect; the server lists those that may')
+      }
+      if (request.ws) requireKnownSubprotocol(request.headers['sec-websocket-protocol'])
+      judged.set(request, await judgeStreamRequest(context, request, transport.parameters, request.ws))
+    },
+
+    handler: async (request, reply) => {
+      const transport = httpTransports.find(candidate => candidate.matches(request))!
+      return await transport.serve(judged.get(request)!, request, reply)
+    },
+
+    wsHandler: (socket, request) => { webSocketTransport.serve(judged.get(request)!, socket) }
+  })
+}
+
+function requireKnownSubprotocol (offered: string | undefined): void {
+  if (offered === undefined || offered.split(',').some(name => subprotocols.has(name.trim()))) return
+  throw new ProtocolError('bad_request', `the subprotocols are: ${[...subprotocols.keys()].join(', ')}`)
+}

@@ -1,0 +1,78 @@
+import {
+  type ChannelDefinition, decodeEpoch, errorTable, parseInteger, parseParameters, parseTopicName, ProtocolError, topicKey
+} from '@tickwire/protocol'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { refuseRead } from '../src/auth/permissions.js'
+
+const MAX_HISTORY = 10_000
+const DEFAULT_HISTORY = 1000
+
+const queryOf = (request: FastifyRequest): string => request.url.split('?', 2)[1] ?? ''
+
+function one (parameters: Map<string, string[]>, name: string): string | undefined {
+  return parameters.get(name)?.[0]
+}
+
+/** What is known of single topics: their history, their state, and the instruments there are. */
+export async function topicRoutes (app: FastifyInstance): Promise<void> {
+  const { log, channels, hub } = app.tickwire
+
+  /** The topic that a request names, if it may be read. */
+  async function readableTopic (request: FastifyRequest, name: string | undefined): Promise<{ key: string, channel: ChannelDefinition }> {
+    if (name === undefined) throw new ProtocolError('bad_request', "'topic' is needed: topic=trades:AAPL")
+    const topic = parseTopicName(name)
+    if (topic === undefined) throw new ProtocolError('bad_request', "'topic' is a channel and a symbol: trades:AAPL")
+    const channel = channels.get(topic.channel)
+    if (channel === undefined || channel.access === 'internal') throw new ProtocolError('unknown_channel')
+    if (channel.keyed !== (topic.symbol !== undefined)) {
+      throw new ProtocolError('bad_request', channel.keyed ? `${channel.name} needs a symbol` : `${channel.name} has no symbols`)
+    }
+    const identity = await app.authenticator.identify(request)
+    if (app.tickwire.stream.authenticationRequired && identity.user === undefined) throw new ProtocolError('unauthorized')
+    const refusal = refuseRead(identity, channel, topic.symbol)
+    if (refusal !== undefined) throw new ProtocolError(refusal, errorTable[refusal].message)
+    const owner = channel.access === 'user' && identity.user !== undefined ? { user: identity.user } : {}
+    return { key: topicKey({ ...topic, ...owner }), channel }
+  }
+
+  const sendJson = (reply: FastifyReply, text: string): FastifyReply =>
+    reply.header('Cache-Control', 'no-store').header('Vary', 'Origin, Authorization').type('application/json; charset=utf-8').send(text)
+
+  app.get('/v1/history', async (request, reply) => {
+    const parameters = parseParameters(queryOf(request), ['topic', 'after', 'epoch', 'limit'])
+    const { key } = await readableTopic(request, one(parameters, 'topic'))
+    const limit = parseInteger('limit', one(parameters, 'limit') ?? String(DEFAULT_HISTORY), 1, MAX_HISTORY)
+    const afterText = one(parameters, 'after')
+    const epochText = one(parameters, 'epoch')
+    if (epochText !== undefined && afterText === undefined) throw new ProtocolError('bad_request', "'epoch' goes with 'after'")
+    const epochs = epochText === undefined ? undefined : decodeEpoch(epochText)
+    if (epochText !== undefined && epochs === undefined) throw new ProtocolError('bad_request', "'epoch' is not one that this server gave")
+    const history = await app.tickwire.history(key, {
+      limit,
+      ...(afterText === undefined ? {} : { after: parseInteger('after', afterText, 0, Number.MAX_SAFE_INTEGER) }),
+      ...(epochs === undefined ? {} : { epochs })
+    })
+    if (history === undefined) throw new ProtocolError('not_found', 'the log has no such topic')
+    const { messages, first, last, more } = history
+    return sendJson(reply, `{"epoch":"${hub.epochText()}","messages":[${messages.join(',')}],"first_sequence":${first},"last_sequence":${last},"more":${more}}`)
+  })
+
+  app.get('/v1/snapshot', async (request, reply) => {
+    const parameters = parseParameters(queryOf(request), ['topic'])
+    const { key } = await readableTopic(request, one(parameters, 'topic'))
+    const snapshot = await log.snapshot(key)
+    if (snapshot === undefined) throw new ProtocolError('not_found', 'the topic has no state')
+    return sendJson(reply, hub.encoder.snapshot(snapshot))
+  })
+
+  app.get('/v1/symbols', async (request, reply) => {
+    const parameters = parseParameters(queryOf(request), ['market', 'sector'])
+    await app.authenticator.demand(request, ({ user }) =>
+      app.tickwire.stream.authenticationRequired && user === undefined ? 'unauthorized' : undefined)
+    const market = one(parameters, 'market')
+    const sector = one(parameters, 'sector')
+    const symbols = [...hub.directory.instruments()].filter(instrument =>
+      (market === undefined || instrument.market === market) && (sector === undefined || instrument.sector === sector))
+    return sendJson(reply, JSON.stringify({ symbols }))
+  })
+}

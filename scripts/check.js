@@ -1,0 +1,59 @@
+// `npm run check`: everything that reads the code without running it. All checks run, then the failures are known together.
+import { spawn } from 'node:child_process'
+import { existsSync, readdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { main, prepare, root, say, seconds } from './prepare.js'
+
+/** As many as the smallest machine that this is meant for has cores. */
+const AT_ONCE = 2
+
+const SOURCES = ['src', 'routes', 'plugins', 'packages'].filter(folder => existsSync(join(root, folder)))
+
+/** @type {[name: string, bin: string, ...args: string[]][]} */
+const CHECKS = [
+  ['lint', 'eslint', '.', '--max-warnings=0'],
+  ['types', 'tsc', '--noEmit'],
+  ['types of scripts', 'tsc', '--noEmit', '-p', 'scripts'],
+  ['import rules', 'depcruise', ...SOURCES],
+  ['unused code', 'knip', '--treat-config-hints-as-errors=false'],
+  ...publishedPackages().map(folder => /** @type {[string, string, string, string]} */ ([`package ${folder}`, 'publint', folder, '--strict'])),
+]
+
+function publishedPackages () {
+  return readdirSync(join(root, 'packages')).map(name => join('packages', name))
+    .filter(folder => existsSync(join(root, folder, 'package.json')))
+}
+
+/**
+ * Runs one check and prints its output when it ends, so that two at once do not mix.
+ * @param {[string, string, ...string[]]} check
+ * @returns {Promise<boolean>}
+ */
+function check ([name, bin, ...args]) {
+  const started = performance.now()
+  return new Promise(resolve => {
+    const child = spawn(join(root, 'node_modules', '.bin', bin), args, { cwd: root, stdio: ['ignore', 'pipe', 'pipe'], shell: process.platform === 'win32' })
+    let output = ''
+    const collect = (/** @type {Buffer} */ chunk) => { output += chunk.toString() }
+    child.stdout.on('data', collect)
+    child.stderr.on('data', collect)
+    child.on('error', error => { output += error.message })
+    child.on('close', code => {
+      console.log(`${code === 0 ? 'ok  ' : 'FAIL'} ${name} (${seconds(started)})`)
+      if (code !== 0) console.log(output.trimEnd().replace(/^/gm, '  '))
+      resolve(code === 0)
+    })
+  })
+}
+
+await main(prepare)
+const started = performance.now()
+const queue = [...CHECKS]
+let failed = 0
+await Promise.all(Array.from({ length: AT_ONCE }, async () => {
+  for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
+    if (!await check(next)) failed++
+  }
+}))
+say(failed === 0 ? `all ${CHECKS.length} checks passed (${seconds(started)})` : `${failed} of ${CHECKS.length} checks failed (${seconds(started)})`)
+process.exitCode = failed === 0 ? 0 : 1

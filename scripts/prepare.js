@@ -1,0 +1,155 @@
+// Brings a clone into a state that runs: packages installed, TypeScript built. Plain JavaScript on Node alone,
+// because it runs before anything is installed.
+import { spawnSync } from 'node:child_process'
+import { createHash } from 'node:crypto'
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { dirname, join, relative } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+export const root = fileURLToPath(new URL('..', import.meta.url))
+
+const INSTALL_STAMP = join(root, 'node_modules', '.tickwire-install')
+const BUILD_STAMP = join(root, 'dist', '.tickwire-build')
+const BUILT_FOLDERS = ['src', 'routes', 'plugins']
+
+/** A failure whose message says all that the reader needs; printed without a stack. */
+export class PrepareError extends Error {}
+
+/** Installs and builds what is missing or stale, and says so in one line on stderr (stdout belongs to the server's log). */
+export function prepare () {
+  const started = performance.now()
+  requireNode()
+  const done = [install(), build()].filter(step => step !== undefined)
+  const total = seconds(started)
+  say(done.length === 0 ? `up to date (checked in ${total})` : `${done.join(', ')} (${total})`)
+}
+
+/** Runs a script's body; a PrepareError becomes one line and exit code 1. */
+export async function main (body) {
+  try {
+    await body()
+  } catch (error) {
+    if (!(error instanceof PrepareError)) throw error
+    say(error.message)
+    process.exit(1)
+  }
+}
+
+export function say (line) {
+  process.stderr.write(`tickwire: ${line}\n`)
+}
+
+/** The time since `started` (of performance.now()) in a form for people. */
+export function seconds (started) {
+  const ms = performance.now() - started
+  return ms < 1000 ? `${Math.round(ms)} ms` : `${(ms / 1000).toFixed(1)} s`
+}
+
+function requireNode () {
+  const wanted = readJson('package.json').engines.node.replace('>=', '')
+  const [major, minor] = wanted.split('.').map(Number)
+  const [haveMajor, haveMinor] = process.versions.node.split('.').map(Number)
+  if (haveMajor > major || (haveMajor === major && haveMinor >= minor)) return
+  throw new PrepareError(`Node ${wanted} or newer is needed; this is ${process.versions.node}.`)
+}
+
+function install () {
+  const lock = read('package-lock.json')
+  // Packages with native parts differ by platform, so a node_modules carried to another one is stale.
+  const stamp = createHash('sha256').update(lock).update(process.platform + process.arch).digest('hex')
+  if (readOrEmpty(INSTALL_STAMP) === stamp) return undefined
+  if (installedByHand(JSON.parse(lock))) {
+    writeFileSync(INSTALL_STAMP, stamp)
+    return undefined
+  }
+  const started = performance.now()
+  say('installing packages (npm ci), about half a minute…')
+  // include=dev: the build needs TypeScript even where NODE_ENV=production.
+  const npm = run('npm', ['ci', '--include=dev', '--no-audit', '--no-fund', '--loglevel=error'])
+  if (npm.error) throw new PrepareError(`npm could not be run (${npm.error.message}); it comes with Node.`)
+  if (npm.status !== 0) throw new PrepareError('npm ci failed, see above; without packages nothing can run.')
+  writeFileSync(INSTALL_STAMP, stamp)
+  return `installed packages in ${seconds(started)}`
+}
+
+/** Whether someone's own `npm install` left exactly what the lock asks for; `npm ci` would delete and fetch it again. */
+function installedByHand (lock) {
+  const text = readOrEmpty(join(root, 'node_modules', '.package-lock.json'))
+  if (text === '') return false
+  const installed = JSON.parse(text).packages
+  return Object.entries(lock.packages).every(([path, wanted]) => {
+    if (!path.includes('node_modules/') || wanted.optional || wanted.devOptional) return true
+    return installed[path]?.version === wanted.version && installed[path]?.integrity === wanted.integrity
+  })
+}
+
+function build () {
+  const sources = [...sourceFiles()].sort()
+  const stamp = sources.map(file => {
+    const { mtimeMs, size } = statSync(join(root, file))
+    return `${file} ${size} ${mtimeMs}`
+  }).join('\n')
+  const before = readOrEmpty(BUILD_STAMP)
+  if (stamp === before && outputs().every(existsSync)) return undefined
+  const started = performance.now()
+  const removed = before.split('\n').some(line => line !== '' && !existsSync(join(root, line.split(' ')[0])))
+  // tsc leaves the output of a deleted source behind, where an import would still find it.
+  if (removed || !outputs().every(existsSync)) for (const folder of outputs()) rmSync(folder, { recursive: true, force: true })
+  const tsc = run(process.execPath, [join(root, 'node_modules/typescript/bin/tsc'), '-b', 'tsconfig.build.json'])
+  if (tsc.status !== 0) throw new PrepareError('the build failed, see the errors above.')
+  for (const file of sources.filter(isAsset)) copyAsset(file)
+  mkdirSync(dirname(BUILD_STAMP), { recursive: true })
+  writeFileSync(BUILD_STAMP, stamp)
+  return `built in ${seconds(started)}`
+}
+
+function packages () {
+  return readdirSync(join(root, 'packages')).map(name => join('packages', name))
+    .filter(folder => existsSync(join(root, folder, 'tsconfig.json')))
+}
+
+function outputs () {
+  return ['dist', ...packages().map(folder => join(folder, 'dist'))].map(folder => join(root, folder))
+}
+
+function * sourceFiles () {
+  for (const folder of [...BUILT_FOLDERS, ...packages().map(name => join(name, 'src'))]) {
+    if (!existsSync(join(root, folder))) continue
+    for (const entry of readdirSync(join(root, folder), { recursive: true, withFileTypes: true })) {
+      if (entry.isFile()) yield relative(root, join(entry.parentPath, entry.name))
+    }
+  }
+  for (const folder of packages()) {
+    yield join(folder, 'tsconfig.json')
+    yield join(folder, 'package.json')
+  }
+  yield * ['package-lock.json', 'tsconfig.json', 'tsconfig.build.json']
+}
+
+/** Redis scripts and the like, which are read from beside the module that uses them. */
+function isAsset (file) {
+  return BUILT_FOLDERS.some(folder => file.startsWith(`${folder}/`)) && !file.endsWith('.ts')
+}
+
+function copyAsset (file) {
+  cpSync(join(root, file), join(root, 'dist', file))
+}
+
+function run (command, args) {
+  // stdout goes to stderr: what the caller prints on stdout stays readable by a program.
+  return spawnSync(command, args, { cwd: root, stdio: ['ignore', 2, 2], shell: process.platform === 'win32' && command === 'npm' })
+}
+
+function readJson (file) {
+  return JSON.parse(read(file))
+}
+
+function read (file) {
+  return readFileSync(join(root, file), 'utf8')
+}
+
+function readOrEmpty (path) {
+  return existsSync(path) ? readFileSync(path, 'utf8') : ''
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) await main(prepare)

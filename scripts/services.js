@@ -1,0 +1,109 @@
+// Redis and Chromium for the tests: on PATH, else docker compose, else apt-get, else a clear refusal.
+import { spawnSync } from 'node:child_process'
+import { accessSync, constants } from 'node:fs'
+import { delimiter, join } from 'node:path'
+import { PrepareError, root, say, seconds } from './prepare.js'
+
+/** How long a docker engine may take to answer before it counts as absent. */
+const DOCKER_ANSWER_MS = 10_000
+
+const COMPOSE_FILE = join('scripts', 'docker-compose.test.yml')
+
+/**
+ * `binary` and `url` are the environment variables that tell the tests what was found: a program to start as often
+ * as they like, or the one instance that docker runs.
+ */
+const SERVICES = [
+  {
+    name: 'Redis',
+    service: 'redis',
+    programs: ['redis-server'],
+    aptPackage: 'redis-server',
+    binary: 'TEST_REDIS_SERVER',
+    url: 'TEST_REDIS_URL',
+    address: 'redis://127.0.0.1:6399',
+  },
+  {
+    name: 'Chromium',
+    service: 'chromium',
+    programs: ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable'],
+    aptPackage: 'chromium',
+    binary: 'TEST_CHROMIUM',
+    url: 'TEST_CHROMIUM_URL',
+    address: 'http://127.0.0.1:9222',
+  },
+]
+
+/**
+ * The environment variables that lead tests to Redis and Chromium.
+ * @returns {Record<string, string>}
+ */
+export function provideServices () {
+  return Object.assign({}, ...SERVICES.map(provide))
+}
+
+/**
+ * @param {typeof SERVICES[number]} wanted
+ * @returns {Record<string, string>}
+ */
+function provide (wanted) {
+  const { binary, url, address } = wanted
+  // Whoever set one of them by hand means it.
+  if (process.env[binary] !== undefined || process.env[url] !== undefined) return {}
+  const found = onPath(wanted.programs)
+  if (found !== undefined) return { [binary]: found }
+  if (startInDocker(wanted)) return { [url]: address }
+  const installed = installWithApt(wanted)
+  if (installed !== undefined) return { [binary]: installed }
+  throw new PrepareError(`${wanted.name} is missing: no ${wanted.programs[0]} on PATH, no docker engine answers, and apt-get cannot ` +
+    `install it here. Install ${wanted.aptPackage}, or set ${binary} or ${url}. Tests that need neither run with: npm test -- test/unit`)
+}
+
+/** @param {string[]} programs */
+function onPath (programs) {
+  for (const program of programs) {
+    for (const folder of (process.env.PATH ?? '').split(delimiter)) {
+      const path = join(folder, program)
+      try {
+        accessSync(path, constants.X_OK)
+        return path
+      } catch {}
+    }
+  }
+  return undefined
+}
+
+/** @param {typeof SERVICES[number]} wanted */
+function startInDocker ({ name, service }) {
+  if (onPath(['docker']) === undefined) return false
+  if (spawnSync('docker', ['info'], { stdio: 'ignore', timeout: DOCKER_ANSWER_MS }).status !== 0) return false
+  const started = performance.now()
+  say(`${name} is not on PATH; starting it with docker compose…`)
+  if (visibly('docker', ['compose', '-f', COMPOSE_FILE, 'up', '--detach', '--wait', service]) !== 0) return false
+  say(`${name} runs in docker (${seconds(started)})`)
+  return true
+}
+
+/** @param {typeof SERVICES[number]} wanted */
+function installWithApt ({ name, programs, aptPackage }) {
+  if (onPath(['apt-get']) === undefined) return undefined
+  const sudo = process.getuid?.() === 0 ? [] : ['sudo', '-n']
+  if (sudo.length > 0 && onPath(['sudo']) === undefined) return undefined
+  const started = performance.now()
+  say(`${name} is missing; installing ${aptPackage} with apt-get…`)
+  const apt = [...sudo, 'env', 'DEBIAN_FRONTEND=noninteractive', 'apt-get', '-qq', '-o', 'Dpkg::Use-Pty=0']
+  for (const args of [['update'], ['install', '--yes', '--no-install-recommends', aptPackage]]) {
+    const [command, ...rest] = [...apt, ...args]
+    if (visibly(/** @type {string} */ (command), rest) !== 0) return undefined
+  }
+  say(`${name} installed (${seconds(started)})`)
+  return onPath(programs)
+}
+
+/**
+ * @param {string} command
+ * @param {string[]} args
+ */
+function visibly (command, args) {
+  return spawnSync(command, args, { cwd: root, stdio: ['ignore', 2, 2] }).status
+}

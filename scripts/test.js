@@ -1,0 +1,108 @@
+// `npm test [-- files and options of tap]`: everything the tests need, then type tests and tests. The last line is
+// the counts alone.
+import { spawn } from 'node:child_process'
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join, relative, resolve } from 'node:path'
+import { countsLine } from './counts.js'
+import { main, prepare, root } from './prepare.js'
+import { provideServices } from './services.js'
+
+const RECORDINGS = '../shared/recordings'
+
+/** How long tests may take to clean up after an interrupt. */
+const INTERRUPT_GRACE_MS = 5_000
+
+/** @type {import('node:child_process').ChildProcess | undefined} */
+let running
+/** @type {NodeJS.Signals | undefined} */
+let interruptedBy
+
+/**
+ * Runs a program in a process group of its own, so that an interrupt ends also what the tests have started.
+ * @param {string} script
+ * @param {string[]} args
+ * @param {NodeJS.ProcessEnv} env
+ * @returns {Promise<number>} its exit code
+ */
+function runNode (script, args, env) {
+  return new Promise((resolve, reject) => {
+    running = spawn(process.execPath, [script, ...args], { cwd: root, env, stdio: ['ignore', 'inherit', 'inherit'], detached: process.platform !== 'win32' })
+    running.on('error', reject)
+    running.on('close', code => resolve(code ?? 1))
+  })
+}
+
+/** @param {NodeJS.Signals} signal */
+function interrupt (signal) {
+  if (interruptedBy !== undefined) return
+  interruptedBy = signal
+  signalAll(signal)
+  setTimeout(() => {
+    signalAll('SIGKILL')
+    process.exit(1)
+  }, INTERRUPT_GRACE_MS).unref()
+}
+
+/** @param {NodeJS.Signals} signal */
+function signalAll (signal) {
+  if (running?.pid === undefined) return
+  try {
+    if (process.platform === 'win32') running.kill(signal)
+    else process.kill(-running.pid, signal)
+  } catch {
+    // The group has ended.
+  }
+}
+
+/** @param {string[]} args */
+function filesOf (args) {
+  return args.filter(arg => existsSync(resolve(root, arg))).map(arg => relative(root, resolve(root, arg)))
+}
+
+function hasTypeTests () {
+  const folder = join(root, 'test/types')
+  return existsSync(folder) && readdirSync(folder).some(name => name.endsWith('.tst.ts'))
+}
+
+/**
+ * @param {string[]} args tap's
+ * @param {NodeJS.ProcessEnv} env
+ */
+async function runTap (args, env) {
+  const folder = mkdtempSync(join(tmpdir(), 'tickwire-test-'))
+  const summary = join(folder, 'summary.json')
+  try {
+    const code = await runNode(join(root, 'node_modules/tap/dist/esm/run.mjs'), args, { ...env, TICKWIRE_TEST_SUMMARY: summary })
+    // Without a summary the runner itself failed, and has said why.
+    const counts = existsSync(summary) ? JSON.parse(readFileSync(summary, 'utf8')) : { passed: 0, failed: 1, skipped: 0 }
+    return { code, counts }
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+  }
+}
+
+async function test () {
+  prepare()
+  const args = process.argv.slice(2)
+  const files = filesOf(args)
+  const env = { ...process.env }
+  // Unit tests need neither, and a first run should not wait for a browser to be installed.
+  if (files.length === 0 || files.some(file => !file.startsWith('test/unit'))) Object.assign(env, provideServices())
+  if (env['RECORDINGS'] === undefined && existsSync(join(root, RECORDINGS))) env['RECORDINGS'] = join(root, RECORDINGS)
+
+  // The type tests count as one test.
+  const types = files.length === 0 && hasTypeTests() ? await runNode(join(root, 'node_modules/tstyche/build/bin.js'), [], env) : undefined
+  const { code, counts } = await runTap(args, env)
+  if (types === 0) counts.passed++
+  else if (types !== undefined) counts.failed++
+  // A runner that failed although no test did must not look like success.
+  if (code !== 0 && counts.failed === 0) counts.failed++
+
+  if (counts.passed + counts.failed === 0) process.stderr.write('\nNo test ran.\n')
+  process.stdout.write(`\n${countsLine(counts)}\n`)
+  process.exitCode = counts.failed === 0 && counts.passed > 0 ? 0 : 1
+}
+
+for (const signal of /** @type {const} */ (['SIGINT', 'SIGTERM', 'SIGHUP'])) process.on(signal, interrupt)
+await main(test)

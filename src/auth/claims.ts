@@ -1,0 +1,37 @@
+import { type Static, Type } from '@sinclair/typebox'
+import { TypeCompiler } from '@sinclair/typebox/compiler'
+import { ProtocolError } from '@tickwire/protocol'
+import type { Identity } from './identity.js'
+
+const Patterns = Type.Array(Type.String({ maxLength: 80 }), { maxItems: 1000 })
+
+/** What a token must and may say, beside issuer and audience. */
+export const Claims = Type.Object({
+  sub: Type.String({ minLength: 1, maxLength: 128 }),
+  /** Seconds since 1970. */
+  exp: Type.Number(),
+  name: Type.Optional(Type.String({ maxLength: 256 })),
+  read: Type.Optional(Patterns),
+  publish: Type.Optional(Patterns),
+  admin: Type.Optional(Type.Boolean())
+})
+export type Claims = Static<typeof Claims>
+
+const check = TypeCompiler.Compile(Claims)
+
+/** Most seconds that clocks may differ. */
+export const LEEWAY_SECONDS = 60
+
+/** @throws ProtocolError `unauthorized` */
+export function identityOf (claims: unknown): Identity {
+  if (!check.Check(claims)) throw new ProtocolError('unauthorized', 'the token lacks a claim that is needed, or one is malformed')
+  const { sub, exp, name, read, publish, admin } = claims
+  return {
+    user: sub,
+    expiresAt: exp * 1000,
+    admin: admin === true,
+    ...(name === undefined ? {} : { name }),
+    ...(read === undefined ? {} : { read }),
+    ...(publish === undefined ? {} : { publish })
+  }
+}

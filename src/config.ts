@@ -1,0 +1,82 @@
+import { type Static, type TSchema, Type } from '@sinclair/typebox'
+import { Value } from '@sinclair/typebox/value'
+
+/** The environment variables, their defaults and bounds: the one place that knows them. */
+
+const Port = Type.Integer({ minimum: 0, maximum: 65535 })
+const Count = (defaultValue: number, maximum = 1_000_000_000) => Type.Integer({ minimum: 1, maximum, default: defaultValue })
+
+export const ConfigSchema = Type.Object({
+  PORT: Type.Integer({ ...Port, default: 8080 }),
+  HOST: Type.String({ default: '127.0.0.1', minLength: 1 }),
+  NODE_ENV: Type.Optional(Type.String()),
+  LOG_LEVEL: Type.Union(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'].map(level => Type.Literal(level)), { default: 'info' }),
+  LOG_SHARDS: Count(1, 32),
+  RETENTION_MESSAGES: Count(10_000),
+  RETENTION_SECONDS: Count(3600),
+  RETENTION_BYTES: Type.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER, default: 256 * 1024 * 1024 }),
+  FLUSH_MS: Type.Integer({ minimum: 0, maximum: 1000, default: 10 }),
+  HEARTBEAT_MS: Type.Integer({ minimum: 10, maximum: 3_600_000, default: 25_000 }),
+  IDLE_TIMEOUT_MS: Type.Integer({ minimum: 20, maximum: 3_600_000, default: 30_000 }),
+  MAX_CONNECTIONS: Count(12_000),
+  MAX_CONNECTIONS_PER_IP: Count(200),
+  MAX_SUBSCRIPTIONS: Count(1000),
+  MAX_MESSAGE_BYTES: Type.Integer({ minimum: 1024, maximum: 64 * 1024 * 1024, default: 65_536 }),
+  MAX_BUFFERED_BYTES: Type.Integer({ minimum: 1024, maximum: 64 * 1024 * 1024, default: 65_536 }),
+  MAX_TOPICS: Count(100_000),
+  AUTH: Type.Union([Type.Literal('optional'), Type.Literal('required')]),
+  JWT_SECRET: Type.Optional(Type.String({ minLength: 1 })),
+  JWT_ISSUER: Type.String({ minLength: 1, default: 'tickwire' }),
+  JWT_AUDIENCE: Type.String({ minLength: 1, default: 'tickwire' }),
+  ALLOWED_ORIGINS: Type.String({ default: '' }),
+  TRUST_PROXY: Type.Boolean({ default: false }),
+  SHUTDOWN_GRACE_MS: Type.Integer({ minimum: 0, maximum: 600_000, default: 10_000 }),
+  SOURCES: Type.String({ default: 'simulated' }),
+  UNKNOWN_SYMBOLS: Type.Union([Type.Literal('reject'), Type.Literal('accept')], { default: 'reject' })
+})
+export type Config = Static<typeof ConfigSchema>
+
+/** A setting that the server cannot start with; the message says which, and what is allowed. */
+export class ConfigError extends Error {
+  override readonly name = 'ConfigError'
+}
+
+/** @throws ConfigError */
+export function loadConfig (env: Readonly<Record<string, string | undefined>>): Config {
+  const production = env['NODE_ENV'] === 'production'
+  const values: Record<string, unknown> = {}
+  for (const [name, schema] of Object.entries(ConfigSchema.properties)) {
+    const text = env[name]
+    const value = text === undefined || text === '' ? fallback(name, schema, production) : read(schema, text)
+    if (value === undefined) continue
+    if (!Value.Check(schema, value)) throw new ConfigError(`${name}=${shown(name, text)} cannot be used: ${allowed(schema)}`)
+    values[name] = value
+  }
+  const config = values as Config
+  if (config.IDLE_TIMEOUT_MS < config.HEARTBEAT_MS) {
+    throw new ConfigError('IDLE_TIMEOUT_MS must be at least HEARTBEAT_MS: a peer is asked for a sign of life once a heartbeat')
+  }
+  if (production && config.JWT_SECRET === undefined) throw new ConfigError('JWT_SECRET is needed in production: tokens are signed with it')
+  if (production && config.ALLOWED_ORIGINS.split(',').includes('*')) throw new ConfigError('ALLOWED_ORIGINS=* is not allowed in production: name the origins')
+  return config
+}
+
+function fallback (name: string, schema: TSchema, production: boolean): unknown {
+  if (name === 'AUTH') return production ? 'required' : 'optional'
+  return schema.default
+}
+
+function read (schema: TSchema, text: string): unknown {
+  if (schema['type'] === 'integer') return /^\d{1,16}$/.test(text) ? Number(text) : text
+  if (schema['type'] === 'boolean') return text === 'true' ? true : text === 'false' ? false : text
+  return text
+}
+
+const shown = (name: string, text: string | undefined): string => /SECRET|KEY/.test(name) ? '…' : JSON.stringify(text)
+
+function allowed (schema: TSchema): string {
+  if (schema['type'] === 'integer') return `a whole number from ${schema['minimum']} to ${schema['maximum']}`
+  if (schema['type'] === 'boolean') return 'true or false'
+  if (Array.isArray(schema['anyOf'])) return `one of ${schema['anyOf'].map((choice: TSchema) => choice['const']).join(', ')}`
+  return 'a text that is not empty'
+}

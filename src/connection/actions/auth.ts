@@ -1,0 +1,20 @@
+import type { AuthAction } from '@tickwire/protocol'
+import type { Connection } from '../connection.js'
+import { isoTime } from '../../hub/frame.js'
+
+/** Says who the client is, or renews what it said; another user's token ends the connection. */
+export async function auth (connection: Connection, message: AuthAction): Promise<void> {
+  const identity = await connection.context.verifyToken(message.token)
+  const { user } = connection.identity
+  if (user !== undefined && user !== identity.user) {
+    connection.close({ code: 'forbidden', message: 'the token names another user than before' })
+    return
+  }
+  connection.identity = identity
+  connection.send({
+    type: 'authenticated',
+    ...(message.id === undefined ? {} : { id: message.id }),
+    user_id: identity.user ?? '',
+    expires_at: isoTime(identity.expiresAt ?? 0)
+  })
+}

@@ -1,0 +1,78 @@
+import { decodeCursor, decodeEpoch, ProtocolError, type RejectedSymbol, type RequestId, type SubscribeAction } from '@tickwire/protocol'
+import { CatchUp, type StartPosition } from '../../hub/catch-up.js'
+import { Selection, type Selector } from '../../hub/selector.js'
+import type { Connection } from '../connection.js'
+import { resolveSelectors } from '../selectors.js'
+
+/** One subscription of a request, its names resolved. */
+export interface Subscription {
+  readonly id?: RequestId | undefined
+  readonly channel: string
+  readonly granted: readonly Selector[]
+  readonly rejected: readonly RejectedSymbol[]
+}
+
+const NOT_YET = ['throttle_ms', 'depth', 'last', 'fresh'] as const
+
+export async function subscribe (connection: Connection, message: SubscribeAction): Promise<void> {
+  for (const option of NOT_YET) {
+    if (message[option] !== undefined) throw new ProtocolError('bad_request', `${option} is not available yet`)
+  }
+  const { granted, rejected } = resolveSelectors(connection.context, connection.identity, message.channel, message.symbols)
+  const start = startPosition(message, granted)
+  await beginSubscriptions(connection, [{ id: message.id, channel: message.channel, granted, rejected }], start, message.snapshot ?? true)
+}
+
+/**
+ * Confirms subscriptions, sends the state or the history that they begin with, and lets them go on live
+ * (PROTOCOL.md, The client's rule: each topic is sent once, whatever selectors overlap).
+ */
+export async function beginSubscriptions (
+  connection: Connection, subscriptions: readonly Subscription[], start: StartPosition, snapshots: boolean
+): Promise<void> {
+  const selectors = subscriptions.flatMap(({ granted }) => granted)
+  connection.checkRoom(selectors)
+  const live = connection.live()
+  const catchUp = await CatchUp.open(connection.hub, new Selection(selectors), start, { snapshots, except: topic => live.has(topic) })
+  const ids = subscriptions.map(() => connection.nextSubscriptionId())
+  for (const [index, { id, channel, granted, rejected }] of subscriptions.entries()) {
+    connection.send({
+      type: 'subscribed',
+      ...(id === undefined ? {} : { id }),
+      subscription_id: ids[index]!,
+      channel,
+      symbols: granted.flatMap(({ symbol }) => symbol ?? []),
+      rejected: [...rejected],
+      epoch: connection.hub.epochText(),
+      ...(start.from === 'now' ? {} : { recovered: catchUp.recovered })
+    })
+  }
+  await connection.follow(catchUp, () => {
+    for (const [index, { granted }] of subscriptions.entries()) connection.attach(granted, ids[index]!)
+  })
+}
+
+/** Where a subscribe message begins. @throws ProtocolError `bad_cursor`, `invalid_message` */
+function startPosition ({ after, epoch }: SubscribeAction, granted: readonly Selector[]): StartPosition {
+  if (after === undefined) {
+    if (epoch !== undefined) throw new ProtocolError('invalid_message', 'epoch goes with after')
+    return { from: 'now' }
+  }
+  if (typeof after === 'string') {
+    if (epoch !== undefined) throw new ProtocolError('invalid_message', 'a cursor holds its epoch itself')
+    const cursor = decodeCursor(after)
+    if (cursor === undefined) throw new ProtocolError('bad_cursor')
+    return { from: 'cursor', cursor }
+  }
+  const epochs = epoch === undefined ? undefined : decodeEpoch(epoch)
+  if (epochs === undefined) throw new ProtocolError('invalid_message', 'after with sequences needs the epoch that subscribed gave')
+  if (granted.some(selector => selector.every)) {
+    throw new ProtocolError('invalid_message', 'after with sequences names its symbols; resume * with a cursor')
+  }
+  const sequences = new Map<string, number>()
+  for (const { key, symbol } of granted) {
+    const sequence = typeof after === 'number' ? (symbol === undefined ? after : undefined) : symbol === undefined ? undefined : after[symbol]
+    if (sequence !== undefined) sequences.set(key, sequence)
+  }
+  return { from: 'sequences', sequences, epochs }
+}

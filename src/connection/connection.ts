@@ -1,0 +1,378 @@
+import {
+  type ControlMessage, errorTable, PROTOCOL_NAME, ProtocolError, type RequestId
+} from '@tickwire/protocol'
+import { ANONYMOUS, type Identity } from '../auth/identity.js'
+import { errorMessage, toProtocolError } from '../errors.js'
+import type { CatchUp } from '../hub/catch-up.js'
+import { isoTime } from '../hub/frame.js'
+import type { Hub } from '../hub/hub.js'
+import { Selection, type Selector } from '../hub/selector.js'
+import type { Subscriber } from '../hub/subscriber.js'
+import { perform, readAction } from './actions/index.js'
+import { type Connections, CURSOR_INTERVAL_MS } from './connections.js'
+import type { NameContext } from './selectors.js'
+import type { CloseReason, Transport, TransportEvents } from './transport.js'
+
+/** Messages of the log that are read and written at a time while catching up. */
+const PAGE_MESSAGES = 500
+/** Bad messages within {@link BAD_MESSAGE_WINDOW_MS} after which a connection is closed (PROTOCOL.md, Errors and closing). */
+const MAX_BAD_MESSAGES = 10
+const BAD_MESSAGE_WINDOW_MS = 60_000
+/** Actions that may wait for their turn; beyond it the client is told to slow down. */
+const MAX_QUEUED_ACTIONS = 256
+/** PROTOCOL.md, Liveness. */
+const AUTHENTICATION_MS = 5000
+
+/** What connections of a node have in common. */
+export interface ConnectionContext extends NameContext {
+  readonly hub: Hub
+  readonly connections: Connections
+  readonly heartbeatMs: number
+  readonly idleTimeoutMs: number
+  readonly maxSubscriptions: number
+  readonly authenticationRequired: boolean
+  /** @throws ProtocolError `unauthorized` */
+  verifyToken (token: string): Promise<Identity>
+  readonly onError: (error: unknown, message: string) => void
+}
+
+/**
+ * - `open`: takes part;
+ * - `closing`: has been told so, and hears nothing more;
+ * - `closed`: the wire is gone.
+ */
+type State = 'open' | 'closing' | 'closed'
+
+/**
+ * One client on a stream: what it subscribes to and how far it has been sent, whatever wire it came by. Actions
+ * take effect one after another; a catch-up is part of the action that needs it.
+ */
+export class Connection implements Subscriber, TransportEvents {
+  readonly format
+  identity: Identity = ANONYMOUS
+  lostTopics = false
+  /** Milliseconds since 1970. */
+  cursorSentAt = 0
+  /** By selector, the id of the subscription that it came with. */
+  readonly subscriptions = new Map<string, { readonly selector: Selector, readonly id: string }>()
+
+  private state: State = 'open'
+  private window: Buffer[] = []
+  private readonly openedAt = Date.now()
+  private lastSentAt = this.openedAt
+  private cursorOwed = false
+  private catchUp: CatchUp | undefined
+  /** Subscribes with a position that wait for their turn: a cursor now would not cover them. */
+  private pendingResumes = 0
+  private queue: Promise<void> = Promise.resolve()
+  private queued = 0
+  private badMessages: number[] = []
+  private drained: (() => void) | undefined
+  private subscriptionCount = 0
+
+  constructor (
+    readonly id: string,
+    readonly context: ConnectionContext,
+    private readonly transport: Transport,
+    private readonly onClosed: () => void
+  ) {
+    this.format = transport.format
+    context.connections.add(this)
+  }
+
+  get hub (): Hub {
+    return this.context.hub
+  }
+
+  get isOpen (): boolean {
+    return this.state === 'open'
+  }
+
+  welcome (): void {
+    this.send({
+      type: 'welcome',
+      protocol: PROTOCOL_NAME,
+      connection_id: this.id,
+      ...(this.identity.user === undefined ? {} : { user_id: this.identity.user }),
+      server_time: isoTime(Date.now()),
+      heartbeat_ms: this.context.heartbeatMs
+    })
+  }
+
+  // ---- from the client
+
+  onText (text: string): void {
+    if (this.state !== 'open') return
+    const action = readAction(text)
+    if ('error' in action) {
+      this.badMessage(action.error, action.id)
+      return
+    }
+    if (this.mustAuthenticate && action.message.action !== 'auth' && action.message.action !== 'ping') {
+      this.sendError(new ProtocolError('unauthorized', 'authenticate first'), action.message.id)
+      return
+    }
+    const { message } = action
+    if (message.action === 'ping') {
+      this.send({ type: 'pong', ...(message.id === undefined ? {} : { id: message.id }), timestamp: isoTime(Date.now()) })
+      return
+    }
+    if (this.queued >= MAX_QUEUED_ACTIONS) {
+      this.sendError(new ProtocolError('rate_limited', 'too many actions wait for their turn'), message.id)
+      return
+    }
+    const resumes = message.action === 'subscribe' && message.after !== undefined
+    if (resumes) this.pendingResumes++
+    this.enqueue(async () => {
+      if (resumes) this.pendingResumes--
+      try {
+        await perform(this, message)
+      } catch (error) {
+        this.fail(error, message.id)
+      }
+    })
+  }
+
+  onBinary (): void {
+    if (this.state === 'open') this.badMessage(new ProtocolError('invalid_message', 'messages are text frames'))
+  }
+
+  onDrain (): void {
+    const { drained } = this
+    this.drained = undefined
+    drained?.()
+  }
+
+  onClose (): void {
+    if (this.state === 'closed') return
+    this.state = 'closed'
+    for (const { selector } of this.subscriptions.values()) this.hub.detach(this, selector)
+    this.subscriptions.clear()
+    this.context.connections.remove(this)
+    this.onDrain()
+    this.onClosed()
+  }
+
+  /** Runs something after the actions that came before it. */
+  enqueue (task: () => Promise<void>): void {
+    this.queued++
+    this.queue = this.queue.then(async () => {
+      this.queued--
+      if (this.state === 'open') await task()
+    })
+  }
+
+  /** Tells the client what went wrong with a request; what is not of the table is the operator's to see. */
+  fail (error: unknown, id?: RequestId): void {
+    if (!(error instanceof ProtocolError)) this.context.onError(error, 'an action failed')
+    this.sendError(toProtocolError(error), id)
+  }
+
+  private badMessage (error: ProtocolError, id?: RequestId): void {
+    const now = Date.now()
+    this.badMessages = this.badMessages.filter(time => time > now - BAD_MESSAGE_WINDOW_MS)
+    this.badMessages.push(now)
+    this.sendError(error, id)
+    if (this.badMessages.length >= MAX_BAD_MESSAGES) this.close({ code: 'bad_request', message: 'too many bad messages' })
+  }
+
+  // ---- to the client
+
+  send (message: ControlMessage): void {
+    this.write([this.format.encode([JSON.stringify(message)])])
+  }
+
+  sendError (error: ProtocolError, id?: RequestId): void {
+    this.send(errorMessage(error, id))
+  }
+
+  /** JSON texts, in order. */
+  sendTexts (texts: readonly string[]): void {
+    if (texts.length > 0) this.write([this.format.encode(texts)])
+  }
+
+  deliver (bytes: Buffer): void {
+    this.window.push(bytes)
+  }
+
+  flush (): void {
+    const buffers = this.window
+    this.window = []
+    if (this.state !== 'open') return
+    const now = Date.now()
+    if (this.transport.cursorWithEachFlush || now - this.cursorSentAt >= CURSOR_INTERVAL_MS) {
+      const cursor = this.cursorFrame()
+      if (cursor !== undefined) {
+        buffers.push(cursor)
+        this.noteCursor(now)
+      }
+    } else {
+      this.cursorOwed = true
+    }
+    this.write(buffers)
+  }
+
+  epochChanged (): void {
+    // While a catch-up is under way its own resets come first, and it tells of the epoch itself.
+    if (this.catchUp === undefined) this.sendEpoch()
+  }
+
+  sendCursorIfOwed (): void {
+    if (this.cursorOwed) this.sendCursor()
+  }
+
+  /** The cursor of all that has been sent, where there is one now. */
+  sendCursor (): void {
+    const frame = this.cursorFrame()
+    if (frame === undefined || this.state !== 'open') return
+    this.noteCursor(Date.now())
+    this.write([frame])
+  }
+
+  sendEpoch (): void {
+    this.send({ type: 'epoch', epoch: this.hub.epochText() })
+  }
+
+  private write (buffers: readonly Buffer[]): void {
+    if (this.state !== 'open' || buffers.length === 0) return
+    this.lastSentAt = Date.now()
+    this.transport.write(buffers)
+  }
+
+  private noteCursor (now: number): void {
+    this.cursorOwed = false
+    this.cursorSentAt = now
+    if (!this.transport.cursorWithEachFlush) this.context.connections.cursorWasSent(this)
+  }
+
+  private cursorFrame (): Buffer | undefined {
+    if (this.catchUp === undefined && this.pendingResumes === 0) return this.hub.cursorFrame(this.format, this.lostTopics)
+    const text = this.cursorText()
+    return text === undefined ? undefined : this.format.encodeCursor(text)
+  }
+
+  /** Undefined while no cursor would cover all that the client asked for. */
+  private cursorText (): string | undefined {
+    if (this.pendingResumes > 0) return undefined
+    if (this.catchUp === undefined) return this.hub.cursorText(this.lostTopics)
+    const offsets = this.catchUp.offsets()
+    if (offsets === undefined) return undefined
+    const earliest = offsets.map((offset, shard) => Math.min(offset, this.hub.shards[shard]!.flushed))
+    return this.hub.cursorAt(earliest, this.lostTopics || this.catchUp.lostTopics)
+  }
+
+  // ---- subscriptions
+
+  nextSubscriptionId (): string {
+    return `s${++this.subscriptionCount}`
+  }
+
+  /** @throws ProtocolError `too_many_subscriptions` */
+  checkRoom (selectors: readonly Selector[]): void {
+    const added = selectors.filter(selector => !this.subscriptions.has(selector.key + (selector.every ? ':*' : ''))).length
+    if (this.subscriptions.size + added > this.context.maxSubscriptions) {
+      throw new ProtocolError('too_many_subscriptions', `a connection has at most ${this.context.maxSubscriptions} subscriptions`)
+    }
+  }
+
+  /** Live delivery of some selectors begins with the next window. */
+  attach (selectors: readonly Selector[], id: string): void {
+    for (const selector of selectors) {
+      this.subscriptions.set(selector.key + (selector.every ? ':*' : ''), { selector, id })
+      this.hub.attach(this, selector)
+    }
+  }
+
+  detach (selectors: readonly Selector[]): void {
+    for (const selector of selectors) {
+      this.subscriptions.delete(selector.key + (selector.every ? ':*' : ''))
+      this.hub.detach(this, selector)
+    }
+  }
+
+  /** All that is being sent live. */
+  live (): Selection {
+    return new Selection([...this.subscriptions.values()].map(({ selector }) => selector))
+  }
+
+  /**
+   * Sends what a catch-up holds, slice by slice as fast as the client reads, then hands over to live delivery.
+   * @param joinLive called in the tick in which all has been sent
+   */
+  async follow (catchUp: CatchUp, joinLive: () => void): Promise<void> {
+    this.catchUp = catchUp
+    try {
+      let first = true
+      for (;;) {
+        const rest = catchUp.join(PAGE_MESSAGES)
+        if (rest !== undefined) {
+          this.sendTexts(rest)
+          this.lostTopics ||= catchUp.lostTopics
+          this.catchUp = undefined
+          joinLive()
+          if (first || this.transport.cursorWithEachFlush || Date.now() - this.cursorSentAt >= CURSOR_INTERVAL_MS) this.sendCursor()
+          else if (rest.length > 0) this.cursorOwed = true
+          return
+        }
+        const slice = await catchUp.next(PAGE_MESSAGES)
+        this.sendTexts(slice.states)
+        if (slice.newEpoch) this.sendEpoch()
+        this.sendTexts(slice.messages)
+        if (slice.states.length + slice.messages.length > 0) this.cursorOwed = true
+        // PROTOCOL.md, Control: one at once after the snapshots, then at most once a second.
+        if (slice.messages.length > 0 && (first || this.transport.cursorWithEachFlush || Date.now() - this.cursorSentAt >= CURSOR_INTERVAL_MS)) {
+          first = false
+          this.sendCursor()
+        }
+        await this.whenWritable()
+        if (this.state !== 'open') return
+      }
+    } finally {
+      this.catchUp = undefined
+    }
+  }
+
+  private async whenWritable (): Promise<void> {
+    while (this.state === 'open' && !this.transport.writable()) {
+      await new Promise<void>(resolve => { this.drained = resolve })
+    }
+  }
+
+  // ---- time
+
+  private get mustAuthenticate (): boolean {
+    return this.context.authenticationRequired && this.identity.user === undefined
+  }
+
+  tick (now: number): void {
+    if (this.state !== 'open') return
+    const age = now - this.openedAt
+    if (this.mustAuthenticate && age > AUTHENTICATION_MS) this.close({ code: 'unauthorized', message: 'not authenticated in time' })
+    else if (this.identity.expiresAt !== undefined && now >= this.identity.expiresAt) this.close({ code: 'unauthorized', message: 'the token has expired' })
+    else if (this.subscriptionCount === 0 && age > this.context.idleTimeoutMs) this.close({ code: 'idle_timeout', message: 'nothing was subscribed to' })
+    else {
+      if (now - this.lastSentAt >= this.context.heartbeatMs) this.heartbeat(now)
+      this.transport.tick(now)
+    }
+  }
+
+  private heartbeat (now: number): void {
+    const cursor = this.cursorText()
+    if (cursor === undefined) return
+    this.noteCursor(now)
+    this.send({ type: 'heartbeat', timestamp: isoTime(now), cursor })
+    if (this.transport.cursorWithEachFlush) this.write([this.format.encodeCursor(cursor)])
+  }
+
+  /** The last word to the client, and the end of the wire. */
+  close (reason: CloseReason): void {
+    if (this.state !== 'open') return
+    const retry = reason.retryAfterMs ?? (errorTable[reason.code].client === 'reconnect' ? Math.round(1000 * (0.5 + Math.random())) : undefined)
+    this.send({
+      type: 'closing', code: reason.code, reason: reason.message, ...(retry === undefined ? {} : { retry_after_ms: retry })
+    })
+    this.state = 'closing'
+    this.transport.close(retry === undefined ? reason : { ...reason, retryAfterMs: retry })
+    this.onDrain()
+  }
+}

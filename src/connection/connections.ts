@@ -1,0 +1,106 @@
+import { ProtocolError } from '@tickwire/protocol'
+import type { Connection } from './connection.js'
+import type { CloseReason } from './transport.js'
+
+/** How often connections are looked at for heartbeats, silence and expired tokens. */
+const SWEEP_MS = 1000
+/** Least time between two cursors of one connection, where they do not go with each flush. */
+export const CURSOR_INTERVAL_MS = 1000
+
+export interface ConnectionLimits {
+  readonly maxConnections: number
+  readonly maxConnectionsPerIp: number
+}
+
+/** A place that a connection or a held poll takes; given back once. */
+export interface Place {
+  release (): void
+}
+
+/** The connections of a node: their number, their clocks, their end. */
+export class Connections {
+  private readonly open = new Set<Connection>()
+  private readonly byIp = new Map<string, number>()
+  private count = 0
+  private draining = false
+  private readonly sweeper: NodeJS.Timeout
+  /** Those that were given a cursor within the last second, in the order in which they were. */
+  private readonly cursorSent = new Set<Connection>()
+  private cursorTimer: NodeJS.Timeout | undefined
+
+  constructor (private readonly limits: ConnectionLimits, heartbeatMs: number) {
+    const period = Math.min(SWEEP_MS, Math.max(10, heartbeatMs / 5))
+    this.sweeper = setInterval(() => {
+      const now = Date.now()
+      for (const connection of this.open) connection.tick(now)
+    }, period).unref()
+  }
+
+  /** @throws ProtocolError `too_many_connections`, `going_away` */
+  reserve (ip: string): Place {
+    if (this.draining) throw new ProtocolError('going_away')
+    if (this.count >= this.limits.maxConnections) throw new ProtocolError('too_many_connections')
+    const held = this.byIp.get(ip) ?? 0
+    if (held >= this.limits.maxConnectionsPerIp) throw new ProtocolError('too_many_connections', 'too many connections from this address')
+    this.count++
+    this.byIp.set(ip, held + 1)
+    let released = false
+    return {
+      release: () => {
+        if (released) return
+        released = true
+        this.count--
+        const left = this.byIp.get(ip)! - 1
+        if (left === 0) this.byIp.delete(ip)
+        else this.byIp.set(ip, left)
+      }
+    }
+  }
+
+  get active (): number {
+    return this.count
+  }
+
+  add (connection: Connection): void {
+    this.open.add(connection)
+  }
+
+  remove (connection: Connection): void {
+    this.open.delete(connection)
+    this.cursorSent.delete(connection)
+  }
+
+  /** Says that a connection was just sent a cursor: another follows within a second of what is sent meanwhile. */
+  cursorWasSent (connection: Connection): void {
+    this.cursorSent.delete(connection)
+    this.cursorSent.add(connection)
+    this.armCursorTimer()
+  }
+
+  /** `closing` to all, with delays spread so that they do not all come back at once. */
+  closeAll (reason: CloseReason, spreadMs: number): void {
+    this.draining = true
+    for (const connection of [...this.open]) {
+      connection.close({ ...reason, retryAfterMs: Math.round((reason.retryAfterMs ?? 0) + Math.random() * spreadMs) })
+    }
+    clearInterval(this.sweeper)
+    clearTimeout(this.cursorTimer)
+  }
+
+  private armCursorTimer (): void {
+    if (this.cursorTimer !== undefined) return
+    const [first] = this.cursorSent
+    if (first === undefined) return
+    const wait = Math.max(0, first.cursorSentAt + CURSOR_INTERVAL_MS - Date.now())
+    this.cursorTimer = setTimeout(() => {
+      this.cursorTimer = undefined
+      const due = Date.now() - CURSOR_INTERVAL_MS
+      for (const connection of this.cursorSent) {
+        if (connection.cursorSentAt > due) break
+        this.cursorSent.delete(connection)
+        connection.sendCursorIfOwed()
+      }
+      this.armCursorTimer()
+    }, wait).unref()
+  }
+}

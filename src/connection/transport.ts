@@ -1,0 +1,34 @@
+import type { ErrorCode } from '@tickwire/protocol'
+import type { Format } from '../hub/frame.js'
+
+/** Why a connection ends: an entry of the error table, and words for the client. */
+export interface CloseReason {
+  readonly code: ErrorCode
+  readonly message: string
+  readonly retryAfterMs?: number
+}
+
+/** A peer's wire, as a connection sees it: all that differs between WebSocket and Server-Sent Events. */
+export interface Transport {
+  readonly name: string
+  readonly format: Format
+  /** Whether each flush ends with a cursor, or one goes out once a second. */
+  readonly cursorWithEachFlush: boolean
+  /** Sends the buffers, in order, in one go. */
+  write (buffers: readonly Buffer[]): void
+  /** Whether little enough is unsent that more may be made; otherwise `onDrain` says when. */
+  writable (): boolean
+  /** Ends the wire after what was written, with the reason in the form of the transport. */
+  close (reason: CloseReason): void
+  /** Called about once a second: keeps the wire alive, and closes it where the peer is gone. */
+  tick (now: number): void
+}
+
+/** What a transport tells its connection. */
+export interface TransportEvents {
+  /** A whole text from the client. */
+  onText (text: string): void
+  onBinary (): void
+  onDrain (): void
+  onClose (): void
+}

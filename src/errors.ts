@@ -1,0 +1,28 @@
+import { type ErrorCode, type ErrorMessage, errorTable, ProtocolError, type RequestId } from '@tickwire/protocol'
+
+/** What went wrong as a refusal from the table; what is not one is `internal`, and says nothing of itself. */
+export function toProtocolError (error: unknown): ProtocolError {
+  return error instanceof ProtocolError ? error : new ProtocolError('internal')
+}
+
+/** How long a client waits where the table has it come back and the refusal does not say. */
+const DEFAULT_RETRY_MS = 1000
+
+export function retryAfterMs (error: ProtocolError): number | undefined {
+  if (error.retryAfterMs !== undefined) return error.retryAfterMs
+  return errorTable[error.code].client === 'reconnect' ? DEFAULT_RETRY_MS : undefined
+}
+
+/** The `error` object: a message on a WebSocket, the body of an HTTP answer elsewhere. */
+export function errorMessage (error: ProtocolError, id?: RequestId): ErrorMessage {
+  const retry = retryAfterMs(error)
+  return {
+    type: 'error',
+    ...(id === undefined ? {} : { id }),
+    code: error.code,
+    message: error.message,
+    ...(retry === undefined ? {} : { retry_after_ms: retry })
+  }
+}
+
+export type { ErrorCode }

@@ -1,0 +1,43 @@
+import type { Log } from '../log/log.js'
+import type { MessageEncoder } from './frame.js'
+import { locate } from './position.js'
+
+export interface HistoryRequest {
+  /** The last sequence that the reader has; absent: the newest messages. */
+  readonly after?: number
+  /** The epochs of all shards in which `after` was seen; without them no loss is detected. */
+  readonly epochs?: readonly number[]
+  readonly limit: number
+}
+
+export interface HistoryAnswer {
+  /** JSON texts, oldest first; a `reset` before them where what came after the sequence was lost. */
+  readonly messages: readonly string[]
+  /** What the log still holds. Beyond `last` where it holds nothing. */
+  readonly first: number
+  readonly last: number
+  /** Whether newer messages are left. */
+  readonly more: boolean
+}
+
+/** A topic's messages after a sequence; undefined for a topic that never was. */
+export async function readHistory (log: Log, encoder: MessageEncoder, topic: string, request: HistoryRequest): Promise<HistoryAnswer | undefined> {
+  const { epochs, limit } = request
+  const known = await log.read(topic, { sequence: Number.MAX_SAFE_INTEGER }, 1)
+  if (known.last === undefined) return undefined
+  const after = request.after ?? Math.max(0, known.last.sequence - limit)
+  let page = await log.read(topic, { sequence: after }, limit)
+  const messages: string[] = []
+  if (epochs !== undefined && request.after !== undefined) {
+    const shard = log.shardOf(topic)
+    const found = locate(after, epochs[shard] ?? NaN, page, (await log.head())[shard]!)
+    if ('lost' in found) {
+      messages.push(encoder.reset(topic, found.lost))
+      // The sequence means nothing in this epoch: what the log holds is all that can be given.
+      if (found.lost === 'epoch_changed') page = await log.read(topic, { sequence: 0 }, limit)
+    }
+  }
+  for (const entry of page.entries) messages.push(encoder.entry(entry))
+  const last = page.last?.sequence ?? 0
+  return { messages, first: page.first ?? last + 1, last, more: page.entries.length > 0 && page.entries.at(-1)!.sequence < last }
+}

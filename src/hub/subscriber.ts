@@ -1,0 +1,14 @@
+import type { Format } from './frame.js'
+
+/** What the hub delivers to: a connection, or a poll that waits. */
+export interface Subscriber {
+  readonly format: Format
+  /** See `Cursor.lostTopics` of the protocol package. */
+  readonly lostTopics: boolean
+  /** A topic's bytes of this window; kept until {@link flush}. */
+  deliver (bytes: Buffer): void
+  /** The window is complete: write what was delivered, in one go. */
+  flush (): void
+  /** The log began a new epoch, and the resets that it causes for live topics were delivered. */
+  epochChanged (shard: number): void
+}

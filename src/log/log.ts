@@ -1,0 +1,138 @@
+/**
+ * The contract of a log: ordered, replayable, and exact about what it lost (DESIGN: "Everything is a cursor over a
+ * log"). A topic's messages carry a sequence that grows by exactly 1; a shard's messages carry an offset that
+ * grows by exactly 1 over all its topics. Topics are named by their key (`topicKey` of the protocol package).
+ */
+
+/** One message of the log. Entries are shared by all who read them: never changed. */
+export interface Entry {
+  /** The topic's key. */
+  readonly topic: string
+  readonly shard: number
+  readonly offset: number
+  readonly sequence: number
+  /** Offset of the topic's message before this one, 0 for its first: what tells whether anything between was lost. */
+  readonly previous: number
+  /** When the log accepted it, in milliseconds since 1970. */
+  readonly timestamp: number
+  /** `data` as JSON text. */
+  readonly payload: string
+  /** The message replaces the topic's whole state. */
+  readonly replaces: boolean
+}
+
+export interface AppendItem {
+  readonly topic: string
+  readonly payload: string
+  readonly replaces?: boolean
+  /**
+   * A key repeated within {@link IDEMPOTENCY_SECONDS} for its topic is answered as before, and nothing is
+   * appended. Whoever appends puts the publisher into it.
+   */
+  readonly idempotencyKey?: string
+}
+
+export const IDEMPOTENCY_SECONDS = 600
+
+/** `overloaded`: the log holds as many topics as it may, and this would be one more. */
+export type AppendResult =
+  | { readonly sequence: number, readonly offset: number, readonly shard: number }
+  | { readonly error: 'overloaded' }
+
+export interface TopicPosition {
+  readonly sequence: number
+  readonly offset: number
+}
+
+export interface Page {
+  /** Of the topic's shard, when this was read. */
+  readonly epoch: number
+  /** Oldest first. */
+  readonly entries: readonly Entry[]
+  /** The topic's last message, whether the log still holds it or not; undefined for a topic that never was. */
+  readonly last: TopicPosition | undefined
+  /** The sequence of the oldest message that the log still holds. */
+  readonly first: number | undefined
+}
+
+/** A topic's state. */
+export interface Snapshot {
+  readonly topic: string
+  readonly epoch: number
+  /** Of the last message folded in. */
+  readonly sequence: number
+  /** When the log accepted that message, in milliseconds since 1970. */
+  readonly timestamp: number
+  /** The state as JSON text. */
+  readonly payload: string
+  /** The shard's offset when this was read: every message of the topic up to here is folded in, none beyond. */
+  readonly asOf: number
+}
+
+/** An epoch and the offset of its first message. A position of the epoch before is good if it lies before `start`. */
+export interface EpochStart {
+  readonly epoch: number
+  readonly start: number
+}
+
+export interface ShardHead {
+  readonly epoch: number
+  /** Of the shard's last message, 0 where there is none. */
+  readonly offset: number
+  /** The epochs known, oldest first; the last is the current one. */
+  readonly epochs: readonly EpochStart[]
+}
+
+export interface TailBatch {
+  readonly shard: number
+  readonly epoch: EpochStart
+  /** In order of offset, without a hole behind the batch before. Empty where only the epoch is news. */
+  readonly entries: readonly Entry[]
+}
+
+/** Where to read from: what comes after an offset of the topic's shard, or after a sequence of the topic. */
+export type ReadFrom = { readonly offset: number } | { readonly sequence: number }
+
+export interface Log {
+  /** 1 to 32, fixed for the life of the log. */
+  readonly shards: number
+  shardOf (topic: string): number
+
+  /** Appends in order and answers each item in its place. @throws ProtocolError `log_unavailable` */
+  append (items: readonly AppendItem[]): Promise<readonly AppendResult[]>
+
+  /** At most `limit` messages of a topic. Holds no more than the log does: compare `previous` and `last`. */
+  read (topic: string, from: ReadFrom, limit: number): Promise<Page>
+
+  /** Calls `onBatch` for all that is appended from now on, in order. Returns the function that ends it. */
+  tail (onBatch: (batch: TailBatch) => void): () => void
+
+  /** By shard, read from the log itself. */
+  head (): Promise<readonly ShardHead[]>
+
+  /** The last position of every topic that ever was: read once when a node starts, and after a new epoch. */
+  topics (): Promise<ReadonlyMap<string, TopicPosition>>
+
+  /** Undefined where the channel has no state or the topic none yet. */
+  snapshot (topic: string): Promise<Snapshot | undefined>
+
+  close (): Promise<void>
+}
+
+/** Bounds of what a log keeps; what is dropped first is the oldest. */
+export interface Retention {
+  /** Per topic. */
+  readonly messages: number
+  /** Per topic. */
+  readonly seconds: number
+  /** In all (memory) or per shard (Redis). */
+  readonly bytes: number
+}
+
+/** Time and randomness, given from outside so that tests are exact. */
+export interface LogClock {
+  /** Milliseconds since 1970. */
+  now (): number
+  /** 32 random bits. */
+  randomEpoch (): number
+}

@@ -1,0 +1,127 @@
+import { type TypeCheck, TypeCompiler } from '@sinclair/typebox/compiler'
+import {
+  type ChannelDefinition, type Channels, type ErrorCode, errorTable, isSymbol, topicKey
+} from '@tickwire/protocol'
+import type { AppendItem, Log } from '../log/log.js'
+
+/** A message on its way into the log. */
+export interface Publication {
+  readonly channel: string
+  readonly symbol?: string | undefined
+  /** Owner of a private channel's topic. */
+  readonly user?: string | undefined
+  readonly data: unknown
+  /** The message replaces the topic's whole state. */
+  readonly snapshot?: boolean | undefined
+  /** Repeated within ten minutes for its topic and publisher, nothing is appended again. */
+  readonly idempotencyKey?: string | undefined
+}
+
+export type PublishResult =
+  | { readonly sequence: number }
+  | { readonly code: ErrorCode, readonly message: string }
+
+export interface PublisherOptions {
+  readonly log: Log
+  readonly channels: Channels
+}
+
+/** Limits on one batch of publications. */
+export interface PublishLimits {
+  /** Names the publisher for its idempotency keys. */
+  readonly publisher: string
+  /** Most bytes of one message's data. */
+  readonly maxMessageBytes?: number
+  /** Whether a topic may be published to beyond what its schema says: permissions, known symbols. */
+  readonly permit?: (channel: ChannelDefinition, publication: Publication) => PublishResult | undefined
+}
+
+interface Channel {
+  readonly definition: ChannelDefinition
+  readonly check: TypeCheck<ChannelDefinition['schema']>
+}
+
+/** Validates messages and appends them to the log; the log stamps and numbers them. */
+export class Publisher {
+  private readonly log: Log
+  private readonly channels: ReadonlyMap<string, Channel>
+
+  constructor ({ log, channels }: PublisherOptions) {
+    this.log = log
+    this.channels = new Map([...channels].map(([name, definition]) =>
+      [name, { definition, check: TypeCompiler.Compile(definition.schema) }]))
+  }
+
+  /**
+   * Appends what is good of a batch, in order, in one append; the rest of a batch stands when one item is bad.
+   * @returns an answer for each item, in its place
+   * @throws ProtocolError `log_unavailable`
+   */
+  async publish (batch: readonly Publication[], limits: PublishLimits): Promise<PublishResult[]> {
+    const results = new Array<PublishResult>(batch.length)
+    const items: AppendItem[] = []
+    const places: number[] = []
+    for (const [place, publication] of batch.entries()) {
+      const prepared = this.prepare(publication, limits)
+      if ('code' in prepared) results[place] = prepared
+      else {
+        items.push(prepared)
+        places.push(place)
+      }
+    }
+    const appended = items.length === 0 ? [] : await this.log.append(items)
+    for (const [index, result] of appended.entries()) {
+      results[places[index]!] = 'error' in result
+        ? { code: result.error, message: 'the log holds as many topics as it may' }
+        : { sequence: result.sequence }
+    }
+    return results
+  }
+
+  private prepare (publication: Publication, limits: PublishLimits): AppendItem | Extract<PublishResult, { code: ErrorCode }> {
+    const { symbol, user, data } = publication
+    const channel = this.channels.get(publication.channel)
+    if (channel === undefined) return refuse('unknown_channel')
+    const { definition, check } = channel
+    const misnamed = misnaming(definition, symbol, user)
+    if (misnamed !== undefined) return misnamed
+    const refused = limits.permit?.(definition, publication)
+    if (refused !== undefined && 'code' in refused) return refused
+    if (!check.Check(data)) return refuse('invalid_message', describe(check, data))
+    const named = (data as { symbol?: unknown }).symbol
+    if (symbol !== undefined && named !== undefined && named !== symbol) {
+      return refuse('invalid_message', 'data.symbol differs from symbol')
+    }
+    const payload = JSON.stringify(data)
+    if (limits.maxMessageBytes !== undefined && Buffer.byteLength(payload) > limits.maxMessageBytes) return refuse('message_too_big')
+    return {
+      topic: topicKey({
+        channel: definition.name, ...(symbol === undefined ? {} : { symbol }), ...(user === undefined ? {} : { user })
+      }),
+      payload,
+      ...(publication.snapshot === true ? { replaces: true } : {}),
+      ...(publication.idempotencyKey === undefined ? {} : { idempotencyKey: `${limits.publisher} ${publication.idempotencyKey}` })
+    }
+  }
+}
+
+const refuse = (code: ErrorCode, message: string = errorTable[code].message): { code: ErrorCode, message: string } => ({ code, message })
+
+function misnaming (
+  { name, keyed, access }: ChannelDefinition, symbol: string | undefined, user: string | undefined
+): { code: ErrorCode, message: string } | undefined {
+  if (keyed && symbol === undefined) return refuse('invalid_message', `a message of ${name} needs a symbol`)
+  if (!keyed && symbol !== undefined) return refuse('invalid_message', `messages of ${name} have no symbol`)
+  if (symbol !== undefined && !isSymbol(symbol)) return refuse('unknown_symbol', 'the symbol is not well-formed')
+  if (access === 'user' && (user === undefined || user === '')) return refuse('invalid_message', `a message of ${name} needs a user`)
+  if (access !== 'user' && user !== undefined) return refuse('invalid_message', `messages of ${name} belong to no user`)
+  return undefined
+}
+
+/** Where the data does not fit, in words that repeat nothing of the client's own text but plain names. */
+function describe (check: TypeCheck<ChannelDefinition['schema']>, data: unknown): string {
+  const first = check.Errors(data).First()
+  if (first === undefined) return errorTable.invalid_message.message
+  const path = /^[\w/]{1,100}$/.test(first.path) ? `data${first.path}` : 'data'
+  return `${path}: ${first.message}`
+}

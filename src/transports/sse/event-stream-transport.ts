@@ -1,0 +1,64 @@
+import type { ServerResponse } from 'node:http'
+import { sseCursor, sseMessage, sseRetry } from '@tickwire/protocol'
+import type { CloseReason, Transport, TransportEvents } from '../../connection/transport.js'
+import type { Format } from '../../hub/frame.js'
+
+export const sseFormat: Format = {
+  name: 'sse',
+  encode: messages => Buffer.from(messages.map(sseMessage).join('')),
+  encodeCursor: cursor => Buffer.from(sseCursor(cursor))
+}
+
+/** How long a client waits before it connects again; each its own, so that they do not all come at once. */
+const RETRY_MS = 1000
+const jittered = (milliseconds: number): number => milliseconds * (0.5 + Math.random())
+
+export interface EventStreamTransportOptions {
+  readonly heartbeatMs: number
+  readonly maxBufferedBytes: number
+}
+
+/** The wire of an EventSource: shared bytes go straight into the response that was opened for it. */
+export class EventStreamTransport implements Transport {
+  readonly name = 'sse'
+  readonly format = sseFormat
+  readonly cursorWithEachFlush = true
+  private unsent = 0
+  private progressAt = Date.now()
+
+  constructor (private readonly response: ServerResponse, private readonly options: EventStreamTransportOptions) {}
+
+  connect (events: TransportEvents): void {
+    this.response.on('drain', () => { events.onDrain() })
+    this.response.on('close', () => { events.onClose() })
+    // An error is followed by close, which says all that matters.
+    this.response.on('error', () => {})
+    this.response.write(sseRetry(jittered(RETRY_MS)))
+  }
+
+  write (buffers: readonly Buffer[]): void {
+    if (this.response.writableEnded || this.response.destroyed) return
+    this.response.write(buffers.length === 1 ? buffers[0]! : Buffer.concat(buffers))
+  }
+
+  writable (): boolean {
+    return this.response.writableLength <= this.options.maxBufferedBytes
+  }
+
+  close ({ retryAfterMs }: CloseReason): void {
+    if (retryAfterMs !== undefined) this.response.write(sseRetry(jittered(retryAfterMs)))
+    this.response.end()
+    // A peer that does not read never takes the end.
+    setTimeout(() => { this.response.destroy() }, CLOSE_TIMEOUT_MS).unref()
+  }
+
+  /** PROTOCOL.md, Liveness: a peer is dead when written bytes stay unacknowledged for two heartbeats. */
+  tick (now: number): void {
+    const unsent = this.response.writableLength
+    if (unsent === 0 || unsent < this.unsent) this.progressAt = now
+    this.unsent = unsent
+    if (now - this.progressAt > 2 * this.options.heartbeatMs) this.response.destroy()
+  }
+}
+
+const CLOSE_TIMEOUT_MS = 2000

@@ -1,0 +1,102 @@
+import { randomUUID } from 'node:crypto'
+import { decodeCursor, parseStreamQuery, ProtocolError, type StreamQuery } from '@tickwire/protocol'
+import type { FastifyRequest } from 'fastify'
+import type { Identity } from '../auth/identity.js'
+import type { Subscription } from '../connection/actions/subscribe.js'
+import { beginSubscriptions } from '../connection/actions/subscribe.js'
+import { Connection, type ConnectionContext } from '../connection/connection.js'
+import type { Place } from '../connection/connections.js'
+import { requireSelectors } from '../connection/selectors.js'
+import type { Transport } from '../connection/transport.js'
+import type { StartPosition } from '../hub/catch-up.js'
+
+/** What the transports of a node have in common. */
+export interface StreamContext extends ConnectionContext {
+  readonly maxBufferedBytes: number
+  /** Aborted when the server goes away. */
+  readonly draining: AbortSignal
+  /** Who a request comes from, by its credentials. @throws ProtocolError `unauthorized` */
+  identify (request: FastifyRequest, token: string | undefined): Promise<Identity>
+}
+
+/** A request for the stream that has been judged whole: nothing of it can be refused any more. */
+export interface StreamRequest {
+  readonly context: StreamContext
+  readonly identity: Identity
+  readonly query: StreamQuery
+  readonly subscriptions: readonly Subscription[]
+  readonly start: StartPosition
+  readonly place: Place
+}
+
+const NOT_YET: ReadonlyArray<keyof StreamQuery> = ['throttleMs', 'ticket']
+const NOT_YET_IN_SUBSCRIBE = ['throttleMs', 'depth', 'last', 'fresh'] as const
+
+/**
+ * Judges a request before an upgrade or a stream begins (PROTOCOL.md, One URL): its query, its credentials, its
+ * subscriptions, all or nothing, and whether there is room for one more.
+ * @param parameters query parameters that belong to this transport alone
+ * @param upgrade whether more may be said after the upgrade: subscriptions, credentials
+ * @throws ProtocolError
+ */
+export async function judgeStreamRequest (
+  context: StreamContext, request: FastifyRequest, parameters: readonly string[], upgrade: boolean
+): Promise<StreamRequest> {
+  const query = parseStreamQuery(request.url.split('?', 2)[1] ?? '')
+  refuseUnavailable(query)
+  for (const name of ['wait', 'limit'] as const) {
+    if (query[name] !== undefined && !parameters.includes(name)) throw new ProtocolError('bad_request', `'${name}' is for polling only`)
+  }
+  if (query.subscribe.length === 0 && !upgrade) throw new ProtocolError('bad_request', "'subscribe' is needed: subscribe=quotes:AAPL")
+  const identity = await context.identify(request, query.token)
+  if (context.authenticationRequired && identity.user === undefined && (query.subscribe.length > 0 || !upgrade)) {
+    throw new ProtocolError('unauthorized')
+  }
+  const subscriptions = query.subscribe.map(({ channel, symbols }) => (
+    { channel, granted: requireSelectors(context, identity, channel, symbols), rejected: [] }
+  ))
+  const selectors = subscriptions.reduce((sum, { granted }) => sum + granted.length, 0)
+  if (selectors > context.maxSubscriptions) throw new ProtocolError('too_many_subscriptions')
+  const start = startPosition(request, query)
+  if (start.from !== 'now' && subscriptions.length === 0) throw new ProtocolError('bad_request', "'after' goes with 'subscribe'")
+  return { context, identity, query, subscriptions, start, place: context.connections.reserve(request.ip) }
+}
+
+function refuseUnavailable (query: StreamQuery): void {
+  const asked = NOT_YET.some(option => query[option] !== undefined) || query.decimals === 'number' ||
+    query.subscribe.some(parameter => NOT_YET_IN_SUBSCRIBE.some(option => parameter[option] !== undefined))
+  if (asked) throw new ProtocolError('bad_request', 'throttle_ms, depth, last, fresh, decimals=number and ticket are not available yet')
+}
+
+function startPosition (request: FastifyRequest, query: StreamQuery): StartPosition {
+  const text = lastEventId(request) ?? query.after
+  if (text === undefined) return { from: 'now' }
+  const cursor = decodeCursor(text)
+  if (cursor === undefined) throw new ProtocolError('bad_cursor')
+  return { from: 'cursor', cursor }
+}
+
+/** What a native EventSource sends when it connects again; only an event stream hears it. */
+function lastEventId (request: FastifyRequest): string | undefined {
+  const value = request.headers['last-event-id']
+  const streams = request.headers.accept?.includes('text/event-stream') === true && request.headers.upgrade === undefined
+  return streams && typeof value === 'string' && value !== '' ? value : undefined
+}
+
+/** Opens the connection of a judged request on a wire that is ready, and begins its subscriptions. */
+export function openConnection (stream: StreamRequest, transport: Transport): Connection {
+  const { context, identity, subscriptions, start, query, place } = stream
+  const connection = new Connection(randomUUID(), context, transport, () => { place.release() })
+  connection.identity = identity
+  connection.welcome()
+  if (subscriptions.length > 0) {
+    connection.enqueue(async () => {
+      try {
+        await beginSubscriptions(connection, subscriptions, start, query.snapshot ?? true)
+      } catch (error) {
+        connection.fail(error)
+      }
+    })
+  }
+  return connection
+}

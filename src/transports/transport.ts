@@ -1,0 +1,21 @@
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import type { WebSocket } from 'ws'
+import type { StreamRequest } from './stream-request.js'
+
+/** A way to read the stream over plain HTTP: a new one is a folder here and a line in the registry. */
+export interface HttpTransport {
+  readonly name: string
+  /** Query parameters that only this transport takes. */
+  readonly parameters: readonly string[]
+  /** Whether a request asks for it; the first of the registry that does serves it. */
+  matches (request: FastifyRequest): boolean
+  serve (stream: StreamRequest, request: FastifyRequest, reply: FastifyReply): Promise<unknown>
+}
+
+/** A way to read the stream over an upgraded connection. */
+export interface UpgradeTransport {
+  readonly name: string
+  readonly parameters: readonly string[]
+  /** Called in the tick of the upgrade. */
+  serve (stream: StreamRequest, socket: WebSocket): void
+}

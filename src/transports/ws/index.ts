@@ -1,0 +1,19 @@
+import { openConnection } from '../stream-request.js'
+import type { UpgradeTransport } from '../transport.js'
+import { WebSocketTransport } from './websocket-transport.js'
+
+export const webSocketTransport: UpgradeTransport = {
+  name: 'websocket',
+  parameters: [],
+  serve (stream, socket) {
+    const transport = new WebSocketTransport(socket, stream.context)
+    const connection = openConnection(stream, transport)
+    transport.connect({
+      onText: text => { connection.onText(text) },
+      onBinary: () => { connection.onBinary() },
+      onDrain: () => { connection.onDrain() },
+      onClose: () => { connection.onClose() },
+      onTooBig: () => { connection.close({ code: 'message_too_big', message: 'a message is larger than this server takes' }) }
+    })
+  }
+}

@@ -1,0 +1,88 @@
+import type { Socket } from 'node:net'
+import { BATCH_SUBPROTOCOL, errorTable, JSON_SUBPROTOCOL } from '@tickwire/protocol'
+import type { WebSocket } from 'ws'
+import type { CloseReason, Transport, TransportEvents } from '../../connection/transport.js'
+import type { Format } from '../../hub/frame.js'
+import { batchFormat, jsonFormat } from './frame.js'
+
+/** By subprotocol; a client that names none is sent messages one by one. */
+export const subprotocols: ReadonlyMap<string, Format> = new Map([
+  [JSON_SUBPROTOCOL, jsonFormat],
+  [BATCH_SUBPROTOCOL, batchFormat]
+])
+
+/** How long a peer may take to answer a close frame. */
+const CLOSE_TIMEOUT_MS = 2000
+/** RFC 6455, 5.5: a control frame carries at most 125 bytes, of which the code takes two. */
+const MAX_REASON_BYTES = 123
+
+export interface WebSocketTransportOptions {
+  readonly heartbeatMs: number
+  readonly idleTimeoutMs: number
+  readonly maxBufferedBytes: number
+}
+
+/**
+ * What `ws` does not declare: shared frames are written past it, straight to its socket, which is right as long as
+ * it compresses nothing itself (its own sends are then written at once, too); and its receiver, which says that a
+ * message is too large before `ws` closes on it.
+ */
+interface Internals {
+  readonly _socket: Socket
+  readonly _receiver: { prependListener (event: 'error', listener: (error: Error & { code?: string }) => void): void }
+}
+
+/** The wire of a WebSocket client. */
+export class WebSocketTransport implements Transport {
+  readonly name = 'websocket'
+  readonly cursorWithEachFlush = false
+  readonly format: Format
+  private readonly raw: Socket
+  private heardAt = Date.now()
+  private pingedAt = Date.now()
+
+  constructor (private readonly socket: WebSocket, private readonly options: WebSocketTransportOptions) {
+    this.format = subprotocols.get(socket.protocol) ?? jsonFormat
+    this.raw = (socket as unknown as Internals)._socket
+    this.raw.setNoDelay(true)
+  }
+
+  /** Listens; called in the tick of the upgrade, so that no message is missed. */
+  connect (events: TransportEvents & { onTooBig (): void }): void {
+    this.socket.on('message', (data: Buffer, isBinary) => {
+      this.heardAt = Date.now()
+      if (isBinary) events.onBinary()
+      else events.onText(data.toString())
+    })
+    this.socket.on('pong', () => { this.heardAt = Date.now() })
+    this.socket.on('ping', () => { this.heardAt = Date.now() })
+    this.socket.on('close', () => { events.onClose() })
+    this.raw.on('drain', () => { events.onDrain() })
+    const { _receiver } = this.socket as unknown as Internals
+    _receiver.prependListener('error', error => {
+      if (error.code === 'WS_ERR_UNSUPPORTED_MESSAGE_LENGTH') events.onTooBig()
+    })
+  }
+
+  write (buffers: readonly Buffer[]): void {
+    if (this.socket.readyState !== this.socket.OPEN) return
+    this.raw.write(buffers.length === 1 ? buffers[0]! : Buffer.concat(buffers))
+  }
+
+  writable (): boolean {
+    return this.raw.writableLength <= this.options.maxBufferedBytes
+  }
+
+  close ({ code, message }: CloseReason): void {
+    this.socket.close(errorTable[code].close, Buffer.from(message).subarray(0, MAX_REASON_BYTES))
+    setTimeout(() => { this.socket.terminate() }, CLOSE_TIMEOUT_MS).unref()
+  }
+
+  tick (now: number): void {
+    if (now - this.heardAt > this.options.idleTimeoutMs) this.socket.terminate()
+    else if (now - this.pingedAt >= this.options.heartbeatMs) {
+      this.pingedAt = now
+      this.socket.ping()
+    }
+  }
+}

@@ -1,0 +1,42 @@
+import type { CloseReason, Transport } from '../../src/connection/transport.js'
+import type { Format } from '../../src/hub/frame.js'
+import type { Message } from './clients.js'
+
+/** Lines of JSON: a format that a test can read back at once. */
+export const lineFormat: Format = {
+  name: 'lines',
+  encode: messages => Buffer.from(messages.map(message => message + '\n').join('')),
+  encodeCursor: cursor => Buffer.from(JSON.stringify({ type: 'cursor', cursor }) + '\n')
+}
+
+/** A wire without a network: what is written is parsed at once; it can be made to stall. */
+export class MemoryWire implements Transport {
+  readonly name = 'memory'
+  readonly format = lineFormat
+  readonly messages: Message[] = []
+  closedWith: CloseReason | undefined
+  stalled = false
+  writes = 0
+
+  constructor (readonly cursorWithEachFlush: boolean, private readonly onMessage: (message: Message) => void = () => {}) {}
+
+  write (buffers: readonly Buffer[]): void {
+    this.writes++
+    for (const line of Buffer.concat(buffers).toString().split('\n')) {
+      if (line === '') continue
+      const message = JSON.parse(line) as Message
+      this.messages.push(message)
+      this.onMessage(message)
+    }
+  }
+
+  writable (): boolean {
+    return !this.stalled
+  }
+
+  close (reason: CloseReason): void {
+    this.closedWith = reason
+  }
+
+  tick (): void {}
+}

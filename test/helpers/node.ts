@@ -1,0 +1,67 @@
+import { standardChannels } from '@tickwire/protocol'
+import { ANONYMOUS } from '../../src/auth/identity.js'
+import { Connection, type ConnectionContext } from '../../src/connection/connection.js'
+import { Connections } from '../../src/connection/connections.js'
+import { Hub } from '../../src/hub/hub.js'
+import type { Retention } from '../../src/log/log.js'
+import { MemoryLog } from '../../src/log/memory/memory-log.js'
+import type { MemoryWire } from './memory-wire.js'
+
+/** A node without a network: memory log, hub and connections, as the server puts them together. */
+export interface Node {
+  readonly log: MemoryLog
+  readonly hub: Hub
+  readonly errors: unknown[]
+  connect (wire: MemoryWire): Connection
+  close (): Promise<void>
+}
+
+export interface NodeOptions {
+  readonly retention?: Partial<Retention>
+  readonly shards?: number
+  readonly flushMs?: number
+  /** Bound of the recent entries: small, and a catch-up must read the log. */
+  readonly recentBytes?: number
+  readonly heartbeatMs?: number
+}
+
+export async function startNode (options: NodeOptions = {}): Promise<Node> {
+  const { retention, shards = 1, flushMs = 0, recentBytes = 1 << 20, heartbeatMs = 25_000 } = options
+  const log = new MemoryLog({
+    channels: standardChannels, shards, retention: { messages: 1000, seconds: 3600, bytes: 1 << 26, ...retention }, maxTopics: 1000
+  })
+  const errors: unknown[] = []
+  const onError = (error: unknown): void => { errors.push(error) }
+  const hub = new Hub({ log, channels: standardChannels, flushMs, recentBytes, onError })
+  await hub.start()
+  const connections = new Connections({ maxConnections: 1000, maxConnectionsPerIp: 1000 }, heartbeatMs)
+  const context: ConnectionContext = {
+    hub,
+    connections,
+    channels: standardChannels,
+    directory: hub.directory,
+    acceptUnknownSymbols: true,
+    heartbeatMs,
+    idleTimeoutMs: 2 * heartbeatMs,
+    maxSubscriptions: 1000,
+    authenticationRequired: false,
+    verifyToken: async () => ANONYMOUS,
+    onError
+  }
+  let opened = 0
+  return {
+    log,
+    hub,
+    errors,
+    connect (wire) {
+      const connection = new Connection(`c${++opened}`, context, wire, () => {})
+      connection.welcome()
+      return connection
+    },
+    async close () {
+      connections.closeAll({ code: 'going_away', message: 'the test is over' }, 0)
+      hub.close()
+      await log.close()
+    }
+  }
+}

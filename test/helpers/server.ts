@@ -1,0 +1,33 @@
+import type { AddressInfo } from 'node:net'
+import type { FastifyInstance } from 'fastify'
+import type { Test } from 'tap'
+import { buildApp, type Parts } from '../../src/app.js'
+import { type Config, loadConfig } from '../../src/config.js'
+
+export const SECRET = 'a secret for tests only'
+
+export interface TestServer {
+  readonly app: FastifyInstance
+  readonly origin: string
+  token (claims?: Record<string, unknown>): string
+}
+
+/** A real server on a port of its own, closed when the test ends. */
+export async function startServer (t: Test, overrides: Partial<Config> = {}, parts: Parts = {}): Promise<TestServer> {
+  const config = loadConfig({ LOG_LEVEL: 'error', SOURCES: 'none', JWT_SECRET: SECRET, PORT: '0' })
+  const app = await buildApp({ ...config, UNKNOWN_SYMBOLS: 'accept', MAX_CONNECTIONS_PER_IP: 10_000, ...overrides }, parts)
+  await app.listen({ port: 0, host: '127.0.0.1' })
+  t.teardown(async () => { await app.close() })
+  const { port } = app.server.address() as AddressInfo
+  return {
+    app,
+    origin: `http://127.0.0.1:${port}`,
+    token: (claims = {}) => app.jwt.sign({ sub: 'alice', publish: ['*'], ...claims }, { expiresIn: '5m' })
+  }
+}
+
+/** Publishes through the server's own publisher, as a source does. */
+export async function publish (app: FastifyInstance, channel: string, symbol: string | undefined, data: object, extra: object = {}): Promise<void> {
+  const [result] = await app.tickwire.publisher.publish([{ channel, symbol, data, ...extra }], { publisher: 'test' })
+  if (result === undefined || 'code' in result) throw new Error(`refused: ${JSON.stringify(result)}`)
+}

@@ -6,8 +6,8 @@ const FOLDERS = {
   publisher: { may: ['log/log\\.ts$'] },
   hub: { may: ['log/log\\.ts$'] },
   sources: { types: ['publisher/'] },
-  connection: { may: ['hub/'], types: ['auth/'] },
-  transports: { may: ['connection/'], types: ['hub/'] },
+  connection: { may: ['hub/', 'auth/'] },
+  transports: { may: ['connection/', 'hub/'], types: ['auth/'] },
 }
 
 /** Importable from anywhere in src, plugins and routes. */
@@ -52,7 +52,7 @@ module.exports = {
       comment: 'only transports, plugins, routes, app and server know Fastify',
       severity: 'error',
       from: { path: '^(src|packages)/', pathNot: '^src/(transports/|(app|server)\\.ts$)' },
-      to: { path: '(^|node_modules/)(@fastify/|fastify(-[^/]+)?(/|$))' },
+      to: { path: ['(^|node_modules/)@fastify/', '(^|node_modules/)fastify'] },
     },
     {
       name: 'src-below-plugins-and-routes',
@@ -72,7 +72,13 @@ module.exports = {
       comment: 'routes use decorators, transports, auth and errors; what else they need is a decorator',
       severity: 'error',
       from: { path: '^routes/' },
-      to: { path: '^src/', pathNot: ['^src/(transports|auth)/', SHARED] },
+      to: { path: '^src/', pathNot: ['^src/(transports|auth)/', '^src/publisher/', SHARED] },
+    },
+    {
+      name: 'routes-publisher-types-only',
+      severity: 'error',
+      from: { path: '^routes/' },
+      to: { path: '^src/publisher/', dependencyTypesNot: ['type-only'] },
     },
     {
       name: 'routes-plugin-types-only',

@@ -1,10 +1,13 @@
-import { type Channels, type Instrument, instruments as instrumentsChannel, ProtocolError } from '@tickwire/protocol'
+import { type Channels, errorTable, type Instrument, instruments as instrumentsChannel, ProtocolError } from '@tickwire/protocol'
 import fp from 'fastify-plugin'
+import type { Identity } from '../src/auth/identity.js'
+import { refusePublish } from '../src/auth/permissions.js'
 import { Connections, type ConnectionLimits } from '../src/connection/connections.js'
 import { type HistoryAnswer, type HistoryRequest, readHistory } from '../src/hub/history.js'
+import { refuseUnknown } from '../src/connection/selectors.js'
 import { Hub } from '../src/hub/hub.js'
 import type { Log } from '../src/log/log.js'
-import { type Publication, Publisher } from '../src/publisher/publisher.js'
+import { type Publication, Publisher, type PublishLimits } from '../src/publisher/publisher.js'
 import type { Source } from '../src/sources/source.js'
 import { SourceSupervisor } from '../src/sources/supervisor.js'
 import type { StreamContext } from '../src/transports/stream-request.js'
@@ -33,6 +36,8 @@ export interface Streaming {
   readonly sources: SourceSupervisor
   /** What the transports of the stream have in common. */
   readonly stream: StreamContext
+  /** Which topics somebody may publish to: those that the token permits and that exist. */
+  permitPublish (identity: Identity): NonNullable<PublishLimits['permit']>
   /** A topic's messages after a sequence; undefined for a topic that never was. */
   history (topic: string, request: HistoryRequest): Promise<HistoryAnswer | undefined>
 }
@@ -87,7 +92,11 @@ export const streaming = fp<StreamingOptions>(async (app, options) => {
     onError
   }
   const history: Streaming['history'] = (topic, request) => readHistory(log, hub.encoder, topic, request)
-  app.decorate('tickwire', { log, channels, hub, publisher, connections, sources, stream, history })
+  const permitPublish: Streaming['permitPublish'] = identity => (channel, { symbol }) => {
+    const code = refusePublish(identity, channel, symbol) ?? refuseUnknown(stream, channel.name, symbol)
+    return code === undefined ? undefined : { code, message: errorTable[code].message }
+  }
+  app.decorate('tickwire', { log, channels, hub, publisher, connections, sources, stream, permitPublish, history })
 
   app.addHook('onReady', async () => { await sources.begin() })
   app.addHook('preClose', async () => {

@@ -1,9 +1,7 @@
 import { type Static, Type } from '@sinclair/typebox'
 import { TypeCompiler } from '@sinclair/typebox/compiler'
-import { type ErrorCode, errorTable, ProtocolError } from '@tickwire/protocol'
+import { type ErrorCode, ProtocolError } from '@tickwire/protocol'
 import type { FastifyInstance } from 'fastify'
-import { refusePublish } from '../src/auth/permissions.js'
-import { refuseUnknown } from '../src/connection/selectors.js'
 import type { PublishResult } from '../src/publisher/publisher.js'
 
 /** Largest body; a single message of it has its own bound. */
@@ -24,7 +22,7 @@ const itemCheck = TypeCompiler.Compile(Item)
 
 /** `POST /v1/publish`: one object, an array, or lines of JSON. */
 export async function publishRoutes (app: FastifyInstance, { maxMessageBytes }: { maxMessageBytes: number }): Promise<void> {
-  const { publisher, stream } = app.tickwire
+  const { publisher, permitPublish } = app.tickwire
 
   app.addContentTypeParser(['application/x-ndjson', 'application/ndjson'], { parseAs: 'string', bodyLimit: MAX_BODY_BYTES }, (_request, body, done) => {
     try {
@@ -53,11 +51,7 @@ export async function publishRoutes (app: FastifyInstance, { maxMessageBytes }: 
     const published = await publisher.publish(good.map(item => ({ ...item, idempotencyKey: item.idempotency_key })), {
       publisher: identity.user ?? '',
       maxMessageBytes,
-      permit: (channel, { symbol }) => {
-        const code = refusePublish(identity, channel, symbol) ??
-          (channel.keyed ? refuseUnknown(stream, channel.name, symbol) : undefined)
-        return code === undefined ? undefined : { code, message: errorTable[code].message }
-      }
+      permit: permitPublish(identity)
     })
     for (const [index, result] of published.entries()) results[places[index]!] = result
     const rejected = results.flatMap((result, index) => 'code' in result ? [{ index, ...result }] : [])

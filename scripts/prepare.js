@@ -137,7 +137,7 @@ function copyAsset (file) {
 
 function run (command, args) {
   // stdout goes to stderr: what the caller prints on stdout stays readable by a program.
-  return spawnSync(command, args, { cwd: root, stdio: ['ignore', 2, 2], shell: process.platform === 'win32' && command === 'npm' })
+  return spawnSync(command, args, { cwd: root, stdio: ['ignore', 2, 2] })
 }
 
 function readJson (file) {

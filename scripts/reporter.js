@@ -8,6 +8,7 @@ import { Transform } from 'node:stream'
 import { inspect } from 'node:util'
 import { t as runner } from 'tap'
 import { countsLine } from './counts.js'
+import { seconds } from './prepare.js'
 
 /** Where the counts go, as JSON, when scripts/test.js has more to add before it prints them. */
 const SUMMARY_FILE = process.env.TICKWIRE_TEST_SUMMARY
@@ -82,11 +83,12 @@ export default class Reporter extends Transform {
     const counters = new Map()
     runner.on('subtestStart', file => {
       const counter = new Counter()
-      counters.set(file, { counter, seen: counter.watch(file.parser, [file.name]) })
+      counters.set(file, { counter, seen: counter.watch(file.parser, [file.name]), started: performance.now() })
     })
     runner.on('subtestEnd', file => {
-      const { counter, seen } = counters.get(file)
-      this.#fileEnded(file, counter, seen)
+      const { counter, seen, started } = counters.get(file)
+      // tap's own time leaves out what the process takes to start.
+      this.#fileEnded(file, counter, seen, seconds(started))
     })
   }
 
@@ -112,16 +114,16 @@ export default class Reporter extends Transform {
    * @param {any} file
    * @param {Counter} counter
    * @param {{ points: number, failed: number }} seen
+   * @param {string} time
    */
-  #fileEnded (file, counter, seen) {
+  #fileEnded (file, counter, seen, time) {
     const ok = file.results?.ok === true
     const { exitCode, signal } = file.options
     if (!ok && counter.counts.failed === 0) {
       counter.fail([file.name], { message: signal ? `ended by ${signal}` : `ended with exit code ${exitCode}` })
     } else if (ok && seen.points === 0) counter.counts.skipped++
     for (const key of /** @type {const} */ (['passed', 'failed', 'skipped'])) this.#counts[key] += counter.counts[key]
-    const time = ((file.time ?? 0) / 1000).toFixed(1)
-    this.#line(`${ok ? 'ok  ' : 'FAIL'} ${file.name} (${time} s)${seen.points === 0 && ok ? ' has no tests' : ''}`)
+    this.#line(`${ok ? 'ok  ' : 'FAIL'} ${file.name} (${time})${seen.points === 0 && ok ? ' has no tests' : ''}`)
     for (const { name, diag } of counter.failures) {
       this.#failed.push(name)
       this.#line(`\nFAIL ${name}\n${indent(explain(diag))}`)

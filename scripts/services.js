@@ -79,7 +79,7 @@ function startInDocker ({ name, service }) {
   if (spawnSync('docker', ['info'], { stdio: 'ignore', timeout: DOCKER_ANSWER_MS }).status !== 0) return false
   const started = performance.now()
   say(`${name} is not on PATH; starting it with docker compose…`)
-  if (visibly('docker', ['compose', '-f', COMPOSE_FILE, 'up', '--detach', '--wait', service]) !== 0) return false
+  if (!succeeds('docker', ['compose', '-f', COMPOSE_FILE, 'up', '--detach', '--wait', service])) return false
   say(`${name} runs in docker (${seconds(started)})`)
   return true
 }
@@ -94,16 +94,20 @@ function installWithApt ({ name, programs, aptPackage }) {
   const apt = [...sudo, 'env', 'DEBIAN_FRONTEND=noninteractive', 'apt-get', '-qq', '-o', 'Dpkg::Use-Pty=0']
   for (const args of [['update'], ['install', '--yes', '--no-install-recommends', aptPackage]]) {
     const [command, ...rest] = [...apt, ...args]
-    if (visibly(/** @type {string} */ (command), rest) !== 0) return undefined
+    if (!succeeds(command, rest)) return undefined
   }
   say(`${name} installed (${seconds(started)})`)
   return onPath(programs)
 }
 
 /**
+ * Runs a program; what it printed is shown only if it failed.
  * @param {string} command
  * @param {string[]} args
  */
-function visibly (command, args) {
-  return spawnSync(command, args, { cwd: root, stdio: ['ignore', 2, 2] }).status
+function succeeds (command, args) {
+  const { status, stdout, stderr, error } = spawnSync(command, args, { cwd: root, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] })
+  if (status === 0) return true
+  process.stderr.write(error === undefined ? stdout + stderr : `${error.message}\n`)
+  return false
 }

@@ -27,7 +27,7 @@ let interruptedBy
  */
 function runNode (script, args, env) {
   return new Promise((resolve, reject) => {
-    running = spawn(process.execPath, [script, ...args], { cwd: root, env, stdio: ['ignore', 'inherit', 'inherit'], detached: process.platform !== 'win32' })
+    running = spawn(process.execPath, [script, ...args], { cwd: root, env, stdio: ['ignore', 'inherit', 'inherit'], detached: true })
     running.on('error', reject)
     running.on('close', code => resolve(code ?? 1))
   })
@@ -48,8 +48,7 @@ function interrupt (signal) {
 function signalAll (signal) {
   if (running?.pid === undefined) return
   try {
-    if (process.platform === 'win32') running.kill(signal)
-    else process.kill(-running.pid, signal)
+    process.kill(-running.pid, signal)
   } catch {
     // The group has ended.
   }
@@ -57,7 +56,7 @@ function signalAll (signal) {
 
 /** @param {string[]} args */
 function filesOf (args) {
-  return args.filter(arg => existsSync(resolve(root, arg))).map(arg => relative(root, resolve(root, arg)))
+  return args.filter(arg => !arg.startsWith('-')).map(arg => relative(root, resolve(root, arg)))
 }
 
 function hasTypeTests () {
@@ -94,10 +93,12 @@ async function test () {
   // The type tests count as one test.
   const types = files.length === 0 && hasTypeTests() ? await runNode(join(root, 'node_modules/tstyche/build/bin.js'), [], env) : undefined
   const { code, counts } = await runTap(args, env)
+  // What a test left running (a server, a browser) would outlive the run.
+  signalAll('SIGKILL')
   if (types === 0) counts.passed++
   else if (types !== undefined) counts.failed++
   // A runner that failed although no test did must not look like success.
-  if (code !== 0 && counts.failed === 0) counts.failed++
+  if ((code !== 0 || interruptedBy !== undefined) && counts.failed === 0) counts.failed++
 
   if (counts.passed + counts.failed === 0) process.stderr.write('\nNo test ran.\n')
   process.stdout.write(`\n${countsLine(counts)}\n`)

@@ -1,10 +1,11 @@
 import { randomBytes } from 'node:crypto'
 import type { Socket } from 'node:net'
-import { standardChannels } from '@tickwire/protocol'
-import Fastify, { type FastifyInstance } from 'fastify'
+import { ProtocolError, standardChannels } from '@tickwire/protocol'
+import Fastify, { type FastifyInstance, LogController } from 'fastify'
 import { auth } from '../plugins/auth.js'
 import { errors } from '../plugins/errors.js'
 import { streaming } from '../plugins/streaming.js'
+import { unusedConnections } from '../plugins/unused-connections.js'
 import { wires } from '../plugins/wires.js'
 import { adminRoutes } from '../routes/admin.js'
 import { healthRoutes } from '../routes/health.js'
@@ -17,7 +18,6 @@ import { errorMessage } from './errors.js'
 import type { Log } from './log/log.js'
 import { MemoryLog } from './log/memory/memory-log.js'
 import { parseSources } from './sources/registry.js'
-import { ProtocolError } from '@tickwire/protocol'
 
 /** Share of the retention's bytes that a node may keep of what it passed on last, beside the log. */
 const RECENT_SHARE = 0.25
@@ -31,7 +31,7 @@ export interface Parts {
 export async function buildApp (config: Config, parts: Parts = {}): Promise<FastifyInstance> {
   const app = Fastify({
     logger: { level: config.LOG_LEVEL, serializers: { req: request => ({ method: request.method, path: request.url.split('?', 1)[0], ip: request.ip }) } },
-    disableRequestLogging: true,
+    logController: new LogController({ disableRequestLogging: true }),
     trustProxy: config.TRUST_PROXY,
     forceCloseConnections: 'idle',
     clientErrorHandler: refuseUnreadable
@@ -47,6 +47,7 @@ export async function buildApp (config: Config, parts: Parts = {}): Promise<Fast
   })
 
   await app.register(errors)
+  await app.register(unusedConnections)
   await app.register(auth, { secret, issuer: config.JWT_ISSUER, audience: config.JWT_AUDIENCE })
   await app.register(wires, { originAllowed, maxMessageBytes: config.MAX_MESSAGE_BYTES })
   await app.register(streaming, {

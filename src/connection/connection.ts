@@ -8,10 +8,9 @@ import { isoTime } from '../hub/frame.js'
 import type { Hub } from '../hub/hub.js'
 import { Selection, type Selector } from '../hub/selector.js'
 import type { Subscriber } from '../hub/subscriber.js'
-import { perform, readAction } from './actions/index.js'
-import { type Connections, CURSOR_INTERVAL_MS } from './connections.js'
+import { type Connections, CURSOR_INTERVAL_MS, type Member } from './connections.js'
 import type { NameContext } from './selectors.js'
-import type { CloseReason, Transport, TransportEvents } from './transport.js'
+import type { CloseReason, Transport } from './transport.js'
 
 /** Messages of the log that are read and written at a time while catching up. */
 const PAGE_MESSAGES = 500
@@ -47,7 +46,7 @@ type State = 'open' | 'closing' | 'closed'
  * One client on a stream: what it subscribes to and how far it has been sent, whatever wire it came by. Actions
  * take effect one after another; a catch-up is part of the action that needs it.
  */
-export class Connection implements Subscriber, TransportEvents {
+export class Connection implements Subscriber, Member {
   readonly format
   identity: Identity = ANONYMOUS
   lostTopics = false
@@ -101,42 +100,6 @@ export class Connection implements Subscriber, TransportEvents {
 
   // ---- from the client
 
-  onText (text: string): void {
-    if (this.state !== 'open') return
-    const action = readAction(text)
-    if ('error' in action) {
-      this.badMessage(action.error, action.id)
-      return
-    }
-    if (this.mustAuthenticate && action.message.action !== 'auth' && action.message.action !== 'ping') {
-      this.sendError(new ProtocolError('unauthorized', 'authenticate first'), action.message.id)
-      return
-    }
-    const { message } = action
-    if (message.action === 'ping') {
-      this.send({ type: 'pong', ...(message.id === undefined ? {} : { id: message.id }), timestamp: isoTime(Date.now()) })
-      return
-    }
-    if (this.queued >= MAX_QUEUED_ACTIONS) {
-      this.sendError(new ProtocolError('rate_limited', 'too many actions wait for their turn'), message.id)
-      return
-    }
-    const resumes = message.action === 'subscribe' && message.after !== undefined
-    if (resumes) this.pendingResumes++
-    this.enqueue(async () => {
-      if (resumes) this.pendingResumes--
-      try {
-        await perform(this, message)
-      } catch (error) {
-        this.fail(error, message.id)
-      }
-    })
-  }
-
-  onBinary (): void {
-    if (this.state === 'open') this.badMessage(new ProtocolError('invalid_message', 'messages are text frames'))
-  }
-
   onDrain (): void {
     const { drained } = this
     this.drained = undefined
@@ -153,22 +116,32 @@ export class Connection implements Subscriber, TransportEvents {
     this.onClosed()
   }
 
-  /** Runs something after the actions that came before it. */
-  enqueue (task: () => Promise<void>): void {
+  /**
+   * Runs something after the actions that came before it.
+   * @param resumes whether it resumes from a position: until its turn, no cursor would cover what it asks for
+   */
+  enqueue (task: () => Promise<void>, { id, resumes = false }: { id?: RequestId | undefined, resumes?: boolean } = {}): void {
+    if (this.queued >= MAX_QUEUED_ACTIONS) {
+      this.sendError(new ProtocolError('rate_limited', 'too many actions wait for their turn'), id)
+      return
+    }
     this.queued++
+    if (resumes) this.pendingResumes++
     this.queue = this.queue.then(async () => {
       this.queued--
-      if (this.state === 'open') await task()
+      if (resumes) this.pendingResumes--
+      if (this.state !== 'open') return
+      try {
+        await task()
+      } catch (error) {
+        if (!(error instanceof ProtocolError)) this.context.onError(error, 'an action failed')
+        this.sendError(toProtocolError(error), id)
+      }
     })
   }
 
-  /** Tells the client what went wrong with a request; what is not of the table is the operator's to see. */
-  fail (error: unknown, id?: RequestId): void {
-    if (!(error instanceof ProtocolError)) this.context.onError(error, 'an action failed')
-    this.sendError(toProtocolError(error), id)
-  }
-
-  private badMessage (error: ProtocolError, id?: RequestId): void {
+  /** PROTOCOL.md, Errors and closing: a bad message is answered, and the tenth within a minute is one too many. */
+  badMessage (error: ProtocolError, id?: RequestId): void {
     const now = Date.now()
     this.badMessages = this.badMessages.filter(time => time > now - BAD_MESSAGE_WINDOW_MS)
     this.badMessages.push(now)
@@ -340,7 +313,7 @@ export class Connection implements Subscriber, TransportEvents {
 
   // ---- time
 
-  private get mustAuthenticate (): boolean {
+  get mustAuthenticate (): boolean {
     return this.context.authenticationRequired && this.identity.user === undefined
   }
 

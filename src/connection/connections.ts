@@ -1,5 +1,4 @@
 import { ProtocolError } from '@tickwire/protocol'
-import type { Connection } from './connection.js'
 import type { CloseReason } from './transport.js'
 
 /** How often connections are looked at for heartbeats, silence and expired tokens. */
@@ -12,6 +11,16 @@ export interface ConnectionLimits {
   readonly maxConnectionsPerIp: number
 }
 
+/** A connection, as the node's clocks see it. */
+export interface Member {
+  /** Milliseconds since 1970. */
+  readonly cursorSentAt: number
+  /** Called about once a second. */
+  tick (now: number): void
+  sendCursorIfOwed (): void
+  close (reason: CloseReason): void
+}
+
 /** A place that a connection or a held poll takes; given back once. */
 export interface Place {
   release (): void
@@ -19,13 +28,13 @@ export interface Place {
 
 /** The connections of a node: their number, their clocks, their end. */
 export class Connections {
-  private readonly open = new Set<Connection>()
+  private readonly open = new Set<Member>()
   private readonly byIp = new Map<string, number>()
   private count = 0
   private draining = false
   private readonly sweeper: NodeJS.Timeout
   /** Those that were given a cursor within the last second, in the order in which they were. */
-  private readonly cursorSent = new Set<Connection>()
+  private readonly cursorSent = new Set<Member>()
   private cursorTimer: NodeJS.Timeout | undefined
 
   constructor (private readonly limits: ConnectionLimits, heartbeatMs: number) {
@@ -61,17 +70,17 @@ export class Connections {
     return this.count
   }
 
-  add (connection: Connection): void {
+  add (connection: Member): void {
     this.open.add(connection)
   }
 
-  remove (connection: Connection): void {
+  remove (connection: Member): void {
     this.open.delete(connection)
     this.cursorSent.delete(connection)
   }
 
   /** Says that a connection was just sent a cursor: another follows within a second of what is sent meanwhile. */
-  cursorWasSent (connection: Connection): void {
+  cursorWasSent (connection: Member): void {
     this.cursorSent.delete(connection)
     this.cursorSent.add(connection)
     this.armCursorTimer()

@@ -24,11 +24,8 @@ export interface Transport {
   tick (now: number): void
 }
 
-/** What a transport tells its connection. */
+/** What every transport tells its connection. */
 export interface TransportEvents {
-  /** A whole text from the client. */
-  onText (text: string): void
-  onBinary (): void
   onDrain (): void
   onClose (): void
 }

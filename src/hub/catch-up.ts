@@ -39,6 +39,8 @@ export class CatchUp {
   private readonly due = new Map<string, ResetReason | undefined>()
   /** The last offset of each topic that was sent in this catch-up; 0 after a reset alone. */
   private readonly sent = new Map<string, number>()
+  /** By shard, the position of the cursor that it began with: the client holds every topic up to there. */
+  private readonly origin: Array<number | undefined> = []
   private changed = false
   private lost = false
   private mayHoldLostTopics = false
@@ -117,7 +119,7 @@ export class CatchUp {
     if (this.due.size > 0) states.push(...await this.dueStates())
     const newEpoch = this.changed
     this.changed = false
-    if (states.length === 0 && messages.length === 0 && !newEpoch && !this.canJoin()) await this.hub.advanced()
+    if (states.length === 0 && messages.length === 0 && !newEpoch && this.due.size === 0 && !this.canJoin()) await this.hub.advanced()
     return { states, newEpoch, messages: this.emit(messages) }
   }
 
@@ -137,23 +139,13 @@ export class CatchUp {
     for (const [shard, head] of heads.entries()) {
       const position = cursor.shards.get(shard)
       if (position === undefined) newShards.add(shard)
-      else if (isGood(position, head)) this.position[shard] = position.offset
-      else {
-        lostShards.add(shard)
-        this.position[shard] = 0
-      }
+      else if (isGood(position, head)) this.position[shard] = this.origin[shard] = position.offset
+      else lostShards.add(shard)
     }
     const shardOf = (topic: string): number => this.hub.log.shardOf(topic)
     if (newShards.size > 0) this.startNow(topic => snapshots && newShards.has(shardOf(topic)))
-    this.mayHoldLostTopics = cursor.lostTopics || lostShards.size > 0
-    if (lostShards.size > 0) {
-      for (const topic of this.selection.named()) {
-        if (lostShards.has(shardOf(topic))) this.reset(topic, 'epoch_changed')
-      }
-      for (const [topic] of this.selection.existing(this.hub.directory)) {
-        if (lostShards.has(shardOf(topic))) this.reset(topic, 'epoch_changed')
-      }
-    }
+    this.mayHoldLostTopics = cursor.lostTopics
+    for (const shard of lostShards) this.resetShard(shard)
     await this.checkContinuity(topic => !lostShards.has(shardOf(topic)) && !newShards.has(shardOf(topic)))
   }
 
@@ -180,6 +172,19 @@ export class CatchUp {
     }
   }
 
+  /** The client's position in a shard is lost, and with it all that it holds there (PROTOCOL.md, Epochs). */
+  private resetShard (shard: number): void {
+    this.position[shard] = 0
+    this.origin[shard] = undefined
+    this.mayHoldLostTopics = true
+    for (const topic of this.selection.named()) {
+      if (this.hub.log.shardOf(topic) === shard) this.reset(topic, 'epoch_changed')
+    }
+    for (const [topic] of this.selection.existing(this.hub.directory)) {
+      if (this.hub.log.shardOf(topic) === shard) this.reset(topic, 'epoch_changed')
+    }
+  }
+
   private reset (topic: string, reason: ResetReason): void {
     if (this.except(topic)) return
     this.due.set(topic, reason)
@@ -189,13 +194,15 @@ export class CatchUp {
   /** The log's own heads, once the hub has heard of the same epochs. */
   private async headsSeen (): Promise<readonly ShardHead[]> {
     for (;;) {
+      // Asked for before the read: what the hub hears of meanwhile must not be waited for.
+      const advanced = this.hub.advanced()
       const heads = await this.hub.log.head()
       await this.hub.epochChange
       if (heads.every((head, shard) => head.epoch === this.hub.epoch(shard))) {
         this.epochs = heads.map(head => head.epoch)
         return heads
       }
-      await this.hub.advanced()
+      await advanced
     }
   }
 
@@ -244,9 +251,10 @@ export class CatchUp {
   private async snapshotInEpoch (topic: string): Promise<Snapshot | undefined> {
     const shard = this.hub.log.shardOf(topic)
     for (;;) {
+      const advanced = this.hub.advanced()
       const snapshot = await this.hub.log.snapshot(topic)
       if (snapshot === undefined || snapshot.epoch === this.epochs[shard]) return snapshot
-      await this.hub.advanced()
+      if (snapshot.epoch !== this.hub.epoch(shard)) await advanced
       await this.hub.epochChange
       this.followEpochs()
     }
@@ -341,7 +349,9 @@ export class CatchUp {
       for (const [topic, floor] of this.floors) {
         if (inShard(topic) && floor >= start) this.floors.set(topic, start - 1)
       }
-      this.position[shard] = Math.min(this.position[shard]!, start - 1)
+      const origin = this.origin[shard]
+      if (origin !== undefined && origin >= start) this.resetShard(shard)
+      else this.position[shard] = Math.min(this.position[shard]!, start - 1)
       this.epochs[shard] = this.hub.epoch(shard)
       this.changed = true
     }

@@ -94,14 +94,16 @@ export class Hub {
   /** The cursor of a subscriber that stands where the hub stands; made once per window. */
   cursorText (lostTopics: boolean): string {
     const name = lostTopics ? 'lost' : 'plain'
-    return this.cursorTexts[name] ??= this.cursorAt(this.shards.map(shard => shard.flushed), lostTopics)
+    this.cursorTexts[name] ??= this.cursorAt(this.shards.map(shard => shard.flushed), lostTopics)
+    return this.cursorTexts[name]
   }
 
   cursorFrame (format: Format, lostTopics: boolean): Buffer {
     const name = lostTopics ? 'lost' : 'plain'
     let frames = this.cursorFrames.get(format)
     if (frames === undefined) this.cursorFrames.set(format, frames = {})
-    return frames[name] ??= format.encodeCursor(this.cursorText(lostTopics))
+    frames[name] ??= format.encodeCursor(this.cursorText(lostTopics))
+    return frames[name]
   }
 
   /** The cursor of offsets by shard, in the current epochs. */

@@ -71,5 +71,3 @@ export class LiveStates {
     return { ...snapshot, sequence: last.sequence, timestamp: last.timestamp, payload, asOf: last.offset }
   }
 }
-
-

@@ -12,7 +12,8 @@ export class TopicBytes {
     if (this.format === format) return this.bytes!
     if (this.format === undefined) {
       this.format = format
-      return this.bytes = format.encode(this.messages)
+      this.bytes = format.encode(this.messages)
+      return this.bytes
     }
     this.others ??= new Map()
     let bytes = this.others.get(format)

@@ -90,13 +90,7 @@ export function openConnection (stream: StreamRequest, transport: Transport): Co
   connection.identity = identity
   connection.welcome()
   if (subscriptions.length > 0) {
-    connection.enqueue(async () => {
-      try {
-        await beginSubscriptions(connection, subscriptions, start, query.snapshot ?? true)
-      } catch (error) {
-        connection.fail(error)
-      }
-    })
+    connection.enqueue(() => beginSubscriptions(connection, subscriptions, start, query.snapshot ?? true))
   }
   return connection
 }

@@ -47,6 +47,6 @@ export async function perform (connection: Connection, message: ClientMessage): 
     case 'unsubscribe': await unsubscribe(connection, message); break
     case 'snapshot': await snapshot(connection, message); break
     case 'auth': await auth(connection, message); break
-    case 'ping': break
+    case 'ping': break // answered at once, whatever waits for its turn
   }
 }

@@ -1,6 +1,6 @@
 import type { ServerResponse } from 'node:http'
 import { sseCursor, sseMessage, sseRetry } from '@tickwire/protocol'
-import type { CloseReason, Transport, TransportEvents } from '../../connection/transport.js'
+import type { CloseReason, Transport } from '../../connection/transport.js'
 import type { Format } from '../../hub/frame.js'
 
 export const sseFormat: Format = {
@@ -12,6 +12,9 @@ export const sseFormat: Format = {
 /** How long a client waits before it connects again; each its own, so that they do not all come at once. */
 const RETRY_MS = 1000
 const jittered = (milliseconds: number): number => milliseconds * (0.5 + Math.random())
+
+/** How long a peer may take to read the end. */
+const CLOSE_TIMEOUT_MS = 2000
 
 export interface EventStreamTransportOptions {
   readonly heartbeatMs: number
@@ -26,14 +29,11 @@ export class EventStreamTransport implements Transport {
   private unsent = 0
   private progressAt = Date.now()
 
-  constructor (private readonly response: ServerResponse, private readonly options: EventStreamTransportOptions) {}
-
-  connect (events: TransportEvents): void {
-    this.response.on('drain', () => { events.onDrain() })
-    this.response.on('close', () => { events.onClose() })
+  /** @param response its head has been sent, and nothing else */
+  constructor (private readonly response: ServerResponse, private readonly options: EventStreamTransportOptions) {
     // An error is followed by close, which says all that matters.
-    this.response.on('error', () => {})
-    this.response.write(sseRetry(jittered(RETRY_MS)))
+    response.on('error', () => {})
+    response.write(sseRetry(jittered(RETRY_MS)))
   }
 
   write (buffers: readonly Buffer[]): void {
@@ -60,5 +60,3 @@ export class EventStreamTransport implements Transport {
     if (now - this.progressAt > 2 * this.options.heartbeatMs) this.response.destroy()
   }
 }
-
-const CLOSE_TIMEOUT_MS = 2000

@@ -8,7 +8,7 @@ export const eventStreamTransport: HttpTransport = {
   parameters: [],
   matches: request => request.headers.accept?.includes('text/event-stream') === true,
 
-  async serve (stream, request, reply) {
+  async serve (stream, _request, reply) {
     const closed = new AbortController()
     // The plugin sends its own Cache-Control; the protocol asks for more than it.
     reply.raw.flushHeaders = function () {
@@ -18,26 +18,15 @@ export const eventStreamTransport: HttpTransport = {
     reply.header('X-Accel-Buffering', 'no')
     // The plugin opens the stream; what it would send is made per client, so the bytes go past it.
     reply.sse(nothingUntil(closed.signal))
-    const transport = new EventStreamTransport(reply.raw, stream.context)
-    const events = { closed: false }
-    reply.raw.on('close', () => {
-      events.closed = true
+    const connection = openConnection(stream, new EventStreamTransport(reply.raw, stream.context))
+    reply.raw.on('drain', () => { connection.onDrain() })
+    const gone = (): void => {
       closed.abort()
       reply.sseContext.source.end()
-    })
-    if (request.raw.destroyed || reply.raw.destroyed) {
-      stream.place.release()
-      return
+      connection.onClose()
     }
-    let connection: ReturnType<typeof openConnection> | undefined
-    transport.connect({
-      onText: () => {},
-      onBinary: () => {},
-      onDrain: () => { connection?.onDrain() },
-      onClose: () => { connection?.onClose() }
-    })
-    connection = openConnection(stream, transport)
-    if (events.closed) connection.onClose()
+    if (reply.raw.destroyed) gone()
+    else reply.raw.on('close', gone)
   }
 }
 

@@ -1,3 +1,4 @@
+import { receiveBinary, receiveText } from '../../connection/dispatch.js'
 import { openConnection } from '../stream-request.js'
 import type { UpgradeTransport } from '../transport.js'
 import { WebSocketTransport } from './websocket-transport.js'
@@ -9,8 +10,8 @@ export const webSocketTransport: UpgradeTransport = {
     const transport = new WebSocketTransport(socket, stream.context)
     const connection = openConnection(stream, transport)
     transport.connect({
-      onText: text => { connection.onText(text) },
-      onBinary: () => { connection.onBinary() },
+      onText: text => { receiveText(connection, text) },
+      onBinary: () => { receiveBinary(connection) },
       onDrain: () => { connection.onDrain() },
       onClose: () => { connection.onClose() },
       onTooBig: () => { connection.close({ code: 'message_too_big', message: 'a message is larger than this server takes' }) }

@@ -32,6 +32,13 @@ interface Internals {
   readonly _receiver: { prependListener (event: 'error', listener: (error: Error & { code?: string }) => void): void }
 }
 
+export interface WebSocketEvents extends TransportEvents {
+  /** A whole text from the client. */
+  onText (text: string): void
+  onBinary (): void
+  onTooBig (): void
+}
+
 /** The wire of a WebSocket client. */
 export class WebSocketTransport implements Transport {
   readonly name = 'websocket'
@@ -48,7 +55,7 @@ export class WebSocketTransport implements Transport {
   }
 
   /** Listens; called in the tick of the upgrade, so that no message is missed. */
-  connect (events: TransportEvents & { onTooBig (): void }): void {
+  connect (events: WebSocketEvents): void {
     this.socket.on('message', (data: Buffer, isBinary) => {
       this.heardAt = Date.now()
       if (isBinary) events.onBinary()

@@ -19,7 +19,7 @@ export type Portfolio = Static<typeof Portfolio>
 export const portfolio = defineChannel({
   name: 'portfolio',
   type: 'portfolio',
-  description: "What a user holds; each message is the whole state.",
+  description: 'What a user holds; each message is the whole state.',
   keyed: false,
   access: 'user',
   schema: Portfolio,

@@ -1,0 +1,120 @@
+import { connect } from 'node:net'
+import { setTimeout as delay } from 'node:timers/promises'
+import { test } from 'tap'
+import { type Message, openClient, until } from '../helpers/clients.js'
+import { publish, startServer } from '../helpers/server.js'
+
+const HEARTBEAT_MS = 100
+
+test('a listener that never sends stays connected for ten heartbeats', async t => {
+  const server = await startServer(t, { HEARTBEAT_MS, IDLE_TIMEOUT_MS: 250 })
+  for (const transport of ['ws-json', 'ws-batch', 'sse'] as const) {
+    const messages: Message[] = []
+    let ended = false
+    const client = openClient(transport, server.origin, 'subscribe=quotes:A', undefined, { onMessage: message => { messages.push(message) }, onCursor: () => {} })
+    void client.ended.then(() => { ended = true })
+    const beats = (): Message[] => messages.filter(({ type }) => type === 'heartbeat')
+    await until('ten heartbeats', () => beats().length >= 10)
+    t.equal(ended, false, `${transport}: still connected`)
+    t.ok(beats().every(({ cursor, timestamp }) => typeof cursor === 'string' && typeof timestamp === 'string'))
+    await publish(server.app, 'quotes', 'A', { symbol: 'A', bid: '1' })
+    await until('a quote', () => messages.some(({ type }) => type === 'quote'))
+    client.cut()
+  }
+})
+
+test('heartbeats only come when nothing else does; a cursor follows the last message within a second', async t => {
+  const server = await startServer(t, { HEARTBEAT_MS: 400, IDLE_TIMEOUT_MS: 1000 })
+  const messages: Message[] = []
+  const cursors: number[] = []
+  const client = openClient('ws-json', server.origin, 'subscribe=quotes:A', undefined, {
+    onMessage: message => { messages.push(message) }, onCursor: () => { cursors.push(messages.length) }
+  })
+  await until('the first cursor', () => cursors.length === 1)
+  for (let i = 1; i <= 20; i++) {
+    await publish(server.app, 'quotes', 'A', { symbol: 'A', bid: String(i) })
+    await delay(50)
+  }
+  t.equal(messages.filter(({ type }) => type === 'heartbeat').length, 0, 'no heartbeat while messages flow')
+  const last = (): number => messages.findLastIndex(({ sequence }) => sequence === 20) + 1
+  await until('a cursor after the last message', () => last() > 0 && cursors.some(at => at >= last()), 1500)
+  t.ok(cursors.length <= 4, 'cursors at most once a second')
+  client.cut()
+})
+
+test('a peer that is gone is dropped', async t => {
+  const server = await startServer(t, { HEARTBEAT_MS, IDLE_TIMEOUT_MS: 250 })
+  const { connections } = server.app.tickwire
+  const { hostname, port } = new URL(server.origin)
+
+  await t.test('a WebSocket that answers no ping', async t => {
+    const socket = connect(Number(port), hostname)
+    socket.write('GET /v1/stream?subscribe=quotes:A HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n')
+    socket.resume()
+    await until('connected', () => connections.active === 1)
+    await until('dropped', () => connections.active === 0, 3000)
+    socket.destroy()
+    t.pass('dropped')
+  })
+
+  await t.test('an event stream that reads nothing', async t => {
+    const socket = connect(Number(port), hostname)
+    socket.pause()
+    socket.write('GET /v1/stream?subscribe=news HTTP/1.1\r\nHost: x\r\nAccept: text/event-stream\r\n\r\n')
+    await until('connected', () => connections.active === 1)
+    const headline = 'x'.repeat(1000)
+    const fill = async (): Promise<void> => {
+      for (let i = 0; i < 200; i++) await publish(server.app, 'news', undefined, { headline, source: 'test', symbols: [], timestamp: '2026-01-01T00:00:00Z' })
+    }
+    for (let i = 0; i < 100 && connections.active === 1; i++) {
+      await fill()
+      await delay(20)
+    }
+    await until('dropped', () => connections.active === 0, 5000)
+    socket.destroy()
+    t.pass('dropped')
+  })
+
+  for (const transport of ['ws-json', 'sse', 'poll'] as const) {
+    await t.test(`${transport}: a client that breaks off`, async t => {
+      const client = openClient(transport, server.origin, 'subscribe=quotes:A&subscribe=quotes:*', undefined, { onMessage: () => {}, onCursor: () => {} })
+      await until('connected', () => connections.active === 1)
+      await delay(50)
+      client.cut()
+      await until('dropped', () => connections.active === 0, 3000)
+      await until('nothing of it is left', () => server.app.tickwire.hub.topicCount === 0, 3000)
+      t.pass('dropped')
+    })
+  }
+})
+
+test('a WebSocket that never subscribes is closed with 4408', async t => {
+  const server = await startServer(t, { HEARTBEAT_MS, IDLE_TIMEOUT_MS: 250 })
+  const { openWebSocket } = await import('../helpers/clients.js')
+  const messages: Message[] = []
+  const client = openWebSocket(server.origin, '', 'tickwire.v1.json', { onMessage: message => { messages.push(message) }, onCursor: () => {} })
+  const code = await new Promise<number>(resolve => { client.socket.on('close', resolve) })
+  t.equal(code, 4408)
+  t.match(messages.at(-1), { type: 'closing', code: 'idle_timeout' })
+})
+
+test('closing: every stream is told before the server goes', async t => {
+  const server = await startServer(t)
+  const seen: Array<{ transport: string, messages: Message[] }> = []
+  for (const transport of ['ws-json', 'ws-batch', 'sse'] as const) {
+    const messages: Message[] = []
+    seen.push({ transport, messages })
+    openClient(transport, server.origin, 'subscribe=quotes:A', undefined, { onMessage: message => { messages.push(message) }, onCursor: () => {} })
+  }
+  const poll = fetch(`${server.origin}/v1/stream?subscribe=quotes:A&wait=20`)
+  await until('all are there', () => server.app.tickwire.connections.active === 4)
+  await until('all are subscribed', () => seen.every(({ messages }) => messages.some(({ type }) => type === 'subscribed')))
+  await server.app.close()
+  for (const { transport, messages } of seen) {
+    await until('closing', () => messages.at(-1)?.type === 'closing')
+    t.match(messages.at(-1), { type: 'closing', code: 'going_away', retry_after_ms: Number }, transport)
+  }
+  const answer = await poll
+  t.equal(answer.status, 503)
+  t.match(await answer.json(), { type: 'error', code: 'going_away' })
+})

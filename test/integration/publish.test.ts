@@ -1,0 +1,79 @@
+import { test } from 'tap'
+import { startServer } from '../helpers/server.js'
+
+const quote = (symbol: string, bid = '1'): object => ({ channel: 'quotes', symbol, data: { symbol, bid } })
+
+test('publishing: one, many, lines, and the rest of a batch stands when one item is bad', async t => {
+  const server = await startServer(t)
+  const post = async (body: unknown, claims: object = {}, type = 'application/json'): Promise<{ status: number, answer: Record<string, unknown> }> => {
+    const response = await fetch(`${server.origin}/v1/publish`, {
+      method: 'POST',
+      body: typeof body === 'string' ? body : JSON.stringify(body),
+      headers: { authorization: `Bearer ${server.token({ ...claims })}`, 'content-type': type }
+    })
+    return { status: response.status, answer: await response.json() as Record<string, unknown> }
+  }
+  t.same(await post(quote('A')), { status: 200, answer: { accepted: 1, rejected: [], sequences: [1] } })
+  t.same(await post([quote('A'), quote('B')]), { status: 200, answer: { accepted: 2, rejected: [], sequences: [2, 1] } })
+  t.same((await post(`${JSON.stringify(quote('A'))}\n${JSON.stringify(quote('A'))}\n`, {}, 'application/x-ndjson')).answer['sequences'], [3, 4])
+
+  const mixed = await post([quote('A'), { channel: 'quotes', symbol: 'A', data: { symbol: 'A', bid: 1 } }, { ...quote('A'), colour: 'red' }, { channel: 'nothing', data: {} }, quote('A')])
+  t.equal(mixed.status, 200)
+  t.match(mixed.answer, {
+    accepted: 2,
+    rejected: [{ index: 1, code: 'invalid_message' }, { index: 2, code: 'invalid_message' }, { index: 3, code: 'unknown_channel' }],
+    sequences: [5, null, null, null, 6]
+  })
+  t.match((await post({ channel: 'quotes', symbol: 'A', data: { symbol: 'B' } })).answer, { rejected: [{ index: 0, code: 'invalid_message' }] }, 'data.symbol must be the symbol')
+  t.match((await post({ channel: 'instruments', symbol: 'A', data: { symbol: 'A' } })).answer, { rejected: [{ code: 'unknown_channel' }] }, 'an internal channel is nobody else’s')
+
+  const keyed = { ...quote('K'), idempotency_key: 'one' }
+  t.same((await post(keyed)).answer['sequences'], [1])
+  t.same((await post(keyed)).answer, { accepted: 1, rejected: [], sequences: [1] }, 'a key repeated is answered as before')
+  t.same((await post(keyed, { sub: 'bob' })).answer['sequences'], [2], 'keys belong to their publisher')
+
+  t.match(await post(quote('A'), { publish: ['trades:*'] }), { status: 403, answer: { type: 'error', code: 'forbidden' } })
+  t.match(await post([quote('A'), quote('B')], { publish: ['quotes:B'] }), { status: 200, answer: { accepted: 1, rejected: [{ index: 0, code: 'forbidden' }] } })
+  t.match((await post({ ...quote('A'), data: { symbol: 'A', bid: '1' + '0'.repeat(70_000) } })).answer, { accepted: 0, rejected: [{ index: 0 }] })
+})
+
+test('history and snapshot', async t => {
+  const server = await startServer(t)
+  const { publisher } = server.app.tickwire
+  for (let i = 1; i <= 10; i++) {
+    await publisher.publish([
+      { channel: 'trades', symbol: 'A', data: { symbol: 'A', price: `${i}.50`, size: '1', timestamp: '2026-01-01T00:00:00Z' } },
+      { channel: 'book', symbol: 'A', data: { symbol: 'A', bids: [[`${i}.0`, i === 10 ? '0.000' : '1']], asks: [] }, snapshot: i === 1 }
+    ], { publisher: 'test' })
+  }
+  const get = async (path: string): Promise<Record<string, unknown>> => await (await fetch(server.origin + path)).json() as Record<string, unknown>
+  const sequences = (answer: Record<string, unknown>): number[] => (answer['messages'] as Array<{ sequence: number }>).map(({ sequence }) => sequence)
+
+  const all = await get('/v1/history?topic=trades:A')
+  t.same(sequences(all), [1, 2, 3, 4, 5, 6, 7, 8, 9, 10])
+  t.match(all, { first_sequence: 1, last_sequence: 10, more: false })
+  t.match((all['messages'] as object[])[2], { type: 'trade', channel: 'trades', symbol: 'A', sequence: 3, data: { price: '3.50' } })
+  const page = await get('/v1/history?topic=trades:A&after=4&limit=3')
+  t.same(sequences(page), [5, 6, 7])
+  t.equal(page['more'], true)
+  t.same(sequences(await get('/v1/history?topic=trades:A&limit=2')), [9, 10], 'without after: the newest')
+  t.same(sequences(await get(`/v1/history?topic=trades:A&after=9&epoch=${String(all['epoch'])}`)), [10])
+  t.match((await get('/v1/history?topic=trades:A&after=9&epoch=AAAAAQ'))['messages'], [{ type: 'reset', reason: 'epoch_changed' }, { sequence: 1 }])
+
+  const book = await get('/v1/snapshot?topic=book:A')
+  t.match(book, { type: 'book', sequence: 10, snapshot: true })
+  t.same((book['data'] as { bids: unknown }).bids, [9, 8, 7, 6, 5, 4, 3, 2, 1].map(n => [`${n}.0`, '1']), 'folded, best first; zero in any spelling removes')
+})
+
+test('symbols, health and readiness', async t => {
+  const server = await startServer(t, { SOURCES: 'simulated' })
+  const get = async (path: string): Promise<Response> => fetch(server.origin + path)
+  const { symbols } = await (await get('/v1/symbols')).json() as { symbols: Array<{ symbol: string, market: string, sector: string, name: string }> }
+  t.ok(symbols.length >= 13)
+  const samsung = symbols.find(({ symbol }) => symbol === '005930')!
+  t.match(samsung, { market: String, sector: String, name: String })
+  const filtered = await (await get(`/v1/symbols?market=${samsung.market}&sector=${encodeURIComponent(samsung.sector)}`)).json() as typeof Object & { symbols: typeof symbols }
+  t.ok(filtered.symbols.length >= 1 && filtered.symbols.every(({ market, sector }) => market === samsung.market && sector === samsung.sector))
+  t.equal((await get('/healthz')).status, 200)
+  t.equal((await get('/readyz')).status, 200)
+})

@@ -6,8 +6,8 @@ const QUERY = 'subscribe=quotes:*&subscribe=trades:*&subscribe=book:*'
 const KINDS = ['catch-up', 'before-cursor', 'any'] as const
 type Kind = (typeof KINDS)[number]
 
-/** Messages stamped this long before the client connected were history when it did. */
-const CLOCK_SLACK_MS = 0
+/** A connection on which the planned cut does not come about, as where nothing was missed, is cut after this. */
+const PATIENCE_MS = 200
 
 /**
  * A client that is cut again and again, in the middle of a catch-up, between a message and its cursor, or at any
@@ -24,7 +24,6 @@ export class CutClient {
   private generation = 0
   private plan: Kind = 'any'
   private countdown = 0
-  private sinceCursor = 0
   private connectedAt = 0
   private timer: NodeJS.Timeout | undefined
 
@@ -41,11 +40,9 @@ export class CutClient {
     this.used.set(transport, (this.used.get(transport) ?? 0) + 1)
     const generation = ++this.generation
     const mine = (): boolean => generation === this.generation
-    this.sinceCursor = 0
     this.connectedAt = Date.now()
     this.plan = this.nextPlan()
     this.countdown = this.random.integer(1, 6)
-    if (this.plan === 'any' && this.cursor !== undefined) this.timer = setTimeout(() => { if (mine()) this.cut('any') }, this.random.integer(5, 120))
     this.client = openClient(transport, this.origin, QUERY, this.cursor, {
       onMessage: message => { if (mine()) this.take(message) },
       onCursor: cursor => { if (mine()) this.mark(cursor) }
@@ -66,9 +63,8 @@ export class CutClient {
   private take (message: Message): void {
     this.follower.take(message)
     if (message.sequence === undefined || this.cursor === undefined) return
-    this.sinceCursor++
     if (--this.countdown > 0) return
-    const history = Date.parse(message['timestamp'] as string) < this.connectedAt - CLOCK_SLACK_MS
+    const history = Date.parse(message['timestamp'] as string) < this.connectedAt
     if (this.plan === 'catch-up' && history) this.cut('catch-up')
     else if (this.plan === 'before-cursor' && !history) this.cut('before-cursor')
   }
@@ -76,19 +72,16 @@ export class CutClient {
   private mark (cursor: string): void {
     this.connected = true
     this.cursor = cursor
-    this.sinceCursor = 0
-    // A transport that gives its only cursor at once has no moment to cut at any time before it.
-    if (this.plan === 'any' && this.timer === undefined) this.timer = setTimeout(() => { this.cut('any') }, this.random.integer(5, 120))
+    this.timer ??= setTimeout(() => { this.cut('any') }, this.plan === 'any' ? this.random.integer(5, 120) : PATIENCE_MS)
   }
 
   private cut (kind: Kind): void {
     clearTimeout(this.timer)
     this.timer = undefined
     if (this.cutsMade >= this.cuts) return
-    if (kind === 'before-cursor' && this.sinceCursor === 0) return
     this.made[kind]++
     this.generation++
     this.client?.cut()
-    setTimeout(() => { this.open() }, this.random.integer(1, 150))
+    setTimeout(() => { this.open() }, this.random.integer(1, 120))
   }
 }

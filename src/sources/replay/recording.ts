@@ -1,0 +1,65 @@
+import { createReadStream } from 'node:fs'
+import { stat } from 'node:fs/promises'
+import { createInterface } from 'node:readline'
+import type { Instrument } from '@tickwire/protocol'
+import type { Venue } from '../venue.js'
+import { venues } from '../venues.js'
+
+/** What a venue sent, with the moment at which it came. */
+export interface RecordedFrame {
+  /** Milliseconds since 1970. */
+  readonly time: number
+  readonly payload: string
+  /** In the file, from 1. */
+  readonly line: number
+}
+
+const FRAME = /^(\d+(?:\.\d+)?): (.*)$/
+const SENT = /^\S+ <- \d+(?:\.\d+)?: (.*)$/
+
+/**
+ * A recorded session: one frame a line, `<unix seconds>: <payload>`; lines with `<-` are what the client sent,
+ * `<->` is a connection and `->` an HTTP answer.
+ */
+export class Recording {
+  private constructor (readonly file: string, readonly venue: Venue) {}
+
+  /** @throws Error that says which file, and what is wrong with it */
+  static async open (file: string): Promise<Recording> {
+    const found = await stat(file).catch(() => undefined)
+    if (found === undefined) throw new Error(`replay: there is no file ${file}; give the path of a recorded session`)
+    if (!found.isFile()) throw new Error(`replay: ${file} is not a file; give the path of a recorded session`)
+    for await (const line of linesOf(file)) {
+      const venue = venues.find(({ address }) => line.startsWith(address))
+      if (venue === undefined) break
+      return new Recording(file, venue)
+    }
+    throw new Error(`replay: ${file} does not begin with the address of a venue that is known (${venues.map(({ address }) => address).join(', ')})`)
+  }
+
+  /** The instruments that the session subscribed to. */
+  async instruments (): Promise<readonly Instrument[]> {
+    const found = new Map<string, Instrument>()
+    for await (const line of linesOf(this.file)) {
+      const sent = SENT.exec(line)?.[1]
+      // A client subscribes before it hears anything of a product.
+      if (sent === undefined && FRAME.test(line)) break
+      if (sent === undefined) continue
+      for (const instrument of this.venue.instruments(sent)) found.set(instrument.symbol, instrument)
+    }
+    return [...found.values()]
+  }
+
+  async * frames (): AsyncGenerator<RecordedFrame> {
+    let line = 0
+    for await (const text of linesOf(this.file)) {
+      line++
+      const [, seconds, payload] = FRAME.exec(text) ?? []
+      if (seconds !== undefined && payload !== undefined) yield { time: Number(seconds) * 1000, payload, line }
+    }
+  }
+}
+
+function linesOf (file: string): AsyncIterable<string> {
+  return createInterface({ input: createReadStream(file), crlfDelay: Infinity })
+}

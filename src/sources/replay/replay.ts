@@ -1,0 +1,85 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import type { Instrument } from '@tickwire/protocol'
+import type { Source, SourceContext, SourceMessage } from '../source.js'
+import { Recording } from './recording.js'
+
+export interface ReplayOptions {
+  readonly file: string
+  /** How many times as fast as it was recorded; `max`: as fast as the log takes it. */
+  readonly speed: number | 'max'
+  /** Begins again, as a new session, when it is over. */
+  readonly loop: boolean
+  readonly manual: boolean
+}
+
+/** Messages that are handed over at a time. */
+const BATCH = 256
+
+/** Feeds a recorded venue session through that venue's parser, at the moments at which it was recorded. */
+export class Replay implements Source {
+  readonly name = 'replay'
+  readonly manual: boolean
+  private recording: Recording | undefined
+
+  constructor (private readonly options: ReplayOptions) {
+    this.manual = options.manual
+  }
+
+  async instruments (): Promise<readonly Instrument[]> {
+    return await (await this.open()).instruments()
+  }
+
+  async run (context: SourceContext): Promise<void> {
+    const recording = await this.open()
+    do await this.play(recording, context)
+    while (this.options.loop && !context.signal.aborted)
+  }
+
+  private async open (): Promise<Recording> {
+    this.recording ??= await Recording.open(this.options.file)
+    return this.recording
+  }
+
+  private async play (recording: Recording, { publish, signal }: SourceContext): Promise<void> {
+    const parser = recording.venue.createParser()
+    const { speed } = this.options
+    let batch: SourceMessage[] = []
+    const flush = async (): Promise<void> => {
+      if (batch.length === 0) return
+      const due = batch
+      batch = []
+      await publish(due)
+    }
+    // Moments are counted from the first frame, so that what each wait is late by does not add up.
+    let first: number | undefined
+    const startedAt = performance.now()
+    for await (const { time, payload, line } of recording.frames()) {
+      if (signal.aborted) return
+      first ??= time
+      if (speed !== 'max') {
+        const wait = startedAt + (time - first) / speed - performance.now()
+        if (wait >= 1) {
+          await flush()
+          if (!await pause(wait, signal)) return
+        }
+      }
+      try {
+        batch.push(...parser.parse(payload))
+      } catch (error) {
+        throw new Error(`replay: ${recording.file}, line ${line}: ${error instanceof Error ? error.message : String(error)}`, { cause: error })
+      }
+      if (batch.length >= BATCH) await flush()
+    }
+    if (!signal.aborted) await flush()
+  }
+}
+
+/** False where the signal came first. */
+async function pause (milliseconds: number, signal: AbortSignal): Promise<boolean> {
+  try {
+    await delay(milliseconds, undefined, { signal })
+    return true
+  } catch {
+    return false
+  }
+}

@@ -1,0 +1,21 @@
+import type { Instrument } from '@tickwire/protocol'
+import type { SourceMessage } from './source.js'
+
+/** Turns one venue's frames into messages; holds what it must know of the frames before. */
+export interface VenueParser {
+  /**
+   * @param payload a frame as the venue sent it
+   * @throws SyntaxError where it is not JSON
+   */
+  parse (payload: string): readonly SourceMessage[]
+}
+
+/** What is particular to a venue. Prices and sizes leave it byte for byte as they came. */
+export interface Venue {
+  readonly name: string
+  /** The address that its recordings begin with. */
+  readonly address: string
+  createParser (): VenueParser
+  /** The instruments that a client's subscribe frame asks for. */
+  instruments (subscribeFrame: string): readonly Instrument[]
+}

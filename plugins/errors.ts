@@ -15,7 +15,7 @@ function fromFastify (error: FastifyError): ProtocolError | undefined {
   return status >= 400 && status < 500 ? new ProtocolError('bad_request') : undefined
 }
 
-export function sendError (reply: FastifyReply, error: ProtocolError): FastifyReply {
+function sendError (reply: FastifyReply, error: ProtocolError): FastifyReply {
   const retry = retryAfterMs(error)
   if (retry !== undefined) reply.header('Retry-After', String(Math.ceil(retry / 1000)))
   reply.header('Cache-Control', 'no-store')

@@ -1,4 +1,4 @@
-import { type Static, Type } from '@sinclair/typebox'
+import { Type } from '@sinclair/typebox'
 import { TypeCompiler } from '@sinclair/typebox/compiler'
 import { ProtocolError } from '@tickwire/protocol'
 import type { Identity } from './identity.js'
@@ -6,7 +6,7 @@ import type { Identity } from './identity.js'
 const Patterns = Type.Array(Type.String({ maxLength: 80 }), { maxItems: 1000 })
 
 /** What a token must and may say, beside issuer and audience. */
-export const Claims = Type.Object({
+const Claims = Type.Object({
   sub: Type.String({ minLength: 1, maxLength: 128 }),
   /** Seconds since 1970. */
   exp: Type.Number(),
@@ -15,8 +15,6 @@ export const Claims = Type.Object({
   publish: Type.Optional(Patterns),
   admin: Type.Optional(Type.Boolean())
 })
-export type Claims = Static<typeof Claims>
-
 const check = TypeCompiler.Compile(Claims)
 
 /** Most seconds that clocks may differ. */

@@ -3,7 +3,7 @@ import type { Format } from '../../src/hub/frame.js'
 import type { Message } from './clients.js'
 
 /** Lines of JSON: a format that a test can read back at once. */
-export const lineFormat: Format = {
+const lineFormat: Format = {
   name: 'lines',
   encode: messages => Buffer.from(messages.map(message => message + '\n').join('')),
   encodeCursor: cursor => Buffer.from(JSON.stringify({ type: 'cursor', cursor }) + '\n')

@@ -6,7 +6,7 @@ import type { Message } from './clients.js'
  * The judge of the recorded Coinbase session: what a subscriber must receive, read from the file by code that
  * shares nothing with src. Each message is reduced to one line of text; prices and sizes are the file's own bytes.
  */
-export const recordingsFolder = process.env['RECORDINGS']
+const recordingsFolder = process.env['RECORDINGS']
 export const coinbaseRecording = recordingsFolder === undefined ? undefined : join(recordingsFolder, 'coinbase-ws.txt')
 
 interface Frame {

@@ -4,7 +4,7 @@ import type { Test } from 'tap'
 import { buildApp, type Parts } from '../../src/app.js'
 import { type Config, loadConfig } from '../../src/config.js'
 
-export const SECRET = 'a secret for tests only'
+const SECRET = 'a secret for tests only'
 
 export interface TestServer {
   readonly app: FastifyInstance

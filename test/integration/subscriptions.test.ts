@@ -105,10 +105,10 @@ test('a snapshot on demand is exact while the topic moves, and ends with done', 
   await publish(server.app, 'book', 'A', { symbol: 'A', bids: [['1', '1']], asks: [] }, { snapshot: true })
   const { messages, ask } = await talk(t, server)
   await ask({ action: 'subscribe', channel: 'book', symbols: ['A'] })
-  let running = true
+  const state = { running: true }
   let level = 0
   const publisher = (async () => {
-    while (running) {
+    while (state.running) {
       await publish(server.app, 'book', 'A', { symbol: 'A', bids: [[String(++level), '1']], asks: [] })
       if (level % 7 === 0) await new Promise(resolve => setTimeout(resolve, 1))
     }
@@ -117,7 +117,7 @@ test('a snapshot on demand is exact while the topic moves, and ends with done', 
     const answer = await ask({ action: 'snapshot', channel: 'book', symbols: ['A'] })
     t.equal(answer.filter(({ type, snapshot }) => type === 'book' && snapshot === true).length, 1)
   }
-  running = false
+  state.running = false
   await publisher
   await until('the last', () => messages.at(-1)?.sequence === level + 1 || messages.some(({ sequence }) => sequence === level + 1))
   // PROTOCOL.md, The client's rule, 2: nothing at or below a snapshot's sequence follows it, and none is older.
@@ -142,10 +142,10 @@ test('a snapshot on demand is exact while the topic moves, and ends with done', 
 test('subscribing anew many times over while all moves loses nothing', async t => {
   const server = await startServer(t)
   const { messages, ask } = await talk(t, server)
-  let running = true
+  const state = { running: true }
   let n = 0
   const publisher = (async () => {
-    while (running) {
+    while (state.running) {
       for (const symbol of ['A', 'B', `S${n % 50}`]) await quote(server, symbol, String(++n))
       await new Promise(resolve => setTimeout(resolve, 1))
     }
@@ -155,7 +155,7 @@ test('subscribing anew many times over while all moves loses nothing', async t =
     await new Promise(resolve => setTimeout(resolve, 5))
     await ask({ action: 'unsubscribe', channel: 'quotes', symbols: i % 2 === 0 ? ['*'] : ['A', 'B'] })
   }
-  running = false
+  state.running = false
   await publisher
   const last = new Map<string, number>()
   const gaps: string[] = []

@@ -176,11 +176,8 @@ export class MemoryLog implements Log {
   private remember (key: string, answer: Answer): void {
     this.answers.delete(key)
     this.answers.set(key, answer)
-    if (this.answers.size <= MAX_IDEMPOTENCY_KEYS) return
-    for (const oldest of this.answers.keys()) {
-      this.answers.delete(oldest)
-      return
-    }
+    const [oldest] = this.answers.size > MAX_IDEMPOTENCY_KEYS ? this.answers.keys() : []
+    if (oldest !== undefined) this.answers.delete(oldest)
   }
 
   private agesOf ({ maxAgeMs }: TopicHistory): OldestFirst {

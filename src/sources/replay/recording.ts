@@ -29,11 +29,9 @@ export class Recording {
     const found = await stat(file).catch(() => undefined)
     if (found === undefined) throw new Error(`replay: there is no file ${file}; give the path of a recorded session`)
     if (!found.isFile()) throw new Error(`replay: ${file} is not a file; give the path of a recorded session`)
-    for await (const line of linesOf(file)) {
-      const venue = venues.find(({ address }) => line.startsWith(address))
-      if (venue === undefined) break
-      return new Recording(file, venue)
-    }
+    const first = await linesOf(file)[Symbol.asyncIterator]().next()
+    const venue = venues.find(({ address }) => String(first.value).startsWith(address))
+    if (venue !== undefined) return new Recording(file, venue)
     throw new Error(`replay: ${file} does not begin with the address of a venue that is known (${venues.map(({ address }) => address).join(', ')})`)
   }
 

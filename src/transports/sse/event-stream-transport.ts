@@ -3,7 +3,7 @@ import { sseCursor, sseMessage, sseRetry } from '@tickwire/protocol'
 import type { CloseReason, Transport } from '../../connection/transport.js'
 import type { Format } from '../../hub/frame.js'
 
-export const sseFormat: Format = {
+const sseFormat: Format = {
   name: 'sse',
   encode: messages => Buffer.from(messages.map(sseMessage).join('')),
   encodeCursor: cursor => Buffer.from(sseCursor(cursor))

@@ -8,6 +8,10 @@ import { parseArgs } from 'node:util'
 
 const USAGE = "usage: JWT_SECRET=… npm run --silent token -- --sub alice [--name 'Alice'] [--read 'quotes:*']… [--publish '*']… [--admin] [--ttl 3600]"
 
+/**
+ * @param {string} message
+ * @returns {never}
+ */
 const fail = message => {
   console.error(`token: ${message}\n${USAGE}`)
   process.exit(1)
@@ -27,7 +31,7 @@ const parse = () => {
       },
     }).values
   } catch (error) {
-    return fail(error.message)
+    return fail(error instanceof Error ? error.message : String(error))
   }
 }
 
@@ -36,12 +40,12 @@ if (help) {
   console.log(USAGE)
   process.exit(0)
 }
-const secret = process.env.JWT_SECRET
-if (!secret) fail('JWT_SECRET is not set; it must be that of the server')
+const secret = process.env.JWT_SECRET || fail('JWT_SECRET is not set; it must be that of the server')
 if (!sub) fail('--sub is needed: who the token is for')
 if (!/^[1-9]\d{0,8}$/.test(ttl)) fail(`--ttl is a number of seconds, not '${ttl}'`)
 
 const now = Math.floor(Date.now() / 1000)
+/** @param {object} value */
 const encode = value => Buffer.from(JSON.stringify(value)).toString('base64url')
 const body = encode({ alg: 'HS256', typ: 'JWT' }) + '.' + encode({
   sub,

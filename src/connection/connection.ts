@@ -17,8 +17,8 @@ const PAGE_MESSAGES = 500
 /** Bad messages within {@link BAD_MESSAGE_WINDOW_MS} after which a connection is closed (PROTOCOL.md, Errors and closing). */
 const MAX_BAD_MESSAGES = 10
 const BAD_MESSAGE_WINDOW_MS = 60_000
-/** Actions that may wait for their turn; beyond it the client is told to slow down. */
-const MAX_QUEUED_ACTIONS = 256
+/** Actions that may wait for their turn; beyond it nothing more is read, until half of them are done. */
+const MAX_QUEUED_ACTIONS = 64
 /** PROTOCOL.md, Liveness. */
 const AUTHENTICATION_MS = 5000
 
@@ -121,14 +121,10 @@ export class Connection implements Subscriber, Member {
    * @param resumes whether it resumes from a position: until its turn, no cursor would cover what it asks for
    */
   enqueue (task: () => Promise<void>, { id, resumes = false }: { id?: RequestId | undefined, resumes?: boolean } = {}): void {
-    if (this.queued >= MAX_QUEUED_ACTIONS) {
-      this.sendError(new ProtocolError('rate_limited', 'too many actions wait for their turn'), id)
-      return
-    }
-    this.queued++
+    if (++this.queued === MAX_QUEUED_ACTIONS) this.transport.pause(true)
     if (resumes) this.pendingResumes++
     this.queue = this.queue.then(async () => {
-      this.queued--
+      if (--this.queued === MAX_QUEUED_ACTIONS / 2) this.transport.pause(false)
       if (resumes) this.pendingResumes--
       if (this.state !== 'open') return
       try {
@@ -136,6 +132,7 @@ export class Connection implements Subscriber, Member {
       } catch (error) {
         if (!(error instanceof ProtocolError)) this.context.onError(error, 'an action failed')
         this.sendError(toProtocolError(error), id)
+        this.sendCursorIfOwed()
       }
     })
   }
@@ -175,6 +172,7 @@ export class Connection implements Subscriber, Member {
     const now = Date.now()
     if (this.transport.cursorWithEachFlush || now - this.cursorSentAt >= CURSOR_INTERVAL_MS) {
       const cursor = this.cursorFrame()
+      this.cursorOwed = cursor === undefined
       if (cursor !== undefined) {
         buffers.push(cursor)
         this.noteCursor(now)
@@ -341,11 +339,11 @@ export class Connection implements Subscriber, Member {
   close (reason: CloseReason): void {
     if (this.state !== 'open') return
     const retry = reason.retryAfterMs ?? (errorTable[reason.code].client === 'reconnect' ? Math.round(1000 * (0.5 + Math.random())) : undefined)
-    this.send({
+    const closing: ControlMessage = {
       type: 'closing', code: reason.code, reason: reason.message, ...(retry === undefined ? {} : { retry_after_ms: retry })
-    })
+    }
     this.state = 'closing'
-    this.transport.close(retry === undefined ? reason : { ...reason, retryAfterMs: retry })
+    this.transport.close(retry === undefined ? reason : { ...reason, retryAfterMs: retry }, this.format.encode([JSON.stringify(closing)]))
     this.onDrain()
   }
 }

@@ -18,8 +18,10 @@ export interface Transport {
   write (buffers: readonly Buffer[]): void
   /** Whether little enough is unsent that more may be made; otherwise `onDrain` says when. */
   writable (): boolean
-  /** Ends the wire after what was written, with the reason in the form of the transport. */
-  close (reason: CloseReason): void
+  /** Stops or goes on reading what the client sends. */
+  pause (paused: boolean): void
+  /** Ends the wire after what was written and these last words, with the reason in the form of the transport. */
+  close (reason: CloseReason, lastWords: Buffer): void
   /** Called about once a second: keeps the wire alive, and closes it where the peer is gone. */
   tick (now: number): void
 }

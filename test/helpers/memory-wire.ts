@@ -34,7 +34,10 @@ export class MemoryWire implements Transport {
     return !this.stalled
   }
 
-  close (reason: CloseReason): void {
+  pause (): void {}
+
+  close (reason: CloseReason, lastWords: Buffer): void {
+    this.write([lastWords])
     this.closedWith = reason
   }
 

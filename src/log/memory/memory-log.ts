@@ -1,18 +1,17 @@
 import { randomInt } from 'node:crypto'
 import { type Channels, parseTopicKey, ProtocolError } from '@tickwire/protocol'
-import {
-  type AppendItem, type AppendResult, type Entry, type EpochStart, IDEMPOTENCY_SECONDS, type Log, type LogClock, type Page,
-  type ReadFrom, type Retention, type ShardHead, type Snapshot, type TailBatch, type TopicPosition
+import type {
+  AppendItem, AppendResult, Entry, EpochStart, Log, LogClock, Page, ReadFrom, Retention, ShardHead, Snapshot, TailBatch,
+  TopicPosition
 } from '../log.js'
-import { OldestFirst } from './oldest-first.js'
+import { AnsweredKeys } from './answered-keys.js'
+import { isOlder, OldestFirst } from './oldest-first.js'
 import { TopicHistory } from './topic-history.js'
 
 /** What an entry costs beside its payload: object, slots, and the strings' heads. Measured at about 150 bytes on Node 20. */
-const ENTRY_OVERHEAD_BYTES = 160
+export const ENTRY_OVERHEAD_BYTES = 160
 /** How often messages that have grown too old are looked for when nothing else happens. */
 const EXPIRY_MS = 1000
-/** Clients' keys that are remembered; the oldest go first. */
-const MAX_IDEMPOTENCY_KEYS = 100_000
 /** Epochs that are remembered; a position of an older one counts as lost. */
 const MAX_EPOCHS = 32
 
@@ -31,12 +30,7 @@ interface Shard {
   epochs: EpochStart[]
 }
 
-interface Answer {
-  readonly result: AppendResult
-  readonly shard: number
-  readonly offset: number
-  readonly expiresAt: number
-}
+type Listener = (batch: TailBatch) => void
 
 const systemClock: LogClock = { now: Date.now, randomEpoch: () => randomInt(2 ** 32) }
 
@@ -48,8 +42,11 @@ export class MemoryLog implements Log {
   private readonly histories = new Map<string, TopicHistory>()
   /** By age bound, in milliseconds. */
   private readonly ages = new Map<number, OldestFirst>()
-  private readonly answers = new Map<string, Answer>()
-  private readonly listeners = new Set<(batch: TailBatch) => void>()
+  private readonly answers = new AnsweredKeys()
+  private readonly listeners = new Set<Listener>()
+  /** Batches that are still to be told, each to those who listened when it came to be. */
+  private readonly untold: Array<{ readonly batch: TailBatch, readonly listeners: readonly Listener[] }> = []
+  private telling = false
   private readonly expiry: NodeJS.Timeout
   private bytes = 0
   private time = 0
@@ -73,10 +70,11 @@ export class MemoryLog implements Log {
   async append (items: readonly AppendItem[]): Promise<readonly AppendResult[]> {
     if (this.closed) throw new ProtocolError('log_unavailable')
     const timestamp = this.now()
+    this.answers.expire(timestamp)
     const appended = new Map<number, Entry[]>()
     const results = items.map(item => this.appendOne(item, timestamp, appended))
     this.expire()
-    for (const [shard, entries] of appended) this.tell({ shard, epoch: this.states[shard]!.epochs.at(-1)!, entries })
+    this.tell([...appended].map(([shard, entries]) => ({ shard, epoch: this.states[shard]!.epochs.at(-1)!, entries })))
     return results
   }
 
@@ -94,9 +92,11 @@ export class MemoryLog implements Log {
     }
   }
 
-  tail (onBatch: (batch: TailBatch) => void): () => void {
-    this.listeners.add(onBatch)
-    return () => { this.listeners.delete(onBatch) }
+  tail (onBatch: Listener): () => void {
+    // A function of its own, so that one listener may follow the log twice.
+    const listener: Listener = batch => { onBatch(batch) }
+    this.listeners.add(listener)
+    return () => { this.listeners.delete(listener) }
   }
 
   async head (): Promise<readonly ShardHead[]> {
@@ -126,40 +126,41 @@ export class MemoryLog implements Log {
    * @param offsets by shard; never before what retention has dropped, which cannot be told apart any more
    */
   restart (offsets: readonly number[]): void {
-    const keep = this.states.map(({ offset, dropped }, shard) => Math.min(offset, Math.max(dropped, offsets[shard]!)))
+    const keep = this.states.map(({ offset, dropped }, shard) => Math.min(offset, Math.max(dropped, offsets[shard] ?? offset)))
     for (const [topic, history] of this.histories) {
       for (const entry of history.loseBeyond(keep[history.shard]!)) this.bytes -= cost(entry)
       if (history.last.sequence === 0) this.histories.delete(topic)
     }
-    for (const [key, { shard, offset }] of this.answers) if (offset > keep[shard]!) this.answers.delete(key)
+    // Offsets are given out again: a topic's oldest message may now come before the place that it had.
+    for (const ages of this.ages.values()) ages.clear()
+    for (const history of this.histories.values()) if (history.size > 0) this.agesOf(history).add(history)
+    this.answers.loseBeyond(keep)
     for (const [shard, state] of this.states.entries()) {
       state.offset = keep[shard]!
       const epoch = { epoch: this.clock.randomEpoch(), start: state.offset + 1 }
       state.epochs = [...state.epochs, epoch].slice(-MAX_EPOCHS)
-      this.tell({ shard, epoch, entries: [] })
     }
+    this.tell(this.states.map(({ epochs }, shard) => ({ shard, epoch: epochs.at(-1)!, entries: [] })))
   }
 
   private appendOne (item: AppendItem, timestamp: number, appended: Map<number, Entry[]>): AppendResult {
-    const { topic, payload, replaces = false } = item
-    const key = item.idempotencyKey === undefined ? undefined : `${topic}\n${item.idempotencyKey}`
-    const answer = key === undefined ? undefined : this.answers.get(key)
-    if (answer !== undefined && answer.expiresAt > timestamp) return answer.result
+    const { topic, payload, replaces = false, idempotencyKey } = item
+    const answer = idempotencyKey === undefined ? undefined : this.answers.get(topic, idempotencyKey)
+    if (answer !== undefined) return answer
     const history = this.histories.get(topic) ?? this.begin(topic)
     if (history === undefined) return { error: 'overloaded' }
     const { shard, last } = history
     const offset = ++this.states[shard]!.offset
     const entry: Entry = { topic, shard, offset, sequence: last.sequence + 1, previous: last.offset, timestamp, payload, replaces }
-    const wasEmpty = history.size === 0
     history.push(entry)
     this.bytes += cost(entry)
-    if (wasEmpty) this.agesOf(history).add(history)
+    this.agesOf(history).add(history)
     if (history.size > history.maxMessages) this.drop(history)
     const entries = appended.get(shard)
     if (entries === undefined) appended.set(shard, [entry])
     else entries.push(entry)
     const result = { sequence: entry.sequence, offset, shard }
-    if (key !== undefined) this.remember(key, { result, shard, offset, expiresAt: timestamp + IDEMPOTENCY_SECONDS * 1000 })
+    if (idempotencyKey !== undefined) this.answers.add(topic, idempotencyKey, result, timestamp)
     return result
   }
 
@@ -171,13 +172,6 @@ export class MemoryLog implements Log {
     const history = new TopicHistory(this.shardOf(topic), channel?.reduce, messages, seconds * 1000)
     this.histories.set(topic, history)
     return history
-  }
-
-  private remember (key: string, answer: Answer): void {
-    this.answers.delete(key)
-    this.answers.set(key, answer)
-    const [oldest] = this.answers.size > MAX_IDEMPOTENCY_KEYS ? this.answers.keys() : []
-    if (oldest !== undefined) this.answers.delete(oldest)
   }
 
   private agesOf ({ maxAgeMs }: TopicHistory): OldestFirst {
@@ -197,6 +191,7 @@ export class MemoryLog implements Log {
   /** Drops what is too old, and the oldest of all while there is too much. */
   private expire (): void {
     const now = this.now()
+    this.answers.expire(now)
     for (const [maxAgeMs, ages] of this.ages) {
       for (let first = ages.first; first !== undefined && first.oldest!.timestamp <= now - maxAgeMs; first = ages.first) this.drop(first)
     }
@@ -205,28 +200,38 @@ export class MemoryLog implements Log {
       if (oldest === undefined) return
       this.drop(oldest)
     }
-    for (const [key, { expiresAt }] of this.answers) {
-      if (expiresAt > now) break
-      this.answers.delete(key)
-    }
   }
 
   private oldestOfAll (): TopicHistory | undefined {
     let oldest: TopicHistory | undefined
     for (const { first } of this.ages.values()) {
-      if (first !== undefined && (oldest === undefined || first.oldest!.timestamp < oldest.oldest!.timestamp)) oldest = first
+      if (first !== undefined && (oldest === undefined || isOlder(first.oldest!, oldest.oldest!))) oldest = first
     }
     return oldest
   }
 
-  private tell (batch: TailBatch): void {
-    for (const listener of [...this.listeners]) {
-      try {
-        listener(batch)
-      } catch (error) {
-        // One that fails must not keep the batch from the others, nor undo an append that has happened.
-        queueMicrotask(() => { throw error })
-      }
+  /**
+   * A listener may itself append, or end another: what comes of it is told when all have heard what came before, so
+   * that everybody hears the same order.
+   */
+  private tell (batches: readonly TailBatch[]): void {
+    const listeners = [...this.listeners]
+    for (const batch of batches) this.untold.push({ batch, listeners })
+    if (this.telling) return
+    this.telling = true
+    for (let next = this.untold.shift(); next !== undefined; next = this.untold.shift()) {
+      for (const listener of next.listeners) if (this.listeners.has(listener)) this.tellOne(listener, next.batch)
+    }
+    this.telling = false
+  }
+
+  private tellOne (listener: Listener, batch: TailBatch): void {
+    try {
+      listener(batch)
+    } catch (error) {
+      // One that fails must neither keep the batch from the others, nor undo an append that has happened, nor end
+      // the process and the log with it.
+      process.emitWarning(error instanceof Error ? error : String(error))
     }
   }
 

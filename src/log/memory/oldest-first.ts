@@ -1,8 +1,20 @@
+import type { Entry } from '../log.js'
 import type { TopicHistory } from './topic-history.js'
+
+/** What messages are ordered by. Numbers alone, because a place must not keep a dropped message alive. */
+type Age = Pick<Entry, 'timestamp' | 'offset' | 'shard'>
+
+/** Whether a message came before another: within a millisecond the offset decides; between shards any order will do. */
+export function isOlder (a: Age, b: Age): boolean {
+  if (a.timestamp !== b.timestamp) return a.timestamp < b.timestamp
+  return a.offset === b.offset ? a.shard < b.shard : a.offset < b.offset
+}
 
 interface Place {
   /** Of the oldest message when it was looked at last; a topic that was trimmed since has a later one. */
   timestamp: number
+  offset: number
+  readonly shard: number
   readonly topic: TopicHistory
 }
 
@@ -13,9 +25,12 @@ interface Place {
 export class OldestFirst {
   private readonly heap: Place[] = []
 
-  /** Takes in a topic that has just got its first message. */
+  /** Takes in a topic that holds messages. One that was emptied may still have its place from before. */
   add (topic: TopicHistory): void {
-    this.heap.push({ timestamp: topic.oldest!.timestamp, topic })
+    if (topic.placed) return
+    topic.placed = true
+    const { timestamp, offset, shard } = topic.oldest!
+    this.heap.push({ timestamp, offset, shard, topic })
     this.rise(this.heap.length - 1)
   }
 
@@ -26,18 +41,21 @@ export class OldestFirst {
       if (place === undefined) return undefined
       const { oldest } = place.topic
       if (oldest === undefined) this.removeFirst()
-      else if (oldest.timestamp !== place.timestamp) {
+      else if (oldest.offset !== place.offset || oldest.timestamp !== place.timestamp) {
         place.timestamp = oldest.timestamp
+        place.offset = oldest.offset
         this.sink(0)
       } else return place.topic
     }
   }
 
   clear (): void {
+    for (const { topic } of this.heap) topic.placed = false
     this.heap.length = 0
   }
 
   private removeFirst (): void {
+    this.heap[0]!.topic.placed = false
     const last = this.heap.pop()!
     if (this.heap.length === 0) return
     this.heap[0] = last
@@ -47,7 +65,7 @@ export class OldestFirst {
   private rise (index: number): void {
     while (index > 0) {
       const parent = (index - 1) >>> 1
-      if (this.heap[parent]!.timestamp <= this.heap[index]!.timestamp) return
+      if (!isOlder(this.heap[index]!, this.heap[parent]!)) return
       this.swap(index, parent)
       index = parent
     }
@@ -57,7 +75,7 @@ export class OldestFirst {
     for (;;) {
       let smallest = index
       for (const child of [2 * index + 1, 2 * index + 2]) {
-        if (child < this.heap.length && this.heap[child]!.timestamp < this.heap[smallest]!.timestamp) smallest = child
+        if (child < this.heap.length && isOlder(this.heap[child]!, this.heap[smallest]!)) smallest = child
       }
       if (smallest === index) return
       this.swap(index, smallest)

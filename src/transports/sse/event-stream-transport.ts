@@ -45,9 +45,12 @@ export class EventStreamTransport implements Transport {
     return this.response.writableLength <= this.options.maxBufferedBytes
   }
 
-  close ({ retryAfterMs }: CloseReason): void {
-    if (retryAfterMs !== undefined) this.response.write(sseRetry(jittered(retryAfterMs)))
-    this.response.end()
+  /** A client of an event stream sends nothing. */
+  pause (): void {}
+
+  close ({ retryAfterMs }: CloseReason, lastWords: Buffer): void {
+    if (retryAfterMs !== undefined) this.response.write(sseRetry(retryAfterMs))
+    this.response.end(lastWords)
     // A peer that does not read never takes the end.
     setTimeout(() => { this.response.destroy() }, CLOSE_TIMEOUT_MS).unref()
   }

@@ -80,7 +80,13 @@ export class WebSocketTransport implements Transport {
     return this.raw.writableLength <= this.options.maxBufferedBytes
   }
 
-  close ({ code, message }: CloseReason): void {
+  pause (paused: boolean): void {
+    if (paused) this.socket.pause()
+    else this.socket.resume()
+  }
+
+  close ({ code, message }: CloseReason, lastWords: Buffer): void {
+    this.write([lastWords])
     this.socket.close(errorTable[code].close, Buffer.from(message).subarray(0, MAX_REASON_BYTES))
     setTimeout(() => { this.socket.terminate() }, CLOSE_TIMEOUT_MS).unref()
   }

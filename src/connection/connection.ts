@@ -19,6 +19,11 @@ const MAX_BAD_MESSAGES = 10
 const BAD_MESSAGE_WINDOW_MS = 60_000
 /** Actions that may wait for their turn; beyond it nothing more is read, until half of them are done. */
 const MAX_QUEUED_ACTIONS = 64
+/**
+ * A live connection with more than this many times `maxBufferedBytes` unsent is closed: it has its cursor, so it
+ * loses nothing, and no reader can make the server grow.
+ */
+const MAX_BACKLOG_FACTOR = 16
 /** PROTOCOL.md, Liveness. */
 const AUTHENTICATION_MS = 5000
 
@@ -29,6 +34,8 @@ export interface ConnectionContext extends NameContext {
   readonly heartbeatMs: number
   readonly idleTimeoutMs: number
   readonly maxSubscriptions: number
+  /** Unsent bytes of a connection past which a catch-up waits. */
+  readonly maxBufferedBytes: number
   readonly authenticationRequired: boolean
   /** @throws ProtocolError `unauthorized` */
   verifyToken (token: string): Promise<Identity>
@@ -181,6 +188,9 @@ export class Connection implements Subscriber, Member {
       this.cursorOwed = true
     }
     this.write(buffers)
+    if (this.transport.unsent() > MAX_BACKLOG_FACTOR * this.context.maxBufferedBytes) {
+      this.close({ code: 'overloaded', message: 'the client reads too slowly; connect again with the last cursor' })
+    }
   }
 
   epochChanged (): void {
@@ -304,7 +314,7 @@ export class Connection implements Subscriber, Member {
   }
 
   private async whenWritable (): Promise<void> {
-    while (this.state === 'open' && !this.transport.writable()) {
+    while (this.state === 'open' && this.transport.unsent() > this.context.maxBufferedBytes) {
       await new Promise<void>(resolve => { this.drained = resolve })
     }
   }

@@ -16,8 +16,8 @@ export interface Transport {
   readonly cursorWithEachFlush: boolean
   /** Sends the buffers, in order, in one go. */
   write (buffers: readonly Buffer[]): void
-  /** Whether little enough is unsent that more may be made; otherwise `onDrain` says when. */
-  writable (): boolean
+  /** Bytes that were written and that the system has not taken yet; `onDrain` says when it has. */
+  unsent (): number
   /** Stops or goes on reading what the client sends. */
   pause (paused: boolean): void
   /** Ends the wire after what was written and these last words, with the reason in the form of the transport. */

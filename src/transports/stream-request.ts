@@ -9,10 +9,11 @@ import type { Place } from '../connection/connections.js'
 import { requireSelectors } from '../connection/selectors.js'
 import type { Transport } from '../connection/transport.js'
 import type { StartPosition } from '../hub/catch-up.js'
+import type { KernelQueues } from './sse/kernel-queues.js'
 
 /** What the transports of a node have in common. */
 export interface StreamContext extends ConnectionContext {
-  readonly maxBufferedBytes: number
+  readonly kernelQueues: KernelQueues
   /** Aborted when the server goes away. */
   readonly draining: AbortSignal
   /** Who a request comes from, by its credentials. @throws ProtocolError `unauthorized` */

@@ -30,8 +30,8 @@ export class MemoryWire implements Transport {
     }
   }
 
-  writable (): boolean {
-    return !this.stalled
+  unsent (): number {
+    return this.stalled ? 100_000 : 0
   }
 
   pause (): void {}

@@ -44,6 +44,7 @@ export async function startNode (options: NodeOptions = {}): Promise<Node> {
     heartbeatMs,
     idleTimeoutMs: 2 * heartbeatMs,
     maxSubscriptions: 1000,
+    maxBufferedBytes: 65_536,
     authenticationRequired: false,
     verifyToken: async () => ANONYMOUS,
     onError

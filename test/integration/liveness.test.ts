@@ -1,6 +1,7 @@
-import { connect } from 'node:net'
+import { connect, type Socket } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
 import { test } from 'tap'
+import { KernelQueues } from '../../src/transports/sse/kernel-queues.js'
 import { type Message, openClient, until } from '../helpers/clients.js'
 import { publish, startServer } from '../helpers/server.js'
 
@@ -58,18 +59,22 @@ test('a peer that is gone is dropped', async t => {
   })
 
   await t.test('an event stream that reads nothing', async t => {
+    const sockets = new Set<Socket>()
+    server.app.server.once('connection', (served: Socket) => { sockets.add(served) })
     const socket = connect(Number(port), hostname)
     socket.pause()
     socket.write('GET /v1/stream?subscribe=news HTTP/1.1\r\nHost: x\r\nAccept: text/event-stream\r\n\r\n')
     await until('connected', () => connections.active === 1)
-    const headline = 'x'.repeat(1000)
-    const fill = async (): Promise<void> => {
-      for (let i = 0; i < 200; i++) await publish(server.app, 'news', undefined, { headline, source: 'test', symbols: [], timestamp: '2026-01-01T00:00:00Z' })
+    // Written until the system holds some that the peer does not take; the process itself has nothing unsent.
+    const queues = new KernelQueues(0)
+    const served = [...sockets][0]!
+    const held = (): number => queues.unacknowledged(served, Date.now())
+    for (let i = 0; i < 2000 && held() === 0; i++) {
+      await publish(server.app, 'news', undefined, { headline: 'x'.repeat(1000), source: 'test', symbols: [], timestamp: '2026-01-01T00:00:00Z' })
+      if (i % 20 === 0) await delay(5)
     }
-    for (let i = 0; i < 100 && connections.active === 1; i++) {
-      await fill()
-      await delay(20)
-    }
+    t.ok(held() > 0, 'the system holds unacknowledged bytes')
+    t.equal(served.writableLength, 0, 'the process has nothing unsent')
     await until('dropped', () => connections.active === 0, 5000)
     socket.destroy()
     t.pass('dropped')
@@ -85,6 +90,36 @@ test('a peer that is gone is dropped', async t => {
       await until('nothing of it is left', () => server.app.tickwire.hub.topicCount === 0, 3000)
       t.pass('dropped')
     })
+  }
+})
+
+test('a client that stops reading costs a bounded amount, is cut off, and loses nothing', async t => {
+  const server = await startServer(t, { MAX_BUFFERED_BYTES: 16_384 })
+  const { connections } = server.app.tickwire
+  const news = async (): Promise<void> => publish(server.app, 'news', undefined, { headline: 'x'.repeat(1000), source: 'test', symbols: [], timestamp: '2026-01-01T00:00:00Z' })
+  const COUNT = 8000
+  for (const transport of ['ws-json', 'sse'] as const) {
+    const before = server.app.tickwire.hub.directory.last('news')?.sequence ?? 0
+    const cursor = await (async () => (await (await fetch(`${server.origin}/v1/stream?subscribe=news`)).json() as { cursor: string }).cursor)()
+    const { hostname, port } = new URL(server.origin)
+    const socket = connect(Number(port), hostname)
+    socket.pause()
+    socket.write(transport === 'sse'
+      ? 'GET /v1/stream?subscribe=news HTTP/1.1\r\nHost: x\r\nAccept: text/event-stream\r\n\r\n'
+      : 'GET /v1/stream?subscribe=news HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n')
+    await until('connected', () => connections.active === 1)
+    for (let i = 1; i <= COUNT; i++) {
+      await news()
+      if (i % 50 === 0) await delay(1)
+    }
+    await until(`${transport}: cut off`, () => connections.active === 0, 5000)
+    socket.destroy()
+    const sequences: number[] = []
+    const client = openClient(transport, server.origin, 'subscribe=news', cursor, { onMessage: ({ sequence }) => { if (sequence !== undefined) sequences.push(sequence) }, onCursor: () => {} })
+    await until('all has come', () => sequences.length === COUNT)
+    t.same(sequences, Array.from({ length: COUNT }, (_, index) => before + index + 1), `${transport}: with its cursor it has all`)
+    client.cut()
+    await until('gone', () => connections.active === 0)
   }
 })
 

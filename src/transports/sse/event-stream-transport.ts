@@ -2,6 +2,7 @@ import type { ServerResponse } from 'node:http'
 import { sseCursor, sseMessage, sseRetry } from '@tickwire/protocol'
 import type { CloseReason, Transport } from '../../connection/transport.js'
 import type { Format } from '../../hub/frame.js'
+import type { KernelQueues } from './kernel-queues.js'
 
 const sseFormat: Format = {
   name: 'sse',
@@ -18,7 +19,7 @@ const CLOSE_TIMEOUT_MS = 2000
 
 export interface EventStreamTransportOptions {
   readonly heartbeatMs: number
-  readonly maxBufferedBytes: number
+  readonly kernelQueues: KernelQueues
 }
 
 /** The wire of an EventSource: shared bytes go straight into the response that was opened for it. */
@@ -26,7 +27,7 @@ export class EventStreamTransport implements Transport {
   readonly name = 'sse'
   readonly format = sseFormat
   readonly cursorWithEachFlush = true
-  private unsent = 0
+  private acknowledged = 0
   private progressAt = Date.now()
 
   /** @param response its head has been sent, and nothing else */
@@ -41,8 +42,8 @@ export class EventStreamTransport implements Transport {
     this.response.write(buffers.length === 1 ? buffers[0]! : Buffer.concat(buffers))
   }
 
-  writable (): boolean {
-    return this.response.writableLength <= this.options.maxBufferedBytes
+  unsent (): number {
+    return this.response.writableLength
   }
 
   /** A client of an event stream sends nothing. */
@@ -57,9 +58,12 @@ export class EventStreamTransport implements Transport {
 
   /** PROTOCOL.md, Liveness: a peer is dead when written bytes stay unacknowledged for two heartbeats. */
   tick (now: number): void {
-    const unsent = this.response.writableLength
-    if (unsent === 0 || unsent < this.unsent) this.progressAt = now
-    this.unsent = unsent
+    const { socket } = this.response
+    if (socket === null) return
+    const outstanding = this.response.writableLength + this.options.kernelQueues.unacknowledged(socket, now)
+    const acknowledged = socket.bytesWritten - outstanding
+    if (outstanding === 0 || acknowledged > this.acknowledged) this.progressAt = now
+    this.acknowledged = acknowledged
     if (now - this.progressAt > 2 * this.options.heartbeatMs) this.response.destroy()
   }
 }

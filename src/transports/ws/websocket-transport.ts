@@ -19,7 +19,6 @@ const MAX_REASON_BYTES = 123
 export interface WebSocketTransportOptions {
   readonly heartbeatMs: number
   readonly idleTimeoutMs: number
-  readonly maxBufferedBytes: number
 }
 
 /**
@@ -76,8 +75,8 @@ export class WebSocketTransport implements Transport {
     this.raw.write(buffers.length === 1 ? buffers[0]! : Buffer.concat(buffers))
   }
 
-  writable (): boolean {
-    return this.raw.writableLength <= this.options.maxBufferedBytes
+  unsent (): number {
+    return this.raw.writableLength
   }
 
   pause (paused: boolean): void {

@@ -1,0 +1,187 @@
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
+import { type ChannelDefinition, type Channels, standardChannels } from '@tickwire/protocol'
+import { type Test, test } from 'tap'
+import type { AppendItem, Entry, Retention } from '../../src/log/log.js'
+import { ENTRY_OVERHEAD_BYTES, MemoryLog } from '../../src/log/memory/memory-log.js'
+import { AMPLE, held, ManualClock } from '../contract/logs.js'
+
+setFlagsFromString('--expose-gc')
+const collectGarbage = runInNewContext('gc') as () => void
+
+const item = (topic: string, n: number, more: Partial<AppendItem> = {}): AppendItem => ({ topic, payload: `{"n":${n}}`, ...more })
+const held1 = async (log: MemoryLog, topics: readonly string[]): Promise<number[]> =>
+  (await Promise.all(topics.map(topic => held(log, topic)))).flat().map(({ offset }) => offset).sort((a, b) => a - b)
+
+function makeLog (t: Test, retention: Partial<Retention> = {}, channels: Channels = standardChannels): { log: MemoryLog, clock: ManualClock } {
+  const clock = new ManualClock()
+  const log = new MemoryLog({ channels, retention: { ...AMPLE, ...retention }, maxTopics: 1000, clock })
+  t.teardown(() => log.close())
+  return { log, clock }
+}
+
+/** A channel whose state is the sum of its messages, and what it was asked to fold. */
+function countingChannel (retention: ChannelDefinition['retention'] = {}): { channels: Channels, folded: number[] } {
+  const folded: number[] = []
+  const channel = {
+    ...standardChannels.get('book')!,
+    name: 'sum',
+    retention,
+    reduce: (state: { n: number } | undefined, data: { n: number }) => {
+      folded.push(data.n)
+      return { n: (state?.n ?? 0) + data.n }
+    }
+  }
+  return { channels: new Map([['sum', channel as unknown as ChannelDefinition]]), folded }
+}
+
+test('bytes are those of payloads and a constant for each entry, exactly to the bound', async t => {
+  const one = ENTRY_OVERHEAD_BYTES + '{"n":1}'.length
+  const { log } = makeLog(t, { bytes: 3 * one })
+  for (let n = 1; n <= 3; n++) await log.append([item(`trades:T${n}`, n)])
+  t.same(await held1(log, ['trades:T1', 'trades:T2', 'trades:T3']), [1, 2, 3], 'full to the last byte')
+  await log.append([item('trades:T1', 4)])
+  t.same(await held1(log, ['trades:T1', 'trades:T2', 'trades:T3']), [2, 3, 4])
+  await log.append([{ topic: 'trades:T4', payload: '{"n": 5}' }])
+  t.same(await held1(log, ['trades:T1', 'trades:T2', 'trades:T3', 'trades:T4']), [4, 5], 'one byte too many drops one more')
+})
+
+test('what count, age and a restart drop is given back to the bound of bytes', async t => {
+  const one = ENTRY_OVERHEAD_BYTES + '{"n":1}'.length
+  const { log, clock } = makeLog(t, { bytes: 4 * one, messages: 2, seconds: 60 })
+  for (let n = 1; n <= 9; n++) await log.append([item('trades:A', n)])
+  await log.append([item('trades:B', 1), item('trades:C', 1)])
+  t.same(await held1(log, ['trades:A', 'trades:B', 'trades:C']), [8, 9, 10, 11], 'count')
+  log.restart([9])
+  await log.append([item('trades:B', 1), item('trades:C', 1)])
+  t.same(await held1(log, ['trades:A', 'trades:B', 'trades:C']), [8, 9, 10, 11], 'restart')
+  clock.sleep(60)
+  await log.append(['A', 'B', 'C', 'D'].map(symbol => item(`trades:${symbol}`, 1)))
+  t.same(await held1(log, ['A', 'B', 'C', 'D'].map(symbol => `trades:${symbol}`)), [12, 13, 14, 15], 'age')
+})
+
+test('after a loss, topics of one millisecond are still dropped oldest first', async t => {
+  const { log, clock } = makeLog(t, { seconds: 60, bytes: 3 * (ENTRY_OVERHEAD_BYTES + 7) })
+  await log.append([item('trades:A', 1)])
+  clock.sleep(60)
+  await log.append([item('trades:F', 1), item('trades:G', 1), item('trades:A', 2)])
+  log.restart([1])
+  await log.append([item('trades:A', 3), item('trades:C', 1), item('trades:D', 1)])
+  await log.append([item('trades:E', 1)])
+  t.same(await held1(log, ['A', 'C', 'D', 'E'].map(symbol => `trades:${symbol}`)), [3, 4, 5])
+})
+
+test("a channel's own bounds win over the log's", async t => {
+  const { channels } = countingChannel({ messages: 3, seconds: 10 })
+  const { log, clock } = makeLog(t, {}, new Map([...standardChannels, ...channels]))
+  for (let n = 1; n <= 5; n++) await log.append([item('sum:A', n), item('trades:A', n)])
+  t.same((await held(log, 'sum:A')).map(({ sequence }) => sequence), [3, 4, 5])
+  t.equal((await held(log, 'trades:A')).length, 5)
+  clock.sleep(10)
+  t.equal((await held(log, 'sum:A')).length, 0)
+  t.equal((await held(log, 'trades:A')).length, 5)
+})
+
+test('nothing is folded until a snapshot is asked for, and then only what is new', async t => {
+  const { channels, folded } = countingChannel()
+  const { log } = makeLog(t, {}, channels)
+  await log.append([item('sum:A', 1), item('sum:A', 2)])
+  t.same(folded, [], 'appends fold nothing')
+  t.equal((await log.snapshot('sum:A'))!.payload, '{"n":3}')
+  t.same(folded, [1, 2])
+  const again = await log.snapshot('sum:A')
+  t.same(folded, [1, 2], 'an unchanged state is not folded again')
+  t.equal(again!.payload, '{"n":3}')
+  await log.append([item('sum:A', 3)])
+  t.equal((await log.snapshot('sum:A'))!.payload, '{"n":6}')
+  t.same(folded, [1, 2, 3])
+})
+
+test('what is dropped is folded first, once, and never includes what a restart loses', async t => {
+  const { channels, folded } = countingChannel({ messages: 2 })
+  const { log } = makeLog(t, {}, channels)
+  for (let n = 1; n <= 4; n++) await log.append([item('sum:A', n)])
+  t.same(folded, [1, 2], 'only those about to be dropped')
+  t.equal((await log.snapshot('sum:A'))!.payload, '{"n":10}')
+  log.restart([3])
+  t.equal((await log.snapshot('sum:A'))!.payload, '{"n":6}')
+  log.restart([2])
+  t.equal((await log.snapshot('sum:A'))!.payload, '{"n":3}')
+})
+
+test('a restart cannot lose what retention has dropped', async t => {
+  const { log } = makeLog(t, { messages: 2 })
+  for (let n = 1; n <= 5; n++) await log.append([item('quotes:A', n)])
+  log.restart([1])
+  const [head] = await log.head()
+  t.same([head!.offset, head!.epochs.at(-1)!.start], [3, 4])
+  t.equal((await log.snapshot('quotes:A'))!.payload, '{"n":3}')
+  t.equal((await log.read('quotes:A', { offset: 0 }, 9)).last!.sequence, 3)
+})
+
+test('the oldest of more than 100,000 keys are forgotten', async t => {
+  const { log } = makeLog(t, { messages: 10 })
+  const keyed = (n: number): AppendItem => item('trades:A', n, { idempotencyKey: String(n) })
+  await log.append(Array.from({ length: 100_001 }, (_, n) => keyed(n)))
+  t.same(await log.append([keyed(1)]), [{ sequence: 2, offset: 2, shard: 0 }], 'the second is the oldest that is left')
+  t.same(await log.append([keyed(0)]), [{ sequence: 100_002, offset: 100_002, shard: 0 }], 'the first is not known any more')
+})
+
+test('a listener that fails is reported, and only that', async t => {
+  const { log } = makeLog(t)
+  const warning = new Promise<Error>(resolve => { process.once('warning', resolve) })
+  log.tail(() => { throw new Error('thrown by a test') })
+  t.equal((await log.append([item('trades:A', 1)])).length, 1)
+  t.equal((await warning).message, 'thrown by a test')
+})
+
+test('the timer drops what is too old when nobody reads', async t => {
+  const { log, clock } = makeLog(t, { seconds: 60 })
+  const gone = await weaklyHeld(log)
+  clock.sleep(60)
+  const deadline = Date.now() + 5000
+  while (gone.deref() !== undefined && Date.now() < deadline) {
+    await new Promise(resolve => { setTimeout(resolve, 100) })
+    collectGarbage()
+  }
+  t.equal(gone.deref(), undefined)
+})
+
+/** In a function of its own, so that no variable of a test keeps the entry. */
+async function weaklyHeld (log: MemoryLog): Promise<WeakRef<Entry>> {
+  await log.append([item('quotes:A', 1)])
+  return new WeakRef((await held(log, 'quotes:A'))[0]!)
+}
+
+test('no structure keeps a dropped message alive', async t => {
+  for (const [name, retention, drop] of [
+    ['count', { messages: 1 }, (log: MemoryLog) => log.append([item('quotes:A', 2)])],
+    ['bytes', { bytes: ENTRY_OVERHEAD_BYTES + 10 }, (log: MemoryLog) => log.append([item('quotes:B', 2)])],
+    ['age', { seconds: 60 }, async (log: MemoryLog, clock: ManualClock) => { clock.sleep(60); await log.read('quotes:A', { offset: 0 }, 1) }],
+    ['restart', {}, async (log: MemoryLog) => { log.restart([0]) }]
+  ] as const) {
+    const { log, clock } = makeLog(t, retention)
+    const dropped = await weaklyHeld(log)
+    await new Promise(resolve => { setImmediate(resolve) })
+    collectGarbage()
+    t.not(dropped.deref(), undefined, `${name}: the log holds it`)
+    await new Promise(resolve => { setImmediate(resolve) })
+    await drop(log, clock)
+    await new Promise(resolve => { setImmediate(resolve) })
+    collectGarbage()
+    t.equal(dropped.deref(), undefined, `${name}: and then nobody does`)
+  }
+})
+
+test('a topic that is emptied over and over takes no more and more room', async t => {
+  const { log } = makeLog(t, { bytes: ENTRY_OVERHEAD_BYTES })
+  const room = async (): Promise<number> => {
+    for (let n = 0; n < 100_000; n++) void log.append([item('trades:A', n)])
+    await new Promise(resolve => { setImmediate(resolve) })
+    collectGarbage()
+    return process.memoryUsage().heapUsed
+  }
+  const before = await room()
+  // A place of the heap that is left behind by each would be 5 MB.
+  t.ok(await room() - before < 1_000_000)
+})

@@ -1,0 +1,69 @@
+import { isChannelName, isSymbol, isSymbolSet, parseTopicKey, parseTopicName, type Topic, topicKey, topicScope } from '@tickwire/protocol'
+import fc from 'fast-check'
+import { test } from 'tap'
+
+const numRuns = Number(process.env['FUZZ_RUNS'] ?? 1000)
+
+const word = fc.string({ unit: fc.constantFrom(...'abcxyz0189_'), minLength: 1, maxLength: 6 })
+const channel = fc.tuple(fc.constantFrom(...'abz'), fc.array(word, { maxLength: 3 })).map(([first, words]) => [first, ...words].join('.'))
+const symbol = fc.tuple(fc.constantFrom(...'AZaz09'), fc.string({ unit: fc.constantFrom(...'AZaz09._/=^-'), maxLength: 31 })).map(parts => parts.join(''))
+/** A token's `sub` is any text, also one that looks like part of a key. */
+const user = fc.oneof(fc.string({ unit: 'binary' }), fc.string({ unit: fc.constantFrom(...'!:*a\n\0') }))
+
+const topic: fc.Arbitrary<Topic> = fc.record({ channel, symbol, user }, { requiredKeys: ['channel'] })
+
+const same = (a: unknown, b: unknown): void => {
+  const [left, right] = [a, b].map(value => JSON.stringify(value, Object.keys({ channel: 1, symbol: 1, user: 1 })))
+  if (left !== right) throw new Error(`${left} is not ${right}`)
+}
+
+test('a key is read back as the topic that it was made of, whatever the user is called', async t => {
+  fc.assert(fc.property(topic, topic => { same(parseTopicKey(topicKey(topic)), topic) }), { numRuns })
+  t.pass(`${numRuns} topics`)
+})
+
+test('a scope is channel and user without the symbol', async t => {
+  fc.assert(fc.property(topic, ({ symbol, ...rest }) => {
+    const key = topicKey({ ...rest, ...(symbol === undefined ? {} : { symbol }) })
+    const scope = topicScope(key)
+    if (scope !== topicKey(rest)) throw new Error(`${JSON.stringify(key)} is in ${JSON.stringify(scope)}`)
+    if (topicScope(scope) !== scope) throw new Error('a scope is its own scope')
+  }), { numRuns })
+  t.equal(topicScope('quotes:AAPL'), 'quotes')
+  t.equal(topicScope('strategy:S1!alice'), 'strategy!alice')
+  t.equal(topicScope('orders!alice:bob'), 'orders!alice:bob', "a user's colon is not the symbol's")
+  t.equal(topicScope('strategy:S1!a:b!c'), 'strategy!a:b!c')
+})
+
+test('no user can be mistaken for a symbol, or for another user', async t => {
+  fc.assert(fc.property(topic, topic, (a, b) => {
+    if (topicKey(a) === topicKey(b)) same(a, b)
+  }), { numRuns })
+  t.same(parseTopicKey('orders!a:b!c'), { channel: 'orders', user: 'a:b!c' })
+  t.same(parseTopicKey('orders!'), { channel: 'orders', user: '' })
+})
+
+test('names that clients write', async t => {
+  fc.assert(fc.property(channel, fc.option(symbol, { nil: undefined }), (channel, symbol) => {
+    const topic: Topic = symbol === undefined ? { channel } : { channel, symbol }
+    const read = parseTopicName(topicKey(topic))
+    if (read === undefined) throw new Error(`${topicKey(topic)} is not read`)
+    same(read, topic)
+  }), { numRuns })
+  fc.assert(fc.property(fc.string({ unit: 'binary', maxLength: 80 }), text => {
+    const topic = parseTopicName(text)
+    if (topic !== undefined && (topicKey(topic) !== text || topic.user !== undefined)) throw new Error(`${JSON.stringify(text)} is read as ${JSON.stringify(topic)}`)
+  }), { numRuns })
+  for (const text of ['', ':', 'quotes:', ':AAPL', 'quotes:A:B', 'quotes:*', 'quotes:@market/KOSPI', 'orders!alice', 'quotes:A!b', 'Quotes:A', 'quotes:A\n', 'quotes:A,B', `quotes:${'A'.repeat(33)}`]) {
+    t.equal(parseTopicName(text), undefined, JSON.stringify(text))
+  }
+})
+
+test('symbols, sets and channel names', async t => {
+  for (const text of ['AAPL', '005930', 'BTC-USD', 'BRK.B', '^GSPC'.slice(1), 'EUR/USD', 'ES=F', 'a', 'A'.repeat(32)]) t.ok(isSymbol(text), text)
+  for (const text of ['', '^GSPC', '.A', '-A', '*', 'A B', 'A,B', 'A;B', 'A:B', 'A!', 'A\n', 'é', 'A'.repeat(33)]) t.notOk(isSymbol(text), JSON.stringify(text))
+  for (const text of ['*', '@market/KOSPI', '@sector/semiconductors', '@sector/oil-gas_1.2']) t.ok(isSymbolSet(text), text)
+  for (const text of ['', '**', '*A', '@market/', '@market', '@country/KR', '@market/A/B', '@market/*', `@market/${'A'.repeat(33)}`, '@market/A\n']) t.notOk(isSymbolSet(text), JSON.stringify(text))
+  for (const text of ['quotes', 'bars.1s', 'bars.5m', 'a_b', 'a'.repeat(32)]) t.ok(isChannelName(text), text)
+  for (const text of ['', 'Quotes', '1s', '.a', 'a.', 'a..b', 'a:b', 'a!b', 'a\n', 'a'.repeat(33)]) t.notOk(isChannelName(text), JSON.stringify(text))
+})

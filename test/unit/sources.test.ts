@@ -1,0 +1,204 @@
+import { mkdtemp, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { type TSchema } from '@sinclair/typebox'
+import { Value } from '@sinclair/typebox/value'
+import { compareDecimals, type Quote, standardChannels, type Trade } from '@tickwire/protocol'
+import fc from 'fast-check'
+import { type Test, test } from 'tap'
+import { coinbase } from '../../src/sources/coinbase/parser.js'
+import { parseSources } from '../../src/sources/registry.js'
+import { Replay, type ReplayOptions } from '../../src/sources/replay/replay.js'
+import { listings } from '../../src/sources/simulated/instruments.js'
+import { formatUnits, Walk } from '../../src/sources/simulated/market.js'
+import { Random } from '../../src/sources/simulated/random.js'
+import type { Source, SourceContext, SourceMessage } from '../../src/sources/source.js'
+import { SourceSupervisor } from '../../src/sources/supervisor.js'
+
+const valid = ({ channel, data }: SourceMessage): boolean => Value.Check(standardChannels.get(channel)!.schema as TSchema, data)
+
+test('Coinbase: each kind of frame, byte for byte', async t => {
+  const parser = coinbase.createParser()
+  const parse = (frame: object): readonly SourceMessage[] => parser.parse(JSON.stringify(frame))
+  const ticker = { type: 'ticker', product_id: 'A-B', price: '1.50', open_24h: '1.0', volume_24h: '94381.28000000', low_24h: '.9', high_24h: '2', best_bid: '1.490', best_ask: '1.500', time: '2021-04-17T16:43:30.244075Z' }
+  t.same(parse(ticker), [{ channel: 'quotes', symbol: 'A-B', data: { symbol: 'A-B', bid: '1.490', ask: '1.500', last: '1.50', volume: '94381.28000000', open: '1.0', high: '2', venue_time: '2021-04-17T16:43:30.244075Z' } }], 'what is no decimal is left out, not altered')
+  const match = { type: 'match', trade_id: 7, side: 'sell', size: '985', price: '0.00001305', product_id: 'A-B', time: '2021-04-17T16:43:37.089723Z' }
+  const [trade] = parse(match)
+  t.match(trade, { channel: 'trades', data: { price: '0.00001305', size: '985', trade_id: '7', side: 'buy', exchange: 'coinbase' } }, "the maker sold: the taker's side is buy")
+  t.same(parse({ ...match, type: 'last_match' }), [], 'a trade once')
+  t.equal(parse({ ...match, trade_id: 8 }).length, 1)
+  t.equal(parse({ ...match, trade_id: 8, product_id: 'C-D' }).length, 1, 'ids are of their product')
+  t.same(parse({ type: 'snapshot', product_id: 'A-B', bids: [['2', '1.0']], asks: [['3', '0.50']] }), [{ channel: 'book', symbol: 'A-B', snapshot: true, data: { symbol: 'A-B', bids: [['2', '1.0']], asks: [['3', '0.50']] } }])
+  t.same(parse({ type: 'l2update', product_id: 'A-B', changes: [['buy', '9', '1'], ['sell', '11', '0.0'], ['buy', '10.0', '2']] }), [{ channel: 'book', symbol: 'A-B', data: { symbol: 'A-B', bids: [['10.0', '2'], ['9', '1']], asks: [['11', '0.0']] } }], 'best first')
+  t.same(parse({ type: 'subscriptions', channels: [] }), [])
+  t.same(parse({ type: 'heartbeat', product_id: 'A-B' }), [])
+  t.throws(() => parser.parse('{'), SyntaxError)
+})
+
+async function recording (t: Test, lines: readonly string[]): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), 'tickwire-'))
+  const file = join(folder, 'session.txt')
+  await writeFile(file, lines.join('\n') + '\n')
+  t.comment(file)
+  return file
+}
+
+const ADDRESS = 'wss://ws-feed.pro.coinbase.com <-> 1.0'
+const SUBSCRIBE = 'wss://ws-feed.pro.coinbase.com <- 1.1: {"type":"subscribe","product_ids":["A-B","C-D"]}'
+const frame = (time: number, id: number): string => `${time}: {"type":"match","trade_id":${id},"side":"buy","size":"1","price":"2","product_id":"A-B","time":"2021-04-17T16:43:37Z"}`
+
+function collect (signal = new AbortController().signal): { context: SourceContext, messages: SourceMessage[], times: number[], batches: number[] } {
+  const messages: SourceMessage[] = []
+  const times: number[] = []
+  const batches: number[] = []
+  const context: SourceContext = {
+    signal,
+    declare: async () => {},
+    publish: async batch => {
+      messages.push(...batch)
+      times.push(...batch.map(() => performance.now()))
+      batches.push(batch.length)
+    }
+  }
+  return { context, messages, times, batches }
+}
+
+const replay = (file: string, options: Partial<ReplayOptions> = {}): Replay => new Replay({ file, speed: 'max', loop: false, manual: false, ...options })
+
+test('a recording: instruments, order, speed, loop, stop', async t => {
+  const file = await recording(t, [ADDRESS, SUBSCRIBE, frame(10, 1), frame(10.1, 2), frame(10.4, 3)])
+  t.same((await replay(file).instruments()).map(({ symbol, market }) => `${symbol} ${market}`), ['A-B COINBASE', 'C-D COINBASE'])
+
+  const all = collect()
+  await replay(file).run(all.context)
+  t.same(all.messages.map(({ data }) => (data as Trade).trade_id), ['1', '2', '3'])
+
+  const paced = collect()
+  await replay(file, { speed: 2 }).run(paced.context)
+  t.equal(paced.messages.length, 3)
+  const [first = 0, second = 0, third = 0] = paced.times
+  t.ok(second - first >= 40 && third - second >= 140, 'at the recorded moments, twice as fast; never early')
+
+  const stopping = new AbortController()
+  const endless = collect(stopping.signal)
+  const publish = endless.context.publish
+  const running = replay(file, { loop: true }).run({ ...endless.context, publish: async batch => {
+    await publish(batch)
+    if (endless.messages.length >= 9) stopping.abort()
+  } })
+  await running
+  t.same(endless.messages.slice(0, 6).map(({ data }) => (data as Trade).trade_id), ['1', '2', '3', '1', '2', '3'], 'each round is a session of its own')
+
+  const early = new AbortController()
+  const slow = collect(early.signal)
+  setTimeout(() => { early.abort() }, 30)
+  await replay(file, { speed: 0.001 }).run(slow.context)
+  t.ok(slow.messages.length <= 1, 'a stop ends a wait')
+})
+
+test('a recording that cannot be read says which and why', async t => {
+  await t.rejects(replay('/nowhere/at-all.txt').instruments(), /no file \/nowhere\/at-all.txt/)
+  await t.rejects(replay(tmpdir()).instruments(), /is not a file/)
+  await t.rejects(replay(await recording(t, ['wss://elsewhere.example <-> 1'])).instruments(), /address of a venue that is known/)
+  await t.rejects(replay(await recording(t, [ADDRESS, '10: {"type":'])).run(collect().context), /line 2/)
+})
+
+test('SOURCES: good texts, and what bad ones are told', async t => {
+  const names = (text: string): string[] => parseSources(text).map(({ name, manual }) => `${name}${manual ? ' manual' : ''}`)
+  t.same(names('none'), [])
+  t.same(names('simulated'), ['simulated'])
+  t.same(names('simulated, replay:/a/b.txt?speed=max&start=manual'), ['simulated', 'replay manual'])
+  t.same(names('replay:x.txt?speed=0.5&loop=true'), ['replay'])
+  const bad: ReadonlyArray<readonly [string, RegExp]> = [
+    ['', /is not a source; these are/],
+    ['simulatd', /'simulatd' is not a source; these are/],
+    ['constructor', /is not a source/],
+    ['none,simulated', /none stands alone/],
+    ['simulated,simulated', /simulated is given twice/],
+    ['simulated:5', /takes nothing behind it/],
+    ['replay', /needs a file/],
+    ['replay:?speed=1', /needs a file/],
+    ['replay:a?sped=1', /no option 'sped'/],
+    ['replay:a?speed=1&speed=2', /speed twice/],
+    ['replay:a?speed=0', /speed is a number above 0/],
+    ['replay:a?speed=fast', /speed is a number above 0/],
+    ['replay:a?loop=yes', /loop is true or false/],
+    ['replay:a?start=later', /start is manual or auto/],
+    ['coinbase:BTC-USD', /not available yet/]
+  ]
+  for (const [text, message] of bad) t.throws(() => parseSources(text), message, text)
+})
+
+test('the simulated market: the same by seed, never crossed, trades at the touch, prices on their tick', async t => {
+  const play = (seed: number, steps: number): SourceMessage[] => {
+    const walks = listings.map((listing, index) => new Walk(listing, new Random(seed + index)))
+    return Array.from({ length: steps }, (_, step) => walks[step % walks.length]!.step(1_700_000_000_000 + step * 30)).flat()
+  }
+  t.same(play(5, 500), play(5, 500))
+  t.not(JSON.stringify(play(5, 500)), JSON.stringify(play(6, 500)))
+  const messages = play(1, 10_000)
+  const wrong: string[] = []
+  const lastTrade = new Map<string, Trade>()
+  for (const message of messages) {
+    if (!valid(message)) wrong.push(`not valid: ${JSON.stringify(message)}`)
+    const listing = listings.find(({ symbol }) => symbol === message.symbol)!
+    const onTick = (price: string): boolean => Number(price.replace('.', '')) % listing.tick === 0
+    if (message.channel === 'trades') {
+      lastTrade.set(message.symbol!, message.data as Trade)
+      continue
+    }
+    const { bid = '', ask = '', last = '', high = '', low = '' } = message.data as Quote
+    if (compareDecimals(bid, ask) >= 0 || compareDecimals(bid, '0') <= 0) wrong.push(`crossed: ${bid} ${ask}`)
+    if (compareDecimals(last, low) < 0 || compareDecimals(last, high) > 0) wrong.push(`beyond the day's range: ${last}`)
+    if (![bid, ask, last].every(onTick)) wrong.push(`off its tick: ${bid} ${ask}`)
+    const trade = lastTrade.get(message.symbol!)
+    lastTrade.delete(message.symbol!)
+    if (trade !== undefined && trade.price !== (trade.side === 'buy' ? ask : bid)) wrong.push(`not at the touch: ${trade.price}`)
+  }
+  t.same(wrong.slice(0, 3), [])
+  t.ok(messages.some(({ channel }) => channel === 'trades'))
+})
+
+test('units as decimals', async t => {
+  fc.assert(fc.property(fc.integer({ min: -1e12, max: 1e12 }), fc.integer({ min: 0, max: 8 }), (units, scale) => {
+    const text = formatUnits(units, scale)
+    const digits = BigInt(text.replace('.', ''))
+    return digits === BigInt(units) && (scale === 0 ? !text.includes('.') : text.split('.')[1]!.length === scale) && /^-?(0|[1-9]\d*)(\.\d+)?$/.test(text)
+  }))
+  t.pass()
+})
+
+test('the supervisor: states, manual starts, failures that are tried again, an end', async t => {
+  const log: string[] = []
+  const logger = { info: ({ source, state }: { source?: string, state?: string }) => { log.push(`${source} ${state}`) }, error: () => { log.push('failed') } }
+  const untilStopped = ({ signal }: SourceContext): Promise<void> => new Promise(resolve => { signal.addEventListener('abort', () => { resolve() }) })
+  let attempts = 0
+  const make = (name: string, manual: boolean, run: Source['run']): Source => ({ name, manual, run, instruments: async () => [{ symbol: name }] })
+  const declared: string[] = []
+  const supervisor = new SourceSupervisor([
+    make('steady', false, untilStopped),
+    make('held', true, untilStopped),
+    make('short', false, async () => {}),
+    make('shaky', false, async context => {
+      if (++attempts < 3) throw new Error('not yet')
+      await untilStopped(context)
+    })
+  ], { publish: async () => {}, declare: async instruments => { declared.push(...instruments.map(({ symbol }) => symbol)) } }, logger, 5)
+  const states = (): Record<string, string> => Object.fromEntries(supervisor.status().map(({ name, state }) => [name, state]))
+  t.same(states(), { steady: 'waiting', held: 'waiting', short: 'waiting', shaky: 'waiting' })
+  await supervisor.begin()
+  t.same(declared, ['steady', 'held', 'short', 'shaky'], 'all are declared, also those that wait')
+  await new Promise(resolve => setTimeout(resolve, 60))
+  t.same(states(), { steady: 'running', held: 'waiting', short: 'ended', shaky: 'running' })
+  t.equal(attempts, 3, 'one that fails is tried again')
+  t.equal(await supervisor.start('held'), 'started')
+  t.equal(await supervisor.start('held'), 'running')
+  t.equal(await supervisor.start('unheard'), 'unknown')
+  t.equal(await supervisor.stop('unheard'), 'unknown')
+  t.equal(await supervisor.stop('steady'), 'stopped')
+  t.match(states(), { steady: 'ended', held: 'running' })
+  t.equal(await supervisor.start('steady'), 'started', 'one that ended begins anew')
+  await supervisor.close()
+  t.same(states(), { steady: 'ended', held: 'ended', short: 'ended', shaky: 'ended' })
+  t.ok(log.includes('failed'))
+})

@@ -1,11 +1,9 @@
-import type { Entry, Log } from '../log/log.js'
+import type { Log } from '../log/log.js'
 import type { Directory } from './directory.js'
 import type { MessageEncoder } from './frame.js'
+import { readHeld } from './held.js'
 import type { Subscriber } from './subscriber.js'
 import { TopicBytes } from './topic-bytes.js'
-
-/** Entries read at a time of a topic that has no snapshot. */
-const PAGE = 1000
 
 /** What subscribers of a lost topic are given behind its `reset`. */
 interface Recovery {
@@ -55,11 +53,6 @@ export async function changeEpoch (
 async function recover (hub: LiveTopics, topic: string): Promise<Recovery> {
   const snapshot = await hub.log.snapshot(topic)
   if (snapshot !== undefined) return { topic, messages: [hub.encoder.snapshot(snapshot)], asOf: snapshot.asOf }
-  const entries: Entry[] = []
-  for (;;) {
-    const page = await hub.log.read(topic, { offset: entries.at(-1)?.offset ?? 0 }, PAGE)
-    entries.push(...page.entries)
-    if (page.entries.length < PAGE) break
-  }
-  return { topic, messages: entries.map(entry => hub.encoder.entry(entry)), asOf: entries.at(-1)?.offset ?? 0 }
+  const { entries, asOf } = await readHeld(hub.log, topic)
+  return { topic, messages: entries.map(entry => hub.encoder.entry(entry)), asOf }
 }

@@ -1,44 +1,62 @@
 import { parseTopicKey } from '@tickwire/protocol'
 import type { Entry, Snapshot } from '../log/log.js'
+import { readHeld } from './held.js'
 import type { Hub } from './hub.js'
+
+/** What was read of a topic: its state, or all that the log holds of it where it has none. */
+interface Standing {
+  readonly topic: string
+  readonly epoch: number
+  /** Every message of the topic up to here is part of it, none beyond. */
+  readonly asOf: number
+  readonly snapshot?: Snapshot
+  readonly entries?: readonly Entry[]
+}
 
 /**
  * The states of topics exactly where the hub stands: for topics that a subscriber is being sent, a snapshot must
  * neither be older than what it had nor hold what is still to come (PROTOCOL.md, The client's rule).
  */
 export class LiveStates {
-  private constructor (private readonly hub: Hub, private readonly snapshots: readonly Snapshot[]) {}
+  private constructor (private readonly hub: Hub, private readonly standings: readonly Standing[]) {}
 
-  /** Reads the topics' snapshots from the log and waits until the hub stands at or behind none of them. */
-  static async read (hub: Hub, topics: Iterable<string>): Promise<LiveStates> {
+  /**
+   * Reads what the topics hold from the log and waits until the hub stands at or behind none of it.
+   * @param histories whether a topic without a state is given by all that the log still holds of it, or not at all
+   */
+  static async read (hub: Hub, topics: Iterable<string>, { histories = false } = {}): Promise<LiveStates> {
     await hub.epochChange
-    const read = await Promise.all([...topics].map(topic => hub.log.snapshot(topic)))
-    const snapshots = read.filter(snapshot => snapshot !== undefined)
-    const behind = (snapshot: Snapshot): boolean => hub.shards[hub.log.shardOf(snapshot.topic)]!.flushed < snapshot.asOf
-    while (snapshots.some(behind)) await hub.advanced()
-    return new LiveStates(hub, snapshots)
+    const read = await Promise.all([...topics].map(async topic => {
+      if (hub.channels.get(parseTopicKey(topic).channel)?.reduce === undefined) return histories ? { topic, ...await readHeld(hub.log, topic) } : undefined
+      const snapshot = await hub.log.snapshot(topic)
+      return snapshot === undefined ? undefined : { topic, epoch: snapshot.epoch, asOf: snapshot.asOf, snapshot }
+    }))
+    const standings = read.filter(standing => standing !== undefined)
+    const behind = ({ topic, asOf }: Standing): boolean => hub.shards[hub.log.shardOf(topic)]!.flushed < asOf
+    while (standings.some(behind)) await hub.advanced()
+    return new LiveStates(hub, standings)
   }
 
   /**
-   * The states now, as messages: what was passed on since they were read is folded in. Undefined where that
+   * The topics now, as messages: what was passed on since they were read is part of it. Undefined where that
    * cannot be told any more (a new epoch, or too long a wait): read again.
    */
   messages (): string[] | undefined {
-    const messages: string[] = []
     const since = this.passedOnSince()
-    if (since === undefined) return undefined
-    for (const snapshot of this.snapshots) {
-      const entries = since.get(snapshot.topic)
-      messages.push(this.hub.encoder.snapshot(entries === undefined ? snapshot : this.advance(snapshot, entries)))
-    }
-    return messages
+    return since === undefined ? undefined : this.standings.flatMap(standing => this.texts(standing, since.get(standing.topic) ?? []))
+  }
+
+  private texts ({ snapshot, entries = [] }: Standing, since: readonly Entry[]): string[] {
+    const { encoder } = this.hub
+    if (snapshot === undefined) return [...entries, ...since].map(entry => encoder.entry(entry))
+    return [encoder.snapshot(since.length === 0 ? snapshot : this.advance(snapshot, since))]
   }
 
   private passedOnSince (): Map<string, Entry[]> | undefined {
     const since = new Map<string, Entry[]>()
-    const standing = new Map(this.snapshots.map(snapshot => [snapshot.topic, snapshot.asOf]))
+    const standing = new Map(this.standings.map(({ topic, asOf }) => [topic, asOf]))
     const earliest = new Map<number, number>()
-    for (const { topic, asOf, epoch } of this.snapshots) {
+    for (const { topic, asOf, epoch } of this.standings) {
       const shard = this.hub.log.shardOf(topic)
       if (epoch !== this.hub.epoch(shard) || this.hub.epochChange !== undefined) return undefined
       earliest.set(shard, Math.min(asOf, earliest.get(shard) ?? asOf))

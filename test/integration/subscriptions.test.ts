@@ -89,14 +89,22 @@ test('unsubscribe takes the selector as written; what another still covers is re
   await ask({ action: 'unsubscribe', channel: 'quotes', symbols: ['A'] })
   await until('A again', () => data(messages.slice(from)).includes('A 1 snapshot'))
   t.same(data(messages.slice(from)), ['reset A entered', 'A 1 snapshot'])
+  await trade(server, 'A', '2')
+  await ask({ action: 'subscribe', channel: 'trades', symbols: ['*'] })
+  await ask({ action: 'subscribe', channel: 'trades', symbols: ['A'] })
+  const history = messages.length
+  await ask({ action: 'unsubscribe', channel: 'trades', symbols: ['A'] })
+  await until('the trades again', () => data(messages.slice(history)).includes('A 2'))
+  t.same(data(messages.slice(history)), ['reset A entered', 'A 1', 'A 2'], 'a history begins anew with what the log holds')
+  await ask({ action: 'unsubscribe', channel: 'trades', symbols: ['*'] })
   await ask({ action: 'unsubscribe', channel: 'quotes', symbols: ['*'] })
   await quote(server, 'A', '2')
   await quote(server, 'B', '2')
   const later = messages.length
   await ask({ action: 'subscribe', channel: 'trades', symbols: ['A'] })
-  await trade(server, 'A', '2')
+  await trade(server, 'A', '3')
   await until('a trade', () => messages.slice(later).some(({ type }) => type === 'trade'))
-  t.same(data(messages.slice(later)), ['A 2'], 'nothing of what was left')
+  t.same(data(messages.slice(later)), ['A 3'], 'nothing of what was left')
   t.equal(server.app.tickwire.hub.topicCount, 1)
 })
 
@@ -192,6 +200,10 @@ test('private channels come from the token alone', async t => {
   t.same(bob.messages.filter(({ type }) => type === 'order').map(({ sequence }) => sequence), [1])
   t.notOk('symbol' in alice.messages.find(({ type }) => type === 'order')!, 'no symbol, and no user')
   t.match(alice.messages[0], { user_id: 'alice' })
+
+  const less = await talk(t, server, `subscribe=orders&token=${server.token({ sub: 'carol' })}`)
+  less.client.send({ action: 'auth', token: server.token({ sub: 'carol', read: ['quotes:*'] }) })
+  t.equal(await new Promise<number>(resolve => { less.client.socket.on('close', resolve) }), 4403, 'a token that permits less ends what it does not permit')
 
   bob.client.send({ action: 'auth', token: server.token({ sub: 'alice' }) })
   const code = await new Promise<number>(resolve => { bob.client.socket.on('close', resolve) })

@@ -1,4 +1,5 @@
 import type { AuthAction } from '@tickwire/protocol'
+import { refuseRead } from '../../auth/permissions.js'
 import type { Connection } from '../connection.js'
 import { isoTime } from '../../hub/frame.js'
 
@@ -8,6 +9,11 @@ export async function auth (connection: Connection, message: AuthAction): Promis
   const { user } = connection.identity
   if (user !== undefined && user !== identity.user) {
     connection.close({ code: 'forbidden', message: 'the token names another user than before' })
+    return
+  }
+  for (const { selector: { channel, symbol } } of connection.subscriptions.values()) {
+    if (refuseRead(identity, channel, symbol) === undefined) continue
+    connection.close({ code: 'forbidden', message: 'the token does not permit all that is subscribed to' })
     return
   }
   connection.identity = identity

@@ -28,7 +28,7 @@ export async function unsubscribe (connection: Connection, message: UnsubscribeA
 async function resend (connection: Connection, topics: readonly string[]): Promise<void> {
   const { encoder } = connection.hub
   for (;;) {
-    const messages = (await LiveStates.read(connection.hub, topics)).messages()
+    const messages = (await LiveStates.read(connection.hub, topics, { histories: true })).messages()
     if (messages === undefined) continue
     connection.sendTexts([...topics.map(topic => encoder.reset(topic, 'entered')), ...messages])
     return

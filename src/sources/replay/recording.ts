@@ -2,6 +2,7 @@ import { createReadStream } from 'node:fs'
 import { stat } from 'node:fs/promises'
 import { createInterface } from 'node:readline'
 import type { Instrument } from '@tickwire/protocol'
+import { ConfigError } from '../../config.js'
 import type { Venue } from '../venue.js'
 import { venues } from '../venues.js'
 
@@ -24,15 +25,15 @@ const SENT = /^\S+ <- \d+(?:\.\d+)?: (.*)$/
 export class Recording {
   private constructor (readonly file: string, readonly venue: Venue) {}
 
-  /** @throws Error that says which file, and what is wrong with it */
+  /** @throws ConfigError that says which file, and what is wrong with it */
   static async open (file: string): Promise<Recording> {
     const found = await stat(file).catch(() => undefined)
-    if (found === undefined) throw new Error(`replay: there is no file ${file}; give the path of a recorded session`)
-    if (!found.isFile()) throw new Error(`replay: ${file} is not a file; give the path of a recorded session`)
+    if (found === undefined) throw new ConfigError(`replay: there is no file ${file}; give the path of a recorded session`)
+    if (!found.isFile()) throw new ConfigError(`replay: ${file} is not a file; give the path of a recorded session`)
     const first = await linesOf(file)[Symbol.asyncIterator]().next()
     const venue = venues.find(({ address }) => String(first.value).startsWith(address))
     if (venue !== undefined) return new Recording(file, venue)
-    throw new Error(`replay: ${file} does not begin with the address of a venue that is known (${venues.map(({ address }) => address).join(', ')})`)
+    throw new ConfigError(`replay: ${file} does not begin with the address of a venue that is known (${venues.map(({ address }) => address).join(', ')})`)
   }
 
   /** The instruments that the session subscribed to. */

@@ -91,6 +91,8 @@ export class WebSocketTransport implements Transport {
   }
 
   tick (now: number): void {
+    // While nothing is read, no sign of life can be.
+    if (this.socket.isPaused) this.heardAt = now
     if (now - this.heardAt > this.options.idleTimeoutMs) this.socket.terminate()
     else if (now - this.pingedAt >= this.options.heartbeatMs) {
       this.pingedAt = now

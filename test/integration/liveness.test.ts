@@ -63,15 +63,17 @@ test('a peer that is gone is dropped', async t => {
     server.app.server.once('connection', (served: Socket) => { sockets.add(served) })
     const socket = connect(Number(port), hostname)
     socket.pause()
-    socket.write('GET /v1/stream?subscribe=news HTTP/1.1\r\nHost: x\r\nAccept: text/event-stream\r\n\r\n')
+    socket.write('GET /v1/stream?subscribe=book:A HTTP/1.1\r\nHost: x\r\nAccept: text/event-stream\r\n\r\n')
     await until('connected', () => connections.active === 1)
     // Written until the system holds some that the peer does not take; the process itself has nothing unsent.
-    const queues = new KernelQueues(0)
+    const queues = new KernelQueues(10)
     const served = [...sockets][0]!
     const held = (): number => queues.unacknowledged(served, Date.now())
-    for (let i = 0; i < 2000 && held() === 0; i++) {
-      await publish(server.app, 'news', undefined, { headline: 'x'.repeat(1000), source: 'test', symbols: [], timestamp: '2026-01-01T00:00:00Z' })
-      if (i % 20 === 0) await delay(5)
+    const bids = Array.from({ length: 1500 }, (_, index) => [String(100_000 - index), '1.00000000'])
+    // A system may take 32 MiB for a reader that does not read.
+    for (let written = 0; written < 48 * 1024 * 1024 && held() === 0; written += 35_000) {
+      await publish(server.app, 'book', 'A', { symbol: 'A', bids, asks: [] }, { snapshot: true })
+      await delay(2)
     }
     t.ok(held() > 0, 'the system holds unacknowledged bytes')
     t.equal(served.writableLength, 0, 'the process has nothing unsent')

@@ -82,10 +82,13 @@ test('a recording: instruments, order, speed, loop, stop', async t => {
   const stopping = new AbortController()
   const endless = collect(stopping.signal)
   const publish = endless.context.publish
-  const running = replay(file, { loop: true }).run({ ...endless.context, publish: async batch => {
-    await publish(batch)
-    if (endless.messages.length >= 9) stopping.abort()
-  } })
+  const running = replay(file, { loop: true }).run({
+    ...endless.context,
+    publish: async batch => {
+      await publish(batch)
+      if (endless.messages.length >= 9) stopping.abort()
+    }
+  })
   await running
   t.same(endless.messages.slice(0, 6).map(({ data }) => (data as Trade).trade_id), ['1', '2', '3', '1', '2', '3'], 'each round is a session of its own')
 

@@ -57,7 +57,7 @@ export function loadConfig (env: Readonly<Record<string, string | undefined>>): 
     throw new ConfigError('IDLE_TIMEOUT_MS must be at least HEARTBEAT_MS: a peer is asked for a sign of life once a heartbeat')
   }
   if (production && config.JWT_SECRET === undefined) throw new ConfigError('JWT_SECRET is needed in production: tokens are signed with it')
-  if (production && config.ALLOWED_ORIGINS.split(',').includes('*')) throw new ConfigError('ALLOWED_ORIGINS=* is not allowed in production: name the origins')
+  if (production && config.ALLOWED_ORIGINS.split(',').some(origin => origin.trim() === '*')) throw new ConfigError('ALLOWED_ORIGINS=* is not allowed in production: name the origins')
   return config
 }
 

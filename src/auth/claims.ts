@@ -5,11 +5,14 @@ import type { Identity } from './identity.js'
 
 const Patterns = Type.Array(Type.String({ maxLength: 80 }), { maxItems: 1000 })
 
+/** The last second that a `Date` can hold: when a token expires is told to its client (`authenticated`). */
+const MAX_EXP = 8_640_000_000_000
+
 /** What a token must and may say, beside issuer and audience. */
 const Claims = Type.Object({
   sub: Type.String({ minLength: 1, maxLength: 128 }),
   /** Seconds since 1970. */
-  exp: Type.Number(),
+  exp: Type.Number({ minimum: 0, maximum: MAX_EXP }),
   name: Type.Optional(Type.String({ maxLength: 256 })),
   read: Type.Optional(Patterns),
   publish: Type.Optional(Patterns),

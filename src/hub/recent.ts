@@ -14,7 +14,8 @@ const SLACK = 4096
  * `start` is the offset behind which it is complete.
  */
 export class RecentEntries {
-  private entries: Entry[] = []
+  /** Undefined before `first`. */
+  private entries: Array<Entry | undefined> = []
   private first = 0
   private bytes = 0
 
@@ -62,7 +63,8 @@ export class RecentEntries {
     const entry = this.entries[this.first]!
     this.start = entry.offset
     this.bytes -= entry.payload.length + ENTRY_OVERHEAD_BYTES
-    this.first++
+    // The slot would keep the entry alive until the next compaction. (`delete` would make the array a slow one.)
+    this.entries[this.first++] = undefined
     if (this.first > SLACK && this.first * 2 > this.entries.length) {
       this.entries = this.entries.slice(this.first)
       this.first = 0

@@ -19,7 +19,9 @@ test('clients that are cut again and again end with exactly the recorded message
   for (const client of clients) client.open()
   await until('all have their first cursor', () => clients.every(client => client.connected), 30_000)
   await fetch(`${server.origin}/v1/admin/sources/replay/start`, { method: 'POST', headers: { authorization: `Bearer ${server.token({ admin: true })}` } })
-  await until('all have all', () => clients.every(client => client.follower.accepted.length >= total), 90_000)
+  await until('all have all, and have been cut as often as they should', () => (
+    clients.every(({ follower, cutsMade }) => follower.accepted.length >= total && cutsMade === CUTS)
+  ), 90_000)
 
   for (const [index, client] of clients.entries()) {
     const name = `seed ${FIRST_SEED + index}`

@@ -35,11 +35,10 @@ class EventStreamParser {
   private endLine (): void {
     const line = this.line
     this.line = ''
+    const colon = line.indexOf(':')
     if (line === '') this.dispatch()
-    else if (line.startsWith(':')) return
-    else if (!line.includes(':')) this.field(line, '')
-    else {
-      const colon = line.indexOf(':')
+    else if (colon < 0) this.field(line, '')
+    else if (colon > 0) {
       const value = line.slice(colon + 1)
       this.field(line.slice(0, colon), value.startsWith(' ') ? value.slice(1) : value)
     }

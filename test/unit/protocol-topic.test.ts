@@ -1,5 +1,6 @@
 import { isChannelName, isSymbol, isSymbolSet, parseTopicKey, parseTopicName, type Topic, topicKey, topicScope } from '@tickwire/protocol'
 import fc from 'fast-check'
+import { isDeepStrictEqual } from 'node:util'
 import { test } from 'tap'
 
 const numRuns = Number(process.env['FUZZ_RUNS'] ?? 1000)
@@ -12,9 +13,9 @@ const user = fc.oneof(fc.string({ unit: 'binary' }), fc.string({ unit: fc.consta
 
 const topic: fc.Arbitrary<Topic> = fc.record({ channel, symbol, user }, { requiredKeys: ['channel'] })
 
-const same = (a: unknown, b: unknown): void => {
-  const [left, right] = [a, b].map(value => JSON.stringify(value, Object.keys({ channel: 1, symbol: 1, user: 1 })))
-  if (left !== right) throw new Error(`${left} is not ${right}`)
+/** fast-check's records have no prototype; topics are compared by what they say. */
+const same = (a: Topic, b: Topic): void => {
+  if (!isDeepStrictEqual({ ...a }, { ...b })) throw new Error(`${JSON.stringify(a)} is not ${JSON.stringify(b)}`)
 }
 
 test('a key is read back as the topic that it was made of, whatever the user is called', async t => {
@@ -60,7 +61,7 @@ test('names that clients write', async t => {
 })
 
 test('symbols, sets and channel names', async t => {
-  for (const text of ['AAPL', '005930', 'BTC-USD', 'BRK.B', '^GSPC'.slice(1), 'EUR/USD', 'ES=F', 'a', 'A'.repeat(32)]) t.ok(isSymbol(text), text)
+  for (const text of ['AAPL', '005930', 'BTC-USD', 'BRK.B', 'A^B', 'EUR/USD', 'ES=F', 'a', 'A'.repeat(32)]) t.ok(isSymbol(text), text)
   for (const text of ['', '^GSPC', '.A', '-A', '*', 'A B', 'A,B', 'A;B', 'A:B', 'A!', 'A\n', 'é', 'A'.repeat(33)]) t.notOk(isSymbol(text), JSON.stringify(text))
   for (const text of ['*', '@market/KOSPI', '@sector/semiconductors', '@sector/oil-gas_1.2']) t.ok(isSymbolSet(text), text)
   for (const text of ['', '**', '*A', '@market/', '@market', '@country/KR', '@market/A/B', '@market/*', `@market/${'A'.repeat(33)}`, '@market/A\n']) t.notOk(isSymbolSet(text), JSON.stringify(text))

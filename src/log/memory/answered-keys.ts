@@ -19,7 +19,7 @@ export class AnsweredKeys {
   private readonly answers = new Map<string, Answer>()
   /**
    * Oldest first from `start`. A Map keeps that order too, but its iterator walks over the holes of what was
-   * deleted: at the bound an append took ten times as long (6 to 8 µs in place of 0.8).
+   * deleted: at the bound any append took 17 to 20 µs in place of 1 to 4.
    */
   private queue: Answer[] = []
   private start = 0

@@ -21,7 +21,9 @@ export const bidOrder: SideOrder = (a, b) => compareDecimals(b, a)
 export const askOrder: SideOrder = compareDecimals
 
 function applyLevel (side: BookLevel[], level: BookLevel, order: SideOrder): void {
-  let low = 0
+  const last = side.at(-1)
+  // The levels of a snapshot come in order: each goes behind the one before, without a search.
+  let low = last !== undefined && order(last[0], level[0]) < 0 ? side.length : 0
   let high = side.length
   while (low < high) {
     const middle = (low + high) >>> 1
@@ -39,15 +41,13 @@ function applyLevel (side: BookLevel[], level: BookLevel, order: SideOrder): voi
 /**
  * The book after `data`: an update sets the size of each of its levels, or removes a level whose size is zero in
  * any spelling; a snapshot replaces all. Checksum and venue sequence are those of the last message.
+ *
+ * A snapshot's levels are put in place one by one as well: the state must be in order, whatever was published.
  */
 export function reduceBook (state: Book | undefined, data: Book, replaces: boolean): Book {
-  if (replaces || state === undefined) {
-    state = { ...data, bids: [], asks: [] }
-    if (replaces) return { ...state, bids: [...data.bids], asks: [...data.asks] }
-  }
-  for (const level of data.bids) applyLevel(state.bids, level, bidOrder)
-  for (const level of data.asks) applyLevel(state.asks, level, askOrder)
-  const { bids, asks } = state
+  const { bids, asks } = replaces || state === undefined ? { bids: [], asks: [] } : state
+  for (const level of data.bids) applyLevel(bids, level, bidOrder)
+  for (const level of data.asks) applyLevel(asks, level, askOrder)
   return { ...data, bids, asks }
 }
 

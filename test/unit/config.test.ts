@@ -1,0 +1,151 @@
+import { test } from 'tap'
+import { type Config, ConfigError, ConfigSchema, loadConfig } from '../../src/config.js'
+
+type Env = Readonly<Record<string, string>>
+
+const DEFAULTS: Config = {
+  PORT: 8080,
+  HOST: '127.0.0.1',
+  LOG_LEVEL: 'info',
+  LOG_SHARDS: 1,
+  RETENTION_MESSAGES: 10_000,
+  RETENTION_SECONDS: 3600,
+  RETENTION_BYTES: 268_435_456,
+  FLUSH_MS: 10,
+  HEARTBEAT_MS: 25_000,
+  IDLE_TIMEOUT_MS: 30_000,
+  MAX_CONNECTIONS: 12_000,
+  MAX_CONNECTIONS_PER_IP: 200,
+  MAX_SUBSCRIPTIONS: 1000,
+  MAX_MESSAGE_BYTES: 65_536,
+  MAX_BUFFERED_BYTES: 65_536,
+  MAX_TOPICS: 100_000,
+  AUTH: 'optional',
+  JWT_ISSUER: 'tickwire',
+  JWT_AUDIENCE: 'tickwire',
+  ALLOWED_ORIGINS: '',
+  TRUST_PROXY: false,
+  SHUTDOWN_GRACE_MS: 10_000,
+  SOURCES: 'simulated',
+  UNKNOWN_SYMBOLS: 'reject'
+}
+
+function refusal (env: Env): string | undefined {
+  try {
+    loadConfig(env)
+    return undefined
+  } catch (error) {
+    if (error instanceof ConfigError) return error.message
+    throw error
+  }
+}
+
+const NO_NUMBERS = ['-1', '1.5', '1e3', '0x10', ' 1', '1 ', '+1', 'many', '1_000', '99999999999999999999']
+const NO_BOOLEANS = ['1', '0', 'yes', 'TRUE', ' true']
+
+interface Variable {
+  readonly good: ReadonlyArray<readonly [text: string, value: string | number | boolean]>
+  readonly bad: readonly string[]
+  /** What the refusal says is allowed. */
+  readonly allowed?: string
+  /** What else must be set for the good values to be good. */
+  readonly beside?: Env
+}
+
+const integer = (minimum: number, maximum: number, beside: Env = {}): Variable => ({
+  good: [[String(minimum), minimum], [String(maximum), maximum], [`0${minimum}`, minimum]],
+  bad: [...NO_NUMBERS, ...(minimum > 0 ? [String(minimum - 1)] : []), String(maximum + 1)],
+  allowed: `a whole number from ${minimum} to ${maximum}`,
+  beside
+})
+const choice = (...choices: string[]): Variable => ({
+  good: choices.map(choice => [choice, choice]),
+  bad: ['other', choices[0]!.toUpperCase(), ` ${choices[0]}`, 'toString'],
+  allowed: `one of ${choices.join(', ')}`
+})
+/** Any text is good; the server that uses it may know better. */
+const text = (...texts: string[]): Variable => ({ good: texts.map(text => [text, text]), bad: [] })
+
+const MANY = 1_000_000_000
+const MEBIBYTE = 1024 * 1024
+
+const variables: Readonly<Record<keyof typeof ConfigSchema.properties, Variable>> = {
+  PORT: integer(0, 65_535),
+  HOST: text('0.0.0.0', '::'),
+  NODE_ENV: text('development', 'test'),
+  LOG_LEVEL: choice('trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'),
+  LOG_SHARDS: integer(1, 32),
+  RETENTION_MESSAGES: integer(1, MANY),
+  RETENTION_SECONDS: integer(1, MANY),
+  RETENTION_BYTES: { ...integer(1, Number.MAX_SAFE_INTEGER), bad: [...NO_NUMBERS, '0', '9007199254740992'] },
+  FLUSH_MS: integer(0, 1000),
+  HEARTBEAT_MS: integer(10, 3_600_000, { IDLE_TIMEOUT_MS: '3600000' }),
+  IDLE_TIMEOUT_MS: integer(20, 3_600_000, { HEARTBEAT_MS: '10' }),
+  MAX_CONNECTIONS: integer(1, MANY),
+  MAX_CONNECTIONS_PER_IP: integer(1, MANY),
+  MAX_SUBSCRIPTIONS: integer(1, MANY),
+  MAX_MESSAGE_BYTES: integer(1024, 64 * MEBIBYTE),
+  MAX_BUFFERED_BYTES: integer(1024, 64 * MEBIBYTE),
+  MAX_TOPICS: integer(1, MANY),
+  AUTH: choice('optional', 'required'),
+  JWT_SECRET: text('s', 'change-me'),
+  JWT_ISSUER: text('https://issuer.example'),
+  JWT_AUDIENCE: text('market-data'),
+  ALLOWED_ORIGINS: text('*', 'https://a.example,https://b.example'),
+  TRUST_PROXY: { good: [['true', true], ['false', false]], bad: NO_BOOLEANS, allowed: 'true or false' },
+  SHUTDOWN_GRACE_MS: integer(0, 600_000),
+  SOURCES: text('none', 'simulated', 'replay:file.txt?speed=10'),
+  UNKNOWN_SYMBOLS: choice('reject', 'accept')
+}
+
+test('nothing set: the defaults', async t => {
+  t.strictSame(loadConfig({}), DEFAULTS)
+  t.strictSame(loadConfig(Object.fromEntries(Object.keys(ConfigSchema.properties).map(name => [name, '']))), DEFAULTS, 'set to nothing is not set')
+  t.strictSame(loadConfig({ PATH: '/bin', HOSTNAME: 'x', port: '1' }), DEFAULTS, 'other variables are not its business')
+})
+
+test('every variable is in the table of this test', async t => {
+  t.same(Object.keys(variables).sort(), Object.keys(ConfigSchema.properties).sort())
+})
+
+for (const [name, { good, bad, allowed, beside }] of Object.entries(variables)) {
+  test(name, async t => {
+    for (const [text, value] of good) t.strictSame(loadConfig({ ...beside, [name]: text }), { ...DEFAULTS, ...loadConfig(beside ?? {}), [name]: value }, `${name}=${text}`)
+    for (const text of bad) {
+      const message = refusal({ ...beside, [name]: text })
+      t.equal(message, `${name}=${JSON.stringify(text)} cannot be used: ${allowed}`)
+    }
+  })
+}
+
+test('a peer is given at least one heartbeat', async t => {
+  t.match(refusal({ HEARTBEAT_MS: '30001' }), /^IDLE_TIMEOUT_MS must be at least HEARTBEAT_MS/)
+  t.match(refusal({ IDLE_TIMEOUT_MS: '24999' }), /^IDLE_TIMEOUT_MS must be at least HEARTBEAT_MS/)
+  t.equal(refusal({ HEARTBEAT_MS: '30000' }), undefined, 'as long is long enough')
+})
+
+test('production', async t => {
+  const production = { NODE_ENV: 'production', JWT_SECRET: 'a secret' }
+  t.strictSame(loadConfig(production), { ...DEFAULTS, ...production, AUTH: 'required' })
+  t.equal(loadConfig({ ...production, AUTH: 'optional' }).AUTH, 'optional', 'who wants it open says so')
+  t.match(refusal({ NODE_ENV: 'production' }), /^JWT_SECRET is needed in production/)
+  t.match(refusal({ NODE_ENV: 'production', JWT_SECRET: '' }), /^JWT_SECRET is needed in production/)
+  for (const origins of ['*', 'https://a.example,*', ' * ', 'https://a.example, *']) {
+    t.match(refusal({ ...production, ALLOWED_ORIGINS: origins }), /^ALLOWED_ORIGINS=\* is not allowed in production/, JSON.stringify(origins))
+    t.equal(refusal({ ALLOWED_ORIGINS: origins }), undefined, 'elsewhere it is')
+  }
+  t.equal(loadConfig({ ...production, ALLOWED_ORIGINS: 'https://a.example' }).ALLOWED_ORIGINS, 'https://a.example')
+  for (const other of ['Production', 'development', 'test']) t.equal(loadConfig({ NODE_ENV: other }).AUTH, 'optional', other)
+})
+
+test('no refusal shows the secret', async t => {
+  const secret = 'hunter2hunter2'
+  const broken: readonly Env[] = [
+    { PORT: 'x' }, { AUTH: 'x' }, { TRUST_PROXY: 'x' }, { HEARTBEAT_MS: '99999' }, { NODE_ENV: 'production', ALLOWED_ORIGINS: '*' }
+  ]
+  for (const env of broken) {
+    const message = refusal({ ...env, JWT_SECRET: secret })
+    t.ok(message)
+    t.notMatch(message, secret)
+  }
+})

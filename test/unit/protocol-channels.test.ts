@@ -1,0 +1,226 @@
+import { TypeCompiler } from '@sinclair/typebox/compiler'
+import { type ChannelDefinition, standardChannels } from '@tickwire/protocol'
+import { test } from 'tap'
+
+type Json = string | number | boolean | null | Json[] | { [name: string]: Json }
+type Path = ReadonlyArray<string | number>
+
+interface Sample {
+  readonly type: string
+  readonly access: ChannelDefinition['access']
+  readonly keyed: boolean
+  readonly state: boolean
+  /** Every field of PROTOCOL.md's table. */
+  readonly full: { readonly [name: string]: Json }
+  /** The required ones. */
+  readonly required: readonly string[]
+  /** Where decimals stand. */
+  readonly decimals: readonly Path[]
+}
+
+const TIME = '2026-02-07T14:30:00.123456Z'
+
+/** PROTOCOL.md, Data, written out. */
+const samples: Readonly<Record<string, Sample>> = {
+  quotes: {
+    type: 'quote',
+    access: 'public',
+    keyed: true,
+    state: true,
+    full: {
+      symbol: 'AAPL',
+      bid: '185.50',
+      ask: '185.52',
+      last: '185.51',
+      bid_size: '100',
+      ask_size: '0',
+      volume: '1234567.5',
+      change: '-1.25',
+      change_percent: '-0.67',
+      open: '186',
+      high: '187.00',
+      low: '184.99',
+      venue_time: TIME
+    },
+    required: ['symbol'],
+    decimals: ['bid', 'ask', 'last', 'bid_size', 'ask_size', 'volume', 'change', 'change_percent', 'open', 'high', 'low'].map(name => [name])
+  },
+  trades: {
+    type: 'trade',
+    access: 'public',
+    keyed: true,
+    state: false,
+    full: { symbol: 'BTC-USD', price: '97000.01', size: '0.00000001', timestamp: TIME, exchange: 'XNAS', side: 'buy', trade_id: '42' },
+    required: ['symbol', 'price', 'size', 'timestamp'],
+    decimals: [['price'], ['size']]
+  },
+  book: {
+    type: 'book',
+    access: 'public',
+    keyed: true,
+    state: true,
+    full: { symbol: 'BTC-USD', bids: [['97000.01', '1.50'], ['96999', '0']], asks: [['97000.02', '0.000']], checksum: 123456, venue_sequence: 7 },
+    required: ['symbol', 'bids', 'asks'],
+    decimals: [['bids', 0, 0], ['bids', 1, 1], ['asks', 0, 0], ['asks', 0, 1]]
+  },
+  market: {
+    type: 'market_status',
+    access: 'public',
+    keyed: true,
+    state: true,
+    full: { market: 'KOSPI', status: 'halted', reason: 'circuit breaker', until: '2026-02-07T14:30:00+09:00' },
+    required: ['market', 'status'],
+    decimals: []
+  },
+  news: {
+    type: 'news',
+    access: 'public',
+    keyed: false,
+    state: false,
+    full: { headline: '삼성전자, 신고가', source: 'wire', symbols: ['005930'], sentiment: 'positive', timestamp: TIME, url: 'https://example.com/1' },
+    required: ['headline', 'source', 'symbols', 'timestamp'],
+    decimals: []
+  },
+  system: {
+    type: 'system',
+    access: 'public',
+    keyed: false,
+    state: false,
+    full: { level: 'info', message: 'maintenance at noon' },
+    required: ['level', 'message'],
+    decimals: []
+  },
+  orders: {
+    type: 'order',
+    access: 'user',
+    keyed: false,
+    state: false,
+    full: {
+      order_id: 'O1',
+      symbol: 'AAPL',
+      side: 'sell',
+      order_type: 'limit',
+      status: 'filled',
+      quantity: '10',
+      filled_qty: '2.5',
+      limit_price: '185.50',
+      avg_price: '185.51',
+      reason: 'as asked',
+      signature: 'c2ln'
+    },
+    required: ['order_id', 'symbol', 'side', 'order_type', 'status', 'quantity', 'filled_qty'],
+    decimals: ['quantity', 'filled_qty', 'limit_price', 'avg_price'].map(name => [name])
+  },
+  portfolio: {
+    type: 'portfolio',
+    access: 'user',
+    keyed: false,
+    state: true,
+    full: {
+      total_value: '10000.00', cash: '-12.5', day_pnl: '0', positions: [{ symbol: 'AAPL', quantity: '-3', avg_price: '1', market_value: '2', unrealized_pnl: '-0.5' }]
+    },
+    required: ['total_value', 'cash', 'day_pnl', 'positions'],
+    decimals: [['total_value'], ['cash'], ['day_pnl'], ...['quantity', 'avg_price', 'market_value', 'unrealized_pnl'].map(name => ['positions', 0, name])]
+  },
+  alerts: {
+    type: 'alert',
+    access: 'user',
+    keyed: false,
+    state: false,
+    full: { alert_id: 'A1', type: 'price', message: 'above 200', symbol: 'AAPL', triggered_at: TIME },
+    required: ['alert_id', 'type', 'message', 'triggered_at'],
+    decimals: []
+  },
+  instruments: {
+    type: 'instrument',
+    access: 'internal',
+    keyed: true,
+    state: true,
+    full: { symbol: '005930', market: 'KOSPI', sector: 'semiconductors', name: '삼성전자' },
+    required: ['symbol'],
+    decimals: []
+  }
+}
+
+const BAD_DECIMALS: readonly Json[] = [
+  '1.', '.5', '01', '-01', '00', '1e5', '1E5', '', '-', '.', '+1', ' 1', '1 ', '1\n', '1,000', '1.2.3', '--1', '0x1', 'NaN', 'Infinity', '١',
+  '1'.repeat(65), null, 1, 1.5, 0, true, [], {}
+]
+const GOOD_DECIMALS = ['0', '-0', '0.0', '-0.00', '1', '-1.50', '10', '100.00', '0.00000001', '12345678901234567890.123456789', '1'.repeat(64)]
+
+/** A copy in which one place holds something else. */
+function replaced (value: Json, path: Path, by: Json): Json {
+  const copy = structuredClone(value)
+  let at = copy as { [key: string | number]: Json }
+  for (const key of path.slice(0, -1)) at = at[key] as { [key: string | number]: Json }
+  at[path.at(-1)!] = by
+  return copy
+}
+
+const without = (value: { readonly [name: string]: Json }, name: string): Json =>
+  Object.fromEntries(Object.entries(value).filter(([key]) => key !== name))
+
+/** Every place of a value where something stands, its root not among them. */
+function places (value: Json, path: Path = []): Path[] {
+  if (typeof value !== 'object' || value === null) return [path]
+  const inside = Object.entries(value).flatMap(([key, part]) => places(part, [...path, Array.isArray(value) ? Number(key) : key]))
+  return path.length === 0 ? inside : [path, ...inside]
+}
+
+test('these channels and no other', async t => {
+  t.same([...standardChannels.keys()].sort(), Object.keys(samples).sort())
+  for (const [name, channel] of standardChannels) {
+    const { type, access, keyed, state } = samples[name]!
+    t.match(channel, { name, type, access, keyed }, name)
+    t.equal(channel.reduce !== undefined, state, `${name}: whether there is a state`)
+    t.not(channel.description, '')
+  }
+})
+
+for (const [name, { full, required, decimals }] of Object.entries(samples)) {
+  test(`the data of ${name}`, async t => {
+    const schema = TypeCompiler.Compile(standardChannels.get(name)!.schema)
+    const accepts = (value: Json, what: string): void => { t.ok(schema.Check(value), `${what}: ${JSON.stringify(value)}`) }
+    const refuses = (value: Json, what: string): void => { t.notOk(schema.Check(value), `${what}: ${JSON.stringify(value)}`) }
+
+    accepts({ ...full }, 'all fields')
+    accepts(Object.fromEntries(required.map(field => [field, full[field]!])), 'the required fields alone')
+    for (const field of Object.keys(full)) {
+      if (required.includes(field)) refuses(without(full, field), `without ${field}`)
+      else accepts(without(full, field), `without ${field}`)
+    }
+    refuses({ ...full, more: 1 }, 'a field more')
+    refuses({ ...full, '': '' }, 'a field more')
+    for (const path of places({ ...full })) {
+      refuses(replaced({ ...full }, path, null), `null at ${path.join('.')}`)
+      refuses(replaced({ ...full }, path, true), `true at ${path.join('.')}`)
+      refuses(replaced({ ...full }, path, { a: 1 }), `an object at ${path.join('.')}`)
+    }
+    for (const path of decimals) {
+      for (const bad of BAD_DECIMALS) refuses(replaced({ ...full }, path, bad), `no decimal at ${path.join('.')}`)
+      for (const good of GOOD_DECIMALS) accepts(replaced({ ...full }, path, good), `a decimal at ${path.join('.')}`)
+    }
+    for (const nothing of [null, [], '', 0, {}]) refuses(nothing, 'no data')
+  })
+}
+
+const single = (channel: string, path: Path, good: readonly Json[], bad: readonly Json[]): void => {
+  test(`${path.join('.')} in ${channel}`, async t => {
+    const schema = TypeCompiler.Compile(standardChannels.get(channel)!.schema)
+    const sample = { ...samples[channel]!.full }
+    for (const value of good) t.ok(schema.Check(replaced(sample, path, value)), JSON.stringify(value))
+    for (const value of bad) t.notOk(schema.Check(replaced(sample, path, value)), JSON.stringify(value).slice(0, 80))
+  })
+}
+
+single('quotes', ['symbol'], ['005930', 'BTC-USD', 'ES=F', 'A'.repeat(32)], ['', '*', 'A B', 'A,B', 'A\n', '@market/KOSPI', 'A'.repeat(33), 5930])
+single('quotes', ['venue_time'], ['2026-02-07T14:30:00Z', '2026-02-07T14:30:00.123456789+09:00'], ['2026-02-07', '2026-02-07T14:30:00', '2026-02-07 14:30:00Z', 'yesterday', '', 1770474600000])
+single('trades', ['side'], ['buy', 'sell'], ['BUY', 'hold', ''])
+single('trades', ['trade_id'], ['42', 'x'.repeat(128)], ['', 42, 'x'.repeat(129)])
+single('market', ['status'], ['pre_open', 'open', 'halted', 'closed', 'stale'], ['opened', '', 'OPEN'])
+single('system', ['level'], ['info', 'warning', 'error'], ['warn', ''])
+single('book', ['bids'], [[], [['1', '1']]], [['1', '1'], [['1']], [['1', '1', '1']], [[]], {}])
+single('book', ['checksum'], ['abc', -1, 0], [1.5, 'x'.repeat(65)])
+single('book', ['venue_sequence'], [0, 9007199254740991], ['7', 1.5])
+single('portfolio', ['positions'], [[]], [[{}], [{ ...(samples['portfolio']!.full['positions'] as Json[])[0] as object, more: '1' }]])
+single('news', ['symbols'], [[], ['AAPL', 'MSFT']], [['*'], 'AAPL', [1]])

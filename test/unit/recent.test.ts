@@ -1,0 +1,203 @@
+import fc from 'fast-check'
+import { setImmediate as nextTurn } from 'node:timers/promises'
+import { isDeepStrictEqual } from 'node:util'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
+import { test } from 'tap'
+import { RecentEntries } from '../../src/hub/recent.js'
+import type { Entry } from '../../src/log/log.js'
+
+const numRuns = Number(process.env['FUZZ_RUNS'] ?? 300)
+
+/** What an entry is counted as, beside its payload. */
+const ENTRY_OVERHEAD_BYTES = 160
+/** Entries that may be dropped before the room they took is given back; the tests go well beyond. */
+const BEYOND_COMPACTION = 10_000
+
+const entry = (offset: number, timestamp = 0, payloadLength = 1): Entry => ({
+  topic: 'quotes:A', shard: 0, offset, sequence: offset, previous: offset - 1, timestamp, payload: 'x'.repeat(payloadLength), replaces: false
+})
+
+/** The offsets after one that are visited. */
+function after (recent: RecentEntries, offset: number, limit = Infinity): number[] {
+  const offsets: number[] = []
+  if (limit > 0) recent.after(offset, entry => offsets.push(entry.offset) < limit)
+  return offsets
+}
+
+/** The same as arrays that are copied: nothing to get wrong. */
+class Model {
+  entries: Entry[] = []
+  constructor (public start: number, private readonly maxBytes: number) {}
+
+  get bytes (): number {
+    return this.entries.reduce((sum, { payload }) => sum + payload.length + ENTRY_OVERHEAD_BYTES, 0)
+  }
+
+  push (entry: Entry): void {
+    this.entries = [...this.entries, entry]
+    while (this.entries.length > 1 && this.bytes > this.maxBytes) this.drop()
+  }
+
+  expire (before: number): void {
+    while (this.entries.length > 0 && this.entries[0]!.timestamp < before) this.drop()
+  }
+
+  truncate (from: number): void {
+    this.entries = this.entries.filter(({ offset }) => offset < from)
+    this.start = Math.min(this.start, from - 1)
+  }
+
+  private drop (): void {
+    this.start = this.entries[0]!.offset
+    this.entries = this.entries.slice(1)
+  }
+}
+
+type Step =
+  | { readonly do: 'push', readonly count: number, readonly payload: number }
+  | { readonly do: 'expire', readonly age: number }
+  | { readonly do: 'truncate', readonly back: number }
+  | { readonly do: 'wait', readonly milliseconds: number }
+
+const step: fc.Arbitrary<Step> = fc.oneof(
+  { weight: 4, arbitrary: fc.record({ do: fc.constant('push' as const), count: fc.integer({ min: 1, max: 8 }), payload: fc.nat(400) }) },
+  fc.record({ do: fc.constant('wait' as const), milliseconds: fc.nat(20) }),
+  fc.record({ do: fc.constant('expire' as const), age: fc.nat(40) }),
+  fc.record({ do: fc.constant('truncate' as const), back: fc.nat(12) })
+)
+
+test('it holds what a naive model holds', async t => {
+  fc.assert(fc.property(fc.array(step, { maxLength: 40, size: 'max' }), fc.nat(50), fc.integer({ min: 1, max: 3000 }), (steps, start, maxBytes) => {
+    const recent = new RecentEntries(start, maxBytes)
+    const model = new Model(start, maxBytes)
+    let last = start
+    let now = 0
+    for (const step of steps) {
+      switch (step.do) {
+        case 'push':
+          for (let i = 0; i < step.count; i++) {
+            const next = entry(++last, now, step.payload)
+            recent.push(next)
+            model.push(next)
+          }
+          break
+        case 'wait': now += step.milliseconds; break
+        case 'expire':
+          recent.expire(now - step.age)
+          model.expire(now - step.age)
+          break
+        case 'truncate': {
+          // A new epoch begins with the next offset at the latest, and offsets begin with 1.
+          const from = Math.max(1, last + 1 - step.back)
+          recent.truncate(from)
+          model.truncate(from)
+          last = from - 1
+          break
+        }
+      }
+      for (let offset = -1; offset <= last + 2; offset++) {
+        const held = model.entries.filter(entry => entry.offset > offset).map(entry => entry.offset)
+        if (!isDeepStrictEqual(after(recent, offset), held)) throw new Error(`after ${offset}: ${after(recent, offset).join()} instead of ${held.join()}`)
+        if (recent.covers(offset) !== (offset >= model.start)) throw new Error(`covers ${offset}: ${recent.covers(offset)}`)
+        // What `covers` promises: nothing of what came after is missing.
+        if (recent.covers(offset) && offset <= last && held.length !== last - offset) throw new Error(`a hole after ${offset}`)
+      }
+      if (model.entries.length > 1 && model.bytes > maxBytes) throw new Error('more bytes than allowed')
+    }
+  }), { numRuns })
+  t.pass(`${numRuns} runs`)
+})
+
+test('nothing was passed on yet', async t => {
+  const recent = new RecentEntries(7, 1000)
+  t.same(after(recent, 0), [])
+  t.ok(recent.covers(7))
+  t.notOk(recent.covers(6))
+  recent.expire(Infinity)
+  recent.truncate(8)
+  t.equal(recent.start, 7)
+})
+
+test('a visit ends when it has enough', async t => {
+  const recent = new RecentEntries(0, 10_000)
+  for (let offset = 1; offset <= 9; offset++) recent.push(entry(offset))
+  t.same(after(recent, 3, 2), [4, 5])
+  t.same(after(recent, 9), [])
+})
+
+test('bytes are bounded, but the newest entry stays, however large', async t => {
+  const recent = new RecentEntries(0, 1000)
+  for (let offset = 1; offset <= 10; offset++) recent.push(entry(offset, 0, 40))
+  t.same(after(recent, 0), [6, 7, 8, 9, 10], 'five of 200 bytes')
+  t.equal(recent.start, 5)
+  recent.push(entry(11, 0, 5000))
+  t.same(after(recent, 0), [11])
+  recent.push(entry(12, 0, 40))
+  t.same(after(recent, 0), [12])
+})
+
+test('what was lost frees its bytes', async t => {
+  const recent = new RecentEntries(0, 1000)
+  for (let offset = 1; offset <= 5; offset++) recent.push(entry(offset, 0, 40))
+  recent.truncate(4)
+  for (let offset = 4; offset <= 5; offset++) recent.push(entry(offset, 0, 40))
+  t.same(after(recent, 0), [1, 2, 3, 4, 5])
+})
+
+test('entries expire with their age, that of the very time stays', async t => {
+  const recent = new RecentEntries(0, 100_000)
+  for (let offset = 1; offset <= 5; offset++) recent.push(entry(offset, offset * 10))
+  recent.expire(30)
+  t.same(after(recent, 0), [3, 4, 5])
+  t.ok(recent.covers(2))
+  t.notOk(recent.covers(1))
+})
+
+test('a loss beyond what is held leaves the place where it begins', async t => {
+  const recent = new RecentEntries(0, 100_000)
+  for (let offset = 1; offset <= 9; offset++) recent.push(entry(offset, offset))
+  recent.expire(8)
+  recent.truncate(4)
+  t.equal(recent.start, 3)
+  t.notOk(recent.covers(2))
+  recent.push(entry(4, 20))
+  t.same(after(recent, 3), [4])
+})
+
+test('it goes on for long', async t => {
+  const recent = new RecentEntries(0, 1e9)
+  const last = 3 * BEYOND_COMPACTION
+  for (let offset = 1; offset <= last; offset++) {
+    recent.push(entry(offset, offset))
+    if (offset % 7 === 0) recent.expire(offset - 100)
+  }
+  recent.expire(last - 99)
+  t.same(after(recent, 0), Array.from({ length: 100 }, (_, i) => last - 99 + i))
+  t.equal(recent.start, last - 100)
+  recent.expire(Infinity)
+  t.same(after(recent, 0), [])
+  recent.push(entry(last + 1, 0))
+  t.same(after(recent, last), [last + 1])
+})
+
+/** Pushes entries that nobody else holds. */
+function pushUnheld (recent: RecentEntries, count: number): Array<WeakRef<Entry>> {
+  return Array.from({ length: count }, (_, i) => {
+    const next = entry(i + 1, i)
+    recent.push(next)
+    return new WeakRef(next)
+  })
+}
+
+test('what was dropped is let go at once, not only when the room is given back', async t => {
+  setFlagsFromString('--expose-gc')
+  const collectGarbage = runInNewContext('gc') as () => void
+  const recent = new RecentEntries(0, 1e9)
+  const entries = pushUnheld(recent, 100)
+  recent.expire(90)
+  await nextTurn()
+  collectGarbage()
+  t.equal(entries.filter(entry => entry.deref() !== undefined).length, 10, 'those that are left')
+  t.same(after(recent, 0).length, 10)
+})

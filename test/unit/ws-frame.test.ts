@@ -1,0 +1,135 @@
+import fc from 'fast-check'
+import { createHash } from 'node:crypto'
+import { once } from 'node:events'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import type { Duplex } from 'node:stream'
+import { type Test, test } from 'tap'
+import { WebSocket } from 'ws'
+import { batchFormat, encodeTextFrames, jsonFormat } from '../../src/transports/ws/frame.js'
+
+const numRuns = Number(process.env['FUZZ_RUNS'] ?? 300)
+
+/** RFC 6455, 1.3. */
+const HANDSHAKE_GUID = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11'
+
+/** A `ws` client at the end of a real socket: bytes go in, the texts that it makes of them come out. */
+class Reader {
+  private constructor (private readonly socket: Duplex, private readonly client: WebSocket) {}
+
+  static async open (t: Test): Promise<Reader> {
+    const server = createServer()
+    const upgraded = new Promise<Duplex>(resolve => {
+      server.on('upgrade', (request, socket: Duplex) => {
+        const accept = createHash('sha1').update(String(request.headers['sec-websocket-key']) + HANDSHAKE_GUID).digest('base64')
+        socket.write(`HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ${accept}\r\n\r\n`)
+        resolve(socket)
+      })
+    })
+    server.listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    const client = new WebSocket(`ws://127.0.0.1:${(server.address() as AddressInfo).port}`, { perMessageDeflate: false })
+    t.teardown(() => {
+      client.terminate()
+      server.close()
+    })
+    const [socket] = await Promise.all([upgraded, once(client, 'open')])
+    return new Reader(socket, client)
+  }
+
+  /** What `count` messages come out of the bytes, which are written in pieces cut at `cuts`. */
+  async read (bytes: Buffer, count: number, cuts: readonly number[] = []): Promise<string[]> {
+    const texts: string[] = []
+    const { client } = this
+    const all = new Promise<void>((resolve, reject) => {
+      const done = (error?: Error): void => {
+        client.off('message', onMessage).off('error', done).off('close', onClose)
+        if (error === undefined) resolve()
+        else reject(error)
+      }
+      const onClose = (code: number): void => { done(new Error(`closed with ${code}`)) }
+      const onMessage = (data: Buffer, binary: boolean): void => {
+        if (binary) done(new Error('a binary frame'))
+        texts.push(data.toString())
+        if (texts.length === count) done()
+      }
+      client.on('message', onMessage).on('error', done).on('close', onClose)
+    })
+    const places = [0, ...cuts.map(cut => cut % (bytes.length + 1)).sort((a, b) => a - b), bytes.length]
+    for (let i = 1; i < places.length; i++) this.socket.write(bytes.subarray(places[i - 1], places[i]))
+    await all
+    return texts
+  }
+}
+
+/** An empty text behind the others: with it, nothing can be left over between two reads. */
+const END = ''
+
+async function readsBack (reader: Reader, texts: readonly string[], cuts: readonly number[] = []): Promise<void> {
+  const sent = [...texts, END]
+  const got = await reader.read(encodeTextFrames(sent), sent.length, cuts)
+  const wrong = sent.findIndex((text, i) => text !== got[i])
+  if (wrong >= 0) throw new Error(`text ${wrong} of ${texts.length}: ${JSON.stringify(got[wrong])?.slice(0, 200)} instead of ${JSON.stringify(sent[wrong]).slice(0, 200)}`)
+}
+
+test('every length of the header, and its neighbours', async t => {
+  const reader = await Reader.open(t)
+  const sizes = [0, 1, 2, 124, 125, 126, 127, 128, 255, 256, 257, 65_534, 65_535, 65_536, 65_537, 200_000]
+  for (const size of sizes) {
+    await readsBack(reader, ['a'.repeat(size)])
+    t.pass(`${size} bytes`)
+  }
+  await readsBack(reader, sizes.map(size => 'b'.repeat(size)))
+  t.pass('all of them in one buffer')
+})
+
+test('the length is that of the bytes, not of the characters', async t => {
+  const reader = await Reader.open(t)
+  for (const character of ['é', '한', '😀', '\u2028', '\0']) {
+    const bytes = Buffer.byteLength(character)
+    for (const edge of [125, 126, 65_535, 65_536]) {
+      const count = Math.floor(edge / bytes)
+      await readsBack(reader, [character.repeat(count), character.repeat(count) + 'a', character.repeat(count + 1)])
+      t.pass(`about ${edge} bytes of U+${character.codePointAt(0)!.toString(16)}`)
+    }
+  }
+})
+
+test('many frames in one buffer', async t => {
+  const reader = await Reader.open(t)
+  await readsBack(reader, Array.from({ length: 20_000 }, (_, i) => `{"sequence":${i},"data":"${'x'.repeat(i % 300)}"}`))
+  t.pass('in order and whole')
+})
+
+test('any texts, cut anywhere', async t => {
+  const reader = await Reader.open(t)
+  const text = fc.oneof(
+    fc.string({ unit: 'binary', maxLength: 300, size: 'max' }),
+    fc.tuple(fc.constantFrom('a', 'é', '한', '😀'), fc.nat(70_000)).map(([character, count]) => character.repeat(count))
+  )
+  await fc.assert(fc.asyncProperty(fc.array(text, { maxLength: 8 }), fc.array(fc.nat(1_000_000), { maxLength: 8 }), async (texts, cuts) => {
+    await readsBack(reader, texts, cuts)
+  }), { numRuns })
+  t.pass(`${numRuns} lists`)
+})
+
+test('half a character becomes the replacement character: a frame is never invalid UTF-8', async t => {
+  const reader = await Reader.open(t)
+  t.same(await reader.read(encodeTextFrames(['a\ud800', '\udc00b']), 2), ['a\ufffd', '\ufffdb'])
+})
+
+test('the bytes of a server: final, unmasked, the shortest length (RFC 6455, 5.2)', async t => {
+  t.same(encodeTextFrames([]), Buffer.alloc(0))
+  t.same([...encodeTextFrames(['', 'Hi'])], [0x81, 0, 0x81, 2, 0x48, 0x69])
+  t.same([...encodeTextFrames(['a'.repeat(126)]).subarray(0, 5)], [0x81, 126, 0, 126, 0x61])
+  t.same([...encodeTextFrames(['a'.repeat(65_536)]).subarray(0, 11)], [0x81, 127, 0, 0, 0, 0, 0, 1, 0, 0, 0x61])
+})
+
+test('the two formats', async t => {
+  const reader = await Reader.open(t)
+  const messages = ['{"a":1}', '{"b":"é"}']
+  t.same(await reader.read(jsonFormat.encode(messages), 2), messages, 'json: a frame is a message')
+  t.same(await reader.read(batchFormat.encode(messages), 1), ['[{"a":1},{"b":"é"}]'], 'batch: a frame is an array')
+  t.same(await reader.read(jsonFormat.encodeCursor('AQ-_.r'), 1), ['{"type":"cursor","cursor":"AQ-_.r"}'])
+  t.same(await reader.read(batchFormat.encodeCursor('AQ-_.r'), 1), ['[{"type":"cursor","cursor":"AQ-_.r"}]'])
+})

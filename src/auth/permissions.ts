@@ -11,7 +11,7 @@ function covers (pattern: string, channel: string, symbol: string | undefined): 
 
 /**
  * Why somebody may not read a symbol or a symbol set of a channel; undefined where they may.
- * A user's private topics are their own by the token alone.
+ * A private topic is that of the token's own user, whom no request can name; a `read` claim must cover it as any other.
  */
 export function refuseRead (identity: Identity, channel: ChannelDefinition, symbol: string | undefined): ErrorCode | undefined {
   if (channel.access === 'internal') return 'unknown_channel'

@@ -89,9 +89,10 @@ test('unsubscribe takes the selector as written; what another still covers is re
   await ask({ action: 'unsubscribe', channel: 'quotes', symbols: ['A'] })
   await until('A again', () => data(messages.slice(from)).includes('A 1 snapshot'))
   t.same(data(messages.slice(from)), ['reset A entered', 'A 1 snapshot'])
-  await trade(server, 'A', '2')
   await ask({ action: 'subscribe', channel: 'trades', symbols: ['*'] })
   await ask({ action: 'subscribe', channel: 'trades', symbols: ['A'] })
+  await trade(server, 'A', '2')
+  await until('the trade', () => messages.at(-1)?.type === 'trade')
   const history = messages.length
   await ask({ action: 'unsubscribe', channel: 'trades', symbols: ['A'] })
   await until('the trades again', () => data(messages.slice(history)).includes('A 2'))

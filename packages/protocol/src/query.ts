@@ -1,5 +1,6 @@
 import { MAX_CURSOR_LENGTH } from './cursor.js'
 import { ProtocolError } from './errors.js'
+import { MAX_SYMBOLS, MAX_THROTTLE_MS, MAX_TOKEN_LENGTH, MIN_THROTTLE_MS } from './messages/client.js'
 import { EVERY_SYMBOL, isChannelName, isSymbol, isSymbolSet } from './topic.js'
 
 /** The query of `GET /v1/stream` (PROTOCOL.md, One URL), and what other queries share with it. */
@@ -30,10 +31,6 @@ export interface StreamQuery {
 export const MAX_WAIT_SECONDS = 30
 export const MAX_POLL_LIMIT = 10_000
 export const DEFAULT_POLL_LIMIT = 1000
-export const MIN_THROTTLE_MS = 10
-export const MAX_THROTTLE_MS = 60_000
-const MAX_SYMBOLS = 1000
-const MAX_CREDENTIAL_LENGTH = 8192
 
 const bad = (message: string): ProtocolError => new ProtocolError('bad_request', message)
 
@@ -145,8 +142,8 @@ export function parseStreamQuery (search: string): StreamQuery {
       case 'decimals': query.decimals = parseChoice(name, value, ['number', 'string']); break
       case 'wait': query.wait = parseInteger(name, value, 0, MAX_WAIT_SECONDS); break
       case 'limit': query.limit = parseInteger(name, value, 1, MAX_POLL_LIMIT); break
-      case 'token': query.token = parseText(name, value, MAX_CREDENTIAL_LENGTH); break
-      case 'ticket': query.ticket = parseText(name, value, MAX_CREDENTIAL_LENGTH); break
+      case 'token': query.token = parseText(name, value, MAX_TOKEN_LENGTH); break
+      case 'ticket': query.ticket = parseText(name, value, MAX_TOKEN_LENGTH); break
     }
   }
   return query

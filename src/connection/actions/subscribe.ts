@@ -71,7 +71,9 @@ function startPosition ({ after, epoch }: SubscribeAction, granted: readonly Sel
   }
   const sequences = new Map<string, number>()
   for (const { key, symbol } of granted) {
-    const sequence = typeof after === 'number' ? (symbol === undefined ? after : undefined) : symbol === undefined ? undefined : after[symbol]
+    const sequence = symbol === undefined
+      ? (typeof after === 'number' ? after : undefined)
+      : (typeof after === 'object' && Object.hasOwn(after, symbol) ? after[symbol] : undefined)
     if (sequence !== undefined) sequences.set(key, sequence)
   }
   return { from: 'sequences', sequences, epochs }

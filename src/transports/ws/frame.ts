@@ -5,7 +5,6 @@ import type { Format } from '../../hub/frame.js'
  * go to every client. Several frames are laid into one buffer: one allocation and one write a window.
  */
 const FINAL_TEXT = 0x81
-const CONTROL_ROOM = 10
 
 const headerBytes = (payload: number): number => payload < 126 ? 2 : payload < 65536 ? 4 : 10
 
@@ -13,16 +12,16 @@ function writeHeader (buffer: Buffer, at: number, payload: number): number {
   buffer[at] = FINAL_TEXT
   if (payload < 126) {
     buffer[at + 1] = payload
-    return at + 2
+    return at + headerBytes(payload)
   }
   if (payload < 65536) {
     buffer[at + 1] = 126
     buffer.writeUInt16BE(payload, at + 2)
-    return at + 4
+    return at + headerBytes(payload)
   }
   buffer[at + 1] = 127
   buffer.writeBigUInt64BE(BigInt(payload), at + 2)
-  return at + CONTROL_ROOM
+  return at + headerBytes(payload)
 }
 
 /** A text frame for each text, one behind the other. */

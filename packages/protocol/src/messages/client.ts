@@ -1,12 +1,13 @@
 import { type Static, type TSchema, Type } from '@sinclair/typebox'
-import { MAX_CURSOR_LENGTH } from '../cursor.js'
 import { CHANNEL_PATTERN, MAX_CHANNEL_LENGTH, SYMBOL_PATTERN, SYMBOL_SET_PATTERN } from '../topic.js'
 
 /** What a WebSocket client may send (PROTOCOL.md, Client → server), one schema for each action. */
 
-/** Most symbols that one message may name. */
-export const MAX_SYMBOLS_PER_MESSAGE = 1000
+/** Most symbols that one message, or one `subscribe` of a query, may name. */
+export const MAX_SYMBOLS = 1000
 export const MAX_TOKEN_LENGTH = 8192
+export const MIN_THROTTLE_MS = 10
+export const MAX_THROTTLE_MS = 60_000
 
 const closed = { additionalProperties: false } as const
 
@@ -17,11 +18,11 @@ const id = Type.Optional(RequestId)
 const channel = Type.String({ pattern: `^(?:${CHANNEL_PATTERN})$`, maxLength: MAX_CHANNEL_LENGTH })
 const symbols = Type.Array(Type.String({ pattern: `^(?:${SYMBOL_PATTERN}|${SYMBOL_SET_PATTERN})$` }), {
   minItems: 1,
-  maxItems: MAX_SYMBOLS_PER_MESSAGE
+  maxItems: MAX_SYMBOLS
 })
-const Sequence = Type.Integer({ minimum: 0 })
+const Sequence = Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER })
 
-export const ThrottleMs = Type.Integer({ minimum: 10, maximum: 60_000 })
+export const ThrottleMs = Type.Integer({ minimum: MIN_THROTTLE_MS, maximum: MAX_THROTTLE_MS })
 
 export const SubscribeAction = Type.Object({
   action: Type.Literal('subscribe'),
@@ -34,7 +35,8 @@ export const SubscribeAction = Type.Object({
   fresh: Type.Optional(Type.Boolean()),
   snapshot: Type.Optional(Type.Boolean()),
   after: Type.Optional(Type.Union([
-    Type.String({ maxLength: MAX_CURSOR_LENGTH }),
+    // How long a cursor may be is judged with the cursor, which has a code of its own.
+    Type.String(),
     Type.Record(Type.String({ pattern: `^${SYMBOL_PATTERN}$` }), Sequence, closed),
     Sequence
   ])),

@@ -1,5 +1,5 @@
 import { type Client, type Message, openClient, RuleFollower, type TransportName, transportNames } from './clients.js'
-import { Random } from './random.js'
+import { Choices } from './random.js'
 
 const QUERY = 'subscribe=quotes:*&subscribe=trades:*&subscribe=book:*'
 /** How each cut is made; a run has at least ten of each kind. */
@@ -21,7 +21,7 @@ export class CutClient {
   readonly made: Record<Kind, number> = { 'catch-up': 0, 'before-cursor': 0, any: 0 }
   readonly used = new Map<TransportName, number>()
   connected = false
-  private readonly random: Random
+  private readonly random: Choices
   /** The last cursors: a client may have kept an older one, and there is always something to catch up with. */
   private readonly cursors: string[] = []
   private client: Client | undefined
@@ -32,7 +32,7 @@ export class CutClient {
   private timer: NodeJS.Timeout | undefined
 
   constructor (private readonly origin: string, seed: number, private readonly cuts: number) {
-    this.random = new Random(seed)
+    this.random = new Choices(seed)
   }
 
   get cutsMade (): number {

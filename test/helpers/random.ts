@@ -1,20 +1,7 @@
-/** A small seeded generator (mulberry32): a printed seed repeats a run's choices. */
-export class Random {
-  constructor (private state: number) {}
+import { Random } from '../../src/sources/simulated/random.js'
 
-  /** From 0 up to, not including, 1. */
-  next (): number {
-    this.state = (this.state + 0x6D2B79F5) | 0
-    let mixed = Math.imul(this.state ^ (this.state >>> 15), 1 | this.state)
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
-  }
-
-  /** A whole number from `low` to `high`, both included. */
-  integer (low: number, high: number): number {
-    return low + Math.floor(this.next() * (high - low + 1))
-  }
-
+/** Choices that a printed seed repeats. */
+export class Choices extends Random {
   pick<Choice> (choices: readonly Choice[]): Choice {
     return choices[this.integer(0, choices.length - 1)]!
   }

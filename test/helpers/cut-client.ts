@@ -86,9 +86,10 @@ export class CutClient {
     clearTimeout(this.timer)
     this.timer = undefined
     if (this.cutsMade >= this.cuts) return
-    // The last cuts are kept for the kinds that a run must have; others than those are made, and not counted.
+    // The last cuts are kept for the kinds that a run must have; cuts beyond those are made, and not counted.
     const owed = Math.max(0, LEAST - this.made['catch-up']) + Math.max(0, LEAST - this.made['before-cursor'])
-    if (kind !== 'any' || this.cuts - this.cutsMade > owed) this.made[kind]++
+    const needed = kind !== 'any' && this.made[kind] < LEAST
+    if (needed || this.cuts - this.cutsMade > owed) this.made[kind]++
     this.generation++
     this.client?.cut()
     setTimeout(() => { this.open() }, this.random.integer(1, 80))

@@ -81,6 +81,7 @@ export const streaming = fp<StreamingOptions>(async (app, options) => {
     channels,
     connections,
     directory: hub.directory,
+    membership: hub.membership,
     heartbeatMs: options.heartbeatMs,
     idleTimeoutMs: options.idleTimeoutMs,
     maxSubscriptions: options.maxSubscriptions,
@@ -93,7 +94,7 @@ export const streaming = fp<StreamingOptions>(async (app, options) => {
     identify: (request, token) => app.authenticator.identify(request, token),
     onError
   }
-  const history: Streaming['history'] = (topic, request) => readHistory(log, hub.encoder, topic, request)
+  const history: Streaming['history'] = (topic, request) => readHistory(log, hub.encoders.string, topic, request)
   const permitPublish: Streaming['permitPublish'] = identity => (channel, { symbol }) => {
     const code = refusePublish(identity, channel, symbol) ?? refuseUnknown(stream, channel.name, symbol)
     return code === undefined ? undefined : { code, message: errorTable[code].message }

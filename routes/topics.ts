@@ -62,7 +62,7 @@ export async function topicRoutes (app: FastifyInstance): Promise<void> {
     const { key } = await readableTopic(request, one(parameters, 'topic'))
     const snapshot = await log.snapshot(key)
     if (snapshot === undefined) throw new ProtocolError('not_found', 'the topic has no state')
-    return sendJson(reply, hub.encoder.snapshot(snapshot))
+    return sendJson(reply, hub.encoders.string.snapshot(snapshot))
   })
 
   app.get('/v1/symbols', async (request, reply) => {

@@ -1,13 +1,14 @@
 import {
-  type ControlMessage, errorTable, PROTOCOL_NAME, ProtocolError, type RequestId
+  type ControlMessage, encodeMarks, errorTable, PROTOCOL_NAME, ProtocolError, type RequestId
 } from '@tickwire/protocol'
 import { ANONYMOUS, type Identity } from '../auth/identity.js'
 import { errorMessage, toProtocolError } from '../errors.js'
 import type { CatchUp } from '../hub/catch-up.js'
-import { isoTime } from '../hub/frame.js'
+import { isoTime, type MessageEncoder } from '../hub/frame.js'
 import type { Hub } from '../hub/hub.js'
 import { Selection, type Selector } from '../hub/selector.js'
 import type { Subscriber } from '../hub/subscriber.js'
+import { isWhole } from '../hub/view.js'
 import { type Connections, CURSOR_INTERVAL_MS, type Member } from './connections.js'
 import type { NameContext } from './selectors.js'
 import type { CloseReason, Transport } from './transport.js'
@@ -57,6 +58,7 @@ export class Connection implements Subscriber, Member {
   readonly format
   identity: Identity = ANONYMOUS
   lostTopics = false
+  settledAt = 0
   /** Milliseconds since 1970. */
   cursorSentAt = 0
   /** By selector, the id of the subscription that it came with. */
@@ -68,6 +70,10 @@ export class Connection implements Subscriber, Member {
   private lastSentAt = this.openedAt
   private cursorOwed = false
   private catchUp: CatchUp | undefined
+  /** Channels of which something is throttled or cut, also by what the catch-up will attach: see `CursorMarks`. */
+  private throttled: ReadonlySet<string> = new Set()
+  /** What goes behind the positions of its cursors while no catch-up is under way. */
+  private marks = ''
   /** Subscribes with a position that wait for their turn: a cursor now would not cover them. */
   private pendingResumes = 0
   private queue: Promise<void> = Promise.resolve()
@@ -88,6 +94,10 @@ export class Connection implements Subscriber, Member {
 
   get hub (): Hub {
     return this.context.hub
+  }
+
+  get encoder (): MessageEncoder {
+    return this.hub.encoders[this.format.decimals]
   }
 
   get isOpen (): boolean {
@@ -227,7 +237,7 @@ export class Connection implements Subscriber, Member {
   }
 
   private cursorFrame (): Buffer | undefined {
-    if (this.catchUp === undefined && this.pendingResumes === 0) return this.hub.cursorFrame(this.format, this.lostTopics)
+    if (this.catchUp === undefined && this.pendingResumes === 0) return this.hub.cursorFrame(this.format, this.marks)
     const text = this.cursorText()
     return text === undefined ? undefined : this.format.encodeCursor(text)
   }
@@ -235,11 +245,11 @@ export class Connection implements Subscriber, Member {
   /** Undefined while no cursor would cover all that the client asked for. */
   private cursorText (): string | undefined {
     if (this.pendingResumes > 0) return undefined
-    if (this.catchUp === undefined) return this.hub.cursorText(this.lostTopics)
+    if (this.catchUp === undefined) return this.hub.cursorText(this.marks)
     const offsets = this.catchUp.offsets()
     if (offsets === undefined) return undefined
     const earliest = offsets.map((offset, shard) => Math.min(offset, this.hub.shards[shard]!.flushed))
-    return this.hub.cursorAt(earliest, this.lostTopics || this.catchUp.lostTopics)
+    return this.hub.positionAt(earliest) + encodeMarks({ lostTopics: this.lostTopics || this.catchUp.lostTopics, throttled: this.throttled })
   }
 
   // ---- subscriptions
@@ -250,43 +260,69 @@ export class Connection implements Subscriber, Member {
 
   /** @throws ProtocolError `too_many_subscriptions` */
   checkRoom (selectors: readonly Selector[]): void {
-    const added = selectors.filter(selector => !this.subscriptions.has(selector.key + (selector.every ? ':*' : ''))).length
+    const added = selectors.filter(({ key }) => !this.subscriptions.has(key)).length
     if (this.subscriptions.size + added > this.context.maxSubscriptions) {
       throw new ProtocolError('too_many_subscriptions', `a connection has at most ${this.context.maxSubscriptions} subscriptions`)
     }
   }
 
-  /** Live delivery of some selectors begins with the next window. */
+  /** Live delivery of some selectors begins with the next window; one that was there changes its options. */
   attach (selectors: readonly Selector[], id: string): void {
+    this.detach(selectors)
     for (const selector of selectors) {
-      this.subscriptions.set(selector.key + (selector.every ? ':*' : ''), { selector, id })
+      this.subscriptions.set(selector.key, { selector, id })
       this.hub.attach(this, selector)
     }
+    this.noteThrottled()
   }
 
   detach (selectors: readonly Selector[]): void {
-    for (const selector of selectors) {
-      this.subscriptions.delete(selector.key + (selector.every ? ':*' : ''))
-      this.hub.detach(this, selector)
+    this.settle()
+    for (const { key } of selectors) {
+      const held = this.subscriptions.get(key)
+      if (held === undefined) continue
+      this.subscriptions.delete(key)
+      this.hub.detach(this, held.selector)
     }
+    this.noteThrottled()
   }
 
-  /** All that is being sent live. */
-  live (): Selection {
-    return new Selection([...this.subscriptions.values()].map(({ selector }) => selector))
+  /** Sends what is throttled and pending: after it, the client stands where the hub stands. */
+  settle (): void {
+    this.hub.settle(this)
+    const buffers = this.window
+    this.window = []
+    this.write(buffers)
+  }
+
+  private noteThrottled (coming: readonly Selector[] = []): void {
+    const selectors = [...[...this.subscriptions.values()].map(({ selector }) => selector), ...coming]
+    this.throttled = new Set(selectors.filter(({ view }) => !isWhole(view)).map(({ channel }) => channel.name))
+    this.marks = encodeMarks({ lostTopics: this.lostTopics, throttled: this.throttled })
+  }
+
+  /** All that is being sent live, with what is to come, without what is to go. */
+  live (coming: readonly Selector[] = [], going: readonly Selector[] = []): Selection {
+    const selectors = [...this.subscriptions.values()].map(({ selector }) => selector)
+    const left = selectors.filter(({ key }) => !going.some(gone => gone.key === key))
+    return new Selection([...left, ...coming], this.hub.membership)
   }
 
   /**
    * Sends what a catch-up holds, slice by slice as fast as the client reads, then hands over to live delivery.
+   * @param coming what will be live then
    * @param joinLive called in the tick in which all has been sent
    */
-  async follow (catchUp: CatchUp, joinLive: () => void): Promise<void> {
+  async follow (catchUp: CatchUp, coming: readonly Selector[], joinLive: () => void): Promise<void> {
     this.catchUp = catchUp
+    this.noteThrottled(coming)
     try {
       let first = true
       for (;;) {
         const rest = catchUp.join(PAGE_MESSAGES)
         if (rest !== undefined) {
+          // What is pending of topics whose state comes now must come before it.
+          this.settle()
           this.sendTexts(rest)
           this.lostTopics ||= catchUp.lostTopics
           this.catchUp = undefined
@@ -307,9 +343,11 @@ export class Connection implements Subscriber, Member {
         }
         await this.whenWritable()
         if (this.state !== 'open') return
+        await catchUp.prepareToJoin()
       }
     } finally {
       this.catchUp = undefined
+      this.noteThrottled()
     }
   }
 

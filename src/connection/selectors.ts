@@ -1,13 +1,16 @@
-import { type Channels, type ErrorCode, errorTable, EVERY_SYMBOL, isSymbolSet, ProtocolError, type RejectedSymbol } from '@tickwire/protocol'
+import { type ChannelDefinition, type Channels, type ErrorCode, errorTable, EVERY_SYMBOL, isSymbolSet, ProtocolError, type RejectedSymbol } from '@tickwire/protocol'
 import type { Identity } from '../auth/identity.js'
 import { refuseRead } from '../auth/permissions.js'
 import type { Directory } from '../hub/directory.js'
-import { makeSelector, type Selector } from '../hub/selector.js'
+import type { Membership } from '../hub/membership.js'
+import { makeSelector, type Selector, type SelectorOptions } from '../hub/selector.js'
+import { WHOLE } from '../hub/view.js'
 
 /** What names are judged by. */
 export interface NameContext {
   readonly channels: Channels
   readonly directory: Directory
+  readonly membership: Membership
   /** Whether a well-formed symbol that nobody knows is accepted. */
   readonly acceptUnknownSymbols: boolean
 }
@@ -17,25 +20,49 @@ export interface ResolvedSelectors {
   readonly rejected: RejectedSymbol[]
 }
 
+/** How a client wants what it subscribes to; what is absent is as the channel has it. */
+export interface SubscribeOptions {
+  readonly throttleMs?: number | undefined
+  readonly depth?: number | undefined
+  readonly last?: number | undefined
+  readonly fresh?: boolean | undefined
+}
+
+/** The channel that a client names. @throws ProtocolError `unknown_channel` */
+export function requireChannel (context: NameContext, name: string): ChannelDefinition {
+  const channel = context.channels.get(name)
+  if (channel === undefined || channel.access === 'internal') throw new ProtocolError('unknown_channel')
+  return channel
+}
+
+/** @throws ProtocolError `bad_request` */
+function selectorOptions (channel: ChannelDefinition, { throttleMs, depth, last, fresh }: SubscribeOptions): SelectorOptions {
+  if (depth !== undefined && channel.levels === undefined) throw new ProtocolError('bad_request', `${channel.name} has no levels to cut: depth is for order books`)
+  return {
+    view: throttleMs === undefined && depth === undefined ? WHOLE : { throttleMs: throttleMs ?? 0, depth: depth ?? 0 },
+    ...(last === undefined ? {} : { last }),
+    ...(fresh === undefined ? {} : { fresh })
+  }
+}
+
 /**
  * What a channel and its symbols, as a client wrote them, stand for.
- * @throws ProtocolError where the channel does not exist or takes no such symbols
+ * @throws ProtocolError where the channel does not exist or takes no such symbols or options
  */
 export function resolveSelectors (
-  context: NameContext, identity: Identity, channelName: string, symbols: readonly string[] | undefined
+  context: NameContext, identity: Identity, channelName: string, symbols: readonly string[] | undefined, wanted: SubscribeOptions = {}
 ): ResolvedSelectors {
-  const channel = context.channels.get(channelName)
-  if (channel === undefined || channel.access === 'internal') throw new ProtocolError('unknown_channel')
+  const channel = requireChannel(context, channelName)
+  const options = selectorOptions(channel, wanted)
   if (channel.keyed && symbols === undefined) throw new ProtocolError('bad_request', `${channel.name} needs symbols; * stands for all`)
   if (!channel.keyed && symbols !== undefined) throw new ProtocolError('bad_request', `${channel.name} has no symbols`)
   const granted: Selector[] = []
   const rejected: RejectedSymbol[] = []
   for (const symbol of new Set<string | undefined>(symbols ?? [undefined])) {
-    if (symbol !== undefined && symbol !== EVERY_SYMBOL && isSymbolSet(symbol)) {
-      throw new ProtocolError('bad_request', 'sets by market and sector are not available yet; * stands for all symbols')
-    }
-    const refusal = refuseRead(identity, channel, symbol) ?? refuseUnknown(context, channel.name, symbol)
-    if (refusal === undefined) granted.push(makeSelector(channel, symbol, identity.user))
+    // A set is granted where all of the channel is: who will be in it tomorrow, no list of symbols can tell.
+    const asked = symbol !== undefined && isSymbolSet(symbol) ? EVERY_SYMBOL : symbol
+    const refusal = refuseRead(identity, channel, asked) ?? refuseUnknown(context, channel.name, symbol) ?? refuseThrottle(channel, wanted)
+    if (refusal === undefined) granted.push(makeSelector(channel, symbol, identity.user, options))
     else rejected.push({ ...(symbol === undefined ? {} : { symbol }), code: refusal, message: errorTable[refusal].message })
   }
   return { granted, rejected }
@@ -43,9 +70,9 @@ export function resolveSelectors (
 
 /** As {@link resolveSelectors}, where one refusal refuses the request. */
 export function requireSelectors (
-  context: NameContext, identity: Identity, channelName: string, symbols: readonly string[] | undefined
+  context: NameContext, identity: Identity, channelName: string, symbols: readonly string[] | undefined, options?: SubscribeOptions
 ): Selector[] {
-  const { granted, rejected } = resolveSelectors(context, identity, channelName, symbols)
+  const { granted, rejected } = resolveSelectors(context, identity, channelName, symbols, options)
   const first = rejected[0]
   if (first !== undefined) {
     throw new ProtocolError(first.code, first.symbol === undefined ? first.message : `${first.symbol}: ${first.message}`)
@@ -53,10 +80,15 @@ export function requireSelectors (
   return granted
 }
 
+function refuseThrottle (channel: ChannelDefinition, { throttleMs }: SubscribeOptions): ErrorCode | undefined {
+  return throttleMs !== undefined && channel.merge === undefined ? 'not_throttleable' : undefined
+}
+
 /** Why a symbol does not exist in a channel; undefined where it does, or where any is accepted. */
 export function refuseUnknown (context: NameContext, channel: string, symbol: string | undefined): ErrorCode | undefined {
   if (symbol === undefined || symbol === EVERY_SYMBOL || context.acceptUnknownSymbols) return undefined
-  const { directory } = context
+  const { directory, membership } = context
+  if (isSymbolSet(symbol)) return membership.symbols(symbol).size > 0 ? undefined : 'unknown_symbol'
   const known = channel === 'market' ? directory.hasMarket(symbol) : directory.hasInstrument(symbol)
   return known || directory.last(`${channel}:${symbol}`) !== undefined ? undefined : 'unknown_symbol'
 }

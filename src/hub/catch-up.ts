@@ -1,8 +1,13 @@
-import { type Cursor, parseTopicKey, type ResetReason } from '@tickwire/protocol'
-import type { Entry, ShardHead, Snapshot } from '../log/log.js'
+import type { ResetReason } from '@tickwire/protocol'
+import type { Entry, Snapshot } from '../log/log.js'
+import { mergeEntries } from './conflate.js'
+import type { Decimals, MessageEncoder } from './frame.js'
 import type { Hub } from './hub.js'
-import { followsOn, isGood, locate } from './position.js'
+import { cutSnapshot, type LiveState, LiveStates, stateMessages } from './live-states.js'
+import { Plan, type PlanOptions, type StartPosition } from './plan.js'
+import { followsOn } from './position.js'
 import type { Selection } from './selector.js'
+import { isWhole, type View } from './view.js'
 
 /**
  * The one mechanism for everybody who stands at a position and needs what came after (DESIGN, The one idea): a
@@ -11,81 +16,74 @@ import type { Selection } from './selector.js'
  * hub's recent entries. Nothing live is buffered for it.
  */
 
-/** Where a catch-up begins. Sequences are by topic, with the epochs of all shards in which they were seen. */
-export type StartPosition =
-  | { readonly from: 'now' }
-  | { readonly from: 'cursor', readonly cursor: Cursor }
-  | { readonly from: 'sequences', readonly sequences: ReadonlyMap<string, number>, readonly epochs: readonly number[] }
-
 /** What is to be sent next, in this order, as JSON texts. */
 export interface Slice {
-  /** Resets and snapshots: never cut. */
+  /** Resets, snapshots and what `last` asked for: never cut. */
   readonly states: readonly string[]
   /** The log began a new epoch since the slice before. */
   readonly newEpoch: boolean
   readonly messages: readonly string[]
 }
 
+export interface CatchUpOptions extends Partial<PlanOptions> {
+  readonly snapshots: boolean
+  readonly decimals?: Decimals
+  /** How a topic is wanted once it is live, where that is not what the selection says. */
+  readonly viewOf?: (topic: string) => View
+}
+
 /** Longest that one read asks of one topic. */
 const MAX_READ = 1000
 
 export class CatchUp {
-  /** By shard, in the epochs of {@link epochs}: everything up to here has been sent, or was not asked for. */
-  private position: number[]
-  private epochs: number[]
-  /** Topics that stand elsewhere than {@link position}: up to here their messages are known, or part of a snapshot. */
-  private readonly floors = new Map<string, number>()
-  /** Topics whose state is to be sent, behind a reset where there is a reason for one. */
-  private readonly due = new Map<string, ResetReason | undefined>()
   /** The last offset of each topic that was sent in this catch-up; 0 after a reset alone. */
   private readonly sent = new Map<string, number>()
-  /** By shard, the position of the cursor that it began with: the client holds every topic up to there. */
-  private readonly origin: Array<number | undefined> = []
   private changed = false
-  private lost = false
-  private mayHoldLostTopics = false
+  /** What is known of the topics of `plan.joining`. */
+  private liveStates: LiveStates | undefined
 
-  private constructor (private readonly hub: Hub, private readonly selection: Selection, private readonly except: (topic: string) => boolean) {
-    this.position = hub.shards.map(shard => shard.flushed)
-    this.epochs = hub.shards.map((_, shard) => hub.epoch(shard))
-  }
+  private constructor (
+    private readonly hub: Hub,
+    private readonly selection: Selection,
+    private readonly plan: Plan,
+    private readonly encoder: MessageEncoder,
+    private readonly options: PlanOptions,
+    private readonly viewOf: (topic: string) => View
+  ) {}
 
-  /**
-   * @param selection what is wanted
-   * @param except topics of the selection that are being sent already
-   * @param snapshots whether a topic without a position is given its state first
-   */
-  static async open (
-    hub: Hub, selection: Selection, start: StartPosition, { snapshots, except = () => false }: { snapshots: boolean, except?: (topic: string) => boolean }
-  ): Promise<CatchUp> {
+  /** @param selection what is wanted */
+  static async open (hub: Hub, selection: Selection, start: StartPosition, options: CatchUpOptions): Promise<CatchUp> {
+    const { decimals = 'string', viewOf = topic => selection.view(topic), ...given } = options
+    const planned: PlanOptions = { except: () => false, reduced: 'join', maxBacklog: Infinity, ...given }
     await hub.epochChange
-    const catchUp = new CatchUp(hub, selection, except)
-    switch (start.from) {
-      case 'now': catchUp.startNow(() => snapshots); break
-      case 'cursor': await catchUp.startAtCursor(start.cursor, snapshots); break
-      case 'sequences': await catchUp.startAtSequences(start.sequences, start.epochs, snapshots); break
-    }
-    return catchUp
+    const plan = new Plan(hub, selection, planned)
+    await plan.start(start)
+    return new CatchUp(hub, selection, plan, hub.encoders[decimals], planned, viewOf)
   }
 
   /** Whether every topic follows on from the position that the client gave, as far as is known now. */
   get recovered (): boolean {
-    return !this.lost
+    return !this.plan.lost
   }
 
-  /** See `Cursor.lostTopics` of the protocol package. */
+  /** See `CursorMarks.lostTopics` of the protocol package. */
   get lostTopics (): boolean {
-    return this.mayHoldLostTopics
+    return this.plan.lostTopics
   }
 
   /** The cursor of all that the slices so far have said; undefined while the hub is at another epoch. */
   offsets (): readonly number[] | undefined {
-    return this.epochs.every((epoch, shard) => epoch === this.hub.epoch(shard)) ? this.position : undefined
+    return this.plan.epochs.every((epoch, shard) => epoch === this.hub.epoch(shard)) ? this.plan.position : undefined
   }
 
   /** Whether nothing is left to send now: another slice would have to wait for the hub. */
   get caughtUp (): boolean {
-    return this.canJoin() && this.position.every((offset, shard) => offset === this.hub.shards[shard]!.flushed)
+    return this.canJoin() && this.plan.position.every((offset, shard) => offset === this.hub.shards[shard]!.flushed)
+  }
+
+  /** Whether states are still to be sent. */
+  get owesStates (): boolean {
+    return this.plan.due.size > 0
   }
 
   /**
@@ -93,150 +91,108 @@ export class CatchUp {
    * nothing and sends nothing twice. Undefined where more than `limit` is left, or something must be waited for.
    */
   join (limit: number): readonly string[] | undefined {
+    if (this.plan.noteNewTopics()) this.liveStates = undefined
     if (!this.canJoin()) return undefined
+    const states = this.plan.joining.size === 0 ? NO_STATES : this.liveStates?.now()
+    if (states === undefined) return undefined
     const entries: Entry[] = []
     for (const [index, shard] of this.hub.shards.entries()) {
-      if (!shard.recent.covers(this.position[index]!)) return undefined
-      shard.recent.after(this.position[index]!, entry => {
+      if (!shard.recent.covers(this.plan.position[index]!)) return undefined
+      shard.recent.after(this.plan.position[index]!, entry => {
         if (this.wants(entry)) entries.push(entry)
         return entries.length <= limit
       })
       if (entries.length > limit) return undefined
     }
-    this.position = this.hub.shards.map(shard => shard.flushed)
-    return this.emit(entries)
+    this.plan.position = this.hub.shards.map(shard => shard.flushed)
+    return [...this.emit(entries), ...this.joiningStates(states)]
+  }
+
+  /** Reads what {@link join} will need, once the rest has been sent. */
+  async prepareToJoin (): Promise<void> {
+    if (this.plan.noteNewTopics()) this.liveStates = undefined
+    const { joining } = this.plan
+    if (joining.size === 0 || !this.caughtUp) return
+    if (this.liveStates?.now() === undefined) this.liveStates = await LiveStates.read(this.hub, joining.keys(), { histories: true })
   }
 
   /** The next slice: at most `limit` messages of the log. It is empty where the hub had to be waited for. */
   async next (limit: number): Promise<Slice> {
     await this.hub.epochChange
     this.followEpochs()
+    this.plan.noteNewTopics()
     const states = await this.dueStates()
     let messages: Entry[] = []
-    for (let shard = 0; shard < this.position.length && messages.length < limit; shard++) {
-      messages = messages.concat(await this.read(shard, limit - messages.length))
+    for (let shard = 0; shard < this.plan.position.length && messages.length < limit && !this.owesStates; shard++) {
+      messages = messages.concat(this.withoutCut(await this.read(shard, limit - messages.length)))
     }
-    if (this.due.size > 0) states.push(...await this.dueStates())
+    if (this.owesStates) states.push(...await this.dueStates())
     const newEpoch = this.changed
     this.changed = false
-    if (states.length === 0 && messages.length === 0 && !newEpoch && this.due.size === 0 && !this.canJoin()) await this.hub.advanced()
+    if (states.length === 0 && messages.length === 0 && !newEpoch && !this.owesStates && !this.canJoin()) await this.hub.advanced()
     return { states, newEpoch, messages: this.emit(messages) }
-  }
-
-  // ---- where it begins
-
-  private startNow (wantsState: (topic: string) => boolean): void {
-    for (const [topic] of this.selection.existing(this.hub.directory)) {
-      if (this.except(topic) || !wantsState(topic) || this.reduceOf(topic) === undefined) continue
-      this.due.set(topic, undefined)
-    }
-  }
-
-  private async startAtCursor (cursor: Cursor, snapshots: boolean): Promise<void> {
-    const heads = await this.headsSeen()
-    const lostShards = new Set<number>()
-    const newShards = new Set<number>()
-    for (const [shard, head] of heads.entries()) {
-      const position = cursor.shards.get(shard)
-      if (position === undefined) newShards.add(shard)
-      else if (isGood(position, head)) this.position[shard] = this.origin[shard] = position.offset
-      else lostShards.add(shard)
-    }
-    const shardOf = (topic: string): number => this.hub.log.shardOf(topic)
-    if (newShards.size > 0) this.startNow(topic => snapshots && newShards.has(shardOf(topic)))
-    this.mayHoldLostTopics = cursor.lostTopics
-    for (const shard of lostShards) this.resetShard(shard)
-    await this.checkContinuity(topic => !lostShards.has(shardOf(topic)) && !newShards.has(shardOf(topic)))
-  }
-
-  private async startAtSequences (sequences: ReadonlyMap<string, number>, epochs: readonly number[], snapshots: boolean): Promise<void> {
-    const heads = await this.headsSeen()
-    for (const topic of this.selection.named()) {
-      if (this.except(topic)) continue
-      const sequence = sequences.get(topic)
-      const shard = this.hub.log.shardOf(topic)
-      if (sequence === undefined) {
-        if (snapshots && this.reduceOf(topic) !== undefined) this.due.set(topic, undefined)
-        this.floors.set(topic, this.hub.shards[shard]!.flushed)
-        continue
-      }
-      const found = locate(sequence, epochs[shard] ?? NaN, await this.hub.log.read(topic, { sequence }, 1), heads[shard]!)
-      if ('lost' in found) this.reset(topic, found.lost)
-      else this.floors.set(topic, found.offset)
-    }
-    // Each topic has its own start: the common position is the earliest of them.
-    for (const topic of this.selection.named()) {
-      if (this.except(topic)) continue
-      const shard = this.hub.log.shardOf(topic)
-      this.position[shard] = Math.min(this.position[shard]!, this.due.has(topic) ? 0 : this.floors.get(topic) ?? 0)
-    }
-  }
-
-  /** The client's position in a shard is lost, and with it all that it holds there (PROTOCOL.md, Epochs). */
-  private resetShard (shard: number): void {
-    this.position[shard] = 0
-    this.origin[shard] = undefined
-    this.mayHoldLostTopics = true
-    for (const topic of this.selection.named()) {
-      if (this.hub.log.shardOf(topic) === shard) this.reset(topic, 'epoch_changed')
-    }
-    for (const [topic] of this.selection.existing(this.hub.directory)) {
-      if (this.hub.log.shardOf(topic) === shard) this.reset(topic, 'epoch_changed')
-    }
-  }
-
-  private reset (topic: string, reason: ResetReason): void {
-    if (this.except(topic)) return
-    this.due.set(topic, reason)
-    this.lost = true
-  }
-
-  /** The log's own heads, once the hub has heard of the same epochs. */
-  private async headsSeen (): Promise<readonly ShardHead[]> {
-    for (;;) {
-      // Asked for before the read: what the hub hears of meanwhile must not be waited for.
-      const advanced = this.hub.advanced()
-      const heads = await this.hub.log.head()
-      await this.hub.epochChange
-      if (heads.every((head, shard) => head.epoch === this.hub.epoch(shard))) {
-        this.epochs = heads.map(head => head.epoch)
-        return heads
-      }
-      await advanced
-    }
-  }
-
-  /** Finds the topics whose next message does not follow on: what `recovered` says, and what is reset at once. */
-  private async checkContinuity (concerned: (topic: string) => boolean): Promise<void> {
-    const checks: Array<Promise<void>> = []
-    for (const [topic, last] of this.selection.existing(this.hub.directory)) {
-      const shard = this.hub.log.shardOf(topic)
-      const from = this.position[shard]!
-      if (last.offset <= from || this.hub.shards[shard]!.recent.covers(from) || !concerned(topic) || this.except(topic)) continue
-      checks.push(this.hub.log.read(topic, { offset: from }, 1).then(page => {
-        if (!followsOn(page.entries[0], page.last?.offset ?? 0, from)) this.reset(topic, 'history_lost')
-      }))
-    }
-    await Promise.all(checks)
   }
 
   // ---- what is sent
 
+  /** States, as many as make a slice. */
   private async dueStates (): Promise<string[]> {
     const texts: string[] = []
-    for (const [topic, reason] of [...this.due]) {
-      const snapshot = this.reduceOf(topic) === undefined ? undefined : await this.snapshotInEpoch(topic)
-      this.due.delete(topic)
+    const { due, floors, backlog } = this.plan
+    for (const [topic, reason] of due) {
+      if (texts.length >= MAX_READ) break
+      const from = backlog.get(topic)
+      backlog.delete(topic)
+      const newest = from === undefined ? [] : await this.readBacklog(topic, from)
+      const snapshot = this.hub.channelOf(topic)?.reduce === undefined || !this.givesState(topic, reason, from) ? undefined : await this.snapshotInEpoch(topic)
+      due.delete(topic)
       if (reason !== undefined) {
-        texts.push(this.hub.encoder.reset(topic, reason))
+        texts.push(this.encoder.reset(topic, reason))
         this.sent.set(topic, 0)
       }
+      for (const entry of newest) texts.push(this.encoder.entry(entry))
+      const last = newest.at(-1)
+      if (last !== undefined) {
+        floors.set(topic, last.offset)
+        this.sent.set(topic, last.offset)
+      }
       if (snapshot !== undefined) {
-        texts.push(this.hub.encoder.snapshot(snapshot))
-        this.floors.set(topic, snapshot.asOf)
+        const { depth } = this.viewOf(topic)
+        texts.push(this.encoder.snapshot(depth === 0 ? snapshot : cutSnapshot(this.hub, topic, snapshot, depth)))
+        floors.set(topic, snapshot.asOf)
         this.sent.set(topic, snapshot.asOf)
       } else if (reason !== undefined) {
-        this.floors.set(topic, await this.beforeFirstHeld(topic))
+        floors.set(topic, await this.beforeFirstHeld(topic))
+      }
+    }
+    return texts
+  }
+
+  /** Whether a topic that is due is given its state here: not where `last` alone was asked for, nor before it joins. */
+  private givesState (topic: string, reason: ResetReason | undefined, backlogFrom: number | undefined): boolean {
+    if (this.plan.joinsByState(topic)) return false
+    return reason !== undefined || backlogFrom === undefined || this.options.snapshots || this.selection.fresh(topic)
+  }
+
+  private async readBacklog (topic: string, from: number): Promise<Entry[]> {
+    const entries: Entry[] = []
+    for (;;) {
+      const page = await this.hub.log.read(topic, { sequence: entries.at(-1)?.sequence ?? from }, MAX_READ)
+      entries.push(...page.entries)
+      if (page.entries.length < MAX_READ) return entries
+    }
+  }
+
+  private joiningStates (states: ReadonlyMap<string, LiveState>): string[] {
+    const texts: string[] = []
+    for (const [topic, reason] of this.plan.joining) {
+      if (reason !== undefined) texts.push(this.encoder.reset(topic, reason))
+      const state = states.get(topic)
+      if (state === undefined) continue
+      const { depth } = this.viewOf(topic)
+      if (depth > 0 && state.snapshot !== undefined) this.hub.cutStates.begin(topic, state.snapshot.payload)
+      if (this.options.snapshots || reason !== undefined || this.plan.resumed || this.options.except(topic)) {
+        texts.push(...stateMessages(this.hub, this.encoder, state, depth))
       }
     }
     return texts
@@ -244,7 +200,7 @@ export class CatchUp {
 
   /** From where a topic without a state goes on after its reset: what the log still holds of it. */
   private async beforeFirstHeld (topic: string): Promise<number> {
-    const page = await this.hub.log.read(topic, { offset: this.position[this.hub.log.shardOf(topic)]! }, 1)
+    const page = await this.hub.log.read(topic, { offset: this.plan.position[this.hub.log.shardOf(topic)]! }, 1)
     return page.entries[0]?.previous ?? page.last?.offset ?? 0
   }
 
@@ -253,7 +209,7 @@ export class CatchUp {
     for (;;) {
       const advanced = this.hub.advanced()
       const snapshot = await this.hub.log.snapshot(topic)
-      if (snapshot === undefined || snapshot.epoch === this.epochs[shard]) return snapshot
+      if (snapshot === undefined || snapshot.epoch === this.plan.epochs[shard]) return snapshot
       if (snapshot.epoch !== this.hub.epoch(shard)) await advanced
       await this.hub.epochChange
       this.followEpochs()
@@ -263,8 +219,8 @@ export class CatchUp {
   /** What a shard has after the position, up to where the hub stands; moves the position. */
   private async read (shard: number, limit: number): Promise<Entry[]> {
     const { flushed, recent } = this.hub.shards[shard]!
-    const position = this.position[shard]!
-    if (position >= flushed || this.epochs[shard] !== this.hub.epoch(shard)) return []
+    const position = this.plan.position[shard]!
+    if (position >= flushed || this.plan.epochs[shard] !== this.hub.epoch(shard)) return []
     if (!recent.covers(position)) return await this.readLog(shard, flushed, limit)
     const entries: Entry[] = []
     let end = flushed
@@ -275,16 +231,16 @@ export class CatchUp {
       end = entry.offset
       return false
     })
-    this.position[shard] = end
+    this.plan.position[shard] = end
     return entries
   }
 
   private async readLog (shard: number, flushed: number, limit: number): Promise<Entry[]> {
-    const epoch = this.epochs[shard]
+    const epoch = this.plan.epochs[shard]
     const topics: Array<{ topic: string, from: number }> = []
     for (const [topic, last] of this.selection.existing(this.hub.directory)) {
-      if (this.hub.log.shardOf(topic) !== shard || this.except(topic)) continue
-      const from = Math.max(this.position[shard]!, this.floors.get(topic) ?? 0)
+      if (this.hub.log.shardOf(topic) !== shard || this.options.except(topic) || this.plan.joinsByState(topic)) continue
+      const from = Math.max(this.plan.position[shard]!, this.plan.floors.get(topic) ?? 0)
       if (last.offset > from) topics.push({ topic, from })
     }
     const count = Math.min(MAX_READ, Math.max(1, Math.ceil(limit / Math.max(1, topics.length))))
@@ -294,70 +250,86 @@ export class CatchUp {
     const entries: Entry[] = []
     for (const [index, page] of pages.entries()) {
       const { topic, from } = topics[index]!
-      if (!followsOn(page.entries[0], page.last?.offset ?? 0, from)) this.due.set(topic, 'history_lost')
+      if (!followsOn(page.entries[0], page.last?.offset ?? 0, from)) this.plan.due.set(topic, 'history_lost')
       entries.push(...page.entries)
       if (page.entries.length === count) end = Math.min(end, page.entries.at(-1)!.offset)
     }
     // The position only moves once those have their reset: it says where they go on.
-    if (this.due.size > 0) return []
+    if (this.plan.due.size > 0) return []
     let slice = entries.filter(entry => entry.offset <= end && this.wants(entry)).sort((a, b) => a.offset - b.offset)
     if (slice.length > limit) {
       end = slice[limit - 1]!.offset
       slice = slice.slice(0, limit)
     }
-    this.position[shard] = end
+    this.plan.position[shard] = end
     return slice
   }
 
   private wants (entry: Entry): boolean {
-    return this.selection.has(entry.topic) && entry.offset > (this.floors.get(entry.topic) ?? 0) && !this.except(entry.topic)
+    const { topic, offset } = entry
+    return this.selection.has(topic) && offset > (this.plan.floors.get(topic) ?? 0) && !this.options.except(topic) && !this.plan.joinsByState(topic)
   }
 
   private emit (entries: readonly Entry[]): string[] {
     const texts: string[] = []
+    const throttled = new Map<string, Entry[]>()
+    const merges = this.options.reduced === 'merge' && this.selection.reduced
     for (const entry of entries) {
-      if (this.mayHoldLostTopics && entry.previous === 0 && !this.sent.has(entry.topic)) {
-        texts.push(this.hub.encoder.reset(entry.topic, 'epoch_changed'))
+      const { topic } = entry
+      if (this.plan.lostTopics && entry.previous === 0 && !this.sent.has(topic)) {
+        texts.push(this.encoder.reset(topic, 'epoch_changed'))
       }
-      this.sent.set(entry.topic, entry.offset)
-      texts.push(this.hub.encoder.entry(entry))
+      this.sent.set(topic, entry.offset)
+      if (!merges || isWhole(this.selection.view(topic))) texts.push(this.encoder.entry(entry))
+      else if (throttled.has(topic)) throttled.get(topic)!.push(entry)
+      else throttled.set(topic, [entry])
     }
+    for (const [topic, waiting] of throttled) texts.push(this.encoder.merged(mergeEntries(this.hub.channelOf(topic)!, waiting)))
     return texts
+  }
+
+  /** Of a topic that is cut, what came is told by its state: it is due now. @returns the others' messages */
+  private withoutCut (entries: Entry[]): Entry[] {
+    if (this.options.reduced === 'join' || !this.selection.reduced) return entries
+    return entries.filter(({ topic }) => {
+      const whole = this.selection.view(topic).depth === 0
+      if (!whole && !this.plan.due.has(topic)) this.plan.due.set(topic, undefined)
+      return whole
+    })
   }
 
   // ---- what may come in between
 
   private canJoin (): boolean {
-    if (this.hub.epochChange !== undefined || this.due.size > 0 || this.changed) return false
+    if (this.hub.epochChange !== undefined || this.plan.due.size > 0 || this.changed) return false
     if (this.offsets() === undefined) return false
-    for (const [topic, floor] of this.floors) {
+    for (const [topic, floor] of this.plan.floors) {
       if (floor > this.hub.shards[this.hub.log.shardOf(topic)]!.flushed) return false
     }
-    return this.position.every((offset, shard) => offset <= this.hub.shards[shard]!.flushed)
+    return this.plan.position.every((offset, shard) => offset <= this.hub.shards[shard]!.flushed)
   }
 
   /** Brings the position into the hub's epochs: what was sent beyond the start of a new one is lost. */
   private followEpochs (): void {
     for (const [shard, { epochs }] of this.hub.shards.entries()) {
-      const known = epochs.findIndex(({ epoch }) => epoch === this.epochs[shard])
+      const known = epochs.findIndex(({ epoch }) => epoch === this.plan.epochs[shard])
       if (known === epochs.length - 1) continue
       const start = Math.min(...epochs.slice(known + 1).map(epoch => epoch.start))
       const inShard = (topic: string): boolean => this.hub.log.shardOf(topic) === shard
       for (const [topic, offset] of this.sent) {
-        if (inShard(topic) && offset >= start) this.due.set(topic, 'epoch_changed')
+        if (inShard(topic) && offset >= start && this.selection.has(topic)) this.plan.due.set(topic, 'epoch_changed')
       }
-      for (const [topic, floor] of this.floors) {
-        if (inShard(topic) && floor >= start) this.floors.set(topic, start - 1)
+      for (const [topic, floor] of this.plan.floors) {
+        if (inShard(topic) && floor >= start) this.plan.floors.set(topic, start - 1)
       }
-      const origin = this.origin[shard]
-      if (origin !== undefined && origin >= start) this.resetShard(shard)
-      else this.position[shard] = Math.min(this.position[shard]!, start - 1)
-      this.epochs[shard] = this.hub.epoch(shard)
+      const origin = this.plan.origin[shard]
+      if (origin !== undefined && origin >= start) this.plan.resetShard(shard)
+      else this.plan.position[shard] = Math.min(this.plan.position[shard]!, start - 1)
+      this.plan.epochs[shard] = this.hub.epoch(shard)
+      this.liveStates = undefined
       this.changed = true
     }
   }
-
-  private reduceOf (topic: string): unknown {
-    return this.hub.channels.get(parseTopicKey(topic).channel)?.reduce
-  }
 }
+
+const NO_STATES: ReadonlyMap<string, LiveState> = new Map()

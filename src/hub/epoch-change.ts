@@ -1,25 +1,9 @@
-import type { Log } from '../log/log.js'
-import type { Directory } from './directory.js'
-import type { MessageEncoder } from './frame.js'
+import type { HubParts } from './hub-parts.js'
+import type { LiveState } from './live-states.js'
+import { stateMessages } from './live-states.js'
 import { readHeld } from './held.js'
 import type { Subscriber } from './subscriber.js'
 import { TopicBytes } from './topic-bytes.js'
-
-/** What subscribers of a lost topic are given behind its `reset`. */
-interface Recovery {
-  readonly topic: string
-  readonly messages: readonly string[]
-  readonly asOf: number
-}
-
-/** The part of the hub that a new epoch concerns. */
-interface LiveTopics {
-  readonly log: Log
-  readonly directory: Directory
-  readonly encoder: MessageEncoder
-  subscribers (topic: string): Iterable<Subscriber>
-  allSubscribers (): Iterable<Subscriber>
-}
 
 /**
  * Deals with a new epoch of a shard for what is live (PROTOCOL.md, Epochs): exactly the topics that were sent
@@ -29,30 +13,31 @@ interface LiveTopics {
  * @param cover tells the hub that what is pending of a topic up to an offset is part of what was given here
  */
 export async function changeEpoch (
-  hub: LiveTopics, shard: number, lost: ReadonlySet<string>, cover: (topic: string, upTo: number) => void
+  hub: HubParts, shard: number, lost: ReadonlySet<string>, cover: (topic: string, upTo: number) => void
 ): Promise<void> {
-  const inShard = (topic: string): boolean => hub.log.shardOf(topic) === shard
-  await hub.directory.load(hub.log, inShard)
-  const recoveries: Recovery[] = []
-  for (const topic of lost) {
-    if ([...hub.subscribers(topic)].length > 0) recoveries.push(await recover(hub, topic))
-  }
+  await hub.directory.load(hub.log, topic => hub.log.shardOf(topic) === shard)
+  const states: Array<LiveState & { readonly asOf: number }> = []
+  for (const topic of lost) if (!hub.audience.of(topic).empty) states.push(await readState(hub, topic))
   const dirty = new Set<Subscriber>()
-  for (const { topic, messages, asOf } of recoveries) {
-    const bytes = new TopicBytes([hub.encoder.reset(topic, 'epoch_changed'), ...messages])
-    for (const subscriber of hub.subscribers(topic)) {
-      subscriber.deliver(bytes.as(subscriber.format))
-      dirty.add(subscriber)
+  for (const state of states) {
+    const { topic, snapshot, asOf } = state
+    const audience = hub.audience.of(topic)
+    hub.cutStates.restart(topic, snapshot?.payload)
+    for (const view of audience.views()) {
+      const bytes = new TopicBytes(hub.encoders, encoder => [encoder.reset(topic, 'epoch_changed'), ...stateMessages(hub, encoder, state, view.depth)])
+      for (const subscriber of audience.members(view)) {
+        subscriber.deliver(bytes.as(subscriber.format))
+        dirty.add(subscriber)
+      }
     }
     cover(topic, asOf)
   }
   for (const subscriber of dirty) subscriber.flush()
-  for (const subscriber of hub.allSubscribers()) subscriber.epochChanged(shard)
+  for (const subscriber of hub.audience.everybody()) subscriber.epochChanged(shard)
 }
 
-async function recover (hub: LiveTopics, topic: string): Promise<Recovery> {
+async function readState (hub: HubParts, topic: string): Promise<LiveState & { readonly asOf: number }> {
   const snapshot = await hub.log.snapshot(topic)
-  if (snapshot !== undefined) return { topic, messages: [hub.encoder.snapshot(snapshot)], asOf: snapshot.asOf }
-  const { entries, asOf } = await readHeld(hub.log, topic)
-  return { topic, messages: entries.map(entry => hub.encoder.entry(entry)), asOf }
+  if (snapshot !== undefined) return { topic, snapshot, entries: [], asOf: snapshot.asOf }
+  return { topic, ...await readHeld(hub.log, topic) }
 }

@@ -1,21 +1,21 @@
-import { type Channels, encodeCursor, encodeEpoch, type ShardPosition, topicScope } from '@tickwire/protocol'
+import {
+  type ChannelDefinition, type Channels, encodeEpoch, encodePositions, type Instrument, parseTopicKey, type ShardPosition, topicKey, instruments as instrumentsChannel
+} from '@tickwire/protocol'
 import type { Entry, EpochStart, Log, TailBatch } from '../log/log.js'
+import { Audience } from './audience.js'
+import { Conflator } from './conflator.js'
+import { CutStates } from './cut-states.js'
 import { Directory } from './directory.js'
+import { moveInstrument } from './entrances.js'
 import { changeEpoch } from './epoch-change.js'
-import { type Format, MessageEncoder } from './frame.js'
+import { type Encoders, type Format, MessageEncoder } from './frame.js'
+import type { HubParts, ShardState } from './hub-parts.js'
+import { Membership } from './membership.js'
 import { RECENT_SECONDS, RecentEntries } from './recent.js'
 import type { Selector } from './selector.js'
 import type { Subscriber } from './subscriber.js'
 import { TopicBytes } from './topic-bytes.js'
-
-export interface ShardState {
-  epochs: EpochStart[]
-  /** Of the last entry that the tail brought. */
-  received: number
-  /** Of the last entry that was passed on: where live connections stand. */
-  flushed: number
-  recent: RecentEntries
-}
+import { isWhole } from './view.js'
 
 export interface HubOptions {
   readonly log: Log
@@ -28,15 +28,17 @@ export interface HubOptions {
 }
 
 /** What a node passes on, and how far: one ordering path from the log's tail to every subscriber. */
-export class Hub {
+export class Hub implements HubParts {
   readonly log: Log
   readonly channels: Channels
-  readonly encoder: MessageEncoder
+  readonly encoders: Encoders
   readonly directory = new Directory()
+  readonly membership = new Membership()
+  readonly audience = new Audience(this.membership)
+  readonly cutStates = new CutStates()
   readonly shards: ShardState[] = []
 
-  private readonly byTopic = new Map<string, Set<Subscriber>>()
-  private readonly byScope = new Map<string, Set<Subscriber>>()
+  private readonly conflator: Conflator
   private pending = new Map<string, Entry[]>()
   /** Topics whose first messages are pending: subscribers that may hold a lost one of that name get a reset first. */
   private readonly born = new Set<string>()
@@ -44,16 +46,19 @@ export class Hub {
   private readonly covered = new Map<string, number>()
   private timer: NodeJS.Timeout | NodeJS.Immediate | undefined
   private changingEpoch: Promise<void> | undefined
+  private moving: Promise<void> = Promise.resolve()
   private waiting: Array<() => void> = []
-  private readonly cursorFrames = new Map<Format, { plain?: Buffer, lost?: Buffer }>()
-  private cursorTexts: { plain?: string, lost?: string } = {}
+  /** The cursor of those who stand where the hub stands, without marks and by marks and format; of this window. */
+  private position: string | undefined
+  private readonly cursorFrames = new Map<Format, Map<string, Buffer>>()
   private endTail: (() => void) | undefined
   private expiry: NodeJS.Timeout | undefined
 
   constructor (private readonly options: HubOptions) {
     this.log = options.log
     this.channels = options.channels
-    this.encoder = new MessageEncoder(options.channels)
+    this.encoders = { string: new MessageEncoder(options.channels, 'string'), number: new MessageEncoder(options.channels, 'number') }
+    this.conflator = new Conflator(this, dirty => { for (const subscriber of dirty) subscriber.flush() })
   }
 
   async start (): Promise<void> {
@@ -65,19 +70,26 @@ export class Hub {
       this.shards.push({ epochs: [...epochs], received: offset, flushed: offset, recent: new RecentEntries(offset, recentBytes) })
     }
     await this.directory.load(this.log)
+    for (const instrument of this.directory.instruments()) this.membership.set(instrument)
     ready = true
     for (const batch of early) this.onBatch(batch)
     this.expiry = setInterval(() => {
       const before = Date.now() - RECENT_SECONDS * 1000
       for (const shard of this.shards) shard.recent.expire(before)
+      this.conflator.sweep()
     }, 1000).unref()
   }
 
   close (): void {
     this.endTail?.()
     clearInterval(this.expiry)
+    this.conflator.close()
     if (this.timer !== undefined) this.cancelFlush()
     this.wake()
+  }
+
+  channelOf (topic: string): ChannelDefinition | undefined {
+    return this.channels.get(parseTopicKey(topic).channel)
   }
 
   // ---- positions
@@ -91,26 +103,25 @@ export class Hub {
     return encodeEpoch(this.shards.map((_, shard) => this.epoch(shard)))
   }
 
-  /** The cursor of a subscriber that stands where the hub stands; made once per window. */
-  cursorText (lostTopics: boolean): string {
-    const name = lostTopics ? 'lost' : 'plain'
-    this.cursorTexts[name] ??= this.cursorAt(this.shards.map(shard => shard.flushed), lostTopics)
-    return this.cursorTexts[name]
+  /** The cursor of a subscriber that stands where the hub stands; made once per window. @param marks of `encodeMarks` */
+  cursorText (marks: string): string {
+    this.position ??= this.positionAt(this.shards.map(shard => shard.flushed))
+    return this.position + marks
   }
 
-  cursorFrame (format: Format, lostTopics: boolean): Buffer {
-    const name = lostTopics ? 'lost' : 'plain'
+  cursorFrame (format: Format, marks: string): Buffer {
     let frames = this.cursorFrames.get(format)
-    if (frames === undefined) this.cursorFrames.set(format, frames = {})
-    frames[name] ??= format.encodeCursor(this.cursorText(lostTopics))
-    return frames[name]
+    if (frames === undefined) this.cursorFrames.set(format, frames = new Map())
+    let frame = frames.get(marks)
+    if (frame === undefined) frames.set(marks, frame = format.encodeCursor(this.cursorText(marks)))
+    return frame
   }
 
-  /** The cursor of offsets by shard, in the current epochs. */
-  cursorAt (offsets: readonly number[], lostTopics: boolean): string {
+  /** The cursor of offsets by shard, in the current epochs, without marks. */
+  positionAt (offsets: readonly number[]): string {
     const shards = new Map<number, ShardPosition>()
     offsets.forEach((offset, shard) => shards.set(shard, { epoch: this.epoch(shard), offset }))
-    return encodeCursor({ shards, lostTopics })
+    return encodePositions(shards)
   }
 
   /** Resolves after the next flush, or when a new epoch has been dealt with: the hub may stand elsewhere then. */
@@ -125,40 +136,21 @@ export class Hub {
 
   // ---- subscribers
 
+  /** Who has throttled topics already must have been settled. */
   attach (subscriber: Subscriber, selector: Selector): void {
-    const index = selector.every ? this.byScope : this.byTopic
-    const subscribers = index.get(selector.key)
-    if (subscribers === undefined) index.set(selector.key, new Set([subscriber]))
-    else subscribers.add(subscriber)
+    this.audience.attach(subscriber, selector)
   }
 
   detach (subscriber: Subscriber, selector: Selector): void {
-    const index = selector.every ? this.byScope : this.byTopic
-    const subscribers = index.get(selector.key)
-    if (subscribers?.delete(subscriber) === true && subscribers.size === 0) index.delete(selector.key)
+    this.audience.detach(subscriber, selector)
   }
 
-  /** Each subscriber of a topic once, whatever selectors overlap. */
-  * subscribers (topic: string): Iterable<Subscriber> {
-    const every = this.byScope.get(topicScope(topic))
-    if (every !== undefined) yield * every
-    for (const subscriber of this.byTopic.get(topic) ?? NOBODY) {
-      if (every === undefined || !every.has(subscriber)) yield subscriber
-    }
-  }
-
-  allSubscribers (): Set<Subscriber> {
-    const all = new Set<Subscriber>()
-    for (const index of [this.byTopic, this.byScope]) {
-      for (const subscribers of index.values()) {
-        for (const subscriber of subscribers) all.add(subscriber)
-      }
-    }
-    return all
-  }
-
-  get topicCount (): number {
-    return this.byTopic.size + this.byScope.size
+  /**
+   * Delivers what is throttled and pending for a subscriber: before its subscriptions change, and before it is sent
+   * a state that holds what is pending.
+   */
+  settle (subscriber: Subscriber): void {
+    this.conflator.settle(subscriber)
   }
 
   // ---- the way of a message
@@ -196,6 +188,7 @@ export class Hub {
     this.moved()
     for (const shard of this.shards) shard.flushed = shard.received
     this.remember(window)
+    this.conflator.beginWindow()
     const dirty = new Set<Subscriber>()
     for (const [topic, entries] of window) {
       const upTo = this.covered.get(topic)
@@ -203,6 +196,7 @@ export class Hub {
     }
     this.covered.clear()
     this.born.clear()
+    this.conflator.send(dirty)
     for (const subscriber of dirty) subscriber.flush()
     this.wake()
   }
@@ -215,27 +209,43 @@ export class Hub {
   }
 
   private deliverTopic (topic: string, entries: readonly Entry[], dirty: Set<Subscriber>): void {
-    const every = this.byScope.get(topicScope(topic))
-    const named = this.byTopic.get(topic)
-    if (entries.length === 0 || (every === undefined && named === undefined)) return
-    const bytes = new TopicBytes(entries.map(entry => this.encoder.entry(entry)))
-    const reborn = this.born.has(topic) ? new TopicBytes([this.encoder.reset(topic, 'epoch_changed')]) : undefined
-    if (every !== undefined) {
-      for (const subscriber of every) {
-        // PROTOCOL.md, Terms: after a resume whose position was lost, a topic that the log did not have gets a
-        // reset before its first message. Topics that were named got theirs at once.
-        if (reborn !== undefined && subscriber.lostTopics) subscriber.deliver(reborn.as(subscriber.format))
-        subscriber.deliver(bytes.as(subscriber.format))
-        dirty.add(subscriber)
-      }
+    if (entries.length === 0) return
+    if (topic.startsWith(INSTRUMENT_PREFIX)) this.move(entries)
+    const audience = this.audience.of(topic)
+    if (audience.empty) {
+      this.cutStates.forget(topic)
+      return
     }
-    if (named !== undefined) {
-      for (const subscriber of named) {
-        if (every?.has(subscriber) === true) continue
-        subscriber.deliver(bytes.as(subscriber.format))
-        dirty.add(subscriber)
-      }
+    if (this.born.has(topic)) this.deliverReborn(topic, dirty)
+    const views = audience.views()
+    this.conflator.add(topic, entries, views)
+    const whole = views.find(isWhole)
+    if (whole === undefined) return
+    const bytes = new TopicBytes(this.encoders, encoder => entries.map(entry => encoder.entry(entry)))
+    for (const subscriber of audience.members(whole)) {
+      subscriber.deliver(bytes.as(subscriber.format))
+      dirty.add(subscriber)
     }
+  }
+
+  /**
+   * PROTOCOL.md, Terms: after a resume whose position was lost, a topic that the log did not have gets a reset
+   * before its first message. Topics that were named got theirs at once.
+   */
+  private deliverReborn (topic: string, dirty: Set<Subscriber>): void {
+    const reset = new TopicBytes(this.encoders, encoder => [encoder.reset(topic, 'epoch_changed')])
+    for (const subscriber of this.audience.broadHolders(topic)) {
+      if (!subscriber.lostTopics) continue
+      subscriber.deliver(reset.as(subscriber.format))
+      dirty.add(subscriber)
+    }
+  }
+
+  /** Instruments change their sets one after another. */
+  private move (entries: readonly Entry[]): void {
+    const { payload } = entries.at(-1)!
+    this.moving = this.moving.then(() => moveInstrument(this, JSON.parse(payload) as Instrument))
+      .catch((error: unknown) => { this.options.onError(error, 'an instrument could not be moved between sets') })
   }
 
   private beginEpoch (index: number, next: EpochStart): void {
@@ -249,6 +259,7 @@ export class Hub {
     shard.received = Math.min(shard.received, next.start - 1)
     if (this.timer !== undefined) this.cancelFlush()
     if (this.changingEpoch === undefined) this.flush()
+    this.conflator.sendAll(topic => this.log.shardOf(topic) === index)
     shard.flushed = Math.min(shard.flushed, next.start - 1)
     shard.epochs.push(next)
     const lost = this.passedOnBeyond(index, next.start)
@@ -282,11 +293,8 @@ export class Hub {
 
   /** The hub stands elsewhere: cursors made so far are not its own any more. */
   private moved (): void {
-    this.cursorTexts = {}
-    for (const frames of this.cursorFrames.values()) {
-      delete frames.plain
-      delete frames.lost
-    }
+    this.position = undefined
+    for (const frames of this.cursorFrames.values()) frames.clear()
   }
 
   private wake (): void {
@@ -296,4 +304,4 @@ export class Hub {
   }
 }
 
-const NOBODY: ReadonlySet<Subscriber> = new Set()
+const INSTRUMENT_PREFIX = topicKey({ channel: instrumentsChannel.name, symbol: '' })

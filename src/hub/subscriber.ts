@@ -3,8 +3,10 @@ import type { Format } from './frame.js'
 /** What the hub delivers to: a connection, or a poll that waits. */
 export interface Subscriber {
   readonly format: Format
-  /** See `Cursor.lostTopics` of the protocol package. */
+  /** See `CursorMarks.lostTopics` of the protocol package. */
   readonly lostTopics: boolean
+  /** The last window of which it has been sent everything, also what is throttled: kept by the hub. */
+  settledAt: number
   /** A topic's bytes of this window; kept until {@link flush}. */
   deliver (bytes: Buffer): void
   /** The window is complete: write what was delivered, in one go. */

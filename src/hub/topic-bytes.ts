@@ -1,23 +1,27 @@
-import type { Format } from './frame.js'
+import type { Encoders, Format, MessageEncoder } from './frame.js'
 
-/** A topic's messages of one window, encoded once per format that somebody reads. */
+/** Messages of a topic, encoded once per format that somebody reads. */
 export class TopicBytes {
   private format: Format | undefined
   private bytes: Buffer | undefined
   private others: Map<Format, Buffer> | undefined
 
-  constructor (private readonly messages: readonly string[]) {}
+  constructor (private readonly encoders: Encoders, private readonly write: (encoder: MessageEncoder) => readonly string[]) {}
 
   as (format: Format): Buffer {
     if (this.format === format) return this.bytes!
     if (this.format === undefined) {
       this.format = format
-      this.bytes = format.encode(this.messages)
+      this.bytes = this.encode(format)
       return this.bytes
     }
     this.others ??= new Map()
     let bytes = this.others.get(format)
-    if (bytes === undefined) this.others.set(format, bytes = format.encode(this.messages))
+    if (bytes === undefined) this.others.set(format, bytes = this.encode(format))
     return bytes
+  }
+
+  private encode (format: Format): Buffer {
+    return format.encode(this.write(this.encoders[format.decimals]))
   }
 }

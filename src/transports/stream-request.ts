@@ -6,9 +6,9 @@ import type { Subscription } from '../connection/actions/subscribe.js'
 import { beginSubscriptions } from '../connection/actions/subscribe.js'
 import { Connection, type ConnectionContext } from '../connection/connection.js'
 import type { Place } from '../connection/connections.js'
-import { requireSelectors } from '../connection/selectors.js'
+import { requireChannel, requireSelectors } from '../connection/selectors.js'
 import type { Transport } from '../connection/transport.js'
-import type { StartPosition } from '../hub/catch-up.js'
+import type { StartPosition } from '../hub/plan.js'
 import type { KernelQueues } from './sse/kernel-queues.js'
 
 /** What the transports of a node have in common. */
@@ -30,9 +30,6 @@ export interface StreamRequest {
   readonly place: Place
 }
 
-const NOT_YET: ReadonlyArray<keyof StreamQuery> = ['throttleMs', 'ticket']
-const NOT_YET_IN_SUBSCRIBE = ['throttleMs', 'depth', 'last', 'fresh'] as const
-
 /**
  * Judges a request before an upgrade or a stream begins (PROTOCOL.md, One URL): its query, its credentials, its
  * subscriptions, all or nothing, and whether there is room for one more.
@@ -44,7 +41,7 @@ export async function judgeStreamRequest (
   context: StreamContext, request: FastifyRequest, parameters: readonly string[], upgrade: boolean
 ): Promise<StreamRequest> {
   const query = parseStreamQuery(request.url.split('?', 2)[1] ?? '')
-  refuseUnavailable(query)
+  if (query.ticket !== undefined) throw new ProtocolError('bad_request', 'ticket is not available yet')
   for (const name of ['wait', 'limit'] as const) {
     if (query[name] !== undefined && !parameters.includes(name)) throw new ProtocolError('bad_request', `'${name}' is for polling only`)
   }
@@ -53,20 +50,19 @@ export async function judgeStreamRequest (
   if (context.authenticationRequired && identity.user === undefined && (query.subscribe.length > 0 || !upgrade)) {
     throw new ProtocolError('unauthorized')
   }
-  const subscriptions = query.subscribe.map(({ channel, symbols }) => (
-    { channel, granted: requireSelectors(context, identity, channel, symbols), rejected: [] }
-  ))
+  const resumesByItself = lastEventId(request) !== undefined
+  const subscriptions = query.subscribe.map((parameter): Subscription => {
+    const { channel, symbols, depth, last } = parameter
+    const throttleMs = parameter.throttleMs ?? (requireChannel(context, channel).merge === undefined ? undefined : query.throttleMs)
+    // PROTOCOL.md: beside Last-Event-ID `fresh` is ignored; the browser repeats it with each reconnect.
+    const options = { throttleMs, depth, last, fresh: parameter.fresh === true && !resumesByItself }
+    return { channel, granted: requireSelectors(context, identity, channel, symbols, options), rejected: [], throttleMs }
+  })
   const selectors = subscriptions.reduce((sum, { granted }) => sum + granted.length, 0)
   if (selectors > context.maxSubscriptions) throw new ProtocolError('too_many_subscriptions')
   const start = startPosition(request, query)
   if (start.from !== 'now' && subscriptions.length === 0) throw new ProtocolError('bad_request', "'after' goes with 'subscribe'")
   return { context, identity, query, subscriptions, start, place: context.connections.reserve(request.ip) }
-}
-
-function refuseUnavailable (query: StreamQuery): void {
-  const asked = NOT_YET.some(option => query[option] !== undefined) || query.decimals === 'number' ||
-    query.subscribe.some(parameter => NOT_YET_IN_SUBSCRIBE.some(option => parameter[option] !== undefined))
-  if (asked) throw new ProtocolError('bad_request', 'throttle_ms, depth, last, fresh, decimals=number and ticket are not available yet')
 }
 
 function startPosition (request: FastifyRequest, query: StreamQuery): StartPosition {

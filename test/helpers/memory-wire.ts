@@ -5,6 +5,7 @@ import type { Message } from './clients.js'
 /** Lines of JSON: a format that a test can read back at once. */
 const lineFormat: Format = {
   name: 'lines',
+  decimals: 'string',
   encode: messages => Buffer.from(messages.map(message => message + '\n').join('')),
   encodeCursor: cursor => Buffer.from(JSON.stringify({ type: 'cursor', cursor }) + '\n')
 }

@@ -40,6 +40,7 @@ export async function startNode (options: NodeOptions = {}): Promise<Node> {
     connections,
     channels: standardChannels,
     directory: hub.directory,
+    membership: hub.membership,
     acceptUnknownSymbols: true,
     heartbeatMs,
     idleTimeoutMs: 2 * heartbeatMs,

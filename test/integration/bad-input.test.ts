@@ -46,10 +46,14 @@ const badQueries: ReadonlyArray<readonly [string, string, string]> = [
   ['a cursor of 600 characters', `subscribe=quotes:*&after=${'A'.repeat(600)}`, 'bad_cursor'],
   ['an unknown option', 'subscribe=quotes:*;colour=red', 'bad_request'],
   ['a doubled option', 'subscribe=quotes:*;fresh;fresh', 'bad_request'],
-  ['throttling, which comes later', 'subscribe=quotes:*;throttle_ms=100', 'bad_request'],
-  ['last, which comes later', 'subscribe=quotes:*;last=5', 'bad_request'],
-  ['numbers, which come later', 'subscribe=quotes:*&decimals=number', 'bad_request'],
-  ['sets, which come later', 'subscribe=quotes:@market/KOSPI', 'bad_request'],
+  ['a throttle of what cannot be merged', 'subscribe=trades:*;throttle_ms=100', 'not_throttleable'],
+  ['a throttle that is too small', 'subscribe=quotes:*;throttle_ms=9', 'bad_request'],
+  ['a depth of what has no levels', 'subscribe=quotes:*;depth=5', 'bad_request'],
+  ['a depth of 0', 'subscribe=book:*;depth=0', 'bad_request'],
+  ['last=10001', 'subscribe=quotes:*;last=10001', 'bad_request'],
+  ['decimals=float', 'subscribe=quotes:*&decimals=float', 'bad_request'],
+  ['a set that nobody knows', 'subscribe=quotes:@market/NOWHERE', 'unknown_symbol'],
+  ['a ticket, which comes later', 'subscribe=quotes:*&ticket=x', 'bad_request'],
   ['a token that is none', 'subscribe=quotes:*&token=nonsense', 'unauthorized'],
   ['a private channel without a token', 'subscribe=orders', 'unauthorized']
 ]
@@ -151,7 +155,8 @@ const refusedRequests: ReadonlyArray<readonly [string, unknown, string]> = [
   ['sequences without their epoch', { action: 'subscribe', id: 'x', channel: 'trades', symbols: ['A'], after: { A: 1 } }, 'invalid_message'],
   ['symbols where there are none', { action: 'subscribe', id: 'x', channel: 'news', symbols: ['A'] }, 'bad_request'],
   ['none where there are some', { action: 'subscribe', id: 'x', channel: 'quotes' }, 'bad_request'],
-  ['throttling, which comes later', { action: 'subscribe', id: 'x', channel: 'quotes', symbols: ['A'], throttle_ms: 100 }, 'bad_request'],
+  ['a depth of what has no levels', { action: 'subscribe', id: 'x', channel: 'quotes', symbols: ['A'], depth: 5 }, 'bad_request'],
+  ['sequences for a set', { action: 'subscribe', id: 'x', channel: 'trades', symbols: ['@market/X'], after: { X: 1 }, epoch: 'AAAAAA' }, 'invalid_message'],
   ['a snapshot of a history', { action: 'snapshot', id: 'x', channel: 'trades', symbols: ['A'] }, 'not_found'],
   ['a token that is none', { action: 'auth', id: 'x', token: 'nonsense' }, 'unauthorized']
 ]

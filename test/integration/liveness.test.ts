@@ -89,7 +89,7 @@ test('a peer that is gone is dropped', async t => {
       await delay(50)
       client.cut()
       await until('dropped', () => connections.active === 0, 3000)
-      await until('nothing of it is left', () => server.app.tickwire.hub.topicCount === 0, 3000)
+      await until('nothing of it is left', () => server.app.tickwire.hub.audience.size === 0, 3000)
       t.pass('dropped')
     })
   }

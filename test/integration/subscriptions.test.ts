@@ -106,7 +106,7 @@ test('unsubscribe takes the selector as written; what another still covers is re
   await trade(server, 'A', '3')
   await until('a trade', () => messages.slice(later).some(({ type }) => type === 'trade'))
   t.same(data(messages.slice(later)), ['A 3'], 'nothing of what was left')
-  t.equal(server.app.tickwire.hub.topicCount, 1)
+  t.equal(server.app.tickwire.hub.audience.size, 1)
 })
 
 test('a snapshot on demand is exact while the topic moves, and ends with done', async t => {
@@ -288,7 +288,7 @@ test('polling: limits, more, and an answer that is held', async t => {
   t.same(data(third.messages), ['A 6', 'A 7', 'A 8', 'A 9', 'A 10', 'A 11'])
   t.equal(third.more, false)
   const held = poll(`&after=${third.cursor}&wait=10`)
-  await until('it is held', () => server.app.tickwire.hub.topicCount === 2)
+  await until('it is held', () => server.app.tickwire.hub.audience.size === 2)
   await quote(server, 'A', '2')
   t.same(data((await held).messages), ['A 2'])
   t.same((await poll(`&after=${third.cursor}&snapshot=false`)).messages.length, 1)

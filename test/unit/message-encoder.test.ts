@@ -12,7 +12,7 @@ const entry = (topic: string, more: Partial<Entry> = {}): Entry => ({
 })
 
 test('a data message', async t => {
-  const encoder = new MessageEncoder(standardChannels)
+  const encoder = new MessageEncoder(standardChannels, 'string')
   t.equal(
     encoder.entry(entry('quotes:AAPL')),
     '{"type":"quote","channel":"quotes","symbol":"AAPL","sequence":7,"timestamp":"2026-02-07T14:30:00.123Z","data":{"bid":"185.50"}}'
@@ -26,13 +26,13 @@ test('a data message', async t => {
 })
 
 test('a reset', async t => {
-  const encoder = new MessageEncoder(standardChannels)
+  const encoder = new MessageEncoder(standardChannels, 'string')
   t.equal(encoder.reset('quotes:AAPL', 'history_lost'), '{"type":"reset","channel":"quotes","symbol":"AAPL","reason":"history_lost"}')
   t.equal(encoder.reset('orders!alice', 'epoch_changed'), '{"type":"reset","channel":"orders","reason":"epoch_changed"}')
 })
 
 test('the owner of a private topic never leaves the server, whatever the user is called', async t => {
-  const encoder = new MessageEncoder(standardChannels)
+  const encoder = new MessageEncoder(standardChannels, 'string')
   fc.assert(fc.property(fc.string({ unit: 'binary' }), fc.constantFrom<readonly [string, string?]>(['orders'], ['strategy', 'S1']), (user, [channel, symbol]) => {
     const topic = { channel, ...(symbol === undefined ? {} : { symbol }) }
     const key = topicKey({ ...topic, user })

@@ -1,5 +1,6 @@
 import {
-  type Cursor, decodeCursor, decodeEpoch, encodeCursor, encodeEpoch, MAX_CURSOR_LENGTH, MAX_EPOCH, MAX_OFFSET, MAX_SHARDS
+  type Cursor, decodeCursor, decodeEpoch, encodeCursor, encodeEpoch, MAX_CURSOR_LENGTH, MAX_EPOCH, MAX_OFFSET, MAX_SHARDS,
+  type ThrottledChannels
 } from '@tickwire/protocol'
 import fc from 'fast-check'
 import { test } from 'tap'
@@ -16,7 +17,8 @@ const shards = fc.uniqueArray(
 )
 const cursor: fc.Arbitrary<Cursor> = fc.record({
   shards: shards.map(list => new Map(list.map(({ shard, epoch, offset }) => [shard, { epoch, offset }]))),
-  lostTopics: fc.boolean()
+  lostTopics: fc.boolean(),
+  throttled: fc.constantFrom<ThrottledChannels>('all', new Set(), new Set(['quotes']), new Set(['bars.1s', 'book', 'quotes']))
 })
 const epochs = fc.array(epoch, { minLength: 1, maxLength: MAX_SHARDS, size: 'max' })
 
@@ -50,7 +52,7 @@ test('a cursor of any shards is read back as it was, in the alphabet and length 
     if (text.length > MAX_CURSOR_LENGTH) throw new Error(`${text.length} characters`)
     const read = decodeCursor(text)
     if (read === undefined) throw new Error(`not read back: ${text}`)
-    const sorted = (of: Cursor): unknown => ({ ...of, shards: [...of.shards].sort(([a], [b]) => a - b) })
+    const sorted = (of: Cursor): unknown => ({ ...of, throttled: of.throttled === 'all' ? 'all' : [...of.throttled].sort(), shards: [...of.shards].sort(([a], [b]) => a - b) })
     if (JSON.stringify(sorted(read)) !== JSON.stringify(sorted(cursor))) throw new Error(`read back as ${JSON.stringify(sorted(read))}`)
   }), { numRuns })
   t.pass(`${numRuns} cursors`)
@@ -58,7 +60,7 @@ test('a cursor of any shards is read back as it was, in the alphabet and length 
 
 test('the largest cursor fits', async t => {
   const largest = new Map(Array.from({ length: MAX_SHARDS }, (_, shard) => [shard, { epoch: MAX_EPOCH, offset: MAX_OFFSET }]))
-  const text = encodeCursor({ shards: largest, lostTopics: true })
+  const text = encodeCursor({ shards: largest, lostTopics: true, throttled: new Set() })
   t.ok(text.length <= MAX_CURSOR_LENGTH, `${text.length} characters`)
   t.same([...decodeCursor(text)!.shards], [...largest])
 })
@@ -76,9 +78,9 @@ test('a damaged cursor never throws, and is never read as another that is spelle
 })
 
 test('texts that are no cursor', async t => {
-  const one = encodeCursor({ shards: new Map([[0, { epoch: 7, offset: 9 }]]), lostTopics: false })
+  const one = encodeCursor({ shards: new Map([[0, { epoch: 7, offset: 9 }]]), lostTopics: false, throttled: new Set() })
   t.equal(one.length, 20)
-  const empty = encodeCursor({ shards: new Map(), lostTopics: false })
+  const empty = encodeCursor({ shards: new Map(), lostTopics: false, throttled: new Set() })
   t.match(decodeCursor(empty), { lostTopics: false })
   // Five bytes are seven characters, the last of which holds two bits that stand for nothing.
   const strayBits = empty.slice(0, -1) + 'B'

@@ -1,5 +1,5 @@
 import {
-  type ErrorCode, formatStreamQuery, MAX_CURSOR_LENGTH, MAX_POLL_LIMIT, MAX_THROTTLE_MS, MAX_WAIT_SECONDS, MIN_THROTTLE_MS,
+  type ErrorCode, formatStreamQuery, MAX_CURSOR_LENGTH, MAX_DEPTH, MAX_LAST, MAX_POLL_LIMIT, MAX_THROTTLE_MS, MAX_WAIT_SECONDS, MIN_THROTTLE_MS,
   parseInteger, parseStreamQuery, ProtocolError, type StreamQuery, type SubscribeParameter
 } from '@tickwire/protocol'
 import fc from 'fast-check'
@@ -14,7 +14,7 @@ const first = fc.constantFrom(...'AZaz09')
 const symbol = fc.tuple(first, fc.string({ unit: fc.constantFrom(...'AZaz09._/=^-'), maxLength: 31 })).map(parts => parts.join(''))
 const set = fc.tuple(fc.constantFrom('@market/', '@sector/'), first, fc.string({ unit: fc.constantFrom(...'AZaz09._-'), maxLength: 31 })).map(parts => parts.join(''))
 const throttleMs = fc.integer({ min: MIN_THROTTLE_MS, max: MAX_THROTTLE_MS })
-const count = fc.oneof(fc.integer({ min: 1, max: 1000 }), fc.constantFrom(1, Number.MAX_SAFE_INTEGER))
+const count = (maximum: number): fc.Arbitrary<number> => fc.oneof(fc.integer({ min: 1, max: maximum }), fc.constantFrom(1, maximum))
 const text = (maxLength: number): fc.Arbitrary<string> => fc.oneof(
   fc.string({ unit: 'binary', minLength: 1, maxLength: 40 }),
   fc.string({ unit: fc.constantFrom(...'+ %&=;,:#?/\n\0\r'), minLength: 1, maxLength: 40 }),
@@ -25,8 +25,8 @@ const subscribe: fc.Arbitrary<SubscribeParameter> = fc.record({
   channel,
   symbols: fc.uniqueArray(fc.oneof({ weight: 5, arbitrary: symbol }, set, fc.constant('*')), { minLength: 1, maxLength: 8 }),
   throttleMs,
-  depth: count,
-  last: count,
+  depth: count(MAX_DEPTH),
+  last: count(MAX_LAST),
   fresh: fc.constant(true as const)
 }, { requiredKeys: ['channel'], noNullPrototype: true })
 
@@ -178,6 +178,8 @@ const bad: ReadonlyArray<readonly [name: string, search: string, code: ErrorCode
   ['the option throttle_ms=9', 'subscribe=quotes:AAPL;throttle_ms=9', 'bad_request'],
   ['depth=0', 'subscribe=book:AAPL;depth=0', 'bad_request'],
   ['last=0', 'subscribe=trades:AAPL;last=0', 'bad_request'],
+  ['depth beyond its bound', 'subscribe=book:AAPL;depth=5001', 'bad_request'],
+  ['last beyond its bound', 'subscribe=trades:AAPL;last=10001', 'bad_request'],
   ['last beyond what can be counted', 'subscribe=trades:AAPL;last=9007199254740992', 'bad_request'],
   ['last of a hundred digits', `subscribe=trades:AAPL;last=${'9'.repeat(100)}`, 'bad_request'],
   ['a name that every object has, as an option', 'subscribe=quotes:AAPL;constructor', 'bad_request'],

@@ -1,4 +1,4 @@
-import { type Cursor, encodeCursor, MAX_EPOCH, MAX_OFFSET, sseCursor, sseMessage, sseRetry } from '@tickwire/protocol'
+import { type Cursor, encodeCursor, MAX_EPOCH, MAX_OFFSET, sseCursor, sseMessage, sseRetry, type ThrottledChannels } from '@tickwire/protocol'
 import fc from 'fast-check'
 import { test } from 'tap'
 
@@ -78,7 +78,8 @@ const value = fc.oneof(fc.jsonValue({ stringUnit: 'binary' }), hardText, fc.dict
 const cursorText: fc.Arbitrary<string> = fc.record<Cursor>({
   shards: fc.array(fc.tuple(fc.nat(31), fc.record({ epoch: fc.nat(MAX_EPOCH), offset: fc.nat(MAX_OFFSET) })), { maxLength: 4 })
     .map(entries => new Map(entries)),
-  lostTopics: fc.boolean()
+  lostTopics: fc.boolean(),
+  throttled: fc.constantFrom<ThrottledChannels>('all', new Set(), new Set(['quotes']))
 }).map(encodeCursor)
 
 const written: fc.Arbitrary<Written> = fc.oneof(

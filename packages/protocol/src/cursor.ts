@@ -1,11 +1,13 @@
 import { decodeBase64Url, encodeBase64Url } from './base64url.js'
+import { isChannelName } from './topic.js'
 
 /**
  * Cursors and epochs as text. Clients hold both as opaque; only servers read them.
  *
  * A cursor is base64url of: version (1 byte), the shards that it holds (a bitmap of 4 bytes), and for each of
- * them, in order, epoch (4 bytes) and offset (6 bytes). A suffix `.r` says that the client may hold topics that
- * the log lost (see {@link Cursor.lostTopics}).
+ * them, in order, epoch (4 bytes) and offset (6 bytes); then its marks. A mark `.r` says that the client may hold
+ * topics that the log lost (see {@link CursorMarks.lostTopics}); `~quotes~book` names the channels that were
+ * throttled, `~~` stands for all where their names would not fit.
  */
 export const MAX_SHARDS = 32
 export const MAX_CURSOR_LENGTH = 512
@@ -19,29 +21,46 @@ export interface ShardPosition {
   readonly offset: number
 }
 
-export interface Cursor {
-  /** By shard; a shard that is absent counts as not subscribed before. */
-  readonly shards: ReadonlyMap<number, ShardPosition>
+/** What must be known of the client beside its position. */
+export interface CursorMarks {
   /**
    * The client resumed from a position that was lost, so it may hold topics that the log does not have any
    * more: a topic born after this cursor gets a `reset` first (PROTOCOL.md, Terms: symbol set).
    */
   readonly lostTopics: boolean
+  /** Channels of which it had not been sent every message: they resume by snapshot. */
+  readonly throttled: ThrottledChannels
+}
+
+/** Names of channels; `all` where they are too many to be named. */
+export type ThrottledChannels = 'all' | ReadonlySet<string>
+
+export interface Cursor extends CursorMarks {
+  /** By shard; a shard that is absent counts as not subscribed before. */
+  readonly shards: ReadonlyMap<number, ShardPosition>
 }
 
 const VERSION = 1
 const HEADER_BYTES = 5
 const SHARD_BYTES = 10
 const LOST_TOPICS = '.r'
+const THROTTLED = '~'
+/** What the positions of {@link MAX_SHARDS} shards leave of {@link MAX_CURSOR_LENGTH}. */
+const MAX_MARKS_LENGTH = MAX_CURSOR_LENGTH - Math.ceil((HEADER_BYTES + MAX_SHARDS * SHARD_BYTES) * 4 / 3)
 
 export function encodeCursor (cursor: Cursor): string {
-  const bytes = new Uint8Array(HEADER_BYTES + cursor.shards.size * SHARD_BYTES)
+  return encodePositions(cursor.shards) + encodeMarks(cursor)
+}
+
+/** The first part of a cursor, which is the same for all who stand there. */
+export function encodePositions (shards: Cursor['shards']): string {
+  const bytes = new Uint8Array(HEADER_BYTES + shards.size * SHARD_BYTES)
   const view = new DataView(bytes.buffer)
   view.setUint8(0, VERSION)
   let bitmap = 0
   let at = HEADER_BYTES
   for (let shard = 0; shard < MAX_SHARDS; shard++) {
-    const position = cursor.shards.get(shard)
+    const position = shards.get(shard)
     if (position === undefined) continue
     bitmap |= 1 << shard
     view.setUint32(at, position.epoch)
@@ -50,15 +69,32 @@ export function encodeCursor (cursor: Cursor): string {
     at += SHARD_BYTES
   }
   view.setUint32(1, bitmap >>> 0)
-  return encodeBase64Url(bytes) + (cursor.lostTopics ? LOST_TOPICS : '')
+  return encodeBase64Url(bytes)
+}
+
+/** The second part of a cursor, which is the client's own; mostly empty. */
+export function encodeMarks ({ lostTopics, throttled }: CursorMarks): string {
+  const lost = lostTopics ? LOST_TOPICS : ''
+  const named = throttled === 'all' ? THROTTLED + THROTTLED : [...throttled].sort().map(channel => THROTTLED + channel).join('')
+  return lost + (lost.length + named.length > MAX_MARKS_LENGTH ? THROTTLED + THROTTLED : named)
+}
+
+/** Undefined where the text is not what {@link encodeMarks} writes: one cursor has one spelling. */
+function decodeMarks (text: string): CursorMarks | undefined {
+  const lostTopics = text.startsWith(LOST_TOPICS)
+  const named = lostTopics ? text.slice(LOST_TOPICS.length) : text
+  const throttled = named === THROTTLED + THROTTLED ? 'all' : new Set(named.split(THROTTLED).slice(1))
+  if (throttled !== 'all' && ![...throttled].every(isChannelName)) return undefined
+  return encodeMarks({ lostTopics, throttled }) === text ? { lostTopics, throttled } : undefined
 }
 
 /** Undefined where the text is not a cursor. */
 export function decodeCursor (text: string): Cursor | undefined {
   if (text.length > MAX_CURSOR_LENGTH) return undefined
-  const lostTopics = text.endsWith(LOST_TOPICS)
-  const bytes = decodeBase64Url(lostTopics ? text.slice(0, -LOST_TOPICS.length) : text)
-  if (bytes === undefined || bytes.length < HEADER_BYTES || bytes[0] !== VERSION) return undefined
+  const end = text.search(/[.~]/)
+  const marks = decodeMarks(end < 0 ? '' : text.slice(end))
+  const bytes = decodeBase64Url(end < 0 ? text : text.slice(0, end))
+  if (marks === undefined || bytes === undefined || bytes.length < HEADER_BYTES || bytes[0] !== VERSION) return undefined
   const view = new DataView(bytes.buffer)
   const bitmap = view.getUint32(1)
   const shards = new Map<number, ShardPosition>()
@@ -69,7 +105,7 @@ export function decodeCursor (text: string): Cursor | undefined {
     shards.set(shard, { epoch: view.getUint32(at), offset: view.getUint16(at + 4) * 2 ** 32 + view.getUint32(at + 6) })
     at += SHARD_BYTES
   }
-  return at === bytes.length ? { shards, lostTopics } : undefined
+  return at === bytes.length ? { shards, ...marks } : undefined
 }
 
 /** The epochs of all shards, in order, as the one text that `subscribed` and `epoch` carry. */

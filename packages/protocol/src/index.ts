@@ -1,6 +1,6 @@
 export * from './channels/alerts.js'
 export * from './channels/book.js'
-export type { ChannelAccess, ChannelDefinition, Reduce } from './channels/channel.js'
+export type { ChannelAccess, ChannelDefinition, Cut, Merge, Reduce } from './channels/channel.js'
 export { defineChannel } from './channels/channel.js'
 export * from './channels/index.js'
 export * from './channels/instruments.js'

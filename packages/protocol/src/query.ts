@@ -1,6 +1,6 @@
 import { MAX_CURSOR_LENGTH } from './cursor.js'
 import { ProtocolError } from './errors.js'
-import { MAX_SYMBOLS, MAX_THROTTLE_MS, MAX_TOKEN_LENGTH, MIN_THROTTLE_MS } from './messages/client.js'
+import { MAX_DEPTH, MAX_LAST, MAX_SYMBOLS, MAX_THROTTLE_MS, MAX_TOKEN_LENGTH, MIN_THROTTLE_MS } from './messages/client.js'
 import { EVERY_SYMBOL, isChannelName, isSymbol, isSymbolSet } from './topic.js'
 
 /** The query of `GET /v1/stream` (PROTOCOL.md, One URL), and what other queries share with it. */
@@ -111,8 +111,8 @@ function parseSubscribe (text: string): SubscribeParameter {
     seen.add(name)
     if (name === 'fresh' && value === undefined) parsed.fresh = true
     else if (name === 'throttle_ms') parsed.throttleMs = parseInteger(name, value ?? '', MIN_THROTTLE_MS, MAX_THROTTLE_MS)
-    else if (name === 'depth') parsed.depth = parseInteger(name, value ?? '', 1, Number.MAX_SAFE_INTEGER)
-    else if (name === 'last') parsed.last = parseInteger(name, value ?? '', 1, Number.MAX_SAFE_INTEGER)
+    else if (name === 'depth') parsed.depth = parseInteger(name, value ?? '', 1, MAX_DEPTH)
+    else if (name === 'last') parsed.last = parseInteger(name, value ?? '', 1, MAX_LAST)
     else throw bad("the options of 'subscribe' are throttle_ms=, depth=, last= and fresh")
   }
   return parsed

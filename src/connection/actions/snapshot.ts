@@ -1,5 +1,5 @@
 import { ProtocolError, type SnapshotAction } from '@tickwire/protocol'
-import { LiveStates } from '../../hub/live-states.js'
+import { LiveStates, stateMessages } from '../../hub/live-states.js'
 import { Selection } from '../../hub/selector.js'
 import type { Connection } from '../connection.js'
 import { requireSelectors } from '../selectors.js'
@@ -10,12 +10,13 @@ export async function snapshot (connection: Connection, message: SnapshotAction)
   if (selectors.some(({ channel }) => channel.reduce === undefined)) {
     throw new ProtocolError('not_found', `${message.channel} is a history and has no snapshot`)
   }
-  const topics = [...new Selection(selectors).existing(connection.hub.directory)].map(([topic]) => topic)
-  for (;;) {
-    const messages = (await LiveStates.read(connection.hub, topics)).messages()
-    if (messages === undefined) continue
-    connection.sendTexts(messages)
-    connection.send({ type: 'done', ...(message.id === undefined ? {} : { id: message.id }) })
-    return
-  }
+  const { hub } = connection
+  const topics = [...new Selection(selectors, hub.membership).existing(hub.directory)].map(([topic]) => topic)
+  const states = await LiveStates.whenTold(hub, topics)
+  const live = connection.live()
+  // What is pending of a throttled topic is part of its snapshot, and must not follow it.
+  connection.settle()
+  connection.sendTexts([...states.values()].flatMap(state =>
+    stateMessages(hub, connection.encoder, state, live.has(state.topic) ? live.view(state.topic).depth : 0)))
+  connection.send({ type: 'done', ...(message.id === undefined ? {} : { id: message.id }) })
 }

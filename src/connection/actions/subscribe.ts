@@ -1,5 +1,6 @@
 import { decodeCursor, decodeEpoch, ProtocolError, type RejectedSymbol, type RequestId, type SubscribeAction } from '@tickwire/protocol'
-import { CatchUp, type StartPosition } from '../../hub/catch-up.js'
+import { CatchUp } from '../../hub/catch-up.js'
+import type { StartPosition } from '../../hub/plan.js'
 import { Selection, type Selector } from '../../hub/selector.js'
 import type { Connection } from '../connection.js'
 import { resolveSelectors } from '../selectors.js'
@@ -10,17 +11,14 @@ export interface Subscription {
   readonly channel: string
   readonly granted: readonly Selector[]
   readonly rejected: readonly RejectedSymbol[]
+  readonly throttleMs?: number | undefined
 }
 
-const NOT_YET = ['throttle_ms', 'depth', 'last', 'fresh'] as const
-
 export async function subscribe (connection: Connection, message: SubscribeAction): Promise<void> {
-  for (const option of NOT_YET) {
-    if (message[option] !== undefined) throw new ProtocolError('bad_request', `${option} is not available yet`)
-  }
-  const { granted, rejected } = resolveSelectors(connection.context, connection.identity, message.channel, message.symbols)
+  const { throttle_ms: throttleMs, depth, last, fresh } = message
+  const { granted, rejected } = resolveSelectors(connection.context, connection.identity, message.channel, message.symbols, { throttleMs, depth, last, fresh })
   const start = startPosition(message, granted)
-  await beginSubscriptions(connection, [{ id: message.id, channel: message.channel, granted, rejected }], start, message.snapshot ?? true)
+  await beginSubscriptions(connection, [{ id: message.id, channel: message.channel, granted, rejected, throttleMs }], start, message.snapshot ?? true)
 }
 
 /**
@@ -33,9 +31,16 @@ export async function beginSubscriptions (
   const selectors = subscriptions.flatMap(({ granted }) => granted)
   connection.checkRoom(selectors)
   const live = connection.live()
-  const catchUp = await CatchUp.open(connection.hub, new Selection(selectors), start, { snapshots, except: topic => live.has(topic) })
+  const next = connection.live(selectors)
+  const catchUp = await CatchUp.open(connection.hub, new Selection(selectors, connection.hub.membership), start, {
+    snapshots,
+    decimals: connection.format.decimals,
+    except: topic => live.has(topic),
+    ...(live.reduced || next.reduced ? { restates: (topic: string) => live.view(topic).depth !== next.view(topic).depth } : {}),
+    viewOf: topic => next.view(topic)
+  })
   const ids = subscriptions.map(() => connection.nextSubscriptionId())
-  for (const [index, { id, channel, granted, rejected }] of subscriptions.entries()) {
+  for (const [index, { id, channel, granted, rejected, throttleMs }] of subscriptions.entries()) {
     connection.send({
       type: 'subscribed',
       ...(id === undefined ? {} : { id }),
@@ -43,11 +48,12 @@ export async function beginSubscriptions (
       channel,
       symbols: granted.flatMap(({ symbol }) => symbol ?? []),
       rejected: [...rejected],
+      ...(throttleMs === undefined ? {} : { throttle_ms: throttleMs }),
       epoch: connection.hub.epochText(),
       ...(start.from === 'now' ? {} : { recovered: catchUp.recovered })
     })
   }
-  await connection.follow(catchUp, () => {
+  await connection.follow(catchUp, selectors, () => {
     for (const [index, { granted }] of subscriptions.entries()) connection.attach(granted, ids[index]!)
   })
 }
@@ -66,8 +72,8 @@ function startPosition ({ after, epoch }: SubscribeAction, granted: readonly Sel
   }
   const epochs = epoch === undefined ? undefined : decodeEpoch(epoch)
   if (epochs === undefined) throw new ProtocolError('invalid_message', 'after with sequences needs the epoch that subscribed gave')
-  if (granted.some(selector => selector.every)) {
-    throw new ProtocolError('invalid_message', 'after with sequences names its symbols; resume * with a cursor')
+  if (granted.some(({ kind }) => kind !== 'topic')) {
+    throw new ProtocolError('invalid_message', 'after with sequences names its symbols; resume * and other sets with a cursor')
   }
   const sequences = new Map<string, number>()
   for (const { key, symbol } of granted) {

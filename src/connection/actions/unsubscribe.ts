@@ -1,17 +1,16 @@
-import { ProtocolError, type UnsubscribeAction } from '@tickwire/protocol'
-import { LiveStates } from '../../hub/live-states.js'
-import { makeSelector, Selection } from '../../hub/selector.js'
+import type { UnsubscribeAction } from '@tickwire/protocol'
+import { LiveStates, stateMessages } from '../../hub/live-states.js'
+import { makeSelector, Selection, type Selector } from '../../hub/selector.js'
 import type { Connection } from '../connection.js'
+import { requireChannel } from '../selectors.js'
 
 /** Takes selectors as they were written; one that is not there is not an error. */
 export async function unsubscribe (connection: Connection, message: UnsubscribeAction): Promise<void> {
-  const { hub, identity } = connection
-  const channel = hub.channels.get(message.channel)
-  if (channel === undefined || channel.access === 'internal') throw new ProtocolError('unknown_channel')
+  const { hub, identity, encoder } = connection
+  const channel = requireChannel(connection.context, message.channel)
   const symbols = new Set<string | undefined>(message.symbols ?? [undefined])
   const selectors = [...symbols].map(symbol => makeSelector(channel, symbol, identity.user))
-  const before = connection.live()
-  const ended = new Selection(selectors)
+  const [kept, states] = await readKept(connection, selectors)
   connection.detach(selectors)
   connection.send({
     type: 'unsubscribed',
@@ -19,18 +18,30 @@ export async function unsubscribe (connection: Connection, message: UnsubscribeA
     channel: channel.name,
     symbols: [...message.symbols ?? []]
   })
-  // The client has forgotten the topics of these selectors, also those that another selector still covers.
-  const after = connection.live()
-  const kept = [...ended.existing(hub.directory)].map(([topic]) => topic).filter(topic => before.has(topic) && after.has(topic))
-  if (kept.length > 0) await resend(connection, kept)
+  // In the same tick, so that no cursor comes in between that would cover what the client has just forgotten.
+  const left = connection.live()
+  const texts: string[] = []
+  for (const topic of kept) {
+    texts.push(encoder.reset(topic, 'entered'))
+    const state = states.get(topic)
+    if (state === undefined) continue
+    const { depth } = left.view(topic)
+    if (depth > 0 && state.snapshot !== undefined) hub.cutStates.begin(topic, state.snapshot.payload)
+    texts.push(...stateMessages(hub, encoder, state, depth))
+  }
+  connection.sendTexts(texts)
 }
 
-async function resend (connection: Connection, topics: readonly string[]): Promise<void> {
-  const { encoder } = connection.hub
+/** The topics of some selectors that others cover as well, with their states now: the client will forget them. */
+async function readKept (connection: Connection, selectors: readonly Selector[]): Promise<[readonly string[], Awaited<ReturnType<typeof LiveStates.whenTold>>]> {
+  const { hub } = connection
+  const ended = new Selection(selectors, hub.membership)
+  const left = connection.live([], selectors)
+  const before = connection.live()
+  const find = (): string[] => [...ended.existing(hub.directory)].map(([topic]) => topic).filter(topic => before.has(topic) && left.has(topic))
   for (;;) {
-    const messages = (await LiveStates.read(connection.hub, topics, { histories: true })).messages()
-    if (messages === undefined) continue
-    connection.sendTexts([...topics.map(topic => encoder.reset(topic, 'entered')), ...messages])
-    return
+    const kept = find()
+    const states = await LiveStates.whenTold(hub, kept, { histories: true })
+    if (find().length === kept.length) return [kept, states]
   }
 }

@@ -15,6 +15,7 @@ export const pollTransport: HttpTransport = {
       const answer = await poll(context.hub, subscriptions.flatMap(({ granted }) => granted), {
         start,
         snapshots: query.snapshot ?? true,
+        decimals: query.decimals ?? 'string',
         limit: query.limit ?? DEFAULT_POLL_LIMIT,
         waitMs: (query.wait ?? 0) * 1000,
         signal: AbortSignal.any([gone.signal, context.draining])

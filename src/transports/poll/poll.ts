@@ -1,13 +1,16 @@
-import { ProtocolError } from '@tickwire/protocol'
-import { CatchUp, type StartPosition } from '../../hub/catch-up.js'
-import type { Format } from '../../hub/frame.js'
+import { encodeMarks, ProtocolError } from '@tickwire/protocol'
+import { CatchUp } from '../../hub/catch-up.js'
+import type { StartPosition } from '../../hub/plan.js'
+import type { Decimals, Format } from '../../hub/frame.js'
 import type { Hub } from '../../hub/hub.js'
 import { Selection, type Selector } from '../../hub/selector.js'
 import type { Subscriber } from '../../hub/subscriber.js'
+import { WHOLE } from '../../hub/view.js'
 
 export interface PollOptions {
   readonly start: StartPosition
   readonly snapshots: boolean
+  readonly decimals: Decimals
   /** Most messages of the log in the answer. */
   readonly limit: number
   /** How long an empty answer is held. */
@@ -18,8 +21,10 @@ export interface PollOptions {
 
 /** A poll is one catch-up that ends with its answer. @returns the answer as JSON text */
 export async function poll (hub: Hub, selectors: readonly Selector[], options: PollOptions): Promise<string> {
-  const { start, snapshots, limit, waitMs, signal } = options
-  const catchUp = await CatchUp.open(hub, new Selection(selectors), start, { snapshots })
+  const { start, snapshots, decimals, limit, waitMs, signal } = options
+  const catchUp = await CatchUp.open(hub, new Selection(selectors, hub.membership), start, {
+    snapshots, decimals, reduced: 'merge', maxBacklog: limit
+  })
   const texts: string[] = []
   const deadline = Date.now() + waitMs
   let count = 0
@@ -28,31 +33,34 @@ export async function poll (hub: Hub, selectors: readonly Selector[], options: P
     texts.push(...slice.states, ...slice.messages)
     count += slice.messages.length
     // In the middle of a new epoch no cursor would be right: go on until it has been followed.
-    if (count >= limit && catchUp.offsets() !== undefined) break
+    if (count >= limit && !catchUp.owesStates && catchUp.offsets() !== undefined) break
     if (!catchUp.caughtUp) continue
     if (texts.length > 0 || Date.now() >= deadline) break
     await somethingNew(hub, selectors, deadline - Date.now(), signal)
   }
   const offsets = catchUp.offsets()
   if (offsets === undefined) throw new ProtocolError('going_away')
-  return `{"cursor":"${hub.cursorAt(offsets, catchUp.lostTopics)}","messages":[${texts.join(',')}],"more":${!catchUp.caughtUp}}`
+  // What was throttled is merged into this answer and waits nowhere: the cursor does not count as throttled.
+  const cursor = hub.positionAt(offsets) + encodeMarks({ lostTopics: catchUp.lostTopics, throttled: new Set() })
+  return `{"cursor":"${cursor}","messages":[${texts.join(',')}],"more":${!catchUp.caughtUp}}`
 }
 
 const NO_BYTES = Buffer.alloc(0)
-const noFormat: Format = { name: 'none', encode: () => NO_BYTES, encodeCursor: () => NO_BYTES }
+const noFormat: Format = { name: 'none', decimals: 'string', encode: () => NO_BYTES, encodeCursor: () => NO_BYTES }
 
 /** Waits for the next message of the selectors' topics, for the time to be over, or for the end. */
 async function somethingNew (hub: Hub, selectors: readonly Selector[], waitMs: number, signal: AbortSignal): Promise<void> {
+  const whole = selectors.map(selector => ({ ...selector, view: WHOLE }))
   await new Promise<void>(resolve => {
     const done = (): void => {
       clearTimeout(timer)
       signal.removeEventListener('abort', done)
-      for (const selector of selectors) hub.detach(waiter, selector)
+      for (const selector of whole) hub.detach(waiter, selector)
       resolve()
     }
-    const waiter: Subscriber = { format: noFormat, lostTopics: false, deliver: () => {}, flush: done, epochChanged: done }
+    const waiter: Subscriber = { format: noFormat, lostTopics: false, settledAt: 0, deliver: () => {}, flush: done, epochChanged: done }
     const timer = setTimeout(done, waitMs)
     signal.addEventListener('abort', done)
-    for (const selector of selectors) hub.attach(waiter, selector)
+    for (const selector of whole) hub.attach(waiter, selector)
   })
 }

@@ -1,11 +1,12 @@
 import type { ServerResponse } from 'node:http'
 import { sseCursor, sseMessage, sseRetry } from '@tickwire/protocol'
 import type { CloseReason, Transport } from '../../connection/transport.js'
-import type { Format } from '../../hub/frame.js'
+import { type Decimals, type Format, withDecimals } from '../../hub/frame.js'
 import type { KernelQueues } from './kernel-queues.js'
 
 const sseFormat: Format = {
   name: 'sse',
+  decimals: 'string',
   encode: messages => Buffer.from(messages.map(sseMessage).join('')),
   encodeCursor: cursor => Buffer.from(sseCursor(cursor))
 }
@@ -25,13 +26,14 @@ export interface EventStreamTransportOptions {
 /** The wire of an EventSource: shared bytes go straight into the response that was opened for it. */
 export class EventStreamTransport implements Transport {
   readonly name = 'sse'
-  readonly format = sseFormat
+  readonly format: Format
   readonly cursorWithEachFlush = true
   private acknowledged = 0
   private progressAt = Date.now()
 
   /** @param response its head has been sent, and nothing else */
-  constructor (private readonly response: ServerResponse, private readonly options: EventStreamTransportOptions) {
+  constructor (private readonly response: ServerResponse, decimals: Decimals, private readonly options: EventStreamTransportOptions) {
+    this.format = withDecimals(sseFormat, decimals)
     // An error is followed by close, which says all that matters.
     response.on('error', () => {})
     response.write(sseRetry(jittered(RETRY_MS)))

@@ -18,7 +18,7 @@ export const eventStreamTransport: HttpTransport = {
     reply.header('X-Accel-Buffering', 'no')
     // The plugin opens the stream; what it would send is made per client, so the bytes go past it.
     reply.sse(nothingUntil(closed.signal))
-    const connection = openConnection(stream, new EventStreamTransport(reply.raw, stream.context))
+    const connection = openConnection(stream, new EventStreamTransport(reply.raw, stream.query.decimals ?? 'string', stream.context))
     reply.raw.on('drain', () => { connection.onDrain() })
     const gone = (): void => {
       closed.abort()

@@ -42,6 +42,7 @@ const cursorMessage = (cursor: string): string => `{"type":"cursor","cursor":"${
 /** Subprotocol `tickwire.v1.json`: a text frame is one message. */
 export const jsonFormat: Format = {
   name: 'json',
+  decimals: 'string',
   encode: encodeTextFrames,
   encodeCursor: cursor => encodeTextFrames([cursorMessage(cursor)])
 }
@@ -49,6 +50,7 @@ export const jsonFormat: Format = {
 /** Subprotocol `tickwire.v1.batch`: a text frame is an array of messages. */
 export const batchFormat: Format = {
   name: 'batch',
+  decimals: 'string',
   encode: messages => encodeTextFrames([`[${messages.join(',')}]`]),
   encodeCursor: cursor => encodeTextFrames([`[${cursorMessage(cursor)}]`])
 }

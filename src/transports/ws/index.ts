@@ -7,7 +7,7 @@ export const webSocketTransport: UpgradeTransport = {
   name: 'websocket',
   parameters: [],
   serve (stream, socket) {
-    const transport = new WebSocketTransport(socket, stream.context)
+    const transport = new WebSocketTransport(socket, stream.query.decimals ?? 'string', stream.context)
     const connection = openConnection(stream, transport)
     transport.connect({
       onText: text => { receiveText(connection, text) },

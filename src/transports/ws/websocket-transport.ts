@@ -2,7 +2,7 @@ import type { Socket } from 'node:net'
 import { BATCH_SUBPROTOCOL, errorTable, JSON_SUBPROTOCOL } from '@tickwire/protocol'
 import type { WebSocket } from 'ws'
 import type { CloseReason, Transport, TransportEvents } from '../../connection/transport.js'
-import type { Format } from '../../hub/frame.js'
+import { type Decimals, type Format, withDecimals } from '../../hub/frame.js'
 import { batchFormat, jsonFormat } from './frame.js'
 
 /** By subprotocol; a client that names none is sent messages one by one. */
@@ -47,8 +47,8 @@ export class WebSocketTransport implements Transport {
   private heardAt = Date.now()
   private pingedAt = Date.now()
 
-  constructor (private readonly socket: WebSocket, private readonly options: WebSocketTransportOptions) {
-    this.format = subprotocols.get(socket.protocol) ?? jsonFormat
+  constructor (private readonly socket: WebSocket, decimals: Decimals, private readonly options: WebSocketTransportOptions) {
+    this.format = withDecimals(subprotocols.get(socket.protocol) ?? jsonFormat, decimals)
     this.raw = (socket as unknown as Internals)._socket
     this.raw.setNoDelay(true)
   }

@@ -1,6 +1,6 @@
 import { type Static, Type } from '@sinclair/typebox'
 import { compareDecimals, Decimal, isZeroDecimal } from '../decimal.js'
-import { closed, defineChannel, SymbolName } from './channel.js'
+import { closed, type Cut, defineChannel, SymbolName } from './channel.js'
 
 export const BookLevel = Type.Tuple([Decimal({ description: 'price' }), Decimal({ description: 'size' })])
 export type BookLevel = Static<typeof BookLevel>
@@ -20,7 +20,8 @@ type SideOrder = (a: string, b: string) => number
 export const bidOrder: SideOrder = (a, b) => compareDecimals(b, a)
 export const askOrder: SideOrder = compareDecimals
 
-function applyLevel (side: BookLevel[], level: BookLevel, order: SideOrder): void {
+/** @param removals whether a removed level stays, with its size of zero, for a message; a state drops it */
+function applyLevel (side: BookLevel[], level: BookLevel, order: SideOrder, removals = false): void {
   const last = side.at(-1)
   // The levels of a snapshot come in order: each goes behind the one before, without a search.
   let low = last !== undefined && order(last[0], level[0]) < 0 ? side.length : 0
@@ -31,7 +32,7 @@ function applyLevel (side: BookLevel[], level: BookLevel, order: SideOrder): voi
     else high = middle
   }
   const found = low < side.length && order(side[low]![0], level[0]) === 0
-  if (isZeroDecimal(level[1])) {
+  if (!removals && isZeroDecimal(level[1])) {
     if (found) side.splice(low, 1)
   } else {
     side.splice(low, found ? 1 : 0, level)
@@ -51,6 +52,43 @@ export function reduceBook (state: Book | undefined, data: Book, replaces: boole
   return { ...data, bids, asks }
 }
 
+/** Level changes joined: of each level the last size, a removal as its zero; upon a snapshot, the snapshot after them. */
+export function mergeBook (pending: Book, data: Book, replaces: boolean): Book {
+  const bids: BookLevel[] = []
+  const asks: BookLevel[] = []
+  for (const { bids: levels } of [pending, data]) for (const level of levels) applyLevel(bids, level, bidOrder, !replaces)
+  for (const { asks: levels } of [pending, data]) for (const level of levels) applyLevel(asks, level, askOrder, !replaces)
+  return { ...data, bids, asks }
+}
+
+/** A checksum is that of the venue's whole book: it says nothing about a part. */
+function cutBook ({ checksum, ...state }: Book, depth: number): Book {
+  return { ...state, bids: state.bids.slice(0, depth), asks: state.asks.slice(0, depth) }
+}
+
+function changedLevels (before: readonly BookLevel[], after: readonly BookLevel[], order: SideOrder): BookLevel[] {
+  const changed: BookLevel[] = []
+  let old = 0
+  for (const level of after) {
+    for (; old < before.length && order(before[old]![0], level[0]) < 0; old++) changed.push([before[old]![0], '0'])
+    if (old < before.length && order(before[old]![0], level[0]) === 0) {
+      const [price, size] = before[old++]!
+      if (price !== level[0] || size !== level[1]) changed.push(level)
+    } else changed.push(level)
+  }
+  for (; old < before.length; old++) changed.push([before[old]![0], '0'])
+  return changed
+}
+
+export const bookLevels: Cut<Book> = {
+  cut: cutBook,
+  changes (before, after) {
+    const bids = changedLevels(before.bids, after.bids, bidOrder)
+    const asks = changedLevels(before.asks, after.asks, askOrder)
+    return bids.length + asks.length === 0 ? undefined : { ...after, bids, asks }
+  }
+}
+
 export const book = defineChannel({
   name: 'book',
   type: 'book',
@@ -58,5 +96,7 @@ export const book = defineChannel({
   keyed: true,
   access: 'public',
   schema: Book,
-  reduce: reduceBook
+  reduce: reduceBook,
+  merge: mergeBook,
+  levels: bookLevels
 })

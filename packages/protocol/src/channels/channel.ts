@@ -10,6 +10,21 @@ export type ChannelAccess = 'public' | 'user' | 'internal'
 /** How a topic's state follows from its messages; a snapshot is that state. */
 export type Reduce<Data> = (state: Data | undefined, data: Data, replaces: boolean) => Data
 
+/**
+ * Joins a message to those that wait to be sent as one (throttling): the result does to a state what they would do
+ * one after another, also to a state that holds some of them already. It changes neither of them.
+ * @param replaces whether `pending` replaces the state: then the result does, too
+ */
+export type Merge<Data> = (pending: Data, data: Data, replaces: boolean) => Data
+
+/** How a state is cut to its best levels, for subscribers that ask for a `depth`. */
+export interface Cut<Data> {
+  /** The best `depth` levels of a state, sharing nothing with it that {@link Reduce} changes. */
+  cut (state: Data, depth: number): Data
+  /** The message that makes one cut state into the next; undefined where they are the same. */
+  changes (before: Data, after: Data): Data | undefined
+}
+
 export interface ChannelDefinition<Schema extends TSchema = TSchema> {
   readonly name: string
   /** The `type` of its messages. */
@@ -28,6 +43,14 @@ export interface ChannelDefinition<Schema extends TSchema = TSchema> {
    * no snapshot.
    */
   readonly reduce?: 'last' | Reduce<Static<Schema>>
+  /**
+   * How messages are joined into one for a throttled subscriber. `last`: the last one does what all of them do.
+   * Absent: each message counts, and the channel cannot be throttled. Goes with `reduce`: who is throttled resumes
+   * by snapshot.
+   */
+  readonly merge?: 'last' | Merge<Static<Schema>>
+  /** For a channel whose state has a best part. Goes with functions for `reduce` and `merge`. */
+  readonly levels?: Cut<Static<Schema>>
 }
 
 /** Keeps the schema's own type, so that `reduce` is checked against it. */

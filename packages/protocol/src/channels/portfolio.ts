@@ -23,5 +23,6 @@ export const portfolio = defineChannel({
   keyed: false,
   access: 'user',
   schema: Portfolio,
-  reduce: 'last'
+  reduce: 'last',
+  merge: 'last'
 })

@@ -26,5 +26,6 @@ export const quotes = defineChannel({
   keyed: true,
   access: 'public',
   schema: Quote,
-  reduce: 'last'
+  reduce: 'last',
+  merge: 'last'
 })

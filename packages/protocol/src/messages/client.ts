@@ -8,6 +8,10 @@ export const MAX_SYMBOLS = 1000
 export const MAX_TOKEN_LENGTH = 8192
 export const MIN_THROTTLE_MS = 10
 export const MAX_THROTTLE_MS = 60_000
+/** Most levels of a side that `depth` may ask for. */
+export const MAX_DEPTH = 5000
+/** Most messages of a topic that `last` may ask for. */
+export const MAX_LAST = 10_000
 
 const closed = { additionalProperties: false } as const
 
@@ -30,8 +34,8 @@ export const SubscribeAction = Type.Object({
   channel,
   symbols: Type.Optional(symbols),
   throttle_ms: Type.Optional(ThrottleMs),
-  depth: Type.Optional(Type.Integer({ minimum: 1 })),
-  last: Type.Optional(Type.Integer({ minimum: 1 })),
+  depth: Type.Optional(Type.Integer({ minimum: 1, maximum: MAX_DEPTH })),
+  last: Type.Optional(Type.Integer({ minimum: 1, maximum: MAX_LAST })),
   fresh: Type.Optional(Type.Boolean()),
   snapshot: Type.Optional(Type.Boolean()),
   after: Type.Optional(Type.Union([

@@ -1,0 +1,123 @@
+import { parseTopicKey } from '@tickwire/protocol'
+import type { Entry } from '../log/log.js'
+import { Clock, mergeEntries, type Pending } from './conflate.js'
+import type { HubParts } from './hub-parts.js'
+import type { Subscriber } from './subscriber.js'
+import { TopicBytes } from './topic-bytes.js'
+import { isWhole, sameView, type View } from './view.js'
+
+/** The part of the hub that is needed here. */
+type Live = Pick<HubParts, 'audience' | 'channels' | 'cutStates' | 'encoders'>
+
+/** Messages for those who want less than every one: joined while they wait, sent by the clock of their view. */
+export class Conflator {
+  private readonly clocks: Clock[] = []
+  private timer: NodeJS.Timeout | undefined
+  private timerDue = Infinity
+  /** Counts the hub's windows. */
+  private window = 0
+
+  /** @param flush writes what was delivered outside a window of the hub */
+  constructor (private readonly hub: Live, private readonly flush: (dirty: Iterable<Subscriber>) => void) {}
+
+  beginWindow (): void {
+    this.window++
+  }
+
+  /** A window of a topic, for those of its views that are not the whole. */
+  add (topic: string, entries: readonly Entry[], views: readonly View[]): void {
+    const channel = this.hub.channels.get(parseTopicKey(topic).channel)
+    if (channel === undefined) return
+    const depths = new Set(views.map(({ depth }) => depth).filter(depth => depth > 0))
+    if (depths.size === 0) this.hub.cutStates.forget(topic)
+    const cuts = depths.size === 0 ? undefined : this.hub.cutStates.advance(topic, channel, entries, depths)
+    let merged
+    for (const view of views) {
+      if (isWhole(view)) continue
+      const clock = this.clock(view)
+      const change = view.depth > 0 ? cuts?.get(view.depth) : merged ??= mergeEntries(channel, entries)
+      if (change === undefined) clock.skip(topic, entries, this.window)
+      else clock.add(channel, topic, change, this.window)
+    }
+  }
+
+  /** Delivers what is due, and sees to it that the rest will be. */
+  send (dirty: Set<Subscriber>): void {
+    const now = Date.now()
+    for (const clock of this.clocks) {
+      if (clock.due > now) continue
+      for (const [topic, pending] of clock.tick(now)) this.deliver(clock.view, topic, pending, dirty)
+    }
+    this.arm(now)
+  }
+
+  /** Delivers what is pending of some topics, due or not. */
+  sendAll (concerned: (topic: string) => boolean): void {
+    const dirty = new Set<Subscriber>()
+    for (const { view, pending } of this.clocks) {
+      for (const [topic, waiting] of pending) {
+        if (!concerned(topic)) continue
+        pending.delete(topic)
+        this.deliver(view, topic, waiting, dirty)
+      }
+    }
+    this.flush(dirty)
+  }
+
+  /** Delivers all that is pending for one subscriber: it stands where the hub stands then. */
+  settle (subscriber: Subscriber): void {
+    for (const { view, pending } of this.clocks) {
+      for (const [topic, waiting] of pending) {
+        if (waiting.window <= subscriber.settledAt || !this.hub.audience.of(topic).has(subscriber, view)) continue
+        subscriber.deliver(this.bytes(waiting).as(subscriber.format))
+      }
+    }
+    subscriber.settledAt = this.window
+  }
+
+  /** Forgets what nobody waits for any more. */
+  sweep (): void {
+    for (const clock of this.clocks) clock.keep(topic => this.hub.audience.of(topic).views().some(view => sameView(view, clock.view)))
+    for (let index = this.clocks.length - 1; index >= 0; index--) {
+      // A clock that is made anew would not know when it last ticked: it must have been long enough ago.
+      if (this.clocks[index]!.expired(Date.now())) this.clocks.splice(index, 1)
+    }
+  }
+
+  close (): void {
+    clearTimeout(this.timer)
+  }
+
+  private deliver (view: View, topic: string, pending: Pending, dirty: Set<Subscriber>): void {
+    const bytes = this.bytes(pending)
+    for (const subscriber of this.hub.audience.of(topic).members(view)) {
+      // Who joined after the last of these messages has them in its snapshot.
+      if (pending.window <= subscriber.settledAt) continue
+      subscriber.deliver(bytes.as(subscriber.format))
+      dirty.add(subscriber)
+    }
+  }
+
+  private bytes (pending: Pending): TopicBytes {
+    return new TopicBytes(this.hub.encoders, encoder => [encoder.merged(pending)])
+  }
+
+  private clock (view: View): Clock {
+    let clock = this.clocks.find(clock => sameView(clock.view, view))
+    if (clock === undefined) this.clocks.push(clock = new Clock(view))
+    return clock
+  }
+
+  private arm (now: number): void {
+    const due = Math.min(...this.clocks.map(clock => clock.due))
+    if (due >= this.timerDue) return
+    clearTimeout(this.timer)
+    this.timerDue = due
+    this.timer = setTimeout(() => {
+      this.timerDue = Infinity
+      const dirty = new Set<Subscriber>()
+      this.send(dirty)
+      this.flush(dirty)
+    }, Math.max(0, due - now)).unref()
+  }
+}

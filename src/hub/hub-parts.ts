@@ -1,0 +1,38 @@
+import type { ChannelDefinition, Channels } from '@tickwire/protocol'
+import type { EpochStart, Log } from '../log/log.js'
+import type { Audience } from './audience.js'
+import type { CutStates } from './cut-states.js'
+import type { Directory } from './directory.js'
+import type { Encoders } from './frame.js'
+import type { Membership } from './membership.js'
+import type { RecentEntries } from './recent.js'
+import type { Subscriber } from './subscriber.js'
+
+export interface ShardState {
+  epochs: EpochStart[]
+  /** Of the last entry that the tail brought. */
+  received: number
+  /** Of the last entry that was passed on: where live connections stand. */
+  flushed: number
+  recent: RecentEntries
+}
+
+/** The hub as its own parts see it. */
+export interface HubParts {
+  readonly log: Log
+  readonly channels: Channels
+  readonly encoders: Encoders
+  readonly directory: Directory
+  readonly membership: Membership
+  readonly audience: Audience
+  readonly cutStates: CutStates
+  readonly shards: readonly ShardState[]
+  /** Undefined while no new epoch is being dealt with. */
+  readonly epochChange: Promise<void> | undefined
+  epoch (shard: number): number
+  channelOf (topic: string): ChannelDefinition | undefined
+  /** Resolves after the next flush, or when a new epoch has been dealt with. */
+  advanced (): Promise<void>
+  /** Delivers what is throttled and pending for a subscriber. */
+  settle (subscriber: Subscriber): void
+}

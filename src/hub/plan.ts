@@ -1,0 +1,248 @@
+import { type Cursor, instruments, type ResetReason, topicKey, parseTopicKey } from '@tickwire/protocol'
+import type { ShardHead } from '../log/log.js'
+import type { Hub } from './hub.js'
+import { followsOn, isGood, locate } from './position.js'
+import type { Selection } from './selector.js'
+import { isWhole } from './view.js'
+
+/** Where a catch-up begins. Sequences are by topic, with the epochs of all shards in which they were seen. */
+export type StartPosition =
+  | { readonly from: 'now' }
+  | { readonly from: 'cursor', readonly cursor: Cursor }
+  | { readonly from: 'sequences', readonly sequences: ReadonlyMap<string, number>, readonly epochs: readonly number[] }
+
+export interface PlanOptions {
+  /** Whether a topic without a position is given its state first. */
+  readonly snapshots: boolean
+  /** Topics of the selection that are being sent already. */
+  readonly except: (topic: string) => boolean
+  /** Those of them that will be wanted at another depth, and so need their state anew; absent where there are none. */
+  readonly restates?: (topic: string) => boolean
+  /**
+   * - `join`: topics that are throttled or cut are given their state in the tick in which live delivery begins;
+   * - `merge`: their messages are merged as they are read, and a cut topic is given by its state.
+   */
+  readonly reduced: 'join' | 'merge'
+  /** Most messages that `last` may come to, over all topics. */
+  readonly maxBacklog: number
+}
+
+/** What a catch-up has to send: by shard and by topic, from where, and what comes first. */
+export class Plan {
+  /** By shard, in the epochs of {@link epochs}: everything up to here has been sent, or was not asked for. */
+  position: number[]
+  epochs: number[]
+  /** Topics that stand elsewhere than {@link position}: up to here their messages are known, or part of a snapshot. */
+  readonly floors = new Map<string, number>()
+  /** Topics whose state is to be sent, behind a reset where there is a reason for one. */
+  readonly due = new Map<string, ResetReason | undefined>()
+  /** Topics whose state is to be sent in the tick of joining, as {@link due}. */
+  readonly joining = new Map<string, ResetReason | undefined>()
+  /** Topics whose newest messages come before their state, and from which sequence on. */
+  readonly backlog = new Map<string, number>()
+  /** By shard, the position of the cursor that it began with: the client holds every topic up to there. */
+  readonly origin: Array<number | undefined> = []
+  lost = false
+  lostTopics = false
+  /** Whether the client gave a position. */
+  resumed = false
+  /** Topics that were there at the last look of {@link noteNewTopics}. */
+  private readonly seen = new Set<string>()
+  private membersSeen: number
+  /** Whether a topic that is born meanwhile may have to be joined by its state. */
+  private readonly looks: boolean
+
+  constructor (private readonly hub: Hub, private readonly selection: Selection, private readonly options: PlanOptions) {
+    this.position = hub.shards.map(shard => shard.flushed)
+    this.epochs = hub.shards.map((_, shard) => hub.epoch(shard))
+    this.membersSeen = hub.membership.version
+    this.looks = selection.reduced || options.restates !== undefined
+    if (!this.looks && !selection.hasSets) return
+    for (const [topic] of selection.existing(hub.directory)) {
+      this.seen.add(topic)
+      if (options.except(topic) && options.restates?.(topic) === true) this.joining.set(topic, undefined)
+    }
+  }
+
+  /**
+   * Looks for topics that came up since the last look and must be given by their state: those that are throttled or
+   * cut, and those whose symbols came into a set. @returns whether there are any
+   */
+  noteNewTopics (): boolean {
+    const moved = this.membersSeen !== this.hub.membership.version
+    this.membersSeen = this.hub.membership.version
+    if (!this.looks && !(this.selection.hasSets && moved)) return false
+    if (moved) this.forgetLeavers()
+    let found = false
+    for (const [topic] of this.selection.existing(this.hub.directory)) {
+      if (this.seen.has(topic)) continue
+      this.seen.add(topic)
+      const live = this.options.except(topic)
+      if (live && this.options.restates?.(topic) !== true) continue
+      const state = live || this.joinsByState(topic) ? this.joining : this.due
+      if (live) state.set(topic, undefined)
+      else if (moved && this.selection.bySetOnly(topic)) state.set(topic, 'entered')
+      else if (state === this.joining) state.set(topic, this.lostTopics ? 'epoch_changed' : undefined)
+      else continue
+      found = true
+    }
+    return found
+  }
+
+  /** Topics whose symbols left their sets are nothing to the client any more. */
+  private forgetLeavers (): void {
+    for (const topics of [this.due, this.joining, this.seen]) {
+      for (const topic of topics.keys()) if (!this.selection.has(topic)) topics.delete(topic)
+    }
+  }
+
+  async start (start: StartPosition): Promise<void> {
+    this.resumed = start.from !== 'now'
+    switch (start.from) {
+      case 'now': this.startNow(() => true); break
+      case 'cursor': await this.startAtCursor(start.cursor); break
+      case 'sequences': await this.startAtSequences(start.sequences, start.epochs); break
+    }
+  }
+
+  /** Whether a topic is sent as its state, not as every message, and so is left out until the tick of joining. */
+  joinsByState (topic: string): boolean {
+    return this.options.reduced === 'join' && !isWhole(this.selection.view(topic))
+  }
+
+  reset (topic: string, reason: ResetReason): void {
+    if (this.options.except(topic)) return
+    if (this.joinsByState(topic)) this.joining.set(topic, reason)
+    else this.due.set(topic, reason)
+    this.backlog.delete(topic)
+    this.lost = true
+  }
+
+  /** The client's position in a shard is lost, and with it all that it holds there (PROTOCOL.md, Epochs). */
+  resetShard (shard: number): void {
+    this.position[shard] = 0
+    this.origin[shard] = undefined
+    this.lostTopics = true
+    const inShard = (topic: string): boolean => this.hub.log.shardOf(topic) === shard
+    for (const topic of this.selection.named()) if (inShard(topic)) this.reset(topic, 'epoch_changed')
+    for (const [topic] of this.selection.existing(this.hub.directory)) if (inShard(topic)) this.reset(topic, 'epoch_changed')
+  }
+
+  /** A topic for which the client has no position: the newest messages and the state, as far as they are wanted. */
+  private begin (topic: string, snapshot: boolean): void {
+    const last = Math.min(this.selection.last(topic), this.backlogOfEach())
+    const sequence = this.hub.directory.last(topic)?.sequence ?? 0
+    if (last > 0) this.backlog.set(topic, Math.max(0, sequence - last))
+    const state = snapshot && this.hub.channelOf(topic)?.reduce !== undefined
+    if (this.joinsByState(topic)) {
+      if (state || this.selection.view(topic).depth > 0) this.joining.set(topic, undefined)
+      if (last > 0) this.due.set(topic, undefined)
+    } else if (state || last > 0) this.due.set(topic, undefined)
+  }
+
+  /** What `last` may come to for one topic. */
+  private backlogOfEach (): number {
+    const { maxBacklog } = this.options
+    return maxBacklog === Infinity ? Infinity : Math.floor(maxBacklog / Math.max(1, [...this.selection.existing(this.hub.directory)].length))
+  }
+
+  private startNow (concerned: (topic: string) => boolean): void {
+    for (const [topic] of this.selection.existing(this.hub.directory)) {
+      if (!this.options.except(topic) && concerned(topic)) this.begin(topic, this.options.snapshots)
+    }
+  }
+
+  private async startAtCursor (cursor: Cursor): Promise<void> {
+    const heads = await this.headsSeen()
+    const lostShards = new Set<number>()
+    const newShards = new Set<number>()
+    for (const [shard, head] of heads.entries()) {
+      const position = cursor.shards.get(shard)
+      if (position === undefined) newShards.add(shard)
+      else if (isGood(position, head)) this.position[shard] = this.origin[shard] = position.offset
+      else lostShards.add(shard)
+    }
+    const shardOf = (topic: string): number => this.hub.log.shardOf(topic)
+    if (newShards.size > 0) this.startNow(topic => newShards.has(shardOf(topic)))
+    this.lostTopics = cursor.lostTopics
+    for (const [topic] of this.selection.existing(this.hub.directory)) {
+      if (this.options.except(topic) || newShards.has(shardOf(topic)) || lostShards.has(shardOf(topic))) continue
+      if (this.selection.fresh(topic)) this.startAnew(topic)
+      else if (this.mayHaveEntered(topic, cursor, heads)) this.reset(topic, 'entered')
+      else if (this.joinsByState(topic)) this.joining.set(topic, undefined)
+      else if (cursor.throttled === 'all' || cursor.throttled.has(parseTopicKey(topic).channel)) this.due.set(topic, undefined)
+    }
+    for (const shard of lostShards) this.resetShard(shard)
+    await this.checkContinuity(topic => !lostShards.has(shardOf(topic)) && !newShards.has(shardOf(topic)))
+  }
+
+  /** PROTOCOL.md, `fresh`: as if there were no position for this topic. */
+  private startAnew (topic: string): void {
+    this.floors.set(topic, this.hub.shards[this.hub.log.shardOf(topic)]!.flushed)
+    this.begin(topic, true)
+  }
+
+  /** Whether the topic is sent because its symbol is in a set, and may have come into it after the cursor. */
+  private mayHaveEntered (topic: string, cursor: Cursor, heads: readonly ShardHead[]): boolean {
+    if (!this.selection.hasSets || !this.selection.bySetOnly(topic)) return false
+    const instrument = topicKey({ channel: instruments.name, symbol: parseTopicKey(topic).symbol! })
+    const shard = this.hub.log.shardOf(instrument)
+    const position = cursor.shards.get(shard)
+    if (position === undefined || !isGood(position, heads[shard]!)) return true
+    return (this.hub.directory.last(instrument)?.offset ?? 0) > position.offset
+  }
+
+  private async startAtSequences (sequences: ReadonlyMap<string, number>, epochs: readonly number[]): Promise<void> {
+    const heads = await this.headsSeen()
+    for (const topic of this.selection.named()) {
+      if (this.options.except(topic)) continue
+      const sequence = this.selection.fresh(topic) ? undefined : sequences.get(topic)
+      const shard = this.hub.log.shardOf(topic)
+      if (sequence === undefined) {
+        this.floors.set(topic, this.hub.shards[shard]!.flushed)
+        this.begin(topic, this.options.snapshots)
+        continue
+      }
+      const found = locate(sequence, epochs[shard] ?? NaN, await this.hub.log.read(topic, { sequence }, 1), heads[shard]!)
+      if ('lost' in found) this.reset(topic, found.lost)
+      else if (this.joinsByState(topic)) this.joining.set(topic, undefined)
+      else this.floors.set(topic, found.offset)
+    }
+    // Each topic has its own start: the common position is the earliest of them.
+    for (const topic of this.selection.named()) {
+      if (this.options.except(topic) || this.joinsByState(topic)) continue
+      const shard = this.hub.log.shardOf(topic)
+      this.position[shard] = Math.min(this.position[shard]!, this.due.has(topic) ? 0 : this.floors.get(topic) ?? 0)
+    }
+  }
+
+  /** The log's own heads, once the hub has heard of the same epochs. */
+  private async headsSeen (): Promise<readonly ShardHead[]> {
+    for (;;) {
+      // Asked for before the read: what the hub hears of meanwhile must not be waited for.
+      const advanced = this.hub.advanced()
+      const heads = await this.hub.log.head()
+      await this.hub.epochChange
+      if (heads.every((head, shard) => head.epoch === this.hub.epoch(shard))) {
+        this.epochs = heads.map(head => head.epoch)
+        return heads
+      }
+      await advanced
+    }
+  }
+
+  /** Finds the topics whose next message does not follow on: what `recovered` says, and what is reset at once. */
+  private async checkContinuity (concerned: (topic: string) => boolean): Promise<void> {
+    const checks: Array<Promise<void>> = []
+    for (const [topic, last] of this.selection.existing(this.hub.directory)) {
+      const shard = this.hub.log.shardOf(topic)
+      const from = this.position[shard]!
+      if (last.offset <= from || this.hub.shards[shard]!.recent.covers(from) || !concerned(topic) || this.options.except(topic)) continue
+      if (this.due.has(topic) || this.floors.has(topic) || this.joinsByState(topic)) continue
+      checks.push(this.hub.log.read(topic, { offset: from }, 1).then(page => {
+        if (!followsOn(page.entries[0], page.last?.offset ?? 0, from)) this.reset(topic, 'history_lost')
+      }))
+    }
+    await Promise.all(checks)
+  }
+}

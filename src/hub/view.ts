@@ -1,0 +1,22 @@
+/** How a subscriber wants a topic: every message as it comes, or less of it. */
+export interface View {
+  /** Least time between two messages of the topic; 0: as they come. */
+  readonly throttleMs: number
+  /** Best levels of each side of a book; 0: all. */
+  readonly depth: number
+}
+
+/** Every message, whole. */
+export const WHOLE: View = { throttleMs: 0, depth: 0 }
+
+export const isWhole = ({ throttleMs, depth }: View): boolean => throttleMs === 0 && depth === 0
+
+export const sameView = (a: View, b: View): boolean => a.throttleMs === b.throttleMs && a.depth === b.depth
+
+/** Where selectors overlap: the smallest throttle and the greatest depth of them (PROTOCOL.md, Client → server). */
+export function widerView (a: View, b: View): View {
+  return {
+    throttleMs: Math.min(a.throttleMs, b.throttleMs),
+    depth: a.depth === 0 || b.depth === 0 ? 0 : Math.max(a.depth, b.depth)
+  }
+}

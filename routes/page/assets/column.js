@@ -1,0 +1,107 @@
+import { Meter } from './meter.js'
+import { Rule, topicOf } from './rule.js'
+
+/**
+ * What a stream tells, whatever transport it is of.
+ * @typedef {object} StreamEvents
+ * @property {(connectionId: string, resumed: boolean) => void} onConnected `resumed`: it goes on from a cursor
+ * @property {(code: string | undefined) => void} onLost the connection is gone, and another will be tried; `code` where the server said why
+ * @property {(reason: string) => void} onStopped it was refused, and no other will be tried
+ * @property {(serverTime: number) => void} onServerTime
+ * @property {(message: object) => void} onMessage
+ */
+
+/**
+ * One transport's subscription: what it holds and how it fares. It knows nothing of the page; `onChange` says that
+ * something is to be shown anew, `changed` which symbols.
+ */
+export class Column {
+  state = 'connecting'
+  reason = ''
+  connectionId = undefined
+  rule = new Rule()
+  meter = new Meter()
+  /** Ends that the server announced, ends that it did not, and returns that went on from a cursor. */
+  cuts = 0
+  losses = 0
+  resumes = 0
+  /** By symbol: its last price. */
+  prices = new Map()
+  /** Symbols that are to be shown anew. */
+  changed = new Set()
+  #stream = undefined
+
+  /**
+   * @param {(stream: { subscribe: string[], token?: string }, events: StreamEvents) => { close: () => void }} open
+   * @param {import('./clock.js').Clock} clock
+   * @param {() => void} onChange
+   */
+  constructor (open, stream, clock, onChange) {
+    this.clock = clock
+    this.onChange = onChange
+    this.#stream = open(stream, {
+      onConnected: (id, resumed) => this.#connected(id, resumed),
+      onLost: code => this.#lost(code),
+      onStopped: reason => this.#become('stopped', reason),
+      onServerTime: time => clock.saw(time),
+      onMessage: message => this.#take(message),
+    })
+  }
+
+  close () {
+    this.#stream.close()
+  }
+
+  #become (state, reason = '') {
+    this.state = state
+    this.reason = reason
+    if (state !== 'connected') this.connectionId = undefined
+    this.onChange()
+  }
+
+  #connected (id, resumed) {
+    this.connectionId = id
+    if (resumed) this.resumes++
+    else {
+      this.rule.forget()
+      for (const symbol of this.prices.keys()) this.changed.add(symbol)
+    }
+    this.#become('connected')
+  }
+
+  #lost (code) {
+    // While it is away, further attempts may fail; that is no further cut.
+    if (this.state === 'connected') {
+      if (code === undefined) this.losses++
+      else this.cuts++
+    }
+    this.#become('reconnecting', code)
+  }
+
+  #take (message) {
+    if (message.type === 'error') return this.#become(this.state, message.message)
+    if (message.sequence !== undefined) this.meter.count()
+    const verdict = this.rule.take(message)
+    if (verdict === 'forgotten') this.changed.add(message.symbol)
+    else if (verdict === 'accepted') this.#accept(message)
+    else return
+    this.onChange()
+  }
+
+  #accept (message) {
+    // A snapshot may be of long ago; what came while this client was away counts, for it came late.
+    if (!message.snapshot) {
+      const latency = this.clock.since(Date.parse(message.timestamp))
+      if (latency !== undefined) this.meter.latency(latency)
+    }
+    const price = priceOf(message)
+    const quoted = this.rule.topics.has(topicOf({ channel: 'quotes', symbol: message.symbol }))
+    if (price !== undefined && (message.channel === 'quotes' || !quoted)) this.prices.set(message.symbol, price)
+    this.changed.add(message.symbol)
+  }
+}
+
+/** The last price that a quote or a trade tells of, as it is written there. */
+function priceOf ({ channel, data }) {
+  return channel === 'trades' ? data.price : data.last ?? data.bid
+}

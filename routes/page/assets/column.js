@@ -17,7 +17,8 @@ import { Rule, topicOf } from './rule.js'
  */
 export class Column {
   state = 'connecting'
-  reason = ''
+  /** Why it was refused, in the server's words. */
+  refusal = ''
   connectionId = undefined
   rule = new Rule()
   meter = new Meter()
@@ -29,6 +30,7 @@ export class Column {
   prices = new Map()
   /** Symbols that are to be shown anew. */
   changed = new Set()
+  #connectedAt = 0
   #stream = undefined
 
   /**
@@ -52,15 +54,16 @@ export class Column {
     this.#stream.close()
   }
 
-  #become (state, reason = '') {
+  #become (state, refusal = '') {
     this.state = state
-    this.reason = reason
+    this.refusal = refusal
     if (state !== 'connected') this.connectionId = undefined
     this.onChange()
   }
 
   #connected (id, resumed) {
     this.connectionId = id
+    this.#connectedAt = Date.now()
     if (resumed) this.resumes++
     else {
       this.rule.forget()
@@ -75,7 +78,7 @@ export class Column {
       if (code === undefined) this.losses++
       else this.cuts++
     }
-    this.#become('reconnecting', code)
+    this.#become('reconnecting')
   }
 
   #take (message) {
@@ -89,11 +92,9 @@ export class Column {
   }
 
   #accept (message) {
-    // A snapshot may be of long ago; what came while this client was away counts, for it came late.
-    if (!message.snapshot) {
-      const latency = this.clock.since(Date.parse(message.timestamp))
-      if (latency !== undefined) this.meter.latency(latency)
-    }
+    const latency = this.clock.since(Date.parse(message.timestamp))
+    // What is older than the connection is a state, or was caught up with: no measure of how fast this wire is.
+    if (latency !== undefined && latency <= Date.now() - this.#connectedAt) this.meter.latency(latency)
     const price = priceOf(message)
     const quoted = this.rule.topics.has(topicOf({ channel: 'quotes', symbol: message.symbol }))
     if (price !== undefined && (message.channel === 'quotes' || !quoted)) this.prices.set(message.symbol, price)

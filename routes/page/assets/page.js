@@ -14,7 +14,7 @@ const LOOK_MS = 500
 
 const TRANSPORTS = [
   { name: 'websocket', title: 'WebSocket', open: openWebSocket, note: 'Comes back with the last cursor it was sent; what it had already is dropped as a duplicate.' },
-  { name: 'event-source', title: 'EventSource', open: openEventSource, note: "The browser's own reconnect, with its own Last-Event-ID." },
+  { name: 'event-source', title: 'EventSource', open: openEventSource, note: "Reconnect and Last-Event-ID are the browser's own; this page has no part in them." },
   { name: 'poll', title: 'Polling', open: openPoll, note: 'Held requests, each with the cursor of the last answer. A cut aborts the one that is held.' },
 ]
 
@@ -67,7 +67,8 @@ function subscribe (selectors) {
   for (const column of columns) column.close()
   for (const view of views) view.clear()
   inStep = new InStep()
-  byId('chosen').textContent = selectors.join('  ')
+  for (const id of ['columns', 'in-step']) byId(id).hidden = false
+  byId('chosen').textContent = selectors.join(' · ').replaceAll(',', ', ')
   columns = TRANSPORTS.map(({ open }) => new Column(open, { subscribe: selectors, token }, clock, schedule))
   schedule()
 }
@@ -77,7 +78,7 @@ async function start () {
   const choice = new Choice(byId('choice-form'), byId('symbols'), symbols, subscribe)
   byId('choice').hidden = false
   hint(settings.adminToken === undefined && token === undefined
-    ? 'The buttons that cut a connection need a token with `admin`, which a server gives this page in development, on its own machine.'
+    ? 'The buttons that cut a connection need an admin token. A server gives one to this page in development, to a browser on its own machine.'
     : '')
   subscribe(choice.subscribe)
 }

@@ -18,7 +18,8 @@ export class ColumnView {
     this.element = template.content.cloneNode(true).firstElementChild
     this.element.dataset.column = name
     this.element.querySelector('h2').textContent = title
-    this.element.querySelector('.note').textContent = note
+    this.note = note
+    this.noteText = this.element.querySelector('.note')
     this.element.querySelector('.scroll').setAttribute('aria-label', `${title}: prices and sequences`)
     this.stateText = this.element.querySelector('.state .text')
     this.body = this.element.querySelector('tbody')
@@ -30,9 +31,10 @@ export class ColumnView {
 
   /** Shows what has changed since the last time. */
   show (column, mayCut) {
-    const { state, reason, cuts, losses, resumes, rule: { duplicates, gaps, resets } } = column
+    const { state, refusal, cuts, losses, resumes, rule: { duplicates, gaps, resets } } = column
     Object.assign(this.element.dataset, { state, cuts, losses, resumes, duplicates, gaps, resets })
-    setText(this.stateText, reason ? `${state}: ${reason}` : state)
+    setText(this.stateText, state)
+    setText(this.noteText, refusal || this.note)
     for (const [name, value] of Object.entries({ cuts, losses, resumes, duplicates, gaps, resets })) setText(this.figures[name], String(value))
     // Not `disabled`: that would take the keyboard's focus away with each cut.
     this.cut.ariaDisabled = String(!mayCut || state !== 'connected')

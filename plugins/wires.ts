@@ -18,8 +18,8 @@ export const wires = fp<WiresOptions>(async (app, { originAllowed, maxMessageByt
       callback(null, {
         origin: origin !== undefined && originAllowed(origin, host) ? origin : false,
         methods: ['GET', 'POST'],
-        allowedHeaders: ['Authorization', 'Content-Type', 'Last-Event-ID'],
-        exposedHeaders: ['Retry-After']
+        allowedHeaders: ['Authorization', 'Content-Type', 'Last-Event-ID', 'X-Request-Id'],
+        exposedHeaders: ['Retry-After', 'X-Request-Id']
       })
     }
   })

@@ -1,10 +1,23 @@
+import { type Static, Type } from '@sinclair/typebox'
+import { TypeCompiler } from '@sinclair/typebox/compiler'
 import { ProtocolError } from '@tickwire/protocol'
 import type { FastifyInstance } from 'fastify'
 import { refuseAdmin } from '../src/auth/permissions.js'
 
+const Id = Type.String({ minLength: 1, maxLength: 128 })
+
+/** Whom to disconnect: one connection, or all of a user. */
+const Disconnect = Type.Union([
+  Type.Object({ connection_id: Id }, { additionalProperties: false }),
+  Type.Object({ user_id: Id }, { additionalProperties: false })
+])
+type Disconnect = Static<typeof Disconnect>
+
+const disconnectCheck = TypeCompiler.Compile(Disconnect)
+
 /** What an operator may do; each needs a token with `admin`. */
 export async function adminRoutes (app: FastifyInstance): Promise<void> {
-  const { sources } = app.tickwire
+  const { sources, connections } = app.tickwire
 
   app.addHook('onRequest', async request => { await app.authenticator.demand(request, refuseAdmin) })
 
@@ -15,6 +28,17 @@ export async function adminRoutes (app: FastifyInstance): Promise<void> {
 
   app.post<{ Params: { name: string } }>('/v1/admin/sources/:name/stop', async (request, reply) => {
     if (await sources.stop(request.params.name) === 'unknown') throw new ProtocolError('not_found', 'there is no such source')
+    return await reply.code(204).send()
+  })
+
+  app.post('/v1/admin/disconnect', async (request, reply) => {
+    if (!disconnectCheck.Check(request.body)) throw new ProtocolError('invalid_message', "the body is an object with either 'connection_id' or 'user_id'")
+    const body: Disconnect = request.body
+    const closed = connections.registry.close(
+      'connection_id' in body ? { connectionId: body.connection_id } : { userId: body.user_id },
+      { code: 'going_away', message: 'an operator closed the connection' }
+    )
+    if (closed === 0) throw new ProtocolError('not_found', 'this server has no such connection')
     return await reply.code(204).send()
   })
 }

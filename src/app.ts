@@ -9,6 +9,7 @@ import { unusedConnections } from '../plugins/unused-connections.js'
 import { wires } from '../plugins/wires.js'
 import { adminRoutes } from '../routes/admin.js'
 import { healthRoutes } from '../routes/health.js'
+import { pageRoutes } from '../routes/page/page.js'
 import { publishRoutes } from '../routes/publish.js'
 import { streamRoutes } from '../routes/stream.js'
 import { topicRoutes } from '../routes/topics.js'
@@ -70,6 +71,7 @@ export async function buildApp (config: Config, parts: Parts = {}): Promise<Fast
   await app.register(topicRoutes)
   await app.register(healthRoutes)
   await app.register(adminRoutes)
+  await app.register(pageRoutes, { development: config.NODE_ENV !== 'production' })
   return app
 }
 

@@ -1,4 +1,5 @@
 import { ProtocolError } from '@tickwire/protocol'
+import { type Addressable, Registry } from './registry.js'
 import type { CloseReason } from './transport.js'
 
 /** How often connections are looked at for heartbeats, silence and expired tokens. */
@@ -12,13 +13,12 @@ export interface ConnectionLimits {
 }
 
 /** A connection, as the node's clocks see it. */
-export interface Member {
+export interface Member extends Addressable {
   /** Milliseconds since 1970. */
   readonly cursorSentAt: number
   /** Called about once a second. */
   tick (now: number): void
   sendCursorIfOwed (): void
-  close (reason: CloseReason): void
 }
 
 /** A place that a connection or a held poll takes; given back once. */
@@ -28,6 +28,8 @@ export interface Place {
 
 /** The connections of a node: their number, their clocks, their end. */
 export class Connections {
+  /** Connections, and the polls that are being answered. */
+  readonly registry = new Registry()
   private readonly open = new Set<Member>()
   private readonly byIp = new Map<string, number>()
   private count = 0
@@ -72,10 +74,12 @@ export class Connections {
 
   add (connection: Member): void {
     this.open.add(connection)
+    this.registry.add(connection)
   }
 
   remove (connection: Member): void {
     this.open.delete(connection)
+    this.registry.remove(connection)
     this.cursorSent.delete(connection)
   }
 

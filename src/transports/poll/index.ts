@@ -1,5 +1,6 @@
 import { DEFAULT_POLL_LIMIT, ProtocolError } from '@tickwire/protocol'
 import type { HttpTransport } from '../transport.js'
+import { HeldPoll, REQUEST_ID_HEADER } from './held-poll.js'
 import { poll } from './poll.js'
 
 export const pollTransport: HttpTransport = {
@@ -7,21 +8,30 @@ export const pollTransport: HttpTransport = {
   parameters: ['wait', 'limit'],
   matches: () => true,
 
-  async serve (stream, _request, reply) {
-    const { context, query, subscriptions, start, place } = stream
-    const gone = new AbortController()
-    reply.raw.on('close', () => { gone.abort() })
+  async serve (stream, request, reply) {
+    const { context, identity, query, subscriptions, start, place } = stream
+    const { registry } = context.connections
     try {
-      const answer = await poll(context.hub, subscriptions.flatMap(({ granted }) => granted), {
-        start,
-        snapshots: query.snapshot ?? true,
-        decimals: query.decimals ?? 'string',
-        limit: query.limit ?? DEFAULT_POLL_LIMIT,
-        waitMs: (query.wait ?? 0) * 1000,
-        signal: AbortSignal.any([gone.signal, context.draining])
-      })
-      if (context.draining.aborted) throw new ProtocolError('going_away')
-      return await reply.type('application/json; charset=utf-8').send(answer)
+      const held = new HeldPoll(request, identity)
+      registry.add(held)
+      try {
+        reply.header(REQUEST_ID_HEADER, held.id)
+        const gone = new AbortController()
+        reply.raw.on('close', () => { gone.abort() })
+        const answer = await poll(context.hub, subscriptions.flatMap(({ granted }) => granted), {
+          start,
+          snapshots: query.snapshot ?? true,
+          decimals: query.decimals ?? 'string',
+          limit: query.limit ?? DEFAULT_POLL_LIMIT,
+          waitMs: (query.wait ?? 0) * 1000,
+          signal: AbortSignal.any([gone.signal, held.signal, context.draining])
+        })
+        held.signal.throwIfAborted()
+        if (context.draining.aborted) throw new ProtocolError('going_away')
+        return await reply.type('application/json; charset=utf-8').send(answer)
+      } finally {
+        registry.remove(held)
+      }
     } finally {
       place.release()
     }

@@ -1,0 +1,64 @@
+/** How many symbols of each market are chosen to begin with. */
+const CHOSEN_OF_A_MARKET = 2
+
+/** @returns {Promise<{ symbol: string, market?: string, name?: string }[]>} */
+export async function readSymbols (token) {
+  const response = await fetch(new URL('v1/symbols', document.baseURI), token === undefined ? {} : { headers: { Authorization: `Bearer ${token}` } })
+  const answer = await response.json()
+  if (!response.ok) throw new Error(answer.message)
+  return answer.symbols
+}
+
+/** The form in which a person chooses what all three columns subscribe to. */
+export class Choice {
+  /**
+   * @param {HTMLFormElement} form
+   * @param {HTMLElement} place where the symbols go
+   * @param {Awaited<ReturnType<typeof readSymbols>>} symbols
+   * @param {(subscribe: string[]) => void} onChange
+   */
+  constructor (form, place, symbols, onChange) {
+    this.form = form
+    const markets = [...new Set(symbols.map(({ market }) => market))]
+    place.replaceChildren(...markets.map(market => fieldset(market ?? 'other', symbols.filter(listed => listed.market === market))))
+    // Without known symbols there is nothing to choose from.
+    if (symbols.length === 0) form.elements.trades.value = 'all'
+    form.addEventListener('submit', event => {
+      event.preventDefault()
+      if (this.subscribe.length > 0) onChange(this.subscribe)
+    })
+    form.addEventListener('change', () => { this.#judge() })
+  }
+
+  /** As the query of the stream has it: `quotes:*`, `trades:AAPL,MSFT`. */
+  get subscribe () {
+    const chosen = [...this.form.querySelectorAll('input:checked')].map(({ value }) => value).join(',')
+    return ['quotes', 'trades'].flatMap(channel => {
+      const which = this.form.elements[channel].value
+      if (which === 'all') return [`${channel}:*`]
+      return which === 'none' || chosen === '' ? [] : [`${channel}:${chosen}`]
+    })
+  }
+
+  #judge () {
+    this.form.querySelector('button').setAttribute('aria-disabled', String(this.subscribe.length === 0))
+  }
+}
+
+function fieldset (market, listed) {
+  const group = document.createElement('fieldset')
+  const legend = document.createElement('legend')
+  legend.textContent = market
+  group.append(legend, ...listed.map(({ symbol, name }, index) => {
+    const label = document.createElement('label')
+    const box = document.createElement('input')
+    box.type = 'checkbox'
+    box.name = 'symbol'
+    box.value = symbol
+    box.checked = index < CHOSEN_OF_A_MARKET
+    label.append(box, symbol)
+    if (name !== undefined) label.title = name
+    return label
+  }))
+  return group
+}

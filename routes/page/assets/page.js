@@ -1,0 +1,111 @@
+/* global requestAnimationFrame */
+import { disconnect, readSettings } from './admin.js'
+import { Choice, readSymbols } from './choice.js'
+import { Clock } from './clock.js'
+import { Column } from './column.js'
+import { InStep } from './in-step.js'
+import { openEventSource } from './streams/event-source.js'
+import { openPoll } from './streams/poll.js'
+import { openWebSocket } from './streams/websocket.js'
+import { ColumnView } from './view.js'
+
+/** How often rates, latencies and the comparison of the columns are taken. */
+const LOOK_MS = 500
+
+const TRANSPORTS = [
+  { name: 'websocket', title: 'WebSocket', open: openWebSocket, note: 'Comes back with the last cursor it was sent; what it had already is dropped as a duplicate.' },
+  { name: 'event-source', title: 'EventSource', open: openEventSource, note: "Reconnect and Last-Event-ID are the browser's own; this page has no part in them." },
+  { name: 'poll', title: 'Polling', open: openPoll, note: 'Held requests, each with the cursor of the last answer. A cut aborts the one that is held.' },
+]
+
+const byId = id => document.getElementById(id)
+const clock = new Clock()
+let settings
+let token
+let columns = []
+let inStep = new InStep()
+
+const views = TRANSPORTS.map((transport, index) => new ColumnView(byId('column'), transport, async () => {
+  try {
+    await disconnect(() => columns[index]?.connectionId, token)
+    hint('')
+  } catch (error) {
+    hint(`${transport.title} was not cut: ${error.message}`)
+  }
+}))
+byId('columns').append(...views.map(({ element }) => element))
+
+/** However fast messages come, the page is written once a frame. */
+let frame
+function schedule () {
+  frame ??= requestAnimationFrame(() => {
+    frame = undefined
+    const mayCut = settings.adminToken !== undefined || token !== undefined
+    for (const [index, column] of columns.entries()) views[index].show(column, mayCut)
+  })
+}
+
+function look () {
+  if (columns.length === 0) return
+  for (const [index, column] of columns.entries()) views[index].showMeter(column.meter.read())
+  const { topics, behind } = inStep.look(columns.map(({ rule }) => rule))
+  const late = behind.flatMap((messages, index) => messages === 0 ? [] : [`${TRANSPORTS[index].title} is ${messages} behind`])
+  const banner = byId('in-step')
+  banner.dataset.inStep = topics === 0 ? 'unknown' : String(late.length === 0)
+  banner.querySelector('.text').textContent = topics === 0
+    ? 'Nothing to compare yet'
+    : late.length === 0 ? `In step: the same sequences of ${topics} topics` : late.join(', ')
+}
+
+function hint (text) {
+  byId('hint').textContent = text
+  byId('hint').hidden = text === ''
+}
+
+/** The same subscription over each transport. */
+function subscribe (selectors) {
+  for (const column of columns) column.close()
+  for (const view of views) view.clear()
+  inStep = new InStep()
+  for (const id of ['columns', 'in-step']) byId(id).hidden = false
+  byId('chosen').textContent = selectors.join(' · ').replaceAll(',', ', ')
+  columns = TRANSPORTS.map(({ open }) => new Column(open, { subscribe: selectors, token }, clock, schedule))
+  schedule()
+}
+
+async function start () {
+  const symbols = await readSymbols(token)
+  const choice = new Choice(byId('choice-form'), byId('symbols'), symbols, subscribe)
+  byId('choice').hidden = false
+  hint(settings.adminToken === undefined && token === undefined
+    ? 'The buttons that cut a connection need an admin token. A server gives one to this page in development, to a browser on its own machine.'
+    : '')
+  subscribe(choice.subscribe)
+}
+
+/** The token is kept here and nowhere else: a page that is loaded anew asks again. */
+function askForToken () {
+  const form = byId('token-form')
+  form.hidden = false
+  form.addEventListener('submit', async event => {
+    event.preventDefault()
+    token = byId('token').value.trim()
+    try {
+      await start()
+      form.hidden = true
+      byId('token').value = ''
+    } catch (error) {
+      hint(`The server did not take the token: ${error.message}`)
+    }
+  })
+  byId('token').focus()
+}
+
+try {
+  settings = await readSettings()
+  if (settings.tokenRequired) askForToken()
+  else await start()
+  setInterval(look, LOOK_MS)
+} catch (error) {
+  hint(`The page could not start: ${error.message}`)
+}

@@ -1,0 +1,62 @@
+import { streamUrl } from './request.js'
+import { Retry } from './retry.js'
+
+const WAIT_SECONDS = 20
+
+/** A poll has no `welcome`: its client names the connection itself. */
+const connectionId = () => [...crypto.getRandomValues(new Uint8Array(16))].map(byte => byte.toString(16).padStart(2, '0')).join('')
+
+/**
+ * The stream over one request after the other, each held by the server until there is something to answer.
+ * @param {{ subscribe: string[], token?: string }} stream
+ * @param {import('../column.js').StreamEvents} events
+ * @returns {{ close: () => void }}
+ */
+export function openPoll ({ subscribe, token }, events) {
+  const retry = new Retry()
+  const closed = new AbortController()
+  const { signal } = closed
+  let cursor
+  let connected = false
+  let id = connectionId()
+
+  async function ask () {
+    // The first answer is not waited for: it says that the connection is back.
+    const url = streamUrl({ subscribe, after: cursor }, { wait: connected ? WAIT_SECONDS : 0 })
+    const headers = { 'X-Request-Id': id, ...(token === undefined ? {} : { Authorization: `Bearer ${token}` }) }
+    const response = await fetch(url, { headers, signal })
+    const answer = await response.json()
+    if (!response.ok) throw Object.assign(new Error(answer.message), { status: response.status, answer })
+    events.onServerTime(Date.parse(response.headers.get('Date')))
+    if (!connected) events.onConnected(id, cursor !== undefined)
+    connected = true
+    retry.succeeded()
+    for (const message of answer.messages) events.onMessage(message)
+    cursor = answer.cursor
+  }
+
+  /** @returns {Promise<number | undefined>} milliseconds until the next request; undefined: none */
+  async function next () {
+    try {
+      await ask()
+      return 0
+    } catch (error) {
+      if (signal.aborted) return undefined
+      const wait = retry.after(error.status, error.answer?.retry_after_ms)
+      if (wait === undefined) events.onStopped(error.message)
+      else events.onLost(error.answer?.code)
+      connected = false
+      id = connectionId()
+      return wait
+    }
+  }
+
+  async function run () {
+    for (let wait = 0; wait !== undefined; wait = await next()) {
+      if (wait > 0) await new Promise(resolve => setTimeout(resolve, wait))
+    }
+  }
+
+  run()
+  return { close () { closed.abort() } }
+}

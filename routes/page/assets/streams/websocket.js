@@ -1,0 +1,66 @@
+/* global WebSocket */
+import { streamUrl } from './request.js'
+import { Retry } from './retry.js'
+
+/** A text frame is an array of messages. */
+const SUBPROTOCOL = 'tickwire.v1.batch'
+
+/**
+ * The stream over a WebSocket that comes back by itself, with the last cursor.
+ * @param {{ subscribe: string[], token?: string }} stream
+ * @param {import('../column.js').StreamEvents} events
+ * @returns {{ close: () => void }}
+ */
+export function openWebSocket (stream, events) {
+  const retry = new Retry()
+  let cursor
+  let closing
+  let socket
+  let timer
+  let closed = false
+
+  function connect () {
+    const url = streamUrl({ ...stream, after: cursor })
+    url.protocol = url.protocol.replace('http', 'ws')
+    const resumed = cursor !== undefined
+    closing = undefined
+    socket = new WebSocket(url, SUBPROTOCOL)
+    socket.onmessage = ({ data }) => { for (const message of JSON.parse(data)) take(message, resumed) }
+    socket.onclose = ({ code }) => {
+      if (closed) return
+      const wait = retry.after(code, closing?.retry_after_ms)
+      if (wait === undefined) return events.onStopped(closing?.reason ?? `closed with ${code}`)
+      events.onLost(closing?.code)
+      timer = setTimeout(connect, wait)
+    }
+  }
+
+  function take (message, resumed) {
+    if (closed) return
+    switch (message.type) {
+      case 'welcome':
+        retry.succeeded()
+        events.onServerTime(Date.parse(message.server_time))
+        return events.onConnected(message.connection_id, resumed)
+      case 'cursor':
+      case 'heartbeat':
+        // It covers all that came before it: from here on the stream can go on after a cut.
+        cursor = message.cursor
+        return
+      case 'closing':
+        closing = message
+        return
+      default:
+        events.onMessage(message)
+    }
+  }
+
+  connect()
+  return {
+    close () {
+      closed = true
+      clearTimeout(timer)
+      socket.close()
+    },
+  }
+}

@@ -1,0 +1,62 @@
+import { readFile } from 'node:fs/promises'
+import type { FastifyInstance, FastifyReply } from 'fastify'
+import { mayHaveAdminToken } from './settings.js'
+
+export interface PageOptions {
+  /** Whether the page of this very machine is given a token with `admin`. */
+  readonly development: boolean
+}
+
+/** How long a token of the page is good: it asks for one when it needs it. */
+const TOKEN_SECONDS = 30
+
+const HTML = 'text/html; charset=utf-8'
+const CSS = 'text/css; charset=utf-8'
+const SCRIPT = 'text/javascript; charset=utf-8'
+
+/** What the page consists of: no other file is served. */
+const ASSETS: ReadonlyArray<readonly [name: string, type: string]> = [
+  ['page.css', CSS],
+  ['icon.svg', 'image/svg+xml'],
+  ...[
+    'page.js', 'admin.js', 'choice.js', 'clock.js', 'column.js', 'in-step.js', 'meter.js', 'rule.js', 'view.js',
+    'streams/event-source.js', 'streams/poll.js', 'streams/request.js', 'streams/retry.js', 'streams/websocket.js'
+  ].map(name => [name, SCRIPT] as const)
+]
+
+const SECURITY_HEADERS = {
+  'Content-Security-Policy': "default-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; object-src 'none'",
+  'X-Content-Type-Options': 'nosniff',
+  'Referrer-Policy': 'no-referrer',
+  'Cache-Control': 'no-cache'
+}
+
+const read = (name: string): Promise<string> => readFile(new URL(`assets/${name}`, import.meta.url), 'utf8')
+
+/** The page at `/`, which shows the stream over all three transports. Its files are served as they are. */
+export async function pageRoutes (app: FastifyInstance, { development }: PageOptions): Promise<void> {
+  const { authenticationRequired } = app.tickwire.stream
+  const serve = (reply: FastifyReply, type: string, text: string): FastifyReply => reply.headers(SECURITY_HEADERS).type(type).send(text)
+
+  const html = await read('index.html')
+  app.get('/', async (request, reply) => {
+    const [path, query] = request.url.split('?', 2)
+    // The page's own URLs are relative, so that they hold under any prefix, here and in a proxy: they need the slash.
+    if (path!.endsWith('/')) return serve(reply, HTML, html)
+    return await reply.redirect(`${path!.slice(path!.lastIndexOf('/') + 1)}/${query === undefined ? '' : `?${query}`}`)
+  })
+
+  for (const [name, type] of ASSETS) {
+    const text = await read(name)
+    app.get(`/page/${name}`, async (_request, reply) => serve(reply, type, text))
+  }
+
+  app.get('/page/settings.json', { exposeHeadRoute: false }, async (request, reply) => {
+    const admin = development && mayHaveAdminToken(request)
+    // The token is for this page alone: a page of another origin must not read it, not even one that ALLOWED_ORIGINS lists.
+    return await reply.removeHeader('Access-Control-Allow-Origin').headers({ ...SECURITY_HEADERS, 'Cache-Control': 'no-store', 'Cross-Origin-Resource-Policy': 'same-origin' }).send({
+      authentication_required: authenticationRequired,
+      ...(admin ? { admin_token: app.jwt.sign({ sub: 'page', admin: true }, { expiresIn: `${TOKEN_SECONDS}s` }) } : {})
+    })
+  })
+}

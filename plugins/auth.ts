@@ -1,4 +1,4 @@
-import jwt from '@fastify/jwt'
+import jwt, { type JWT } from '@fastify/jwt'
 import { type ErrorCode, ProtocolError } from '@tickwire/protocol'
 import type { FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
@@ -11,7 +11,18 @@ export interface AuthOptions {
   readonly audience: string
 }
 
+/** What a token says beside when it ends, who made it and for whom: see PROTOCOL.md, Credentials. */
+export interface TokenClaims {
+  readonly sub: string
+  readonly name?: string
+  readonly read?: readonly string[]
+  readonly publish?: readonly string[]
+  readonly admin?: boolean
+}
+
 export interface Authenticator {
+  /** A token for a user, good for some seconds. */
+  sign (claims: TokenClaims, seconds: number): string
   /** @throws ProtocolError `unauthorized` */
   verify (token: string): Promise<Identity>
   /** By the `Authorization` header, else by the query's token, else nobody. @throws ProtocolError `unauthorized` */
@@ -26,11 +37,15 @@ declare module 'fastify' {
   }
 }
 
+/** Keeps our signing apart from that of the application that we are part of. */
+const NAMESPACE = 'tickwire'
+
 const BEARER = /^Bearer +([\w-]+\.[\w-]+\.[\w-]+)$/i
 
 /** Who a request comes from: tokens signed with one secret (HS256 and nothing else). */
 export const auth = fp<AuthOptions>(async (app, { secret, issuer, audience }) => {
   await app.register(jwt, {
+    namespace: NAMESPACE,
     secret,
     sign: { algorithm: 'HS256', iss: issuer, aud: audience },
     verify: {
@@ -38,11 +53,15 @@ export const auth = fp<AuthOptions>(async (app, { secret, issuer, audience }) =>
     }
   })
 
+  const { [NAMESPACE]: signer } = app.jwt as unknown as Record<typeof NAMESPACE, JWT>
+
   const authenticator: Authenticator = {
+    sign: (claims, seconds) => signer.sign({ ...claims }, { expiresIn: `${seconds}s` }),
+
     async verify (token) {
       let claims: unknown
       try {
-        claims = app.jwt.verify(token)
+        claims = signer.verify(token)
       } catch {
         throw new ProtocolError('unauthorized', 'the token is not valid')
       }

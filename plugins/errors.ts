@@ -22,12 +22,15 @@ function sendError (reply: FastifyReply, error: ProtocolError): FastifyReply {
   return reply.code(errorTable[error.code].status).type('application/json; charset=utf-8').send(JSON.stringify(errorMessage(error)))
 }
 
-/** Every refusal over HTTP is the table's `error` object with the table's status. */
-export const errors = fp(async app => {
+/**
+ * Every refusal over HTTP is the table's `error` object with the table's status.
+ * `notFound`: also for URLs that nobody serves, where the whole application is ours.
+ */
+export const errors = fp<{ readonly notFound: boolean }>(async (app, { notFound }) => {
   app.setErrorHandler((error: FastifyError, request, reply) => {
     const refusal = error instanceof ProtocolError ? error : fromFastify(error) ?? toProtocolError(error)
     if (refusal.code === 'internal') request.log.error({ err: error }, 'a request failed')
     return sendError(reply, refusal)
   })
-  app.setNotFoundHandler((_request, reply) => sendError(reply, new ProtocolError('not_found')))
+  if (notFound) app.setNotFoundHandler((_request, reply) => sendError(reply, new ProtocolError('not_found')))
 }, { name: 'tickwire-errors', fastify: '5.x' })

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util'
 import { type Channels, errorTable, type Instrument, instruments as instrumentsChannel, ProtocolError } from '@tickwire/protocol'
 import fp from 'fastify-plugin'
 import type { Identity } from '../src/auth/identity.js'
@@ -5,6 +6,7 @@ import { refusePublish } from '../src/auth/permissions.js'
 import { Connections, type ConnectionLimits } from '../src/connection/connections.js'
 import { type HistoryAnswer, type HistoryRequest, readHistory } from '../src/hub/history.js'
 import { refuseUnknown } from '../src/connection/selectors.js'
+import { Counters } from '../src/metrics/counters.js'
 import { Hub } from '../src/hub/hub.js'
 import type { Log } from '../src/log/log.js'
 import { type Publication, Publisher, type PublishLimits } from '../src/publisher/publisher.js'
@@ -32,6 +34,7 @@ export interface Streaming {
   readonly log: Log
   readonly channels: Channels
   readonly hub: Hub
+  readonly counters: Counters
   readonly publisher: Publisher
   readonly connections: Connections
   readonly sources: SourceSupervisor
@@ -39,13 +42,15 @@ export interface Streaming {
   readonly stream: StreamContext
   /** Which topics somebody may publish to: those that the token permits and that exist. */
   permitPublish (identity: Identity): NonNullable<PublishLimits['permit']>
+  /** Makes instruments known, or moves them between sets. */
+  declare (instruments: readonly Instrument[]): Promise<void>
   /** A topic's messages after a sequence; undefined for a topic that never was. */
   history (topic: string, request: HistoryRequest): Promise<HistoryAnswer | undefined>
 }
 
 declare module 'fastify' {
   interface FastifyInstance {
-    tickwire: Streaming
+    streaming: Streaming
   }
 }
 
@@ -58,13 +63,15 @@ const RECONNECT_SPREAD_MS = 2000
 export const streaming = fp<StreamingOptions>(async (app, options) => {
   const { log, channels } = options
   const onError = (error: unknown, message: string): void => { app.log.error({ err: error }, message) }
-  const hub = new Hub({ log, channels, flushMs: options.flushMs, recentBytes: options.recentBytes, onError })
+  const counters = new Counters()
+  const hub = new Hub({ log, channels, flushMs: options.flushMs, recentBytes: options.recentBytes, counters, onError })
   await hub.start()
   const publisher = new Publisher({ log, channels })
   const connections = new Connections(options, options.heartbeatMs)
   const draining = new AbortController()
 
   const publish = async (publications: readonly Publication[]): Promise<void> => {
+    if (publications.length === 0) return
     const results = await publisher.publish(publications, { publisher: SOURCE_PUBLISHER })
     for (const [index, result] of results.entries()) {
       if (!('code' in result)) continue
@@ -72,8 +79,10 @@ export const streaming = fp<StreamingOptions>(async (app, options) => {
       app.log.warn({ channel, symbol, code: result.code, reason: result.message }, 'a message of a source was refused')
     }
   }
-  const declare = (instruments: readonly Instrument[]): Promise<void> =>
-    publish(instruments.map(instrument => ({ channel: instrumentsChannel.name, symbol: instrument.symbol, data: instrument })))
+  // What is known already is not said again: whoever resumes would take it for a move between sets.
+  const declare = (instruments: readonly Instrument[]): Promise<void> => publish(instruments
+    .filter(instrument => !isDeepStrictEqual(hub.directory.instrument(instrument.symbol), instrument))
+    .map(instrument => ({ channel: instrumentsChannel.name, symbol: instrument.symbol, data: instrument })))
   const sources = new SourceSupervisor(options.sources, { publish, declare }, app.log)
 
   const stream: StreamContext = {
@@ -99,7 +108,7 @@ export const streaming = fp<StreamingOptions>(async (app, options) => {
     const code = refusePublish(identity, channel, symbol) ?? refuseUnknown(stream, channel.name, symbol)
     return code === undefined ? undefined : { code, message: errorTable[code].message }
   }
-  app.decorate('tickwire', { log, channels, hub, publisher, connections, sources, stream, permitPublish, history })
+  app.decorate('streaming', { log, channels, hub, counters, publisher, connections, sources, stream, permitPublish, history, declare })
 
   app.addHook('onReady', async () => { await sources.begin() })
   app.addHook('preClose', async () => {

@@ -10,30 +10,41 @@ export interface WiresOptions {
   readonly maxMessageBytes: number
 }
 
-/** The libraries under the transports, with the bounds that they need. */
+/**
+ * The libraries under the transports, with the bounds that they need. What an application that we are part of has
+ * registered for all its routes is left as it is.
+ */
 export const wires = fp<WiresOptions>(async (app, { originAllowed, maxMessageBytes }) => {
-  await app.register(cors, {
-    delegator: (request, callback) => {
-      const { origin, host } = request.headers
-      callback(null, {
-        origin: origin !== undefined && originAllowed(origin, host) ? origin : false,
-        methods: ['GET', 'POST'],
-        allowedHeaders: ['Authorization', 'Content-Type', 'Last-Event-ID', 'X-Request-Id'],
-        exposedHeaders: ['Retry-After', 'X-Request-Id']
-      })
-    }
-  })
-  await app.register(FastifySSEPlugin, { retryDelay: false })
+  if (!app.hasPlugin('@fastify/cors')) {
+    await app.register(cors, {
+      delegator: (request, callback) => {
+        const { origin, host } = request.headers
+        callback(null, {
+          origin: origin !== undefined && originAllowed(origin, host) ? origin : false,
+          methods: ['GET', 'POST'],
+          allowedHeaders: ['Authorization', 'Content-Type', 'Last-Event-ID', 'X-Request-Id'],
+          exposedHeaders: ['Retry-After', 'X-Request-Id']
+        })
+      }
+    })
+  }
+  if (!app.hasReplyDecorator('sse')) await app.register(FastifySSEPlugin, { retryDelay: false })
+  if (app.hasDecorator('websocketServer')) {
+    throw new Error('tickwire brings @fastify/websocket with the bounds that it needs: register tickwire first, and your own WebSocket routes behind it without registering @fastify/websocket again')
+  }
   await app.register(websocket, {
     options: {
       maxPayload: maxMessageBytes,
       perMessageDeflate: false,
-      // Frames are shared and written past ws: nothing is to be tracked per client.
-      clientTracking: false,
       handleProtocols: offered => [...offered].find(protocol => subprotocols.has(protocol)) ?? false
     },
-    // Connections end with the streaming plugin's preClose, each with its own reason.
-    preClose: done => { done() },
+    // Those of the stream end with the streaming plugin, each with its own reason, before this.
+    preClose: function (done) {
+      for (const client of this.websocketServer.clients) client.close(GOING_AWAY)
+      done()
+    },
     errorHandler: (error, _socket, request) => { request.log.debug({ err: error }, 'a WebSocket failed') }
   })
 }, { name: 'tickwire-wires', fastify: '5.x' })
+
+const GOING_AWAY = 1001

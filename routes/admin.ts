@@ -1,39 +1,30 @@
-import { type Static, Type } from '@sinclair/typebox'
 import { TypeCompiler } from '@sinclair/typebox/compiler'
 import { ProtocolError } from '@tickwire/protocol'
 import type { FastifyInstance } from 'fastify'
 import { refuseAdmin } from '../src/auth/permissions.js'
-
-const Id = Type.String({ minLength: 1, maxLength: 128 })
-
-/** Whom to disconnect: one connection, or all of a user. */
-const Disconnect = Type.Union([
-  Type.Object({ connection_id: Id }, { additionalProperties: false }),
-  Type.Object({ user_id: Id }, { additionalProperties: false })
-])
-type Disconnect = Static<typeof Disconnect>
+import { Disconnect, disconnectSchema, startSourceSchema, stopSourceSchema } from './schemas.js'
 
 const disconnectCheck = TypeCompiler.Compile(Disconnect)
 
 /** What an operator may do; each needs a token with `admin`. */
 export async function adminRoutes (app: FastifyInstance): Promise<void> {
-  const { sources, connections } = app.tickwire
+  const { sources, connections } = app.streaming
 
   app.addHook('onRequest', async request => { await app.authenticator.demand(request, refuseAdmin) })
 
-  app.post<{ Params: { name: string } }>('/v1/admin/sources/:name/start', async (request, reply) => {
+  app.post<{ Params: { name: string } }>('/v1/admin/sources/:name/start', { schema: startSourceSchema }, async (request, reply) => {
     if (await sources.start(request.params.name) === 'unknown') throw new ProtocolError('not_found', 'there is no such source')
     return await reply.code(204).send()
   })
 
-  app.post<{ Params: { name: string } }>('/v1/admin/sources/:name/stop', async (request, reply) => {
+  app.post<{ Params: { name: string } }>('/v1/admin/sources/:name/stop', { schema: stopSourceSchema }, async (request, reply) => {
     if (await sources.stop(request.params.name) === 'unknown') throw new ProtocolError('not_found', 'there is no such source')
     return await reply.code(204).send()
   })
 
-  app.post('/v1/admin/disconnect', async (request, reply) => {
+  app.post('/v1/admin/disconnect', { schema: disconnectSchema }, async (request, reply) => {
     if (!disconnectCheck.Check(request.body)) throw new ProtocolError('invalid_message', "the body is an object with either 'connection_id' or 'user_id'")
-    const body: Disconnect = request.body
+    const body = request.body
     const closed = connections.registry.close(
       'connection_id' in body ? { connectionId: body.connection_id } : { userId: body.user_id },
       { code: 'going_away', message: 'an operator closed the connection' }

@@ -1,13 +1,14 @@
 import { ProtocolError } from '@tickwire/protocol'
 import type { FastifyInstance } from 'fastify'
+import { livenessSchema, readinessSchema } from './schemas.js'
 
 /** Liveness and readiness, for whoever runs the server. */
 export async function healthRoutes (app: FastifyInstance): Promise<void> {
-  const { log, stream } = app.tickwire
+  const { log, stream } = app.streaming
 
-  app.get('/healthz', async (_request, reply) => await reply.header('Cache-Control', 'no-store').send({ status: 'ok' }))
+  app.get('/healthz', { schema: livenessSchema }, async (_request, reply) => await reply.header('Cache-Control', 'no-store').send({ status: 'ok' }))
 
-  app.get('/readyz', async (_request, reply) => {
+  app.get('/readyz', { schema: readinessSchema }, async (_request, reply) => {
     if (stream.draining.aborted) throw new ProtocolError('going_away')
     try {
       await log.head()

@@ -1,28 +1,19 @@
-import { type Static, Type } from '@sinclair/typebox'
+import type { Static } from '@sinclair/typebox'
 import { TypeCompiler } from '@sinclair/typebox/compiler'
 import { type ErrorCode, ProtocolError } from '@tickwire/protocol'
 import type { FastifyInstance } from 'fastify'
+import { PublishItem, publishSchema } from './schemas.js'
 import type { PublishResult } from '../src/publisher/publisher.js'
 
 /** Largest body; a single message of it has its own bound. */
 const MAX_BODY_BYTES = 8 * 1024 * 1024
 const MAX_ITEMS = 10_000
 
-const Item = Type.Object({
-  channel: Type.String({ maxLength: 32 }),
-  symbol: Type.Optional(Type.String({ maxLength: 32 })),
-  user: Type.Optional(Type.String({ minLength: 1, maxLength: 128 })),
-  data: Type.Unknown(),
-  snapshot: Type.Optional(Type.Boolean()),
-  idempotency_key: Type.Optional(Type.String({ minLength: 1, maxLength: 128 }))
-}, { additionalProperties: false })
-type Item = Static<typeof Item>
-
-const itemCheck = TypeCompiler.Compile(Item)
+const itemCheck = TypeCompiler.Compile(PublishItem)
 
 /** `POST /v1/publish`: one object, an array, or lines of JSON. */
 export async function publishRoutes (app: FastifyInstance, { maxMessageBytes }: { maxMessageBytes: number }): Promise<void> {
-  const { publisher, permitPublish } = app.tickwire
+  const { publisher, permitPublish } = app.streaming
 
   app.addContentTypeParser(['application/x-ndjson', 'application/ndjson'], { parseAs: 'string', bodyLimit: MAX_BODY_BYTES }, (_request, body, done) => {
     try {
@@ -32,7 +23,7 @@ export async function publishRoutes (app: FastifyInstance, { maxMessageBytes }: 
     }
   })
 
-  app.post('/v1/publish', { bodyLimit: MAX_BODY_BYTES }, async (request, reply) => {
+  app.post('/v1/publish', { bodyLimit: MAX_BODY_BYTES, schema: publishSchema }, async (request, reply) => {
     const identity = await app.authenticator.demand(request, ({ user }) => user === undefined ? 'unauthorized' : undefined)
     if (typeof request.body !== 'object' || request.body === null) {
       throw new ProtocolError('invalid_message', 'the body is a message, an array of messages, or a line for each')
@@ -40,7 +31,7 @@ export async function publishRoutes (app: FastifyInstance, { maxMessageBytes }: 
     const body: unknown[] = Array.isArray(request.body) ? request.body : [request.body]
     if (body.length > MAX_ITEMS) throw new ProtocolError('message_too_big', `a batch has at most ${MAX_ITEMS} messages`)
     const results = new Array<PublishResult>(body.length)
-    const good: Item[] = []
+    const good: Array<Static<typeof PublishItem>> = []
     const places: number[] = []
     for (const [place, item] of body.entries()) {
       if (itemCheck.Check(item)) {

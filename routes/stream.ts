@@ -1,8 +1,10 @@
 import { ProtocolError } from '@tickwire/protocol'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { OriginPolicy } from '../src/auth/origin.js'
+import { toProtocolError } from '../src/errors.js'
 import { httpTransports, webSocketTransport } from '../src/transports/index.js'
 import { judgeStreamRequest, type StreamRequest } from '../src/transports/stream-request.js'
+import { streamSchema } from './schemas.js'
 import { subprotocols } from '../src/transports/ws/websocket-transport.js'
 
 /** What has been judged of a request before its handler runs. */
@@ -10,10 +12,11 @@ const judged = new WeakMap<FastifyRequest, StreamRequest>()
 
 /** `GET /v1/stream`: one subscription stream over three transports. */
 export async function streamRoutes (app: FastifyInstance, { originAllowed }: { originAllowed: OriginPolicy }): Promise<void> {
-  const context = app.tickwire.stream
+  const context = app.streaming.stream
   app.route({
     method: 'GET',
     url: '/v1/stream',
+    schema: streamSchema,
     exposeHeadRoute: false,
 
     async preValidation (request, reply) {
@@ -26,6 +29,12 @@ export async function streamRoutes (app: FastifyInstance, { originAllowed }: { o
       }
       if (request.ws) requireKnownSubprotocol(request.headers['sec-websocket-protocol'])
       judged.set(request, await judgeStreamRequest(context, request, transport.parameters, request.ws))
+    },
+
+    // Fastify calls it with the error before the answer to it is made; what an open stream refuses, it counts itself.
+    onError: async (request, _reply, error) => {
+      const name = request.ws ? webSocketTransport.name : httpTransports.find(candidate => candidate.matches(request))!.name
+      app.streaming.counters.transport(name).refuse(toProtocolError(error).code)
     },
 
     handler: async (request, reply) => {

@@ -3,6 +3,7 @@ import {
 } from '@tickwire/protocol'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { refuseRead } from '../src/auth/permissions.js'
+import { historySchema, snapshotSchema, symbolsSchema } from './schemas.js'
 
 const MAX_HISTORY = 10_000
 const DEFAULT_HISTORY = 1000
@@ -15,7 +16,7 @@ function one (parameters: Map<string, string[]>, name: string): string | undefin
 
 /** What is known of single topics: their history, their state, and the instruments there are. */
 export async function topicRoutes (app: FastifyInstance): Promise<void> {
-  const { log, channels, hub } = app.tickwire
+  const { log, channels, hub } = app.streaming
 
   /** The topic that a request names, if it may be read. */
   async function readableTopic (request: FastifyRequest, name: string | undefined): Promise<{ key: string, channel: ChannelDefinition }> {
@@ -28,7 +29,7 @@ export async function topicRoutes (app: FastifyInstance): Promise<void> {
       throw new ProtocolError('bad_request', channel.keyed ? `${channel.name} needs a symbol` : `${channel.name} has no symbols`)
     }
     const identity = await app.authenticator.identify(request)
-    if (app.tickwire.stream.authenticationRequired && identity.user === undefined) throw new ProtocolError('unauthorized')
+    if (app.streaming.stream.authenticationRequired && identity.user === undefined) throw new ProtocolError('unauthorized')
     const refusal = refuseRead(identity, channel, topic.symbol)
     if (refusal !== undefined) throw new ProtocolError(refusal, errorTable[refusal].message)
     const owner = channel.access === 'user' && identity.user !== undefined ? { user: identity.user } : {}
@@ -38,7 +39,7 @@ export async function topicRoutes (app: FastifyInstance): Promise<void> {
   const sendJson = (reply: FastifyReply, text: string): FastifyReply =>
     reply.header('Cache-Control', 'no-store').header('Vary', 'Origin, Authorization').type('application/json; charset=utf-8').send(text)
 
-  app.get('/v1/history', async (request, reply) => {
+  app.get('/v1/history', { schema: historySchema }, async (request, reply) => {
     const parameters = parseParameters(queryOf(request), ['topic', 'after', 'epoch', 'limit'])
     const { key } = await readableTopic(request, one(parameters, 'topic'))
     const limit = parseInteger('limit', one(parameters, 'limit') ?? String(DEFAULT_HISTORY), 1, MAX_HISTORY)
@@ -47,7 +48,7 @@ export async function topicRoutes (app: FastifyInstance): Promise<void> {
     if (epochText !== undefined && afterText === undefined) throw new ProtocolError('bad_request', "'epoch' goes with 'after'")
     const epochs = epochText === undefined ? undefined : decodeEpoch(epochText)
     if (epochText !== undefined && epochs === undefined) throw new ProtocolError('bad_request', "'epoch' is not one that this server gave")
-    const history = await app.tickwire.history(key, {
+    const history = await app.streaming.history(key, {
       limit,
       ...(afterText === undefined ? {} : { after: parseInteger('after', afterText, 0, Number.MAX_SAFE_INTEGER) }),
       ...(epochs === undefined ? {} : { epochs })
@@ -57,7 +58,7 @@ export async function topicRoutes (app: FastifyInstance): Promise<void> {
     return sendJson(reply, `{"epoch":"${hub.epochText()}","messages":[${messages.join(',')}],"first_sequence":${first},"last_sequence":${last},"more":${more}}`)
   })
 
-  app.get('/v1/snapshot', async (request, reply) => {
+  app.get('/v1/snapshot', { schema: snapshotSchema }, async (request, reply) => {
     const parameters = parseParameters(queryOf(request), ['topic'])
     const { key } = await readableTopic(request, one(parameters, 'topic'))
     const snapshot = await log.snapshot(key)
@@ -65,10 +66,10 @@ export async function topicRoutes (app: FastifyInstance): Promise<void> {
     return sendJson(reply, hub.encoders.string.snapshot(snapshot))
   })
 
-  app.get('/v1/symbols', async (request, reply) => {
+  app.get('/v1/symbols', { schema: symbolsSchema }, async (request, reply) => {
     const parameters = parseParameters(queryOf(request), ['market', 'sector'])
     await app.authenticator.demand(request, ({ user }) =>
-      app.tickwire.stream.authenticationRequired && user === undefined ? 'unauthorized' : undefined)
+      app.streaming.stream.authenticationRequired && user === undefined ? 'unauthorized' : undefined)
     const market = one(parameters, 'market')
     const sector = one(parameters, 'sector')
     const symbols = [...hub.directory.instruments()].filter(instrument =>

@@ -1,27 +1,13 @@
-import { randomBytes } from 'node:crypto'
 import type { Socket } from 'node:net'
-import { ProtocolError, standardChannels } from '@tickwire/protocol'
+import { ProtocolError } from '@tickwire/protocol'
 import Fastify, { type FastifyInstance, LogController } from 'fastify'
-import { auth } from '../plugins/auth.js'
 import { errors } from '../plugins/errors.js'
-import { streaming } from '../plugins/streaming.js'
 import { unusedConnections } from '../plugins/unused-connections.js'
-import { wires } from '../plugins/wires.js'
-import { adminRoutes } from '../routes/admin.js'
-import { healthRoutes } from '../routes/health.js'
-import { pageRoutes } from '../routes/page/page.js'
-import { publishRoutes } from '../routes/publish.js'
-import { streamRoutes } from '../routes/stream.js'
-import { topicRoutes } from '../routes/topics.js'
-import { originPolicy } from './auth/origin.js'
+import { routeGroups, type RouteGroup } from '../routes/index.js'
 import type { Config } from './config.js'
 import { errorMessage } from './errors.js'
 import type { Log } from './log/log.js'
-import { MemoryLog } from './log/memory/memory-log.js'
-import { parseSources } from './sources/registry.js'
-
-/** Share of the retention's bytes that a node may keep of what it passed on last, beside the log. */
-const RECENT_SHARE = 0.25
+import { tickwire } from './tickwire.js'
 
 /** What a test may give instead of what the configuration would make. */
 export interface Parts {
@@ -29,7 +15,7 @@ export interface Parts {
 }
 
 /** The whole server, ready to listen. Never listens itself. */
-export async function buildApp (config: Config, parts: Parts = {}): Promise<FastifyInstance> {
+export async function buildApp (config: Config, { log }: Parts = {}): Promise<FastifyInstance> {
   const app = Fastify({
     logger: { level: config.LOG_LEVEL, serializers: { req: request => ({ method: request.method, path: request.url.split('?', 1)[0], ip: request.ip }) } },
     logController: new LogController({ disableRequestLogging: true }),
@@ -37,41 +23,11 @@ export async function buildApp (config: Config, parts: Parts = {}): Promise<Fast
     forceCloseConnections: 'idle',
     clientErrorHandler: refuseUnreadable
   })
-  const secret = config.JWT_SECRET ?? randomBytes(32).toString('base64url')
-  if (config.JWT_SECRET === undefined) app.log.warn('JWT_SECRET is not set: tokens are checked with a random secret, so none made elsewhere is valid')
-  const originAllowed = originPolicy(config.ALLOWED_ORIGINS)
-  const log = parts.log ?? new MemoryLog({
-    channels: standardChannels,
-    shards: config.LOG_SHARDS,
-    retention: { messages: config.RETENTION_MESSAGES, seconds: config.RETENTION_SECONDS, bytes: config.RETENTION_BYTES },
-    maxTopics: config.MAX_TOPICS
-  })
-
-  await app.register(errors)
+  await app.register(errors, { notFound: true })
   await app.register(unusedConnections)
-  await app.register(auth, { secret, issuer: config.JWT_ISSUER, audience: config.JWT_AUDIENCE })
-  await app.register(wires, { originAllowed, maxMessageBytes: config.MAX_MESSAGE_BYTES })
-  await app.register(streaming, {
-    log,
-    channels: standardChannels,
-    sources: parseSources(config.SOURCES),
-    flushMs: config.FLUSH_MS,
-    recentBytes: config.RETENTION_BYTES * RECENT_SHARE,
-    heartbeatMs: config.HEARTBEAT_MS,
-    idleTimeoutMs: config.IDLE_TIMEOUT_MS,
-    maxConnections: config.MAX_CONNECTIONS,
-    maxConnectionsPerIp: config.MAX_CONNECTIONS_PER_IP,
-    maxSubscriptions: config.MAX_SUBSCRIPTIONS,
-    maxBufferedBytes: config.MAX_BUFFERED_BYTES,
-    authenticationRequired: config.AUTH === 'required',
-    acceptUnknownSymbols: config.UNKNOWN_SYMBOLS === 'accept'
+  await app.register(tickwire, {
+    routes: Object.keys(routeGroups) as RouteGroup[], sources: config.SOURCES, settings: config, ...(log === undefined ? {} : { log })
   })
-  await app.register(streamRoutes, { originAllowed })
-  await app.register(publishRoutes, { maxMessageBytes: config.MAX_MESSAGE_BYTES })
-  await app.register(topicRoutes)
-  await app.register(healthRoutes)
-  await app.register(adminRoutes)
-  await app.register(pageRoutes, { development: config.NODE_ENV !== 'production' })
   return app
 }
 

@@ -35,11 +35,11 @@ const read = (name: string): Promise<string> => readFile(new URL(`assets/${name}
 
 /** The page at `/`, which shows the stream over all three transports. Its files are served as they are. */
 export async function pageRoutes (app: FastifyInstance, { development }: PageOptions): Promise<void> {
-  const { authenticationRequired } = app.tickwire.stream
+  const { authenticationRequired } = app.streaming.stream
   const serve = (reply: FastifyReply, type: string, text: string): FastifyReply => reply.headers(SECURITY_HEADERS).type(type).send(text)
 
   const html = await read('index.html')
-  app.get('/', async (request, reply) => {
+  app.get('/', { schema: { hide: true } }, async (request, reply) => {
     const [path, query] = request.url.split('?', 2)
     // The page's own URLs are relative, so that they hold under any prefix, here and in a proxy: they need the slash.
     if (path!.endsWith('/')) return serve(reply, HTML, html)
@@ -48,15 +48,15 @@ export async function pageRoutes (app: FastifyInstance, { development }: PageOpt
 
   for (const [name, type] of ASSETS) {
     const text = await read(name)
-    app.get(`/page/${name}`, async (_request, reply) => serve(reply, type, text))
+    app.get(`/page/${name}`, { schema: { hide: true } }, async (_request, reply) => serve(reply, type, text))
   }
 
-  app.get('/page/settings.json', { exposeHeadRoute: false }, async (request, reply) => {
+  app.get('/page/settings.json', { exposeHeadRoute: false, schema: { hide: true } }, async (request, reply) => {
     const admin = development && mayHaveAdminToken(request)
     // The token is for this page alone: a page of another origin must not read it, not even one that ALLOWED_ORIGINS lists.
     return await reply.removeHeader('Access-Control-Allow-Origin').headers({ ...SECURITY_HEADERS, 'Cache-Control': 'no-store', 'Cross-Origin-Resource-Policy': 'same-origin' }).send({
       authentication_required: authenticationRequired,
-      ...(admin ? { admin_token: app.jwt.sign({ sub: 'page', admin: true }, { expiresIn: `${TOKEN_SECONDS}s` }) } : {})
+      ...(admin ? { admin_token: app.authenticator.sign({ sub: 'page', admin: true }, TOKEN_SECONDS) } : {})
     })
   })
 }

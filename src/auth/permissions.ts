@@ -16,7 +16,10 @@ function covers (pattern: string, channel: string, symbol: string | undefined): 
 export function refuseRead (identity: Identity, channel: ChannelDefinition, symbol: string | undefined): ErrorCode | undefined {
   if (channel.access === 'internal') return 'unknown_channel'
   if (channel.access === 'user' && identity.user === undefined) return 'unauthorized'
-  if (identity.read === undefined) return undefined
+  if (identity.read === undefined) {
+    if (channel.access !== 'capability') return undefined
+    return identity.user === undefined ? 'unauthorized' : 'forbidden'
+  }
   return identity.read.some(pattern => covers(pattern, channel.name, symbol)) ? undefined : 'forbidden'
 }
 

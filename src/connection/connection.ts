@@ -1,16 +1,18 @@
 import {
-  type ControlMessage, encodeMarks, errorTable, PROTOCOL_NAME, ProtocolError, type RequestId
+  type ControlMessage, errorTable, PROTOCOL_NAME, ProtocolError, type RequestId
 } from '@tickwire/protocol'
 import { ANONYMOUS, type Identity } from '../auth/identity.js'
 import { errorMessage, toProtocolError } from '../errors.js'
 import type { CatchUp } from '../hub/catch-up.js'
 import { isoTime, type MessageEncoder } from '../hub/frame.js'
 import type { Hub } from '../hub/hub.js'
-import { Selection, type Selector } from '../hub/selector.js'
+import type { Selection, Selector } from '../hub/selector.js'
 import type { Subscriber } from '../hub/subscriber.js'
-import { isWhole } from '../hub/view.js'
+import type { TopicBytes } from '../hub/topic-bytes.js'
+import type { TransportCounters } from '../metrics/counters.js'
 import { type Connections, CURSOR_INTERVAL_MS, type Member } from './connections.js'
 import type { NameContext } from './selectors.js'
+import { Subscriptions } from './subscriptions.js'
 import type { CloseReason, Transport } from './transport.js'
 
 /** Messages of the log that are read and written at a time while catching up. */
@@ -61,17 +63,15 @@ export class Connection implements Subscriber, Member {
   settledAt = 0
   /** Milliseconds since 1970. */
   cursorSentAt = 0
-  /** By selector, the id of the subscription that it came with. */
-  readonly subscriptions = new Map<string, { readonly selector: Selector, readonly id: string }>()
+  readonly subscriptions: Subscriptions
 
+  private readonly counters: TransportCounters
   private state: State = 'open'
   private window: Buffer[] = []
   private readonly openedAt = Date.now()
   private lastSentAt = this.openedAt
   private cursorOwed = false
   private catchUp: CatchUp | undefined
-  /** Channels of which something is throttled or cut, also by what the catch-up will attach: see `CursorMarks`. */
-  private throttled: ReadonlySet<string> = new Set()
   /** What goes behind the positions of its cursors while no catch-up is under way. */
   private marks = ''
   /** Subscribes with a position that wait for their turn: a cursor now would not cover them. */
@@ -89,6 +89,9 @@ export class Connection implements Subscriber, Member {
     private readonly onClosed: () => void
   ) {
     this.format = transport.format
+    this.counters = context.hub.counters.transport(transport.name)
+    this.counters.opened++
+    this.subscriptions = new Subscriptions(context.hub, this, context.maxSubscriptions)
     context.connections.add(this)
   }
 
@@ -126,8 +129,8 @@ export class Connection implements Subscriber, Member {
   onClose (): void {
     if (this.state === 'closed') return
     this.state = 'closed'
-    for (const { selector } of this.subscriptions.values()) this.hub.detach(this, selector)
-    this.subscriptions.clear()
+    this.counters.closed++
+    this.subscriptions.detach(this.subscriptions.selectors())
     this.context.connections.remove(this)
     this.onDrain()
     this.onClosed()
@@ -170,16 +173,20 @@ export class Connection implements Subscriber, Member {
   }
 
   sendError (error: ProtocolError, id?: RequestId): void {
+    this.counters.refuse(error.code)
     this.send(errorMessage(error, id))
   }
 
   /** JSON texts, in order. */
   sendTexts (texts: readonly string[]): void {
-    if (texts.length > 0) this.write([this.format.encode(texts)])
+    if (texts.length === 0) return
+    this.counters.messages += texts.length
+    this.write([this.format.encode(texts)])
   }
 
-  deliver (bytes: Buffer): void {
-    this.window.push(bytes)
+  deliver (bytes: TopicBytes): void {
+    this.window.push(bytes.as(this.format))
+    this.counters.messages += bytes.messages
   }
 
   flush (): void {
@@ -227,6 +234,7 @@ export class Connection implements Subscriber, Member {
   private write (buffers: readonly Buffer[]): void {
     if (this.state !== 'open' || buffers.length === 0) return
     this.lastSentAt = Date.now()
+    for (const { length } of buffers) this.counters.bytes += length
     this.transport.write(buffers)
   }
 
@@ -249,7 +257,7 @@ export class Connection implements Subscriber, Member {
     const offsets = this.catchUp.offsets()
     if (offsets === undefined) return undefined
     const earliest = offsets.map((offset, shard) => Math.min(offset, this.hub.shards[shard]!.flushed))
-    return this.hub.positionAt(earliest) + encodeMarks({ lostTopics: this.lostTopics || this.catchUp.lostTopics, throttled: this.throttled })
+    return this.hub.positionAt(earliest) + this.subscriptions.marks(this.lostTopics || this.catchUp.lostTopics)
   }
 
   // ---- subscriptions
@@ -258,33 +266,17 @@ export class Connection implements Subscriber, Member {
     return `s${++this.subscriptionCount}`
   }
 
-  /** @throws ProtocolError `too_many_subscriptions` */
-  checkRoom (selectors: readonly Selector[]): void {
-    const added = selectors.filter(({ key }) => !this.subscriptions.has(key)).length
-    if (this.subscriptions.size + added > this.context.maxSubscriptions) {
-      throw new ProtocolError('too_many_subscriptions', `a connection has at most ${this.context.maxSubscriptions} subscriptions`)
-    }
-  }
-
   /** Live delivery of some selectors begins with the next window; one that was there changes its options. */
-  attach (selectors: readonly Selector[], id: string): void {
-    this.detach(selectors)
-    for (const selector of selectors) {
-      this.subscriptions.set(selector.key, { selector, id })
-      this.hub.attach(this, selector)
-    }
-    this.noteThrottled()
+  attach (selectors: readonly Selector[]): void {
+    this.settle()
+    this.subscriptions.attach(selectors)
+    this.marks = this.subscriptions.marks(this.lostTopics)
   }
 
   detach (selectors: readonly Selector[]): void {
     this.settle()
-    for (const { key } of selectors) {
-      const held = this.subscriptions.get(key)
-      if (held === undefined) continue
-      this.subscriptions.delete(key)
-      this.hub.detach(this, held.selector)
-    }
-    this.noteThrottled()
+    this.subscriptions.detach(selectors)
+    this.marks = this.subscriptions.marks(this.lostTopics)
   }
 
   /** Sends what is throttled and pending: after it, the client stands where the hub stands. */
@@ -295,17 +287,9 @@ export class Connection implements Subscriber, Member {
     this.write(buffers)
   }
 
-  private noteThrottled (coming: readonly Selector[] = []): void {
-    const selectors = [...[...this.subscriptions.values()].map(({ selector }) => selector), ...coming]
-    this.throttled = new Set(selectors.filter(({ view }) => !isWhole(view)).map(({ channel }) => channel.name))
-    this.marks = encodeMarks({ lostTopics: this.lostTopics, throttled: this.throttled })
-  }
-
-  /** All that is being sent live, with what is to come, without what is to go. */
-  live (coming: readonly Selector[] = [], going: readonly Selector[] = []): Selection {
-    const selectors = [...this.subscriptions.values()].map(({ selector }) => selector)
-    const left = selectors.filter(({ key }) => !going.some(gone => gone.key === key))
-    return new Selection([...left, ...coming], this.hub.membership)
+  /** All that is being sent live. */
+  live (): Selection {
+    return this.subscriptions.selection()
   }
 
   /**
@@ -315,7 +299,9 @@ export class Connection implements Subscriber, Member {
    */
   async follow (catchUp: CatchUp, coming: readonly Selector[], joinLive: () => void): Promise<void> {
     this.catchUp = catchUp
-    this.noteThrottled(coming)
+    if (catchUp.resumes) this.counters.resumes++
+    else this.counters.fresh++
+    this.subscriptions.expect(coming)
     try {
       let first = true
       for (;;) {
@@ -347,7 +333,7 @@ export class Connection implements Subscriber, Member {
       }
     } finally {
       this.catchUp = undefined
-      this.noteThrottled()
+      this.subscriptions.expect([])
     }
   }
 
@@ -391,6 +377,7 @@ export class Connection implements Subscriber, Member {
       type: 'closing', code: reason.code, reason: reason.message, ...(retry === undefined ? {} : { retry_after_ms: retry })
     }
     this.state = 'closing'
+    this.counters.close(reason.code)
     this.transport.close(retry === undefined ? reason : { ...reason, retryAfterMs: retry }, this.format.encode([JSON.stringify(closing)]))
     this.onDrain()
   }

@@ -61,6 +61,11 @@ export class CatchUp {
     return new CatchUp(hub, selection, plan, hub.encoders[decimals], planned, viewOf)
   }
 
+  /** Whether it began at a position of the client. */
+  get resumes (): boolean {
+    return this.plan.resumed
+  }
+
   /** Whether every topic follows on from the position that the client gave, as far as is known now. */
   get recovered (): boolean {
     return !this.plan.lost
@@ -147,7 +152,7 @@ export class CatchUp {
       const snapshot = this.hub.channelOf(topic)?.reduce === undefined || !this.givesState(topic, reason, from) ? undefined : await this.snapshotInEpoch(topic)
       due.delete(topic)
       if (reason !== undefined) {
-        texts.push(this.encoder.reset(topic, reason))
+        texts.push(this.reset(topic, reason))
         this.sent.set(topic, 0)
       }
       for (const entry of newest) texts.push(this.encoder.entry(entry))
@@ -183,10 +188,15 @@ export class CatchUp {
     }
   }
 
+  private reset (topic: string, reason: ResetReason): string {
+    this.hub.counters.resets[reason]++
+    return this.encoder.reset(topic, reason)
+  }
+
   private joiningStates (states: ReadonlyMap<string, LiveState>): string[] {
     const texts: string[] = []
     for (const [topic, reason] of this.plan.joining) {
-      if (reason !== undefined) texts.push(this.encoder.reset(topic, reason))
+      if (reason !== undefined) texts.push(this.reset(topic, reason))
       const state = states.get(topic)
       if (state === undefined) continue
       const { depth } = this.viewOf(topic)
@@ -277,7 +287,7 @@ export class CatchUp {
     for (const entry of entries) {
       const { topic } = entry
       if (this.plan.lostTopics && entry.previous === 0 && !this.sent.has(topic)) {
-        texts.push(this.encoder.reset(topic, 'epoch_changed'))
+        texts.push(this.reset(topic, 'epoch_changed'))
       }
       this.sent.set(topic, entry.offset)
       if (!merges || isWhole(this.selection.view(topic))) texts.push(this.encoder.entry(entry))

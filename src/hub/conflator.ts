@@ -69,7 +69,7 @@ export class Conflator {
     for (const { view, pending } of this.clocks) {
       for (const [topic, waiting] of pending) {
         if (waiting.window <= subscriber.settledAt || !this.hub.audience.of(topic).has(subscriber, view)) continue
-        subscriber.deliver(this.bytes(waiting).as(subscriber.format))
+        subscriber.deliver(this.bytes(waiting))
       }
     }
     subscriber.settledAt = this.window
@@ -93,7 +93,7 @@ export class Conflator {
     for (const subscriber of this.hub.audience.of(topic).members(view)) {
       // Who joined after the last of these messages has them in its snapshot.
       if (pending.window <= subscriber.settledAt) continue
-      subscriber.deliver(bytes.as(subscriber.format))
+      subscriber.deliver(bytes)
       dirty.add(subscriber)
     }
   }

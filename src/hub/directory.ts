@@ -27,6 +27,10 @@ export class Directory {
     return this.known.values()
   }
 
+  instrument (symbol: string): Instrument | undefined {
+    return this.known.get(symbol)
+  }
+
   hasInstrument (symbol: string): boolean {
     return this.known.has(symbol)
   }

@@ -35,7 +35,8 @@ export async function moveInstrument (hub: HubParts, instrument: Instrument): Pr
         const old = had.get(subscriber)
         if (old?.depth === view.depth) continue
         if (view.depth > 0 && state?.snapshot !== undefined) hub.cutStates.begin(topic, state.snapshot.payload)
-        subscriber.deliver((old === undefined ? entered : given).as(subscriber.format))
+        subscriber.deliver(old === undefined ? entered : given)
+        if (old === undefined) hub.counters.resets.entered++
         dirty.add(subscriber)
       }
     }

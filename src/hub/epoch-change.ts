@@ -26,7 +26,8 @@ export async function changeEpoch (
     for (const view of audience.views()) {
       const bytes = new TopicBytes(hub.encoders, encoder => [encoder.reset(topic, 'epoch_changed'), ...stateMessages(hub, encoder, state, view.depth)])
       for (const subscriber of audience.members(view)) {
-        subscriber.deliver(bytes.as(subscriber.format))
+        subscriber.deliver(bytes)
+        hub.counters.resets.epoch_changed++
         dirty.add(subscriber)
       }
     }

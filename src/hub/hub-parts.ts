@@ -4,6 +4,7 @@ import type { Audience } from './audience.js'
 import type { CutStates } from './cut-states.js'
 import type { Directory } from './directory.js'
 import type { Encoders } from './frame.js'
+import type { Counters } from '../metrics/counters.js'
 import type { Membership } from './membership.js'
 import type { RecentEntries } from './recent.js'
 import type { Subscriber } from './subscriber.js'
@@ -27,6 +28,7 @@ export interface HubParts {
   readonly audience: Audience
   readonly cutStates: CutStates
   readonly shards: readonly ShardState[]
+  readonly counters: Counters
   /** Undefined while no new epoch is being dealt with. */
   readonly epochChange: Promise<void> | undefined
   epoch (shard: number): number

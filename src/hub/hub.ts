@@ -2,6 +2,7 @@ import {
   type ChannelDefinition, type Channels, encodeEpoch, encodePositions, type Instrument, parseTopicKey, type ShardPosition, topicKey, instruments as instrumentsChannel
 } from '@tickwire/protocol'
 import type { Entry, EpochStart, Log, TailBatch } from '../log/log.js'
+import type { Counters } from '../metrics/counters.js'
 import { Audience } from './audience.js'
 import { Conflator } from './conflator.js'
 import { CutStates } from './cut-states.js'
@@ -24,6 +25,7 @@ export interface HubOptions {
   readonly flushMs: number
   /** Bound of the recent entries, in all. */
   readonly recentBytes: number
+  readonly counters: Counters
   readonly onError: (error: unknown, message: string) => void
 }
 
@@ -32,6 +34,7 @@ export class Hub implements HubParts {
   readonly log: Log
   readonly channels: Channels
   readonly encoders: Encoders
+  readonly counters: Counters
   readonly directory = new Directory()
   readonly membership = new Membership()
   readonly audience = new Audience(this.membership)
@@ -57,6 +60,7 @@ export class Hub implements HubParts {
   constructor (private readonly options: HubOptions) {
     this.log = options.log
     this.channels = options.channels
+    this.counters = options.counters
     this.encoders = { string: new MessageEncoder(options.channels, 'string'), number: new MessageEncoder(options.channels, 'number') }
     this.conflator = new Conflator(this, dirty => { for (const subscriber of dirty) subscriber.flush() })
   }
@@ -167,6 +171,7 @@ export class Hub implements HubParts {
       } else entries.push(entry)
       this.directory.add(entry)
     }
+    this.counters.received += batch.entries.length
     if (batch.entries.length > 0) this.schedule()
   }
 
@@ -198,7 +203,14 @@ export class Hub implements HubParts {
     this.born.clear()
     this.conflator.send(dirty)
     for (const subscriber of dirty) subscriber.flush()
+    if (dirty.size > 0) this.measure(window)
     this.wake()
+  }
+
+  private measure (window: Map<string, Entry[]>): void {
+    let oldest = Infinity
+    for (const [first] of window.values()) oldest = Math.min(oldest, first!.timestamp)
+    if (oldest !== Infinity) this.counters.onWindow(Math.max(0, Date.now() - oldest))
   }
 
   /** Puts a window into the recent entries, in order of offset over its topics. */
@@ -223,7 +235,7 @@ export class Hub implements HubParts {
     if (whole === undefined) return
     const bytes = new TopicBytes(this.encoders, encoder => entries.map(entry => encoder.entry(entry)))
     for (const subscriber of audience.members(whole)) {
-      subscriber.deliver(bytes.as(subscriber.format))
+      subscriber.deliver(bytes)
       dirty.add(subscriber)
     }
   }
@@ -236,7 +248,8 @@ export class Hub implements HubParts {
     const reset = new TopicBytes(this.encoders, encoder => [encoder.reset(topic, 'epoch_changed')])
     for (const subscriber of this.audience.broadHolders(topic)) {
       if (!subscriber.lostTopics) continue
-      subscriber.deliver(reset.as(subscriber.format))
+      subscriber.deliver(reset)
+      this.counters.resets.epoch_changed++
       dirty.add(subscriber)
     }
   }

@@ -1,4 +1,5 @@
 import type { Format } from './frame.js'
+import type { TopicBytes } from './topic-bytes.js'
 
 /** What the hub delivers to: a connection, or a poll that waits. */
 export interface Subscriber {
@@ -7,8 +8,8 @@ export interface Subscriber {
   readonly lostTopics: boolean
   /** The last window of which it has been sent everything, also what is throttled: kept by the hub. */
   settledAt: number
-  /** A topic's bytes of this window; kept until {@link flush}. */
-  deliver (bytes: Buffer): void
+  /** What it is sent of a topic in this window; kept until {@link flush}. */
+  deliver (bytes: TopicBytes): void
   /** The window is complete: write what was delivered, in one go. */
   flush (): void
   /** The log began a new epoch, and the resets that it causes for live topics were delivered. */

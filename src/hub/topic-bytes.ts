@@ -2,6 +2,8 @@ import type { Encoders, Format, MessageEncoder } from './frame.js'
 
 /** Messages of a topic, encoded once per format that somebody reads. */
 export class TopicBytes {
+  /** How many messages it holds; known once it was encoded. */
+  messages = 0
   private format: Format | undefined
   private bytes: Buffer | undefined
   private others: Map<Format, Buffer> | undefined
@@ -22,6 +24,8 @@ export class TopicBytes {
   }
 
   private encode (format: Format): Buffer {
-    return format.encode(this.write(this.encoders[format.decimals]))
+    const messages = this.write(this.encoders[format.decimals])
+    this.messages = messages.length
+    return format.encode(messages)
   }
 }

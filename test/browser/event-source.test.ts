@@ -39,7 +39,7 @@ test("a browser's own EventSource and WebSocket: nothing is lost across cuts, by
     socket.onmessage = event => { for (const message of JSON.parse(event.data)) if (message.sequence) window.received.frames.push(message.sequence) }
   `)
   const state = async (): Promise<Received> => await page.evaluate('window.received') as never
-  await until('both are there', () => server.app.tickwire.connections.active === 2)
+  await until('both are there', () => server.parts.connections.active === 2)
   let published = 0
   const trade = async (): Promise<void> => publish(server.app, 'trades', 'A', { symbol: 'A', price: String(++published), size: '1', timestamp: '2026-01-01T00:00:00Z' })
   const CUTS = 5

@@ -79,7 +79,7 @@ test('the page: three transports show the same sequences, whatever is cut', {
   skip: program === undefined ? 'there is no Chromium' : false, timeout: 60_000
 }, async t => {
   const server = await startServer(t, { SOURCES: 'simulated' })
-  const { sources, hub } = server.app.tickwire
+  const { sources, hub } = server.parts
   // The market rests until all columns are there, so that all begin with the same messages.
   await sources.stop('simulated')
   const lastEventIds: Array<string | undefined> = []

@@ -3,6 +3,7 @@ import { ANONYMOUS } from '../../src/auth/identity.js'
 import { Connection, type ConnectionContext } from '../../src/connection/connection.js'
 import { Connections } from '../../src/connection/connections.js'
 import { Hub } from '../../src/hub/hub.js'
+import { Counters } from '../../src/metrics/counters.js'
 import type { Retention } from '../../src/log/log.js'
 import { MemoryLog } from '../../src/log/memory/memory-log.js'
 import type { MemoryWire } from './memory-wire.js'
@@ -32,7 +33,7 @@ export async function startNode (options: NodeOptions = {}): Promise<Node> {
   })
   const errors: unknown[] = []
   const onError = (error: unknown): void => { errors.push(error) }
-  const hub = new Hub({ log, channels: standardChannels, flushMs, recentBytes, onError })
+  const hub = new Hub({ log, channels: standardChannels, flushMs, recentBytes, counters: new Counters(), onError })
   await hub.start()
   const connections = new Connections({ maxConnections: 1000, maxConnectionsPerIp: 1000 }, heartbeatMs)
   const context: ConnectionContext = {

@@ -9,6 +9,7 @@ const SECRET = 'a secret for tests only'
 export interface TestServer {
   readonly app: FastifyInstance
   readonly origin: string
+  readonly parts: FastifyInstance['tickwire']['parts']
   token (claims?: Record<string, unknown>): string
 }
 
@@ -21,13 +22,14 @@ export async function startServer (t: Test, overrides: Partial<Config> = {}, par
   const { port } = app.server.address() as AddressInfo
   return {
     app,
+    parts: app.tickwire.parts,
     origin: `http://127.0.0.1:${port}`,
-    token: (claims = {}) => app.jwt.sign({ sub: 'alice', publish: ['*'], ...claims }, { expiresIn: '5m' })
+    token: (claims = {}) => app.tickwire.signToken({ sub: 'alice', publish: ['*'], ...claims }, 300)
   }
 }
 
 /** Publishes through the server's own publisher, as a source does. */
 export async function publish (app: FastifyInstance, channel: string, symbol: string | undefined, data: object, extra: object = {}): Promise<void> {
-  const [result] = await app.tickwire.publisher.publish([{ channel, symbol, data, ...extra }], { publisher: 'test' })
+  const [result] = await app.tickwire.parts.publisher.publish([{ channel, symbol, data, ...extra }], { publisher: 'test' })
   if (result === undefined || 'code' in result) throw new Error(`refused: ${JSON.stringify(result)}`)
 }

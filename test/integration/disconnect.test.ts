@@ -66,7 +66,7 @@ test('all of a user: event stream, WebSocket that said who it is later, and held
   await until('the socket is open', () => find(texts, 'welcome') !== undefined)
   socket.send({ action: 'auth', token })
   const poll = holdPoll(server, 'poll-of-bob', token)
-  await until('all are there', () => find(texts, 'authenticated') !== undefined && find(events, 'subscribed') !== undefined && find(foreign, 'subscribed') !== undefined && server.app.tickwire.connections.active === 4)
+  await until('all are there', () => find(texts, 'authenticated') !== undefined && find(events, 'subscribed') !== undefined && find(foreign, 'subscribed') !== undefined && server.parts.connections.active === 4)
   t.equal((await disconnect(server, { user_id: 'bob' })).status, 204)
   await Promise.all([stream.ended, socket.ended])
   t.match(events.at(-1), { type: 'closing', code: 'going_away' })
@@ -76,13 +76,13 @@ test('all of a user: event stream, WebSocket that said who it is later, and held
   t.match(await answer.json(), { type: 'error', code: 'going_away', retry_after_ms: Number })
   t.ok(answer.headers.has('retry-after'))
   t.equal(answer.headers.get('x-request-id'), 'poll-of-bob')
-  await until('only alice is left', () => server.app.tickwire.connections.active === 1)
+  await until('only alice is left', () => server.parts.connections.active === 1)
   t.equal(find(foreign, 'closing'), undefined)
 })
 
 test("a held poll by the id that its client chose; the id stands for nobody else's meanwhile", async t => {
   const server = await startServer(t)
-  const { connections } = server.app.tickwire
+  const { connections } = server.parts
   const welcomes: Message[] = []
   const socket = openWebSocket(server.origin, '', 'tickwire.v1.json', { onMessage: message => { welcomes.push(message) }, onCursor: () => {} })
   t.teardown(() => { socket.cut() })

@@ -92,7 +92,7 @@ test('a restart that lost nothing disturbs nobody, live or resuming', async t =>
     await quote(server, 'A', '1')
     const cursor = await cursorNow(server, 'subscribe=quotes:*')
     const seen = listen(server, transport, 'subscribe=quotes:*', cursor)
-    await until('resumed', () => transport === 'poll' ? server.app.tickwire.connections.active > 0 : seen.cursor !== undefined)
+    await until('resumed', () => transport === 'poll' ? server.parts.connections.active > 0 : seen.cursor !== undefined)
     const [head] = await log.head()
     log.restart([head!.offset])
     await quote(server, 'A', '2')

@@ -45,7 +45,7 @@ test('heartbeats only come when nothing else does; a cursor follows the last mes
 
 test('a peer that is gone is dropped', async t => {
   const server = await startServer(t, { HEARTBEAT_MS, IDLE_TIMEOUT_MS: 250 })
-  const { connections } = server.app.tickwire
+  const { connections } = server.parts
   const { hostname, port } = new URL(server.origin)
 
   await t.test('a WebSocket that answers no ping', async t => {
@@ -89,7 +89,7 @@ test('a peer that is gone is dropped', async t => {
       await delay(50)
       client.cut()
       await until('dropped', () => connections.active === 0, 3000)
-      await until('nothing of it is left', () => server.app.tickwire.hub.audience.size === 0, 3000)
+      await until('nothing of it is left', () => server.parts.hub.audience.size === 0, 3000)
       t.pass('dropped')
     })
   }
@@ -97,11 +97,11 @@ test('a peer that is gone is dropped', async t => {
 
 test('a client that stops reading costs a bounded amount, is cut off, and loses nothing', async t => {
   const server = await startServer(t, { MAX_BUFFERED_BYTES: 16_384 })
-  const { connections } = server.app.tickwire
+  const { connections } = server.parts
   const news = async (): Promise<void> => publish(server.app, 'news', undefined, { headline: 'x'.repeat(1000), source: 'test', symbols: [], timestamp: '2026-01-01T00:00:00Z' })
   const COUNT = 8000
   for (const transport of ['ws-json', 'sse'] as const) {
-    const before = server.app.tickwire.hub.directory.last('news')?.sequence ?? 0
+    const before = server.parts.hub.directory.last('news')?.sequence ?? 0
     const cursor = await (async () => (await (await fetch(`${server.origin}/v1/stream?subscribe=news`)).json() as { cursor: string }).cursor)()
     const { hostname, port } = new URL(server.origin)
     const socket = connect(Number(port), hostname)
@@ -144,7 +144,7 @@ test('closing: every stream is told before the server goes', async t => {
     openClient(transport, server.origin, 'subscribe=quotes:A', undefined, { onMessage: message => { messages.push(message) }, onCursor: () => {} })
   }
   const poll = fetch(`${server.origin}/v1/stream?subscribe=quotes:A&wait=20`)
-  await until('all are there', () => server.app.tickwire.connections.active === 4)
+  await until('all are there', () => server.parts.connections.active === 4)
   await until('all are subscribed', () => seen.every(({ messages }) => messages.some(({ type }) => type === 'subscribed')))
   await server.app.close()
   for (const { transport, messages } of seen) {

@@ -14,7 +14,7 @@ const declare = (server: TestServer, symbol: string, sector: string): Promise<vo
 
 /** Resolves when all that was published has been passed on. */
 async function passedOn (server: TestServer): Promise<void> {
-  const { hub, log } = server.app.tickwire
+  const { hub, log } = server.parts
   const heads = await log.head()
   await until('all is passed on', () => heads.every(({ offset }, shard) => hub.shards[shard]!.flushed >= offset))
 }

@@ -39,7 +39,7 @@ test('publishing: one, many, lines, and the rest of a batch stands when one item
 
 test('history and snapshot', async t => {
   const server = await startServer(t)
-  const { publisher } = server.app.tickwire
+  const { publisher } = server.parts
   for (let i = 1; i <= 10; i++) {
     await publisher.publish([
       { channel: 'trades', symbol: 'A', data: { symbol: 'A', price: `${i}.50`, size: '1', timestamp: '2026-01-01T00:00:00Z' } },

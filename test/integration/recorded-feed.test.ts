@@ -17,7 +17,7 @@ test('every transport and subprotocol receives the recorded session, whole and i
   }))
   // A poll without a position has the present as its start only once it is held: the others have their cursor.
   await until('the streams have their first cursor', () => cursors >= 3)
-  await until('the poll is held', () => server.app.tickwire.connections.active === 4)
+  await until('the poll is held', () => server.parts.connections.active === 4)
   await new Promise(resolve => setTimeout(resolve, 50))
 
   const start = await fetch(`${server.origin}/v1/admin/sources/replay/start`, {

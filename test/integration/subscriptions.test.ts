@@ -106,7 +106,7 @@ test('unsubscribe takes the selector as written; what another still covers is re
   await trade(server, 'A', '3')
   await until('a trade', () => messages.slice(later).some(({ type }) => type === 'trade'))
   t.same(data(messages.slice(later)), ['A 3'], 'nothing of what was left')
-  t.equal(server.app.tickwire.hub.audience.size, 1)
+  t.equal(server.parts.hub.audience.size, 1)
 })
 
 test('a snapshot on demand is exact while the topic moves, and ends with done', async t => {
@@ -232,7 +232,7 @@ test('AUTH=required: nothing without a token, by message within five seconds', a
 
 test('a token that expires ends its stream with 4401', async t => {
   const server = await startServer(t, { HEARTBEAT_MS: 100, IDLE_TIMEOUT_MS: 1000 })
-  const token = server.app.jwt.sign({ sub: 'alice', exp: Math.floor(Date.now() / 1000) + 1 })
+  const token = server.app.tickwire.signToken({ sub: 'alice' }, 1)
   const { client, messages } = await talk(t, server, `subscribe=quotes:*&token=${token}`)
   const code = await new Promise<number>(resolve => { client.socket.on('close', resolve) })
   t.equal(code, 4401)
@@ -288,7 +288,7 @@ test('polling: limits, more, and an answer that is held', async t => {
   t.same(data(third.messages), ['A 6', 'A 7', 'A 8', 'A 9', 'A 10', 'A 11'])
   t.equal(third.more, false)
   const held = poll(`&after=${third.cursor}&wait=10`)
-  await until('it is held', () => server.app.tickwire.hub.audience.size === 2)
+  await until('it is held', () => server.parts.hub.audience.size === 2)
   await quote(server, 'A', '2')
   t.same(data((await held).messages), ['A 2'])
   t.same((await poll(`&after=${third.cursor}&snapshot=false`)).messages.length, 1)

@@ -116,9 +116,10 @@ class Client {
     const selectors = [...this.wanted.values()].filter(wanted => this.covered.has(nameOf(wanted))).map(({ channel, selector, throttle, depth }) =>
       makeSelector(standardChannels.get(channel)!, selector, undefined, { view: { throttleMs: throttle ?? 0, depth: depth ?? 0 } }))
     if (selectors.length === 0) return
-    const answer = JSON.parse(await poll(this.node.hub, selectors, {
+    const { text } = await poll(this.node.hub, selectors, {
       start: { from: 'cursor', cursor: decodeCursor(this.cursor)! }, snapshots: true, decimals: 'string', limit: 3, waitMs: 0, signal: new AbortController().signal
-    })) as { cursor: string, messages: Message[] }
+    })
+    const answer = JSON.parse(text) as { cursor: string, messages: Message[] }
     this.follower.connect()
     for (const message of answer.messages) this.follower.take(message)
     this.cursor = answer.cursor

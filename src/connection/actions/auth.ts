@@ -1,4 +1,4 @@
-import type { AuthAction } from '@tickwire/protocol'
+import { type AuthAction, EVERY_SYMBOL } from '@tickwire/protocol'
 import { refuseRead } from '../../auth/permissions.js'
 import type { Connection } from '../connection.js'
 import { isoTime } from '../../hub/frame.js'
@@ -11,8 +11,8 @@ export async function auth (connection: Connection, message: AuthAction): Promis
     connection.close({ code: 'forbidden', message: 'the token names another user than before' })
     return
   }
-  for (const { selector: { channel, symbol } } of connection.subscriptions.values()) {
-    if (refuseRead(identity, channel, symbol) === undefined) continue
+  for (const { channel, symbol, kind } of connection.subscriptions.selectors()) {
+    if (refuseRead(identity, channel, kind === 'topic' ? symbol : EVERY_SYMBOL) === undefined) continue
     connection.close({ code: 'forbidden', message: 'the token does not permit all that is subscribed to' })
     return
   }

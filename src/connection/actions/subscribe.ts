@@ -29,9 +29,9 @@ export async function beginSubscriptions (
   connection: Connection, subscriptions: readonly Subscription[], start: StartPosition, snapshots: boolean
 ): Promise<void> {
   const selectors = subscriptions.flatMap(({ granted }) => granted)
-  connection.checkRoom(selectors)
+  connection.subscriptions.checkRoom(selectors)
   const live = connection.live()
-  const next = connection.live(selectors)
+  const next = connection.subscriptions.selection(selectors)
   const catchUp = await CatchUp.open(connection.hub, new Selection(selectors, connection.hub.membership), start, {
     snapshots,
     decimals: connection.format.decimals,
@@ -39,12 +39,11 @@ export async function beginSubscriptions (
     ...(live.reduced || next.reduced ? { restates: (topic: string) => live.view(topic).depth !== next.view(topic).depth } : {}),
     viewOf: topic => next.view(topic)
   })
-  const ids = subscriptions.map(() => connection.nextSubscriptionId())
-  for (const [index, { id, channel, granted, rejected, throttleMs }] of subscriptions.entries()) {
+  for (const { id, channel, granted, rejected, throttleMs } of subscriptions) {
     connection.send({
       type: 'subscribed',
       ...(id === undefined ? {} : { id }),
-      subscription_id: ids[index]!,
+      subscription_id: connection.nextSubscriptionId(),
       channel,
       symbols: granted.flatMap(({ symbol }) => symbol ?? []),
       rejected: [...rejected],
@@ -53,9 +52,7 @@ export async function beginSubscriptions (
       ...(start.from === 'now' ? {} : { recovered: catchUp.recovered })
     })
   }
-  await connection.follow(catchUp, selectors, () => {
-    for (const [index, { granted }] of subscriptions.entries()) connection.attach(granted, ids[index]!)
-  })
+  await connection.follow(catchUp, selectors, () => { connection.attach(selectors) })
 }
 
 /** Where a subscribe message begins. @throws ProtocolError `bad_cursor`, `invalid_message` */

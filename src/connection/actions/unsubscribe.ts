@@ -23,6 +23,7 @@ export async function unsubscribe (connection: Connection, message: UnsubscribeA
   const texts: string[] = []
   for (const topic of kept) {
     texts.push(encoder.reset(topic, 'entered'))
+    hub.counters.resets.entered++
     const state = states.get(topic)
     if (state === undefined) continue
     const { depth } = left.view(topic)
@@ -36,7 +37,7 @@ export async function unsubscribe (connection: Connection, message: UnsubscribeA
 async function readKept (connection: Connection, selectors: readonly Selector[]): Promise<[readonly string[], Awaited<ReturnType<typeof LiveStates.whenTold>>]> {
   const { hub } = connection
   const ended = new Selection(selectors, hub.membership)
-  const left = connection.live([], selectors)
+  const left = connection.subscriptions.selection([], selectors)
   const before = connection.live()
   const find = (): string[] => [...ended.existing(hub.directory)].map(([topic]) => topic).filter(topic => before.has(topic) && left.has(topic))
   for (;;) {

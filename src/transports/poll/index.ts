@@ -11,6 +11,10 @@ export const pollTransport: HttpTransport = {
   async serve (stream, request, reply) {
     const { context, identity, query, subscriptions, start, place } = stream
     const { registry } = context.connections
+    const counters = context.hub.counters.transport(pollTransport.name)
+    counters.opened++
+    if (start.from === 'now') counters.fresh++
+    else counters.resumes++
     try {
       const held = new HeldPoll(request, identity)
       registry.add(held)
@@ -18,7 +22,7 @@ export const pollTransport: HttpTransport = {
         reply.header(REQUEST_ID_HEADER, held.id)
         const gone = new AbortController()
         reply.raw.on('close', () => { gone.abort() })
-        const answer = await poll(context.hub, subscriptions.flatMap(({ granted }) => granted), {
+        const { text, messages } = await poll(context.hub, subscriptions.flatMap(({ granted }) => granted), {
           start,
           snapshots: query.snapshot ?? true,
           decimals: query.decimals ?? 'string',
@@ -28,11 +32,14 @@ export const pollTransport: HttpTransport = {
         })
         held.signal.throwIfAborted()
         if (context.draining.aborted) throw new ProtocolError('going_away')
-        return await reply.type('application/json; charset=utf-8').send(answer)
+        counters.messages += messages
+        counters.bytes += Buffer.byteLength(text)
+        return await reply.type('application/json; charset=utf-8').send(text)
       } finally {
         registry.remove(held)
       }
     } finally {
+      counters.closed++
       place.release()
     }
   }

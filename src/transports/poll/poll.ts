@@ -19,8 +19,15 @@ export interface PollOptions {
   readonly signal: AbortSignal
 }
 
-/** A poll is one catch-up that ends with its answer. @returns the answer as JSON text */
-export async function poll (hub: Hub, selectors: readonly Selector[], options: PollOptions): Promise<string> {
+export interface PollAnswer {
+  /** JSON. */
+  readonly text: string
+  /** How many messages are in it. */
+  readonly messages: number
+}
+
+/** A poll is one catch-up that ends with its answer. */
+export async function poll (hub: Hub, selectors: readonly Selector[], options: PollOptions): Promise<PollAnswer> {
   const { start, snapshots, decimals, limit, waitMs, signal } = options
   const catchUp = await CatchUp.open(hub, new Selection(selectors, hub.membership), start, {
     snapshots, decimals, reduced: 'merge', maxBacklog: limit
@@ -42,7 +49,8 @@ export async function poll (hub: Hub, selectors: readonly Selector[], options: P
   if (offsets === undefined) throw new ProtocolError('going_away')
   // What was throttled is merged into this answer and waits nowhere: the cursor does not count as throttled.
   const cursor = hub.positionAt(offsets) + encodeMarks({ lostTopics: catchUp.lostTopics, throttled: new Set() })
-  return `{"cursor":"${cursor}","messages":[${texts.join(',')}],"more":${!catchUp.caughtUp}}`
+  const text = `{"cursor":"${cursor}","messages":[${texts.join(',')}],"more":${!catchUp.caughtUp}}`
+  return { text, messages: texts.length }
 }
 
 const NO_BYTES = Buffer.alloc(0)

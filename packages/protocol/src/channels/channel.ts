@@ -2,20 +2,29 @@ import { type Static, type TSchema, Type } from '@sinclair/typebox'
 import { SYMBOL_PATTERN } from '../topic.js'
 
 /**
- * Who may read a channel without a capability for it: everybody, only the user that its topics belong to, or
- * nobody outside the server.
+ * Who may read a channel:
+ * - `public`: everybody, but for a token whose `read` claim leaves it out;
+ * - `capability`: who has a token whose `read` claim names it;
+ * - `user`: each user the own topics, which no request can name another's of;
+ * - `internal`: nobody outside the server.
  */
-export type ChannelAccess = 'public' | 'user' | 'internal'
+export type ChannelAccess = 'public' | 'capability' | 'user' | 'internal'
+
+/**
+ * A function that is compared as methods are: so channels of different data can stand in one list. What is behind
+ * the list hands each only data that its own schema has validated.
+ */
+type Method<Arguments extends unknown[], Result> = { call (...args: Arguments): Result }['call']
 
 /** How a topic's state follows from its messages; a snapshot is that state. */
-export type Reduce<Data> = (state: Data | undefined, data: Data, replaces: boolean) => Data
+export type Reduce<Data> = Method<[state: Data | undefined, data: Data, replaces: boolean], Data>
 
 /**
  * Joins a message to those that wait to be sent as one (throttling): the result does to a state what they would do
  * one after another, also to a state that holds some of them already. It changes neither of them.
  * @param replaces whether `pending` replaces the state: then the result does, too
  */
-export type Merge<Data> = (pending: Data, data: Data, replaces: boolean) => Data
+export type Merge<Data> = Method<[pending: Data, data: Data, replaces: boolean], Data>
 
 /** How a state is cut to its best levels, for subscribers that ask for a `depth`. */
 export interface Cut<Data> {

@@ -13,10 +13,9 @@ import { trades } from './trades.js'
 /** Channels by name. */
 export type Channels = ReadonlyMap<string, ChannelDefinition>
 
-// A definition's reduce takes its own data type; behind the registry, data is what its schema has validated.
-const definitions = [
+const definitions: readonly ChannelDefinition[] = [
   quotes, trades, book, market, news, system, orders, portfolio, alerts, instruments
-] as unknown as readonly ChannelDefinition[]
+]
 
 /** The channels that come with the server: a new one is a file in this folder and a name in this list. */
 export const standardChannels: Channels = new Map(definitions.map(definition => [definition.name, definition]))

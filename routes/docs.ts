@@ -1,0 +1,26 @@
+import swagger from '@fastify/swagger'
+import swaggerUi from '@fastify/swagger-ui'
+import fp from 'fastify-plugin'
+import { version } from '../src/version.js'
+
+const DESCRIPTION = `One ordered, replayable stream of market data over WebSocket, Server-Sent Events and polling.
+The messages of the stream, the client's rule and how to resume are in PROTOCOL.md of the project.`
+
+/** `GET /docs`: the reference of all endpoints that are registered after it, from their schemas. */
+export const docsRoutes = fp(async app => {
+  await app.register(swagger, {
+    openapi: {
+      openapi: '3.1.0',
+      info: { title: 'Tickwire', description: DESCRIPTION, version },
+      components: { securitySchemes: { bearer: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT' } } },
+      tags: [
+        { name: 'stream', description: 'Subscriptions, live and resumed' },
+        { name: 'publish', description: 'Messages into the log' },
+        { name: 'topics', description: 'Histories, states, instruments' },
+        { name: 'admin', description: 'For operators: a token with `admin`' },
+        { name: 'health', description: 'For whoever runs the server' }
+      ]
+    }
+  })
+  await app.register(swaggerUi, { routePrefix: '/docs', staticCSP: true })
+}, { name: 'tickwire-docs', fastify: '5.x', encapsulate: false })

@@ -1,0 +1,32 @@
+import type { FastifyPluginAsync } from 'fastify'
+import type { OriginPolicy } from '../src/auth/origin.js'
+import { adminRoutes } from './admin.js'
+import { docsRoutes } from './docs.js'
+import { healthRoutes } from './health.js'
+import { metricsRoutes } from './metrics.js'
+import { pageRoutes } from './page/page.js'
+import { publishRoutes } from './publish.js'
+import { streamRoutes } from './stream.js'
+import { topicRoutes } from './topics.js'
+
+/** What every group is given. */
+export interface RouteOptions {
+  readonly originAllowed: OriginPolicy
+  readonly maxMessageBytes: number
+  readonly development: boolean
+}
+
+/** The groups of endpoints: a new one is a file in this folder and a line here. */
+export const routeGroups = {
+  // Before the others: it describes those that come after it.
+  docs: docsRoutes,
+  stream: streamRoutes,
+  publish: publishRoutes,
+  topics: topicRoutes,
+  health: healthRoutes,
+  metrics: metricsRoutes,
+  admin: adminRoutes,
+  page: pageRoutes
+} satisfies Record<string, FastifyPluginAsync<RouteOptions>>
+
+export type RouteGroup = keyof typeof routeGroups

@@ -1,0 +1,58 @@
+import type { FastifyInstance } from 'fastify'
+import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client'
+
+const LATENCY_BUCKETS_SECONDS = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5]
+
+type Labels = Record<string, string>
+
+/** `GET /metrics` for Prometheus. Values are read when they are asked for: counting costs the stream nothing. */
+export async function metricsRoutes (app: FastifyInstance): Promise<void> {
+  const { counters, hub } = app.streaming
+  const registry = new Registry()
+  // Among them the event loop's delay (nodejs_eventloop_lag_…), memory and garbage collection.
+  collectDefaultMetrics({ register: registry })
+
+  const add = (Kind: typeof Counter | typeof Gauge, name: string, help: string, labelNames: string[], values: () => Iterable<readonly [Labels, number]>): void => {
+    const metric = new Kind({
+      name: `tickwire_${name}`,
+      help,
+      labelNames,
+      registers: [registry],
+      collect () {
+        metric.reset()
+        for (const [labels, value] of values()) metric.inc(labels, value)
+      }
+    })
+  }
+  type Transport = ReturnType<typeof counters.transport>
+  const byTransport = (value: (transport: Transport) => number) => (): Array<readonly [Labels, number]> =>
+    [...counters.all()].map(([transport, counted]) => [{ transport }, value(counted)])
+  const byCode = (codes: (transport: Transport) => ReadonlyMap<string, number>) => (): Array<readonly [Labels, number]> =>
+    [...counters.all()].flatMap(([transport, counted]) => [...codes(counted)].map(([code, count]) => [{ transport, code }, count] as const))
+
+  add(Gauge, 'connections', 'Open connections and polls that are being answered', ['transport'], byTransport(({ opened, closed }) => opened - closed))
+  add(Counter, 'connections_opened_total', 'Connections and polls since the start', ['transport'], byTransport(({ opened }) => opened))
+  add(Counter, 'connections_closed_total', 'Connections that this server closed, by reason', ['transport', 'code'], byCode(({ closes }) => closes))
+  add(Gauge, 'subscriptions', 'Selectors of all connections', [], () => [[{}, counters.subscriptions]])
+  add(Gauge, 'selectors', 'Different selectors that somebody subscribes to', [], () => [[{}, hub.audience.size]])
+  add(Counter, 'messages_received_total', 'Messages that came from the log', [], () => [[{}, counters.received]])
+  add(Counter, 'messages_sent_total', 'Data messages and resets sent to clients', ['transport'], byTransport(({ messages }) => messages))
+  add(Counter, 'sent_bytes_total', 'Bytes of messages sent to clients, with their framing', ['transport'], byTransport(({ bytes }) => bytes))
+  add(Counter, 'catch_ups_total', 'Catch-ups begun, at a position of the client (resume) or at the present (fresh)', ['transport', 'start'], () =>
+    [...counters.all()].flatMap(([transport, { resumes, fresh }]) => [[{ transport, start: 'resume' }, resumes], [{ transport, start: 'fresh' }, fresh]] as const))
+  add(Counter, 'resets_total', 'Resets sent to clients, by reason', ['reason'], () =>
+    Object.entries(counters.resets).map(([reason, count]) => [{ reason }, count] as const))
+  add(Counter, 'refusals_total', 'Requests and messages refused, by error code', ['transport', 'code'], byCode(({ refusals }) => refusals))
+
+  const latency = new Histogram({
+    name: 'tickwire_publish_to_socket_seconds',
+    help: "From the log's acceptance of a window's oldest message to the write to its last subscriber",
+    buckets: LATENCY_BUCKETS_SECONDS,
+    registers: [registry]
+  })
+  counters.onWindow = milliseconds => { latency.observe(milliseconds / 1000) }
+
+  app.get('/metrics', { schema: { hide: true } }, async (_request, reply) =>
+    await reply.header('Cache-Control', 'no-store').type(registry.contentType).send(await registry.metrics()))
+  app.addHook('onClose', async () => { registry.clear() })
+}

@@ -1,0 +1,109 @@
+import { type TSchema, Type } from '@sinclair/typebox'
+import { ErrorMessage, Instrument, MAX_POLL_LIMIT, MAX_WAIT_SECONDS, PollAnswer } from '@tickwire/protocol'
+
+/**
+ * What the reference at `/docs` says of each endpoint. Requests are judged by the handlers, alike on all transports
+ * and strictly; nothing is coerced or stripped by these.
+ */
+const bearer = [{ bearer: [] }]
+const Refusal = Type.Object(ErrorMessage.properties, { description: 'an entry of the table of errors (PROTOCOL.md, Errors and closing)' })
+const refused = (...statuses: number[]): Record<string, TSchema> => Object.fromEntries(statuses.map(status => [status, Refusal]))
+const Nothing = Type.Null({ description: 'done' })
+const Topic = Type.String({ description: 'a channel and its symbol', examples: ['quotes:005930'] })
+
+export const streamSchema = {
+  tags: ['stream'],
+  summary: 'The stream: WebSocket with an upgrade, Server-Sent Events where Accept names text/event-stream, else a poll',
+  security: bearer,
+  querystring: Type.Object({
+    subscribe: Type.Array(Type.String(), { description: 'repeatable: a channel, its symbols or sets, then options', examples: [['quotes:AAPL,MSFT;throttle_ms=250', 'trades:@sector/semiconductors;last=50']] }),
+    after: Type.Optional(Type.String({ description: 'a cursor: resume behind it' })),
+    throttle_ms: Type.Optional(Type.Integer({ description: 'for every subscription that can be throttled and says nothing itself' })),
+    snapshot: Type.Optional(Type.Boolean({ default: true, description: 'the present state first' })),
+    decimals: Type.Optional(Type.Union([Type.Literal('string'), Type.Literal('number')], { default: 'string' })),
+    wait: Type.Optional(Type.Integer({ minimum: 0, maximum: MAX_WAIT_SECONDS, description: 'polling: seconds to hold an empty answer' })),
+    limit: Type.Optional(Type.Integer({ minimum: 1, maximum: MAX_POLL_LIMIT, description: 'polling: most log messages in the answer' })),
+    token: Type.Optional(Type.String({ description: 'where the Authorization header cannot be set' }))
+  }),
+  response: { 200: PollAnswer, ...refused(400, 401, 403, 429, 503) }
+}
+
+export const PublishItem = Type.Object({
+  channel: Type.String({ maxLength: 32 }),
+  symbol: Type.Optional(Type.String({ maxLength: 32 })),
+  user: Type.Optional(Type.String({ minLength: 1, maxLength: 128, description: 'whose private topic' })),
+  data: Type.Unknown({ description: "as the channel's schema has it" }),
+  snapshot: Type.Optional(Type.Boolean({ description: "replaces the topic's state" })),
+  idempotency_key: Type.Optional(Type.String({ minLength: 1, maxLength: 128, description: 'repeated within ten minutes, nothing is appended again' }))
+}, { additionalProperties: false })
+
+export const publishSchema = {
+  tags: ['publish'],
+  summary: 'Publishes one message, an array, or a line of JSON for each',
+  security: bearer,
+  consumes: ['application/json', 'application/x-ndjson'],
+  body: Type.Union([PublishItem, Type.Array(PublishItem)]),
+  response: {
+    200: Type.Object({
+      accepted: Type.Integer(),
+      rejected: Type.Array(Type.Object({ index: Type.Integer(), code: Type.String(), message: Type.String() })),
+      sequences: Type.Array(Type.Union([Type.Integer(), Type.Null()]))
+    }),
+    ...refused(400, 401, 403, 413, 503)
+  }
+}
+
+export const historySchema = {
+  tags: ['topics'],
+  summary: "A topic's messages after a sequence, or its newest",
+  security: bearer,
+  querystring: Type.Object({
+    topic: Topic,
+    after: Type.Optional(Type.Integer({ minimum: 0 })),
+    epoch: Type.Optional(Type.String({ description: 'in which `after` was seen; without it no loss is detected' })),
+    limit: Type.Optional(Type.Integer({ minimum: 1, maximum: MAX_POLL_LIMIT, default: 1000 }))
+  }),
+  response: {
+    200: Type.Object({
+      epoch: Type.String(), messages: PollAnswer.properties.messages, first_sequence: Type.Integer(), last_sequence: Type.Integer(), more: Type.Boolean()
+    }),
+    ...refused(400, 401, 403, 404)
+  }
+}
+
+export const snapshotSchema = {
+  tags: ['topics'],
+  summary: "A topic's state",
+  security: bearer,
+  querystring: Type.Object({ topic: Topic }),
+  response: { 200: Type.Unknown({ description: 'a data message with `snapshot: true`' }), ...refused(400, 401, 403, 404) }
+}
+
+export const symbolsSchema = {
+  tags: ['topics'],
+  summary: 'The instruments known',
+  security: bearer,
+  querystring: Type.Object({ market: Type.Optional(Type.String()), sector: Type.Optional(Type.String()) }),
+  response: { 200: Type.Object({ symbols: Type.Array(Instrument) }), ...refused(400, 401) }
+}
+
+const operator = { tags: ['admin'], security: bearer, response: { 204: Nothing, ...refused(400, 401, 403, 404) } }
+const SourceName = Type.Object({ name: Type.String({ examples: ['simulated', 'replay'] }) })
+
+export const startSourceSchema = { ...operator, summary: 'Starts a source', params: SourceName }
+export const stopSourceSchema = { ...operator, summary: 'Stops a source', params: SourceName }
+
+const Id = Type.String({ minLength: 1, maxLength: 128 })
+
+/** Whom to disconnect: one connection, or all of a user. */
+export const Disconnect = Type.Union([
+  Type.Object({ connection_id: Id }, { additionalProperties: false }),
+  Type.Object({ user_id: Id }, { additionalProperties: false })
+])
+
+export const disconnectSchema = { ...operator, summary: 'Ends one connection, or all of a user; they may come back', body: Disconnect }
+
+export const livenessSchema = { tags: ['health'], summary: 'Whether the process answers', response: { 200: Type.Object({ status: Type.Literal('ok') }) } }
+export const readinessSchema = {
+  tags: ['health'], summary: 'Whether it takes clients: the log can be reached, and it is not going away', response: { 200: Type.Object({ status: Type.Literal('ready') }), ...refused(503) }
+}

@@ -1,0 +1,62 @@
+import { encodeMarks, ProtocolError } from '@tickwire/protocol'
+import type { Hub } from '../hub/hub.js'
+import { Selection, type Selector } from '../hub/selector.js'
+import type { Subscriber } from '../hub/subscriber.js'
+import { isWhole } from '../hub/view.js'
+
+/** What one connection subscribes to, and what its cursors must say of it. */
+export class Subscriptions {
+  /** By selector's key. */
+  private readonly held = new Map<string, Selector>()
+  private throttled: ReadonlySet<string> = new Set()
+
+  constructor (private readonly hub: Hub, private readonly subscriber: Subscriber, private readonly max: number) {}
+
+  selectors (): Iterable<Selector> {
+    return this.held.values()
+  }
+
+  /** @throws ProtocolError `too_many_subscriptions` */
+  checkRoom (selectors: readonly Selector[]): void {
+    const added = selectors.filter(({ key }) => !this.held.has(key)).length
+    if (this.held.size + added > this.max) throw new ProtocolError('too_many_subscriptions', `a connection has at most ${this.max} subscriptions`)
+  }
+
+  attach (selectors: readonly Selector[]): void {
+    this.detach(selectors)
+    for (const selector of selectors) {
+      this.held.set(selector.key, selector)
+      this.hub.attach(this.subscriber, selector)
+    }
+    this.hub.counters.subscriptions += selectors.length
+    this.expect([])
+  }
+
+  detach (selectors: Iterable<Selector>): void {
+    for (const { key } of [...selectors]) {
+      const held = this.held.get(key)
+      if (held === undefined) continue
+      this.held.delete(key)
+      this.hub.detach(this.subscriber, held)
+      this.hub.counters.subscriptions--
+    }
+    this.expect([])
+  }
+
+  /** Says what a catch-up will attach: a cursor on its way must already count it as throttled where it is. */
+  expect (coming: readonly Selector[]): void {
+    const reduced = [...this.held.values(), ...coming].filter(({ view }) => !isWhole(view))
+    this.throttled = new Set(reduced.map(({ channel }) => channel.name))
+  }
+
+  /** What goes behind the positions of a cursor. */
+  marks (lostTopics: boolean): string {
+    return encodeMarks({ lostTopics, throttled: this.throttled })
+  }
+
+  /** All that is being sent live, with what is to come, without what is to go. */
+  selection (coming: readonly Selector[] = [], going: readonly Selector[] = []): Selection {
+    const left = [...this.held.values()].filter(({ key }) => !going.some(gone => gone.key === key))
+    return new Selection([...left, ...coming], this.hub.membership)
+  }
+}

@@ -1,0 +1,9 @@
+/** What an application imports: the plugin, and what its options and messages are made of. */
+export * from '@tickwire/protocol'
+export type { TokenClaims } from '../plugins/auth.js'
+export type { RouteGroup } from '../routes/index.js'
+export { ConfigError } from './config.js'
+export type { Log } from './log/log.js'
+export type { Publication, PublishResult } from './publisher/publisher.js'
+export type { Source, SourceContext, SourceMessage } from './sources/source.js'
+export { type Message, type Tickwire, tickwire, type TickwireOptions, type TickwireSettings } from './tickwire.js'

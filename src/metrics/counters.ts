@@ -1,0 +1,45 @@
+import type { ErrorCode, ResetReason } from '@tickwire/protocol'
+
+/** What happened on one transport since the node started; plain numbers, so that counting costs nothing. */
+export class TransportCounters {
+  opened = 0
+  closed = 0
+  /** Data messages and resets written. */
+  messages = 0
+  /** As handed to the system, with their framing. */
+  bytes = 0
+  /** Those that began at a position of the client, and those that began at the present. */
+  resumes = 0
+  fresh = 0
+  readonly refusals = new Map<ErrorCode, number>()
+  readonly closes = new Map<ErrorCode, number>()
+
+  refuse (code: ErrorCode): void {
+    this.refusals.set(code, (this.refusals.get(code) ?? 0) + 1)
+  }
+
+  close (code: ErrorCode): void {
+    this.closes.set(code, (this.closes.get(code) ?? 0) + 1)
+  }
+}
+
+/** What a node counts. Labels come from closed sets: nothing that a client says becomes one. */
+export class Counters {
+  /** Messages that the log's tail brought. */
+  received = 0
+  subscriptions = 0
+  readonly resets: Record<ResetReason, number> = { history_lost: 0, epoch_changed: 0, lagging: 0, entered: 0 }
+  /** Told for each window how long its oldest message took from the log to the last socket, in milliseconds. */
+  onWindow: (latencyMs: number) => void = () => {}
+  private readonly transports = new Map<string, TransportCounters>()
+
+  transport (name: string): TransportCounters {
+    let counters = this.transports.get(name)
+    if (counters === undefined) this.transports.set(name, counters = new TransportCounters())
+    return counters
+  }
+
+  all (): Iterable<readonly [string, TransportCounters]> {
+    return this.transports
+  }
+}

@@ -1,0 +1,163 @@
+import { randomBytes } from 'node:crypto'
+import {
+  type ChannelDefinition, type Channels, type Instrument, isChannelName, ProtocolError, standardChannels
+} from '@tickwire/protocol'
+import type { Static, TSchema } from '@sinclair/typebox'
+import type { FastifyPluginAsync } from 'fastify'
+import fp from 'fastify-plugin'
+import { auth, type TokenClaims } from '../plugins/auth.js'
+import { errors } from '../plugins/errors.js'
+import { type Streaming, streaming } from '../plugins/streaming.js'
+import { wires } from '../plugins/wires.js'
+import { type RouteGroup, routeGroups, type RouteOptions } from '../routes/index.js'
+import { originPolicy } from './auth/origin.js'
+import { type Config, loadConfig } from './config.js'
+import type { Log } from './log/log.js'
+import { MemoryLog } from './log/memory/memory-log.js'
+import type { Publication, PublishResult } from './publisher/publisher.js'
+import { parseSources } from './sources/registry.js'
+import type { Source } from './sources/source.js'
+
+/** Share of the retention's bytes that a node may keep of what it passed on last, beside the log. */
+const RECENT_SHARE = 0.25
+
+/** What is served where the options do not say: the stream and what its clients use beside it. */
+const DEFAULT_ROUTES: readonly RouteGroup[] = ['stream', 'publish', 'topics']
+
+/** Names an application's own code as the publisher; no token can have it as its user. */
+const OWN_PUBLISHER = ''
+
+/** The settings of the environment variables of the same names (README, Configuration) that concern the streaming itself. */
+export type TickwireSettings = Omit<Config, 'PORT' | 'HOST' | 'LOG_LEVEL' | 'TRUST_PROXY' | 'SHUTDOWN_GRACE_MS' | 'SOURCES'>
+
+export interface TickwireOptions {
+  /** What stands before every path: `/market` makes the stream `/market/v1/stream`. Default: none. */
+  readonly prefix?: string
+  /** Channels beside the standard ones: see `defineChannel`. */
+  readonly channels?: readonly ChannelDefinition[]
+  /** Which groups of endpoints are served. Default: `stream`, `publish`, `topics`. */
+  readonly routes?: readonly RouteGroup[]
+  /** Where messages come from beside `publish`: sources of your own, or a text as in `SOURCES`. Default: nowhere. */
+  readonly sources?: readonly Source[] | string
+  /** Default: a log in memory. It is closed with the application. */
+  readonly log?: Log
+  /** Settings that differ from their defaults. Environment variables are not read. */
+  readonly settings?: Partial<TickwireSettings>
+}
+
+/** A message of a channel, as {@link Tickwire.publish} takes it. */
+export interface Message<Data> {
+  /** For a channel whose topics have one. */
+  readonly symbol?: string
+  /** Whose topic it is, for a channel of private topics. */
+  readonly user?: string
+  readonly data: Data
+  /** The message replaces the topic's whole state. */
+  readonly snapshot?: boolean
+  /** Repeated within ten minutes for its topic, nothing is appended again. */
+  readonly idempotencyKey?: string
+}
+
+/** What an application has of the streaming in it. */
+export interface Tickwire {
+  readonly channels: Channels
+  /**
+   * Validates a message, appends it to the log and so sends it to all its subscribers.
+   * @returns its sequence, once the log has it
+   * @throws ProtocolError where it does not fit the channel, or the log cannot be reached or is full
+   */
+  publish<Schema extends TSchema> (channel: ChannelDefinition<Schema>, message: Message<Static<Schema>>): Promise<number>
+  /** Many at once, of any channels, in order; each has its answer, and one that is refused stops none of the others. */
+  publishAll (publications: readonly Publication[]): Promise<readonly PublishResult[]>
+  /** Makes instruments known, so that they may be subscribed to, or moves them between markets and sectors. */
+  declare (instruments: readonly Instrument[]): Promise<void>
+  /** A token for a user of this application, good for some seconds. */
+  signToken (claims: TokenClaims, seconds: number): string
+  /** What it is made of: log, hub, connections. Not a stable interface. */
+  readonly parts: Streaming
+}
+
+declare module 'fastify' {
+  interface FastifyInstance {
+    tickwire: Tickwire
+  }
+}
+
+/** Streaming as a part of a Fastify application. */
+export const tickwire = fp<TickwireOptions>(async (app, options) => {
+  const { prefix = '', routes = DEFAULT_ROUTES, sources = [] } = options
+  const settings: TickwireSettings = { ...loadConfig({}), ...options.settings }
+  const channels = allChannels(options.channels ?? [])
+  const log = options.log ?? new MemoryLog({
+    channels,
+    shards: settings.LOG_SHARDS,
+    retention: { messages: settings.RETENTION_MESSAGES, seconds: settings.RETENTION_SECONDS, bytes: settings.RETENTION_BYTES },
+    maxTopics: settings.MAX_TOPICS
+  })
+  const originAllowed = originPolicy(settings.ALLOWED_ORIGINS)
+  if (settings.JWT_SECRET === undefined) app.log.warn('JWT_SECRET is not set: tokens are checked with a random secret, so none made elsewhere is valid')
+
+  await app.register(async scope => {
+    // Requests are judged by the handlers, with the compilers that judge WebSocket messages: schemas here are for the docs.
+    scope.setValidatorCompiler(() => () => true)
+    scope.setSerializerCompiler(() => data => JSON.stringify(data))
+    await scope.register(errors, { notFound: false })
+    await scope.register(auth, {
+      secret: settings.JWT_SECRET ?? randomBytes(32).toString('base64url'), issuer: settings.JWT_ISSUER, audience: settings.JWT_AUDIENCE
+    })
+    await scope.register(streaming, {
+      log,
+      channels,
+      sources: typeof sources === 'string' ? parseSources(sources) : sources,
+      flushMs: settings.FLUSH_MS,
+      recentBytes: settings.RETENTION_BYTES * RECENT_SHARE,
+      heartbeatMs: settings.HEARTBEAT_MS,
+      idleTimeoutMs: settings.IDLE_TIMEOUT_MS,
+      maxConnections: settings.MAX_CONNECTIONS,
+      maxConnectionsPerIp: settings.MAX_CONNECTIONS_PER_IP,
+      maxSubscriptions: settings.MAX_SUBSCRIPTIONS,
+      maxBufferedBytes: settings.MAX_BUFFERED_BYTES,
+      authenticationRequired: settings.AUTH === 'required',
+      acceptUnknownSymbols: settings.UNKNOWN_SYMBOLS === 'accept'
+    })
+    await scope.register(wires, { originAllowed, maxMessageBytes: settings.MAX_MESSAGE_BYTES })
+    const shared: RouteOptions = { originAllowed, maxMessageBytes: settings.MAX_MESSAGE_BYTES, development: settings.NODE_ENV !== 'production' }
+    const order = Object.keys(routeGroups) as RouteGroup[]
+    for (const name of order) if (routes.includes(name)) await scope.register(routeGroups[name] as FastifyPluginAsync<RouteOptions>, shared)
+
+    const { authenticator, streaming: parts } = scope
+    const { publisher, declare } = parts
+    app.decorate('tickwire', {
+      channels,
+      async publish (channel, message) {
+        const [result] = await publisher.publish([{ ...message, channel: channel.name }], { publisher: OWN_PUBLISHER })
+        if (result === undefined || 'code' in result) throw new ProtocolError(result?.code ?? 'internal', result?.message)
+        return result.sequence
+      },
+      publishAll: publications => publisher.publish(publications, { publisher: OWN_PUBLISHER }),
+      declare,
+      signToken: (claims, seconds) => authenticator.sign(claims, seconds),
+      parts
+    })
+  }, { prefix })
+}, { name: 'tickwire', fastify: '5.x' })
+
+/** @throws Error that says which definition cannot be used, and why */
+function allChannels (own: readonly ChannelDefinition[]): Channels {
+  const channels = new Map(standardChannels)
+  for (const definition of own) {
+    const fault = faultOf(definition, channels)
+    if (fault !== undefined) throw new Error(`the channel '${definition.name}' ${fault}`)
+    channels.set(definition.name, definition)
+  }
+  return channels
+}
+
+function faultOf ({ name, reduce, merge, levels, retention = {} }: ChannelDefinition, others: Channels): string | undefined {
+  if (!isChannelName(name)) return 'must be named in lower case: letters, digits, _, parts joined by dots'
+  if (others.has(name)) return 'exists already'
+  if (merge !== undefined && reduce === undefined) return 'has merge but no reduce: whoever is throttled resumes by the state'
+  if (levels !== undefined && (typeof reduce !== 'function' || typeof merge !== 'function')) return 'has levels, which go with functions for reduce and merge'
+  if (Object.values(retention).some(bound => !(bound > 0))) return 'has a retention that is not above 0'
+  return undefined
+}

@@ -24,6 +24,6 @@ describe('types follow the schemas', () => {
     const base = { name: 'counts', type: 'count', description: '', keyed: true, access: 'public' as const, schema }
     expect(defineChannel).type.toBeCallableWith({ ...base, reduce: (state: { count: number } | undefined, data: { count: number }) => data ?? state })
     expect(defineChannel).type.not.toBeCallableWith({ ...base, reduce: (state: { total: number } | undefined, data: { total: number }) => data ?? state })
-    expect(standardChannels.get('quotes')?.access).type.toBe<'public' | 'user' | 'internal' | undefined>()
+    expect(standardChannels.get('quotes')?.access).type.toBe<'public' | 'capability' | 'user' | 'internal' | undefined>()
   })
 })

@@ -57,4 +57,9 @@ export class ProtocolError extends Error {
   ) {
     super(message)
   }
+
+  /** What Fastify and others answer where nobody has said how errors are answered. */
+  get statusCode (): number {
+    return errorTable[this.code].status
+  }
 }

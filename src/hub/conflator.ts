@@ -17,8 +17,8 @@ export class Conflator {
   /** Counts the hub's windows. */
   private window = 0
 
-  /** @param flush writes what was delivered outside a window of the hub */
-  constructor (private readonly hub: Live, private readonly flush: (dirty: Iterable<Subscriber>) => void) {}
+  /** @param onDue called when something is due: to end the window, which sends it */
+  constructor (private readonly hub: Live, private readonly onDue: () => void) {}
 
   beginWindow (): void {
     this.window++
@@ -52,8 +52,7 @@ export class Conflator {
   }
 
   /** Delivers what is pending of some topics, due or not. */
-  sendAll (concerned: (topic: string) => boolean): void {
-    const dirty = new Set<Subscriber>()
+  sendAll (concerned: (topic: string) => boolean, dirty: Set<Subscriber>): void {
     for (const { view, pending } of this.clocks) {
       for (const [topic, waiting] of pending) {
         if (!concerned(topic)) continue
@@ -61,7 +60,6 @@ export class Conflator {
         this.deliver(view, topic, waiting, dirty)
       }
     }
-    this.flush(dirty)
   }
 
   /** Delivers all that is pending for one subscriber: it stands where the hub stands then. */
@@ -115,9 +113,7 @@ export class Conflator {
     this.timerDue = due
     this.timer = setTimeout(() => {
       this.timerDue = Infinity
-      const dirty = new Set<Subscriber>()
-      this.send(dirty)
-      this.flush(dirty)
+      this.onDue()
     }, Math.max(0, due - now)).unref()
   }
 }

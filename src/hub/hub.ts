@@ -62,7 +62,7 @@ export class Hub implements HubParts {
     this.channels = options.channels
     this.counters = options.counters
     this.encoders = { string: new MessageEncoder(options.channels, 'string'), number: new MessageEncoder(options.channels, 'number') }
-    this.conflator = new Conflator(this, dirty => { for (const subscriber of dirty) subscriber.flush() })
+    this.conflator = new Conflator(this, () => { this.sendDue() })
   }
 
   async start (): Promise<void> {
@@ -207,6 +207,18 @@ export class Hub implements HubParts {
     this.wake()
   }
 
+  /** The window ends early where a throttled topic is due, so that its last message does not wait for another turn. */
+  private sendDue (): void {
+    if (this.changingEpoch === undefined) {
+      if (this.timer !== undefined) this.cancelFlush()
+      this.flush()
+      return
+    }
+    const dirty = new Set<Subscriber>()
+    this.conflator.send(dirty)
+    for (const subscriber of dirty) subscriber.flush()
+  }
+
   private measure (window: Map<string, Entry[]>): void {
     let oldest = Infinity
     for (const [first] of window.values()) oldest = Math.min(oldest, first!.timestamp)
@@ -272,7 +284,9 @@ export class Hub implements HubParts {
     shard.received = Math.min(shard.received, next.start - 1)
     if (this.timer !== undefined) this.cancelFlush()
     if (this.changingEpoch === undefined) this.flush()
-    this.conflator.sendAll(topic => this.log.shardOf(topic) === index)
+    const dirty = new Set<Subscriber>()
+    this.conflator.sendAll(topic => this.log.shardOf(topic) === index, dirty)
+    for (const subscriber of dirty) subscriber.flush()
     shard.flushed = Math.min(shard.flushed, next.start - 1)
     shard.epochs.push(next)
     const lost = this.passedOnBeyond(index, next.start)

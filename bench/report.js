@@ -1,0 +1,42 @@
+import { execFileSync } from 'node:child_process'
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { cpus, totalmem } from 'node:os'
+import { parseArgs } from 'node:util'
+
+/**
+ * Numbers from the command line, over their defaults.
+ * @template {Record<string, number>} Defaults
+ * @param {Defaults} defaults
+ * @returns {Defaults}
+ */
+export function options (defaults) {
+  const { values } = parseArgs({
+    options: Object.fromEntries(Object.keys(defaults).map(name => [name, { type: /** @type {const} */ ('string') }]))
+  })
+  return /** @type {Defaults} */ (Object.fromEntries(Object.entries(defaults).map(([name, value]) => [name, Number(values[name] ?? value)])))
+}
+
+/**
+ * @param {readonly number[]} values
+ * @param {number} percent
+ */
+export function percentile (values, percent) {
+  const sorted = [...values].sort((a, b) => a - b)
+  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * percent / 100))]
+}
+
+/**
+ * Prints a table, and writes it with the machine and the commit to bench/results.
+ * @param {string} name
+ * @param {object} settings
+ * @param {Record<string, string | number>} results
+ */
+export function report (name, settings, results) {
+  const width = Math.max(...Object.keys(results).map(({ length }) => length))
+  for (const [what, value] of Object.entries(results)) console.log(`${what.padEnd(width)}  ${value}`)
+  const folder = new URL('results/', import.meta.url)
+  mkdirSync(folder, { recursive: true })
+  const commit = execFileSync('git', ['describe', '--always', '--dirty'], { encoding: 'utf8' }).trim()
+  const machine = { cpu: cpus()[0]?.model, cores: cpus().length, memory_gib: Math.round(totalmem() / 2 ** 30), node: process.version, platform: process.platform }
+  writeFileSync(new URL(`${name}.json`, folder), JSON.stringify({ name, at: new Date().toISOString(), commit, machine, settings, results }, null, 2) + '\n')
+}

@@ -20,7 +20,8 @@ const { port } = /** @type {import('node:net').AddressInfo} */ (app.server.addre
 
 /** @param {string} query */
 function open (query) {
-  const client = { bytes: 0, /** @type {Array<{ symbol: string, sequence: number, before: number, at: number, sent: number }>} */ got: [] }
+  /** @type {{ bytes: number, got: Array<{ symbol: string, sequence: number, before: number, at: number, sent: number }> }} */
+  const client = { bytes: 0, got: [] }
   const socket = new WebSocket(`ws://127.0.0.1:${port}/v1/stream?${query}`, 'tickwire.v1.json', { perMessageDeflate: false })
   socket.on('message', data => {
     const at = Date.now()

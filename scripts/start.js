@@ -2,4 +2,5 @@
 import { main, prepare } from './prepare.js'
 
 await main(prepare)
-await import(new URL('../dist/src/server.js', import.meta.url).href)
+process.argv.splice(2, 0, 'start')
+await import(new URL('../dist/src/cli/tickwire.js', import.meta.url).href)

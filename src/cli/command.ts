@@ -1,0 +1,108 @@
+import { parseArgs } from 'node:util'
+
+/** A flag of a command. */
+export interface Option {
+  readonly type: 'string' | 'boolean'
+  readonly multiple?: boolean
+  readonly short?: string
+  /** What stands behind the flag in the help: `--port <number>`. */
+  readonly value?: string
+  readonly description: string
+}
+
+export type Values = Readonly<Record<string, string | boolean | Array<string | boolean> | undefined>>
+
+/** What a command is given: flags, the rest of the line, the environment. */
+export interface Invocation {
+  readonly values: Values
+  readonly positionals: readonly string[]
+  readonly env: NodeJS.ProcessEnv
+}
+
+export interface Command {
+  readonly name: string
+  /** One line, for the list of commands. */
+  readonly summary: string
+  /** What stands behind the name: `<channel> [symbol]`. */
+  readonly usage: string
+  readonly options: Readonly<Record<string, Option>>
+  readonly examples: readonly string[]
+  /** @returns the exit code @throws CommandError, UsageError */
+  run (invocation: Invocation): Promise<number>
+}
+
+/** It did not work, and the message says what to do. Exit code 1. */
+export class CommandError extends Error {
+  override readonly name: string = 'CommandError'
+}
+
+/** The command line cannot be understood. Exit code 2. */
+export class UsageError extends CommandError {
+  override readonly name = 'UsageError'
+}
+
+const HELP: Option = { type: 'boolean', short: 'h', description: 'this text' }
+
+/** @throws UsageError */
+export function readArguments ({ name, options }: Command, args: readonly string[]): Omit<Invocation, 'env'> {
+  const known = { ...options, help: HELP }
+  try {
+    const { values, positionals } = parseArgs({ args: [...args], options: known, allowPositionals: true })
+    return { values, positionals }
+  } catch (error) {
+    const unknown = /Unknown option '(--?)([\w-]+)/.exec(String(error))
+    if (unknown === null) throw new UsageError(`${name}: ${(error as Error).message}`)
+    const similar = nearest(unknown[2]!, Object.keys(known))
+    throw new UsageError(`${name} has no flag ${unknown[1]}${unknown[2]}${similar === undefined ? '' : `; did you mean --${similar}?`}`)
+  }
+}
+
+/** The most similar of some names, where one is similar at all. */
+export function nearest (text: string, names: readonly string[]): string | undefined {
+  const [best] = names.map(name => ({ name, distance: editDistance(text, name) })).sort((a, b) => a.distance - b.distance)
+  return best !== undefined && best.distance <= Math.max(2, text.length / 3) ? best.name : undefined
+}
+
+function editDistance (a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, index) => index)
+  for (let i = 1; i <= a.length; i++) {
+    const next = [i]
+    for (let j = 1; j <= b.length; j++) {
+      next.push(Math.min(row[j]! + 1, next[j - 1]! + 1, row[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1)))
+    }
+    row = next
+  }
+  return row[b.length]!
+}
+
+/** The help of one command. */
+export function helpOf ({ name, summary, usage, options, examples }: Command): string {
+  const flags = Object.entries({ ...options, help: HELP }).map(([flag, { short, value, description }]) =>
+    [`${short === undefined ? '' : `-${short}, `}--${flag}${value === undefined ? '' : ` <${value}>`}`, description] as const)
+  return `${summary}\n\nusage: tickwire ${name} ${usage}\n\n${columns(flags)}\n\nexample${examples.length > 1 ? 's' : ''}:\n${examples.map(line => `  ${line}`).join('\n')}`
+}
+
+/** Two columns, the second aligned. */
+export function columns (rows: ReadonlyArray<readonly [string, string]>): string {
+  const width = Math.max(...rows.map(([first]) => first.length))
+  return rows.map(([first, second]) => `  ${first.padEnd(width)}  ${second}`.trimEnd()).join('\n')
+}
+
+/** A flag's text; undefined where it was not given. */
+export function text (values: Values, name: string): string | undefined {
+  const value = values[name]
+  return typeof value === 'string' ? value : undefined
+}
+
+export function texts (values: Values, name: string): string[] {
+  const value = values[name]
+  return Array.isArray(value) ? value.map(String) : []
+}
+
+/** A flag's whole number. @throws UsageError */
+export function wholeNumber (values: Values, name: string): number | undefined {
+  const value = text(values, name)
+  if (value === undefined) return undefined
+  if (!/^[1-9]\d{0,8}$/.test(value)) throw new UsageError(`--${name} is a whole number above 0, not '${value}'`)
+  return Number(value)
+}

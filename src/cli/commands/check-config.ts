@@ -1,0 +1,30 @@
+import { ConfigError, ConfigSchema, loadConfig } from '../../config.js'
+import { parseSources } from '../../sources/registry.js'
+import { type Command, CommandError } from '../command.js'
+
+export const checkConfig: Command = {
+  name: 'check-config',
+  summary: 'Prints the configuration that a server would start with, or what is wrong with it.',
+  usage: '',
+  options: {},
+  examples: ['tickwire check-config', 'NODE_ENV=production JWT_SECRET=… tickwire check-config'],
+
+  async run ({ env }) {
+    try {
+      const config = loadConfig(env)
+      parseSources(config.SOURCES)
+      const rows = Object.keys(ConfigSchema.properties).map(name => {
+        const value = (config as Record<string, unknown>)[name]
+        const given = env[name] !== undefined && env[name] !== ''
+        const shown = value === undefined ? '(not set)' : /SECRET|KEY/.test(name) ? '(set)' : String(value)
+        return [name, shown, given ? 'environment' : 'default'] as const
+      })
+      const width = (column: 0 | 1): number => Math.max(...rows.map(row => row[column].length))
+      for (const [name, value, source] of rows) console.log(`${name.padEnd(width(0))}  ${value.padEnd(width(1))}  ${source}`)
+      return 0
+    } catch (error) {
+      if (error instanceof ConfigError) throw new CommandError(error.message)
+      throw error
+    }
+  }
+}

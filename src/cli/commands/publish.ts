@@ -1,0 +1,173 @@
+import { randomUUID } from 'node:crypto'
+import { createReadStream } from 'node:fs'
+import { createInterface } from 'node:readline'
+import type { Readable } from 'node:stream'
+import { setTimeout as delay } from 'node:timers/promises'
+import { type Command, CommandError, type Invocation, text, UsageError } from '../command.js'
+import { advice, type Server, serverOf, serverOptions, unreachable } from '../server.js'
+
+/** Messages that are sent at a time. */
+const BATCH = 500
+/** How often a batch is sent again that could not be taken; a key with each message keeps it from being doubled. */
+const MAX_TRIES = 10
+const RETRY_MS = 1000
+/** Largest text that is read whole: a JSON array, or an object over several lines. */
+const MAX_WHOLE_BYTES = 64 * 1024 * 1024
+const PROGRESS_MS = 1000
+/** Refused messages that are shown one by one. */
+const MAX_SHOWN = 20
+
+interface Item {
+  readonly line: number
+  readonly message: object
+}
+
+interface Answer {
+  readonly accepted: number
+  readonly rejected: ReadonlyArray<{ readonly index: number, readonly code: string, readonly message: string }>
+}
+
+export const publish: Command = {
+  name: 'publish',
+  summary: 'Publishes messages: one, a file, or what comes on stdin.',
+  usage: "[<channel> [<symbol>]] (--data '<json>' | --file <file>|-)",
+  options: {
+    data: { type: 'string', value: 'json', description: "the message's data" },
+    file: { type: 'string', value: 'file', description: 'a JSON object, an array, or a line of JSON for each message; - is stdin. With a channel before it, each is the data alone' },
+    user: { type: 'string', value: 'user', description: 'whose private topic, for a private channel' },
+    snapshot: { type: 'boolean', description: "each message replaces its topic's state" },
+    ...serverOptions
+  },
+  examples: [
+    'tickwire publish quotes AAPL --data \'{"symbol":"AAPL","bid":"185.50","ask":"185.52"}\'',
+    'tickwire publish --file messages.ndjson',
+    'generate | tickwire publish trades AAPL --file -'
+  ],
+
+  async run (invocation) {
+    const server = serverOf(invocation)
+    const progress = new Progress()
+    let accepted = 0
+    const rejected: Array<{ readonly line: number, readonly code: string, readonly message: string }> = []
+    let batch: Item[] = []
+    const send = async (): Promise<void> => {
+      if (batch.length === 0) return
+      const answer = await post(server, batch.map(({ message }) => message))
+      accepted += answer.accepted
+      for (const { index, code, message } of answer.rejected) rejected.push({ line: batch[index]!.line, code, message })
+      batch = []
+      progress.show(accepted, rejected.length)
+    }
+    for await (const item of items(invocation)) {
+      if ('fault' in item) rejected.push({ line: item.line, code: 'invalid_json', message: item.fault })
+      else if (batch.push(item) >= BATCH) await send()
+    }
+    await send()
+    progress.end()
+    for (const { line, code, message } of rejected.sort((a, b) => a.line - b.line).slice(0, MAX_SHOWN)) console.error(`message ${line}: ${code}: ${message}${advice(code)}`)
+    if (rejected.length > MAX_SHOWN) console.error(`… and ${rejected.length - MAX_SHOWN} more`)
+    console.log(`${accepted} accepted, ${rejected.length} rejected`)
+    return rejected.length === 0 ? 0 : 1
+  }
+}
+
+type Read = Item | { readonly line: number, readonly fault: string }
+
+/** The messages of the command line, in order; `line` counts from 1. */
+async function * items ({ values, positionals }: Invocation): AsyncGenerator<Read> {
+  const [channel, symbol, ...more] = positionals
+  const data = text(values, 'data')
+  const file = text(values, 'file')
+  if (more.length > 0) throw new UsageError(`publish takes a channel and a symbol, and then '${more[0]!}' is too much`)
+  if ((data === undefined) === (file === undefined)) throw new UsageError("publish needs either --data '<json>' or --file <file>")
+  if (data !== undefined && channel === undefined) throw new UsageError('publish --data needs a channel before it: publish quotes AAPL --data …')
+  const user = text(values, 'user')
+  const common = {
+    ...(channel === undefined ? {} : { channel }),
+    ...(symbol === undefined ? {} : { symbol }),
+    ...(user === undefined ? {} : { user }),
+    ...(values['snapshot'] === true ? { snapshot: true } : {})
+  }
+  const run = randomUUID()
+  const reads = data !== undefined ? [parsed(data, 1)] : readInput(file === '-' ? process.stdin : createReadStream(file!))
+  for await (const read of reads) {
+    if ('fault' in read) {
+      if (data !== undefined) throw new UsageError(`--data is not JSON: ${read.fault}`)
+      yield read
+    } else {
+      const message = channel === undefined ? { ...read.message, ...common } : { data: read.message, ...common }
+      yield { line: read.line, message: { idempotency_key: `${run}-${read.line}`, ...message } }
+    }
+  }
+}
+
+/** Lines of JSON as they come; a text that is an array, or one object over several lines, is read whole. */
+async function * readInput (input: Readable): AsyncGenerator<Read> {
+  const lines = createInterface({ input, crlfDelay: Infinity })
+  let number = 0
+  let whole: string[] | undefined
+  let bytes = 0
+  try {
+    for await (const line of lines) {
+      number++
+      if (whole === undefined && line.trim() === '') continue
+      if (whole === undefined && number === 1 && 'fault' in parsed(line, 1) && /^\s*[[{]/.test(line)) whole = []
+      if (whole === undefined) {
+        yield * spread(parsed(line, number))
+        continue
+      }
+      bytes += line.length
+      if (bytes > MAX_WHOLE_BYTES) throw new CommandError('a JSON array is read whole, and this one is too large for it: write one message on each line')
+      whole.push(line)
+    }
+  } catch (error) {
+    if (error instanceof CommandError) throw error
+    throw new CommandError(`the file cannot be read: ${(error as Error).message}`)
+  }
+  if (whole !== undefined) yield * spread(parsed(whole.join('\n'), 1))
+}
+
+function * spread (read: Read): Generator<Read> {
+  if ('fault' in read || !Array.isArray(read.message)) yield read
+  else for (const [index, message] of (read.message as object[]).entries()) yield { line: index + 1, message }
+}
+
+function parsed (json: string, line: number): Read {
+  try {
+    const message: unknown = JSON.parse(json)
+    return typeof message === 'object' && message !== null ? { line, message } : { line, fault: 'not an object' }
+  } catch (error) {
+    return { line, fault: (error as Error).message }
+  }
+}
+
+/** @throws CommandError where the server does not take it */
+async function post (server: Server, messages: readonly object[]): Promise<Answer> {
+  for (let tries = 1; ; tries++) {
+    const response = await fetch(`${server.url}/v1/publish`, {
+      method: 'POST', headers: { ...server.headers, 'content-type': 'application/x-ndjson' }, body: messages.map(message => JSON.stringify(message)).join('\n')
+    }).catch((error: unknown) => { throw unreachable(server, error) })
+    const body = await response.json().catch(() => ({})) as Partial<Answer> & { code?: string, message?: string }
+    if (response.ok && body.accepted !== undefined) return body as Answer
+    const again = response.status === 429 || response.status === 503
+    if (!again || tries === MAX_TRIES) throw new CommandError(`${server.url} refused: ${body.code ?? response.status}: ${body.message ?? response.statusText}${advice(body.code ?? '')}`)
+    await delay(Number(response.headers.get('retry-after') ?? 0) * 1000 || RETRY_MS)
+  }
+}
+
+/** How far it is, for who watches. */
+class Progress {
+  private shownAt = Date.now()
+  private shown = false
+
+  show (accepted: number, rejected: number): void {
+    if (!process.stderr.isTTY || Date.now() - this.shownAt < PROGRESS_MS) return
+    this.shownAt = Date.now()
+    this.shown = true
+    process.stderr.write(`\r${accepted} accepted, ${rejected} rejected …`)
+  }
+
+  end (): void {
+    if (this.shown) process.stderr.write('\r\x1b[K')
+  }
+}

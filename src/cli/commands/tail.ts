@@ -1,0 +1,116 @@
+import { formatStreamQuery, MAX_LAST, MAX_THROTTLE_MS, MIN_THROTTLE_MS, ProtocolError, parseStreamQuery, type SubscribeParameter } from '@tickwire/protocol'
+import { type Command, text, UsageError, wholeNumber } from '../command.js'
+import { serverOf, serverOptions } from '../server.js'
+import { follow, type StreamMessage, type TransportName, transportNames } from '../stream.js'
+
+const INTERRUPTED = 130
+
+export const tail: Command = {
+  name: 'tail',
+  summary: 'Shows a stream as it comes, through every reconnect.',
+  usage: '<topic>… [flags]',
+  options: {
+    transport: { type: 'string', short: 't', value: transportNames.join('|'), description: 'how it is read (default ws)' },
+    json: { type: 'boolean', description: 'each message as it came, on a line of its own' },
+    after: { type: 'string', value: 'cursor', description: 'goes on where an earlier one ended' },
+    last: { type: 'string', value: 'n', description: `begins with the newest n messages of each topic, at most ${MAX_LAST}` },
+    'throttle-ms': { type: 'string', value: 'ms', description: `each topic at most once in so many ms, ${MIN_THROTTLE_MS} to ${MAX_THROTTLE_MS}, where it can be` },
+    number: { type: 'string', short: 'n', value: 'n', description: 'ends after n messages' },
+    ...serverOptions
+  },
+  examples: ["tickwire tail quotes:AAPL 'trades:*'", "tickwire tail 'quotes:@sector/semiconductors' --throttle-ms 1000 --transport sse", 'tickwire tail news --last 10 --json | jq .data.headline'],
+
+  async run (invocation) {
+    const { values, positionals } = invocation
+    const server = serverOf(invocation)
+    const transport = (text(values, 'transport') ?? 'ws') as TransportName
+    if (!transportNames.includes(transport)) throw new UsageError(`--transport is one of ${transportNames.join(', ')}, not '${transport}'`)
+    const end = new AbortController()
+    let exitCode = 0
+    const interrupt = (): void => {
+      exitCode = INTERRUPTED
+      end.abort()
+    }
+    process.on('SIGINT', interrupt)
+    process.on('SIGTERM', interrupt)
+    let cursor: string | undefined
+    let left = wholeNumber(values, 'number') ?? Infinity
+    const rule = new Rule()
+    const notice = (words: string): void => { console.error(`tickwire: ${words}`) }
+    const print = values['json'] === true ? (message: StreamMessage) => JSON.stringify(message) : line
+    const stream = follow({
+      server,
+      transport,
+      query: queryOf(positionals, wholeNumber(values, 'last'), text(values, 'throttle-ms')),
+      after: text(values, 'after'),
+      signal: end.signal,
+      onNotice: notice,
+      onCursor: text => { cursor = text }
+    })
+    for await (const message of stream) {
+      if (message.type === 'reset') notice(`${topicOf(message)}: reset (${String(message['reason'])}): what lies between is lost`)
+      if (rule.take(message) !== 'new') continue
+      console.log(print(message))
+      if (--left <= 0) break
+    }
+    end.abort()
+    if (cursor !== undefined) notice(`to go on: --after ${cursor}`)
+    return exitCode
+  }
+}
+
+/** @throws UsageError */
+function queryOf (topics: readonly string[], last: number | undefined, throttle: string | undefined): string {
+  if (topics.length === 0) throw new UsageError("tail needs a topic: tail quotes:AAPL, tail 'trades:*', tail news")
+  try {
+    const subscribe = topics.map((topic): SubscribeParameter => {
+      const [parameter] = parseStreamQuery(`subscribe=${encodeURIComponent(topic)}`).subscribe
+      return { ...parameter!, ...(last === undefined ? {} : { last }) }
+    })
+    const { throttleMs } = parseStreamQuery(throttle === undefined ? '' : `throttle_ms=${throttle}`)
+    return formatStreamQuery({ subscribe, ...(throttleMs === undefined ? {} : { throttleMs }) })
+  } catch (error) {
+    if (error instanceof ProtocolError) throw new UsageError(error.message)
+    throw error
+  }
+}
+
+const topicOf = ({ channel, symbol }: StreamMessage): string => symbol === undefined ? String(channel) : `${String(channel)}:${String(symbol)}`
+
+/** PROTOCOL.md, The client's rule, as far as a reader without state needs it. */
+class Rule {
+  private readonly last = new Map<string, number>()
+
+  take (message: StreamMessage): 'new' | 'duplicate' | 'control' {
+    const topic = topicOf(message)
+    if (message.type === 'reset') this.last.delete(topic)
+    const { sequence, snapshot } = message
+    if (typeof sequence !== 'number') return 'control'
+    const last = this.last.get(topic)
+    if (last !== undefined && (snapshot === true ? sequence < last : sequence <= last)) return 'duplicate'
+    this.last.set(topic, sequence)
+    return 'new'
+  }
+}
+
+/** A message for people: when, what, and its data in short. */
+function line (message: StreamMessage): string {
+  const { timestamp, sequence, prev, snapshot } = message
+  const number = `${prev === undefined ? '' : `${String(prev)}…`}${String(sequence)}${snapshot === true ? ' *' : ''}`
+  return `${String(timestamp).slice(11, 23)}  ${topicOf(message).padEnd(16)}  ${number.padStart(9)}  ${dataOf(message['data'])}`
+}
+
+const MAX_LEVELS = 3
+/** Said already by the topic, or of no use to who watches. */
+const LEFT_OUT = ['symbol', 'venue_time', 'timestamp', 'exchange']
+
+function dataOf (data: unknown): string {
+  if (typeof data !== 'object' || data === null) return JSON.stringify(data)
+  return Object.entries(data).filter(([name]) => !LEFT_OUT.includes(name)).map(([name, value]: [string, unknown]) => `${name} ${valueOf(value)}`).join('  ')
+}
+
+function valueOf (value: unknown): string {
+  if (!Array.isArray(value)) return typeof value === 'string' ? value : JSON.stringify(value)
+  const shown = value.slice(0, MAX_LEVELS).map(item => Array.isArray(item) ? item.join('×') : typeof item === 'string' ? item : JSON.stringify(item))
+  return `[${shown.join(' ')}${value.length > MAX_LEVELS ? ` +${value.length - MAX_LEVELS}` : ''}]`
+}

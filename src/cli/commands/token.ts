@@ -1,0 +1,61 @@
+import { createHmac } from 'node:crypto'
+import { loadConfig } from '../../config.js'
+import { type Command, CommandError, text, texts, UsageError } from '../command.js'
+
+const UNITS: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3600, d: 86_400 }
+const DEFAULT_TTL = '1h'
+
+export const token: Command = {
+  name: 'token',
+  summary: 'Prints a token signed with JWT_SECRET: who it is for and what it permits.',
+  usage: '--sub <user> [flags]',
+  options: {
+    sub: { type: 'string', value: 'user', description: 'who it is for' },
+    name: { type: 'string', value: 'name', description: "the person's name" },
+    read: { type: 'string', multiple: true, value: 'pattern', description: "what may be read: 'quotes:*', 'quotes:AAPL', 'orders', '*'; repeatable (default: what is public, and the user's own)" },
+    publish: { type: 'string', multiple: true, value: 'pattern', description: 'what may be published to; repeatable (default: nothing)' },
+    admin: { type: 'boolean', description: 'may use /v1/admin/…' },
+    ttl: { type: 'string', value: 'time', description: `how long it is good: 90s, 30m, 12h, 7d, or seconds (default ${DEFAULT_TTL})` },
+    json: { type: 'boolean', description: 'prints the claims as well, as JSON' }
+  },
+  examples: ["JWT_SECRET=… tickwire token --sub alice --publish '*' --ttl 12h", 'export TICKWIRE_TOKEN=$(JWT_SECRET=… tickwire token --sub operator --admin)'],
+
+  async run ({ values, positionals, env }) {
+    if (positionals.length > 0) throw new UsageError(`token takes flags only, not '${positionals[0]!}'`)
+    const sub = text(values, 'sub')
+    if (sub === undefined || sub === '') throw new UsageError('token needs --sub: who it is for')
+    const secret = env['JWT_SECRET']
+    if (secret === undefined || secret === '') throw new CommandError('JWT_SECRET is not set; it must be that of the server')
+    const { JWT_ISSUER: iss, JWT_AUDIENCE: aud } = loadConfig(env)
+    const now = Math.floor(Date.now() / 1000)
+    const name = text(values, 'name')
+    const read = texts(values, 'read')
+    const publish = texts(values, 'publish')
+    const claims = {
+      sub,
+      ...(name === undefined ? {} : { name }),
+      ...(read.length === 0 ? {} : { read }),
+      ...(publish.length === 0 ? {} : { publish }),
+      ...(values['admin'] === true ? { admin: true } : {}),
+      iss,
+      aud,
+      iat: now,
+      exp: now + seconds(text(values, 'ttl') ?? DEFAULT_TTL)
+    }
+    const signed = sign(claims, secret)
+    console.log(values['json'] === true ? JSON.stringify({ token: signed, claims }, null, 2) : signed)
+    return 0
+  }
+}
+
+function seconds (time: string): number {
+  const [, digits, unit = 's'] = /^([1-9]\d{0,8})([smhd])?$/.exec(time) ?? []
+  if (digits === undefined) throw new UsageError(`--ttl is a time like 90s, 30m, 12h or 7d, not '${time}'`)
+  return Number(digits) * UNITS[unit]!
+}
+
+function sign (claims: object, secret: string): string {
+  const encode = (value: object): string => Buffer.from(JSON.stringify(value)).toString('base64url')
+  const body = `${encode({ alg: 'HS256', typ: 'JWT' })}.${encode(claims)}`
+  return `${body}.${createHmac('sha256', secret).update(body).digest('base64url')}`
+}

@@ -1,0 +1,49 @@
+import { readFileSync } from 'node:fs'
+import { CommandError, type Invocation, type Option, text, UsageError } from './command.js'
+
+/** The flags of commands that talk to a server, and what follows from them. */
+const DEFAULT_URL = 'http://127.0.0.1:8080'
+
+export const serverOptions: Readonly<Record<string, Option>> = {
+  url: { type: 'string', value: 'url', description: `the server, with its prefix if it has one (default ${DEFAULT_URL})` },
+  'token-file': { type: 'string', value: 'file', description: 'a file with the token (default: the environment variable TICKWIRE_TOKEN)' }
+}
+
+export interface Server {
+  /** Without a slash at its end. */
+  readonly url: string
+  readonly headers: Readonly<Record<string, string>>
+}
+
+/** @throws UsageError */
+export function serverOf ({ values, env }: Invocation): Server {
+  const url = text(values, 'url') ?? env['TICKWIRE_URL'] ?? DEFAULT_URL
+  if (!URL.canParse(url) || !/^https?:/.test(url)) throw new UsageError(`--url is an address like ${DEFAULT_URL}, not '${url}'`)
+  const token = readToken(text(values, 'token-file')) ?? env['TICKWIRE_TOKEN']
+  return { url: url.replace(/\/+$/, ''), headers: token === undefined || token === '' ? {} : { authorization: `Bearer ${token}` } }
+}
+
+function readToken (file: string | undefined): string | undefined {
+  if (file === undefined) return undefined
+  try {
+    return readFileSync(file, 'utf8').trim()
+  } catch {
+    throw new UsageError(`--token-file: ${file} cannot be read`)
+  }
+}
+
+/** What stands behind an error of the network. */
+export function unreachable ({ url }: Server, error: unknown): CommandError {
+  const { cause = error } = error as { cause?: unknown }
+  const code = (cause as { code?: string } | undefined)?.code
+  if (code === 'ECONNREFUSED') return new CommandError(`no server listens at ${url}; start one with: npx tickwire start`)
+  return new CommandError(`${url} cannot be reached: ${code ?? (cause instanceof Error ? cause.message : String(cause))}`)
+}
+
+/** What to do about a refusal. */
+export function advice (code: string): string {
+  if (code === 'unauthorized') return '; set TICKWIRE_TOKEN to a token of this server (npx tickwire token --help)'
+  if (code === 'forbidden') return '; the token must name it: npx tickwire token --help'
+  if (code === 'unknown_symbol') return '; GET /v1/symbols has those that are known'
+  return ''
+}

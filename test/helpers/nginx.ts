@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, closeSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { type AddressInfo, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -40,7 +40,9 @@ export async function startNginx (t: Test, program: string, server: string): Pro
 
   const start = async (): Promise<void> => {
     const before = counted('start worker processes')
-    const child = spawn(program, ['-e', join(folder, 'start.log'), '-c', configuration, '-g', 'daemon off;'], { stdio: 'ignore' })
+    const output = openSync(join(folder, 'output.log'), 'a')
+    const child = spawn(program, ['-e', 'stderr', '-c', configuration, '-g', 'daemon off;'], { stdio: ['ignore', output, output] })
+    closeSync(output)
     running = child
     ended = new Promise(resolve => { child.on('close', () => { resolve() }) })
     await new Promise<void>((resolve, reject) => child.on('spawn', resolve).on('error', reject))

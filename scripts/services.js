@@ -1,4 +1,4 @@
-// Redis and Chromium for the tests: on PATH, else docker compose, else apt-get, else a clear refusal.
+// Redis, Chromium and nginx for the tests: on PATH, else docker compose, else apt-get, else a clear refusal.
 import { spawnSync } from 'node:child_process'
 import { accessSync, constants } from 'node:fs'
 import { delimiter, join } from 'node:path'
@@ -9,33 +9,46 @@ const DOCKER_ANSWER_MS = 10_000
 
 const COMPOSE_FILE = join('scripts', 'docker-compose.test.yml')
 
+/** Where Debian keeps servers; not on the PATH of everybody. */
+const SERVER_FOLDERS = ['/usr/local/sbin', '/usr/sbin']
+
 /**
- * `binary` and `url` are the environment variables that tell the tests what was found: a program to start as often
- * as they like, or the one instance that docker runs.
+ * @typedef {object} Service
+ * @property {string} name
+ * @property {string[]} programs
+ * @property {string} aptPackage
+ * @property {string} binary the environment variable that tells the tests of a program to start as often as they like
+ * @property {{ service: string, url: string, address: string }} [docker] where the one instance that docker runs does
+ *   as well: its name in COMPOSE_FILE, and the environment variable that tells the tests of its address
  */
+
+/** @type {Service[]} */
 const SERVICES = [
   {
     name: 'Redis',
-    service: 'redis',
     programs: ['redis-server'],
     aptPackage: 'redis-server',
     binary: 'TEST_REDIS_SERVER',
-    url: 'TEST_REDIS_URL',
-    address: 'redis://127.0.0.1:6399',
+    docker: { service: 'redis', url: 'TEST_REDIS_URL', address: 'redis://127.0.0.1:6399' },
   },
   {
     name: 'Chromium',
-    service: 'chromium',
     programs: ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable'],
     aptPackage: 'chromium',
     binary: 'TEST_CHROMIUM',
-    url: 'TEST_CHROMIUM_URL',
-    address: 'http://127.0.0.1:9222',
+    docker: { service: 'chromium', url: 'TEST_CHROMIUM_URL', address: 'http://127.0.0.1:9222' },
+  },
+  {
+    // Each test starts it with a configuration of its own.
+    name: 'nginx',
+    programs: ['nginx'],
+    aptPackage: 'nginx',
+    binary: 'TEST_NGINX',
   },
 ]
 
 /**
- * The environment variables that lead tests to Redis and Chromium.
+ * The environment variables that lead tests to them.
  * @returns {Record<string, string>}
  */
 export function provideServices () {
@@ -43,26 +56,28 @@ export function provideServices () {
 }
 
 /**
- * @param {typeof SERVICES[number]} wanted
+ * @param {Service} wanted
  * @returns {Record<string, string>}
  */
 function provide (wanted) {
-  const { binary, url, address } = wanted
+  const { binary, docker } = wanted
   // Whoever set one of them by hand means it.
-  if (process.env[binary] !== undefined || process.env[url] !== undefined) return {}
+  if (process.env[binary] !== undefined || (docker !== undefined && process.env[docker.url] !== undefined)) return {}
   const found = onPath(wanted.programs)
   if (found !== undefined) return { [binary]: found }
-  if (startInDocker(wanted)) return { [url]: address }
+  if (docker !== undefined && startInDocker(wanted.name, docker.service)) return { [docker.url]: docker.address }
   const installed = installWithApt(wanted)
   if (installed !== undefined) return { [binary]: installed }
-  throw new PrepareError(`${wanted.name} is missing: no ${wanted.programs[0]} on PATH, no docker engine answers, and apt-get cannot ` +
-    `install it here. Install ${wanted.aptPackage}, or set ${binary} or ${url}. Tests that need neither run with: npm test -- test/unit`)
+  const noEngine = docker === undefined ? '' : ' no docker engine answers,'
+  const variables = docker === undefined ? binary : `${binary} or ${docker.url}`
+  throw new PrepareError(`${wanted.name} is missing: no ${wanted.programs[0]} on PATH,${noEngine} and apt-get cannot ` +
+    `install it here. Install ${wanted.aptPackage}, or set ${variables}. Tests that need none of these run with: npm test -- test/unit`)
 }
 
 /** @param {string[]} programs */
 function onPath (programs) {
   for (const program of programs) {
-    for (const folder of (process.env.PATH ?? '').split(delimiter)) {
+    for (const folder of [...(process.env.PATH ?? '').split(delimiter), ...SERVER_FOLDERS]) {
       const path = join(folder, program)
       try {
         accessSync(path, constants.X_OK)
@@ -73,8 +88,11 @@ function onPath (programs) {
   return undefined
 }
 
-/** @param {typeof SERVICES[number]} wanted */
-function startInDocker ({ name, service }) {
+/**
+ * @param {string} name
+ * @param {string} service
+ */
+function startInDocker (name, service) {
   if (onPath(['docker']) === undefined) return false
   if (spawnSync('docker', ['info'], { stdio: 'ignore', timeout: DOCKER_ANSWER_MS }).status !== 0) return false
   const started = performance.now()
@@ -84,7 +102,7 @@ function startInDocker ({ name, service }) {
   return true
 }
 
-/** @param {typeof SERVICES[number]} wanted */
+/** @param {Service} wanted */
 function installWithApt ({ name, programs, aptPackage }) {
   if (onPath(['apt-get']) === undefined) return undefined
   const sudo = process.getuid?.() === 0 ? [] : ['sudo', '-n']

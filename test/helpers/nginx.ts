@@ -1,0 +1,99 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { chmodSync, closeSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { type AddressInfo, createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import type { Test } from 'tap'
+import { parse } from 'yaml'
+import { until } from './clients.js'
+
+const root = fileURLToPath(new URL('../..', import.meta.url))
+
+/** Where docker compose puts the configuration that nginx reads. */
+const MOUNTED_AT = ':/etc/nginx/nginx.conf:ro'
+
+export interface Nginx {
+  readonly origin: string
+  /** Reads its configuration anew, as on SIGHUP; new workers take over. */
+  reload (): Promise<void>
+  /** Ends it at once, with all connections. */
+  stop (): Promise<void>
+  start (): Promise<void>
+  /** All that it has written to its logs. */
+  logs (): string
+}
+
+/** The nginx of docker-compose.yml, with its own configuration, in front of a server on a port of its own. */
+export async function startNginx (t: Test, program: string, server: string): Promise<Nginx> {
+  const folder = mkdtempSync(join(tmpdir(), 'tickwire-nginx-'))
+  // Its workers run as another user than root.
+  chmodSync(folder, 0o755)
+  const port = await freePort()
+  const configuration = join(folder, 'nginx.conf')
+  writeFileSync(configuration, localConfiguration(folder, port, new URL(server).host))
+  const logs = (): string => readdirSync(folder).filter(name => name.endsWith('.log')).map(name => readFileSync(join(folder, name), 'utf8')).join('')
+  const counted = (line: string): number => logs().split(line).length - 1
+
+  let running: ChildProcess | undefined
+  let ended: Promise<void> = Promise.resolve()
+
+  const start = async (): Promise<void> => {
+    const before = counted('start worker processes')
+    const output = openSync(join(folder, 'output.log'), 'a')
+    const child = spawn(program, ['-e', 'stderr', '-c', configuration, '-g', 'daemon off;'], { stdio: ['ignore', output, output] })
+    closeSync(output)
+    running = child
+    ended = new Promise(resolve => { child.on('close', () => { resolve() }) })
+    await new Promise<void>((resolve, reject) => child.on('spawn', resolve).on('error', reject))
+    await until('nginx listens', () => {
+      if (child.exitCode !== null) throw new Error(`nginx ended: ${logs()}`)
+      return counted('start worker processes') > before
+    })
+  }
+  const stop = async (): Promise<void> => {
+    running?.kill('SIGTERM')
+    await ended
+  }
+  const reload = async (): Promise<void> => {
+    const before = counted('gracefully shutting down')
+    running?.kill('SIGHUP')
+    await until('the old workers of nginx take no more', () => counted('gracefully shutting down') > before)
+  }
+
+  t.teardown(async () => {
+    await stop()
+    rmSync(folder, { recursive: true, force: true })
+  })
+  await start()
+  return { origin: `http://127.0.0.1:${port}`, reload, stop, start, logs }
+}
+
+/** The configuration as docker compose mounts it, but for addresses and for where it writes. */
+function localConfiguration (folder: string, port: number, server: string): string {
+  const { services } = parse(readFileSync(join(root, 'docker-compose.yml'), 'utf8')) as { services: { nginx: { volumes: string[] } } }
+  const mounted = services.nginx.volumes.find(volume => volume.endsWith(MOUNTED_AT))
+  if (mounted === undefined) throw new Error('docker-compose.yml mounts no configuration of nginx')
+  const substitutions: Array<[part: string, local: string]> = [
+    ['server tickwire:8080;', `server ${server};`],
+    ['listen 8080 ', `listen 127.0.0.1:${port} `],
+    ['pid /tmp/', `pid ${folder}/`],
+    ['error_log /dev/stderr ', `error_log ${folder}/process.log `],
+    ['access_log /dev/stdout ', `access_log ${folder}/access.log `],
+    ...['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map((name): [string, string] => [`${name}_temp_path /tmp/`, `${name}_temp_path ${folder}/`])
+  ]
+  let text = readFileSync(join(root, mounted.slice(0, -MOUNTED_AT.length)), 'utf8')
+  for (const [part, local] of substitutions) {
+    if (text.split(part).length !== 2) throw new Error(`the configuration of nginx has no single '${part}'`)
+    text = text.replace(part, local)
+  }
+  return text
+}
+
+async function freePort (): Promise<number> {
+  const server = createServer()
+  await new Promise<void>(resolve => { server.listen(0, '127.0.0.1', resolve) })
+  const { port } = server.address() as AddressInfo
+  await new Promise(resolve => { server.close(resolve) })
+  return port
+}

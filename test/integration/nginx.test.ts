@@ -1,0 +1,256 @@
+import { type IncomingMessage, request } from 'node:http'
+import { setTimeout as delay } from 'node:timers/promises'
+import { type Test, test } from 'tap'
+import { WebSocket } from 'ws'
+import { type Client, type Message, openClient, RuleFollower, type TransportName, transportNames, until } from '../helpers/clients.js'
+import { startNginx } from '../helpers/nginx.js'
+import { publish, startServer, type TestServer } from '../helpers/server.js'
+
+// docker-compose.yml puts nginx in front of the server; here it is Debian's, with the same configuration.
+
+const program = process.env['TEST_NGINX']
+const needsNginx = { skip: program === undefined ? 'there is no nginx' : false, timeout: 60_000 }
+
+const quote = (server: TestServer, bid: number): Promise<void> => publish(server.app, 'quotes', 'A', { symbol: 'A', bid: String(bid) })
+
+/** A client that follows the rule of PROTOCOL.md and comes back after every cut, with its last cursor. */
+class Returning {
+  readonly follower = new RuleFollower()
+  connections = 0
+  private cursor: string | undefined
+  private client: Client | undefined
+  private closed = false
+
+  constructor (private readonly transport: TransportName, private readonly origin: string) {
+    this.open()
+  }
+
+  get following (): boolean {
+    return this.cursor !== undefined
+  }
+
+  get bids (): unknown[] {
+    return this.follower.accepted.map(({ data }) => (data as { bid: string }).bid)
+  }
+
+  cut (): void {
+    this.client?.cut()
+  }
+
+  close (): void {
+    this.closed = true
+    this.cut()
+  }
+
+  private open (): void {
+    if (this.closed) return
+    this.connections++
+    const client = openClient(this.transport, this.origin, 'subscribe=quotes:A', this.cursor, {
+      onMessage: message => { this.follower.take(message) },
+      onCursor: cursor => { this.cursor = cursor }
+    })
+    this.client = client
+    const again = (): void => { setTimeout(() => { this.open() }, 20) }
+    client.ended.then(again, again)
+  }
+}
+
+test('all transports stream through nginx, in order and without a gap, whatever is cut', needsNginx, async t => {
+  const server = await startServer(t, { TRUST_PROXY: true })
+  const nginx = await startNginx(t, program!, server.origin)
+  const clients = new Map(transportNames.map(transport => [transport, new Returning(transport, nginx.origin)]))
+  const all = [...clients.values()]
+  let published = 0
+  const publishSome = async (): Promise<void> => {
+    for (let i = 0; i < 10; i++) {
+      await quote(server, ++published)
+      await delay(5)
+    }
+  }
+  const allHaveAll = (): Promise<void> => until(`all have ${published}`, () => all.every(({ bids }) => bids.length >= published))
+
+  await until('all have a cursor', () => all.every(({ following }) => following))
+  await publishSome()
+  await allHaveAll()
+
+  for (const client of all) client.cut()
+  await publishSome()
+  await allHaveAll()
+
+  // The old workers go on with the streams they have; the new ones take those that come back.
+  await nginx.reload()
+  await publishSome()
+  await allHaveAll()
+  for (const client of all) client.cut()
+  await publishSome()
+  await allHaveAll()
+
+  const before = new Map(all.map(client => [client, client.connections]))
+  await Promise.all([nginx.stop(), publishSome()])
+  await publishSome()
+  await nginx.start()
+  await until('all have come back', () => all.every(client => client.connections > before.get(client)!))
+  await publishSome()
+  await allHaveAll()
+
+  const expected = Array.from({ length: published }, (_, index) => String(index + 1))
+  for (const [transport, { follower, bids }] of clients) {
+    t.same(bids, expected, `${transport}: every quote once, in order`)
+    t.same(follower.gaps, [], `${transport}: no gap`)
+    t.same(follower.resets, [], `${transport}: no reset`)
+  }
+  for (const client of all) client.close()
+})
+
+test('nothing of a stream is held back', needsNginx, async t => {
+  // No heartbeat comes to push along what a buffer would hold.
+  const server = await startServer(t, { TRUST_PROXY: true, HEARTBEAT_MS: 3_600_000, IDLE_TIMEOUT_MS: 3_600_000 })
+  const nginx = await startNginx(t, program!, server.origin)
+  for (const transport of ['ws-json', 'ws-batch', 'sse'] as const) {
+    const messages: Message[] = []
+    const client = openClient(transport, nginx.origin, 'subscribe=quotes:A&snapshot=false', undefined, { onMessage: message => { messages.push(message) }, onCursor: () => {} })
+    const quotes = (): unknown[] => messages.filter(({ type }) => type === 'quote')
+    await until(`${transport}: welcome`, () => messages[0]?.type === 'welcome')
+    await until(`${transport}: subscribed`, () => messages.some(({ type }) => type === 'subscribed'))
+    for (const count of [1, 2, 3]) {
+      await quote(server, count)
+      await until(`${transport}: quote ${count} alone`, () => quotes().length === count)
+    }
+    t.pass(`${transport}: each message came before the next was published`)
+    client.cut()
+  }
+})
+
+test('the server notices who does not read: nginx takes no more of a stream than its client does', needsNginx, async t => {
+  const server = await startServer(t, { TRUST_PROXY: true })
+  const nginx = await startNginx(t, program!, server.origin)
+  const { connections } = server.app.tickwire
+  // Ten times what the system holds between the three, if need be; nginx would write a gigabyte to its disk.
+  const mostBytes = 256 * 1024 * 1024
+  const bids = Array.from({ length: 2400 }, (_, index) => [String(100_000 - index), '1.00000000'])
+  const message = { symbol: 'A', bids, asks: [] }
+  const stream = await get(t, `${nginx.origin}/v1/stream?subscribe=book:A`, { headers: { accept: 'text/event-stream', 'accept-encoding': 'gzip' } })
+  stream.on('error', () => {})
+  t.equal(stream.headers['content-encoding'], undefined, 'not compressed')
+  let written = 0
+  for (; written < mostBytes && connections.active === 1; written += JSON.stringify(message).length) {
+    await publish(server.app, 'book', 'A', message, { snapshot: true })
+    await delay(1)
+  }
+  t.comment(`${(written / 1024 / 1024).toFixed(1)} MiB until the server cut it off`)
+  t.equal(connections.active, 0, 'cut off')
+})
+
+test('a poll is held, and answered when something comes', needsNginx, async t => {
+  const server = await startServer(t, { TRUST_PROXY: true })
+  const nginx = await startNginx(t, program!, server.origin)
+  const poll = async (query: string): Promise<{ cursor: string, messages: Message[] }> => {
+    const response = await fetch(`${nginx.origin}/v1/stream?subscribe=quotes:A${query}`)
+    t.equal(response.status, 200)
+    return await response.json() as { cursor: string, messages: Message[] }
+  }
+  const { cursor } = await poll('')
+  const started = performance.now()
+  const empty = await poll(`&wait=2&after=${cursor}`)
+  t.same(empty.messages, [])
+  t.ok(performance.now() - started > 1900, 'held for its two seconds')
+  const held = poll(`&wait=30&after=${empty.cursor}`)
+  await until('it is held', () => server.app.tickwire.connections.active === 1)
+  await quote(server, 1)
+  t.match((await held).messages, [{ type: 'quote', sequence: 1 }])
+})
+
+test('publishing: up to the size that the server takes, and refused in the words of the protocol beyond it', needsNginx, async t => {
+  const server = await startServer(t, { TRUST_PROXY: true })
+  const nginx = await startNginx(t, program!, server.origin)
+  const post = async (body: string): Promise<{ status: number, answer: unknown }> => {
+    const response = await fetch(`${nginx.origin}/v1/publish`, {
+      method: 'POST', headers: { 'content-type': 'application/json', authorization: `Bearer ${server.token()}` }, body
+    })
+    return { status: response.status, answer: await response.json() }
+  }
+  const batch = (bytes: number): string => JSON.stringify([{ channel: 'quotes', symbol: 'A', data: { symbol: 'A', bid: '1' } }]).padEnd(bytes)
+  const mebibyte = 1024 * 1024
+  t.match(await post(batch(100)), { status: 200, answer: { accepted: 1, sequences: [1] } })
+  t.match(await post(batch(8 * mebibyte)), { status: 200, answer: { accepted: 1, sequences: [2] } }, '8 MiB')
+  const tooBig = { status: 413, answer: { type: 'error', code: 'message_too_big' } }
+  t.match(await post(batch(8 * mebibyte + 1)), tooBig, 'a byte more')
+})
+
+interface From {
+  readonly localAddress?: string
+  readonly headers?: Record<string, string>
+}
+
+/** The head of an answer; what follows is thrown away when the test ends. */
+async function get (t: Test, url: string, { localAddress, headers = {} }: From): Promise<IncomingMessage> {
+  const sent = request(url, { localAddress, headers })
+  t.teardown(() => { sent.destroy() })
+  sent.end()
+  return await new Promise((resolve, reject) => { sent.on('response', resolve).on('error', reject) })
+}
+
+test('clients are counted by their own address, whatever X-Forwarded-For they send', needsNginx, async t => {
+  const server = await startServer(t, { TRUST_PROXY: true, MAX_CONNECTIONS_PER_IP: 2 })
+  const nginx = await startNginx(t, program!, server.origin)
+  const stream = async (from: From): Promise<number | undefined> => {
+    const headers = { accept: 'text/event-stream', ...from.headers }
+    return (await get(t, `${nginx.origin}/v1/stream?subscribe=quotes:A`, { ...from, headers })).statusCode
+  }
+  const claiming = (address: string): From => ({ localAddress: '127.0.0.1', headers: { 'x-forwarded-for': address } })
+  t.equal(await stream(claiming('10.0.0.1')), 200)
+  t.equal(await stream(claiming('10.0.0.2, 10.0.0.3')), 200)
+  t.equal(await stream(claiming('10.0.0.4')), 429, 'a third of the same address')
+  t.equal(await stream({ localAddress: '127.0.0.2' }), 200, 'the first of another')
+})
+
+test('the server sees the Host that a page sees: its own pages may connect, others may not', needsNginx, async t => {
+  const server = await startServer(t, { TRUST_PROXY: true })
+  const nginx = await startNginx(t, program!, server.origin)
+  const open = async (origin: string): Promise<unknown> => {
+    const socket = new WebSocket(`${nginx.origin.replace('http', 'ws')}/v1/stream`, 'tickwire.v1.json', { origin })
+    t.teardown(() => { socket.terminate() })
+    return await new Promise(resolve => { socket.on('open', () => { resolve('open') }).on('error', error => { resolve(error.message) }) })
+  }
+  t.equal(await open(nginx.origin), 'open')
+  t.match(await open(server.origin), '403')
+})
+
+test('an upgrade to anything but a WebSocket is none', needsNginx, async t => {
+  const server = await startServer(t, { TRUST_PROXY: true })
+  const nginx = await startNginx(t, program!, server.origin)
+  const { statusCode } = await get(t, `${nginx.origin}/healthz`, { headers: { connection: 'Upgrade, HTTP2-Settings', upgrade: 'h2c', 'http2-settings': 'AAMAAABkAAQAoAAAAAIAAAAA' } })
+  t.equal(statusCode, 200, 'answered as without it')
+})
+
+test('a token in a query is long, and in no log', needsNginx, async t => {
+  const server = await startServer(t, { TRUST_PROXY: true, AUTH: 'required' })
+  const nginx = await startNginx(t, program!, server.origin)
+  const token = server.token({ padding: 'x'.repeat(5900) })
+  const { pathname, search } = new URL(`/v1/stream?subscribe=quotes:A&token=${token}`, nginx.origin)
+  const url = nginx.origin + pathname + search
+  t.ok(token.length > 8000 && token.length <= 8192, `${token.length} characters`)
+
+  const { cursor } = await (await fetch(url)).json() as { cursor: string }
+  t.ok(cursor)
+  t.equal((await fetch(`${url}&after=${'a'.repeat(512)}`)).status, 400, 'beside the longest cursor it is the cursor that is refused')
+  t.equal((await get(t, url, { headers: { referer: `${nginx.origin}/?token=${token.slice(-40)}`, accept: 'text/event-stream' } })).statusCode, 200)
+  const client = openClient('ws-json', nginx.origin, search.slice(1), undefined, { onMessage: () => {}, onCursor: () => { client.cut() } })
+  await client.ended
+  const tooLong = await fetch(`${url}&after=${'a'.repeat(10_000)}`)
+  t.equal(tooLong.status, 413)
+  t.match(await tooLong.json(), { type: 'error', code: 'message_too_big' })
+
+  await server.app.close()
+  const refused = await fetch(url)
+  t.equal(refused.status, 503, 'without a server')
+  t.equal(refused.headers.get('retry-after'), '1')
+  t.match(await refused.json(), { type: 'error', code: 'going_away', retry_after_ms: 1000 })
+
+  await nginx.stop()
+  const logs = nginx.logs()
+  t.match(logs, '"GET /v1/stream HTTP/1.1" 101')
+  t.match(logs, '"GET /v1/stream HTTP/1.1" 503')
+  t.notMatch(logs, token.slice(-40), 'not the token')
+  t.notMatch(logs, 'subscribe', 'nothing of a query')
+})

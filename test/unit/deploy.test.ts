@@ -1,0 +1,112 @@
+import { execFile } from 'node:child_process'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { test } from 'tap'
+import { parse } from 'yaml'
+import { loadConfig } from '../../src/config.js'
+
+const root = fileURLToPath(new URL('../..', import.meta.url))
+const read = (file: string): string => readFileSync(join(root, file), 'utf8')
+
+interface Service {
+  readonly [setting: string]: unknown
+  readonly environment?: Record<string, string>
+  readonly healthcheck: { readonly test: string[] }
+  readonly ports?: string[]
+  readonly expose?: string[]
+  readonly stop_grace_period?: string
+}
+const { services } = parse(read('docker-compose.yml')) as { services: { tickwire: Service, nginx: Service } }
+
+/** The instructions of the Dockerfile, by stage. */
+const stages: Array<Array<[instruction: string, rest: string]>> = []
+for (const line of read('Dockerfile').replace(/\\\n\s*/g, ' ').split('\n')) {
+  const [, instruction = '', rest = ''] = /^([A-Z]+) +(.*)$/.exec(line) ?? []
+  if (instruction === 'FROM') stages.push([])
+  if (instruction !== '') stages.at(-1)?.push([instruction, rest])
+}
+const final = (wanted: string): string | undefined => stages.at(-1)?.findLast(([instruction]) => instruction === wanted)?.[1]
+const imageEnvironment = Object.fromEntries(final('ENV')!.split(' ').map(pair => pair.split('=') as [string, string]))
+const nginxSetting = (name: string): string | undefined => new RegExp(`^ *${name} ([^;]+);`, 'm').exec(read('deploy/nginx.conf'))?.[1]
+
+/** Runs a health check as docker does, with the server's port in place of 8080. */
+async function healthy ([, ...args]: string[], port: number): Promise<boolean> {
+  return await new Promise(resolve => {
+    execFile(process.execPath, args.map(arg => arg.replace(':8080/', `:${port}/`)), { env: { PORT: String(port) } }, error => { resolve(error === null) })
+  })
+}
+
+test('the image: what it installs, builds and starts', async t => {
+  t.equal(stages.length, 2)
+  const [build] = stages as [Array<[string, string]>]
+  const installs = build.findIndex(([, rest]) => rest.startsWith('npm ci'))
+  const copied = build.slice(0, installs).flatMap(([instruction, rest]) => instruction === 'COPY' ? rest.split(' ').slice(0, -1) : [])
+  const manifests = readdirSync(join(root, 'packages')).map(name => `packages/${name}/package.json`).filter(file => existsSync(join(root, file)))
+  for (const file of ['package.json', 'package-lock.json', '.npmrc', ...manifests]) t.ok(copied.includes(file), `${file} is there before the packages are installed`)
+
+  const [, version = ''] = /^ARG NODE_IMAGE=node:(\d+\.\d+)\.\d+-/m.exec(read('Dockerfile')) ?? []
+  const [, least = ''] = /^>=(\d+\.\d+)$/.exec((JSON.parse(read('package.json')) as { engines: { node: string } }).engines.node) ?? []
+  t.ok(version !== '' && version.localeCompare(least, 'en', { numeric: true }) >= 0, `Node ${version} is pinned, and at least ${least}`)
+
+  const [program, script] = JSON.parse(final('CMD')!) as [string, string]
+  t.equal(program, 'node', 'no shell and no npm between a signal and the server')
+  t.match(read('scripts/start.js'), `../${script}`, 'what npm start starts')
+  t.notMatch(final('USER'), /^(root|0)\b/)
+  t.match(imageEnvironment, { NODE_ENV: 'production', HOST: '0.0.0.0' })
+  t.equal(final('EXPOSE'), imageEnvironment['PORT'])
+
+  const ignored = read('.dockerignore').split('\n')
+  for (const pattern of ['**/node_modules', '**/dist', '.git', '.env']) t.ok(ignored.includes(pattern), `${pattern} stays outside`)
+})
+
+test('the health checks see the difference', async t => {
+  const status = { '/healthz': 200, '/readyz': 200 } as Record<string, number>
+  const server = createServer((request, response) => { response.writeHead(status[request.url!] ?? 404).end() })
+  await new Promise<void>(resolve => { server.listen(0, '127.0.0.1', resolve) })
+  t.teardown(() => { server.close() })
+  const { port } = server.address() as AddressInfo
+  const ofImage = JSON.parse(final('HEALTHCHECK')!.replace(/^.*?CMD /, '')) as string[]
+  const [, ...ofService] = services.tickwire.healthcheck.test
+  t.equal(await healthy(ofImage, port), true)
+  t.equal(await healthy(ofService, port), true)
+  status['/readyz'] = 503
+  t.equal(await healthy(ofImage, port), true, 'alive')
+  t.equal(await healthy(ofService, port), false, 'not ready')
+  status['/healthz'] = 503
+  t.equal(await healthy(ofImage, port), false)
+  server.close()
+  server.closeAllConnections()
+  t.equal(await healthy(ofImage, port), false, 'nobody there')
+})
+
+test('docker compose: a server that only nginx reaches, and that believes it', async t => {
+  const { tickwire, nginx } = services
+  t.match(tickwire.environment!['JWT_SECRET'], /^\$\{JWT_SECRET:\?.+\}$/, 'no start without a secret')
+  const given = Object.fromEntries(Object.entries(tickwire.environment!).map(([name, value]) => [name, value.replace(/^\$\{\w+:[-?](.*)\}$/, '$1')]))
+  const config = loadConfig({ ...imageEnvironment, ...given })
+  t.match(config, { AUTH: 'required', TRUST_PROXY: true })
+
+  t.equal(tickwire.ports, undefined, 'it publishes no port')
+  t.match(read('deploy/nginx.conf'), `server tickwire:${config.PORT};`)
+  t.same(tickwire.expose, [String(config.PORT)])
+  t.match(nginxSetting('listen'), /^8080 /)
+  t.same(nginx.ports, ['8080:8080'])
+
+  t.match(tickwire.stop_grace_period, /^\d+s$/)
+  t.ok(Number.parseInt(tickwire.stop_grace_period!) * 1000 > config.SHUTDOWN_GRACE_MS, 'docker waits until clients have been told')
+  for (const name of ['proxy_read_timeout', 'proxy_send_timeout']) {
+    t.match(nginxSetting(name), /^\d+s$/)
+    t.ok(Number.parseInt(nginxSetting(name)!) * 1000 > 2 * config.HEARTBEAT_MS, `${name}: two heartbeats may be late`)
+  }
+})
+
+test('docker compose: no service can do more than it must', async t => {
+  for (const [name, service] of Object.entries(services)) {
+    t.match(service, {
+      read_only: true, cap_drop: ['ALL'], security_opt: ['no-new-privileges:true'], restart: 'unless-stopped', mem_limit: /^\d+[mg]$/, healthcheck: { test: ['CMD'] }
+    }, name)
+  }
+})

@@ -124,7 +124,7 @@ test('nothing of a stream is held back', needsNginx, async t => {
 test('the server notices who does not read: nginx takes no more of a stream than its client does', needsNginx, async t => {
   const server = await startServer(t, { TRUST_PROXY: true })
   const nginx = await startNginx(t, program!, server.origin)
-  const { connections } = server.app.tickwire
+  const { connections } = server.parts
   // Ten times what the system holds between the three, if need be; nginx would write a gigabyte to its disk.
   const mostBytes = 256 * 1024 * 1024
   const bids = Array.from({ length: 2400 }, (_, index) => [String(100_000 - index), '1.00000000'])
@@ -155,7 +155,7 @@ test('a poll is held, and answered when something comes', needsNginx, async t =>
   t.same(empty.messages, [])
   t.ok(performance.now() - started > 1900, 'held for its two seconds')
   const held = poll(`&wait=30&after=${empty.cursor}`)
-  await until('it is held', () => server.app.tickwire.connections.active === 1)
+  await until('it is held', () => server.parts.connections.active === 1)
   await quote(server, 1)
   t.match((await held).messages, [{ type: 'quote', sequence: 1 }])
 })

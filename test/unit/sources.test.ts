@@ -9,9 +9,6 @@ import { type Test, test } from 'tap'
 import { coinbase } from '../../src/sources/coinbase/parser.js'
 import { parseSources } from '../../src/sources/registry.js'
 import { Replay, type ReplayOptions } from '../../src/sources/replay/replay.js'
-import { listings } from '../../src/sources/simulated/instruments.js'
-import { formatUnits, Walk } from '../../src/sources/simulated/market.js'
-import { Random } from '../../src/sources/simulated/random.js'
 import type { Source, SourceContext, SourceMessage } from '../../src/sources/source.js'
 import { SourceSupervisor } from '../../src/sources/supervisor.js'
 
@@ -110,6 +107,7 @@ test('SOURCES: good texts, and what bad ones are told', async t => {
   const names = (text: string): string[] => parseSources(text).map(({ name, manual }) => `${name}${manual ? ' manual' : ''}`)
   t.same(names('none'), [])
   t.same(names('simulated'), ['simulated'])
+  t.same(names('simulated?seed=2&rate=10&hours=60'), ['simulated'])
   t.same(names('simulated, replay:/a/b.txt?speed=max&start=manual'), ['simulated', 'replay manual'])
   t.same(names('replay:x.txt?speed=0.5&loop=true'), ['replay'])
   const bad: ReadonlyArray<readonly [string, RegExp]> = [
@@ -118,57 +116,22 @@ test('SOURCES: good texts, and what bad ones are told', async t => {
     ['constructor', /is not a source/],
     ['none,simulated', /none stands alone/],
     ['simulated,simulated', /simulated is given twice/],
-    ['simulated:5', /takes nothing behind it/],
+    ['simulated:5', /takes no ':5'; .*simulated\?rate=10/],
+    ['simulated?rat=5', /has no option 'rat'; its options are seed, rate, hours/],
+    ['simulated?rate=fast', /simulated's rate is a number above 0/],
+    ['simulated?rate=1&rate=2', /simulated has rate twice/],
+    ['simulated?hours=sometimes', /always, real, or how many times/],
     ['replay', /needs a file/],
     ['replay:?speed=1', /needs a file/],
     ['replay:a?sped=1', /no option 'sped'/],
     ['replay:a?speed=1&speed=2', /speed twice/],
-    ['replay:a?speed=0', /speed is a number above 0/],
-    ['replay:a?speed=fast', /speed is a number above 0/],
+    ['replay:a?speed=0', /replay's speed, if not max, is a number above 0/],
+    ['replay:a?speed=fast', /replay's speed, if not max, is a number above 0/],
     ['replay:a?loop=yes', /loop is true or false/],
     ['replay:a?start=later', /start is manual or auto/],
     ['coinbase:BTC-USD', /not available yet/]
   ]
   for (const [text, message] of bad) t.throws(() => parseSources(text), message, text)
-})
-
-test('the simulated market: the same by seed, never crossed, trades at the touch, prices on their tick', async t => {
-  const play = (seed: number, steps: number): SourceMessage[] => {
-    const walks = listings.map((listing, index) => new Walk(listing, new Random(seed + index)))
-    return Array.from({ length: steps }, (_, step) => walks[step % walks.length]!.step(1_700_000_000_000 + step * 30)).flat()
-  }
-  t.same(play(5, 500), play(5, 500))
-  t.not(JSON.stringify(play(5, 500)), JSON.stringify(play(6, 500)))
-  const messages = play(1, 10_000)
-  const wrong: string[] = []
-  const lastTrade = new Map<string, Trade>()
-  for (const message of messages) {
-    if (!valid(message)) wrong.push(`not valid: ${JSON.stringify(message)}`)
-    const listing = listings.find(({ symbol }) => symbol === message.symbol)!
-    const onTick = (price: string): boolean => Number(price.replace('.', '')) % listing.tick === 0
-    if (message.channel === 'trades') {
-      lastTrade.set(message.symbol!, message.data as Trade)
-      continue
-    }
-    const { bid = '', ask = '', last = '', high = '', low = '' } = message.data as Quote
-    if (compareDecimals(bid, ask) >= 0 || compareDecimals(bid, '0') <= 0) wrong.push(`crossed: ${bid} ${ask}`)
-    if (compareDecimals(last, low) < 0 || compareDecimals(last, high) > 0) wrong.push(`beyond the day's range: ${last}`)
-    if (![bid, ask, last].every(onTick)) wrong.push(`off its tick: ${bid} ${ask}`)
-    const trade = lastTrade.get(message.symbol!)
-    lastTrade.delete(message.symbol!)
-    if (trade !== undefined && trade.price !== (trade.side === 'buy' ? ask : bid)) wrong.push(`not at the touch: ${trade.price}`)
-  }
-  t.same(wrong.slice(0, 3), [])
-  t.ok(messages.some(({ channel }) => channel === 'trades'))
-})
-
-test('units as decimals', async t => {
-  fc.assert(fc.property(fc.integer({ min: -1e12, max: 1e12 }), fc.integer({ min: 0, max: 8 }), (units, scale) => {
-    const text = formatUnits(units, scale)
-    const digits = BigInt(text.replace('.', ''))
-    return digits === BigInt(units) && (scale === 0 ? !text.includes('.') : text.split('.')[1]!.length === scale) && /^-?(0|[1-9]\d*)(\.\d+)?$/.test(text)
-  }))
-  t.pass()
 })
 
 test('the supervisor: states, manual starts, failures that are tried again, an end', async t => {

@@ -1,92 +1,174 @@
-import type { Quote, Trade } from '@tickwire/protocol'
+import type { Instrument, MarketStatus } from '@tickwire/protocol'
 import type { SourceMessage } from '../source.js'
-import type { Listing } from './instruments.js'
-import type { Random } from './random.js'
+import { headline } from './headlines.js'
+import { type Hours, MarketClock } from './hours.js'
+import { laterListings, type Listing, listings, moves } from './instruments.js'
+import { Random } from './random.js'
+import { Trading } from './trading.js'
+import { Volatility } from './volatility.js'
 
-/** A decimal from a whole number of units: 18550 with two digits behind the point is `185.50`. */
-export function formatUnits (units: number, scale: number): string {
-  const sign = units < 0 ? '-' : ''
-  const digits = String(Math.abs(units)).padStart(scale + 1, '0')
-  return scale === 0 ? sign + digits : `${sign}${digits.slice(0, -scale)}.${digits.slice(-scale)}`
+export interface MarketOptions {
+  readonly seed: number
+  /** Turns of each instrument a second of the wall: so many quotes. */
+  readonly rate: number
+  readonly hours: Hours
+  /** When it begins, in milliseconds since 1970. */
+  readonly start: number
+  /** Between two headlines, and between two changes of an instrument: on average, seconds. */
+  readonly newsSeconds?: number
+  readonly changeSeconds?: number
 }
 
-/** How many of 100 quotes are followed by a trade. */
-const TRADE_PERCENT = 30
+const NEWS_SECONDS = 20
+const CHANGE_SECONDS = 300
+/** How often a market is halted, on average, and for how long. */
+const HALT_EVERY_SECONDS = 1800
+const HALT_SECONDS = 20
+/** Shares of a step that a market and a sector have in common. */
+const MARKET_DEVIATION = 0.0002
+const SECTOR_DEVIATION = 0.00018
 
-/** One instrument's random walk: the bid moves by ticks, the ask stays above it, and trades are at one of them. */
-export class Walk {
-  private bid: number
-  private spread = 1
-  private last: number
-  private high: number
-  private low: number
-  private volume = 0
-  private trades = 0
+/** What happens in a span of time, in order. */
+export interface Happening {
+  readonly instruments: readonly Instrument[]
+  readonly messages: readonly SourceMessage[]
+}
 
-  constructor (readonly listing: Listing, private readonly random: Random) {
-    this.bid = this.last = this.high = this.low = listing.openTicks
+interface Venue {
+  readonly clockSteps: Volatility
+  status: MarketStatus['status'] | undefined
+  haltedUntil: number
+}
+
+/**
+ * Markets, instruments and news as they go on. All follows from the seed and the start: the same calls give the same
+ * messages, byte for byte, whatever spans the time is cut into.
+ */
+export class Market {
+  private readonly clock: MarketClock
+  private readonly random: Random
+  private readonly turnSeconds: number
+  private readonly tradings: Trading[] = []
+  private readonly venues = new Map<string, Venue>()
+  private readonly sectors = new Map<string, Volatility>()
+  private readonly later = [...laterListings]
+  private readonly known = new Map<string, Instrument>()
+  private moved = 0
+  /** The next turn: every instrument has one in each round. */
+  private round = 0
+  private place = 0
+  private common = new Map<string, number>()
+
+  constructor (private readonly options: MarketOptions) {
+    this.clock = new MarketClock(options.hours, options.start)
+    this.random = new Random(options.seed)
+    this.turnSeconds = 1 / options.rate
+    for (const listing of listings) this.list(listing)
   }
 
-  /** The next quote, and a trade now and then. @param now milliseconds since 1970 */
-  step (now: number): SourceMessage[] {
-    const { symbol } = this.listing
-    this.move()
-    const time = new Date(now).toISOString()
+  instruments (): Instrument[] {
+    return [...this.known.values()]
+  }
+
+  /** When the next turn is due, in milliseconds since 1970. */
+  get due (): number {
+    return this.options.start + (this.round + this.place / this.tradings.length) * 1000 * this.turnSeconds
+  }
+
+  /** Leaves out what should have happened until now: a process that was held up does not do it all at once. */
+  skipTo (now: number): void {
+    this.round = Math.max(this.round, Math.floor((now - this.options.start) / (1000 * this.turnSeconds)))
+  }
+
+  /** All that happens until a time of the wall. */
+  until (now: number): Happening {
+    const instruments: Instrument[] = []
     const messages: SourceMessage[] = []
-    if (this.random.integer(1, 100) <= TRADE_PERCENT) messages.push({ channel: 'trades', symbol, data: this.trade(time) })
-    messages.push({ channel: 'quotes', symbol, data: this.quote(time) })
-    return messages
-  }
-
-  private move (): void {
-    const { openTicks } = this.listing
-    const step = this.random.integer(-2, 2)
-    // Drawn back towards where the day began, so that a server left alone for weeks still shows a market.
-    const pull = this.random.next() < Math.abs(this.bid - openTicks) / openTicks ? Math.sign(openTicks - this.bid) : 0
-    this.bid = Math.max(2, this.bid + step + pull)
-    this.spread = this.random.integer(1, 3)
-  }
-
-  private trade (timestamp: string): Trade {
-    const { symbol, sizeScale, maxSize, market = '' } = this.listing
-    const side = this.random.next() < 0.5 ? 'buy' : 'sell'
-    this.last = side === 'buy' ? this.bid + this.spread : this.bid
-    this.high = Math.max(this.high, this.last)
-    this.low = Math.min(this.low, this.last)
-    const size = this.random.integer(1, maxSize)
-    this.volume += size
-    return {
-      symbol,
-      price: this.price(this.last),
-      size: formatUnits(size, sizeScale),
-      timestamp,
-      exchange: market,
-      side,
-      trade_id: String(++this.trades)
+    while (this.due <= now) {
+      const time = this.clock.at(this.due)
+      if (this.place === 0) this.beginRound(time, instruments, messages)
+      const trading = this.tradings[this.place]!
+      const { market, sector } = trading.listing
+      if (this.venues.get(market)!.status === 'open') {
+        messages.push(...trading.turn(this.common.get(market)! + this.common.get(`@${sector}`)!, this.clock.bustle(market, time), time))
+      }
+      if (++this.place === this.tradings.length) {
+        this.place = 0
+        this.round++
+      }
     }
+    return { instruments, messages }
   }
 
-  private quote (time: string): Quote {
-    const { symbol, openTicks, sizeScale, maxSize } = this.listing
-    const change = this.last - openTicks
-    return {
-      symbol,
-      bid: this.price(this.bid),
-      ask: this.price(this.bid + this.spread),
-      last: this.price(this.last),
-      bid_size: formatUnits(this.random.integer(1, maxSize * 4), sizeScale),
-      ask_size: formatUnits(this.random.integer(1, maxSize * 4), sizeScale),
-      volume: formatUnits(this.volume, sizeScale),
-      change: this.price(change),
-      change_percent: formatUnits(Math.round(change / openTicks * 10_000), 2),
-      open: this.price(openTicks),
-      high: this.price(this.high),
-      low: this.price(this.low),
-      venue_time: time
+  private list (listing: Listing): void {
+    const { symbol, market, sector, name } = listing
+    this.known.set(symbol, { symbol, market, sector, name })
+    this.tradings.push(new Trading(listing, this.fork(), this.turnSeconds))
+    const root = Math.sqrt(this.turnSeconds)
+    if (!this.venues.has(market)) {
+      this.venues.set(market, { clockSteps: new Volatility(this.fork(), MARKET_DEVIATION * root), status: undefined, haltedUntil: 0 })
     }
+    if (!this.sectors.has(sector)) this.sectors.set(sector, new Volatility(this.fork(), SECTOR_DEVIATION * root))
   }
 
-  private price (ticks: number): string {
-    return formatUnits(ticks * this.listing.tick, this.listing.scale)
+  /** A generator of its own for each part, so that one does not change what another draws. */
+  private fork (): Random {
+    return new Random(this.random.integer(0, 2 ** 31 - 1))
+  }
+
+  private beginRound (time: number, instruments: Instrument[], messages: SourceMessage[]): void {
+    for (const [market, venue] of this.venues) {
+      this.common.set(market, venue.clockSteps.step())
+      this.announce(market, venue, time, messages)
+    }
+    for (const [sector, volatility] of this.sectors) this.common.set(`@${sector}`, volatility.step())
+    const { newsSeconds = NEWS_SECONDS, changeSeconds = CHANGE_SECONDS } = this.options
+    if (this.random.chance(this.turnSeconds / newsSeconds)) this.report(time, messages)
+    if (this.random.chance(this.turnSeconds / changeSeconds)) instruments.push(this.change())
+  }
+
+  private announce (market: string, venue: Venue, time: number, messages: SourceMessage[]): void {
+    const phase = this.clock.phase(market, time)
+    if (phase.status === 'open' && time >= venue.haltedUntil && venue.status === 'open' && this.random.chance(this.turnSeconds / HALT_EVERY_SECONDS)) {
+      venue.haltedUntil = time + HALT_SECONDS * 1000
+    }
+    const halted = phase.status === 'open' && time < venue.haltedUntil
+    const status = halted ? 'halted' : phase.status
+    if (status === venue.status) return
+    if (status === 'open' && (venue.status === 'pre_open' || venue.status === 'closed')) {
+      for (const trading of this.tradings) if (trading.listing.market === market) trading.openDay()
+    }
+    venue.status = status
+    const until = halted ? venue.haltedUntil : phase.until
+    messages.push({
+      channel: 'market',
+      symbol: market,
+      data: { market, status, ...(halted ? { reason: 'volatility' } : {}), ...(until === undefined ? {} : { until: new Date(until).toISOString() }) }
+    })
+  }
+
+  private report (time: number, messages: SourceMessage[]): void {
+    const trading = this.random.pick(this.tradings)
+    const { news, jump } = headline(trading.listing, this.random, new Date(time).toISOString())
+    trading.jump(jump)
+    messages.push({ channel: 'news', data: news })
+  }
+
+  /** An instrument is listed, or one goes to another market or sector. */
+  private change (): Instrument {
+    const listing = this.later.shift()
+    if (listing !== undefined && this.random.chance(0.5)) {
+      this.list(listing)
+      return this.known.get(listing.symbol)!
+    }
+    if (listing !== undefined) this.later.unshift(listing)
+    const move = moves[this.moved++ % moves.length]!
+    const home = listings.find(({ symbol }) => symbol === move.symbol)!
+    const now = this.known.get(move.symbol)!
+    const { symbol, market, sector, name } = home
+    const away = { market, sector, name, ...move }
+    const next = now.market === away.market && now.sector === away.sector ? { symbol, market, sector, name } : away
+    this.known.set(symbol, next)
+    return next
   }
 }

@@ -1,5 +1,7 @@
 /** A small seeded generator (mulberry32): the same seed gives the same market. */
 export class Random {
+  private spare: number | undefined
+
   constructor (private state: number) {}
 
   /** From 0 up to, not including, 1. */
@@ -13,5 +15,26 @@ export class Random {
   /** A whole number from `low` to `high`, both included. */
   integer (low: number, high: number): number {
     return low + Math.floor(this.next() * (high - low + 1))
+  }
+
+  chance (probability: number): boolean {
+    return this.next() < probability
+  }
+
+  pick<Item> (items: readonly Item[]): Item {
+    return items[this.integer(0, items.length - 1)]!
+  }
+
+  /** Of the standard normal distribution (Box and Muller). */
+  normal (): number {
+    if (this.spare !== undefined) {
+      const value = this.spare
+      this.spare = undefined
+      return value
+    }
+    const radius = Math.sqrt(-2 * Math.log(1 - this.next()))
+    const angle = 2 * Math.PI * this.next()
+    this.spare = radius * Math.sin(angle)
+    return radius * Math.cos(angle)
   }
 }

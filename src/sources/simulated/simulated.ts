@@ -1,35 +1,38 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Instrument } from '@tickwire/protocol'
 import type { Source, SourceContext } from '../source.js'
-import { listings } from './instruments.js'
-import { Walk } from './market.js'
-import { Random } from './random.js'
+import { Market, type MarketOptions } from './market.js'
 
-/** Each instrument is quoted once in this time. */
-const ROUND_MS = 400
+/** How often what has become due is published: evenly, and in few batches. */
+const TICK_MS = 15
+/** Behind by more than this, the market leaves out what it missed. */
+const MAX_BEHIND_MS = 1000
 
-/** Random walks of a few instruments: something to look at without a venue. */
+export const DEFAULT_RATE = 2.5
+
+/**
+ * Markets that look like markets, without a venue: quotes, trades, books, statuses and news of some fifty instruments
+ * (`Market`). An instrument that changes its market or sector stays where it trades; it only belongs elsewhere.
+ */
 export class Simulated implements Source {
   readonly name = 'simulated'
   readonly manual = false
 
-  constructor (private readonly seed: number = 1) {}
+  constructor (private readonly options: Omit<MarketOptions, 'start'> = { seed: 1, rate: DEFAULT_RATE, hours: 'always' }) {}
 
   async instruments (): Promise<readonly Instrument[]> {
-    return listings.map(({ symbol, market, sector, name }) => ({
-      symbol,
-      ...(market === undefined ? {} : { market }),
-      ...(sector === undefined ? {} : { sector }),
-      ...(name === undefined ? {} : { name })
-    }))
+    return new Market({ ...this.options, start: 0 }).instruments()
   }
 
-  async run ({ publish, signal }: SourceContext): Promise<void> {
-    const walks = listings.map((listing, index) => new Walk(listing, new Random(this.seed * 1000 + index)))
-    for (let turn = 0; !signal.aborted; turn++) {
-      // One instrument after another, so that messages come evenly instead of in bursts.
-      await publish(walks[turn % walks.length]!.step(Date.now()))
-      await delay(ROUND_MS / walks.length, undefined, { signal }).catch(() => {})
+  async run ({ publish, declare, signal }: SourceContext): Promise<void> {
+    const market = new Market({ ...this.options, start: Date.now() })
+    while (!signal.aborted) {
+      const now = Date.now()
+      if (now - market.due > MAX_BEHIND_MS) market.skipTo(now)
+      const { instruments, messages } = market.until(now)
+      if (instruments.length > 0) await declare(instruments)
+      if (messages.length > 0) await publish(messages)
+      await delay(Math.max(TICK_MS, market.due - Date.now()), undefined, { signal }).catch(() => {})
     }
   }
 }

@@ -171,4 +171,3 @@ test('units as decimals', async t => {
   }))
   t.pass()
 })
-

@@ -1,18 +1,12 @@
 import { mkdtemp, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { type TSchema } from '@sinclair/typebox'
-import { Value } from '@sinclair/typebox/value'
-import { compareDecimals, type Quote, standardChannels, type Trade } from '@tickwire/protocol'
-import fc from 'fast-check'
 import { type Test, test } from 'tap'
 import { coinbase } from '../../src/sources/coinbase/parser.js'
 import { parseSources } from '../../src/sources/registry.js'
 import { Replay, type ReplayOptions } from '../../src/sources/replay/replay.js'
 import type { Source, SourceContext, SourceMessage } from '../../src/sources/source.js'
 import { SourceSupervisor } from '../../src/sources/supervisor.js'
-
-const valid = ({ channel, data }: SourceMessage): boolean => Value.Check(standardChannels.get(channel)!.schema as TSchema, data)
 
 test('Coinbase: each kind of frame, byte for byte', async t => {
   const parser = coinbase.createParser()

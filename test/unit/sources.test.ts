@@ -1,6 +1,7 @@
 import { mkdtemp, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import type { Trade } from '@tickwire/protocol'
 import { type Test, test } from 'tap'
 import { coinbase } from '../../src/sources/coinbase/parser.js'
 import { parseSources } from '../../src/sources/registry.js'

@@ -12,6 +12,7 @@ import type { Log } from '../src/log/log.js'
 import { type Publication, Publisher, type PublishLimits } from '../src/publisher/publisher.js'
 import type { Source } from '../src/sources/source.js'
 import { SourceSupervisor } from '../src/sources/supervisor.js'
+import { PollSessions } from '../src/transports/poll/held-poll.js'
 import { KernelQueues } from '../src/transports/sse/kernel-queues.js'
 import type { StreamContext } from '../src/transports/stream-request.js'
 
@@ -98,6 +99,7 @@ export const streaming = fp<StreamingOptions>(async (app, options) => {
     authenticationRequired: options.authenticationRequired,
     acceptUnknownSymbols: options.acceptUnknownSymbols,
     kernelQueues: new KernelQueues(options.heartbeatMs / 2),
+    polls: new PollSessions(connections.registry),
     draining: draining.signal,
     verifyToken: token => app.authenticator.verify(token),
     identify: (request, token) => app.authenticator.identify(request, token),

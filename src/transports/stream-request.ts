@@ -9,11 +9,13 @@ import type { Place } from '../connection/connections.js'
 import { requireChannel, requireSelectors } from '../connection/selectors.js'
 import type { Transport } from '../connection/transport.js'
 import type { StartPosition } from '../hub/plan.js'
+import type { PollSessions } from './poll/held-poll.js'
 import type { KernelQueues } from './sse/kernel-queues.js'
 
 /** What the transports of a node have in common. */
 export interface StreamContext extends ConnectionContext {
   readonly kernelQueues: KernelQueues
+  readonly polls: PollSessions
   /** Aborted when the server goes away. */
   readonly draining: AbortSignal
   /** Who a request comes from, by its credentials. @throws ProtocolError `unauthorized` */

@@ -101,6 +101,16 @@ test("a held poll by the id that its client chose; the id stands for nobody else
   t.equal((await disconnect(server, { connection_id: 'P_1.a-b' })).status, 404)
 })
 
+test('a client that is ended between two polls has its next one refused, once', async t => {
+  const server = await startServer(t)
+  const ask = async (id: string): Promise<number> => (await fetch(`${server.origin}/v1/stream?subscribe=news`, { headers: { 'x-request-id': id } })).status
+  t.equal(await ask('mine'), 200)
+  t.equal((await disconnect(server, { connection_id: 'mine' })).status, 204)
+  t.equal(await ask('other'), 200, 'only this one')
+  t.equal(await ask('mine'), 503)
+  t.equal(await ask('mine'), 200)
+})
+
 test('X-Request-Id: what it may be, and who may read it', async t => {
   const server = await startServer(t, { ALLOWED_ORIGINS: 'https://app.example' })
   const url = `${server.origin}/v1/stream?subscribe=news`

@@ -1,7 +1,3 @@
-/** Between two polls there is nothing that could be cut: how often, and how soon, it is tried again. */
-const ATTEMPTS = 20
-const PAUSE_MS = 20
-
 /** What the server tells its own page; in development that includes a token which may cut connections. */
 export async function readSettings () {
   const response = await fetch(new URL('page/settings.json', document.baseURI))
@@ -19,14 +15,10 @@ export async function readSettings () {
 export async function disconnect (connectionId, ownToken) {
   // The page's token is good for seconds only, so each cut asks for its own.
   const { adminToken = ownToken } = await readSettings()
-  for (let attempt = 1; ; attempt++) {
-    const response = await fetch(new URL('v1/admin/disconnect', document.baseURI), {
-      method: 'POST',
-      headers: { Authorization: `Bearer ${adminToken}`, 'Content-Type': 'application/json' },
-      body: JSON.stringify({ connection_id: connectionId() }),
-    })
-    if (response.ok) return
-    if (response.status !== 404 || attempt === ATTEMPTS || connectionId() === undefined) throw new Error((await response.json()).message)
-    await new Promise(resolve => setTimeout(resolve, PAUSE_MS))
-  }
+  const response = await fetch(new URL('v1/admin/disconnect', document.baseURI), {
+    method: 'POST',
+    headers: { Authorization: `Bearer ${adminToken}`, 'Content-Type': 'application/json' },
+    body: JSON.stringify({ connection_id: connectionId() }),
+  })
+  if (!response.ok) throw new Error((await response.json()).message)
 }

@@ -10,14 +10,13 @@ export const pollTransport: HttpTransport = {
 
   async serve (stream, request, reply) {
     const { context, identity, query, subscriptions, start, place } = stream
-    const { registry } = context.connections
     const counters = context.hub.counters.transport(pollTransport.name)
     counters.opened++
     if (start.from === 'now') counters.fresh++
     else counters.resumes++
     try {
       const held = new HeldPoll(request, identity)
-      registry.add(held)
+      context.polls.begin(held)
       try {
         reply.header(REQUEST_ID_HEADER, held.id)
         const gone = new AbortController()
@@ -36,7 +35,7 @@ export const pollTransport: HttpTransport = {
         counters.bytes += Buffer.byteLength(text)
         return await reply.type('application/json; charset=utf-8').send(text)
       } finally {
-        registry.remove(held)
+        context.polls.answered(held)
       }
     } finally {
       counters.closed++

@@ -156,6 +156,16 @@ test('symbols are listed and moved: each is said once, and comes back', async t 
   t.equal(market.instruments().length, listings.length + new Set(changes.map(({ symbol }) => symbol).filter(symbol => !names.has(symbol))).size)
 })
 
+test('stopped and started again, it goes on, and says all states anew', async t => {
+  const market = new Market({ seed: 1, rate: 1, hours: 'always', start: START })
+  const before = of<Quote>(market.until(START + 60_000).messages, 'quotes', 'BTC-USD').at(-1)!
+  market.restate()
+  const { messages } = market.until(START + 62_000)
+  t.ok(messages.filter(({ channel, snapshot }) => channel === 'book' && snapshot === true).length >= listings.length)
+  t.same(new Set(of<MarketStatus>(messages, 'market').map(({ market }) => market)).size, 5)
+  t.ok(number(of<Quote>(messages, 'quotes', 'BTC-USD')[0]!.volume) >= number(before.volume), 'the day goes on')
+})
+
 test('a process that was held up does not do it all at once', async t => {
   const market = new Market({ seed: 1, rate: 10, hours: 'always', start: START })
   market.until(START + 1000)

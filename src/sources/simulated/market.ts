@@ -80,6 +80,12 @@ export class Market {
     this.round = Math.max(this.round, Math.floor((now - this.options.start) / (1000 * this.turnSeconds)))
   }
 
+  /** Says all states anew: those of the markets, and each book with its next turn. */
+  restate (): void {
+    for (const venue of this.venues.values()) venue.status = undefined
+    for (const trading of this.tradings) trading.restate()
+  }
+
   /** All that happens until a time of the wall. */
   until (now: number): Happening {
     const instruments: Instrument[] = []

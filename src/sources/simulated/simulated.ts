@@ -17,15 +17,21 @@ export const DEFAULT_RATE = 2.5
 export class Simulated implements Source {
   readonly name = 'simulated'
   readonly manual = false
+  private market: Market | undefined
 
   constructor (private readonly options: Omit<MarketOptions, 'start'> = { seed: 1, rate: DEFAULT_RATE, hours: 'always' }) {}
 
   async instruments (): Promise<readonly Instrument[]> {
-    return new Market({ ...this.options, start: 0 }).instruments()
+    return (this.market ?? new Market({ ...this.options, start: 0 })).instruments()
   }
 
   async run ({ publish, declare, signal }: SourceContext): Promise<void> {
-    const market = new Market({ ...this.options, start: Date.now() })
+    if (this.market !== undefined) {
+      // Stopped and started again, the market goes on; what it said last may not have arrived.
+      this.market.restate()
+      await declare(this.market.instruments())
+    }
+    const market = this.market ??= new Market({ ...this.options, start: Date.now() })
     while (!signal.aborted) {
       const now = Date.now()
       if (now - market.due > MAX_BEHIND_MS) market.skipTo(now)

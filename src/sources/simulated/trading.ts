@@ -75,6 +75,11 @@ export class Trading {
     return messages
   }
 
+  /** The next turn gives the whole book. */
+  restate (): void {
+    this.begun = false
+  }
+
   /** A new day: it opens somewhere else, and counts from nothing. */
   openDay (): void {
     this.day = newDay(this.last)

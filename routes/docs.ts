@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises'
 import swagger from '@fastify/swagger'
 import swaggerUi from '@fastify/swagger-ui'
 import fp from 'fastify-plugin'
@@ -22,5 +23,11 @@ export const docsRoutes = fp(async app => {
       ]
     }
   })
-  await app.register(swaggerUi, { routePrefix: '/docs', staticCSP: true })
+  const icon = await readFile(new URL('page/assets/icon.svg', import.meta.url))
+  await app.register(swaggerUi, {
+    routePrefix: '/docs',
+    staticCSP: true,
+    logo: { type: 'image/svg+xml', content: icon },
+    theme: { favicon: [{ filename: 'icon.svg', rel: 'icon', sizes: 'any', type: 'image/svg+xml', content: icon }] }
+  })
 }, { name: 'tickwire-docs', fastify: '5.x', encapsulate: false })

@@ -54,7 +54,7 @@ async def follow(url: str, topics: list[str], follower: Follower) -> None:
 
 parser = argparse.ArgumentParser()
 parser.add_argument("topics", nargs="+")
-parser.add_argument("--url", default="ws://127.0.0.1:8080")
+parser.add_argument("--url", default="http://127.0.0.1:8080")
 parser.add_argument("--limit", type=int, default=0, help="end after so many messages")
 args = parser.parse_args()
-asyncio.run(follow(args.url, args.topics, Follower(args.limit)))
+asyncio.run(follow(args.url.replace("http", "ws", 1), args.topics, Follower(args.limit)))

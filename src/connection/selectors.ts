@@ -31,8 +31,9 @@ export interface SubscribeOptions {
 /** The channel that a client names. @throws ProtocolError `unknown_channel` */
 export function requireChannel (context: NameContext, name: string): ChannelDefinition {
   const channel = context.channels.get(name)
-  if (channel === undefined || channel.access === 'internal') throw new ProtocolError('unknown_channel')
-  return channel
+  if (channel !== undefined && channel.access !== 'internal') return channel
+  const names = [...context.channels.values()].filter(({ access }) => access !== 'internal').map(({ name }) => name)
+  throw new ProtocolError('unknown_channel', `there is no such channel; there are: ${names.join(', ')}`)
 }
 
 /** @throws ProtocolError `bad_request` */

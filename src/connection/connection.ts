@@ -304,7 +304,8 @@ export class Connection implements Subscriber, Member {
     this.subscriptions.expect(coming)
     try {
       let first = true
-      for (;;) {
+      // Whatever was waited for, the wire may be gone since: nothing would ever take it off the hub again.
+      while (this.state === 'open') {
         const rest = catchUp.join(PAGE_MESSAGES)
         if (rest !== undefined) {
           // What is pending of topics whose state comes now must come before it.
@@ -328,7 +329,6 @@ export class Connection implements Subscriber, Member {
           this.sendCursor()
         }
         await this.whenWritable()
-        if (this.state !== 'open') return
         await catchUp.prepareToJoin()
       }
     } finally {

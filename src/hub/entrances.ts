@@ -20,7 +20,7 @@ export async function moveInstrument (hub: HubParts, instrument: Instrument): Pr
   for (const subscriber of holders) hub.settle(subscriber)
   for (const topic of topics) {
     const audience = hub.audience.of(topic)
-    before.set(topic, new Map([...audience.everybody()].map(subscriber => [subscriber, audience.view(subscriber)])))
+    before.set(topic, new Map([...audience.everybody()].map(subscriber => [subscriber, audience.view(subscriber)!])))
   }
   hub.membership.set(instrument)
   const dirty = new Set(holders)

@@ -241,7 +241,7 @@ export class Hub implements HubParts {
       return
     }
     if (this.born.has(topic)) this.deliverReborn(topic, dirty)
-    const views = audience.views()
+    const views = [...audience.views()]
     this.conflator.add(topic, entries, views)
     const whole = views.find(isWhole)
     if (whole === undefined) return

@@ -70,11 +70,6 @@ export class Audience {
     return all
   }
 
-  /** Those who subscribe to some sets, of whatever channel. */
-  holdersOfSets (sets: readonly string[]): Subscriber[] {
-    return sets.flatMap(set => [...this.bySet.get(set) ?? []]).flatMap(key => [...this.holders(key)])
-  }
-
   /** The topics that a symbol has in the channels in which somebody subscribes to some sets. */
   topicsOfSets (sets: readonly string[], symbol: string): string[] {
     return [...new Set(sets.flatMap(set => [...this.bySet.get(set) ?? []].map(key => inSet(key, symbol))))]

@@ -157,6 +157,12 @@ export class Hub implements HubParts {
     this.conflator.settle(subscriber)
   }
 
+  sendPending (concerned: (topic: string) => boolean): void {
+    const dirty = new Set<Subscriber>()
+    this.conflator.sendAll(concerned, dirty)
+    for (const subscriber of dirty) subscriber.flush()
+  }
+
   // ---- the way of a message
 
   private onBatch (batch: TailBatch): void {
@@ -284,9 +290,7 @@ export class Hub implements HubParts {
     shard.received = Math.min(shard.received, next.start - 1)
     if (this.timer !== undefined) this.cancelFlush()
     if (this.changingEpoch === undefined) this.flush()
-    const dirty = new Set<Subscriber>()
-    this.conflator.sendAll(topic => this.log.shardOf(topic) === index, dirty)
-    for (const subscriber of dirty) subscriber.flush()
+    this.sendPending(topic => this.log.shardOf(topic) === index)
     shard.flushed = Math.min(shard.flushed, next.start - 1)
     shard.epochs.push(next)
     const lost = this.passedOnBeyond(index, next.start)

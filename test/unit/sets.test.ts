@@ -1,6 +1,7 @@
 import { test } from 'tap'
 import type { Connection } from '../../src/connection/connection.js'
 import { receiveText } from '../../src/connection/dispatch.js'
+import type { Message } from '../helpers/clients.js'
 import { holdLog } from '../helpers/hold-log.js'
 import { MemoryWire } from '../helpers/memory-wire.js'
 import { startNode, ticks } from '../helpers/node.js'
@@ -15,6 +16,7 @@ const subscribe = (connection: Connection, channel: string, symbol: string, opti
 }
 const data = (wire: MemoryWire): string[] => wire.messages.flatMap(({ type, symbol, sequence, snapshot }) =>
   type === 'reset' ? `reset ${symbol}` : sequence === undefined ? [] : `${snapshot === true ? 'state' : 'message'} ${symbol} ${sequence}`)
+const lastCursor = (messages: readonly Message[]): string => messages.filter(({ type }) => type === 'cursor').at(-1)!['cursor'] as string
 
 test('a book that was whole by a set that its symbol leaves goes on cut, from its cut state', async t => {
   const node = await startNode()
@@ -74,5 +76,32 @@ test('what is throttled and pending of a symbol goes out before it changes its s
   await ticks()
   t.same(data(wire), ['state B 1', 'message B 2', 'message B 3'])
   t.same(data(entering), ['reset B', 'state B 3'])
+  await node.close()
+})
+
+test('no cursor covers a symbol\'s change of sets before its state was sent', async t => {
+  const node = await startNode()
+  await node.log.append([instrument('B', 'y'), instrument('X', 'x'), book('B', 1), book('X', 1)])
+  await ticks()
+  const wire = new MemoryWire(true)
+  const connection = node.connect(wire)
+  subscribe(connection, 'book', '@sector/x')
+  await ticks()
+  const release = holdLog(node.log, 'snapshot', topic => topic === 'book:B')
+  await node.log.append([instrument('B', 'x'), book('X', 2)])
+  await ticks()
+  t.same(data(wire), ['state X 1', 'message X 2'], 'the window was passed on')
+  connection.onClose()
+  release()
+  await ticks()
+  const again = new MemoryWire(true)
+  const resumed = node.connect(again)
+  subscribe(resumed, 'book', '@sector/x', { after: lastCursor(wire.messages) })
+  await ticks()
+  t.ok(data(again).includes('state B 1'), data(again).join(', '))
+  const third = new MemoryWire(true)
+  subscribe(node.connect(third), 'book', '@sector/x', { after: lastCursor(again.messages) })
+  await ticks()
+  t.same(data(third), [], 'and when it has been, it need not be sent again')
   await node.close()
 })

@@ -74,8 +74,10 @@ export class Connection implements Subscriber, Member {
   private catchUp: CatchUp | undefined
   /** What goes behind the positions of its cursors while no catch-up is under way. */
   private marks = ''
-  /** Subscribes with a position that wait for their turn: a cursor now would not cover them. */
+  /** Subscribes with a position whose catch-up does not run yet: a cursor now would not cover them. */
   private pendingResumes = 0
+  /** Whether the action whose turn it is counts as one of them. */
+  private resumePending = false
   private queue: Promise<void> = Promise.resolve()
   private queued = 0
   private badMessages: number[] = []
@@ -138,23 +140,31 @@ export class Connection implements Subscriber, Member {
 
   /**
    * Runs something after the actions that came before it.
-   * @param resumes whether it resumes from a position: until its turn, no cursor would cover what it asks for
+   * @param resumes whether the client may come back with a cursor for what it asks for here: until its catch-up runs,
+   * no cursor would cover that
    */
   enqueue (task: () => Promise<void>, { id, resumes = false }: { id?: RequestId | undefined, resumes?: boolean } = {}): void {
     if (++this.queued === MAX_QUEUED_ACTIONS) this.transport.pause(true)
     if (resumes) this.pendingResumes++
     this.queue = this.queue.then(async () => {
       if (--this.queued === MAX_QUEUED_ACTIONS / 2) this.transport.pause(false)
-      if (resumes) this.pendingResumes--
       if (this.state !== 'open') return
+      this.resumePending = resumes
       try {
         await task()
       } catch (error) {
         if (!(error instanceof ProtocolError)) this.context.onError(error, 'an action failed')
         this.sendError(toProtocolError(error), id)
+        this.resumeBegan()
         this.sendCursorIfOwed()
       }
     })
+  }
+
+  /** From here on the catch-up says what a cursor covers; or the resume was refused. */
+  private resumeBegan (): void {
+    if (this.resumePending) this.pendingResumes--
+    this.resumePending = false
   }
 
   /** PROTOCOL.md, Errors and closing: a bad message is answered, and the tenth within a minute is one too many. */
@@ -299,12 +309,14 @@ export class Connection implements Subscriber, Member {
    */
   async follow (catchUp: CatchUp, coming: readonly Selector[], joinLive: () => void): Promise<void> {
     this.catchUp = catchUp
+    this.resumeBegan()
     if (catchUp.resumes) this.counters.resumes++
     else this.counters.fresh++
     this.subscriptions.expect(coming)
     try {
       let first = true
-      for (;;) {
+      // Whatever was waited for, the wire may be gone since: nothing would ever take it off the hub again.
+      while (this.state === 'open') {
         const rest = catchUp.join(PAGE_MESSAGES)
         if (rest !== undefined) {
           // What is pending of topics whose state comes now must come before it.
@@ -328,7 +340,6 @@ export class Connection implements Subscriber, Member {
           this.sendCursor()
         }
         await this.whenWritable()
-        if (this.state !== 'open') return
         await catchUp.prepareToJoin()
       }
     } finally {

@@ -22,13 +22,14 @@ export class Subscriptions {
     if (this.held.size + added > this.max) throw new ProtocolError('too_many_subscriptions', `a connection has at most ${this.max} subscriptions`)
   }
 
+  /** Of a selector that is given twice, as a query may do, the last one counts. */
   attach (selectors: readonly Selector[]): void {
     this.detach(selectors)
-    for (const selector of selectors) {
+    for (const selector of new Map(selectors.map(selector => [selector.key, selector])).values()) {
       this.held.set(selector.key, selector)
       this.hub.attach(this.subscriber, selector)
+      this.hub.counters.subscriptions++
     }
-    this.hub.counters.subscriptions += selectors.length
     this.expect([])
   }
 

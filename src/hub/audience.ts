@@ -1,7 +1,7 @@
 import type { Membership } from './membership.js'
 import { broadKeys, inSet, matchingKeys, type Selector } from './selector.js'
 import type { Subscriber } from './subscriber.js'
-import { sameView, type View, widerView } from './view.js'
+import { sameView, type View, viewKey, widerView } from './view.js'
 
 /** Those who subscribe by one selector and want the same view of it. */
 interface Group {
@@ -9,35 +9,44 @@ interface Group {
   readonly members: Set<Subscriber>
 }
 
+/** Those who subscribe by one selector: each is in one group. */
+interface Holders {
+  readonly groups: Map<number, Group>
+  readonly views: Map<Subscriber, View>
+}
+
 /** Who is to be sent which topic, and how. */
 export class Audience {
-  private readonly groups = new Map<string, Group[]>()
+  private readonly selectors = new Map<string, Holders>()
   /** By set, the keys of the selectors that name it. */
   private readonly bySet = new Map<string, Set<string>>()
 
   constructor (private readonly membership: Membership) {}
 
+  /** A selector that the subscriber has already must have been detached. */
   attach (subscriber: Subscriber, selector: Selector): void {
-    let groups = this.groups.get(selector.key)
-    if (groups === undefined) {
-      this.groups.set(selector.key, groups = [])
-      if (selector.kind === 'set') this.setKeys(selector.symbol!).add(selector.key)
+    const { key, kind, view } = selector
+    let holders = this.selectors.get(key)
+    if (holders === undefined) {
+      this.selectors.set(key, holders = { groups: new Map(), views: new Map() })
+      if (kind === 'set') this.setKeys(selector.symbol!).add(key)
     }
-    const group = groups.find(({ view }) => sameView(view, selector.view))
-    if (group === undefined) groups.push({ view: selector.view, members: new Set([subscriber]) })
+    holders.views.set(subscriber, view)
+    const group = holders.groups.get(viewKey(view))
+    if (group === undefined) holders.groups.set(viewKey(view), { view, members: new Set([subscriber]) })
     else group.members.add(subscriber)
   }
 
   detach (subscriber: Subscriber, selector: Selector): void {
-    const groups = this.groups.get(selector.key)
-    const index = groups?.findIndex(({ view }) => sameView(view, selector.view)) ?? -1
-    if (groups === undefined || index < 0) return
-    const { members } = groups[index]!
+    const holders = this.selectors.get(selector.key)
+    const view = holders?.views.get(subscriber)
+    if (holders === undefined || view === undefined) return
+    holders.views.delete(subscriber)
+    const { members } = holders.groups.get(viewKey(view))!
     members.delete(subscriber)
-    if (members.size > 0) return
-    groups.splice(index, 1)
-    if (groups.length > 0) return
-    this.groups.delete(selector.key)
+    if (members.size === 0) holders.groups.delete(viewKey(view))
+    if (holders.views.size > 0) return
+    this.selectors.delete(selector.key)
     if (selector.kind !== 'set') return
     const keys = this.setKeys(selector.symbol!)
     keys.delete(selector.key)
@@ -52,20 +61,13 @@ export class Audience {
 
   /** How many different selectors somebody has. */
   get size (): number {
-    return this.groups.size
+    return this.selectors.size
   }
 
   everybody (): Set<Subscriber> {
     const all = new Set<Subscriber>()
-    for (const groups of this.groups.values()) {
-      for (const { members } of groups) for (const subscriber of members) all.add(subscriber)
-    }
+    for (const { views } of this.selectors.values()) for (const subscriber of views.keys()) all.add(subscriber)
     return all
-  }
-
-  /** Those who subscribe to some sets, of whatever channel. */
-  holdersOfSets (sets: readonly string[]): Subscriber[] {
-    return sets.flatMap(set => [...this.bySet.get(set) ?? []]).flatMap(key => [...this.holders(key)])
   }
 
   /** The topics that a symbol has in the channels in which somebody subscribes to some sets. */
@@ -78,16 +80,16 @@ export class Audience {
     return new Set(broadKeys(topic, this.membership).flatMap(key => [...this.holders(key)]))
   }
 
-  private * holders (key: string): Iterable<Subscriber> {
-    for (const { members } of this.groups.get(key) ?? NO_GROUPS) yield * members
+  private holders (key: string): Iterable<Subscriber> {
+    return this.selectors.get(key)?.views.keys() ?? NOBODY
   }
 
-  /** The groups that a topic concerns. */
+  /** Those whom a topic concerns. */
   of (topic: string): TopicAudience {
-    const found: Group[] = []
+    const found: Holders[] = []
     for (const key of matchingKeys(topic, this.membership)) {
-      const groups = this.groups.get(key)
-      if (groups !== undefined) found.push(...groups)
+      const holders = this.selectors.get(key)
+      if (holders !== undefined) found.push(holders)
     }
     return new TopicAudience(found)
   }
@@ -95,53 +97,77 @@ export class Audience {
 
 /** Who is sent one topic now: each subscriber once, whatever selectors overlap. */
 class TopicAudience {
-  constructor (private readonly groups: readonly Group[]) {}
+  /** @param selectors one for each selector that matches the topic; most topics have one */
+  constructor (private readonly selectors: readonly Holders[]) {}
 
   get empty (): boolean {
-    return this.groups.length === 0
+    return this.selectors.length === 0
   }
 
-  /** The views that somebody may have of the topic; some may turn out to have no member. */
-  views (): View[] {
-    const views: View[] = []
-    const add = (view: View): void => { if (!views.some(other => sameView(other, view))) views.push(view) }
-    for (const { view } of this.groups) add(view)
-    if (views.length > 1) for (const one of [...views]) for (const other of [...views]) add(widerView(one, other))
-    return views
+  /** The views that somebody has of the topic. Mostly this looks at groups alone, not at all who are in them. */
+  views (): Iterable<View> {
+    const views = new Map<number, View>()
+    const [most, ...others] = [...this.selectors].sort((a, b) => b.views.size - a.views.size)
+    for (const selector of others) {
+      for (const subscriber of selector.views.keys()) {
+        const view = this.view(subscriber)!
+        views.set(viewKey(view), view)
+      }
+    }
+    for (const { view, members } of most?.groups.values() ?? []) {
+      for (const subscriber of members) {
+        if (others.some(other => other.views.has(subscriber))) continue
+        views.set(viewKey(view), view)
+        break
+      }
+    }
+    return views.values()
   }
 
   /** Each subscriber whose view of the topic, all its selectors taken together, is this one. */
   * members (view: View): Iterable<Subscriber> {
-    const [first] = this.groups
-    const alike = this.groups.every(group => sameView(group.view, first!.view))
-    if (first === undefined || (alike && !sameView(first.view, view))) return
-    if (this.groups.length === 1) {
-      yield * first.members
+    if (this.selectors.length === 1) {
+      yield * this.selectors[0]!.groups.get(viewKey(view))?.members ?? NOBODY
       return
     }
-    for (const subscriber of this.everybody()) if (alike || sameView(this.view(subscriber), view)) yield subscriber
+    // Its throttle is that of one of its selectors at least: the first of these counts.
+    const decides = (own: View | undefined): boolean => own?.throttleMs === view.throttleMs
+    for (const [index, { groups }] of this.selectors.entries()) {
+      const earlier = this.selectors.slice(0, index)
+      for (const group of groups.values()) {
+        if (!decides(group.view)) continue
+        for (const subscriber of group.members) {
+          if (this.has(subscriber, view) && !earlier.some(({ views }) => decides(views.get(subscriber)))) yield subscriber
+        }
+      }
+    }
   }
 
   * everybody (): Iterable<Subscriber> {
-    for (const [index, { members }] of this.groups.entries()) {
-      for (const subscriber of members) if (!this.isBefore(index, subscriber)) yield subscriber
+    for (const [index, { views }] of this.selectors.entries()) {
+      for (const subscriber of views.keys()) if (!this.isBefore(index, subscriber)) yield subscriber
     }
   }
 
   has (subscriber: Subscriber, view: View): boolean {
-    const own = this.groups.filter(({ members }) => members.has(subscriber))
-    return own.length > 0 && sameView(own.map(group => group.view).reduce(widerView), view)
+    const own = this.view(subscriber)
+    return own !== undefined && sameView(own, view)
   }
 
-  /** How somebody wants the topic who is sent it. */
-  view (subscriber: Subscriber): View {
-    return this.groups.filter(({ members }) => members.has(subscriber)).map(({ view }) => view).reduce(widerView)
+  /** How somebody wants the topic; undefined for one who is not sent it. */
+  view (subscriber: Subscriber): View | undefined {
+    let view: View | undefined
+    for (const { views } of this.selectors) {
+      const own = views.get(subscriber)
+      if (own !== undefined) view = view === undefined ? own : widerView(view, own)
+    }
+    return view
   }
 
   private isBefore (index: number, subscriber: Subscriber): boolean {
-    for (let earlier = 0; earlier < index; earlier++) if (this.groups[earlier]!.members.has(subscriber)) return true
+    for (let earlier = 0; earlier < index; earlier++) if (this.selectors[earlier]!.views.has(subscriber)) return true
     return false
   }
 }
 
-const NO_GROUPS: readonly Group[] = []
+const NOBODY: readonly Subscriber[] = []

@@ -4,14 +4,15 @@ import { Clock, mergeEntries, type Pending } from './conflate.js'
 import type { HubParts } from './hub-parts.js'
 import type { Subscriber } from './subscriber.js'
 import { TopicBytes } from './topic-bytes.js'
-import { isWhole, sameView, type View } from './view.js'
+import { isWhole, type View, viewKey } from './view.js'
 
 /** The part of the hub that is needed here. */
 type Live = Pick<HubParts, 'audience' | 'channels' | 'cutStates' | 'encoders'>
 
 /** Messages for those who want less than every one: joined while they wait, sent by the clock of their view. */
 export class Conflator {
-  private readonly clocks: Clock[] = []
+  /** By view's key. */
+  private readonly clocks = new Map<number, Clock>()
   private timer: NodeJS.Timeout | undefined
   private timerDue = Infinity
   /** Counts the hub's windows. */
@@ -44,7 +45,7 @@ export class Conflator {
   /** Delivers what is due, and sees to it that the rest will be. */
   send (dirty: Set<Subscriber>): void {
     const now = Date.now()
-    for (const clock of this.clocks) {
+    for (const clock of this.clocks.values()) {
       if (clock.due > now) continue
       for (const [topic, pending] of clock.tick(now)) this.deliver(clock.view, topic, pending, dirty)
     }
@@ -53,7 +54,7 @@ export class Conflator {
 
   /** Delivers what is pending of some topics, due or not. */
   sendAll (concerned: (topic: string) => boolean, dirty: Set<Subscriber>): void {
-    for (const { view, pending } of this.clocks) {
+    for (const { view, pending } of this.clocks.values()) {
       for (const [topic, waiting] of pending) {
         if (!concerned(topic)) continue
         pending.delete(topic)
@@ -64,7 +65,7 @@ export class Conflator {
 
   /** Delivers all that is pending for one subscriber: it stands where the hub stands then. */
   settle (subscriber: Subscriber): void {
-    for (const { view, pending } of this.clocks) {
+    for (const { view, pending } of this.clocks.values()) {
       for (const [topic, waiting] of pending) {
         if (waiting.window <= subscriber.settledAt || !this.hub.audience.of(topic).has(subscriber, view)) continue
         subscriber.deliver(this.bytes(waiting))
@@ -75,10 +76,10 @@ export class Conflator {
 
   /** Forgets what nobody waits for any more. */
   sweep (): void {
-    for (const clock of this.clocks) clock.keep(topic => this.hub.audience.of(topic).views().some(view => sameView(view, clock.view)))
-    for (let index = this.clocks.length - 1; index >= 0; index--) {
+    for (const [key, clock] of this.clocks) {
+      clock.keep(topic => !this.hub.audience.of(topic).members(clock.view)[Symbol.iterator]().next().done)
       // A clock that is made anew would not know when it last ticked: it must have been long enough ago.
-      if (this.clocks[index]!.expired(Date.now())) this.clocks.splice(index, 1)
+      if (clock.expired(Date.now())) this.clocks.delete(key)
     }
   }
 
@@ -101,13 +102,14 @@ export class Conflator {
   }
 
   private clock (view: View): Clock {
-    let clock = this.clocks.find(clock => sameView(clock.view, view))
-    if (clock === undefined) this.clocks.push(clock = new Clock(view))
+    let clock = this.clocks.get(viewKey(view))
+    if (clock === undefined) this.clocks.set(viewKey(view), clock = new Clock(view))
     return clock
   }
 
   private arm (now: number): void {
-    const due = Math.min(...this.clocks.map(clock => clock.due))
+    let due = Infinity
+    for (const clock of this.clocks.values()) due = Math.min(due, clock.due)
     if (due >= this.timerDue) return
     clearTimeout(this.timer)
     this.timerDue = due

@@ -1,6 +1,7 @@
-import type { Instrument } from '@tickwire/protocol'
+import { type Instrument, parseTopicKey } from '@tickwire/protocol'
 import type { HubParts } from './hub-parts.js'
-import { LiveStates, stateMessages } from './live-states.js'
+import { type LiveState, LiveStates, stateMessages } from './live-states.js'
+import type { Entrance } from './membership.js'
 import type { Subscriber } from './subscriber.js'
 import { TopicBytes } from './topic-bytes.js'
 import type { View } from './view.js'
@@ -12,20 +13,18 @@ import type { View } from './view.js'
 export async function moveInstrument (hub: HubParts, instrument: Instrument): Promise<void> {
   const entrance = hub.membership.entrance(instrument)
   if (entrance === undefined) return
-  const { symbol, sets } = entrance
-  const topics = hub.audience.topicsOfSets(sets, symbol).filter(topic => hub.directory.last(topic) !== undefined)
-  const states = topics.length === 0 ? undefined : await LiveStates.whenTold(hub, topics, { histories: true })
+  const { symbol } = entrance
+  const states = await readStates(hub, entrance)
   const before = new Map<string, Map<Subscriber, View>>()
-  const holders = new Set(hub.audience.holdersOfSets([...sets, ...hub.membership.sets(symbol)]))
-  for (const subscriber of holders) hub.settle(subscriber)
-  for (const topic of topics) {
+  // What is pending of them is for those who were sent them by the sets as they were.
+  hub.sendPending(topic => parseTopicKey(topic).symbol === symbol)
+  for (const topic of states.keys()) {
     const audience = hub.audience.of(topic)
-    before.set(topic, new Map([...audience.everybody()].map(subscriber => [subscriber, audience.view(subscriber)])))
+    before.set(topic, new Map([...audience.everybody()].map(subscriber => [subscriber, audience.view(subscriber)!])))
   }
   hub.membership.set(instrument)
-  const dirty = new Set(holders)
-  for (const topic of topics) {
-    const state = states?.get(topic)
+  const dirty = new Set<Subscriber>()
+  for (const [topic, state] of states) {
     const audience = hub.audience.of(topic)
     const had = before.get(topic)!
     for (const view of audience.views()) {
@@ -43,3 +42,23 @@ export async function moveInstrument (hub: HubParts, instrument: Instrument): Pr
   }
   for (const subscriber of dirty) subscriber.flush()
 }
+
+/**
+ * The topics that somebody will be sent, or will be sent another part of, with their states where the hub stands;
+ * undefined for one that has none. It is all true in the tick in which it comes.
+ */
+async function readStates (hub: HubParts, { symbol, sets }: Entrance): Promise<ReadonlyMap<string, LiveState | undefined>> {
+  const find = (): string[] => [
+    ...hub.audience.topicsOfSets(sets, symbol),
+    // A set that made a book whole may be left, and what is left wants a part of it.
+    ...hub.audience.topicsOfSets(hub.membership.sets(symbol), symbol).filter(topic => hub.channelOf(topic)?.levels !== undefined)
+  ].filter(topic => hub.directory.last(topic) !== undefined)
+  for (;;) {
+    const topics = new Set(find())
+    const states = topics.size === 0 ? NO_STATES : await LiveStates.whenTold(hub, topics, { histories: true })
+    // Somebody may have come meanwhile, or a topic been born.
+    if (find().every(topic => topics.has(topic))) return new Map([...topics].map(topic => [topic, states.get(topic)]))
+  }
+}
+
+const NO_STATES: ReadonlyMap<string, LiveState> = new Map()

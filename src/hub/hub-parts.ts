@@ -7,7 +7,6 @@ import type { Encoders } from './frame.js'
 import type { Counters } from '../metrics/counters.js'
 import type { Membership } from './membership.js'
 import type { RecentEntries } from './recent.js'
-import type { Subscriber } from './subscriber.js'
 
 export interface ShardState {
   epochs: EpochStart[]
@@ -35,6 +34,6 @@ export interface HubParts {
   channelOf (topic: string): ChannelDefinition | undefined
   /** Resolves after the next flush, or when a new epoch has been dealt with. */
   advanced (): Promise<void>
-  /** Delivers what is throttled and pending for a subscriber. */
-  settle (subscriber: Subscriber): void
+  /** Sends what is throttled and pending of some topics, to all. */
+  sendPending (concerned: (topic: string) => boolean): void
 }

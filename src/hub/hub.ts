@@ -50,6 +50,8 @@ export class Hub implements HubParts {
   private timer: NodeJS.Timeout | NodeJS.Immediate | undefined
   private changingEpoch: Promise<void> | undefined
   private moving: Promise<void> = Promise.resolve()
+  /** Messages of instruments that are being moved between sets, or wait for it. */
+  private readonly unmoved = new Set<Entry>()
   private waiting: Array<() => void> = []
   /** The cursor of those who stand where the hub stands, without marks and by marks and format; of this window. */
   private position: string | undefined
@@ -121,11 +123,14 @@ export class Hub implements HubParts {
     return frame
   }
 
-  /** The cursor of offsets by shard, in the current epochs, without marks. */
+  /**
+   * The cursor of offsets by shard, in the current epochs, without marks. It stays before an instrument that is not
+   * yet in its new sets: on resume, what came after the cursor counts as entered.
+   */
   positionAt (offsets: readonly number[]): string {
-    const shards = new Map<number, ShardPosition>()
-    offsets.forEach((offset, shard) => shards.set(shard, { epoch: this.epoch(shard), offset }))
-    return encodePositions(shards)
+    const position = [...offsets]
+    for (const { shard, offset } of this.unmoved) position[shard] = Math.min(position[shard]!, offset - 1)
+    return encodePositions(new Map(position.map((offset, shard): [number, ShardPosition] => [shard, { epoch: this.epoch(shard), offset }])))
   }
 
   /** Resolves after the next flush, or when a new epoch has been dealt with: the hub may stand elsewhere then. */
@@ -155,6 +160,12 @@ export class Hub implements HubParts {
    */
   settle (subscriber: Subscriber): void {
     this.conflator.settle(subscriber)
+  }
+
+  sendPending (concerned: (topic: string) => boolean): void {
+    const dirty = new Set<Subscriber>()
+    this.conflator.sendAll(concerned, dirty)
+    for (const subscriber of dirty) subscriber.flush()
   }
 
   // ---- the way of a message
@@ -241,7 +252,7 @@ export class Hub implements HubParts {
       return
     }
     if (this.born.has(topic)) this.deliverReborn(topic, dirty)
-    const views = audience.views()
+    const views = [...audience.views()]
     this.conflator.add(topic, entries, views)
     const whole = views.find(isWhole)
     if (whole === undefined) return
@@ -268,9 +279,14 @@ export class Hub implements HubParts {
 
   /** Instruments change their sets one after another. */
   private move (entries: readonly Entry[]): void {
-    const { payload } = entries.at(-1)!
-    this.moving = this.moving.then(() => moveInstrument(this, JSON.parse(payload) as Instrument))
+    const entry = entries.at(-1)!
+    this.unmoved.add(entry)
+    this.moving = this.moving.then(() => moveInstrument(this, JSON.parse(entry.payload) as Instrument))
       .catch((error: unknown) => { this.options.onError(error, 'an instrument could not be moved between sets') })
+      .finally(() => {
+        this.unmoved.delete(entry)
+        this.moved()
+      })
   }
 
   private beginEpoch (index: number, next: EpochStart): void {
@@ -284,9 +300,7 @@ export class Hub implements HubParts {
     shard.received = Math.min(shard.received, next.start - 1)
     if (this.timer !== undefined) this.cancelFlush()
     if (this.changingEpoch === undefined) this.flush()
-    const dirty = new Set<Subscriber>()
-    this.conflator.sendAll(topic => this.log.shardOf(topic) === index, dirty)
-    for (const subscriber of dirty) subscriber.flush()
+    this.sendPending(topic => this.log.shardOf(topic) === index)
     shard.flushed = Math.min(shard.flushed, next.start - 1)
     shard.epochs.push(next)
     const lost = this.passedOnBeyond(index, next.start)

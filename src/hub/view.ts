@@ -13,6 +13,9 @@ export const isWhole = ({ throttleMs, depth }: View): boolean => throttleMs === 
 
 export const sameView = (a: View, b: View): boolean => a.throttleMs === b.throttleMs && a.depth === b.depth
 
+/** Names a view: `depth` is at most 5000 (`MAX_DEPTH` of the protocol package). */
+export const viewKey = ({ throttleMs, depth }: View): number => throttleMs * 8192 + depth
+
 /** Where selectors overlap: the smallest throttle and the greatest depth of them (PROTOCOL.md, Client → server). */
 export function widerView (a: View, b: View): View {
   return {

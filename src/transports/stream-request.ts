@@ -89,7 +89,8 @@ export function openConnection (stream: StreamRequest, transport: Transport): Co
   connection.identity = identity
   connection.welcome()
   if (subscriptions.length > 0) {
-    connection.enqueue(() => beginSubscriptions(connection, subscriptions, start, query.snapshot ?? true))
+    // An EventSource comes back with whatever cursor it was sent, and for all of its query.
+    connection.enqueue(() => beginSubscriptions(connection, subscriptions, start, query.snapshot ?? true), { resumes: true })
   }
   return connection
 }

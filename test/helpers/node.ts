@@ -68,3 +68,8 @@ export async function startNode (options: NodeOptions = {}): Promise<Node> {
     }
   }
 }
+
+/** Turns of the event loop: enough for windows to be passed on and for what follows from them. */
+export async function ticks (count = 10): Promise<void> {
+  for (let turn = 0; turn < count; turn++) await new Promise(resolve => { setImmediate(resolve) })
+}

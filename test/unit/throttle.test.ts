@@ -248,7 +248,7 @@ async function run (steps: readonly Step[], shards: number, recentBytes: number)
   await node.close()
 }
 
-const runs = Number(process.env['FUZZ_RUNS'] ?? 100)
+const runs = Number(process.env['FUZZ_RUNS'] ?? 50)
 
 for (const [losses, text] of [[false, 'nothing is lost'], [true, 'epochs change']] as const) {
   for (const shards of [1, 3]) {

@@ -1,21 +1,22 @@
 import { ConfigError } from '../config.js'
 import { Replay } from './replay/replay.js'
-import { DEFAULT_RATE, Simulated } from './simulated/simulated.js'
+import type { HoursOption } from './simulated/market.js'
+import { Simulated } from './simulated/simulated.js'
 import type { Source } from './source.js'
 
-const KINDS = 'simulated[?seed=N&rate=N&hours=always|real|N], replay:<file>[?speed=N|max&loop=true&start=manual], none'
+const KINDS = 'simulated[?seed=N&rate=N&hours=always|real|<speed>], replay:<file>[?speed=N|max&loop=true&start=manual], none'
 const LATER = ['coinbase', 'kraken', 'binance']
 const MAX_SPEED = 10_000
+/** Quotes of a simulated instrument in a second. */
 const MAX_RATE = 1000
+/** At this speed of the simulated market's clock, a day takes 24 seconds. */
+const MAX_HOURS_SPEED = 3600
 
-/** What stands behind a kind: a subject behind a colon, options behind a question mark. */
-interface Parts {
-  readonly subject: string | undefined
-  readonly options: URLSearchParams
-}
-
-/** Kinds of sources by their names: a new one is a folder here and a line in this table. */
-const factories: Readonly<Record<string, (parts: Parts) => Source>> = {
+/**
+ * Kinds of sources by name: a new one is a folder here and a line in this table. What follows the name begins with
+ * the colon or the question mark that ends it, and may be empty.
+ */
+const factories: Readonly<Record<string, (rest: string) => Source>> = {
   simulated: parseSimulated,
   replay: parseReplay
 }
@@ -31,53 +32,79 @@ export function parseSources (text: string): Source[] {
     return []
   }
   const sources = names.map(name => {
-    const [, kind = '', subject, query = ''] = /^([^:?]*)(?::([^?]*))?(?:\?(.*))?$/.exec(name) ?? []
+    const [, kind = '', rest = ''] = /^([^:?]*)(.*)$/.exec(name) ?? []
     if (LATER.includes(kind)) throw new ConfigError(`SOURCES: ${kind} is not available yet; these are: ${KINDS}`)
     const make = Object.hasOwn(factories, kind) ? factories[kind] : undefined
     if (make === undefined) throw new ConfigError(`SOURCES: '${name}' is not a source; these are: ${KINDS}`)
-    return make({ subject, options: new URLSearchParams(query) })
+    return make(rest)
   })
   const doubled = sources.find(({ name }, index) => sources.findIndex(other => other.name === name) !== index)
   if (doubled !== undefined) throw new ConfigError(`SOURCES: ${doubled.name} is given twice`)
   return sources
 }
 
-/** @throws ConfigError for an option that is unknown or given twice */
-function checkOptions (kind: string, options: URLSearchParams, known: readonly string[]): void {
-  for (const name of options.keys()) {
-    if (!known.includes(name)) throw new ConfigError(`SOURCES: ${kind} has no option '${name}'; its options are ${known.join(', ')}`)
-    if (options.getAll(name).length > 1) throw new ConfigError(`SOURCES: ${kind} has ${name} twice`)
-  }
-}
-
-function parseSimulated ({ subject, options }: Parts): Source {
-  if (subject !== undefined) throw new ConfigError(`SOURCES: simulated takes no ':${subject}'; its options stand behind a question mark: simulated?rate=10`)
-  checkOptions('simulated', options, ['seed', 'rate', 'hours'])
-  const hours = options.get('hours') ?? 'always'
+function parseSimulated (rest: string): Source {
+  if (rest !== '' && !rest.startsWith('?')) throw new ConfigError(`SOURCES: simulated takes options only, simulated?rate=10, but has '${rest}'`)
+  const options = parseOptions('simulated', rest.slice(1), ['seed', 'rate', 'hours'])
+  const seed = options.get('seed')
+  const rate = options.get('rate')
+  const hours = options.get('hours')
   return new Simulated({
-    seed: parseNumber("simulated's seed", options.get('seed') ?? '1', 2 ** 31),
-    rate: parseNumber("simulated's rate", options.get('rate') ?? String(DEFAULT_RATE), MAX_RATE),
-    hours: hours === 'always' || hours === 'real' ? hours : parseNumber("simulated's hours are always, real, or how many times as fast time runs:", hours, MAX_SPEED)
+    ...(seed === null ? {} : { seed: parseSeed(seed) }),
+    ...(rate === null ? {} : { rate: parseRate(rate) }),
+    ...(hours === null ? {} : { hours: parseHours(hours) })
   })
 }
 
-function parseReplay ({ subject: file = '', options }: Parts): Source {
+function parseSeed (text: string): number {
+  if (!/^\d{1,15}$/.test(text)) throw new ConfigError(`SOURCES: simulated's seed is a whole number of at most 15 digits; it is '${text}'`)
+  return Number(text)
+}
+
+function parseRate (text: string): number {
+  const rate = parseNumber(text)
+  if (!(rate > 0 && rate <= MAX_RATE)) throw new ConfigError(`SOURCES: simulated's rate, quotes of an instrument in a second, is a number above 0, at most ${MAX_RATE}; it is '${text}'`)
+  return rate
+}
+
+function parseHours (text: string): HoursOption {
+  if (text === 'always' || text === 'real') return text
+  const speed = parseNumber(text)
+  if (!(speed >= 1 && speed <= MAX_HOURS_SPEED)) throw new ConfigError(`SOURCES: simulated's hours are always, real, or how many times as fast as ours its clock runs, a number from 1 to ${MAX_HOURS_SPEED}; they are '${text}'`)
+  return speed
+}
+
+function parseReplay (rest: string): Source {
+  const [file = '', query = ''] = rest.startsWith(':') ? rest.slice(1).split('?', 2) : []
   if (file === '') throw new ConfigError('SOURCES: replay needs a file: replay:<file>')
-  checkOptions('replay', options, ['speed', 'loop', 'start'])
-  const speed = options.get('speed') ?? '1'
+  const parameters = parseOptions('replay', query, ['speed', 'loop', 'start'])
   return new Replay({
     file,
-    speed: speed === 'max' ? speed : parseNumber("replay's speed, if not max,", speed, MAX_SPEED),
-    loop: parseChoice('loop', options.get('loop') ?? 'false', ['true', 'false']) === 'true',
-    manual: parseChoice('start', options.get('start') ?? 'auto', ['manual', 'auto']) === 'manual'
+    speed: parseSpeed(parameters.get('speed') ?? '1'),
+    loop: parseChoice('loop', parameters.get('loop') ?? 'false', ['true', 'false']) === 'true',
+    manual: parseChoice('start', parameters.get('start') ?? 'auto', ['manual', 'auto']) === 'manual'
   })
 }
 
-function parseNumber (what: string, text: string, maximum: number): number {
-  const value = /^\d+(\.\d+)?$/.test(text) ? Number(text) : NaN
-  if (!(value > 0 && value <= maximum)) throw new ConfigError(`SOURCES: ${what} is a number above 0, at most ${maximum}; it is '${text}'`)
-  return value
+function parseSpeed (text: string): number | 'max' {
+  if (text === 'max') return text
+  const speed = parseNumber(text)
+  if (!(speed > 0 && speed <= MAX_SPEED)) throw new ConfigError(`SOURCES: replay's speed is a number above 0, at most ${MAX_SPEED}, or max; it is '${text}'`)
+  return speed
 }
+
+/** @throws ConfigError for an option that the source does not have, or has twice */
+function parseOptions (source: string, query: string, names: readonly string[]): URLSearchParams {
+  const options = new URLSearchParams(query)
+  for (const name of options.keys()) {
+    if (!names.includes(name)) throw new ConfigError(`SOURCES: ${source} has no option '${name}'; its options are ${names.slice(0, -1).join(', ')} and ${names.at(-1)}`)
+    if (options.getAll(name).length > 1) throw new ConfigError(`SOURCES: ${source} has ${name} twice`)
+  }
+  return options
+}
+
+/** A number without a sign, NaN for any other text. */
+const parseNumber = (text: string): number => /^\d+(\.\d+)?$/.test(text) ? Number(text) : NaN
 
 function parseChoice (name: string, text: string, choices: readonly string[]): string {
   if (!choices.includes(text)) throw new ConfigError(`SOURCES: replay's ${name} is ${choices.join(' or ')}; it is '${text}'`)

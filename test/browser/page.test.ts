@@ -76,7 +76,7 @@ async function takeScreenshots (page: Page, folder: string): Promise<void> {
 }
 
 test('the page: three transports show the same sequences, whatever is cut', {
-  skip: program === undefined ? 'there is no Chromium' : false, timeout: 60_000
+  skip: program === undefined ? 'there is no Chromium' : false, timeout: 110_000
 }, async t => {
   const server = await startServer(t, { SOURCES: 'simulated' })
   const { sources, hub } = server.parts

@@ -1,1 +1,8 @@
-export { Random as Choices } from '../../src/sources/simulated/random.js'
+import { Random } from '../../src/sources/simulated/random.js'
+
+/** Choices that a printed seed repeats. */
+export class Choices extends Random {
+  pick<Choice> (choices: readonly Choice[]): Choice {
+    return choices[this.integer(0, choices.length - 1)]!
+  }
+}

@@ -102,7 +102,8 @@ test('SOURCES: good texts, and what bad ones are told', async t => {
   const names = (text: string): string[] => parseSources(text).map(({ name, manual }) => `${name}${manual ? ' manual' : ''}`)
   t.same(names('none'), [])
   t.same(names('simulated'), ['simulated'])
-  t.same(names('simulated?seed=2&rate=10&hours=60'), ['simulated'])
+  t.same(names('simulated?seed=7&rate=0.5&hours=real'), ['simulated'])
+  t.same(names('simulated?hours=60'), ['simulated'])
   t.same(names('simulated, replay:/a/b.txt?speed=max&start=manual'), ['simulated', 'replay manual'])
   t.same(names('replay:x.txt?speed=0.5&loop=true'), ['replay'])
   const bad: ReadonlyArray<readonly [string, RegExp]> = [
@@ -111,17 +112,24 @@ test('SOURCES: good texts, and what bad ones are told', async t => {
     ['constructor', /is not a source/],
     ['none,simulated', /none stands alone/],
     ['simulated,simulated', /simulated is given twice/],
-    ['simulated:5', /takes no ':5'; .*simulated\?rate=10/],
-    ['simulated?rat=5', /has no option 'rat'; its options are seed, rate, hours/],
-    ['simulated?rate=fast', /simulated's rate is a number above 0/],
-    ['simulated?rate=1&rate=2', /simulated has rate twice/],
-    ['simulated?hours=sometimes', /always, real, or how many times/],
+    ['simulated:5', /takes options only/],
+    ['simulated?sed=5', /simulated has no option 'sed'; its options are seed, rate and hours/],
+    ['simulated?seed=1&seed=2', /seed twice/],
+    ['simulated?seed=1.5', /seed is a whole number/],
+    ['simulated?seed=', /seed is a whole number/],
+    ['simulated?rate=0', /rate.* is a number above 0, at most 1000/],
+    ['simulated?rate=1001', /rate.* is a number above 0/],
+    ['simulated?rate=-1', /rate.* is a number above 0/],
+    ['simulated?hours=never', /hours are always, real, or how many times/],
+    ['simulated?hours=0.5', /a number from 1 to 3600/],
+    ['simulated,simulated?seed=2', /simulated is given twice/],
+    ['replay?speed=1', /needs a file/],
     ['replay', /needs a file/],
     ['replay:?speed=1', /needs a file/],
     ['replay:a?sped=1', /no option 'sped'/],
     ['replay:a?speed=1&speed=2', /speed twice/],
-    ['replay:a?speed=0', /replay's speed, if not max, is a number above 0/],
-    ['replay:a?speed=fast', /replay's speed, if not max, is a number above 0/],
+    ['replay:a?speed=0', /speed is a number above 0/],
+    ['replay:a?speed=fast', /speed is a number above 0/],
     ['replay:a?loop=yes', /loop is true or false/],
     ['replay:a?start=later', /start is manual or auto/],
     ['coinbase:BTC-USD', /not available yet/]

@@ -1,108 +1,127 @@
 import type { Instrument } from '@tickwire/protocol'
-import { krxTick, type TickRule, usTick } from './ticks.js'
+import { krxTick, type TickRule, unitTick } from './prices.js'
 
-/** An instrument and how it trades. Prices and sizes are counted in units of their last digit, so that no rounding shows. */
-export interface Listing extends Instrument {
-  readonly market: string
-  readonly sector: string
-  readonly name: string
-  /** Digits behind the point of a price. */
-  readonly scale: number
-  readonly tick: TickRule
-  /** About where it trades. */
-  readonly price: number
-  /** Digits behind the point of a size. */
-  readonly sizeScale: number
-  /** About what stands at the best price; trades are a part of it. */
-  readonly depth: number
-  /** From 1, which trades at every turn with one tick between bid and ask, down to 0, which hardly does. */
-  readonly liquidity: number
+/** How an instrument trades: how wide, how deep, how often, how far its own price moves. */
+export interface Liquidity {
+  /** What bid and ask are apart by, in hundredths of a percent of the price, where the tick allows it. */
+  readonly spreadBasisPoints: number
+  /** What a level of the book is worth, in dollars. */
+  readonly levelDollars: number
+  /** Share of turns that are trades, at an ordinary time of day. */
+  readonly tradeShare: number
+  /** Deviation of a day's own return, beside what the whole market and its sector do. */
+  readonly dailyVolatility: number
 }
 
-const krx = (market: string, symbol: string, name: string, sector: string, won: number, liquidity: number): Listing =>
-  ({ symbol, name, market, sector, scale: 0, tick: krxTick, price: won, sizeScale: 0, depth: Math.round(40_000_000 / won) + 10, liquidity })
+const DEEP: Liquidity = { spreadBasisPoints: 0.6, levelDollars: 150_000, tradeShare: 0.3, dailyVolatility: 0.015 }
+const MIDDLE: Liquidity = { spreadBasisPoints: 3, levelDollars: 40_000, tradeShare: 0.2, dailyVolatility: 0.022 }
+const THIN: Liquidity = { spreadBasisPoints: 9, levelDollars: 12_000, tradeShare: 0.12, dailyVolatility: 0.032 }
 
-const us = (market: string, symbol: string, name: string, sector: string, dollars: number, liquidity: number): Listing =>
-  ({ symbol, name, market, sector, scale: 2, tick: usTick, price: Math.round(dollars * 100), sizeScale: 0, depth: Math.round(60_000 / dollars) + 10, liquidity })
+/** An instrument, where it stands at first, and the rules that it trades by. */
+export interface Listing extends Required<Instrument> {
+  /** Digits behind the point of a price. */
+  readonly scale: number
+  /** About which its price moves, in units (prices.ts). */
+  readonly price: number
+  readonly tick: TickRule
+  /** Digits behind the point of a size. */
+  readonly sizeScale: number
+  /** Of an ordinary level of the book, in units of a size's last digit. */
+  readonly levelSize: number
+  readonly liquidity: Liquidity
+}
 
-const crypto = (symbol: string, name: string, sector: string, dollars: number, scale: number, tick: number, liquidity: number): Listing => ({
-  symbol, name, market: 'CRYPTO', sector, scale, tick: () => tick, price: Math.round(dollars * 10 ** scale), sizeScale: 6, depth: Math.round(30_000 / dollars * 1e6), liquidity
+const WON_PER_DOLLAR = 1_350
+
+/** What the instruments channel says of a listing. */
+export const describe = ({ symbol, market, sector, name }: Listing): Instrument => ({ symbol, market, sector, name })
+
+const korean = (market: string) =>
+  (symbol: string, name: string, sector: string, price: number, liquidity: Liquidity): Listing => ({
+    symbol, name, market, sector, scale: 0, price, tick: krxTick, sizeScale: 0, levelSize: Math.ceil(liquidity.levelDollars * WON_PER_DOLLAR / price), liquidity
+  })
+
+const american = (market: string) =>
+  (symbol: string, name: string, sector: string, cents: number, liquidity: Liquidity): Listing => ({
+    symbol, name, market, sector, scale: 2, price: cents, tick: unitTick, sizeScale: 0, levelSize: Math.ceil(liquidity.levelDollars * 100 / cents), liquidity
+  })
+
+const crypto = (symbol: string, name: string, sector: string, scale: number, price: number, sizeScale: number, liquidity: Liquidity): Listing => ({
+  symbol, name, market: 'CRYPTO', sector, scale, price, tick: unitTick, sizeScale, levelSize: Math.ceil(liquidity.levelDollars * 10 ** (scale + sizeScale) / price), liquidity
 })
 
+const kospi = korean('KOSPI')
+const kosdaq = korean('KOSDAQ')
+const nasdaq = american('NASDAQ')
+const nyse = american('NYSE')
+
 export const listings: readonly Listing[] = [
-  krx('KOSPI', '005930', 'Samsung Electronics', 'semiconductors', 71_500, 1),
-  krx('KOSPI', '000660', 'SK hynix', 'semiconductors', 182_000, 0.9),
-  krx('KOSPI', '373220', 'LG Energy Solution', 'batteries', 389_000, 0.6),
-  krx('KOSPI', '207940', 'Samsung Biologics', 'biotech', 812_000, 0.4),
-  krx('KOSPI', '005380', 'Hyundai Motor', 'automobiles', 245_000, 0.7),
-  krx('KOSPI', '000270', 'Kia', 'automobiles', 104_200, 0.7),
-  krx('KOSPI', '068270', 'Celltrion', 'biotech', 186_300, 0.6),
-  krx('KOSPI', '105560', 'KB Financial Group', 'banks', 78_400, 0.6),
-  krx('KOSPI', '055550', 'Shinhan Financial Group', 'banks', 49_850, 0.6),
-  krx('KOSPI', '035420', 'NAVER', 'internet', 191_500, 0.7),
-  krx('KOSPI', '035720', 'Kakao', 'internet', 43_150, 0.7),
-  krx('KOSPI', '005490', 'POSCO Holdings', 'steel', 378_500, 0.5),
-  krx('KOSPI', '051910', 'LG Chem', 'chemicals', 402_500, 0.4),
-  krx('KOSPI', '006400', 'Samsung SDI', 'batteries', 371_000, 0.4),
-  krx('KOSPI', '012330', 'Hyundai Mobis', 'automobiles', 238_500, 0.3),
-  krx('KOSPI', '017670', 'SK Telecom', 'telecom', 52_300, 0.3),
-  krx('KOSPI', '015760', 'Korea Electric Power', 'utilities', 20_250, 0.4),
-  krx('KOSPI', '034020', 'Doosan Enerbility', 'machinery', 19_840, 0.6),
-  krx('KOSDAQ', '247540', 'Ecopro BM', 'batteries', 203_000, 0.6),
-  krx('KOSDAQ', '086520', 'Ecopro', 'batteries', 98_700, 0.6),
-  krx('KOSDAQ', '196170', 'Alteogen', 'biotech', 296_500, 0.5),
-  krx('KOSDAQ', '028300', 'HLB', 'biotech', 84_600, 0.5),
-  krx('KOSDAQ', '403870', 'HPSP', 'semiconductors', 36_950, 0.3),
-  krx('KOSDAQ', '041510', 'SM Entertainment', 'entertainment', 76_800, 0.2),
-
-  us('NASDAQ', 'AAPL', 'Apple', 'technology', 185.5, 1),
-  us('NASDAQ', 'MSFT', 'Microsoft', 'technology', 415.2, 0.9),
-  us('NASDAQ', 'NVDA', 'NVIDIA', 'semiconductors', 882.4, 1),
-  us('NASDAQ', 'AMD', 'Advanced Micro Devices', 'semiconductors', 178.7, 0.8),
-  us('NASDAQ', 'INTC', 'Intel', 'semiconductors', 42.65, 0.8),
-  us('NASDAQ', 'AVGO', 'Broadcom', 'semiconductors', 1305.8, 0.4),
-  us('NASDAQ', 'AMZN', 'Amazon', 'retail', 178.3, 0.9),
-  us('NASDAQ', 'GOOGL', 'Alphabet', 'internet', 147.6, 0.9),
-  us('NASDAQ', 'META', 'Meta Platforms', 'internet', 497.1, 0.8),
-  us('NASDAQ', 'TSLA', 'Tesla', 'automobiles', 201.6, 1),
-  us('NASDAQ', 'NFLX', 'Netflix', 'entertainment', 611.4, 0.5),
-  us('NASDAQ', 'COST', 'Costco', 'retail', 733.9, 0.3),
-  us('NASDAQ', 'AMGN', 'Amgen', 'biotech', 272.8, 0.3),
-  us('NYSE', 'JPM', 'JPMorgan Chase', 'banks', 189.4, 0.7),
-  us('NYSE', 'BAC', 'Bank of America', 'banks', 35.82, 0.8),
-  us('NYSE', 'XOM', 'Exxon Mobil', 'energy', 108.3, 0.7),
-  us('NYSE', 'CVX', 'Chevron', 'energy', 152.9, 0.5),
-  us('NYSE', 'JNJ', 'Johnson & Johnson', 'health', 158.2, 0.4),
-  us('NYSE', 'UNH', 'UnitedHealth Group', 'health', 489.7, 0.3),
-  us('NYSE', 'WMT', 'Walmart', 'retail', 60.45, 0.6),
-  us('NYSE', 'DIS', 'Walt Disney', 'entertainment', 111.6, 0.6),
-  us('NYSE', 'F', 'Ford', 'automobiles', 12.36, 0.7),
-
-  crypto('BTC-USD', 'Bitcoin', 'coins', 64_120.5, 2, 1, 1),
-  crypto('ETH-USD', 'Ether', 'platforms', 3450.18, 2, 1, 1),
-  crypto('SOL-USD', 'Solana', 'platforms', 142.655, 3, 5, 0.8),
-  crypto('XRP-USD', 'XRP', 'payments', 0.5231, 5, 1, 0.7),
-  crypto('ADA-USD', 'Cardano', 'platforms', 0.4524, 5, 1, 0.6),
-  crypto('DOGE-USD', 'Dogecoin', 'coins', 0.15872, 5, 1, 0.8),
-  crypto('LTC-USD', 'Litecoin', 'coins', 82.41, 2, 1, 0.5),
-  crypto('LINK-USD', 'Chainlink', 'platforms', 17.943, 3, 1, 0.5),
-  crypto('AVAX-USD', 'Avalanche', 'platforms', 36.28, 2, 1, 0.5),
-  crypto('XLM-USD', 'Stellar', 'payments', 0.11305, 5, 1, 0.3)
+  kospi('005930', 'Samsung Electronics', 'semiconductors', 71_500, DEEP),
+  kospi('000660', 'SK hynix', 'semiconductors', 182_000, DEEP),
+  kospi('042700', 'Hanmi Semiconductor', 'semiconductors', 138_400, MIDDLE),
+  kospi('373220', 'LG Energy Solution', 'batteries', 392_500, DEEP),
+  kospi('006400', 'Samsung SDI', 'batteries', 371_000, MIDDLE),
+  kospi('207940', 'Samsung Biologics', 'biotechnology', 812_000, MIDDLE),
+  kospi('068270', 'Celltrion', 'biotechnology', 186_300, MIDDLE),
+  kospi('005380', 'Hyundai Motor', 'automobiles', 245_000, DEEP),
+  kospi('000270', 'Kia', 'automobiles', 113_200, DEEP),
+  kospi('035420', 'NAVER', 'internet', 191_500, DEEP),
+  kospi('035720', 'Kakao', 'internet', 47_850, DEEP),
+  kospi('105560', 'KB Financial Group', 'banks', 68_900, MIDDLE),
+  kospi('055550', 'Shinhan Financial Group', 'banks', 44_150, MIDDLE),
+  kospi('005490', 'POSCO Holdings', 'steel', 428_500, MIDDLE),
+  kospi('051910', 'LG Chem', 'chemicals', 441_000, MIDDLE),
+  kospi('015760', 'Korea Electric Power', 'utilities', 21_850, MIDDLE),
+  kosdaq('247540', 'Ecopro BM', 'batteries', 203_000, MIDDLE),
+  kosdaq('086520', 'Ecopro', 'batteries', 98_700, MIDDLE),
+  kosdaq('196170', 'Alteogen', 'biotechnology', 178_500, THIN),
+  kosdaq('028300', 'HLB', 'biotechnology', 88_200, THIN),
+  kosdaq('293490', 'Kakao Games', 'games', 22_450, THIN),
+  kosdaq('263750', 'Pearl Abyss', 'games', 31_650, THIN),
+  kosdaq('035900', 'JYP Entertainment', 'entertainment', 67_100, THIN),
+  kosdaq('041510', 'SM Entertainment', 'entertainment', 79_400, THIN),
+  nasdaq('AAPL', 'Apple', 'technology', 18_550, DEEP),
+  nasdaq('MSFT', 'Microsoft', 'technology', 41_520, DEEP),
+  nasdaq('GOOGL', 'Alphabet', 'internet', 15_610, DEEP),
+  nasdaq('META', 'Meta Platforms', 'internet', 49_785, DEEP),
+  nasdaq('NFLX', 'Netflix', 'entertainment', 61_140, MIDDLE),
+  nasdaq('AMZN', 'Amazon', 'retail', 17_830, DEEP),
+  nasdaq('COST', 'Costco', 'retail', 73_420, MIDDLE),
+  nasdaq('NVDA', 'NVIDIA', 'semiconductors', 88_240, DEEP),
+  nasdaq('AMD', 'Advanced Micro Devices', 'semiconductors', 17_895, DEEP),
+  nasdaq('INTC', 'Intel', 'semiconductors', 4_380, DEEP),
+  nasdaq('TSLA', 'Tesla', 'automobiles', 20_160, DEEP),
+  nasdaq('MRNA', 'Moderna', 'biotechnology', 10_745, THIN),
+  nyse('JPM', 'JPMorgan Chase', 'banks', 19_615, DEEP),
+  nyse('BAC', 'Bank of America', 'banks', 3_720, DEEP),
+  nyse('V', 'Visa', 'payments', 27_930, MIDDLE),
+  nyse('KO', 'Coca-Cola', 'beverages', 6_045, DEEP),
+  nyse('WMT', 'Walmart', 'retail', 6_010, DEEP),
+  nyse('XOM', 'Exxon Mobil', 'oil-and-gas', 11_380, DEEP),
+  nyse('CVX', 'Chevron', 'oil-and-gas', 15_475, MIDDLE),
+  nyse('PFE', 'Pfizer', 'pharmaceuticals', 2_765, DEEP),
+  nyse('LLY', 'Eli Lilly', 'pharmaceuticals', 77_490, MIDDLE),
+  nyse('F', 'Ford Motor', 'automobiles', 1_290, DEEP),
+  crypto('BTC-USD', 'Bitcoin', 'layer-1', 2, 6_412_050, 6, DEEP),
+  crypto('ETH-USD', 'Ether', 'layer-1', 2, 345_018, 5, DEEP),
+  crypto('SOL-USD', 'Solana', 'layer-1', 2, 14_265, 3, DEEP),
+  crypto('ADA-USD', 'Cardano', 'layer-1', 4, 5_830, 1, MIDDLE),
+  crypto('AVAX-USD', 'Avalanche', 'layer-1', 3, 38_420, 2, MIDDLE),
+  crypto('DOT-USD', 'Polkadot', 'layer-1', 3, 8_265, 2, THIN),
+  crypto('XRP-USD', 'XRP', 'payments', 5, 52_310, 1, MIDDLE),
+  crypto('LTC-USD', 'Litecoin', 'payments', 2, 8_412, 3, MIDDLE),
+  crypto('BCH-USD', 'Bitcoin Cash', 'payments', 2, 45_170, 4, THIN),
+  crypto('DOGE-USD', 'Dogecoin', 'memes', 5, 15_240, 0, MIDDLE),
+  crypto('SHIB-USD', 'Shiba Inu', 'memes', 8, 2_418, 0, THIN),
+  crypto('LINK-USD', 'Chainlink', 'oracles', 3, 17_245, 2, MIDDLE)
 ]
 
-/** Instruments that are listed while the market runs. */
-export const laterListings: readonly Listing[] = [
-  krx('KOSDAQ', '454910', 'Doosan Robotics', 'machinery', 74_300, 0.4),
-  us('NASDAQ', 'ARM', 'Arm Holdings', 'semiconductors', 128.4, 0.6),
-  us('NYSE', 'RDDT', 'Reddit', 'internet', 57.75, 0.4),
-  crypto('SUI-USD', 'Sui', 'platforms', 1.4267, 4, 1, 0.4)
-]
-
-/** Instruments that go to another market or sector and, the time after, back. */
-export const moves: ReadonlyArray<Pick<Listing, 'symbol'> & Partial<Pick<Listing, 'market' | 'sector'>>> = [
-  { symbol: '247540', market: 'KOSPI' },
-  { symbol: 'TSLA', sector: 'technology' },
-  { symbol: '034020', sector: 'energy' },
-  { symbol: 'DIS', market: 'NASDAQ' },
-  { symbol: 'XRP-USD', sector: 'coins' }
+/** Made up, unlike the rest: what is listed while the market runs, in this order. */
+export const newcomers: readonly Listing[] = [
+  kosdaq('950901', 'Hangang Robotics', 'robotics', 34_200, THIN),
+  nasdaq('QBYT', 'Quayside Quantum', 'technology', 2_870, THIN),
+  kospi('950902', 'Daemyung Shipworks', 'shipbuilding', 61_300, THIN),
+  nyse('HLGX', 'Heliograph Energy', 'utilities', 4_315, THIN),
+  kosdaq('950903', 'Namsan Genomics', 'biotechnology', 18_640, THIN),
+  nasdaq('PRXM', 'Proximal Networks', 'internet', 5_120, THIN)
 ]

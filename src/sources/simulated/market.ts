@@ -1,180 +1,187 @@
-import type { Instrument, MarketStatus } from '@tickwire/protocol'
+import type { Instrument } from '@tickwire/protocol'
 import type { SourceMessage } from '../source.js'
-import { headline } from './headlines.js'
-import { type Hours, MarketClock } from './hours.js'
-import { laterListings, type Listing, listings, moves } from './instruments.js'
+import { Drift } from './drift.js'
+import { Schedule } from './hours.js'
+import { describe, type Listing, listings } from './instruments.js'
+import { Membership } from './membership.js'
+import { announceListing, writeHeadline } from './news.js'
 import { Random } from './random.js'
 import { Trading } from './trading.js'
-import { Volatility } from './volatility.js'
+import { krx, Venue, venueRules } from './venue.js'
+
+/** Deviation of what a whole sector does in a day. */
+const SECTOR_VOLATILITY = 0.012
+/** A headline comes so often on average. */
+const NEWS_EVERY_MS = 20_000
+/** With hours that are sped up, the first opening comes this long after the start. */
+const OPENING_AFTER_MS = 5_000
+
+/** Which hours the venues keep: see {@link MarketOptions.hours}. */
+export type HoursOption = 'always' | 'real' | number
 
 export interface MarketOptions {
+  /** The same seed, clock and options give the same messages. */
   readonly seed: number
-  /** Turns of each instrument a second of the wall: so many quotes. */
+  /** Turns of each instrument in a second, and so its quotes while its market is open. */
   readonly rate: number
-  readonly hours: Hours
-  /** When it begins, in milliseconds since 1970. */
-  readonly start: number
-  /** Between two headlines, and between two changes of an instrument: on average, seconds. */
-  readonly newsSeconds?: number
-  readonly changeSeconds?: number
+  /**
+   * - `always`: all markets are open all the time;
+   * - `real`: the venues' hours on weekdays, without holidays, by the wall clock;
+   * - a number: the venues' hours on every day, by a market clock that runs so many times as fast as the wall clock and
+   *   begins just before the Korea Exchange opens. All times in messages are the market clock's.
+   */
+  readonly hours: HoursOption
+  /** How often an instrument is listed or moves, on average, in milliseconds of the wall clock. */
+  readonly membershipEveryMs: number
 }
 
-const NEWS_SECONDS = 20
-const CHANGE_SECONDS = 300
-/** How often a market is halted, on average, and for how long. */
-const HALT_EVERY_SECONDS = 1800
-const HALT_SECONDS = 20
-/** Shares of a step that a market and a sector have in common. */
-const MARKET_DEVIATION = 0.0002
-const SECTOR_DEVIATION = 0.00018
-
-/** What happens in a span of time, in order. */
-export interface Happening {
-  readonly instruments: readonly Instrument[]
-  readonly messages: readonly SourceMessage[]
-}
-
-interface Venue {
-  readonly clockSteps: Volatility
-  status: MarketStatus['status'] | undefined
-  haltedUntil: number
+/** What happened in a stretch of time. */
+export interface Slice {
+  /** What is to be declared before the messages: instruments that are new, or have moved. */
+  readonly declared: Instrument[]
+  readonly messages: SourceMessage[]
 }
 
 /**
- * Markets, instruments and news as they go on. All follows from the seed and the start: the same calls give the same
- * messages, byte for byte, whatever spans the time is cut into.
+ * The market without a clock: whoever drives it says how far time has come. In each round every instrument has its
+ * turn, evenly spread over it, so that messages never come in bursts. Times are milliseconds since 1970 of the wall
+ * clock; only messages, venues and prices go by the market's clock.
  */
-export class Market {
-  private readonly clock: MarketClock
-  private readonly random: Random
-  private readonly turnSeconds: number
-  private readonly tradings: Trading[] = []
-  private readonly venues = new Map<string, Venue>()
-  private readonly sectors = new Map<string, Volatility>()
-  private readonly later = [...laterListings]
-  private readonly known = new Map<string, Instrument>()
-  private moved = 0
-  /** The next turn: every instrument has one in each round. */
+export class SimulatedMarket {
+  private readonly venues: readonly Venue[]
+  private readonly sectors = new Map<string, Drift>()
+  private readonly tradings: Trading[]
+  private readonly membership: Membership
+  private readonly newsRandom: Random
+  private readonly membershipRandom: Random
+  private readonly roundMs: number
+  /** The market's clock at `start`, and how fast it is. */
+  private readonly marketStart: number
+  private readonly speed: number
+  private nextNews: number
+  private nextMembership: number
+  /** Rounds are counted from here, so that rounding does not add up. */
+  private origin: number
   private round = 0
+  /** Whose turn it is. */
   private place = 0
-  private common = new Map<string, number>()
+  private reached: number
 
-  constructor (private readonly options: MarketOptions) {
-    this.clock = new MarketClock(options.hours, options.start)
-    this.random = new Random(options.seed)
-    this.turnSeconds = 1 / options.rate
-    for (const listing of listings) this.list(listing)
+  /** @param start where it begins */
+  constructor (private readonly options: MarketOptions, private readonly start: number) {
+    const { seed, rate, hours, membershipEveryMs } = options
+    this.roundMs = 1000 / rate
+    this.speed = typeof hours === 'number' ? hours : 1
+    const days = hours === 'always' ? 'never' : hours === 'real' ? 'weekdays' : 'every'
+    this.marketStart = typeof hours === 'number'
+      ? new Schedule(krx.hours, days).openingBefore(start) - OPENING_AFTER_MS * this.speed
+      : start
+    this.venues = venueRules.map(rules => new Venue(rules, days, seed, this.marketStart))
+    this.tradings = listings.map(listing => this.trading(listing, this.marketStart))
+    this.membership = new Membership(Random.of(seed, 'membership'))
+    this.newsRandom = Random.of(seed, 'news')
+    this.membershipRandom = Random.of(seed, 'membership times')
+    this.nextNews = start + this.newsRandom.wait(NEWS_EVERY_MS)
+    this.nextMembership = start + this.membershipRandom.wait(membershipEveryMs)
+    this.origin = this.reached = start
   }
 
+  /** How far time has come. */
+  get time (): number {
+    return this.reached
+  }
+
+  /** The instruments as they are now. */
   instruments (): Instrument[] {
-    return [...this.known.values()]
+    return this.tradings.map(({ listing }) => describe(listing))
   }
 
-  /** When the next turn is due, in milliseconds since 1970. */
-  get due (): number {
-    return this.options.start + (this.round + this.place / this.tradings.length) * 1000 * this.turnSeconds
-  }
-
-  /** Leaves out what should have happened until now: a process that was held up does not do it all at once. */
-  skipTo (now: number): void {
-    this.round = Math.max(this.round, Math.floor((now - this.options.start) / (1000 * this.turnSeconds)))
-  }
-
-  /** Says all states anew: those of the markets, and each book with its next turn. */
-  restate (): void {
-    for (const venue of this.venues.values()) venue.status = undefined
-    for (const trading of this.tradings) trading.restate()
-  }
-
-  /** All that happens until a time of the wall. */
-  until (now: number): Happening {
-    const instruments: Instrument[] = []
-    const messages: SourceMessage[] = []
-    while (this.due <= now) {
-      const time = this.clock.at(this.due)
-      if (this.place === 0) this.beginRound(time, instruments, messages)
-      const trading = this.tradings[this.place]!
-      const { market, sector } = trading.listing
-      if (this.venues.get(market)!.status === 'open') {
-        messages.push(...trading.turn(this.common.get(market)! + this.common.get(`@${sector}`)!, this.clock.bustle(market, time), time))
-      }
-      if (++this.place === this.tradings.length) {
+  /** What happens up to a moment, that moment included. */
+  advance (until: number): Slice {
+    const slice: Slice = { declared: [], messages: [] }
+    for (;;) {
+      const time = this.origin + (this.round + this.place / this.tradings.length) * this.roundMs
+      if (time > until) break
+      const marketTime = this.marketTime(time)
+      for (const venue of this.venues) slice.messages.push(...venue.advance(marketTime))
+      if (this.place === 0) this.beginRound(time, marketTime, slice)
+      slice.messages.push(...this.tradings[this.place]!.turn(marketTime))
+      this.place++
+      if (this.place === this.tradings.length) {
         this.place = 0
         this.round++
       }
     }
-    return { instruments, messages }
+    this.reached = Math.max(this.reached, until)
+    return slice
   }
 
-  private list (listing: Listing): void {
-    const { symbol, market, sector, name } = listing
-    this.known.set(symbol, { symbol, market, sector, name })
-    this.tradings.push(new Trading(listing, this.fork(), this.turnSeconds))
-    const root = Math.sqrt(this.turnSeconds)
-    if (!this.venues.has(market)) {
-      this.venues.set(market, { clockSteps: new Volatility(this.fork(), MARKET_DEVIATION * root), status: undefined, haltedUntil: 0 })
+  /** Goes on at another moment, perhaps an earlier one, without what would have happened until then. */
+  skipTo (time: number): void {
+    // The turn that is due comes at once; the round it belongs to began before.
+    this.origin = time - this.place / this.tradings.length * this.roundMs
+    this.round = 0
+    if (time < this.reached) {
+      this.nextNews = time + this.newsRandom.wait(NEWS_EVERY_MS)
+      this.nextMembership = time + this.membershipRandom.wait(this.options.membershipEveryMs)
     }
-    if (!this.sectors.has(sector)) this.sectors.set(sector, new Volatility(this.fork(), SECTOR_DEVIATION * root))
+    this.reached = time
+    for (const venue of this.venues) venue.skipTo(this.marketTime(time))
   }
 
-  /** A generator of its own for each part, so that one does not change what another draws. */
-  private fork (): Random {
-    return new Random(this.random.integer(0, 2 ** 31 - 1))
+  /** Says statuses and books as a whole again, as if they were new: where messages may be lost. */
+  restate (): void {
+    for (const venue of this.venues) venue.restate()
+    for (const trading of this.tradings) trading.restate()
   }
 
-  private beginRound (time: number, instruments: Instrument[], messages: SourceMessage[]): void {
-    for (const [market, venue] of this.venues) {
-      this.common.set(market, venue.clockSteps.step())
-      this.announce(market, venue, time, messages)
+  private marketTime (time: number): number {
+    return this.marketStart + (time - this.start) * this.speed
+  }
+
+  private beginRound (time: number, marketTime: number, slice: Slice): void {
+    for (const venue of this.venues) venue.advanceDrift(marketTime)
+    for (const sector of this.sectors.values()) sector.advance(marketTime)
+    if (time >= this.nextNews) {
+      this.nextNews = time + this.newsRandom.wait(NEWS_EVERY_MS)
+      const { data, shock } = writeHeadline(this.tradings.map(({ listing }) => listing), this.newsRandom, timestamp(marketTime))
+      slice.messages.push({ channel: 'news', data })
+      for (const trading of this.tradings) if (data.symbols.includes(trading.listing.symbol)) trading.shock(shock)
     }
-    for (const [sector, volatility] of this.sectors) this.common.set(`@${sector}`, volatility.step())
-    const { newsSeconds = NEWS_SECONDS, changeSeconds = CHANGE_SECONDS } = this.options
-    if (this.random.chance(this.turnSeconds / newsSeconds)) this.report(time, messages)
-    if (this.random.chance(this.turnSeconds / changeSeconds)) instruments.push(this.change())
+    if (time >= this.nextMembership) {
+      this.nextMembership = time + this.membershipRandom.wait(this.options.membershipEveryMs)
+      this.changeMembership(marketTime, slice)
+    }
   }
 
-  private announce (market: string, venue: Venue, time: number, messages: SourceMessage[]): void {
-    const phase = this.clock.phase(market, time)
-    if (phase.status === 'open' && time >= venue.haltedUntil && venue.status === 'open' && this.random.chance(this.turnSeconds / HALT_EVERY_SECONDS)) {
-      venue.haltedUntil = time + HALT_SECONDS * 1000
+  private changeMembership (marketTime: number, slice: Slice): void {
+    const { kind, listing } = this.membership.next(this.tradings.map(trading => trading.listing))
+    slice.declared.push(describe(listing))
+    if (kind === 'listed') {
+      this.tradings.push(this.trading(listing, marketTime))
+      slice.messages.push({ channel: 'news', data: announceListing(listing, timestamp(marketTime)) })
+    } else {
+      const moving = this.tradings.find(trading => trading.listing.symbol === listing.symbol)!
+      moving.move(listing, this.venueOf(listing), this.sectorOf(listing, marketTime))
     }
-    const halted = phase.status === 'open' && time < venue.haltedUntil
-    const status = halted ? 'halted' : phase.status
-    if (status === venue.status) return
-    if (status === 'open' && (venue.status === 'pre_open' || venue.status === 'closed')) {
-      for (const trading of this.tradings) if (trading.listing.market === market) trading.openDay()
-    }
-    venue.status = status
-    const until = halted ? venue.haltedUntil : phase.until
-    messages.push({
-      channel: 'market',
-      symbol: market,
-      data: { market, status, ...(halted ? { reason: 'volatility' } : {}), ...(until === undefined ? {} : { until: new Date(until).toISOString() }) }
-    })
   }
 
-  private report (time: number, messages: SourceMessage[]): void {
-    const trading = this.random.pick(this.tradings)
-    const { news, jump } = headline(trading.listing, this.random, new Date(time).toISOString())
-    trading.jump(jump)
-    messages.push({ channel: 'news', data: news })
+  private trading (listing: Listing, time: number): Trading {
+    return new Trading(listing, { venue: this.venueOf(listing), sector: this.sectorOf(listing, time), seed: this.options.seed, time })
   }
 
-  /** An instrument is listed, or one goes to another market or sector. */
-  private change (): Instrument {
-    const listing = this.later.shift()
-    if (listing !== undefined && this.random.chance(0.5)) {
-      this.list(listing)
-      return this.known.get(listing.symbol)!
+  private venueOf ({ market }: Listing): Venue {
+    return this.venues.find(venue => venue.lists(market))!
+  }
+
+  private sectorOf ({ sector }: Listing, time: number): Drift {
+    let drift = this.sectors.get(sector)
+    if (drift === undefined) {
+      drift = new Drift(Random.of(this.options.seed, `drift ${sector}`), SECTOR_VOLATILITY, time)
+      this.sectors.set(sector, drift)
     }
-    if (listing !== undefined) this.later.unshift(listing)
-    const move = moves[this.moved++ % moves.length]!
-    const home = listings.find(({ symbol }) => symbol === move.symbol)!
-    const now = this.known.get(move.symbol)!
-    const { symbol, market, sector, name } = home
-    const away = { market, sector, name, ...move }
-    const next = now.market === away.market && now.sector === away.sector ? { symbol, market, sector, name } : away
-    this.known.set(symbol, next)
-    return next
+    return drift
   }
 }
+
+const timestamp = (time: number): string => new Date(time).toISOString()

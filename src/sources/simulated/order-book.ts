@@ -1,108 +1,119 @@
 import type { Book, BookLevel } from '@tickwire/protocol'
+import { BookSide, type Level } from './book-side.js'
 import type { Listing } from './instruments.js'
+import { ceilToTick, floorToTick, formatUnits, tickAbove, tickBelow } from './prices.js'
 import type { Random } from './random.js'
-import { above, below, floorToTick, formatUnits } from './ticks.js'
 
-const LEVELS = 10
-/** Levels of a side whose size changes at a turn, beside those that must. */
-const MAX_STIRRED = 2
+/** Levels a side, after market makers have seen to it. */
+const DEPTH = 10
+/** Takers find at least so many levels, and take fewer. */
+const TAKEABLE_DEPTH = 5
+/** Levels that one taker takes at most. */
+const MAX_SWEEP = 3
+/** Levels whose size changes when market makers look at the book, at most. */
+const MAX_RESIZED = 3
+/** What levels are apart by at most, in spreads. */
+const MAX_GAP_SPREADS = 2
+/**
+ * Makers leave a price that is off by less than this part of a tick or a spread: a fair price that trembles at the edge
+ * of a tick must not make the quote do so.
+ */
+const SLACK = 0.3
+/** How sizes of levels scatter: deviation of their logarithm. */
+const SIZE_SCATTER = 0.6
 
-type Side = 'bids' | 'asks'
+/** What a taker got from one level. */
+export interface Fill {
+  readonly price: number
+  readonly size: number
+}
 
-/** An instrument's book: ten levels a side, never crossed, all in whole units. */
+/** An instrument's book: its makers follow a fair price, its takers take the best level. Never crossed, nor locked. */
 export class OrderBook {
-  private bids: Array<[price: number, size: number]> = []
-  private asks: Array<[price: number, size: number]> = []
-  /** What has changed since the last message. */
-  private readonly changed = { bids: new Map<number, number>(), asks: new Map<number, number>() }
+  readonly bids = new BookSide(1)
+  readonly asks = new BookSide(-1)
 
   constructor (private readonly listing: Listing, private readonly random: Random) {}
 
-  best (side: Side): readonly [price: number, size: number] {
-    return this[side][0]!
+  /** Whether there is enough to take from. */
+  get deep (): boolean {
+    return Math.min(this.bids.levels.length, this.asks.levels.length) >= TAKEABLE_DEPTH
   }
 
-  /** Takes from the best level what is there of a size. @returns how much was taken */
-  take (side: Side, size: number): number {
-    const [price, there] = this.best(side)
-    const taken = Math.min(size, there)
-    this.set(side, price, there - taken)
-    this.fill(side)
-    return taken
+  clear (): void {
+    this.bids.clear()
+    this.asks.clear()
   }
 
-  /** Moves both sides to where the price is: `spread` ticks lie between them. */
-  moveTo (value: number, spread: number): void {
+  /** Market makers move their orders about a fair price and fill up what was taken; sizes change. */
+  requote (fair: number, spread: number): void {
     const { tick } = this.listing
-    let bid = floorToTick(value, tick)
-    for (let i = 1; i < Math.ceil(spread / 2); i++) bid = below(bid, tick)
-    let ask = bid
-    for (let i = 0; i < spread; i++) ask = above(ask, tick)
-    for (const [price] of [...this.bids]) if (price > bid) this.set('bids', price, 0)
-    for (const [price] of [...this.asks]) if (price < ask) this.set('asks', price, 0)
-    if (this.bids[0]?.[0] !== bid) this.set('bids', bid, this.size(0))
-    if (this.asks[0]?.[0] !== ask) this.set('asks', ask, this.size(0))
-    for (const side of ['bids', 'asks'] as const) {
-      this.fill(side)
-      for (let i = this.random.integer(0, MAX_STIRRED); i > 0; i--) {
-        const level = this.random.integer(0, LEVELS - 1)
-        this.set(side, this[side][level]![0], this.size(level))
-      }
-    }
+    const slack = SLACK * Math.max(tick(fair), spread)
+    const bid = this.bids.held(fair - spread / 2, slack, tick(fair)) ?? floorToTick(fair - spread / 2, tick)
+    const ask = this.asks.held(fair + spread / 2, slack, tick(fair)) ?? ceilToTick(fair + spread / 2, tick)
+    this.settle(this.bids, bid, spread)
+    this.settle(this.asks, Math.max(ask, tickAbove(bid, tick)), spread)
   }
 
-  /** The whole book; what had changed is part of it. */
+  /** A taker takes an amount, or what the first levels have. @returns what came of it, best level first */
+  take (side: BookSide, amount: number): Fill[] {
+    const fills: Fill[] = []
+    for (let left = amount; left > 0 && fills.length < MAX_SWEEP;) {
+      const { price, size } = side.best
+      const taken = Math.min(size, left)
+      side.take(taken)
+      fills.push({ price, size: taken })
+      left -= taken
+    }
+    return fills
+  }
+
+  /** The levels that have changed since the last call of this or of {@link snapshot}. */
+  changes (): Book {
+    return this.written(this.bids.takeChanges(), this.asks.takeChanges())
+  }
+
+  /** All levels. */
   snapshot (): Book {
-    this.changed.bids.clear()
-    this.changed.asks.clear()
-    const levels = (side: Side): BookLevel[] => this[side].map(([price, size]) => this.format(price, size))
-    return { symbol: this.listing.symbol, bids: levels('bids'), asks: levels('asks') }
+    this.changes()
+    return this.written(this.bids.levels, this.asks.levels)
   }
 
-  /** The levels that have changed; undefined where none has. */
-  changes (): Book | undefined {
-    const { bids, asks } = this.changed
-    if (bids.size + asks.size === 0) return undefined
-    const levels = (side: Side, sign: number): BookLevel[] =>
-      [...this.changed[side]].sort(([a], [b]) => sign * (a - b)).map(([price, size]) => this.format(price, size))
-    const book = { symbol: this.listing.symbol, bids: levels('bids', -1), asks: levels('asks', 1) }
-    bids.clear()
-    asks.clear()
-    return book
-  }
-
-  /** Keeps a side at its number of levels: no hole near the best, nothing that is far away. */
-  private fill (side: Side): void {
-    const { tick } = this.listing
-    const levels = this[side]
-    while (levels.length > LEVELS) this.set(side, levels.at(-1)![0], 0)
-    const next = side === 'bids' ? below : above
-    for (let level = 0, price = levels[0]?.[0]; level < LEVELS && price !== undefined; level++, price = next(price, tick)) {
-      if (price <= 0) break
-      if (levels[level]?.[0] !== price) this.set(side, price, this.size(level))
+  private settle (side: BookSide, best: number, spread: number): void {
+    const { random } = this
+    side.removeBetter(best)
+    if (side.levels[0]?.price !== best) side.put(best, this.size(0))
+    const maxGap = 1 + spread * MAX_GAP_SPREADS
+    const furthest = Math.max(maxGap, this.listing.tick(best))
+    for (let index = 1; index < DEPTH; index++) {
+      const { price } = side.levels[index - 1]!
+      const next = side.levels[index]
+      // A hole that the price has left behind is filled as well: else a trade would leap over it.
+      if (next === undefined || Math.abs(next.price - price) > furthest) side.put(this.deeper(side, price, maxGap * random.next()), this.size(index))
     }
-    while (levels.length > LEVELS) this.set(side, levels.at(-1)![0], 0)
+    side.removeBeyond(DEPTH)
+    for (let resized = random.integer(1, MAX_RESIZED); resized > 0; resized--) {
+      const index = random.integer(0, DEPTH - 1)
+      side.put(side.levels[index]!.price, this.size(index))
+    }
   }
 
-  /** More stands a little behind the best than at it. */
-  private size (level: number): number {
-    const usual = this.listing.depth * (0.6 + 0.25 * Math.min(level, 4))
-    return Math.max(1, Math.round(usual * Math.exp(0.6 * this.random.normal())))
+  /** A price of the grid that is about `gap` behind another of its side. */
+  private deeper (side: BookSide, price: number, gap: number): number {
+    const { tick } = this.listing
+    if (side === this.asks) return Math.max(tickAbove(price, tick), floorToTick(price + gap, tick))
+    return Math.min(tickBelow(price, tick), ceilToTick(price - gap, tick))
   }
 
-  private set (side: Side, price: number, size: number): void {
-    const levels = this[side]
-    const before = side === 'bids' ? (other: number) => other > price : (other: number) => other < price
-    let index = 0
-    while (index < levels.length && before(levels[index]![0])) index++
-    const found = levels[index]?.[0] === price
-    if (size > 0) levels.splice(index, found ? 1 : 0, [price, size])
-    else if (found) levels.splice(index, 1)
-    else return
-    this.changed[side].set(price, size)
+  /** There is more behind the touch than at it. */
+  private size (index: number): number {
+    return Math.max(1, Math.round(this.listing.levelSize * (0.5 + index * 0.15) * Math.exp(SIZE_SCATTER * this.random.normal())))
   }
 
-  private format (price: number, size: number): BookLevel {
-    return [formatUnits(price, this.listing.scale), formatUnits(size, this.listing.sizeScale)]
+  private written (bids: readonly Level[], asks: readonly Level[]): Book {
+    const { symbol, scale, sizeScale } = this.listing
+    const write = ({ price, size }: Level): BookLevel =>
+      [formatUnits(price, scale), size === 0 ? '0' : formatUnits(size, sizeScale)]
+    return { symbol, bids: bids.map(write), asks: asks.map(write) }
   }
 }

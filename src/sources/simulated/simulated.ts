@@ -1,44 +1,63 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Instrument } from '@tickwire/protocol'
 import type { Source, SourceContext } from '../source.js'
-import { Market, type MarketOptions } from './market.js'
+import { describe, listings } from './instruments.js'
+import { type MarketOptions, SimulatedMarket } from './market.js'
 
-/** How often what has become due is published: evenly, and in few batches. */
-const TICK_MS = 15
-/** Behind by more than this, the market leaves out what it missed. */
-const MAX_BEHIND_MS = 1000
+/** What a batch covers: short enough that messages come evenly, long enough that appending costs little of each. */
+const BATCH_MS = 15
+/** Further behind than this, time is skipped: what cannot be published in time is not queued. Bounds a batch as well. */
+const MAX_BEHIND_MS = 100
+/** An instrument is listed or moves so often on average. */
+const MEMBERSHIP_EVERY_MS = 180_000
 
-export const DEFAULT_RATE = 2.5
+/** Quotes of an instrument in a second. */
+const DEFAULT_RATE = 2.5
+
+export interface SimulatedOptions extends Partial<MarketOptions> {
+  /** Milliseconds since 1970. */
+  readonly clock?: () => number
+}
 
 /**
- * Markets that look like markets, without a venue: quotes, trades, books, statuses and news of some fifty instruments
- * (`Market`). An instrument that changes its market or sector stays where it trades; it only belongs elsewhere.
+ * A market without a venue: shares of the Korean and American exchanges, and crypto currencies. Real names, made-up
+ * prices.
+ *
+ * Instruments are listed and move while it runs (membership.ts), and are declared again when they do. Stopped and
+ * started again, the same market goes on.
  */
 export class Simulated implements Source {
   readonly name = 'simulated'
   readonly manual = false
-  private market: Market | undefined
+  private readonly options: MarketOptions
+  private readonly clock: () => number
+  private market: SimulatedMarket | undefined
 
-  constructor (private readonly options: Omit<MarketOptions, 'start'> = { seed: 1, rate: DEFAULT_RATE, hours: 'always' }) {}
+  constructor ({ clock = Date.now, ...options }: SimulatedOptions = {}) {
+    this.clock = clock
+    this.options = { seed: 1, rate: DEFAULT_RATE, hours: 'always', membershipEveryMs: MEMBERSHIP_EVERY_MS, ...options }
+  }
 
   async instruments (): Promise<readonly Instrument[]> {
-    return (this.market ?? new Market({ ...this.options, start: 0 })).instruments()
+    return this.market?.instruments() ?? listings.map(describe)
   }
 
   async run ({ publish, declare, signal }: SourceContext): Promise<void> {
-    if (this.market !== undefined) {
-      // Stopped and started again, the market goes on; what it said last may not have arrived.
-      this.market.restate()
-      await declare(this.market.instruments())
+    const earlier = this.market
+    const market = this.market ??= new SimulatedMarket(this.options, this.clock())
+    if (earlier !== undefined) {
+      // What was published last may not have arrived: a source that failed is run again.
+      market.restate()
+      await declare(market.instruments())
     }
-    const market = this.market ??= new Market({ ...this.options, start: Date.now() })
     while (!signal.aborted) {
-      const now = Date.now()
-      if (now - market.due > MAX_BEHIND_MS) market.skipTo(now)
-      const { instruments, messages } = market.until(now)
-      if (instruments.length > 0) await declare(instruments)
+      const now = this.clock()
+      if (Math.abs(now - market.time) > MAX_BEHIND_MS) market.skipTo(now - BATCH_MS)
+      const { declared, messages } = market.advance(now)
+      if (declared.length > 0) await declare(declared)
       if (messages.length > 0) await publish(messages)
-      await delay(Math.max(TICK_MS, market.due - Date.now()), undefined, { signal }).catch(() => {})
+      // At least a moment, also when behind: others want to work as well.
+      await delay(Math.max(1, market.time + BATCH_MS - this.clock()), undefined, { signal }).catch(() => {})
     }
   }
 }

@@ -1,154 +1,200 @@
 import type { Quote, Trade } from '@tickwire/protocol'
 import type { SourceMessage } from '../source.js'
+import { Drift } from './drift.js'
 import type { Listing } from './instruments.js'
 import { OrderBook } from './order-book.js'
-import type { Random } from './random.js'
-import { formatUnits } from './ticks.js'
-import { Volatility } from './volatility.js'
+import { floorToTick, formatUnits } from './prices.js'
+import { Random } from './random.js'
+import type { Venue } from './venue.js'
 
-/** Standard deviation of the logarithmic price in a second: about what a lively day has. */
-const DEVIATION = 0.0004
-/** Of a price's own steps, those of its sector and those of its market. */
-const OWN_SHARE = 0.7
-/** How fast a price that has gone far is drawn back in a second, so that a server left alone for weeks still shows a market. */
-const REVERSION = 0.00002
-/** Trades a second of the most liquid instrument, in an ordinary hour. */
-const TRADES_PER_SECOND = 0.9
-/** Overnight, the price opens elsewhere. */
-const OVERNIGHT_DEVIATION = 0.008
-/** How long trades seem to go one way. */
-const FLOW_PERSISTENCE = 0.7
+/** At most this share of turns are trades, however wild the market is: a price must be found as well. */
+const MAX_TRADE_SHARE = 0.6
+/** What an ordinary trade takes of an ordinary level, and how that scatters: deviation of its logarithm. */
+const TRADE_SIZE = { part: 0.12, scatter: 1.1 }
+/** How much of the direction of trades follows from the fair price; the rest is chance. */
+const INFORMED = 0.8
+/** Makers ask for more while prices are wild, up to so many times the ordinary spread. */
+const MAX_WIDENING = 4
+/** Of the time in which a venue is closed, the part that counts for an instrument's own price. */
+const NIGHT_PACE = 0.1
+/** How far the close before the first day is from the first price: deviation, as a part of the price. */
+const FIRST_CHANGE = 0.012
 
+/** The day of an instrument so far. */
 interface Day {
+  readonly number: number
   readonly previousClose: number
-  open: number | undefined
+  open: number
   high: number
   low: number
   volume: number
 }
 
-/** One instrument: its price, its book, its trades and what a day of them comes to. All prices are whole units. */
-export class Trading {
-  /** Logarithm of where the price is drawn to, against the listing's. */
-  private drift = 0
-  private readonly volatility: Volatility
-  private readonly book: OrderBook
-  private day: Day
-  private last: number
-  private trades = 0
-  private buying = true
-  private begun = false
+/** What an instrument shares with others, and what it is made with. */
+export interface TradingContext {
+  readonly venue: Venue
+  /** What all of its sector have in common. */
+  readonly sector: Drift
+  readonly seed: number
+  /** Where it begins, in milliseconds of the market's clock. */
+  readonly time: number
+}
 
-  /** @param turnSeconds the time between two turns */
-  constructor (readonly listing: Listing, private readonly random: Random, private readonly turnSeconds: number) {
-    this.volatility = new Volatility(random, OWN_SHARE * DEVIATION * Math.sqrt(turnSeconds))
-    this.book = new OrderBook(listing, random)
-    this.last = listing.price
-    this.day = newDay(listing.price)
+/**
+ * One instrument: at each of its turns takers trade at the touch, or makers move the book, and a quote says where
+ * that has led. The book's update always follows what it is about, and the quote follows both.
+ */
+export class Trading {
+  private readonly random: Random
+  private readonly own: Drift
+  private readonly book: OrderBook
+  /** Keeps ids apart from those of an earlier run of the server. */
+  private readonly tradePrefix: string
+  private trades = 0
+  private venue: Venue
+  private sector: Drift
+  private day: Day | undefined
+  private last: number
+  /** Whether the book has been published as a whole, so that updates may follow. */
+  private stated = false
+
+  constructor (private current: Listing, { venue, sector, seed, time }: TradingContext) {
+    const { symbol, price, tick, liquidity } = current
+    this.random = Random.of(seed, `trading ${symbol}`)
+    this.own = new Drift(Random.of(seed, `drift ${symbol}`), liquidity.dailyVolatility, time)
+    this.book = new OrderBook(current, Random.of(seed, `book ${symbol}`))
+    this.tradePrefix = `${Math.floor(time).toString(36)}-`
+    this.venue = venue
+    this.sector = sector
+    this.last = floorToTick(price * (1 + FIRST_CHANGE * this.random.normal()), tick)
   }
 
-  /**
-   * One turn: perhaps a trade at the touch, then the book as it moves, then the quote that goes with it.
-   * @param common the step of the market and the sector
-   * @param bustle how busy the hour is
-   * @param time of the market, in milliseconds since 1970
-   */
-  turn (common: number, bustle: number, time: number): SourceMessage[] {
-    const { symbol } = this.listing
+  get listing (): Listing {
+    return this.current
+  }
+
+  /** Goes on in another market or sector. Its price stays, which its sector is a part of. */
+  move (listing: Listing, venue: Venue, sector: Drift): void {
+    this.own.value += this.sector.value - sector.value
+    this.current = listing
+    this.venue = venue
+    this.sector = sector
+  }
+
+  /** News: its price changes at once, and is wild for a while. */
+  shock (size: number): void {
+    this.own.shock(size)
+  }
+
+  /** Publishes its book as a whole again: where messages may be lost. */
+  restate (): void {
+    this.stated = false
+  }
+
+  /** What happens at a moment of the market's clock; nothing while its market is not open. */
+  turn (time: number): SourceMessage[] {
+    if (!this.venue.open) return []
     const timestamp = new Date(time).toISOString()
     const messages: SourceMessage[] = []
-    if (!this.begun) {
-      this.move(common)
-      this.begun = true
-      messages.push({ channel: 'book', symbol, data: this.book.snapshot(), snapshot: true })
-    } else {
-      const expected = TRADES_PER_SECOND * this.turnSeconds * bustle * (0.15 + this.listing.liquidity)
-      for (let left = expected; left > 0 && this.random.chance(Math.min(left, 0.9)); left -= 0.9) {
-        // What the trade before took must be known before the next one, which may be a tick away.
-        if (left < expected) this.tellBook(messages)
-        messages.push({ channel: 'trades', symbol, data: this.trade(bustle, timestamp) })
-      }
-      this.move(common)
-      this.tellBook(messages)
+    const begins = this.day?.number !== this.venue.day
+    this.own.advance(time, begins ? NIGHT_PACE : 1)
+    if (begins) {
+      this.book.clear()
+      this.stated = false
     }
-    messages.push({ channel: 'quotes', symbol, data: this.quote(timestamp) })
+    const fair = this.fairPrice()
+    if (!this.stated) {
+      this.requote(fair)
+      messages.push(this.message('book', this.book.snapshot(), true))
+      this.stated = true
+      // The first trade of a day is its opening price: no quote comes before.
+      if (begins) messages.push(...this.trade(fair, time, timestamp))
+    } else if (this.book.deep && this.random.next() < this.tradeShare(time)) {
+      messages.push(...this.trade(fair, time, timestamp))
+    } else {
+      this.requote(fair)
+      messages.push(this.message('book', this.book.changes()))
+    }
+    messages.push(this.message('quotes', this.quote(timestamp)))
     return messages
   }
 
-  /** The next turn gives the whole book. */
-  restate (): void {
-    this.begun = false
+  private fairPrice (): number {
+    return this.current.price * Math.exp(this.venue.drift.value + this.sector.value + this.own.value)
   }
 
-  /** A new day: it opens somewhere else, and counts from nothing. */
-  openDay (): void {
-    this.day = newDay(this.last)
-    this.drift += OVERNIGHT_DEVIATION * this.random.normal()
-    this.begun = false
+  private requote (fair: number): void {
+    const spread = fair * this.current.liquidity.spreadBasisPoints / 10_000
+    this.book.requote(fair, spread * Math.min(MAX_WIDENING, Math.max(1, this.own.volatility)))
   }
 
-  /** News about it: the price jumps, and is restless for a while. */
-  jump (step: number): void {
-    this.drift += step
-    this.volatility.stir(3)
+  private tradeShare (time: number): number {
+    return Math.min(MAX_TRADE_SHARE, this.current.liquidity.tradeShare * this.liveliness(time))
   }
 
-  private tellBook (messages: SourceMessage[]): void {
-    const changes = this.book.changes()
-    if (changes !== undefined) messages.push({ channel: 'book', symbol: this.listing.symbol, data: changes })
+  private liveliness (time: number): number {
+    return this.venue.activity(time) * Math.sqrt(this.own.volatility)
   }
 
-  private move (common: number): void {
-    this.drift += this.volatility.step() + common
-    this.drift *= 1 - REVERSION * this.turnSeconds
-    const { price, liquidity } = this.listing
-    const wide = this.random.chance(1 - liquidity) ? this.random.integer(1, 3) : 0
-    this.book.moveTo(price * Math.exp(this.drift), 1 + wide)
+  private trade (fair: number, time: number, timestamp: string): SourceMessage[] {
+    const { random, book, current: { symbol, market, scale, sizeScale, levelSize } } = this
+    const bid = book.bids.best.price
+    const ask = book.asks.best.price
+    const lean = Math.max(-1, Math.min(1, (2 * fair - bid - ask) / (ask - bid)))
+    const side = random.next() < (1 + INFORMED * lean) / 2 ? 'buy' : 'sell'
+    const amount = levelSize * TRADE_SIZE.part * this.liveliness(time) * Math.exp(TRADE_SIZE.scatter * random.normal())
+    const fills = book.take(side === 'buy' ? book.asks : book.bids, Math.max(1, Math.round(amount)))
+    const messages = fills.map(({ price, size }) => {
+      this.count(price, size)
+      return this.message('trades', {
+        symbol,
+        price: formatUnits(price, scale),
+        size: formatUnits(size, sizeScale),
+        timestamp,
+        exchange: market,
+        side,
+        trade_id: this.tradePrefix + String(++this.trades)
+      } satisfies Trade)
+    })
+    return [...messages, this.message('book', book.changes())]
   }
 
-  private trade (bustle: number, timestamp: string): Trade {
-    const { symbol, market, scale, sizeScale, depth } = this.listing
-    if (!this.random.chance(FLOW_PERSISTENCE)) this.buying = this.random.chance(0.5)
-    const side = this.buying ? 'asks' : 'bids'
-    const [price] = this.book.best(side)
-    const size = this.book.take(side, Math.max(1, Math.round(depth * 0.2 * bustle * Math.exp(this.random.normal()))))
-    const { day } = this
-    this.last = price
-    day.open ??= price
-    day.high = Math.max(day.high, price)
-    day.low = Math.min(day.low, price)
-    day.volume += size
-    return {
-      symbol,
-      price: formatUnits(price, scale),
-      size: formatUnits(size, sizeScale),
-      timestamp,
-      exchange: market,
-      side: this.buying ? 'buy' : 'sell',
-      trade_id: String(++this.trades)
+  private count (price: number, size: number): void {
+    const { day, venue } = this
+    if (day?.number === venue.day) {
+      day.high = Math.max(day.high, price)
+      day.low = Math.min(day.low, price)
+      day.volume += size
+    } else {
+      this.day = { number: venue.day, previousClose: this.last, open: price, high: price, low: price, volume: size }
     }
+    this.last = price
   }
 
   private quote (time: string): Quote {
-    const { symbol, scale, sizeScale } = this.listing
-    const { day, last } = this
-    const [bid, bidSize] = this.book.best('bids')
-    const [ask, askSize] = this.book.best('asks')
-    const change = last - day.previousClose
+    const { book, last, current: { symbol, scale, sizeScale } } = this
+    const { previousClose, open, high, low, volume } = this.day!
+    const bid = book.bids.best
+    const ask = book.asks.best
+    const change = last - previousClose
     return {
       symbol,
-      bid: formatUnits(bid, scale),
-      ask: formatUnits(ask, scale),
+      bid: formatUnits(bid.price, scale),
+      ask: formatUnits(ask.price, scale),
       last: formatUnits(last, scale),
-      bid_size: formatUnits(bidSize, sizeScale),
-      ask_size: formatUnits(askSize, sizeScale),
-      volume: formatUnits(day.volume, sizeScale),
+      bid_size: formatUnits(bid.size, sizeScale),
+      ask_size: formatUnits(ask.size, sizeScale),
+      volume: formatUnits(volume, sizeScale),
       change: formatUnits(change, scale),
-      change_percent: formatUnits(Math.round(change / day.previousClose * 10_000), 2),
-      ...(day.open === undefined ? {} : { open: formatUnits(day.open, scale), high: formatUnits(day.high, scale), low: formatUnits(day.low, scale) }),
+      change_percent: formatUnits(Math.round(change / previousClose * 10_000), 2),
+      open: formatUnits(open, scale),
+      high: formatUnits(high, scale),
+      low: formatUnits(low, scale),
       venue_time: time
     }
   }
-}
 
-const newDay = (previousClose: number): Day => ({ previousClose, open: undefined, high: -Infinity, low: Infinity, volume: 0 })
+  private message (channel: string, data: Quote | Trade | ReturnType<OrderBook['changes']>, snapshot = false): SourceMessage {
+    return { channel, symbol: this.current.symbol, data, ...(snapshot ? { snapshot } : {}) }
+  }
+}

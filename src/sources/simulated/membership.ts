@@ -1,0 +1,44 @@
+import { type Listing, newcomers } from './instruments.js'
+import type { Random } from './random.js'
+
+/** Instruments that are away from their first market or sector at a time, so that weeks later each set has members. */
+const MAX_AWAY = 4
+
+/** Where an instrument of a market may go. */
+const TRANSFERS: Readonly<Record<string, string>> = { KOSDAQ: 'KOSPI' }
+
+/** What happens to the list of instruments: one is new, or one has another market or sector. */
+export interface MembershipChange {
+  readonly kind: 'listed' | 'moved'
+  readonly listing: Listing
+}
+
+/**
+ * Changes who belongs to which market and sector: a listing that was not there before, a move from KOSDAQ to KOSPI, a
+ * move to another sector of the same market, and the way back. Nothing is ever delisted: an instrument leaves a set by
+ * moving to another.
+ */
+export class Membership {
+  private readonly coming = [...newcomers]
+  private readonly away = new Map<string, Listing>()
+
+  constructor (private readonly random: Random) {}
+
+  next (listings: readonly Listing[]): MembershipChange {
+    const { random } = this
+    if (this.away.size >= MAX_AWAY) {
+      const home = random.oneOf([...this.away.values()])
+      this.away.delete(home.symbol)
+      return { kind: 'moved', listing: home }
+    }
+    if (this.coming.length > 0 && random.next() < 0.5) return { kind: 'listed', listing: this.coming.shift()! }
+    const settled = listings.filter(({ symbol, market }) => market !== 'CRYPTO' && !this.away.has(symbol))
+    const moving = random.oneOf(settled)
+    this.away.set(moving.symbol, moving)
+    const market = TRANSFERS[moving.market]
+    if (market !== undefined && random.next() < 0.5) return { kind: 'moved', listing: { ...moving, market } }
+    const sectors = new Set(listings.filter(({ market }) => market === moving.market).map(({ sector }) => sector))
+    sectors.delete(moving.sector)
+    return { kind: 'moved', listing: { ...moving, sector: random.oneOf([...sectors]) } }
+  }
+}

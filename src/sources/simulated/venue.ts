@@ -1,0 +1,147 @@
+import type { MarketStatus } from '@tickwire/protocol'
+import type { SourceMessage } from '../source.js'
+import { Drift } from './drift.js'
+import { type Days, type Hours, type Phase, Schedule } from './hours.js'
+import { Random } from './random.js'
+
+const MINUTE_MS = 60_000
+const HOUR_MS = 60 * MINUTE_MS
+
+/** Share of sessions that are interrupted once. */
+const HALT_SHARE = 0.4
+const HALT_MINUTES = { shortest: 5, longest: 20 }
+/** Of the time in which a venue is closed, the part that counts for prices. */
+const NIGHT_PACE = 0.1
+
+/** What is known of a venue before it trades: its markets open, halt and close together. */
+export interface VenueRules {
+  readonly name: string
+  readonly markets: readonly string[]
+  readonly hours: Hours
+  readonly alwaysOpen?: boolean
+  /** Deviation of what the whole venue does in a day. */
+  readonly dailyVolatility: number
+  /** What opening and end of a session have more of than the hours between, in parts of an ordinary moment. */
+  readonly swing: number
+}
+
+export const krx: VenueRules = {
+  name: 'KRX',
+  markets: ['KOSPI', 'KOSDAQ'],
+  hours: { zone: 'Asia/Seoul', opens: 9 * HOUR_MS, closes: 15.5 * HOUR_MS },
+  dailyVolatility: 0.018,
+  swing: 1.8
+}
+
+export const venueRules: readonly VenueRules[] = [
+  krx,
+  {
+    name: 'US',
+    markets: ['NASDAQ', 'NYSE'],
+    hours: { zone: 'America/New_York', opens: 9.5 * HOUR_MS, closes: 16 * HOUR_MS },
+    dailyVolatility: 0.016,
+    swing: 1.8
+  },
+  {
+    name: 'CRYPTO',
+    markets: ['CRYPTO'],
+    hours: { zone: 'UTC', opens: 0, closes: 24 * HOUR_MS },
+    alwaysOpen: true,
+    dailyVolatility: 0.03,
+    swing: 0.5
+  }
+]
+
+type Status = Exclude<MarketStatus['status'], 'stale'>
+
+/** A venue's state: `closed`, `pre_open`, `open` and `halted`, as its schedule and its interruptions have it. */
+export class Venue {
+  /** What all its instruments have in common. */
+  readonly drift: Drift
+  private readonly schedule: Schedule
+  private readonly random: Random
+  private readonly interrupted: boolean
+  private phase: Phase | undefined
+  private halt: { readonly from: number, readonly until: number } | undefined
+  private status: Status | undefined
+  private changesAt = -Infinity
+
+  constructor (private readonly rules: VenueRules, days: Days, seed: number, time: number) {
+    const ownDays = rules.alwaysOpen === true ? 'never' : days
+    this.schedule = new Schedule(rules.hours, ownDays)
+    this.interrupted = ownDays !== 'never'
+    this.random = Random.of(seed, `venue ${rules.name}`)
+    this.drift = new Drift(Random.of(seed, `drift ${rules.name}`), rules.dailyVolatility, time)
+  }
+
+  get open (): boolean {
+    return this.status === 'open'
+  }
+
+  /** Of the session that goes on, or that comes next. */
+  get day (): number {
+    return this.phase!.day
+  }
+
+  lists (market: string): boolean {
+    return this.rules.markets.includes(market)
+  }
+
+  /** How lively trading is at a moment of a session: busy at its opening and its end, quiet at noon; 1 on average. */
+  activity (time: number): number {
+    const { from, until } = this.phase!
+    const fromNoon = 2 * (time - from) / (until - from) - 1
+    return 1 + this.rules.swing * (fromNoon ** 2 - 1 / 3)
+  }
+
+  advanceDrift (time: number): void {
+    this.drift.advance(time, this.open ? 1 : NIGHT_PACE)
+  }
+
+  /** Goes on to a moment. @returns the status of each of its markets, where it has changed */
+  advance (time: number): SourceMessage[] {
+    if (time < this.changesAt) return NOTHING
+    if (this.phase === undefined || time >= this.phase.until) this.enter(this.schedule.phaseAt(time))
+    const phase = this.phase!
+    const { halt } = this
+    const halted = halt !== undefined && time >= halt.from && time < halt.until
+    const ends = halted ? halt.until : phase.until
+    this.changesAt = halt !== undefined && time < halt.from ? halt.from : ends
+    const status = halted ? 'halted' : phase.status
+    if (status === this.status) return NOTHING
+    this.status = status
+    return this.rules.markets.map(market => ({
+      channel: 'market',
+      symbol: market,
+      data: {
+        market,
+        status,
+        ...(halted ? { reason: 'volatility interruption' } : {}),
+        ...(this.interrupted ? { until: new Date(ends).toISOString() } : {})
+      } satisfies MarketStatus
+    }))
+  }
+
+  /** Says the status again at the next moment: where messages may be lost. */
+  restate (): void {
+    this.status = undefined
+    this.changesAt = -Infinity
+  }
+
+  /** The clock has jumped, perhaps back. */
+  skipTo (time: number): void {
+    if (this.phase !== undefined && time < this.phase.from) this.phase = undefined
+    this.changesAt = -Infinity
+  }
+
+  private enter (phase: Phase): void {
+    this.phase = phase
+    this.halt = undefined
+    if (phase.status !== 'open' || !this.interrupted || this.random.next() >= HALT_SHARE) return
+    const lasts = this.random.integer(HALT_MINUTES.shortest, HALT_MINUTES.longest) * MINUTE_MS
+    const from = phase.from + Math.floor((phase.until - phase.from - lasts) * this.random.next())
+    this.halt = { from, until: from + lasts }
+  }
+}
+
+const NOTHING: SourceMessage[] = []

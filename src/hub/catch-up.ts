@@ -1,4 +1,4 @@
-import type { ResetReason } from '@tickwire/protocol'
+import { encodeEpoch, type ResetReason } from '@tickwire/protocol'
 import type { Entry, Snapshot } from '../log/log.js'
 import { mergeEntries } from './conflate.js'
 import type { Decimals, MessageEncoder } from './frame.js'
@@ -20,8 +20,8 @@ import { isWhole, type View } from './view.js'
 export interface Slice {
   /** Resets, snapshots and what `last` asked for: never cut. */
   readonly states: readonly string[]
-  /** The log began a new epoch since the slice before. */
-  readonly newEpoch: boolean
+  /** The epochs, where the log began a new one since the slice before. */
+  readonly newEpoch: string | undefined
   readonly messages: readonly string[]
 }
 
@@ -73,17 +73,22 @@ export class CatchUp {
     return !this.plan.lost
   }
 
+  /** The epochs in which it stands. */
+  get epochText (): string {
+    return encodeEpoch(this.plan.epochs)
+  }
+
   /** See `CursorMarks.lostTopics` of the protocol package. */
   get lostTopics (): boolean {
     return this.plan.lostTopics
   }
 
   /**
-   * The cursor of all that the slices so far have said; undefined while the hub is at another epoch, and while resets
+   * The cursor of all that the slices so far have said; undefined while the hub is or goes to another epoch, and while resets
    * or states are owed that no position would tell of.
    */
   offsets (): readonly number[] | undefined {
-    if (this.owesStates) return undefined
+    if (this.owesStates || this.hub.epochChange !== undefined) return undefined
     return this.plan.epochs.every((epoch, shard) => epoch === this.hub.epoch(shard)) ? this.plan.position : undefined
   }
 
@@ -139,9 +144,9 @@ export class CatchUp {
     }
     if (this.owesStates) states.push(...await this.dueStates())
     // PROTOCOL.md, Control: after the resets that it causes.
-    const newEpoch = this.changed && !this.owesStates
-    if (newEpoch) this.changed = false
-    if (states.length === 0 && messages.length === 0 && !newEpoch && !this.owesStates && !this.canJoin()) await this.hub.advanced()
+    const newEpoch = this.changed && !this.owesStates ? this.epochText : undefined
+    if (newEpoch !== undefined) this.changed = false
+    if (states.length === 0 && messages.length === 0 && newEpoch === undefined && !this.owesStates && !this.canJoin()) await this.hub.advanced()
     return { states, newEpoch, messages: this.emit(messages) }
   }
 

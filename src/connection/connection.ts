@@ -222,7 +222,8 @@ export class Connection implements Subscriber, Member {
 
   epochChanged (): void {
     // While a catch-up is under way its own resets come first, and it tells of the epoch itself.
-    if (this.catchUp === undefined) this.sendEpoch()
+    if (this.catchUp === undefined) this.sendEpoch(this.hub.epochText())
+    this.sendCursor()
   }
 
   sendCursorIfOwed (): void {
@@ -237,8 +238,8 @@ export class Connection implements Subscriber, Member {
     this.write([frame])
   }
 
-  sendEpoch (): void {
-    this.send({ type: 'epoch', epoch: this.hub.epochText() })
+  private sendEpoch (epoch: string): void {
+    this.send({ type: 'epoch', epoch })
   }
 
   private write (buffers: readonly Buffer[]): void {
@@ -331,7 +332,7 @@ export class Connection implements Subscriber, Member {
         }
         const slice = await catchUp.next(PAGE_MESSAGES)
         this.sendTexts(slice.states)
-        if (slice.newEpoch) this.sendEpoch()
+        if (slice.newEpoch !== undefined) this.sendEpoch(slice.newEpoch)
         this.sendTexts(slice.messages)
         if (slice.states.length + slice.messages.length > 0) this.cursorOwed = true
         // PROTOCOL.md, Control: one at once after the snapshots, then at most once a second.

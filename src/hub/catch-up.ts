@@ -1,4 +1,4 @@
-import type { ResetReason } from '@tickwire/protocol'
+import { encodeEpoch, type ResetReason } from '@tickwire/protocol'
 import type { Entry, Snapshot } from '../log/log.js'
 import { mergeEntries } from './conflate.js'
 import type { Decimals, MessageEncoder } from './frame.js'
@@ -20,8 +20,8 @@ import { isWhole, type View } from './view.js'
 export interface Slice {
   /** Resets, snapshots and what `last` asked for: never cut. */
   readonly states: readonly string[]
-  /** The log began a new epoch since the slice before. */
-  readonly newEpoch: boolean
+  /** The epochs, where the log began a new one since the slice before. */
+  readonly newEpoch: string | undefined
   readonly messages: readonly string[]
 }
 
@@ -36,8 +36,8 @@ export interface CatchUpOptions extends Partial<PlanOptions> {
 const MAX_READ = 1000
 
 export class CatchUp {
-  /** The last offset of each topic that was sent in this catch-up; 0 after a reset alone. */
-  private readonly sent = new Map<string, number>()
+  /** Of each topic the last offset that was sent in this catch-up, or that the client said it holds; 0 after a reset alone. */
+  private readonly sent: Map<string, number>
   private changed = false
   /** What is known of the topics of `plan.joining`. */
   private liveStates: LiveStates | undefined
@@ -49,7 +49,9 @@ export class CatchUp {
     private readonly encoder: MessageEncoder,
     private readonly options: PlanOptions,
     private readonly viewOf: (topic: string) => View
-  ) {}
+  ) {
+    this.sent = new Map(plan.held)
+  }
 
   /** @param selection what is wanted */
   static async open (hub: Hub, selection: Selection, start: StartPosition, options: CatchUpOptions): Promise<CatchUp> {
@@ -71,13 +73,22 @@ export class CatchUp {
     return !this.plan.lost
   }
 
+  /** The epochs in which it stands. */
+  get epochText (): string {
+    return encodeEpoch(this.plan.epochs)
+  }
+
   /** See `CursorMarks.lostTopics` of the protocol package. */
   get lostTopics (): boolean {
     return this.plan.lostTopics
   }
 
-  /** The cursor of all that the slices so far have said; undefined while the hub is at another epoch. */
+  /**
+   * The cursor of all that the slices so far have said; undefined while the hub is or goes to another epoch, and while resets
+   * or states are owed that no position would tell of.
+   */
   offsets (): readonly number[] | undefined {
+    if (this.owesStates || this.hub.epochChange !== undefined) return undefined
     return this.plan.epochs.every((epoch, shard) => epoch === this.hub.epoch(shard)) ? this.plan.position : undefined
   }
 
@@ -118,7 +129,7 @@ export class CatchUp {
     if (this.plan.noteNewTopics()) this.liveStates = undefined
     const { joining } = this.plan
     if (joining.size === 0 || !this.caughtUp) return
-    if (this.liveStates?.now() === undefined) this.liveStates = await LiveStates.read(this.hub, joining.keys(), { histories: true })
+    if (this.liveStates?.now() === undefined) this.liveStates = await LiveStates.read(this.hub, joining, { histories: true })
   }
 
   /** The next slice: at most `limit` messages of the log. It is empty where the hub had to be waited for. */
@@ -132,9 +143,10 @@ export class CatchUp {
       messages = messages.concat(this.withoutCut(await this.read(shard, limit - messages.length)))
     }
     if (this.owesStates) states.push(...await this.dueStates())
-    const newEpoch = this.changed
-    this.changed = false
-    if (states.length === 0 && messages.length === 0 && !newEpoch && !this.owesStates && !this.canJoin()) await this.hub.advanced()
+    // PROTOCOL.md, Control: after the resets that it causes.
+    const newEpoch = this.changed && !this.owesStates ? this.epochText : undefined
+    if (newEpoch !== undefined) this.changed = false
+    if (states.length === 0 && messages.length === 0 && newEpoch === undefined && !this.owesStates && !this.canJoin()) await this.hub.advanced()
     return { states, newEpoch, messages: this.emit(messages) }
   }
 
@@ -166,7 +178,7 @@ export class CatchUp {
         texts.push(this.encoder.snapshot(depth === 0 ? snapshot : cutSnapshot(this.hub, topic, snapshot, depth)))
         floors.set(topic, snapshot.asOf)
         this.sent.set(topic, snapshot.asOf)
-      } else if (reason !== undefined) {
+      } else if (reason !== undefined && !this.plan.joinsByState(topic)) {
         floors.set(topic, await this.beforeFirstHeld(topic))
       }
     }
@@ -195,13 +207,12 @@ export class CatchUp {
 
   private joiningStates (states: ReadonlyMap<string, LiveState>): string[] {
     const texts: string[] = []
-    for (const [topic, reason] of this.plan.joining) {
-      if (reason !== undefined) texts.push(this.reset(topic, reason))
+    for (const topic of this.plan.joining) {
       const state = states.get(topic)
       if (state === undefined) continue
       const { depth } = this.viewOf(topic)
       if (depth > 0 && state.snapshot !== undefined) this.hub.cutStates.begin(topic, state.snapshot.payload)
-      if (this.options.snapshots || reason !== undefined || this.plan.resumed || this.options.except(topic)) {
+      if (this.options.snapshots || this.sent.has(topic) || this.plan.resumed || this.options.except(topic)) {
         texts.push(...stateMessages(this.hub, this.encoder, state, depth))
       }
     }
@@ -327,7 +338,7 @@ export class CatchUp {
       const start = Math.min(...epochs.slice(known + 1).map(epoch => epoch.start))
       const inShard = (topic: string): boolean => this.hub.log.shardOf(topic) === shard
       for (const [topic, offset] of this.sent) {
-        if (inShard(topic) && offset >= start && this.selection.has(topic)) this.plan.due.set(topic, 'epoch_changed')
+        if (inShard(topic) && offset >= start && this.selection.has(topic) && !this.options.except(topic)) this.plan.due.set(topic, 'epoch_changed')
       }
       for (const [topic, floor] of this.plan.floors) {
         if (inShard(topic) && floor >= start) this.plan.floors.set(topic, start - 1)

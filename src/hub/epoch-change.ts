@@ -7,17 +7,21 @@ import { TopicBytes } from './topic-bytes.js'
 
 /**
  * Deals with a new epoch of a shard for what is live (PROTOCOL.md, Epochs): exactly the topics that were sent
- * beyond its start get `reset`, then a snapshot or else what the log still holds; then every subscriber hears of
- * the epoch. The hub passes nothing on meanwhile.
+ * beyond its start get `reset`, then a snapshot or else what the log still holds. The hub passes nothing on meanwhile.
  * @param lost the topics of which something beyond that start was passed on
  * @param cover tells the hub that what is pending of a topic up to an offset is part of what was given here
  */
 export async function changeEpoch (
-  hub: HubParts, shard: number, lost: ReadonlySet<string>, cover: (topic: string, upTo: number) => void
+  hub: HubParts, shard: number, epoch: number, lost: ReadonlySet<string>, cover: (topic: string, upTo: number) => void
 ): Promise<void> {
   await hub.directory.load(hub.log, topic => hub.log.shardOf(topic) === shard)
   const states: Array<LiveState & { readonly asOf: number }> = []
-  for (const topic of lost) if (!hub.audience.of(topic).empty) states.push(await readState(hub, topic))
+  for (const topic of lost) {
+    if (hub.audience.of(topic).empty) hub.cutStates.forget(topic)
+    else states.push(await readState(hub, topic))
+  }
+  // What was read here may be lost again: all of it is for the epoch that began meanwhile.
+  if (hub.epoch(shard) !== epoch) return
   const dirty = new Set<Subscriber>()
   for (const state of states) {
     const { topic, snapshot, asOf } = state
@@ -34,7 +38,6 @@ export async function changeEpoch (
     cover(topic, asOf)
   }
   for (const subscriber of dirty) subscriber.flush()
-  for (const subscriber of hub.audience.everybody()) subscriber.epochChanged(shard)
 }
 
 async function readState (hub: HubParts, topic: string): Promise<LiveState & { readonly asOf: number }> {

@@ -43,17 +43,22 @@ export class Hub implements HubParts {
 
   private readonly conflator: Conflator
   private pending = new Map<string, Entry[]>()
-  /** Topics whose first messages are pending: subscribers that may hold a lost one of that name get a reset first. */
-  private readonly born = new Set<string>()
   /** Entries up to this offset of a topic are part of a snapshot that its subscribers were just given. */
   private readonly covered = new Map<string, number>()
   private timer: NodeJS.Timeout | NodeJS.Immediate | undefined
   private changingEpoch: Promise<void> | undefined
+  /** By shard, the topics that new epochs which are being dealt with took from subscribers. */
+  private readonly lost = new Map<number, ReadonlySet<string>>()
+  /** The epochs that subscribers have been told of. */
+  private told = ''
   private moving: Promise<void> = Promise.resolve()
   /** Messages of instruments that are being moved between sets, or wait for it. */
   private readonly unmoved = new Set<Entry>()
   private waiting: Array<() => void> = []
-  /** The cursor of those who stand where the hub stands, without marks and by marks and format; of this window. */
+  /**
+   * The cursor of those who stand where the hub stands, without marks and by marks and format; of this window. While a
+   * new epoch is being dealt with it stays in the old one: a client that is cut then still has its resets to come.
+   */
   private position: string | undefined
   private readonly cursorFrames = new Map<Format, Map<string, Buffer>>()
   private endTail: (() => void) | undefined
@@ -75,6 +80,7 @@ export class Hub implements HubParts {
     for (const { epochs, offset } of await this.log.head()) {
       this.shards.push({ epochs: [...epochs], received: offset, flushed: offset, recent: new RecentEntries(offset, recentBytes) })
     }
+    this.told = encodeEpoch(this.shards.map((_, shard) => this.epoch(shard)))
     await this.directory.load(this.log)
     for (const instrument of this.directory.instruments()) this.membership.set(instrument)
     ready = true
@@ -104,9 +110,9 @@ export class Hub implements HubParts {
     return this.shards[shard]!.epochs.at(-1)!.epoch
   }
 
-  /** The epochs of all shards as clients see them. */
+  /** The epochs of all shards as live subscribers see them: new ones once the resets that they cause have been sent. */
   epochText (): string {
-    return encodeEpoch(this.shards.map((_, shard) => this.epoch(shard)))
+    return this.told
   }
 
   /** The cursor of a subscriber that stands where the hub stands; made once per window. @param marks of `encodeMarks` */
@@ -178,7 +184,6 @@ export class Hub implements HubParts {
       const entries = this.pending.get(entry.topic)
       if (entries === undefined) {
         this.pending.set(entry.topic, [entry])
-        if (entry.previous === 0) this.born.add(entry.topic)
       } else entries.push(entry)
       this.directory.add(entry)
     }
@@ -211,7 +216,6 @@ export class Hub implements HubParts {
       this.deliverTopic(topic, upTo === undefined ? entries : entries.filter(entry => entry.offset > upTo), dirty)
     }
     this.covered.clear()
-    this.born.clear()
     this.conflator.send(dirty)
     for (const subscriber of dirty) subscriber.flush()
     if (dirty.size > 0) this.measure(window)
@@ -251,7 +255,7 @@ export class Hub implements HubParts {
       this.cutStates.forget(topic)
       return
     }
-    if (this.born.has(topic)) this.deliverReborn(topic, dirty)
+    if (entries[0]!.previous === 0) this.deliverReborn(topic, dirty)
     const views = [...audience.views()]
     this.conflator.add(topic, entries, views)
     const whole = views.find(isWhole)
@@ -299,23 +303,34 @@ export class Hub implements HubParts {
     }
     shard.received = Math.min(shard.received, next.start - 1)
     if (this.timer !== undefined) this.cancelFlush()
-    if (this.changingEpoch === undefined) this.flush()
+    if (this.changingEpoch === undefined) {
+      this.flush()
+      this.cursorText('')
+    }
     this.sendPending(topic => this.log.shardOf(topic) === index)
     shard.flushed = Math.min(shard.flushed, next.start - 1)
     shard.epochs.push(next)
+    // A change that is still under way gives up for this one, which then resets for both.
     const lost = this.passedOnBeyond(index, next.start)
+    for (const topic of this.lost.get(index) ?? []) lost.add(topic)
+    this.lost.set(index, lost)
+    for (const topic of this.covered.keys()) if (this.log.shardOf(topic) === index) this.covered.delete(topic)
     shard.recent.truncate(next.start)
-    this.moved()
     const before = this.changingEpoch ?? Promise.resolve()
     const change = before
-      .then(async () => { await changeEpoch(this, index, lost, (topic, upTo) => this.covered.set(topic, upTo)) })
+      .then(async () => { await changeEpoch(this, index, next.epoch, lost, (topic, upTo) => this.covered.set(topic, upTo)) })
       .catch((error: unknown) => { this.options.onError(error, 'a new epoch of the log could not be dealt with') })
-      .finally(() => {
-        if (this.changingEpoch !== change) return
-        this.changingEpoch = undefined
-        this.flush()
-      })
+      .finally(() => { if (this.changingEpoch === change) this.endEpochChange() })
     this.changingEpoch = change
+  }
+
+  private endEpochChange (): void {
+    this.changingEpoch = undefined
+    this.lost.clear()
+    this.told = encodeEpoch(this.shards.map((_, shard) => this.epoch(shard)))
+    this.moved()
+    for (const subscriber of this.audience.everybody()) subscriber.epochChanged()
+    this.flush()
   }
 
   /** The topics of a shard of which something at or beyond an offset was passed on. */
@@ -334,6 +349,7 @@ export class Hub implements HubParts {
 
   /** The hub stands elsewhere: cursors made so far are not its own any more. */
   private moved (): void {
+    if (this.changingEpoch !== undefined) return
     this.position = undefined
     for (const frames of this.cursorFrames.values()) frames.clear()
   }

@@ -36,8 +36,10 @@ export class Plan {
   readonly floors = new Map<string, number>()
   /** Topics whose state is to be sent, behind a reset where there is a reason for one. */
   readonly due = new Map<string, ResetReason | undefined>()
-  /** Topics whose state is to be sent in the tick of joining, as {@link due}. */
-  readonly joining = new Map<string, ResetReason | undefined>()
+  /** Topics whose state is to be sent in the tick of joining. What must be reset is reset before: it is due. */
+  readonly joining = new Set<string>()
+  /** Topics of which the client said the last sequence that it holds, with their offsets. */
+  readonly held = new Map<string, number>()
   /** Topics whose newest messages come before their state, and from which sequence on. */
   readonly backlog = new Map<string, number>()
   /** By shard, the position of the cursor that it began with: the client holds every topic up to there. */
@@ -48,7 +50,10 @@ export class Plan {
   resumed = false
   /** Topics that were there at the last look of {@link noteNewTopics}. */
   private readonly seen = new Set<string>()
+  /** Those of them that were being sent already. */
+  private readonly live = new Set<string>()
   private membersSeen: number
+  private topicCount: number | undefined
   /** Whether a topic that is born meanwhile may have to be joined by its state. */
   private readonly looks: boolean
 
@@ -57,10 +62,9 @@ export class Plan {
     this.epochs = hub.shards.map((_, shard) => hub.epoch(shard))
     this.membersSeen = hub.membership.version
     this.looks = selection.reduced || options.restates !== undefined
-    if (!this.looks && !selection.hasSets) return
     for (const [topic] of selection.existing(hub.directory)) {
       this.seen.add(topic)
-      if (options.except(topic) && options.restates?.(topic) === true) this.joining.set(topic, undefined)
+      if (options.except(topic)) this.noteLive(topic)
     }
   }
 
@@ -71,29 +75,54 @@ export class Plan {
   noteNewTopics (): boolean {
     const moved = this.membersSeen !== this.hub.membership.version
     this.membersSeen = this.hub.membership.version
-    if (!this.looks && !(this.selection.hasSets && moved)) return false
-    if (moved) this.forgetLeavers()
-    let found = false
+    if (!this.looks && !moved) return false
+    let found = moved && this.noteMoves()
+    if (!this.looks && !this.selection.hasSets) return found
     for (const [topic] of this.selection.existing(this.hub.directory)) {
       if (this.seen.has(topic)) continue
       this.seen.add(topic)
-      const live = this.options.except(topic)
-      if (live && this.options.restates?.(topic) !== true) continue
-      const state = live || this.joinsByState(topic) ? this.joining : this.due
-      if (live) state.set(topic, undefined)
-      else if (moved && this.selection.bySetOnly(topic)) state.set(topic, 'entered')
-      else if (state === this.joining) state.set(topic, this.lostTopics ? 'epoch_changed' : undefined)
-      else continue
-      found = true
+      if (this.options.except(topic)) {
+        this.noteLive(topic)
+        found ||= this.joining.has(topic)
+      } else if (moved && this.selection.bySetOnly(topic)) {
+        this.give(topic, 'entered')
+        found = true
+      } else if (this.joinsByState(topic)) {
+        this.give(topic, this.lostTopics ? 'epoch_changed' : undefined)
+        found = true
+      }
     }
     return found
   }
 
-  /** Topics whose symbols left their sets are nothing to the client any more. */
-  private forgetLeavers (): void {
-    for (const topics of [this.due, this.joining, this.seen]) {
+  /**
+   * Symbols changed their sets: their topics may be nothing to the client any more, or have begun to be sent live, or
+   * have come to be wanted here alone.
+   */
+  private noteMoves (): boolean {
+    for (const topics of [this.due, this.joining, this.seen, this.live]) {
       for (const topic of topics.keys()) if (!this.selection.has(topic)) topics.delete(topic)
     }
+    let found = false
+    for (const topic of this.seen) {
+      const live = this.options.except(topic)
+      if (live === this.live.has(topic)) continue
+      found = true
+      if (live) {
+        this.due.delete(topic)
+        this.joining.delete(topic)
+        this.noteLive(topic)
+      } else {
+        this.live.delete(topic)
+        this.give(topic, 'entered')
+      }
+    }
+    return found
+  }
+
+  private noteLive (topic: string): void {
+    this.live.add(topic)
+    if (this.options.restates?.(topic) === true) this.joining.add(topic)
   }
 
   async start (start: StartPosition): Promise<void> {
@@ -112,10 +141,16 @@ export class Plan {
 
   reset (topic: string, reason: ResetReason): void {
     if (this.options.except(topic)) return
-    if (this.joinsByState(topic)) this.joining.set(topic, reason)
-    else this.due.set(topic, reason)
+    this.give(topic, reason)
     this.backlog.delete(topic)
     this.lost = true
+  }
+
+  /** The state of a topic comes when it is time for it; a reset at once, so that no cursor is sent before it. */
+  private give (topic: string, reason: ResetReason | undefined): void {
+    const joins = this.joinsByState(topic)
+    if (joins) this.joining.add(topic)
+    if (!joins || reason !== undefined) this.due.set(topic, reason)
   }
 
   /** The client's position in a shard is lost, and with it all that it holds there (PROTOCOL.md, Epochs). */
@@ -130,20 +165,24 @@ export class Plan {
 
   /** A topic for which the client has no position: the newest messages and the state, as far as they are wanted. */
   private begin (topic: string, snapshot: boolean): void {
-    const last = Math.min(this.selection.last(topic), this.backlogOfEach())
+    const wanted = this.selection.last(topic)
+    const last = wanted === 0 ? 0 : Math.min(wanted, this.backlogOfEach)
     const sequence = this.hub.directory.last(topic)?.sequence ?? 0
     if (last > 0) this.backlog.set(topic, Math.max(0, sequence - last))
     const state = snapshot && this.hub.channelOf(topic)?.reduce !== undefined
     if (this.joinsByState(topic)) {
-      if (state || this.selection.view(topic).depth > 0) this.joining.set(topic, undefined)
+      // Behind its newest messages it joins by its state in any case: what came after them is not sent one by one.
+      if (state || last > 0 || this.selection.view(topic).depth > 0) this.joining.add(topic)
       if (last > 0) this.due.set(topic, undefined)
     } else if (state || last > 0) this.due.set(topic, undefined)
   }
 
   /** What `last` may come to for one topic. */
-  private backlogOfEach (): number {
+  private get backlogOfEach (): number {
     const { maxBacklog } = this.options
-    return maxBacklog === Infinity ? Infinity : Math.floor(maxBacklog / Math.max(1, [...this.selection.existing(this.hub.directory)].length))
+    if (maxBacklog === Infinity) return Infinity
+    this.topicCount ??= [...this.selection.existing(this.hub.directory)].length
+    return Math.floor(maxBacklog / Math.max(1, this.topicCount))
   }
 
   private startNow (concerned: (topic: string) => boolean): void {
@@ -169,7 +208,7 @@ export class Plan {
       if (this.options.except(topic) || newShards.has(shardOf(topic)) || lostShards.has(shardOf(topic))) continue
       if (this.selection.fresh(topic)) this.startAnew(topic)
       else if (this.mayHaveEntered(topic, cursor, heads)) this.reset(topic, 'entered')
-      else if (this.joinsByState(topic)) this.joining.set(topic, undefined)
+      else if (this.joinsByState(topic)) this.joining.add(topic)
       else if (cursor.throttled === 'all' || cursor.throttled.has(parseTopicKey(topic).channel)) this.due.set(topic, undefined)
     }
     for (const shard of lostShards) this.resetShard(shard)
@@ -205,8 +244,11 @@ export class Plan {
       }
       const found = locate(sequence, epochs[shard] ?? NaN, await this.hub.log.read(topic, { sequence }, 1), heads[shard]!)
       if ('lost' in found) this.reset(topic, found.lost)
-      else if (this.joinsByState(topic)) this.joining.set(topic, undefined)
-      else this.floors.set(topic, found.offset)
+      else {
+        this.held.set(topic, found.offset)
+        if (this.joinsByState(topic)) this.joining.add(topic)
+        else this.floors.set(topic, found.offset)
+      }
     }
     // Each topic has its own start: the common position is the earliest of them.
     for (const topic of this.selection.named()) {

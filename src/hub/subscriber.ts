@@ -13,5 +13,5 @@ export interface Subscriber {
   /** The window is complete: write what was delivered, in one go. */
   flush (): void
   /** The log began a new epoch, and the resets that it causes for live topics were delivered. */
-  epochChanged (shard: number): void
+  epochChanged (): void
 }

@@ -29,7 +29,7 @@ export interface NodeOptions {
 export async function startNode (options: NodeOptions = {}): Promise<Node> {
   const { retention, shards = 1, flushMs = 0, recentBytes = 1 << 20, heartbeatMs = 25_000 } = options
   const log = new MemoryLog({
-    channels: standardChannels, shards, retention: { messages: 1000, seconds: 3600, bytes: 1 << 26, ...retention }, maxTopics: 1000
+    channels: standardChannels, shards, retention: { messages: 1000, seconds: 3600, bytes: 1 << 26, ...retention }, maxTopics: 2000
   })
   const errors: unknown[] = []
   const onError = (error: unknown): void => { errors.push(error) }

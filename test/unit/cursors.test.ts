@@ -1,6 +1,9 @@
 import { test } from 'tap'
+import { decodeCursor, standardChannels } from '@tickwire/protocol'
+import { beginSubscriptions, type Subscription } from '../../src/connection/actions/subscribe.js'
 import type { Connection } from '../../src/connection/connection.js'
 import { receiveText } from '../../src/connection/dispatch.js'
+import { makeSelector } from '../../src/hub/selector.js'
 import { holdLog } from '../helpers/hold-log.js'
 import { MemoryWire } from '../helpers/memory-wire.js'
 import { startNode, ticks } from '../helpers/node.js'
@@ -55,5 +58,57 @@ test('a resume that is refused holds no cursor back', async t => {
   await node.log.append(append('quotes', 'A', 1))
   await ticks()
   t.equal(cursors(wire).length, before + 1)
+  await node.close()
+})
+
+test('no cursor is sent while first states are still to come', async t => {
+  const node = await startNode()
+  await node.log.append([...append('quotes', 'A', 1), ...append('quotes', 'B', 1)])
+  await ticks()
+  const wire = new MemoryWire(true)
+  const connection = node.connect(wire)
+  const release = holdLog(node.log, 'snapshot', topic => topic === 'quotes:B')
+  subscribe(connection, 'quotes', ['A', 'B'])
+  await ticks()
+  connection.sendCursor()
+  t.same(cursors(wire), [])
+  release()
+  await ticks()
+  t.same(data(wire), ['state A 1', 'state B 1'])
+  t.equal(cursors(wire).length, 1)
+  await node.close()
+})
+
+test('a throttled topic that was lost is reset before a cursor on the way would make it look held', async t => {
+  const node = await startNode({ retention: { messages: 10_000 } })
+  await node.log.append(append('quotes', 'A', 10))
+  await ticks()
+  const first = new MemoryWire(true)
+  const connection = node.connect(first)
+  subscribe(connection, 'quotes', ['A'], { throttle_ms: 10 })
+  await ticks()
+  connection.onClose()
+  node.log.restart([0])
+  await ticks()
+  await node.log.append([...append('quotes', 'A', 1), ...append('trades', 'B', 2000)])
+  await ticks()
+  const wire = new MemoryWire(true)
+  const query = ([['quotes', 'A', 10], ['trades', 'B', 0]] as const).map(([channel, symbol, throttleMs]): Subscription =>
+    ({ channel, granted: [makeSelector(standardChannels.get(channel)!, symbol, undefined, { view: { throttleMs, depth: 0 } })], rejected: [] }))
+  const begin = (wire: MemoryWire, cursor: string): Connection => {
+    const connection = node.connect(wire)
+    connection.enqueue(() => beginSubscriptions(connection, query, { from: 'cursor', cursor: decodeCursor(cursor)! }, true))
+    return connection
+  }
+  wire.stalled = true
+  const resumed = begin(wire, cursors(first).at(-1)!)
+  await ticks()
+  t.ok(cursors(wire).length > 0, 'there is a cursor on the way')
+  t.ok(data(wire).includes('reset A'), data(wire).slice(0, 3).join(', '))
+  resumed.onClose()
+  const again = new MemoryWire(true)
+  begin(again, cursors(wire).at(-1)!)
+  await ticks()
+  t.ok(data(again).includes('state A 1'), 'and the state comes with the resume from it')
   await node.close()
 })

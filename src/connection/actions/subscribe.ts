@@ -48,7 +48,7 @@ export async function beginSubscriptions (
       symbols: granted.flatMap(({ symbol }) => symbol ?? []),
       rejected: [...rejected],
       ...(throttleMs === undefined ? {} : { throttle_ms: throttleMs }),
-      epoch: connection.hub.epochText(),
+      epoch: catchUp.epochText,
       ...(start.from === 'now' ? {} : { recovered: catchUp.recovered })
     })
   }

@@ -1,0 +1,108 @@
+import { test } from 'tap'
+import type { Connection } from '../../src/connection/connection.js'
+import { receiveText } from '../../src/connection/dispatch.js'
+import { MemoryWire } from '../helpers/memory-wire.js'
+import { startNode, ticks } from '../helpers/node.js'
+import { StateFollower } from '../helpers/state-follower.js'
+
+/** What comes to a topic while the catch-up that is to send it waits for its reader. */
+interface Item { readonly topic: string, readonly payload: string }
+const append = (channel: string, symbol: string, count: number): Item[] =>
+  Array.from({ length: count }, (_, n) => ({ topic: `${channel}:${symbol}`, payload: JSON.stringify({ symbol, last: String(n) }) }))
+const instrument = (symbol: string, sector: string): Item => ({ topic: `instruments:${symbol}`, payload: JSON.stringify({ symbol, sector }) })
+const subscribe = (connection: Connection, channel: string, symbols: readonly string[], options: object = {}): void => {
+  receiveText(connection, JSON.stringify({ action: 'subscribe', channel, symbols, ...options }))
+}
+const data = (wire: MemoryWire): string[] => wire.messages.flatMap(({ type, symbol, sequence, snapshot }) =>
+  type === 'reset' ? `reset ${symbol}` : sequence === undefined ? [] : `${snapshot === true ? 'state' : 'message'} ${symbol} ${sequence}`)
+
+test('an epoch that begins during a resume by sequences resets what it took from the client', async t => {
+  const node = await startNode({ retention: { messages: 10_000 } })
+  await node.log.append([...append('trades', 'B', 2000), ...append('trades', 'A', 10)])
+  await ticks()
+  const wire = new MemoryWire(true)
+  const connection = node.connect(wire)
+  wire.stalled = true
+  subscribe(connection, 'trades', ['A', 'B'], { after: { A: 10, B: 0 }, epoch: node.hub.epochText() })
+  await ticks()
+  node.log.restart([2007])
+  await node.log.append(append('trades', 'A', 2))
+  await ticks()
+  wire.stalled = false
+  connection.onDrain()
+  await ticks()
+  t.same(data(wire).filter(text => text.includes('A')), ['reset A', ...Array.from({ length: 9 }, (_, n) => `message A ${n + 1}`)])
+  await node.close()
+})
+
+test('the new epoch is told behind all of the resets that it causes', async t => {
+  const node = await startNode()
+  const quotes = Array.from({ length: 1100 }, (_, n) => append('quotes', `S${n}`, 1)).flat()
+  await node.log.append(quotes)
+  await ticks()
+  const wire = new MemoryWire(true)
+  const connection = node.connect(wire)
+  wire.stalled = true
+  subscribe(connection, 'quotes', ['*'])
+  await ticks()
+  t.equal(data(wire).length, 1100)
+  node.log.restart([0])
+  await node.log.append(quotes)
+  await ticks()
+  wire.stalled = false
+  connection.onDrain()
+  await ticks()
+  const types = wire.messages.map(({ type }) => type)
+  t.equal(types.filter(type => type === 'reset').length, 1100)
+  t.equal(types.filter(type => type === 'epoch').length, 1)
+  t.ok(types.lastIndexOf('reset') < types.indexOf('epoch'))
+  await node.close()
+})
+
+test('a throttled topic joins by its state behind its newest messages, even where no snapshot was asked for', async t => {
+  const node = await startNode()
+  await node.log.append(append('quotes', 'A', 2))
+  await ticks()
+  const follower = new StateFollower()
+  const wire = new MemoryWire(true, message => { follower.take(message) })
+  const connection = node.connect(wire)
+  wire.stalled = true
+  subscribe(connection, 'quotes', ['A'], { last: 1, throttle_ms: 10, snapshot: false })
+  await ticks()
+  await node.log.append(append('quotes', 'A', 1))
+  await ticks()
+  wire.stalled = false
+  connection.onDrain()
+  await ticks()
+  await node.log.append(append('quotes', 'A', 1))
+  await ticks()
+  t.same(data(wire), ['message A 2', 'state A 3', 'message A 4'])
+  await node.close()
+})
+
+test('a topic that leaves the set by which it was live enters the subscription that is on its way', async t => {
+  for (const options of [{}, { throttle_ms: 10 }]) {
+    const node = await startNode()
+    await node.log.append([instrument('B', 'y'), ...append('quotes', 'B', 1), ...append('quotes', 'Q', 1)])
+    await ticks()
+    const follower = new StateFollower()
+    const wire = new MemoryWire(true, message => { follower.take(message) })
+    const connection = node.connect(wire)
+    subscribe(connection, 'quotes', ['@sector/y'])
+    await ticks()
+    wire.stalled = true
+    subscribe(connection, 'quotes', ['B', 'Q'], { ...options, last: 1 })
+    await ticks()
+    for (const items of [append('quotes', 'B', 1), [instrument('B', 'x')], append('quotes', 'B', 1)]) {
+      await node.log.append(items)
+      await ticks()
+    }
+    wire.stalled = false
+    connection.onDrain()
+    await ticks()
+    await node.log.append(append('quotes', 'B', 1))
+    await ticks()
+    t.same(data(wire).filter(text => text.includes('B')), ['state B 1', 'message B 2', 'reset B', 'state B 3', 'message B 4'])
+    await node.close()
+  }
+})

@@ -1,0 +1,139 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import { decodeCursor } from '@tickwire/protocol'
+import { test } from 'tap'
+import type { Connection } from '../../src/connection/connection.js'
+import { receiveText } from '../../src/connection/dispatch.js'
+import { holdLog } from '../helpers/hold-log.js'
+import { MemoryWire } from '../helpers/memory-wire.js'
+import { startNode, ticks } from '../helpers/node.js'
+
+/** What live subscribers are sent while the states of a new epoch are being read, and behind it. */
+interface Item { readonly topic: string, readonly payload: string }
+const quote = (symbol: string, price: number): Item => ({ topic: `quotes:${symbol}`, payload: JSON.stringify({ symbol, last: String(price) }) })
+const book = (symbol: string, price: number): Item => ({ topic: `book:${symbol}`, payload: JSON.stringify({ symbol, bids: [[String(price), '1']], asks: [] }) })
+const subscribe = (connection: Connection, channel: string, symbols: readonly string[], options: object = {}): void => {
+  receiveText(connection, JSON.stringify({ action: 'subscribe', channel, symbols, ...options }))
+}
+const data = (wire: MemoryWire): string[] => wire.messages.flatMap(({ type, symbol, sequence, snapshot }) =>
+  type === 'reset' ? `reset ${symbol}` : type === 'epoch' ? type : sequence === undefined ? [] : `${snapshot === true ? 'state' : 'message'} ${symbol} ${sequence}`)
+const lastCursor = (wire: MemoryWire): string => wire.messages.filter(({ type }) => type === 'cursor').at(-1)!['cursor'] as string
+const epochOf = (cursor: string): number => decodeCursor(cursor)!.shards.get(0)!.epoch
+
+test('until the resets of a new epoch have been sent, cursors are of the old one', async t => {
+  const node = await startNode()
+  await node.log.append([quote('A', 1), quote('A', 2), quote('B', 1)])
+  await ticks()
+  const wire = new MemoryWire(true)
+  const connection = node.connect(wire)
+  subscribe(connection, 'quotes', ['A'])
+  await ticks()
+  subscribe(connection, 'quotes', ['B'], { throttle_ms: 20 })
+  await ticks()
+  for (const price of [2, 3]) {
+    await node.log.append([quote('B', price), quote('A', price + 10)])
+    await ticks()
+  }
+  const old = epochOf(lastCursor(wire))
+  const release = holdLog(node.log, 'snapshot')
+  node.log.restart([1])
+  // Longer than the throttle: what was pending has gone out, with the cursor of its flush.
+  await delay(40)
+  connection.sendCursor()
+  t.equal(epochOf(lastCursor(wire)), old)
+  const before = data(wire).length
+  release()
+  await ticks()
+  t.same(data(wire).slice(before).slice(0, 2), ['reset A', 'state A 1'])
+  t.equal(data(wire).at(-1), 'epoch')
+  t.not(epochOf(lastCursor(wire)), old, 'and a cursor of the new one follows')
+  await node.close()
+})
+
+test('an epoch of several shards is told once, behind the resets of all', async t => {
+  const node = await startNode({ shards: 2 })
+  const symbols = ['A', 'B', 'C', 'D', 'E', 'F']
+  await node.log.append(symbols.map(symbol => quote(symbol, 1)))
+  await ticks()
+  const wire = new MemoryWire(true)
+  const connection = node.connect(wire)
+  subscribe(connection, 'quotes', ['*'])
+  await ticks()
+  t.equal(new Set(symbols.map(symbol => node.log.shardOf(`quotes:${symbol}`))).size, 2)
+  const before = data(wire).length
+  node.log.restart([0, 0])
+  await ticks()
+  t.same(data(wire).slice(before).sort(), ['epoch', ...symbols.map(symbol => `reset ${symbol}`)])
+  t.equal(data(wire).at(-1), 'epoch')
+  await node.close()
+})
+
+test('a state that is lost while it is being given for a new epoch is given again for the next', async t => {
+  const node = await startNode()
+  await node.log.append([quote('A', 1), quote('A', 2), quote('A', 3)])
+  await ticks()
+  const wire = new MemoryWire(true)
+  const connection = node.connect(wire)
+  subscribe(connection, 'quotes', ['A'])
+  await ticks()
+  // The state of the second epoch is read at once, but comes only when the third has begun.
+  const release = holdLog(node.log, 'snapshot', () => true, 'answers')
+  node.log.restart([1])
+  await node.log.append([quote('A', 20), quote('A', 30)])
+  await ticks()
+  node.log.restart([1])
+  await node.log.append([quote('A', 200)])
+  release()
+  await ticks()
+  await node.log.append([quote('A', 201)])
+  await ticks()
+  t.same(data(wire), ['state A 3', 'reset A', 'state A 2', 'epoch', 'message A 3'])
+  t.same(wire.messages.flatMap(({ sequence, data }) => sequence === undefined ? [] : (data as { last: string }).last), ['3', '200', '201'])
+  await node.close()
+})
+
+test('a topic that is born again while its reset is on its way is not reset behind its new state', async t => {
+  const node = await startNode()
+  await node.log.append([book('A', 1)])
+  await ticks()
+  const first = new MemoryWire(true)
+  const connection = node.connect(first)
+  subscribe(connection, 'book', ['*'])
+  await ticks()
+  connection.onClose()
+  node.log.restart([0])
+  await ticks()
+  await node.log.append([book('A', 1)])
+  await ticks()
+  const wire = new MemoryWire(true)
+  subscribe(node.connect(wire), 'book', ['*'], { after: lastCursor(first) })
+  await ticks()
+  const before = data(wire).length
+  const release = holdLog(node.log, 'snapshot', () => true, 'answers')
+  node.log.restart([0])
+  await node.log.append([book('A', 2)])
+  await ticks()
+  await node.log.append([book('A', 3)])
+  release()
+  await ticks()
+  t.same(data(wire).slice(before).filter(text => text !== 'epoch'), ['reset A', 'state A 1', 'message A 2'])
+  await node.close()
+})
+
+test('a cut state that nobody wanted when a new epoch took it is not what the next one is cut from', async t => {
+  const node = await startNode()
+  await node.log.append([book('B', 1), book('B', 2), book('B', 3)])
+  await ticks()
+  const first = node.connect(new MemoryWire(true))
+  subscribe(first, 'book', ['B'], { depth: 1 })
+  await ticks()
+  first.onClose()
+  node.log.restart([1])
+  await ticks()
+  const wire = new MemoryWire(true)
+  subscribe(node.connect(wire), 'book', ['B'], { depth: 1 })
+  await ticks()
+  await node.log.append([book('B', 2)])
+  await ticks()
+  t.same(data(wire), ['state B 1', 'message B 2'])
+  await node.close()
+})

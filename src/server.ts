@@ -1,25 +1,39 @@
 import { pathToFileURL } from 'node:url'
 import closeWithGrace from 'close-with-grace'
 import { buildApp } from './app.js'
-import { ConfigError, loadConfig } from './config.js'
+import { type Config, ConfigError, loadConfig } from './config.js'
 
 /** The process: configuration, listening, and a close that lets clients know. @returns the exit code, 0 once it listens */
 export async function serve (): Promise<number> {
   try {
     const config = loadConfig(process.env)
     const app = await buildApp(config)
+    const address = await app.listen({ port: config.PORT, host: config.HOST }).catch(async (error: unknown) => {
+      // Its sources would keep alive what cannot listen.
+      await app.close()
+      throw listenError(error, config)
+    })
     closeWithGrace({ delay: config.SHUTDOWN_GRACE_MS }, async ({ err: error, signal }) => {
       if (error !== undefined) app.log.fatal({ err: error }, 'the server failed')
       else app.log.info({ signal }, 'closing')
       await app.close()
     })
-    const address = await app.listen({ port: config.PORT, host: config.HOST })
     console.log(`tickwire listens on ${address}`)
     return 0
   } catch (error) {
     const known = error instanceof ConfigError || (error instanceof Error && 'code' in error)
     console.error(known ? `tickwire: ${(error as Error).message}` : error)
     return 1
+  }
+}
+
+/** What to do about an address that cannot be had; other errors stay as they are. */
+function listenError (error: unknown, { HOST, PORT }: Config): unknown {
+  switch (error instanceof Error && 'code' in error ? error.code : undefined) {
+    case 'EADDRINUSE': return new ConfigError(`port ${PORT} of ${HOST} is taken; stop what listens there, or choose another with PORT`)
+    case 'EADDRNOTAVAIL': return new ConfigError(`HOST=${HOST} is not an address of this machine`)
+    case 'EACCES': return new ConfigError(`PORT=${PORT} needs privileges; choose one above 1023`)
+    default: return error
   }
 }
 

@@ -69,6 +69,9 @@ test('start listens, takes its flags, and ends with 0 on SIGTERM; a bad setting 
   await until('it listens', () => server.lines.some(line => line.includes('listens on')))
   const origin = /http:\S+/.exec(server.lines.join())![0]
   t.equal((await fetch(`${origin}/healthz`)).status, 200)
+  const second = await runCommand(['start', '--port', new URL(origin).port], { LOG_LEVEL: 'error' })
+  t.equal(second.code, 1, 'a second one ends, sources and all')
+  t.match(second.err, /is taken; stop what listens there, or choose another/)
   server.child.kill('SIGTERM')
   t.equal((await server.finished).code, 0)
   const { code, err } = await runCommand(['start', '--port', 'eighty'])

@@ -10,6 +10,7 @@ import type { Selection, Selector } from '../hub/selector.js'
 import type { Subscriber } from '../hub/subscriber.js'
 import type { TopicBytes } from '../hub/topic-bytes.js'
 import type { TransportCounters } from '../metrics/counters.js'
+import { Backlog } from './backlog.js'
 import { type Connections, CURSOR_INTERVAL_MS, type Member } from './connections.js'
 import type { NameContext } from './selectors.js'
 import { Subscriptions } from './subscriptions.js'
@@ -22,11 +23,6 @@ const MAX_BAD_MESSAGES = 10
 const BAD_MESSAGE_WINDOW_MS = 60_000
 /** Actions that may wait for their turn; beyond it nothing more is read, until half of them are done. */
 const MAX_QUEUED_ACTIONS = 64
-/**
- * A live connection with more than this many times `maxBufferedBytes` unsent is closed: it has its cursor, so it
- * loses nothing, and no reader can make the server grow.
- */
-const MAX_BACKLOG_FACTOR = 16
 /** PROTOCOL.md, Liveness. */
 const AUTHENTICATION_MS = 5000
 
@@ -81,6 +77,7 @@ export class Connection implements Subscriber, Member {
   private queue: Promise<void> = Promise.resolve()
   private queued = 0
   private badMessages: number[] = []
+  private readonly backlog: Backlog
   private drained: (() => void) | undefined
   private subscriptionCount = 0
 
@@ -91,6 +88,7 @@ export class Connection implements Subscriber, Member {
     private readonly onClosed: () => void
   ) {
     this.format = transport.format
+    this.backlog = new Backlog(transport, context.maxBufferedBytes)
     this.counters = context.hub.counters.transport(transport.name)
     this.counters.opened++
     this.subscriptions = new Subscriptions(context.hub, this, context.maxSubscriptions)
@@ -148,6 +146,8 @@ export class Connection implements Subscriber, Member {
     if (resumes) this.pendingResumes++
     this.queue = this.queue.then(async () => {
       if (--this.queued === MAX_QUEUED_ACTIONS / 2) this.transport.pause(false)
+      // Who does not read its answers gets no more of them.
+      await this.whenWritable()
       if (this.state !== 'open') return
       this.resumePending = resumes
       try {
@@ -187,10 +187,11 @@ export class Connection implements Subscriber, Member {
     this.send(errorMessage(error, id))
   }
 
-  /** JSON texts, in order. */
+  /** What an action or a catch-up answers: JSON texts, in order. */
   sendTexts (texts: readonly string[]): void {
     if (texts.length === 0) return
     this.counters.messages += texts.length
+    this.backlog.beginAnswer()
     this.write([this.format.encode(texts)])
   }
 
@@ -215,9 +216,6 @@ export class Connection implements Subscriber, Member {
       this.cursorOwed = true
     }
     this.write(buffers)
-    if (this.transport.unsent() > MAX_BACKLOG_FACTOR * this.context.maxBufferedBytes) {
-      this.close({ code: 'overloaded', message: 'the client reads too slowly; connect again with the last cursor' })
-    }
   }
 
   epochChanged (): void {
@@ -247,6 +245,7 @@ export class Connection implements Subscriber, Member {
     this.lastSentAt = Date.now()
     for (const { length } of buffers) this.counters.bytes += length
     this.transport.write(buffers)
+    if (this.backlog.tooLong()) this.close({ code: 'overloaded', message: 'the client reads too slowly; connect again with the last cursor' })
   }
 
   private noteCursor (now: number): void {
@@ -350,7 +349,7 @@ export class Connection implements Subscriber, Member {
   }
 
   private async whenWritable (): Promise<void> {
-    while (this.state === 'open' && this.transport.unsent() > this.context.maxBufferedBytes) {
+    while (this.state === 'open' && this.backlog.isFull) {
       await new Promise<void>(resolve => { this.drained = resolve })
     }
   }

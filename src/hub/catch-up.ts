@@ -5,7 +5,7 @@ import type { Decimals, MessageEncoder } from './frame.js'
 import type { Hub } from './hub.js'
 import { cutSnapshot, type LiveState, LiveStates, stateMessages } from './live-states.js'
 import { Plan, type PlanOptions, type StartPosition } from './plan.js'
-import { followsOn } from './position.js'
+import { MAX_READ, readMerged, type TopicStart } from './read-merged.js'
 import type { Selection } from './selector.js'
 import { isWhole, type View } from './view.js'
 
@@ -31,9 +31,6 @@ export interface CatchUpOptions extends Partial<PlanOptions> {
   /** How a topic is wanted once it is live, where that is not what the selection says. */
   readonly viewOf?: (topic: string) => View
 }
-
-/** Longest that one read asks of one topic. */
-const MAX_READ = 1000
 
 export class CatchUp {
   /** Of each topic the last offset that was sent in this catch-up, or that the client said it holds; 0 after a reset alone. */
@@ -258,32 +255,25 @@ export class CatchUp {
 
   private async readLog (shard: number, flushed: number, limit: number): Promise<Entry[]> {
     const epoch = this.plan.epochs[shard]
-    const topics: Array<{ topic: string, from: number }> = []
+    const topics: TopicStart[] = []
     for (const [topic, last] of this.selection.existing(this.hub.directory)) {
       if (this.hub.log.shardOf(topic) !== shard || this.options.except(topic) || this.plan.joinsByState(topic)) continue
       const from = Math.max(this.plan.position[shard]!, this.plan.floors.get(topic) ?? 0)
       if (last.offset > from) topics.push({ topic, from })
     }
-    const count = Math.min(MAX_READ, Math.max(1, Math.ceil(limit / Math.max(1, topics.length))))
-    const pages = await Promise.all(topics.map(({ topic, from }) => this.hub.log.read(topic, { offset: from }, count)))
-    if (pages.some(page => page.epoch !== epoch) || this.hub.epoch(shard) !== epoch) return []
-    let end = flushed
-    const entries: Entry[] = []
-    for (const [index, page] of pages.entries()) {
-      const { topic, from } = topics[index]!
-      if (!followsOn(page.entries[0], page.last?.offset ?? 0, from)) this.plan.due.set(topic, 'history_lost')
-      entries.push(...page.entries)
-      if (page.entries.length === count) end = Math.min(end, page.entries.at(-1)!.offset)
+    // Asked for before the read: it is what tells of the epoch that the log is at.
+    const advanced = this.hub.advanced()
+    const page = await readMerged(this.hub.log, topics, epoch!, flushed, limit)
+    if (this.hub.epoch(shard) !== epoch) return []
+    if (page === undefined) {
+      await advanced
+      return []
     }
+    for (const topic of page.trimmed) this.plan.due.set(topic, 'history_lost')
     // The position only moves once those have their reset: it says where they go on.
     if (this.plan.due.size > 0) return []
-    let slice = entries.filter(entry => entry.offset <= end && this.wants(entry)).sort((a, b) => a.offset - b.offset)
-    if (slice.length > limit) {
-      end = slice[limit - 1]!.offset
-      slice = slice.slice(0, limit)
-    }
-    this.plan.position[shard] = end
-    return slice
+    this.plan.position[shard] = page.end
+    return page.entries.filter(entry => this.wants(entry))
   }
 
   private wants (entry: Entry): boolean {

@@ -17,6 +17,8 @@ export class MemoryWire implements Transport {
   readonly messages: Message[] = []
   closedWith: CloseReason | undefined
   stalled = false
+  /** Stalls behind the next message of this type: what answers an action is then on its way. */
+  stallsAt: string | undefined
   writes = 0
 
   constructor (readonly cursorWithEachFlush: boolean, private readonly onMessage: (message: Message) => void = () => {}) {}
@@ -27,6 +29,7 @@ export class MemoryWire implements Transport {
       if (line === '') continue
       const message = JSON.parse(line) as Message
       this.messages.push(message)
+      if (message.type === this.stallsAt) this.stalled = true
       this.onMessage(message)
     }
   }

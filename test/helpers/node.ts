@@ -24,10 +24,11 @@ export interface NodeOptions {
   /** Bound of the recent entries: small, and a catch-up must read the log. */
   readonly recentBytes?: number
   readonly heartbeatMs?: number
+  readonly maxBufferedBytes?: number
 }
 
 export async function startNode (options: NodeOptions = {}): Promise<Node> {
-  const { retention, shards = 1, flushMs = 0, recentBytes = 1 << 20, heartbeatMs = 25_000 } = options
+  const { retention, shards = 1, flushMs = 0, recentBytes = 1 << 20, heartbeatMs = 25_000, maxBufferedBytes = 65_536 } = options
   const log = new MemoryLog({
     channels: standardChannels, shards, retention: { messages: 1000, seconds: 3600, bytes: 1 << 26, ...retention }, maxTopics: 2000
   })
@@ -46,7 +47,7 @@ export async function startNode (options: NodeOptions = {}): Promise<Node> {
     heartbeatMs,
     idleTimeoutMs: 2 * heartbeatMs,
     maxSubscriptions: 1000,
-    maxBufferedBytes: 65_536,
+    maxBufferedBytes,
     authenticationRequired: false,
     verifyToken: async () => ANONYMOUS,
     onError

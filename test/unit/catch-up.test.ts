@@ -22,7 +22,7 @@ test('an epoch that begins during a resume by sequences resets what it took from
   await ticks()
   const wire = new MemoryWire(true)
   const connection = node.connect(wire)
-  wire.stalled = true
+  wire.stallsAt = 'subscribed'
   subscribe(connection, 'trades', ['A', 'B'], { after: { A: 10, B: 0 }, epoch: node.hub.epochText() })
   await ticks()
   node.log.restart([2007])
@@ -42,7 +42,7 @@ test('the new epoch is told behind all of the resets that it causes', async t =>
   await ticks()
   const wire = new MemoryWire(true)
   const connection = node.connect(wire)
-  wire.stalled = true
+  wire.stallsAt = 'subscribed'
   subscribe(connection, 'quotes', ['*'])
   await ticks()
   t.equal(data(wire).length, 1100)
@@ -66,7 +66,7 @@ test('a throttled topic joins by its state behind its newest messages, even wher
   const follower = new StateFollower()
   const wire = new MemoryWire(true, message => { follower.take(message) })
   const connection = node.connect(wire)
-  wire.stalled = true
+  wire.stallsAt = 'subscribed'
   subscribe(connection, 'quotes', ['A'], { last: 1, throttle_ms: 10, snapshot: false })
   await ticks()
   await node.log.append(append('quotes', 'A', 1))
@@ -90,7 +90,7 @@ test('a topic that leaves the set by which it was live enters the subscription t
     const connection = node.connect(wire)
     subscribe(connection, 'quotes', ['@sector/y'])
     await ticks()
-    wire.stalled = true
+    wire.stallsAt = 'subscribed'
     subscribe(connection, 'quotes', ['B', 'Q'], { ...options, last: 1 })
     await ticks()
     for (const items of [append('quotes', 'B', 1), [instrument('B', 'x')], append('quotes', 'B', 1)]) {

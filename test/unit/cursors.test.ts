@@ -100,7 +100,7 @@ test('a throttled topic that was lost is reset before a cursor on the way would 
     connection.enqueue(() => beginSubscriptions(connection, query, { from: 'cursor', cursor: decodeCursor(cursor)! }, true))
     return connection
   }
-  wire.stalled = true
+  wire.stallsAt = 'subscribed'
   const resumed = begin(wire, cursors(first).at(-1)!)
   await ticks()
   t.ok(cursors(wire).length > 0, 'there is a cursor on the way')

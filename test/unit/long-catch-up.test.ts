@@ -1,0 +1,41 @@
+import { test } from 'tap'
+import { decodeEpoch, encodeCursor } from '@tickwire/protocol'
+import { receiveText } from '../../src/connection/dispatch.js'
+import { MemoryWire } from '../helpers/memory-wire.js'
+import { startNode, ticks } from '../helpers/node.js'
+import { RuleFollower } from '../helpers/clients.js'
+
+const TOPICS = 1000
+
+/** What a resume reads that is too long for the recent entries: in proportion to what it sends, and to its topics. */
+for (const [name, hot] of [['alike', 0], ['one much busier than the others', 5000]] as const) {
+  test(`a long catch-up over many topics reads a few times what it sends: ${name}`, async t => {
+    const node = await startNode({ retention: { messages: 100_000 }, recentBytes: 1000 })
+    const trade = (topic: number): { topic: string, payload: string } => ({ topic: `trades:S${topic}`, payload: '{}' })
+    for (let round = 0; round < 5; round++) {
+      await node.log.append(Array.from({ length: TOPICS }, (_, n) => trade(n)))
+      await node.log.append(Array.from({ length: hot / 5 }, () => trade(0)))
+    }
+    await ticks()
+    let reads = 0
+    let entries = 0
+    const { read } = node.log
+    node.log.read = async (...question) => {
+      reads++
+      const page = await read.apply(node.log, question)
+      entries += page.entries.length
+      return page
+    }
+    const follower = new RuleFollower()
+    const wire = new MemoryWire(false, message => { follower.take(message) })
+    const cursor = encodeCursor({ shards: new Map([[0, { epoch: decodeEpoch(node.hub.epochText())![0]!, offset: 0 }]]), lostTopics: false, throttled: new Set() })
+    receiveText(node.connect(wire), JSON.stringify({ action: 'subscribe', channel: 'trades', symbols: ['*'], after: cursor }))
+    const sent = TOPICS * 5 + hot
+    for (let turn = 0; turn < 1000 && wire.messages.length < sent; turn++) await ticks()
+    t.equal(follower.accepted.length, sent)
+    t.same(follower.gaps, [])
+    t.ok(reads < 5 * sent, `${reads} reads for ${sent} messages`)
+    t.ok(entries < 10 * sent, `${entries} entries read for ${sent} messages`)
+    await node.close()
+  })
+}

@@ -1,0 +1,91 @@
+import { test } from 'tap'
+import type { Connection } from '../../src/connection/connection.js'
+import { receiveText } from '../../src/connection/dispatch.js'
+import { MemoryWire } from '../helpers/memory-wire.js'
+import { startNode, ticks } from '../helpers/node.js'
+
+/** What a client that does not read costs the server. */
+const MAX_BUFFERED_BYTES = 65_536
+const BOUND = 16 * MAX_BUFFERED_BYTES
+
+/** A wire that nobody reads from until it is told so. */
+class CountingWire extends MemoryWire {
+  bytes = 0
+
+  override write (buffers: readonly Buffer[]): void {
+    for (const { length } of buffers) this.bytes += length
+    super.write(buffers)
+  }
+
+  override unsent (): number {
+    return this.bytes
+  }
+}
+
+const say = (connection: Connection, message: object): void => { receiveText(connection, JSON.stringify(message)) }
+const quotes = (count: number, padding: number): Array<{ topic: string, payload: string }> =>
+  Array.from({ length: count }, (_, n) => ({ topic: `quotes:S${n}`, payload: JSON.stringify({ symbol: `S${n}`, last: '1'.repeat(padding) }) }))
+
+test('questions without reading the answers are not answered for ever', async t => {
+  const node = await startNode({ maxBufferedBytes: MAX_BUFFERED_BYTES })
+  await node.log.append(quotes(100, 1000))
+  await ticks()
+  const questions = {
+    snapshots: { action: 'snapshot', channel: 'quotes', symbols: ['*'] },
+    pings: { action: 'ping', id: 'x'.repeat(64) },
+    subscriptions: { action: 'subscribe', channel: 'quotes', symbols: ['*'], throttle_ms: 1000 }
+  }
+  for (const [name, question] of Object.entries(questions)) {
+    const wire = new CountingWire(false)
+    const connection = node.connect(wire)
+    for (let n = 0; n < 20_000; n++) say(connection, question)
+    await ticks()
+    t.ok(wire.bytes < 1.5 * BOUND, `${name}: ${wire.bytes} bytes`)
+    connection.onClose()
+  }
+  await node.close()
+})
+
+test('a long answer does not make its reader a slow one', async t => {
+  const node = await startNode({ maxBufferedBytes: MAX_BUFFERED_BYTES })
+  await node.log.append(quotes(1000, 3000))
+  await ticks()
+  const wire = new CountingWire(true)
+  const connection = node.connect(wire)
+  say(connection, { action: 'subscribe', channel: 'quotes', symbols: ['*'], throttle_ms: 10 })
+  await ticks()
+  t.ok(wire.bytes > 2 * BOUND, 'the states alone are more than a reader may be behind')
+  await node.log.append(quotes(10, 10))
+  await ticks()
+  t.equal(wire.closedWith, undefined)
+  t.equal(wire.messages.filter(({ sequence }) => sequence === 2).length, 10)
+  await node.close()
+})
+
+test('one that stays behind is closed', async t => {
+  const node = await startNode({ maxBufferedBytes: MAX_BUFFERED_BYTES })
+  await node.log.append(quotes(1, 1))
+  await ticks()
+  const wire = new CountingWire(true)
+  say(node.connect(wire), { action: 'subscribe', channel: 'quotes', symbols: ['*'] })
+  await ticks()
+  for (let n = 0; n < 400 && wire.closedWith === undefined; n++) {
+    await node.log.append(quotes(1, 6000))
+    await ticks(2)
+  }
+  t.equal(wire.closedWith?.code, 'overloaded')
+  t.ok(wire.bytes < 1.5 * BOUND)
+  await node.close()
+})
+
+test('nobody waits for a socket to drain that has not filled up', async t => {
+  const node = await startNode({ maxBufferedBytes: 1024 })
+  await node.log.append(quotes(1, 2000))
+  await ticks()
+  const wire = new CountingWire(true)
+  const connection = node.connect(wire)
+  for (const id of [1, 2, 3]) say(connection, { action: 'snapshot', id, channel: 'quotes', symbols: ['*'] })
+  await ticks()
+  t.equal(wire.messages.filter(({ type }) => type === 'done').length, 3)
+  await node.close()
+})

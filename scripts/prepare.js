@@ -2,7 +2,7 @@
 // because it runs before anything is installed.
 import { spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { chmodSync, cpSync, existsSync, mkdirSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { dirname, join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
@@ -98,6 +98,8 @@ function build () {
   const tsc = run(process.execPath, [join(root, 'node_modules/typescript/bin/tsc'), '-b', 'tsconfig.build.json'])
   if (tsc.status !== 0) throw new PrepareError('the build failed, see the errors above.')
   for (const file of sources.filter(isAsset)) copyAsset(file)
+  // npm makes a command executable when it links it, once; what is built anew is not.
+  for (const file of Object.values(readJson('package.json').bin)) chmodSync(join(root, file), 0o755)
   mkdirSync(dirname(BUILD_STAMP), { recursive: true })
   writeFileSync(BUILD_STAMP, stamp)
   return `built in ${seconds(started)}`

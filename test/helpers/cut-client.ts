@@ -26,6 +26,8 @@ export class CutClient {
   private readonly cursors: string[] = []
   private client: Client | undefined
   private generation = 0
+  /** A cut just before the end would come back to a server that is gone. */
+  private closed = false
   private plan: Kind = 'any'
   private countdown = 0
   private connectedAt = 0
@@ -40,6 +42,7 @@ export class CutClient {
   }
 
   open (): void {
+    if (this.closed) return
     const transport = this.random.pick(transportNames)
     this.used.set(transport, (this.used.get(transport) ?? 0) + 1)
     const generation = ++this.generation
@@ -55,6 +58,7 @@ export class CutClient {
   }
 
   close (): void {
+    this.closed = true
     this.generation++
     clearTimeout(this.timer)
     this.client?.cut()

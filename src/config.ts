@@ -11,6 +11,8 @@ export const ConfigSchema = Type.Object({
   HOST: Type.String({ default: '127.0.0.1', minLength: 1 }),
   NODE_ENV: Type.Optional(Type.String()),
   LOG_LEVEL: Type.Union(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'].map(level => Type.Literal(level)), { default: 'info' }),
+  REDIS_URL: Type.Optional(Type.String({ pattern: '^(rediss?://.+|/.+)$', description: 'redis://host:6379, rediss://…, or the path of a socket' })),
+  REDIS_KEY_PREFIX: Type.String({ pattern: '^[A-Za-z0-9._-]{1,32}$', default: 'tw' }),
   LOG_SHARDS: Count(1, 32),
   RETENTION_MESSAGES: Count(10_000),
   RETENTION_SECONDS: Count(3600),
@@ -72,11 +74,12 @@ function read (schema: TSchema, text: string): unknown {
   return text
 }
 
-const shown = (name: string, text: string | undefined): string => /SECRET|KEY/.test(name) ? '…' : JSON.stringify(text)
+const shown = (name: string, text: string | undefined): string => /SECRET|_URL/.test(name) ? '…' : JSON.stringify(text)
 
 function allowed (schema: TSchema): string {
   if (schema['type'] === 'integer') return `a whole number from ${schema['minimum']} to ${schema['maximum']}`
   if (schema['type'] === 'boolean') return 'true or false'
   if (Array.isArray(schema['anyOf'])) return `one of ${schema['anyOf'].map((choice: TSchema) => choice['const']).join(', ')}`
-  return 'a text that is not empty'
+  if (typeof schema['description'] === 'string') return schema['description']
+  return typeof schema['pattern'] === 'string' ? `a text of the form ${schema['pattern']}` : 'a text that is not empty'
 }

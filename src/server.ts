@@ -2,6 +2,7 @@ import { pathToFileURL } from 'node:url'
 import closeWithGrace from 'close-with-grace'
 import { buildApp } from './app.js'
 import { type Config, ConfigError, loadConfig } from './config.js'
+import { LogSetupError } from './log/redis/connect.js'
 
 /** The process: configuration, listening, and a close that lets clients know. @returns the exit code, 0 once it listens */
 export async function serve (): Promise<number> {
@@ -21,7 +22,7 @@ export async function serve (): Promise<number> {
     console.log(`tickwire listens on ${address}`)
     return 0
   } catch (error) {
-    const known = error instanceof ConfigError || (error instanceof Error && 'code' in error)
+    const known = error instanceof ConfigError || error instanceof LogSetupError || (error instanceof Error && 'code' in error)
     console.error(known ? `tickwire: ${(error as Error).message}` : error)
     return 1
   }

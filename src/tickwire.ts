@@ -14,6 +14,7 @@ import { originPolicy } from './auth/origin.js'
 import { type Config, loadConfig } from './config.js'
 import type { Log } from './log/log.js'
 import { MemoryLog } from './log/memory/memory-log.js'
+import { RedisLog } from './log/redis/redis-log.js'
 import type { Publication, PublishResult } from './publisher/publisher.js'
 import { parseSources } from './sources/registry.js'
 import type { Source } from './sources/source.js'
@@ -39,7 +40,7 @@ export interface TickwireOptions {
   readonly routes?: readonly RouteGroup[]
   /** Where messages come from beside `publish`: sources of your own, or a text as in `SOURCES`. Default: nowhere. */
   readonly sources?: readonly Source[] | string
-  /** Default: a log in memory. It is closed with the application. */
+  /** Default: on Redis where `REDIS_URL` is set, else in memory. It is closed with the application. */
   readonly log?: Log
   /** Settings that differ from their defaults. Environment variables are not read. */
   readonly settings?: Partial<TickwireSettings>
@@ -88,12 +89,7 @@ export const tickwire = fp<TickwireOptions>(async (app, options) => {
   const { prefix = '', routes = DEFAULT_ROUTES, sources = [] } = options
   const settings: TickwireSettings = { ...loadConfig({}), ...options.settings }
   const channels = allChannels(options.channels ?? [])
-  const log = options.log ?? new MemoryLog({
-    channels,
-    shards: settings.LOG_SHARDS,
-    retention: { messages: settings.RETENTION_MESSAGES, seconds: settings.RETENTION_SECONDS, bytes: settings.RETENTION_BYTES },
-    maxTopics: settings.MAX_TOPICS
-  })
+  const log = options.log ?? await openLog(settings, channels, (error, message) => { app.log.error({ err: error }, message) })
   const originAllowed = originPolicy(settings.ALLOWED_ORIGINS)
   if (settings.JWT_SECRET === undefined) app.log.warn('JWT_SECRET is not set: tokens are checked with a random secret, so none made elsewhere is valid')
 
@@ -141,6 +137,18 @@ export const tickwire = fp<TickwireOptions>(async (app, options) => {
     })
   }, { prefix })
 }, { name: 'tickwire', fastify: '5.x' })
+
+/** The log that the settings ask for. @throws LogSetupError */
+async function openLog (settings: TickwireSettings, channels: Channels, onError: (error: unknown, message: string) => void): Promise<Log> {
+  const options = {
+    channels,
+    shards: settings.LOG_SHARDS,
+    retention: { messages: settings.RETENTION_MESSAGES, seconds: settings.RETENTION_SECONDS, bytes: settings.RETENTION_BYTES },
+    maxTopics: settings.MAX_TOPICS
+  }
+  if (settings.REDIS_URL === undefined) return new MemoryLog(options)
+  return await RedisLog.open({ ...options, url: settings.REDIS_URL, keyPrefix: settings.REDIS_KEY_PREFIX, onError })
+}
 
 /** @throws Error that says which definition cannot be used, and why */
 function allChannels (own: readonly ChannelDefinition[]): Channels {

@@ -84,7 +84,8 @@ export class Hub implements HubParts {
     await this.directory.load(this.log)
     for (const instrument of this.directory.instruments()) this.membership.set(instrument)
     ready = true
-    for (const batch of early) this.onBatch(batch)
+    // What came while the log was asked where it stands may be part of the answer, or of an epoch before it.
+    for (const batch of early) if (!this.isPast(batch)) this.onBatch(batch)
     this.expiry = setInterval(() => {
       const before = Date.now() - RECENT_SECONDS * 1000
       for (const shard of this.shards) shard.recent.expire(before)
@@ -180,6 +181,7 @@ export class Hub implements HubParts {
     const shard = this.shards[batch.shard]!
     if (batch.epoch.epoch !== shard.epochs.at(-1)!.epoch) this.beginEpoch(batch.shard, batch.epoch)
     for (const entry of batch.entries) {
+      if (entry.offset <= shard.received) continue
       shard.received = entry.offset
       const entries = this.pending.get(entry.topic)
       if (entries === undefined) {
@@ -189,6 +191,11 @@ export class Hub implements HubParts {
     }
     this.counters.received += batch.entries.length
     if (batch.entries.length > 0) this.schedule()
+  }
+
+  /** Whether a batch is of an epoch that is over. */
+  private isPast ({ shard, epoch }: TailBatch): boolean {
+    return this.shards[shard]!.epochs.slice(0, -1).some(known => known.epoch === epoch.epoch)
   }
 
   private schedule (): void {

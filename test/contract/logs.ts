@@ -1,7 +1,12 @@
+import { readFileSync } from 'node:fs'
 import { standardChannels } from '@tickwire/protocol'
 import type { Test } from 'tap'
 import type { Entry, Log, LogClock, Page, Retention } from '../../src/log/log.js'
 import { ENTRY_OVERHEAD_BYTES, MemoryLog } from '../../src/log/memory/memory-log.js'
+import { RedisLog } from '../../src/log/redis/redis-log.js'
+import { redisProgram, RedisServer } from '../helpers/redis-server.js'
+
+const LOSE = readFileSync(new URL('lose.lua', import.meta.url), 'utf8')
 
 /** A clock that stands still until the test moves it; epochs that a failed run's output can be read by. */
 export class ManualClock implements LogClock {
@@ -48,6 +53,34 @@ export interface LogBackend {
   open (options: OpenOptions): Promise<OpenLog>
 }
 
+let server: Promise<RedisServer> | undefined
+let logs = 0
+
+/** One Redis for all logs of a process, each with a prefix of its own. */
+const redisBackend: LogBackend = {
+  name: 'redis',
+  async open ({ shards, retention, maxTopics }) {
+    const redis = await (server ??= RedisServer.start())
+    const keyPrefix = `log${++logs}`
+    const log = await RedisLog.open({ url: redis.url, keyPrefix, channels: standardChannels, shards, retention, maxTopics, onError: error => { process.emitWarning(String(error)) } })
+    const client = redis.client()
+    return {
+      log,
+      async restart (keep) {
+        for (const [shard, offset] of keep.entries()) {
+          const tag = `{${keyPrefix}:${shard}}:`
+          await client.eval(LOSE, 3, `${tag}meta`, `${tag}seq`, `${tag}recent`, tag, offset)
+        }
+        await log.head()
+      },
+      async close () {
+        await log.close()
+        client.disconnect()
+      }
+    }
+  }
+}
+
 /** Every backend there is: the suites of this folder walk this list. */
 export const backends: readonly LogBackend[] = [
   {
@@ -57,7 +90,8 @@ export const backends: readonly LogBackend[] = [
       const log = new MemoryLog({ ...options, channels: standardChannels })
       return { log, restart: async keep => { log.restart(keep) }, close: () => log.close() }
     }
-  }
+  },
+  ...(redisProgram === undefined ? [] : [redisBackend])
 ]
 
 export const AMPLE: Retention = { messages: 10_000, seconds: 3600, bytes: 1 << 26 }

@@ -16,7 +16,7 @@ export const checkConfig: Command = {
       const rows = Object.keys(ConfigSchema.properties).map(name => {
         const value = (config as Record<string, unknown>)[name]
         const given = env[name] !== undefined && env[name] !== ''
-        const shown = value === undefined ? '(not set)' : /SECRET|KEY/.test(name) ? '(set)' : String(value)
+        const shown = value === undefined ? '(not set)' : /SECRET|_URL/.test(name) ? '(set)' : String(value)
         return [name, shown, given ? 'environment' : 'default'] as const
       })
       const width = (column: 0 | 1): number => Math.max(...rows.map(row => row[column].length))

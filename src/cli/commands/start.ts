@@ -2,7 +2,7 @@ import { ConfigSchema } from '../../config.js'
 import { type Command, type Option, UsageError } from '../command.js'
 
 /** Secrets do not belong on a command line, where everybody on the machine can read them. */
-const SECRET = /SECRET|KEY/
+const SECRET = /SECRET|REDIS_URL/
 
 const flagOf = (name: string): string => name.toLowerCase().replaceAll('_', '-')
 const settings = Object.keys(ConfigSchema.properties).filter(name => !SECRET.test(name))

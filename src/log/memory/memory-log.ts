@@ -4,6 +4,7 @@ import type {
   AppendItem, AppendResult, Entry, EpochStart, Log, LogClock, Page, ReadFrom, Retention, ShardHead, Snapshot, TailBatch,
   TopicPosition
 } from '../log.js'
+import { shardOf } from '../shard-of.js'
 import { AnsweredKeys } from './answered-keys.js'
 import { isOlder, OldestFirst } from './oldest-first.js'
 import { TopicHistory } from './topic-history.js'
@@ -59,12 +60,8 @@ export class MemoryLog implements Log {
     this.expiry = setInterval(() => { this.expire() }, EXPIRY_MS).unref()
   }
 
-  /** FNV-1a. */
   shardOf (topic: string): number {
-    if (this.shards === 1) return 0
-    let hash = 0x811c9dc5
-    for (let i = 0; i < topic.length; i++) hash = Math.imul(hash ^ topic.charCodeAt(i), 0x01000193)
-    return (hash >>> 0) % this.shards
+    return shardOf(topic, this.shards)
   }
 
   async append (items: readonly AppendItem[]): Promise<readonly AppendResult[]> {

@@ -1,0 +1,41 @@
+/**
+ * The keys of the log, all of them. Those of a shard carry one hash tag, so that a script stays in one slot.
+ *
+ * | key | holds |
+ * |---|---|
+ * | `{tw:k}:meta` | hash: shards, run (of the Redis process that wrote last), epoch, start, offset, time, marks' last |
+ * | `{tw:k}:epochs` | list of `epoch:start`, the last 32 |
+ * | `{tw:k}:seq` | hash: topic → `sequence:offset` of its last message; never removed |
+ * | `{tw:k}:recent` | stream of whole batches, of about a minute; its ids are their last offsets |
+ * | `{tw:k}:marks` | sorted set of offsets by time, one a second |
+ * | `{tw:k}:t:<topic>` | stream: `<offset>-<sequence>`, previous offset `p`, time `t`, `r` replaces, data `d` |
+ * | `{tw:k}:snap:<topic>` | hash: the folded state, its sequence, offset and time |
+ * | `{tw:k}:answers:<node>` | hash: number of a batch → its answer, the last 1,024 of a node |
+ * | `{tw:k}:once:<topic>\n<key>` | answer to a message with an idempotency key, for ten minutes |
+ * | `{tw:k}:lease` | the node that keeps the folded states, for some seconds |
+ * | `{tw:k}:live` | channel on which each batch is told |
+ */
+export class ShardKeys {
+  private readonly tag: string
+
+  constructor (prefix: string, shard: number) {
+    this.tag = `{${prefix}:${shard}}:`
+  }
+
+  /** What every script begins with. */
+  get common (): readonly string[] {
+    return [this.meta, this.epochs, this.live]
+  }
+
+  get meta (): string { return `${this.tag}meta` }
+  get epochs (): string { return `${this.tag}epochs` }
+  get live (): string { return `${this.tag}live` }
+  get seq (): string { return `${this.tag}seq` }
+  get recent (): string { return `${this.tag}recent` }
+  get marks (): string { return `${this.tag}marks` }
+  get lease (): string { return `${this.tag}lease` }
+  stream (topic: string): string { return `${this.tag}t:${topic}` }
+  snapshot (topic: string): string { return `${this.tag}snap:${topic}` }
+  answers (node: string): string { return `${this.tag}answers:${node}` }
+  once (topic: string, key: string): string { return `${this.tag}once:${topic.length}:${topic}${key}` }
+}

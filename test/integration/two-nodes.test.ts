@@ -1,0 +1,97 @@
+import { test } from 'tap'
+import { type Client, type Message, openClient, transportNames, until } from '../helpers/clients.js'
+import { RuleFollower } from '../helpers/clients.js'
+import { redisProgram, RedisServer } from '../helpers/redis-server.js'
+import { publish, startServer, type TestServer } from '../helpers/server.js'
+
+/** Two nodes on one Redis: what is published on either is read on both, and a client may go from one to the other. */
+const options = { skip: redisProgram === undefined ? 'there is no Redis' : false } as const
+
+async function twoNodes (t: Parameters<Parameters<typeof test>[1] & object>[0], shards = 3): Promise<{ redis: RedisServer, nodes: [TestServer, TestServer] }> {
+  const redis = await RedisServer.start()
+  t.teardown(() => redis.close())
+  const config = { REDIS_URL: redis.url, LOG_SHARDS: shards }
+  return { redis, nodes: [await startServer(t, config), await startServer(t, config)] }
+}
+
+const trade = (node: TestServer, symbol: string, price: number): Promise<void> =>
+  publish(node.app, 'trades', symbol, { symbol, price: String(price), size: '1', timestamp: '2026-01-01T00:00:00Z' })
+
+const sequences = (follower: RuleFollower, symbol: string): number[] =>
+  follower.accepted.filter(message => message.symbol === symbol).map(({ sequence }) => sequence!)
+const range = (to: number): number[] => Array.from({ length: to }, (_, index) => index + 1)
+
+test('every message that is published on either arrives on both, in order', options, async t => {
+  const { nodes } = await twoNodes(t)
+  const followers = new Map<string, RuleFollower>()
+  for (const [index, node] of nodes.entries()) {
+    for (const transport of transportNames) {
+      const follower = new RuleFollower()
+      followers.set(`node ${index + 1}, ${transport}`, follower)
+      const client = openClient(transport, node.origin, 'subscribe=trades:*', undefined, { onMessage: message => { follower.take(message) }, onCursor: () => {} })
+      t.teardown(() => { client.cut() })
+    }
+  }
+  await until('all are there', () => nodes.every(({ parts }) => parts.connections.active === transportNames.length))
+  for (let price = 1; price <= 100; price++) for (const symbol of ['A', 'B', 'C']) await trade(nodes[price % 2]!, symbol, price)
+  await until('all have all', () => [...followers.values()].every(({ accepted }) => accepted.length === 300))
+  for (const [name, follower] of followers) {
+    t.same(follower.gaps, [], name)
+    for (const symbol of ['A', 'B', 'C']) t.same(sequences(follower, symbol), range(100), `${name}: ${symbol}`)
+  }
+})
+
+test('a client that is cut from one node resumes on the other, on another transport, with no gap and no duplicate', options, async t => {
+  const { nodes } = await twoNodes(t)
+  const follower = new RuleFollower()
+  let cursor: string | undefined
+  let client: Client | undefined
+  const resets: Message[] = []
+  for (let turn = 0; turn < 12; turn++) {
+    const transport = transportNames[turn % transportNames.length]!
+    const node = nodes[turn % 2]!
+    const before = follower.duplicates
+    client = openClient(transport, node.origin, 'subscribe=trades:*', cursor, {
+      onMessage: message => { if (message.type === 'reset') resets.push(message); follower.take(message) }, onCursor: text => { cursor = text }
+    })
+    if (turn === 0) await until('a first cursor', () => cursor !== undefined)
+    for (let n = 1; n <= 5; n++) await trade(nodes[n % 2]!, 'A', turn * 5 + n)
+    const old = cursor
+    await until('all so far', () => sequences(follower, 'A').at(-1) === (turn + 1) * 5 && cursor !== old)
+    t.equal(follower.duplicates, before, `${transport}: nothing twice`)
+    client.cut()
+    await trade(nodes[(turn + 1) % 2]!, 'B', turn)
+  }
+  t.same(sequences(follower, 'A'), range(60))
+  t.same(follower.gaps, [])
+  t.same(resets, [])
+})
+
+test('Redis restarted: empty is a new epoch, told to all; its links broken lose nothing', options, async t => {
+  const { redis, nodes } = await twoNodes(t, 1)
+  const follower = new RuleFollower()
+  const client = openClient('ws-json', nodes[0].origin, 'subscribe=trades:*', undefined, { onMessage: message => { follower.take(message) }, onCursor: () => {} })
+  t.teardown(() => { client.cut() })
+  await until('it is there', () => nodes[0].parts.connections.active === 1)
+  const control = redis.client()
+  t.teardown(() => { control.disconnect() })
+  for (let price = 1; price <= 200; price++) {
+    await trade(nodes[1], 'A', price)
+    if (price % 20 === 0) await control.client('KILL', 'TYPE', 'pubsub')
+  }
+  await until('all are there, whatever was lost on the way', () => sequences(follower, 'A').length === 200)
+  t.same(sequences(follower, 'A'), range(200))
+  t.same(follower.resets, [])
+
+  await redis.kill()
+  const refused = await nodes[1].app.tickwire.publishAll([{ channel: 'trades', symbol: 'A', data: { symbol: 'A', price: '1', size: '1', timestamp: '2026-01-01T00:00:00Z' } }])
+    .then(() => 'taken', (error: { code: string }) => error.code)
+  t.equal(refused, 'log_unavailable')
+  await redis.start()
+  await until('it takes messages again', () => nodes.every(({ parts }) => parts.connections.active >= 0))
+  let again = false
+  while (!again) again = await trade(nodes[1], 'A', 1).then(() => true, () => false)
+  await until('the client is told', () => follower.resets.length === 1)
+  await until('and goes on', () => follower.accepted.at(-1)!.sequence === 1 && follower.accepted.length > 200)
+  t.match(follower.resets, [{ channel: 'trades', symbol: 'A', reason: 'epoch_changed' }])
+})

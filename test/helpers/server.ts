@@ -3,6 +3,7 @@ import type { FastifyInstance } from 'fastify'
 import type { Test } from 'tap'
 import { buildApp, type Parts } from '../../src/app.js'
 import { type Config, loadConfig } from '../../src/config.js'
+import { until } from './clients.js'
 
 const SECRET = 'a secret for tests only'
 
@@ -32,4 +33,10 @@ export async function startServer (t: Test, overrides: Partial<Config> = {}, par
 export async function publish (app: FastifyInstance, channel: string, symbol: string | undefined, data: object, extra: object = {}): Promise<void> {
   const [result] = await app.tickwire.parts.publisher.publish([{ channel, symbol, data, ...extra }], { publisher: 'test' })
   if (result === undefined || 'code' in result) throw new Error(`refused: ${JSON.stringify(result)}`)
+}
+
+/** Resolves when all that was published has been passed on: who subscribes then is sent none of it as news. */
+export async function passedOn ({ parts: { hub, log } }: TestServer): Promise<void> {
+  const heads = await log.head()
+  await until('all is passed on', () => heads.every(({ offset }, shard) => hub.shards[shard]!.flushed >= offset))
 }

@@ -2,7 +2,7 @@ import { standardChannels } from '@tickwire/protocol'
 import { type Test, test } from 'tap'
 import { MemoryLog } from '../../src/log/memory/memory-log.js'
 import { type Message, openClient, openWebSocket, type TransportName, transportNames, until } from '../helpers/clients.js'
-import { publish, startServer, type TestServer } from '../helpers/server.js'
+import { passedOn, publish, startServer, type TestServer } from '../helpers/server.js'
 
 /** A log whose clock and size the test holds. */
 function makeLog (messages = 1000, seconds = 3600): { log: MemoryLog, sleep (seconds: number): void } {
@@ -173,6 +173,7 @@ test('resuming by sequence: good, trimmed, ahead, and of an epoch that is lost',
     await trade(server, 'A', String(i))
     if (i <= 3) await trade(server, 'B', String(i))
   }
+  await passedOn(server)
   const seen: Message[] = []
   const client = openWebSocket(server.origin, '', 'tickwire.v1.json', { onMessage: message => { seen.push(message) }, onCursor: () => {} })
   await until('welcome', () => seen.length === 1)

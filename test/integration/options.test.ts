@@ -1,6 +1,6 @@
 import { type Test, test } from 'tap'
 import { type Message, openClient, openWebSocket, transportNames, until } from '../helpers/clients.js'
-import { publish, startServer, type TestServer } from '../helpers/server.js'
+import { passedOn, publish, startServer, type TestServer } from '../helpers/server.js'
 import { StateFollower } from '../helpers/state-follower.js'
 
 /** The options of a subscription, on every transport alike. */
@@ -11,13 +11,6 @@ const book = (server: TestServer, symbol: string, bids: string[][], asks: string
   publish(server.app, 'book', symbol, { symbol, bids, asks }, extra)
 const declare = (server: TestServer, symbol: string, sector: string): Promise<void> =>
   publish(server.app, 'instruments', symbol, { symbol, market: 'M', sector })
-
-/** Resolves when all that was published has been passed on. */
-async function passedOn (server: TestServer): Promise<void> {
-  const { hub, log } = server.parts
-  const heads = await log.head()
-  await until('all is passed on', () => heads.every(({ offset }, shard) => hub.shards[shard]!.flushed >= offset))
-}
 
 interface Reader {
   readonly messages: Message[]

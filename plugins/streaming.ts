@@ -107,7 +107,7 @@ export const streaming = fp<StreamingOptions>(async (app, options) => {
   }
   const history: Streaming['history'] = (topic, request) => readHistory(log, hub.encoders.string, topic, request)
   const permitPublish: Streaming['permitPublish'] = identity => (channel, { symbol }) => {
-    const code = refusePublish(identity, channel, symbol) ?? refuseUnknown(stream, channel.name, symbol)
+    const code = refusePublish(identity, channel, symbol) ?? refuseUnknown(stream, channel, symbol)
     return code === undefined ? undefined : { code, message: errorTable[code].message }
   }
   app.decorate('streaming', { log, channels, hub, counters, publisher, connections, sources, stream, permitPublish, history, declare })

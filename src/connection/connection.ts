@@ -291,7 +291,7 @@ export class Connection implements Subscriber, Member {
 
   /** Sends what is throttled and pending: after it, the client stands where the hub stands. */
   settle (): void {
-    this.hub.settle(this)
+    this.hub.settle(this, this.subscriptions.reduced)
     const buffers = this.window
     this.window = []
     this.write(buffers)

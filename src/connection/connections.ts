@@ -90,11 +90,11 @@ export class Connections {
     this.armCursorTimer()
   }
 
-  /** `closing` to all, with delays spread so that they do not all come back at once. */
+  /** `closing` to all, polls too, with delays spread so that they do not all come back at once. */
   closeAll (reason: CloseReason, spreadMs: number): void {
     this.draining = true
-    for (const connection of [...this.open]) {
-      connection.close({ ...reason, retryAfterMs: Math.round((reason.retryAfterMs ?? 0) + Math.random() * spreadMs) })
+    for (const member of this.registry.all()) {
+      member.close({ ...reason, retryAfterMs: Math.round((reason.retryAfterMs ?? 0) + Math.random() * spreadMs) })
     }
     clearInterval(this.sweeper)
     clearTimeout(this.cursorTimer)

@@ -35,6 +35,10 @@ export class Registry {
     else this.byId.set(member.id, left)
   }
 
+  all (): Addressable[] {
+    return [...this.byId.values()].flat()
+  }
+
   /** @returns how many were closed */
   close (address: Address, reason: CloseReason): number {
     const found = 'connectionId' in address ? this.byId.get(address.connectionId) ?? [] : this.ofUser(address.userId)
@@ -44,6 +48,6 @@ export class Registry {
 
   /** Looked for, not indexed: the user of a WebSocket may become known later, and operators ask seldom. */
   private ofUser (user: string): Addressable[] {
-    return [...this.byId.values()].flat().filter(({ identity }) => identity.user === user)
+    return this.all().filter(({ identity }) => identity.user === user)
   }
 }

@@ -1,4 +1,4 @@
-import { type ChannelDefinition, type Channels, type ErrorCode, errorTable, EVERY_SYMBOL, isSymbolSet, ProtocolError, type RejectedSymbol } from '@tickwire/protocol'
+import { type ChannelDefinition, type Channels, type ErrorCode, errorTable, EVERY_SYMBOL, isSymbolSet, ProtocolError, type RejectedSymbol, topicKey } from '@tickwire/protocol'
 import type { Identity } from '../auth/identity.js'
 import { refuseRead } from '../auth/permissions.js'
 import type { Directory } from '../hub/directory.js'
@@ -62,7 +62,7 @@ export function resolveSelectors (
   for (const symbol of new Set<string | undefined>(symbols ?? [undefined])) {
     // A set is granted where all of the channel is: who will be in it tomorrow, no list of symbols can tell.
     const asked = symbol !== undefined && isSymbolSet(symbol) ? EVERY_SYMBOL : symbol
-    const refusal = refuseRead(identity, channel, asked) ?? refuseUnknown(context, channel.name, symbol) ?? refuseThrottle(channel, wanted)
+    const refusal = refuseRead(identity, channel, asked) ?? refuseUnknown(context, channel, symbol) ?? refuseThrottle(channel, wanted)
     if (refusal === undefined) granted.push(makeSelector(channel, symbol, identity.user, options))
     else rejected.push({ ...(symbol === undefined ? {} : { symbol }), code: refusal, message: errorTable[refusal].message })
   }
@@ -86,10 +86,12 @@ function refuseThrottle (channel: ChannelDefinition, { throttleMs }: SubscribeOp
 }
 
 /** Why a symbol does not exist in a channel; undefined where it does, or where any is accepted. */
-export function refuseUnknown (context: NameContext, channel: string, symbol: string | undefined): ErrorCode | undefined {
+export function refuseUnknown (context: NameContext, { name, access }: ChannelDefinition, symbol: string | undefined): ErrorCode | undefined {
   if (symbol === undefined || symbol === EVERY_SYMBOL || context.acceptUnknownSymbols) return undefined
   const { directory, membership } = context
   if (isSymbolSet(symbol)) return membership.symbols(symbol).size > 0 ? undefined : 'unknown_symbol'
-  const known = channel === 'market' ? directory.hasMarket(symbol) : directory.hasInstrument(symbol)
-  return known || directory.last(`${channel}:${symbol}`) !== undefined ? undefined : 'unknown_symbol'
+  // What symbols a private channel has is for its user to say: a strategy's id is no instrument.
+  if (access === 'user') return undefined
+  const known = name === 'market' ? directory.hasMarket(symbol) : directory.hasInstrument(symbol)
+  return known || directory.last(topicKey({ channel: name, symbol })) !== undefined ? undefined : 'unknown_symbol'
 }

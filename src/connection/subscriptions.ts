@@ -16,6 +16,12 @@ export class Subscriptions {
     return this.held.values()
   }
 
+  /** Whether some topics are throttled or cut. */
+  get reduced (): boolean {
+    for (const { view } of this.held.values()) if (!isWhole(view)) return true
+    return false
+  }
+
   /** @throws ProtocolError `too_many_subscriptions` */
   checkRoom (selectors: readonly Selector[]): void {
     const added = selectors.filter(({ key }) => !this.held.has(key)).length

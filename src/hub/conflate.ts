@@ -43,7 +43,7 @@ export class Clock {
 
   constructor (readonly view: View) {}
 
-  /** Milliseconds since 1970; Infinity while nothing waits. */
+  /** Milliseconds of a clock that nobody sets; Infinity while nothing waits. */
   get due (): number {
     return this.pending.size === 0 ? Infinity : this.lastTick + this.view.throttleMs
   }

@@ -44,7 +44,7 @@ export class Conflator {
 
   /** Delivers what is due, and sees to it that the rest will be. */
   send (dirty: Set<Subscriber>): void {
-    const now = Date.now()
+    const now = performance.now()
     for (const clock of this.clocks.values()) {
       if (clock.due > now) continue
       for (const [topic, pending] of clock.tick(now)) this.deliver(clock.view, topic, pending, dirty)
@@ -63,15 +63,22 @@ export class Conflator {
     }
   }
 
-  /** Delivers all that is pending for one subscriber: it stands where the hub stands then. */
-  settle (subscriber: Subscriber): void {
+  /**
+   * Delivers all that is pending for one subscriber: it stands where the hub stands then.
+   * @param waits whether anything may be: looking costs a microsecond for each topic of which something is pending
+   */
+  settle (subscriber: Subscriber, waits: boolean): void {
+    if (waits) this.deliverPending(subscriber)
+    subscriber.settledAt = this.window
+  }
+
+  private deliverPending (subscriber: Subscriber): void {
     for (const { view, pending } of this.clocks.values()) {
       for (const [topic, waiting] of pending) {
         if (waiting.window <= subscriber.settledAt || !this.hub.audience.of(topic).has(subscriber, view)) continue
         subscriber.deliver(this.bytes(waiting))
       }
     }
-    subscriber.settledAt = this.window
   }
 
   /** Forgets what nobody waits for any more. */
@@ -79,7 +86,7 @@ export class Conflator {
     for (const [key, clock] of this.clocks) {
       clock.keep(topic => !this.hub.audience.of(topic).members(clock.view)[Symbol.iterator]().next().done)
       // A clock that is made anew would not know when it last ticked: it must have been long enough ago.
-      if (clock.expired(Date.now())) this.clocks.delete(key)
+      if (clock.expired(performance.now())) this.clocks.delete(key)
     }
   }
 

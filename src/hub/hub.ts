@@ -164,9 +164,10 @@ export class Hub implements HubParts {
   /**
    * Delivers what is throttled and pending for a subscriber: before its subscriptions change, and before it is sent
    * a state that holds what is pending.
+   * @param waits whether some of its subscriptions are throttled or cut
    */
-  settle (subscriber: Subscriber): void {
-    this.conflator.settle(subscriber)
+  settle (subscriber: Subscriber, waits: boolean): void {
+    this.conflator.settle(subscriber, waits)
   }
 
   sendPending (concerned: (topic: string) => boolean): void {

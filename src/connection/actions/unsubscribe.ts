@@ -41,8 +41,10 @@ async function readKept (connection: Connection, selectors: readonly Selector[])
   const before = connection.live()
   const find = (): string[] => [...ended.existing(hub.directory)].map(([topic]) => topic).filter(topic => before.has(topic) && left.has(topic))
   for (;;) {
-    const kept = find()
+    const kept = new Set(find())
     const states = await LiveStates.whenTold(hub, kept, { histories: true })
-    if (find().length === kept.length) return [kept, states]
+    const now = find()
+    // A symbol may have left its set meanwhile, and another come.
+    if (now.every(topic => kept.has(topic))) return [now, states]
   }
 }

@@ -1,4 +1,4 @@
-import { DEFAULT_POLL_LIMIT, ProtocolError } from '@tickwire/protocol'
+import { DEFAULT_POLL_LIMIT } from '@tickwire/protocol'
 import type { HttpTransport } from '../transport.js'
 import { HeldPoll, REQUEST_ID_HEADER } from './held-poll.js'
 import { poll } from './poll.js'
@@ -27,10 +27,10 @@ export const pollTransport: HttpTransport = {
           decimals: query.decimals ?? 'string',
           limit: query.limit ?? DEFAULT_POLL_LIMIT,
           waitMs: (query.wait ?? 0) * 1000,
-          signal: AbortSignal.any([gone.signal, held.signal, context.draining])
+          // Of signals that live as long as the server none may be among them: what `any` notes with one stays there.
+          signal: AbortSignal.any([gone.signal, held.signal])
         })
         held.signal.throwIfAborted()
-        if (context.draining.aborted) throw new ProtocolError('going_away')
         counters.messages += messages
         counters.bytes += Buffer.byteLength(text)
         return await reply.type('application/json; charset=utf-8').send(text)

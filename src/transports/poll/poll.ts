@@ -42,7 +42,7 @@ export async function poll (hub: Hub, selectors: readonly Selector[], options: P
     // In the middle of a new epoch no cursor would be right: go on until it has been followed.
     if (count >= limit && !catchUp.owesStates && catchUp.offsets() !== undefined) break
     if (!catchUp.caughtUp) continue
-    if (texts.length > 0 || Date.now() >= deadline) break
+    if (texts.length > 0 || Date.now() >= deadline || signal.aborted) break
     await somethingNew(hub, selectors, deadline - Date.now(), signal)
   }
   const offsets = catchUp.offsets()

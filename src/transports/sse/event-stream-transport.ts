@@ -65,7 +65,8 @@ export class EventStreamTransport implements Transport {
     const outstanding = this.response.writableLength + this.options.kernelQueues.unacknowledged(socket, now)
     const acknowledged = socket.bytesWritten - outstanding
     if (outstanding === 0 || acknowledged > this.acknowledged) this.progressAt = now
-    this.acknowledged = acknowledged
+    // What the system holds is known late: just behind a write more seems to be acknowledged than is. Only once.
+    this.acknowledged = Math.max(this.acknowledged, acknowledged)
     if (now - this.progressAt > 2 * this.options.heartbeatMs) this.response.destroy()
   }
 }

@@ -1,0 +1,27 @@
+import { test } from 'tap'
+import { setTimeout as delay } from 'node:timers/promises'
+import { receiveText } from '../../src/connection/dispatch.js'
+import { until } from '../helpers/clients.js'
+import { MemoryWire } from '../helpers/memory-wire.js'
+import { startNode, ticks } from '../helpers/node.js'
+
+test('a system clock that is set back an hour does not hold back what is throttled', async t => {
+  const node = await startNode()
+  const wire = new MemoryWire(true)
+  receiveText(node.connect(wire), JSON.stringify({ action: 'subscribe', channel: 'quotes', symbols: ['A'], throttle_ms: 20 }))
+  await ticks()
+  const quote = { topic: 'quotes:A', payload: '{"symbol":"A"}' }
+  await node.log.append([quote])
+  await ticks()
+  const { now } = Date
+  Date.now = () => now() - 3_600_000
+  try {
+    await node.log.append([quote])
+    await delay(60)
+  } finally {
+    Date.now = now
+  }
+  await until('the second message', () => wire.messages.some(({ sequence }) => sequence === 2), 1000)
+  t.pass('it came')
+  await node.close()
+})

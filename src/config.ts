@@ -12,7 +12,7 @@ export const ConfigSchema = Type.Object({
   NODE_ENV: Type.Optional(Type.String()),
   LOG_LEVEL: Type.Union(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'].map(level => Type.Literal(level)), { default: 'info' }),
   REDIS_URL: Type.Optional(Type.String({ pattern: '^(rediss?://.+|/.+)$', description: 'redis://host:6379, rediss://…, or the path of a socket' })),
-  REDIS_KEY_PREFIX: Type.String({ pattern: '^[A-Za-z0-9._-]{1,32}$', default: 'tw' }),
+  REDIS_KEY_PREFIX: Type.String({ pattern: '^[A-Za-z0-9._-]{1,32}$', default: 'tw', description: '1 to 32 letters, digits, . _ and -' }),
   LOG_SHARDS: Count(1, 32),
   RETENTION_MESSAGES: Count(10_000),
   RETENTION_SECONDS: Count(3600),
@@ -80,6 +80,5 @@ function allowed (schema: TSchema): string {
   if (schema['type'] === 'integer') return `a whole number from ${schema['minimum']} to ${schema['maximum']}`
   if (schema['type'] === 'boolean') return 'true or false'
   if (Array.isArray(schema['anyOf'])) return `one of ${schema['anyOf'].map((choice: TSchema) => choice['const']).join(', ')}`
-  if (typeof schema['description'] === 'string') return schema['description']
-  return typeof schema['pattern'] === 'string' ? `a text of the form ${schema['pattern']}` : 'a text that is not empty'
+  return typeof schema['description'] === 'string' ? schema['description'] : 'a text that is not empty'
 }

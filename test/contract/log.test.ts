@@ -172,14 +172,17 @@ for (const backend of backends) {
     })
 
     // Where shards know nothing of each other, each has its own count.
-    if (backend.exact !== undefined || shards === 1) suite('topics beyond the bound are refused in their place', async t => {
-      const { log } = await openLog(t, backend, { shards, maxTopics: 2 })
-      const results = await log.append([item('trades:A', 1), item('trades:B', 1), item('trades:C', 1), item('trades:A', 2)])
-      t.same(results.map(result => 'error' in result ? result.error : result.sequence), [1, 1, 'overloaded', 2])
-      t.same([...(await log.topics()).keys()].sort(), ['trades:A', 'trades:B'])
-      t.same(await log.append([item('trades:C', 1)]), [{ error: 'overloaded' }])
-      t.equal((await log.read('trades:C', { offset: 0 }, 1)).last, undefined)
-    })
+    const bounded = backend.exact !== undefined || shards === 1
+    if (bounded) {
+      suite('topics beyond the bound are refused in their place', async t => {
+        const { log } = await openLog(t, backend, { shards, maxTopics: 2 })
+        const results = await log.append([item('trades:A', 1), item('trades:B', 1), item('trades:C', 1), item('trades:A', 2)])
+        t.same(results.map(result => 'error' in result ? result.error : result.sequence), [1, 1, 'overloaded', 2])
+        t.same([...(await log.topics()).keys()].sort(), ['trades:A', 'trades:B'])
+        t.same(await log.append([item('trades:C', 1)]), [{ error: 'overloaded' }])
+        t.equal((await log.read('trades:C', { offset: 0 }, 1)).last, undefined)
+      })
+    }
 
     suite('a tail hears everything, in order, whatever other listeners do', async t => {
       const { log } = await openLog(t, backend, { shards })

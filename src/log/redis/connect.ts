@@ -22,7 +22,12 @@ const base = {
 
 /** Connections to a Redis: one for commands, one that listens. @throws LogSetupError */
 export async function connectRedis (url: string, onError: (error: unknown) => void): Promise<{ redis: Redis, subscriber: Redis }> {
-  const redis = new Redis(url, { ...base, commandTimeout: COMMAND_TIMEOUT_MS })
+  const redis = new Redis(url, {
+    ...base,
+    commandTimeout: COMMAND_TIMEOUT_MS,
+    // While there is no server nothing is queued: what was refused must not be appended later.
+    enableOfflineQueue: false
+  })
   const subscriber = new Redis(url, base)
   for (const connection of [redis, subscriber]) connection.on('error', onError)
   try {

@@ -104,7 +104,7 @@ export class CatchUp {
    * nothing and sends nothing twice. Undefined where more than `limit` is left, or something must be waited for.
    */
   join (limit: number): readonly string[] | undefined {
-    if (this.plan.noteNewTopics()) this.liveStates = undefined
+    this.noteNewTopics()
     if (!this.canJoin()) return undefined
     const states = this.plan.joining.size === 0 ? NO_STATES : this.liveStates?.now()
     if (states === undefined) return undefined
@@ -123,7 +123,7 @@ export class CatchUp {
 
   /** Reads what {@link join} will need, once the rest has been sent. */
   async prepareToJoin (): Promise<void> {
-    if (this.plan.noteNewTopics()) this.liveStates = undefined
+    this.noteNewTopics()
     const { joining } = this.plan
     if (joining.size === 0 || !this.caughtUp) return
     if (this.liveStates?.now() === undefined) this.liveStates = await LiveStates.read(this.hub, joining, { histories: true })
@@ -133,7 +133,7 @@ export class CatchUp {
   async next (limit: number): Promise<Slice> {
     await this.hub.epochChange
     this.followEpochs()
-    this.plan.noteNewTopics()
+    this.noteNewTopics()
     const states = await this.dueStates()
     let messages: Entry[] = []
     for (let shard = 0; shard < this.plan.position.length && messages.length < limit && !this.owesStates; shard++) {
@@ -310,6 +310,11 @@ export class CatchUp {
   }
 
   // ---- what may come in between
+
+  /** What is known of the topics of `plan.joining` lacks those that come up now. */
+  private noteNewTopics (): void {
+    if (this.plan.noteNewTopics()) this.liveStates = undefined
+  }
 
   private canJoin (): boolean {
     if (this.hub.epochChange !== undefined || this.plan.due.size > 0 || this.changed) return false

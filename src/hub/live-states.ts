@@ -39,8 +39,13 @@ export class LiveStates {
       return snapshot === undefined ? undefined : { topic, epoch: snapshot.epoch, asOf: snapshot.asOf, snapshot }
     }))
     const standings = read.filter(standing => standing !== undefined)
-    const behind = ({ topic, asOf }: Standing): boolean => hub.shards[hub.log.shardOf(topic)]!.flushed < asOf
-    while (standings.some(behind)) await hub.advanced()
+    const ahead = ({ topic, epoch, asOf }: Standing): boolean => {
+      const { epochs, flushed } = hub.shards[hub.log.shardOf(topic)]!
+      const known = epochs.findIndex(other => other.epoch === epoch)
+      // What was read in an epoch that has ended is never caught up with: it is read again.
+      return known < 0 || (known === epochs.length - 1 && flushed < asOf)
+    }
+    while (standings.some(ahead)) await hub.advanced()
     return new LiveStates(hub, standings)
   }
 

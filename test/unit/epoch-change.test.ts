@@ -137,3 +137,18 @@ test('a cut state that nobody wanted when a new epoch took it is not what the ne
   t.same(data(wire), ['state B 1', 'message B 2'])
   await node.close()
 })
+
+test('a state that a new epoch takes while it is awaited is not waited for', async t => {
+  const node = await startNode()
+  await node.log.append([quote('A', 1)])
+  await ticks()
+  const wire = new MemoryWire(true)
+  const release = holdLog(node.log, 'snapshot', () => true, 'answers')
+  subscribe(node.connect(wire), 'quotes', ['A'], { throttle_ms: 10 })
+  await node.log.append([quote('A', 2)])
+  node.log.restart([1])
+  release()
+  await ticks()
+  t.same(data(wire).filter(text => text !== 'epoch'), ['state A 1'])
+  await node.close()
+})

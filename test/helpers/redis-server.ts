@@ -52,6 +52,7 @@ export class RedisServer {
     const { child } = this
     if (child === undefined) return
     this.child = undefined
+    child.ref()
     const ended = new Promise(resolve => { child.once('exit', resolve) })
     child.kill('SIGKILL')
     await ended

@@ -1,9 +1,7 @@
 import { Redis } from 'ioredis'
 
-/** A read that is not answered in this time failed: a partitioned server answers nothing for ever. */
-const READ_TIMEOUT_MS = 900
-/** An append that is not answered in this time is sent again, by a new connection: there is time for that within a publish. */
-const APPEND_TIMEOUT_MS = 400
+/** What the client itself asks when it connects must be answered in this time: a partitioned server answers nothing for ever. */
+const COMMAND_TIMEOUT_MS = 5000
 const CONNECT_TIMEOUT_MS = 2000
 /** How long a connection that is given up may take to say goodbye. */
 const DISCONNECT_TIMEOUT_MS = 50
@@ -27,6 +25,7 @@ export interface Connections {
 const base = {
   lazyConnect: true,
   connectTimeout: CONNECT_TIMEOUT_MS,
+  commandTimeout: COMMAND_TIMEOUT_MS,
   disconnectTimeout: DISCONNECT_TIMEOUT_MS,
   retryStrategy: (times: number) => Math.min(times * FIRST_RETRY_MS, LAST_RETRY_MS)
 }
@@ -39,9 +38,9 @@ const failing = { ...base, enableOfflineQueue: false, autoResendUnfulfilledComma
 /** @throws LogSetupError */
 export async function connectRedis (url: string): Promise<Connections> {
   const connections = {
-    writer: new Redis(url, { ...failing, commandTimeout: APPEND_TIMEOUT_MS }),
-    reader: new Redis(url, { ...failing, commandTimeout: READ_TIMEOUT_MS }),
-    subscriber: new Redis(url, { ...base, commandTimeout: READ_TIMEOUT_MS, maxRetriesPerRequest: null })
+    writer: new Redis(url, failing),
+    reader: new Redis(url, failing),
+    subscriber: new Redis(url, { ...base, maxRetriesPerRequest: null })
   }
   const all = Object.values(connections)
   try {

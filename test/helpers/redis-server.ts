@@ -54,6 +54,8 @@ export class RedisServer {
     if (child === undefined) return
     this.child = undefined
     const ended = new Promise(resolve => { child.once('exit', resolve) })
+    // Its end is waited for, also where nothing else keeps the test running.
+    child.ref()
     child.kill('SIGKILL')
     await ended
   }

@@ -7,10 +7,11 @@ import {
 } from '../log.js'
 import { shardOf } from '../shard-of.js'
 import { parseEntry, type StreamEntry } from './batch.js'
-import { connectRedis, LogSetupError } from './connect.js'
+import { connectRedis } from './connect.js'
 import { type Folded, FoldedStates } from './folded-states.js'
 import { ShardKeys } from './keys.js'
 import { Scripts } from './scripts.js'
+import { cannotBeUsed, checkRedis, LogSetupError } from './setup.js'
 import { Tail } from './tail.js'
 
 export interface RedisLogOptions {
@@ -71,14 +72,15 @@ export class RedisLog implements Log {
 
   /** @throws LogSetupError that says what is wrong and what to do */
   static async open (options: RedisLogOptions): Promise<RedisLog> {
-    const connections = await connectRedis(options.url, error => { options.onError(error, 'Redis cannot be reached; it is tried again') })
+    await checkRedis(options)
+    const connections = await connectRedis(options, error => { options.onError(error, 'Redis cannot be reached; it is tried again') })
     const log = new RedisLog(options, connections.redis, connections.subscriber)
     try {
       await log.head()
       await log.tails.start()
     } catch (error) {
       await log.close()
-      throw error instanceof Error && /WRONGTYPE/.test(error.message) ? new LogSetupError(`REDIS_KEY_PREFIX: keys of the log hold something else in this Redis; choose another prefix than '${options.keyPrefix}'`) : error
+      throw cannotBeUsed(options, error)
     }
     await log.keepStates()
     log.keeper = setInterval(() => { void log.keepStates() }, KEEP_MS).unref()

@@ -53,9 +53,8 @@ export class RedisServer {
     const { child } = this
     if (child === undefined) return
     this.child = undefined
-    const ended = new Promise(resolve => { child.once('exit', resolve) })
-    // Its end is waited for, also where nothing else keeps the test running.
     child.ref()
+    const ended = new Promise(resolve => { child.once('exit', resolve) })
     child.kill('SIGKILL')
     await ended
   }

@@ -180,6 +180,12 @@ test('a client that loses its server goes on at the other, on each transport, wi
   await publishSome()
   await allHaveAll()
 
+  const before = all.map(({ connections }) => connections)
+  await redis.kill()
+  await Promise.all([redis.start(), publishSome()])
+  await allHaveAll()
+  t.same(all.slice(0, 3).map(({ connections }) => connections), before.slice(0, 3), 'streams stay open while Redis is away')
+
   const expected = Array.from({ length: published }, (_, index) => String(index + 1))
   for (const [transport, { follower, bids, repeated }] of clients) {
     t.same(bids, expected, `${transport}: every quote once, in order`)

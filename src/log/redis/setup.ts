@@ -68,12 +68,6 @@ export function cannotBeUsed ({ url, keyPrefix }: Pick<RedisSetup, 'url' | 'keyP
   return new LogSetupError(`REDIS_URL: ${shown(url)} cannot be used: ${reason(error)}`)
 }
 
-/** An error as it may be logged: without the command that failed, which where it is AUTH or HELLO holds the password. */
-export function withoutCommand (error: unknown): unknown {
-  if (error instanceof Error && 'command' in error) delete error.command
-  return error
-}
-
 /** Without user, password and options: what may be written to a log. */
 function shown (url: string): string {
   if (url.startsWith('/')) return url.split('?', 1)[0]!
@@ -165,20 +159,22 @@ function checkServer (url: string, info: string): void {
 }
 
 /** Commands that the log runs outside of its scripts. */
-const OUTSIDE_SCRIPTS = ['EVAL', 'EVALSHA', 'SSUBSCRIBE', 'HSCAN', 'XRANGE', 'SET', 'GET', 'HMGET', 'PEXPIRE', 'TYPE']
+const OUTSIDE_SCRIPTS = ['EVAL', 'EVALSHA', 'SCRIPT', 'SSUBSCRIBE', 'PING', 'HSCAN', 'XRANGE', 'XREVRANGE', 'XTRIM', 'SET', 'GET', 'HMGET', 'PEXPIRE', 'TYPE', 'MEMORY']
 
 /** Every command that the log runs, as far as an access list judges it. */
 function commandsOfLog ({ meta, live }: ShardKeys): string[][] {
   const folder = new URL('.', import.meta.url)
   const scripts = readdirSync(folder).filter(name => name.endsWith('.lua')).map(name => readFileSync(new URL(name, folder), 'utf8')).join('\n')
-  const names = new Set([...OUTSIDE_SCRIPTS, ...[...scripts.matchAll(/redis\.p?call\('(\w+)'/g)].map(([, name]) => name!)])
+  const names = new Set([...OUTSIDE_SCRIPTS, ...[...scripts.matchAll(/\bp?call\('(\w+)'/g)].map(([, name]) => name!)])
   return [...names].map(name => {
     switch (name) {
-      case 'INFO': case 'TIME': return [name]
+      case 'INFO': case 'TIME': case 'PING': return [name]
+      case 'SCRIPT': return [name, 'LOAD', '']
+      case 'MEMORY': return [name, 'USAGE', meta]
       case 'EVAL': case 'EVALSHA': return [name, '', '1', meta]
       case 'SPUBLISH': return [name, live, '']
       case 'SSUBSCRIBE': return [name, live]
-      default: return [name, meta, '0']
+      default: return [name, meta]
     }
   })
 }
@@ -207,7 +203,7 @@ const somethingElse = (keyPrefix: string, what: string): LogSetupError =>
 async function checkKeys (redis: Redis, { keyPrefix, shards }: RedisSetup): Promise<void> {
   const keys = Array.from({ length: shards }, (_, shard) => new ShardKeys(keyPrefix, shard))
   for (const { meta, epochs, seq, recent, marks, lease } of keys) {
-    await checkTypes(redis, keyPrefix, [[meta, 'hash'], [epochs, 'list'], [seq, 'hash'], [recent, 'stream'], [marks, 'zset'], [lease, 'string']])
+    await checkTypes(redis, keyPrefix, [[meta, 'hash'], [epochs, 'list'], [seq, 'hash'], [recent, 'stream'], [marks, 'stream'], [lease, 'string']])
   }
   const { meta } = keys[0]!
   const [made, offset] = await redis.hmget(meta, 'shards', 'offset')

@@ -90,7 +90,7 @@ report('publish', { bytes, topics, batch, ahead, seconds }, {
   'ratio to bare XADD': round(rate / bare, 3),
   'answered after ms, p50': round(percentile(waits, 50), 1),
   'answered after ms, p99': round(percentile(waits, 99), 1),
-  'refused': refused,
+  refused,
   'offset of the log': head?.offset ?? 0,
   'received by the node': received,
   'holes in a topic read back': holes,

@@ -93,6 +93,7 @@ test('what a Redis answers is put in words', t => {
     ['ERR what nobody has thought of', /cannot be used: ERR what nobody has thought of$/]
   ] as const) t.match(told(new Error(answer)), words)
   t.match(told(Object.assign(new Error('connect'), { code: 'EHOSTUNREACH' })), /^REDIS_URL: rediss:\/\/host:6380\/2 cannot be used: there is no way to its host/)
+  t.match(told(new Error('log_unavailable', { cause: new Error('OOM command not allowed') })), /raise its maxmemory/)
   t.match(told(new Error('WRONGTYPE Operation against a key')), /^REDIS_KEY_PREFIX: .*choose another prefix than 'tw'/)
   t.end()
 })

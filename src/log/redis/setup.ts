@@ -64,6 +64,8 @@ export async function checkRedis (setup: RedisSetup): Promise<void> {
 /** An error of a connection or a command, as a sentence that says what to do. */
 export function cannotBeUsed ({ url, keyPrefix }: Pick<RedisSetup, 'url' | 'keyPrefix'>, error: unknown): LogSetupError {
   if (error instanceof LogSetupError) return error
+  // What clients are told of a failure is not what Redis said.
+  if (error instanceof Error && error.cause !== undefined) return cannotBeUsed({ url, keyPrefix }, error.cause)
   if (/WRONGTYPE/.test(String(error))) return somethingElse(keyPrefix, 'one of them is of another type')
   return new LogSetupError(`REDIS_URL: ${shown(url)} cannot be used: ${reason(error)}`)
 }

@@ -11,10 +11,11 @@ export const redisProgram = process.env['TEST_REDIS_SERVER']
 export class RedisServer {
   private child: ChildProcess | undefined
 
-  private constructor (private readonly folder: string) {}
+  private constructor (private readonly folder: string, private readonly options: readonly string[]) {}
 
-  static async start (): Promise<RedisServer> {
-    const server = new RedisServer(await mkdtemp(join(tmpdir(), 'tickwire-redis-')))
+  /** @param options as on the command line of redis-server; they win over what stands here */
+  static async start (options: readonly string[] = []): Promise<RedisServer> {
+    const server = new RedisServer(await mkdtemp(join(tmpdir(), 'tickwire-redis-')), options)
     await server.start()
     return server
   }
@@ -36,7 +37,7 @@ export class RedisServer {
   }
 
   async start (): Promise<void> {
-    this.child = spawn(redisProgram!, ['--port', '0', '--unixsocket', this.url, '--dir', this.folder, '--save', '', '--appendonly', 'no', '--maxmemory-policy', 'noeviction', '--daemonize', 'no'], { stdio: 'ignore' })
+    this.child = spawn(redisProgram!, ['--port', '0', '--unixsocket', this.url, '--dir', this.folder, '--save', '', '--appendonly', 'no', '--maxmemory-policy', 'noeviction', '--daemonize', 'no', ...this.options], { stdio: 'ignore' })
     // It does not keep a test running, and ends with it.
     const { child } = this
     child.unref()

@@ -1,7 +1,7 @@
 import { randomInt } from 'node:crypto'
 import { ProtocolError } from '@tickwire/protocol'
 import type { Redis } from 'ioredis'
-import { LogSetupError } from './connect.js'
+import { LogSetupError } from './setup.js'
 import { TimedOut, timeLimit } from './time-limit.js'
 import type { ReadScript, Scripts } from './scripts.js'
 

@@ -7,11 +7,12 @@ import {
 import { shardOf } from '../shard-of.js'
 import { Appender } from './appender.js'
 import { type BatchText, parseBatch, parseEntry, type StreamEntry } from './batch.js'
-import { type Connections, connectRedis, LogSetupError } from './connect.js'
+import { type Connections, connectRedis } from './connect.js'
 import { ShardKeys } from './keys.js'
 import { Reader } from './reader.js'
 import { ShardRetention } from './retention.js'
 import { Scripts } from './scripts.js'
+import { cannotBeUsed, checkRedis, LogSetupError } from './setup.js'
 import { SharedReads } from './shared-reads.js'
 import { States } from './states.js'
 import { Tail } from './tail.js'
@@ -98,14 +99,15 @@ export class RedisLog implements Log {
 
   /** @throws LogSetupError that says what is wrong and what to do */
   static async open (options: RedisLogOptions): Promise<RedisLog> {
-    const log = new RedisLog(options, await connectRedis(options.url))
+    await checkRedis(options)
+    const log = new RedisLog(options, await connectRedis(options))
     try {
       await log.head()
       await log.follower.start()
       await log.upkeep.start()
     } catch (error) {
       await log.close()
-      throw error
+      throw cannotBeUsed(options, error)
     }
     return log
   }

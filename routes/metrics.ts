@@ -35,6 +35,7 @@ export async function metricsRoutes (app: FastifyInstance): Promise<void> {
   add(Counter, 'connections_closed_total', 'Connections that this server closed, by reason', ['transport', 'code'], byCode(({ closes }) => closes))
   add(Gauge, 'subscriptions', 'Selectors of all connections', [], () => [[{}, counters.subscriptions]])
   add(Gauge, 'selectors', 'Different selectors that somebody subscribes to', [], () => [[{}, hub.audience.size]])
+  add(Gauge, 'log_available', 'Whether the log can be reached', [], () => [[{}, hub.logAvailable ? 1 : 0]])
   add(Counter, 'messages_received_total', 'Messages that came from the log', [], () => [[{}, counters.received]])
   add(Counter, 'messages_sent_total', 'Data messages and resets sent to clients', ['transport'], byTransport(({ messages }) => messages))
   add(Counter, 'sent_bytes_total', 'Bytes of messages sent to clients, with their framing', ['transport'], byTransport(({ bytes }) => bytes))

@@ -55,6 +55,7 @@ for (const kind of ['stopped', 'ended'] as const) {
 
     const stream = await fetch(`${node.origin}/v1/stream?subscribe=trades:*`)
     t.match({ status: stream.status, body: await stream.json(), retry: stream.headers.get('retry-after') }, { status: 503, body: { code: 'log_unavailable' }, retry: '1' })
+    t.match(await (await fetch(`${node.origin}/metrics`)).text(), /^tickwire_log_available 0$/m)
     const posted = await fetch(`${node.origin}/v1/publish`, {
       method: 'POST', headers: { 'content-type': 'application/json', authorization: `Bearer ${node.token()}` }, body: JSON.stringify({ channel: 'trades', symbol: 'A', data: { symbol: 'A', price: '1', size: '1', timestamp: '2026-01-01T00:00:00Z' } })
     })

@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Redis } from 'ioredis'
@@ -7,20 +8,39 @@ import { Redis } from 'ioredis'
 /** The program that `npm test` has found or installed. */
 export const redisProgram = process.env['TEST_REDIS_SERVER']
 
+export interface RedisServerOptions {
+  /** Listens there on TCP as well: replicas connect to a port only. */
+  readonly port?: number
+  /** Further settings, as on the command line: `['--appendonly', 'yes']`. */
+  readonly settings?: readonly string[]
+}
+
 /** A Redis of a test's own, on a socket in a folder of its own; without persistence unless it is asked to save. */
 export class RedisServer {
   private child: ChildProcess | undefined
+  private readonly onExit = (): void => {
+    this.child?.kill('SIGKILL')
+    rmSync(this.folder, { recursive: true, force: true })
+  }
 
-  private constructor (private readonly folder: string) {}
+  private constructor (private readonly folder: string, private readonly options: RedisServerOptions) {
+    // It does not keep a test running, and ends with it.
+    process.once('exit', this.onExit)
+  }
 
-  static async start (): Promise<RedisServer> {
-    const server = new RedisServer(await mkdtemp(join(tmpdir(), 'tickwire-redis-')))
+  static async start (options: RedisServerOptions = {}): Promise<RedisServer> {
+    const server = new RedisServer(mkdtempSync(join(tmpdir(), 'tickwire-redis-')), options)
     await server.start()
     return server
   }
 
   get url (): string {
     return join(this.folder, 'redis.sock')
+  }
+
+  /** 0 where it has none. */
+  get port (): number {
+    return this.options.port ?? 0
   }
 
   get pid (): number {
@@ -35,12 +55,13 @@ export class RedisServer {
     return client
   }
 
-  async start (): Promise<void> {
-    this.child = spawn(redisProgram!, ['--port', '0', '--unixsocket', this.url, '--dir', this.folder, '--save', '', '--appendonly', 'no', '--maxmemory-policy', 'noeviction', '--daemonize', 'no'], { stdio: 'ignore' })
-    // It does not keep a test running, and ends with it.
-    const { child } = this
-    child.unref()
-    process.once('exit', () => { child.kill('SIGKILL') })
+  /** @param settings for this start, behind those of the server: how it reads what it has saved */
+  async start (settings: readonly string[] = []): Promise<void> {
+    const { port = 0, settings: own = [] } = this.options
+    this.child = spawn(redisProgram!, [
+      '--port', String(port), '--unixsocket', this.url, '--dir', this.folder, '--save', '', '--appendonly', 'no', '--maxmemory-policy', 'noeviction', '--daemonize', 'no', ...own, ...settings
+    ], { stdio: 'ignore' })
+    this.child.unref()
     const client = new Redis(this.url, { retryStrategy: () => 10, maxRetriesPerRequest: null })
     client.on('error', () => {})
     await client.ping()
@@ -49,16 +70,32 @@ export class RedisServer {
 
   /** Ends the process at once, as a crash would: what was not saved is gone. */
   async kill (): Promise<void> {
-    const { child } = this
-    if (child === undefined) return
-    this.child = undefined
-    const ended = new Promise(resolve => { child.once('exit', resolve) })
-    child.kill('SIGKILL')
-    await ended
+    await this.end('SIGKILL')
+  }
+
+  /** Lets it end by itself; it saves first where that is set. */
+  async stop (): Promise<void> {
+    await this.end('SIGTERM')
+  }
+
+  /** Removes what it has saved: the next start is empty. */
+  async forget (): Promise<void> {
+    for (const saved of ['dump.rdb', 'appendonlydir']) await rm(join(this.folder, saved), { recursive: true, force: true })
   }
 
   async close (): Promise<void> {
     await this.kill()
+    process.off('exit', this.onExit)
     await rm(this.folder, { recursive: true, force: true })
+  }
+
+  private async end (signal: NodeJS.Signals): Promise<void> {
+    const { child } = this
+    if (child === undefined) return
+    child.ref()
+    const ended = new Promise(resolve => { child.once('exit', resolve) })
+    child.kill(signal)
+    await ended
+    this.child = undefined
   }
 }

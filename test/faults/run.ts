@@ -1,0 +1,92 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import type { Fault } from './faults.js'
+import { judge, type Verdict } from './judge.js'
+import { readLog } from './stored-log.js'
+import { World, type WorldOptions } from './world.js'
+
+/** How long a client may take to get on after a fault before the run is given up. */
+const RECOVERY_TIMEOUT_MS = 30_000
+/** Between two faults. */
+const PAUSE_MS = [300, 1500] as const
+const PROGRESS_MS = 3000
+
+export interface RunOptions extends WorldOptions {
+  /** Which faults, one after another; undefined where it is over. */
+  readonly next: (world: World) => Fault | undefined
+  readonly say: (line: string) => void
+}
+
+export interface FaultReport {
+  readonly name: string
+  readonly lastedMs: number
+  /** From when its cause was removed to when every client had a message of each topic that was published after that. */
+  readonly recoveredMs: number
+  /** Of the answers to publish, from its begin until all had recovered. */
+  readonly slowestMs: number
+  readonly lostConnections: number
+}
+
+export interface RunReport extends Verdict {
+  readonly faults: readonly FaultReport[]
+  readonly attempts: World['publisher']['attempts']
+  readonly slowestMs: number
+}
+
+/** A world in which faults happen while messages are published and read; then all that came of it is judged. */
+export async function run (options: RunOptions): Promise<RunReport> {
+  const { say, next } = options
+  const world = await World.start(options)
+  const { publisher, fleet, violations } = world
+  const progress = setInterval(() => { say(progressOf(world)) }, PROGRESS_MS)
+  try {
+    const reports: FaultReport[] = []
+    await publisher.mark()
+    for (let fault = next(world); fault !== undefined; fault = next(world)) {
+      await delay(world.random.integer(...PAUSE_MS))
+      say(`${fault.name}…`)
+      const report = await happen(world, fault)
+      say(`${fault.name}: lasted ${report.lastedMs} ms, all had recovered after ${report.recoveredMs} ms`)
+      reports.push(report)
+      if (violations.length > 0) break
+    }
+    const late = await fleet.haveSeen(await publisher.finish(), RECOVERY_TIMEOUT_MS)
+    // A cursor that was on its way, and a second message where none may be, are part of what is judged.
+    await delay(200)
+    const final = await world.ask(redis => readLog(redis, options.shards))
+    const verdict = judge({ publisher, clients: fleet.clients, losses: world.losses, final })
+    return {
+      ...verdict,
+      violations: [...violations, ...late, ...verdict.violations],
+      faults: reports,
+      attempts: publisher.attempts,
+      slowestMs: publisher.slowest(0, Infinity)
+    }
+  } finally {
+    clearInterval(progress)
+    await world.close()
+  }
+}
+
+async function happen (world: World, fault: Fault): Promise<FaultReport> {
+  const { publisher, fleet, violations } = world
+  const began = Date.now()
+  await fault.run(world)
+  const removed = Date.now()
+  violations.push(...await fleet.haveSeen(await publisher.mark(), RECOVERY_TIMEOUT_MS))
+  const recovered = Date.now()
+  for (const node of world.nodes) if (!node.alive) violations.push(`${node.name} ended by itself: ${node.lastWords}`)
+  return {
+    name: fault.name,
+    lastedMs: removed - began,
+    recoveredMs: recovered - removed,
+    slowestMs: publisher.slowest(began, recovered),
+    lostConnections: fleet.clients.reduce((sum, { ended }) => sum + ended.filter(({ at, by }) => at >= began && by !== 'run').length, 0)
+  }
+}
+
+function progressOf ({ publisher, fleet, losses }: World): string {
+  const delivered = fleet.clients.reduce((sum, { witness }) => sum + witness.accepted, 0)
+  const resets = fleet.clients.reduce((sum, { witness }) => sum + witness.resets.length, 0)
+  const connected = fleet.clients.filter(({ settled }) => settled).length
+  return `  ${publisher.acknowledged.length} acknowledged, ${delivered} delivered, ${connected} of ${fleet.clients.length} clients connected, ${resets} resets, ${losses.length} losses`
+}

@@ -40,6 +40,8 @@ async function main (): Promise<number> {
   const shards = values.shards === undefined ? random.pick([1, 3]) : Number(values.shards)
   console.log(`seed ${seed}, ${shards} ${shards === 1 ? 'shard' : 'shards'}`)
   const began = Date.now()
+  // From when all is up, so that even a short run has a fault.
+  let until: number | undefined
   const report = await run({
     seed,
     shards,
@@ -47,7 +49,10 @@ async function main (): Promise<number> {
     topics: Number(values.topics),
     rate: Number(values.rate),
     long: !values.short,
-    next: () => Date.now() - began < Number(values.seconds) * 1000 ? random.pick(chosen) : undefined,
+    next: () => {
+      until ??= Date.now() + Number(values.seconds) * 1000
+      return Date.now() < until ? random.pick(chosen) : undefined
+    },
     say: line => { console.log(`${((Date.now() - began) / 1000).toFixed(1).padStart(6)} s  ${line}`) }
   })
   console.log('')

@@ -88,6 +88,13 @@ export interface TailBatch {
   readonly epoch: EpochStart
   /** In order of offset, without a hole behind the batch before. Empty where only the epoch is news. */
   readonly entries: readonly Entry[]
+  /** Where the log does not hold all any more that came behind the batch before: what is left of it is in `entries`. */
+  readonly hole?: {
+    /** The last offset before it. */
+    readonly after: number
+    /** The topics of which messages are missing. */
+    readonly lost: ReadonlySet<string>
+  }
 }
 
 /** Where to read from: what comes after an offset of the topic's shard, or after a sequence of the topic. */
@@ -106,6 +113,15 @@ export interface Log {
 
   /** Calls `onBatch` for all that is appended from now on, in order. Returns the function that ends it. */
   tail (onBatch: (batch: TailBatch) => void): () => void
+
+  /** Calls `onChange` when the log cannot be reached any more, and when it can be again. Returns the function that ends it. */
+  watch (onChange: (available: boolean) => void): () => void
+
+  /**
+   * The newest messages of a shard, about `maxBytes` of them, oldest first, without a hole up to its end; none where they are not
+   * at hand. Read once when a node starts, so that clients of another need not be served from their topics one by one.
+   */
+  recent (shard: number, maxBytes: number): Promise<readonly Entry[]>
 
   /** By shard, read from the log itself. */
   head (): Promise<readonly ShardHead[]>

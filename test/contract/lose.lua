@@ -17,17 +17,19 @@ for i = 1, #positions, 2 do
     local sequence = tonumber(first[1]:match('%-(%d+)$')) - 1
     if redis.call('XLEN', stream) == 0 then redis.call('DEL', stream) else redis.call('XSETID', stream, redis.call('XREVRANGE', stream, '+', '-', 'COUNT', 1)[1][1]) end
     if sequence == 0 then redis.call('HDEL', KEYS[2], topic)
-    else redis.call('HSET', KEYS[2], topic, string.format('%d:%s', sequence, first[2][2])) end
+    else redis.call('HSET', KEYS[2], topic, string.format('%d:%s', sequence, first[2][2]:match('^%d+'))) end
   end
   local snapshot = redis.call('HGET', tag .. 'snap:' .. topic, 'offset')
   if snapshot and tonumber(snapshot) > keep then redis.call('DEL', tag .. 'snap:' .. topic) end
 end
 for _, key in ipairs(redis.call('KEYS', tag .. 'once:*')) do
-  if tonumber(redis.call('GET', key):match(',(%d+)%]')) > keep then redis.call('DEL', key) end
+  if tonumber(redis.call('GET', key):match(',(%d+)$')) > keep then redis.call('DEL', key) end
 end
 for _, key in ipairs(redis.call('KEYS', tag .. 'answers:*')) do redis.call('DEL', key) end
 -- A batch is one write: what holds an entry beyond is gone as a whole, and its beginning is still in the streams.
 for _, batch in ipairs(redis.call('XRANGE', KEYS[3], string.format('%d', keep + 1), '+')) do redis.call('XDEL', KEYS[3], batch[1]) end
 local left = redis.call('XREVRANGE', KEYS[3], '+', '-', 'COUNT', 1)[1]
 if redis.call('EXISTS', KEYS[3]) == 1 then redis.call('XSETID', KEYS[3], left and left[1] or '0-1') end
+redis.call('DEL', tag .. 'marks')
+redis.call('HDEL', KEYS[1], 'marked', 'oldest')
 redis.call('HSET', KEYS[1], 'offset', string.format('%d', keep), 'run', 'another')

@@ -96,6 +96,16 @@ export class MemoryLog implements Log {
     return () => { this.listeners.delete(listener) }
   }
 
+  /** It is there as long as the process is. */
+  watch (): () => void {
+    return () => {}
+  }
+
+  /** The node that has it has passed on all of it itself. */
+  async recent (): Promise<readonly Entry[]> {
+    return []
+  }
+
   async head (): Promise<readonly ShardHead[]> {
     return this.states.map(({ offset, epochs }) => ({ epoch: epochs.at(-1)!.epoch, offset, epochs: [...epochs] }))
   }

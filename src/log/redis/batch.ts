@@ -1,4 +1,56 @@
-import type { Entry, EpochStart } from '../log.js'
+import type { AppendItem, AppendResult, Entry, EpochStart } from '../log.js'
+
+/** What append.lua is given of a batch, beside its keys. */
+export interface BatchText {
+  /** Each once, numbered from 1 in this order. */
+  readonly topics: readonly string[]
+  /** Each once, numbered from 1 in this order. */
+  readonly onceKeys: readonly string[]
+  /** An item each: the number of its topic, `r` where it replaces the state, `k` and the number of its idempotency key. */
+  readonly items: string
+  /** A payload a line: JSON text of one value holds no line break. */
+  readonly payloads: string
+}
+
+/** @param onceKey the Redis key of a topic's idempotency key */
+export function encodeBatch (items: readonly AppendItem[], onceKey: (topic: string, key: string) => string): BatchText {
+  const topics = new Map<string, number>()
+  const onceKeys = new Map<string, number>()
+  const number = (numbers: Map<string, number>, name: string): number => {
+    let found = numbers.get(name)
+    if (found === undefined) numbers.set(name, found = numbers.size + 1)
+    return found
+  }
+  let described = ''
+  let payloads = ''
+  for (const { topic, payload, replaces, idempotencyKey } of items) {
+    described += `${number(topics, topic)}${replaces === true ? 'r' : ''}`
+    if (idempotencyKey !== undefined) described += `k${number(onceKeys, onceKey(topic, idempotencyKey))}`
+    described += ','
+    payloads += payload + '\n'
+  }
+  return { topics: [...topics.keys()], onceKeys: [...onceKeys.keys()], items: described, payloads }
+}
+
+type Answer = [first: number, before: number[], exceptions: Array<[item: number, sequence: number, offset: number]>]
+
+/** What append.lua answered, for each item in its place. */
+export function parseAnswer (shard: number, items: readonly AppendItem[], { topics }: BatchText, text: string): AppendResult[] {
+  const [first, before, exceptions] = JSON.parse(text) as Answer
+  const sequences = new Map(topics.map((topic, index) => [topic, before[index]!]))
+  let offset = first
+  let exception = 0
+  return items.map(({ topic }, index): AppendResult => {
+    const other = exceptions[exception]
+    if (other?.[0] === index) {
+      exception++
+      return other[1] === 0 ? { error: 'overloaded' } : { sequence: other[1], offset: other[2], shard }
+    }
+    const sequence = sequences.get(topic)! + 1
+    sequences.set(topic, sequence)
+    return { sequence, offset: offset++, shard }
+  })
+}
 
 /** A batch as the log tells it to every node, and keeps it among the recent entries. */
 export interface Batch {
@@ -6,24 +58,36 @@ export interface Batch {
   readonly entries: readonly Entry[]
 }
 
-type Header = [epoch: number, start: number, first: number, time: number, heads: Array<[topic: string, sequence: number, previous: number, replaces: 0 | 1]>]
+/** By topic, where it stood before the batch; then the topic of each message, below 0 where it replaces the state. */
+type Header = [epoch: number, start: number, first: number, time: number, topics: Array<[topic: string, sequence: number, offset: number]>, order: number[]]
 
 /** The text that append.lua writes: a line of JSON, then a payload a line. */
 export function parseBatch (shard: number, text: string): Batch {
-  const lines = text.split('\n')
-  const [epoch, start, first, timestamp, heads] = JSON.parse(lines[0]!) as Header
-  const entries = heads.map(([topic, sequence, previous, replaces], index): Entry => (
-    { topic, shard, offset: first + index, sequence, previous, timestamp, payload: lines[index + 1]!, replaces: replaces === 1 }
-  ))
+  let at = text.indexOf('\n')
+  const [epoch, start, first, timestamp, topics, order] = JSON.parse(text.slice(0, at)) as Header
+  const entries = order.map((signed, index): Entry => {
+    const standing = topics[Math.abs(signed) - 1]!
+    const offset = first + index
+    const end = text.indexOf('\n', at + 1)
+    const payload = end < 0 ? text.slice(at + 1) : text.slice(at + 1, end)
+    at = end
+    const entry = { topic: standing[0], shard, offset, sequence: ++standing[1], previous: standing[2], timestamp, payload, replaces: signed < 0 }
+    standing[2] = offset
+    return entry
+  })
   return { epoch: { epoch, start }, entries }
 }
 
 /** An entry of a topic's stream, as Redis answers it. */
 export type StreamEntry = [id: string, fields: string[]]
 
-export function parseEntry (topic: string, shard: number, [id, fields]: StreamEntry): Entry {
+/** Of an entry: the topic's offset before it, when it was accepted, whether it replaces the state. */
+const POSITION = /^(\d+):(\d+)(r?)$/
+
+export function parseEntry (topic: string, shard: number, [id, [, position, , payload]]: StreamEntry): Entry {
   const [offset, sequence] = id.split('-')
+  const [, previous, timestamp, replaces] = POSITION.exec(position!)!
   return {
-    topic, shard, offset: Number(offset), sequence: Number(sequence), previous: Number(fields[1]), timestamp: Number(fields[3]), payload: fields[7]!, replaces: fields[5] === '1'
+    topic, shard, offset: Number(offset), sequence: Number(sequence), previous: Number(previous), timestamp: Number(timestamp), payload: payload!, replaces: replaces === 'r'
   }
 }

@@ -1,10 +1,14 @@
 import { Redis } from 'ioredis'
 
-/** A command that is not answered in this time failed: a partitioned server answers nothing for ever. */
-const COMMAND_TIMEOUT_MS = 900
+/** A read that is not answered in this time failed: a partitioned server answers nothing for ever. */
+const READ_TIMEOUT_MS = 900
+/** An append that is not answered in this time is sent again, by a new connection: there is time for that within a publish. */
+const APPEND_TIMEOUT_MS = 400
 const CONNECT_TIMEOUT_MS = 2000
-const FIRST_RETRY_MS = 50
-const LAST_RETRY_MS = 500
+/** How long a connection that is given up may take to say goodbye. */
+const DISCONNECT_TIMEOUT_MS = 50
+const FIRST_RETRY_MS = 20
+const LAST_RETRY_MS = 250
 /** Oldest server that has all that the scripts use. */
 const OLDEST_MAJOR = 7
 
@@ -13,39 +17,48 @@ export class LogSetupError extends Error {
   override readonly name = 'LogSetupError'
 }
 
+/** One that appends, one that reads and one that listens: none waits behind the others' answers. */
+export interface Connections {
+  readonly writer: Redis
+  readonly reader: Redis
+  readonly subscriber: Redis
+}
+
 const base = {
   lazyConnect: true,
   connectTimeout: CONNECT_TIMEOUT_MS,
-  retryStrategy: (times: number) => Math.min(times * FIRST_RETRY_MS, LAST_RETRY_MS),
-  maxRetriesPerRequest: null
+  disconnectTimeout: DISCONNECT_TIMEOUT_MS,
+  retryStrategy: (times: number) => Math.min(times * FIRST_RETRY_MS, LAST_RETRY_MS)
 }
+/**
+ * While there is no server nothing is queued, and what was not answered fails with its connection: whoever sent it
+ * knows whether it may be sent again.
+ */
+const failing = { ...base, enableOfflineQueue: false, autoResendUnfulfilledCommands: false, maxRetriesPerRequest: 0 }
 
-/** Connections to a Redis: one for commands, one that listens. @throws LogSetupError */
-export async function connectRedis (url: string, onError: (error: unknown) => void): Promise<{ redis: Redis, subscriber: Redis }> {
-  const redis = new Redis(url, {
-    ...base,
-    commandTimeout: COMMAND_TIMEOUT_MS,
-    // While there is no server nothing is queued: what was refused must not be appended later.
-    enableOfflineQueue: false
-  })
-  const subscriber = new Redis(url, base)
-  for (const connection of [redis, subscriber]) connection.on('error', onError)
+/** @throws LogSetupError */
+export async function connectRedis (url: string): Promise<Connections> {
+  const connections = {
+    writer: new Redis(url, { ...failing, commandTimeout: APPEND_TIMEOUT_MS }),
+    reader: new Redis(url, { ...failing, commandTimeout: READ_TIMEOUT_MS }),
+    subscriber: new Redis(url, { ...base, commandTimeout: READ_TIMEOUT_MS, maxRetriesPerRequest: null })
+  }
+  const all = Object.values(connections)
   try {
-    await Promise.all([firstConnection(redis), firstConnection(subscriber)])
-    await check(redis)
+    await Promise.all(all.map(firstConnection))
+    await check(connections.reader)
   } catch (error) {
-    redis.disconnect()
-    subscriber.disconnect()
+    for (const connection of all) connection.disconnect()
     throw error instanceof LogSetupError ? error : new LogSetupError(`REDIS_URL: ${shown(url)} cannot be used: ${reason(error)}`)
   }
-  return { redis, subscriber }
+  return connections
 }
 
 /** The first connection says what is wrong with an address; later ones are tried for ever. */
 async function firstConnection (connection: Redis): Promise<void> {
   await new Promise<void>((resolve, reject) => {
     connection.once('ready', resolve)
-    connection.once('error', reject)
+    connection.on('error', reject)
     connection.connect().catch(reject)
   })
 }

@@ -1,17 +1,21 @@
 import { randomInt, randomUUID } from 'node:crypto'
 import { type Channels, parseTopicKey, ProtocolError } from '@tickwire/protocol'
-import type { Redis } from 'ioredis'
 import {
   type AppendItem, type AppendResult, type Entry, IDEMPOTENCY_SECONDS, type Log, type Page, type ReadFrom, type Retention, type ShardHead, type Snapshot,
   type TailBatch, type TopicPosition
 } from '../log.js'
 import { shardOf } from '../shard-of.js'
-import { parseEntry, type StreamEntry } from './batch.js'
-import { connectRedis, LogSetupError } from './connect.js'
-import { type Folded, FoldedStates } from './folded-states.js'
+import { Appender } from './appender.js'
+import { type BatchText, parseBatch, parseEntry, type StreamEntry } from './batch.js'
+import { type Connections, connectRedis, LogSetupError } from './connect.js'
 import { ShardKeys } from './keys.js'
+import { Reader } from './reader.js'
+import { ShardRetention } from './retention.js'
 import { Scripts } from './scripts.js'
+import { SharedReads } from './shared-reads.js'
+import { States } from './states.js'
 import { Tail } from './tail.js'
+import { Upkeep } from './upkeep.js'
 
 export interface RedisLogOptions {
   readonly url: string
@@ -23,16 +27,15 @@ export interface RedisLogOptions {
   readonly onError: (error: unknown, message: string) => void
 }
 
-/** How long recent entries are kept. */
+/** How long recent entries are kept, and how much of the retention's bytes they may take. */
 const RECENT_MS = 60_000
+const RECENT_SHARE = 0.25
+/** Recent batches that are read at a time. */
+const RECENT_PAGE = 16
 /** Answers of a node that are kept, so that a batch that is sent again is answered as before. */
 const KEPT_ANSWERS = 1024
-/** How long a folded state outlives its topic's stream. */
-const SNAPSHOT_SECONDS = 7 * 86_400
-const LEASE_MS = 3000
-/** How often folded states are kept, at most; and after how many messages at the latest, as a share of retention. */
-const KEEP_MS = 1000
-const KEEP_SHARE = 4
+/** Messages of a topic that are read at a time where the recent entries do not reach. */
+const HOLE_PAGE = 500
 /** Topics that are asked for at a time. */
 const SCAN_COUNT = 5000
 
@@ -41,47 +44,62 @@ type Listener = (batch: TailBatch) => void
 /** The log on Redis Streams: shared by all nodes, replayable, and exact about what Redis itself lost (DESIGN). */
 export class RedisLog implements Log {
   readonly shards: number
-  private readonly keys: readonly ShardKeys[]
-  private readonly scripts: Scripts
-  private readonly folded: FoldedStates
-  private readonly tails: Tail
   private readonly node = randomUUID()
-  private batch = 0
-  private readonly listeners = new Map<Listener, readonly number[]>()
+  private readonly keys: readonly ShardKeys[]
+  private readonly appends: Scripts
+  private readonly appenders: readonly Appender[]
+  private readonly reader: Reader
+  private readonly heads = new SharedReads<ShardHead>()
+  private readonly states: States
+  private readonly follower: Tail
+  private readonly upkeep: Upkeep
+  private readonly listeners = new Map<Listener, number[]>()
   /** By shard, the last offset that this node's own appends were given: a listener that comes later is not told of it. */
   private readonly appended: number[]
-  /** Topics that this node keeps the states of and that have changed, with how many messages since. */
-  private readonly unkept = new Map<string, number>()
-  private readonly leases: boolean[]
-  private keeper: NodeJS.Timeout | undefined
+  private readonly rules = new Map<string, { readonly messages: number, readonly ageMs: number }>()
   private closed = false
 
-  private constructor (private readonly options: RedisLogOptions, private readonly redis: Redis, private readonly subscriber: Redis) {
+  private constructor (private readonly options: RedisLogOptions, private readonly connections: Connections) {
+    const { channels, retention } = options
+    const { writer, reader, subscriber } = connections
     this.shards = options.shards
     this.keys = Array.from({ length: this.shards }, (_, shard) => new ShardKeys(options.keyPrefix, shard))
     this.appended = this.keys.map(() => 0)
-    this.leases = this.keys.map(() => false)
-    this.scripts = new Scripts(redis)
-    this.folded = new FoldedStates(options.channels)
-    const onError = (error: unknown): void => { options.onError(error, 'the log could not be followed; it is tried again') }
-    this.tails = new Tail({
-      redis, keys: this.keys, headOf: shard => this.headOf(shard), readBeyond: (shard, offset) => this.readBeyond(shard, offset)
-    }, subscriber, batch => { this.tell(batch) }, onError)
+    this.appends = new Scripts(writer, ['append'])
+    this.reader = new Reader(reader, new Scripts(reader, ['read', 'head', 'state', 'snapshot', 'trim']), this.shards)
+    this.states = new States({ reader: this.reader, channels, keys: this.keys, shardOf: topic => this.shardOf(topic) })
+    this.appenders = this.keys.map((keys, shard) => new Appender(shard, {
+      send: (number, text) => this.sendBatch(shard, number, text),
+      onceKey: (topic, key) => keys.once(topic, key)
+    }))
+    const ages = [retention.seconds, ...[...channels.values()].map(channel => channel.retention?.seconds ?? 0)]
+    this.upkeep = new Upkeep({
+      redis: reader,
+      keys: this.keys,
+      states: this.states,
+      node: this.node,
+      retentions: this.keys.map(keys => new ShardRetention({
+        redis: reader, reader: this.reader, keys, bytes: retention.bytes, longestMs: Math.max(...ages) * 1000, rule: (topic, last) => this.retentionRule(topic, last)
+      })),
+      maxMessages: topic => this.ruleOf(topic).messages,
+      onError: options.onError
+    })
+    this.follower = new Tail({
+      redis: reader, keys: this.keys, headOf: shard => this.headOf(shard), readBeyond: (shard, after, before) => this.readBeyond(shard, after, before)
+    }, subscriber, batch => { this.tell(batch) }, (error, message) => { if (!this.closed) options.onError(error, message) })
   }
 
   /** @throws LogSetupError that says what is wrong and what to do */
   static async open (options: RedisLogOptions): Promise<RedisLog> {
-    const connections = await connectRedis(options.url, error => { options.onError(error, 'Redis cannot be reached; it is tried again') })
-    const log = new RedisLog(options, connections.redis, connections.subscriber)
+    const log = new RedisLog(options, await connectRedis(options.url))
     try {
       await log.head()
-      await log.tails.start()
+      await log.follower.start()
+      await log.upkeep.start()
     } catch (error) {
       await log.close()
-      throw error instanceof Error && /WRONGTYPE/.test(error.message) ? new LogSetupError(`REDIS_KEY_PREFIX: keys of the log hold something else in this Redis; choose another prefix than '${options.keyPrefix}'`) : error
+      throw error
     }
-    await log.keepStates()
-    log.keeper = setInterval(() => { void log.keepStates() }, KEEP_MS).unref()
     return log
   }
 
@@ -91,6 +109,8 @@ export class RedisLog implements Log {
 
   async append (items: readonly AppendItem[]): Promise<readonly AppendResult[]> {
     if (this.closed) throw new ProtocolError('log_unavailable')
+    if (items.length === 0) return []
+    if (this.shards === 1) return await this.appendTo(0, items)
     const places = new Map<number, number[]>()
     items.forEach(({ topic }, place) => {
       const shard = this.shardOf(topic)
@@ -110,7 +130,7 @@ export class RedisLog implements Log {
     const shard = this.shardOf(topic)
     const keys = this.keys[shard]!
     const [mode, after] = 'offset' in from ? ['offset', from.offset] as const : ['sequence', from.sequence] as const
-    const [epoch, last, first, entries] = await this.run('read', [...keys.common, keys.seq, keys.stream(topic)], [topic, mode, after, limit]) as [string, string, string, StreamEntry[]]
+    const [epoch, last, first, entries] = await this.reader.run('read', [...keys.common, keys.seq, keys.stream(topic)], [topic, mode, after, limit]) as [string, string, string, StreamEntry[]]
     return {
       epoch: Number(epoch),
       entries: entries.map(entry => parseEntry(topic, shard, entry)),
@@ -121,12 +141,33 @@ export class RedisLog implements Log {
 
   tail (onBatch: Listener): () => void {
     const listener: Listener = batch => { onBatch(batch) }
-    this.listeners.set(listener, this.keys.map((_, shard) => Math.max(this.appended[shard]!, this.tails.offset(shard))))
+    this.listeners.set(listener, this.keys.map((_, shard) => Math.max(this.appended[shard]!, this.follower.offset(shard))))
     return () => { this.listeners.delete(listener) }
+  }
+
+  watch (onChange: (available: boolean) => void): () => void {
+    return this.follower.watch(onChange)
   }
 
   async head (): Promise<readonly ShardHead[]> {
     return await Promise.all(this.keys.map((_, shard) => this.headOf(shard)))
+  }
+
+  async recent (shard: number, maxBytes: number): Promise<readonly Entry[]> {
+    const { recent } = this.keys[shard]!
+    const newestFirst: Array<readonly Entry[]> = []
+    for (let end = '+', length = 0; length < maxBytes;) {
+      const page = await this.reader.limited(() => this.connections.reader.xrevrange(recent, end, '-', 'COUNT', RECENT_PAGE)) as Array<[string, string[]]>
+      for (const [, fields] of page) {
+        newestFirst.push(parseBatch(shard, fields[1]!).entries)
+        length += fields[1]!.length
+      }
+      if (page.length < RECENT_PAGE) break
+      end = `(${page.at(-1)![0]}`
+    }
+    // Only as far back as nothing is missing between.
+    const whole = newestFirst.findIndex((entries, index) => index > 0 && entries.at(-1)!.offset + 1 !== newestFirst[index - 1]![0]!.offset)
+    return newestFirst.slice(0, whole < 0 ? undefined : whole).reverse().flat()
   }
 
   async topics (): Promise<ReadonlyMap<string, TopicPosition>> {
@@ -134,7 +175,7 @@ export class RedisLog implements Log {
     for (const { seq } of this.keys) {
       let cursor = '0'
       do {
-        const [next, fields] = await this.redis.hscan(seq, cursor, 'COUNT', SCAN_COUNT)
+        const [next, fields] = await this.reader.limited(() => this.connections.reader.hscan(seq, cursor, 'COUNT', SCAN_COUNT))
         cursor = next
         for (let i = 0; i < fields.length; i += 2) topics.set(fields[i]!, parsePosition(fields[i + 1]!))
       } while (cursor !== '0')
@@ -143,162 +184,119 @@ export class RedisLog implements Log {
   }
 
   async snapshot (topic: string): Promise<Snapshot | undefined> {
-    const reduce = this.options.channels.get(parseTopicKey(topic).channel)?.reduce
-    if (reduce === undefined) return undefined
-    const shard = this.shardOf(topic)
-    const keys = this.keys[shard]!
-    const known = reduce === 'last' ? undefined : this.folded.get(topic)
-    const [epochText, offset, kept, found] = await this.run('state', [...keys.common, keys.stream(topic), keys.snapshot(topic)], [
-      known?.offset ?? -1, known?.epoch ?? 0, reduce === 'last' ? 1 : 0
-    ]) as [string, string, [string, string, string, string] | [], StreamEntry[]]
-    const epoch = Number(epochText)
-    const asOf = Number(offset)
-    const entries = found.map(entry => parseEntry(topic, shard, entry))
-    if (reduce === 'last') {
-      const last = entries[0]
-      return last === undefined ? undefined : { topic, epoch, sequence: last.sequence, timestamp: last.timestamp, payload: last.payload, asOf }
-    }
-    const base: Folded | undefined = kept.length > 0
-      ? { epoch, sequence: Number(kept[0]), offset: Number(kept[1]), timestamp: Number(kept[2]), state: JSON.parse(kept[3]!) }
-      : known !== undefined && known.offset <= asOf && this.stillGood(known, epoch, entries) ? known : undefined
-    const folded = entries.length === 0 ? base : this.folded.fold(topic, epoch, base, entries)
-    return folded === undefined ? undefined : { topic, epoch, sequence: folded.sequence, timestamp: folded.timestamp, payload: JSON.stringify(folded.state), asOf }
+    return await this.states.snapshot(topic)
   }
 
   async close (): Promise<void> {
     if (this.closed) return
     this.closed = true
-    clearInterval(this.keeper)
-    this.tails.close()
+    this.upkeep.close()
+    this.follower.close()
     this.listeners.clear()
-    this.redis.disconnect()
-    this.subscriber.disconnect()
+    for (const appender of this.appenders) appender.close()
+    for (const connection of Object.values(this.connections)) (connection as Connections['reader']).disconnect()
   }
 
   // ---- one shard
 
   private async appendTo (shard: number, items: readonly AppendItem[]): Promise<AppendResult[]> {
+    const results = await this.appenders[shard]!.append(items)
+    for (const result of results) if ('offset' in result) this.appended[shard] = Math.max(this.appended[shard]!, result.offset)
+    return results
+  }
+
+  private async sendBatch (shard: number, number: number, { topics, onceKeys, items, payloads }: BatchText): Promise<string> {
     const keys = this.keys[shard]!
-    const scriptKeys = [...keys.common, keys.seq, keys.recent, keys.marks, keys.answers(this.node)]
-    const args: Array<string | number> = [++this.batch, this.options.maxTopics, RECENT_MS, IDEMPOTENCY_SECONDS, KEPT_ANSWERS]
-    for (const { topic, payload, replaces = false, idempotencyKey } of items) {
-      scriptKeys.push(keys.stream(topic), idempotencyKey === undefined ? keys.meta : keys.once(topic, idempotencyKey))
-      const { messages, ageMs } = this.retentionOf(topic)
-      args.push(topic, JSON.stringify(topic), payload, replaces ? 1 : 0, messages, ageMs)
-    }
-    const [kind, text] = await this.run('append', scriptKeys, args) as [string, string]
-    if (kind === 'shards') throw new ProtocolError('log_unavailable', `the log was made with ${text} shards`)
-    return (JSON.parse(text) as Array<[number, number] | 0>).map(result => {
-      if (result === 0) return { error: 'overloaded' }
-      this.appended[shard] = Math.max(this.appended[shard]!, result[1])
-      return { sequence: result[0], offset: result[1], shard }
-    })
+    const [kind, text] = await this.appends.run('append', [
+      ...keys.common, keys.seq, keys.recent, keys.marks, keys.answers(this.node), ...topics.map(topic => keys.stream(topic)), ...onceKeys
+    ], [
+      randomEpoch(), this.shards, number, this.options.maxTopics, RECENT_MS, this.recentBytes, IDEMPOTENCY_SECONDS, KEPT_ANSWERS, topics.length, items, payloads,
+      ...topics.flatMap(topic => [topic, this.ruleOf(topic).messages])
+    ]).catch((error: unknown) => {
+      // A connection that answers nothing may never do so again.
+      if (/timed out/.test(String(error))) this.connections.writer.disconnect(true)
+      throw error
+    }) as [kind: string, text: string]
+    if (kind === 'answer') return text
+    throw new Error(kind === 'shards' ? `the log was made with ${text} shards` : 'a key of the log holds something else')
   }
 
   private async headOf (shard: number): Promise<ShardHead> {
-    const [offset, list, made] = await this.run('head', this.keys[shard]!.common, []) as [string, string[], string]
-    if (Number(made) !== this.shards) throw new LogSetupError(`LOG_SHARDS: this log was made with ${made} shards, which cannot be changed; set LOG_SHARDS=${made}, or choose another REDIS_KEY_PREFIX`)
-    const epochs = list.map(entry => {
-      const [epoch, start] = entry.split(':')
-      return { epoch: Number(epoch), start: Number(start) }
+    return await this.heads.read(String(shard), async () => {
+      const [offset, list, made] = await this.reader.urgent('head', this.keys[shard]!.common, []) as [offset: string, epochs: string[], shards: string]
+      if (Number(made) !== this.shards) throw new LogSetupError(`LOG_SHARDS: this log was made with ${made} shards, which cannot be changed; set LOG_SHARDS=${made}, or choose another REDIS_KEY_PREFIX`)
+      const epochs = list.map(entry => {
+        const [epoch, start] = entry.split(':')
+        return { epoch: Number(epoch), start: Number(start) }
+      })
+      return { epoch: epochs.at(-1)!.epoch, offset: Number(offset), epochs }
     })
-    return { epoch: epochs.at(-1)!.epoch, offset: Number(offset), epochs }
   }
 
-  private async readBeyond (shard: number, offset: number): Promise<Entry[]> {
+  private async readBeyond (shard: number, after: number, before: number): Promise<{ entries: Entry[], lost: Set<string> }> {
     const entries: Entry[] = []
+    const lost = new Set<string>()
     for (const [topic, last] of await this.topics()) {
-      if (this.shardOf(topic) !== shard || last.offset <= offset) continue
-      entries.push(...(await this.read(topic, { offset }, last.offset - offset)).entries)
+      if (this.shardOf(topic) !== shard || last.offset <= after) continue
+      let from = after
+      for (let more = true; more;) {
+        const page = await this.read(topic, { offset: from }, HOLE_PAGE)
+        const [first] = page.entries
+        if (first === undefined ? (page.last?.offset ?? 0) > from : first.previous > from) lost.add(topic)
+        for (const entry of page.entries) if (entry.offset < before) entries.push(entry)
+        from = page.entries.at(-1)?.offset ?? before
+        more = page.entries.length === HOLE_PAGE && from < before
+      }
     }
-    return entries.sort((a, b) => a.offset - b.offset)
+    return { entries: entries.sort((a, b) => a.offset - b.offset), lost }
   }
 
-  /** A retention above 0: an idle stream goes as a whole; below: its last message is the state and stays. */
-  private retentionOf (topic: string): { messages: number, ageMs: number } {
-    const channel = this.options.channels.get(parseTopicKey(topic).channel)
-    const { messages, seconds } = { ...this.options.retention, ...channel?.retention }
-    return { messages, ageMs: Math.round(seconds * 1000) * (channel?.reduce === 'last' ? -1 : 1) }
+  private get recentBytes (): number {
+    return Math.floor(this.options.retention.bytes * RECENT_SHARE)
   }
 
-  private async run (name: Parameters<Scripts['run']>[0], keys: readonly string[], args: ReadonlyArray<string | number>): Promise<unknown> {
-    try {
-      return await this.scripts.run(name, keys, [randomInt(2 ** 32), this.shards, ...args])
-    } catch (error) {
-      if (error instanceof Error && /WRONGTYPE/.test(error.message)) throw error
-      throw new ProtocolError('log_unavailable', error instanceof Error ? error.message : undefined)
+  private ruleOf (topic: string): { readonly messages: number, readonly ageMs: number } {
+    const name = parseTopicKey(topic).channel
+    let rule = this.rules.get(name)
+    if (rule === undefined) {
+      const { messages, seconds } = { ...this.options.retention, ...this.options.channels.get(name)?.retention }
+      this.rules.set(name, rule = { messages, ageMs: Math.round(seconds * 1000) })
     }
+    return rule
   }
 
-  // ---- what is told, and what is folded from it
+  /** A state is never dropped: where the last message is the state that one stays, and what is folded is kept first. */
+  private retentionRule (topic: string, last: TopicPosition): { ageMs: number, keep: '' | 'folded' | number } {
+    const reduce = this.options.channels.get(parseTopicKey(topic).channel)?.reduce
+    return { ageMs: this.ruleOf(topic).ageMs, keep: reduce === 'last' ? last.offset : reduce === undefined ? '' : 'folded' }
+  }
+
+  // ---- what is told
 
   private tell (batch: TailBatch): void {
     const { shard, epoch, entries } = batch
-    if (entries.length === 0) this.forgetBeyond(shard, epoch.start)
-    if (this.leases[shard] === true) for (const { topic } of entries) if (this.isFolded(topic)) this.note(topic)
+    const isNew = entries.length === 0 && batch.hole === undefined
+    if (isNew) {
+      this.appended[shard] = Math.min(this.appended[shard]!, epoch.start - 1)
+      this.states.clear()
+    }
+    this.upkeep.note(shard, entries)
     for (const [listener, from] of [...this.listeners]) {
       if (!this.listeners.has(listener)) continue
-      // What was there before it came; a new epoch gives offsets out again.
-      const own = entries.length === 0 ? entries : entries.filter(({ offset }) => offset > from[shard]!)
-      if (entries.length === 0) (from as number[])[shard] = 0
-      else if (own.length === 0) continue
+      // What was there before it came is not for it; a new epoch gives offsets out again.
+      if (isNew) from[shard] = 0
+      const own = entries[0] === undefined || entries[0].offset > from[shard]! ? entries : entries.filter(({ offset }) => offset > from[shard]!)
+      if (own.length === 0 && !isNew && batch.hole === undefined) continue
       try {
-        listener(own === entries || own.length === entries.length ? batch : { ...batch, entries: own })
+        listener(own === entries ? batch : { ...batch, entries: own })
       } catch (error) {
         process.emitWarning(error instanceof Error ? error : String(error))
       }
     }
   }
-
-  private forgetBeyond (shard: number, start: number): void {
-    this.appended[shard] = Math.min(this.appended[shard]!, start - 1)
-    this.folded.clear()
-  }
-
-  private isFolded (topic: string): boolean {
-    return typeof this.options.channels.get(parseTopicKey(topic).channel)?.reduce === 'function'
-  }
-
-  /** A state is kept long before the messages go that it was folded from. */
-  private note (topic: string): void {
-    const count = (this.unkept.get(topic) ?? 0) + 1
-    this.unkept.set(topic, count)
-    if (count % Math.max(1, Math.floor(this.retentionOf(topic).messages / KEEP_SHARE)) === 0) void this.keep(topic)
-  }
-
-  private async keepStates (): Promise<void> {
-    for (const [shard, { lease }] of this.keys.entries()) {
-      try {
-        const mine = await this.redis.set(lease, this.node, 'PX', LEASE_MS, 'NX') === 'OK' || await this.redis.get(lease) === this.node
-        if (mine) await this.redis.pexpire(lease, LEASE_MS)
-        this.leases[shard] = mine
-      } catch {
-        this.leases[shard] = false
-      }
-    }
-    await Promise.all([...this.unkept.keys()].map(topic => this.keep(topic)))
-  }
-
-  private async keep (topic: string): Promise<void> {
-    this.unkept.delete(topic)
-    try {
-      const snapshot = await this.snapshot(topic)
-      const folded = this.folded.get(topic)
-      if (snapshot === undefined || folded === undefined) return
-      const keys = this.keys[this.shardOf(topic)]!
-      await this.run('snapshot', [...keys.common, keys.snapshot(topic)], [
-        folded.epoch, folded.sequence, folded.offset, folded.timestamp, JSON.stringify(folded.state), SNAPSHOT_SECONDS
-      ])
-    } catch (error) {
-      if (!this.closed) this.options.onError(error, 'a state could not be kept; it is tried again')
-    }
-  }
-
-  /** Whether a state of this node's is what the log's messages go on from. */
-  private stillGood (known: Folded, epoch: number, entries: readonly Entry[]): boolean {
-    return known.epoch === epoch || (entries[0] === undefined ? false : entries[0].previous === known.offset)
-  }
 }
+
+const randomEpoch = (): number => randomInt(2 ** 32)
 
 function parsePosition (text: string): TopicPosition {
   const [sequence, offset] = text.split(':')

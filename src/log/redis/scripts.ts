@@ -1,23 +1,29 @@
 import { readFileSync } from 'node:fs'
 import type { Redis } from 'ioredis'
 
-const read = (name: string): string => readFileSync(new URL(`${name}.lua`, import.meta.url), 'utf8')
+const text = (name: string): string => readFileSync(new URL(`${name}.lua`, import.meta.url), 'utf8')
 
-const NAMES = ['append', 'read', 'head', 'state', 'snapshot'] as const
-type Name = (typeof NAMES)[number]
+export type ReadScript = 'read' | 'head' | 'state' | 'snapshot' | 'trim'
+type ScriptName = ReadScript | 'append'
 
-/** The scripts of the log, each one round trip: loaded where a server does not know them yet. */
+type Command = (keys: number, ...args: Array<string | number>) => Promise<unknown>
+
+/** The scripts of the log on one connection, each one round trip. */
 export class Scripts {
-  private readonly commands: Readonly<Record<Name, (keys: number, ...args: Array<string | number>) => Promise<unknown>>>
+  private readonly commands = new Map<ScriptName, Command>()
 
-  constructor (redis: Redis) {
-    const epoch = read('epoch')
-    for (const name of NAMES) redis.defineCommand(`tickwire_${name}`, { lua: epoch + read(name) })
-    const defined = redis as unknown as Record<string, (keys: number, ...args: Array<string | number>) => Promise<unknown>>
-    this.commands = Object.fromEntries(NAMES.map(name => [name, (keys: number, ...args: Array<string | number>) => defined[`tickwire_${name}`]!.call(redis, keys, ...args)])) as typeof this.commands
+  constructor (redis: Redis, names: readonly ScriptName[]) {
+    const epoch = text('epoch')
+    for (const name of names) {
+      const lua = epoch + text(name)
+      redis.defineCommand(`tickwire_${name}`, { lua })
+      this.commands.set(name, (redis as unknown as Record<string, Command>)[`tickwire_${name}`]!.bind(redis))
+      // A server that does not know it yet would be told in a second round trip, and what was sent behind it go first.
+      redis.on('ready', () => { redis.script('LOAD', lua).catch(() => {}) })
+    }
   }
 
-  async run (name: Name, keys: readonly string[], args: ReadonlyArray<string | number>): Promise<unknown> {
-    return await this.commands[name](keys.length, ...keys, ...args)
+  async run (name: ScriptName, keys: readonly string[], args: ReadonlyArray<string | number>): Promise<unknown> {
+    return await this.commands.get(name)!(keys.length, ...keys, ...args)
   }
 }

@@ -5,15 +5,18 @@ import type { ShardKeys } from './keys.js'
 
 /** How often each shard is asked whether something was missed: pub/sub may lose messages. */
 const LOOK_MS = 1000
+/** How soon it is asked again while it does not answer, and for how long it may not answer until that is said. */
+const LOOK_AGAIN_MS = 100
+const GRACE_MS = 500
 /** Batches that are read at a time of what was missed. */
-const PAGE = 200
+const PAGE = 32
 
 export interface TailSource {
   readonly redis: Redis
   readonly keys: readonly ShardKeys[]
   headOf (shard: number): Promise<ShardHead>
-  /** Every message of a shard after an offset that its streams still hold, in order. */
-  readBeyond (shard: number, offset: number): Promise<Entry[]>
+  /** Every message of a shard between two offsets that its streams still hold, in order, and the topics that lost some. */
+  readBeyond (shard: number, after: number, before: number): Promise<{ readonly entries: readonly Entry[], readonly lost: ReadonlySet<string> }>
 }
 
 interface Position {
@@ -21,6 +24,8 @@ interface Position {
   offset: number
   /** What is being dealt with, one after another. */
   busy: Promise<void>
+  /** Whether a look waits for its turn: another would see no more than it. */
+  looking: boolean
 }
 
 /**
@@ -29,6 +34,10 @@ interface Position {
  */
 export class Tail {
   private readonly positions: Position[] = []
+  private readonly watchers = new Set<(available: boolean) => void>()
+  private available = true
+  /** Milliseconds since 1970; undefined while it answers. */
+  private failingSince: number | undefined
   private timer: NodeJS.Timeout | undefined
   private closed = false
 
@@ -36,7 +45,7 @@ export class Tail {
     private readonly source: TailSource,
     private readonly subscriber: Redis,
     private readonly onBatch: (batch: TailBatch) => void,
-    private readonly onError: (error: unknown) => void
+    private readonly onError: (error: unknown, message: string) => void
   ) {}
 
   async start (): Promise<void> {
@@ -48,11 +57,12 @@ export class Tail {
     for (const keys of this.source.keys) await this.subscriber.ssubscribe(keys.live)
     for (const shard of this.source.keys.keys()) {
       const { offset, epochs } = await this.source.headOf(shard)
-      this.positions[shard] = { epoch: epochs.at(-1)!, offset, busy: Promise.resolve() }
+      this.positions[shard] = { epoch: epochs.at(-1)!, offset, busy: Promise.resolve(), looking: false }
     }
     // Subscriptions come back by themselves, but not what was published meanwhile.
     this.subscriber.on('ready', () => { this.look() })
-    this.timer = setInterval(() => { this.look() }, LOOK_MS).unref()
+    for (const connection of [this.subscriber, this.source.redis]) connection.on('close', () => { this.look() })
+    this.plan(LOOK_MS)
   }
 
   /** Of the last message that was told. */
@@ -60,20 +70,63 @@ export class Tail {
     return this.positions[shard]!.offset
   }
 
-  close (): void {
-    this.closed = true
-    clearInterval(this.timer)
+  /** Calls `onChange` when the log cannot be reached any more, and when it can be again. */
+  watch (onChange: (available: boolean) => void): () => void {
+    this.watchers.add(onChange)
+    return () => { this.watchers.delete(onChange) }
   }
 
+  close (): void {
+    this.closed = true
+    clearTimeout(this.timer)
+  }
+
+  private plan (inMs: number): void {
+    clearTimeout(this.timer)
+    if (!this.closed) this.timer = setTimeout(() => { this.look() }, inMs).unref()
+  }
+
+  /** Asks every shard whether something was missed, and the listening connection whether it is still there. */
   private look (): void {
-    for (const shard of this.positions.keys()) this.enqueue(shard, async () => { await this.catchUp(shard) })
+    if (this.closed) return
+    this.plan(this.failingSince === undefined ? LOOK_MS : LOOK_AGAIN_MS)
+    for (const [shard, position] of this.positions.entries()) {
+      if (position.looking) continue
+      position.looking = true
+      this.enqueue(shard, async () => {
+        position.looking = false
+        await this.catchUp(shard)
+        this.failingSince = undefined
+        this.isAvailable(true)
+      })
+    }
+    if (this.subscriber.status === 'ready') {
+      this.subscriber.ping().catch((error: unknown) => { if (/timed out/.test(String(error))) this.subscriber.disconnect(true) })
+    }
+  }
+
+  private failed (error: unknown): void {
+    if (this.closed) return
+    if (this.failingSince === undefined) {
+      this.failingSince = Date.now()
+      this.plan(LOOK_AGAIN_MS)
+    }
+    if (!this.available || Date.now() - this.failingSince < GRACE_MS) return
+    this.onError(error, 'the log cannot be followed; it is tried again until it can')
+    this.isAvailable(false)
+  }
+
+  private isAvailable (available: boolean): void {
+    if (this.available === available) return
+    this.available = available
+    for (const watcher of this.watchers) watcher(available)
   }
 
   private enqueue (shard: number, task: () => Promise<void>): void {
     const position = this.positions[shard]
     // Before it has a position, the look that follows finds what came.
     if (position === undefined) return
-    position.busy = position.busy.then(async () => { if (!this.closed) await task() }).catch((error: unknown) => { if (!this.closed) this.onError(error) })
+    position.busy = position.busy.then(async () => { if (!this.closed) await task() }).catch((error: unknown) => { this.failed(error) })
   }
 
   private async take (shard: number, text: string): Promise<void> {
@@ -89,13 +142,16 @@ export class Tail {
     const position = this.positions[shard]!
     const head = await this.source.headOf(shard)
     if (head.epoch === position.epoch.epoch && head.offset <= position.offset) return
-    for (;;) {
-      const page = await this.source.redis.xrange(this.source.keys[shard]!.recent, String(position.offset + 1), '+', 'COUNT', PAGE) as Array<[string, string[]]>
-      const batches = page.map(([, fields]) => parseBatch(shard, fields[1]!))
-      for (const { epoch, entries } of batches) {
+    // What lies behind the start of an epoch that it has not seen is not what it has told.
+    const unseen = head.epochs.slice(head.epochs.findIndex(({ epoch }) => epoch === position.epoch.epoch) + 1)
+    for (let after = Math.min(position.offset, ...unseen.map(({ start }) => start - 1)); ;) {
+      const page = await this.source.redis.xrange(this.source.keys[shard]!.recent, String(after + 1), '+', 'COUNT', PAGE) as Array<[string, string[]]>
+      for (const [, fields] of page) {
+        const { epoch, entries } = parseBatch(shard, fields[1]!)
         this.passEpochs(shard, head.epochs, epoch)
         if (entries[0]!.offset > position.offset + 1) await this.readHole(shard, entries[0]!.offset)
         this.tell(shard, epoch, entries)
+        after = entries.at(-1)!.offset
       }
       if (page.length < PAGE) break
     }
@@ -114,21 +170,22 @@ export class Tail {
   /** What is not among the recent entries any more is in the topics' streams, as far as they hold it. */
   private async readHole (shard: number, before: number): Promise<void> {
     const position = this.positions[shard]!
-    const entries = (await this.source.readBeyond(shard, position.offset)).filter(({ offset }) => offset < before)
-    if (entries.length > 0) this.tell(shard, position.epoch, entries)
-    position.offset = Math.max(position.offset, before - 1)
+    const { entries, lost } = await this.source.readBeyond(shard, position.offset, before)
+    const { epoch, offset } = position
+    position.offset = before - 1
+    this.onBatch({ shard, epoch, entries, hole: { after: offset, lost } })
   }
 
   private tell (shard: number, epoch: EpochStart, entries: readonly Entry[]): void {
     const position = this.positions[shard]!
-    const isNew = epoch.epoch !== position.epoch.epoch
-    if (isNew) {
+    if (epoch.epoch !== position.epoch.epoch) {
       position.epoch = epoch
       position.offset = Math.min(position.offset, epoch.start - 1)
+      this.onBatch({ shard, epoch, entries: [] })
     }
-    const news = entries.filter(({ offset }) => offset > position.offset)
-    if (news.length === 0 && !isNew) return
-    position.offset = news.at(-1)?.offset ?? position.offset
+    const news = entries[0] !== undefined && entries[0].offset > position.offset ? entries : entries.filter(({ offset }) => offset > position.offset)
+    if (news.length === 0) return
+    position.offset = news.at(-1)!.offset
     this.onBatch({ shard, epoch, entries: news })
   }
 }

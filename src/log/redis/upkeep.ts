@@ -1,0 +1,94 @@
+import type { Redis } from 'ioredis'
+import type { Entry } from '../log.js'
+import type { ShardKeys } from './keys.js'
+import type { ShardRetention } from './retention.js'
+import type { States } from './states.js'
+
+/** How long a node that is gone keeps others from its work. */
+const LEASE_MS = 3000
+const STEP_MS = 1000
+/** A state is kept after so many messages at the latest, as a share of those that the topic holds. */
+const KEEP_SHARE = 4
+
+export interface UpkeepOptions {
+  readonly redis: Redis
+  readonly keys: readonly ShardKeys[]
+  readonly retentions: readonly ShardRetention[]
+  readonly states: States
+  /** Names this node among those that share the log. */
+  readonly node: string
+  maxMessages (topic: string): number
+  readonly onError: (error: unknown, message: string) => void
+}
+
+/**
+ * What has to be done for a shard beside appending: folded states are kept, long before the messages go that they were
+ * folded from, and what is too old is dropped. The node that holds the shard's lease does it.
+ */
+export class Upkeep {
+  private readonly held: boolean[]
+  /** Topics whose state has changed since it was kept, with how many messages. */
+  private readonly changed = new Map<string, number>()
+  private timer: NodeJS.Timeout | undefined
+  private step: Promise<void> = Promise.resolve()
+  private closed = false
+
+  constructor (private readonly options: UpkeepOptions) {
+    this.held = options.keys.map(() => false)
+  }
+
+  async start (): Promise<void> {
+    await this.renew()
+    this.timer = setInterval(() => { this.step = this.step.then(() => this.takeStep()) }, STEP_MS).unref()
+  }
+
+  close (): void {
+    this.closed = true
+    clearInterval(this.timer)
+  }
+
+  note (shard: number, entries: readonly Entry[]): void {
+    if (this.held[shard] !== true) return
+    for (const { topic } of entries) {
+      if (!this.options.states.isFolded(topic)) continue
+      const count = (this.changed.get(topic) ?? 0) + 1
+      this.changed.set(topic, count)
+      if (count % Math.max(1, Math.floor(this.options.maxMessages(topic) / KEEP_SHARE)) === 0) void this.keep(topic)
+    }
+  }
+
+  private async takeStep (): Promise<void> {
+    if (this.closed) return
+    await this.renew()
+    await Promise.all([...this.changed.keys()].map(topic => this.keep(topic)))
+    for (const [shard, retention] of this.options.retentions.entries()) {
+      if (this.held[shard] !== true) retention.forget()
+      else await this.attempt(() => retention.step(), 'what is too old could not be dropped; it is tried again')
+    }
+  }
+
+  private async renew (): Promise<void> {
+    const { redis, node, keys } = this.options
+    for (const [shard, { lease }] of keys.entries()) {
+      try {
+        this.held[shard] = await redis.set(lease, node, 'PX', LEASE_MS, 'NX') === 'OK' || await redis.get(lease) === node
+        if (this.held[shard]) await redis.pexpire(lease, LEASE_MS)
+      } catch {
+        this.held[shard] = false
+      }
+    }
+  }
+
+  private async keep (topic: string): Promise<void> {
+    this.changed.delete(topic)
+    await this.attempt(() => this.options.states.keep(topic), 'a state could not be kept; it is tried again')
+  }
+
+  private async attempt (work: () => Promise<void>, message: string): Promise<void> {
+    try {
+      await work()
+    } catch (error) {
+      if (!this.closed) this.options.onError(error, message)
+    }
+  }
+}

@@ -54,9 +54,11 @@ export async function run (options: RunOptions): Promise<RunReport> {
     await delay(200)
     const final = await world.ask(redis => readLog(redis, options.shards))
     const verdict = judge({ publisher, clients: fleet.clients, losses: world.losses, final })
+    const all = [...violations, ...late, ...verdict.violations]
+    if (all.length > 0) for (const { name, lastWords } of world.nodes) if (lastWords !== '') say(`${name} said last:\n${lastWords}`)
     return {
       ...verdict,
-      violations: [...violations, ...late, ...verdict.violations],
+      violations: all,
       faults: reports,
       attempts: publisher.attempts,
       slowestMs: publisher.slowest(0, Infinity)

@@ -60,6 +60,8 @@ export class FaultClient {
   private transport: TransportName
   private client: Client | undefined
   private connection = 0
+  /** A stream is one, and so is each poll. */
+  private exchange = 0
   private passage: Passage | undefined
   private heardAt = 0
   private patienceMs = 0
@@ -74,6 +76,7 @@ export class FaultClient {
     const { random, origins, query, heartbeatMs } = this.options
     if (this.connection > 0 && random.next() > KEEPS_TRANSPORT) this.transport = random.pick(transportNames)
     const connection = ++this.connection
+    this.exchange++
     const mine = (): boolean => connection === this.connection
     const { transport, cursor } = this
     this.settled = false
@@ -87,7 +90,7 @@ export class FaultClient {
         this.heardAt = Date.now()
         // A stream that has had its first cursor stands where its node stands, wherever it had begun.
         const position = transport === 'poll' ? this.cursor : this.settled ? undefined : cursor
-        this.witness.take(message, this.heardAt, connection, position)
+        this.witness.take(message, this.heardAt, connection, this.exchange, position)
       },
       onCursor: text => { if (mine()) this.mark(text) }
     }, POLL_PAUSE_MS)
@@ -131,7 +134,9 @@ export class FaultClient {
     this.settled = true
     this.cursor = text
     this.cursorAt = this.heardAt
-    if (transport === 'poll') this.passage = this.beginPassage(text)
+    if (transport !== 'poll') return
+    this.exchange++
+    this.passage = this.beginPassage(text)
   }
 
   private beginPassage (position: string): Passage {

@@ -31,8 +31,8 @@ export interface SeenReset {
 interface TopicRecord {
   readonly stretches: Stretch[]
   last: number | undefined
-  /** Of the connection, and the last sequence that it was sent. */
-  connection: number
+  /** The last one, and the last sequence that was sent in it. */
+  exchange: number
   sent: number
   highest: number
 }
@@ -60,12 +60,13 @@ export class Witness {
     }
   }
 
-  take (message: Message, at: number, connection: number, position: string | undefined): void {
+  /** @param exchange within which nothing is sent twice: a stream, or the answer to one poll */
+  take (message: Message, at: number, connection: number, exchange: number, position: string | undefined): void {
     if (message.channel === undefined || (message.type !== 'reset' && message.sequence === undefined)) return
     const topic = `${message.channel}:${message.symbol ?? ''}`
     const record = this.of(topic)
-    if (record.connection !== connection) {
-      record.connection = connection
+    if (record.exchange !== exchange) {
+      record.exchange = exchange
       record.sent = 0
     }
     if (message.type === 'reset') {
@@ -102,7 +103,7 @@ export class Witness {
 
   private of (topic: string): TopicRecord {
     let record = this.topics.get(topic)
-    if (record === undefined) this.topics.set(topic, record = { stretches: [begin('join')], last: undefined, connection: 0, sent: 0, highest: 0 })
+    if (record === undefined) this.topics.set(topic, record = { stretches: [begin('join')], last: undefined, exchange: 0, sent: 0, highest: 0 })
     return record
   }
 }

@@ -33,6 +33,8 @@ export interface Ended {
   readonly at: number
   readonly transport: TransportName
   readonly by: 'server' | 'silence' | 'run'
+  /** Whether it had been given a cursor: what was never up can be refused. */
+  readonly settled: boolean
 }
 
 export interface ClientOptions {
@@ -145,7 +147,7 @@ export class FaultClient {
   }
 
   private lose (by: Ended['by']): void {
-    const { transport, client, passage } = this
+    const { transport, client, passage, settled } = this
     if (passage !== undefined && passage.endedAt === undefined) {
       passage.lastReset = this.witness.resets.length
       this.passages.push(passage)
@@ -155,7 +157,7 @@ export class FaultClient {
     this.client = undefined
     this.settled = false
     client?.cut()
-    this.ended.push({ at: Date.now(), transport, by })
+    this.ended.push({ at: Date.now(), transport, by, settled })
     this.witness.lostConnection(this.cursorAt)
     if (!this.away) this.later()
   }

@@ -94,7 +94,7 @@ async function whileAway ({ publisher, fleet, violations }: World, away: () => P
   await away()
   const to = Date.now()
   const closed = fleet.clients.flatMap(({ options, ended }) => ended
-    .filter(({ at, by, transport }) => at >= from && by !== 'run' && transport !== 'poll').map(({ by, transport }) => `${options.name} (${transport}, ${by})`))
+    .filter(({ at, by, transport, settled }) => at >= from && settled && by !== 'run' && transport !== 'poll').map(({ by, transport }) => `${options.name} (${transport}, ${by})`))
   if (closed.length > 0) violations.push(`${closed.length} connections were lost while Redis was away: ${closed.slice(0, 3).join(', ')}`)
   const slowest = publisher.slowest(from, to)
   if (slowest > SLOWEST_ANSWER_MS) violations.push(`publish was answered after ${slowest} ms while Redis was away`)

@@ -12,7 +12,7 @@ const RATE = 300
 const SHOWN = 20
 
 /** A seed that `FAULT_SEED` repeats. */
-export const seed = Number(process.env['FAULT_SEED'] ?? Date.now() % 1_000_000)
+const seed = Number(process.env['FAULT_SEED'] ?? Date.now() % 1_000_000)
 
 export const namesOf = (loses: boolean): string[] => faults.filter(fault => fault.loses === loses).map(({ name }) => name)
 

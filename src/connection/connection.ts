@@ -140,8 +140,9 @@ export class Connection implements Subscriber, Member {
    * Runs something after the actions that came before it.
    * @param resumes whether the client may come back with a cursor for what it asks for here: until its catch-up runs,
    * no cursor would cover that
+   * @param closes whether the connection is for this, and ends where it fails
    */
-  enqueue (task: () => Promise<void>, { id, resumes = false }: { id?: RequestId | undefined, resumes?: boolean } = {}): void {
+  enqueue (task: () => Promise<void>, { id, resumes = false, closes = false }: { id?: RequestId | undefined, resumes?: boolean, closes?: boolean } = {}): void {
     if (++this.queued === MAX_QUEUED_ACTIONS) this.transport.pause(true)
     if (resumes) this.pendingResumes++
     this.queue = this.queue.then(async () => {
@@ -154,7 +155,8 @@ export class Connection implements Subscriber, Member {
         await task()
       } catch (error) {
         if (!(error instanceof ProtocolError)) this.context.onError(error, 'an action failed')
-        this.sendError(toProtocolError(error), id)
+        if (closes) this.close(toProtocolError(error))
+        else this.sendError(toProtocolError(error), id)
         this.resumeBegan()
         this.sendCursorIfOwed()
       }
@@ -342,6 +344,9 @@ export class Connection implements Subscriber, Member {
         await this.whenWritable()
         await catchUp.prepareToJoin()
       }
+    } catch (error) {
+      // The client was told that it has this: it comes back with its cursor for what it was not sent.
+      if (error instanceof ProtocolError) this.close(error); else throw error
     } finally {
       this.catchUp = undefined
       this.subscriptions.expect([])

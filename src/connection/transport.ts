@@ -5,7 +5,7 @@ import type { Format } from '../hub/frame.js'
 export interface CloseReason {
   readonly code: ErrorCode
   readonly message: string
-  readonly retryAfterMs?: number
+  readonly retryAfterMs?: number | undefined
 }
 
 /** A peer's wire, as a connection sees it: all that differs between WebSocket and Server-Sent Events. */

@@ -1,3 +1,4 @@
+import type { ResetReason } from '@tickwire/protocol'
 import type { HubParts } from './hub-parts.js'
 import type { LiveState } from './live-states.js'
 import { stateMessages } from './live-states.js'
@@ -6,13 +7,14 @@ import type { Subscriber } from './subscriber.js'
 import { TopicBytes } from './topic-bytes.js'
 
 /**
- * Deals with a new epoch of a shard for what is live (PROTOCOL.md, Epochs): exactly the topics that were sent
- * beyond its start get `reset`, then a snapshot or else what the log still holds. The hub passes nothing on meanwhile.
- * @param lost the topics of which something beyond that start was passed on
+ * Deals with what a shard has lost for those who are live (PROTOCOL.md, Epochs): exactly the topics of which something
+ * is lost get `reset`, then a snapshot or else what the log still holds. The hub passes nothing on meanwhile.
+ * @param epoch the shard's; where it is over when the states have been read, nothing is done
+ * @param lost the topics of which something was passed on that is no more, or is gone that was not
  * @param cover tells the hub that what is pending of a topic up to an offset is part of what was given here
  */
 export async function changeEpoch (
-  hub: HubParts, shard: number, epoch: number, lost: ReadonlySet<string>, cover: (topic: string, upTo: number) => void
+  hub: HubParts, shard: number, epoch: number, lost: ReadonlySet<string>, reason: ResetReason, cover: (topic: string, upTo: number) => void
 ): Promise<void> {
   await hub.directory.load(hub.log, topic => hub.log.shardOf(topic) === shard)
   const states: Array<LiveState & { readonly asOf: number }> = []
@@ -28,10 +30,10 @@ export async function changeEpoch (
     const audience = hub.audience.of(topic)
     hub.cutStates.restart(topic, snapshot?.payload)
     for (const view of audience.views()) {
-      const bytes = new TopicBytes(hub.encoders, encoder => [encoder.reset(topic, 'epoch_changed'), ...stateMessages(hub, encoder, state, view.depth)])
+      const bytes = new TopicBytes(hub.encoders, encoder => [encoder.reset(topic, reason), ...stateMessages(hub, encoder, state, view.depth)])
       for (const subscriber of audience.members(view)) {
         subscriber.deliver(bytes)
-        hub.counters.resets.epoch_changed++
+        hub.counters.resets[reason]++
         dirty.add(subscriber)
       }
     }

@@ -1,5 +1,5 @@
 import {
-  type ChannelDefinition, type Channels, encodeEpoch, encodePositions, type Instrument, parseTopicKey, type ShardPosition, topicKey, instruments as instrumentsChannel
+  type ChannelDefinition, type Channels, encodeEpoch, type Instrument, parseTopicKey, topicKey, instruments as instrumentsChannel
 } from '@tickwire/protocol'
 import type { Entry, EpochStart, Log, TailBatch } from '../log/log.js'
 import type { Counters } from '../metrics/counters.js'
@@ -8,11 +8,14 @@ import { Conflator } from './conflator.js'
 import { CutStates } from './cut-states.js'
 import { Directory } from './directory.js'
 import { moveInstrument } from './entrances.js'
-import { changeEpoch } from './epoch-change.js'
 import { type Encoders, type Format, MessageEncoder } from './frame.js'
 import type { HubParts, ShardState } from './hub-parts.js'
+import { logNotice } from './log-notice.js'
+import { LiveCursor } from './live-cursor.js'
 import { Membership } from './membership.js'
+import { persist } from './persist.js'
 import { RECENT_SECONDS, RecentEntries } from './recent.js'
+import { Restatements } from './restatements.js'
 import type { Selector } from './selector.js'
 import type { Subscriber } from './subscriber.js'
 import { TopicBytes } from './topic-bytes.js'
@@ -43,25 +46,18 @@ export class Hub implements HubParts {
 
   private readonly conflator: Conflator
   private pending = new Map<string, Entry[]>()
-  /** Entries up to this offset of a topic are part of a snapshot that its subscribers were just given. */
-  private readonly covered = new Map<string, number>()
   private timer: NodeJS.Timeout | NodeJS.Immediate | undefined
-  private changingEpoch: Promise<void> | undefined
-  /** By shard, the topics that new epochs which are being dealt with took from subscribers. */
-  private readonly lost = new Map<number, ReadonlySet<string>>()
+  private readonly restatements: Restatements
   /** The epochs that subscribers have been told of. */
   private told = ''
   private moving: Promise<void> = Promise.resolve()
-  /** Messages of instruments that are being moved between sets, or wait for it. */
-  private readonly unmoved = new Set<Entry>()
   private waiting: Array<() => void> = []
-  /**
-   * The cursor of those who stand where the hub stands, without marks and by marks and format; of this window. While a
-   * new epoch is being dealt with it stays in the old one: a client that is cut then still has its resets to come.
-   */
-  private position: string | undefined
-  private readonly cursorFrames = new Map<Format, Map<string, Buffer>>()
+  /** While topics are being restated it stays where it was: a client that is cut then still has its resets to come. */
+  private readonly cursor = new LiveCursor(this.shards)
   private endTail: (() => void) | undefined
+  private endWatch: (() => void) | undefined
+  private closed = false
+  private reachable = true
   private expiry: NodeJS.Timeout | undefined
 
   constructor (private readonly options: HubOptions) {
@@ -70,6 +66,11 @@ export class Hub implements HubParts {
     this.counters = options.counters
     this.encoders = { string: new MessageEncoder(options.channels, 'string'), number: new MessageEncoder(options.channels, 'number') }
     this.conflator = new Conflator(this, () => { this.sendDue() })
+    this.restatements = new Restatements(this, {
+      onEnd: () => { this.restated() },
+      onError: error => { options.onError(error, 'what the log has lost could not be told') },
+      over: () => this.closed
+    })
   }
 
   async start (): Promise<void> {
@@ -77,8 +78,11 @@ export class Hub implements HubParts {
     let ready = false
     this.endTail = this.log.tail(batch => { if (ready) this.onBatch(batch); else early.push(batch) })
     const recentBytes = this.options.recentBytes / this.log.shards
-    for (const { epochs, offset } of await this.log.head()) {
-      this.shards.push({ epochs: [...epochs], received: offset, flushed: offset, recent: new RecentEntries(offset, recentBytes) })
+    for (const [shard, { epochs, offset }] of (await this.log.head()).entries()) {
+      const known = (await this.log.recent(shard, recentBytes)).filter(entry => entry.offset <= offset)
+      const recent = new RecentEntries(known.at(-1)?.offset === offset ? known[0]!.offset - 1 : offset, recentBytes)
+      if (recent.start < offset) for (const entry of known) recent.push(entry)
+      this.shards.push({ epochs: [...epochs], received: offset, flushed: offset, recent })
     }
     this.told = encodeEpoch(this.shards.map((_, shard) => this.epoch(shard)))
     await this.directory.load(this.log)
@@ -86,6 +90,7 @@ export class Hub implements HubParts {
     ready = true
     // What came while the log was asked where it stands may be part of the answer, or of an epoch before it.
     for (const batch of early) if (!this.isPast(batch)) this.onBatch(batch)
+    this.endWatch = this.log.watch(available => { this.onAvailability(available) })
     this.expiry = setInterval(() => {
       const before = Date.now() - RECENT_SECONDS * 1000
       for (const shard of this.shards) shard.recent.expire(before)
@@ -94,7 +99,9 @@ export class Hub implements HubParts {
   }
 
   close (): void {
+    this.closed = true
     this.endTail?.()
+    this.endWatch?.()
     clearInterval(this.expiry)
     this.conflator.close()
     if (this.timer !== undefined) this.cancelFlush()
@@ -103,6 +110,11 @@ export class Hub implements HubParts {
 
   channelOf (topic: string): ChannelDefinition | undefined {
     return this.channels.get(parseTopicKey(topic).channel)
+  }
+
+  /** Whether the log can be reached, as far as is known. */
+  get logAvailable (): boolean {
+    return this.reachable
   }
 
   // ---- positions
@@ -116,28 +128,18 @@ export class Hub implements HubParts {
     return this.told
   }
 
-  /** The cursor of a subscriber that stands where the hub stands; made once per window. @param marks of `encodeMarks` */
+  /** The cursor of a subscriber that stands where the hub stands. @param marks of `encodeMarks` */
   cursorText (marks: string): string {
-    this.position ??= this.positionAt(this.shards.map(shard => shard.flushed))
-    return this.position + marks
+    return this.cursor.text(marks)
   }
 
   cursorFrame (format: Format, marks: string): Buffer {
-    let frames = this.cursorFrames.get(format)
-    if (frames === undefined) this.cursorFrames.set(format, frames = new Map())
-    let frame = frames.get(marks)
-    if (frame === undefined) frames.set(marks, frame = format.encodeCursor(this.cursorText(marks)))
-    return frame
+    return this.cursor.frame(format, marks)
   }
 
-  /**
-   * The cursor of offsets by shard, in the current epochs, without marks. It stays before an instrument that is not
-   * yet in its new sets: on resume, what came after the cursor counts as entered.
-   */
+  /** The cursor of offsets by shard, in the current epochs, without marks. */
   positionAt (offsets: readonly number[]): string {
-    const position = [...offsets]
-    for (const { shard, offset } of this.unmoved) position[shard] = Math.min(position[shard]!, offset - 1)
-    return encodePositions(new Map(position.map((offset, shard): [number, ShardPosition] => [shard, { epoch: this.epoch(shard), offset }])))
+    return this.cursor.at(offsets)
   }
 
   /** Resolves after the next flush, or when a new epoch has been dealt with: the hub may stand elsewhere then. */
@@ -147,7 +149,7 @@ export class Hub implements HubParts {
 
   /** Undefined while nothing is being dealt with: subscribers may only be attached then. */
   get epochChange (): Promise<void> | undefined {
-    return this.changingEpoch
+    return this.restatements.underWay
   }
 
   // ---- subscribers
@@ -181,6 +183,7 @@ export class Hub implements HubParts {
   private onBatch (batch: TailBatch): void {
     const shard = this.shards[batch.shard]!
     if (batch.epoch.epoch !== shard.epochs.at(-1)!.epoch) this.beginEpoch(batch.shard, batch.epoch)
+    if (batch.hole !== undefined) this.passHole(batch.shard, batch.hole)
     for (const entry of batch.entries) {
       if (entry.offset <= shard.received) continue
       shard.received = entry.offset
@@ -190,6 +193,7 @@ export class Hub implements HubParts {
       } else entries.push(entry)
       this.directory.add(entry)
     }
+    if (batch.hole !== undefined) shard.received = Math.max(shard.received, batch.hole.upTo)
     this.counters.received += batch.entries.length
     if (batch.entries.length > 0) this.schedule()
   }
@@ -200,7 +204,7 @@ export class Hub implements HubParts {
   }
 
   private schedule (): void {
-    if (this.timer !== undefined || this.changingEpoch !== undefined) return
+    if (this.timer !== undefined || this.epochChange !== undefined) return
     const flush = (): void => { this.timer = undefined; this.flush() }
     this.timer = this.options.flushMs === 0 ? setImmediate(flush) : setTimeout(flush, this.options.flushMs)
   }
@@ -220,10 +224,10 @@ export class Hub implements HubParts {
     this.conflator.beginWindow()
     const dirty = new Set<Subscriber>()
     for (const [topic, entries] of window) {
-      const upTo = this.covered.get(topic)
+      const upTo = this.restatements.covered.get(topic)
       this.deliverTopic(topic, upTo === undefined ? entries : entries.filter(entry => entry.offset > upTo), dirty)
     }
-    this.covered.clear()
+    this.restatements.covered.clear()
     this.conflator.send(dirty)
     for (const subscriber of dirty) subscriber.flush()
     if (dirty.size > 0) this.measure(window)
@@ -232,7 +236,7 @@ export class Hub implements HubParts {
 
   /** The window ends early where a throttled topic is due, so that its last message does not wait for another turn. */
   private sendDue (): void {
-    if (this.changingEpoch === undefined) {
+    if (this.epochChange === undefined) {
       if (this.timer !== undefined) this.cancelFlush()
       this.flush()
       return
@@ -292,11 +296,11 @@ export class Hub implements HubParts {
   /** Instruments change their sets one after another. */
   private move (entries: readonly Entry[]): void {
     const entry = entries.at(-1)!
-    this.unmoved.add(entry)
-    this.moving = this.moving.then(() => moveInstrument(this, JSON.parse(entry.payload) as Instrument))
+    this.cursor.hold(entry)
+    this.moving = this.moving.then(() => persist(() => moveInstrument(this, JSON.parse(entry.payload) as Instrument), () => this.closed))
       .catch((error: unknown) => { this.options.onError(error, 'an instrument could not be moved between sets') })
       .finally(() => {
-        this.unmoved.delete(entry)
+        this.cursor.release(entry)
         this.moved()
       })
   }
@@ -310,35 +314,60 @@ export class Hub implements HubParts {
       else this.pending.set(topic, kept)
     }
     shard.received = Math.min(shard.received, next.start - 1)
+    this.holdUp(index)
+    shard.flushed = Math.min(shard.flushed, next.start - 1)
+    shard.epochs.push(next)
+    const lost = this.passedOnBeyond(index, next.start)
+    this.restatements.uncover(index)
+    shard.recent.truncate(next.start)
+    this.restatements.begin(index, lost, 'epoch_changed')
+  }
+
+  /** The log has dropped messages before this node read them: their topics go on from their states. */
+  private passHole (index: number, { upTo, lost }: NonNullable<TailBatch['hole']>): void {
+    this.holdUp(index)
+    this.shards[index]!.recent.restart(upTo)
+    this.restatements.begin(index, lost, 'history_lost')
+  }
+
+  /** Passes on what came so far: what comes now waits until topics have been restated. */
+  private holdUp (index: number): void {
     if (this.timer !== undefined) this.cancelFlush()
-    if (this.changingEpoch === undefined) {
+    if (this.epochChange === undefined) {
       this.flush()
       this.cursorText('')
     }
     this.sendPending(topic => this.log.shardOf(topic) === index)
-    shard.flushed = Math.min(shard.flushed, next.start - 1)
-    shard.epochs.push(next)
-    // A change that is still under way gives up for this one, which then resets for both.
-    const lost = this.passedOnBeyond(index, next.start)
-    for (const topic of this.lost.get(index) ?? []) lost.add(topic)
-    this.lost.set(index, lost)
-    for (const topic of this.covered.keys()) if (this.log.shardOf(topic) === index) this.covered.delete(topic)
-    shard.recent.truncate(next.start)
-    const before = this.changingEpoch ?? Promise.resolve()
-    const change = before
-      .then(async () => { await changeEpoch(this, index, next.epoch, lost, (topic, upTo) => this.covered.set(topic, upTo)) })
-      .catch((error: unknown) => { this.options.onError(error, 'a new epoch of the log could not be dealt with') })
-      .finally(() => { if (this.changingEpoch === change) this.endEpochChange() })
-    this.changingEpoch = change
   }
 
-  private endEpochChange (): void {
-    this.changingEpoch = undefined
-    this.lost.clear()
+  private restated (): void {
+    const before = this.told
     this.told = encodeEpoch(this.shards.map((_, shard) => this.epoch(shard)))
     this.moved()
-    for (const subscriber of this.audience.everybody()) subscriber.epochChanged()
+    if (this.told !== before) for (const subscriber of this.audience.everybody()) subscriber.epochChanged()
     this.flush()
+  }
+
+  // ---- the log goes away and comes back
+
+  /**
+   * Those who subscribe to `system` are told. It is no message of the log, which takes none now: it comes as the
+   * topic's state, and stands where they stand.
+   */
+  private onAvailability (available: boolean): void {
+    this.reachable = available
+    void (this.epochChange ?? Promise.resolve()).then(() => {
+      if (this.reachable !== available || this.epochChange !== undefined || this.closed) return
+      if (this.timer !== undefined) this.cancelFlush()
+      this.flush()
+      const { topic, payload } = logNotice(available)
+      const sequence = this.directory.last(topic)?.sequence ?? 0
+      const bytes = new TopicBytes(this.encoders, encoder => [encoder.snapshot({ topic, epoch: 0, sequence, timestamp: Date.now(), payload, asOf: 0 })])
+      for (const subscriber of this.audience.of(topic).everybody()) {
+        subscriber.deliver(bytes)
+        subscriber.flush()
+      }
+    })
   }
 
   /** The topics of a shard of which something at or beyond an offset was passed on. */
@@ -355,11 +384,9 @@ export class Hub implements HubParts {
     return topics
   }
 
-  /** The hub stands elsewhere: cursors made so far are not its own any more. */
+  /** The hub stands elsewhere. */
   private moved (): void {
-    if (this.changingEpoch !== undefined) return
-    this.position = undefined
-    for (const frames of this.cursorFrames.values()) frames.clear()
+    if (this.epochChange === undefined) this.cursor.moved()
   }
 
   private wake (): void {

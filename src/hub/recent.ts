@@ -40,6 +40,14 @@ export class RecentEntries {
     this.start = Math.min(this.start, from - 1)
   }
 
+  /** What was between is not known: what comes behind an offset is all there is. */
+  restart (offset: number): void {
+    this.entries = []
+    this.first = 0
+    this.bytes = 0
+    this.start = offset
+  }
+
   /** Whether all that came after the offset is here. */
   covers (offset: number): boolean {
     return offset >= this.start
@@ -61,7 +69,7 @@ export class RecentEntries {
 
   private shift (): void {
     const entry = this.entries[this.first]!
-    this.start = entry.offset
+    this.start = Math.max(this.start, entry.offset)
     this.bytes -= entry.payload.length + ENTRY_OVERHEAD_BYTES
     // The slot would keep the entry alive until the next compaction. (`delete` would make the array a slow one.)
     this.entries[this.first++] = undefined

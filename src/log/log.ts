@@ -90,8 +90,8 @@ export interface TailBatch {
   readonly entries: readonly Entry[]
   /** Where the log does not hold all any more that came behind the batch before: what is left of it is in `entries`. */
   readonly hole?: {
-    /** The last offset before it. */
-    readonly after: number
+    /** The last offset of it: those of `entries` are no greater. */
+    readonly upTo: number
     /** The topics of which messages are missing. */
     readonly lost: ReadonlySet<string>
   }

@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises'
+import { ProtocolError } from '@tickwire/protocol'
 import type { Source, SourceContext } from './source.js'
 
 /**
@@ -15,6 +16,8 @@ export interface SourceLogger {
   error (details: object, message: string): void
 }
 
+/** A source that the log did not take messages of is started again when it may: what it says next begins anew. */
+const LOG_RETRY_MS = 500
 const FIRST_RETRY_MS = 1000
 const LAST_RETRY_MS = 30_000
 
@@ -89,9 +92,11 @@ export class SourceSupervisor {
       } catch (error) {
         if (signal.aborted) break
         this.enter(supervised, 'retrying')
-        this.logger.error({ err: error, source: source.name, retry_ms: retryMs }, 'a source failed and will be started again')
-        await delay(retryMs, undefined, { signal }).catch(() => {})
-        retryMs = Math.min(2 * retryMs, LAST_RETRY_MS)
+        const away = error instanceof ProtocolError && error.code === 'log_unavailable'
+        const waitMs = away ? LOG_RETRY_MS : retryMs
+        this.logger.error({ err: error, source: source.name, retry_ms: waitMs }, 'a source failed and will be started again')
+        await delay(waitMs, undefined, { signal }).catch(() => {})
+        if (!away) retryMs = Math.min(2 * retryMs, LAST_RETRY_MS)
       }
     }
     this.enter(supervised, 'ended')

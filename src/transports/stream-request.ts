@@ -62,6 +62,8 @@ export async function judgeStreamRequest (
   })
   const selectors = subscriptions.reduce((sum, { granted }) => sum + granted.length, 0)
   if (selectors > context.maxSubscriptions) throw new ProtocolError('too_many_subscriptions')
+  // A stream that cannot begin is better not begun: another node may reach the log.
+  if (subscriptions.length > 0 && !context.hub.logAvailable) throw new ProtocolError('log_unavailable')
   const start = startPosition(request, query)
   if (start.from !== 'now' && subscriptions.length === 0) throw new ProtocolError('bad_request', "'after' goes with 'subscribe'")
   return { context, identity, query, subscriptions, start, place: context.connections.reserve(request.ip) }
@@ -90,7 +92,7 @@ export function openConnection (stream: StreamRequest, transport: Transport): Co
   connection.welcome()
   if (subscriptions.length > 0) {
     // An EventSource comes back with whatever cursor it was sent, and for all of its query.
-    connection.enqueue(() => beginSubscriptions(connection, subscriptions, start, query.snapshot ?? true), { resumes: true })
+    connection.enqueue(() => beginSubscriptions(connection, subscriptions, start, query.snapshot ?? true), { resumes: true, closes: true })
   }
   return connection
 }

@@ -6,7 +6,7 @@
 local tag, keep = ARGV[1], tonumber(ARGV[2])
 local positions = redis.call('HGETALL', KEYS[2])
 for i = 1, #positions, 2 do
-  local topic, offset = positions[i], tonumber(positions[i + 1]:match(':(%d+)$'))
+  local topic, offset = positions[i], tonumber(positions[i + 1]:match(',(%d+)$'))
   local stream = tag .. 't:' .. topic
   if offset > keep then
     local first
@@ -17,7 +17,7 @@ for i = 1, #positions, 2 do
     local sequence = tonumber(first[1]:match('%-(%d+)$')) - 1
     if redis.call('XLEN', stream) == 0 then redis.call('DEL', stream) else redis.call('XSETID', stream, redis.call('XREVRANGE', stream, '+', '-', 'COUNT', 1)[1][1]) end
     if sequence == 0 then redis.call('HDEL', KEYS[2], topic)
-    else redis.call('HSET', KEYS[2], topic, string.format('%d:%s', sequence, first[2][2]:match('^%d+'))) end
+    else redis.call('HSET', KEYS[2], topic, string.format('%d,%s', sequence, first[2][2]:match('^%d+'))) end
   end
   local snapshot = redis.call('HGET', tag .. 'snap:' .. topic, 'offset')
   if snapshot and tonumber(snapshot) > keep then redis.call('DEL', tag .. 'snap:' .. topic) end

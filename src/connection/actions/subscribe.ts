@@ -28,6 +28,8 @@ export async function subscribe (connection: Connection, message: SubscribeActio
 export async function beginSubscriptions (
   connection: Connection, subscriptions: readonly Subscription[], start: StartPosition, snapshots: boolean
 ): Promise<void> {
+  // What cannot begin is refused before anything of it is confirmed.
+  if (!connection.hub.logAvailable) throw new ProtocolError('log_unavailable')
   const selectors = subscriptions.flatMap(({ granted }) => granted)
   connection.subscriptions.checkRoom(selectors)
   const live = connection.live()

@@ -128,8 +128,7 @@ export class Appender {
     if (!this.flights.includes(flight)) return
     if (!(error instanceof Error && PASSING.test(error.message))) {
       this.take(flight)
-      const refusal = new ProtocolError('log_unavailable', error instanceof Error ? error.message : undefined)
-      this.refuse(flight.waiting, refusal)
+      this.refuse(flight.waiting, Object.assign(new ProtocolError('log_unavailable'), { cause: error }))
       this.gather()
       return
     }

@@ -6,7 +6,7 @@ export interface BatchText {
   readonly topics: readonly string[]
   /** Each once, numbered from 1 in this order. */
   readonly onceKeys: readonly string[]
-  /** An item each: the number of its topic, `r` where it replaces the state, `k` and the number of its idempotency key. */
+  /** Of each item the number of its topic, `r` where it replaces the state, `k` and the number of its idempotency key, and a comma. */
   readonly items: string
   /** A payload a line: JSON text of one value holds no line break. */
   readonly payloads: string
@@ -32,12 +32,13 @@ export function encodeBatch (items: readonly AppendItem[], onceKey: (topic: stri
   return { topics: [...topics.keys()], onceKeys: [...onceKeys.keys()], items: described, payloads }
 }
 
+/** Before: sequence and offset of each topic. */
 type Answer = [first: number, before: number[], exceptions: Array<[item: number, sequence: number, offset: number]>]
 
 /** What append.lua answered, for each item in its place. */
 export function parseAnswer (shard: number, items: readonly AppendItem[], { topics }: BatchText, text: string): AppendResult[] {
   const [first, before, exceptions] = JSON.parse(text) as Answer
-  const sequences = new Map(topics.map((topic, index) => [topic, before[index]!]))
+  const sequences = new Map(topics.map((topic, index) => [topic, before[2 * index]!]))
   let offset = first
   let exception = 0
   return items.map(({ topic }, index): AppendResult => {
@@ -58,23 +59,31 @@ export interface Batch {
   readonly entries: readonly Entry[]
 }
 
-/** By topic, where it stood before the batch; then the topic of each message, below 0 where it replaces the state. */
-type Header = [epoch: number, start: number, first: number, time: number, topics: Array<[topic: string, sequence: number, offset: number]>, order: number[]]
+/** Before: sequence and offset of each topic. Items: as in {@link BatchText}. */
+type Header = [epoch: number, start: number, first: number, time: number, topics: string[], before: number[], items: string]
 
 /** The text that append.lua writes: a line of JSON, then a payload a line. */
 export function parseBatch (shard: number, text: string): Batch {
   let at = text.indexOf('\n')
-  const [epoch, start, first, timestamp, topics, order] = JSON.parse(text.slice(0, at)) as Header
-  const entries = order.map((signed, index): Entry => {
-    const standing = topics[Math.abs(signed) - 1]!
-    const offset = first + index
-    const end = text.indexOf('\n', at + 1)
-    const payload = end < 0 ? text.slice(at + 1) : text.slice(at + 1, end)
-    at = end
-    const entry = { topic: standing[0], shard, offset, sequence: ++standing[1], previous: standing[2], timestamp, payload, replaces: signed < 0 }
-    standing[2] = offset
-    return entry
-  })
+  const [epoch, start, first, timestamp, topics, before, items] = JSON.parse(text.slice(0, at)) as Header
+  const entries: Entry[] = []
+  for (let from = 0, offset = first, end: number; (end = items.indexOf(',', from)) >= 0; from = end + 1, offset++) {
+    const item = items.slice(from, end)
+    const index = Number.parseInt(item) - 1
+    const next = text.indexOf('\n', at + 1)
+    entries.push({
+      topic: topics[index]!,
+      shard,
+      offset,
+      sequence: ++before[2 * index]!,
+      previous: before[2 * index + 1]!,
+      timestamp,
+      payload: text.slice(at + 1, next),
+      replaces: item.includes('r')
+    })
+    before[2 * index + 1] = offset
+    at = next
+  }
   return { epoch: { epoch, start }, entries }
 }
 

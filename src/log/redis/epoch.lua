@@ -16,7 +16,7 @@ local function enter (meta, epochs, channel, candidate, shards)
   redis.call('HSET', meta, 'run', run, 'epoch', candidate, 'start', string.format('%d', start), 'offset', string.format('%d', offset), 'shards', made)
   redis.call('RPUSH', epochs, string.format('%s:%d', candidate, start))
   redis.call('LTRIM', epochs, -32, -1)
-  redis.call('SPUBLISH', channel, string.format('[%s,%d,%d,0,[],[]]\n', candidate, start, start))
+  redis.call('SPUBLISH', channel, string.format('[%s,%d,%d,0,[],[],""]\n', candidate, start, start))
   return tonumber(candidate), start, offset, made
 end
 

@@ -5,12 +5,12 @@
  * |---|---|
  * | `{tw:k}:meta` | hash: shards, run (of the Redis process that wrote last), epoch, start, offset, time, bytes, and what the last mark said |
  * | `{tw:k}:epochs` | list of `epoch:start`, the last 32 |
- * | `{tw:k}:seq` | hash: topic → `sequence:offset` of its last message; never removed |
+ * | `{tw:k}:seq` | hash: topic → `sequence,offset` of its last message; never removed |
  * | `{tw:k}:recent` | stream of whole batches, of about a minute; its ids are their last offsets |
  * | `{tw:k}:marks` | stream of marks, about one a second: `<time>-<offset>`, and the bytes appended until then |
  * | `{tw:k}:t:<topic>` | stream: `<offset>-<sequence>`; in `p` previous offset, time, and `r` where it replaces the state; data `d` |
  * | `{tw:k}:snap:<topic>` | hash: the folded state, its sequence, offset and time |
- * | `{tw:k}:answers:<node>` | hash: number of a batch → its answer, the last 1,024 of a node |
+ * | `{tw:k}:answers:<node>` | hash: number of a batch → its answer, the last of a node |
  * | `{tw:k}:once:<topic>\n<key>` | answer to a message with an idempotency key, for ten minutes |
  * | `{tw:k}:lease` | the node that keeps the folded states and drops what is too old, for some seconds |
  * | `{tw:k}:live` | channel on which each batch is told |

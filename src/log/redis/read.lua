@@ -2,7 +2,7 @@
 --
 -- KEYS  1 meta, 2 epochs, 3 channel, 4 seq, 5 the topic's stream
 -- ARGV  1 candidate epoch, 2 shards of the log, 3 topic, 4 'offset' or 'sequence', 5 after which, 6 most entries
--- Answers {epoch, 'sequence:offset' of the last message or '', sequence of the first that is held or '', entries}
+-- Answers {epoch, 'sequence,offset' of the last message or '', sequence of the first that is held or '', entries}
 local epoch = enter(KEYS[1], KEYS[2], KEYS[3], ARGV[1], ARGV[2])
 local last = redis.call('HGET', KEYS[4], ARGV[3]) or ''
 local oldest = redis.call('XRANGE', KEYS[5], '-', '+', 'COUNT', 1)[1]

@@ -51,6 +51,7 @@ export class Reader {
     if (/WRONGTYPE/.test(message)) return new LogSetupError('REDIS_KEY_PREFIX: keys of the log hold something else in this Redis; choose another prefix')
     // A connection that answers nothing may never do so again.
     if (/timed out/.test(message)) this.redis.disconnect(true)
-    return new ProtocolError('log_unavailable', message)
+    // The client's words are for the operator's log, not for who asked.
+    return Object.assign(new ProtocolError('log_unavailable'), { cause: error })
   }
 }

@@ -32,8 +32,8 @@ const RECENT_MS = 60_000
 const RECENT_SHARE = 0.25
 /** Recent batches that are read at a time. */
 const RECENT_PAGE = 16
-/** Answers of a node that are kept, so that a batch that is sent again is answered as before. */
-const KEPT_ANSWERS = 1024
+/** Answers of a node that are kept, so that a batch that is sent again is answered as before: more than are ever on their way. */
+const KEPT_ANSWERS = 16
 /** Messages of a topic that are read at a time where the recent entries do not reach. */
 const HOLE_PAGE = 500
 /** Topics that are asked for at a time. */
@@ -210,7 +210,7 @@ export class RedisLog implements Log {
     const [kind, text] = await this.appends.run('append', [
       ...keys.common, keys.seq, keys.recent, keys.marks, keys.answers(this.node), ...topics.map(topic => keys.stream(topic)), ...onceKeys
     ], [
-      randomEpoch(), this.shards, number, this.options.maxTopics, RECENT_MS, this.recentBytes, IDEMPOTENCY_SECONDS, KEPT_ANSWERS, topics.length, items, payloads,
+      randomEpoch(), this.shards, number, this.options.maxTopics, RECENT_MS, this.recentBytes, IDEMPOTENCY_SECONDS, KEPT_ANSWERS, JSON.stringify(topics), items, payloads,
       ...topics.flatMap(topic => [topic, this.ruleOf(topic).messages])
     ]).catch((error: unknown) => {
       // A connection that answers nothing may never do so again.
@@ -299,6 +299,6 @@ export class RedisLog implements Log {
 const randomEpoch = (): number => randomInt(2 ** 32)
 
 function parsePosition (text: string): TopicPosition {
-  const [sequence, offset] = text.split(':')
+  const [sequence, offset] = text.split(',')
   return { sequence: Number(sequence), offset: Number(offset) }
 }

@@ -45,7 +45,7 @@ export class ShardRetention {
     const { redis, reader, keys } = this.options
     const [next, fields] = await reader.limited(() => redis.hscan(keys.seq, this.cursor, 'COUNT', TOPICS_AT_A_TIME))
     const topics = new Map<string, number>()
-    for (let i = 0; i < fields.length; i += 2) topics.set(fields[i]!, Number(fields[i + 1]!.split(':')[1]))
+    for (let i = 0; i < fields.length; i += 2) topics.set(fields[i]!, Number(fields[i + 1]!.split(',')[1]))
     await this.trim([...topics], 0)
     this.cursor = next
     if (next !== '0') return

@@ -171,9 +171,8 @@ export class Tail {
   private async readHole (shard: number, before: number): Promise<void> {
     const position = this.positions[shard]!
     const { entries, lost } = await this.source.readBeyond(shard, position.offset, before)
-    const { epoch, offset } = position
     position.offset = before - 1
-    this.onBatch({ shard, epoch, entries, hole: { after: offset, lost } })
+    this.onBatch({ shard, epoch: position.epoch, entries, hole: { upTo: before - 1, lost } })
   }
 
   private tell (shard: number, epoch: EpochStart, entries: readonly Entry[]): void {

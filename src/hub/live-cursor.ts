@@ -1,0 +1,55 @@
+import { encodePositions, type ShardPosition } from '@tickwire/protocol'
+import type { Entry } from '../log/log.js'
+import type { Format } from './frame.js'
+import type { ShardState } from './hub-parts.js'
+
+/**
+ * The cursor of those who stand where the hub stands: made once per window, by marks (of `encodeMarks`) and format, and
+ * shared by all.
+ */
+export class LiveCursor {
+  private position: string | undefined
+  private readonly frames = new Map<Format, Map<string, Buffer>>()
+  /** Messages of instruments that are being moved between sets, or wait for it. */
+  private readonly unmoved = new Set<Entry>()
+
+  constructor (private readonly shards: readonly ShardState[]) {}
+
+  text (marks: string): string {
+    this.position ??= this.at(this.shards.map(shard => shard.flushed))
+    return this.position + marks
+  }
+
+  frame (format: Format, marks: string): Buffer {
+    let frames = this.frames.get(format)
+    if (frames === undefined) this.frames.set(format, frames = new Map())
+    let frame = frames.get(marks)
+    if (frame === undefined) frames.set(marks, frame = format.encodeCursor(this.text(marks)))
+    return frame
+  }
+
+  /**
+   * The cursor of offsets by shard, in the current epochs, without marks. It stays before an instrument that is not
+   * yet in its new sets: on resume, what came after the cursor counts as entered.
+   */
+  at (offsets: readonly number[]): string {
+    const position = [...offsets]
+    for (const { shard, offset } of this.unmoved) position[shard] = Math.min(position[shard]!, offset - 1)
+    return encodePositions(new Map(position.map((offset, shard): [number, ShardPosition] => [shard, { epoch: this.shards[shard]!.epochs.at(-1)!.epoch, offset }])))
+  }
+
+  /** The hub stands elsewhere: cursors made so far are not its own any more. */
+  moved (): void {
+    this.position = undefined
+    for (const frames of this.frames.values()) frames.clear()
+  }
+
+  /** Stays before the message of an instrument until {@link release}. */
+  hold (entry: Entry): void {
+    this.unmoved.add(entry)
+  }
+
+  release (entry: Entry): void {
+    this.unmoved.delete(entry)
+  }
+}

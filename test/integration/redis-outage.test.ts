@@ -1,0 +1,90 @@
+import { once } from 'node:events'
+import { setTimeout as delay } from 'node:timers/promises'
+import { test } from 'tap'
+import { type Client, type Message, openClient, openWebSocket, RuleFollower, type TransportName, until } from '../helpers/clients.js'
+import { redisProgram, RedisServer } from '../helpers/redis-server.js'
+import { publish, startServer, type TestServer } from '../helpers/server.js'
+
+/** A Redis that answers nothing for a while: who is live stays and is told, nothing is lost, and all goes on by itself. */
+const options = { skip: redisProgram === undefined ? 'there is no Redis' : false } as const
+
+const trade = (node: TestServer, price: number): Promise<void> =>
+  publish(node.app, 'trades', 'A', { symbol: 'A', price: String(price), size: '1', timestamp: '2026-01-01T00:00:00Z' })
+const prices = ({ accepted }: RuleFollower): number[] =>
+  accepted.filter(({ channel }) => channel === 'trades').map(({ data }) => Number((data as { price: string }).price))
+const notice = ({ data, sequence, snapshot }: Message): string => `${(data as { level: string }).level} ${sequence}${snapshot === true ? '' : ' of the log'}`
+
+for (const kind of ['stopped', 'ended'] as const) {
+  test(`Redis ${kind} for a while`, options, async t => {
+    const redis = await RedisServer.start()
+    t.teardown(() => redis.close())
+    const node = await startServer(t, { REDIS_URL: redis.url })
+    const followers = new Map<TransportName, RuleFollower>()
+    const notices = new Map<RuleFollower, string[]>()
+    const clients: Client[] = []
+    let ended = 0
+    for (const transport of ['ws-json', 'ws-batch', 'sse'] as const) {
+      const follower = new RuleFollower()
+      const told: string[] = []
+      followers.set(transport, follower)
+      notices.set(follower, told)
+      const client = openClient(transport, node.origin, 'subscribe=trades:*&subscribe=system', undefined, {
+        onMessage: message => {
+          follower.take(message)
+          if (message.type === 'system') told.push(notice(message))
+        },
+        onCursor: () => {}
+      })
+      void client.ended.then(() => { ended++ })
+      clients.push(client)
+    }
+    t.teardown(() => { for (const client of clients) client.cut() })
+    const all = (holds: (follower: RuleFollower) => boolean) => (): boolean => [...followers.values()].every(holds)
+    await until('all are there', () => node.parts.connections.active === 3)
+    await publish(node.app, 'quotes', 'A', { symbol: 'A', last: '1' })
+    await publish(node.app, 'system', undefined, { level: 'info', message: 'open' })
+    for (let price = 1; price <= 5; price++) await trade(node, price)
+    await until('all have the first', all(follower => prices(follower).length === 5))
+
+    if (kind === 'stopped') process.kill(redis.pid, 'SIGSTOP')
+    else await redis.kill()
+    const refusals = await Promise.all(Array.from({ length: 2000 }, (_, n) => trade(node, 1000 + n).then(() => 'taken', (error: { code?: string }) => error.code)))
+    t.same([...new Set(refusals)], ['log_unavailable'], 'what is published is refused, all of it')
+    await until('all who subscribe to system are told', all(follower => notices.get(follower)!.at(-1) === 'warning 1'))
+    t.equal(ended, 0, 'and stay')
+
+    const stream = await fetch(`${node.origin}/v1/stream?subscribe=trades:*`)
+    t.match({ status: stream.status, body: await stream.json(), retry: stream.headers.get('retry-after') }, { status: 503, body: { code: 'log_unavailable' }, retry: '1' })
+    const posted = await fetch(`${node.origin}/v1/publish`, {
+      method: 'POST', headers: { 'content-type': 'application/json', authorization: `Bearer ${node.token()}` }, body: JSON.stringify({ channel: 'trades', symbol: 'A', data: { symbol: 'A', price: '1', size: '1', timestamp: '2026-01-01T00:00:00Z' } })
+    })
+    t.match({ status: posted.status, body: await posted.json() }, { status: 503, body: { code: 'log_unavailable' } })
+    const answers: Message[] = []
+    const subscriber = openWebSocket(node.origin, '', 'tickwire.v1.json', { onMessage: message => { answers.push(message) }, onCursor: () => {} })
+    await once(subscriber.socket, 'open')
+    subscriber.send({ action: 'subscribe', id: 1, channel: 'quotes', symbols: ['A'] })
+    await until('a subscribe is answered', () => answers.some(({ type }) => type === 'error'))
+    t.match(answers.find(({ type }) => type === 'error'), { id: 1, code: 'log_unavailable', retry_after_ms: 1000 })
+
+    if (kind === 'stopped') process.kill(redis.pid, 'SIGCONT')
+    else await redis.start()
+    for (let price = 6; price <= 10;) {
+      if (await trade(node, price).then(() => true, () => false)) price++
+      else await delay(20)
+    }
+    await until('all have the last', all(follower => prices(follower).at(-1) === 10))
+    await until('all are told', all(follower => notices.get(follower)!.some(text => text.startsWith('info ') && !text.endsWith('log'))))
+    subscriber.send({ action: 'subscribe', id: 2, channel: 'quotes', symbols: ['A'] })
+    await until('a subscribe is granted', () => answers.some(({ type, id }) => type === 'subscribed' && id === 2))
+    subscriber.cut()
+    t.equal(ended, 0)
+    for (const [transport, follower] of followers) {
+      // A stopped Redis may have taken what nobody heard an answer to; one that ended empty has lost what was before.
+      const own = prices(follower).filter(price => price < 1000)
+      t.same(own, [1, 2, 3, 4, 5, 6, 7, 8, 9, 10], `${transport}: each once, in order`)
+      t.same(follower.gaps, [])
+      t.same(follower.resets.map(({ channel, reason }) => `${channel} ${String(reason)}`).sort(), kind === 'stopped' ? [] : ['system epoch_changed', 'trades epoch_changed'])
+      t.same(notices.get(follower), ['info 1 of the log', 'warning 1', kind === 'stopped' ? 'info 1' : 'info 0'])
+    }
+  })
+}

@@ -49,7 +49,7 @@ export async function readLog (redis: Redis, shards: number): Promise<StoredLog>
         if (sequence !== index + 1) faults.push(`${topic}: the stream has ${id} in place ${index + 1}`)
         return numberOf(JSON.parse(fields[fields.indexOf('d') + 1]!))
       })
-      if (Number(position.split(':')[0]) !== own.length) faults.push(`${topic}: seq says ${position}, the stream holds ${own.length}`)
+      if (Number.parseInt(position) !== own.length) faults.push(`${topic}: seq says ${position}, the stream holds ${own.length}`)
       numbers.set(topic, own)
       shardOf.set(topic, shard)
     }))

@@ -46,9 +46,9 @@ export class NodeProcess {
     }
   }
 
-  /** Whether it runs; false if it ended by itself. */
-  get alive (): boolean {
-    return this.child !== undefined && this.child.exitCode === null && this.child.signalCode === null
+  /** Whether it ended by itself. */
+  get failed (): boolean {
+    return this.child !== undefined && (this.child.exitCode !== null || this.child.signalCode !== null)
   }
 
   signal (name: 'SIGSTOP' | 'SIGCONT'): void {
@@ -57,11 +57,11 @@ export class NodeProcess {
 
   async kill (): Promise<void> {
     const { child } = this
-    if (child === undefined || !this.alive) return
+    if (child === undefined || this.failed) return
+    this.child = undefined
     const ended = new Promise(resolve => { child.once('exit', resolve) })
     child.kill('SIGKILL')
     await ended
-    this.child = undefined
   }
 
   async close (): Promise<void> {

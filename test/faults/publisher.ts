@@ -157,7 +157,7 @@ export class Publisher {
     for (const { topic, number } of batch) this.started.get(topic.key)![number - 1] = startedAt
     const messages = batch.map(({ topic, number }) => ({ channel: topic.channel, symbol: topic.symbol, data: dataOf(topic, number), idempotency_key: String(number) }))
     const body = JSON.stringify(messages.length === 1 ? messages[0] : messages)
-    for (let attempt = this.random.integer(0, 1); Date.now() - startedAt < GIVE_UP_MS; attempt++) {
+    for (let attempt = this.random.integer(0, 1); Date.now() - startedAt < GIVE_UP_MS && this.failures.length === 0; attempt++) {
       const sequences = await this.attempt(this.targets[attempt % this.targets.length]!, body)
       if (sequences !== undefined) {
         const endedAt = Date.now()
@@ -167,7 +167,7 @@ export class Publisher {
       }
       await delay(this.random.integer(...RETRY_MS))
     }
-    this.fail(`not acknowledged in ${GIVE_UP_MS} ms: ${body}`)
+    if (this.failures.length === 0) this.fail(`not acknowledged in ${GIVE_UP_MS} ms: ${body}`)
   }
 
   /** The sequences; undefined where it must be tried again. */

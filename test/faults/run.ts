@@ -9,6 +9,7 @@ const RECOVERY_TIMEOUT_MS = 30_000
 /** Between two faults. */
 const PAUSE_MS = [300, 1500] as const
 const PROGRESS_MS = 3000
+const WATCH_MS = 200
 
 export interface RunOptions extends WorldOptions {
   /** Which faults, one after another; undefined where it is over. */
@@ -38,18 +39,25 @@ export async function run (options: RunOptions): Promise<RunReport> {
   const world = await World.start(options)
   const { publisher, fleet, violations } = world
   const progress = setInterval(() => { say(progressOf(world)) }, PROGRESS_MS)
+  const watcher = setInterval(() => { watch(world) }, WATCH_MS)
   try {
     const reports: FaultReport[] = []
-    await publisher.mark()
-    for (let fault = next(world); fault !== undefined; fault = next(world)) {
-      await delay(world.random.integer(...PAUSE_MS))
-      say(`${fault.name}…`)
-      const report = await happen(world, fault)
-      say(`${fault.name}: lasted ${report.lastedMs} ms, all had recovered after ${report.recoveredMs} ms`)
-      reports.push(report)
-      if (violations.length > 0) break
+    const late: string[] = []
+    try {
+      await publisher.mark()
+      for (let fault = next(world); fault !== undefined; fault = next(world)) {
+        await delay(world.random.integer(...PAUSE_MS))
+        say(`${fault.name}…`)
+        const report = await happen(world, fault)
+        say(`${fault.name}: lasted ${report.lastedMs} ms, all had recovered after ${report.recoveredMs} ms`)
+        reports.push(report)
+        if (violations.length > 0) break
+      }
+      late.push(...await fleet.haveSeen(await publisher.finish(), RECOVERY_TIMEOUT_MS))
+    } catch (error) {
+      // What came until then is judged all the same.
+      late.push(`the run could not go on: ${String(error)}`)
     }
-    const late = await fleet.haveSeen(await publisher.finish(), RECOVERY_TIMEOUT_MS)
     // A cursor that was on its way, and a second message where none may be, are part of what is judged.
     await delay(200)
     const final = await world.ask(redis => readLog(redis, options.shards))
@@ -65,8 +73,17 @@ export async function run (options: RunOptions): Promise<RunReport> {
     }
   } finally {
     clearInterval(progress)
+    clearInterval(watcher)
     await world.close()
   }
+}
+
+/** Nobody can go on without the nodes. */
+function watch ({ nodes, publisher, violations }: World): void {
+  const failed = nodes.filter(node => node.failed)
+  if (failed.length === 0 || publisher.failures.length > 0) return
+  for (const { name } of failed) violations.push(`${name} ended by itself`)
+  publisher.abandon()
 }
 
 async function happen (world: World, fault: Fault): Promise<FaultReport> {
@@ -76,7 +93,6 @@ async function happen (world: World, fault: Fault): Promise<FaultReport> {
   const removed = Date.now()
   violations.push(...await fleet.haveSeen(await publisher.mark(), RECOVERY_TIMEOUT_MS))
   const recovered = Date.now()
-  for (const node of world.nodes) if (!node.alive) violations.push(`${node.name} ended by itself: ${node.lastWords}`)
   return {
     name: fault.name,
     lastedMs: removed - began,

@@ -2,7 +2,7 @@ import { pathToFileURL } from 'node:url'
 import closeWithGrace from 'close-with-grace'
 import { buildApp } from './app.js'
 import { type Config, ConfigError, loadConfig } from './config.js'
-import { LogSetupError } from './log/redis/connect.js'
+import { LogSetupError } from './log/redis/setup.js'
 
 /** The process: configuration, listening, and a close that lets clients know. @returns the exit code, 0 once it listens */
 export async function serve (): Promise<number> {

@@ -65,7 +65,7 @@ export class World {
   }
 
   static async startRedis (): Promise<RedisServer> {
-    return await RedisServer.start({ port: await freePort(), settings: REDIS_SETTINGS })
+    return await RedisServer.start(REDIS_SETTINGS, await freePort())
   }
 
   /** Asks Redis itself, past the links. */

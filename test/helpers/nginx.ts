@@ -10,6 +10,19 @@ import { until } from './clients.js'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 
+interface Services {
+  readonly nginx: { readonly volumes: string[] }
+  readonly redis: { readonly command: string[] }
+}
+const compose = (): Services => (parse(readFileSync(join(root, 'docker-compose.yml'), 'utf8'), { merge: true }) as { services: Services }).services
+
+/** With what docker compose starts Redis. */
+export function redisOptions (): string[] {
+  const [program, ...options] = compose().redis.command
+  if (program !== 'redis-server') throw new Error(`docker-compose.yml starts ${program} as Redis`)
+  return options
+}
+
 /** Where docker compose puts the configuration that nginx reads. */
 const MOUNTED_AT = ':/etc/nginx/nginx.conf:ro'
 
@@ -24,14 +37,14 @@ export interface Nginx {
   logs (): string
 }
 
-/** The nginx of docker-compose.yml, with its own configuration, in front of a server on a port of its own. */
-export async function startNginx (t: Test, program: string, server: string): Promise<Nginx> {
+/** The nginx of docker-compose.yml, with its own configuration, in front of one server or two, on a port of its own. */
+export async function startNginx (t: Test, program: string, ...servers: [string] | [string, string]): Promise<Nginx> {
   const folder = mkdtempSync(join(tmpdir(), 'tickwire-nginx-'))
   // Its workers run as another user than root.
   chmodSync(folder, 0o755)
   const port = await freePort()
   const configuration = join(folder, 'nginx.conf')
-  writeFileSync(configuration, localConfiguration(folder, port, new URL(server).host))
+  writeFileSync(configuration, localConfiguration(folder, port, servers.map(server => new URL(server).host)))
   const logs = (): string => readdirSync(folder).filter(name => name.endsWith('.log')).map(name => readFileSync(join(folder, name), 'utf8')).join('')
   const counted = (line: string): number => logs().split(line).length - 1
 
@@ -70,12 +83,13 @@ export async function startNginx (t: Test, program: string, server: string): Pro
 }
 
 /** The configuration as docker compose mounts it, but for addresses and for where it writes. */
-function localConfiguration (folder: string, port: number, server: string): string {
-  const { services } = parse(readFileSync(join(root, 'docker-compose.yml'), 'utf8')) as { services: { nginx: { volumes: string[] } } }
-  const mounted = services.nginx.volumes.find(volume => volume.endsWith(MOUNTED_AT))
+function localConfiguration (folder: string, port: number, [first, second]: readonly string[]): string {
+  const mounted = compose().nginx.volumes.find(volume => volume.endsWith(MOUNTED_AT))
   if (mounted === undefined) throw new Error('docker-compose.yml mounts no configuration of nginx')
   const substitutions: Array<[part: string, local: string]> = [
-    ['server tickwire:8080;', `server ${server};`],
+    ['server tickwire-1:8080 ', `server ${first} `],
+    // Without a second server, its place is that of a comment.
+    ['server tickwire-2:8080 ', second === undefined ? '# ' : `server ${second} `],
     ['listen 8080 ', `listen 127.0.0.1:${port} `],
     ['pid /tmp/', `pid ${folder}/`],
     ['error_log /dev/stderr ', `error_log ${folder}/process.log `],
@@ -90,7 +104,7 @@ function localConfiguration (folder: string, port: number, server: string): stri
   return text
 }
 
-async function freePort (): Promise<number> {
+export async function freePort (): Promise<number> {
   const server = createServer()
   await new Promise<void>(resolve => { server.listen(0, '127.0.0.1', resolve) })
   const { port } = server.address() as AddressInfo

@@ -8,13 +8,6 @@ import { Redis } from 'ioredis'
 /** The program that `npm test` has found or installed. */
 export const redisProgram = process.env['TEST_REDIS_SERVER']
 
-export interface RedisServerOptions {
-  /** Listens there on TCP as well: replicas connect to a port only. */
-  readonly port?: number
-  /** Further settings, as on the command line: `['--appendonly', 'yes']`. */
-  readonly settings?: readonly string[]
-}
-
 /** A Redis of a test's own, on a socket in a folder of its own; without persistence unless it is asked to save. */
 export class RedisServer {
   private child: ChildProcess | undefined
@@ -23,24 +16,23 @@ export class RedisServer {
     rmSync(this.folder, { recursive: true, force: true })
   }
 
-  private constructor (private readonly folder: string, private readonly options: RedisServerOptions) {
+  private constructor (private readonly folder: string, private readonly options: readonly string[], readonly port: number) {
     // It does not keep a test running, and ends with it.
     process.once('exit', this.onExit)
   }
 
-  static async start (options: RedisServerOptions = {}): Promise<RedisServer> {
-    const server = new RedisServer(mkdtempSync(join(tmpdir(), 'tickwire-redis-')), options)
+  /**
+   * @param options as on the command line of redis-server; they win over what stands here
+   * @param port listens there on TCP as well, as replicas need; 0: on its socket only
+   */
+  static async start (options: readonly string[] = [], port = 0): Promise<RedisServer> {
+    const server = new RedisServer(mkdtempSync(join(tmpdir(), 'tickwire-redis-')), options, port)
     await server.start()
     return server
   }
 
   get url (): string {
     return join(this.folder, 'redis.sock')
-  }
-
-  /** 0 where it has none. */
-  get port (): number {
-    return this.options.port ?? 0
   }
 
   get pid (): number {
@@ -57,9 +49,8 @@ export class RedisServer {
 
   /** @param settings for this start, behind those of the server: how it reads what it has saved */
   async start (settings: readonly string[] = []): Promise<void> {
-    const { port = 0, settings: own = [] } = this.options
     this.child = spawn(redisProgram!, [
-      '--port', String(port), '--unixsocket', this.url, '--dir', this.folder, '--save', '', '--appendonly', 'no', '--maxmemory-policy', 'noeviction', '--daemonize', 'no', ...own, ...settings
+      '--port', String(this.port), '--unixsocket', this.url, '--dir', this.folder, '--save', '', '--appendonly', 'no', '--maxmemory-policy', 'noeviction', '--daemonize', 'no', ...this.options, ...settings
     ], { stdio: 'ignore' })
     this.child.unref()
     const client = new Redis(this.url, { retryStrategy: () => 10, maxRetriesPerRequest: null })

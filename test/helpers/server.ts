@@ -18,7 +18,7 @@ export interface TestServer {
 export async function startServer (t: Test, overrides: Partial<Config> = {}, parts: Parts = {}): Promise<TestServer> {
   const config = loadConfig({ LOG_LEVEL: 'error', SOURCES: 'none', JWT_SECRET: SECRET, PORT: '0' })
   const app = await buildApp({ ...config, UNKNOWN_SYMBOLS: 'accept', MAX_CONNECTIONS_PER_IP: 10_000, ...overrides }, parts)
-  await app.listen({ port: 0, host: '127.0.0.1' })
+  await app.listen({ port: overrides.PORT ?? 0, host: '127.0.0.1' })
   t.teardown(async () => { await app.close() })
   const { port } = app.server.address() as AddressInfo
   return {

@@ -1,12 +1,16 @@
-import { type IncomingMessage, request } from 'node:http'
+import type { ChildProcess } from 'node:child_process'
+import { createServer, type IncomingMessage, request } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
 import { type Test, test } from 'tap'
 import { WebSocket } from 'ws'
 import { type Client, type Message, openClient, RuleFollower, type TransportName, transportNames, until } from '../helpers/clients.js'
-import { startNginx } from '../helpers/nginx.js'
+import { startCommand } from '../helpers/command.js'
+import { freePort, redisOptions, startNginx } from '../helpers/nginx.js'
+import { redisProgram, RedisServer } from '../helpers/redis-server.js'
 import { publish, startServer, type TestServer } from '../helpers/server.js'
 
-// docker-compose.yml puts nginx in front of the server; here it is Debian's, with the same configuration.
+// docker-compose.yml puts nginx in front of the servers; here it is Debian's, with the same configuration.
 
 const program = process.env['TEST_NGINX']
 const needsNginx = { skip: program === undefined ? 'there is no nginx' : false, timeout: 60_000 }
@@ -17,6 +21,8 @@ const quote = (server: TestServer, bid: number): Promise<void> => publish(server
 class Returning {
   readonly follower = new RuleFollower()
   connections = 0
+  /** Messages that one connection was sent twice; after a cut, what came since the last cursor comes again. */
+  repeated = 0
   private cursor: string | undefined
   private client: Client | undefined
   private closed = false
@@ -45,8 +51,12 @@ class Returning {
   private open (): void {
     if (this.closed) return
     this.connections++
+    const sent = new Set<number>()
     const client = openClient(this.transport, this.origin, 'subscribe=quotes:A', this.cursor, {
-      onMessage: message => { this.follower.take(message) },
+      onMessage: message => {
+        if (message.sequence !== undefined && sent.size === sent.add(message.sequence).size) this.repeated++
+        this.follower.take(message)
+      },
       onCursor: cursor => { this.cursor = cursor }
     })
     this.client = client
@@ -100,6 +110,121 @@ test('all transports stream through nginx, in order and without a gap, whatever 
     t.same(follower.resets, [], `${transport}: no reset`)
   }
   for (const client of all) client.close()
+})
+
+test('a client that loses its server goes on at the other, on each transport, with no gap and no duplicate', {
+  ...needsNginx, skip: needsNginx.skip !== false ? needsNginx.skip : redisProgram === undefined ? 'there is no Redis' : false
+}, async t => {
+  const redis = await RedisServer.start(redisOptions())
+  t.teardown(() => redis.close())
+  const secret = 'the secret of both'
+  const port = await freePort()
+  const one = (): Promise<TestServer> => startServer(t, { TRUST_PROXY: true, JWT_SECRET: secret, REDIS_URL: redis.url, PORT: port })
+  // The other is a process, which can be killed.
+  const otherPort = await freePort()
+  const other = async (): Promise<ChildProcess> => {
+    const { child, lines } = startCommand(['start'], {
+      PORT: String(otherPort), REDIS_URL: redis.url, JWT_SECRET: secret, SOURCES: 'none', UNKNOWN_SYMBOLS: 'accept', TRUST_PROXY: 'true', LOG_LEVEL: 'error'
+    })
+    t.teardown(() => { child.kill('SIGKILL') })
+    await until('the other listens', () => lines.some(line => line.includes('listens on')))
+    return child
+  }
+  let [first, second] = [await one(), await other()]
+  const nginx = await startNginx(t, program!, first.origin, `http://127.0.0.1:${otherPort}`)
+
+  const authorization = `Bearer ${first.token()}`
+  let published = 0
+  /** Through nginx, and again until it is taken, under a key: it is in the log once. */
+  const publishSome = async (): Promise<void> => {
+    for (let i = 0; i < 20; i++) {
+      const bid = String(++published)
+      const body = JSON.stringify({ channel: 'quotes', symbol: 'A', data: { symbol: 'A', bid }, idempotency_key: bid })
+      for (let taken = false; !taken;) {
+        const response = await fetch(`${nginx.origin}/v1/publish`, { method: 'POST', headers: { authorization, 'content-type': 'application/json' }, body })
+        taken = response.status === 200
+        if (!taken) t.equal(response.status, 503)
+        await response.text()
+        await delay(5)
+      }
+    }
+  }
+  const clients = new Map(transportNames.map(transport => [transport, new Returning(transport, nginx.origin)]))
+  const all = [...clients.values()]
+  const allHaveAll = (): Promise<void> => until(`all have ${published}`, () => all.every(({ bids }) => bids.length >= published))
+  const ofFirst = (): number => first.parts.connections.active
+
+  await until('all have a cursor', () => all.every(({ following }) => following))
+  await until('each server has some', () => ofFirst() > 0 && ofFirst() < all.length)
+  await publishSome()
+  await allHaveAll()
+
+  const killed = new Promise(resolve => { second.once('exit', resolve) })
+  second.kill('SIGKILL')
+  await Promise.all([killed, publishSome()])
+  await until('all are with the one that is left', () => ofFirst() === all.length)
+  await publishSome()
+  await allHaveAll()
+  const failed = nginx.logs().split('\n').filter(line => /"GET \/v1\/stream .*" (?!200|101|499)\d/.test(line))
+  t.same(failed, [], 'none was told that there is no server')
+
+  second = await other()
+  all[0]!.cut()
+  all[1]!.cut()
+  await until('the other has some again', () => ofFirst() < all.length)
+  await Promise.all([first.app.close(), publishSome()])
+  await allHaveAll()
+  first = await one()
+  await Promise.all([new Promise(resolve => { second.once('exit', resolve).kill('SIGTERM') }), publishSome()])
+  await until('all are back with the first', () => ofFirst() === all.length)
+  await publishSome()
+  await allHaveAll()
+
+  const before = all.map(({ connections }) => connections)
+  await redis.kill()
+  await Promise.all([redis.start(), publishSome()])
+  await allHaveAll()
+  t.same(all.slice(0, 3).map(({ connections }) => connections), before.slice(0, 3), 'streams stay open while Redis is away')
+
+  const expected = Array.from({ length: published }, (_, index) => String(index + 1))
+  for (const [transport, { follower, bids, repeated }] of clients) {
+    t.same(bids, expected, `${transport}: every quote once, in order`)
+    t.same(follower.gaps, [], `${transport}: no gap`)
+    t.same(follower.resets, [], `${transport}: no reset`)
+    t.equal(repeated, 0, `${transport}: nothing twice within a connection`)
+  }
+  for (const client of all) client.close()
+})
+
+test('what one server did not answer goes to the other, but a POST that was sent is not sent again', needsNginx, async t => {
+  const asked: string[] = []
+  const answering = createServer((request, response) => {
+    asked.push(request.method!)
+    request.resume().on('end', () => { response.end('{}') })
+  })
+  const failing = createServer(request => {
+    asked.push(request.method!)
+    request.resume().on('end', () => { request.socket.destroy() })
+  })
+  const [broken, whole] = await Promise.all([failing, answering].map(async server => {
+    await new Promise<void>(resolve => { server.listen(0, '127.0.0.1', resolve) })
+    t.teardown(() => {
+      server.close()
+      server.closeAllConnections()
+    })
+    return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  }))
+  const nginx = await startNginx(t, program!, broken!, whole!)
+  const status = async (method: string): Promise<number> => (await fetch(`${nginx.origin}/v1/stream`, { method, ...(method === 'POST' ? { body: '{}' } : {}) })).status
+  t.equal(await status('GET'), 200)
+  t.same(asked, ['GET', 'GET'], 'first of the one that failed')
+  // It is left out for a second, of which nginx counts whole ones.
+  await delay(2100)
+  asked.length = 0
+  const statuses: number[] = []
+  while (statuses.length < 10 && !statuses.includes(503)) statuses.push(await status('POST'))
+  t.equal(statuses.at(-1), 503, 'the one that failed was asked')
+  t.equal(asked.length, statuses.length, 'and nobody else')
 })
 
 test('nothing of a stream is held back', needsNginx, async t => {

@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { test } from 'tap'
 import { parse } from 'yaml'
-import { loadConfig } from '../../src/config.js'
+import { type Config, loadConfig } from '../../src/config.js'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 const read = (file: string): string => readFileSync(join(root, file), 'utf8')
@@ -15,11 +15,35 @@ interface Service {
   readonly [setting: string]: unknown
   readonly environment?: Record<string, string>
   readonly healthcheck: { readonly test: string[] }
+  readonly depends_on?: Record<string, { readonly condition: string, readonly restart?: boolean }>
+  readonly networks: string[]
+  readonly command?: string[]
+  readonly mem_limit: string
   readonly ports?: string[]
   readonly expose?: string[]
   readonly stop_grace_period?: string
 }
-const { services } = parse(read('docker-compose.yml')) as { services: { tickwire: Service, nginx: Service } }
+const { services, networks, volumes } = parse(read('docker-compose.yml'), { merge: true }) as {
+  services: { 'tickwire-1': Service, 'tickwire-2': Service, redis: Service, nginx: Service }
+  networks: Record<string, { internal?: boolean } | null>
+  volumes: Record<string, unknown>
+}
+const servers = ['tickwire-1', 'tickwire-2'] as const
+
+/** The configuration that docker gives a server where nothing is set outside but what must be. */
+function configOf ({ environment }: Service): Config {
+  const given = Object.fromEntries(Object.entries(environment!).map(([name, value]) => [name, value.replace(/^\$\{\w+:[-?](.*)\}$/, '$1')]))
+  return loadConfig({ ...imageEnvironment, ...given })
+}
+
+/** What Redis is started with, by the name of the setting. */
+const redisSettings = new Map<string, string>()
+for (let at = 1; at < services.redis.command!.length; at += 2) redisSettings.set(services.redis.command![at]!, services.redis.command![at + 1]!)
+
+function bytes (text: string): number {
+  const [, count = '', unit = ''] = /^(\d+)([mg])b?$/.exec(text) ?? []
+  return Number(count) * (unit === 'g' ? 1024 ** 3 : 1024 ** 2)
+}
 
 /** The instructions of the Dockerfile, by stage. */
 const stages: Array<Array<[instruction: string, rest: string]>> = []
@@ -69,7 +93,7 @@ test('the health checks see the difference', async t => {
   t.teardown(() => { server.close() })
   const { port } = server.address() as AddressInfo
   const ofImage = JSON.parse(final('HEALTHCHECK')!.replace(/^.*?CMD /, '')) as string[]
-  const [, ...ofService] = services.tickwire.healthcheck.test
+  const [, ...ofService] = services['tickwire-1'].healthcheck.test
   t.equal(await healthy(ofImage, port), true)
   t.equal(await healthy(ofService, port), true)
   status['/readyz'] = 503
@@ -82,25 +106,61 @@ test('the health checks see the difference', async t => {
   t.equal(await healthy(ofImage, port), false, 'nobody there')
 })
 
-test('docker compose: a server that only nginx reaches, and that believes it', async t => {
-  const { tickwire, nginx } = services
-  t.match(tickwire.environment!['JWT_SECRET'], /^\$\{JWT_SECRET:\?.+\}$/, 'no start without a secret')
-  const given = Object.fromEntries(Object.entries(tickwire.environment!).map(([name, value]) => [name, value.replace(/^\$\{\w+:[-?](.*)\}$/, '$1')]))
-  const config = loadConfig({ ...imageEnvironment, ...given })
-  t.match(config, { AUTH: 'required', TRUST_PROXY: true })
+test('docker compose: servers that only nginx reaches, and that believe it', async t => {
+  const { nginx } = services
+  for (const name of servers) {
+    const service = services[name]
+    t.match(service.environment!['JWT_SECRET'], /^\$\{JWT_SECRET:\?.+\}$/, `${name}: no start without a secret`)
+    const config = configOf(service)
+    t.match(config, { AUTH: 'required', TRUST_PROXY: true })
+    t.equal(service.ports, undefined, `${name} publishes no port`)
+    t.same(service.expose, [String(config.PORT)])
+    t.match(read('deploy/nginx.conf'), new RegExp(`^    server ${name}:${config.PORT} `, 'm'), `nginx knows ${name}`)
+    t.match(nginx.depends_on![name], { condition: 'service_healthy', restart: true })
 
-  t.equal(tickwire.ports, undefined, 'it publishes no port')
-  t.match(read('deploy/nginx.conf'), `server tickwire:${config.PORT};`)
-  t.same(tickwire.expose, [String(config.PORT)])
+    t.match(service.stop_grace_period, /^\d+s$/)
+    t.ok(Number.parseInt(service.stop_grace_period!) * 1000 > config.SHUTDOWN_GRACE_MS, 'docker waits until clients have been told')
+    for (const name of ['proxy_read_timeout', 'proxy_send_timeout']) {
+      t.match(nginxSetting(name), /^\d+s$/)
+      t.ok(Number.parseInt(nginxSetting(name)!) * 1000 > 2 * config.HEARTBEAT_MS, `${name}: two heartbeats may be late`)
+    }
+  }
+  t.equal(read('deploy/nginx.conf').match(/^ *server [\w-]+:\d+/gm)?.length, servers.length, 'nginx knows no other')
   t.match(nginxSetting('listen'), /^8080 /)
   t.same(nginx.ports, ['8080:8080'])
+})
 
-  t.match(tickwire.stop_grace_period, /^\d+s$/)
-  t.ok(Number.parseInt(tickwire.stop_grace_period!) * 1000 > config.SHUTDOWN_GRACE_MS, 'docker waits until clients have been told')
-  for (const name of ['proxy_read_timeout', 'proxy_send_timeout']) {
-    t.match(nginxSetting(name), /^\d+s$/)
-    t.ok(Number.parseInt(nginxSetting(name)!) * 1000 > 2 * config.HEARTBEAT_MS, `${name}: two heartbeats may be late`)
-  }
+test('docker compose: two servers with one log, and one of them with the sources', async t => {
+  const [first, second] = servers.map(name => configOf(services[name])) as [Config, Config]
+  t.same({ ...second, SOURCES: first.SOURCES }, first, 'they differ in their sources alone')
+  t.same([first.SOURCES, second.SOURCES], ['simulated', 'none'], 'nothing is in the log twice')
+  const { hostname, port } = new URL(first.REDIS_URL!)
+  t.ok(hostname in services, `${hostname} is a service`)
+  t.same(services.redis.expose, [port])
+  for (const name of servers) t.match(services[name].depends_on, { [hostname]: { condition: 'service_healthy' } })
+
+  t.equal(services.redis.ports, undefined, 'Redis publishes no port')
+  t.same(services.redis.networks, ['log'])
+  t.match(networks['log'], { internal: true })
+  t.same(servers.map(name => services[name].networks), [['edge', 'log'], ['edge', 'log']])
+  t.same(services.nginx.networks, ['edge'], 'nginx has no way to Redis')
+})
+
+test('docker compose: a Redis that keeps the log, and drops nothing of it', async t => {
+  const { redis } = services
+  const { RETENTION_BYTES, LOG_SHARDS } = configOf(services['tickwire-1'])
+  t.match(redis.image, /^redis:(?:[7-9]|\d\d)\.\d+-/, 'version 7 or newer, pinned')
+  t.equal(redisSettings.get('--maxmemory-policy'), 'noeviction')
+  t.match(Object.fromEntries(redisSettings), { '--appendonly': 'yes', '--appendfsync': /^(?:everysec|always)$/ })
+  const memory = bytes(redisSettings.get('--maxmemory')!)
+  t.ok(memory >= 3 * RETENTION_BYTES * LOG_SHARDS, 'room for what retention keeps')
+  t.ok(bytes(redis.mem_limit) >= 2 * memory, 'room for a second copy while it writes its file anew')
+  const [volume = '', folder] = (redis['volumes'] as string[])[0]!.split(':')
+  t.ok(volume in volumes, 'a volume that outlives the container')
+  t.equal(folder, '/data', 'where the image has its files')
+  t.match(redis['user'], /^[1-9]\d*:[1-9]\d*$/, 'not root')
+  t.match(redis.stop_grace_period, /^\d+s$/)
+  t.same(redis.healthcheck.test, ['CMD', 'redis-cli', '-e', 'ping'])
 })
 
 test('docker compose: no service can do more than it must', async t => {

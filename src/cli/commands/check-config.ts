@@ -1,10 +1,11 @@
 import { ConfigError, ConfigSchema, loadConfig } from '../../config.js'
+import { checkRedis, LogSetupError } from '../../log/redis/setup.js'
 import { parseSources } from '../../sources/registry.js'
 import { type Command, CommandError } from '../command.js'
 
 export const checkConfig: Command = {
   name: 'check-config',
-  summary: 'Prints the configuration that a server would start with, or what is wrong with it.',
+  summary: 'Prints the configuration that a server would start with, or what is wrong with it or with its Redis.',
   usage: '',
   options: {},
   examples: ['tickwire check-config', 'NODE_ENV=production JWT_SECRET=… tickwire check-config'],
@@ -13,6 +14,7 @@ export const checkConfig: Command = {
     try {
       const config = loadConfig(env)
       parseSources(config.SOURCES)
+      if (config.REDIS_URL !== undefined) await checkRedis({ url: config.REDIS_URL, keyPrefix: config.REDIS_KEY_PREFIX, shards: config.LOG_SHARDS })
       const rows = Object.keys(ConfigSchema.properties).map(name => {
         const value = (config as Record<string, unknown>)[name]
         const given = env[name] !== undefined && env[name] !== ''
@@ -23,7 +25,7 @@ export const checkConfig: Command = {
       for (const [name, value, source] of rows) console.log(`${name.padEnd(width(0))}  ${value.padEnd(width(1))}  ${source}`)
       return 0
     } catch (error) {
-      if (error instanceof ConfigError) throw new CommandError(error.message)
+      if (error instanceof ConfigError || error instanceof LogSetupError) throw new CommandError(error.message)
       throw error
     }
   }

@@ -2,6 +2,7 @@ import { performance } from 'node:perf_hooks'
 import { ProtocolError } from '@tickwire/protocol'
 import type { AppendItem, AppendResult } from '../log.js'
 import { type BatchText, encodeBatch, parseAnswer } from './batch.js'
+import { afterReading, TimedOut } from './time-limit.js'
 
 /** Most messages and characters of payload in one batch: Redis does nothing else while it appends them. */
 const MAX_BATCH_ITEMS = 500
@@ -16,7 +17,7 @@ const RETRY_MS = 20
 const MAX_WAITING_LENGTH = 64 * 1024 * 1024
 
 /** What a server says that cannot append now, but may soon; or a connection that ended. */
-const PASSING = /^(?:READONLY|LOADING|MASTERDOWN|CLUSTERDOWN|TRYAGAIN|NOSCRIPT|BUSY|Connection is closed|Command timed out|Reached the max retries|Stream isn't writeable|Command aborted)/
+const PASSING = /^(?:READONLY|LOADING|MASTERDOWN|CLUSTERDOWN|TRYAGAIN|NOSCRIPT|BUSY|Connection is closed|Reached the max retries|Stream isn't writeable|Command aborted)/
 
 export interface AppenderOptions {
   /** Answers one batch. The number is the same when a batch is sent again: what was appended then is answered as before. */
@@ -126,7 +127,7 @@ export class Appender {
 
   private fail (flight: Flight, error: unknown): void {
     if (!this.flights.includes(flight)) return
-    if (!(error instanceof Error && PASSING.test(error.message))) {
+    if (!(error instanceof TimedOut || (error instanceof Error && PASSING.test(error.message)))) {
       this.take(flight)
       this.refuse(flight.waiting, Object.assign(new ProtocolError('log_unavailable'), { cause: error }))
       this.gather()
@@ -160,11 +161,13 @@ export class Appender {
     const first = this.flights[0]?.deadline ?? this.waiting[0]?.call.deadline
     if (first === undefined) return
     this.impatience = setTimeout(() => {
-      this.impatience = undefined
-      const now = performance.now()
-      this.refuseOverdue(deadline => deadline <= now, new ProtocolError('log_unavailable', 'the log did not answer in time; it may have the message or not'))
-      this.watch()
-      this.gather()
+      afterReading(() => {
+        this.impatience = undefined
+        const now = performance.now()
+        this.refuseOverdue(deadline => deadline <= now, new ProtocolError('log_unavailable', 'the log did not answer in time; it may have the message or not'))
+        this.watch()
+        this.gather()
+      })
     }, Math.max(1, first - performance.now()))
   }
 

@@ -7,14 +7,16 @@ import {
 import { shardOf } from '../shard-of.js'
 import { Appender } from './appender.js'
 import { type BatchText, parseBatch, parseEntry, type StreamEntry } from './batch.js'
-import { type Connections, connectRedis, LogSetupError } from './connect.js'
+import { type Connections, connectRedis } from './connect.js'
 import { ShardKeys } from './keys.js'
 import { Reader } from './reader.js'
 import { ShardRetention } from './retention.js'
 import { Scripts } from './scripts.js'
+import { cannotBeUsed, checkRedis, LogSetupError } from './setup.js'
 import { SharedReads } from './shared-reads.js'
 import { States } from './states.js'
 import { Tail } from './tail.js'
+import { TimedOut, timeLimit } from './time-limit.js'
 import { Upkeep } from './upkeep.js'
 
 export interface RedisLogOptions {
@@ -32,6 +34,8 @@ const RECENT_MS = 60_000
 const RECENT_SHARE = 0.25
 /** Recent batches that are read at a time. */
 const RECENT_PAGE = 16
+/** A batch that is not answered in this time is sent again, by a new connection: there is time for that within a publish. */
+const APPEND_PATIENCE_MS = 400
 /** Answers of a node that are kept, so that a batch that is sent again is answered as before: more than are ever on their way. */
 const KEPT_ANSWERS = 16
 /** Messages of a topic that are read at a time where the recent entries do not reach. */
@@ -85,20 +89,25 @@ export class RedisLog implements Log {
       onError: options.onError
     })
     this.follower = new Tail({
-      redis: reader, keys: this.keys, headOf: shard => this.headOf(shard), readBeyond: (shard, after, before) => this.readBeyond(shard, after, before)
+      keys: this.keys,
+      reader,
+      headOf: shard => this.headOf(shard),
+      readRecent: (shard, after, limit) => this.recentBatches(redis => redis.xrange(this.keys[shard]!.recent, after + 1, '+', 'COUNT', limit)),
+      readBeyond: (shard, after, before) => this.readBeyond(shard, after, before)
     }, subscriber, batch => { this.tell(batch) }, (error, message) => { if (!this.closed) options.onError(error, message) })
   }
 
   /** @throws LogSetupError that says what is wrong and what to do */
   static async open (options: RedisLogOptions): Promise<RedisLog> {
-    const log = new RedisLog(options, await connectRedis(options.url))
+    await checkRedis(options)
+    const log = new RedisLog(options, await connectRedis(options))
     try {
       await log.head()
       await log.follower.start()
       await log.upkeep.start()
     } catch (error) {
       await log.close()
-      throw error
+      throw cannotBeUsed(options, error)
     }
     return log
   }
@@ -154,16 +163,15 @@ export class RedisLog implements Log {
   }
 
   async recent (shard: number, maxBytes: number): Promise<readonly Entry[]> {
-    const { recent } = this.keys[shard]!
     const newestFirst: Array<readonly Entry[]> = []
-    for (let end = '+', length = 0; length < maxBytes;) {
-      const page = await this.reader.limited(() => this.connections.reader.xrevrange(recent, end, '-', 'COUNT', RECENT_PAGE)) as Array<[string, string[]]>
-      for (const [, fields] of page) {
-        newestFirst.push(parseBatch(shard, fields[1]!).entries)
-        length += fields[1]!.length
+    for (let end = '+', length = 0, more = true; more && length < maxBytes;) {
+      const page = await this.recentBatches(redis => redis.xrevrange(this.keys[shard]!.recent, end, '-', 'COUNT', RECENT_PAGE))
+      for (const text of page) {
+        newestFirst.push(parseBatch(shard, text).entries)
+        length += text.length
       }
-      if (page.length < RECENT_PAGE) break
-      end = `(${page.at(-1)![0]}`
+      more = page.length === RECENT_PAGE
+      end = `(${newestFirst.at(-1)?.at(-1)?.offset ?? 0}-0`
     }
     // Only as far back as nothing is missing between.
     const whole = newestFirst.findIndex((entries, index) => index > 0 && entries.at(-1)!.offset + 1 !== newestFirst[index - 1]![0]!.offset)
@@ -175,7 +183,7 @@ export class RedisLog implements Log {
     for (const { seq } of this.keys) {
       let cursor = '0'
       do {
-        const [next, fields] = await this.reader.limited(() => this.connections.reader.hscan(seq, cursor, 'COUNT', SCAN_COUNT))
+        const [next, fields] = await this.reader.ask(() => this.connections.reader.hscan(seq, cursor, 'COUNT', SCAN_COUNT))
         cursor = next
         for (let i = 0; i < fields.length; i += 2) topics.set(fields[i]!, parsePosition(fields[i + 1]!))
       } while (cursor !== '0')
@@ -207,23 +215,24 @@ export class RedisLog implements Log {
 
   private async sendBatch (shard: number, number: number, { topics, onceKeys, items, payloads }: BatchText): Promise<string> {
     const keys = this.keys[shard]!
-    const [kind, text] = await this.appends.run('append', [
+    const answer = this.appends.run('append', [
       ...keys.common, keys.seq, keys.recent, keys.marks, keys.answers(this.node), ...topics.map(topic => keys.stream(topic)), ...onceKeys
     ], [
       randomEpoch(), this.shards, number, this.options.maxTopics, RECENT_MS, this.recentBytes, IDEMPOTENCY_SECONDS, KEPT_ANSWERS, JSON.stringify(topics), items, payloads,
       ...topics.flatMap(topic => [topic, this.ruleOf(topic).messages])
-    ]).catch((error: unknown) => {
+    ]) as Promise<[kind: string, text: string]>
+    const [kind, text] = await timeLimit(answer, APPEND_PATIENCE_MS).catch((error: unknown) => {
       // A connection that answers nothing may never do so again.
-      if (/timed out/.test(String(error))) this.connections.writer.disconnect(true)
+      if (error instanceof TimedOut) this.connections.writer.disconnect(true)
       throw error
-    }) as [kind: string, text: string]
+    })
     if (kind === 'answer') return text
     throw new Error(kind === 'shards' ? `the log was made with ${text} shards` : 'a key of the log holds something else')
   }
 
   private async headOf (shard: number): Promise<ShardHead> {
     return await this.heads.read(String(shard), async () => {
-      const [offset, list, made] = await this.reader.urgent('head', this.keys[shard]!.common, []) as [offset: string, epochs: string[], shards: string]
+      const [offset, list, made] = await this.reader.run('head', this.keys[shard]!.common, [], { urgent: true }) as [offset: string, epochs: string[], shards: string]
       if (Number(made) !== this.shards) throw new LogSetupError(`LOG_SHARDS: this log was made with ${made} shards, which cannot be changed; set LOG_SHARDS=${made}, or choose another REDIS_KEY_PREFIX`)
       const epochs = list.map(entry => {
         const [epoch, start] = entry.split(':')
@@ -231,6 +240,12 @@ export class RedisLog implements Log {
       })
       return { epoch: epochs.at(-1)!.epoch, offset: Number(offset), epochs }
     })
+  }
+
+  /** Texts of recent batches. The tail waits behind nobody. */
+  private async recentBatches (read: (redis: Connections['reader']) => Promise<unknown>): Promise<string[]> {
+    const page = await this.reader.ask(() => read(this.connections.reader), { urgent: true }) as Array<[id: string, fields: string[]]>
+    return page.map(([, fields]) => fields[1]!)
   }
 
   private async readBeyond (shard: number, after: number, before: number): Promise<{ entries: Entry[], lost: Set<string> }> {

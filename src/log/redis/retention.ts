@@ -43,7 +43,7 @@ export class ShardRetention {
   /** Looks at the next topics. */
   async step (): Promise<void> {
     const { redis, reader, keys } = this.options
-    const [next, fields] = await reader.limited(() => redis.hscan(keys.seq, this.cursor, 'COUNT', TOPICS_AT_A_TIME))
+    const [next, fields] = await reader.ask(() => redis.hscan(keys.seq, this.cursor, 'COUNT', TOPICS_AT_A_TIME))
     const topics = new Map<string, number>()
     for (let i = 0; i < fields.length; i += 2) topics.set(fields[i]!, Number(fields[i + 1]!.split(',')[1]))
     await this.trim([...topics], 0)
@@ -52,7 +52,7 @@ export class ShardRetention {
     for (const topic of this.sizes.keys()) if (!this.seen.has(topic)) this.sizes.delete(topic)
     this.seen = new Set()
     await this.holdToBytes()
-    await reader.limited(() => redis.xtrim(keys.marks, 'MINID', '~', Date.now() - this.options.longestMs - MARKS_SLACK_MS))
+    await reader.ask(() => redis.xtrim(keys.marks, 'MINID', '~', Date.now() - this.options.longestMs - MARKS_SLACK_MS))
   }
 
   forget (): void {
@@ -84,7 +84,7 @@ export class ShardRetention {
   /** What is oldest over all topics goes first. */
   private async holdToBytes (): Promise<void> {
     const { redis, reader, keys, bytes } = this.options
-    const recent = await reader.limited(() => redis.memory('USAGE', keys.recent)) ?? 0
+    const recent = await reader.ask(() => redis.memory('USAGE', keys.recent)) ?? 0
     const allowed = bytes - recent
     if (this.bytesFrom(0) <= allowed) return
     let low = 0

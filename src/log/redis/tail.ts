@@ -2,19 +2,25 @@ import type { Redis } from 'ioredis'
 import type { Entry, EpochStart, ShardHead, TailBatch } from '../log.js'
 import { parseBatch } from './batch.js'
 import type { ShardKeys } from './keys.js'
+import { TimedOut, timeLimit } from './time-limit.js'
 
 /** How often each shard is asked whether something was missed: pub/sub may lose messages. */
 const LOOK_MS = 1000
 /** How soon it is asked again while it does not answer, and for how long it may not answer until that is said. */
 const LOOK_AGAIN_MS = 100
 const GRACE_MS = 500
+/** How long the listening connection may not answer until it is made anew. */
+const PING_PATIENCE_MS = 900
 /** Batches that are read at a time of what was missed. */
 const PAGE = 32
 
 export interface TailSource {
-  readonly redis: Redis
   readonly keys: readonly ShardKeys[]
+  /** The connection that the other questions go by. */
+  readonly reader: Redis
   headOf (shard: number): Promise<ShardHead>
+  /** At most `limit` recent batches that end beyond an offset, as texts. */
+  readRecent (shard: number, after: number, limit: number): Promise<readonly string[]>
   /** Every message of a shard between two offsets that its streams still hold, in order, and the topics that lost some. */
   readBeyond (shard: number, after: number, before: number): Promise<{ readonly entries: readonly Entry[], readonly lost: ReadonlySet<string> }>
 }
@@ -61,7 +67,7 @@ export class Tail {
     }
     // Subscriptions come back by themselves, but not what was published meanwhile.
     this.subscriber.on('ready', () => { this.look() })
-    for (const connection of [this.subscriber, this.source.redis]) connection.on('close', () => { this.look() })
+    for (const connection of [this.subscriber, this.source.reader]) connection.on('close', () => { this.look() })
     this.plan(LOOK_MS)
   }
 
@@ -101,7 +107,7 @@ export class Tail {
       })
     }
     if (this.subscriber.status === 'ready') {
-      this.subscriber.ping().catch((error: unknown) => { if (/timed out/.test(String(error))) this.subscriber.disconnect(true) })
+      timeLimit(this.subscriber.ping(), PING_PATIENCE_MS).catch((error: unknown) => { if (error instanceof TimedOut) this.subscriber.disconnect(true) })
     }
   }
 
@@ -145,9 +151,9 @@ export class Tail {
     // What lies behind the start of an epoch that it has not seen is not what it has told.
     const unseen = head.epochs.slice(head.epochs.findIndex(({ epoch }) => epoch === position.epoch.epoch) + 1)
     for (let after = Math.min(position.offset, ...unseen.map(({ start }) => start - 1)); ;) {
-      const page = await this.source.redis.xrange(this.source.keys[shard]!.recent, String(after + 1), '+', 'COUNT', PAGE) as Array<[string, string[]]>
-      for (const [, fields] of page) {
-        const { epoch, entries } = parseBatch(shard, fields[1]!)
+      const page = await this.source.readRecent(shard, after, PAGE)
+      for (const text of page) {
+        const { epoch, entries } = parseBatch(shard, text)
         this.passEpochs(shard, head.epochs, epoch)
         if (entries[0]!.offset > position.offset + 1) await this.readHole(shard, entries[0]!.offset)
         this.tell(shard, epoch, entries)

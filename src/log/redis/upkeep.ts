@@ -68,14 +68,18 @@ export class Upkeep {
   }
 
   private async renew (): Promise<void> {
-    const { redis, node, keys } = this.options
-    for (const [shard, { lease }] of keys.entries()) {
-      try {
-        this.held[shard] = await redis.set(lease, node, 'PX', LEASE_MS, 'NX') === 'OK' || await redis.get(lease) === node
-        if (this.held[shard]) await redis.pexpire(lease, LEASE_MS)
-      } catch {
-        this.held[shard] = false
-      }
+    for (const [shard, { lease }] of this.options.keys.entries()) this.held[shard] = await this.take(lease)
+  }
+
+  private async take (lease: string): Promise<boolean> {
+    const { redis, node } = this.options
+    try {
+      if (await redis.get(lease) !== node) return await redis.set(lease, node, 'PX', LEASE_MS, 'NX') === 'OK'
+      await redis.pexpire(lease, LEASE_MS)
+      return true
+    } catch (error) {
+      // A Redis that is full takes no lease, and needs somebody to drop what is too old.
+      return /OOM/.test(String(error))
     }
   }
 

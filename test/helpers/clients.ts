@@ -31,14 +31,17 @@ export interface Client {
 export type TransportName = 'ws-json' | 'ws-batch' | 'sse' | 'poll'
 export const transportNames: readonly TransportName[] = ['ws-json', 'ws-batch', 'sse', 'poll']
 
-/** Opens a stream. `query` is everything behind the `?` but `after`. */
-export function openClient (transport: TransportName, origin: string, query: string, after: string | undefined, events: ClientEvents): Client {
+/**
+ * Opens a stream. `query` is everything behind the `?` but `after`.
+ * @param pollPauseMs between two polls: many clients that poll without a pause leave the server to nobody else
+ */
+export function openClient (transport: TransportName, origin: string, query: string, after: string | undefined, events: ClientEvents, pollPauseMs = 1): Client {
   const resumed = after === undefined ? query : `${query}&after=${encodeURIComponent(after)}`
   switch (transport) {
     case 'ws-json': return openWebSocket(origin, resumed, 'tickwire.v1.json', events)
     case 'ws-batch': return openWebSocket(origin, resumed, 'tickwire.v1.batch', events)
     case 'sse': return openEventStream(origin, query, after, events)
-    case 'poll': return openPoll(origin, query, after, events)
+    case 'poll': return openPoll(origin, query, after, events, pollPauseMs)
   }
 }
 
@@ -98,7 +101,7 @@ function openEventStream (origin: string, query: string, after: string | undefin
   return { ended, cut: () => { abort.abort() } }
 }
 
-function openPoll (origin: string, query: string, after: string | undefined, events: ClientEvents): Client {
+function openPoll (origin: string, query: string, after: string | undefined, events: ClientEvents, pauseMs: number): Client {
   const abort = new AbortController()
   const ended = (async () => {
     let cursor = after
@@ -112,7 +115,7 @@ function openPoll (origin: string, query: string, after: string | undefined, eve
         if (abort.signal.aborted) return
         cursor = answer.cursor
         events.onCursor(cursor)
-        await delay(1)
+        await delay(pauseMs)
       } catch (error) {
         if (abort.signal.aborted) return
         throw error

@@ -1,0 +1,197 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import type { Choices } from '../helpers/random.js'
+import { dataOf, type Topic } from './topics.js'
+
+const LANES = 10
+const MAX_BATCH = 5
+/** An answer that takes longer is taken for lost. */
+const ANSWER_TIMEOUT_MS = 4000
+const RETRY_MS = [50, 150] as const
+/** A message that is not acknowledged in this time never will be. */
+const GIVE_UP_MS = 60_000
+
+/** A message that the server said is in the log. */
+export interface Acknowledged {
+  readonly topic: string
+  readonly number: number
+  readonly sequence: number
+  /** Milliseconds of its first attempt, and of the answer: it was appended between them. */
+  readonly startedAt: number
+  readonly endedAt: number
+}
+
+/** One attempt that was answered. */
+interface Answer {
+  readonly at: number
+  readonly ms: number
+  readonly status: number
+  readonly code: string | undefined
+}
+
+interface Item {
+  readonly topic: Topic
+  readonly number: number
+}
+
+/**
+ * Publishes numbered messages to the nodes in turn, each until it is acknowledged. A topic belongs to one lane and a lane
+ * has one request at a time, so the numbers of a topic are in the log in their order, whatever is repeated.
+ */
+export class Publisher {
+  readonly acknowledged: Acknowledged[] = []
+  readonly answers: Answer[] = []
+  /** By topic and number, when it was first tried. */
+  readonly started = new Map<string, number[]>()
+  readonly failures: string[] = []
+  readonly attempts = { answered: 0, unavailable: 0, unanswered: 0 }
+  /** Only these nodes are asked. */
+  targets: readonly string[]
+  private readonly lanes: Array<{ readonly topics: Topic[], readonly marks: Item[] }>
+  private readonly onAcknowledged = new Set<() => void>()
+  private running: Array<Promise<void>> = []
+  private stopping = false
+
+  constructor (
+    readonly origins: readonly string[], private readonly token: string, private readonly topics: readonly Topic[], private readonly perSecond: number, private readonly random: Choices
+  ) {
+    this.targets = origins
+    this.lanes = Array.from({ length: LANES }, (_, lane) => ({ topics: topics.filter((_, index) => index % LANES === lane), marks: [] }))
+    for (const { key } of topics) this.started.set(key, [])
+  }
+
+  start (): void {
+    this.running = this.lanes.map((_, lane) => this.run(lane))
+  }
+
+  /** Ends with one message of every topic. @returns its number by topic, when all that was begun is acknowledged */
+  async finish (): Promise<Map<string, number>> {
+    this.stopping = true
+    await Promise.all(this.running)
+    const last = this.lanes.map(({ topics }) => topics.map(topic => this.next(topic)))
+    await Promise.all(last.map(async batch => { await this.publish(batch) }))
+    return new Map(last.flat().map(({ topic, number }) => [topic.key, number]))
+  }
+
+  /** Ends at once, whatever is not acknowledged. */
+  abandon (): void {
+    this.stopping = true
+    this.fail('the run was ended')
+  }
+
+  /** Publishes one message of every topic. @returns its number by topic, when all are acknowledged */
+  async mark (): Promise<Map<string, number>> {
+    const numbers = new Map<string, number>()
+    for (const lane of this.lanes) {
+      for (const topic of lane.topics) {
+        const item = this.next(topic)
+        numbers.set(topic.key, item.number)
+        lane.marks.push(item)
+      }
+    }
+    const missing = new Map(numbers)
+    let seen = this.acknowledged.length
+    await this.until(() => {
+      for (; seen < this.acknowledged.length; seen++) {
+        const { topic, number } = this.acknowledged[seen]!
+        if (missing.get(topic) === number) missing.delete(topic)
+      }
+      return missing.size === 0
+    })
+    return numbers
+  }
+
+  /** Waits until so many messages are acknowledged whose first attempt began from now on. */
+  async more (count: number): Promise<void> {
+    const from = Date.now()
+    let seen = this.acknowledged.length
+    let counted = 0
+    await this.until(() => {
+      for (; seen < this.acknowledged.length; seen++) if (this.acknowledged[seen]!.startedAt > from) counted++
+      return counted >= count
+    })
+  }
+
+  /** Milliseconds of the slowest answer to a request of a time. */
+  slowest (from: number, to: number): number {
+    return Math.round(Math.max(0, ...this.answers.filter(({ at }) => at >= from && at <= to).map(({ ms }) => ms)))
+  }
+
+  /** Numbers are taken in the order in which the lane publishes them. */
+  private next (topic: Topic): Item {
+    const started = this.started.get(topic.key)!
+    started.push(Infinity)
+    return { topic, number: started.length }
+  }
+
+  private async until (holds: () => boolean): Promise<void> {
+    if (holds()) return
+    await new Promise<void>((resolve, reject) => {
+      const look = (): void => {
+        const done = holds()
+        if (!done && this.failures.length === 0) return
+        this.onAcknowledged.delete(look)
+        if (done) resolve()
+        else reject(new Error(this.failures[0]))
+      }
+      this.onAcknowledged.add(look)
+    })
+  }
+
+  private async run (index: number): Promise<void> {
+    const { topics, marks } = this.lanes[index]!
+    const pause = (1 + MAX_BATCH) / 2 * LANES * 1000 / this.perSecond
+    let due = Date.now() + this.random.next() * pause
+    while (!this.stopping && this.failures.length === 0) {
+      const batch = marks.length > 0
+        ? marks.splice(0)
+        : Array.from({ length: this.random.integer(1, MAX_BATCH) }, () => this.next(this.random.pick(topics)))
+      await this.publish(batch)
+      due = Math.max(due + pause, Date.now() - pause)
+      // Marks do not wait for their turn.
+      while (Date.now() < due && marks.length === 0 && !this.stopping) await delay(Math.min(20, due - Date.now()))
+    }
+  }
+
+  private async publish (batch: readonly Item[]): Promise<void> {
+    const startedAt = Date.now()
+    for (const { topic, number } of batch) this.started.get(topic.key)![number - 1] = startedAt
+    const messages = batch.map(({ topic, number }) => ({ channel: topic.channel, symbol: topic.symbol, data: dataOf(topic, number), idempotency_key: String(number) }))
+    const body = JSON.stringify(messages.length === 1 ? messages[0] : messages)
+    for (let attempt = this.random.integer(0, 1); Date.now() - startedAt < GIVE_UP_MS && this.failures.length === 0; attempt++) {
+      const sequences = await this.attempt(this.targets[attempt % this.targets.length]!, body)
+      if (sequences !== undefined) {
+        const endedAt = Date.now()
+        batch.forEach(({ topic, number }, place) => { this.acknowledged.push({ topic: topic.key, number, sequence: sequences[place]!, startedAt, endedAt }) })
+        for (const look of [...this.onAcknowledged]) look()
+        return
+      }
+      await delay(this.random.integer(...RETRY_MS))
+    }
+    if (this.failures.length === 0) this.fail(`not acknowledged in ${GIVE_UP_MS} ms: ${body}`)
+  }
+
+  /** The sequences; undefined where it must be tried again. */
+  private async attempt (origin: string, body: string): Promise<number[] | undefined> {
+    const at = Date.now()
+    try {
+      const response = await fetch(`${origin}/v1/publish`, {
+        method: 'POST', body, headers: { 'content-type': 'application/json', authorization: `Bearer ${this.token}` }, signal: AbortSignal.timeout(ANSWER_TIMEOUT_MS)
+      })
+      const answer = await response.json() as { sequences?: Array<number | null>, code?: string, error?: { code?: string } }
+      this.attempts.answered++
+      this.answers.push({ at, ms: Date.now() - at, status: response.status, code: answer.code ?? answer.error?.code })
+      if (response.status === 200 && answer.sequences!.every(sequence => sequence !== null)) return answer.sequences as number[]
+      if (response.status === 503) this.attempts.unavailable++
+      else this.fail(`publish answered ${response.status} ${JSON.stringify(answer)}`)
+    } catch {
+      // Nobody listens, the connection broke, or no answer came: whether it was appended is not known.
+      this.attempts.unanswered++
+    }
+    return undefined
+  }
+
+  private fail (what: string): void {
+    this.failures.push(what)
+    for (const look of [...this.onAcknowledged]) look()
+  }
+}

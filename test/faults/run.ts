@@ -1,0 +1,110 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import type { Fault } from './faults.js'
+import { judge, type Verdict } from './judge.js'
+import { readLog } from './stored-log.js'
+import { World, type WorldOptions } from './world.js'
+
+/** How long a client may take to get on after a fault before the run is given up. */
+const RECOVERY_TIMEOUT_MS = 30_000
+/** Between two faults. */
+const PAUSE_MS = [300, 1500] as const
+const PROGRESS_MS = 3000
+const WATCH_MS = 200
+
+export interface RunOptions extends WorldOptions {
+  /** Which faults, one after another; undefined where it is over. */
+  readonly next: (world: World) => Fault | undefined
+  readonly say: (line: string) => void
+}
+
+export interface FaultReport {
+  readonly name: string
+  readonly lastedMs: number
+  /** From when its cause was removed to when every client had a message of each topic that was published after that. */
+  readonly recoveredMs: number
+  /** Of the answers to publish, from its begin until all had recovered. */
+  readonly slowestMs: number
+  readonly lostConnections: number
+}
+
+export interface RunReport extends Verdict {
+  readonly faults: readonly FaultReport[]
+  readonly attempts: World['publisher']['attempts']
+  readonly slowestMs: number
+}
+
+/** A world in which faults happen while messages are published and read; then all that came of it is judged. */
+export async function run (options: RunOptions): Promise<RunReport> {
+  const { say, next } = options
+  const world = await World.start(options)
+  const { publisher, fleet, violations } = world
+  const progress = setInterval(() => { say(progressOf(world)) }, PROGRESS_MS)
+  const watcher = setInterval(() => { watch(world) }, WATCH_MS)
+  try {
+    const reports: FaultReport[] = []
+    const late: string[] = []
+    try {
+      await publisher.mark()
+      for (let fault = next(world); fault !== undefined; fault = next(world)) {
+        await delay(world.random.integer(...PAUSE_MS))
+        say(`${fault.name}…`)
+        const report = await happen(world, fault)
+        say(`${fault.name}: lasted ${report.lastedMs} ms, all had recovered after ${report.recoveredMs} ms`)
+        reports.push(report)
+        if (violations.length > 0) break
+      }
+      late.push(...await fleet.haveSeen(await publisher.finish(), RECOVERY_TIMEOUT_MS))
+    } catch (error) {
+      // What came until then is judged all the same.
+      late.push(`the run could not go on: ${String(error)}`)
+    }
+    // A cursor that was on its way, and a second message where none may be, are part of what is judged.
+    await delay(200)
+    const final = await world.ask(redis => readLog(redis, options.shards))
+    const verdict = judge({ publisher, clients: fleet.clients, losses: world.losses, final })
+    const all = [...violations, ...late, ...verdict.violations]
+    if (all.length > 0) for (const { name, lastWords } of world.nodes) if (lastWords !== '') say(`${name} said last:\n${lastWords}`)
+    return {
+      ...verdict,
+      violations: all,
+      faults: reports,
+      attempts: publisher.attempts,
+      slowestMs: publisher.slowest(0, Infinity)
+    }
+  } finally {
+    clearInterval(progress)
+    clearInterval(watcher)
+    await world.close()
+  }
+}
+
+/** Nobody can go on without the nodes. */
+function watch ({ nodes, publisher, violations }: World): void {
+  const failed = nodes.filter(node => node.failed)
+  if (failed.length === 0 || publisher.failures.length > 0) return
+  for (const { name } of failed) violations.push(`${name} ended by itself`)
+  publisher.abandon()
+}
+
+async function happen (world: World, fault: Fault): Promise<FaultReport> {
+  const { publisher, fleet, violations } = world
+  const began = Date.now()
+  await fault.run(world)
+  const removed = Date.now()
+  violations.push(...await fleet.haveSeen(await publisher.mark(), RECOVERY_TIMEOUT_MS))
+  const recovered = Date.now()
+  return {
+    name: fault.name,
+    lastedMs: removed - began,
+    recoveredMs: recovered - removed,
+    slowestMs: publisher.slowest(began, recovered),
+    lostConnections: fleet.clients.reduce((sum, { ended }) => sum + ended.filter(({ at, by }) => at >= began && by !== 'run').length, 0)
+  }
+}
+
+function progressOf ({ publisher, fleet, losses }: World): string {
+  const delivered = fleet.clients.reduce((sum, { witness }) => sum + witness.accepted, 0)
+  const resets = fleet.clients.reduce((sum, { witness }) => sum + witness.resets.length, 0)
+  const connected = fleet.clients.filter(({ settled }) => settled).length
+  return `  ${publisher.acknowledged.length} acknowledged, ${delivered} delivered, ${connected} of ${fleet.clients.length} clients connected, ${resets} resets, ${losses.length} losses`
+}

@@ -1,0 +1,28 @@
+/** Topics of a run: most are histories, some have a state. Each message carries its topic's own number in `price` or `bid`. */
+const QUOTES_EVERY = 5
+
+export interface Topic {
+  readonly key: string
+  readonly channel: 'trades' | 'quotes'
+  readonly symbol: string
+}
+
+export function makeTopics (count: number): Topic[] {
+  return Array.from({ length: count }, (_, index): Topic => {
+    const channel = index % QUOTES_EVERY === 0 ? 'quotes' : 'trades'
+    const symbol = `S${index}`
+    return { key: `${channel}:${symbol}`, channel, symbol }
+  })
+}
+
+export function dataOf ({ channel, symbol }: Topic, number: number): object {
+  return channel === 'quotes'
+    ? { symbol, bid: String(number) }
+    : { symbol, price: String(number), size: '1', timestamp: '2026-01-01T00:00:00Z' }
+}
+
+/** NaN where there is none. */
+export function numberOf (data: unknown): number {
+  const { price, bid } = data as { price?: string, bid?: string }
+  return Number(price ?? bid)
+}

@@ -6,6 +6,7 @@ import { errorMessage, toProtocolError } from '../errors.js'
 import type { CatchUp } from '../hub/catch-up.js'
 import { isoTime, type MessageEncoder } from '../hub/frame.js'
 import type { Hub } from '../hub/hub.js'
+import { leastOf } from '../hub/plan.js'
 import type { Selection, Selector } from '../hub/selector.js'
 import type { Subscriber } from '../hub/subscriber.js'
 import type { TopicBytes } from '../hub/topic-bytes.js'
@@ -55,7 +56,7 @@ type State = 'open' | 'closing' | 'closed'
 export class Connection implements Subscriber, Member {
   readonly format
   identity: Identity = ANONYMOUS
-  lostTopics = false
+  lostTopics: number | undefined
   settledAt = 0
   /** Milliseconds since 1970. */
   cursorSentAt = 0
@@ -269,7 +270,7 @@ export class Connection implements Subscriber, Member {
     const offsets = this.catchUp.offsets()
     if (offsets === undefined) return undefined
     const earliest = offsets.map((offset, shard) => Math.min(offset, this.hub.shards[shard]!.flushed))
-    return this.hub.positionAt(earliest) + this.subscriptions.marks(this.lostTopics || this.catchUp.lostTopics)
+    return this.hub.positionAt(earliest) + this.subscriptions.marks(leastOf(this.lostTopics, this.catchUp.lostTopics))
   }
 
   // ---- subscriptions
@@ -324,7 +325,7 @@ export class Connection implements Subscriber, Member {
           // What is pending of topics whose state comes now must come before it.
           this.settle()
           this.sendTexts(rest)
-          this.lostTopics ||= catchUp.lostTopics
+          this.lostTopics = leastOf(this.lostTopics, catchUp.lostTopics)
           this.catchUp = undefined
           joinLive()
           if (first || this.transport.cursorWithEachFlush || Date.now() - this.cursorSentAt >= CURSOR_INTERVAL_MS) this.sendCursor()
@@ -386,15 +387,15 @@ export class Connection implements Subscriber, Member {
   }
 
   /** The last word to the client, and the end of the wire. */
-  close (reason: CloseReason): void {
+  close ({ code, message, retryAfterMs }: CloseReason): void {
     if (this.state !== 'open') return
-    const retry = reason.retryAfterMs ?? (errorTable[reason.code].client === 'reconnect' ? Math.round(1000 * (0.5 + Math.random())) : undefined)
+    const retry = retryAfterMs ?? (errorTable[code].client === 'reconnect' ? Math.round(1000 * (0.5 + Math.random())) : undefined)
     const closing: ControlMessage = {
-      type: 'closing', code: reason.code, reason: reason.message, ...(retry === undefined ? {} : { retry_after_ms: retry })
+      type: 'closing', code, reason: message, ...(retry === undefined ? {} : { retry_after_ms: retry })
     }
     this.state = 'closing'
-    this.counters.close(reason.code)
-    this.transport.close(retry === undefined ? reason : { ...reason, retryAfterMs: retry }, this.format.encode([JSON.stringify(closing)]))
+    this.counters.close(code)
+    this.transport.close({ code, message, retryAfterMs: retry }, this.format.encode([JSON.stringify(closing)]))
     this.onDrain()
   }
 }

@@ -57,7 +57,7 @@ export class Subscriptions {
   }
 
   /** What goes behind the positions of a cursor. */
-  marks (lostTopics: boolean): string {
+  marks (lostTopics: number | undefined): string {
     return encodeMarks({ lostTopics, throttled: this.throttled })
   }
 

@@ -76,7 +76,7 @@ export class CatchUp {
   }
 
   /** See `CursorMarks.lostTopics` of the protocol package. */
-  get lostTopics (): boolean {
+  get lostTopics (): number | undefined {
     return this.plan.lostTopics
   }
 
@@ -287,7 +287,7 @@ export class CatchUp {
     const merges = this.options.reduced === 'merge' && this.selection.reduced
     for (const entry of entries) {
       const { topic } = entry
-      if (this.plan.lostTopics && entry.previous === 0 && !this.sent.has(topic)) {
+      if (entry.previous === 0 && entry.offset > (this.plan.lostTopics ?? Infinity) && !this.sent.has(topic)) {
         texts.push(this.reset(topic, 'epoch_changed'))
       }
       this.sent.set(topic, entry.offset)

@@ -286,7 +286,7 @@ export class Hub implements HubParts {
   private deliverReborn (topic: string, dirty: Set<Subscriber>): void {
     const reset = new TopicBytes(this.encoders, encoder => [encoder.reset(topic, 'epoch_changed')])
     for (const subscriber of this.audience.broadHolders(topic)) {
-      if (!subscriber.lostTopics) continue
+      if (subscriber.lostTopics === undefined) continue
       subscriber.deliver(reset)
       this.counters.resets.epoch_changed++
       dirty.add(subscriber)

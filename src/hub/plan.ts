@@ -45,7 +45,8 @@ export class Plan {
   /** By shard, the position of the cursor that it began with: the client holds every topic up to there. */
   readonly origin: Array<number | undefined> = []
   lost = false
-  lostTopics = false
+  /** See `CursorMarks.lostTopics` of the protocol package. */
+  lostTopics: number | undefined
   /** Whether the client gave a position. */
   resumed = false
   /** Topics that were there at the last look of {@link noteNewTopics}. */
@@ -88,7 +89,7 @@ export class Plan {
         this.give(topic, 'entered')
         found = true
       } else if (this.joinsByState(topic)) {
-        this.give(topic, this.lostTopics ? 'epoch_changed' : undefined)
+        this.give(topic, this.lostTopics === undefined ? undefined : 'epoch_changed')
         found = true
       }
     }
@@ -157,7 +158,7 @@ export class Plan {
   resetShard (shard: number): void {
     this.position[shard] = 0
     this.origin[shard] = undefined
-    this.lostTopics = true
+    this.lostTopics = leastOf(this.lostTopics, this.hub.shards[shard]!.received)
     const inShard = (topic: string): boolean => this.hub.log.shardOf(topic) === shard
     for (const topic of this.selection.named()) if (inShard(topic)) this.reset(topic, 'epoch_changed')
     for (const [topic] of this.selection.existing(this.hub.directory)) if (inShard(topic)) this.reset(topic, 'epoch_changed')
@@ -287,4 +288,10 @@ export class Plan {
     }
     await Promise.all(checks)
   }
+}
+
+/** The least of some offsets, where there are any. */
+export function leastOf (...offsets: Array<number | undefined>): number | undefined {
+  const known = offsets.filter(offset => offset !== undefined)
+  return known.length === 0 ? undefined : Math.min(...known)
 }

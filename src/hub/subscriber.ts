@@ -5,7 +5,7 @@ import type { TopicBytes } from './topic-bytes.js'
 export interface Subscriber {
   readonly format: Format
   /** See `CursorMarks.lostTopics` of the protocol package. */
-  readonly lostTopics: boolean
+  readonly lostTopics: number | undefined
   /** The last window of which it has been sent everything, also what is throttled: kept by the hub. */
   settledAt: number
   /** What it is sent of a topic in this window; kept until {@link flush}. */

@@ -48,8 +48,14 @@ for (const kind of ['stopped', 'ended'] as const) {
 
     if (kind === 'stopped') process.kill(redis.pid, 'SIGSTOP')
     else await redis.kill()
+    // Before anybody knows that it is away, a stream begins, and ends when it cannot go on.
+    const begun: Message[] = []
+    const early = openWebSocket(node.origin, 'subscribe=quotes:A', 'tickwire.v1.json', { onMessage: message => { begun.push(message) }, onCursor: () => {} })
+    const closed = once(early.socket, 'close')
     const refusals = await Promise.all(Array.from({ length: 2000 }, (_, n) => trade(node, 1000 + n).then(() => 'taken', (error: { code?: string }) => error.code)))
     t.same([...new Set(refusals)], ['log_unavailable'], 'what is published is refused, all of it')
+    t.equal((await closed)[0], 4503)
+    t.match(begun.at(-1), { type: 'closing', code: 'log_unavailable', reason: 'the log cannot be reached now', retry_after_ms: Number })
     await until('all who subscribe to system are told', all(follower => notices.get(follower)!.at(-1) === 'warning 1'))
     t.equal(ended, 0, 'and stay')
 

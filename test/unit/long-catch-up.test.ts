@@ -28,7 +28,7 @@ for (const [name, hot] of [['alike', 0], ['one much busier than the others', 500
     }
     const follower = new RuleFollower()
     const wire = new MemoryWire(false, message => { follower.take(message) })
-    const cursor = encodeCursor({ shards: new Map([[0, { epoch: decodeEpoch(node.hub.epochText())![0]!, offset: 0 }]]), lostTopics: false, throttled: new Set() })
+    const cursor = encodeCursor({ shards: new Map([[0, { epoch: decodeEpoch(node.hub.epochText())![0]!, offset: 0 }]]), lostTopics: undefined, throttled: new Set() })
     receiveText(node.connect(wire), JSON.stringify({ action: 'subscribe', channel: 'trades', symbols: ['*'], after: cursor }))
     const sent = TOPICS * 5 + hot
     for (let turn = 0; turn < 1000 && wire.messages.length < sent; turn++) await ticks()

@@ -78,7 +78,7 @@ const value = fc.oneof(fc.jsonValue({ stringUnit: 'binary' }), hardText, fc.dict
 const cursorText: fc.Arbitrary<string> = fc.record<Cursor>({
   shards: fc.array(fc.tuple(fc.nat(31), fc.record({ epoch: fc.nat(MAX_EPOCH), offset: fc.nat(MAX_OFFSET) })), { maxLength: 4 })
     .map(entries => new Map(entries)),
-  lostTopics: fc.boolean(),
+  lostTopics: fc.option(fc.integer({ min: 0, max: 2 ** 48 - 1 }), { nil: undefined }),
   throttled: fc.constantFrom<ThrottledChannels>('all', new Set(), new Set(['quotes']))
 }).map(encodeCursor)
 

@@ -5,8 +5,8 @@ import { isChannelName } from './topic.js'
  * Cursors and epochs as text. Clients hold both as opaque; only servers read them.
  *
  * A cursor is base64url of: version (1 byte), the shards that it holds (a bitmap of 4 bytes), and for each of
- * them, in order, epoch (4 bytes) and offset (6 bytes); then its marks. A mark `.r` says that the client may hold
- * topics that the log lost (see {@link CursorMarks.lostTopics}); `~quotes~book` names the channels that were
+ * them, in order, epoch (4 bytes) and offset (6 bytes); then its marks. A mark `.r` and an offset in base 36 say that the client
+ * may hold topics that the log lost (see {@link CursorMarks.lostTopics}); `~quotes~book` names the channels that were
  * throttled, `~~` stands for all where their names would not fit.
  */
 export const MAX_SHARDS = 32
@@ -25,9 +25,10 @@ export interface ShardPosition {
 export interface CursorMarks {
   /**
    * The client resumed from a position that was lost, so it may hold topics that the log does not have any
-   * more: a topic born after this cursor gets a `reset` first (PROTOCOL.md, Terms: symbol set).
+   * more: a topic born after this offset gets a `reset` first (PROTOCOL.md, Terms: symbol set); those that were there had
+   * theirs. Of several shards it is the least. Undefined where no position was lost.
    */
-  readonly lostTopics: boolean
+  readonly lostTopics: number | undefined
   /** Channels of which it had not been sent every message: they resume by snapshot. */
   readonly throttled: ThrottledChannels
 }
@@ -45,6 +46,7 @@ const HEADER_BYTES = 5
 const SHARD_BYTES = 10
 const LOST_TOPICS = '.r'
 const THROTTLED = '~'
+const MARKS = /^(?:\.r([0-9a-z]{1,10}))?(.*)$/s
 /** What the positions of {@link MAX_SHARDS} shards leave of {@link MAX_CURSOR_LENGTH}. */
 const MAX_MARKS_LENGTH = MAX_CURSOR_LENGTH - Math.ceil((HEADER_BYTES + MAX_SHARDS * SHARD_BYTES) * 4 / 3)
 
@@ -74,15 +76,15 @@ export function encodePositions (shards: Cursor['shards']): string {
 
 /** The second part of a cursor, which is the client's own; mostly empty. */
 export function encodeMarks ({ lostTopics, throttled }: CursorMarks): string {
-  const lost = lostTopics ? LOST_TOPICS : ''
+  const lost = lostTopics === undefined ? '' : LOST_TOPICS + lostTopics.toString(36)
   const named = throttled === 'all' ? THROTTLED + THROTTLED : [...throttled].sort().map(channel => THROTTLED + channel).join('')
   return lost + (lost.length + named.length > MAX_MARKS_LENGTH ? THROTTLED + THROTTLED : named)
 }
 
 /** Undefined where the text is not what {@link encodeMarks} writes: one cursor has one spelling. */
 function decodeMarks (text: string): CursorMarks | undefined {
-  const lostTopics = text.startsWith(LOST_TOPICS)
-  const named = lostTopics ? text.slice(LOST_TOPICS.length) : text
+  const [, lost, named = ''] = MARKS.exec(text)!
+  const lostTopics = lost === undefined ? undefined : Number.parseInt(lost, 36)
   const throttled = named === THROTTLED + THROTTLED ? 'all' : new Set(named.split(THROTTLED).slice(1))
   if (throttled !== 'all' && ![...throttled].every(isChannelName)) return undefined
   return encodeMarks({ lostTopics, throttled }) === text ? { lostTopics, throttled } : undefined

@@ -22,6 +22,9 @@ export async function changeEpoch (
     if (hub.audience.of(topic).empty) hub.cutStates.forget(topic)
     else states.push(await readState(hub, topic))
   }
+  // A log on another machine may be ahead of what the hub has heard: that would come again behind the state.
+  const upTo = Math.max(0, ...states.map(({ asOf }) => asOf))
+  while (hub.epoch(shard) === epoch && hub.shards[shard]!.received < upTo) await hub.advanced()
   // What was read here may be lost again: all of it is for the epoch that began meanwhile.
   if (hub.epoch(shard) !== epoch) return
   const dirty = new Set<Subscriber>()

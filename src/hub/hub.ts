@@ -142,7 +142,7 @@ export class Hub implements HubParts {
     return this.cursor.at(offsets)
   }
 
-  /** Resolves after the next flush, or when a new epoch has been dealt with: the hub may stand elsewhere then. */
+  /** Resolves after the next flush, when a new epoch has been dealt with, or when more has come meanwhile: the hub may stand elsewhere then. */
   advanced (): Promise<void> {
     return new Promise(resolve => { this.waiting.push(resolve) })
   }
@@ -196,6 +196,7 @@ export class Hub implements HubParts {
     if (batch.hole !== undefined) shard.received = Math.max(shard.received, batch.hole.upTo)
     this.counters.received += batch.entries.length
     if (batch.entries.length > 0) this.schedule()
+    if (this.epochChange !== undefined) this.wake()
   }
 
   /** Whether a batch is of an epoch that is over. */

@@ -18,6 +18,8 @@ export interface Verdict {
     /** Because a live connection had been sent something that was lost, and because a position was lost. */
     readonly live: number
     readonly byPosition: number
+    /** Of a topic of which nothing had come since its reset before: there is nothing more to forget. */
+    readonly repeated: number
     readonly unjustified: number
     readonly missing: number
   }
@@ -35,7 +37,7 @@ export interface Evidence {
 export function judge ({ publisher, clients, losses, final }: Evidence): Verdict {
   const generations = new Generations(losses, final, publisher.started)
   const lost = publisher.acknowledged.filter(message => generations.checkAcknowledged(message) === 'lost').length
-  const counts = { live: 0, byPosition: 0, unjustified: 0, missing: 0 }
+  const counts = { live: 0, byPosition: 0, repeated: 0, unjustified: 0, missing: 0 }
   const seen: Record<string, number> = {}
   const violations = [...publisher.failures, ...final.faults, ...losses.flatMap(({ kept }) => kept.faults)]
   for (const client of clients) {
@@ -62,7 +64,7 @@ class ClientJudge {
 
   constructor (
     private readonly client: FaultClient, private readonly losses: readonly Loss[], private readonly generations: Generations,
-    private readonly shardOf: ReadonlyMap<string, number>, private readonly counts: { live: number, byPosition: number, unjustified: number, missing: number }
+    private readonly shardOf: ReadonlyMap<string, number>, private readonly counts: Record<'live' | 'byPosition' | 'repeated' | 'unjustified' | 'missing', number>
   ) {}
 
   judge (): string[] {
@@ -98,16 +100,21 @@ class ClientJudge {
     else if (last.numbers.length > 0 && life < this.generations.last && !this.generations.fits(topic, last, this.generations.last)) this.violations.push(`${topic}: no reset told of a loss: ${this.generations.difference(topic, last)}`)
   }
 
-  /** Each reset has a loss that called for it, once on a connection. */
+  /** Each reset has a loss that called for it, once on a connection; or there was nothing to forget. */
   private judgeResets (): void {
     const used = new Set<string>()
     for (const reset of this.client.witness.resets) {
       const { topic, connection, reason, at } = reset
       const causes = this.losses.map((loss, index) => loss.beganAt > at || reason !== 'epoch_changed' ? undefined : this.cause(reset, loss, index))
       const fresh = causes.findIndex((cause, index) => cause !== undefined && !used.has(`${connection} ${topic} ${index}`))
+      const called = causes.some(cause => cause !== undefined)
+      if (fresh < 0 && called && reset.last === undefined) {
+        this.counts.repeated++
+        continue
+      }
       if (fresh < 0) {
         this.counts.unjustified++
-        const why = causes.some(cause => cause !== undefined) ? 'again, on the same connection' : 'for no reason'
+        const why = called ? 'again, on the same connection' : 'for no reason'
         this.violations.push(`${topic}: reset (${reason}) ${why}; it had been sent ${reset.last ?? 'nothing'}, kept were ${this.losses.map(loss => keptOf(loss, topic)).join(', ')}`)
         continue
       }

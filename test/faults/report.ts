@@ -14,7 +14,8 @@ export function reportLines (report: RunReport): string[] {
     `resumes               ${resumes}`,
     `resets                ${seen}`,
     `  called for          ${resets.live} of live topics, ${resets.byPosition} by positions`,
-    `  not called for      ${resets.unjustified}`,
+    `  repeated            ${resets.repeated}`,
+  `  not called for      ${resets.unjustified}`,
     `  missing             ${resets.missing}`,
     '',
     ...table([

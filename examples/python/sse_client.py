@@ -37,7 +37,7 @@ def follow(url: str, topics: list[str], follower: Follower) -> None:
                             if event.retry is not None:
                                 asked = event.retry / 1000
                             if event.event == "cursor":
-                                follower.cursor = event.id
+                                follower.keep(event.id)
                             elif event.data and not follower.take(json.loads(event.data)):  # `retry:` alone has no data
                                 reason = "a gap"
                                 break

@@ -35,7 +35,8 @@ async def follow(url: str, topics: list[str], follower: Follower) -> None:
                         if not follower.take(message):
                             await socket.close()
                             break
-                        follower.cursor = message.get("cursor", follower.cursor)
+                        if "cursor" in message:
+                            follower.keep(message["cursor"])
                         asked = message.get("retry_after_ms", 0) / 1000
             continue
         except ConnectionClosed as error:

@@ -222,7 +222,7 @@ export class Connection implements Subscriber, Member {
   }
 
   epochChanged (): void {
-    // While a catch-up is under way its own resets come first, and it tells of the epoch itself.
+    // A catch-up under way tells of the epoch itself, behind its resets.
     if (this.catchUp === undefined) this.sendEpoch(this.hub.epochText())
     this.sendCursor()
   }
@@ -295,9 +295,7 @@ export class Connection implements Subscriber, Member {
   /** Sends what is throttled and pending: after it, the client stands where the hub stands. */
   settle (): void {
     this.hub.settle(this, this.subscriptions.reduced)
-    const buffers = this.window
-    this.window = []
-    this.write(buffers)
+    this.write(this.window.splice(0))
   }
 
   /** All that is being sent live. */

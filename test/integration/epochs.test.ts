@@ -1,4 +1,4 @@
-import { standardChannels } from '@tickwire/protocol'
+import { ClientRule, standardChannels } from '@tickwire/protocol'
 import { type Test, test } from 'tap'
 import { MemoryLog } from '../../src/log/memory/memory-log.js'
 import { type Message, openClient, openWebSocket, type TransportName, transportNames, until } from '../helpers/clients.js'
@@ -202,4 +202,45 @@ test('resuming by sequence: good, trimmed, ahead, and of an epoch that is lost',
   t.same(await resume(7, { A: 7, B: 3 }), { recovered: true, words: ['trades:A 8'] }, 'before the start of the new epoch')
   t.same((await resume(8, { A: 7 }, 'AAAAAQ')).recovered, false, 'an epoch that is not known')
   client.cut()
+})
+
+test('what a client was sent behind its cursor, and the log then lost, does not hide what takes its place', async t => {
+  for (const transport of ['ws-json', 'ws-batch', 'sse'] as const) {
+    const { log } = makeLog()
+    const server = await startServer(t, {}, { log })
+    const rule = new ClientRule()
+    const taken: string[] = []
+    let cursor: string | undefined
+    let keeps = true
+    const open = (): ReturnType<typeof openClient> => openClient(transport, server.origin, 'subscribe=trades:A', cursor, {
+      onMessage: message => {
+        if (message.type === 'welcome') rule.connected()
+        const verdict = rule.take(message)
+        if (verdict !== 'control') taken.push(message.sequence === undefined ? verdict : `${verdict} ${message.sequence} at ${(message.data as { price: string }).price}`)
+      },
+      onCursor: text => {
+        if (!keeps) return
+        cursor = text
+        rule.cursor()
+      }
+    })
+    const first = open()
+    await until('it is there', () => cursor !== undefined)
+    for (const price of ['1', '2']) await trade(server, 'A', price)
+    const before = cursor
+    await until('a cursor of these', () => cursor !== before && taken.length === 2)
+    // As if the connection broke before the next one came.
+    keeps = false
+    for (const price of ['3', '4']) await trade(server, 'A', price)
+    await until('these too', () => taken.length === 4)
+    first.cut()
+    log.restart([2])
+    for (const price of ['30', '40', '50']) await trade(server, 'A', price)
+    await passedOn(server)
+    keeps = true
+    const second = open()
+    await until('the rest', () => taken.at(-1)?.endsWith('50') === true)
+    t.same(taken.slice(4), ['new 3 at 30', 'new 4 at 40', 'new 5 at 50'], transport)
+    second.cut()
+  }
 })

@@ -9,6 +9,7 @@ import { Rule, topicOf } from './rule.js'
  * @property {(reason: string) => void} onStopped it was refused, and no other will be tried
  * @property {(serverTime: number) => void} onServerTime
  * @property {(message: object) => void} onMessage
+ * @property {() => void} onCursor a cursor came, and is kept: it covers what was told before it
  */
 
 /**
@@ -47,6 +48,7 @@ export class Column {
       onStopped: reason => this.#become('stopped', reason),
       onServerTime: time => clock.saw(time),
       onMessage: message => this.#take(message),
+      onCursor: () => this.rule.cursor(),
     })
   }
 
@@ -64,6 +66,7 @@ export class Column {
   #connected (id, resumed) {
     this.connectionId = id
     this.#connectedAt = Date.now()
+    this.rule.connected()
     if (resumed) this.resumes++
     else {
       this.rule.forget()

@@ -8,14 +8,20 @@ export const topicOf = ({ channel, symbol }) => symbol === undefined ? channel :
 export class Rule {
   /** By topic: the first and last sequence accepted since the last reset, and how many were. */
   topics = new Map()
+  /** By topic, the last sequence when the cursor came that is kept, and on this connection since; 0 behind a reset. */
+  #atCursor = new Map()
+  #here = new Map()
+  #epoch = undefined
   duplicates = 0
   gaps = 0
   resets = 0
 
   /** @returns {'accepted' | 'duplicate' | 'forgotten' | 'control'} */
   take (message) {
+    if (message.type === 'subscribed' || message.type === 'epoch') this.#enter(message.epoch)
     if (message.type === 'reset') {
       this.resets++
+      this.#here.set(topicOf(message), 0)
       this.topics.delete(topicOf(message))
       return 'forgotten'
     }
@@ -23,6 +29,7 @@ export class Rule {
     if (sequence === undefined) return 'control'
     const topic = topicOf(message)
     const held = this.topics.get(topic)
+    this.#here.set(topic, sequence)
     if (held === undefined) {
       this.topics.set(topic, { first: sequence, last: sequence, count: 1 })
       return 'accepted'
@@ -36,6 +43,29 @@ export class Rule {
     if (sequence > held.last) held.count++
     held.last = sequence
     return 'accepted'
+  }
+
+  /** A connection begins, from the cursor that is kept. */
+  connected () {
+    this.#here.clear()
+  }
+
+  /** A cursor came, and is kept. */
+  cursor () {
+    for (const [topic, sequence] of this.#here) this.#atCursor.set(topic, sequence)
+    this.#here.clear()
+  }
+
+  /** Another epoch: what an earlier connection was sent behind the cursor may be lost, and come to be something else. */
+  #enter (epoch) {
+    const before = this.#epoch
+    this.#epoch = epoch
+    if (before === undefined || before === epoch) return
+    for (const [topic, held] of this.topics) {
+      const sure = this.#here.get(topic) ?? this.#atCursor.get(topic) ?? 0
+      if (sure === 0) this.topics.delete(topic)
+      else if (sure < held.last) held.last = sure
+    }
   }
 
   /** Nothing is held any more: the next connection does not go on from a cursor. */

@@ -1,4 +1,4 @@
-import { formatStreamQuery, MAX_LAST, MAX_THROTTLE_MS, MIN_THROTTLE_MS, ProtocolError, parseStreamQuery, type SubscribeParameter } from '@tickwire/protocol'
+import { ClientRule, formatStreamQuery, MAX_LAST, MAX_THROTTLE_MS, MIN_THROTTLE_MS, ProtocolError, parseStreamQuery, type SubscribeParameter } from '@tickwire/protocol'
 import { type Command, text, UsageError, wholeNumber } from '../command.js'
 import { serverOf, serverOptions } from '../server.js'
 import { follow, type StreamMessage, type TransportName, transportNames } from '../stream.js'
@@ -35,7 +35,7 @@ export const tail: Command = {
     process.on('SIGTERM', interrupt)
     let cursor: string | undefined
     let left = wholeNumber(values, 'number') ?? Infinity
-    const rule = new Rule()
+    const rule = new ClientRule()
     const notice = (words: string): void => { console.error(`tickwire: ${words}`) }
     const print = values['json'] === true ? (message: StreamMessage) => JSON.stringify(message) : line
     const stream = follow({
@@ -45,11 +45,17 @@ export const tail: Command = {
       after: text(values, 'after'),
       signal: end.signal,
       onNotice: notice,
-      onCursor: text => { cursor = text }
+      onCursor: text => {
+        cursor = text
+        rule.cursor()
+      }
     })
     for await (const message of stream) {
       if (message.type === 'reset') notice(`${topicOf(message)}: reset (${String(message['reason'])}): what lies between is lost`)
-      if (rule.take(message) !== 'new') continue
+      if (message.type === 'welcome') rule.connected()
+      const verdict = rule.take(message)
+      if (verdict === 'gap') notice(`${topicOf(message)}: messages before ${String(message['sequence'])} are missing, which no server should let happen`)
+      if (verdict !== 'new' && verdict !== 'gap') continue
       console.log(print(message))
       if (--left <= 0) break
     }
@@ -76,22 +82,6 @@ function queryOf (topics: readonly string[], last: number | undefined, throttle:
 }
 
 const topicOf = ({ channel, symbol }: StreamMessage): string => symbol === undefined ? String(channel) : `${String(channel)}:${String(symbol)}`
-
-/** PROTOCOL.md, The client's rule, as far as a reader without state needs it. */
-class Rule {
-  private readonly last = new Map<string, number>()
-
-  take (message: StreamMessage): 'new' | 'duplicate' | 'control' {
-    const topic = topicOf(message)
-    if (message.type === 'reset') this.last.delete(topic)
-    const { sequence, snapshot } = message
-    if (typeof sequence !== 'number') return 'control'
-    const last = this.last.get(topic)
-    if (last !== undefined && (snapshot === true ? sequence < last : sequence <= last)) return 'duplicate'
-    this.last.set(topic, sequence)
-    return 'new'
-  }
-}
 
 /** A message for people: when, what, and its data in short. */
 function line (message: StreamMessage): string {

@@ -20,7 +20,10 @@ export function openEventSource (stream, events) {
   function connect () {
     source = new EventSource(streamUrl({ ...stream, after: cursor }))
     source.onmessage = ({ data }) => take(JSON.parse(data))
-    source.addEventListener('cursor', ({ lastEventId }) => { cursor = lastEventId })
+    source.addEventListener('cursor', ({ lastEventId }) => {
+      cursor = lastEventId
+      events.onCursor()
+    })
     source.onerror = () => {
       events.onLost(closing?.code)
       closing = undefined

@@ -33,6 +33,7 @@ export function openPoll ({ subscribe, token }, events) {
     retry.succeeded()
     for (const message of answer.messages) events.onMessage(message)
     cursor = answer.cursor
+    events.onCursor()
   }
 
   /** @returns {Promise<number | undefined>} milliseconds until the next request; undefined: none */

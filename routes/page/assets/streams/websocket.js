@@ -46,7 +46,7 @@ export function openWebSocket (stream, events) {
       case 'heartbeat':
         // It covers all that came before it: from here on the stream can go on after a cut.
         cursor = message.cursor
-        return
+        return events.onCursor()
       case 'closing':
         closing = message
         return

@@ -3,6 +3,8 @@ import type { Entry, Log, TopicPosition } from '../log/log.js'
 
 /** What topics and instruments there are: read from the log when the node starts, and kept by its tail. */
 export class Directory {
+  /** By topic; the same objects as in {@link scopes}, which move on with every message. */
+  private readonly positions = new Map<string, { sequence: number, offset: number }>()
   private readonly scopes = new Map<string, Map<string, TopicPosition>>()
   private readonly known = new Map<string, Instrument>()
   private readonly markets = new Map<string, number>()
@@ -15,12 +17,12 @@ export class Directory {
   }
 
   last (topic: string): TopicPosition | undefined {
-    return this.scopes.get(topicScope(topic))?.get(topic)
+    return this.positions.get(topic)
   }
 
   /** Every topic of every channel. */
   * every (): Iterable<[string, TopicPosition]> {
-    for (const topics of this.scopes.values()) yield * topics
+    yield * this.positions
   }
 
   instruments (): Iterable<Instrument> {
@@ -40,7 +42,7 @@ export class Directory {
   }
 
   add (entry: Entry): void {
-    this.set(entry.topic, { sequence: entry.sequence, offset: entry.offset })
+    this.set(entry.topic, entry)
     this.named?.add(entry.topic)
     if (entry.topic.startsWith(INSTRUMENT_PREFIX)) this.declare(entry.payload)
   }
@@ -52,7 +54,9 @@ export class Directory {
     const declared = [...topics.keys()].filter(topic => topic.startsWith(INSTRUMENT_PREFIX) && concerned(topic))
     const states = await Promise.all(declared.map(topic => log.snapshot(topic)))
     for (const [topic] of [...this.every()]) {
-      if (concerned(topic) && !topics.has(topic) && !named.has(topic)) this.scopes.get(topicScope(topic))?.delete(topic)
+      if (!concerned(topic) || topics.has(topic) || named.has(topic)) continue
+      this.positions.delete(topic)
+      this.scopes.get(topicScope(topic))?.delete(topic)
     }
     for (const [topic, position] of topics) {
       if (concerned(topic) && !named.has(topic)) this.set(topic, position)
@@ -63,7 +67,15 @@ export class Directory {
     }
   }
 
-  private set (topic: string, position: TopicPosition): void {
+  private set (topic: string, { sequence, offset }: TopicPosition): void {
+    const known = this.positions.get(topic)
+    if (known !== undefined) {
+      known.sequence = sequence
+      known.offset = offset
+      return
+    }
+    const position = { sequence, offset }
+    this.positions.set(topic, position)
     const scope = topicScope(topic)
     let topics = this.scopes.get(scope)
     if (topics === undefined) this.scopes.set(scope, topics = new Map())

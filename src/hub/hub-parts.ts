@@ -1,5 +1,5 @@
 import type { ChannelDefinition, Channels } from '@tickwire/protocol'
-import type { EpochStart, Log } from '../log/log.js'
+import type { Entry, EpochStart, Log } from '../log/log.js'
 import type { Audience } from './audience.js'
 import type { CutStates } from './cut-states.js'
 import type { Directory } from './directory.js'
@@ -12,6 +12,8 @@ export interface ShardState {
   epochs: EpochStart[]
   /** Of the last entry that the tail brought. */
   received: number
+  /** What came and has not been passed on yet, in order. */
+  pending: Entry[]
   /** Of the last entry that was passed on: where live connections stand. */
   flushed: number
   recent: RecentEntries

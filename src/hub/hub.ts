@@ -82,7 +82,7 @@ export class Hub implements HubParts {
       const known = (await this.log.recent(shard, recentBytes)).filter(entry => entry.offset <= offset)
       const recent = new RecentEntries(known.at(-1)?.offset === offset ? known[0]!.offset - 1 : offset, recentBytes)
       if (recent.start < offset) for (const entry of known) recent.push(entry)
-      this.shards.push({ epochs: [...epochs], received: offset, flushed: offset, recent })
+      this.shards.push({ epochs: [...epochs], received: offset, pending: [], flushed: offset, recent })
     }
     this.told = encodeEpoch(this.shards.map((_, shard) => this.epoch(shard)))
     await this.directory.load(this.log)
@@ -187,6 +187,7 @@ export class Hub implements HubParts {
     for (const entry of batch.entries) {
       if (entry.offset <= shard.received) continue
       shard.received = entry.offset
+      shard.pending.push(entry)
       const entries = this.pending.get(entry.topic)
       if (entries === undefined) {
         this.pending.set(entry.topic, [entry])
@@ -220,8 +221,11 @@ export class Hub implements HubParts {
     const window = this.pending
     this.pending = new Map()
     this.moved()
-    for (const shard of this.shards) shard.flushed = shard.received
-    this.remember(window)
+    for (const shard of this.shards) {
+      shard.flushed = shard.received
+      for (const entry of shard.pending) shard.recent.push(entry)
+      shard.pending = []
+    }
     this.conflator.beginWindow()
     const dirty = new Set<Subscriber>()
     for (const [topic, entries] of window) {
@@ -251,13 +255,6 @@ export class Hub implements HubParts {
     let oldest = Infinity
     for (const [first] of window.values()) oldest = Math.min(oldest, first!.timestamp)
     if (oldest !== Infinity) this.counters.onWindow(Math.max(0, Date.now() - oldest))
-  }
-
-  /** Puts a window into the recent entries, in order of offset over its topics. */
-  private remember (window: Map<string, Entry[]>): void {
-    const groups = [...window.values()]
-    const entries = groups.length === 1 ? groups[0]! : groups.flat().sort((a, b) => a.offset - b.offset)
-    for (const entry of entries) this.shards[entry.shard]!.recent.push(entry)
   }
 
   private deliverTopic (topic: string, entries: readonly Entry[], dirty: Set<Subscriber>): void {
@@ -314,6 +311,7 @@ export class Hub implements HubParts {
       if (kept.length === 0) this.pending.delete(topic)
       else this.pending.set(topic, kept)
     }
+    shard.pending = shard.pending.filter(entry => entry.offset < next.start)
     shard.received = Math.min(shard.received, next.start - 1)
     this.holdUp(index)
     shard.flushed = Math.min(shard.flushed, next.start - 1)

@@ -26,6 +26,7 @@ export interface StreamingOptions extends ConnectionLimits {
   readonly idleTimeoutMs: number
   readonly maxSubscriptions: number
   readonly maxBufferedBytes: number
+  readonly compression: boolean
   readonly authenticationRequired: boolean
   readonly acceptUnknownSymbols: boolean
 }
@@ -96,6 +97,7 @@ export const streaming = fp<StreamingOptions>(async (app, options) => {
     idleTimeoutMs: options.idleTimeoutMs,
     maxSubscriptions: options.maxSubscriptions,
     maxBufferedBytes: options.maxBufferedBytes,
+    compression: options.compression,
     authenticationRequired: options.authenticationRequired,
     acceptUnknownSymbols: options.acceptUnknownSymbols,
     kernelQueues: new KernelQueues(options.heartbeatMs / 2),

@@ -32,6 +32,7 @@ export const ConfigSchema = Type.Object({
   JWT_AUDIENCE: Type.String({ minLength: 1, default: 'tickwire' }),
   ALLOWED_ORIGINS: Type.String({ default: '' }),
   TRUST_PROXY: Type.Boolean({ default: false }),
+  COMPRESSION: Type.Union([Type.Literal('on'), Type.Literal('off')], { default: 'on' }),
   SHUTDOWN_GRACE_MS: Type.Integer({ minimum: 0, maximum: 600_000, default: 10_000 }),
   SOURCES: Type.String({ default: 'simulated' }),
   UNKNOWN_SYMBOLS: Type.Union([Type.Literal('reject'), Type.Literal('accept')], { default: 'reject' })

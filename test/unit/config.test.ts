@@ -26,6 +26,7 @@ const DEFAULTS: Config = {
   JWT_AUDIENCE: 'tickwire',
   ALLOWED_ORIGINS: '',
   TRUST_PROXY: false,
+  COMPRESSION: 'on',
   SHUTDOWN_GRACE_MS: 10_000,
   SOURCES: 'simulated',
   UNKNOWN_SYMBOLS: 'reject'
@@ -96,6 +97,7 @@ const variables: Readonly<Record<keyof typeof ConfigSchema.properties, Variable>
   JWT_AUDIENCE: text('market-data'),
   ALLOWED_ORIGINS: text('*', 'https://a.example,https://b.example'),
   TRUST_PROXY: { good: [['true', true], ['false', false]], bad: NO_BOOLEANS, allowed: 'true or false' },
+  COMPRESSION: choice('on', 'off'),
   SHUTDOWN_GRACE_MS: integer(0, 600_000),
   SOURCES: text('none', 'simulated', 'replay:file.txt?speed=10'),
   UNKNOWN_SYMBOLS: choice('reject', 'accept')

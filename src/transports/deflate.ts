@@ -7,7 +7,7 @@ import { constants, deflateRawSync } from 'node:zlib'
 
 /**
  * Logarithm of how far back a block refers. Blocks are short: 32 KiB instead of these 4 would save nothing and cost more
- * to set up; and clients that keep little (12 is what Python's `websockets` asks for) can read them too.
+ * to set up; and clients that keep as little (some ask for 12, RFC 7692, 7.1.2.1) can read them too.
  */
 export const WINDOW_BITS = 12
 const MEMORY_LEVEL = 6

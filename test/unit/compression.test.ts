@@ -66,7 +66,7 @@ test('RFC 7692, 7.1: which offers are agreed to', async t => {
     ['permessage-deflate', 'pmd'],
     // Chromium and Firefox; Safari; ws.
     ['permessage-deflate; client_max_window_bits', 'pmd; client_max_window_bits=12'],
-    // websockets of Python.
+    // A client that keeps little.
     ['permessage-deflate; server_max_window_bits=12; client_max_window_bits=12', 'pmd; server_max_window_bits=12; client_max_window_bits=12'],
     ['permessage-deflate; server_no_context_takeover; client_no_context_takeover', 'pmd'],
     ['permessage-deflate;server_max_window_bits="15"', 'pmd; server_max_window_bits=12'],

@@ -2,6 +2,7 @@ import { performance } from 'node:perf_hooks'
 import { setTimeout as delay } from 'node:timers/promises'
 import { test } from 'tap'
 import { FlushWindow } from '../../src/hub/flush-window.js'
+import { until } from '../helpers/clients.js'
 
 /** Keeps the event loop busy for so long. */
 function work (milliseconds: number): void {
@@ -16,7 +17,7 @@ test('a fixed window gathers what comes in it, and can be ended early', async t 
     for (let turn = 0; turn < 3; turn++) {
       for (let n = 0; n < 5; n++) window.schedule()
       t.equal(flushed, turn)
-      while (flushed === turn) await delay(1)
+      await until('it is flushed', () => flushed === turn + 1)
     }
     window.schedule()
     window.cancel()

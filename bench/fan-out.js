@@ -2,7 +2,7 @@
  * What it costs to send a message to many: this server beside a writer in C that does nothing else (the limit), Socket.IO, and
  * ws.send for each client, one after another in one run.
  *
- *   npm run bench -- fan-out [--shapes a,b,c,d] [--servers c,tickwire-ws,…] [--seconds 8] [--warm-up 2] [--rounds 1]
+ *   npm run bench -- fan-out [--shapes a,b,c,d] [--servers c,tickwire-ws,…] [--seconds 8] [--warm-up 2] [--rounds 1] [--profile folder]
  *
  * README.md says what the shapes and the rows are and how to read the table.
  */
@@ -19,7 +19,7 @@ const MOST_LOAD_CPU = 0.8
 /** Messages are passed on in the turn in which they were published: the feeder's window is the flush window. */
 const FLUSH_WITH_FEEDER = 0
 
-const settings = options({ shapes: Object.keys(SHAPES).join(','), servers: ROWS.map(({ name }) => name).join(','), seconds: 8, 'warm-up': 2, rounds: 1 })
+const settings = options({ shapes: Object.keys(SHAPES).join(','), servers: ROWS.map(({ name }) => name).join(','), seconds: 8, 'warm-up': 2, rounds: 1, profile: '' })
 const shapes = settings.shapes.split(',').map(name => SHAPES[name] ?? refuse(`there is no shape ${name}`))
 const rows = settings.servers.split(',').map(name => ROWS.find(row => row.name === name) ?? refuse(`there is no server ${name}`))
 
@@ -68,7 +68,10 @@ function round (value, digits) {
 
 /** @param {import('./fan-out/rows.js').Row} row @param {import('./fan-out/shapes.js').Shape} shape @returns {Promise<Result>} */
 async function run (row, shape) {
-  const session = await Session.open(row, shape, row.ownWindow === true ? {} : { flush: FLUSH_WITH_FEEDER })
+  const session = await Session.open(row, shape, {
+    ...(row.ownWindow === true ? {} : { flush: FLUSH_WITH_FEEDER }),
+    nodeArguments: settings.profile === '' ? [] : ['--cpu-prof', `--cpu-prof-dir=${settings.profile}`]
+  })
   try {
     const memory = await session.memoryPerConnection()
     await session.publish(shape.rate)

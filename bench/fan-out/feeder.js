@@ -17,6 +17,9 @@ function mix (n) {
 /** CLOCK_MONOTONIC in microseconds, which the load generator reads too, as the size of a trade: it begins with no 0. */
 const timeAsSize = () => `1${(process.hrtime.bigint() / 1000n).toString().padStart(15, '0')}`
 
+/** How late a batch may be published; writer.c has the same. */
+const MOST_LATE_MS = 50
+
 export class Feeder {
   published = 0
   #rate = 0
@@ -53,8 +56,8 @@ export class Feeder {
     if (batch.length > 0) this.#publish(batch)
     this.#due += this.#windowMs
     const now = performance.now()
-    // What a late feeder has missed is not made up for: it would come as one batch, which is cheaper.
-    if (now > this.#due + this.#windowMs) this.#due = now
+    // Each batch of a late feeder has a turn of its own: joined they would be cheaper. What is too late is left out.
+    if (now > this.#due + MOST_LATE_MS) this.#due = now
     this.#timer = setTimeout(() => { this.#turn() }, Math.max(0, this.#due - now))
   }
 

@@ -10,6 +10,8 @@ import { findOrInstall } from '../../scripts/services.js'
 export const SERVER_CORE = 0
 export const LOAD_CORE = 1
 
+const STOP_MS = 5000
+
 const folder = new URL('.', import.meta.url).pathname
 
 /** The path of a program of this folder, compiled. @param {'load' | 'writer'} name */
@@ -63,10 +65,13 @@ export async function start (command, { core, files }) {
       child.stdin.write(line + '\n')
       return await next()
     },
+    // It ends with its input, and writes what Node was told to write then.
     stop: async () => {
-      child.kill('SIGKILL')
-      process.off('exit', kill)
+      child.stdin.end()
+      const late = setTimeout(kill, STOP_MS)
       await ended
+      clearTimeout(late)
+      process.off('exit', kill)
     }
   }
 }

@@ -130,7 +130,7 @@ export class Session {
   }
 
   async close () {
-    await this.load.stop()
     await this.server.stop()
+    await this.load.stop()
   }
 }

@@ -16,7 +16,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { WebSocketServer } from 'ws'
 import Fastify from 'fastify'
 import { tickwire } from 'tickwire'
-import { options, percentile, report } from './report.js'
+import { options, percentile, reportTable } from './report.js'
 
 const MESSAGES = [1, 5, 20]
 const LOAD = 'BENCH_LOAD'
@@ -46,7 +46,7 @@ else load()
 
 async function measure () {
   const app = Fastify()
-  await app.register(tickwire, { settings: { UNKNOWN_SYMBOLS: 'accept', MAX_CONNECTIONS: 2 * clients, MAX_CONNECTIONS_PER_IP: 2 * clients, HEARTBEAT_MS: 3_600_000, IDLE_TIMEOUT_MS: 3_600_000 } })
+  await app.register(tickwire, { settings: { UNKNOWN_SYMBOLS: 'accept', FLUSH_MS: 10, MAX_CONNECTIONS: 2 * clients, MAX_CONNECTIONS_PER_IP: 2 * clients, HEARTBEAT_MS: 3_600_000, IDLE_TIMEOUT_MS: 3_600_000 } })
   await app.listen({ port: 0, host: '127.0.0.1' })
 
   // The same frames the way that ws sends them: each client has a deflate of its own.
@@ -102,8 +102,8 @@ async function measure () {
     return { bytes: bytes / clients / windows, cpu: (user + system) / clients / windows }
   }
 
-  /** @type {Record<string, string | number>} */
-  const results = {}
+  /** @type {Array<Record<string, string | number>>} */
+  const rows = []
   await run('batch', 5)
   for (const messages of MESSAGES) {
     /** @type {Record<string, { bytes: number, cpu: number }[]>} */
@@ -114,13 +114,20 @@ async function measure () {
     const middle = (/** @type {string} */ wire, /** @type {'bytes' | 'cpu'} */ what) => percentile((measured[wire] ?? []).map(figures => figures[what]), 50)
     for (const wire of Object.keys(measured)) {
       const plain = wire === 'ws deflating for each' ? 'batch' : wire.replace(/ (deflated|gzip)$/, '')
-      results[`${messages} messages: ${wire}`] = `${middle(wire, 'bytes').toFixed(0)} bytes, ${middle(wire, 'cpu').toFixed(1)} µs` +
-        (wire === plain ? '' : ` (bytes 1/${(middle(plain, 'bytes') / middle(wire, 'bytes')).toFixed(2)}, CPU × ${(middle(wire, 'cpu') / middle(plain, 'cpu')).toFixed(2)})`)
+      const [bytes, cpu] = [middle(wire, 'bytes'), middle(wire, 'cpu')]
+      rows.push({
+        'messages a topic': messages,
+        wire,
+        bytes: Math.round(bytes),
+        'CPU µs': Number(cpu.toFixed(1)),
+        'times fewer bytes': Number((middle(plain, 'bytes') / bytes).toFixed(2)),
+        'times the CPU': Number((cpu / middle(plain, 'cpu')).toFixed(2))
+      })
     }
   }
   loader.kill()
   await app.close()
-  report('compression', settings, results)
+  reportTable('compression', settings, rows, ['bytes and CPU: per client and window; the last two: beside the same wire without compression'])
   process.exit(0)
 }
 

@@ -20,7 +20,7 @@ export interface StreamingOptions extends ConnectionLimits {
   readonly log: Log
   readonly channels: Channels
   readonly sources: readonly Source[]
-  readonly flushMs: number
+  readonly flushMs: number | 'auto'
   readonly recentBytes: number
   readonly heartbeatMs: number
   readonly idleTimeoutMs: number

@@ -198,9 +198,10 @@ export class Connection implements Subscriber, Member {
     this.write([this.format.encode(texts)])
   }
 
-  deliver (bytes: TopicBytes): void {
-    this.window.push(bytes.as(this.format))
+  deliver (bytes: TopicBytes): boolean {
+    const buffer = bytes.as(this.format)
     this.counters.messages += bytes.messages
+    return this.window.push(buffer) === 1
   }
 
   flush (): void {

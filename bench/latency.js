@@ -97,6 +97,7 @@ for (const flush of flushes) {
         'µs/message': round(span.cpu * 1e6 / span.delivered),
         'msg/read': round(span.delivered / span.reads),
         'CPU %': Math.round(100 * span.cpu / span.seconds),
+        'others %': Math.round(100 * span.othersCpu / span.seconds),
         'load CPU %': Math.round(100 * span.loadCpu / span.seconds),
         marks: span.published < KEPT_UP * rate * span.seconds ? `${rate} msg/s asked` : ''
       })

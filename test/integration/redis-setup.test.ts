@@ -11,7 +11,6 @@ import { publish, startServer } from '../helpers/server.js'
 const options = { skip: redisProgram === undefined ? 'there is no Redis' : false, timeout: 110_000 } as const
 
 const SECRET = 'p4ssw0rd-of-a-test'
-const MOST_MS = 5000
 
 /** Both commands that read the configuration are refused with the same sentence. */
 async function refused (t: Test, what: string, env: Record<string, string>, sentence: RegExp, commands = ['start', 'check-config']): Promise<void> {

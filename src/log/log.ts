@@ -55,6 +55,11 @@ export interface Page {
   readonly first: number | undefined
 }
 
+/** Whether nothing of a topic was lost behind an offset after which a page of it was read (DESIGN, "Was anything lost?"). */
+export function followsOn ({ entries: [first], last }: Page, after: number): boolean {
+  return first === undefined ? (last?.offset ?? 0) <= after : first.previous <= after
+}
+
 /** A topic's state. */
 export interface Snapshot {
   readonly topic: string

@@ -1,9 +1,10 @@
 import { createServer as createHttpServer } from 'node:http'
-import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
+import { createServer, type Server } from 'node:net'
 import { type Test, test } from 'tap'
 import { cannotBeUsed, checkRedis } from '../../src/log/redis/setup.js'
+import { listen } from '../helpers/network.js'
 
-/** What is said of an address where no Redis is that can hold the log: always in one sentence, soon, without a secret. */
+/** What is said of an address where no Redis is that can hold the log: always in one sentence, without a secret. */
 
 const SECRET = 'p4ssw0rd-of-a-test'
 
@@ -17,17 +18,7 @@ async function refused (t: Test, url: string, sentence: RegExp): Promise<void> {
 
 /** An address, with a user and a password, where a server listens. */
 async function at (t: Test, server: Server): Promise<string> {
-  const sockets = new Set<Socket>()
-  server.on('connection', socket => {
-    sockets.add(socket)
-    socket.on('error', () => {})
-  })
-  await new Promise<void>(resolve => { server.listen(0, '127.0.0.1', resolve) })
-  t.teardown(() => {
-    for (const socket of sockets) socket.destroy()
-    server.close()
-  })
-  return `redis://user:${SECRET}@127.0.0.1:${(server.address() as AddressInfo).port}`
+  return `redis://user:${SECRET}@127.0.0.1:${await listen(t, server)}`
 }
 
 /** Speaks enough of the protocol to say what it is. */

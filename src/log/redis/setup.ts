@@ -201,12 +201,12 @@ async function checkKeys (redis: Redis, { keyPrefix, shards }: RedisSetup): Prom
     await checkTypes(redis, keyPrefix, [[meta, 'hash'], [epochs, 'list'], [seq, 'hash'], [recent, 'stream'], [marks, 'stream'], [lease, 'string']])
   }
   const { meta } = keys[0]!
+  // In this order: another node that starts now may make it between the two.
+  const exists = await redis.type(meta) !== 'none'
   const [made, offset] = await redis.hmget(meta, 'shards', 'offset')
   const isLog = /^\d+$/.test(made ?? '') && /^\d+$/.test(offset ?? '')
-  if (!isLog && await redis.type(meta) !== 'none') throw somethingElse(keyPrefix, `${meta} is not a log's`)
-  if (isLog && Number(made) !== shards) {
-    throw otherShards(made!)
-  }
+  if (exists && !isLog) throw somethingElse(keyPrefix, `${meta} is not a log's`)
+  if (isLog && Number(made) !== shards) throw otherShards(made!)
   for (const shard of keys) await checkStreams(redis, keyPrefix, shard)
 }
 

@@ -34,6 +34,9 @@ export interface AppendItem {
 
 export const IDEMPOTENCY_SECONDS = 600
 
+/** Share of the retention's bytes that what came last may take once more: as recent entries of the log, and in each node. */
+export const RECENT_SHARE = 0.25
+
 /** `overloaded`: the log holds as many topics as it may, and this would be one more. */
 export type AppendResult =
   | { readonly sequence: number, readonly offset: number, readonly shard: number }

@@ -1,7 +1,7 @@
 import { randomInt, randomUUID } from 'node:crypto'
 import { type Channels, parseTopicKey, ProtocolError } from '@tickwire/protocol'
 import {
-  type AppendItem, type AppendResult, type Entry, followsOn, IDEMPOTENCY_SECONDS, type Log, type Page, type ReadFrom, type Retention, type ShardHead, type Snapshot,
+  type AppendItem, type AppendResult, type Entry, followsOn, IDEMPOTENCY_SECONDS, type Log, type Page, type ReadFrom, RECENT_SHARE, type Retention, type ShardHead, type Snapshot,
   type TailBatch, type TopicPosition
 } from '../log.js'
 import { shardOf } from '../shard-of.js'
@@ -29,9 +29,8 @@ export interface RedisLogOptions {
   readonly onError: (error: unknown, message: string) => void
 }
 
-/** How long recent entries are kept, and how much of the retention's bytes they may take. */
+/** How long recent entries are kept. */
 const RECENT_MS = 60_000
-const RECENT_SHARE = 0.25
 /** Recent batches that are read at a time. */
 const RECENT_PAGE = 16
 /** A batch that is not answered in this time is sent again, by a new connection: there is time for that within a publish. */

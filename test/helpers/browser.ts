@@ -2,7 +2,7 @@ import { type Browser, chromium } from 'playwright-core'
 import type { Test } from 'tap'
 
 /** The program that `npm test` has found or installed. */
-export const browserProgram = process.env['TEST_CHROMIUM']
+const browserProgram = process.env['TEST_CHROMIUM']
 
 /** Options of a test that needs a browser. */
 export const inBrowser = { skip: browserProgram === undefined ? 'there is no Chromium' : false, timeout: 60_000 } as const

@@ -14,10 +14,15 @@ export interface ConnectionLimits {
 
 /** A connection, as the node's clocks see it. */
 export interface Member extends Addressable {
-  /** Milliseconds since 1970. */
-  readonly cursorSentAt: number
   /** Called about once a second. */
   tick (now: number): void
+}
+
+/** What is sent a cursor within a second of all else that it is sent. */
+export interface CursorReader {
+  /** Milliseconds since 1970. */
+  readonly cursorSentAt: number
+  /** Nothing happens where its connection is closed. */
   sendCursorIfOwed (): void
 }
 
@@ -36,7 +41,7 @@ export class Connections {
   private draining = false
   private readonly sweeper: NodeJS.Timeout
   /** Those that were given a cursor within the last second, in the order in which they were. */
-  private readonly cursorSent = new Set<Member>()
+  private readonly cursorSent = new Set<CursorReader>()
   private cursorTimer: NodeJS.Timeout | undefined
 
   constructor (private readonly limits: ConnectionLimits, heartbeatMs: number) {
@@ -80,13 +85,12 @@ export class Connections {
   remove (connection: Member): void {
     this.open.delete(connection)
     this.registry.remove(connection)
-    this.cursorSent.delete(connection)
   }
 
-  /** Says that a connection was just sent a cursor: another follows within a second of what is sent meanwhile. */
-  cursorWasSent (connection: Member): void {
-    this.cursorSent.delete(connection)
-    this.cursorSent.add(connection)
+  /** Says that a cursor was just sent: another follows within a second of what is sent meanwhile. */
+  cursorWasSent (reader: CursorReader): void {
+    this.cursorSent.delete(reader)
+    this.cursorSent.add(reader)
     this.armCursorTimer()
   }
 
@@ -108,10 +112,10 @@ export class Connections {
     this.cursorTimer = setTimeout(() => {
       this.cursorTimer = undefined
       const due = Date.now() - CURSOR_INTERVAL_MS
-      for (const connection of this.cursorSent) {
-        if (connection.cursorSentAt > due) break
-        this.cursorSent.delete(connection)
-        connection.sendCursorIfOwed()
+      for (const reader of this.cursorSent) {
+        if (reader.cursorSentAt > due) break
+        this.cursorSent.delete(reader)
+        reader.sendCursorIfOwed()
       }
       this.armCursorTimer()
     }, wait).unref()

@@ -1,5 +1,6 @@
-import { encodeEpoch, type ResetReason } from '@tickwire/protocol'
+import { encodeEpoch, type ResetReason, type ThrottledChannels } from '@tickwire/protocol'
 import type { Entry, Snapshot } from '../log/log.js'
+import { type Bookmark, coveredBy, setsNow } from './bookmark.js'
 import { mergeEntries } from './conflate.js'
 import type { Decimals, MessageEncoder } from './frame.js'
 import type { Hub } from './hub.js'
@@ -11,8 +12,8 @@ import { isWhole, type View } from './view.js'
 
 /**
  * The one mechanism for everybody who stands at a position and needs what came after (DESIGN, The one idea): a
- * client that resumes, a client that polls, and a new subscriber, who stands at the present and needs the state
- * first. It reads slices from the log up to where the hub stands, and joins live delivery in one tick, from the
+ * client that resumes, a client that polls, one that reads too slowly, and a new subscriber, who stands at the present
+ * and needs the state first. It reads slices from the log up to where the hub stands, and joins live delivery in one tick, from the
  * hub's recent entries. Nothing live is buffered for it.
  */
 
@@ -35,7 +36,9 @@ export interface CatchUpOptions extends Partial<PlanOptions> {
 export class CatchUp {
   /** Of each topic the last offset that was sent in this catch-up, or that the client said it holds; 0 after a reset alone. */
   private readonly sent: Map<string, number>
-  private changed = false
+  private changed: boolean
+  /** The position behind all that the slices so far have said: what is being read is not sent yet. */
+  private told: number[]
   /** What is known of the topics of `plan.joining`. */
   private liveStates: LiveStates | undefined
 
@@ -45,19 +48,22 @@ export class CatchUp {
     private readonly plan: Plan,
     private readonly encoder: MessageEncoder,
     private readonly options: PlanOptions,
-    private readonly viewOf: (topic: string) => View
+    private readonly viewOf: (topic: string) => View,
+    epochOwed: boolean
   ) {
     this.sent = new Map(plan.held)
+    this.told = [...plan.position]
+    this.changed = epochOwed
   }
 
   /** @param selection what is wanted */
   static async open (hub: Hub, selection: Selection, start: StartPosition, options: CatchUpOptions): Promise<CatchUp> {
     const { decimals = 'string', viewOf = topic => selection.view(topic), ...given } = options
-    const planned: PlanOptions = { except: () => false, reduced: 'join', maxBacklog: Infinity, ...given }
+    const planned: PlanOptions = { except: () => false, reduced: 'join', maxBacklog: Infinity, dropped: 'history_lost', ...given }
     await hub.epochChange
     const plan = new Plan(hub, selection, planned)
     await plan.start(start)
-    return new CatchUp(hub, selection, plan, hub.encoders[decimals], planned, viewOf)
+    return new CatchUp(hub, selection, plan, hub.encoders[decimals], planned, viewOf, start.from === 'bookmark' && start.bookmark.epochOwed)
   }
 
   /** Whether it began at a position of the client. */
@@ -85,8 +91,32 @@ export class CatchUp {
    * or states are owed that no position would tell of.
    */
   offsets (): readonly number[] | undefined {
-    if (this.owesStates || this.hub.epochChange !== undefined) return undefined
-    return this.plan.epochs.every((epoch, shard) => epoch === this.hub.epoch(shard)) ? this.plan.position : undefined
+    if (this.owesStates || this.plan.movesUnseen) return undefined
+    return this.inHubsEpochs ? this.told : undefined
+  }
+
+  private get inHubsEpochs (): boolean {
+    return this.hub.epochChange === undefined && this.plan.epochs.every((epoch, shard) => epoch === this.hub.epoch(shard))
+  }
+
+  /**
+   * Where it stands between two slices: another catch-up goes on from there.
+   * @param reduced the channels of which something is throttled or cut
+   */
+  bookmark (reduced: ThrottledChannels): Bookmark {
+    this.noteNewTopics()
+    const { epochs, position, floors, due, lostTopics } = this.plan
+    const offsets = this.offsets()
+    return {
+      epochs: [...epochs],
+      position: [...position],
+      covered: offsets === undefined ? undefined : coveredBy(this.hub, offsets),
+      floors: new Map([...floors].filter(([topic, offset]) => offset > position[this.hub.log.shardOf(topic)]!)),
+      due: new Map(due),
+      epochOwed: this.changed,
+      lostTopics,
+      sets: setsNow(this.hub, reduced)
+    }
   }
 
   /** Whether nothing is left to send now: another slice would have to wait for the hub. */
@@ -118,6 +148,7 @@ export class CatchUp {
       if (entries.length > limit) return undefined
     }
     this.plan.position = this.hub.shards.map(shard => shard.flushed)
+    this.told = [...this.plan.position]
     return [...this.emit(entries), ...this.joiningStates(states)]
   }
 
@@ -143,7 +174,9 @@ export class CatchUp {
     // PROTOCOL.md, Control: after the resets that it causes.
     const newEpoch = this.changed && !this.owesStates ? this.epochText : undefined
     if (newEpoch !== undefined) this.changed = false
-    if (states.length === 0 && messages.length === 0 && newEpoch === undefined && !this.owesStates && !this.canJoin()) await this.hub.advanced()
+    const nothing = states.length === 0 && messages.length === 0 && newEpoch === undefined
+    if (nothing && !this.owesStates && !this.plan.movesUnseen && !this.canJoin()) await this.hub.advanced()
+    this.told = [...this.plan.position]
     return { states, newEpoch, messages: this.emit(messages) }
   }
 
@@ -269,7 +302,7 @@ export class CatchUp {
       await advanced
       return []
     }
-    for (const topic of page.trimmed) this.plan.due.set(topic, 'history_lost')
+    for (const topic of page.trimmed) this.plan.due.set(topic, this.options.dropped)
     // The position only moves once those have their reset: it says where they go on.
     if (this.plan.due.size > 0) return []
     this.plan.position[shard] = page.end
@@ -317,8 +350,8 @@ export class CatchUp {
   }
 
   private canJoin (): boolean {
-    if (this.hub.epochChange !== undefined || this.plan.due.size > 0 || this.changed) return false
-    if (this.offsets() === undefined) return false
+    if (this.plan.due.size > 0 || this.plan.movesUnseen || this.changed) return false
+    if (!this.inHubsEpochs) return false
     for (const [topic, floor] of this.plan.floors) {
       if (floor > this.hub.shards[this.hub.log.shardOf(topic)]!.flushed) return false
     }
@@ -341,6 +374,7 @@ export class CatchUp {
       const origin = this.plan.origin[shard]
       if (origin !== undefined && origin >= start) this.plan.resetShard(shard)
       else this.plan.position[shard] = Math.min(this.plan.position[shard]!, start - 1)
+      this.told[shard] = Math.min(this.told[shard]!, this.plan.position[shard]!)
       this.plan.epochs[shard] = this.hub.epoch(shard)
       this.liveStates = undefined
       this.changed = true

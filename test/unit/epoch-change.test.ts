@@ -38,7 +38,7 @@ test('until the resets of a new epoch have been sent, cursors are of the old one
   node.log.restart([1])
   // Longer than the throttle: what was pending has gone out, with the cursor of its flush.
   await delay(40)
-  connection.sendCursor()
+  connection.delivery.sendCursor()
   t.equal(epochOf(lastCursor(wire)), old)
   const before = data(wire).length
   release()

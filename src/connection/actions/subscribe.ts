@@ -32,7 +32,7 @@ export async function beginSubscriptions (
   if (!connection.hub.logAvailable) throw new ProtocolError('log_unavailable')
   const selectors = subscriptions.flatMap(({ granted }) => granted)
   connection.subscriptions.checkRoom(selectors)
-  const live = connection.live()
+  const live = connection.delivery.selection()
   const next = connection.subscriptions.selection(selectors)
   const catchUp = await CatchUp.open(connection.hub, new Selection(selectors, connection.hub.membership), start, {
     snapshots,
@@ -54,7 +54,8 @@ export async function beginSubscriptions (
       ...(start.from === 'now' ? {} : { recovered: catchUp.recovered })
     })
   }
-  await connection.follow(catchUp, selectors, () => { connection.attach(selectors) })
+  connection.resumeBegan()
+  await connection.delivery.follow(catchUp, selectors)
 }
 
 /** Where a subscribe message begins. @throws ProtocolError `bad_cursor`, `invalid_message` */

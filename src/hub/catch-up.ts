@@ -3,6 +3,7 @@ import type { Entry, Snapshot } from '../log/log.js'
 import { type Bookmark, coveredBy, setsNow } from './bookmark.js'
 import { mergeEntries } from './conflate.js'
 import type { Decimals, MessageEncoder } from './frame.js'
+import { readHeld } from './held.js'
 import type { Hub } from './hub.js'
 import { cutSnapshot, type LiveState, LiveStates, stateMessages } from './live-states.js'
 import { Plan, type PlanOptions, type StartPosition } from './plan.js'
@@ -209,6 +210,11 @@ export class CatchUp {
         floors.set(topic, snapshot.asOf)
         this.sent.set(topic, snapshot.asOf)
       } else if (reason !== undefined && !this.plan.joinsByState(topic)) {
+        const position = this.plan.position[this.hub.log.shardOf(topic)]!
+        // What the log still holds: the client has just forgotten what it had up to the position.
+        const held = position === 0 ? [] : (await readHeld(this.hub.log, topic)).entries.filter(({ offset }) => offset <= position)
+        for (const entry of held) texts.push(this.encoder.entry(entry))
+        if (held.length > 0) this.sent.set(topic, held.at(-1)!.offset)
         floors.set(topic, await this.beforeFirstHeld(topic))
       }
     }

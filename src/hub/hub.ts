@@ -222,7 +222,8 @@ export class Hub implements HubParts {
     this.pending = new Map()
     this.moved()
     for (const shard of this.shards) {
-      shard.flushed = shard.received
+      // Before a new epoch less counts as received than was passed on: a client has got what it has got.
+      shard.flushed = Math.max(shard.flushed, shard.received)
       for (const entry of shard.pending) shard.recent.push(entry)
       shard.pending = []
     }

@@ -1,4 +1,4 @@
-import { ClientRule } from '@tickwire/protocol'
+import { decodeCursor } from '@tickwire/protocol'
 import fc from 'fast-check'
 import { test } from 'tap'
 import type { Connection } from '../../src/connection/connection.js'
@@ -40,8 +40,43 @@ const step = (losses: boolean): fc.Arbitrary<Step> => fc.oneof(
 
 const tick = (): Promise<void> => new Promise(resolve => { setImmediate(resolve) })
 
+/** What was appended: by topic, each sequence's offset, as it was given last. */
+class Appended {
+  private readonly offsets = new Map<string, number[]>()
+
+  constructor (private readonly node: Node, private readonly retention: number) {}
+
+  async append (topic: string, payloads: readonly string[]): Promise<void> {
+    const results = await this.node.log.append(payloads.map(payload => ({ topic, payload })))
+    const offsets = this.of(topic)
+    for (const result of results) {
+      if ('error' in result) throw new Error(result.error)
+      offsets.length = result.sequence
+      offsets[result.sequence] = result.offset
+    }
+  }
+
+  /** Whether the log still holds the message that comes after a sequence. */
+  isHeld (topic: string, after: number): boolean {
+    return after >= this.of(topic).length - 1 - this.retention
+  }
+
+  /** The last sequence of a topic, up to one, that a cursor covers. */
+  covered (topic: string, upTo: number, cursor: string): number {
+    const { offset } = decodeCursor(cursor)!.shards.get(this.node.log.shardOf(topic))!
+    let sequence = upTo
+    while (sequence > 0 && (this.of(topic)[sequence] ?? Infinity) > offset) sequence--
+    return sequence
+  }
+
+  private of (topic: string): number[] {
+    let offsets = this.offsets.get(topic)
+    if (offsets === undefined) this.offsets.set(topic, offsets = [])
+    return offsets
+  }
+}
+
 class Client {
-  readonly rule = new ClientRule()
   /** By topic, the last message that counted. */
   readonly accepted = new Map<string, Message>()
   readonly resets: Message[] = []
@@ -49,6 +84,11 @@ class Client {
   readonly failures: string[] = []
   lags = 0
   private cursor: string | undefined
+  private epoch: unknown
+  /** By topic, the last sequence that counted. */
+  private readonly last = new Map<string, number>()
+  /** By topic, the last sequence that the cursor covers: where another epoch is told, the client goes back to it. */
+  private readonly covered = new Map<string, number>()
   /** By topic, the last sequence that this connection was sent. */
   private sent = new Map<string, number>()
   private wire: MemoryWire | undefined
@@ -56,13 +96,11 @@ class Client {
   private connection: Connection | undefined
   private stop: () => void = () => {}
 
-  /** @param isHeld whether the log still holds the message of a topic that comes after a sequence */
-  constructor (private readonly node: Node, private readonly channels: readonly string[], private readonly isHeld: (topic: string, after: number) => boolean) {}
+  constructor (private readonly node: Node, private readonly appended: Appended, private readonly channels: readonly string[]) {}
 
   open (): void {
     if (this.connection !== undefined) return
     let cut = false
-    this.rule.connected()
     this.sent = new Map()
     this.wire = new MemoryWire(true, message => { if (!cut) this.take(message) })
     const connection = this.connection = this.node.connect(this.wire)
@@ -71,26 +109,52 @@ class Client {
   }
 
   private take (message: Message): void {
-    if (message.type === 'cursor' || message.type === 'heartbeat') {
-      this.cursor = message['cursor'] as string
-      this.rule.cursor()
-    }
-    if (message.type === 'lagging' && message['behind'] !== 0) this.lags++
-    if (message.type === 'error' || message.type === 'closing') this.failures.push(JSON.stringify(message))
     const topic = `${message.channel}:${message.symbol}`
-    const { sequence } = message
-    if (message.type === 'reset') {
-      this.resets.push(message)
-      if (message['reason'] === 'lagging' && this.isHeld(topic, this.sent.get(topic) ?? 0)) this.failures.push(`${topic}: a reset behind ${this.sent.get(topic)}, of which nothing was dropped`)
-      this.sent.delete(topic)
-    } else if (sequence !== undefined) {
-      const before = this.sent.get(topic) ?? 0
-      if (message.snapshot === true ? sequence < before : sequence <= before) this.failures.push(`${topic}: ${sequence} after ${before}`)
-      this.sent.set(topic, sequence)
+    const { type, sequence, snapshot = false } = message
+    switch (type) {
+      case 'error':
+      case 'closing': this.failures.push(JSON.stringify(message)); return
+      case 'lagging': if (message['behind'] !== 0) this.lags++; return
+      case 'subscribed':
+      case 'epoch': this.enter(message['epoch']); return
+      case 'cursor':
+      case 'heartbeat': this.keep(message['cursor'] as string); return
+      case 'reset': this.takeReset(topic, message); return
     }
-    const verdict = this.rule.take(message)
-    if (verdict === 'gap') this.failures.push(`a gap before ${topic} ${sequence}`)
-    if (verdict === 'new') this.accepted.set(topic, message)
+    if (sequence === undefined) return
+    const before = this.sent.get(topic) ?? 0
+    if (snapshot ? sequence < before : sequence <= before) this.failures.push(`${topic}: ${sequence} after ${before}`)
+    this.sent.set(topic, sequence)
+    const last = this.last.get(topic)
+    if (last !== undefined && (snapshot ? sequence < last : sequence <= last)) return
+    if (last !== undefined && !snapshot && sequence - 1 > last) this.failures.push(`a gap before ${topic} ${sequence}`)
+    this.last.set(topic, sequence)
+    this.accepted.set(topic, message)
+  }
+
+  private takeReset (topic: string, message: Message): void {
+    this.resets.push(message)
+    const sent = this.sent.get(topic)
+    if (message['reason'] === 'lagging' && this.appended.isHeld(topic, sent ?? 0)) this.failures.push(`${topic}: a reset behind ${sent}, of which nothing was dropped`)
+    this.sent.set(topic, 0)
+    this.last.delete(topic)
+  }
+
+  private keep (cursor: string): void {
+    this.cursor = cursor
+    for (const [topic, sequence] of this.sent) this.covered.set(topic, this.appended.covered(topic, sequence, cursor))
+  }
+
+  /** PROTOCOL.md, The client's rule, 5. */
+  private enter (epoch: unknown): void {
+    const before = this.epoch
+    this.epoch = epoch
+    if (before === undefined || before === epoch) return
+    for (const [topic, last] of this.last) {
+      const sure = this.sent.get(topic) ?? this.covered.get(topic) ?? 0
+      if (sure === 0) this.last.delete(topic)
+      else if (sure < last) this.last.set(topic, sure)
+    }
   }
 
   subscribe (channel: string): void {
@@ -131,8 +195,8 @@ interface Setting {
 async function run (steps: readonly Step[], { shards, retention, recentBytes, nothingIsLost }: Setting): Promise<number> {
   const node = await startNode({ shards, retention: { messages: retention }, recentBytes, pageMessages: 5 })
   // Two subscribes that resume: the second waits for the first, and no cursor may forget it.
-  const appended = new Map<string, number>()
-  const client = new Client(node, ['quotes', 'trades'], (topic, after) => after >= (appended.get(topic) ?? 0) - retention)
+  const appended = new Appended(node, retention)
+  const client = new Client(node, appended, ['quotes', 'trades'])
   client.open()
   await tick()
   await tick()
@@ -140,10 +204,7 @@ async function run (steps: readonly Step[], { shards, retention, recentBytes, no
   for (const current of steps) {
     switch (current.do) {
       case 'append':
-        appended.set(`${current.channel}:${current.symbol}`, (appended.get(`${current.channel}:${current.symbol}`) ?? 0) + current.count)
-        await node.log.append(Array.from({ length: current.count }, () => (
-          { topic: `${current.channel}:${current.symbol}`, payload: `{"n":${++next}}` }
-        )))
+        await appended.append(`${current.channel}:${current.symbol}`, Array.from({ length: current.count }, () => `{"n":${++next}}`))
         break
       case 'open': client.open(); break
       case 'cut': client.cut(); break

@@ -214,8 +214,8 @@ test('unsubscribe and auth take effect before it has caught up; subscribe, snaps
   const order = [at('unsubscribed', 'first'), at('authenticated', 'token'), end, at('done', 'state'), at('subscribed', 'more'), at('unsubscribed', 'last')]
   t.ok(order.every((place, index) => place > (order[index - 1] ?? 0)), String(order))
   t.equal(client.data.filter(text => text.includes(' B ')).length, 0, 'less is wanted: it is not sent any more')
-  t.ok(client.data.includes('reset A entered'), 'what another selector covers begins anew')
-  t.same(client.data.filter(text => text.startsWith('message A')), sequences(2, 32))
+  const anew = client.data.indexOf('reset A entered')
+  t.same(client.data.slice(anew + 1).filter(text => text.startsWith('message A')), sequences(1, 32), 'what another selector covers begins anew')
   t.same(client.follower.gaps, [])
   await node.close()
 })

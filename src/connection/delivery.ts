@@ -31,7 +31,7 @@ export interface DeliveryOptions {
 /**
  * What a client is sent of what it subscribes to, and how far. It is live, or it has a bookmark: one that reads too
  * slowly leaves live delivery where the hub stands then, and nothing is kept for it but the place. When it has read, it
- * is caught up from the log, and is live again (DESIGN, Backpressure).
+ * is caught up from the log, and is live again (ADR 16).
  */
 export class Delivery implements Subscriber, CursorReader {
   readonly format: Format
@@ -324,7 +324,9 @@ export class Delivery implements Subscriber, CursorReader {
     if (atOnce || this.cursorIsDue(Date.now())) this.sendCursor()
   }
 
+  /** None while topics are being restated: it would be the last one again, behind what it does not cover. */
   private cursorFrame (): Buffer | undefined {
+    if (this.hub.epochChange !== undefined) return undefined
     if (this.catchUp === undefined && this.pendingResumes === 0 && this.isLive) return this.hub.cursorFrame(this.format, this.marks)
     const text = this.cursorText()
     return text === undefined ? undefined : this.format.encodeCursor(text)

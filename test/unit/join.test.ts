@@ -43,6 +43,7 @@ const tick = (): Promise<void> => new Promise(resolve => { setImmediate(resolve)
 /** What was appended: by topic, each sequence's offset, as it was given last. */
 class Appended {
   private readonly offsets = new Map<string, number[]>()
+  lost = false
 
   constructor (private readonly node: Node, private readonly retention: number) {}
 
@@ -214,6 +215,7 @@ async function run (steps: readonly Step[], { shards, retention, recentBytes, no
       case 'subscribe-again': client.subscribe('quotes'); break
       case 'tick': client.drip(); await tick(); break
       case 'lose': {
+        appended.lost = true
         const heads = await node.log.head()
         node.log.restart(heads.map(({ offset }: { offset: number }) => Math.max(0, offset - current.count)))
         break

@@ -4,8 +4,8 @@ import { cpus, totalmem } from 'node:os'
 import { parseArgs } from 'node:util'
 
 /**
- * Numbers from the command line, over their defaults.
- * @template {Record<string, number>} Defaults
+ * Numbers and texts from the command line, over their defaults.
+ * @template {Record<string, number | string>} Defaults
  * @param {Defaults} defaults
  * @returns {Defaults}
  */
@@ -13,7 +13,7 @@ export function options (defaults) {
   const { values } = parseArgs({
     options: Object.fromEntries(Object.keys(defaults).map(name => [name, { type: /** @type {const} */ ('string') }]))
   })
-  return /** @type {Defaults} */ (Object.fromEntries(Object.entries(defaults).map(([name, value]) => [name, Number(values[name] ?? value)])))
+  return /** @type {Defaults} */ (Object.fromEntries(Object.entries(defaults).map(([name, value]) => [name, typeof value === 'number' ? Number(values[name] ?? value) : values[name] ?? value])))
 }
 
 /**
@@ -34,6 +34,28 @@ export function percentile (values, percent) {
 export function report (name, settings, results) {
   const width = Math.max(...Object.keys(results).map(({ length }) => length))
   for (const [what, value] of Object.entries(results)) console.log(`${what.padEnd(width)}  ${value}`)
+  write(name, settings, results)
+}
+
+/**
+ * The same for results with many columns: a line for each, then what is to be said of them.
+ * @param {string} name
+ * @param {object} settings
+ * @param {ReadonlyArray<Record<string, string | number>>} rows all of the same columns
+ * @param {readonly string[]} [remarks]
+ */
+export function reportTable (name, settings, rows, remarks = []) {
+  const columns = Object.keys(rows[0] ?? {})
+  const width = columns.map(column => Math.max(column.length, ...rows.map(row => String(row[column]).length)))
+  const line = (/** @type {ReadonlyArray<string | number>} */ values) => values.map((value, index) => (
+    typeof value === 'number' ? String(value).padStart(width[index]) : value.padEnd(width[index]))).join('  ').trimEnd()
+  for (const values of [columns, ...rows.map(row => columns.map(column => row[column]))]) console.log(line(values))
+  for (const remark of remarks) console.log(remark)
+  write(name, settings, { rows, remarks })
+}
+
+/** @param {string} name @param {object} settings @param {object} results */
+function write (name, settings, results) {
   const folder = new URL('results/', import.meta.url)
   mkdirSync(folder, { recursive: true })
   const commit = execFileSync('git', ['describe', '--always', '--dirty'], { encoding: 'utf8' }).trim()

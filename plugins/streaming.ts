@@ -21,12 +21,13 @@ export interface StreamingOptions extends ConnectionLimits {
   readonly log: Log
   readonly channels: Channels
   readonly sources: readonly Source[]
-  readonly flushMs: number
+  readonly flushMs: number | 'auto'
   readonly recentBytes: number
   readonly heartbeatMs: number
   readonly idleTimeoutMs: number
   readonly maxSubscriptions: number
   readonly maxBufferedBytes: number
+  readonly compression: boolean
   readonly authenticationRequired: boolean
   readonly acceptUnknownSymbols: boolean
 }
@@ -98,6 +99,7 @@ export const streaming = fp<StreamingOptions>(async (app, options) => {
     maxSubscriptions: options.maxSubscriptions,
     maxBufferedBytes: options.maxBufferedBytes,
     pageMessages: PAGE_MESSAGES,
+    compression: options.compression,
     authenticationRequired: options.authenticationRequired,
     acceptUnknownSymbols: options.acceptUnknownSymbols,
     kernelQueues: new KernelQueues(options.heartbeatMs / 2),

@@ -3,18 +3,20 @@ import websocket from '@fastify/websocket'
 import fp from 'fastify-plugin'
 import { FastifySSEPlugin } from 'fastify-sse-v2'
 import type { OriginPolicy } from '../src/auth/origin.js'
+import { perMessageDeflate } from '../src/transports/ws/extensions.js'
 import { subprotocols } from '../src/transports/ws/websocket-transport.js'
 
 export interface WiresOptions {
   readonly originAllowed: OriginPolicy
   readonly maxMessageBytes: number
+  readonly compression: boolean
 }
 
 /**
  * The libraries under the transports, with the bounds that they need. What an application that we are part of has
  * registered for all its routes is left as it is.
  */
-export const wires = fp<WiresOptions>(async (app, { originAllowed, maxMessageBytes }) => {
+export const wires = fp<WiresOptions>(async (app, { originAllowed, maxMessageBytes, compression }) => {
   if (!app.hasPlugin('@fastify/cors')) {
     await app.register(cors, {
       delegator: (request, callback) => {
@@ -35,7 +37,7 @@ export const wires = fp<WiresOptions>(async (app, { originAllowed, maxMessageByt
   await app.register(websocket, {
     options: {
       maxPayload: maxMessageBytes,
-      perMessageDeflate: false,
+      perMessageDeflate: compression ? perMessageDeflate : false,
       handleProtocols: offered => [...offered].find(protocol => subprotocols.has(protocol)) ?? false
     },
     // Those of the stream end with the streaming plugin, each with its own reason, before this.

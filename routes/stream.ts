@@ -4,6 +4,7 @@ import type { OriginPolicy } from '../src/auth/origin.js'
 import { toProtocolError } from '../src/errors.js'
 import { httpTransports, webSocketTransport } from '../src/transports/index.js'
 import { judgeStreamRequest, type StreamRequest } from '../src/transports/stream-request.js'
+import { agreedExtension } from '../src/transports/ws/extensions.js'
 import { streamSchema } from './schemas.js'
 import { subprotocols } from '../src/transports/ws/websocket-transport.js'
 
@@ -27,7 +28,10 @@ export async function streamRoutes (app: FastifyInstance, { originAllowed }: { o
       if (request.ws && origin !== undefined && !originAllowed(origin, host)) {
         throw new ProtocolError('forbidden', 'pages of this origin may not connect; the server lists those that may')
       }
-      if (request.ws) requireKnownSubprotocol(request.headers['sec-websocket-protocol'])
+      if (request.ws) {
+        requireKnownSubprotocol(request.headers['sec-websocket-protocol'])
+        offerOnly(request, agreedExtension(request.headers['sec-websocket-extensions']))
+      }
       judged.set(request, await judgeStreamRequest(context, request, transport.parameters, request.ws))
     },
 
@@ -49,4 +53,10 @@ export async function streamRoutes (app: FastifyInstance, { originAllowed }: { o
 function requireKnownSubprotocol (offered: string | undefined): void {
   if (offered === undefined || offered.split(',').some(name => subprotocols.has(name.trim()))) return
   throw new ProtocolError('bad_request', `the subprotocols are: ${[...subprotocols.keys()].join(', ')}`)
+}
+
+/** What `ws` finds of what the client offered, and answers. */
+function offerOnly ({ raw }: FastifyRequest, extension: string | undefined): void {
+  if (extension === undefined) delete raw.headers['sec-websocket-extensions']
+  else raw.headers['sec-websocket-extensions'] = extension
 }

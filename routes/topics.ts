@@ -3,6 +3,7 @@ import {
 } from '@tickwire/protocol'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { refuseRead } from '../src/auth/permissions.js'
+import { answerBody } from '../src/transports/gzip-answer.js'
 import { historySchema, snapshotSchema, symbolsSchema } from './schemas.js'
 
 const MAX_HISTORY = 10_000
@@ -36,8 +37,11 @@ export async function topicRoutes (app: FastifyInstance): Promise<void> {
     return { key: topicKey({ ...topic, ...owner }), channel }
   }
 
-  const sendJson = (reply: FastifyReply, text: string): FastifyReply =>
-    reply.header('Cache-Control', 'no-store').header('Vary', 'Origin, Authorization').type('application/json; charset=utf-8').send(text)
+  const sendJson = async (request: FastifyRequest, reply: FastifyReply, text: string): Promise<FastifyReply> => {
+    const { bytes, headers } = await answerBody(request, text, app.streaming.stream.compression)
+    reply.header('Cache-Control', 'no-store').header('Vary', 'Accept-Encoding, Origin, Authorization').headers(headers)
+    return await reply.type('application/json; charset=utf-8').send(bytes)
+  }
 
   app.get('/v1/history', { schema: historySchema }, async (request, reply) => {
     const parameters = parseParameters(queryOf(request), ['topic', 'after', 'epoch', 'limit'])
@@ -55,7 +59,7 @@ export async function topicRoutes (app: FastifyInstance): Promise<void> {
     })
     if (history === undefined) throw new ProtocolError('not_found', 'the log has no such topic')
     const { messages, first, last, more } = history
-    return sendJson(reply, `{"epoch":"${hub.epochText()}","messages":[${messages.join(',')}],"first_sequence":${first},"last_sequence":${last},"more":${more}}`)
+    return await sendJson(request, reply, `{"epoch":"${hub.epochText()}","messages":[${messages.join(',')}],"first_sequence":${first},"last_sequence":${last},"more":${more}}`)
   })
 
   app.get('/v1/snapshot', { schema: snapshotSchema }, async (request, reply) => {
@@ -63,7 +67,7 @@ export async function topicRoutes (app: FastifyInstance): Promise<void> {
     const { key } = await readableTopic(request, one(parameters, 'topic'))
     const snapshot = await log.snapshot(key)
     if (snapshot === undefined) throw new ProtocolError('not_found', 'the topic has no state')
-    return sendJson(reply, hub.encoders.string.snapshot(snapshot))
+    return await sendJson(request, reply, hub.encoders.string.snapshot(snapshot))
   })
 
   app.get('/v1/symbols', { schema: symbolsSchema }, async (request, reply) => {
@@ -74,6 +78,6 @@ export async function topicRoutes (app: FastifyInstance): Promise<void> {
     const sector = one(parameters, 'sector')
     const symbols = [...hub.directory.instruments()].filter(instrument =>
       (market === undefined || instrument.market === market) && (sector === undefined || instrument.sector === sector))
-    return sendJson(reply, JSON.stringify({ symbols }))
+    return await sendJson(request, reply, JSON.stringify({ symbols }))
   })
 }

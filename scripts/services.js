@@ -66,7 +66,7 @@ function provide (wanted) {
   const found = onPath(wanted.programs)
   if (found !== undefined) return { [binary]: found }
   if (docker !== undefined && startInDocker(wanted.name, docker.service)) return { [docker.url]: docker.address }
-  const installed = installWithApt(wanted)
+  const installed = installWithApt({ ...wanted, packages: [wanted.aptPackage] })
   if (installed !== undefined) return { [binary]: installed }
   const noEngine = docker === undefined ? '' : ' no docker engine answers,'
   const variables = docker === undefined ? binary : `${binary} or ${docker.url}`
@@ -102,15 +102,24 @@ function startInDocker (name, service) {
   return true
 }
 
-/** @param {Service} wanted */
-function installWithApt ({ name, programs, aptPackage }) {
+/**
+ * The path of one of some programs, installed with apt-get where none is there.
+ * @param {{ name: string, programs: string[], packages: string[] }} wanted
+ * @returns {string | undefined} undefined where it cannot be installed
+ */
+export function findOrInstall (wanted) {
+  return onPath(wanted.programs) ?? installWithApt(wanted)
+}
+
+/** @param {{ name: string, programs: string[], packages: string[] }} wanted */
+function installWithApt ({ name, programs, packages }) {
   if (onPath(['apt-get']) === undefined) return undefined
   const sudo = process.getuid?.() === 0 ? [] : ['sudo', '-n']
   if (sudo.length > 0 && onPath(['sudo']) === undefined) return undefined
   const started = performance.now()
-  say(`${name} is missing; installing ${aptPackage} with apt-get…`)
+  say(`${name} is missing; installing ${packages.join(' ')} with apt-get…`)
   const apt = [...sudo, 'env', 'DEBIAN_FRONTEND=noninteractive', 'apt-get', '-qq', '-o', 'Dpkg::Use-Pty=0']
-  for (const args of [['update'], ['install', '--yes', '--no-install-recommends', aptPackage]]) {
+  for (const args of [['update'], ['install', '--yes', '--no-install-recommends', ...packages]]) {
     const [command, ...rest] = [...apt, ...args]
     if (!succeeds(command, rest)) return undefined
   }

@@ -17,7 +17,7 @@ export const ConfigSchema = Type.Object({
   RETENTION_MESSAGES: Count(10_000),
   RETENTION_SECONDS: Count(3600),
   RETENTION_BYTES: Type.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER, default: 256 * 1024 * 1024 }),
-  FLUSH_MS: Type.Integer({ minimum: 0, maximum: 1000, default: 10 }),
+  FLUSH_MS: Type.Union([Type.Literal('auto'), Type.Integer({ minimum: 0, maximum: 1000 })], { default: 'auto' }),
   HEARTBEAT_MS: Type.Integer({ minimum: 10, maximum: 3_600_000, default: 25_000 }),
   IDLE_TIMEOUT_MS: Type.Integer({ minimum: 20, maximum: 3_600_000, default: 30_000 }),
   MAX_CONNECTIONS: Count(12_000),
@@ -32,6 +32,7 @@ export const ConfigSchema = Type.Object({
   JWT_AUDIENCE: Type.String({ minLength: 1, default: 'tickwire' }),
   ALLOWED_ORIGINS: Type.String({ default: '' }),
   TRUST_PROXY: Type.Boolean({ default: false }),
+  COMPRESSION: Type.Union([Type.Literal('on'), Type.Literal('off')], { default: 'on' }),
   SHUTDOWN_GRACE_MS: Type.Integer({ minimum: 0, maximum: 600_000, default: 10_000 }),
   SOURCES: Type.String({ default: 'simulated' }),
   UNKNOWN_SYMBOLS: Type.Union([Type.Literal('reject'), Type.Literal('accept')], { default: 'reject' })
@@ -71,6 +72,10 @@ function fallback (name: string, schema: TSchema, production: boolean): unknown 
 function read (schema: TSchema, text: string): unknown {
   if (schema['type'] === 'integer') return /^\d{1,16}$/.test(text) ? Number(text) : text
   if (schema['type'] === 'boolean') return text === 'true' ? true : text === 'false' ? false : text
+  if (Array.isArray(schema['anyOf'])) {
+    const choice = schema['anyOf'].map((choice: TSchema) => read(choice, text)).find(value => typeof value !== 'string')
+    return choice ?? text
+  }
   return text
 }
 
@@ -79,6 +84,6 @@ const shown = (name: string, text: string | undefined): string => /SECRET|_URL/.
 function allowed (schema: TSchema): string {
   if (schema['type'] === 'integer') return `a whole number from ${schema['minimum']} to ${schema['maximum']}`
   if (schema['type'] === 'boolean') return 'true or false'
-  if (Array.isArray(schema['anyOf'])) return `one of ${schema['anyOf'].map((choice: TSchema) => choice['const']).join(', ')}`
+  if (Array.isArray(schema['anyOf'])) return `one of ${schema['anyOf'].map((choice: TSchema) => choice['const'] ?? allowed(choice)).join(', ')}`
   return typeof schema['description'] === 'string' ? schema['description'] : 'a text that is not empty'
 }

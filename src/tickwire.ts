@@ -90,6 +90,7 @@ export const tickwire = fp<TickwireOptions>(async (app, options) => {
   const settings: TickwireSettings = { ...loadConfig({}), ...options.settings }
   const channels = allChannels(options.channels ?? [])
   const log = options.log ?? await openLog(settings, channels, (error, message) => { app.log.error({ err: error }, message) })
+  const compression = settings.COMPRESSION === 'on'
   const originAllowed = originPolicy(settings.ALLOWED_ORIGINS)
   if (settings.JWT_SECRET === undefined) app.log.warn('JWT_SECRET is not set: tokens are checked with a random secret, so none made elsewhere is valid')
 
@@ -113,10 +114,11 @@ export const tickwire = fp<TickwireOptions>(async (app, options) => {
       maxConnectionsPerIp: settings.MAX_CONNECTIONS_PER_IP,
       maxSubscriptions: settings.MAX_SUBSCRIPTIONS,
       maxBufferedBytes: settings.MAX_BUFFERED_BYTES,
+      compression,
       authenticationRequired: settings.AUTH === 'required',
       acceptUnknownSymbols: settings.UNKNOWN_SYMBOLS === 'accept'
     })
-    await scope.register(wires, { originAllowed, maxMessageBytes: settings.MAX_MESSAGE_BYTES })
+    await scope.register(wires, { originAllowed, maxMessageBytes: settings.MAX_MESSAGE_BYTES, compression })
     const shared: RouteOptions = { originAllowed, maxMessageBytes: settings.MAX_MESSAGE_BYTES, development: settings.NODE_ENV !== 'production' }
     const order = Object.keys(routeGroups) as RouteGroup[]
     for (const name of order) if (routes.includes(name)) await scope.register(routeGroups[name] as FastifyPluginAsync<RouteOptions>, shared)

@@ -68,10 +68,11 @@ export class Delivery implements Subscriber, CursorReader {
 
   // ---- live
 
-  deliver (bytes: TopicBytes): void {
-    this.window.push(bytes.as(this.format))
+  deliver (bytes: TopicBytes): boolean {
+    const buffer = bytes.as(this.format)
     this.outlet.counters.messages += bytes.messages
     this.passedOn += bytes.messages
+    return this.window.push(buffer) === 1
   }
 
   flush (): void {

@@ -20,6 +20,9 @@ export class Audience {
   private readonly selectors = new Map<string, Holders>()
   /** By set, the keys of the selectors that name it. */
   private readonly bySet = new Map<string, Set<string>>()
+  /** By topic, as long as there are the same selectors and sets. */
+  private readonly found = new Map<string, TopicAudience>()
+  private membershipSeen = 0
 
   constructor (private readonly membership: Membership) {}
 
@@ -29,6 +32,7 @@ export class Audience {
     let holders = this.selectors.get(key)
     if (holders === undefined) {
       this.selectors.set(key, holders = { groups: new Map(), views: new Map() })
+      this.found.clear()
       if (kind === 'set') this.setKeys(selector.symbol!).add(key)
     }
     holders.views.set(subscriber, view)
@@ -47,6 +51,7 @@ export class Audience {
     if (members.size === 0) holders.groups.delete(viewKey(view))
     if (holders.views.size > 0) return
     this.selectors.delete(selector.key)
+    this.found.clear()
     if (selector.kind !== 'set') return
     const keys = this.setKeys(selector.symbol!)
     keys.delete(selector.key)
@@ -86,12 +91,22 @@ export class Audience {
 
   /** Those whom a topic concerns. */
   of (topic: string): TopicAudience {
+    if (this.membershipSeen !== this.membership.version) {
+      this.membershipSeen = this.membership.version
+      this.found.clear()
+    }
+    let found = this.found.get(topic)
+    if (found === undefined) this.found.set(topic, found = this.find(topic))
+    return found
+  }
+
+  private find (topic: string): TopicAudience {
     const found: Holders[] = []
     for (const key of matchingKeys(topic, this.membership)) {
       const holders = this.selectors.get(key)
       if (holders !== undefined) found.push(holders)
     }
-    return new TopicAudience(found)
+    return found.length === 0 ? NO_AUDIENCE : new TopicAudience(found)
   }
 }
 
@@ -105,7 +120,8 @@ class TopicAudience {
   }
 
   /** The views that somebody has of the topic. Mostly this looks at groups alone, not at all who are in them. */
-  views (): Iterable<View> {
+  views (): readonly View[] {
+    if (this.selectors.length === 1) return Array.from(this.selectors[0]!.groups.values(), ({ view }) => view)
     const views = new Map<number, View>()
     const [most, ...others] = [...this.selectors].sort((a, b) => b.views.size - a.views.size)
     for (const selector of others) {
@@ -121,15 +137,16 @@ class TopicAudience {
         break
       }
     }
-    return views.values()
+    return [...views.values()]
   }
 
   /** Each subscriber whose view of the topic, all its selectors taken together, is this one. */
-  * members (view: View): Iterable<Subscriber> {
-    if (this.selectors.length === 1) {
-      yield * this.selectors[0]!.groups.get(viewKey(view))?.members ?? NOBODY
-      return
-    }
+  members (view: View): Iterable<Subscriber> {
+    if (this.selectors.length > 1) return this.membersOfSome(view)
+    return this.selectors[0]?.groups.get(viewKey(view))?.members ?? NOBODY
+  }
+
+  private * membersOfSome (view: View): Iterable<Subscriber> {
     // Its throttle is that of one of its selectors at least: the first of these counts.
     const decides = (own: View | undefined): boolean => own?.throttleMs === view.throttleMs
     for (const [index, { groups }] of this.selectors.entries()) {
@@ -171,3 +188,4 @@ class TopicAudience {
 }
 
 const NOBODY: readonly Subscriber[] = []
+const NO_AUDIENCE = new TopicAudience([])

@@ -27,6 +27,10 @@ export class Conflator {
 
   /** A window of a topic, for those of its views that are not the whole. */
   add (topic: string, entries: readonly Entry[], views: readonly View[]): void {
+    if (views.every(isWhole)) {
+      this.hub.cutStates.forget(topic)
+      return
+    }
     const channel = this.hub.channels.get(parseTopicKey(topic).channel)
     if (channel === undefined) return
     const depths = new Set(views.map(({ depth }) => depth).filter(depth => depth > 0))
@@ -43,7 +47,7 @@ export class Conflator {
   }
 
   /** Delivers what is due, and sees to it that the rest will be. */
-  send (dirty: Set<Subscriber>): void {
+  send (dirty: Subscriber[]): void {
     const now = performance.now()
     for (const clock of this.clocks.values()) {
       if (clock.due > now) continue
@@ -53,7 +57,7 @@ export class Conflator {
   }
 
   /** Delivers what is pending of some topics, due or not. */
-  sendAll (concerned: (topic: string) => boolean, dirty: Set<Subscriber>): void {
+  sendAll (concerned: (topic: string) => boolean, dirty: Subscriber[]): void {
     for (const { view, pending } of this.clocks.values()) {
       for (const [topic, waiting] of pending) {
         if (!concerned(topic)) continue
@@ -94,13 +98,12 @@ export class Conflator {
     clearTimeout(this.timer)
   }
 
-  private deliver (view: View, topic: string, pending: Pending, dirty: Set<Subscriber>): void {
+  private deliver (view: View, topic: string, pending: Pending, dirty: Subscriber[]): void {
     const bytes = this.bytes(pending)
     for (const subscriber of this.hub.audience.of(topic).members(view)) {
       // Who joined after the last of these messages has them in its snapshot.
       if (pending.window <= subscriber.settledAt) continue
-      subscriber.deliver(bytes)
-      dirty.add(subscriber)
+      if (subscriber.deliver(bytes)) dirty.push(subscriber)
     }
   }
 

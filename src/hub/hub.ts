@@ -8,6 +8,7 @@ import { Conflator } from './conflator.js'
 import { CutStates } from './cut-states.js'
 import { Directory } from './directory.js'
 import { moveInstrument } from './entrances.js'
+import { FlushWindow } from './flush-window.js'
 import { type Encoders, type Format, MessageEncoder } from './frame.js'
 import type { HubParts, ShardState } from './hub-parts.js'
 import { logNotice } from './log-notice.js'
@@ -24,8 +25,8 @@ import { isWhole } from './view.js'
 export interface HubOptions {
   readonly log: Log
   readonly channels: Channels
-  /** Milliseconds over which messages are gathered into one write; 0: the next tick. */
-  readonly flushMs: number
+  /** Milliseconds over which messages are gathered into one write; 0: the next tick; `auto`: as the load demands. */
+  readonly flushMs: number | 'auto'
   /** Bound of the recent entries, in all. */
   readonly recentBytes: number
   readonly counters: Counters
@@ -46,7 +47,7 @@ export class Hub implements HubParts {
 
   private readonly conflator: Conflator
   private pending = new Map<string, Entry[]>()
-  private timer: NodeJS.Timeout | NodeJS.Immediate | undefined
+  private readonly window: FlushWindow
   private readonly restatements: Restatements
   /** The epochs that subscribers have been told of. */
   private told = ''
@@ -65,6 +66,7 @@ export class Hub implements HubParts {
     this.channels = options.channels
     this.counters = options.counters
     this.encoders = { string: new MessageEncoder(options.channels, 'string'), number: new MessageEncoder(options.channels, 'number') }
+    this.window = new FlushWindow(options.flushMs, () => { this.flush() })
     this.conflator = new Conflator(this, () => { this.sendDue() })
     this.restatements = new Restatements(this, {
       onEnd: () => { this.restated() },
@@ -104,7 +106,7 @@ export class Hub implements HubParts {
     this.endWatch?.()
     clearInterval(this.expiry)
     this.conflator.close()
-    if (this.timer !== undefined) this.cancelFlush()
+    this.window.cancel()
     this.wake()
   }
 
@@ -173,7 +175,7 @@ export class Hub implements HubParts {
   }
 
   sendPending (concerned: (topic: string) => boolean): void {
-    const dirty = new Set<Subscriber>()
+    const dirty: Subscriber[] = []
     this.conflator.sendAll(concerned, dirty)
     for (const subscriber of dirty) subscriber.flush()
   }
@@ -196,25 +198,13 @@ export class Hub implements HubParts {
     }
     if (batch.hole !== undefined) shard.received = Math.max(shard.received, batch.hole.upTo)
     this.counters.received += batch.entries.length
-    if (batch.entries.length > 0) this.schedule()
+    if (batch.entries.length > 0 && this.epochChange === undefined) this.window.schedule()
     if (this.epochChange !== undefined) this.wake()
   }
 
   /** Whether a batch is of an epoch that is over. */
   private isPast ({ shard, epoch }: TailBatch): boolean {
     return this.shards[shard]!.epochs.slice(0, -1).some(known => known.epoch === epoch.epoch)
-  }
-
-  private schedule (): void {
-    if (this.timer !== undefined || this.epochChange !== undefined) return
-    const flush = (): void => { this.timer = undefined; this.flush() }
-    this.timer = this.options.flushMs === 0 ? setImmediate(flush) : setTimeout(flush, this.options.flushMs)
-  }
-
-  private cancelFlush (): void {
-    if (this.options.flushMs === 0) clearImmediate(this.timer as NodeJS.Immediate)
-    else clearTimeout(this.timer as NodeJS.Timeout)
-    this.timer = undefined
   }
 
   private flush (): void {
@@ -228,7 +218,7 @@ export class Hub implements HubParts {
       shard.pending = []
     }
     this.conflator.beginWindow()
-    const dirty = new Set<Subscriber>()
+    const dirty: Subscriber[] = []
     for (const [topic, entries] of window) {
       const upTo = this.restatements.covered.get(topic)
       this.deliverTopic(topic, upTo === undefined ? entries : entries.filter(entry => entry.offset > upTo), dirty)
@@ -236,18 +226,18 @@ export class Hub implements HubParts {
     this.restatements.covered.clear()
     this.conflator.send(dirty)
     for (const subscriber of dirty) subscriber.flush()
-    if (dirty.size > 0) this.measure(window)
+    if (dirty.length > 0) this.measure(window)
     this.wake()
   }
 
   /** The window ends early where a throttled topic is due, so that its last message does not wait for another turn. */
   private sendDue (): void {
     if (this.epochChange === undefined) {
-      if (this.timer !== undefined) this.cancelFlush()
+      this.window.cancel()
       this.flush()
       return
     }
-    const dirty = new Set<Subscriber>()
+    const dirty: Subscriber[] = []
     this.conflator.send(dirty)
     for (const subscriber of dirty) subscriber.flush()
   }
@@ -258,7 +248,7 @@ export class Hub implements HubParts {
     if (oldest !== Infinity) this.counters.onWindow(Math.max(0, Date.now() - oldest))
   }
 
-  private deliverTopic (topic: string, entries: readonly Entry[], dirty: Set<Subscriber>): void {
+  private deliverTopic (topic: string, entries: readonly Entry[], dirty: Subscriber[]): void {
     if (entries.length === 0) return
     if (topic.startsWith(INSTRUMENT_PREFIX)) this.move(entries)
     const audience = this.audience.of(topic)
@@ -267,28 +257,24 @@ export class Hub implements HubParts {
       return
     }
     if (entries[0]!.previous === 0) this.deliverReborn(topic, dirty)
-    const views = [...audience.views()]
+    const views = audience.views()
     this.conflator.add(topic, entries, views)
     const whole = views.find(isWhole)
     if (whole === undefined) return
     const bytes = new TopicBytes(this.encoders, encoder => entries.map(entry => encoder.entry(entry)))
-    for (const subscriber of audience.members(whole)) {
-      subscriber.deliver(bytes)
-      dirty.add(subscriber)
-    }
+    for (const subscriber of audience.members(whole)) if (subscriber.deliver(bytes)) dirty.push(subscriber)
   }
 
   /**
    * PROTOCOL.md, Terms: after a resume whose position was lost, a topic that the log did not have gets a reset
    * before its first message. Topics that were named got theirs at once.
    */
-  private deliverReborn (topic: string, dirty: Set<Subscriber>): void {
+  private deliverReborn (topic: string, dirty: Subscriber[]): void {
     const reset = new TopicBytes(this.encoders, encoder => [encoder.reset(topic, 'epoch_changed')])
     for (const subscriber of this.audience.broadHolders(topic)) {
       if (subscriber.lostTopics === undefined) continue
-      subscriber.deliver(reset)
+      if (subscriber.deliver(reset)) dirty.push(subscriber)
       this.counters.resets.epoch_changed++
-      dirty.add(subscriber)
     }
   }
 
@@ -332,7 +318,7 @@ export class Hub implements HubParts {
 
   /** Passes on what came so far: what comes now waits until topics have been restated. */
   private holdUp (index: number): void {
-    if (this.timer !== undefined) this.cancelFlush()
+    this.window.cancel()
     if (this.epochChange === undefined) {
       this.flush()
       this.cursorText('')
@@ -358,7 +344,7 @@ export class Hub implements HubParts {
     this.reachable = available
     void (this.epochChange ?? Promise.resolve()).then(() => {
       if (this.reachable !== available || this.epochChange !== undefined || this.closed) return
-      if (this.timer !== undefined) this.cancelFlush()
+      this.window.cancel()
       this.flush()
       const { topic, payload } = logNotice(available)
       const sequence = this.directory.last(topic)?.sequence ?? 0

@@ -8,8 +8,8 @@ export interface Subscriber {
   readonly lostTopics: number | undefined
   /** The last window of which it has been sent everything, also what is throttled: kept by the hub. */
   settledAt: number
-  /** What it is sent of a topic in this window; kept until {@link flush}. */
-  deliver (bytes: TopicBytes): void
+  /** What it is sent of a topic in this window; kept until {@link flush}. @returns whether it is the first: it must be flushed */
+  deliver (bytes: TopicBytes): boolean
   /** The window is complete: write what was delivered, in one go. */
   flush (): void
   /** The log began a new epoch, and the resets that it causes for live topics were delivered. */

@@ -16,6 +16,8 @@ import type { KernelQueues } from './sse/kernel-queues.js'
 export interface StreamContext extends ConnectionContext {
   readonly kernelQueues: KernelQueues
   readonly polls: PollSessions
+  /** Whether clients that can read it are sent less, at the cost of making it so. */
+  readonly compression: boolean
   /** Aborted when the server goes away. */
   readonly draining: AbortSignal
   /** Who a request comes from, by its credentials. @throws ProtocolError `unauthorized` */

@@ -34,14 +34,17 @@ export const transportNames: readonly TransportName[] = ['ws-json', 'ws-batch', 
 /**
  * Opens a stream. `query` is everything behind the `?` but `after`.
  * @param pollPauseMs between two polls: many clients that poll without a pause leave the server to nobody else
+ * @param compressed whether the client offers to read what is compressed, as browsers do
  */
-export function openClient (transport: TransportName, origin: string, query: string, after: string | undefined, events: ClientEvents, pollPauseMs = 1): Client {
+export function openClient (
+  transport: TransportName, origin: string, query: string, after: string | undefined, events: ClientEvents, pollPauseMs = 1, compressed = true
+): Client {
   const resumed = after === undefined ? query : `${query}&after=${encodeURIComponent(after)}`
   switch (transport) {
-    case 'ws-json': return openWebSocket(origin, resumed, 'tickwire.v1.json', events)
-    case 'ws-batch': return openWebSocket(origin, resumed, 'tickwire.v1.batch', events)
-    case 'sse': return openEventStream(origin, query, after, events)
-    case 'poll': return openPoll(origin, query, after, events, pollPauseMs)
+    case 'ws-json': return openWebSocket(origin, resumed, 'tickwire.v1.json', events, compressed)
+    case 'ws-batch': return openWebSocket(origin, resumed, 'tickwire.v1.batch', events, compressed)
+    case 'sse': return openEventStream(origin, query, after, events, compressed)
+    case 'poll': return openPoll(origin, query, after, events, pollPauseMs, compressed)
   }
 }
 
@@ -55,8 +58,8 @@ export interface WebSocketClient extends Client {
   send (message: unknown): void
 }
 
-export function openWebSocket (origin: string, query: string, protocol: string, events: ClientEvents): WebSocketClient {
-  const socket = new WebSocket(`${origin.replace('http', 'ws')}/v1/stream?${query}`, protocol, { perMessageDeflate: false })
+export function openWebSocket (origin: string, query: string, protocol: string, events: ClientEvents, compressed = true): WebSocketClient {
+  const socket = new WebSocket(`${origin.replace('http', 'ws')}/v1/stream?${query}`, protocol, { perMessageDeflate: compressed })
   let live = true
   socket.on('message', data => {
     if (!live) return
@@ -73,12 +76,15 @@ export function openWebSocket (origin: string, query: string, protocol: string, 
   }
 }
 
-function openEventStream (origin: string, query: string, after: string | undefined, events: ClientEvents): Client {
+/** What `fetch` asks for by itself, or nothing. */
+const acceptEncoding = (compressed: boolean): string => compressed ? 'gzip, deflate' : 'identity'
+
+function openEventStream (origin: string, query: string, after: string | undefined, events: ClientEvents, compressed: boolean): Client {
   const abort = new AbortController()
   const ended = (async () => {
     try {
       const response = await fetch(`${origin}/v1/stream?${query}`, {
-        headers: { accept: 'text/event-stream', ...(after === undefined ? {} : { 'last-event-id': after }) }, signal: abort.signal
+        headers: { accept: 'text/event-stream', 'accept-encoding': acceptEncoding(compressed), ...(after === undefined ? {} : { 'last-event-id': after }) }, signal: abort.signal
       })
       if (response.status !== 200) throw new Error(`${response.status}: ${await response.text()}`)
       let text = ''
@@ -101,14 +107,14 @@ function openEventStream (origin: string, query: string, after: string | undefin
   return { ended, cut: () => { abort.abort() } }
 }
 
-function openPoll (origin: string, query: string, after: string | undefined, events: ClientEvents, pauseMs: number): Client {
+function openPoll (origin: string, query: string, after: string | undefined, events: ClientEvents, pauseMs: number, compressed: boolean): Client {
   const abort = new AbortController()
   const ended = (async () => {
     let cursor = after
     while (!abort.signal.aborted) {
       try {
         const resumed = cursor === undefined ? '' : `&after=${encodeURIComponent(cursor)}`
-        const response = await fetch(`${origin}/v1/stream?${query}&wait=5${resumed}`, { signal: abort.signal })
+        const response = await fetch(`${origin}/v1/stream?${query}&wait=5${resumed}`, { headers: { 'accept-encoding': acceptEncoding(compressed) }, signal: abort.signal })
         if (response.status !== 200) throw new Error(`${response.status}: ${await response.text()}`)
         const answer = await response.json() as { cursor: string, messages: Message[], more: boolean }
         for (const message of answer.messages) if (!abort.signal.aborted) events.onMessage(message)

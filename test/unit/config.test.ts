@@ -12,7 +12,7 @@ const DEFAULTS: Config = {
   RETENTION_MESSAGES: 10_000,
   RETENTION_SECONDS: 3600,
   RETENTION_BYTES: 268_435_456,
-  FLUSH_MS: 10,
+  FLUSH_MS: 'auto',
   HEARTBEAT_MS: 25_000,
   IDLE_TIMEOUT_MS: 30_000,
   MAX_CONNECTIONS: 12_000,
@@ -26,6 +26,7 @@ const DEFAULTS: Config = {
   JWT_AUDIENCE: 'tickwire',
   ALLOWED_ORIGINS: '',
   TRUST_PROXY: false,
+  COMPRESSION: 'on',
   SHUTDOWN_GRACE_MS: 10_000,
   SOURCES: 'simulated',
   UNKNOWN_SYMBOLS: 'reject'
@@ -81,7 +82,7 @@ const variables: Readonly<Record<keyof typeof ConfigSchema.properties, Variable>
   RETENTION_MESSAGES: integer(1, MANY),
   RETENTION_SECONDS: integer(1, MANY),
   RETENTION_BYTES: { ...integer(1, Number.MAX_SAFE_INTEGER), bad: [...NO_NUMBERS, '0', '9007199254740992'] },
-  FLUSH_MS: integer(0, 1000),
+  FLUSH_MS: { ...integer(0, 1000), good: [['auto', 'auto'], ['0', 0], ['1000', 1000]], allowed: 'one of auto, a whole number from 0 to 1000' },
   HEARTBEAT_MS: integer(10, 3_600_000, { IDLE_TIMEOUT_MS: '3600000' }),
   IDLE_TIMEOUT_MS: integer(20, 3_600_000, { HEARTBEAT_MS: '10' }),
   MAX_CONNECTIONS: integer(1, MANY),
@@ -96,6 +97,7 @@ const variables: Readonly<Record<keyof typeof ConfigSchema.properties, Variable>
   JWT_AUDIENCE: text('market-data'),
   ALLOWED_ORIGINS: text('*', 'https://a.example,https://b.example'),
   TRUST_PROXY: { good: [['true', true], ['false', false]], bad: NO_BOOLEANS, allowed: 'true or false' },
+  COMPRESSION: choice('on', 'off'),
   SHUTDOWN_GRACE_MS: integer(0, 600_000),
   SOURCES: text('none', 'simulated', 'replay:file.txt?speed=10'),
   UNKNOWN_SYMBOLS: choice('reject', 'accept')

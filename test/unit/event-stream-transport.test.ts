@@ -1,6 +1,7 @@
 import type { ServerResponse } from 'node:http'
 import { test } from 'tap'
 import type { KernelQueues } from '../../src/transports/sse/kernel-queues.js'
+import { identity } from '../../src/transports/sse/content-coding.js'
 import { EventStreamTransport } from '../../src/transports/sse/event-stream-transport.js'
 
 const HEARTBEAT_MS = 1000
@@ -13,7 +14,7 @@ function liveFor (acknowledges: boolean): number {
   const response = { on: () => {}, write: () => true, writableLength: 0, socket, destroy: () => { destroyed = true } }
   let known = 0
   const kernelQueues: Pick<KernelQueues, 'unacknowledged'> = { unacknowledged: () => known }
-  const transport = new EventStreamTransport(response as unknown as ServerResponse, 'string', { heartbeatMs: HEARTBEAT_MS, kernelQueues: kernelQueues as KernelQueues })
+  const transport = new EventStreamTransport(response as unknown as ServerResponse, 'string', identity, { heartbeatMs: HEARTBEAT_MS, kernelQueues: kernelQueues as KernelQueues })
   const started = Date.now()
   for (let beat = 1; beat <= 10; beat++) {
     socket.bytesWritten += HEARTBEAT_BYTES

@@ -6,7 +6,7 @@ import type { AddressInfo } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { type Test, test } from 'tap'
 import { WebSocket } from 'ws'
-import { batchFormat, encodeTextFrames, jsonFormat } from '../../src/transports/ws/frame.js'
+import { batchFormats, encodeDeflatedFrames, encodeTextFrames, jsonFormats } from '../../src/transports/ws/frame.js'
 
 const numRuns = Number(process.env['FUZZ_RUNS'] ?? 300)
 
@@ -17,18 +17,19 @@ const HANDSHAKE_GUID = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11'
 class Reader {
   private constructor (private readonly socket: Duplex, private readonly client: WebSocket) {}
 
-  static async open (t: Test): Promise<Reader> {
+  /** @param extension that is agreed on: a client keeps no more of what it reads than that says */
+  static async open (t: Test, extension?: string): Promise<Reader> {
     const server = createServer()
     const upgraded = new Promise<Duplex>(resolve => {
       server.on('upgrade', (request, socket: Duplex) => {
         const accept = createHash('sha1').update(String(request.headers['sec-websocket-key']) + HANDSHAKE_GUID).digest('base64')
-        socket.write(`HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ${accept}\r\n\r\n`)
+        socket.write(`HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ${accept}\r\n${extension === undefined ? '' : `Sec-WebSocket-Extensions: ${extension}\r\n`}\r\n`)
         resolve(socket)
       })
     })
     server.listen(0, '127.0.0.1')
     await once(server, 'listening')
-    const client = new WebSocket(`ws://127.0.0.1:${(server.address() as AddressInfo).port}`, { perMessageDeflate: false })
+    const client = new WebSocket(`ws://127.0.0.1:${(server.address() as AddressInfo).port}`, { perMessageDeflate: extension !== undefined })
     t.teardown(() => {
       client.terminate()
       server.close()
@@ -65,9 +66,9 @@ class Reader {
 /** An empty text behind the others: with it, nothing can be left over between two reads. */
 const END = ''
 
-async function readsBack (reader: Reader, texts: readonly string[], cuts: readonly number[] = []): Promise<void> {
+async function readsBack (reader: Reader, texts: readonly string[], cuts: readonly number[] = [], encode = encodeTextFrames): Promise<void> {
   const sent = [...texts, END]
-  const got = await reader.read(encodeTextFrames(sent), sent.length, cuts)
+  const got = await reader.read(encode(sent), sent.length, cuts)
   const wrong = sent.findIndex((text, i) => text !== got[i])
   if (wrong >= 0) throw new Error(`text ${wrong} of ${texts.length}: ${JSON.stringify(got[wrong])?.slice(0, 200)} instead of ${JSON.stringify(sent[wrong]).slice(0, 200)}`)
 }
@@ -113,6 +114,36 @@ test('any texts, cut anywhere', async t => {
   t.pass(`${numRuns} lists`)
 })
 
+const DEFLATE = 'permessage-deflate; server_no_context_takeover; client_no_context_takeover; server_max_window_bits=12'
+
+test('deflated: any texts, of any length, cut anywhere, by a client that keeps 4 KiB', async t => {
+  const reader = await Reader.open(t, DEFLATE)
+  const text = fc.oneof(
+    fc.string({ unit: 'binary', maxLength: 300, size: 'max' }),
+    fc.string({ unit: 'binary', minLength: 380, maxLength: 20_000, size: 'max' }),
+    // Repeats that are further apart than the client remembers.
+    fc.tuple(fc.string({ unit: 'grapheme', minLength: 1, maxLength: 6000, size: 'max' }), fc.nat(20)).map(([part, count]) => part.repeat(count)),
+    fc.nat(400_000).map(length => 'a'.repeat(length))
+  )
+  await fc.assert(fc.asyncProperty(fc.array(text, { maxLength: 8 }), fc.array(fc.nat(1_000_000), { maxLength: 8 }), async (texts, cuts) => {
+    await readsBack(reader, texts, cuts, encodeDeflatedFrames)
+  }), { numRuns })
+  t.pass(`${numRuns} lists`)
+})
+
+test('deflated: only what is long enough to be worth it', async t => {
+  const reader = await Reader.open(t, DEFLATE)
+  const short = 'a'.repeat(300)
+  const long = '{"price":"185.50"}'.repeat(100)
+  const noise = Array.from({ length: 600 }, (_, i) => String.fromCodePoint(0x4e00 + (i * 7919) % 20_000)).join('')
+  t.same(encodeDeflatedFrames([short]), encodeTextFrames([short]))
+  const frame = encodeDeflatedFrames([long])
+  t.equal(frame[0], 0xc1, 'RFC 7692, 6: RSV1')
+  t.ok(frame.length < 100)
+  t.equal(frame.lastIndexOf(Buffer.from([0, 0, 0xff, 0xff])), -1, 'RFC 7692, 7.2.1: without the end of the block')
+  t.same(await reader.read(encodeDeflatedFrames([short, long, noise, long]), 4), [short, long, noise, long], 'beside each other')
+})
+
 test('half a character becomes the replacement character: a frame is never invalid UTF-8', async t => {
   const reader = await Reader.open(t)
   t.same(await reader.read(encodeTextFrames(['a\ud800', '\udc00b']), 2), ['a\ufffd', '\ufffdb'])
@@ -128,8 +159,8 @@ test('the bytes of a server: final, unmasked, the shortest length (RFC 6455, 5.2
 test('the two formats', async t => {
   const reader = await Reader.open(t)
   const messages = ['{"a":1}', '{"b":"é"}']
-  t.same(await reader.read(jsonFormat.encode(messages), 2), messages, 'json: a frame is a message')
-  t.same(await reader.read(batchFormat.encode(messages), 1), ['[{"a":1},{"b":"é"}]'], 'batch: a frame is an array')
-  t.same(await reader.read(jsonFormat.encodeCursor('AQ-_.r'), 1), ['{"type":"cursor","cursor":"AQ-_.r"}'])
-  t.same(await reader.read(batchFormat.encodeCursor('AQ-_.r'), 1), ['[{"type":"cursor","cursor":"AQ-_.r"}]'])
+  t.same(await reader.read(jsonFormats.plain.encode(messages), 2), messages, 'json: a frame is a message')
+  t.same(await reader.read(batchFormats.plain.encode(messages), 1), ['[{"a":1},{"b":"é"}]'], 'batch: a frame is an array')
+  t.same(await reader.read(jsonFormats.plain.encodeCursor('AQ-_.r'), 1), ['{"type":"cursor","cursor":"AQ-_.r"}'])
+  t.same(await reader.read(batchFormats.plain.encodeCursor('AQ-_.r'), 1), ['[{"type":"cursor","cursor":"AQ-_.r"}]'])
 })

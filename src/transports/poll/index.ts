@@ -1,4 +1,5 @@
 import { DEFAULT_POLL_LIMIT } from '@tickwire/protocol'
+import { answerBody } from '../gzip-answer.js'
 import type { HttpTransport } from '../transport.js'
 import { HeldPoll, REQUEST_ID_HEADER } from './held-poll.js'
 import { poll } from './poll.js'
@@ -30,10 +31,11 @@ export const pollTransport: HttpTransport = {
           // Of signals that live as long as the server none may be among them: what `any` notes with one stays there.
           signal: AbortSignal.any([gone.signal, held.signal])
         })
+        const { bytes, headers } = await answerBody(request, text, context.compression)
         held.signal.throwIfAborted()
         counters.messages += messages
-        counters.bytes += Buffer.byteLength(text)
-        return await reply.type('application/json; charset=utf-8').send(text)
+        counters.bytes += bytes.length
+        return await reply.type('application/json; charset=utf-8').headers(headers).send(bytes)
       } finally {
         context.polls.answered(held)
       }

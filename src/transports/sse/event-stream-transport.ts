@@ -1,15 +1,9 @@
 import type { ServerResponse } from 'node:http'
-import { sseCursor, sseMessage, sseRetry } from '@tickwire/protocol'
+import { sseRetry } from '@tickwire/protocol'
 import type { CloseReason, Transport } from '../../connection/transport.js'
 import { type Decimals, type Format, withDecimals } from '../../hub/frame.js'
+import type { ContentCoding } from './content-coding.js'
 import type { KernelQueues } from './kernel-queues.js'
-
-const sseFormat: Format = {
-  name: 'sse',
-  decimals: 'string',
-  encode: messages => Buffer.from(messages.map(sseMessage).join('')),
-  encodeCursor: cursor => Buffer.from(sseCursor(cursor))
-}
 
 /** How long a client waits before it connects again; each its own, so that they do not all come at once. */
 const RETRY_MS = 1000
@@ -32,11 +26,13 @@ export class EventStreamTransport implements Transport {
   private progressAt = Date.now()
 
   /** @param response its head has been sent, and nothing else */
-  constructor (private readonly response: ServerResponse, decimals: Decimals, private readonly options: EventStreamTransportOptions) {
-    this.format = withDecimals(sseFormat, decimals)
+  constructor (
+    private readonly response: ServerResponse, decimals: Decimals, private readonly coding: ContentCoding, private readonly options: EventStreamTransportOptions
+  ) {
+    this.format = withDecimals(coding.format, decimals)
     // An error is followed by close, which says all that matters.
     response.on('error', () => {})
-    response.write(sseRetry(jittered(RETRY_MS)))
+    this.write([coding.head, coding.encode(sseRetry(jittered(RETRY_MS)))])
   }
 
   write (buffers: readonly Buffer[]): void {
@@ -52,7 +48,7 @@ export class EventStreamTransport implements Transport {
   pause (): void {}
 
   close ({ retryAfterMs }: CloseReason, lastWords: Buffer): void {
-    if (retryAfterMs !== undefined) this.response.write(sseRetry(retryAfterMs))
+    if (retryAfterMs !== undefined) this.response.write(this.coding.encode(sseRetry(retryAfterMs)))
     this.response.end(lastWords)
     // A peer that does not read never takes the end.
     setTimeout(() => { this.response.destroy() }, CLOSE_TIMEOUT_MS).unref()

@@ -1,15 +1,18 @@
 import type { Format } from '../../hub/frame.js'
+import { BLOCK_END_BYTES, DEFLATE_FROM_BYTES, deflateBlock } from '../deflate.js'
 
 /**
  * WebSocket text frames as a server sends them (RFC 6455, 5.2): unmasked and unfragmented, so that one buffer can
  * go to every client. Several frames are laid into one buffer: one allocation and one write a window.
  */
 const FINAL_TEXT = 0x81
+/** RFC 7692, 6: RSV1 says that the payload is deflated. */
+const FINAL_DEFLATED_TEXT = FINAL_TEXT | 0x40
 
 const headerBytes = (payload: number): number => payload < 126 ? 2 : payload < 65536 ? 4 : 10
 
-function writeHeader (buffer: Buffer, at: number, payload: number): number {
-  buffer[at] = FINAL_TEXT
+function writeHeader (buffer: Buffer, at: number, payload: number, first = FINAL_TEXT): number {
+  buffer[at] = first
   if (payload < 126) {
     buffer[at + 1] = payload
     return at + headerBytes(payload)
@@ -37,20 +40,61 @@ export function encodeTextFrames (texts: readonly string[]): Buffer {
   return buffer
 }
 
+/** The same for clients that negotiated permessage-deflate without context takeover; what does not shrink stays as it is. */
+export function encodeDeflatedFrames (texts: readonly string[]): Buffer {
+  // No text has fewer bytes than characters, and hardly any has more.
+  if (texts.every(({ length }) => length < DEFLATE_FROM_BYTES)) return encodeTextFrames(texts)
+  const payloads = texts.map(deflatedPayload)
+  const total = payloads.reduce((sum, { bytes }) => sum + headerBytes(bytes.length) + bytes.length, 0)
+  const buffer = Buffer.allocUnsafeSlow(total)
+  let at = 0
+  for (const { first, bytes } of payloads) {
+    at = writeHeader(buffer, at, bytes.length, first)
+    at += bytes.copy(buffer, at)
+  }
+  return buffer
+}
+
+interface Payload {
+  /** Of the frame that it goes into. */
+  readonly first: number
+  readonly bytes: Buffer
+}
+
+function deflatedPayload (text: string): Payload {
+  const bytes = Buffer.from(text)
+  if (bytes.length < DEFLATE_FROM_BYTES) return { first: FINAL_TEXT, bytes }
+  // RFC 7692, 7.2.1: the end of the block is left out; who reads it puts it there again.
+  const deflated = deflateBlock(bytes).subarray(0, -BLOCK_END_BYTES)
+  return deflated.length < bytes.length ? { first: FINAL_DEFLATED_TEXT, bytes: deflated } : { first: FINAL_TEXT, bytes }
+}
+
 const cursorMessage = (cursor: string): string => `{"type":"cursor","cursor":"${cursor}"}`
 
-/** Subprotocol `tickwire.v1.json`: a text frame is one message. */
-export const jsonFormat: Format = {
-  name: 'json',
+type FrameEncoder = (texts: readonly string[]) => Buffer
+
+const json = (name: string, encodeFrames: FrameEncoder): Format => ({
+  name,
   decimals: 'string',
-  encode: encodeTextFrames,
+  encode: encodeFrames,
   encodeCursor: cursor => encodeTextFrames([cursorMessage(cursor)])
+})
+
+const batch = (name: string, encodeFrames: FrameEncoder): Format => ({
+  name,
+  decimals: 'string',
+  encode: messages => encodeFrames([`[${messages.join(',')}]`]),
+  encodeCursor: cursor => encodeTextFrames([`[${cursorMessage(cursor)}]`])
+})
+
+/** A subprotocol's frames, as they are and deflated. */
+export interface FrameFormats {
+  readonly plain: Format
+  readonly deflated: Format
 }
 
+/** Subprotocol `tickwire.v1.json`: a text frame is one message. */
+export const jsonFormats: FrameFormats = { plain: json('json', encodeTextFrames), deflated: json('json deflated', encodeDeflatedFrames) }
+
 /** Subprotocol `tickwire.v1.batch`: a text frame is an array of messages. */
-export const batchFormat: Format = {
-  name: 'batch',
-  decimals: 'string',
-  encode: messages => encodeTextFrames([`[${messages.join(',')}]`]),
-  encodeCursor: cursor => encodeTextFrames([`[${cursorMessage(cursor)}]`])
-}
+export const batchFormats: FrameFormats = { plain: batch('batch', encodeTextFrames), deflated: batch('batch deflated', encodeDeflatedFrames) }

@@ -3,12 +3,13 @@ import { BATCH_SUBPROTOCOL, errorTable, JSON_SUBPROTOCOL } from '@tickwire/proto
 import type { WebSocket } from 'ws'
 import type { CloseReason, Transport, TransportEvents } from '../../connection/transport.js'
 import { type Decimals, type Format, withDecimals } from '../../hub/frame.js'
-import { batchFormat, jsonFormat } from './frame.js'
+import { PER_MESSAGE_DEFLATE } from './extensions.js'
+import { batchFormats, type FrameFormats, jsonFormats } from './frame.js'
 
 /** By subprotocol; a client that names none is sent messages one by one. */
-export const subprotocols: ReadonlyMap<string, Format> = new Map([
-  [JSON_SUBPROTOCOL, jsonFormat],
-  [BATCH_SUBPROTOCOL, batchFormat]
+export const subprotocols: ReadonlyMap<string, FrameFormats> = new Map([
+  [JSON_SUBPROTOCOL, jsonFormats],
+  [BATCH_SUBPROTOCOL, batchFormats]
 ])
 
 /** How long a peer may take to answer a close frame. */
@@ -23,11 +24,12 @@ export interface WebSocketTransportOptions {
 
 /**
  * What `ws` does not declare: shared frames are written past it, straight to its socket, which is right as long as
- * it compresses nothing itself (its own sends are then written at once, too); and its receiver, which says that a
- * message is too large before `ws` closes on it.
+ * it compresses nothing itself (its own sends are then written at once, too); its receiver, which says that a
+ * message is too large before `ws` closes on it; and its extensions, which keep what a message was inflated with.
  */
 interface Internals {
   readonly _socket: Socket
+  readonly _extensions: Readonly<Record<string, { cleanup (): void }>>
   readonly _receiver: { prependListener (event: 'error', listener: (error: Error & { code?: string }) => void): void }
 }
 
@@ -48,14 +50,18 @@ export class WebSocketTransport implements Transport {
   private pingedAt = Date.now()
 
   constructor (private readonly socket: WebSocket, decimals: Decimals, private readonly options: WebSocketTransportOptions) {
-    this.format = withDecimals(subprotocols.get(socket.protocol) ?? jsonFormat, decimals)
+    const { plain, deflated } = subprotocols.get(socket.protocol) ?? jsonFormats
+    this.format = withDecimals(socket.extensions === PER_MESSAGE_DEFLATE ? deflated : plain, decimals)
     this.raw = (socket as unknown as Internals)._socket
     this.raw.setNoDelay(true)
   }
 
   /** Listens; called in the tick of the upgrade, so that no message is missed. */
   connect (events: WebSocketEvents): void {
+    const { _receiver, _extensions: { [PER_MESSAGE_DEFLATE]: inflating } } = this.socket as unknown as Internals
     this.socket.on('message', (data: Buffer, isBinary) => {
+      // Without context takeover it is good for nothing more, and would be most of what an idle connection takes.
+      inflating?.cleanup()
       this.heardAt = Date.now()
       if (isBinary) events.onBinary()
       else events.onText(data.toString())
@@ -64,7 +70,6 @@ export class WebSocketTransport implements Transport {
     this.socket.on('ping', () => { this.heardAt = Date.now() })
     this.socket.on('close', () => { events.onClose() })
     this.raw.on('drain', () => { events.onDrain() })
-    const { _receiver } = this.socket as unknown as Internals
     _receiver.prependListener('error', error => {
       if (error.code === 'WS_ERR_UNSUPPORTED_MESSAGE_LENGTH') events.onTooBig()
     })

@@ -1,0 +1,90 @@
+import { execFileSync, spawn } from 'node:child_process'
+import { createHash } from 'node:crypto'
+import { existsSync, mkdirSync, readFileSync } from 'node:fs'
+import { availableParallelism, tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { findOrInstall } from '../../scripts/services.js'
+
+/** The core of the server that is measured, and that of its clients. */
+export const SERVER_CORE = 0
+export const LOAD_CORE = 1
+
+const STOP_MS = 5000
+
+const folder = new URL('.', import.meta.url).pathname
+
+/** The path of a program of this folder, compiled. @param {'load' | 'writer'} name */
+export function compiled (name) {
+  const source = join(folder, `${name}.c`)
+  const hash = createHash('sha256').update(readFileSync(source)).update(readFileSync(join(folder, 'common.h'))).digest('hex').slice(0, 16)
+  const built = join(tmpdir(), `tickwire-bench-${process.getuid?.()}`)
+  const program = join(built, `${name}-${hash}`)
+  if (existsSync(program)) return program
+  // libc6-dev has the headers; gcc alone does not bring them.
+  const gcc = findOrInstall({ name: 'a C compiler', programs: ['gcc'], packages: ['gcc', 'libc6-dev'] })
+  if (gcc === undefined) throw new Error('this bench needs gcc on this machine')
+  mkdirSync(built, { recursive: true })
+  execFileSync(gcc, ['-O2', '-Wall', '-o', program, source])
+  return program
+}
+
+/**
+ * A program that is told line by line what to do, and answers each with a line.
+ * @typedef {object} Program
+ * @property {number} pid
+ * @property {string} said its first line
+ * @property {(line: string) => Promise<string>} ask
+ * @property {() => Promise<void>} stop
+ */
+
+/**
+ * Starts a program on one core, with as many files as it needs.
+ * @param {readonly string[]} command
+ * @param {{ core: number, files: number }} needs
+ * @returns {Promise<Program>}
+ */
+export async function start (command, { core, files }) {
+  const pinned = availableParallelism() > 1 ? ['taskset', '-c', String(core), ...command] : command
+  const [program, ...rest] = [...fileLimit(files), ...pinned]
+  const child = spawn(program, rest, { stdio: ['pipe', 'pipe', 'inherit'] })
+  const kill = () => { child.kill('SIGKILL') }
+  process.once('exit', kill)
+  const lines = createInterface(child.stdout)[Symbol.asyncIterator]()
+  const next = async () => {
+    const { value, done } = await lines.next()
+    if (done) throw new Error(`${command[0]} ended: ${child.exitCode ?? child.signalCode}`)
+    return value
+  }
+  const ended = new Promise(resolve => { child.once('exit', resolve) })
+  return {
+    // prlimit and taskset become what they start.
+    pid: /** @type {number} */ (child.pid),
+    said: await next(),
+    ask: async line => {
+      child.stdin.write(line + '\n')
+      return await next()
+    },
+    // It ends with its input, and writes what Node was told to write then.
+    stop: async () => {
+      child.stdin.end()
+      const late = setTimeout(kill, STOP_MS)
+      await ended
+      clearTimeout(late)
+      process.off('exit', kill)
+    }
+  }
+}
+
+/** What must stand before a command so that it may open so many files: nothing where it may. @param {number} wanted */
+function fileLimit (wanted) {
+  const limit = execFileSync('sh', ['-c', 'ulimit -Hn'], { encoding: 'utf8' }).trim()
+  if (limit === 'unlimited' || Number(limit) >= wanted) return []
+  if (process.getuid?.() === 0) return ['prlimit', `--nofile=${wanted}:${wanted}`]
+  throw new Error(`this needs ${wanted} open files, and the limit is ${limit}: raise it (ulimit -Hn ${wanted}, as root), or choose smaller shapes`)
+}
+
+/** Memory of a process that is in RAM. @param {number} pid */
+export function residentBytes (pid) {
+  return Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) * 1024
+}

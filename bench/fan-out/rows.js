@@ -1,0 +1,70 @@
+import { BATCH_SUBPROTOCOL, JSON_SUBPROTOCOL } from '@tickwire/protocol'
+
+/**
+ * A server and the way in which it is read: a row of the tables.
+ * @typedef {object} Row
+ * @property {string} name
+ * @property {string} what
+ * @property {string} program of server/, or `writer`
+ * @property {'stream' | 'poll'} mode
+ * @property {(topics: readonly string[]) => string} request
+ * @property {(topics: readonly string[]) => string | Buffer} next sent behind the answer to it; with `poll` the next request, with \0 for the cursor
+ * @property {string} ready what says that a client is subscribed
+ * @property {boolean} [ownWindow] the server's own flush window, its default, instead of that of the feeder
+ */
+
+/** The key of RFC 6455, 1.3: the writer knows its answer. */
+const upgrade = (/** @type {string} */ path, /** @type {string} */ more = '') => (
+  `GET ${path} HTTP/1.1\r\nHost: bench\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n${more}\r\n`)
+const get = (/** @type {string} */ path, /** @type {string} */ accept) => `GET ${path} HTTP/1.1\r\nHost: bench\r\nAccept: ${accept}\r\n\r\n`
+const stream = (/** @type {readonly string[]} */ topics) => `/v1/stream?subscribe=trades:${topics.join(',')}`
+const plain = (/** @type {readonly string[]} */ topics) => `topics=${topics.map(topic => topic.slice(1)).join(',')}`
+const nothing = () => ''
+
+/** A text of a client as a WebSocket frame: short, and masked with zeros. */
+const masked = (/** @type {string} */ text) => Buffer.concat([Buffer.from([0x81, 0x80 | text.length, 0, 0, 0, 0]), Buffer.from(text)])
+
+/** @type {(subprotocol: string) => Pick<Row, 'program' | 'mode' | 'request' | 'next' | 'ready'>} */
+const webSocket = subprotocol => ({
+  program: 'tickwire',
+  mode: 'stream',
+  request: topics => upgrade(stream(topics), `Sec-WebSocket-Protocol: ${subprotocol}\r\n`),
+  next: nothing,
+  ready: '{"type":"cursor"'
+})
+
+/** @type {readonly Row[]} */
+export const ROWS = [
+  { name: 'c', what: 'the C writer: the limit', program: 'writer', mode: 'stream', request: topics => upgrade(`/?${plain(topics)}`), next: nothing, ready: '\r\n\r\n' },
+  { name: 'tickwire-ws', what: `this server, WebSocket, ${JSON_SUBPROTOCOL}`, ...webSocket(JSON_SUBPROTOCOL) },
+  { name: 'tickwire-ws-batch', what: `this server, WebSocket, ${BATCH_SUBPROTOCOL}`, ...webSocket(BATCH_SUBPROTOCOL) },
+  { name: 'tickwire-ws-default', what: `this server, WebSocket, ${JSON_SUBPROTOCOL}, its own FLUSH_MS`, ...webSocket(JSON_SUBPROTOCOL), ownWindow: true },
+  { name: 'tickwire-sse', what: 'this server, Server-Sent Events', program: 'tickwire', mode: 'stream', request: topics => get(stream(topics), 'text/event-stream'), next: nothing, ready: 'event: cursor' },
+  {
+    name: 'tickwire-poll',
+    what: 'this server, polling: each answer is asked for anew',
+    program: 'tickwire',
+    mode: 'poll',
+    request: topics => get(stream(topics), 'application/json'),
+    next: topics => get(`${stream(topics)}&wait=20&after=\0`, 'application/json'),
+    ready: ''
+  },
+  { name: 'socket.io', what: 'Socket.IO, rooms', program: 'socket-io', mode: 'stream', request: topics => upgrade(`/socket.io/?EIO=4&transport=websocket&${plain(topics)}`), next: () => masked('40'), ready: '40{"sid"' },
+  { name: 'ws', what: 'ws.send(string) for each client', program: 'plain-ws', mode: 'stream', request: topics => upgrade(`/?${plain(topics)}`), next: nothing, ready: '\r\n\r\n' }
+]
+
+/** The file that load.c reads. @param {Row} row @param {readonly (readonly number[])[]} subscriptions */
+export function requests (row, subscriptions) {
+  return Buffer.concat(subscriptions.flatMap(numbers => {
+    const topics = numbers.map(topicName)
+    return [row.request(topics), row.next(topics)].flatMap(text => {
+      const bytes = Buffer.from(text)
+      const length = Buffer.alloc(4)
+      length.writeUInt32LE(bytes.length)
+      return [length, bytes]
+    })
+  }))
+}
+
+/** @param {number} number */
+export const topicName = number => `S${String(number).padStart(4, '0')}`

@@ -1,0 +1,41 @@
+import { createInterface } from 'node:readline'
+import { Feeder } from '../feeder.js'
+
+/** What a server of this bench is started with: numbers and texts as JSON. */
+export const settings = /** @type {{ topics: number, windowMs: number, flush?: number | string }} */ (JSON.parse(process.argv[2] ?? '{}'))
+
+/**
+ * Says where a server listens, and feeds it as the parent says: `rate <messages a second>`, `published`, `gc`. It ends with
+ * its input.
+ * @param {number} port
+ * @param {(batch: readonly import('../feeder.js').Trade[]) => unknown} publish
+ */
+export function serve (port, publish) {
+  const feeder = new Feeder(settings.topics, settings.windowMs, publish)
+  createInterface(process.stdin)
+    .on('line', line => {
+      const [command, value] = line.split(' ')
+      if (command === 'rate') feeder.setRate(Number(value))
+      if (command === 'gc') globalThis.gc?.()
+      console.log(feeder.published)
+    })
+    .on('close', () => { process.exit(0) })
+  console.log(`port ${port}`)
+}
+
+/** Numbers each topic's messages, and makes of a trade what this project's server sends: the same text for all. */
+export class Envelopes {
+  /** @type {Map<string, number>} */
+  #sequences = new Map()
+
+  /** @param {import('../feeder.js').Trade} data */
+  wrap (data) {
+    const { symbol, timestamp } = data
+    const sequence = (this.#sequences.get(symbol) ?? 0) + 1
+    this.#sequences.set(symbol, sequence)
+    return { type: 'trade', channel: 'trades', symbol, sequence, timestamp, data }
+  }
+}
+
+/** The topics in a request's URL. @param {string | undefined} url */
+export const topicsOf = url => (new URL(url ?? '', 'http://bench').searchParams.get('topics') ?? '').split(',').map(number => `S${number}`)

@@ -1,0 +1,136 @@
+import { rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import { cpuSeconds } from '../redis.js'
+import { compiled, LOAD_CORE, residentBytes, SERVER_CORE, start } from './programs.js'
+import { requests } from './rows.js'
+import { readers, subscriptions } from './shapes.js'
+
+/** Files of a process beside its connections. */
+const SPARE_FILES = 200
+/** How long what is on its way may take to arrive when nothing more is published. */
+const DRAIN_MS = 3000
+
+/**
+ * @typedef {object} Counted what the load generator tells; times in ms, `cpu` in seconds, `at` in microseconds
+ * @property {number} messages
+ * @property {number} bytes
+ * @property {number} reads
+ * @property {number} closed
+ * @property {number} least messages of the connection that got fewest
+ * @property {number} p50
+ * @property {number} p99
+ * @property {number} p999
+ * @property {number} cpu
+ * @property {number} at
+ */
+
+/**
+ * What happened in a span of time.
+ * @typedef {object} Span
+ * @property {number} seconds
+ * @property {number} delivered messages
+ * @property {number} published messages
+ * @property {number} bytes
+ * @property {number} reads
+ * @property {number} cpu seconds of the server
+ * @property {number} loadCpu seconds of the load generator
+ * @property {Counted} counted
+ */
+
+/** A server with all its clients connected and subscribed. */
+export class Session {
+  /**
+   * @param {import('./rows.js').Row} row
+   * @param {import('./shapes.js').Shape} shape
+   * @param {{ flush?: number | string, nodeArguments?: readonly string[] }} [options] flush: FLUSH_MS of this project's server
+   */
+  static async open (row, shape, { flush, nodeArguments = [] } = {}) {
+    const files = shape.clients + SPARE_FILES
+    const command = row.program === 'writer'
+      ? [compiled('writer'), String(shape.topics), String(shape.windowMs)]
+      : [process.execPath, ...nodeArguments, new URL(`server/${row.program}.js`, import.meta.url).pathname, JSON.stringify({ topics: shape.topics, windowMs: shape.windowMs, flush })]
+    const server = await start(command, { core: SERVER_CORE, files })
+    await server.ask('gc')
+    const memoryBefore = residentBytes(server.pid)
+    const file = join(tmpdir(), `tickwire-bench-${process.pid}.requests`)
+    writeFileSync(file, requests(row, subscriptions(shape)))
+    try {
+      const load = await start([compiled('load'), server.said.split(' ')[1], file, row.mode, row.ready], { core: LOAD_CORE, files })
+      return new Session(shape, server, load, memoryBefore)
+    } catch (error) {
+      await server.stop()
+      throw error
+    } finally {
+      rmSync(file)
+    }
+  }
+
+  /**
+   * @param {import('./shapes.js').Shape} shape
+   * @param {import('./programs.js').Program} server
+   * @param {import('./programs.js').Program} load
+   * @param {number} memoryBefore
+   */
+  constructor (shape, server, load, memoryBefore) {
+    this.shape = shape
+    this.server = server
+    this.load = load
+    this.memoryBefore = memoryBefore
+  }
+
+  /** Bytes of memory that a connection costs the server: what it has more than before there were any. */
+  async memoryPerConnection () {
+    await this.server.ask('gc')
+    return (residentBytes(this.server.pid) - this.memoryBefore) / this.shape.clients
+  }
+
+  /** Publishes so many messages a second from now on. @param {number} rate */
+  async publish (rate) {
+    return Number(await this.server.ask(`rate ${rate}`))
+  }
+
+  /** @returns {Promise<Counted>} */
+  async count () {
+    return JSON.parse(await this.load.ask('tell'))
+  }
+
+  /** Measures for some seconds. @param {number} seconds @returns {Promise<Span>} */
+  async measure (seconds) {
+    const published = Number(await this.server.ask('published'))
+    const cpu = cpuSeconds(this.server.pid)
+    const before = await this.count()
+    await delay(seconds * 1000)
+    const cpuAfter = cpuSeconds(this.server.pid)
+    const counted = await this.count()
+    const publishedAfter = Number(await this.server.ask('published'))
+    return {
+      seconds: (counted.at - before.at) / 1e6,
+      delivered: counted.messages - before.messages,
+      published: publishedAfter - published,
+      bytes: counted.bytes - before.bytes,
+      reads: counted.reads - before.reads,
+      cpu: cpuAfter - cpu,
+      loadCpu: counted.cpu - before.cpu,
+      counted
+    }
+  }
+
+  /** Publishes nothing more, and waits for what is on its way. @returns what was to be delivered in all, and was */
+  async end () {
+    const expected = await this.publish(0) * readers(this.shape)
+    const deadline = Date.now() + DRAIN_MS
+    let counted = await this.count()
+    while (counted.messages < expected && Date.now() < deadline) {
+      await delay(50)
+      counted = await this.count()
+    }
+    return { expected, counted }
+  }
+
+  async close () {
+    await this.server.stop()
+    await this.load.stop()
+  }
+}

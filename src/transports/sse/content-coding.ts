@@ -1,0 +1,58 @@
+import { sseCursor, sseMessage } from '@tickwire/protocol'
+import type { Format } from '../../hub/frame.js'
+import { DEFLATE_FROM_BYTES, deflateBlock } from '../deflate.js'
+
+/** How the text of an event stream becomes the bytes of a response: every byte of one stream is made by one coding. */
+export interface ContentCoding {
+  readonly format: Format
+  /** What a stream begins with. */
+  readonly head: Buffer
+  encode (text: string): Buffer
+}
+
+export const identity: ContentCoding = {
+  format: {
+    name: 'sse',
+    decimals: 'string',
+    encode: messages => Buffer.from(messages.map(sseMessage).join('')),
+    encodeCursor: cursor => Buffer.from(sseCursor(cursor))
+  },
+  head: Buffer.alloc(0),
+  encode: text => Buffer.from(text)
+}
+
+/** RFC 1952, 2.3: deflate, no flags, no time, no hint at the effort, of an unknown system. */
+const GZIP_HEAD = Buffer.from([0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff])
+
+/**
+ * One gzip stream, made of deflate blocks that do not refer to each other: each is made once, for all who read it. It has no
+ * end, which would be a checksum of all that one client was sent: an event stream is cut, not finished, and says itself
+ * that it is closing.
+ */
+export const gzip: ContentCoding = {
+  format: {
+    name: 'sse gzip',
+    decimals: 'string',
+    encode: messages => gzipPart(messages.map(sseMessage).join('')),
+    // It holds its cursor twice and comes with each window, once for all: it is worth its deflate, however short.
+    encodeCursor: cursor => deflateBlock(Buffer.from(sseCursor(cursor)))
+  },
+  head: GZIP_HEAD,
+  encode: gzipPart
+}
+
+function gzipPart (text: string): Buffer {
+  const bytes = Buffer.from(text)
+  if (bytes.length === 0) return bytes
+  return bytes.length < DEFLATE_FROM_BYTES ? storedBlock(bytes) : deflateBlock(bytes)
+}
+
+/** RFC 1951, 3.2.4: fewer than 65536 bytes as they are; not the last block. */
+function storedBlock (bytes: Buffer): Buffer {
+  const block = Buffer.allocUnsafeSlow(5 + bytes.length)
+  block[0] = 0
+  block.writeUInt16LE(bytes.length, 1)
+  block.writeUInt16LE(~bytes.length & 0xffff, 3)
+  bytes.copy(block, 5)
+  return block
+}

@@ -9,7 +9,7 @@ export interface Bookmark {
   readonly epochs: readonly number[]
   /** By shard, in those epochs: everything up to here was sent. */
   readonly position: readonly number[]
-  /** What a cursor may say of it; undefined while resets or states are owed that no cursor would tell of. */
+  /** What a cursor may say of it; undefined where no cursor would say the same: resets are owed, or states were sent beyond. */
   readonly covered: Cursor['shards'] | undefined
   /** Topics that were sent beyond {@link position}, and up to where. */
   readonly floors: ReadonlyMap<string, number>

@@ -107,12 +107,14 @@ export class CatchUp {
   bookmark (reduced: ThrottledChannels): Bookmark {
     this.noteNewTopics()
     const { epochs, position, floors, due, lostTopics } = this.plan
-    const offsets = this.offsets()
+    const beyond = new Map([...floors].filter(([topic, offset]) => offset > position[this.hub.log.shardOf(topic)]!))
+    // PROTOCOL.md, The client's rule, 5: a cursor that covers less than was sent would be taken for more than it is.
+    const offsets = beyond.size > 0 ? undefined : this.offsets()
     return {
       epochs: [...epochs],
       position: [...position],
       covered: offsets === undefined ? undefined : coveredBy(this.hub, offsets),
-      floors: new Map([...floors].filter(([topic, offset]) => offset > position[this.hub.log.shardOf(topic)]!)),
+      floors: beyond,
       due: new Map(due),
       epochOwed: this.changed,
       lostTopics,

@@ -57,9 +57,9 @@ class Appended {
     }
   }
 
-  /** Whether the log still holds the message that comes after a sequence. */
+  /** Whether the log certainly still holds the message that comes after a sequence: not once it has lost some. */
   isHeld (topic: string, after: number): boolean {
-    return after >= this.of(topic).length - 1 - this.retention
+    return !this.lost && after >= this.of(topic).length - 1 - this.retention
   }
 
   /** The last sequence of a topic, up to one, that a cursor covers. */
@@ -78,8 +78,8 @@ class Appended {
 }
 
 class Client {
-  /** By topic, the last message that counted. */
-  readonly accepted = new Map<string, Message>()
+  /** By topic, the messages that count, since its last reset. */
+  readonly accepted = new Map<string, Message[]>()
   readonly resets: Message[] = []
   /** What is against the protocol: thrown here, it would be thrown into the server. */
   readonly failures: string[] = []
@@ -130,7 +130,7 @@ class Client {
     if (last !== undefined && (snapshot ? sequence < last : sequence <= last)) return
     if (last !== undefined && !snapshot && sequence - 1 > last) this.failures.push(`a gap before ${topic} ${sequence}`)
     this.last.set(topic, sequence)
-    this.accepted.set(topic, message)
+    this.accepted.set(topic, [...this.accepted.get(topic) ?? [], message])
   }
 
   private takeReset (topic: string, message: Message): void {
@@ -139,11 +139,12 @@ class Client {
     if (message['reason'] === 'lagging' && this.appended.isHeld(topic, sent ?? 0)) this.failures.push(`${topic}: a reset behind ${sent}, of which nothing was dropped`)
     this.sent.set(topic, 0)
     this.last.delete(topic)
+    this.accepted.delete(topic)
   }
 
   private keep (cursor: string): void {
     this.cursor = cursor
-    for (const [topic, sequence] of this.sent) this.covered.set(topic, this.appended.covered(topic, sequence, cursor))
+    for (const [topic, last] of this.last) this.covered.set(topic, this.appended.covered(topic, last, cursor))
   }
 
   /** PROTOCOL.md, The client's rule, 5. */
@@ -155,6 +156,7 @@ class Client {
       const sure = this.sent.get(topic) ?? this.covered.get(topic) ?? 0
       if (sure === 0) this.last.delete(topic)
       else if (sure < last) this.last.set(topic, sure)
+      this.accepted.set(topic, this.accepted.get(topic)?.filter(({ sequence }) => sequence! <= sure) ?? [])
     }
   }
 
@@ -232,7 +234,7 @@ async function run (steps: readonly Step[], { shards, retention, recentBytes, no
   if (failures.length > 0) throw new Error(failures.join('; '))
   if (nothingIsLost && resets.length > 0) throw new Error(`nothing was lost, yet: ${JSON.stringify(resets)}`)
   for (const [topic, { sequence }] of await node.log.topics()) {
-    const got = accepted.get(topic)
+    const got = accepted.get(topic)?.at(-1)
     const last = (await node.log.read(topic, { sequence: 0 }, 100_000)).entries.at(-1)
     // A history of which nothing is left has nothing to be given after its reset.
     if (last === undefined && topic.startsWith('trades')) continue

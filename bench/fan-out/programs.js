@@ -88,3 +88,10 @@ function fileLimit (wanted) {
 export function residentBytes (pid) {
   return Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) * 1024
 }
+
+/** CPU seconds that a core has worked, for whomever. @param {number} core */
+export function coreSeconds (core) {
+  const [user = 0, nice = 0, system = 0, , , interrupts = 0, softInterrupts = 0] = (
+    new RegExp(`^cpu${core} (.*)$`, 'm').exec(readFileSync('/proc/stat', 'utf8'))?.[1] ?? '').split(' ').map(Number)
+  return (user + nice + system + interrupts + softInterrupts) / 100
+}

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { cpuSeconds } from '../redis.js'
-import { compiled, LOAD_CORE, residentBytes, SERVER_CORE, start } from './programs.js'
+import { compiled, coreSeconds, LOAD_CORE, residentBytes, SERVER_CORE, start } from './programs.js'
 import { requests } from './rows.js'
 import { readers, subscriptions } from './shapes.js'
 
@@ -35,6 +35,7 @@ const DRAIN_MS = 3000
  * @property {number} bytes
  * @property {number} reads
  * @property {number} cpu seconds of the server
+ * @property {number} othersCpu seconds of other programs on the server's core
  * @property {number} loadCpu seconds of the load generator
  * @property {Counted} counted
  */
@@ -99,10 +100,10 @@ export class Session {
   /** Measures for some seconds. @param {number} seconds @returns {Promise<Span>} */
   async measure (seconds) {
     const published = Number(await this.server.ask('published'))
-    const cpu = cpuSeconds(this.server.pid)
+    const [core, cpu] = [coreSeconds(SERVER_CORE), cpuSeconds(this.server.pid)]
     const before = await this.count()
     await delay(seconds * 1000)
-    const cpuAfter = cpuSeconds(this.server.pid)
+    const [coreAfter, cpuAfter] = [coreSeconds(SERVER_CORE), cpuSeconds(this.server.pid)]
     const counted = await this.count()
     const publishedAfter = Number(await this.server.ask('published'))
     return {
@@ -112,6 +113,7 @@ export class Session {
       bytes: counted.bytes - before.bytes,
       reads: counted.reads - before.reads,
       cpu: cpuAfter - cpu,
+      othersCpu: Math.max(0, coreAfter - core - (cpuAfter - cpu)),
       loadCpu: counted.cpu - before.cpu,
       counted
     }

@@ -17,6 +17,16 @@ export interface EventStreamTransportOptions {
   readonly kernelQueues: KernelQueues
 }
 
+const LINE_END = Buffer.from('\r\n')
+
+function chunk (buffers: readonly Buffer[]): Buffer {
+  const length = buffers.reduce((sum, buffer) => sum + buffer.length, 0)
+  // A chunk of nothing would be the end of the body.
+  return length === 0 ? NOTHING : Buffer.concat([Buffer.from(`${length.toString(16)}\r\n`, 'latin1'), ...buffers, LINE_END])
+}
+
+const NOTHING = Buffer.alloc(0)
+
 /** The wire of an EventSource: shared bytes go straight into the response that was opened for it. */
 export class EventStreamTransport implements Transport {
   readonly name = 'sse'
@@ -36,8 +46,12 @@ export class EventStreamTransport implements Transport {
   }
 
   write (buffers: readonly Buffer[]): void {
-    if (this.response.writableEnded || this.response.destroyed) return
-    this.response.write(buffers.length === 1 ? buffers[0]! : Buffer.concat(buffers))
+    const { response } = this
+    if (response.writableEnded || response.destroyed) return
+    const { socket } = response
+    // As one chunk of the body (RFC 9112, 7.1) straight to the socket: the response would write it in four pieces.
+    if (response.chunkedEncoding && socket !== null) socket.write(chunk(buffers))
+    else response.write(Buffer.concat(buffers))
   }
 
   unsent (): number {

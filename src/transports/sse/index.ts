@@ -28,7 +28,7 @@ export const eventStreamTransport: HttpTransport = {
     // The plugin opens the stream; what it would send is made per client, so the bytes go past it.
     reply.sse(nothingUntil(closed.signal))
     const connection = openConnection(stream, new EventStreamTransport(reply.raw, stream.query.decimals ?? 'string', coding, stream.context))
-    reply.raw.on('drain', () => { connection.onDrain() })
+    reply.raw.socket?.on('drain', () => { connection.onDrain() })
     const gone = (): void => {
       closed.abort()
       reply.sseContext.source.end()

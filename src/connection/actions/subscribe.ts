@@ -41,6 +41,8 @@ export async function beginSubscriptions (
     ...(live.reduced || next.reduced ? { restates: (topic: string) => live.view(topic).depth !== next.view(topic).depth } : {}),
     viewOf: topic => next.view(topic)
   })
+  // The epoch that is told here may be a new one: what it causes for topics that lag comes before it.
+  await connection.untilLive()
   for (const { id, channel, granted, rejected, throttleMs } of subscriptions) {
     connection.send({
       type: 'subscribed',

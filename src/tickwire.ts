@@ -12,15 +12,12 @@ import { wires } from '../plugins/wires.js'
 import { type RouteGroup, routeGroups, type RouteOptions } from '../routes/index.js'
 import { originPolicy } from './auth/origin.js'
 import { type Config, loadConfig } from './config.js'
-import type { Log } from './log/log.js'
+import { type Log, RECENT_SHARE } from './log/log.js'
 import { MemoryLog } from './log/memory/memory-log.js'
 import { RedisLog } from './log/redis/redis-log.js'
 import type { Publication, PublishResult } from './publisher/publisher.js'
 import { parseSources } from './sources/registry.js'
 import type { Source } from './sources/source.js'
-
-/** Share of the retention's bytes that a node may keep of what it passed on last, beside the log. */
-const RECENT_SHARE = 0.25
 
 /** What is served where the options do not say: the stream and what its clients use beside it. */
 const DEFAULT_ROUTES: readonly RouteGroup[] = ['stream', 'publish', 'topics']

@@ -9,6 +9,28 @@ const FULL = 0.95
 const MEMORY_MS = 150
 const LOOK_MS = 20
 
+/** The event loop as a window sees it; given from outside, so that tests are exact. */
+export interface LoopMeter {
+  /** Milliseconds, from any beginning. */
+  now (): number
+  /** Share of its time that the loop was busy since it was asked last. */
+  utilization (): number
+}
+
+class EventLoopMeter implements LoopMeter {
+  private seen = performance.eventLoopUtilization()
+
+  now (): number {
+    return performance.now()
+  }
+
+  utilization (): number {
+    const before = this.seen
+    this.seen = performance.eventLoopUtilization()
+    return performance.eventLoopUtilization(this.seen, before).utilization
+  }
+}
+
 /**
  * When the next window ends. A fixed one ends so many milliseconds after its first message, 0: on the next tick. With
  * `auto` a message leaves on the next tick while the process has time; as that runs out, windows grow, so that each write
@@ -20,10 +42,11 @@ export class FlushWindow {
   private beganAt = 0
   private widthMs = 0
   private busy = 0
-  private lookedAt = performance.now()
-  private seen = performance.eventLoopUtilization()
+  private lookedAt: number
 
-  constructor (private readonly flushMs: number | 'auto', private readonly flush: () => void) {}
+  constructor (private readonly flushMs: number | 'auto', private readonly flush: () => void, private readonly loop: LoopMeter = new EventLoopMeter()) {
+    this.lookedAt = loop.now()
+  }
 
   /** Milliseconds that messages are gathered for at present. */
   get width (): number {
@@ -33,7 +56,7 @@ export class FlushWindow {
   /** Something waits to be flushed. */
   schedule (): void {
     if (this.timer !== undefined) return
-    const wait = this.flushMs === 'auto' ? this.widthMs - (performance.now() - this.beganAt) : this.flushMs
+    const wait = this.flushMs === 'auto' ? this.widthMs - (this.loop.now() - this.beganAt) : this.flushMs
     this.immediate = this.flushMs === 'auto' ? wait < 1 : wait === 0
     this.timer = this.immediate ? setImmediate(() => { this.end() }) : setTimeout(() => { this.end() }, wait)
   }
@@ -52,19 +75,16 @@ export class FlushWindow {
       this.flush()
       return
     }
-    this.beganAt = performance.now()
+    this.beganAt = this.loop.now()
     this.flush()
-    this.adapt(performance.now())
+    this.adapt(this.loop.now())
   }
 
   private adapt (now: number): void {
     const since = now - this.lookedAt
     const cost = now - this.beganAt
     if (since >= LOOK_MS) {
-      const seen = performance.eventLoopUtilization()
-      const { utilization } = performance.eventLoopUtilization(seen, this.seen)
-      this.busy += (utilization - this.busy) * (1 - Math.exp(-since / MEMORY_MS))
-      this.seen = seen
+      this.busy += (this.loop.utilization() - this.busy) * (1 - Math.exp(-since / MEMORY_MS))
       this.lookedAt = now
     }
     const short = Math.min(1, Math.max(0, (this.busy - BUSY) / (FULL - BUSY)))

@@ -1,8 +1,8 @@
 import { type Cursor, instruments, type ResetReason, topicKey, parseTopicKey } from '@tickwire/protocol'
-import type { ShardHead } from '../log/log.js'
+import { followsOn, type ShardHead } from '../log/log.js'
 import type { Bookmark } from './bookmark.js'
 import type { Hub } from './hub.js'
-import { followsOn, isGood, locate } from './position.js'
+import { isGood, locate } from './position.js'
 import type { Selection } from './selector.js'
 import { isWhole } from './view.js'
 
@@ -315,7 +315,7 @@ export class Plan {
       if (last.offset <= from || this.hub.shards[shard]!.recent.covers(from) || !concerned(topic) || this.options.except(topic)) continue
       if (this.due.has(topic) || this.floors.has(topic) || this.joinsByState(topic)) continue
       checks.push(this.hub.log.read(topic, { offset: from }, 1).then(page => {
-        if (!followsOn(page.entries[0], page.last?.offset ?? 0, from)) this.reset(topic, this.options.dropped)
+        if (!followsOn(page, from)) this.reset(topic, this.options.dropped)
       }))
     }
     await Promise.all(checks)

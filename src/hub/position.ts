@@ -1,5 +1,5 @@
 import type { ShardPosition } from '@tickwire/protocol'
-import type { Entry, Page, ShardHead } from '../log/log.js'
+import type { Page, ShardHead } from '../log/log.js'
 
 /** Whether a position lies in the log's past, so that what it stands for was not lost (PROTOCOL.md, Epochs). */
 export function isGood (position: ShardPosition, head: ShardHead): boolean {
@@ -7,11 +7,6 @@ export function isGood (position: ShardPosition, head: ShardHead): boolean {
   if (known < 0) return false
   const later = head.epochs.slice(known + 1)
   return later.length === 0 ? position.offset <= head.offset : position.offset < Math.min(...later.map(({ start }) => start))
-}
-
-/** DESIGN, "Was anything lost?": a topic after an offset, by the first entry read behind it and its last offset. */
-export function followsOn (first: Entry | undefined, last: number, after: number): boolean {
-  return first === undefined ? last <= after : first.previous <= after
 }
 
 /**

@@ -1,5 +1,4 @@
-import type { Entry, Log } from '../log/log.js'
-import { followsOn } from './position.js'
+import { type Entry, followsOn, type Log } from '../log/log.js'
 
 /** Longest that one read asks of one topic. */
 export const MAX_READ = 1000
@@ -41,7 +40,7 @@ export async function readMerged (log: Log, starts: readonly TopicStart[], epoch
     const epochs = await Promise.all(behind.map(async reading => {
       const after = reading.entries.at(-1)?.offset ?? reading.from
       const page = await log.read(reading.topic, { offset: after }, asked)
-      if (!followsOn(page.entries[0], page.last?.offset ?? 0, after)) trimmed.add(reading.topic)
+      if (!followsOn(page, after)) trimmed.add(reading.topic)
       reading.entries.push(...page.entries)
       reading.more = page.entries.length === asked
       return page.epoch

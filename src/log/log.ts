@@ -34,6 +34,9 @@ export interface AppendItem {
 
 export const IDEMPOTENCY_SECONDS = 600
 
+/** Share of the retention's bytes that what came last may take once more: as recent entries of the log, and in each node. */
+export const RECENT_SHARE = 0.25
+
 /** `overloaded`: the log holds as many topics as it may, and this would be one more. */
 export type AppendResult =
   | { readonly sequence: number, readonly offset: number, readonly shard: number }
@@ -53,6 +56,11 @@ export interface Page {
   readonly last: TopicPosition | undefined
   /** The sequence of the oldest message that the log still holds. */
   readonly first: number | undefined
+}
+
+/** Whether nothing of a topic was lost behind an offset after which a page of it was read (DESIGN, "Was anything lost?"). */
+export function followsOn ({ entries: [first], last }: Page, after: number): boolean {
+  return first === undefined ? (last?.offset ?? 0) <= after : first.previous <= after
 }
 
 /** A topic's state. */

@@ -1,9 +1,8 @@
-import { chromium } from 'playwright-core'
 import { test } from 'tap'
+import { inBrowser, launchBrowser } from '../helpers/browser.js'
 import { until } from '../helpers/clients.js'
 import { startServer } from '../helpers/server.js'
 
-const program = process.env['TEST_CHROMIUM']
 const WINDOWS = 20
 const MESSAGES = 20
 
@@ -13,15 +12,9 @@ interface Received {
   readonly extensions: string
 }
 
-test('a browser asks for compression by itself and reads it: event streams in gzip, deflated frames', {
-  skip: program === undefined ? 'there is no Chromium' : false, timeout: 60_000
-}, async t => {
+test('a browser asks for compression by itself and reads it: event streams in gzip, deflated frames', inBrowser, async t => {
   const server = await startServer(t)
-  const browser = await chromium.launch({
-    executablePath: program!,
-    args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync']
-  })
-  t.teardown(async () => { await browser.close() })
+  const browser = await launchBrowser(t)
   const page = await browser.newPage()
   await page.goto(`${server.origin}/healthz`)
   const encodings: Array<string | undefined> = []

@@ -1,11 +1,9 @@
 import type { IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
-import { chromium } from 'playwright-core'
 import { test } from 'tap'
+import { inBrowser, launchBrowser } from '../helpers/browser.js'
 import { until } from '../helpers/clients.js'
 import { publish, startServer } from '../helpers/server.js'
-
-const program = process.env['TEST_CHROMIUM']
 
 /** What the page has received. */
 interface Received {
@@ -13,9 +11,7 @@ interface Received {
   readonly frames: number[]
 }
 
-test("a browser's own EventSource and WebSocket: nothing is lost across cuts, by its own Last-Event-ID", {
-  skip: program === undefined ? 'there is no Chromium' : false, timeout: 60_000
-}, async t => {
+test("a browser's own EventSource and WebSocket: nothing is lost across cuts, by its own Last-Event-ID", inBrowser, async t => {
   const server = await startServer(t)
   const resumed: Array<string | undefined> = []
   const streams = new Set<Socket>()
@@ -24,11 +20,7 @@ test("a browser's own EventSource and WebSocket: nothing is lost across cuts, by
     resumed.push(request.headers['last-event-id'] as string | undefined)
     streams.add(request.socket)
   })
-  const browser = await chromium.launch({
-    executablePath: program!,
-    args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync']
-  })
-  t.teardown(async () => { await browser.close() })
+  const browser = await launchBrowser(t)
   const page = await browser.newPage()
   await page.goto(`${server.origin}/healthz`)
   await page.evaluate(`

@@ -2,12 +2,12 @@ import { mkdirSync } from 'node:fs'
 import type { IncomingMessage } from 'node:http'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
-import { chromium, type Page } from 'playwright-core'
+import type { Page } from 'playwright-core'
 import { test } from 'tap'
+import { inBrowser, launchBrowser } from '../helpers/browser.js'
 import { networkTo } from '../helpers/network.js'
 import { startServer, type TestServer } from '../helpers/server.js'
 
-const program = process.env['TEST_CHROMIUM']
 const screenshots = process.env['SCREENSHOTS']
 
 const CUTS = 10
@@ -75,9 +75,7 @@ async function takeScreenshots (page: Page, folder: string): Promise<void> {
   await page.setViewportSize({ width: 1280, height: 800 })
 }
 
-test('the page: three transports show the same sequences, whatever is cut', {
-  skip: program === undefined ? 'there is no Chromium' : false, timeout: 110_000
-}, async t => {
+test('the page: three transports show the same sequences, whatever is cut', { ...inBrowser, timeout: 110_000 }, async t => {
   const server = await startServer(t, { SOURCES: 'simulated' })
   const { sources, hub } = server.parts
   // The market rests until all columns are there, so that all begin with the same messages.
@@ -87,11 +85,7 @@ test('the page: three transports show the same sequences, whatever is cut', {
     if (headers.accept?.includes('text/event-stream') === true) lastEventIds.push(headers['last-event-id'] as string | undefined)
   })
   const network = await networkTo(t, Number(new URL(server.origin).port))
-  const browser = await chromium.launch({
-    executablePath: program!,
-    args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync']
-  })
-  t.teardown(async () => { await browser.close() })
+  const browser = await launchBrowser(t)
   const page = await browser.newPage({ viewport: { width: 1280, height: 800 } })
   const faults: string[] = []
   page.on('pageerror', error => { faults.push(String(error)) })

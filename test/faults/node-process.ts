@@ -17,10 +17,9 @@ export class NodeProcess {
     process.once('exit', this.onExit)
   }
 
-  static async start (name: string, env: Readonly<Record<string, string>>): Promise<NodeProcess> {
-    const node = new NodeProcess(name, await freePort(), env)
-    await node.start()
-    return node
+  /** One that is to be started. */
+  static async create (name: string, env: Readonly<Record<string, string>>): Promise<NodeProcess> {
+    return new NodeProcess(name, await freePort(), env)
   }
 
   get origin (): string {

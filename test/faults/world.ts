@@ -48,7 +48,7 @@ export class World {
   static async start (options: WorldOptions): Promise<World> {
     const redis = await World.startRedis()
     const links = [await Link.open(redis.url), await Link.open(redis.url)] as const
-    const nodes = await Promise.all(links.map(async ({ port }, index) => await NodeProcess.start(`node ${index + 1}`, {
+    const nodes = await Promise.all(links.map(async ({ port }, index) => await NodeProcess.create(`node ${index + 1}`, {
       REDIS_URL: `redis://127.0.0.1:${port}`,
       LOG_SHARDS: String(options.shards),
       SOURCES: 'none',
@@ -59,7 +59,13 @@ export class World {
       LOG_LEVEL: 'error'
     })))
     const world = new World(options, redis, links, nodes as [NodeProcess, NodeProcess])
-    await world.fleet.open()
+    try {
+      await Promise.all(nodes.map(node => node.start()))
+      await world.fleet.open()
+    } catch (error) {
+      await world.close()
+      throw error
+    }
     world.publisher.start()
     return world
   }

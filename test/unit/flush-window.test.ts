@@ -1,14 +1,7 @@
-import { performance } from 'node:perf_hooks'
 import { setTimeout as delay } from 'node:timers/promises'
 import { test } from 'tap'
-import { FlushWindow } from '../../src/hub/flush-window.js'
+import { FlushWindow, type LoopMeter } from '../../src/hub/flush-window.js'
 import { until } from '../helpers/clients.js'
-
-/** Keeps the event loop busy for so long. */
-function work (milliseconds: number): void {
-  const end = performance.now() + milliseconds
-  while (performance.now() < end);
-}
 
 test('a fixed window gathers what comes in it, and can be ended early', async t => {
   for (const width of [0, 20]) {
@@ -27,34 +20,56 @@ test('a fixed window gathers what comes in it, and can be ended early', async t 
   }
 })
 
+/** An event loop whose time passes, and that is busy, as the test says. */
+class ManualLoop implements LoopMeter {
+  time = 0
+  busy = 0
+
+  now (): number {
+    return this.time
+  }
+
+  utilization (): number {
+    return this.busy
+  }
+}
+
 test('auto: the next tick while there is time, longer windows as it runs out, and back', async t => {
+  const loop = new ManualLoop()
   let cost = 0
   let flushed = 0
   const window = new FlushWindow('auto', () => {
     flushed++
-    work(cost)
-  })
-  const run = async (milliseconds: number, each: () => Promise<void> | void): Promise<number> => {
+    loop.time += cost
+  }, loop)
+  /** A message every 5 ms; the window before it has ended by then, or this waits for it. */
+  const run = async (messages: number): Promise<number> => {
     const before = flushed
-    const end = performance.now() + milliseconds
-    while (performance.now() < end) {
+    for (let n = 0; n < messages; n++) {
+      loop.time += 5 + window.width
       window.schedule()
-      await each()
       await new Promise(resolve => { setImmediate(resolve) })
     }
     return flushed - before
   }
-  const idle = await run(400, () => delay(5))
-  t.ok(idle > 30, `${idle} messages that come now and then leave one by one`)
+  t.equal(await run(80), 80, 'messages that come now and then leave one by one')
   t.ok(window.width < 1, `the window is ${window.width} ms`)
-  await run(600, () => { work(4) })
+  loop.busy = 0.9
+  await run(120)
   const busy = window.width
   t.ok(busy > 10 && busy <= 50, `a busy process gathers for ${busy} ms`)
-  await run(1200, () => delay(5))
+  window.schedule()
+  const before = flushed
+  await new Promise(resolve => { setImmediate(resolve) })
+  t.equal(flushed, before, 'what comes now does not leave with the next tick')
+  await until('it is flushed', () => flushed === before + 1)
+  loop.busy = 0.1
+  await run(240)
   t.ok(window.width < 1, `and goes back to ${window.width} ms`)
   cost = 15
+  loop.time += 5
   window.schedule()
-  await delay(30)
-  t.ok(window.width >= 15, 'never less than what the last flush took')
+  await until('it is flushed', () => window.width >= 15)
+  t.equal(window.width, 15, 'never less than what the last flush took')
   window.cancel()
 })

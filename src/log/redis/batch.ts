@@ -1,4 +1,4 @@
-import type { AppendItem, AppendResult, Entry, EpochStart } from '../log.js'
+import type { AppendItem, AppendResult, Entry, EpochStart, TopicPosition } from '../log.js'
 
 /** What append.lua is given of a batch, beside its keys. */
 export interface BatchText {
@@ -85,6 +85,12 @@ export function parseBatch (shard: number, text: string): Batch {
     at = next
   }
   return { epoch: { epoch, start }, entries }
+}
+
+/** The place of a topic's last message, as `seq` holds it. */
+export function parsePosition (text: string): TopicPosition {
+  const [sequence, offset] = text.split(',')
+  return { sequence: Number(sequence), offset: Number(offset) }
 }
 
 /** An entry of a topic's stream, as Redis answers it. */

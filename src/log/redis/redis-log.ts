@@ -1,18 +1,18 @@
 import { randomInt, randomUUID } from 'node:crypto'
 import { type Channels, parseTopicKey, ProtocolError } from '@tickwire/protocol'
 import {
-  type AppendItem, type AppendResult, type Entry, IDEMPOTENCY_SECONDS, type Log, type Page, type ReadFrom, type Retention, type ShardHead, type Snapshot,
+  type AppendItem, type AppendResult, type Entry, followsOn, IDEMPOTENCY_SECONDS, type Log, type Page, type ReadFrom, RECENT_SHARE, type Retention, type ShardHead, type Snapshot,
   type TailBatch, type TopicPosition
 } from '../log.js'
 import { shardOf } from '../shard-of.js'
 import { Appender } from './appender.js'
-import { type BatchText, parseBatch, parseEntry, type StreamEntry } from './batch.js'
+import { type BatchText, parseBatch, parseEntry, parsePosition, type StreamEntry } from './batch.js'
 import { type Connections, connectRedis } from './connect.js'
 import { ShardKeys } from './keys.js'
 import { Reader } from './reader.js'
 import { ShardRetention } from './retention.js'
 import { Scripts } from './scripts.js'
-import { cannotBeUsed, checkRedis, LogSetupError } from './setup.js'
+import { cannotBeUsed, checkRedis, otherShards } from './setup.js'
 import { SharedReads } from './shared-reads.js'
 import { States } from './states.js'
 import { Tail } from './tail.js'
@@ -29,9 +29,8 @@ export interface RedisLogOptions {
   readonly onError: (error: unknown, message: string) => void
 }
 
-/** How long recent entries are kept, and how much of the retention's bytes they may take. */
+/** How long recent entries are kept. */
 const RECENT_MS = 60_000
-const RECENT_SHARE = 0.25
 /** Recent batches that are read at a time. */
 const RECENT_PAGE = 16
 /** A batch that is not answered in this time is sent again, by a new connection: there is time for that within a publish. */
@@ -83,7 +82,7 @@ export class RedisLog implements Log {
       states: this.states,
       node: this.node,
       retentions: this.keys.map(keys => new ShardRetention({
-        redis: reader, reader: this.reader, keys, bytes: retention.bytes, longestMs: Math.max(...ages) * 1000, rule: (topic, last) => this.retentionRule(topic, last)
+        redis: reader, reader: this.reader, keys, bytes: retention.bytes, longestMs: Math.max(...ages) * 1000, rule: (topic, lastOffset) => this.retentionRule(topic, lastOffset)
       })),
       maxMessages: topic => this.ruleOf(topic).messages,
       onError: options.onError
@@ -233,7 +232,7 @@ export class RedisLog implements Log {
   private async headOf (shard: number): Promise<ShardHead> {
     return await this.heads.read(String(shard), async () => {
       const [offset, list, made] = await this.reader.run('head', this.keys[shard]!.common, [], { urgent: true }) as [offset: string, epochs: string[], shards: string]
-      if (Number(made) !== this.shards) throw new LogSetupError(`LOG_SHARDS: this log was made with ${made} shards, which cannot be changed; set LOG_SHARDS=${made}, or choose another REDIS_KEY_PREFIX`)
+      if (Number(made) !== this.shards) throw otherShards(made)
       const epochs = list.map(entry => {
         const [epoch, start] = entry.split(':')
         return { epoch: Number(epoch), start: Number(start) }
@@ -256,8 +255,7 @@ export class RedisLog implements Log {
       let from = after
       for (let more = true; more;) {
         const page = await this.read(topic, { offset: from }, HOLE_PAGE)
-        const [first] = page.entries
-        if (first === undefined ? (page.last?.offset ?? 0) > from : first.previous > from) lost.add(topic)
+        if (!followsOn(page, from)) lost.add(topic)
         for (const entry of page.entries) if (entry.offset < before) entries.push(entry)
         from = page.entries.at(-1)?.offset ?? before
         more = page.entries.length === HOLE_PAGE && from < before
@@ -281,9 +279,9 @@ export class RedisLog implements Log {
   }
 
   /** A state is never dropped: where the last message is the state that one stays, and what is folded is kept first. */
-  private retentionRule (topic: string, last: TopicPosition): { ageMs: number, keep: '' | 'folded' | number } {
+  private retentionRule (topic: string, lastOffset: number): { ageMs: number, keep: '' | 'folded' | number } {
     const reduce = this.options.channels.get(parseTopicKey(topic).channel)?.reduce
-    return { ageMs: this.ruleOf(topic).ageMs, keep: reduce === 'last' ? last.offset : reduce === undefined ? '' : 'folded' }
+    return { ageMs: this.ruleOf(topic).ageMs, keep: reduce === 'last' ? lastOffset : reduce === undefined ? '' : 'folded' }
   }
 
   // ---- what is told
@@ -312,8 +310,3 @@ export class RedisLog implements Log {
 }
 
 const randomEpoch = (): number => randomInt(2 ** 32)
-
-function parsePosition (text: string): TopicPosition {
-  const [sequence, offset] = text.split(',')
-  return { sequence: Number(sequence), offset: Number(offset) }
-}

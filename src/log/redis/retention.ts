@@ -1,5 +1,5 @@
 import type { Redis } from 'ioredis'
-import type { TopicPosition } from '../log.js'
+import { parsePosition } from './batch.js'
 import type { ShardKeys } from './keys.js'
 import type { Reader } from './reader.js'
 
@@ -19,7 +19,7 @@ export interface RetentionOptions {
   /** The longest that any channel keeps its messages. */
   readonly longestMs: number
   /** How long the messages of a topic are kept, and what of it is kept in any case. */
-  rule (topic: string, last: TopicPosition): { readonly ageMs: number, readonly keep: '' | 'folded' | number }
+  rule (topic: string, lastOffset: number): { readonly ageMs: number, readonly keep: '' | 'folded' | number }
 }
 
 interface Size {
@@ -44,9 +44,9 @@ export class ShardRetention {
   async step (): Promise<void> {
     const { redis, reader, keys } = this.options
     const [next, fields] = await reader.ask(() => redis.hscan(keys.seq, this.cursor, 'COUNT', TOPICS_AT_A_TIME))
-    const topics = new Map<string, number>()
-    for (let i = 0; i < fields.length; i += 2) topics.set(fields[i]!, Number(fields[i + 1]!.split(',')[1]))
-    await this.trim([...topics], 0)
+    const topics: Array<[topic: string, last: number]> = []
+    for (let i = 0; i < fields.length; i += 2) topics.push([fields[i]!, parsePosition(fields[i + 1]!).offset])
+    await this.trim(topics, 0)
     this.cursor = next
     if (next !== '0') return
     for (const topic of this.sizes.keys()) if (!this.seen.has(topic)) this.sizes.delete(topic)
@@ -67,7 +67,7 @@ export class ShardRetention {
       const scriptKeys = [...keys.common, keys.marks]
       const args: Array<string | number> = [upTo]
       for (const [topic, offset] of some) {
-        const { ageMs, keep } = this.options.rule(topic, { sequence: 0, offset })
+        const { ageMs, keep } = this.options.rule(topic, offset)
         scriptKeys.push(keys.stream(topic), keys.snapshot(topic))
         args.push(ageMs, keep)
       }

@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { Redis } from 'ioredis'
 import { ShardKeys } from './keys.js'
+import { timeLimit } from './time-limit.js'
 
 /** What a Redis must be to hold the log, asked before anything is written to it. */
 
@@ -46,13 +47,13 @@ export async function checkRedis (setup: RedisSetup): Promise<void> {
   // The first thing that went wrong says more than what follows from it.
   redis.on('error', (error: unknown) => { said ??= error })
   try {
-    await within(MEET_TIMEOUT_MS, (async () => {
+    await timeLimit((async () => {
       await redis.connect()
       // A refused SELECT lets it go on, with another database.
       if (said !== undefined) throw said
       checkServer(setup.url, await redis.info())
       await checkPermissions(redis, setup)
-    })())
+    })(), MEET_TIMEOUT_MS)
     await checkKeys(redis, setup)
   } catch (error) {
     throw error instanceof LogSetupError ? error : cannotBeUsed(setup, said ?? error)
@@ -133,18 +134,6 @@ function reason (error: unknown): string {
   return code ?? message
 }
 
-async function within (milliseconds: number, work: Promise<void>): Promise<void> {
-  let timer: NodeJS.Timeout | undefined
-  const late = new Promise<never>((_resolve, reject) => { timer = setTimeout(() => { reject(new Error('no answer')) }, milliseconds) })
-  try {
-    await Promise.race([work, late])
-  } finally {
-    clearTimeout(timer)
-    // Nobody waits for it any more, and its connection is closed.
-    work.catch(() => {})
-  }
-}
-
 function checkServer (url: string, info: string): void {
   const field = (name: string): string | undefined => new RegExp(`^${name}:(.*?)\r?$`, 'm').exec(info)?.[1]
   const refuse = (why: string): never => { throw new LogSetupError(`REDIS_URL: ${shown(url)} ${why}`) }
@@ -199,6 +188,10 @@ async function checkPermissions (redis: Redis, { url, keyPrefix, shards }: Redis
   throw new LogSetupError(`REDIS_URL: the user of ${shown(url)} may not run ${named}${others} on the keys and channels of the log; let it do so with ACL SETUSER <user> ~{${keyPrefix}:* &{${keyPrefix}:* ${PERMISSIONS}`)
 }
 
+/** @param made how many shards the log has */
+export const otherShards = (made: string): LogSetupError =>
+  new LogSetupError(`LOG_SHARDS: this log was made with ${made} shards, which cannot be changed; set LOG_SHARDS=${made}, or choose another REDIS_KEY_PREFIX`)
+
 const somethingElse = (keyPrefix: string, what: string): LogSetupError =>
   new LogSetupError(`REDIS_KEY_PREFIX: keys of the log hold something else in this Redis (${what}); choose another prefix than '${keyPrefix}'`)
 
@@ -208,12 +201,12 @@ async function checkKeys (redis: Redis, { keyPrefix, shards }: RedisSetup): Prom
     await checkTypes(redis, keyPrefix, [[meta, 'hash'], [epochs, 'list'], [seq, 'hash'], [recent, 'stream'], [marks, 'stream'], [lease, 'string']])
   }
   const { meta } = keys[0]!
+  // In this order: another node that starts now may make it between the two.
+  const exists = await redis.type(meta) !== 'none'
   const [made, offset] = await redis.hmget(meta, 'shards', 'offset')
   const isLog = /^\d+$/.test(made ?? '') && /^\d+$/.test(offset ?? '')
-  if (!isLog && await redis.type(meta) !== 'none') throw somethingElse(keyPrefix, `${meta} is not a log's`)
-  if (isLog && Number(made) !== shards) {
-    throw new LogSetupError(`LOG_SHARDS: this log was made with ${made} shards, which cannot be changed; set LOG_SHARDS=${made}, or choose another REDIS_KEY_PREFIX`)
-  }
+  if (exists && !isLog) throw somethingElse(keyPrefix, `${meta} is not a log's`)
+  if (isLog && Number(made) !== shards) throw otherShards(made!)
   for (const shard of keys) await checkStreams(redis, keyPrefix, shard)
 }
 

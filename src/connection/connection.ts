@@ -95,7 +95,7 @@ export class Connection implements Member {
       maxSubscriptions,
       pageMessages,
       cursorWithEachFlush: transport.cursorWithEachFlush,
-      onCursor: reader => { connections.cursorWasSent(reader) },
+      onOwed: reader => { connections.oweCursor(reader) },
       onFailure: error => { this.fail(error) }
     })
     connections.add(this)
@@ -164,7 +164,6 @@ export class Connection implements Member {
           this.sendError(toProtocolError(error), id)
         }
         this.resumeBegan()
-        this.delivery.sendCursorIfOwed()
       }
     })
   }

@@ -4,8 +4,9 @@ import type { CloseReason } from './transport.js'
 
 /** How often connections are looked at for heartbeats, silence and expired tokens. */
 const SWEEP_MS = 1000
-/** Least time between two cursors of one connection, where they do not go with each flush. */
-export const CURSOR_INTERVAL_MS = 1000
+/** How often those are looked at that are owed a cursor, and how long nothing must have come for them to be sent it alone. */
+const OWED_SWEEP_MS = 150
+const OWED_MS = 750
 
 export interface ConnectionLimits {
   readonly maxConnections: number
@@ -18,12 +19,11 @@ export interface Member extends Addressable {
   tick (now: number): void
 }
 
-/** What is sent a cursor within a second of all else that it is sent. */
+/** What has been sent something behind its last cursor. */
 export interface CursorReader {
-  /** Milliseconds since 1970. */
-  readonly cursorSentAt: number
-  /** Nothing happens where its connection is closed. */
-  sendCursorIfOwed (): void
+  /** Undefined once it has had a cursor, or its wire is gone; else when it was sent something last, in milliseconds since 1970. */
+  readonly owedSince: number | undefined
+  sendCursor (): void
 }
 
 /** A place that a connection or a held poll takes; given back once. */
@@ -40,9 +40,8 @@ export class Connections {
   private count = 0
   private draining = false
   private readonly sweeper: NodeJS.Timeout
-  /** Those that were given a cursor within the last second, in the order in which they were. */
-  private readonly cursorSent = new Set<CursorReader>()
-  private cursorTimer: NodeJS.Timeout | undefined
+  private readonly owed = new Set<CursorReader>()
+  private readonly owedSweeper: NodeJS.Timeout
 
   constructor (private readonly limits: ConnectionLimits, heartbeatMs: number) {
     const period = Math.min(SWEEP_MS, Math.max(10, heartbeatMs / 5))
@@ -50,6 +49,7 @@ export class Connections {
       const now = Date.now()
       for (const connection of this.open) connection.tick(now)
     }, period).unref()
+    this.owedSweeper = setInterval(() => { this.sendOwedCursors() }, OWED_SWEEP_MS).unref()
   }
 
   /** @throws ProtocolError `too_many_connections`, `going_away` */
@@ -87,11 +87,12 @@ export class Connections {
     this.registry.remove(connection)
   }
 
-  /** Says that a cursor was just sent: another follows within a second of what is sent meanwhile. */
-  cursorWasSent (reader: CursorReader): void {
-    this.cursorSent.delete(reader)
-    this.cursorSent.add(reader)
-    this.armCursorTimer()
+  /**
+   * PROTOCOL.md, Control: within a second of the last flush. While more comes the cursor goes with that, and costs no write
+   * of its own.
+   */
+  oweCursor (reader: CursorReader): void {
+    this.owed.add(reader)
   }
 
   /** `closing` to all, polls too, with delays spread so that they do not all come back at once. */
@@ -101,23 +102,14 @@ export class Connections {
       member.close({ ...reason, retryAfterMs: Math.round((reason.retryAfterMs ?? 0) + Math.random() * spreadMs) })
     }
     clearInterval(this.sweeper)
-    clearTimeout(this.cursorTimer)
+    clearInterval(this.owedSweeper)
   }
 
-  private armCursorTimer (): void {
-    if (this.cursorTimer !== undefined) return
-    const [first] = this.cursorSent
-    if (first === undefined) return
-    const wait = Math.max(0, first.cursorSentAt + CURSOR_INTERVAL_MS - Date.now())
-    this.cursorTimer = setTimeout(() => {
-      this.cursorTimer = undefined
-      const due = Date.now() - CURSOR_INTERVAL_MS
-      for (const reader of this.cursorSent) {
-        if (reader.cursorSentAt > due) break
-        this.cursorSent.delete(reader)
-        reader.sendCursorIfOwed()
-      }
-      this.armCursorTimer()
-    }, wait).unref()
+  private sendOwedCursors (): void {
+    const before = Date.now() - OWED_MS
+    for (const reader of this.owed) {
+      if (reader.owedSince !== undefined && reader.owedSince <= before) reader.sendCursor()
+      if (reader.owedSince === undefined) this.owed.delete(reader)
+    }
   }
 }

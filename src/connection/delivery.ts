@@ -7,12 +7,14 @@ import { leastOf } from '../hub/plan.js'
 import type { Selection, Selector } from '../hub/selector.js'
 import type { Subscriber } from '../hub/subscriber.js'
 import type { TopicBytes } from '../hub/topic-bytes.js'
-import { CURSOR_INTERVAL_MS, type CursorReader } from './connections.js'
+import type { CursorReader } from './connections.js'
 import type { Outlet } from './outlet.js'
 import { Subscriptions } from './subscriptions.js'
 
 /** Long enough to be worth a write, short enough to be read soon. */
 export const PAGE_MESSAGES = 500
+/** PROTOCOL.md, Control: at most one cursor in this time, where they do not go with each flush. */
+const CURSOR_INTERVAL_MS = 1000
 
 export interface DeliveryOptions {
   readonly hub: Hub
@@ -22,8 +24,8 @@ export interface DeliveryOptions {
   readonly pageMessages: number
   /** Whether each flush ends with a cursor, or one goes out once a second. */
   readonly cursorWithEachFlush: boolean
-  /** Told of each cursor where they go out once a second. */
-  readonly onCursor: (reader: CursorReader) => void
+  /** Told where it has been sent something behind its last cursor. */
+  readonly onOwed: (reader: CursorReader) => void
   /** Told why what was subscribed to cannot be sent any more. */
   readonly onFailure: (error: unknown) => void
 }
@@ -37,13 +39,13 @@ export class Delivery implements Subscriber, CursorReader {
   readonly format: Format
   lostTopics: number | undefined
   settledAt = 0
-  /** Milliseconds since 1970. */
-  cursorSentAt = 0
+  owedSince: number | undefined
   readonly subscriptions: Subscriptions
 
   private readonly hub: Hub
   private window: Buffer[] = []
-  private cursorOwed = false
+  /** Milliseconds since 1970. */
+  private cursorSentAt = 0
   /** What a subscribe begins with and is on its way. */
   private catchUp: CatchUp | undefined
   /** Where what is held was left off; undefined while it is live. Another object wherever it is another place. */
@@ -75,22 +77,18 @@ export class Delivery implements Subscriber, CursorReader {
     return this.window.push(buffer) === 1
   }
 
-  flush (): void {
+  flush (now: number): void {
     const buffers = this.window
     this.window = []
     if (!this.outlet.isOpen) return
-    const now = Date.now()
-    if (this.cursorIsDue(now)) {
-      const cursor = this.cursorFrame()
-      this.cursorOwed = cursor === undefined
-      if (cursor !== undefined) {
-        buffers.push(cursor)
-        this.noteCursor(now)
-      }
+    const cursor = this.cursorIsDue(now) ? this.cursorFrame() : undefined
+    if (cursor === undefined) {
+      this.oweCursor(now)
     } else {
-      this.cursorOwed = true
+      buffers.push(cursor)
+      this.noteCursor(now)
     }
-    this.outlet.write(buffers)
+    this.outlet.write(buffers, now)
     const { unsent } = this.outlet
     if (unsent > this.outlet.enough) this.leave()
     else if (unsent === 0) this.passedOn = 0
@@ -141,6 +139,7 @@ export class Delivery implements Subscriber, CursorReader {
   close (): void {
     if (this.bookmark !== undefined) this.outlet.counters.lagging--
     this.bookmark = undefined
+    this.owedSince = undefined
     this.subscriptions.detach(this.subscriptions.selectors())
   }
 
@@ -257,7 +256,7 @@ export class Delivery implements Subscriber, CursorReader {
     this.outlet.sendTexts(rest)
     this.lostTopics = leastOf(this.lostTopics, catchUp.lostTopics)
     joinLive()
-    if (rest.length > 0) this.cursorOwed = true
+    if (rest.length > 0) this.oweCursor(Date.now())
     this.sendCursorIfDue(first)
     return true
   }
@@ -266,7 +265,7 @@ export class Delivery implements Subscriber, CursorReader {
     this.outlet.sendTexts(states)
     if (newEpoch !== undefined) this.sendEpoch(newEpoch)
     this.outlet.sendTexts(messages)
-    if (states.length + messages.length > 0) this.cursorOwed = true
+    if (states.length + messages.length > 0) this.oweCursor(Date.now())
   }
 
   private sendEpoch (epoch: string): void {
@@ -274,10 +273,6 @@ export class Delivery implements Subscriber, CursorReader {
   }
 
   // ---- cursors
-
-  sendCursorIfOwed (): void {
-    if (this.cursorOwed) this.sendCursor()
-  }
 
   /** The cursor of all that has been sent, where there is one now. */
   sendCursor (): void {
@@ -288,9 +283,14 @@ export class Delivery implements Subscriber, CursorReader {
   }
 
   noteCursor (now: number): void {
-    this.cursorOwed = false
+    this.owedSince = undefined
     this.cursorSentAt = now
-    if (!this.options.cursorWithEachFlush) this.options.onCursor(this)
+  }
+
+  private oweCursor (now: number): void {
+    if (!this.outlet.isOpen) return
+    if (this.owedSince === undefined) this.options.onOwed(this)
+    this.owedSince = now
   }
 
   /** Undefined while no cursor would cover all that the client asked for. */

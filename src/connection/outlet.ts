@@ -55,9 +55,10 @@ export class Outlet {
     this.write([this.transport.format.encode(texts)])
   }
 
-  write (buffers: readonly Buffer[]): void {
+  /** @param now milliseconds since 1970 */
+  write (buffers: readonly Buffer[], now = Date.now()): void {
     if (!this.isOpen || buffers.length === 0) return
-    this.lastSentAt = Date.now()
+    this.lastSentAt = now
     for (const { length } of buffers) this.counters.bytes += length
     this.transport.write(buffers)
   }

@@ -18,7 +18,7 @@ import { persist } from './persist.js'
 import { RECENT_SECONDS, RecentEntries } from './recent.js'
 import { Restatements } from './restatements.js'
 import type { Selector } from './selector.js'
-import type { Subscriber } from './subscriber.js'
+import { flushAll, type Subscriber } from './subscriber.js'
 import { TopicBytes } from './topic-bytes.js'
 import { isWhole } from './view.js'
 
@@ -177,7 +177,7 @@ export class Hub implements HubParts {
   sendPending (concerned: (topic: string) => boolean): void {
     const dirty: Subscriber[] = []
     this.conflator.sendAll(concerned, dirty)
-    for (const subscriber of dirty) subscriber.flush()
+    flushAll(dirty)
   }
 
   // ---- the way of a message
@@ -225,7 +225,7 @@ export class Hub implements HubParts {
     }
     this.restatements.covered.clear()
     this.conflator.send(dirty)
-    for (const subscriber of dirty) subscriber.flush()
+    flushAll(dirty)
     if (dirty.length > 0) this.measure(window)
     this.wake()
   }
@@ -239,7 +239,7 @@ export class Hub implements HubParts {
     }
     const dirty: Subscriber[] = []
     this.conflator.send(dirty)
-    for (const subscriber of dirty) subscriber.flush()
+    flushAll(dirty)
   }
 
   private measure (window: Map<string, Entry[]>): void {
@@ -349,10 +349,8 @@ export class Hub implements HubParts {
       const { topic, payload } = logNotice(available)
       const sequence = this.directory.last(topic)?.sequence ?? 0
       const bytes = new TopicBytes(this.encoders, encoder => [encoder.snapshot({ topic, epoch: 0, sequence, timestamp: Date.now(), payload, asOf: 0 })])
-      for (const subscriber of this.audience.of(topic).everybody()) {
-        subscriber.deliver(bytes)
-        subscriber.flush()
-      }
+      const dirty = [...this.audience.of(topic).everybody()].filter(subscriber => subscriber.deliver(bytes))
+      flushAll(dirty)
     })
   }
 

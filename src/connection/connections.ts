@@ -23,7 +23,7 @@ export interface Member extends Addressable {
 export interface CursorReader {
   /** Undefined once it has had a cursor, or its wire is gone; else when it was sent something last, in milliseconds since 1970. */
   readonly owedSince: number | undefined
-  sendCursor (): void
+  sendCursor (): unknown
 }
 
 /** A place that a connection or a held poll takes; given back once. */

@@ -81,6 +81,7 @@ export class Delivery implements Subscriber, CursorReader {
     const buffers = this.window
     this.window = []
     if (!this.outlet.isOpen) return
+    if (this.hub.epochChange !== undefined && this.owedSince !== undefined) buffers.unshift(this.cursorBeforeResets())
     const cursor = this.cursorIsDue(now) ? this.cursorFrame() : undefined
     if (cursor === undefined) {
       this.oweCursor(now)
@@ -178,10 +179,7 @@ export class Delivery implements Subscriber, CursorReader {
         const slice = await catchUp.next(this.options.pageMessages)
         this.sendSlice(slice)
         // PROTOCOL.md, Control: one at once after the snapshots, then at most once a second.
-        if (slice.messages.length > 0) {
-          this.sendCursorIfDue(first)
-          first = false
-        }
+        if (slice.messages.length > 0 && this.sendCursorIfDue(first)) first = false
         await this.outlet.until(() => this.isLive && !this.outlet.isFull)
         await catchUp.prepareToJoin()
       }
@@ -261,7 +259,8 @@ export class Delivery implements Subscriber, CursorReader {
     return true
   }
 
-  private sendSlice ({ states, newEpoch, messages }: Slice): void {
+  private sendSlice ({ voids, states, newEpoch, messages }: Slice): void {
+    if (voids) this.outlet.write([this.voidCursor()])
     this.outlet.sendTexts(states)
     if (newEpoch !== undefined) this.sendEpoch(newEpoch)
     this.outlet.sendTexts(messages)
@@ -274,12 +273,13 @@ export class Delivery implements Subscriber, CursorReader {
 
   // ---- cursors
 
-  /** The cursor of all that has been sent, where there is one now. */
-  sendCursor (): void {
+  /** The cursor of all that has been sent. @returns whether there is one now */
+  sendCursor (): boolean {
     const frame = this.cursorFrame()
-    if (frame === undefined || !this.outlet.isOpen) return
+    if (frame === undefined || !this.outlet.isOpen) return false
     this.noteCursor(Date.now())
     this.outlet.write([frame])
+    return true
   }
 
   noteCursor (now: number): void {
@@ -293,36 +293,47 @@ export class Delivery implements Subscriber, CursorReader {
     this.owedSince = now
   }
 
-  /** Undefined while no cursor would cover all that the client asked for. */
+  /**
+   * Undefined while no cursor would cover all that the client asked for; and while one would cover less than it was sent,
+   * which it could not know (PROTOCOL.md, The client's rule, 5).
+   */
   cursorText (): string | undefined {
     if (this.pendingResumes > 0) return undefined
-    if (this.catchUp === undefined && this.isLive) return this.hub.cursorText(this.marks)
-    const offsets = this.hub.shards.map(({ flushed }) => flushed)
-    let { lostTopics } = this
-    if (this.catchUp !== undefined) {
-      const told = this.catchUp.offsets()
-      if (told === undefined) return undefined
-      for (const [shard, offset] of told.entries()) offsets[shard] = Math.min(offsets[shard]!, offset)
-      lostTopics = leastOf(lostTopics, this.catchUp.lostTopics)
-    }
-    if (this.bookmark !== undefined) {
-      const { due, covered } = this.bookmark
-      if (due.size > 0 || covered === undefined || this.hub.epochChange !== undefined) return undefined
-      for (const [shard, { epoch, offset }] of covered) {
-        if (epoch !== this.hub.epoch(shard)) return undefined
-        offsets[shard] = Math.min(offsets[shard]!, offset)
-      }
-      lostTopics = leastOf(lostTopics, this.bookmark.lostTopics)
-    }
-    return this.hub.positionAt(offsets) + this.subscriptions.marks(lostTopics)
+    const { catchUp, bookmark } = this
+    if (catchUp === undefined && bookmark === undefined) return this.hub.cursorText(this.marks)
+    const held = bookmark === undefined ? this.hub.shards.map(({ flushed }) => flushed) : this.offsetsOf(bookmark)
+    const begun = catchUp === undefined ? held : catchUp.isEven ? catchUp.offsets() : undefined
+    if (held === undefined || begun === undefined) return undefined
+    if (!this.subscriptions.isEmpty && begun.some((offset, shard) => offset !== held[shard])) return undefined
+    return this.hub.positionAt(begun) + this.subscriptions.marks(leastOf(this.lostTopics, catchUp?.lostTopics, bookmark?.lostTopics))
+  }
+
+  /** What a client that lags has been sent; undefined where no offsets of the present epochs would say it. */
+  private offsetsOf ({ due, covered }: Bookmark): readonly number[] | undefined {
+    if (due.size > 0 || covered === undefined || this.hub.epochChange !== undefined) return undefined
+    const positions = this.hub.shards.map((_, shard) => covered.get(shard)!)
+    return positions.every(({ epoch }, shard) => epoch === this.hub.epoch(shard)) ? positions.map(({ offset }) => offset) : undefined
+  }
+
+  /**
+   * What goes before the resets of a new epoch, where the client may have an older cursor than what it was sent: one that
+   * is cut among them must be told of them again, and a cursor from before what was lost would be good.
+   */
+  private cursorBeforeResets (): Buffer {
+    const isLive = this.catchUp === undefined && this.pendingResumes === 0
+    return isLive ? this.hub.cursorFrame(this.format, this.marks) : this.voidCursor()
+  }
+
+  private voidCursor (): Buffer {
+    return this.format.encodeCursor(this.hub.voidCursor())
   }
 
   private cursorIsDue (now: number): boolean {
     return this.options.cursorWithEachFlush || now - this.cursorSentAt >= CURSOR_INTERVAL_MS
   }
 
-  private sendCursorIfDue (atOnce = false): void {
-    if (atOnce || this.cursorIsDue(Date.now())) this.sendCursor()
+  private sendCursorIfDue (atOnce = false): boolean {
+    return (atOnce || this.cursorIsDue(Date.now())) && this.sendCursor()
   }
 
   /** None while topics are being restated: it would be the last one again, behind what it does not cover. */

@@ -13,6 +13,10 @@ export class Subscriptions {
 
   constructor (private readonly hub: Hub, private readonly subscriber: Subscriber, private readonly max: number) {}
 
+  get isEmpty (): boolean {
+    return this.held.size === 0
+  }
+
   selectors (): Iterable<Selector> {
     return this.held.values()
   }

@@ -3,7 +3,7 @@ import type { Entry, Snapshot } from '../log/log.js'
 import { type Bookmark, coveredBy, setsNow } from './bookmark.js'
 import { mergeEntries } from './conflate.js'
 import type { Decimals, MessageEncoder } from './frame.js'
-import { readHeld } from './held.js'
+import { beforeFirstHeld, readBacklog, readHeld } from './held.js'
 import type { Hub } from './hub.js'
 import { cutSnapshot, type LiveState, LiveStates, stateMessages } from './live-states.js'
 import { Plan, type PlanOptions, type StartPosition } from './plan.js'
@@ -20,6 +20,8 @@ import { isWhole, type View } from './view.js'
 
 /** What is to be sent next, in this order, as JSON texts. */
 export interface Slice {
+  /** Whether it begins the resets of a new epoch: no cursor from before may be gone on from. */
+  readonly voids: boolean
   /** Resets, snapshots and what `last` asked for: never cut. */
   readonly states: readonly string[]
   /** The epochs, where the log began a new one since the slice before. */
@@ -38,6 +40,7 @@ export class CatchUp {
   /** Of each topic the last offset that was sent in this catch-up, or that the client said it holds; 0 after a reset alone. */
   private readonly sent: Map<string, number>
   private changed: boolean
+  private voids = false
   /** The position behind all that the slices so far have said: what is being read is not sent yet. */
   private told: number[]
   /** What is known of the topics of `plan.joining`. */
@@ -96,6 +99,15 @@ export class CatchUp {
     return this.inHubsEpochs ? this.told : undefined
   }
 
+  /** Whether no topic was sent, or begins, beyond {@link offsets}. */
+  get isEven (): boolean {
+    return this.beyond().size === 0
+  }
+
+  private beyond (): Map<string, number> {
+    return new Map([...this.plan.floors].filter(([topic, offset]) => offset > this.told[this.hub.log.shardOf(topic)]!))
+  }
+
   private get inHubsEpochs (): boolean {
     return this.hub.epochChange === undefined && this.plan.epochs.every((epoch, shard) => epoch === this.hub.epoch(shard))
   }
@@ -106,15 +118,14 @@ export class CatchUp {
    */
   bookmark (reduced: ThrottledChannels): Bookmark {
     this.noteNewTopics()
-    const { epochs, position, floors, due, lostTopics } = this.plan
-    const beyond = new Map([...floors].filter(([topic, offset]) => offset > position[this.hub.log.shardOf(topic)]!))
-    // PROTOCOL.md, The client's rule, 5: a cursor that covers less than was sent would be taken for more than it is.
-    const offsets = beyond.size > 0 ? undefined : this.offsets()
+    const { epochs, position, due, lostTopics } = this.plan
+    const floors = this.beyond()
+    const offsets = floors.size > 0 ? undefined : this.offsets()
     return {
       epochs: [...epochs],
       position: [...position],
       covered: offsets === undefined ? undefined : coveredBy(this.hub, offsets),
-      floors: beyond,
+      floors,
       due: new Map(due),
       epochOwed: this.changed,
       lostTopics,
@@ -180,7 +191,9 @@ export class CatchUp {
     const nothing = states.length === 0 && messages.length === 0 && newEpoch === undefined
     if (nothing && !this.owesStates && !this.plan.movesUnseen && !this.canJoin()) await this.hub.advanced()
     this.told = [...this.plan.position]
-    return { states, newEpoch, messages: this.emit(messages) }
+    const { voids } = this
+    this.voids = false
+    return { voids, states, newEpoch, messages: this.emit(messages) }
   }
 
   // ---- what is sent
@@ -193,7 +206,7 @@ export class CatchUp {
       if (texts.length >= MAX_READ) break
       const from = backlog.get(topic)
       backlog.delete(topic)
-      const newest = from === undefined ? [] : await this.readBacklog(topic, from)
+      const newest = from === undefined ? [] : await readBacklog(this.hub.log, topic, from)
       const snapshot = this.hub.channelOf(topic)?.reduce === undefined || !this.givesState(topic, reason, from) ? undefined : await this.snapshotInEpoch(topic)
       due.delete(topic)
       if (reason !== undefined) {
@@ -217,7 +230,7 @@ export class CatchUp {
         const held = position === 0 ? [] : (await readHeld(this.hub.log, topic)).entries.filter(({ offset }) => offset <= position)
         for (const entry of held) texts.push(this.encoder.entry(entry))
         if (held.length > 0) this.sent.set(topic, held.at(-1)!.offset)
-        floors.set(topic, await this.beforeFirstHeld(topic))
+        floors.set(topic, await beforeFirstHeld(this.hub.log, topic, position))
       }
     }
     return texts
@@ -227,15 +240,6 @@ export class CatchUp {
   private givesState (topic: string, reason: ResetReason | undefined, backlogFrom: number | undefined): boolean {
     if (this.plan.joinsByState(topic)) return false
     return reason !== undefined || backlogFrom === undefined || this.options.snapshots || this.selection.fresh(topic)
-  }
-
-  private async readBacklog (topic: string, from: number): Promise<Entry[]> {
-    const entries: Entry[] = []
-    for (;;) {
-      const page = await this.hub.log.read(topic, { sequence: entries.at(-1)?.sequence ?? from }, MAX_READ)
-      entries.push(...page.entries)
-      if (page.entries.length < MAX_READ) return entries
-    }
   }
 
   private reset (topic: string, reason: ResetReason): string {
@@ -255,12 +259,6 @@ export class CatchUp {
       }
     }
     return texts
-  }
-
-  /** From where a topic without a state goes on after its reset: what the log still holds of it. */
-  private async beforeFirstHeld (topic: string): Promise<number> {
-    const page = await this.hub.log.read(topic, { offset: this.plan.position[this.hub.log.shardOf(topic)]! }, 1)
-    return page.entries[0]?.previous ?? page.last?.offset ?? 0
   }
 
   private async snapshotInEpoch (topic: string): Promise<Snapshot | undefined> {
@@ -374,14 +372,18 @@ export class CatchUp {
       const start = Math.min(...epochs.slice(known + 1).map(epoch => epoch.start))
       const inShard = (topic: string): boolean => this.hub.log.shardOf(topic) === shard
       for (const [topic, offset] of this.sent) {
-        if (inShard(topic) && offset >= start && this.selection.has(topic) && !this.options.except(topic)) this.plan.due.set(topic, 'epoch_changed')
+        if (!inShard(topic) || offset < start || !this.selection.has(topic) || this.options.except(topic)) continue
+        this.plan.due.set(topic, 'epoch_changed')
+        this.voids = true
       }
       for (const [topic, floor] of this.plan.floors) {
         if (inShard(topic) && floor >= start) this.plan.floors.set(topic, start - 1)
       }
       const origin = this.plan.origin[shard]
-      if (origin !== undefined && origin >= start) this.plan.resetShard(shard)
-      else this.plan.position[shard] = Math.min(this.plan.position[shard]!, start - 1)
+      if (origin !== undefined && origin >= start) {
+        this.plan.resetShard(shard)
+        this.voids = true
+      } else this.plan.position[shard] = Math.min(this.plan.position[shard]!, start - 1)
       this.told[shard] = Math.min(this.told[shard]!, this.plan.position[shard]!)
       this.plan.epochs[shard] = this.hub.epoch(shard)
       this.liveStates = undefined

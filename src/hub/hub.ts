@@ -139,6 +139,11 @@ export class Hub implements HubParts {
     return this.cursor.frame(format, marks)
   }
 
+  /** See {@link LiveCursor.void}. */
+  voidCursor (): string {
+    return this.cursor.void()
+  }
+
   /** The cursor of offsets by shard, in the current epochs, without marks. */
   positionAt (offsets: readonly number[]): string {
     return this.cursor.at(offsets)

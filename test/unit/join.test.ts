@@ -1,4 +1,3 @@
-import { decodeCursor } from '@tickwire/protocol'
 import fc from 'fast-check'
 import { test } from 'tap'
 import type { Connection } from '../../src/connection/connection.js'
@@ -40,40 +39,23 @@ const step = (losses: boolean): fc.Arbitrary<Step> => fc.oneof(
 
 const tick = (): Promise<void> => new Promise(resolve => { setImmediate(resolve) })
 
-/** What was appended: by topic, each sequence's offset, as it was given last. */
+/** What was appended: by topic, the sequence that was given last. */
 class Appended {
-  private readonly offsets = new Map<string, number[]>()
+  private readonly last = new Map<string, number>()
   lost = false
 
   constructor (private readonly node: Node, private readonly retention: number) {}
 
   async append (topic: string, payloads: readonly string[]): Promise<void> {
-    const results = await this.node.log.append(payloads.map(payload => ({ topic, payload })))
-    const offsets = this.of(topic)
-    for (const result of results) {
+    for (const result of await this.node.log.append(payloads.map(payload => ({ topic, payload })))) {
       if ('error' in result) throw new Error(result.error)
-      offsets.length = result.sequence
-      offsets[result.sequence] = result.offset
+      this.last.set(topic, result.sequence)
     }
   }
 
   /** Whether the log certainly still holds the message that comes after a sequence: not once it has lost some. */
   isHeld (topic: string, after: number): boolean {
-    return !this.lost && after >= this.of(topic).length - 1 - this.retention
-  }
-
-  /** The last sequence of a topic, up to one, that a cursor covers. */
-  covered (topic: string, upTo: number, cursor: string): number {
-    const { offset } = decodeCursor(cursor)!.shards.get(this.node.log.shardOf(topic))!
-    let sequence = upTo
-    while (sequence > 0 && (this.of(topic)[sequence] ?? Infinity) > offset) sequence--
-    return sequence
-  }
-
-  private of (topic: string): number[] {
-    let offsets = this.offsets.get(topic)
-    if (offsets === undefined) this.offsets.set(topic, offsets = [])
-    return offsets
+    return !this.lost && after >= (this.last.get(topic) ?? 0) - this.retention
   }
 }
 
@@ -144,7 +126,7 @@ class Client {
 
   private keep (cursor: string): void {
     this.cursor = cursor
-    for (const [topic, last] of this.last) this.covered.set(topic, this.appended.covered(topic, last, cursor))
+    for (const [topic, sequence] of this.sent) this.covered.set(topic, sequence)
   }
 
   /** PROTOCOL.md, The client's rule, 5. */

@@ -98,7 +98,9 @@ export class Delivery implements Subscriber, CursorReader {
   epochChanged (): void {
     // A catch-up under way tells of the epoch itself, behind its resets.
     if (this.catchUp === undefined) this.sendEpoch(this.hub.epochText())
-    this.sendCursor()
+    this.oweCursor(Date.now())
+    // What was given in place of what is lost may be ahead of the hub until then.
+    void this.hub.advanced().then(() => { if (this.owedSince !== undefined) this.sendCursor() })
   }
 
   /** Sends what is throttled and pending: after it, a live client stands where the hub stands. */

@@ -4,6 +4,7 @@ import fp from 'fastify-plugin'
 import type { Identity } from '../src/auth/identity.js'
 import { refusePublish } from '../src/auth/permissions.js'
 import { Connections, type ConnectionLimits } from '../src/connection/connections.js'
+import { PAGE_MESSAGES } from '../src/connection/delivery.js'
 import { type HistoryAnswer, type HistoryRequest, readHistory } from '../src/hub/history.js'
 import { refuseUnknown } from '../src/connection/selectors.js'
 import { Counters } from '../src/metrics/counters.js'
@@ -97,6 +98,7 @@ export const streaming = fp<StreamingOptions>(async (app, options) => {
     idleTimeoutMs: options.idleTimeoutMs,
     maxSubscriptions: options.maxSubscriptions,
     maxBufferedBytes: options.maxBufferedBytes,
+    pageMessages: PAGE_MESSAGES,
     compression: options.compression,
     authenticationRequired: options.authenticationRequired,
     acceptUnknownSymbols: options.acceptUnknownSymbols,

@@ -41,6 +41,8 @@ export async function metricsRoutes (app: FastifyInstance): Promise<void> {
   add(Counter, 'sent_bytes_total', 'Bytes of messages sent to clients, with their framing', ['transport'], byTransport(({ bytes }) => bytes))
   add(Counter, 'catch_ups_total', 'Catch-ups begun, at a position of the client (resume) or at the present (fresh)', ['transport', 'start'], () =>
     [...counters.all()].flatMap(([transport, { resumes, fresh }]) => [[{ transport, start: 'resume' }, resumes], [{ transport, start: 'fresh' }, fresh]] as const))
+  add(Gauge, 'lagging_connections', 'Connections that read too slowly and are being caught up from the log', ['transport'], byTransport(({ lagging }) => lagging))
+  add(Counter, 'lags_total', 'How often a connection left live delivery because it read too slowly', ['transport'], byTransport(({ lags }) => lags))
   add(Counter, 'resets_total', 'Resets sent to clients, by reason', ['reason'], () =>
     Object.entries(counters.resets).map(([reason, count]) => [{ reason }, count] as const))
   add(Counter, 'refusals_total', 'Requests and messages refused, by error code', ['transport', 'code'], byCode(({ refusals }) => refusals))

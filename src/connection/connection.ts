@@ -3,22 +3,16 @@ import {
 } from '@tickwire/protocol'
 import { ANONYMOUS, type Identity } from '../auth/identity.js'
 import { errorMessage, toProtocolError } from '../errors.js'
-import type { CatchUp } from '../hub/catch-up.js'
 import { isoTime, type MessageEncoder } from '../hub/frame.js'
 import type { Hub } from '../hub/hub.js'
-import { leastOf } from '../hub/plan.js'
-import type { Selection, Selector } from '../hub/selector.js'
-import type { Subscriber } from '../hub/subscriber.js'
-import type { TopicBytes } from '../hub/topic-bytes.js'
 import type { TransportCounters } from '../metrics/counters.js'
-import { Backlog } from './backlog.js'
-import { type Connections, CURSOR_INTERVAL_MS, type Member } from './connections.js'
+import type { Connections, Member } from './connections.js'
+import { Delivery } from './delivery.js'
+import { Outlet } from './outlet.js'
 import type { NameContext } from './selectors.js'
-import { Subscriptions } from './subscriptions.js'
+import type { Subscriptions } from './subscriptions.js'
 import type { CloseReason, Transport } from './transport.js'
 
-/** Messages of the log that are read and written at a time while catching up. */
-const PAGE_MESSAGES = 500
 /** Bad messages within {@link BAD_MESSAGE_WINDOW_MS} after which a connection is closed (PROTOCOL.md, Errors and closing). */
 const MAX_BAD_MESSAGES = 10
 const BAD_MESSAGE_WINDOW_MS = 60_000
@@ -34,8 +28,10 @@ export interface ConnectionContext extends NameContext {
   readonly heartbeatMs: number
   readonly idleTimeoutMs: number
   readonly maxSubscriptions: number
-  /** Unsent bytes of a connection past which a catch-up waits. */
+  /** Unsent bytes of a connection beyond which it leaves live delivery, and a catch-up waits. */
   readonly maxBufferedBytes: number
+  /** Messages of the log that are read and written at a time while catching up. */
+  readonly pageMessages: number
   readonly authenticationRequired: boolean
   /** @throws ProtocolError `unauthorized` */
   verifyToken (token: string): Promise<Identity>
@@ -49,37 +45,35 @@ export interface ConnectionContext extends NameContext {
  */
 type State = 'open' | 'closing' | 'closed'
 
+/** How an action takes its turn. */
+export interface TurnOptions {
+  readonly id?: RequestId | undefined
+  /** Whether the client may come back with a cursor for what it asks for: until its catch-up runs, no cursor would cover that. */
+  readonly resumes?: boolean
+  /** Whether the connection is for this, and ends where it fails. */
+  readonly closes?: boolean
+  /** Whether it can be done for a client that lags, or waits until that is live again. */
+  readonly whileLagging?: boolean
+}
+
 /**
- * One client on a stream: what it subscribes to and how far it has been sent, whatever wire it came by. Actions
- * take effect one after another; a catch-up is part of the action that needs it.
+ * One client on a stream, whatever wire it came by: what it asks for, who it is, and its end. Actions take effect one
+ * after another; a catch-up is part of the action that needs it. What it is sent is its delivery's affair.
  */
-export class Connection implements Subscriber, Member {
-  readonly format
+export class Connection implements Member {
   identity: Identity = ANONYMOUS
-  lostTopics: number | undefined
-  settledAt = 0
-  /** Milliseconds since 1970. */
-  cursorSentAt = 0
-  readonly subscriptions: Subscriptions
+  readonly format
+  readonly delivery: Delivery
 
   private readonly counters: TransportCounters
+  private readonly outlet: Outlet
   private state: State = 'open'
-  private window: Buffer[] = []
   private readonly openedAt = Date.now()
-  private lastSentAt = this.openedAt
-  private cursorOwed = false
-  private catchUp: CatchUp | undefined
-  /** What goes behind the positions of its cursors while no catch-up is under way. */
-  private marks = ''
-  /** Subscribes with a position whose catch-up does not run yet: a cursor now would not cover them. */
-  private pendingResumes = 0
-  /** Whether the action whose turn it is counts as one of them. */
+  /** Whether the action whose turn it is counts as a resume that no cursor covers. */
   private resumePending = false
   private queue: Promise<void> = Promise.resolve()
   private queued = 0
   private badMessages: number[] = []
-  private readonly backlog: Backlog
-  private drained: (() => void) | undefined
   private subscriptionCount = 0
 
   constructor (
@@ -88,12 +82,23 @@ export class Connection implements Subscriber, Member {
     private readonly transport: Transport,
     private readonly onClosed: () => void
   ) {
+    const { hub, connections, maxSubscriptions, maxBufferedBytes, pageMessages } = context
     this.format = transport.format
-    this.backlog = new Backlog(transport, context.maxBufferedBytes)
-    this.counters = context.hub.counters.transport(transport.name)
+    this.counters = hub.counters.transport(transport.name)
     this.counters.opened++
-    this.subscriptions = new Subscriptions(context.hub, this, context.maxSubscriptions)
-    context.connections.add(this)
+    this.outlet = new Outlet(transport, this.counters, maxBufferedBytes, () => {
+      this.close({ code: 'overloaded', message: 'the client does not read its answers; connect again with the last cursor' })
+    })
+    this.delivery = new Delivery(this.outlet, {
+      hub,
+      format: transport.format,
+      maxSubscriptions,
+      pageMessages,
+      cursorWithEachFlush: transport.cursorWithEachFlush,
+      onOwed: reader => { connections.oweCursor(reader) },
+      onFailure: error => { this.fail(error) }
+    })
+    connections.add(this)
   }
 
   get hub (): Hub {
@@ -102,6 +107,10 @@ export class Connection implements Subscriber, Member {
 
   get encoder (): MessageEncoder {
     return this.hub.encoders[this.format.decimals]
+  }
+
+  get subscriptions (): Subscriptions {
+    return this.delivery.subscriptions
   }
 
   get isOpen (): boolean {
@@ -122,51 +131,46 @@ export class Connection implements Subscriber, Member {
   // ---- from the client
 
   onDrain (): void {
-    const { drained } = this
-    this.drained = undefined
-    drained?.()
+    this.outlet.wake()
   }
 
   onClose (): void {
     if (this.state === 'closed') return
     this.state = 'closed'
     this.counters.closed++
-    this.subscriptions.detach(this.subscriptions.selectors())
+    this.delivery.close()
     this.context.connections.remove(this)
-    this.onDrain()
+    this.outlet.close()
     this.onClosed()
   }
 
-  /**
-   * Runs something after the actions that came before it.
-   * @param resumes whether the client may come back with a cursor for what it asks for here: until its catch-up runs,
-   * no cursor would cover that
-   * @param closes whether the connection is for this, and ends where it fails
-   */
-  enqueue (task: () => Promise<void>, { id, resumes = false, closes = false }: { id?: RequestId | undefined, resumes?: boolean, closes?: boolean } = {}): void {
+  /** Runs something after the actions that came before it. */
+  enqueue (task: () => Promise<void>, { id, resumes = false, closes = false, whileLagging = false }: TurnOptions = {}): void {
     if (++this.queued === MAX_QUEUED_ACTIONS) this.transport.pause(true)
-    if (resumes) this.pendingResumes++
+    if (resumes) this.delivery.expectResume()
     this.queue = this.queue.then(async () => {
       if (--this.queued === MAX_QUEUED_ACTIONS / 2) this.transport.pause(false)
       // Who does not read its answers gets no more of them.
-      await this.whenWritable()
+      await this.outlet.until(() => !this.outlet.isFull && (whileLagging || this.delivery.isLive))
       if (this.state !== 'open') return
       this.resumePending = resumes
       try {
         await task()
       } catch (error) {
-        if (!(error instanceof ProtocolError)) this.context.onError(error, 'an action failed')
-        if (closes) this.close(toProtocolError(error))
-        else this.sendError(toProtocolError(error), id)
+        if (closes) {
+          this.fail(error)
+        } else {
+          this.report(error)
+          this.sendError(toProtocolError(error), id)
+        }
         this.resumeBegan()
-        this.sendCursorIfOwed()
       }
     })
   }
 
-  /** From here on the catch-up says what a cursor covers; or the resume was refused. */
-  private resumeBegan (): void {
-    if (this.resumePending) this.pendingResumes--
+  /** The action whose turn it is has its catch-up, which says what a cursor covers; or it was refused. */
+  resumeBegan (): void {
+    if (this.resumePending) this.delivery.resumeBegan()
     this.resumePending = false
   }
 
@@ -179,10 +183,14 @@ export class Connection implements Subscriber, Member {
     if (this.badMessages.length >= MAX_BAD_MESSAGES) this.close({ code: 'bad_request', message: 'too many bad messages' })
   }
 
+  nextSubscriptionId (): string {
+    return `s${++this.subscriptionCount}`
+  }
+
   // ---- to the client
 
   send (message: ControlMessage): void {
-    this.write([this.format.encode([JSON.stringify(message)])])
+    this.outlet.send(message)
   }
 
   sendError (error: ProtocolError, id?: RequestId): void {
@@ -190,173 +198,14 @@ export class Connection implements Subscriber, Member {
     this.send(errorMessage(error, id))
   }
 
-  /** What an action or a catch-up answers: JSON texts, in order. */
+  /** What an action answers: JSON texts, in order. */
   sendTexts (texts: readonly string[]): void {
-    if (texts.length === 0) return
-    this.counters.messages += texts.length
-    this.backlog.beginAnswer()
-    this.write([this.format.encode(texts)])
+    this.outlet.sendTexts(texts)
   }
 
-  deliver (bytes: TopicBytes): boolean {
-    const buffer = bytes.as(this.format)
-    this.counters.messages += bytes.messages
-    return this.window.push(buffer) === 1
-  }
-
-  flush (): void {
-    const buffers = this.window
-    this.window = []
-    if (this.state !== 'open') return
-    const now = Date.now()
-    if (this.transport.cursorWithEachFlush || now - this.cursorSentAt >= CURSOR_INTERVAL_MS) {
-      const cursor = this.cursorFrame()
-      this.cursorOwed = cursor === undefined
-      if (cursor !== undefined) {
-        buffers.push(cursor)
-        this.noteCursor(now)
-      }
-    } else {
-      this.cursorOwed = true
-    }
-    this.write(buffers)
-  }
-
-  epochChanged (): void {
-    // A catch-up under way tells of the epoch itself, behind its resets.
-    if (this.catchUp === undefined) this.sendEpoch(this.hub.epochText())
-    this.sendCursor()
-  }
-
-  sendCursorIfOwed (): void {
-    if (this.cursorOwed) this.sendCursor()
-  }
-
-  /** The cursor of all that has been sent, where there is one now. */
-  sendCursor (): void {
-    const frame = this.cursorFrame()
-    if (frame === undefined || this.state !== 'open') return
-    this.noteCursor(Date.now())
-    this.write([frame])
-  }
-
-  private sendEpoch (epoch: string): void {
-    this.send({ type: 'epoch', epoch })
-  }
-
-  private write (buffers: readonly Buffer[]): void {
-    if (this.state !== 'open' || buffers.length === 0) return
-    this.lastSentAt = Date.now()
-    for (const { length } of buffers) this.counters.bytes += length
-    this.transport.write(buffers)
-    if (this.backlog.tooLong()) this.close({ code: 'overloaded', message: 'the client reads too slowly; connect again with the last cursor' })
-  }
-
-  private noteCursor (now: number): void {
-    this.cursorOwed = false
-    this.cursorSentAt = now
-    if (!this.transport.cursorWithEachFlush) this.context.connections.cursorWasSent(this)
-  }
-
-  private cursorFrame (): Buffer | undefined {
-    if (this.catchUp === undefined && this.pendingResumes === 0) return this.hub.cursorFrame(this.format, this.marks)
-    const text = this.cursorText()
-    return text === undefined ? undefined : this.format.encodeCursor(text)
-  }
-
-  /** Undefined while no cursor would cover all that the client asked for. */
-  private cursorText (): string | undefined {
-    if (this.pendingResumes > 0) return undefined
-    if (this.catchUp === undefined) return this.hub.cursorText(this.marks)
-    const offsets = this.catchUp.offsets()
-    if (offsets === undefined) return undefined
-    const earliest = offsets.map((offset, shard) => Math.min(offset, this.hub.shards[shard]!.flushed))
-    return this.hub.positionAt(earliest) + this.subscriptions.marks(leastOf(this.lostTopics, this.catchUp.lostTopics))
-  }
-
-  // ---- subscriptions
-
-  nextSubscriptionId (): string {
-    return `s${++this.subscriptionCount}`
-  }
-
-  /** Live delivery of some selectors begins with the next window; one that was there changes its options. */
-  attach (selectors: readonly Selector[]): void {
-    this.settle()
-    this.subscriptions.attach(selectors)
-    this.marks = this.subscriptions.marks(this.lostTopics)
-  }
-
-  detach (selectors: readonly Selector[]): void {
-    this.settle()
-    this.subscriptions.detach(selectors)
-    this.marks = this.subscriptions.marks(this.lostTopics)
-  }
-
-  /** Sends what is throttled and pending: after it, the client stands where the hub stands. */
-  settle (): void {
-    this.hub.settle(this, this.subscriptions.reduced)
-    this.write(this.window.splice(0))
-  }
-
-  /** All that is being sent live. */
-  live (): Selection {
-    return this.subscriptions.selection()
-  }
-
-  /**
-   * Sends what a catch-up holds, slice by slice as fast as the client reads, then hands over to live delivery.
-   * @param coming what will be live then
-   * @param joinLive called in the tick in which all has been sent
-   */
-  async follow (catchUp: CatchUp, coming: readonly Selector[], joinLive: () => void): Promise<void> {
-    this.catchUp = catchUp
-    this.resumeBegan()
-    if (catchUp.resumes) this.counters.resumes++
-    else this.counters.fresh++
-    this.subscriptions.expect(coming)
-    try {
-      let first = true
-      // Whatever was waited for, the wire may be gone since: nothing would ever take it off the hub again.
-      while (this.state === 'open') {
-        const rest = catchUp.join(PAGE_MESSAGES)
-        if (rest !== undefined) {
-          // What is pending of topics whose state comes now must come before it.
-          this.settle()
-          this.sendTexts(rest)
-          this.lostTopics = leastOf(this.lostTopics, catchUp.lostTopics)
-          this.catchUp = undefined
-          joinLive()
-          if (first || this.transport.cursorWithEachFlush || Date.now() - this.cursorSentAt >= CURSOR_INTERVAL_MS) this.sendCursor()
-          else if (rest.length > 0) this.cursorOwed = true
-          return
-        }
-        const slice = await catchUp.next(PAGE_MESSAGES)
-        this.sendTexts(slice.states)
-        if (slice.newEpoch !== undefined) this.sendEpoch(slice.newEpoch)
-        this.sendTexts(slice.messages)
-        if (slice.states.length + slice.messages.length > 0) this.cursorOwed = true
-        // PROTOCOL.md, Control: one at once after the snapshots, then at most once a second.
-        if (slice.messages.length > 0 && (first || this.transport.cursorWithEachFlush || Date.now() - this.cursorSentAt >= CURSOR_INTERVAL_MS)) {
-          first = false
-          this.sendCursor()
-        }
-        await this.whenWritable()
-        await catchUp.prepareToJoin()
-      }
-    } catch (error) {
-      // The client was told that it has this: it comes back with its cursor for what it was not sent.
-      if (error instanceof ProtocolError) this.close(error); else throw error
-    } finally {
-      this.catchUp = undefined
-      this.subscriptions.expect([])
-    }
-  }
-
-  private async whenWritable (): Promise<void> {
-    while (this.state === 'open' && this.backlog.isFull) {
-      await new Promise<void>(resolve => { this.drained = resolve })
-    }
+  /** Resolves when the client is live; also when the connection ends. */
+  async untilLive (): Promise<void> {
+    await this.outlet.until(() => this.delivery.isLive)
   }
 
   // ---- time
@@ -372,17 +221,18 @@ export class Connection implements Subscriber, Member {
     else if (this.identity.expiresAt !== undefined && now >= this.identity.expiresAt) this.close({ code: 'unauthorized', message: 'the token has expired' })
     else if (this.subscriptionCount === 0 && age > this.context.idleTimeoutMs) this.close({ code: 'idle_timeout', message: 'nothing was subscribed to' })
     else {
-      if (now - this.lastSentAt >= this.context.heartbeatMs) this.heartbeat(now)
+      if (now - this.outlet.lastSentAt >= this.context.heartbeatMs) this.heartbeat(now)
       this.transport.tick(now)
     }
   }
 
   private heartbeat (now: number): void {
-    const cursor = this.cursorText()
+    // A client that has not read what was sent needs no sign of life.
+    const cursor = this.outlet.isFull ? undefined : this.delivery.cursorText()
     if (cursor === undefined) return
-    this.noteCursor(now)
+    this.delivery.noteCursor(now)
     this.send({ type: 'heartbeat', timestamp: isoTime(now), cursor })
-    if (this.transport.cursorWithEachFlush) this.write([this.format.encodeCursor(cursor)])
+    if (this.transport.cursorWithEachFlush) this.outlet.write([this.format.encodeCursor(cursor)])
   }
 
   /** The last word to the client, and the end of the wire. */
@@ -395,6 +245,16 @@ export class Connection implements Subscriber, Member {
     this.state = 'closing'
     this.counters.close(code)
     this.transport.close({ code, message, retryAfterMs: retry }, this.format.encode([JSON.stringify(closing)]))
-    this.onDrain()
+    this.outlet.close()
+  }
+
+  /** Ends the connection because what it is for cannot be done. */
+  private fail (error: unknown): void {
+    this.report(error)
+    this.close(toProtocolError(error))
+  }
+
+  private report (error: unknown): void {
+    if (!(error instanceof ProtocolError)) this.context.onError(error, 'an action failed')
   }
 }

@@ -4,8 +4,9 @@ import type { CloseReason } from './transport.js'
 
 /** How often connections are looked at for heartbeats, silence and expired tokens. */
 const SWEEP_MS = 1000
-/** Least time between two cursors of one connection, where they do not go with each flush. */
-export const CURSOR_INTERVAL_MS = 1000
+/** How often those are looked at that are owed a cursor, and how long nothing must have come for them to be sent it alone. */
+const OWED_SWEEP_MS = 150
+const OWED_MS = 750
 
 export interface ConnectionLimits {
   readonly maxConnections: number
@@ -14,11 +15,15 @@ export interface ConnectionLimits {
 
 /** A connection, as the node's clocks see it. */
 export interface Member extends Addressable {
-  /** Milliseconds since 1970. */
-  readonly cursorSentAt: number
   /** Called about once a second. */
   tick (now: number): void
-  sendCursorIfOwed (): void
+}
+
+/** What has been sent something behind its last cursor. */
+export interface CursorReader {
+  /** Undefined once it has had a cursor, or its wire is gone; else when it was sent something last, in milliseconds since 1970. */
+  readonly owedSince: number | undefined
+  sendCursor (): unknown
 }
 
 /** A place that a connection or a held poll takes; given back once. */
@@ -35,9 +40,8 @@ export class Connections {
   private count = 0
   private draining = false
   private readonly sweeper: NodeJS.Timeout
-  /** Those that were given a cursor within the last second, in the order in which they were. */
-  private readonly cursorSent = new Set<Member>()
-  private cursorTimer: NodeJS.Timeout | undefined
+  private readonly owed = new Set<CursorReader>()
+  private readonly owedSweeper: NodeJS.Timeout
 
   constructor (private readonly limits: ConnectionLimits, heartbeatMs: number) {
     const period = Math.min(SWEEP_MS, Math.max(10, heartbeatMs / 5))
@@ -45,6 +49,7 @@ export class Connections {
       const now = Date.now()
       for (const connection of this.open) connection.tick(now)
     }, period).unref()
+    this.owedSweeper = setInterval(() => { this.sendOwedCursors() }, OWED_SWEEP_MS).unref()
   }
 
   /** @throws ProtocolError `too_many_connections`, `going_away` */
@@ -80,14 +85,14 @@ export class Connections {
   remove (connection: Member): void {
     this.open.delete(connection)
     this.registry.remove(connection)
-    this.cursorSent.delete(connection)
   }
 
-  /** Says that a connection was just sent a cursor: another follows within a second of what is sent meanwhile. */
-  cursorWasSent (connection: Member): void {
-    this.cursorSent.delete(connection)
-    this.cursorSent.add(connection)
-    this.armCursorTimer()
+  /**
+   * PROTOCOL.md, Control: within a second of the last flush. While more comes the cursor goes with that, and costs no write
+   * of its own.
+   */
+  oweCursor (reader: CursorReader): void {
+    this.owed.add(reader)
   }
 
   /** `closing` to all, polls too, with delays spread so that they do not all come back at once. */
@@ -97,23 +102,14 @@ export class Connections {
       member.close({ ...reason, retryAfterMs: Math.round((reason.retryAfterMs ?? 0) + Math.random() * spreadMs) })
     }
     clearInterval(this.sweeper)
-    clearTimeout(this.cursorTimer)
+    clearInterval(this.owedSweeper)
   }
 
-  private armCursorTimer (): void {
-    if (this.cursorTimer !== undefined) return
-    const [first] = this.cursorSent
-    if (first === undefined) return
-    const wait = Math.max(0, first.cursorSentAt + CURSOR_INTERVAL_MS - Date.now())
-    this.cursorTimer = setTimeout(() => {
-      this.cursorTimer = undefined
-      const due = Date.now() - CURSOR_INTERVAL_MS
-      for (const connection of this.cursorSent) {
-        if (connection.cursorSentAt > due) break
-        this.cursorSent.delete(connection)
-        connection.sendCursorIfOwed()
-      }
-      this.armCursorTimer()
-    }, wait).unref()
+  private sendOwedCursors (): void {
+    const before = Date.now() - OWED_MS
+    for (const reader of this.owed) {
+      if (reader.owedSince !== undefined && reader.owedSince <= before) reader.sendCursor()
+      if (reader.owedSince === undefined) this.owed.delete(reader)
+    }
   }
 }

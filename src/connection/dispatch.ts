@@ -20,7 +20,12 @@ export function receiveText (connection: Connection, text: string): void {
   connection.enqueue(async () => {
     if (connection.mustAuthenticate && message.action !== 'auth') throw new ProtocolError('unauthorized', 'authenticate first')
     await perform(connection, message)
-  }, { id, resumes: message.action === 'subscribe' && message.after !== undefined })
+  }, {
+    id,
+    resumes: message.action === 'subscribe' && message.after !== undefined,
+    // Who cannot keep up must be able to want less, and a token may expire meanwhile.
+    whileLagging: message.action === 'unsubscribe' || message.action === 'auth'
+  })
 }
 
 export function receiveBinary (connection: Connection): void {

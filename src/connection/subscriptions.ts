@@ -4,13 +4,18 @@ import { Selection, type Selector } from '../hub/selector.js'
 import type { Subscriber } from '../hub/subscriber.js'
 import { isWhole } from '../hub/view.js'
 
-/** What one connection subscribes to, and what its cursors must say of it. */
+/** What one connection subscribes to, live or not, and what its cursors must say of it. */
 export class Subscriptions {
   /** By selector's key. */
   private readonly held = new Map<string, Selector>()
-  private throttled: ReadonlySet<string> = new Set()
+  /** The channels of which something is throttled or cut. */
+  reducedChannels: ReadonlySet<string> = new Set()
 
   constructor (private readonly hub: Hub, private readonly subscriber: Subscriber, private readonly max: number) {}
+
+  get isEmpty (): boolean {
+    return this.held.size === 0
+  }
 
   selectors (): Iterable<Selector> {
     return this.held.values()
@@ -50,18 +55,28 @@ export class Subscriptions {
     this.expect([])
   }
 
+  /** What is held stays held, but is not sent any more. */
+  leave (): void {
+    for (const selector of this.held.values()) this.hub.detach(this.subscriber, selector)
+  }
+
+  /** What is held is sent again, from the next window on. */
+  join (): void {
+    for (const selector of this.held.values()) this.hub.attach(this.subscriber, selector)
+  }
+
   /** Says what a catch-up will attach: a cursor on its way must already count it as throttled where it is. */
   expect (coming: readonly Selector[]): void {
     const reduced = [...this.held.values(), ...coming].filter(({ view }) => !isWhole(view))
-    this.throttled = new Set(reduced.map(({ channel }) => channel.name))
+    this.reducedChannels = new Set(reduced.map(({ channel }) => channel.name))
   }
 
   /** What goes behind the positions of a cursor. */
   marks (lostTopics: number | undefined): string {
-    return encodeMarks({ lostTopics, throttled: this.throttled })
+    return encodeMarks({ lostTopics, throttled: this.reducedChannels })
   }
 
-  /** All that is being sent live, with what is to come, without what is to go. */
+  /** All that is held, with what is to come, without what is to go. */
   selection (coming: readonly Selector[] = [], going: readonly Selector[] = []): Selection {
     const left = [...this.held.values()].filter(({ key }) => !going.some(gone => gone.key === key))
     return new Selection([...left, ...coming], this.hub.membership)

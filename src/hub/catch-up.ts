@@ -1,7 +1,9 @@
-import { encodeEpoch, type ResetReason } from '@tickwire/protocol'
+import { encodeEpoch, type ResetReason, type ThrottledChannels } from '@tickwire/protocol'
 import type { Entry, Snapshot } from '../log/log.js'
+import { type Bookmark, coveredBy, setsNow } from './bookmark.js'
 import { mergeEntries } from './conflate.js'
 import type { Decimals, MessageEncoder } from './frame.js'
+import { beforeFirstHeld, readBacklog, readHeld } from './held.js'
 import type { Hub } from './hub.js'
 import { cutSnapshot, type LiveState, LiveStates, stateMessages } from './live-states.js'
 import { Plan, type PlanOptions, type StartPosition } from './plan.js'
@@ -11,13 +13,15 @@ import { isWhole, type View } from './view.js'
 
 /**
  * The one mechanism for everybody who stands at a position and needs what came after (DESIGN, The one idea): a
- * client that resumes, a client that polls, and a new subscriber, who stands at the present and needs the state
- * first. It reads slices from the log up to where the hub stands, and joins live delivery in one tick, from the
+ * client that resumes, a client that polls, one that reads too slowly, and a new subscriber, who stands at the present
+ * and needs the state first. It reads slices from the log up to where the hub stands, and joins live delivery in one tick, from the
  * hub's recent entries. Nothing live is buffered for it.
  */
 
 /** What is to be sent next, in this order, as JSON texts. */
 export interface Slice {
+  /** Whether it begins the resets of a new epoch: no cursor from before may be gone on from. */
+  readonly voids: boolean
   /** Resets, snapshots and what `last` asked for: never cut. */
   readonly states: readonly string[]
   /** The epochs, where the log began a new one since the slice before. */
@@ -35,7 +39,10 @@ export interface CatchUpOptions extends Partial<PlanOptions> {
 export class CatchUp {
   /** Of each topic the last offset that was sent in this catch-up, or that the client said it holds; 0 after a reset alone. */
   private readonly sent: Map<string, number>
-  private changed = false
+  private changed: boolean
+  private voids = false
+  /** The position behind all that the slices so far have said: what is being read is not sent yet. */
+  private told: number[]
   /** What is known of the topics of `plan.joining`. */
   private liveStates: LiveStates | undefined
 
@@ -45,19 +52,22 @@ export class CatchUp {
     private readonly plan: Plan,
     private readonly encoder: MessageEncoder,
     private readonly options: PlanOptions,
-    private readonly viewOf: (topic: string) => View
+    private readonly viewOf: (topic: string) => View,
+    epochOwed: boolean
   ) {
     this.sent = new Map(plan.held)
+    this.told = [...plan.position]
+    this.changed = epochOwed
   }
 
   /** @param selection what is wanted */
   static async open (hub: Hub, selection: Selection, start: StartPosition, options: CatchUpOptions): Promise<CatchUp> {
     const { decimals = 'string', viewOf = topic => selection.view(topic), ...given } = options
-    const planned: PlanOptions = { except: () => false, reduced: 'join', maxBacklog: Infinity, ...given }
+    const planned: PlanOptions = { except: () => false, reduced: 'join', maxBacklog: Infinity, dropped: 'history_lost', ...given }
     await hub.epochChange
     const plan = new Plan(hub, selection, planned)
     await plan.start(start)
-    return new CatchUp(hub, selection, plan, hub.encoders[decimals], planned, viewOf)
+    return new CatchUp(hub, selection, plan, hub.encoders[decimals], planned, viewOf, start.from === 'bookmark' && start.bookmark.epochOwed)
   }
 
   /** Whether it began at a position of the client. */
@@ -85,8 +95,42 @@ export class CatchUp {
    * or states are owed that no position would tell of.
    */
   offsets (): readonly number[] | undefined {
-    if (this.owesStates || this.hub.epochChange !== undefined) return undefined
-    return this.plan.epochs.every((epoch, shard) => epoch === this.hub.epoch(shard)) ? this.plan.position : undefined
+    if (this.owesStates || this.plan.movesUnseen) return undefined
+    return this.inHubsEpochs ? this.told : undefined
+  }
+
+  /** Whether no topic was sent, or begins, beyond {@link offsets}. */
+  get isEven (): boolean {
+    return this.beyond().size === 0
+  }
+
+  private beyond (): Map<string, number> {
+    return new Map([...this.plan.floors].filter(([topic, offset]) => offset > this.told[this.hub.log.shardOf(topic)]!))
+  }
+
+  private get inHubsEpochs (): boolean {
+    return this.hub.epochChange === undefined && this.plan.epochs.every((epoch, shard) => epoch === this.hub.epoch(shard))
+  }
+
+  /**
+   * Where it stands between two slices: another catch-up goes on from there.
+   * @param reduced the channels of which something is throttled or cut
+   */
+  bookmark (reduced: ThrottledChannels): Bookmark {
+    this.noteNewTopics()
+    const { epochs, position, due, lostTopics } = this.plan
+    const floors = this.beyond()
+    const offsets = floors.size > 0 ? undefined : this.offsets()
+    return {
+      epochs: [...epochs],
+      position: [...position],
+      covered: offsets === undefined ? undefined : coveredBy(this.hub, offsets),
+      floors,
+      due: new Map(due),
+      epochOwed: this.changed,
+      lostTopics,
+      sets: setsNow(this.hub, reduced)
+    }
   }
 
   /** Whether nothing is left to send now: another slice would have to wait for the hub. */
@@ -118,6 +162,7 @@ export class CatchUp {
       if (entries.length > limit) return undefined
     }
     this.plan.position = this.hub.shards.map(shard => shard.flushed)
+    this.told = [...this.plan.position]
     return [...this.emit(entries), ...this.joiningStates(states)]
   }
 
@@ -143,8 +188,12 @@ export class CatchUp {
     // PROTOCOL.md, Control: after the resets that it causes.
     const newEpoch = this.changed && !this.owesStates ? this.epochText : undefined
     if (newEpoch !== undefined) this.changed = false
-    if (states.length === 0 && messages.length === 0 && newEpoch === undefined && !this.owesStates && !this.canJoin()) await this.hub.advanced()
-    return { states, newEpoch, messages: this.emit(messages) }
+    const nothing = states.length === 0 && messages.length === 0 && newEpoch === undefined
+    if (nothing && !this.owesStates && !this.plan.movesUnseen && !this.canJoin()) await this.hub.advanced()
+    this.told = [...this.plan.position]
+    const { voids } = this
+    this.voids = false
+    return { voids, states, newEpoch, messages: this.emit(messages) }
   }
 
   // ---- what is sent
@@ -157,7 +206,7 @@ export class CatchUp {
       if (texts.length >= MAX_READ) break
       const from = backlog.get(topic)
       backlog.delete(topic)
-      const newest = from === undefined ? [] : await this.readBacklog(topic, from)
+      const newest = from === undefined ? [] : await readBacklog(this.hub.log, topic, from)
       const snapshot = this.hub.channelOf(topic)?.reduce === undefined || !this.givesState(topic, reason, from) ? undefined : await this.snapshotInEpoch(topic)
       due.delete(topic)
       if (reason !== undefined) {
@@ -176,7 +225,12 @@ export class CatchUp {
         floors.set(topic, snapshot.asOf)
         this.sent.set(topic, snapshot.asOf)
       } else if (reason !== undefined && !this.plan.joinsByState(topic)) {
-        floors.set(topic, await this.beforeFirstHeld(topic))
+        const position = this.plan.position[this.hub.log.shardOf(topic)]!
+        // What the log still holds: the client has just forgotten what it had up to the position.
+        const held = position === 0 ? [] : (await readHeld(this.hub.log, topic)).entries.filter(({ offset }) => offset <= position)
+        for (const entry of held) texts.push(this.encoder.entry(entry))
+        if (held.length > 0) this.sent.set(topic, held.at(-1)!.offset)
+        floors.set(topic, await beforeFirstHeld(this.hub.log, topic, position))
       }
     }
     return texts
@@ -186,15 +240,6 @@ export class CatchUp {
   private givesState (topic: string, reason: ResetReason | undefined, backlogFrom: number | undefined): boolean {
     if (this.plan.joinsByState(topic)) return false
     return reason !== undefined || backlogFrom === undefined || this.options.snapshots || this.selection.fresh(topic)
-  }
-
-  private async readBacklog (topic: string, from: number): Promise<Entry[]> {
-    const entries: Entry[] = []
-    for (;;) {
-      const page = await this.hub.log.read(topic, { sequence: entries.at(-1)?.sequence ?? from }, MAX_READ)
-      entries.push(...page.entries)
-      if (page.entries.length < MAX_READ) return entries
-    }
   }
 
   private reset (topic: string, reason: ResetReason): string {
@@ -214,12 +259,6 @@ export class CatchUp {
       }
     }
     return texts
-  }
-
-  /** From where a topic without a state goes on after its reset: what the log still holds of it. */
-  private async beforeFirstHeld (topic: string): Promise<number> {
-    const page = await this.hub.log.read(topic, { offset: this.plan.position[this.hub.log.shardOf(topic)]! }, 1)
-    return page.entries[0]?.previous ?? page.last?.offset ?? 0
   }
 
   private async snapshotInEpoch (topic: string): Promise<Snapshot | undefined> {
@@ -269,7 +308,7 @@ export class CatchUp {
       await advanced
       return []
     }
-    for (const topic of page.trimmed) this.plan.due.set(topic, 'history_lost')
+    for (const topic of page.trimmed) this.plan.due.set(topic, this.options.dropped)
     // The position only moves once those have their reset: it says where they go on.
     if (this.plan.due.size > 0) return []
     this.plan.position[shard] = page.end
@@ -317,8 +356,8 @@ export class CatchUp {
   }
 
   private canJoin (): boolean {
-    if (this.hub.epochChange !== undefined || this.plan.due.size > 0 || this.changed) return false
-    if (this.offsets() === undefined) return false
+    if (this.plan.due.size > 0 || this.plan.movesUnseen || this.changed) return false
+    if (!this.inHubsEpochs) return false
     for (const [topic, floor] of this.plan.floors) {
       if (floor > this.hub.shards[this.hub.log.shardOf(topic)]!.flushed) return false
     }
@@ -333,14 +372,19 @@ export class CatchUp {
       const start = Math.min(...epochs.slice(known + 1).map(epoch => epoch.start))
       const inShard = (topic: string): boolean => this.hub.log.shardOf(topic) === shard
       for (const [topic, offset] of this.sent) {
-        if (inShard(topic) && offset >= start && this.selection.has(topic) && !this.options.except(topic)) this.plan.due.set(topic, 'epoch_changed')
+        if (!inShard(topic) || offset < start || !this.selection.has(topic) || this.options.except(topic)) continue
+        this.plan.due.set(topic, 'epoch_changed')
+        this.voids = true
       }
       for (const [topic, floor] of this.plan.floors) {
         if (inShard(topic) && floor >= start) this.plan.floors.set(topic, start - 1)
       }
       const origin = this.plan.origin[shard]
-      if (origin !== undefined && origin >= start) this.plan.resetShard(shard)
-      else this.plan.position[shard] = Math.min(this.plan.position[shard]!, start - 1)
+      if (origin !== undefined && origin >= start) {
+        this.plan.resetShard(shard)
+        this.voids = true
+      } else this.plan.position[shard] = Math.min(this.plan.position[shard]!, start - 1)
+      this.told[shard] = Math.min(this.told[shard]!, this.plan.position[shard]!)
       this.plan.epochs[shard] = this.hub.epoch(shard)
       this.liveStates = undefined
       this.changed = true

@@ -2,7 +2,7 @@ import { type Instrument, parseTopicKey } from '@tickwire/protocol'
 import type { HubParts } from './hub-parts.js'
 import { type LiveState, LiveStates, stateMessages } from './live-states.js'
 import type { Entrance } from './membership.js'
-import type { Subscriber } from './subscriber.js'
+import { flushAll, type Subscriber } from './subscriber.js'
 import { TopicBytes } from './topic-bytes.js'
 import type { View } from './view.js'
 
@@ -40,7 +40,7 @@ export async function moveInstrument (hub: HubParts, instrument: Instrument): Pr
       }
     }
   }
-  for (const subscriber of dirty) subscriber.flush()
+  flushAll(dirty)
 }
 
 /**

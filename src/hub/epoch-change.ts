@@ -3,7 +3,7 @@ import type { HubParts } from './hub-parts.js'
 import type { LiveState } from './live-states.js'
 import { stateMessages } from './live-states.js'
 import { readHeld } from './held.js'
-import type { Subscriber } from './subscriber.js'
+import { flushAll, type Subscriber } from './subscriber.js'
 import { TopicBytes } from './topic-bytes.js'
 
 /**
@@ -42,7 +42,7 @@ export async function changeEpoch (
     }
     cover(topic, asOf)
   }
-  for (const subscriber of dirty) subscriber.flush()
+  flushAll(dirty)
 }
 
 async function readState (hub: HubParts, topic: string): Promise<LiveState & { readonly asOf: number }> {

@@ -18,7 +18,7 @@ import { persist } from './persist.js'
 import { RECENT_SECONDS, RecentEntries } from './recent.js'
 import { Restatements } from './restatements.js'
 import type { Selector } from './selector.js'
-import type { Subscriber } from './subscriber.js'
+import { flushAll, type Subscriber } from './subscriber.js'
 import { TopicBytes } from './topic-bytes.js'
 import { isWhole } from './view.js'
 
@@ -139,6 +139,11 @@ export class Hub implements HubParts {
     return this.cursor.frame(format, marks)
   }
 
+  /** See {@link LiveCursor.void}. */
+  voidCursor (): string {
+    return this.cursor.void()
+  }
+
   /** The cursor of offsets by shard, in the current epochs, without marks. */
   positionAt (offsets: readonly number[]): string {
     return this.cursor.at(offsets)
@@ -177,7 +182,7 @@ export class Hub implements HubParts {
   sendPending (concerned: (topic: string) => boolean): void {
     const dirty: Subscriber[] = []
     this.conflator.sendAll(concerned, dirty)
-    for (const subscriber of dirty) subscriber.flush()
+    flushAll(dirty)
   }
 
   // ---- the way of a message
@@ -212,7 +217,8 @@ export class Hub implements HubParts {
     this.pending = new Map()
     this.moved()
     for (const shard of this.shards) {
-      shard.flushed = shard.received
+      // Before a new epoch less counts as received than was passed on: a client has got what it has got.
+      shard.flushed = Math.max(shard.flushed, shard.received)
       for (const entry of shard.pending) shard.recent.push(entry)
       shard.pending = []
     }
@@ -224,7 +230,7 @@ export class Hub implements HubParts {
     }
     this.restatements.covered.clear()
     this.conflator.send(dirty)
-    for (const subscriber of dirty) subscriber.flush()
+    flushAll(dirty)
     if (dirty.length > 0) this.measure(window)
     this.wake()
   }
@@ -238,7 +244,7 @@ export class Hub implements HubParts {
     }
     const dirty: Subscriber[] = []
     this.conflator.send(dirty)
-    for (const subscriber of dirty) subscriber.flush()
+    flushAll(dirty)
   }
 
   private measure (window: Map<string, Entry[]>): void {
@@ -348,10 +354,8 @@ export class Hub implements HubParts {
       const { topic, payload } = logNotice(available)
       const sequence = this.directory.last(topic)?.sequence ?? 0
       const bytes = new TopicBytes(this.encoders, encoder => [encoder.snapshot({ topic, epoch: 0, sequence, timestamp: Date.now(), payload, asOf: 0 })])
-      for (const subscriber of this.audience.of(topic).everybody()) {
-        subscriber.deliver(bytes)
-        subscriber.flush()
-      }
+      const dirty = [...this.audience.of(topic).everybody()].filter(subscriber => subscriber.deliver(bytes))
+      flushAll(dirty)
     })
   }
 

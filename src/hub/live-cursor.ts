@@ -1,5 +1,5 @@
 import { encodePositions, type ShardPosition } from '@tickwire/protocol'
-import type { Entry } from '../log/log.js'
+import { type Entry, NO_EPOCH } from '../log/log.js'
 import type { Format } from './frame.js'
 import type { ShardState } from './hub-parts.js'
 
@@ -36,6 +36,11 @@ export class LiveCursor {
     const position = [...offsets]
     for (const { shard, offset } of this.unmoved) position[shard] = Math.min(position[shard]!, offset - 1)
     return encodePositions(new Map(position.map((offset, shard): [number, ShardPosition] => [shard, { epoch: this.shards[shard]!.epochs.at(-1)!.epoch, offset }])))
+  }
+
+  /** A cursor of nowhere: who comes back with it is told that all is lost. */
+  void (): string {
+    return encodePositions(new Map(this.shards.map((_, shard): [number, ShardPosition] => [shard, { epoch: NO_EPOCH, offset: 0 }])))
   }
 
   /** The hub stands elsewhere: cursors made so far are not its own any more. */

@@ -1,5 +1,6 @@
 import { type Cursor, instruments, type ResetReason, topicKey, parseTopicKey } from '@tickwire/protocol'
 import { followsOn, type ShardHead } from '../log/log.js'
+import type { Bookmark } from './bookmark.js'
 import type { Hub } from './hub.js'
 import { isGood, locate } from './position.js'
 import type { Selection } from './selector.js'
@@ -10,6 +11,7 @@ export type StartPosition =
   | { readonly from: 'now' }
   | { readonly from: 'cursor', readonly cursor: Cursor }
   | { readonly from: 'sequences', readonly sequences: ReadonlyMap<string, number>, readonly epochs: readonly number[] }
+  | { readonly from: 'bookmark', readonly bookmark: Bookmark }
 
 export interface PlanOptions {
   /** Whether a topic without a position is given its state first. */
@@ -25,6 +27,8 @@ export interface PlanOptions {
   readonly reduced: 'join' | 'merge'
   /** Most messages that `last` may come to, over all topics. */
   readonly maxBacklog: number
+  /** What is said of a topic whose next messages the log has dropped. */
+  readonly dropped: ResetReason
 }
 
 /** What a catch-up has to send: by shard and by topic, from where, and what comes first. */
@@ -132,6 +136,7 @@ export class Plan {
       case 'now': this.startNow(() => true); break
       case 'cursor': await this.startAtCursor(start.cursor); break
       case 'sequences': await this.startAtSequences(start.sequences, start.epochs); break
+      case 'bookmark': this.startAtBookmark(start.bookmark); break
     }
   }
 
@@ -208,7 +213,7 @@ export class Plan {
     for (const [topic] of this.selection.existing(this.hub.directory)) {
       if (this.options.except(topic) || newShards.has(shardOf(topic)) || lostShards.has(shardOf(topic))) continue
       if (this.selection.fresh(topic)) this.startAnew(topic)
-      else if (this.mayHaveEntered(topic, cursor, heads)) this.reset(topic, 'entered')
+      else if (this.mayHaveEntered(topic, cursor.shards, heads)) this.reset(topic, 'entered')
       else if (this.joinsByState(topic)) this.joining.add(topic)
       else if (cursor.throttled === 'all' || cursor.throttled.has(parseTopicKey(topic).channel)) this.due.set(topic, undefined)
     }
@@ -222,12 +227,39 @@ export class Plan {
     this.begin(topic, true)
   }
 
+  /** The hub's own epochs are asked, not the log's: it stands in one of them, and each page says where the log has gone on. */
+  private startAtBookmark ({ epochs, position, floors, due, lostTopics, sets }: Bookmark): void {
+    this.epochs = [...epochs]
+    this.position = [...position]
+    this.origin.push(...position)
+    this.lostTopics = lostTopics
+    const moved = sets.version !== this.hub.membership.version
+    const heads = this.hub.shards.map((state, shard): ShardHead => ({ epoch: this.hub.epoch(shard), offset: state.received, epochs: state.epochs }))
+    for (const [topic] of this.selection.existing(this.hub.directory)) {
+      if (moved && this.mayHaveEntered(topic, sets.position, heads)) this.give(topic, 'entered')
+      else if (this.joinsByState(topic)) this.joining.add(topic)
+      // It may have been throttled before a set that it entered made it whole.
+      else if (moved && (sets.reduced === 'all' || sets.reduced.has(parseTopicKey(topic).channel))) this.due.set(topic, undefined)
+    }
+    for (const [topic, offset] of floors) {
+      if (!this.selection.has(topic)) continue
+      this.floors.set(topic, offset)
+      this.held.set(topic, offset)
+    }
+    for (const [topic, reason] of due) if (this.selection.has(topic)) this.give(topic, reason)
+  }
+
+  /** Whether symbols have changed their sets since the last look: what that causes is still to be sent. */
+  get movesUnseen (): boolean {
+    return this.membersSeen !== this.hub.membership.version
+  }
+
   /** Whether the topic is sent because its symbol is in a set, and may have come into it after the cursor. */
-  private mayHaveEntered (topic: string, cursor: Cursor, heads: readonly ShardHead[]): boolean {
+  private mayHaveEntered (topic: string, before: Cursor['shards'], heads: readonly ShardHead[]): boolean {
     if (!this.selection.hasSets || !this.selection.bySetOnly(topic)) return false
     const instrument = topicKey({ channel: instruments.name, symbol: parseTopicKey(topic).symbol! })
     const shard = this.hub.log.shardOf(instrument)
-    const position = cursor.shards.get(shard)
+    const position = before.get(shard)
     if (position === undefined || !isGood(position, heads[shard]!)) return true
     return (this.hub.directory.last(instrument)?.offset ?? 0) > position.offset
   }
@@ -283,7 +315,7 @@ export class Plan {
       if (last.offset <= from || this.hub.shards[shard]!.recent.covers(from) || !concerned(topic) || this.options.except(topic)) continue
       if (this.due.has(topic) || this.floors.has(topic) || this.joinsByState(topic)) continue
       checks.push(this.hub.log.read(topic, { offset: from }, 1).then(page => {
-        if (!followsOn(page, from)) this.reset(topic, 'history_lost')
+        if (!followsOn(page, from)) this.reset(topic, this.options.dropped)
       }))
     }
     await Promise.all(checks)

@@ -1,3 +1,5 @@
+import { randomInt } from 'node:crypto'
+
 /**
  * The contract of a log: ordered, replayable, and exact about what it lost (DESIGN: "Everything is a cursor over a
  * log"). A topic's messages carry a sequence that grows by exactly 1; a shard's messages carry an offset that
@@ -33,6 +35,12 @@ export interface AppendItem {
 }
 
 export const IDEMPOTENCY_SECONDS = 600
+
+/** The epoch that no log is ever in: what stands in it is lost. */
+export const NO_EPOCH = 0
+
+/** 32 bits, so that two never meet; not {@link NO_EPOCH}. */
+export const randomEpoch = (): number => randomInt(NO_EPOCH + 1, 2 ** 32)
 
 /** Share of the retention's bytes that what came last may take once more: as recent entries of the log, and in each node. */
 export const RECENT_SHARE = 0.25

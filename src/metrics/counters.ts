@@ -11,6 +11,9 @@ export class TransportCounters {
   /** Those that began at a position of the client, and those that began at the present. */
   resumes = 0
   fresh = 0
+  /** Those that are being caught up now because they read too slowly, and how often that began. */
+  lagging = 0
+  lags = 0
   readonly refusals = new Map<ErrorCode, number>()
   readonly closes = new Map<ErrorCode, number>()
 

@@ -19,12 +19,15 @@ export class MemoryWire implements Transport {
   stalled = false
   /** Stalls behind the next message of this type: what answers an action is then on its way. */
   stallsAt: string | undefined
+  /** Stalls behind each write, like a peer that reads slowly. */
+  drips = false
   writes = 0
 
   constructor (readonly cursorWithEachFlush: boolean, private readonly onMessage: (message: Message) => void = () => {}) {}
 
   write (buffers: readonly Buffer[]): void {
     this.writes++
+    if (this.drips) this.stalled = true
     for (const line of Buffer.concat(buffers).toString().split('\n')) {
       if (line === '') continue
       const message = JSON.parse(line) as Message

@@ -2,6 +2,7 @@ import { standardChannels } from '@tickwire/protocol'
 import { ANONYMOUS } from '../../src/auth/identity.js'
 import { Connection, type ConnectionContext } from '../../src/connection/connection.js'
 import { Connections } from '../../src/connection/connections.js'
+import { PAGE_MESSAGES } from '../../src/connection/delivery.js'
 import { Hub } from '../../src/hub/hub.js'
 import { Counters } from '../../src/metrics/counters.js'
 import type { Retention } from '../../src/log/log.js'
@@ -25,10 +26,12 @@ export interface NodeOptions {
   readonly recentBytes?: number
   readonly heartbeatMs?: number
   readonly maxBufferedBytes?: number
+  /** Messages of the log that a catch-up reads at a time. */
+  readonly pageMessages?: number
 }
 
 export async function startNode (options: NodeOptions = {}): Promise<Node> {
-  const { retention, shards = 1, flushMs = 0, recentBytes = 1 << 20, heartbeatMs = 25_000, maxBufferedBytes = 65_536 } = options
+  const { retention, shards = 1, flushMs = 0, recentBytes = 1 << 20, heartbeatMs = 25_000, maxBufferedBytes = 65_536, pageMessages = PAGE_MESSAGES } = options
   const log = new MemoryLog({
     channels: standardChannels, shards, retention: { messages: 1000, seconds: 3600, bytes: 1 << 26, ...retention }, maxTopics: 2000
   })
@@ -48,6 +51,7 @@ export async function startNode (options: NodeOptions = {}): Promise<Node> {
     idleTimeoutMs: 2 * heartbeatMs,
     maxSubscriptions: 1000,
     maxBufferedBytes,
+    pageMessages,
     authenticationRequired: false,
     verifyToken: async () => ANONYMOUS,
     onError

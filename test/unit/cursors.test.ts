@@ -70,7 +70,7 @@ test('no cursor is sent while first states are still to come', async t => {
   const release = holdLog(node.log, 'snapshot', topic => topic === 'quotes:B')
   subscribe(connection, 'quotes', ['A', 'B'])
   await ticks()
-  connection.sendCursor()
+  connection.delivery.sendCursor()
   t.same(cursors(wire), [])
   release()
   await ticks()

@@ -38,7 +38,7 @@ test('until the resets of a new epoch have been sent, cursors are of the old one
   node.log.restart([1])
   // Longer than the throttle: what was pending has gone out, with the cursor of its flush.
   await delay(40)
-  connection.sendCursor()
+  connection.delivery.sendCursor()
   t.equal(epochOf(lastCursor(wire)), old)
   const before = data(wire).length
   release()
@@ -151,4 +151,35 @@ test('a state that a new epoch takes while it is awaited is not waited for', asy
   await ticks()
   t.same(data(wire).filter(text => text !== 'epoch'), ['state A 1'])
   await node.close()
+})
+
+test('who is cut among the resets of a new epoch is told of them again', async t => {
+  const trade = (price: number): Item => ({ topic: 'trades:A', payload: JSON.stringify({ symbol: 'A', price: String(price), size: '1' }) })
+  for (const reads of ['at once', 'too slowly']) {
+    const node = await startNode({ recentBytes: 1 })
+    await node.log.append([trade(1), trade(2)])
+    await ticks()
+    const wire = new MemoryWire(false)
+    const connection = node.connect(wire)
+    subscribe(connection, 'trades', ['*'])
+    await ticks()
+    t.equal(decodeCursor(lastCursor(wire))!.shards.get(0)!.offset, 2, 'its cursor covers two')
+    if (reads === 'too slowly') wire.stalled = true
+    await node.log.append([trade(3)])
+    await ticks()
+    node.log.restart([2])
+    await ticks()
+    wire.stalled = false
+    connection.onDrain()
+    await ticks()
+    const told = ['reset A', 'message A 1', 'message A 2']
+    t.same(data(wire).filter(what => what !== 'epoch').slice(1, 4), told, `${reads}: all that is left behind the reset`)
+    const cutAt = wire.messages.findIndex(({ type }) => type === 'reset') + 1
+    const kept = wire.messages.slice(0, cutAt).filter(({ type }) => type === 'cursor').at(-1)!['cursor']
+    const again = new MemoryWire(false)
+    subscribe(node.connect(again), 'trades', ['*'], { after: kept })
+    await ticks()
+    t.same(data(again).filter(what => what !== 'epoch').slice(0, 3), told, `${reads}: and again, for one that was cut behind the reset`)
+    await node.close()
+  }
 })

@@ -13,8 +13,8 @@ import { StateFollower } from '../helpers/state-follower.js'
 
 /**
  * Throttled and cut subscriptions under any sequence of updates, changes of options, overlapping selectors, symbols
- * that enter and leave sets, snapshots, cuts, resumes by stream and by poll, and new epochs: the client's rule never
- * finds a gap, nothing is sent twice on a connection, and in the end each state equals the unthrottled one.
+ * that enter and leave sets, snapshots, cuts, resumes by stream and by poll, new epochs, and times in which the client does
+ * not read: the client's rule never finds a gap, nothing is sent twice on a connection, and in the end each state equals the unthrottled one.
  */
 const SYMBOLS = ['A', 'B', 'C'] as const
 const SELECTORS = ['A', 'B', '*', '@sector/x', '@sector/y'] as const
@@ -36,7 +36,7 @@ type Step =
   | { readonly do: 'book', readonly symbol: Symbol, readonly levels: ReadonlyArray<readonly [side: boolean, price: number, size: number]>, readonly snapshot: boolean }
   | { readonly do: 'subscribe', readonly wanted: Wanted }
   | { readonly do: 'unsubscribe' | 'snapshot', readonly channel: Wanted['channel'], readonly selector: Wanted['selector'] }
-  | { readonly do: 'cut' | 'open' | 'poll' | 'tick' | 'wait' }
+  | { readonly do: 'cut' | 'open' | 'poll' | 'tick' | 'wait' | 'stall' | 'drip' | 'read' }
   | { readonly do: 'move', readonly symbol: Symbol, readonly sector: 'x' | 'y' }
   | { readonly do: 'lose', readonly count: number }
 
@@ -54,6 +54,7 @@ const steps = (losses: boolean): fc.Arbitrary<Step[]> => fc.array(fc.oneof(
   { weight: 2, arbitrary: fc.record({ do: fc.constantFrom('unsubscribe' as const, 'snapshot' as const), channel, selector }) },
   { weight: 6, arbitrary: fc.record({ do: fc.constantFrom('cut' as const, 'open' as const, 'open' as const, 'poll' as const, 'tick' as const, 'tick' as const) }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('wait' as const) }) },
+  { weight: 2, arbitrary: fc.record({ do: fc.constantFrom('stall' as const, 'drip' as const, 'read' as const) }) },
   { weight: 2, arbitrary: fc.record({ do: fc.constant('move' as const), symbol, sector: fc.constantFrom('x' as const, 'y' as const) }) },
   ...(losses ? [{ weight: 1, arbitrary: fc.record({ do: fc.constant('lose' as const), count: fc.integer({ min: 0, max: 6 }) }) }] : [])
 ), { maxLength: 50 })
@@ -70,6 +71,8 @@ class Client {
   private confirmed = new Set<string>()
   private cursor: string | undefined
   private connection: Connection | undefined
+  private wire: MemoryWire | undefined
+  private stalled = false
   private stop: () => void = () => {}
 
   constructor (private readonly node: Node) {}
@@ -83,7 +86,8 @@ class Client {
     let cut = false
     this.follower.connect()
     this.confirmed = new Set()
-    const connection = this.connection = this.node.connect(new MemoryWire(true, message => { if (!cut) this.note(message) }))
+    const wire = this.wire = new MemoryWire(true, message => { if (!cut) this.note(message) })
+    const connection = this.connection = this.node.connect(wire)
     this.stop = () => { cut = true; connection.onClose() }
     const all = [...this.wanted.values()]
     for (const wanted of all) if (this.covered.has(nameOf(wanted))) this.send(wanted, this.cursor)
@@ -92,7 +96,23 @@ class Client {
 
   cut (): void {
     this.stop()
-    this.connection = undefined
+    this.connection = this.wire = undefined
+  }
+
+  /** How it reads from now on: not at all, what one tick leaves it, or everything at once. */
+  reads (how: 'stall' | 'drip' | 'read'): void {
+    if (this.wire === undefined) return
+    this.wire.drips = how === 'drip'
+    this.wire.stalled = how !== 'read'
+    this.stalled = how === 'stall'
+    if (how === 'read') this.connection?.onDrain()
+  }
+
+  /** One that drips reads what was written. */
+  drip (): void {
+    if (this.wire?.stalled !== true || this.stalled) return
+    this.wire.stalled = false
+    this.connection?.onDrain()
   }
 
   subscribe (wanted: Wanted): void {
@@ -180,7 +200,7 @@ const sameState = (a: unknown, b: unknown): boolean => {
 }
 
 async function run (steps: readonly Step[], shards: number, recentBytes: number): Promise<void> {
-  const node = await startNode({ shards, recentBytes })
+  const node = await startNode({ shards, recentBytes, pageMessages: 5 })
   const declare = async (symbol: Symbol, sector: string): Promise<void> => {
     await node.log.append([{ topic: `instruments:${symbol}`, payload: JSON.stringify({ symbol, sector }) }])
   }
@@ -213,7 +233,10 @@ async function run (steps: readonly Step[], shards: number, recentBytes: number)
       case 'cut': client.cut(); break
       case 'open': client.open(); break
       case 'poll': await client.poll(); break
-      case 'tick': await tick(); break
+      case 'stall':
+      case 'drip':
+      case 'read': client.reads(step.do); break
+      case 'tick': client.drip(); await tick(); break
       case 'wait': await delay(12); break
       case 'move': await declare(step.symbol, step.sector); break
       case 'lose': {
@@ -224,6 +247,7 @@ async function run (steps: readonly Step[], shards: number, recentBytes: number)
     }
   }
   client.open()
+  client.reads('read')
   for (let i = 0; i < 40; i++) await tick()
   // What waits for its clock comes when the clock is made faster.
   for (const wanted of [...client.wanted.values()]) if (wanted.throttle === 60_000) client.subscribe({ ...wanted, throttle: 10 })

@@ -12,10 +12,15 @@ export async function snapshot (connection: Connection, message: SnapshotAction)
   }
   const { hub } = connection
   const topics = [...new Selection(selectors, hub.membership).existing(hub.directory)].map(([topic]) => topic)
-  const states = await LiveStates.whenTold(hub, topics)
-  const live = connection.live()
+  let states
+  do {
+    // A state of now would leave out what a client that lags is still to be sent.
+    await connection.untilLive()
+    states = await LiveStates.whenTold(hub, topics)
+  } while (!connection.delivery.isLive)
+  const live = connection.delivery.selection()
   // What is pending of a throttled topic is part of its snapshot, and must not follow it.
-  connection.settle()
+  connection.delivery.settle()
   connection.sendTexts([...states.values()].flatMap(state =>
     stateMessages(hub, connection.encoder, state, live.has(state.topic) ? live.view(state.topic).depth : 0)))
   connection.send({ type: 'done', ...(message.id === undefined ? {} : { id: message.id }) })

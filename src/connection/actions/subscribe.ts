@@ -32,7 +32,7 @@ export async function beginSubscriptions (
   if (!connection.hub.logAvailable) throw new ProtocolError('log_unavailable')
   const selectors = subscriptions.flatMap(({ granted }) => granted)
   connection.subscriptions.checkRoom(selectors)
-  const live = connection.live()
+  const live = connection.delivery.selection()
   const next = connection.subscriptions.selection(selectors)
   const catchUp = await CatchUp.open(connection.hub, new Selection(selectors, connection.hub.membership), start, {
     snapshots,
@@ -41,6 +41,8 @@ export async function beginSubscriptions (
     ...(live.reduced || next.reduced ? { restates: (topic: string) => live.view(topic).depth !== next.view(topic).depth } : {}),
     viewOf: topic => next.view(topic)
   })
+  // The epoch that is told here may be a new one: what it causes for topics that lag comes before it.
+  await connection.untilLive()
   for (const { id, channel, granted, rejected, throttleMs } of subscriptions) {
     connection.send({
       type: 'subscribed',
@@ -54,7 +56,8 @@ export async function beginSubscriptions (
       ...(start.from === 'now' ? {} : { recovered: catchUp.recovered })
     })
   }
-  await connection.follow(catchUp, selectors, () => { connection.attach(selectors) })
+  connection.resumeBegan()
+  await connection.delivery.follow(catchUp, selectors)
 }
 
 /** Where a subscribe message begins. @throws ProtocolError `bad_cursor`, `invalid_message` */

@@ -11,15 +11,19 @@ export async function unsubscribe (connection: Connection, message: UnsubscribeA
   const symbols = new Set<string | undefined>(message.symbols ?? [undefined])
   const selectors = [...symbols].map(symbol => makeSelector(channel, symbol, identity.user))
   const [kept, states] = await readKept(connection, selectors)
-  connection.detach(selectors)
+  connection.delivery.detach(selectors)
   connection.send({
     type: 'unsubscribed',
     ...(message.id === undefined ? {} : { id: message.id }),
     channel: channel.name,
     symbols: [...message.symbols ?? []]
   })
+  if (!connection.delivery.isLive) {
+    connection.delivery.owe(kept, 'entered')
+    return
+  }
   // In the same tick, so that no cursor comes in between that would cover what the client has just forgotten.
-  const left = connection.live()
+  const left = connection.delivery.selection()
   const texts: string[] = []
   for (const topic of kept) {
     texts.push(encoder.reset(topic, 'entered'))
@@ -38,7 +42,7 @@ async function readKept (connection: Connection, selectors: readonly Selector[])
   const { hub } = connection
   const ended = new Selection(selectors, hub.membership)
   const left = connection.subscriptions.selection([], selectors)
-  const before = connection.live()
+  const before = connection.delivery.selection()
   const find = (): string[] => [...ended.existing(hub.directory)].map(([topic]) => topic).filter(topic => before.has(topic) && left.has(topic))
   for (;;) {
     const kept = new Set(find())

@@ -1,8 +1,7 @@
-import { randomInt } from 'node:crypto'
 import { type Channels, parseTopicKey, ProtocolError } from '@tickwire/protocol'
-import type {
-  AppendItem, AppendResult, Entry, EpochStart, Log, LogClock, Page, ReadFrom, Retention, ShardHead, Snapshot, TailBatch,
-  TopicPosition
+import {
+  type AppendItem, type AppendResult, type Entry, type EpochStart, type Log, type LogClock, type Page, randomEpoch, type ReadFrom, type Retention, type ShardHead,
+  type Snapshot, type TailBatch, type TopicPosition
 } from '../log.js'
 import { shardOf } from '../shard-of.js'
 import { AnsweredKeys } from './answered-keys.js'
@@ -33,7 +32,7 @@ interface Shard {
 
 type Listener = (batch: TailBatch) => void
 
-const systemClock: LogClock = { now: Date.now, randomEpoch: () => randomInt(2 ** 32) }
+const systemClock: LogClock = { now: Date.now, randomEpoch }
 
 /** The log of a single process: the default, and the plainest form of the contract. It ends with the process. */
 export class MemoryLog implements Log {

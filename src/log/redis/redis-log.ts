@@ -1,7 +1,7 @@
-import { randomInt, randomUUID } from 'node:crypto'
+import { randomUUID } from 'node:crypto'
 import { type Channels, parseTopicKey, ProtocolError } from '@tickwire/protocol'
 import {
-  type AppendItem, type AppendResult, type Entry, followsOn, IDEMPOTENCY_SECONDS, type Log, type Page, type ReadFrom, RECENT_SHARE, type Retention, type ShardHead, type Snapshot,
+  type AppendItem, type AppendResult, type Entry, followsOn, IDEMPOTENCY_SECONDS, type Log, type Page, randomEpoch, type ReadFrom, RECENT_SHARE, type Retention, type ShardHead, type Snapshot,
   type TailBatch, type TopicPosition
 } from '../log.js'
 import { shardOf } from '../shard-of.js'
@@ -308,5 +308,3 @@ export class RedisLog implements Log {
     }
   }
 }
-
-const randomEpoch = (): number => randomInt(2 ** 32)

@@ -71,6 +71,7 @@ export const Authenticated = Type.Object({
   type: Type.Literal('authenticated'), id, user_id: Type.String(), expires_at: UtcTime
 })
 export const Heartbeat = Type.Object({ type: Type.Literal('heartbeat'), timestamp: UtcTime, cursor: Type.String() })
+export const Lagging = Type.Object({ type: Type.Literal('lagging'), behind: Type.Integer({ minimum: 0 }) })
 export const Closing = Type.Object({
   type: Type.Literal('closing'), code: Code, reason: Type.String(), retry_after_ms: Type.Optional(Milliseconds)
 })
@@ -80,8 +81,8 @@ export const ErrorMessage = Type.Object({
 export type ErrorMessage = Static<typeof ErrorMessage>
 
 export const ControlMessage = Type.Union([
-  Welcome, Subscribed, Reset, CursorMessage, EpochMessage, Unsubscribed, Done, Pong, Authenticated, Heartbeat, Closing,
-  ErrorMessage
+  Welcome, Subscribed, Reset, CursorMessage, EpochMessage, Unsubscribed, Done, Pong, Authenticated, Heartbeat, Lagging,
+  Closing, ErrorMessage
 ])
 export type ControlMessage = Static<typeof ControlMessage>
 

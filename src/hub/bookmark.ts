@@ -1,0 +1,59 @@
+import { type Cursor, decodeCursor, type ResetReason, type ThrottledChannels } from '@tickwire/protocol'
+import type { Hub } from './hub.js'
+
+/**
+ * Where a client was left off that reads too slowly: all that a catch-up must know to go on from there, and nothing
+ * of what is to be sent. It is a cursor, but exact: within a connection nothing may come twice.
+ */
+export interface Bookmark {
+  readonly epochs: readonly number[]
+  /** By shard, in those epochs: everything up to here was sent. */
+  readonly position: readonly number[]
+  /** What a cursor may say of it; undefined where no cursor would say the same: resets are owed, or states were sent beyond. */
+  readonly covered: Cursor['shards'] | undefined
+  /** Topics that were sent beyond {@link position}, and up to where. */
+  readonly floors: ReadonlyMap<string, number>
+  /** Topics whose reset or state is owed. */
+  readonly due: ReadonlyMap<string, ResetReason | undefined>
+  /** Whether a new epoch is still to be told of. */
+  readonly epochOwed: boolean
+  /** See `CursorMarks.lostTopics` of the protocol package. */
+  readonly lostTopics: number | undefined
+  readonly sets: SetsAt
+}
+
+/** Which symbols were in which sets: what moves later may have to be given anew. */
+export interface SetsAt {
+  readonly version: number
+  /** Instruments behind it had not been moved. */
+  readonly position: Cursor['shards']
+  /** Channels of which something was throttled or cut. */
+  readonly reduced: ThrottledChannels
+}
+
+export function setsNow (hub: Hub, reduced: ThrottledChannels): SetsAt {
+  return { version: hub.membership.version, position: shardsOf(hub.cursorText('')), reduced }
+}
+
+/** Of a client that was sent all that the hub has passed on. */
+export function bookmarkHere (hub: Hub, lostTopics: number | undefined, reduced: ThrottledChannels): Bookmark {
+  const position = hub.shards.map(({ flushed }) => flushed)
+  const sets = setsNow(hub, reduced)
+  return {
+    epochs: position.map((_, shard) => hub.epoch(shard)),
+    position,
+    covered: sets.position,
+    floors: new Map(),
+    due: new Map(),
+    epochOwed: false,
+    lostTopics,
+    sets
+  }
+}
+
+/** Offsets as a cursor would say them now: before instruments that wait to be moved between sets. */
+export function coveredBy (hub: Hub, offsets: readonly number[]): Cursor['shards'] {
+  return shardsOf(hub.positionAt(offsets))
+}
+
+const shardsOf = (cursor: string): Cursor['shards'] => decodeCursor(cursor)!.shards

@@ -2,6 +2,7 @@ import type { ServerResponse } from 'node:http'
 import { sseRetry } from '@tickwire/protocol'
 import type { CloseReason, Transport } from '../../connection/transport.js'
 import { type Decimals, type Format, withDecimals } from '../../hub/frame.js'
+import { SharedJoin } from '../shared-join.js'
 import type { ContentCoding } from './content-coding.js'
 import type { KernelQueues } from './kernel-queues.js'
 
@@ -18,14 +19,14 @@ export interface EventStreamTransportOptions {
 }
 
 const LINE_END = Buffer.from('\r\n')
-
-function chunk (buffers: readonly Buffer[]): Buffer {
-  const length = buffers.reduce((sum, buffer) => sum + buffer.length, 0)
-  // A chunk of nothing would be the end of the body.
-  return length === 0 ? NOTHING : Buffer.concat([Buffer.from(`${length.toString(16)}\r\n`, 'latin1'), ...buffers, LINE_END])
-}
-
 const NOTHING = Buffer.alloc(0)
+
+/** RFC 9112, 7.1. */
+const chunks = new SharedJoin(pieces => {
+  const length = pieces.reduce((sum, piece) => sum + piece.length, 0)
+  // A chunk of nothing would be the end of the body.
+  return length === 0 ? NOTHING : Buffer.concat([Buffer.from(`${length.toString(16)}\r\n`, 'latin1'), ...pieces, LINE_END])
+})
 
 /** The wire of an EventSource: shared bytes go straight into the response that was opened for it. */
 export class EventStreamTransport implements Transport {
@@ -49,8 +50,8 @@ export class EventStreamTransport implements Transport {
     const { response } = this
     if (response.writableEnded || response.destroyed) return
     const { socket } = response
-    // As one chunk of the body (RFC 9112, 7.1) straight to the socket: the response would write it in four pieces.
-    if (response.chunkedEncoding && socket !== null) socket.write(chunk(buffers))
+    // As one chunk of the body straight to the socket: the response would write it in four pieces.
+    if (response.chunkedEncoding && socket !== null) socket.write(chunks.of(buffers))
     else response.write(Buffer.concat(buffers))
   }
 

@@ -3,6 +3,7 @@ import { BATCH_SUBPROTOCOL, errorTable, JSON_SUBPROTOCOL } from '@tickwire/proto
 import type { WebSocket } from 'ws'
 import type { CloseReason, Transport, TransportEvents } from '../../connection/transport.js'
 import { type Decimals, type Format, withDecimals } from '../../hub/frame.js'
+import { SharedJoin } from '../shared-join.js'
 import { PER_MESSAGE_DEFLATE } from './extensions.js'
 import { batchFormats, type FrameFormats, jsonFormats } from './frame.js'
 
@@ -11,6 +12,8 @@ export const subprotocols: ReadonlyMap<string, FrameFormats> = new Map([
   [JSON_SUBPROTOCOL, jsonFormats],
   [BATCH_SUBPROTOCOL, batchFormats]
 ])
+
+const frames = new SharedJoin(Buffer.concat)
 
 /** How long a peer may take to answer a close frame. */
 const CLOSE_TIMEOUT_MS = 2000
@@ -77,7 +80,7 @@ export class WebSocketTransport implements Transport {
 
   write (buffers: readonly Buffer[]): void {
     if (this.socket.readyState !== this.socket.OPEN) return
-    this.raw.write(buffers.length === 1 ? buffers[0]! : Buffer.concat(buffers))
+    this.raw.write(buffers.length === 1 ? buffers[0]! : frames.of(buffers))
   }
 
   unsent (): number {

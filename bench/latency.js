@@ -1,12 +1,10 @@
 /**
  * How long a message is on its way from publishing to its clients, by load: 500 clients × 20 of 200 topics over WebSocket.
  *
- *   npm run bench -- latency [--flush auto,10] [--loads 10,50,80,90] [--capacity 0] [--seconds 8]
+ *   npm run bench -- latency [--flush auto,10] [--loads 10,50,90] [--rates 200,2500,20000] [--seconds 8]
  *
- * `loads` are percents of the capacity: the messages a second that the server publishes and delivers with all of its core. It is
- * found by ramping with FLUSH_MS=10, or given. `auto` is left out where this server does not know it.
+ * `loads` are percents of the server's core that a window of 10 ms needs. The rates for them are found by ramping, or given.
  */
-import { execFileSync } from 'node:child_process'
 import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { options, reportTable } from './report.js'
@@ -17,30 +15,18 @@ import { SHAPES } from './fan-out/shapes.js'
 
 /** Messages are published in small pieces, so that they come all the time; a timer cannot be much shorter. */
 const PIECE_MS = 2
-const CAPACITY_FLUSH_MS = 10
-const RAMP_FROM = 2000
-const RAMP_FACTOR = 1.3
+const FIXED_FLUSH_MS = 10
+const RAMP_FROM = 100
+const RAMP_FACTOR = 1.6
 const RAMP_SECONDS = 2
-/** A server that publishes less of what it was told to, or uses more of its core, can do no more there. */
+/** What publishes less of what it was told to is beyond its capacity. */
 const KEPT_UP = 0.97
-const FULL_CORE = 0.95
 const CONTROL_SECONDS = 4
 
-const settings = options({ flush: 'auto,10', loads: '10,50,80,90', capacity: 0, seconds: 8 })
+const settings = options({ flush: 'auto,10', loads: '10,50,90', rates: '', seconds: 8 })
 const shape = { ...SHAPES['b'], windowMs: PIECE_MS }
 const row = ROWS.find(({ name }) => name === 'tickwire-ws') ?? ROWS[0]
-const flushes = settings.flush.split(',').filter(known)
-
-/** Whether this server takes a value of FLUSH_MS. @param {string} flush */
-function known (flush) {
-  try {
-    execFileSync(process.execPath, [fileURLToPath(new URL('../dist/src/cli/tickwire.js', import.meta.url)), 'check-config'], { env: { ...process.env, FLUSH_MS: flush }, stdio: 'ignore' })
-    return true
-  } catch {
-    console.error(`FLUSH_MS=${flush} is left out: this server does not take it`)
-    return false
-  }
-}
+const flushes = settings.flush.split(',')
 
 const asSetting = (/** @type {string} */ flush) => /^\d+$/.test(flush) ? Number(flush) : flush
 const round = (/** @type {number} */ value, digits = 2) => Number(value.toFixed(digits))
@@ -54,41 +40,50 @@ async function control (when) {
 }
 
 /**
- * The most messages a second that the server keeps up with: what it published with a full core, or would have in proportion where
- * others had a part of the core.
+ * The rates at which the server's core is busy for some shares of its time with a window of 10 ms: what is joined grows with the rate, so
+ * that half of a rate is much more than half of the work. What the system does on the core for what the server sends is not in the
+ * server's own CPU time, and counts here.
+ * @param {readonly number[]} shares
  */
-async function capacity () {
-  const session = await Session.open(row, shape, { flush: CAPACITY_FLUSH_MS })
+async function ratesOf (shares) {
+  const session = await Session.open(row, shape, { flush: FIXED_FLUSH_MS, remote: true })
+  const measured = [{ rate: 0, busy: 0 }]
   try {
     for (let rate = RAMP_FROM; ; rate *= RAMP_FACTOR) {
       await session.publish(rate)
       await delay(RAMP_SECONDS * 500)
       const span = await session.measure(RAMP_SECONDS)
-      const [published, share] = [span.published / span.seconds, span.cpu / span.seconds]
-      process.stderr.write(`${Math.round(rate)} msg/s asked, ${Math.round(published)} published, ${Math.round(100 * share)} % CPU\n`)
-      if (share > FULL_CORE || published < KEPT_UP * rate) return published / Math.min(1, share)
+      const busy = (span.cpu + span.othersCpu) / span.seconds
+      process.stderr.write(`${Math.round(rate)} msg/s: ${Math.round(100 * busy)} % of the core\n`)
+      measured.push({ rate, busy })
+      if (busy >= Math.max(...shares) || span.published < KEPT_UP * rate * span.seconds) break
     }
   } finally {
     await session.close()
   }
+  return shares.map(share => {
+    const above = Math.max(1, measured.findIndex(({ busy }) => busy >= share))
+    const [low, high] = [measured[above - 1], measured[above]]
+    return Math.round(low.rate + (high.rate - low.rate) * (share - low.busy) / (high.busy - low.busy))
+  })
 }
 
 const remarks = [await control('before')]
-const most = settings.capacity > 0 ? settings.capacity : await capacity()
+const loads = settings.loads.split(',').map(Number)
+const rates = settings.rates === '' ? await ratesOf(loads.map(load => load / 100)) : settings.rates.split(',').map(Number)
 /** @type {Array<Record<string, string | number>>} */
 const results = []
 for (const flush of flushes) {
-  const session = await Session.open(row, shape, { flush: asSetting(flush) })
+  const session = await Session.open(row, shape, { flush: asSetting(flush), remote: true })
   try {
-    for (const load of settings.loads.split(',').map(Number)) {
-      const rate = Math.round(most * load / 100)
+    for (const [index, rate] of rates.entries()) {
       await session.publish(rate)
       await delay(2000)
       const span = await session.measure(settings.seconds)
       const { p50, p99, p999 } = span.counted
       results.push({
         FLUSH_MS: flush,
-        'load %': load,
+        'load %': loads[index] ?? 0,
         'msg/s': Math.round(span.published / span.seconds),
         'msg/s delivered': Math.round(span.delivered / span.seconds),
         'p50 ms': p50,
@@ -109,4 +104,4 @@ for (const flush of flushes) {
   }
 }
 remarks.push(await control('after'))
-reportTable('latency', { ...settings, capacity: Math.round(most) }, results, remarks)
+reportTable('latency', { ...settings, rates: rates.join(',') }, results, remarks)

@@ -45,13 +45,14 @@ export class Session {
   /**
    * @param {import('./rows.js').Row} row
    * @param {import('./shapes.js').Shape} shape
-   * @param {{ flush?: number | string, nodeArguments?: readonly string[] }} [options] flush: FLUSH_MS of this project's server
+   * @param {{ flush?: number | string, remote?: boolean, nodeArguments?: readonly string[] }} [options] flush: FLUSH_MS of this project's server; remote:
+   *   fed by another process
    */
-  static async open (row, shape, { flush, nodeArguments = [] } = {}) {
+  static async open (row, shape, { flush, remote, nodeArguments = [] } = {}) {
     const files = shape.clients + SPARE_FILES
     const command = row.program === 'writer'
       ? [compiled('writer'), String(shape.topics), String(shape.windowMs)]
-      : [process.execPath, ...nodeArguments, new URL(`server/${row.program}.js`, import.meta.url).pathname, JSON.stringify({ topics: shape.topics, windowMs: shape.windowMs, flush })]
+      : [process.execPath, ...nodeArguments, new URL(`server/${row.program}.js`, import.meta.url).pathname, JSON.stringify({ topics: shape.topics, windowMs: shape.windowMs, remote, flush })]
     const server = await start(command, { core: SERVER_CORE, files })
     await server.ask('gc')
     const memoryBefore = residentBytes(server.pid)

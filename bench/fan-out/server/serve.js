@@ -1,8 +1,9 @@
 import { createInterface } from 'node:readline'
 import { Feeder } from '../feeder.js'
+import { RemoteFeeder } from '../remote-feeder.js'
 
-/** What a server of this bench is started with: numbers and texts as JSON. */
-export const settings = /** @type {{ topics: number, windowMs: number, flush?: number | string }} */ (JSON.parse(process.argv[2] ?? '{}'))
+/** What a server of this bench is started with, as JSON; remote: fed by another process. */
+export const settings = /** @type {{ topics: number, windowMs: number, remote?: boolean, flush?: number | string }} */ (JSON.parse(process.argv[2] ?? '{}'))
 
 /**
  * Says where a server listens, and feeds it as the parent says: `rate <messages a second>`, `published`, `gc`. It ends with
@@ -11,7 +12,8 @@ export const settings = /** @type {{ topics: number, windowMs: number, flush?: n
  * @param {(batch: readonly import('../feeder.js').Trade[]) => unknown} publish
  */
 export function serve (port, publish) {
-  const feeder = new Feeder(settings.topics, settings.windowMs, publish)
+  const { topics, windowMs, remote } = settings
+  const feeder = remote === true ? new RemoteFeeder(topics, windowMs, publish) : new Feeder(topics, windowMs, publish)
   createInterface(process.stdin)
     .on('line', line => {
       const [command, value] = line.split(' ')

@@ -1,9 +1,9 @@
 /**
  * How long a message is on its way from publishing to its clients, by load: 500 clients × 20 of 200 topics over WebSocket.
  *
- *   npm run bench -- latency [--flush auto,10] [--loads 10,50,90] [--rates 200,2500,20000] [--seconds 8]
+ *   npm run bench -- latency [--flush auto,10] [--loads 10,50,90,300,1000] [--capacity 0] [--seconds 8]
  *
- * `loads` are percents of the server's core that a window of 10 ms needs. The rates for them are found by ramping, or given.
+ * `loads` are percents of the messages a second that fill the server's core where none are joined; found by ramping, or given.
  */
 import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
@@ -15,15 +15,15 @@ import { SHAPES } from './fan-out/shapes.js'
 
 /** Messages are published in small pieces, so that they come all the time; a timer cannot be much shorter. */
 const PIECE_MS = 2
-const FIXED_FLUSH_MS = 10
-const RAMP_FROM = 100
-const RAMP_FACTOR = 1.6
+const RAMP_FROM = 400
+const RAMP_FACTOR = 1.3
+const FULL_CORE = 0.95
 const RAMP_SECONDS = 2
 /** What publishes less of what it was told to is beyond its capacity. */
 const KEPT_UP = 0.97
 const CONTROL_SECONDS = 4
 
-const settings = options({ flush: 'auto,10', loads: '10,50,90', rates: '', seconds: 8 })
+const settings = options({ flush: 'auto,10', loads: '10,50,90,300,1000', capacity: 0, seconds: 8 })
 const shape = { ...SHAPES['b'], windowMs: PIECE_MS }
 const row = ROWS.find(({ name }) => name === 'tickwire-ws') ?? ROWS[0]
 const flushes = settings.flush.split(',')
@@ -40,14 +40,12 @@ async function control (when) {
 }
 
 /**
- * The rates at which the server's core is busy for some shares of its time with a window of 10 ms: what is joined grows with the rate, so
- * that half of a rate is much more than half of the work. What the system does on the core for what the server sends is not in the
- * server's own CPU time, and counts here.
- * @param {readonly number[]} shares
+ * The messages a second that fill the server's core where none are joined (FLUSH_MS=0): beyond it, windows must grow. What the system
+ * does on the core for what the server sends is not in the server's own CPU time, and counts here.
  */
-async function ratesOf (shares) {
-  const session = await Session.open(row, shape, { flush: FIXED_FLUSH_MS, remote: true })
-  const measured = [{ rate: 0, busy: 0 }]
+async function capacity () {
+  const session = await Session.open(row, shape, { flush: 0, remote: true })
+  let before = { rate: 0, busy: 0 }
   try {
     for (let rate = RAMP_FROM; ; rate *= RAMP_FACTOR) {
       await session.publish(rate)
@@ -55,35 +53,31 @@ async function ratesOf (shares) {
       const span = await session.measure(RAMP_SECONDS)
       const busy = (span.cpu + span.othersCpu) / span.seconds
       process.stderr.write(`${Math.round(rate)} msg/s: ${Math.round(100 * busy)} % of the core\n`)
-      measured.push({ rate, busy })
-      if (busy >= Math.max(...shares) || span.published < KEPT_UP * rate * span.seconds) break
+      if (busy >= FULL_CORE) return before.rate + (rate - before.rate) * (FULL_CORE - before.busy) / (busy - before.busy)
+      before = { rate, busy }
     }
   } finally {
     await session.close()
   }
-  return shares.map(share => {
-    const above = Math.max(1, measured.findIndex(({ busy }) => busy >= share))
-    const [low, high] = [measured[above - 1], measured[above]]
-    return Math.round(low.rate + (high.rate - low.rate) * (share - low.busy) / (high.busy - low.busy))
-  })
 }
 
 const remarks = [await control('before')]
 const loads = settings.loads.split(',').map(Number)
-const rates = settings.rates === '' ? await ratesOf(loads.map(load => load / 100)) : settings.rates.split(',').map(Number)
+const most = settings.capacity > 0 ? settings.capacity : Math.round(await capacity())
 /** @type {Array<Record<string, string | number>>} */
 const results = []
 for (const flush of flushes) {
   const session = await Session.open(row, shape, { flush: asSetting(flush), remote: true })
   try {
-    for (const [index, rate] of rates.entries()) {
+    for (const load of loads) {
+      const rate = Math.round(most * load / 100)
       await session.publish(rate)
       await delay(2000)
       const span = await session.measure(settings.seconds)
       const { p50, p99, p999 } = span.counted
       results.push({
         FLUSH_MS: flush,
-        'load %': loads[index] ?? 0,
+        'load %': load,
         'msg/s': Math.round(span.published / span.seconds),
         'msg/s delivered': Math.round(span.delivered / span.seconds),
         'p50 ms': p50,
@@ -104,4 +98,4 @@ for (const flush of flushes) {
   }
 }
 remarks.push(await control('after'))
-reportTable('latency', { ...settings, rates: rates.join(',') }, results, remarks)
+reportTable('latency', { ...settings, capacity: most }, results, remarks)

@@ -3,11 +3,23 @@ import { performance } from 'node:perf_hooks'
 /** The longest window of `auto`. */
 const MAX_WINDOW_MS = 50
 /** Share of its time that the event loop may be busy until windows grow, and at which they are longest. */
-const BUSY = 0.4
+const BUSY = 0.6
 const FULL = 0.95
+/** The longest window of a loop that has time, to save work; and the share of its time that a write for each message would take, from and up to where. */
+const SAVING_WINDOW_MS = 12
+const SAVES = 0.4
+const SAVES_MOST = 1
 /** Over how long the loop's utilization is taken, and how often it is looked at. */
 const MEMORY_MS = 150
 const LOOK_MS = 20
+
+/** What a flush has done. */
+export interface Flushed {
+  /** Messages that were delivered, over all subscribers. */
+  readonly messages: number
+  /** Subscribers that were written to. */
+  readonly writes: number
+}
 
 /** The event loop as a window sees it; given from outside, so that tests are exact. */
 export interface LoopMeter {
@@ -42,9 +54,15 @@ export class FlushWindow {
   private beganAt = 0
   private widthMs = 0
   private busy = 0
+  /** Since it was looked at last. */
+  private costMs = 0
+  private messages = 0
+  private writes = 0
+  /** Share of the loop's time that a write for each message would take. */
+  private oneByOne = 0
   private lookedAt: number
 
-  constructor (private readonly flushMs: number | 'auto', private readonly flush: () => void, private readonly loop: LoopMeter = new EventLoopMeter()) {
+  constructor (private readonly flushMs: number | 'auto', private readonly flush: () => Flushed, private readonly loop: LoopMeter = new EventLoopMeter()) {
     this.lookedAt = loop.now()
   }
 
@@ -76,18 +94,29 @@ export class FlushWindow {
       return
     }
     this.beganAt = this.loop.now()
-    this.flush()
-    this.adapt(this.loop.now())
+    const { messages, writes } = this.flush()
+    const now = this.loop.now()
+    const cost = now - this.beganAt
+    this.costMs += cost
+    this.messages += messages
+    this.writes += writes
+    this.adapt(now, cost)
   }
 
-  private adapt (now: number): void {
+  private adapt (now: number, cost: number): void {
     const since = now - this.lookedAt
-    const cost = now - this.beganAt
     if (since >= LOOK_MS) {
-      this.busy += (this.loop.utilization() - this.busy) * (1 - Math.exp(-since / MEMORY_MS))
+      const news = 1 - Math.exp(-since / MEMORY_MS)
+      this.busy += (this.loop.utilization() - this.busy) * news
+      this.oneByOne += (this.messages * this.costMs / Math.max(1, this.writes) / since - this.oneByOne) * news
+      this.costMs = this.messages = this.writes = 0
       this.lookedAt = now
     }
-    const short = Math.min(1, Math.max(0, (this.busy - BUSY) / (FULL - BUSY)))
-    this.widthMs = Math.min(MAX_WINDOW_MS, Math.max(cost, MAX_WINDOW_MS * short * short))
+    const short = within(this.busy, BUSY, FULL)
+    const saving = within(this.oneByOne, SAVES, SAVES_MOST)
+    this.widthMs = Math.min(MAX_WINDOW_MS, Math.max(cost, MAX_WINDOW_MS * short * short, SAVING_WINDOW_MS * saving * saving))
   }
 }
+
+/** How far a value is from one bound to another, as a share. */
+const within = (value: number, from: number, to: number): number => Math.min(1, Math.max(0, (value - from) / (to - from)))

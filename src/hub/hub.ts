@@ -8,7 +8,7 @@ import { Conflator } from './conflator.js'
 import { CutStates } from './cut-states.js'
 import { Directory } from './directory.js'
 import { moveInstrument } from './entrances.js'
-import { FlushWindow } from './flush-window.js'
+import { type Flushed, FlushWindow } from './flush-window.js'
 import { type Encoders, type Format, MessageEncoder } from './frame.js'
 import type { HubParts, ShardState } from './hub-parts.js'
 import { LiveCursor } from './live-cursor.js'
@@ -66,7 +66,7 @@ export class Hub implements HubParts {
     this.channels = options.channels
     this.counters = options.counters
     this.encoders = { string: new MessageEncoder(options.channels, 'string'), number: new MessageEncoder(options.channels, 'number') }
-    this.window = new FlushWindow(options.flushMs, () => { this.flush() })
+    this.window = new FlushWindow(options.flushMs, () => this.flush())
     this.conflator = new Conflator(this, () => { this.sendDue() })
     this.restatements = new Restatements(this, {
       onEnd: () => { this.restated() },
@@ -212,7 +212,7 @@ export class Hub implements HubParts {
     return this.shards[shard]!.epochs.slice(0, -1).some(known => known.epoch === epoch.epoch)
   }
 
-  private flush (): void {
+  private flush (): Flushed {
     const window = this.pending
     this.pending = new Map()
     this.moved()
@@ -224,15 +224,17 @@ export class Hub implements HubParts {
     }
     this.conflator.beginWindow()
     const dirty: Subscriber[] = []
+    let messages = 0
     for (const [topic, entries] of window) {
       const upTo = this.restatements.covered.get(topic)
-      this.deliverTopic(topic, upTo === undefined ? entries : entries.filter(entry => entry.offset > upTo), dirty)
+      messages += this.deliverTopic(topic, upTo === undefined ? entries : entries.filter(entry => entry.offset > upTo), dirty)
     }
     this.restatements.covered.clear()
     this.conflator.send(dirty)
     flushAll(dirty)
     if (dirty.length > 0) this.measure(window)
     this.wake()
+    return { messages, writes: dirty.length }
   }
 
   /** The window ends early where a throttled topic is due, so that its last message does not wait for another turn. */
@@ -253,21 +255,27 @@ export class Hub implements HubParts {
     if (oldest !== Infinity) this.counters.onWindow(Math.max(0, Date.now() - oldest))
   }
 
-  private deliverTopic (topic: string, entries: readonly Entry[], dirty: Subscriber[]): void {
-    if (entries.length === 0) return
+  /** @returns messages that were delivered as they are, over all subscribers */
+  private deliverTopic (topic: string, entries: readonly Entry[], dirty: Subscriber[]): number {
+    if (entries.length === 0) return 0
     if (topic.startsWith(INSTRUMENT_PREFIX)) this.move(entries)
     const audience = this.audience.of(topic)
     if (audience.empty) {
       this.cutStates.forget(topic)
-      return
+      return 0
     }
     if (entries[0]!.previous === 0) this.deliverReborn(topic, dirty)
     const views = audience.views()
     this.conflator.add(topic, entries, views)
     const whole = views.find(isWhole)
-    if (whole === undefined) return
+    if (whole === undefined) return 0
     const bytes = new TopicBytes(this.encoders, encoder => entries.map(entry => encoder.entry(entry)))
-    for (const subscriber of audience.members(whole)) if (subscriber.deliver(bytes)) dirty.push(subscriber)
+    let delivered = 0
+    for (const subscriber of audience.members(whole)) {
+      if (subscriber.deliver(bytes)) dirty.push(subscriber)
+      delivered += entries.length
+    }
+    return delivered
   }
 
   /**

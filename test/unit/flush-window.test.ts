@@ -6,7 +6,10 @@ import { until } from '../helpers/clients.js'
 test('a fixed window gathers what comes in it, and can be ended early', async t => {
   for (const width of [0, 20]) {
     let flushed = 0
-    const window = new FlushWindow(width, () => { flushed++ })
+    const window = new FlushWindow(width, () => {
+      flushed++
+      return { messages: 1, writes: 1 }
+    })
     for (let turn = 0; turn < 3; turn++) {
       for (let n = 0; n < 5; n++) window.schedule()
       t.equal(flushed, turn)
@@ -37,10 +40,12 @@ class ManualLoop implements LoopMeter {
 test('auto: the next tick while there is time, longer windows as it runs out, and back', async t => {
   const loop = new ManualLoop()
   let cost = 0
+  let messages = 1
   let flushed = 0
   const window = new FlushWindow('auto', () => {
     flushed++
     loop.time += cost
+    return { messages, writes: 1 }
   }, loop)
   /** A message every 5 ms; the window before it has ended by then, or this waits for it. */
   const run = async (messages: number): Promise<number> => {
@@ -66,6 +71,10 @@ test('auto: the next tick while there is time, longer windows as it runs out, an
   loop.busy = 0.1
   await run(240)
   t.ok(window.width < 1, `and goes back to ${window.width} ms`)
+  cost = 0.5
+  messages = 20
+  await run(60)
+  t.ok(window.width > 4 && window.width <= 12, `where a write for each message would take more than there is, ${window.width} ms save work`)
   cost = 15
   loop.time += 5
   window.schedule()

@@ -1,4 +1,5 @@
 import { ServerResponse } from 'node:http'
+import type { Readable } from 'node:stream'
 import { acceptsGzip } from '../accept-encoding.js'
 import { openConnection } from '../stream-request.js'
 import type { HttpTransport } from '../transport.js'
@@ -11,7 +12,6 @@ export const eventStreamTransport: HttpTransport = {
   matches: request => request.headers.accept?.includes('text/event-stream') === true,
 
   async serve (stream, request, reply) {
-    const closed = new AbortController()
     const compressed = stream.context.compression && acceptsGzip(request.headers['accept-encoding'])
     let coding = identity
     // The plugin sends its own Cache-Control; the protocol asks for more than it.
@@ -25,21 +25,22 @@ export const eventStreamTransport: HttpTransport = {
       ServerResponse.prototype.flushHeaders.call(this)
     }
     reply.header('X-Accel-Buffering', 'no')
-    // The plugin opens the stream; what it would send is made per client, so the bytes go past it.
-    reply.sse(nothingUntil(closed.signal))
+    // The plugin opens the stream. What it would send is made per client, so the bytes go past it, and what it would send with
+    // is let go at once: it takes more memory than all else of a connection.
+    reply.raw.on('pipe', letGo)
+    reply.sse(nothing())
+    reply.sseContext.source.end()
+    reply.raw.off('pipe', letGo)
     const connection = openConnection(stream, new EventStreamTransport(reply.raw, stream.query.decimals ?? 'string', coding, stream.context))
     reply.raw.socket?.on('drain', () => { connection.onDrain() })
-    const gone = (): void => {
-      closed.abort()
-      reply.sseContext.source.end()
-      connection.onClose()
-    }
+    const gone = (): void => { connection.onClose() }
     if (reply.raw.destroyed) gone()
     else reply.raw.on('close', gone)
   }
 }
 
-/** An iterator that yields nothing and ends with the signal: the plugin's end of the stream. */
-async function * nothingUntil (signal: AbortSignal): AsyncGenerator<never> {
-  if (!signal.aborted) await new Promise(resolve => { signal.addEventListener('abort', resolve, { once: true }) })
+function letGo (this: ServerResponse, source: Readable): void {
+  source.unpipe(this)
 }
+
+async function * nothing (): AsyncGenerator<never> {}

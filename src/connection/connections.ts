@@ -28,7 +28,7 @@ export interface CursorReader {
 
 /** A place that a connection or a held poll takes; given back once. */
 export interface Place {
-  release (): void
+  readonly release: () => void
 }
 
 /** The connections of a node: their number, their clocks, their end. */

@@ -89,7 +89,8 @@ function lastEventId (request: FastifyRequest): string | undefined {
 /** Opens the connection of a judged request on a wire that is ready, and begins its subscriptions. */
 export function openConnection (stream: StreamRequest, transport: Transport): Connection {
   const { context, identity, subscriptions, start, query, place } = stream
-  const connection = new Connection(randomUUID(), context, transport, () => { place.release() })
+  // Not a function of this scope, which would keep the whole request with the connection.
+  const connection = new Connection(randomUUID(), context, transport, place.release)
   connection.identity = identity
   connection.welcome()
   if (subscriptions.length > 0) {

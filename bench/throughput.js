@@ -45,7 +45,7 @@ async function run (rate, flush) {
     await delay(seconds * 1000)
     const last = await session.ask()
     const took = (performance.now() - began) / 1000
-    const resident = session.resident
+    const { rss, heapTotal, external } = await session.memory()
     const [published, cpu, core] = [await session.published() - publishedBefore, cpuSeconds(session.server.pid) - cpuBefore, coreSeconds(SERVER_CORE) - coreBefore]
     const end = await session.end()
     const after = await session.collected()
@@ -67,7 +67,9 @@ async function run (rate, flush) {
       'load CPU %': share((last.cpu - first.cpu) / took),
       'MiB idle': mib(before.resident),
       'MiB first': mib(residentFirst),
-      'MiB last': mib(resident),
+      'MiB last': mib(rss),
+      'of it heap': mib(heapTotal),
+      'of it buffers': mib(external),
       'MiB collected': mib(after.resident),
       'held MiB': mib(after.held),
       lagged: last.going.lagged,

@@ -105,11 +105,16 @@ export class Checked {
     return residentBytes(this.server.pid)
   }
 
+  /** What V8 says of the server's memory. @returns {Promise<NodeJS.MemoryUsage>} */
+  async memory () {
+    return JSON.parse(await this.server.ask('memory'))
+  }
+
   /** Bytes of the server after a garbage collection: what is in RAM, and what the heap and buffers hold. */
   async collected () {
     await this.server.ask('gc')
     await this.server.ask('gc')
-    const { heapUsed, external } = JSON.parse(await this.server.ask('memory'))
+    const { heapUsed, external } = await this.memory()
     return { resident: this.resident, held: heapUsed + external }
   }
 

@@ -14,6 +14,18 @@ function mix (n) {
   return (hash ^ (hash >>> 16)) >>> 0
 }
 
+/**
+ * How many messages each topic has after so many in all.
+ * @param {number} topics
+ * @param {number} published
+ * @returns {number[]}
+ */
+export function publishedOf (topics, published) {
+  const counts = new Array(topics).fill(0)
+  for (let n = 0; n < published; n++) counts[mix(n) % topics]++
+  return counts
+}
+
 /** CLOCK_MONOTONIC in microseconds, which the load generator reads too, as the size of a trade: it begins with no 0. */
 const timeAsSize = () => `1${(process.hrtime.bigint() / 1000n).toString().padStart(15, '0')}`
 
@@ -27,6 +39,7 @@ export class Feeder {
   #due = 0
   #topics
   #windowMs
+  #mostLateMs
   #publish
   /** @type {NodeJS.Timeout | undefined} */
   #timer
@@ -35,10 +48,12 @@ export class Feeder {
    * @param {number} topics
    * @param {number} windowMs
    * @param {(batch: readonly Trade[]) => unknown} publish
+   * @param {number} [mostLateMs] how late a batch may be; what is later is left out
    */
-  constructor (topics, windowMs, publish) {
+  constructor (topics, windowMs, publish, mostLateMs = MOST_LATE_MS) {
     this.#topics = Array.from({ length: topics }, (_, number) => topicName(number))
     this.#windowMs = windowMs
+    this.#mostLateMs = mostLateMs
     this.#publish = publish
   }
 
@@ -57,7 +72,7 @@ export class Feeder {
     this.#due += this.#windowMs
     const now = performance.now()
     // Each batch of a late feeder has a turn of its own: joined they would be cheaper. What is too late is left out.
-    if (now > this.#due + MOST_LATE_MS) this.#due = now
+    if (now > this.#due + this.#mostLateMs) this.#due = now
     this.#timer = setTimeout(() => { this.#turn() }, Math.max(0, this.#due - now))
   }
 

@@ -9,11 +9,8 @@
  * event or a body, is not looked at.
  * Says `ready <connections>`; then answers each line of its input with what it has counted so far, and forgets the latencies.
  */
-#include "common.h"
+#include "clients.h"
 
-/* Latencies by steps of 10 microseconds; the last is all that took longer. */
-#define STEP_US 10
-#define STEPS 500000
 /* Every so many messages one is timed. */
 #define SAMPLE 8
 #define MOST_OPENING 100
@@ -37,28 +34,16 @@ typedef struct {
 
 static Connection *connection;
 static uint32_t connections, opened, opening, ready, closed;
-static int epoll, polling;
-static struct sockaddr_in server;
+static int epoll, polling, port;
 static const char *ready_text;
-static uint64_t messages, bytes, reads, sampled;
-static uint32_t latency[STEPS];
+static uint64_t messages, bytes, reads;
+static Latencies latencies;
 
 static void open_next (void) {
   Connection *it = &connection[opened];
-  it->fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
-  if (it->fd < 0) fail("socket");
-  int on = 1;
-  setsockopt(it->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-  /* The end is a reset: thousands of sockets in TIME_WAIT would stand in the way of the next run. */
-  struct linger linger = { 1, 0 };
-  setsockopt(it->fd, SOL_SOCKET, SO_LINGER, &linger, sizeof linger);
-  if (connect(it->fd, (struct sockaddr *)&server, sizeof server) < 0 && errno != EINPROGRESS) fail("connect");
+  it->fd = connecting(port, 0);
   watch(epoll, EPOLL_CTL_ADD, it->fd, EPOLLOUT, opened++);
   opening++;
-}
-
-static void put (Connection *it, const char *text, size_t length) {
-  if (write(it->fd, text, length) != (ssize_t)length) fail("write");
 }
 
 static void became_ready (Connection *it) {
@@ -68,14 +53,6 @@ static void became_ready (Connection *it) {
     printf("ready %u\n", ready);
     fflush(stdout);
   } else if (opened < connections) open_next();
-}
-
-static void timed (const char *digits, uint64_t at) {
-  uint64_t then = 0;
-  for (int i = 0; i < TIME_DIGITS; i++) then = then * 10 + (digits[i] - '0');
-  uint64_t step = at > then ? (at - then) / STEP_US : 0;
-  latency[step < STEPS ? step : STEPS - 1]++;
-  sampled++;
 }
 
 /* Counts the messages in a piece of text. @return where a message may begin that is not whole yet */
@@ -89,7 +66,7 @@ static char *count (Connection *it, char *from, char *end) {
     }
     if (found + MARK_BYTES + TIME_DIGITS > end) return found;
     it->messages++;
-    if (++messages % SAMPLE == 0) timed(found + MARK_BYTES, at);
+    if (++messages % SAMPLE == 0) timed(&latencies, found + MARK_BYTES, at);
     from = found + MARK_BYTES + TIME_DIGITS;
   }
 }
@@ -99,7 +76,7 @@ static void take (Connection *it, char *from, char *end) {
   if (it->state == OPENING) {
     if (!it->answered && memmem(from, end - from, "\r\n\r\n", 4) != NULL) {
       it->answered = 1;
-      if (it->next_bytes > 0) put(it, it->next, it->next_bytes);
+      if (it->next_bytes > 0) put(it->fd, it->next, it->next_bytes);
     }
     if (memmem(from, end - from, ready_text, strlen(ready_text)) != NULL) became_ready(it);
   }
@@ -116,7 +93,7 @@ static void ask_again (Connection *it, const char *cursor, size_t length) {
   memcpy(request, it->next, before);
   memcpy(request + before, cursor, length);
   memcpy(request + before + length, it->next + before + 1, it->next_bytes - before - 1);
-  put(it, request, it->next_bytes - 1 + length);
+  put(it->fd, request, it->next_bytes - 1 + length);
 }
 
 static void take_answer (Connection *it, const char *from, size_t length) {
@@ -162,37 +139,20 @@ static void hear (Connection *it) {
   else take(it, buffer + CARRY, buffer + CARRY + got);
 }
 
-static double percentile (double percent) {
-  uint64_t wanted = (uint64_t)(sampled * percent / 100), seen = 0;
-  for (int step = 0; step < STEPS; step++) if ((seen += latency[step]) > wanted) return (step + 1) * STEP_US / 1000.0;
-  return 0;
-}
-
 static void tell (void) {
-  struct rusage used;
-  getrusage(RUSAGE_SELF, &used);
   uint64_t least = UINT64_MAX;
   for (uint32_t i = 0; i < connections; i++) if (connection[i].messages < least) least = connection[i].messages;
   printf("{\"messages\":%lu,\"bytes\":%lu,\"reads\":%lu,\"closed\":%u,\"least\":%lu,\"p50\":%.2f,\"p99\":%.2f,\"p999\":%.2f,\"cpu\":%.6f,\"at\":%lu}\n",
-    messages, bytes, reads, closed, least, percentile(50), percentile(99), percentile(99.9),
-    used.ru_utime.tv_sec + used.ru_stime.tv_sec + (used.ru_utime.tv_usec + used.ru_stime.tv_usec) / 1e6, now_us());
+    messages, bytes, reads, closed, least, percentile(&latencies, 50), percentile(&latencies, 99), percentile(&latencies, 99.9),
+    cpu_used(), now_us());
   fflush(stdout);
-  memset(latency, 0, sizeof latency);
-  sampled = 0;
-}
-
-static uint32_t read_text (FILE *file, char **text) {
-  uint32_t length;
-  if (fread(&length, sizeof length, 1, file) != 1) return UINT32_MAX;
-  *text = must(calloc(length + 1, 1));
-  if (fread(*text, 1, length, file) != length) fail("the file of requests");
-  return length;
+  memset(&latencies, 0, sizeof latencies);
 }
 
 int main (int count, char **arguments) {
   if (count != 5) return 2;
   raise_file_limit();
-  server = (struct sockaddr_in){ .sin_family = AF_INET, .sin_port = htons(atoi(arguments[1])), .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+  port = atoi(arguments[1]);
   polling = strcmp(arguments[3], "poll") == 0;
   ready_text = arguments[4];
   if (strlen(ready_text) >= CARRY) return 2;
@@ -227,7 +187,7 @@ int main (int count, char **arguments) {
         hear(it);
         continue;
       }
-      put(it, it->request, it->request_bytes);
+      put(it->fd, it->request, it->request_bytes);
       it->state = OPENING;
       watch(epoll, EPOLL_CTL_MOD, it->fd, EPOLLIN, events[i].data.u64);
     }

@@ -14,12 +14,16 @@ const STOP_MS = 5000
 
 const folder = new URL('.', import.meta.url).pathname
 
-/** The path of a program of this folder, compiled. @param {'load' | 'writer'} name */
+/** What the programs include. */
+const HEADERS = ['common.h', 'clients.h']
+
+/** The path of a program of this folder, compiled. @param {'load' | 'readers' | 'writer'} name */
 export function compiled (name) {
   const source = join(folder, `${name}.c`)
-  const hash = createHash('sha256').update(readFileSync(source)).update(readFileSync(join(folder, 'common.h'))).digest('hex').slice(0, 16)
+  const hash = createHash('sha256')
+  for (const file of [source, ...HEADERS.map(header => join(folder, header))]) hash.update(readFileSync(file))
   const built = join(tmpdir(), `tickwire-bench-${process.getuid?.()}`)
-  const program = join(built, `${name}-${hash}`)
+  const program = join(built, `${name}-${hash.digest('hex').slice(0, 16)}`)
   if (existsSync(program)) return program
   // libc6-dev has the headers; gcc alone does not bring them.
   const gcc = findOrInstall({ name: 'a C compiler', programs: ['gcc'], packages: ['gcc', 'libc6-dev'] })

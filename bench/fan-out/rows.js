@@ -14,7 +14,7 @@ import { BATCH_SUBPROTOCOL, JSON_SUBPROTOCOL } from '@tickwire/protocol'
  */
 
 /** The key of RFC 6455, 1.3: the writer knows its answer. */
-const upgrade = (/** @type {string} */ path, /** @type {string} */ more = '') => (
+export const upgrade = (/** @type {string} */ path, /** @type {string} */ more = '') => (
   `GET ${path} HTTP/1.1\r\nHost: bench\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n${more}\r\n`)
 const get = (/** @type {string} */ path, /** @type {string} */ accept) => `GET ${path} HTTP/1.1\r\nHost: bench\r\nAccept: ${accept}\r\n\r\n`
 const stream = (/** @type {readonly string[]} */ topics) => `/v1/stream?subscribe=trades:${topics.join(',')}`

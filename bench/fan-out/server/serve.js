@@ -2,24 +2,28 @@ import { createInterface } from 'node:readline'
 import { Feeder } from '../feeder.js'
 import { RemoteFeeder } from '../remote-feeder.js'
 
-/** What a server of this bench is started with, as JSON; remote: fed by another process. */
-export const settings = /** @type {{ topics: number, windowMs: number, remote?: boolean, flush?: number | string }} */ (JSON.parse(process.argv[2] ?? '{}'))
+/**
+ * What a server of this bench is started with, as JSON; remote: fed by another process; mixed: see mixed.js; more: settings of this
+ * project's server.
+ */
+export const settings = /** @type {{ topics: number, windowMs: number, mostLateMs?: number, remote?: boolean, flush?: number | string, mixed?: boolean, more?: Record<string, number> }} */ (
+  JSON.parse(process.argv[2] ?? '{}'))
 
 /**
- * Says where a server listens, and feeds it as the parent says: `rate <messages a second>`, `published`, `gc`. It ends with
+ * Says where a server listens, and feeds it as the parent says: `rate <messages a second>`, `published`, `gc`, `memory`. It ends with
  * its input.
  * @param {number} port
  * @param {(batch: readonly import('../feeder.js').Trade[]) => unknown} publish
  */
 export function serve (port, publish) {
-  const { topics, windowMs, remote } = settings
-  const feeder = remote === true ? new RemoteFeeder(topics, windowMs, publish) : new Feeder(topics, windowMs, publish)
+  const { topics, windowMs, mostLateMs, remote } = settings
+  const feeder = remote === true ? new RemoteFeeder(topics, windowMs, publish) : new Feeder(topics, windowMs, publish, mostLateMs)
   createInterface(process.stdin)
     .on('line', line => {
       const [command, value] = line.split(' ')
       if (command === 'rate') feeder.setRate(Number(value))
       if (command === 'gc') globalThis.gc?.()
-      console.log(feeder.published)
+      console.log(command === 'memory' ? JSON.stringify(process.memoryUsage()) : feeder.published)
     })
     .on('close', () => { process.exit(0) })
   console.log(`port ${port}`)

@@ -1,12 +1,16 @@
 import Fastify from 'fastify'
 import { tickwire } from 'tickwire'
+import { mixed } from '../mixed.js'
 import { serve, settings } from './serve.js'
 
 /** Longer than any run: no heartbeat is among what is measured, and the load generator need not answer pings. */
 const QUIET_MS = 600_000
 const EVERYBODY = 100_000
 
-const { flush } = settings
+const { flush, more } = settings
+/** @param {import('../feeder.js').Trade} data @returns {{ channel: string, symbol: string, data: object }} */
+const trade = data => ({ channel: 'trades', symbol: data.symbol, data })
+const publication = settings.mixed === true ? mixed : trade
 const app = Fastify()
 await app.register(tickwire, {
   settings: {
@@ -15,9 +19,10 @@ await app.register(tickwire, {
     MAX_CONNECTIONS_PER_IP: EVERYBODY,
     HEARTBEAT_MS: QUIET_MS,
     IDLE_TIMEOUT_MS: QUIET_MS,
-    ...(flush === undefined ? {} : { FLUSH_MS: /** @type {number} */ (flush) })
+    ...(flush === undefined ? {} : { FLUSH_MS: /** @type {number} */ (flush) }),
+    ...more
   }
 })
 await app.listen({ port: 0, host: '127.0.0.1' })
 const { port } = /** @type {import('node:net').AddressInfo} */ (app.server.address())
-serve(port, batch => app.tickwire.publishAll(batch.map(data => ({ channel: 'trades', symbol: data.symbol, data }))))
+serve(port, batch => app.tickwire.publishAll(batch.map(publication)))

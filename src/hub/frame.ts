@@ -99,14 +99,17 @@ export class MessageEncoder {
 
 const SNAPSHOT = ',"snapshot":true'
 
-let lastTime = -1
-let lastText = ''
+/** Milliseconds of which the text is kept: a window has few, but not in their order. A power of two. */
+const KEPT_TIMES = 64
+const keptTimes = new Float64Array(KEPT_TIMES).fill(-1)
+const keptTexts = new Array<string>(KEPT_TIMES).fill('')
 
 /** ISO 8601 UTC with milliseconds; many messages share a millisecond. */
 export function isoTime (milliseconds: number): string {
-  if (milliseconds !== lastTime) {
-    lastTime = milliseconds
-    lastText = new Date(milliseconds).toISOString()
+  const place = milliseconds & (KEPT_TIMES - 1)
+  if (keptTimes[place] !== milliseconds) {
+    keptTexts[place] = new Date(milliseconds).toISOString()
+    keptTimes[place] = milliseconds
   }
-  return lastText
+  return keptTexts[place]!
 }

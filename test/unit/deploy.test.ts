@@ -75,7 +75,8 @@ test('the image: what it installs, builds and starts', async t => {
   const [, least = ''] = /^>=(\d+\.\d+)$/.exec((JSON.parse(read('package.json')) as { engines: { node: string } }).engines.node) ?? []
   t.ok(version !== '' && version.localeCompare(least, 'en', { numeric: true }) >= 0, `Node ${version} is pinned, and at least ${least}`)
 
-  const [program, script] = JSON.parse(final('CMD')!) as [string, string]
+  const [program, ...rest] = JSON.parse(final('CMD')!) as string[]
+  const script = rest.find(argument => !argument.startsWith('-'))
   t.equal(program, 'node', 'no shell and no npm between a signal and the server')
   t.match(read('scripts/start.js'), `../${script}`, 'what npm start starts')
   t.notMatch(final('USER'), /^(root|0)\b/)

@@ -54,8 +54,8 @@ export function reportTable (name, settings, rows, remarks = []) {
   write(name, settings, { rows, remarks })
 }
 
-/** @param {string} name @param {object} settings @param {object} results */
-function write (name, settings, results) {
+/** Writes results with the machine and the commit to bench/results. @param {string} name @param {object} settings @param {object} results */
+export function write (name, settings, results) {
   const folder = new URL('results/', import.meta.url)
   mkdirSync(folder, { recursive: true })
   const commit = execFileSync('git', ['describe', '--always', '--dirty'], { encoding: 'utf8' }).trim()

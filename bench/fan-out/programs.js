@@ -81,7 +81,7 @@ export async function start (command, { core, files }) {
 }
 
 /** What must stand before a command so that it may open so many files: nothing where it may. @param {number} wanted */
-function fileLimit (wanted) {
+export function fileLimit (wanted) {
   const limit = execFileSync('sh', ['-c', 'ulimit -Hn'], { encoding: 'utf8' }).trim()
   if (limit === 'unlimited' || Number(limit) >= wanted) return []
   if (process.getuid?.() === 0) return ['prlimit', `--nofile=${wanted}:${wanted}`]

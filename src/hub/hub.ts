@@ -52,7 +52,8 @@ export class Hub implements HubParts {
   /** The epochs that subscribers have been told of. */
   private told = ''
   private moving: Promise<void> = Promise.resolve()
-  private waiting: Array<() => void> = []
+  /** One for all who wait: many more look up to a flush than wait for it in the end, and it may be long until one comes. */
+  private nextAdvance: { readonly promise: Promise<void>, readonly resolve: () => void } | undefined
   /** While topics are being restated it stays where it was: a client that is cut then still has its resets to come. */
   private readonly cursor = new LiveCursor(this.shards)
   private endTail: (() => void) | undefined
@@ -151,7 +152,8 @@ export class Hub implements HubParts {
 
   /** Resolves after the next flush, when a new epoch has been dealt with, or when more has come meanwhile: the hub may stand elsewhere then. */
   advanced (): Promise<void> {
-    return new Promise(resolve => { this.waiting.push(resolve) })
+    this.nextAdvance ??= deferred()
+    return this.nextAdvance.promise
   }
 
   /** Undefined while nothing is being dealt with: subscribers may only be attached then. */
@@ -387,10 +389,16 @@ export class Hub implements HubParts {
   }
 
   private wake (): void {
-    const waiting = this.waiting
-    this.waiting = []
-    for (const resolve of waiting) resolve()
+    const { nextAdvance } = this
+    this.nextAdvance = undefined
+    nextAdvance?.resolve()
   }
+}
+
+function deferred (): { promise: Promise<void>, resolve: () => void } {
+  let settle = (): void => {}
+  const promise = new Promise<void>(resolve => { settle = resolve })
+  return { promise, resolve: settle }
 }
 
 const INSTRUMENT_PREFIX = topicKey({ channel: instrumentsChannel.name, symbol: '' })

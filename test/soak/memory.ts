@@ -1,0 +1,43 @@
+/** Resident memory at the end may differ from that at minute five by so much. */
+export const MOST_GROWN_PERCENT = 5
+const MINUTE_MS = 60_000
+/** Minute five: from 4:30 to 5:30, when caches and lists of free memory have their size. */
+const EARLY_FROM_MS = 4.5 * MINUTE_MS
+const EARLY_TO_MS = 5.5 * MINUTE_MS
+/** A run in which minute five and the last are not well apart says nothing. */
+export const LEAST_JUDGED_MS = 10 * MINUTE_MS
+
+/** Bytes in memory at a time since the clients began. */
+export interface Sample {
+  readonly at: number
+  readonly bytes: number
+}
+
+export interface MemoryVerdict {
+  readonly early: number
+  readonly last: number
+  /** Negative where it became less. */
+  readonly grownPercent: number
+  readonly holds: boolean
+}
+
+/** Undefined for a run that is too short to be judged. */
+export function judgeMemory (samples: readonly Sample[], lastedMs: number): MemoryVerdict | undefined {
+  if (lastedMs < LEAST_JUDGED_MS) return undefined
+  const early = median(samples.filter(({ at }) => at >= EARLY_FROM_MS && at < EARLY_TO_MS))
+  const last = median(samples.filter(({ at }) => at >= lastedMs - MINUTE_MS))
+  const grownPercent = 100 * (last - early) / early
+  return { early, last, grownPercent, holds: grownPercent <= MOST_GROWN_PERCENT }
+}
+
+/** The median of each minute, in MiB. */
+export function byMinute (samples: readonly Sample[]): number[] {
+  const minutes: Sample[][] = []
+  for (const sample of samples) (minutes[Math.floor(sample.at / MINUTE_MS)] ??= []).push(sample)
+  return [...minutes].map((minute = []) => Number((median(minute) / 2 ** 20).toFixed(1)))
+}
+
+function median (samples: readonly Sample[]): number {
+  const sorted = samples.map(({ bytes }) => bytes).sort((a, b) => a - b)
+  return sorted[sorted.length >>> 1] ?? NaN
+}

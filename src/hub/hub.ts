@@ -14,6 +14,7 @@ import type { HubParts, ShardState } from './hub-parts.js'
 import { LiveCursor } from './live-cursor.js'
 import { logNotice } from './log-notice.js'
 import { Membership } from './membership.js'
+import { NextTurn } from './next-turn.js'
 import { persist } from './persist.js'
 import { RECENT_SECONDS, RecentEntries } from './recent.js'
 import { Restatements } from './restatements.js'
@@ -52,8 +53,7 @@ export class Hub implements HubParts {
   /** The epochs that subscribers have been told of. */
   private told = ''
   private moving: Promise<void> = Promise.resolve()
-  /** One for all who wait: many more look up to a flush than wait for it in the end, and it may be long until one comes. */
-  private nextAdvance: { readonly promise: Promise<void>, readonly resolve: () => void } | undefined
+  private readonly turn = new NextTurn()
   /** While topics are being restated it stays where it was: a client that is cut then still has its resets to come. */
   private readonly cursor = new LiveCursor(this.shards)
   private endTail: (() => void) | undefined
@@ -108,7 +108,7 @@ export class Hub implements HubParts {
     clearInterval(this.expiry)
     this.conflator.close()
     this.window.cancel()
-    this.wake()
+    this.turn.come()
   }
 
   channelOf (topic: string): ChannelDefinition | undefined {
@@ -152,8 +152,7 @@ export class Hub implements HubParts {
 
   /** Resolves after the next flush, when a new epoch has been dealt with, or when more has come meanwhile: the hub may stand elsewhere then. */
   advanced (): Promise<void> {
-    this.nextAdvance ??= deferred()
-    return this.nextAdvance.promise
+    return this.turn.wait()
   }
 
   /** Undefined while nothing is being dealt with: subscribers may only be attached then. */
@@ -206,7 +205,7 @@ export class Hub implements HubParts {
     if (batch.hole !== undefined) shard.received = Math.max(shard.received, batch.hole.upTo)
     this.counters.received += batch.entries.length
     if (batch.entries.length > 0 && this.epochChange === undefined) this.window.schedule()
-    if (this.epochChange !== undefined) this.wake()
+    if (this.epochChange !== undefined) this.turn.come()
   }
 
   /** Whether a batch is of an epoch that is over. */
@@ -235,7 +234,7 @@ export class Hub implements HubParts {
     this.conflator.send(dirty)
     flushAll(dirty)
     if (dirty.length > 0) this.measure(window)
-    this.wake()
+    this.turn.come()
     return { messages, writes: dirty.length }
   }
 
@@ -387,18 +386,6 @@ export class Hub implements HubParts {
   private moved (): void {
     if (this.epochChange === undefined) this.cursor.moved()
   }
-
-  private wake (): void {
-    const { nextAdvance } = this
-    this.nextAdvance = undefined
-    nextAdvance?.resolve()
-  }
-}
-
-function deferred (): { promise: Promise<void>, resolve: () => void } {
-  let settle = (): void => {}
-  const promise = new Promise<void>(resolve => { settle = resolve })
-  return { promise, resolve: settle }
 }
 
 const INSTRUMENT_PREFIX = topicKey({ channel: instrumentsChannel.name, symbol: '' })

@@ -214,7 +214,7 @@ export class Connection implements Member {
     return this.context.authenticationRequired && this.identity.user === undefined
   }
 
-  tick (now: number): void {
+  tick (now: number, pausedMs: number): void {
     if (this.state !== 'open') return
     const age = now - this.openedAt
     if (this.mustAuthenticate && age > AUTHENTICATION_MS) this.close({ code: 'unauthorized', message: 'not authenticated in time' })
@@ -222,7 +222,7 @@ export class Connection implements Member {
     else if (this.subscriptionCount === 0 && age > this.context.idleTimeoutMs) this.close({ code: 'idle_timeout', message: 'nothing was subscribed to' })
     else {
       if (now - this.outlet.lastSentAt >= this.context.heartbeatMs) this.heartbeat(now)
-      this.transport.tick(now)
+      this.transport.tick(now, pausedMs)
     }
   }
 

@@ -15,8 +15,8 @@ export interface ConnectionLimits {
 
 /** A connection, as the node's clocks see it. */
 export interface Member extends Addressable {
-  /** Called about once a second. */
-  tick (now: number): void
+  /** Called about once a second. @param pausedMs how long the process did nothing before: nobody's silence */
+  tick (now: number, pausedMs: number): void
 }
 
 /** What has been sent something behind its last cursor. */
@@ -45,9 +45,12 @@ export class Connections {
 
   constructor (private readonly limits: ConnectionLimits, heartbeatMs: number) {
     const period = Math.min(SWEEP_MS, Math.max(10, heartbeatMs / 5))
+    let sweptAt = Date.now()
     this.sweeper = setInterval(() => {
       const now = Date.now()
-      for (const connection of this.open) connection.tick(now)
+      const pausedMs = Math.max(0, now - sweptAt - 2 * period)
+      sweptAt = now
+      for (const connection of this.open) connection.tick(now, pausedMs)
     }, period).unref()
     this.owedSweeper = setInterval(() => { this.sendOwedCursors() }, OWED_SWEEP_MS).unref()
   }

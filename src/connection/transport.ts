@@ -22,8 +22,8 @@ export interface Transport {
   pause (paused: boolean): void
   /** Ends the wire after what was written and these last words, with the reason in the form of the transport. */
   close (reason: CloseReason, lastWords: Buffer): void
-  /** Called about once a second: keeps the wire alive, and closes it where the peer is gone. */
-  tick (now: number): void
+  /** Called about once a second: keeps the wire alive, and closes it where the peer is gone. @param pausedMs see {@link Member} of connections.ts */
+  tick (now: number, pausedMs: number): void
 }
 
 /** What every transport tells its connection. */

@@ -18,9 +18,9 @@ function liveFor (acknowledges: boolean): number {
   const started = Date.now()
   for (let beat = 1; beat <= 10; beat++) {
     socket.bytesWritten += HEARTBEAT_BYTES
-    transport.tick(started + beat * HEARTBEAT_MS)
+    transport.tick(started + beat * HEARTBEAT_MS, 0)
     if (!acknowledges) known = socket.bytesWritten
-    transport.tick(started + (beat + 0.5) * HEARTBEAT_MS)
+    transport.tick(started + (beat + 0.5) * HEARTBEAT_MS, 0)
     if (destroyed) return beat
   }
   return Infinity

@@ -11,7 +11,7 @@ const RETRY_MS = 1000
 const jittered = (milliseconds: number): number => milliseconds * (0.5 + Math.random())
 
 /** How long a peer may take to read the end. */
-const CLOSE_TIMEOUT_MS = 2000
+const CLOSE_TIMEOUT_MS = 5000
 
 export interface EventStreamTransportOptions {
   readonly heartbeatMs: number
@@ -70,7 +70,8 @@ export class EventStreamTransport implements Transport {
   }
 
   /** PROTOCOL.md, Liveness: a peer is dead when written bytes stay unacknowledged for two heartbeats. */
-  tick (now: number): void {
+  tick (now: number, pausedMs: number): void {
+    this.progressAt += pausedMs
     const { socket } = this.response
     if (socket === null) return
     const outstanding = this.response.writableLength + this.options.kernelQueues.unacknowledged(socket, now)

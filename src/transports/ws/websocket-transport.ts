@@ -16,7 +16,7 @@ export const subprotocols: ReadonlyMap<string, FrameFormats> = new Map([
 const frames = new SharedJoin(Buffer.concat)
 
 /** How long a peer may take to answer a close frame. */
-const CLOSE_TIMEOUT_MS = 2000
+const CLOSE_TIMEOUT_MS = 5000
 /** RFC 6455, 5.5: a control frame carries at most 125 bytes, of which the code takes two. */
 const MAX_REASON_BYTES = 123
 
@@ -98,7 +98,8 @@ export class WebSocketTransport implements Transport {
     setTimeout(() => { this.socket.terminate() }, CLOSE_TIMEOUT_MS).unref()
   }
 
-  tick (now: number): void {
+  tick (now: number, pausedMs: number): void {
+    this.heardAt += pausedMs
     // While nothing is read, no sign of life can be.
     if (this.socket.isPaused) this.heardAt = now
     if (now - this.heardAt > this.options.idleTimeoutMs) this.socket.terminate()

@@ -5,7 +5,7 @@ const FOLDERS = {
   log: {},
   publisher: { may: ['log/log\\.ts$'] },
   metrics: {},
-  hub: { may: ['log/log\\.ts$', 'metrics/'] },
+  hub: { may: ['log/(log|entry-queue)\\.ts$', 'metrics/'] },
   sources: { types: ['publisher/'] },
   connection: { may: ['hub/', 'auth/', 'metrics/'] },
   transports: { may: ['connection/', 'hub/'], types: ['auth/'] },

@@ -153,12 +153,10 @@ export class CatchUp {
     const states = this.plan.joining.size === 0 ? NO_STATES : this.liveStates?.now()
     if (states === undefined) return undefined
     const entries: Entry[] = []
+    const wants = this.wants.bind(this)
     for (const [index, shard] of this.hub.shards.entries()) {
       if (!shard.recent.covers(this.plan.position[index]!)) return undefined
-      shard.recent.after(this.plan.position[index]!, entry => {
-        if (this.wants(entry)) entries.push(entry)
-        return entries.length <= limit
-      })
+      shard.recent.after(this.plan.position[index]!, wants, entry => entries.push(entry) <= limit)
       if (entries.length > limit) return undefined
     }
     this.plan.position = this.hub.shards.map(shard => shard.flushed)
@@ -281,10 +279,8 @@ export class CatchUp {
     if (!recent.covers(position)) return await this.readLog(shard, flushed, limit)
     const entries: Entry[] = []
     let end = flushed
-    recent.after(position, entry => {
-      if (!this.wants(entry)) return true
-      entries.push(entry)
-      if (entries.length < limit) return true
+    recent.after(position, this.wants.bind(this), entry => {
+      if (entries.push(entry) < limit) return true
       end = entry.offset
       return false
     })
@@ -312,11 +308,10 @@ export class CatchUp {
     // The position only moves once those have their reset: it says where they go on.
     if (this.plan.due.size > 0) return []
     this.plan.position[shard] = page.end
-    return page.entries.filter(entry => this.wants(entry))
+    return page.entries.filter(({ topic, offset }) => this.wants(topic, offset))
   }
 
-  private wants (entry: Entry): boolean {
-    const { topic, offset } = entry
+  private wants (topic: string, offset: number): boolean {
     return this.selection.has(topic) && offset > (this.plan.floors.get(topic) ?? 0) && !this.options.except(topic) && !this.plan.joinsByState(topic)
   }
 

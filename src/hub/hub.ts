@@ -83,7 +83,7 @@ export class Hub implements HubParts {
     const recentBytes = this.options.recentBytes / this.log.shards
     for (const [shard, { epochs, offset }] of (await this.log.head()).entries()) {
       const known = (await this.log.recent(shard, recentBytes)).filter(entry => entry.offset <= offset)
-      const recent = new RecentEntries(known.at(-1)?.offset === offset ? known[0]!.offset - 1 : offset, recentBytes)
+      const recent = new RecentEntries(shard, known.at(-1)?.offset === offset ? known[0]!.offset - 1 : offset, recentBytes)
       if (recent.start < offset) for (const entry of known) recent.push(entry)
       this.shards.push({ epochs: [...epochs], received: offset, pending: [], flushed: offset, recent })
     }
@@ -373,7 +373,7 @@ export class Hub implements HubParts {
     const { recent } = this.shards[index]!
     const topics = new Set<string>()
     if (recent.covers(offset - 1)) {
-      recent.after(offset - 1, entry => { topics.add(entry.topic); return true })
+      recent.after(offset - 1, topic => { topics.add(topic); return false }, () => true)
     } else {
       for (const [topic, last] of this.directory.every()) {
         if (this.log.shardOf(topic) === index && last.offset >= offset) topics.add(topic)

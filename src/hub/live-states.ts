@@ -79,13 +79,10 @@ export class LiveStates {
     for (const [shard, offset] of earliest) {
       const { recent } = this.hub.shards[shard]!
       if (!recent.covers(offset)) return undefined
-      recent.after(offset, entry => {
-        const asOf = standing.get(entry.topic)
-        if (asOf !== undefined && entry.offset > asOf) {
-          const entries = since.get(entry.topic)
-          if (entries === undefined) since.set(entry.topic, [entry])
-          else entries.push(entry)
-        }
+      recent.after(offset, (topic, place) => place > (standing.get(topic) ?? Infinity), entry => {
+        const entries = since.get(entry.topic)
+        if (entries === undefined) since.set(entry.topic, [entry])
+        else entries.push(entry)
         return true
       })
     }

@@ -31,7 +31,7 @@ export interface AppendItem {
    * A key repeated within {@link IDEMPOTENCY_SECONDS} for its topic is answered as before, and nothing is
    * appended. Whoever appends puts the publisher into it.
    */
-  readonly idempotencyKey?: string
+  readonly idempotencyKey?: string | undefined
 }
 
 export const IDEMPOTENCY_SECONDS = 600

@@ -79,7 +79,7 @@ export class Publisher {
   }
 
   private prepare (publication: Publication, limits: PublishLimits): AppendItem | Extract<PublishResult, { code: ErrorCode }> {
-    const { symbol, user, data } = publication
+    const { symbol, user, data, idempotencyKey } = publication
     const channel = this.channels.get(publication.channel)
     if (channel === undefined) return refuse('unknown_channel')
     const { definition, check } = channel
@@ -95,12 +95,10 @@ export class Publisher {
     const payload = JSON.stringify(data)
     if (limits.maxMessageBytes !== undefined && Buffer.byteLength(payload) > limits.maxMessageBytes) return refuse('message_too_big')
     return {
-      topic: topicKey({
-        channel: definition.name, ...(symbol === undefined ? {} : { symbol }), ...(user === undefined ? {} : { user })
-      }),
+      topic: topicKey({ channel: definition.name, symbol, user }),
       payload,
-      ...(publication.snapshot === true ? { replaces: true } : {}),
-      ...(publication.idempotencyKey === undefined ? {} : { idempotencyKey: `${limits.publisher} ${publication.idempotencyKey}` })
+      replaces: publication.snapshot === true,
+      idempotencyKey: idempotencyKey === undefined ? undefined : `${limits.publisher} ${idempotencyKey}`
     }
   }
 }

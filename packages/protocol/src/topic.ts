@@ -26,9 +26,9 @@ export const EVERY_SYMBOL = '*'
 
 export interface Topic {
   readonly channel: string
-  readonly symbol?: string
+  readonly symbol?: string | undefined
   /** Owner of a private topic. */
-  readonly user?: string
+  readonly user?: string | undefined
 }
 
 const USER_MARK = '!'

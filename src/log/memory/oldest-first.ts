@@ -10,7 +10,7 @@ export function isOlder (a: Age, b: Age): boolean {
   return a.offset === b.offset ? a.shard < b.shard : a.offset < b.offset
 }
 
-interface Place {
+export interface Place {
   /** Of the oldest message when it was looked at last; a topic that was trimmed since has a later one. */
   timestamp: number
   offset: number
@@ -29,23 +29,23 @@ export class OldestFirst {
   add (topic: TopicHistory): void {
     if (topic.placed) return
     topic.placed = true
-    const { timestamp, offset, shard } = topic.oldest!
+    const { oldestTimestamp: timestamp, oldestOffset: offset, shard } = topic
     this.heap.push({ timestamp, offset, shard, topic })
     this.rise(this.heap.length - 1)
   }
 
-  /** The topic with the oldest message. */
-  get first (): TopicHistory | undefined {
+  /** Where the oldest message is. */
+  get first (): Place | undefined {
     for (;;) {
       const place = this.heap[0]
       if (place === undefined) return undefined
-      const { oldest } = place.topic
-      if (oldest === undefined) this.removeFirst()
-      else if (oldest.offset !== place.offset || oldest.timestamp !== place.timestamp) {
-        place.timestamp = oldest.timestamp
-        place.offset = oldest.offset
+      const { topic } = place
+      if (topic.size === 0) this.removeFirst()
+      else if (topic.oldestOffset !== place.offset || topic.oldestTimestamp !== place.timestamp) {
+        place.timestamp = topic.oldestTimestamp
+        place.offset = topic.oldestOffset
         this.sink(0)
-      } else return place.topic
+      } else return place
     }
   }
 

@@ -1,8 +1,6 @@
 import type { ChannelDefinition } from '@tickwire/protocol'
-import type { Entry, TopicPosition } from '../log.js'
-
-/** Slots that may lie empty at the front of a topic's entries before they are compacted. */
-const SLACK = 64
+import { EntryQueue } from '../entry-queue.js'
+import type { Entry, ReadFrom, TopicPosition } from '../log.js'
 
 interface State {
   readonly value: unknown
@@ -23,11 +21,11 @@ export interface StateText {
  * that a loss of the newest messages leaves a state that never saw them.
  */
 export class TopicHistory {
-  last: TopicPosition = { sequence: 0, offset: 0 }
+  lastSequence = 0
+  lastOffset = 0
   /** Whether `OldestFirst` has a place for it. */
   placed = false
-  private entries: Array<Entry | undefined> = []
-  private start = 0
+  private readonly entries: EntryQueue
   /** The state that the dropped messages left behind. */
   private base: State | undefined
   /**
@@ -38,67 +36,76 @@ export class TopicHistory {
   private cached: StateText | undefined
 
   constructor (
+    /** The one text of its key that all its entries share. */
+    readonly topic: string,
     readonly shard: number,
     private readonly reduce: ChannelDefinition['reduce'],
     /** Most messages held. */
     readonly maxMessages: number,
     /** Longest that a message is held, in milliseconds. */
     readonly maxAgeMs: number
-  ) {}
+  ) {
+    this.entries = new EntryQueue(shard)
+  }
+
+  get last (): TopicPosition {
+    return { sequence: this.lastSequence, offset: this.lastOffset }
+  }
 
   get size (): number {
-    return this.entries.length - this.start
+    return this.entries.size
   }
 
-  get oldest (): Entry | undefined {
-    return this.entries[this.start]
+  /** Of the oldest message held, of which there must be one; so the two that follow. */
+  get oldestSequence (): number {
+    return this.entries.firstSequence
   }
 
-  push (entry: Entry): void {
-    this.entries.push(entry)
-    this.last = { sequence: entry.sequence, offset: entry.offset }
+  get oldestOffset (): number {
+    return this.entries.firstOffset
+  }
+
+  get oldestTimestamp (): number {
+    return this.entries.firstTimestamp
+  }
+
+  /** @returns bytes of its payload */
+  push (entry: Entry): number {
+    this.lastSequence = entry.sequence
+    this.lastOffset = entry.offset
     this.cached = undefined
+    return this.entries.push(entry)
   }
 
-  /** Drops the oldest message; the state remembers it. */
-  shift (): Entry | undefined {
-    const entry = this.entries[this.start]
-    if (entry === undefined) return undefined
+  /** Drops the oldest message, of which there must be one; the state remembers it. @returns bytes of its payload */
+  shift (): number {
     if (this.reduce !== undefined) {
-      this.base = this.fold(this.base, entry)
+      this.base = this.fold(this.base, this.entries.first)
       if (this.current !== undefined && this.current.sequence <= this.base.sequence) this.current = undefined
     }
-    // The slot would keep the message alive until the next compaction. (`delete` would make the array a slow one.)
-    this.entries[this.start++] = undefined
-    if (this.start > SLACK && this.start * 2 > this.entries.length) {
-      this.entries = this.entries.slice(this.start)
-      this.start = 0
-    }
-    return entry
+    return this.entries.shift()
   }
 
-  /** Forgets all beyond an offset, of which it must still hold everything. Returns what was forgotten. */
-  loseBeyond (offset: number): Entry[] {
-    const lost: Entry[] = []
-    while (this.size > 0 && this.entries.at(-1)!.offset > offset) lost.push(this.entries.pop()!)
-    const oldest = lost.at(-1)
-    if (oldest === undefined) return lost
+  /** Forgets all beyond an offset, of which it must still hold everything. @returns bytes of the payload of each */
+  loseBeyond (offset: number): number[] {
+    const lost: number[] = []
+    while (this.size > 0 && this.entries.lastOffset > offset) {
+      const { sequence, previous } = this.entries.last
+      this.lastSequence = sequence - 1
+      this.lastOffset = previous
+      lost.push(this.entries.pop())
+    }
+    if (lost.length === 0) return lost
     this.cached = undefined
-    this.last = { sequence: oldest.sequence - 1, offset: oldest.previous }
-    if (this.current !== undefined && this.current.sequence > this.last.sequence) this.current = undefined
+    if (this.current !== undefined && this.current.sequence > this.lastSequence) this.current = undefined
     return lost
   }
 
-  /** At most `limit` messages after the place that `isAfter` finds; it must be false, then true. */
-  after (isAfter: (entry: Entry) => boolean, limit: number): Entry[] {
-    let low = this.start
-    let high = this.entries.length
-    while (low < high) {
-      const middle = (low + high) >>> 1
-      if (isAfter(this.entries[middle]!)) high = middle
-      else low = middle + 1
-    }
-    return this.entries.slice(low, low + limit) as Entry[]
+  /** At most `limit` messages. */
+  after (from: ReadFrom, limit: number): Entry[] {
+    const entries: Entry[] = []
+    if (limit > 0) this.entries.after(from, entry => entries.push(entry) < limit)
+    return entries
   }
 
   /** Undefined where the channel has no state. */
@@ -109,7 +116,7 @@ export class TopicHistory {
   }
 
   private stateNow (): StateText | undefined {
-    const newest = this.size > 0 ? this.entries.at(-1)! : undefined
+    const newest = this.size > 0 ? this.entries.last : undefined
     if (this.reduce === 'last' && newest !== undefined) {
       return { payload: newest.payload, sequence: newest.sequence, timestamp: newest.timestamp }
     }
@@ -125,8 +132,10 @@ export class TopicHistory {
     let state = this.current ?? (this.base && { ...this.base, value: structuredClone(this.base.value) })
     // Should a fold throw halfway, the next one starts from the base again.
     this.current = undefined
-    const folded = state === undefined ? 0 : state.sequence - this.oldest!.sequence + 1
-    for (let i = this.start + folded; i < this.entries.length; i++) state = this.fold(state, this.entries[i]!)
+    this.entries.after({ sequence: state?.sequence ?? 0 }, entry => {
+      state = this.fold(state, entry)
+      return true
+    })
     this.current = state
     return state
   }

@@ -2,6 +2,7 @@ import type { ServerResponse } from 'node:http'
 import { sseRetry } from '@tickwire/protocol'
 import type { CloseReason, Transport } from '../../connection/transport.js'
 import { type Decimals, type Format, withDecimals } from '../../hub/frame.js'
+import { inOwnMemory } from '../own-memory.js'
 import { SharedJoin } from '../shared-join.js'
 import type { ContentCoding } from './content-coding.js'
 import type { KernelQueues } from './kernel-queues.js'
@@ -51,8 +52,10 @@ export class EventStreamTransport implements Transport {
     if (response.writableEnded || response.destroyed) return
     const { socket } = response
     // As one chunk of the body straight to the socket: the response would write it in four pieces.
-    if (response.chunkedEncoding && socket !== null) socket.write(chunks.of(buffers))
-    else response.write(Buffer.concat(buffers))
+    if (response.chunkedEncoding && socket !== null) {
+      const bytes = chunks.of(buffers)
+      socket.write(socket.writableLength === 0 ? bytes : inOwnMemory(bytes))
+    } else response.write(Buffer.concat(buffers))
   }
 
   unsent (): number {

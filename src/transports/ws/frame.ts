@@ -29,13 +29,18 @@ function writeHeader (buffer: Buffer, at: number, payload: number, first = FINAL
 
 /** A text frame for each text, one behind the other. */
 export function encodeTextFrames (texts: readonly string[]): Buffer {
-  const lengths = texts.map(text => Buffer.byteLength(text))
-  const total = lengths.reduce((sum, length) => sum + headerBytes(length) + length, 0)
-  const buffer = Buffer.allocUnsafeSlow(total)
+  const lengths: number[] = []
+  let total = 0
+  for (const text of texts) {
+    const length = Buffer.byteLength(text)
+    lengths.push(length)
+    total += headerBytes(length) + length
+  }
+  const buffer = Buffer.allocUnsafe(total)
   let at = 0
-  for (const [index, text] of texts.entries()) {
-    at = writeHeader(buffer, at, lengths[index]!)
-    at += buffer.write(text, at)
+  for (let i = 0; i < texts.length; i++) {
+    at = writeHeader(buffer, at, lengths[i]!)
+    at += buffer.write(texts[i]!, at)
   }
   return buffer
 }
@@ -46,7 +51,7 @@ export function encodeDeflatedFrames (texts: readonly string[]): Buffer {
   if (texts.every(({ length }) => length < DEFLATE_FROM_BYTES)) return encodeTextFrames(texts)
   const payloads = texts.map(deflatedPayload)
   const total = payloads.reduce((sum, { bytes }) => sum + headerBytes(bytes.length) + bytes.length, 0)
-  const buffer = Buffer.allocUnsafeSlow(total)
+  const buffer = Buffer.allocUnsafe(total)
   let at = 0
   for (const { first, bytes } of payloads) {
     at = writeHeader(buffer, at, bytes.length, first)

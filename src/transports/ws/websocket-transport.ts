@@ -3,6 +3,7 @@ import { BATCH_SUBPROTOCOL, errorTable, JSON_SUBPROTOCOL } from '@tickwire/proto
 import type { WebSocket } from 'ws'
 import type { CloseReason, Transport, TransportEvents } from '../../connection/transport.js'
 import { type Decimals, type Format, withDecimals } from '../../hub/frame.js'
+import { inOwnMemory } from '../own-memory.js'
 import { SharedJoin } from '../shared-join.js'
 import { PER_MESSAGE_DEFLATE } from './extensions.js'
 import { batchFormats, type FrameFormats, jsonFormats } from './frame.js'
@@ -80,7 +81,8 @@ export class WebSocketTransport implements Transport {
 
   write (buffers: readonly Buffer[]): void {
     if (this.socket.readyState !== this.socket.OPEN) return
-    this.raw.write(buffers.length === 1 ? buffers[0]! : frames.of(buffers))
+    const bytes = buffers.length === 1 ? buffers[0]! : frames.of(buffers)
+    this.raw.write(this.raw.writableLength === 0 ? bytes : inOwnMemory(bytes))
   }
 
   unsent (): number {

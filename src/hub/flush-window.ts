@@ -6,7 +6,7 @@ const MAX_WINDOW_MS = 50
 const BUSY = 0.6
 const FULL = 0.95
 /** The longest window of a loop that has time, to save work; and the share of its time that a write for each message would take, from and up to where. */
-const SAVING_WINDOW_MS = 12
+const SAVING_WINDOW_MS = 16
 const SAVES = 0.4
 const SAVES_MOST = 1
 /** Over how long the loop's utilization is taken, and how often it is looked at. */

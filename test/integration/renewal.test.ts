@@ -8,7 +8,11 @@ import { ask, enter } from '../helpers/ways-in.js'
 /** What time does to those who are connected. Clocks are looked at often, so that tests need not wait for them. */
 const QUICK = { AUTH: 'required', HEARTBEAT_MS: 100, IDLE_TIMEOUT_MS: 5000 } as const
 
-const token = (seconds: number, claims: object = {}): string => secretToken(SECRET, { ...goodClaims(seconds), ...claims })
+/** When tokens end of which a test waits for the end, in seconds: time enough to connect. */
+const SHORT = 1.5
+
+const claimsFor = (seconds: number): ReturnType<typeof goodClaims> => ({ ...goodClaims(), exp: Date.now() / 1000 + seconds })
+const token = (seconds: number, claims: object = {}): string => secretToken(SECRET, { ...claimsFor(seconds), ...claims })
 
 interface Talk {
   readonly client: WebSocketClient
@@ -29,12 +33,12 @@ const trade = async (server: TestServer, count: number): Promise<void> =>
 
 test('renewal: messages go on without a gap past the end of one token after another; the last one ends with 4401', async t => {
   const server = await startServer(t, QUICK)
-  const { client, messages, closed, of } = talk(t, server, `subscribe=trades:A&token=${token(2)}`)
+  const { client, messages, closed, of } = talk(t, server, `subscribe=trades:A&token=${token(SHORT)}`)
+  const firstEnd = Date.now() + SHORT * 1000
   await until('subscribed', () => of('subscribed').length === 1)
-  const firstEnd = Date.now() + 2000
   let published = 0
-  for (let round = 1; Date.now() < firstEnd + 1000; round++) {
-    client.send({ action: 'auth', id: round, token: token(2) })
+  for (let round = 1; Date.now() < firstEnd + 500; round++) {
+    client.send({ action: 'auth', id: round, token: token(SHORT) })
     for (let i = 0; i < 20; i++) await trade(server, ++published)
     await until(`renewed ${round} times`, () => of('authenticated').length === round)
     await delay(100)
@@ -52,7 +56,7 @@ test('who will expire is told a minute before, once for each token', async t => 
   const server = await startServer(t, QUICK)
   const streams = (['ws-json', 'ws-batch', 'sse'] as const).map(transport => {
     const messages: Array<Message & { readonly at: number }> = []
-    const claims = goodClaims(62)
+    const claims = claimsFor(60 + SHORT)
     const client = openClient(transport, server.origin, `subscribe=trades:A&token=${secretToken(SECRET, claims)}`, undefined, {
       onMessage: message => { messages.push({ ...message, at: Date.now() }) }, onCursor: () => {}
     })
@@ -88,7 +92,7 @@ test('an event stream ends with its token, and goes on from its cursor with anot
   const connect = (seconds: number): ReturnType<typeof openClient> => openClient('sse', server.origin, `subscribe=trades:A&token=${token(seconds)}`, cursor, {
     onMessage: message => { messages.push(message); follower.take(message) }, onCursor: text => { cursor = text }
   })
-  const first = connect(2)
+  const first = connect(SHORT)
   await until('subscribed', () => cursor !== undefined)
   for (let i = 1; i <= 50; i++) await trade(server, i)
   await first.ended
@@ -106,7 +110,7 @@ test('a held poll is answered when its token ends', async t => {
   const poll = async (query: string): Promise<{ cursor: string, messages: Message[] }> =>
     JSON.parse((await ask(`${server.origin}/v1/stream?subscribe=trades:A&${query}`)).body) as never
   const { cursor } = await poll(`token=${token(60)}`)
-  const claims = goodClaims(2)
+  const claims = claimsFor(SHORT)
   const held = await poll(`token=${secretToken(SECRET, claims)}&wait=30&after=${cursor}`)
   const over = Date.now()
   t.ok(over >= claims.exp * 1000, 'not before')
@@ -118,7 +122,7 @@ test('a held poll is answered when its token ends', async t => {
 
 test('who is let in although clocks differ stays until they may differ no more', async t => {
   const server = await startServer(t, QUICK)
-  const late = token(-58)
+  const late = token(SHORT - 60)
   const { closed, messages, of } = talk(t, server, `subscribe=trades:A&token=${late}`)
   await until('subscribed', () => of('subscribed').length === 1)
   t.equal(await closed, 4401)

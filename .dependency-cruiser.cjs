@@ -9,8 +9,8 @@ const FOLDERS = {
   hub: { may: ['log/(log|entry-queue)\\.ts$', 'metrics/'] },
   sources: { types: ['publisher/'] },
   connection: { may: ['hub/', 'auth/', 'metrics/'] },
-  transports: { may: ['connection/', 'hub/'], types: ['auth/'] },
-  cli: { may: ['sources/registry\\.ts$', 'log/redis/setup\\.ts$', 'server\\.ts$'] },
+  transports: { may: ['connection/', 'hub/', 'auth/identity\\.ts$'], types: ['auth/'] },
+  cli: { may: ['sources/registry\\.ts$', 'log/redis/setup\\.ts$', 'auth/public-key\\.ts$', 'server\\.ts$'] },
 }
 
 /** Importable from anywhere in src, plugins and routes. */

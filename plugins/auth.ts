@@ -1,14 +1,25 @@
+import { randomBytes } from 'node:crypto'
 import jwt, { type JWT } from '@fastify/jwt'
 import { type ErrorCode, ProtocolError } from '@tickwire/protocol'
 import type { FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
-import { identityOf, LEEWAY_SECONDS } from '../src/auth/claims.js'
-import { ANONYMOUS, type Identity } from '../src/auth/identity.js'
+import { bearerToken } from '../src/auth/bearer.js'
+import { identityOf } from '../src/auth/claims.js'
+import { readCookie } from '../src/auth/cookie.js'
+import { ANONYMOUS, type Identity, LEEWAY_MS } from '../src/auth/identity.js'
+import type { Keys } from '../src/auth/keys.js'
+import { cookiesAllowed } from '../src/auth/origin.js'
+import { Tickets } from '../src/auth/tickets.js'
+import type { Store } from '../src/store/store.js'
 
 export interface AuthOptions {
-  readonly secret: string
+  readonly keys: Keys
   readonly issuer: string
   readonly audience: string
+  /** Where tickets wait. */
+  readonly store: Store
+  /** The origins whose pages may come with the cookie, beside the server's own. */
+  readonly listedOrigins: ReadonlySet<string>
 }
 
 /** What a token says beside when it ends, who made it and for whom: see PROTOCOL.md, Credentials. */
@@ -21,12 +32,19 @@ export interface TokenClaims {
 }
 
 export interface Authenticator {
-  /** A token for a user, good for some seconds. */
+  readonly tickets: Tickets
+  /** Whether tokens can be signed here: with a secret, not with a public key. */
+  readonly signs: boolean
+  /** A token for a user, good for some seconds. @throws Error where this server cannot sign */
   sign (claims: TokenClaims, seconds: number): string
-  /** @throws ProtocolError `unauthorized` */
+  /** @throws ProtocolError `unauthorized`, `overloaded` */
   verify (token: string): Promise<Identity>
-  /** By the `Authorization` header, else by the query's token, else nobody. @throws ProtocolError `unauthorized` */
-  identify (request: FastifyRequest, queryToken?: string): Promise<Identity>
+  /**
+   * Who a request comes from, by its first credential (PROTOCOL.md, Credentials); nobody where it has none. It is judged once:
+   * who asks again is given the same answer, and no ticket is spent on it.
+   * @throws ProtocolError `unauthorized`, `overloaded`, `log_unavailable`
+   */
+  identify (request: FastifyRequest): Promise<Identity>
   /** The identity of a request that a rule lets through. @throws ProtocolError what the rule answered */
   demand (request: FastifyRequest, refuse: (identity: Identity) => ErrorCode | undefined): Promise<Identity>
 }
@@ -35,47 +53,77 @@ declare module 'fastify' {
   interface FastifyInstance {
     authenticator: Authenticator
   }
+  interface FastifyContextConfig {
+    /**
+     * Of the stream: the credentials in a request's query, which count there beside the header, and before the cookie. It refuses what
+     * cannot be served whoever asks, so that no ticket is spent on that.
+     */
+    queryCredentials?: (request: FastifyRequest) => { readonly ticket?: string, readonly token?: string }
+  }
 }
 
 /** Keeps our signing apart from that of the application that we are part of. */
 const NAMESPACE = 'tickwire'
 
-const BEARER = /^Bearer +([\w-]+\.[\w-]+\.[\w-]+)$/i
-
-/** Who a request comes from: tokens signed with one secret (HS256 and nothing else). */
-export const auth = fp<AuthOptions>(async (app, { secret, issuer, audience }) => {
+/** Who a request comes from. One verifier checks all tokens, with the key that the configuration has for it and that key's algorithm. */
+export const auth = fp<AuthOptions>(async (app, { keys, issuer, audience, store, listedOrigins }) => {
   await app.register(jwt, {
     namespace: NAMESPACE,
-    secret,
+    // Where it is not the secret it is one that nobody knows: what were verified without naming a key would never be good.
+    secret: keys.secret ?? { public: randomBytes(32).toString('base64url') },
+    decode: { complete: true },
     sign: { algorithm: 'HS256', iss: issuer, aud: audience },
-    verify: {
-      algorithms: ['HS256'], allowedIss: issuer, allowedAud: audience, requiredClaims: ['sub', 'exp', 'iss', 'aud'], clockTolerance: LEEWAY_SECONDS * 1000
-    }
+    verify: { algorithms: ['HS256'], allowedIss: issuer, allowedAud: audience, requiredClaims: ['sub', 'exp', 'iss', 'aud'], clockTolerance: LEEWAY_MS }
   })
 
   const { [NAMESPACE]: signer } = app.jwt as unknown as Record<typeof NAMESPACE, JWT>
+  const tickets = new Tickets(store)
+  const identities = new WeakMap<FastifyRequest, Promise<Identity>>()
+
+  /** Of the header of a token, which nobody has checked yet, only the name of the key is believed. */
+  function keyIdOf (token: string): unknown {
+    try {
+      return signer.decode<{ header: { kid?: unknown } }>(token)?.header.kid
+    } catch {
+      throw new ProtocolError('unauthorized', 'the token is not valid')
+    }
+  }
+
+  async function judge (request: FastifyRequest): Promise<Identity> {
+    const { authorization, cookie } = request.headers
+    if (authorization !== undefined) return await authenticator.verify(bearerToken(authorization))
+    const { queryCredentials } = request.routeOptions.config
+    if (queryCredentials === undefined) return ANONYMOUS
+    const { ticket, token } = queryCredentials(request)
+    if (ticket !== undefined) return await tickets.redeem(ticket)
+    if (token !== undefined) return await authenticator.verify(token)
+    const kept = cookiesAllowed(request.headers, listedOrigins) ? readCookie(cookie) : undefined
+    return kept === undefined ? ANONYMOUS : await authenticator.verify(kept)
+  }
 
   const authenticator: Authenticator = {
-    sign: (claims, seconds) => signer.sign({ ...claims }, { expiresIn: `${seconds}s` }),
+    tickets,
+    signs: keys.secret !== undefined,
+
+    sign (claims, seconds) {
+      if (keys.secret === undefined) throw new Error('this server signs no tokens: it has no JWT_SECRET, and only checks what is signed elsewhere')
+      return signer.sign({ ...claims }, { expiresIn: `${seconds}s` })
+    },
 
     async verify (token) {
+      const found = await keys.find(keyIdOf(token))
       let claims: unknown
       try {
-        claims = signer.verify(token)
-      } catch {
-        throw new ProtocolError('unauthorized', 'the token is not valid')
-      }
+        claims = found === undefined ? undefined : signer.verify(token, { key: found.key, algorithms: [found.algorithm] })
+      } catch {}
+      if (claims === undefined) throw new ProtocolError('unauthorized', 'the token is not valid')
       return identityOf(claims)
     },
 
-    async identify (request, queryToken) {
-      const header = request.headers.authorization
-      if (header !== undefined) {
-        const token = BEARER.exec(header)?.[1]
-        if (token === undefined) throw new ProtocolError('unauthorized', 'Authorization is not a bearer token')
-        return await authenticator.verify(token)
-      }
-      return queryToken === undefined ? ANONYMOUS : await authenticator.verify(queryToken)
+    async identify (request) {
+      let identity = identities.get(request)
+      if (identity === undefined) identities.set(request, identity = judge(request))
+      return await identity
     },
 
     async demand (request, refuse) {
@@ -86,4 +134,5 @@ export const auth = fp<AuthOptions>(async (app, { secret, issuer, audience }) =>
     }
   }
   app.decorate('authenticator', authenticator)
+  app.addHook('onClose', async () => { keys.close() })
 }, { name: 'tickwire-auth', fastify: '5.x' })

@@ -106,7 +106,7 @@ export const streaming = fp<StreamingOptions>(async (app, options) => {
     polls: new PollSessions(connections.registry),
     draining: draining.signal,
     verifyToken: token => app.authenticator.verify(token),
-    identify: (request, token) => app.authenticator.identify(request, token),
+    identify: request => app.authenticator.identify(request),
     onError
   }
   const history: Streaming['history'] = (topic, request) => readHistory(log, hub.encoders.string, topic, request)

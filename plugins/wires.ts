@@ -8,6 +8,8 @@ import { subprotocols } from '../src/transports/ws/websocket-transport.js'
 
 export interface WiresOptions {
   readonly originAllowed: OriginPolicy
+  /** The origins whose pages may come with the cookie. */
+  readonly listedOrigins: ReadonlySet<string>
   readonly maxMessageBytes: number
   readonly compression: boolean
 }
@@ -16,13 +18,15 @@ export interface WiresOptions {
  * The libraries under the transports, with the bounds that they need. What an application that we are part of has
  * registered for all its routes is left as it is.
  */
-export const wires = fp<WiresOptions>(async (app, { originAllowed, maxMessageBytes, compression }) => {
+export const wires = fp<WiresOptions>(async (app, { originAllowed, listedOrigins, maxMessageBytes, compression }) => {
   if (!app.hasPlugin('@fastify/cors')) {
     await app.register(cors, {
       delegator: (request, callback) => {
         const { origin, host } = request.headers
         callback(null, {
           origin: origin !== undefined && originAllowed(origin, host) ? origin : false,
+          // An EventSource of another origin needs it to come with its cookie.
+          credentials: origin !== undefined && listedOrigins.has(origin),
           methods: ['GET', 'POST'],
           allowedHeaders: ['Authorization', 'Content-Type', 'Last-Event-ID', 'X-Request-Id'],
           exposedHeaders: ['Retry-After', 'X-Request-Id']

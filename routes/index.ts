@@ -7,6 +7,7 @@ import { metricsRoutes } from './metrics.js'
 import { pageRoutes } from './page/page.js'
 import { publishRoutes } from './publish.js'
 import { streamRoutes } from './stream.js'
+import { ticketRoutes } from './tickets.js'
 import { topicRoutes } from './topics.js'
 
 /** What every group is given. */
@@ -21,6 +22,7 @@ export const routeGroups = {
   // Before the others: it describes those that come after it.
   docs: docsRoutes,
   stream: streamRoutes,
+  tickets: ticketRoutes,
   publish: publishRoutes,
   topics: topicRoutes,
   health: healthRoutes,

@@ -23,9 +23,18 @@ export const streamSchema = {
     decimals: Type.Optional(Type.Union([Type.Literal('string'), Type.Literal('number')], { default: 'string' })),
     wait: Type.Optional(Type.Integer({ minimum: 0, maximum: MAX_WAIT_SECONDS, description: 'polling: seconds to hold an empty answer' })),
     limit: Type.Optional(Type.Integer({ minimum: 1, maximum: MAX_POLL_LIMIT, description: 'polling: most log messages in the answer' })),
+    ticket: Type.Optional(Type.String({ description: 'of GET /api/ws/token, once' })),
     token: Type.Optional(Type.String({ description: 'where the Authorization header cannot be set' }))
   }),
   response: { 200: PollAnswer, ...refused(400, 401, 403, 429, 503) }
+}
+
+export const ticketSchema = {
+  tags: ['stream'],
+  summary: 'A ticket that stands for the token once, within 30 s; with `cookie=1` also the cookie for an EventSource',
+  security: bearer,
+  querystring: Type.Object({ cookie: Type.Optional(Type.Literal('1')) }),
+  response: { 200: Type.Object({ ticket: Type.String(), expires_in: Type.Integer({ description: 'seconds' }) }), ...refused(400, 401, 413, 503) }
 }
 
 export const PublishItem = Type.Object({

@@ -3,6 +3,7 @@ import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { OriginPolicy } from '../src/auth/origin.js'
 import { toProtocolError } from '../src/errors.js'
 import { httpTransports, webSocketTransport } from '../src/transports/index.js'
+import { streamQueryOf } from '../src/transports/stream-query.js'
 import { judgeStreamRequest, type StreamRequest } from '../src/transports/stream-request.js'
 import { agreedExtension } from '../src/transports/ws/extensions.js'
 import { streamSchema } from './schemas.js'
@@ -19,6 +20,7 @@ export async function streamRoutes (app: FastifyInstance, { originAllowed }: { o
     url: '/v1/stream',
     schema: streamSchema,
     exposeHeadRoute: false,
+    config: { queryCredentials: streamQueryOf },
 
     async preValidation (request, reply) {
       reply.header('Cache-Control', 'no-store')

@@ -7,15 +7,17 @@ import { routeGroups, type RouteGroup } from '../routes/index.js'
 import type { Config } from './config.js'
 import { errorMessage } from './errors.js'
 import type { Log } from './log/log.js'
+import type { Store } from './store/store.js'
 import { tickwire } from './tickwire.js'
 
 /** What a test may give instead of what the configuration would make. */
 export interface Parts {
   readonly log?: Log
+  readonly store?: Store
 }
 
 /** The whole server, ready to listen. Never listens itself. */
-export async function buildApp (config: Config, { log }: Parts = {}): Promise<FastifyInstance> {
+export async function buildApp (config: Config, { log, store }: Parts = {}): Promise<FastifyInstance> {
   const app = Fastify({
     logger: { level: config.LOG_LEVEL, serializers: { req: request => ({ method: request.method, path: request.url.split('?', 1)[0], ip: request.ip }) } },
     logController: new LogController({ disableRequestLogging: true }),
@@ -26,7 +28,7 @@ export async function buildApp (config: Config, { log }: Parts = {}): Promise<Fa
   await app.register(errors, { notFound: true })
   await app.register(unusedConnections)
   await app.register(tickwire, {
-    routes: Object.keys(routeGroups) as RouteGroup[], sources: config.SOURCES, settings: config, ...(log === undefined ? {} : { log })
+    routes: Object.keys(routeGroups) as RouteGroup[], sources: config.SOURCES, settings: config, ...(log === undefined ? {} : { log }), ...(store === undefined ? {} : { store })
   })
   return app
 }

@@ -28,6 +28,8 @@ export const ConfigSchema = Type.Object({
   MAX_TOPICS: Count(100_000),
   AUTH: Type.Union([Type.Literal('optional'), Type.Literal('required')]),
   JWT_SECRET: Type.Optional(Type.String({ minLength: 1 })),
+  JWT_PUBLIC_KEY: Type.Optional(Type.String({ minLength: 1 })),
+  JWT_JWKS_URL: Type.Optional(Type.String({ pattern: '^https?://[^\\s]+$', description: 'the https address of a set of keys (RFC 7517)' })),
   JWT_ISSUER: Type.String({ minLength: 1, default: 'tickwire' }),
   JWT_AUDIENCE: Type.String({ minLength: 1, default: 'tickwire' }),
   ALLOWED_ORIGINS: Type.String({ default: '' }),
@@ -59,10 +61,38 @@ export function loadConfig (env: Readonly<Record<string, string | undefined>>): 
   if (config.IDLE_TIMEOUT_MS < config.HEARTBEAT_MS) {
     throw new ConfigError('IDLE_TIMEOUT_MS must be at least HEARTBEAT_MS: a peer is asked for a sign of life once a heartbeat')
   }
-  if (production && config.JWT_SECRET === undefined) throw new ConfigError('JWT_SECRET is needed in production: tokens are signed with it')
+  checkKeySettings(config)
   if (production && config.ALLOWED_ORIGINS.split(',').some(origin => origin.trim() === '*')) throw new ConfigError('ALLOWED_ORIGINS=* is not allowed in production: name the origins')
   return config
 }
+
+/** How tokens are checked: one of these. */
+const KEY_SETTINGS = ['JWT_SECRET', 'JWT_PUBLIC_KEY', 'JWT_JWKS_URL'] as const
+export type KeySettings = Pick<Config, typeof KEY_SETTINGS[number] | 'NODE_ENV'>
+
+/**
+ * Which of the settings says how tokens are checked; undefined where none does.
+ * @throws ConfigError where more than one does, or none in production, or one holds what belongs into another
+ */
+export function checkKeySettings (settings: KeySettings): typeof KEY_SETTINGS[number] | undefined {
+  const production = settings.NODE_ENV === 'production'
+  const given = KEY_SETTINGS.filter(name => settings[name] !== undefined)
+  if (given.length > 1) throw new ConfigError(`${given.join(' and ')} are set: tokens are checked with one of them`)
+  if (production && given.length === 0) throw new ConfigError(`JWT_SECRET is needed in production, or ${KEY_SETTINGS.slice(1).join(' or ')}: tokens are checked with it`)
+  // Everybody may know a public key: as a secret it would let everybody sign.
+  if (/-----BEGIN |"kty"/.test(settings.JWT_SECRET ?? '')) throw new ConfigError('JWT_SECRET holds a key and no secret: a public key belongs into JWT_PUBLIC_KEY')
+  if (settings.JWT_JWKS_URL !== undefined) checkKeySetUrl(settings.JWT_JWKS_URL, production)
+  return given[0]
+}
+
+/** Who can change the set on its way can sign every token. */
+function checkKeySetUrl (text: string, production: boolean): void {
+  if (!URL.canParse(text)) throw new ConfigError('JWT_JWKS_URL is not an address')
+  const { protocol, hostname } = new URL(text)
+  if (production && protocol !== 'https:' && !LOOPBACK.test(hostname)) throw new ConfigError('JWT_JWKS_URL must begin with https:// in production, unless it is on this machine')
+}
+
+const LOOPBACK = /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/
 
 function fallback (name: string, schema: TSchema, production: boolean): unknown {
   if (name === 'AUTH') return production ? 'required' : 'optional'
@@ -79,7 +109,10 @@ function read (schema: TSchema, text: string): unknown {
   return text
 }
 
-const shown = (name: string, text: string | undefined): string => /SECRET|_URL/.test(name) ? '…' : JSON.stringify(text)
+/** Whether a setting may hold what nobody else should read: a secret, an address with a password, a private key in the wrong place. */
+export const isConfidential = (name: string): boolean => /SECRET|PUBLIC_KEY|_URL/.test(name)
+
+const shown = (name: string, text: string | undefined): string => isConfidential(name) ? '…' : JSON.stringify(text)
 
 function allowed (schema: TSchema): string {
   if (schema['type'] === 'integer') return `a whole number from ${schema['minimum']} to ${schema['maximum']}`

@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto'
 import {
   type ChannelDefinition, type Channels, type Instrument, isChannelName, ProtocolError, standardChannels
 } from '@tickwire/protocol'
@@ -10,7 +9,8 @@ import { errors } from '../plugins/errors.js'
 import { type Streaming, streaming } from '../plugins/streaming.js'
 import { wires } from '../plugins/wires.js'
 import { type RouteGroup, routeGroups, type RouteOptions } from '../routes/index.js'
-import { originPolicy } from './auth/origin.js'
+import { openKeys } from './auth/open-keys.js'
+import { listedOrigins, originPolicy } from './auth/origin.js'
 import { type Config, loadConfig } from './config.js'
 import { type Log, RECENT_SHARE } from './log/log.js'
 import { MemoryLog } from './log/memory/memory-log.js'
@@ -18,9 +18,11 @@ import { RedisLog } from './log/redis/redis-log.js'
 import type { Publication, PublishResult } from './publisher/publisher.js'
 import { parseSources } from './sources/registry.js'
 import type { Source } from './sources/source.js'
+import { MemoryStore } from './store/memory.js'
+import type { Store } from './store/store.js'
 
 /** What is served where the options do not say: the stream and what its clients use beside it. */
-const DEFAULT_ROUTES: readonly RouteGroup[] = ['stream', 'publish', 'topics']
+const DEFAULT_ROUTES: readonly RouteGroup[] = ['stream', 'tickets', 'publish', 'topics']
 
 /** Names an application's own code as the publisher; no token can have it as its user. */
 const OWN_PUBLISHER = ''
@@ -33,12 +35,14 @@ export interface TickwireOptions {
   readonly prefix?: string
   /** Channels beside the standard ones: see `defineChannel`. */
   readonly channels?: readonly ChannelDefinition[]
-  /** Which groups of endpoints are served. Default: `stream`, `publish`, `topics`. */
+  /** Which groups of endpoints are served. Default: `stream`, `tickets`, `publish`, `topics`. */
   readonly routes?: readonly RouteGroup[]
   /** Where messages come from beside `publish`: sources of your own, or a text as in `SOURCES`. Default: nowhere. */
   readonly sources?: readonly Source[] | string
   /** Default: on Redis where `REDIS_URL` is set, else in memory. It is closed with the application. */
   readonly log?: Log
+  /** What several servers know together beside the log: tickets. Default: in memory. It is closed with the application. */
+  readonly store?: Store
   /** Settings that differ from their defaults. Environment variables are not read. */
   readonly settings?: Partial<TickwireSettings>
 }
@@ -69,7 +73,7 @@ export interface Tickwire {
   publishAll (publications: readonly Publication[]): Promise<readonly PublishResult[]>
   /** Makes instruments known, so that they may be subscribed to, or moves them between markets and sectors. */
   declare (instruments: readonly Instrument[]): Promise<void>
-  /** A token for a user of this application, good for some seconds. */
+  /** A token for a user of this application, good for some seconds. @throws Error where there is no `JWT_SECRET` to sign with */
   signToken (claims: TokenClaims, seconds: number): string
   /** What it is made of: log, hub, connections. Not a stable interface. */
   readonly parts: Streaming
@@ -86,19 +90,20 @@ export const tickwire = fp<TickwireOptions>(async (app, options) => {
   const { prefix = '', routes = DEFAULT_ROUTES, sources = [] } = options
   const settings: TickwireSettings = { ...loadConfig({}), ...options.settings }
   const channels = allChannels(options.channels ?? [])
+  const keys = openKeys(settings, app.log)
   const log = options.log ?? await openLog(settings, channels, (error, message) => { app.log.error({ err: error }, message) })
+  const store = options.store ?? new MemoryStore()
+  app.addHook('onClose', async () => { await store.close() })
   const compression = settings.COMPRESSION === 'on'
   const originAllowed = originPolicy(settings.ALLOWED_ORIGINS)
-  if (settings.JWT_SECRET === undefined) app.log.warn('JWT_SECRET is not set: tokens are checked with a random secret, so none made elsewhere is valid')
+  const listed = listedOrigins(settings.ALLOWED_ORIGINS)
 
   await app.register(async scope => {
     // Requests are judged by the handlers, with the compilers that judge WebSocket messages: schemas here are for the docs.
     scope.setValidatorCompiler(() => () => true)
     scope.setSerializerCompiler(() => data => JSON.stringify(data))
     await scope.register(errors, { notFound: false })
-    await scope.register(auth, {
-      secret: settings.JWT_SECRET ?? randomBytes(32).toString('base64url'), issuer: settings.JWT_ISSUER, audience: settings.JWT_AUDIENCE
-    })
+    await scope.register(auth, { keys, issuer: settings.JWT_ISSUER, audience: settings.JWT_AUDIENCE, store, listedOrigins: listed })
     await scope.register(streaming, {
       log,
       channels,
@@ -115,7 +120,7 @@ export const tickwire = fp<TickwireOptions>(async (app, options) => {
       authenticationRequired: settings.AUTH === 'required',
       acceptUnknownSymbols: settings.UNKNOWN_SYMBOLS === 'accept'
     })
-    await scope.register(wires, { originAllowed, maxMessageBytes: settings.MAX_MESSAGE_BYTES, compression })
+    await scope.register(wires, { originAllowed, listedOrigins: listed, maxMessageBytes: settings.MAX_MESSAGE_BYTES, compression })
     const shared: RouteOptions = { originAllowed, maxMessageBytes: settings.MAX_MESSAGE_BYTES, development: settings.NODE_ENV !== 'production' }
     const order = Object.keys(routeGroups) as RouteGroup[]
     for (const name of order) if (routes.includes(name)) await scope.register(routeGroups[name] as FastifyPluginAsync<RouteOptions>, shared)

@@ -52,7 +52,7 @@ export async function pageRoutes (app: FastifyInstance, { development }: PageOpt
   }
 
   app.get('/page/settings.json', { exposeHeadRoute: false, schema: { hide: true } }, async (request, reply) => {
-    const admin = development && mayHaveAdminToken(request)
+    const admin = development && app.authenticator.signs && mayHaveAdminToken(request)
     // The token is for this page alone: a page of another origin must not read it, not even one that ALLOWED_ORIGINS lists.
     return await reply.removeHeader('Access-Control-Allow-Origin').headers({ ...SECURITY_HEADERS, 'Cache-Control': 'no-store', 'Cross-Origin-Resource-Policy': 'same-origin' }).send({
       authentication_required: authenticationRequired,

@@ -1,4 +1,4 @@
-import { Type } from '@sinclair/typebox'
+import { type Static, Type } from '@sinclair/typebox'
 import { TypeCompiler } from '@sinclair/typebox/compiler'
 import { ProtocolError } from '@tickwire/protocol'
 import type { Identity } from './identity.js'
@@ -18,10 +18,8 @@ const Claims = Type.Object({
   publish: Type.Optional(Patterns),
   admin: Type.Optional(Type.Boolean())
 })
+type Claims = Static<typeof Claims>
 const check = TypeCompiler.Compile(Claims)
-
-/** Most seconds that clocks may differ. */
-export const LEEWAY_SECONDS = 60
 
 /** @throws ProtocolError `unauthorized` */
 export function identityOf (claims: unknown): Identity {
@@ -35,4 +33,9 @@ export function identityOf (claims: unknown): Identity {
     ...(read === undefined ? {} : { read }),
     ...(publish === undefined ? {} : { publish })
   }
+}
+
+/** What {@link identityOf} reads back as given. */
+export function claimsOf ({ user, expiresAt, admin, ...others }: Identity): Claims {
+  return { sub: user ?? '', exp: (expiresAt ?? 0) / 1000, ...(admin ? { admin } : {}), ...others as Pick<Claims, 'name' | 'read' | 'publish'> }
 }

@@ -12,3 +12,14 @@ export interface Identity {
 }
 
 export const ANONYMOUS: Identity = { admin: false }
+
+/** Most that clocks may differ. */
+export const LEEWAY_MS = 60_000
+
+/**
+ * Until when somebody who is here now may stay, in milliseconds since 1970: until their token expires; for who was let in because
+ * clocks differ, until those may differ no more.
+ */
+export function endOf ({ expiresAt = Infinity }: Identity, now: number): number {
+  return expiresAt > now ? expiresAt : expiresAt + LEEWAY_MS
+}

@@ -1,7 +1,7 @@
 import {
   type ControlMessage, errorTable, PROTOCOL_NAME, ProtocolError, type RequestId
 } from '@tickwire/protocol'
-import { ANONYMOUS, type Identity } from '../auth/identity.js'
+import { ANONYMOUS, endOf, type Identity } from '../auth/identity.js'
 import { errorMessage, toProtocolError } from '../errors.js'
 import { isoTime, type MessageEncoder } from '../hub/frame.js'
 import type { Hub } from '../hub/hub.js'
@@ -20,6 +20,8 @@ const BAD_MESSAGE_WINDOW_MS = 60_000
 const MAX_QUEUED_ACTIONS = 64
 /** PROTOCOL.md, Liveness. */
 const AUTHENTICATION_MS = 5000
+/** PROTOCOL.md, Control: how long before its token expires a client is told. */
+const EXPIRY_NOTICE_MS = 60_000
 
 /** What connections of a node have in common. */
 export interface ConnectionContext extends NameContext {
@@ -33,7 +35,7 @@ export interface ConnectionContext extends NameContext {
   /** Messages of the log that are read and written at a time while catching up. */
   readonly pageMessages: number
   readonly authenticationRequired: boolean
-  /** @throws ProtocolError `unauthorized` */
+  /** @throws ProtocolError `unauthorized`, `overloaded` */
   verifyToken (token: string): Promise<Identity>
   readonly onError: (error: unknown, message: string) => void
 }
@@ -61,13 +63,16 @@ export interface TurnOptions {
  * after another; a catch-up is part of the action that needs it. What it is sent is its delivery's affair.
  */
 export class Connection implements Member {
-  identity: Identity = ANONYMOUS
   readonly format
   readonly delivery: Delivery
 
   private readonly counters: TransportCounters
   private readonly outlet: Outlet
   private state: State = 'open'
+  private who: Identity = ANONYMOUS
+  /** Milliseconds since 1970. */
+  private endsAt = Infinity
+  private expiryTold = false
   private readonly openedAt = Date.now()
   /** Whether the action whose turn it is counts as a resume that no cursor covers. */
   private resumePending = false
@@ -115,6 +120,17 @@ export class Connection implements Member {
 
   get isOpen (): boolean {
     return this.state === 'open'
+  }
+
+  get identity (): Identity {
+    return this.who
+  }
+
+  /** Says who the client is from now on, and so until when it may stay. */
+  authenticate (identity: Identity): void {
+    this.who = identity
+    this.endsAt = endOf(identity, Date.now())
+    this.expiryTold = false
   }
 
   welcome (): void {
@@ -218,12 +234,18 @@ export class Connection implements Member {
     if (this.state !== 'open') return
     const age = now - this.openedAt
     if (this.mustAuthenticate && age > AUTHENTICATION_MS) this.close({ code: 'unauthorized', message: 'not authenticated in time' })
-    else if (this.identity.expiresAt !== undefined && now >= this.identity.expiresAt) this.close({ code: 'unauthorized', message: 'the token has expired' })
+    else if (now >= this.endsAt) this.close({ code: 'unauthorized', message: 'the token has expired' })
     else if (this.subscriptionCount === 0 && age > this.context.idleTimeoutMs) this.close({ code: 'idle_timeout', message: 'nothing was subscribed to' })
     else {
+      if (!this.expiryTold && now >= this.endsAt - EXPIRY_NOTICE_MS) this.tellExpiry()
       if (now - this.outlet.lastSentAt >= this.context.heartbeatMs) this.heartbeat(now)
       this.transport.tick(now, pausedMs)
     }
+  }
+
+  private tellExpiry (): void {
+    this.expiryTold = true
+    this.send({ type: 'auth_expiring', expires_at: isoTime(this.identity.expiresAt ?? this.endsAt) })
   }
 
   private heartbeat (now: number): void {

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { decodeCursor, parseStreamQuery, ProtocolError, type StreamQuery } from '@tickwire/protocol'
+import { decodeCursor, ProtocolError, type StreamQuery } from '@tickwire/protocol'
 import type { FastifyRequest } from 'fastify'
 import type { Identity } from '../auth/identity.js'
 import type { Subscription } from '../connection/actions/subscribe.js'
@@ -11,6 +11,7 @@ import type { Transport } from '../connection/transport.js'
 import type { StartPosition } from '../hub/plan.js'
 import type { PollSessions } from './poll/held-poll.js'
 import type { KernelQueues } from './sse/kernel-queues.js'
+import { streamQueryOf } from './stream-query.js'
 
 /** What the transports of a node have in common. */
 export interface StreamContext extends ConnectionContext {
@@ -20,8 +21,8 @@ export interface StreamContext extends ConnectionContext {
   readonly compression: boolean
   /** Aborted when the server goes away. */
   readonly draining: AbortSignal
-  /** Who a request comes from, by its credentials. @throws ProtocolError `unauthorized` */
-  identify (request: FastifyRequest, token: string | undefined): Promise<Identity>
+  /** Who a request comes from, by its credentials. @throws ProtocolError `unauthorized`, `overloaded`, `log_unavailable` */
+  identify (request: FastifyRequest): Promise<Identity>
 }
 
 /** A request for the stream that has been judged whole: nothing of it can be refused any more. */
@@ -44,13 +45,12 @@ export interface StreamRequest {
 export async function judgeStreamRequest (
   context: StreamContext, request: FastifyRequest, parameters: readonly string[], upgrade: boolean
 ): Promise<StreamRequest> {
-  const query = parseStreamQuery(request.url.split('?', 2)[1] ?? '')
-  if (query.ticket !== undefined) throw new ProtocolError('bad_request', 'ticket is not available yet')
+  const query = streamQueryOf(request)
   for (const name of ['wait', 'limit'] as const) {
     if (query[name] !== undefined && !parameters.includes(name)) throw new ProtocolError('bad_request', `'${name}' is for polling only`)
   }
   if (query.subscribe.length === 0 && !upgrade) throw new ProtocolError('bad_request', "'subscribe' is needed: subscribe=quotes:AAPL")
-  const identity = await context.identify(request, query.token)
+  const identity = await context.identify(request)
   if (context.authenticationRequired && identity.user === undefined && (query.subscribe.length > 0 || !upgrade)) {
     throw new ProtocolError('unauthorized')
   }
@@ -91,7 +91,7 @@ export function openConnection (stream: StreamRequest, transport: Transport): Co
   const { context, identity, subscriptions, start, query, place } = stream
   // Not a function of this scope, which would keep the whole request with the connection.
   const connection = new Connection(randomUUID(), context, transport, place.release)
-  connection.identity = identity
+  connection.authenticate(identity)
   connection.welcome()
   if (subscriptions.length > 0) {
     // An EventSource comes back with whatever cursor it was sent, and for all of its query.

@@ -5,7 +5,8 @@ import { buildApp, type Parts } from '../../src/app.js'
 import { type Config, loadConfig } from '../../src/config.js'
 import { until } from './clients.js'
 
-const SECRET = 'a secret for tests only'
+/** Tokens are signed with it, where a test gives no other key. */
+export const SECRET = 'a secret for tests only'
 
 export interface TestServer {
   readonly app: FastifyInstance
@@ -16,7 +17,8 @@ export interface TestServer {
 
 /** A real server on a port of its own, closed when the test ends. */
 export async function startServer (t: Test, overrides: Partial<Config> = {}, parts: Parts = {}): Promise<TestServer> {
-  const config = loadConfig({ LOG_LEVEL: 'error', SOURCES: 'none', JWT_SECRET: SECRET, PORT: '0' })
+  const signs = overrides.JWT_PUBLIC_KEY === undefined && overrides.JWT_JWKS_URL === undefined
+  const config = loadConfig({ LOG_LEVEL: 'error', SOURCES: 'none', ...(signs ? { JWT_SECRET: SECRET } : {}), PORT: '0' })
   const app = await buildApp({ ...config, UNKNOWN_SYMBOLS: 'accept', MAX_CONNECTIONS_PER_IP: 10_000, ...overrides }, parts)
   await app.listen({ port: overrides.PORT ?? 0, host: '127.0.0.1' })
   t.teardown(async () => { await app.close() })

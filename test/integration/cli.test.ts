@@ -93,6 +93,11 @@ test('token: signed for the server, with what it permits', async t => {
   const without = await runCommand(['token', '--sub', 'a'])
   t.equal(without.code, 1)
   t.match(without.err, /JWT_SECRET is not set/)
+  for (const elsewhere of [{ JWT_PUBLIC_KEY: '/etc/keys/tokens.pem' }, { JWT_JWKS_URL: 'https://id.example/keys' }]) {
+    const { code, err } = await runCommand(['token', '--sub', 'a'], elsewhere)
+    t.equal(code, 1)
+    t.match(err, /is set: whoever has the private key signs the tokens of that server/)
+  }
 })
 
 test('publish: a file, stdin, an array; what is refused is named, and the rest stands', async t => {

@@ -93,6 +93,12 @@ const variables: Readonly<Record<keyof typeof ConfigSchema.properties, Variable>
   MAX_TOPICS: integer(1, MANY),
   AUTH: choice('optional', 'required'),
   JWT_SECRET: text('s', 'change-me'),
+  JWT_PUBLIC_KEY: text('/etc/keys/tokens.pem'),
+  JWT_JWKS_URL: {
+    good: ['https://id.example/keys', 'http://id.internal:8080/realms/a/certs'].map(url => [url, url]),
+    bad: ['id.example', 'ftp://id.example', 'https://', 'https://id.example/a b'],
+    allowed: 'the https address of a set of keys (RFC 7517)'
+  },
   JWT_ISSUER: text('https://issuer.example'),
   JWT_AUDIENCE: text('market-data'),
   ALLOWED_ORIGINS: text('*', 'https://a.example,https://b.example'),
@@ -119,7 +125,7 @@ for (const [name, { good, bad, allowed, beside }] of Object.entries(variables)) 
     for (const text of bad) {
       const message = refusal({ ...beside, [name]: text })
       // An address may hold a password.
-      t.equal(message, `${name}=${name === 'REDIS_URL' ? '…' : JSON.stringify(text)} cannot be used: ${allowed}`)
+      t.equal(message, `${name}=${name.endsWith('_URL') ? '…' : JSON.stringify(text)} cannot be used: ${allowed}`)
     }
   })
 }
@@ -136,12 +142,25 @@ test('production', async t => {
   t.equal(loadConfig({ ...production, AUTH: 'optional' }).AUTH, 'optional', 'who wants it open says so')
   t.match(refusal({ NODE_ENV: 'production' }), /^JWT_SECRET is needed in production/)
   t.match(refusal({ NODE_ENV: 'production', JWT_SECRET: '' }), /^JWT_SECRET is needed in production/)
+  for (const key of [{ JWT_PUBLIC_KEY: '/etc/keys/tokens.pem' }, { JWT_JWKS_URL: 'https://id.example/keys' }, { JWT_JWKS_URL: 'http://127.0.0.1:8000/keys' }]) {
+    t.equal(refusal({ NODE_ENV: 'production', ...key }), undefined, 'one of the three is enough')
+  }
+  t.match(refusal({ NODE_ENV: 'production', JWT_JWKS_URL: 'http://id.example/keys' }), /^JWT_JWKS_URL must begin with https/)
   for (const origins of ['*', 'https://a.example,*', ' * ', 'https://a.example, *']) {
     t.match(refusal({ ...production, ALLOWED_ORIGINS: origins }), /^ALLOWED_ORIGINS=\* is not allowed in production/, JSON.stringify(origins))
     t.equal(refusal({ ALLOWED_ORIGINS: origins }), undefined, 'elsewhere it is')
   }
   t.equal(loadConfig({ ...production, ALLOWED_ORIGINS: 'https://a.example' }).ALLOWED_ORIGINS, 'https://a.example')
   for (const other of ['Production', 'development', 'test']) t.equal(loadConfig({ NODE_ENV: other }).AUTH, 'optional', other)
+})
+
+test('tokens are checked in one way', async t => {
+  const keys = { JWT_SECRET: 'a secret', JWT_PUBLIC_KEY: '/etc/keys/tokens.pem', JWT_JWKS_URL: 'https://id.example/keys' }
+  t.equal(refusal(keys), 'JWT_SECRET and JWT_PUBLIC_KEY and JWT_JWKS_URL are set: tokens are checked with one of them')
+  for (const name of Object.keys(keys)) t.match(refusal({ ...keys, [name]: '' }), /are set: tokens are checked with one of them$/)
+  for (const secret of ['-----BEGIN PUBLIC KEY-----\nMII', ' \n-----BEGIN RSA PUBLIC KEY-----', '{"kty":"RSA","n":"a","e":"AQAB"}']) {
+    t.match(refusal({ JWT_SECRET: secret }), /^JWT_SECRET holds a key and no secret/, 'what everybody may know is no secret')
+  }
 })
 
 test('no refusal shows the secret', async t => {

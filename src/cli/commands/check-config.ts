@@ -1,4 +1,5 @@
-import { ConfigError, ConfigSchema, loadConfig } from '../../config.js'
+import { readPublicKey } from '../../auth/public-key.js'
+import { ConfigError, ConfigSchema, isConfidential, loadConfig } from '../../config.js'
 import { checkRedis, LogSetupError } from '../../log/redis/setup.js'
 import { parseSources } from '../../sources/registry.js'
 import { type Command, CommandError } from '../command.js'
@@ -14,11 +15,12 @@ export const checkConfig: Command = {
     try {
       const config = loadConfig(env)
       parseSources(config.SOURCES)
+      if (config.JWT_PUBLIC_KEY !== undefined) readPublicKey(config.JWT_PUBLIC_KEY)
       if (config.REDIS_URL !== undefined) await checkRedis({ url: config.REDIS_URL, keyPrefix: config.REDIS_KEY_PREFIX, shards: config.LOG_SHARDS })
       const rows = Object.keys(ConfigSchema.properties).map(name => {
         const value = (config as Record<string, unknown>)[name]
         const given = env[name] !== undefined && env[name] !== ''
-        const shown = value === undefined ? '(not set)' : /SECRET|_URL/.test(name) ? '(set)' : String(value)
+        const shown = value === undefined ? '(not set)' : isConfidential(name) ? '(set)' : String(value)
         return [name, shown, given ? 'environment' : 'default'] as const
       })
       const width = (column: 0 | 1): number => Math.max(...rows.map(row => row[column].length))

@@ -1,5 +1,5 @@
 import { createHmac } from 'node:crypto'
-import { loadConfig } from '../../config.js'
+import { type Config, ConfigError, loadConfig } from '../../config.js'
 import { type Command, CommandError, text, texts, UsageError } from '../command.js'
 
 const UNITS: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3600, d: 86_400 }
@@ -24,17 +24,19 @@ export const token: Command = {
     if (positionals.length > 0) throw new UsageError(`token takes flags only, not '${positionals[0]!}'`)
     const sub = text(values, 'sub')
     if (sub === undefined || sub === '') throw new UsageError('token needs --sub: who it is for')
-    const secret = env['JWT_SECRET']
-    if (secret === undefined || secret === '') throw new CommandError('JWT_SECRET is not set; it must be that of the server')
-    const { JWT_ISSUER: iss, JWT_AUDIENCE: aud } = loadConfig(env)
+    const { JWT_SECRET: secret, JWT_PUBLIC_KEY: publicKey, JWT_JWKS_URL: keySet, JWT_ISSUER: iss, JWT_AUDIENCE: aud } = read(env)
+    if (publicKey !== undefined || keySet !== undefined) {
+      throw new CommandError(`${publicKey === undefined ? 'JWT_JWKS_URL' : 'JWT_PUBLIC_KEY'} is set: whoever has the private key signs the tokens of that server; this command signs with JWT_SECRET only`)
+    }
+    if (secret === undefined) throw new CommandError('JWT_SECRET is not set; it must be that of the server')
     const now = Math.floor(Date.now() / 1000)
     const name = text(values, 'name')
-    const read = texts(values, 'read')
+    const readable = texts(values, 'read')
     const publish = texts(values, 'publish')
     const claims = {
       sub,
       ...(name === undefined ? {} : { name }),
-      ...(read.length === 0 ? {} : { read }),
+      ...(readable.length === 0 ? {} : { read: readable }),
       ...(publish.length === 0 ? {} : { publish }),
       ...(values['admin'] === true ? { admin: true } : {}),
       iss,
@@ -45,6 +47,15 @@ export const token: Command = {
     const signed = sign(claims, secret)
     console.log(values['json'] === true ? JSON.stringify({ token: signed, claims }, null, 2) : signed)
     return 0
+  }
+}
+
+/** What of the environment concerns tokens: the rest is the server's, and need not be right here. */
+function read ({ JWT_SECRET, JWT_PUBLIC_KEY, JWT_JWKS_URL, JWT_ISSUER, JWT_AUDIENCE }: NodeJS.ProcessEnv): Config {
+  try {
+    return loadConfig({ JWT_SECRET, JWT_PUBLIC_KEY, JWT_JWKS_URL, JWT_ISSUER, JWT_AUDIENCE })
+  } catch (error) {
+    throw error instanceof ConfigError ? new CommandError(error.message) : error
   }
 }
 

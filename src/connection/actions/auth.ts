@@ -3,9 +3,14 @@ import { refuseRead } from '../../auth/permissions.js'
 import type { Connection } from '../connection.js'
 import { isoTime } from '../../hub/frame.js'
 
-/** Says who the client is, or renews what it said; another user's token ends the connection. */
+/**
+ * Says who the client is, or renews what it said. A token of another user ends the connection, and so does one that does not permit all
+ * that is subscribed to: after `authenticated` nothing may come that this token would not be given.
+ */
 export async function auth (connection: Connection, message: AuthAction): Promise<void> {
   const identity = await connection.context.verifyToken(message.token)
+  // The token before may have expired while this one was judged.
+  if (!connection.isOpen) return
   const { user } = connection.identity
   if (user !== undefined && user !== identity.user) {
     connection.close({ code: 'forbidden', message: 'the token names another user than before' })
@@ -16,7 +21,7 @@ export async function auth (connection: Connection, message: AuthAction): Promis
     connection.close({ code: 'forbidden', message: 'the token does not permit all that is subscribed to' })
     return
   }
-  connection.identity = identity
+  connection.authenticate(identity)
   connection.send({
     type: 'authenticated',
     ...(message.id === undefined ? {} : { id: message.id }),

@@ -1,4 +1,5 @@
 import { DEFAULT_POLL_LIMIT } from '@tickwire/protocol'
+import { endOf } from '../../auth/identity.js'
 import { answerBody } from '../gzip-answer.js'
 import type { HttpTransport } from '../transport.js'
 import { HeldPoll, REQUEST_ID_HEADER } from './held-poll.js'
@@ -13,6 +14,7 @@ export const pollTransport: HttpTransport = {
     const { context, identity, query, subscriptions, start, place } = stream
     const counters = context.hub.counters.transport(pollTransport.name)
     counters.opened++
+    const now = Date.now()
     if (start.from === 'now') counters.fresh++
     else counters.resumes++
     try {
@@ -27,7 +29,8 @@ export const pollTransport: HttpTransport = {
           snapshots: query.snapshot ?? true,
           decimals: query.decimals ?? 'string',
           limit: query.limit ?? DEFAULT_POLL_LIMIT,
-          waitMs: (query.wait ?? 0) * 1000,
+          // Nothing is given to who has no token any more; the cursor is, for the next one.
+          waitMs: Math.min((query.wait ?? 0) * 1000, endOf(identity, now) - now),
           // Of signals that live as long as the server none may be among them: what `any` notes with one stays there.
           signal: AbortSignal.any([gone.signal, held.signal])
         })

@@ -70,6 +70,7 @@ export const Pong = Type.Object({ type: Type.Literal('pong'), id, timestamp: Utc
 export const Authenticated = Type.Object({
   type: Type.Literal('authenticated'), id, user_id: Type.String(), expires_at: UtcTime
 })
+export const AuthExpiring = Type.Object({ type: Type.Literal('auth_expiring'), expires_at: UtcTime })
 export const Heartbeat = Type.Object({ type: Type.Literal('heartbeat'), timestamp: UtcTime, cursor: Type.String() })
 export const Lagging = Type.Object({ type: Type.Literal('lagging'), behind: Type.Integer({ minimum: 0 }) })
 export const Closing = Type.Object({
@@ -81,7 +82,7 @@ export const ErrorMessage = Type.Object({
 export type ErrorMessage = Static<typeof ErrorMessage>
 
 export const ControlMessage = Type.Union([
-  Welcome, Subscribed, Reset, CursorMessage, EpochMessage, Unsubscribed, Done, Pong, Authenticated, Heartbeat, Lagging,
+  Welcome, Subscribed, Reset, CursorMessage, EpochMessage, Unsubscribed, Done, Pong, Authenticated, AuthExpiring, Heartbeat, Lagging,
   Closing, ErrorMessage
 ])
 export type ControlMessage = Static<typeof ControlMessage>

@@ -1,0 +1,38 @@
+import { ProtocolError } from '@tickwire/protocol'
+
+/**
+ * The cookie of `GET /api/ws/token?cookie=1`: the token itself, for a native EventSource, which can send no header and comes back
+ * to the same URL, where a ticket would be spent (docs/adr/0021).
+ */
+const NAME = 'tickwire'
+
+/** Browsers keep no cookie of more than 4096 bytes, its name and attributes perhaps among them. */
+const MAX_TOKEN_LENGTH = 3800
+
+export interface CookieScope {
+  /** Of the stream. */
+  readonly path: string
+  readonly secure: boolean
+  /** Milliseconds since 1970. */
+  readonly endsAt: number
+}
+
+/** What `Set-Cookie` says. @throws ProtocolError `message_too_big` */
+export function makeCookie (token: string, { path, secure, endsAt }: CookieScope): string {
+  if (token.length > MAX_TOKEN_LENGTH) throw new ProtocolError('message_too_big', 'the token is longer than a cookie can be; use the ticket')
+  const seconds = Math.max(0, Math.floor((endsAt - Date.now()) / 1000))
+  return `${NAME}=${token}; Path=${path}; Max-Age=${seconds}; HttpOnly; SameSite=Strict${secure ? '; Secure' : ''}`
+}
+
+/**
+ * The token in a request's cookies; undefined where there is none.
+ * @throws ProtocolError `unauthorized`: several, of which others than this server have set at least one
+ */
+export function readCookie (header: string | undefined): string | undefined {
+  const values = (header ?? '').split(';').flatMap(pair => {
+    const [name, value] = pair.trim().split('=', 2)
+    return name === NAME && value !== undefined ? [value] : []
+  })
+  if (values.length > 1) throw new ProtocolError('unauthorized', 'there is more than one cookie with a token')
+  return values[0]
+}

@@ -1,0 +1,36 @@
+import { createHash, randomBytes } from 'node:crypto'
+import { ProtocolError } from '@tickwire/protocol'
+import type { Store } from '../store/store.js'
+import { claimsOf, identityOf } from './claims.js'
+import { endOf, type Identity } from './identity.js'
+
+/** How long a ticket waits for the connection that it is for. */
+export const TICKET_SECONDS = 30
+
+const TICKET_BYTES = 32
+const TICKET = /^[A-Za-z0-9_-]{43}$/
+
+/** Stands for somebody's token once, where a token would be seen: in a URL. Any node takes what another one gave. */
+export class Tickets {
+  constructor (private readonly store: Store, private readonly now: () => number = () => Date.now()) {}
+
+  /** @throws ProtocolError `overloaded`, `log_unavailable` */
+  async issue (identity: Identity): Promise<string> {
+    const ticket = randomBytes(TICKET_BYTES).toString('base64url')
+    await this.store.put(keyOf(ticket), JSON.stringify(claimsOf(identity)), TICKET_SECONDS)
+    return ticket
+  }
+
+  /** Who it was given to, with all that the token said. @throws ProtocolError `unauthorized`, `log_unavailable` */
+  async redeem (ticket: string): Promise<Identity> {
+    const claims = TICKET.test(ticket) ? await this.store.take(keyOf(ticket)) : undefined
+    if (claims === undefined) throw new ProtocolError('unauthorized', 'the ticket is not valid: it was used, or is more than 30 s old')
+    const identity = identityOf(JSON.parse(claims))
+    const now = this.now()
+    if (now >= endOf(identity, now)) throw new ProtocolError('unauthorized', 'the token of the ticket has expired')
+    return identity
+  }
+}
+
+/** Who can read the store must not be able to use what it finds there. */
+const keyOf = (ticket: string): string => `ticket:${createHash('sha256').update(ticket).digest('base64url')}`

@@ -1,0 +1,73 @@
+import Fastify from 'fastify'
+import { test } from 'tap'
+import { auth } from '../../plugins/auth.js'
+import { errors } from '../../plugins/errors.js'
+import type { Identity } from '../../src/auth/identity.js'
+import { Tickets } from '../../src/auth/tickets.js'
+import { MemoryStore } from '../../src/store/memory.js'
+
+const unauthorized = { code: 'unauthorized' }
+
+test('a ticket stands for all that its token says, once and for 30 seconds', async t => {
+  let now = 1_800_000_000_000
+  const store = new MemoryStore(() => now)
+  t.teardown(async () => { await store.close() })
+  const tickets = new Tickets(store, () => now)
+  const people: Identity[] = [
+    { user: 'alice', expiresAt: now + 3_600_000, admin: false },
+    { user: 'bob', expiresAt: now + 1500.5, admin: true, name: 'Bob', read: ['quotes:*'], publish: [] }
+  ]
+  for (const identity of people) {
+    const ticket = await tickets.issue(identity)
+    t.match(ticket, /^[A-Za-z0-9_-]{43}$/)
+    t.strictSame(await tickets.redeem(ticket), identity)
+    await t.rejects(tickets.redeem(ticket), unauthorized, 'used')
+  }
+  const [early, late] = [await tickets.issue(people[0]!), await tickets.issue(people[0]!)]
+  t.not(early, late)
+  now += 29_999
+  t.ok(await tickets.redeem(early))
+  now += 1
+  await t.rejects(tickets.redeem(late), unauthorized, 'too late')
+  const outlived = await tickets.issue({ user: 'carol', expiresAt: now - 59_000, admin: false })
+  now += 1000
+  await t.rejects(tickets.redeem(outlived), unauthorized, 'its token has expired meanwhile')
+})
+
+test('the store is not asked for what is no ticket, and holds none', async t => {
+  const keys: string[] = []
+  const tickets = new Tickets({
+    put: async key => { keys.push(key) },
+    take: async key => { keys.push(key); return undefined },
+    count: async () => ({ count: 1, endsInMs: 1 }),
+    ask: async () => [],
+    answer: () => () => {},
+    close: async () => {}
+  })
+  const ticket = await tickets.issue({ user: 'alice', expiresAt: Date.now() + 1000, admin: false })
+  await t.rejects(tickets.redeem(ticket), unauthorized)
+  t.equal(keys.length, 2)
+  t.equal(keys[0], keys[1])
+  t.notMatch(keys[0], ticket)
+  for (const text of ['', 'a', `${ticket}a`, ticket.slice(1), `${ticket.slice(1)}+`, `${ticket}\n`, '../../x', '*']) await t.rejects(tickets.redeem(text), unauthorized)
+  t.equal(keys.length, 2)
+})
+
+test('a request is judged once, whoever asks', async t => {
+  const store = new MemoryStore()
+  const app = Fastify()
+  t.teardown(async () => { await app.close(); await store.close() })
+  await app.register(errors, { notFound: true })
+  const secret = { secret: 'a secret', find: () => ({ algorithm: 'HS256', key: 'a secret' } as const), close () {} }
+  await app.register(auth, { keys: secret, issuer: 'i', audience: 'a', store, listedOrigins: new Set<string>() })
+  app.addHook('onRequest', async request => { await app.authenticator.identify(request) })
+  const answer = async (request: Parameters<typeof app.authenticator.identify>[0]): Promise<object> => ({ user: (await app.authenticator.identify(request)).user ?? null })
+  app.get('/stream', { config: { queryCredentials: request => request.query as object } }, answer)
+  app.get('/other', answer)
+
+  const ticket = await app.authenticator.tickets.issue({ user: 'alice', expiresAt: Date.now() + 60_000, admin: false })
+  t.same((await app.inject(`/other?ticket=${ticket}`)).json(), { user: null }, 'elsewhere a ticket says nothing, and is not spent')
+  t.same((await app.inject(`/stream?ticket=${ticket}`)).json(), { user: 'alice' })
+  t.match((await app.inject(`/stream?ticket=${ticket}`)).json(), { code: 'unauthorized' })
+  t.equal((await app.inject('/nowhere')).statusCode, 404)
+})

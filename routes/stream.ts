@@ -20,9 +20,12 @@ export async function streamRoutes (app: FastifyInstance, { originAllowed }: { o
     schema: streamSchema,
     exposeHeadRoute: false,
 
-    async preValidation (request, reply) {
+    async onRequest (_request, reply) {
       reply.header('Cache-Control', 'no-store')
       reply.header('Vary', 'Accept, Accept-Encoding, Origin, Authorization')
+    },
+
+    async preValidation (request) {
       const transport = request.ws ? webSocketTransport : httpTransports.find(candidate => candidate.matches(request))!
       const { origin, host } = request.headers
       if (request.ws && origin !== undefined && !originAllowed(origin, host)) {

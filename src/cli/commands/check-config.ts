@@ -1,6 +1,7 @@
 import { ConfigError, ConfigSchema, loadConfig } from '../../config.js'
 import { checkRedis, LogSetupError } from '../../log/redis/setup.js'
 import { parseSources } from '../../sources/registry.js'
+import { storeCommands } from '../../store/redis/keys.js'
 import { type Command, CommandError } from '../command.js'
 
 export const checkConfig: Command = {
@@ -14,7 +15,8 @@ export const checkConfig: Command = {
     try {
       const config = loadConfig(env)
       parseSources(config.SOURCES)
-      if (config.REDIS_URL !== undefined) await checkRedis({ url: config.REDIS_URL, keyPrefix: config.REDIS_KEY_PREFIX, shards: config.LOG_SHARDS })
+      const { REDIS_URL: url, REDIS_KEY_PREFIX: keyPrefix, LOG_SHARDS: shards } = config
+      if (url !== undefined) await checkRedis({ url, keyPrefix, shards, alsoRun: storeCommands(keyPrefix) })
       const rows = Object.keys(ConfigSchema.properties).map(name => {
         const value = (config as Record<string, unknown>)[name]
         const given = env[name] !== undefined && env[name] !== ''

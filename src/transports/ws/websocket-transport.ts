@@ -41,6 +41,8 @@ export interface WebSocketEvents extends TransportEvents {
   /** A whole text from the client. */
   onText (text: string): void
   onBinary (): void
+  /** A ping, which has been answered, or a pong. */
+  onControl (): void
   onTooBig (): void
 }
 
@@ -70,8 +72,12 @@ export class WebSocketTransport implements Transport {
       if (isBinary) events.onBinary()
       else events.onText(data.toString())
     })
-    this.socket.on('pong', () => { this.heardAt = Date.now() })
-    this.socket.on('ping', () => { this.heardAt = Date.now() })
+    for (const control of ['ping', 'pong'] as const) {
+      this.socket.on(control, () => {
+        this.heardAt = Date.now()
+        events.onControl()
+      })
+    }
     this.socket.on('close', () => { events.onClose() })
     this.raw.on('drain', () => { events.onDrain() })
     _receiver.prependListener('error', error => {

@@ -9,10 +9,10 @@ const NETWORK_GROUPS = 4
 /**
  * What stands for one client where addresses are counted. Of IPv6 that is the /64: whoever has one address has 2^64.
  * An IPv4 address written as IPv6 (`::ffff:192.0.2.1`, as sockets for both have it) is the IPv4 address.
- * @param ip empty or no address where there is none: a Unix socket, a proxy that says something else
+ * @param ip undefined where there is none, as of a Unix socket or a client that is gone; no address where a proxy says something else
  */
-export function addressGroup (ip: string): string {
-  if (isIPv4(ip)) return ip
+export function addressGroup (ip: string | undefined): string {
+  if (ip === undefined || isIPv4(ip)) return ip ?? ''
   const [address] = ip.split('%', 1) as [string]
   if (!isIPv6(address)) return ip.slice(0, MAX_TEXT)
   const groups = groupsOf(address)

@@ -189,8 +189,7 @@ export class Connection implements Member {
   }
 
   /**
-   * PROTOCOL.md, Limits: whether one more message may be performed. One too many is answered; who goes on regardless is not read
-   * any more, and closed.
+   * PROTOCOL.md, Limits: whether one more message may be performed. One too many is answered; who goes on regardless is closed.
    * @param id of the message, where it has one
    */
   admits (id: () => RequestId | undefined = () => undefined): boolean {
@@ -205,7 +204,6 @@ export class Connection implements Member {
       return false
     }
     this.close({ code: 'rate_limited', message })
-    this.transport.pause(true)
     return false
   }
 

@@ -47,7 +47,7 @@ export class Connections {
   }
 
   /** @throws ProtocolError `too_many_connections`, `going_away` */
-  reserve (ip: string, user?: string): Place {
+  reserve (ip: string | undefined, user?: string): Place {
     if (this.draining) throw new ProtocolError('going_away')
     return this.places.take(ip, user)
   }

@@ -28,7 +28,7 @@ export class Places {
   }
 
   /** @throws ProtocolError `too_many_connections` */
-  take (ip: string, user: string | undefined): Place {
+  take (ip: string | undefined, user: string | undefined): Place {
     const { maxConnections, maxConnectionsPerIp } = this.limits
     const address = addressGroup(ip)
     if (this.count >= maxConnections) throw new ProtocolError('too_many_connections', `this server takes at most ${maxConnections} connections`)

@@ -20,10 +20,11 @@ test('addresses that are one client', async t => {
     ['fe80::1:2%eth0', 'fe80:0:0:0::/64'],
     ['fe80::1%eth1', 'fe80:0:0:0::/64'],
     ['', ''],
+    [undefined, ''],
     ['unknown', 'unknown'],
     ['1.2.3.4:5678', '1.2.3.4:5678'],
     ['x'.repeat(1000), 'x'.repeat(64)]
-  ] as const) t.equal(addressGroup(ip), group, ip)
+  ] as const) t.equal(addressGroup(ip), group, String(ip))
 })
 
 test('IPv6 in whatever way it is written is the same group, and another network another', async t => {

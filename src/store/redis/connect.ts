@@ -1,11 +1,15 @@
 import { Redis } from 'ioredis'
 import { cannotBeUsed } from '../../log/redis/setup.js'
+import { timeLimit, TimedOut } from '../../log/redis/time-limit.js'
 
 /** What is not answered in this time fails: a request waits for it. */
 const COMMAND_TIMEOUT_MS = 1000
 const CONNECT_TIMEOUT_MS = 2000
 /** How long a connection that is given up may take to say goodbye. */
 const DISCONNECT_TIMEOUT_MS = 50
+/** How often a connection is asked whether it still answers, and how long it may take. */
+const PING_MS = 1000
+const PING_PATIENCE_MS = 900
 const FIRST_RETRY_MS = 20
 const LAST_RETRY_MS = 250
 
@@ -53,12 +57,13 @@ async function firstConnection (connection: Redis): Promise<void> {
   })
 }
 
-/** What a command answers. A connection that does not answer in time is made anew: it may never answer again. */
-export async function answerOf<Answer> (connection: Redis, answer: Promise<Answer>): Promise<Answer> {
-  try {
-    return await answer
-  } catch (error) {
-    if (/Command timed out/.test(String(error))) connection.disconnect(true)
-    throw error
-  }
+/** Makes a connection anew where it does not answer: it may never do so again. Returns the function that ends this. */
+export function watchOver ({ commands, subscriber }: Connections): () => void {
+  const timer = setInterval(() => {
+    for (const connection of [commands, subscriber]) {
+      if (connection.status !== 'ready') continue
+      timeLimit(connection.ping(), PING_PATIENCE_MS).catch((error: unknown) => { if (error instanceof TimedOut) connection.disconnect(true) })
+    }
+  }, PING_MS).unref()
+  return () => { clearInterval(timer) }
 }

@@ -1,12 +1,8 @@
 import { randomUUID } from 'node:crypto'
 import { ProtocolError } from '@tickwire/protocol'
-import { timeLimit, TimedOut } from '../../log/redis/time-limit.js'
-import { answerOf, type Connections } from './connect.js'
+import { TimedOut } from '../../log/redis/time-limit.js'
+import type { Connections } from './connect.js'
 import type { StoreKeys } from './keys.js'
-
-/** How often the listening connection is asked whether it is still there, and how long it may take to say so. */
-const LOOK_MS = 1000
-const PING_PATIENCE_MS = 900
 
 type Answerer = (question: string) => string
 
@@ -28,7 +24,6 @@ export class Questions {
   private readonly answerers = new Set<Answerer>()
   private readonly asked = new Map<number, Asked>()
   private numbers = 0
-  private timer: NodeJS.Timeout | undefined
 
   constructor (
     private readonly connections: Connections, private readonly keys: StoreKeys, private readonly onError: (error: unknown, message: string) => void
@@ -46,7 +41,6 @@ export class Questions {
       }
     })
     for (const channel of [this.keys.questions, this.keys.answers(this.node)]) await subscriber.ssubscribe(channel)
-    this.timer = setInterval(() => { this.look() }, LOOK_MS).unref()
   }
 
   answer (answerer: Answerer): () => void {
@@ -83,7 +77,6 @@ export class Questions {
   }
 
   close (): void {
-    clearInterval(this.timer)
     for (const { done } of this.asked.values()) done()
   }
 
@@ -110,15 +103,7 @@ export class Questions {
   }
 
   private async publish (channel: string, message: Question | Answer): Promise<number> {
-    const { commands } = this.connections
-    return await answerOf(commands, commands.spublish(channel, JSON.stringify(message)) as Promise<number>)
-  }
-
-  /** A listening connection that has died says nothing of it. */
-  private look (): void {
-    const { subscriber } = this.connections
-    if (subscriber.status !== 'ready') return
-    timeLimit(subscriber.ping(), PING_PATIENCE_MS).catch((error: unknown) => { if (error instanceof TimedOut) subscriber.disconnect(true) })
+    return await this.connections.commands.spublish(channel, JSON.stringify(message)) as number
   }
 }
 

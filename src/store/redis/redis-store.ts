@@ -1,7 +1,7 @@
 import { ProtocolError } from '@tickwire/protocol'
 import { cannotBeUsed } from '../../log/redis/setup.js'
 import type { Count, Store } from '../store.js'
-import { answerOf, type Connections, connectStore, disconnectAll } from './connect.js'
+import { type Connections, connectStore, disconnectAll, watchOver } from './connect.js'
 import { StoreKeys } from './keys.js'
 import { Questions } from './questions.js'
 import { SharedCounts } from './shared-counts.js'
@@ -17,6 +17,7 @@ export class RedisStore implements Store {
   private readonly keys: StoreKeys
   private readonly counts: SharedCounts
   private readonly questions: Questions
+  private readonly stopWatching: () => void
   private closed = false
 
   private constructor (private readonly connections: Connections, { keyPrefix, onError }: RedisStoreOptions) {
@@ -24,6 +25,7 @@ export class RedisStore implements Store {
     this.keys = new StoreKeys(keyPrefix)
     this.counts = new SharedCounts(connections.commands, this.keys, report)
     this.questions = new Questions(connections, this.keys, report)
+    this.stopWatching = watchOver(connections)
   }
 
   /** @throws LogSetupError that says what is wrong and what to do */
@@ -39,11 +41,11 @@ export class RedisStore implements Store {
   }
 
   async put (key: string, text: string, seconds: number): Promise<void> {
-    await this.run(({ commands }) => commands.set(this.keys.text(key), text, 'PX', Math.ceil(seconds * 1000)))
+    await this.run(commands => commands.set(this.keys.text(key), text, 'PX', Math.ceil(seconds * 1000)))
   }
 
   async take (key: string): Promise<string | undefined> {
-    return await this.run(({ commands }) => commands.getdel(this.keys.text(key))) ?? undefined
+    return await this.run(commands => commands.getdel(this.keys.text(key))) ?? undefined
   }
 
   async count (key: string, windowMs: number): Promise<Count> {
@@ -60,14 +62,15 @@ export class RedisStore implements Store {
 
   async close (): Promise<void> {
     this.closed = true
+    this.stopWatching()
     this.questions.close()
     await this.counts.close()
     disconnectAll(this.connections)
   }
 
-  private async run<Answer> (command: (connections: Connections) => Promise<Answer>): Promise<Answer> {
+  private async run<Answer> (command: (commands: Connections['commands']) => Promise<Answer>): Promise<Answer> {
     try {
-      return await answerOf(this.connections.commands, command(this.connections))
+      return await command(this.connections.commands)
     } catch (error) {
       throw /\bOOM\b/.test(String(error))
         ? new ProtocolError('overloaded')

@@ -3,7 +3,6 @@ import type { Redis } from 'ioredis'
 import { timeLimit } from '../../log/redis/time-limit.js'
 import { MemoryStore } from '../memory.js'
 import type { Count } from '../store.js'
-import { answerOf } from './connect.js'
 import type { StoreKeys } from './keys.js'
 
 /** How long a request waits for what all nodes have counted; Redis answers in a fraction of a millisecond. */
@@ -23,7 +22,7 @@ export class SharedCounts {
   /** Milliseconds since 1970 until which nothing is asked. */
   private silentUntil = 0
 
-  constructor (private readonly redis: Redis, private readonly keys: StoreKeys, private readonly onError: (error: unknown, message: string) => void) {
+  constructor (redis: Redis, private readonly keys: StoreKeys, private readonly onError: (error: unknown, message: string) => void) {
     redis.defineCommand('tickwire_count', { lua: script, numberOfKeys: 1 })
     this.command = (redis as unknown as { tickwire_count: CountCommand }).tickwire_count.bind(redis)
     // A server that does not know it yet would be told in a second round trip.
@@ -40,7 +39,7 @@ export class SharedCounts {
     // One finds out whether it answers again; the others do not wait with it.
     if (this.failing) this.silentUntil = now + SILENCE_MS
     try {
-      const [count, endsInMs] = await timeLimit(answerOf(this.redis, this.command(this.keys.count(key), windowMs)), PATIENCE_MS)
+      const [count, endsInMs] = await timeLimit(this.command(this.keys.count(key), windowMs), PATIENCE_MS)
       this.failing = false
       this.silentUntil = 0
       return { count, endsInMs }

@@ -5,12 +5,12 @@ const FOLDERS = {
   log: {},
   publisher: { may: ['log/log\\.ts$'] },
   metrics: {},
-  store: {},
+  store: { may: ['log/redis/(setup|time-limit)\\.ts$'] },
   hub: { may: ['log/(log|entry-queue)\\.ts$', 'metrics/'] },
   sources: { types: ['publisher/'] },
-  connection: { may: ['hub/', 'auth/', 'metrics/'] },
+  connection: { may: ['hub/', 'auth/', 'metrics/'], types: ['store/store\\.ts$'] },
   transports: { may: ['connection/', 'hub/', 'auth/identity\\.ts$'], types: ['auth/'] },
-  cli: { may: ['sources/registry\\.ts$', 'log/redis/setup\\.ts$', 'auth/public-key\\.ts$', 'server\\.ts$'] },
+  cli: { may: ['sources/registry\\.ts$', 'log/redis/setup\\.ts$', 'store/redis/keys\\.ts$', 'auth/public-key\\.ts$', 'server\\.ts$'] },
 }
 
 /** Importable from anywhere in src, plugins and routes. */

@@ -46,7 +46,7 @@ else load()
 
 async function measure () {
   const app = Fastify()
-  await app.register(tickwire, { settings: { UNKNOWN_SYMBOLS: 'accept', FLUSH_MS: 10, MAX_CONNECTIONS: 2 * clients, MAX_CONNECTIONS_PER_IP: 2 * clients, HEARTBEAT_MS: 3_600_000, IDLE_TIMEOUT_MS: 3_600_000 } })
+  await app.register(tickwire, { settings: { UNKNOWN_SYMBOLS: 'accept', FLUSH_MS: 10, MAX_CONNECTIONS: 2 * clients, MAX_CONNECTIONS_PER_IP: 2 * clients, RATE_LIMIT_REQUESTS: 1_000_000, HEARTBEAT_MS: 3_600_000, IDLE_TIMEOUT_MS: 3_600_000 } })
   await app.listen({ port: 0, host: '127.0.0.1' })
 
   // The same frames the way that ws sends them: each client has a deflate of its own.

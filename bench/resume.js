@@ -30,7 +30,7 @@ async function main ({ clients, topics, each, rate, away }) {
   const start = async () => {
     const app = Fastify()
     await app.register(tickwire, {
-      settings: { UNKNOWN_SYMBOLS: 'accept', REDIS_URL: redis.url, MAX_CONNECTIONS: 2 * clients, MAX_CONNECTIONS_PER_IP: 2 * clients }
+      settings: { UNKNOWN_SYMBOLS: 'accept', REDIS_URL: redis.url, MAX_CONNECTIONS: 2 * clients, MAX_CONNECTIONS_PER_IP: 2 * clients, RATE_LIMIT_REQUESTS: 1_000_000 }
     })
     await app.listen({ port: 0, host: '127.0.0.1' })
     return { app, port: /** @type {import('node:net').AddressInfo} */ (app.server.address()).port }

@@ -3,8 +3,11 @@ import { type Channels, errorTable, type Instrument, instruments as instrumentsC
 import fp from 'fastify-plugin'
 import type { Identity } from '../src/auth/identity.js'
 import { refusePublish } from '../src/auth/permissions.js'
-import { Connections, type ConnectionLimits } from '../src/connection/connections.js'
+import { Connections } from '../src/connection/connections.js'
 import { PAGE_MESSAGES } from '../src/connection/delivery.js'
+import { answerDisconnects, disconnect } from '../src/connection/disconnect.js'
+import type { ConnectionLimits } from '../src/connection/places.js'
+import type { Address } from '../src/connection/registry.js'
 import { type HistoryAnswer, type HistoryRequest, readHistory } from '../src/hub/history.js'
 import { refuseUnknown } from '../src/connection/selectors.js'
 import { Counters } from '../src/metrics/counters.js'
@@ -13,12 +16,14 @@ import type { Log } from '../src/log/log.js'
 import { type Publication, Publisher, type PublishLimits } from '../src/publisher/publisher.js'
 import type { Source } from '../src/sources/source.js'
 import { SourceSupervisor } from '../src/sources/supervisor.js'
+import type { Store } from '../src/store/store.js'
 import { PollSessions } from '../src/transports/poll/held-poll.js'
 import { KernelQueues } from '../src/transports/sse/kernel-queues.js'
 import type { StreamContext } from '../src/transports/stream-request.js'
 
 export interface StreamingOptions extends ConnectionLimits {
   readonly log: Log
+  readonly store: Store
   readonly channels: Channels
   readonly sources: readonly Source[]
   readonly flushMs: number | 'auto'
@@ -26,6 +31,7 @@ export interface StreamingOptions extends ConnectionLimits {
   readonly heartbeatMs: number
   readonly idleTimeoutMs: number
   readonly maxSubscriptions: number
+  readonly maxMessagesPerSecond: number
   readonly maxBufferedBytes: number
   readonly compression: boolean
   readonly authenticationRequired: boolean
@@ -35,6 +41,8 @@ export interface StreamingOptions extends ConnectionLimits {
 /** What the routes work with. */
 export interface Streaming {
   readonly log: Log
+  /** What the nodes know together beside the log. */
+  readonly store: Store
   readonly channels: Channels
   readonly hub: Hub
   readonly counters: Counters
@@ -47,6 +55,8 @@ export interface Streaming {
   permitPublish (identity: Identity): NonNullable<PublishLimits['permit']>
   /** Makes instruments known, or moves them between sets. */
   declare (instruments: readonly Instrument[]): Promise<void>
+  /** Ends a connection, or all of a user, on whichever node they are. @returns whether there was one @throws ProtocolError `log_unavailable` */
+  disconnect (address: Address): Promise<boolean>
   /** A topic's messages after a sequence; undefined for a topic that never was. */
   history (topic: string, request: HistoryRequest): Promise<HistoryAnswer | undefined>
 }
@@ -64,13 +74,14 @@ const RECONNECT_SPREAD_MS = 2000
 
 /** Log, publisher, hub, connections and sources of one node. */
 export const streaming = fp<StreamingOptions>(async (app, options) => {
-  const { log, channels } = options
+  const { log, store, channels } = options
   const onError = (error: unknown, message: string): void => { app.log.error({ err: error }, message) }
   const counters = new Counters()
   const hub = new Hub({ log, channels, flushMs: options.flushMs, recentBytes: options.recentBytes, counters, onError })
   await hub.start()
   const publisher = new Publisher({ log, channels })
   const connections = new Connections(options, options.heartbeatMs)
+  const stopDisconnects = answerDisconnects(store, connections.registry)
   const draining = new AbortController()
 
   const publish = async (publications: readonly Publication[]): Promise<void> => {
@@ -97,6 +108,7 @@ export const streaming = fp<StreamingOptions>(async (app, options) => {
     heartbeatMs: options.heartbeatMs,
     idleTimeoutMs: options.idleTimeoutMs,
     maxSubscriptions: options.maxSubscriptions,
+    maxMessagesPerSecond: options.maxMessagesPerSecond,
     maxBufferedBytes: options.maxBufferedBytes,
     pageMessages: PAGE_MESSAGES,
     compression: options.compression,
@@ -114,7 +126,9 @@ export const streaming = fp<StreamingOptions>(async (app, options) => {
     const code = refusePublish(identity, channel, symbol) ?? refuseUnknown(stream, channel, symbol)
     return code === undefined ? undefined : { code, message: errorTable[code].message }
   }
-  app.decorate('streaming', { log, channels, hub, counters, publisher, connections, sources, stream, permitPublish, history, declare })
+  app.decorate('streaming', {
+    log, store, channels, hub, counters, publisher, connections, sources, stream, permitPublish, history, declare, disconnect: address => disconnect(store, address)
+  })
 
   app.addHook('onReady', async () => { await sources.begin() })
   app.addHook('preClose', async () => {
@@ -123,7 +137,8 @@ export const streaming = fp<StreamingOptions>(async (app, options) => {
     connections.closeAll({ code: 'going_away', message: 'the server is going away' }, RECONNECT_SPREAD_MS)
   })
   app.addHook('onClose', async () => {
+    stopDisconnects()
     hub.close()
-    await log.close()
+    await Promise.all([log.close(), store.close()])
   })
 }, { name: 'tickwire-streaming', fastify: '5.x', dependencies: ['tickwire-auth'] })

@@ -8,9 +8,10 @@ const disconnectCheck = TypeCompiler.Compile(Disconnect)
 
 /** What an operator may do; each needs a token with `admin`. */
 export async function adminRoutes (app: FastifyInstance): Promise<void> {
-  const { sources, connections } = app.streaming
+  const { sources, disconnect } = app.streaming
 
-  app.addHook('onRequest', async request => { await app.authenticator.demand(request, refuseAdmin) })
+  // Behind onRequest, where requests are counted, and before a body is read.
+  app.addHook('preParsing', async request => { await app.authenticator.demand(request, refuseAdmin) })
 
   app.post<{ Params: { name: string } }>('/v1/admin/sources/:name/start', { schema: startSourceSchema }, async (request, reply) => {
     if (await sources.start(request.params.name) === 'unknown') throw new ProtocolError('not_found', 'there is no such source')
@@ -25,11 +26,8 @@ export async function adminRoutes (app: FastifyInstance): Promise<void> {
   app.post('/v1/admin/disconnect', { schema: disconnectSchema }, async (request, reply) => {
     if (!disconnectCheck.Check(request.body)) throw new ProtocolError('invalid_message', "the body is an object with either 'connection_id' or 'user_id'")
     const body = request.body
-    const closed = connections.registry.close(
-      'connection_id' in body ? { connectionId: body.connection_id } : { userId: body.user_id },
-      { code: 'going_away', message: 'an operator closed the connection' }
-    )
-    if (closed === 0) throw new ProtocolError('not_found', 'this server has no such connection')
+    const found = await disconnect('connection_id' in body ? { connectionId: body.connection_id } : { userId: body.user_id })
+    if (!found) throw new ProtocolError('not_found', 'no server has such a connection')
     return await reply.code(204).send()
   })
 }

@@ -6,9 +6,9 @@ import { livenessSchema, readinessSchema } from './schemas.js'
 export async function healthRoutes (app: FastifyInstance): Promise<void> {
   const { log, stream } = app.streaming
 
-  app.get('/healthz', { schema: livenessSchema }, async (_request, reply) => await reply.header('Cache-Control', 'no-store').send({ status: 'ok' }))
+  app.get('/healthz', { schema: livenessSchema, config: { rateLimit: false } }, async (_request, reply) => await reply.header('Cache-Control', 'no-store').send({ status: 'ok' }))
 
-  app.get('/readyz', { schema: readinessSchema }, async (_request, reply) => {
+  app.get('/readyz', { schema: readinessSchema, config: { rateLimit: false } }, async (_request, reply) => {
     if (stream.draining.aborted) throw new ProtocolError('going_away')
     try {
       await log.head()

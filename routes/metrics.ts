@@ -55,7 +55,7 @@ export async function metricsRoutes (app: FastifyInstance): Promise<void> {
   })
   counters.onWindow = milliseconds => { latency.observe(milliseconds / 1000) }
 
-  app.get('/metrics', { schema: { hide: true } }, async (_request, reply) =>
+  app.get('/metrics', { schema: { hide: true }, config: { rateLimit: false } }, async (_request, reply) =>
     await reply.header('Cache-Control', 'no-store').type(registry.contentType).send(await registry.metrics()))
   app.addHook('onClose', async () => { registry.clear() })
 }

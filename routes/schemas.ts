@@ -58,7 +58,7 @@ export const publishSchema = {
       rejected: Type.Array(Type.Object({ index: Type.Integer(), code: Type.String(), message: Type.String() })),
       sequences: Type.Array(Type.Union([Type.Integer(), Type.Null()]))
     }),
-    ...refused(400, 401, 403, 413, 503)
+    ...refused(400, 401, 403, 413, 429, 503)
   }
 }
 
@@ -76,7 +76,7 @@ export const historySchema = {
     200: Type.Object({
       epoch: Type.String(), messages: PollAnswer.properties.messages, first_sequence: Type.Integer(), last_sequence: Type.Integer(), more: Type.Boolean()
     }),
-    ...refused(400, 401, 403, 404)
+    ...refused(400, 401, 403, 404, 429)
   }
 }
 
@@ -85,7 +85,7 @@ export const snapshotSchema = {
   summary: "A topic's state",
   security: bearer,
   querystring: Type.Object({ topic: Topic }),
-  response: { 200: Type.Unknown({ description: 'a data message with `snapshot: true`' }), ...refused(400, 401, 403, 404) }
+  response: { 200: Type.Unknown({ description: 'a data message with `snapshot: true`' }), ...refused(400, 401, 403, 404, 429) }
 }
 
 export const symbolsSchema = {
@@ -93,10 +93,10 @@ export const symbolsSchema = {
   summary: 'The instruments known',
   security: bearer,
   querystring: Type.Object({ market: Type.Optional(Type.String()), sector: Type.Optional(Type.String()) }),
-  response: { 200: Type.Object({ symbols: Type.Array(Instrument) }), ...refused(400, 401) }
+  response: { 200: Type.Object({ symbols: Type.Array(Instrument) }), ...refused(400, 401, 429) }
 }
 
-const operator = { tags: ['admin'], security: bearer, response: { 204: Nothing, ...refused(400, 401, 403, 404) } }
+const operator = { tags: ['admin'], security: bearer, response: { 204: Nothing, ...refused(400, 401, 403, 404, 429) } }
 const SourceName = Type.Object({ name: Type.String({ examples: ['simulated', 'replay'] }) })
 
 export const startSourceSchema = { ...operator, summary: 'Starts a source', params: SourceName }
@@ -110,7 +110,12 @@ export const Disconnect = Type.Union([
   Type.Object({ user_id: Id }, { additionalProperties: false })
 ])
 
-export const disconnectSchema = { ...operator, summary: 'Ends one connection, or all of a user; they may come back', body: Disconnect }
+export const disconnectSchema = {
+  ...operator,
+  summary: 'Ends one connection, or all of a user, on whichever server they are; they may come back',
+  body: Disconnect,
+  response: { ...operator.response, ...refused(503) }
+}
 
 export const livenessSchema = { tags: ['health'], summary: 'Whether the process answers', response: { 200: Type.Object({ status: Type.Literal('ok') }) } }
 export const readinessSchema = {

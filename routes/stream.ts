@@ -22,9 +22,12 @@ export async function streamRoutes (app: FastifyInstance, { originAllowed }: { o
     exposeHeadRoute: false,
     config: { queryCredentials: streamQueryOf },
 
-    async preValidation (request, reply) {
+    async onRequest (_request, reply) {
       reply.header('Cache-Control', 'no-store')
       reply.header('Vary', 'Accept, Accept-Encoding, Origin, Authorization')
+    },
+
+    async preValidation (request) {
       const transport = request.ws ? webSocketTransport : httpTransports.find(candidate => candidate.matches(request))!
       const { origin, host } = request.headers
       if (request.ws && origin !== undefined && !originAllowed(origin, host)) {

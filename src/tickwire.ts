@@ -6,6 +6,7 @@ import type { FastifyPluginAsync } from 'fastify'
 import fp from 'fastify-plugin'
 import { auth, type TokenClaims } from '../plugins/auth.js'
 import { errors } from '../plugins/errors.js'
+import { requestRate } from '../plugins/request-rate.js'
 import { type Streaming, streaming } from '../plugins/streaming.js'
 import { wires } from '../plugins/wires.js'
 import { type RouteGroup, routeGroups, type RouteOptions } from '../routes/index.js'
@@ -19,6 +20,8 @@ import type { Publication, PublishResult } from './publisher/publisher.js'
 import { parseSources } from './sources/registry.js'
 import type { Source } from './sources/source.js'
 import { MemoryStore } from './store/memory.js'
+import { storeCommands } from './store/redis/keys.js'
+import { RedisStore } from './store/redis/redis-store.js'
 import type { Store } from './store/store.js'
 
 /** What is served where the options do not say: the stream and what its clients use beside it. */
@@ -91,9 +94,12 @@ export const tickwire = fp<TickwireOptions>(async (app, options) => {
   const settings: TickwireSettings = { ...loadConfig({}), ...options.settings }
   const channels = allChannels(options.channels ?? [])
   const keys = openKeys(settings, app.log)
-  const log = options.log ?? await openLog(settings, channels, (error, message) => { app.log.error({ err: error }, message) })
-  const store = options.store ?? new MemoryStore()
-  app.addHook('onClose', async () => { await store.close() })
+  const onError: OnError = (error, message) => { app.log.error({ err: error }, message) }
+  const log = options.log ?? await openLog(settings, channels, onError)
+  const store = options.store ?? await openStore(settings, onError).catch(async (error: unknown) => {
+    await log.close()
+    throw error
+  })
   const compression = settings.COMPRESSION === 'on'
   const originAllowed = originPolicy(settings.ALLOWED_ORIGINS)
   const listed = listedOrigins(settings.ALLOWED_ORIGINS)
@@ -106,6 +112,7 @@ export const tickwire = fp<TickwireOptions>(async (app, options) => {
     await scope.register(auth, { keys, issuer: settings.JWT_ISSUER, audience: settings.JWT_AUDIENCE, store, listedOrigins: listed })
     await scope.register(streaming, {
       log,
+      store,
       channels,
       sources: typeof sources === 'string' ? parseSources(sources) : sources,
       flushMs: settings.FLUSH_MS,
@@ -114,13 +121,17 @@ export const tickwire = fp<TickwireOptions>(async (app, options) => {
       idleTimeoutMs: settings.IDLE_TIMEOUT_MS,
       maxConnections: settings.MAX_CONNECTIONS,
       maxConnectionsPerIp: settings.MAX_CONNECTIONS_PER_IP,
+      maxConnectionsPerUser: settings.MAX_CONNECTIONS_PER_USER,
       maxSubscriptions: settings.MAX_SUBSCRIPTIONS,
+      maxMessagesPerSecond: settings.RATE_LIMIT_MESSAGES,
       maxBufferedBytes: settings.MAX_BUFFERED_BYTES,
       compression,
       authenticationRequired: settings.AUTH === 'required',
       acceptUnknownSymbols: settings.UNKNOWN_SYMBOLS === 'accept'
     })
     await scope.register(wires, { originAllowed, listedOrigins: listed, maxMessageBytes: settings.MAX_MESSAGE_BYTES, compression })
+    // Behind CORS, so that a page can read that it asks too often; before the routes, which it counts.
+    await scope.register(requestRate, { maxRequestsPerSecond: settings.RATE_LIMIT_REQUESTS })
     const shared: RouteOptions = { originAllowed, maxMessageBytes: settings.MAX_MESSAGE_BYTES, development: settings.NODE_ENV !== 'production' }
     const order = Object.keys(routeGroups) as RouteGroup[]
     for (const name of order) if (routes.includes(name)) await scope.register(routeGroups[name] as FastifyPluginAsync<RouteOptions>, shared)
@@ -142,8 +153,10 @@ export const tickwire = fp<TickwireOptions>(async (app, options) => {
   }, { prefix })
 }, { name: 'tickwire', fastify: '5.x' })
 
+type OnError = (error: unknown, message: string) => void
+
 /** The log that the settings ask for. @throws LogSetupError */
-async function openLog (settings: TickwireSettings, channels: Channels, onError: (error: unknown, message: string) => void): Promise<Log> {
+async function openLog (settings: TickwireSettings, channels: Channels, onError: OnError): Promise<Log> {
   const options = {
     channels,
     shards: settings.LOG_SHARDS,
@@ -151,7 +164,13 @@ async function openLog (settings: TickwireSettings, channels: Channels, onError:
     maxTopics: settings.MAX_TOPICS
   }
   if (settings.REDIS_URL === undefined) return new MemoryLog(options)
-  return await RedisLog.open({ ...options, url: settings.REDIS_URL, keyPrefix: settings.REDIS_KEY_PREFIX, onError })
+  const { REDIS_URL: url, REDIS_KEY_PREFIX: keyPrefix } = settings
+  return await RedisLog.open({ ...options, url, keyPrefix, alsoRun: storeCommands(keyPrefix), onError })
+}
+
+/** Where the nodes of a log share what they know: on its Redis, or for one alone in memory. @throws LogSetupError */
+async function openStore ({ REDIS_URL: url, REDIS_KEY_PREFIX: keyPrefix }: TickwireSettings, onError: OnError): Promise<Store> {
+  return url === undefined ? new MemoryStore() : await RedisStore.open({ url, keyPrefix, onError })
 }
 
 /** @throws Error that says which definition cannot be used, and why */

@@ -28,6 +28,8 @@ type Connect = (server: Server, query: string, signal: AbortSignal) => AsyncGene
 const FIRST_RETRY_MS = 100
 const LAST_RETRY_MS = 10_000
 const POLL_WAIT_SECONDS = 20
+/** Between two polls: a busy topic would have an answer ready for more requests than a client may make. */
+const POLL_PAUSE_MS = 50
 
 export interface Follow {
   readonly server: Server
@@ -142,6 +144,7 @@ async function * overPolls (server: Server, query: string, signal: AbortSignal):
     const { cursor, messages } = await response.json() as { cursor: string, messages: StreamMessage[] }
     for (const message of messages) yield { message }
     yield { cursor }
+    await delay(POLL_PAUSE_MS, undefined, { signal })
     next = `${query.replace(/&after=[^&]*/, '').replaceAll('%3Bfresh', '')}&after=${cursor}`
   }
 }

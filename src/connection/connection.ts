@@ -8,7 +8,9 @@ import type { Hub } from '../hub/hub.js'
 import type { TransportCounters } from '../metrics/counters.js'
 import type { Connections, Member } from './connections.js'
 import { Delivery } from './delivery.js'
+import { MessageRate } from './message-rate.js'
 import { Outlet } from './outlet.js'
+import type { Place } from './places.js'
 import type { NameContext } from './selectors.js'
 import type { Subscriptions } from './subscriptions.js'
 import type { CloseReason, Transport } from './transport.js'
@@ -30,6 +32,7 @@ export interface ConnectionContext extends NameContext {
   readonly heartbeatMs: number
   readonly idleTimeoutMs: number
   readonly maxSubscriptions: number
+  readonly maxMessagesPerSecond: number
   /** Unsent bytes of a connection beyond which it leaves live delivery, and a catch-up waits. */
   readonly maxBufferedBytes: number
   /** Messages of the log that are read and written at a time while catching up. */
@@ -79,13 +82,15 @@ export class Connection implements Member {
   private queue: Promise<void> = Promise.resolve()
   private queued = 0
   private badMessages: number[] = []
+  /** Made with the first message: most clients send none. */
+  private rate: MessageRate | undefined
   private subscriptionCount = 0
 
   constructor (
     readonly id: string,
     readonly context: ConnectionContext,
     private readonly transport: Transport,
-    private readonly onClosed: () => void
+    private readonly place: Place
   ) {
     const { hub, connections, maxSubscriptions, maxBufferedBytes, pageMessages } = context
     this.format = transport.format
@@ -157,7 +162,7 @@ export class Connection implements Member {
     this.delivery.close()
     this.context.connections.remove(this)
     this.outlet.close()
-    this.onClosed()
+    this.place.release()
   }
 
   /** Runs something after the actions that came before it. */
@@ -197,6 +202,30 @@ export class Connection implements Member {
     this.badMessages.push(now)
     this.sendError(error, id)
     if (this.badMessages.length >= MAX_BAD_MESSAGES) this.close({ code: 'bad_request', message: 'too many bad messages' })
+  }
+
+  /**
+   * PROTOCOL.md, Limits: whether one more message may be performed. One too many is answered; who goes on regardless is closed.
+   * @param id of the message, where it has one
+   */
+  admits (id: () => RequestId | undefined = () => undefined): boolean {
+    const now = Date.now()
+    const { maxMessagesPerSecond: limit } = this.context
+    this.rate ??= new MessageRate(limit, now)
+    const waitMs = this.rate.take(now)
+    if (waitMs === 0) return true
+    const message = `a connection may send ${limit} messages a second`
+    if (waitMs !== undefined) {
+      this.sendError(new ProtocolError('rate_limited', message, waitMs), id())
+      return false
+    }
+    this.close({ code: 'rate_limited', message })
+    return false
+  }
+
+  /** Counts the connection for its user from now on. @throws ProtocolError `too_many_connections` */
+  claim (user: string): void {
+    this.place.claim(user)
   }
 
   nextSubscriptionId (): string {

@@ -1,4 +1,5 @@
 import { ProtocolError } from '@tickwire/protocol'
+import { type ConnectionLimits, type Place, Places } from './places.js'
 import { type Addressable, Registry } from './registry.js'
 import type { CloseReason } from './transport.js'
 
@@ -7,11 +8,6 @@ const SWEEP_MS = 1000
 /** How often those are looked at that are owed a cursor, and how long nothing must have come for them to be sent it alone. */
 const OWED_SWEEP_MS = 150
 const OWED_MS = 750
-
-export interface ConnectionLimits {
-  readonly maxConnections: number
-  readonly maxConnectionsPerIp: number
-}
 
 /** A connection, as the node's clocks see it. */
 export interface Member extends Addressable {
@@ -26,24 +22,19 @@ export interface CursorReader {
   sendCursor (): unknown
 }
 
-/** A place that a connection or a held poll takes; given back once. */
-export interface Place {
-  readonly release: () => void
-}
-
 /** The connections of a node: their number, their clocks, their end. */
 export class Connections {
   /** Connections, and the polls that are being answered. */
   readonly registry = new Registry()
   private readonly open = new Set<Member>()
-  private readonly byIp = new Map<string, number>()
-  private count = 0
+  private readonly places: Places
   private draining = false
   private readonly sweeper: NodeJS.Timeout
   private readonly owed = new Set<CursorReader>()
   private readonly owedSweeper: NodeJS.Timeout
 
-  constructor (private readonly limits: ConnectionLimits, heartbeatMs: number) {
+  constructor (limits: ConnectionLimits, heartbeatMs: number) {
+    this.places = new Places(limits)
     const period = Math.min(SWEEP_MS, Math.max(10, heartbeatMs / 5))
     let sweptAt = Date.now()
     this.sweeper = setInterval(() => {
@@ -56,28 +47,13 @@ export class Connections {
   }
 
   /** @throws ProtocolError `too_many_connections`, `going_away` */
-  reserve (ip: string): Place {
+  reserve (ip: string | undefined, user?: string): Place {
     if (this.draining) throw new ProtocolError('going_away')
-    if (this.count >= this.limits.maxConnections) throw new ProtocolError('too_many_connections')
-    const held = this.byIp.get(ip) ?? 0
-    if (held >= this.limits.maxConnectionsPerIp) throw new ProtocolError('too_many_connections', 'too many connections from this address')
-    this.count++
-    this.byIp.set(ip, held + 1)
-    let released = false
-    return {
-      release: () => {
-        if (released) return
-        released = true
-        this.count--
-        const left = this.byIp.get(ip)! - 1
-        if (left === 0) this.byIp.delete(ip)
-        else this.byIp.set(ip, left)
-      }
-    }
+    return this.places.take(ip, user)
   }
 
   get active (): number {
-    return this.count
+    return this.places.taken
   }
 
   add (connection: Member): void {

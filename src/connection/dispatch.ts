@@ -7,6 +7,7 @@ import type { Connection } from './connection.js'
 export function receiveText (connection: Connection, text: string): void {
   if (!connection.isOpen) return
   const action = readAction(text)
+  if (!connection.admits(() => 'error' in action ? action.id : action.message.id)) return
   if ('error' in action) {
     connection.badMessage(action.error, action.id)
     return
@@ -26,6 +27,11 @@ export function receiveText (connection: Connection, text: string): void {
     // Who cannot keep up must be able to want less, and a token may expire meanwhile.
     whileLagging: message.action === 'unsubscribe' || message.action === 'auth'
   })
+}
+
+/** What a client sends beside messages, and is answered by the wire itself, counts as they do. */
+export function receiveControl (connection: Connection): void {
+  if (connection.isOpen) connection.admits()
 }
 
 export function receiveBinary (connection: Connection): void {

@@ -20,7 +20,10 @@ export interface Transport {
   unsent (): number
   /** Stops or goes on reading what the client sends. */
   pause (paused: boolean): void
-  /** Ends the wire after what was written and these last words, with the reason in the form of the transport. */
+  /**
+   * Ends the wire after what was written and these last words, with the reason in the form of the transport. Of one that sends
+   * too much (`rate_limited`) nothing is read any more.
+   */
   close (reason: CloseReason, lastWords: Buffer): void
   /** Called about once a second: keeps the wire alive, and closes it where the peer is gone. @param pausedMs see {@link Member} of connections.ts */
   tick (now: number, pausedMs: number): void

@@ -20,10 +20,16 @@ export interface Store {
   /** Counts one more in the window of a key. Where the others cannot be reached, this node counts alone. */
   count (key: string, windowMs: number): Promise<Count>
 
-  /** Asks every node, this one too, and gathers what they answer within a time. */
+  /**
+   * Asks every node, this one too, and gathers what they answer within a time; who does not answer in it has said nothing.
+   * @throws ProtocolError `log_unavailable`: this node has been asked, and the others could not be
+   */
   ask (question: string, withinMs: number): Promise<readonly string[]>
 
-  /** How this node answers what is asked. Returns the function that ends it. */
+  /**
+   * How this node answers what is asked, at once. A question is JSON with a `kind`; what does not know the kind answers with nothing (`''`).
+   * Returns the function that ends it.
+   */
   answer (answer: (question: string) => string): () => void
 
   close (): Promise<void>

@@ -1,11 +1,12 @@
 import { randomUUID } from 'node:crypto'
+import type { Socket } from 'node:net'
 import { decodeCursor, ProtocolError, type StreamQuery } from '@tickwire/protocol'
 import type { FastifyRequest } from 'fastify'
 import type { Identity } from '../auth/identity.js'
 import type { Subscription } from '../connection/actions/subscribe.js'
 import { beginSubscriptions } from '../connection/actions/subscribe.js'
 import { Connection, type ConnectionContext } from '../connection/connection.js'
-import type { Place } from '../connection/connections.js'
+import type { Place } from '../connection/places.js'
 import { requireChannel, requireSelectors } from '../connection/selectors.js'
 import type { Transport } from '../connection/transport.js'
 import type { StartPosition } from '../hub/plan.js'
@@ -63,12 +64,22 @@ export async function judgeStreamRequest (
     return { channel, granted: requireSelectors(context, identity, channel, symbols, options), rejected: [], throttleMs }
   })
   const selectors = subscriptions.reduce((sum, { granted }) => sum + granted.length, 0)
-  if (selectors > context.maxSubscriptions) throw new ProtocolError('too_many_subscriptions')
+  if (selectors > context.maxSubscriptions) {
+    throw new ProtocolError('too_many_subscriptions', `a connection has at most ${context.maxSubscriptions} subscriptions`)
+  }
   // A stream that cannot begin is better not begun: another node may reach the log.
   if (subscriptions.length > 0 && !context.hub.logAvailable) throw new ProtocolError('log_unavailable')
   const start = startPosition(request, query)
   if (start.from !== 'now' && subscriptions.length === 0) throw new ProtocolError('bad_request', "'after' goes with 'subscribe'")
-  return { context, identity, query, subscriptions, start, place: context.connections.reserve(request.ip) }
+  const place = context.connections.reserve(request.ip, identity.user)
+  if (upgrade) releaseWithSocket(place, request.raw.socket)
+  return { context, identity, query, subscriptions, start, place }
+}
+
+/** An upgrade may end before there is a connection: by a handshake that `ws` refuses, or by a client that is gone. */
+function releaseWithSocket (place: Place, socket: Socket): void {
+  if (socket.destroyed) place.release()
+  else socket.once('close', () => { place.release() })
 }
 
 function startPosition (request: FastifyRequest, query: StreamQuery): StartPosition {
@@ -89,8 +100,7 @@ function lastEventId (request: FastifyRequest): string | undefined {
 /** Opens the connection of a judged request on a wire that is ready, and begins its subscriptions. */
 export function openConnection (stream: StreamRequest, transport: Transport): Connection {
   const { context, identity, subscriptions, start, query, place } = stream
-  // Not a function of this scope, which would keep the whole request with the connection.
-  const connection = new Connection(randomUUID(), context, transport, place.release)
+  const connection = new Connection(randomUUID(), context, transport, place)
   connection.authenticate(identity)
   connection.welcome()
   if (subscriptions.length > 0) {

@@ -55,6 +55,8 @@ export class World {
       UNKNOWN_SYMBOLS: 'accept',
       JWT_SECRET: SECRET,
       MAX_CONNECTIONS_PER_IP: '10000',
+      MAX_CONNECTIONS_PER_USER: '10000',
+      RATE_LIMIT_REQUESTS: '1000000',
       HEARTBEAT_MS: String(HEARTBEAT_MS),
       LOG_LEVEL: 'error'
     })))

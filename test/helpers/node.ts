@@ -39,7 +39,7 @@ export async function startNode (options: NodeOptions = {}): Promise<Node> {
   const onError = (error: unknown): void => { errors.push(error) }
   const hub = new Hub({ log, channels: standardChannels, flushMs, recentBytes, counters: new Counters(), onError })
   await hub.start()
-  const connections = new Connections({ maxConnections: 1000, maxConnectionsPerIp: 1000 }, heartbeatMs)
+  const connections = new Connections({ maxConnections: 100_000, maxConnectionsPerIp: 100_000, maxConnectionsPerUser: 100_000 }, heartbeatMs)
   const context: ConnectionContext = {
     hub,
     connections,
@@ -50,6 +50,7 @@ export async function startNode (options: NodeOptions = {}): Promise<Node> {
     heartbeatMs,
     idleTimeoutMs: 2 * heartbeatMs,
     maxSubscriptions: 1000,
+    maxMessagesPerSecond: 1_000_000,
     maxBufferedBytes,
     pageMessages,
     authenticationRequired: false,
@@ -62,7 +63,7 @@ export async function startNode (options: NodeOptions = {}): Promise<Node> {
     hub,
     errors,
     connect (wire) {
-      const connection = new Connection(`c${++opened}`, context, wire, () => {})
+      const connection = new Connection(`c${++opened}`, context, wire, connections.reserve('test'))
       connection.welcome()
       return connection
     },

@@ -15,11 +15,14 @@ export interface TestServer {
   token (claims?: Record<string, unknown>): string
 }
 
+/** A test asks as often as it needs; those of limits set their own. */
+const AMPLE = { MAX_CONNECTIONS_PER_IP: 10_000, MAX_CONNECTIONS_PER_USER: 10_000, RATE_LIMIT_MESSAGES: 1_000_000, RATE_LIMIT_REQUESTS: 1_000_000 }
+
 /** A real server on a port of its own, closed when the test ends. */
 export async function startServer (t: Test, overrides: Partial<Config> = {}, parts: Parts = {}): Promise<TestServer> {
   const signs = overrides.JWT_PUBLIC_KEY === undefined && overrides.JWT_JWKS_URL === undefined
   const config = loadConfig({ LOG_LEVEL: 'error', SOURCES: 'none', ...(signs ? { JWT_SECRET: SECRET } : {}), PORT: '0' })
-  const app = await buildApp({ ...config, UNKNOWN_SYMBOLS: 'accept', MAX_CONNECTIONS_PER_IP: 10_000, ...overrides }, parts)
+  const app = await buildApp({ ...config, UNKNOWN_SYMBOLS: 'accept', ...AMPLE, ...overrides }, parts)
   await app.listen({ port: overrides.PORT ?? 0, host: '127.0.0.1' })
   t.teardown(async () => { await app.close() })
   const { port } = app.server.address() as AddressInfo

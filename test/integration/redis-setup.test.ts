@@ -146,25 +146,25 @@ test('another node makes the log while this one looks whether it may', options, 
 /** What the message tells to give a user. */
 const ENOUGH = ['~{tw:*', '&{tw:*', '+@read', '+@write', '+@scripting', '+@pubsub', '+@connection', '+info', '+time']
 
-test('a user of Redis that may not do what the log does', options, async t => {
+test('a user of Redis that may not do what log and store do', options, async t => {
   const { control, port } = await realRedis(t)
   const allow = async (...rules: string[]): Promise<void> => { await control.call('ACL', 'SETUSER', 'tickwire', 'reset', 'on', `>${SECRET}`, ...rules) }
   const env = { REDIS_URL: `redis://tickwire:${SECRET}@127.0.0.1:${port}` }
   const told = (what: string): RegExp => new RegExp(`REDIS_URL: .*may not run ${what}.*ACL SETUSER.*\\+@read \\+@write \\+@scripting \\+@pubsub \\+@connection \\+info \\+time$`, 'm')
   await allow('~*', '&*', '+@all', '-info')
   await refused(t, 'INFO', env, told('INFO'))
-  for (const command of ['SPUBLISH', 'EVALSHA', 'XADD', 'TYPE']) {
+  for (const command of ['SPUBLISH', 'EVALSHA', 'XADD', 'TYPE', 'GETDEL']) {
     await allow('~*', '&*', '+@all', `-${command}`)
     await refused(t, command, env, told(command), ['start'])
   }
   await allow('~*', '&*', '+@all', '-@scripting')
   await refused(t, 'scripts', env, told('EVAL'))
   await allow('~*', '&*', '+@all', '-@write')
-  await refused(t, 'writes', env, told('\\w+, \\w+, \\w+, \\w+ and \\d+ more commands on the keys and channels of the log'))
+  await refused(t, 'writes', env, told('\\w+, \\w+, \\w+, \\w+ and \\d+ more commands on the keys and channels that begin with {tw:'))
   await allow('~{other:*', '&*', '+@all')
-  await refused(t, 'keys', env, told('.*on the keys and channels of the log'))
+  await refused(t, 'keys', env, told('.*on the keys and channels that begin with {tw:'))
   await allow('~*', '&{other:*', '+@all')
-  await refused(t, 'channels', env, told('SSUBSCRIBE, SPUBLISH on the keys and channels of the log'))
+  await refused(t, 'channels', env, told('SSUBSCRIBE, SPUBLISH on the keys and channels that begin with {tw:'))
 
   await allow(...ENOUGH)
   const { code, out } = await runCommand(['check-config'], env)

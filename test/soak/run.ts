@@ -56,6 +56,9 @@ export async function soak (options: SoakOptions): Promise<SoakReport> {
       RETENTION_SECONDS: retentionSeconds,
       MAX_CONNECTIONS: EVERYBODY,
       MAX_CONNECTIONS_PER_IP: EVERYBODY,
+      MAX_CONNECTIONS_PER_USER: EVERYBODY,
+      RATE_LIMIT_MESSAGES: EVERYBODY,
+      RATE_LIMIT_REQUESTS: EVERYBODY,
       HEARTBEAT_MS,
       IDLE_TIMEOUT_MS
     }

@@ -17,6 +17,7 @@ await app.register(tickwire, {
     UNKNOWN_SYMBOLS: 'accept',
     MAX_CONNECTIONS: EVERYBODY,
     MAX_CONNECTIONS_PER_IP: EVERYBODY,
+    RATE_LIMIT_REQUESTS: EVERYBODY,
     HEARTBEAT_MS: QUIET_MS,
     IDLE_TIMEOUT_MS: QUIET_MS,
     ...(flush === undefined ? {} : { FLUSH_MS: /** @type {number} */ (flush) }),

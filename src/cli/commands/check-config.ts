@@ -2,6 +2,7 @@ import { readPublicKey } from '../../auth/public-key.js'
 import { ConfigError, ConfigSchema, isConfidential, loadConfig } from '../../config.js'
 import { checkRedis, LogSetupError } from '../../log/redis/setup.js'
 import { parseSources } from '../../sources/registry.js'
+import { storeCommands } from '../../store/redis/keys.js'
 import { type Command, CommandError } from '../command.js'
 
 export const checkConfig: Command = {
@@ -16,7 +17,8 @@ export const checkConfig: Command = {
       const config = loadConfig(env)
       parseSources(config.SOURCES)
       if (config.JWT_PUBLIC_KEY !== undefined) readPublicKey(config.JWT_PUBLIC_KEY)
-      if (config.REDIS_URL !== undefined) await checkRedis({ url: config.REDIS_URL, keyPrefix: config.REDIS_KEY_PREFIX, shards: config.LOG_SHARDS })
+      const { REDIS_URL: url, REDIS_KEY_PREFIX: keyPrefix, LOG_SHARDS: shards } = config
+      if (url !== undefined) await checkRedis({ url, keyPrefix, shards, alsoRun: storeCommands(keyPrefix) })
       const rows = Object.keys(ConfigSchema.properties).map(name => {
         const value = (config as Record<string, unknown>)[name]
         const given = env[name] !== undefined && env[name] !== ''

@@ -1,5 +1,6 @@
 import { type AuthAction, EVERY_SYMBOL } from '@tickwire/protocol'
 import { refuseRead } from '../../auth/permissions.js'
+import { toProtocolError } from '../../errors.js'
 import type { Connection } from '../connection.js'
 import { isoTime } from '../../hub/frame.js'
 
@@ -19,6 +20,13 @@ export async function auth (connection: Connection, message: AuthAction): Promis
   for (const { channel, symbol, kind } of connection.subscriptions.selectors()) {
     if (refuseRead(identity, channel, kind === 'topic' ? symbol : EVERY_SYMBOL) === undefined) continue
     connection.close({ code: 'forbidden', message: 'the token does not permit all that is subscribed to' })
+    return
+  }
+  try {
+    if (identity.user !== undefined) connection.claim(identity.user)
+  } catch (error) {
+    // Refused before an upgrade, it would not be there either.
+    connection.close(toProtocolError(error))
     return
   }
   connection.authenticate(identity)

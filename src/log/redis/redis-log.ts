@@ -12,7 +12,7 @@ import { ShardKeys } from './keys.js'
 import { Reader } from './reader.js'
 import { ShardRetention } from './retention.js'
 import { Scripts } from './scripts.js'
-import { cannotBeUsed, checkRedis, otherShards } from './setup.js'
+import { cannotBeUsed, checkRedis, otherShards, type RedisSetup } from './setup.js'
 import { SharedReads } from './shared-reads.js'
 import { States } from './states.js'
 import { Tail } from './tail.js'
@@ -24,6 +24,8 @@ export interface RedisLogOptions {
   readonly keyPrefix: string
   readonly channels: Channels
   readonly shards: number
+  /** See {@link RedisSetup}. */
+  readonly alsoRun?: RedisSetup['alsoRun']
   readonly retention: Retention
   readonly maxTopics: number
   readonly onError: (error: unknown, message: string) => void

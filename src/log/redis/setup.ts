@@ -27,6 +27,8 @@ export interface RedisSetup {
   readonly url: string
   readonly keyPrefix: string
   readonly shards: number
+  /** What else is run by the same user, beside the log: commands with their arguments, as an access list judges them. */
+  readonly alsoRun?: ReadonlyArray<readonly string[]> | undefined
 }
 
 /** Asks a Redis whether it can hold this log, and changes nothing in it. @throws LogSetupError */
@@ -179,13 +181,13 @@ for _, text in ipairs(ARGV) do
 end
 return denied`
 
-async function checkPermissions (redis: Redis, { url, keyPrefix, shards }: RedisSetup): Promise<void> {
-  const commands = Array.from({ length: shards }, (_, shard) => commandsOfLog(new ShardKeys(keyPrefix, shard))).flat()
+async function checkPermissions (redis: Redis, { url, keyPrefix, shards, alsoRun = [] }: RedisSetup): Promise<void> {
+  const commands = [...Array.from({ length: shards }, (_, shard) => commandsOfLog(new ShardKeys(keyPrefix, shard))).flat(), ...alsoRun]
   const denied = [...new Set(await redis.eval(DENIED, 0, ...commands.map(command => JSON.stringify(command))) as string[])]
   if (denied.length === 0) return
   const named = denied.slice(0, COMMANDS_NAMED).join(', ')
   const others = denied.length > COMMANDS_NAMED ? ` and ${denied.length - COMMANDS_NAMED} more commands` : ''
-  throw new LogSetupError(`REDIS_URL: the user of ${shown(url)} may not run ${named}${others} on the keys and channels of the log; let it do so with ACL SETUSER <user> ~{${keyPrefix}:* &{${keyPrefix}:* ${PERMISSIONS}`)
+  throw new LogSetupError(`REDIS_URL: the user of ${shown(url)} may not run ${named}${others} on the keys and channels that begin with {${keyPrefix}:; let it do so with ACL SETUSER <user> ~{${keyPrefix}:* &{${keyPrefix}:* ${PERMISSIONS}`)
 }
 
 /** @param made how many shards the log has */

@@ -1,4 +1,4 @@
-import { receiveBinary, receiveText } from '../../connection/dispatch.js'
+import { receiveBinary, receiveControl, receiveText } from '../../connection/dispatch.js'
 import { openConnection } from '../stream-request.js'
 import type { UpgradeTransport } from '../transport.js'
 import { WebSocketTransport } from './websocket-transport.js'
@@ -12,6 +12,7 @@ export const webSocketTransport: UpgradeTransport = {
     transport.connect({
       onText: text => { receiveText(connection, text) },
       onBinary: () => { receiveBinary(connection) },
+      onControl: () => { receiveControl(connection) },
       onDrain: () => { connection.onDrain() },
       onClose: () => { connection.onClose() },
       onTooBig: () => { connection.close({ code: 'message_too_big', message: 'a message is larger than this server takes' }) }

@@ -18,6 +18,8 @@ const frames = new SharedJoin(Buffer.concat)
 
 /** How long a peer may take to answer a close frame. */
 const CLOSE_TIMEOUT_MS = 5000
+/** The same of one that sends too much: its answer would stand behind all that it has sent, so it is not looked for. */
+const FLOOD_TIMEOUT_MS = 1000
 /** RFC 6455, 5.5: a control frame carries at most 125 bytes, of which the code takes two. */
 const MAX_REASON_BYTES = 123
 
@@ -41,6 +43,8 @@ export interface WebSocketEvents extends TransportEvents {
   /** A whole text from the client. */
   onText (text: string): void
   onBinary (): void
+  /** A ping, which has been answered, or a pong. */
+  onControl (): void
   onTooBig (): void
 }
 
@@ -70,8 +74,12 @@ export class WebSocketTransport implements Transport {
       if (isBinary) events.onBinary()
       else events.onText(data.toString())
     })
-    this.socket.on('pong', () => { this.heardAt = Date.now() })
-    this.socket.on('ping', () => { this.heardAt = Date.now() })
+    for (const control of ['ping', 'pong'] as const) {
+      this.socket.on(control, () => {
+        this.heardAt = Date.now()
+        events.onControl()
+      })
+    }
     this.socket.on('close', () => { events.onClose() })
     this.raw.on('drain', () => { events.onDrain() })
     _receiver.prependListener('error', error => {
@@ -97,7 +105,9 @@ export class WebSocketTransport implements Transport {
   close ({ code, message }: CloseReason, lastWords: Buffer): void {
     this.write([lastWords])
     this.socket.close(errorTable[code].close, Buffer.from(message).subarray(0, MAX_REASON_BYTES))
-    setTimeout(() => { this.socket.terminate() }, CLOSE_TIMEOUT_MS).unref()
+    const floods = code === 'rate_limited'
+    if (floods) this.socket.pause()
+    setTimeout(() => { this.socket.terminate() }, floods ? FLOOD_TIMEOUT_MS : CLOSE_TIMEOUT_MS).unref()
   }
 
   tick (now: number, pausedMs: number): void {

@@ -2,6 +2,8 @@ import { streamUrl } from './request.js'
 import { Retry } from './retry.js'
 
 const WAIT_SECONDS = 20
+/** Between two polls: a busy topic would have an answer ready for more requests than a client may make. */
+const PAUSE_MS = 50
 
 /** A poll has no `welcome`: its client names the connection itself. */
 const connectionId = () => [...crypto.getRandomValues(new Uint8Array(16))].map(byte => byte.toString(16).padStart(2, '0')).join('')
@@ -40,7 +42,7 @@ export function openPoll ({ subscribe, token }, events) {
   async function next () {
     try {
       await ask()
-      return 0
+      return PAUSE_MS
     } catch (error) {
       if (signal.aborted) return undefined
       const wait = retry.after(error.status, error.answer?.retry_after_ms)

@@ -1,0 +1,112 @@
+import { randomUUID } from 'node:crypto'
+import { ProtocolError } from '@tickwire/protocol'
+import { TimedOut } from '../../log/redis/time-limit.js'
+import type { Connections } from './connect.js'
+import type { StoreKeys } from './keys.js'
+
+type Answerer = (question: string) => string
+
+/** As they go over the channels, in JSON. */
+type Question = readonly [from: string, number: number, text: string]
+type Answer = readonly [number: number, texts: readonly string[]]
+
+interface Asked {
+  readonly answers: string[]
+  /** How many nodes have been heard, and how many there are to hear; undefined until that is known. */
+  heard: number
+  receivers: number | undefined
+  readonly done: () => void
+}
+
+/** Questions that one node asks all, over pub/sub. */
+export class Questions {
+  private readonly node = randomUUID()
+  private readonly answerers = new Set<Answerer>()
+  private readonly asked = new Map<number, Asked>()
+  private numbers = 0
+
+  constructor (
+    private readonly connections: Connections, private readonly keys: StoreKeys, private readonly onError: (error: unknown, message: string) => void
+  ) {}
+
+  /** Hears the others from now on. */
+  async start (): Promise<void> {
+    const { subscriber } = this.connections
+    subscriber.on('smessage', (channel: string, text: string) => {
+      try {
+        if (channel === this.keys.questions) this.takeQuestion(JSON.parse(text) as Question)
+        else this.takeAnswer(JSON.parse(text) as Answer)
+      } catch (error) {
+        this.onError(error, 'what another server asked or answered could not be taken')
+      }
+    })
+    for (const channel of [this.keys.questions, this.keys.answers(this.node)]) await subscriber.ssubscribe(channel)
+  }
+
+  answer (answerer: Answerer): () => void {
+    this.answerers.add(answerer)
+    return () => { this.answerers.delete(answerer) }
+  }
+
+  /** As `Store.ask`. */
+  async ask (text: string, withinMs: number): Promise<readonly string[]> {
+    const number = ++this.numbers
+    const question: Question = [this.node, number, text]
+    const answers = this.answersTo(text)
+    let timer: NodeJS.Timeout | undefined
+    try {
+      await new Promise<void>((resolve, reject) => {
+        const asked: Asked = { answers, heard: 0, receivers: undefined, done: resolve }
+        this.asked.set(number, asked)
+        timer = setTimeout(() => {
+          if (asked.receivers === undefined) reject(new TimedOut('the question was not taken in time'))
+          else resolve()
+        }, withinMs)
+        this.publish(this.keys.questions, question).then(receivers => {
+          asked.receivers = receivers
+          finishIfHeard(asked)
+        }, reject)
+      })
+    } catch {
+      throw new ProtocolError('log_unavailable', 'only this server could be asked: the others cannot be reached now')
+    } finally {
+      clearTimeout(timer)
+      this.asked.delete(number)
+    }
+    return answers
+  }
+
+  close (): void {
+    for (const { done } of this.asked.values()) done()
+  }
+
+  private takeQuestion ([from, number, text]: Question): void {
+    // It has given its own answers before it asked; that its question came back counts as heard.
+    if (from === this.node) {
+      this.takeAnswer([number, []])
+      return
+    }
+    const answer: Answer = [number, this.answersTo(text)]
+    this.publish(this.keys.answers(from), answer).catch((error: unknown) => { this.onError(error, 'a question of another server could not be answered') })
+  }
+
+  private takeAnswer ([number, texts]: Answer): void {
+    const asked = this.asked.get(number)
+    if (asked === undefined) return
+    asked.answers.push(...texts)
+    asked.heard++
+    finishIfHeard(asked)
+  }
+
+  private answersTo (question: string): string[] {
+    return [...this.answerers].map(answer => answer(question))
+  }
+
+  private async publish (channel: string, message: Question | Answer): Promise<number> {
+    return await this.connections.commands.spublish(channel, JSON.stringify(message)) as number
+  }
+}
+
+function finishIfHeard ({ heard, receivers, done }: Asked): void {
+  if (receivers !== undefined && heard >= receivers) done()
+}

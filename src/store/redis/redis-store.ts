@@ -1,0 +1,80 @@
+import { ProtocolError } from '@tickwire/protocol'
+import { cannotBeUsed } from '../../log/redis/setup.js'
+import type { Count, Store } from '../store.js'
+import { type Connections, connectStore, disconnectAll, watchOver } from './connect.js'
+import { StoreKeys } from './keys.js'
+import { Questions } from './questions.js'
+import { SharedCounts } from './shared-counts.js'
+
+export interface RedisStoreOptions {
+  readonly url: string
+  readonly keyPrefix: string
+  readonly onError: (error: unknown, message: string) => void
+}
+
+/** The store of all nodes that share a Redis. */
+export class RedisStore implements Store {
+  private readonly keys: StoreKeys
+  private readonly counts: SharedCounts
+  private readonly questions: Questions
+  private readonly stopWatching: () => void
+  private closed = false
+
+  private constructor (private readonly connections: Connections, { keyPrefix, onError }: RedisStoreOptions) {
+    const report: typeof onError = (error, message) => { if (!this.closed) onError(error, message) }
+    this.keys = new StoreKeys(keyPrefix)
+    this.counts = new SharedCounts(connections.commands, this.keys, report)
+    this.questions = new Questions(connections, this.keys, report)
+    this.stopWatching = watchOver(connections)
+  }
+
+  /** @throws LogSetupError that says what is wrong and what to do */
+  static async open (options: RedisStoreOptions): Promise<RedisStore> {
+    const store = new RedisStore(await connectStore(options), options)
+    try {
+      await store.questions.start()
+    } catch (error) {
+      await store.close()
+      throw cannotBeUsed(options, error)
+    }
+    return store
+  }
+
+  async put (key: string, text: string, seconds: number): Promise<void> {
+    await this.run(commands => commands.set(this.keys.text(key), text, 'PX', Math.ceil(seconds * 1000)))
+  }
+
+  async take (key: string): Promise<string | undefined> {
+    return await this.run(commands => commands.getdel(this.keys.text(key))) ?? undefined
+  }
+
+  async count (key: string, windowMs: number): Promise<Count> {
+    return await this.counts.count(key, windowMs)
+  }
+
+  async ask (question: string, withinMs: number): Promise<readonly string[]> {
+    return await this.questions.ask(question, withinMs)
+  }
+
+  answer (answer: (question: string) => string): () => void {
+    return this.questions.answer(answer)
+  }
+
+  async close (): Promise<void> {
+    this.closed = true
+    this.stopWatching()
+    this.questions.close()
+    await this.counts.close()
+    disconnectAll(this.connections)
+  }
+
+  private async run<Answer> (command: (commands: Connections['commands']) => Promise<Answer>): Promise<Answer> {
+    try {
+      return await command(this.connections.commands)
+    } catch (error) {
+      throw /\bOOM\b/.test(String(error))
+        ? new ProtocolError('overloaded')
+        : new ProtocolError('log_unavailable', 'what the servers know together cannot be reached now')
+    }
+  }
+}

@@ -1,0 +1,98 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import { type Test, test } from 'tap'
+import { RedisStore } from '../../src/store/redis/redis-store.js'
+import { redisProgram, RedisServer } from '../helpers/redis-server.js'
+
+/** What the store does while its Redis does not do its part. */
+const options = { skip: redisProgram === undefined ? 'there is no Redis' : false } as const
+
+const WINDOW_MS = 60_000
+
+async function openStore (t: Test, redis: RedisServer): Promise<{ store: RedisStore, errors: string[] }> {
+  const errors: string[] = []
+  const store = await RedisStore.open({ url: redis.url, keyPrefix: 'tw', onError: (_error, message) => { errors.push(message) } })
+  t.teardown(() => store.close())
+  return { store, errors }
+}
+
+async function startRedis (t: Test, settings: readonly string[] = []): Promise<RedisServer> {
+  const redis = await RedisServer.start(settings)
+  t.teardown(() => redis.close())
+  return redis
+}
+
+const code = async (promise: Promise<unknown>): Promise<unknown> => await promise.then(() => 'done', (error: { code?: string }) => error.code)
+
+for (const kind of ['stopped', 'killed'] as const) {
+  test(`Redis ${kind}: this node counts alone, at once, and with the others when it is back`, options, async t => {
+    const redis = await startRedis(t)
+    const [here, there] = [await openStore(t, redis), await openStore(t, redis)]
+    t.equal((await here.store.count('key', WINDOW_MS)).count, 1)
+    t.equal((await there.store.count('key', WINDOW_MS)).count, 2)
+    if (kind === 'stopped') process.kill(redis.pid, 'SIGSTOP')
+    else await redis.kill()
+
+    const alone = await Promise.all(Array.from({ length: 100 }, () => here.store.count('key', WINDOW_MS)))
+    t.same(alone.map(({ count }) => count).sort((a, b) => a - b), Array.from({ length: 100 }, (_, n) => n + 2), 'with what it had counted before')
+    // Each would be given up only after a while; together they would take minutes.
+    for (let n = 0; n < 2000; n++) await here.store.count('key', WINDOW_MS)
+    t.same(here.errors, ['requests are counted by this server alone until Redis answers again'], 'said once')
+    t.equal(await code(here.store.put('ticket', 'text', 60)), 'log_unavailable')
+    t.equal(await code(here.store.take('ticket')), 'log_unavailable')
+    here.store.answer(() => 'here')
+    t.equal(await code(here.store.ask('?', 100)), 'log_unavailable', 'not as if nobody else were there')
+
+    if (kind === 'stopped') process.kill(redis.pid, 'SIGCONT')
+    else await redis.start()
+    let shared = false
+    for (let n = 0; !shared; n++, await delay(20)) {
+      await there.store.count(`both ${n}`, WINDOW_MS)
+      shared = (await here.store.count(`both ${n}`, WINDOW_MS)).count === 2
+    }
+    there.store.answer(() => 'there')
+    for (let answers: readonly string[] = []; answers.length < 2; await delay(20)) answers = await here.store.ask('?', 1000).catch(() => [])
+    await here.store.put('ticket', 'text', 60)
+    t.equal(await there.store.take('ticket'), 'text')
+  })
+}
+
+test('a Redis that is full takes no texts; it counts no more, and this node does', options, async t => {
+  const redis = await startRedis(t)
+  const { store } = await openStore(t, redis)
+  const control = redis.client()
+  t.teardown(() => { control.disconnect() })
+  await store.put('before', 'text', 60)
+  await control.config('SET', 'maxmemory', '1')
+  t.equal(await code(store.put('more', 'text', 60)), 'overloaded')
+  t.same([(await store.count('key', WINDOW_MS)).count, (await store.count('key', WINDOW_MS)).count], [1, 2])
+  t.equal(await store.take('before'), 'text', 'what is there can be taken')
+})
+
+test('nothing stays in Redis, and each key has a hash tag of its own', options, async t => {
+  const redis = await startRedis(t)
+  const { store } = await openStore(t, redis)
+  const control = redis.client()
+  t.teardown(() => { control.disconnect() })
+  t.same(await control.keys('*'), [], 'opening writes nothing')
+  await store.put('ticket', 'text', 60)
+  await store.count('user alice', 1000)
+  await control.set('{tw:count:without an end}', '5')
+  t.equal((await store.count('without an end', 1000)).count, 6)
+  const keys = await control.keys('*')
+  t.same(keys.sort(), ['{tw:count:user alice}', '{tw:count:without an end}', '{tw:text:ticket}'])
+  for (const key of keys) t.ok(await control.pttl(key) > 0, `${key} ends`)
+})
+
+test('a node that has gone in the middle of a question is waited for no longer than was said', options, async t => {
+  const redis = await startRedis(t)
+  const { store } = await openStore(t, redis)
+  store.answer(() => 'here')
+  const gone = redis.client()
+  t.teardown(() => { gone.disconnect() })
+  await gone.ssubscribe('{tw:questions}')
+  t.same(await store.ask('?', 100), ['here'], 'it heard the question, and says nothing')
+  const babbler = redis.client()
+  t.teardown(() => { babbler.disconnect() })
+  for (const noise of ['', 'x', '{}', 'null', '[1]']) await babbler.spublish('{tw:questions}', noise)
+  t.same(await store.ask('?', 100), ['here'], 'nor do others on the channel disturb it')
+})

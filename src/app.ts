@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net'
 import { ProtocolError } from '@tickwire/protocol'
 import Fastify, { type FastifyInstance, LogController } from 'fastify'
-import { errors } from '../plugins/errors.js'
+import { errors, sendError } from '../plugins/errors.js'
 import { unusedConnections } from '../plugins/unused-connections.js'
 import { routeGroups, type RouteGroup } from '../routes/index.js'
 import type { Config } from './config.js'
@@ -21,7 +21,9 @@ export async function buildApp (config: Config, { log }: Parts = {}): Promise<Fa
     logController: new LogController({ disableRequestLogging: true }),
     trustProxy: config.TRUST_PROXY,
     forceCloseConnections: 'idle',
-    clientErrorHandler: refuseUnreadable
+    clientErrorHandler: refuseUnreadable,
+    // A URL that no route can be looked up by; Fastify's own answer would repeat it.
+    frameworkErrors: (_error, _request, reply) => { void sendError(reply, new ProtocolError('bad_request', 'this is not a URL that can be read')) }
   })
   await app.register(errors, { notFound: true })
   await app.register(unusedConnections)

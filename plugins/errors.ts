@@ -1,5 +1,5 @@
 import { errorTable, ProtocolError } from '@tickwire/protocol'
-import type { FastifyError, FastifyReply } from 'fastify'
+import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import { errorMessage, retryAfterMs, toProtocolError } from '../src/errors.js'
 
@@ -15,11 +15,17 @@ function fromFastify (error: FastifyError): ProtocolError | undefined {
   return status >= 400 && status < 500 ? new ProtocolError('bad_request') : undefined
 }
 
-function sendError (reply: FastifyReply, error: ProtocolError): FastifyReply {
+/** Answers with an entry of the table. */
+export function sendError (reply: FastifyReply, error: ProtocolError): FastifyReply {
   const retry = retryAfterMs(error)
   if (retry !== undefined) reply.header('Retry-After', String(Math.ceil(retry / 1000)))
   reply.header('Cache-Control', 'no-store')
   return reply.code(errorTable[error.code].status).type('application/json; charset=utf-8').send(JSON.stringify(errorMessage(error)))
+}
+
+/** Whether more of a body is to come that nobody will read. */
+function hasUnreadBody ({ raw: { complete, headers } }: FastifyRequest): boolean {
+  return !complete && (headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0)
 }
 
 /**
@@ -30,6 +36,8 @@ export const errors = fp<{ readonly notFound: boolean }>(async (app, { notFound 
   app.setErrorHandler((error: FastifyError, request, reply) => {
     const refusal = error instanceof ProtocolError ? error : fromFastify(error) ?? toProtocolError(error)
     if (refusal.code === 'internal') request.log.error({ err: error }, 'a request failed')
+    // As slowly as the client likes, it would keep the connection.
+    if (hasUnreadBody(request)) reply.header('Connection', 'close')
     return sendError(reply, refusal)
   })
   if (notFound) app.setNotFoundHandler((_request, reply) => sendError(reply, new ProtocolError('not_found')))

@@ -1,8 +1,9 @@
 import type { Static } from '@sinclair/typebox'
 import { TypeCompiler } from '@sinclair/typebox/compiler'
 import { type ErrorCode, ProtocolError } from '@tickwire/protocol'
-import type { FastifyInstance } from 'fastify'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { PublishItem, publishSchema } from './schemas.js'
+import type { Identity } from '../src/auth/identity.js'
 import type { PublishResult } from '../src/publisher/publisher.js'
 
 /** Largest body; a single message of it has its own bound. */
@@ -23,8 +24,14 @@ export async function publishRoutes (app: FastifyInstance, { maxMessageBytes }: 
     }
   })
 
-  app.post('/v1/publish', { bodyLimit: MAX_BODY_BYTES, schema: publishSchema }, async (request, reply) => {
-    const identity = await app.authenticator.demand(request, ({ user }) => user === undefined ? 'unauthorized' : undefined)
+  /** Who publishes, by what was said before the body: nobody's body is not waited for. */
+  const publishers = new WeakMap<FastifyRequest, Identity>()
+  const identify = async (request: FastifyRequest): Promise<void> => {
+    publishers.set(request, await app.authenticator.demand(request, ({ user }) => user === undefined ? 'unauthorized' : undefined))
+  }
+
+  app.post('/v1/publish', { bodyLimit: MAX_BODY_BYTES, schema: publishSchema, onRequest: identify }, async (request, reply) => {
+    const identity = publishers.get(request)!
     if (typeof request.body !== 'object' || request.body === null) {
       throw new ProtocolError('invalid_message', 'the body is a message, an array of messages, or a line for each')
     }

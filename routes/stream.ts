@@ -9,6 +9,10 @@ import { agreedExtension } from '../src/transports/ws/extensions.js'
 import { streamSchema } from './schemas.js'
 import { subprotocols } from '../src/transports/ws/websocket-transport.js'
 
+const HANDSHAKE_KEY = /^[+/0-9A-Za-z]{22}==$/
+/** RFC 9110, 5.6.2. */
+const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/
+
 /** What has been judged of a request before its handler runs. */
 const judged = new WeakMap<FastifyRequest, StreamRequest>()
 
@@ -22,9 +26,11 @@ export async function streamRoutes (app: FastifyInstance, { originAllowed }: { o
     exposeHeadRoute: false,
     config: { queryCredentials: streamQueryOf },
 
-    async onRequest (_request, reply) {
+    async onRequest (request, reply) {
       reply.header('Cache-Control', 'no-store')
       reply.header('Vary', 'Accept, Accept-Encoding, Origin, Authorization')
+      // What refuses an upgrade is the last on its connection.
+      if (request.ws) reply.header('Connection', 'close')
     },
 
     async preValidation (request) {
@@ -34,10 +40,18 @@ export async function streamRoutes (app: FastifyInstance, { originAllowed }: { o
         throw new ProtocolError('forbidden', 'pages of this origin may not connect; the server lists those that may')
       }
       if (request.ws) {
+        requireHandshake(request.headers)
         requireKnownSubprotocol(request.headers['sec-websocket-protocol'])
         offerOnly(request, agreedExtension(request.headers['sec-websocket-extensions']))
       }
-      judged.set(request, await judgeStreamRequest(context, request, transport.parameters, request.ws))
+      const stream = await judgeStreamRequest(context, request, transport.parameters, request.ws)
+      // An upgrade that does not come about, as where the client has gone meanwhile, has no connection that would give its place back.
+      if (request.ws) {
+        const { socket } = request.raw
+        if (socket.destroyed) stream.place.release()
+        else socket.once('close', stream.place.release)
+      }
+      judged.set(request, stream)
     },
 
     // Fastify calls it with the error before the answer to it is made; what an open stream refuses, it counts itself.
@@ -55,8 +69,19 @@ export async function streamRoutes (app: FastifyInstance, { originAllowed }: { o
   })
 }
 
+/** RFC 6455, 4.2.1: what `ws` would refuse in words of its own, once all else has been judged. */
+function requireHandshake ({ upgrade, 'sec-websocket-key': key = '', 'sec-websocket-version': version }: FastifyRequest['headers']): void {
+  if (upgrade?.toLowerCase() !== 'websocket') throw new ProtocolError('bad_request', 'the only upgrade here is to websocket')
+  if (!HANDSHAKE_KEY.test(key)) throw new ProtocolError('bad_request', 'Sec-WebSocket-Key is 16 bytes in base64')
+  if (version !== '13' && version !== '8') throw new ProtocolError('bad_request', 'Sec-WebSocket-Version is 13')
+}
+
 function requireKnownSubprotocol (offered: string | undefined): void {
-  if (offered === undefined || offered.split(',').some(name => subprotocols.has(name.trim()))) return
+  if (offered === undefined) return
+  const names = offered.split(',').map(name => name.trim())
+  // RFC 6455, 4.1: each a token, none twice.
+  const wellFormed = names.every(name => TOKEN.test(name)) && new Set(names).size === names.length
+  if (wellFormed && names.some(name => subprotocols.has(name))) return
   throw new ProtocolError('bad_request', `the subprotocols are: ${[...subprotocols.keys()].join(', ')}`)
 }
 

@@ -2,7 +2,7 @@ import { type ServerResponse, STATUS_CODES } from 'node:http'
 import type { Socket } from 'node:net'
 import { errorTable, ProtocolError } from '@tickwire/protocol'
 import Fastify, { type FastifyInstance, LogController } from 'fastify'
-import { errors } from '../plugins/errors.js'
+import { errors, sendError } from '../plugins/errors.js'
 import { socketLimit } from '../plugins/socket-limit.js'
 import { unusedConnections } from '../plugins/unused-connections.js'
 import { routeGroups, type RouteGroup } from '../routes/index.js'
@@ -40,7 +40,9 @@ export async function buildApp (config: Config, { log, store }: Parts = {}): Pro
     requestTimeout: REQUEST_TIMEOUT_MS,
     keepAliveTimeout: KEEP_ALIVE_MS,
     http: { headersTimeout: HEAD_TIMEOUT_MS, connectionsCheckingInterval: TIMEOUT_CHECK_MS },
-    clientErrorHandler: refuseUnreadable
+    clientErrorHandler: refuseUnreadable,
+    // A URL that no route can be looked up by; Fastify's own answer would repeat it.
+    frameworkErrors: (_error, _request, reply) => { void sendError(reply, new ProtocolError('bad_request', 'this is not a URL that can be read')) }
   })
   await app.register(errors, { notFound: true })
   await app.register(unusedConnections)

@@ -32,7 +32,7 @@ export interface SelectorOptions {
   readonly fresh?: boolean
 }
 
-/** What lies between a scope and the set in it; no channel, symbol or user can hold it. */
+/** What lies between a scope and the set in it. No set can hold it, but a user's name may: the last one counts. */
 const SET_MARK = '\n'
 const everyKey = (scope: string): string => scope + SET_MARK + EVERY_SYMBOL
 const setKey = (scope: string, set: string): string => scope + SET_MARK + set
@@ -54,7 +54,7 @@ export function makeSelector (
 
 /** The topic that a symbol has where a selector of a set is. */
 export const inSet = (key: string, symbol: string): string =>
-  topicKey({ ...parseTopicKey(key.slice(0, key.indexOf(SET_MARK))), symbol })
+  topicKey({ ...parseTopicKey(key.slice(0, key.lastIndexOf(SET_MARK))), symbol })
 
 /** The keys of the selectors that match a topic by more than its name. */
 export function broadKeys (topic: string, membership: Membership): string[] {
@@ -69,7 +69,7 @@ export function matchingKeys (topic: string, membership: Membership): string[] {
 }
 
 /** Where a scope's topics come from in {@link Selection.existing}. */
-const scopeOf = ({ key }: Selector): string => key.slice(0, key.indexOf(SET_MARK))
+const scopeOf = ({ key }: Selector): string => key.slice(0, key.lastIndexOf(SET_MARK))
 
 /** Some selectors taken together. */
 export class Selection {

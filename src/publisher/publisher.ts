@@ -98,7 +98,7 @@ export class Publisher {
       topic: topicKey({ channel: definition.name, symbol, user }),
       payload,
       replaces: publication.snapshot === true,
-      idempotencyKey: idempotencyKey === undefined ? undefined : `${limits.publisher} ${idempotencyKey}`
+      idempotencyKey: idempotencyKey === undefined ? undefined : `${limits.publisher.length} ${limits.publisher} ${idempotencyKey}`
     }
   }
 }

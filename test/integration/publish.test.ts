@@ -1,4 +1,5 @@
 import { test } from 'tap'
+import { RawHttp } from '../helpers/raw-http.js'
 import { startServer } from '../helpers/server.js'
 
 const quote = (symbol: string, bid = '1'): object => ({ channel: 'quotes', symbol, data: { symbol, bid } })
@@ -31,10 +32,22 @@ test('publishing: one, many, lines, and the rest of a batch stands when one item
   t.same((await post(keyed)).answer['sequences'], [1])
   t.same((await post(keyed)).answer, { accepted: 1, rejected: [], sequences: [1] }, 'a key repeated is answered as before')
   t.same((await post(keyed, { sub: 'bob' })).answer['sequences'], [2], 'keys belong to their publisher')
+  t.same((await post({ ...keyed, idempotency_key: 'b c' }, { sub: 'a' })).answer['sequences'], [3])
+  t.same((await post({ ...keyed, idempotency_key: 'c' }, { sub: 'a b' })).answer['sequences'], [4], 'whatever a publisher is called')
 
   t.match(await post(quote('A'), { publish: ['trades:*'] }), { status: 403, answer: { type: 'error', code: 'forbidden' } })
   t.match(await post([quote('A'), quote('B')], { publish: ['quotes:B'] }), { status: 200, answer: { accepted: 1, rejected: [{ index: 0, code: 'forbidden' }] } })
   t.match((await post({ ...quote('A'), data: { symbol: 'A', bid: '1' + '0'.repeat(70_000) } })).answer, { accepted: 0, rejected: [{ index: 0 }] })
+})
+
+test('who may not publish is told before the body, and the rest of it is not waited for', async t => {
+  const server = await startServer(t)
+  for (const body of ['Content-Length: 8000000', 'Transfer-Encoding: chunked']) {
+    const http = new RawHttp(Number(new URL(server.origin).port))
+    const answer = await http.send(`POST /v1/publish HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n${body}\r\n\r\n`, 5000)
+    if (typeof answer === 'string') t.fail(answer)
+    else t.match(answer, { status: 401, headers: { connection: 'close' } }, body)
+  }
 })
 
 test('history and snapshot', async t => {

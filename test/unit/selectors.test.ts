@@ -2,11 +2,13 @@ import { Type } from '@sinclair/typebox'
 import { type ChannelDefinition, standardChannels } from '@tickwire/protocol'
 import { test } from 'tap'
 import { resolveSelectors } from '../../src/connection/selectors.js'
-import { startNode } from '../helpers/node.js'
+import { makeSelector, Selection } from '../../src/hub/selector.js'
+import { startNode, ticks } from '../helpers/node.js'
+
+const strategy: ChannelDefinition = { name: 'strategy', type: 'strategy', description: 'States of strategies.', keyed: true, access: 'user', schema: Type.Object({}) }
 
 test('where unknown symbols are refused, those of a user\'s own topics are the user\'s to name', async t => {
   const node = await startNode()
-  const strategy: ChannelDefinition = { name: 'strategy', type: 'strategy', description: 'States of strategies.', keyed: true, access: 'user', schema: Type.Object({}) }
   const context = {
     channels: new Map([...standardChannels, [strategy.name, strategy]]), directory: node.hub.directory, membership: node.hub.membership, acceptUnknownSymbols: false
   }
@@ -14,5 +16,18 @@ test('where unknown symbols are refused, those of a user\'s own topics are the u
   t.same(resolveSelectors(context, identity, 'strategy', ['S1']).granted.map(({ key }) => key), ['strategy:S1!alice'])
   t.same(resolveSelectors(context, identity, 'strategy', ['@sector/none']).rejected.map(({ code }) => code), ['unknown_symbol'])
   t.same(resolveSelectors(context, identity, 'quotes', ['S1']).rejected.map(({ code }) => code), ['unknown_symbol'])
+  await node.close()
+})
+
+test('a set of one user holds nothing of another, whatever they are called', async t => {
+  const node = await startNode()
+  const names = ['bob', 'bob\nalice', 'bob\n*', 'bob!x', 'bob:x', '\n*']
+  await node.log.append(names.map(name => ({ topic: `strategy:S1!${name}`, payload: '{}', replaces: false })))
+  await ticks()
+  for (const name of names) {
+    const selection = new Selection([makeSelector(strategy, '*', name)], node.hub.membership)
+    t.same([...selection.existing(node.hub.directory)].map(([topic]) => topic), [`strategy:S1!${name}`], JSON.stringify(name))
+    t.same(names.filter(other => selection.has(`strategy:S1!${other}`)), [name], JSON.stringify(name))
+  }
   await node.close()
 })

@@ -91,7 +91,8 @@ export function checkKeySettings (settings: KeySettings): typeof KEY_SETTINGS[nu
 /** Who can change the set on its way can sign every token. */
 function checkKeySetUrl (text: string, production: boolean): void {
   if (!URL.canParse(text)) throw new ConfigError('JWT_JWKS_URL is not an address')
-  const { protocol, hostname } = new URL(text)
+  const { protocol, hostname, username, password } = new URL(text)
+  if (username !== '' || password !== '') throw new ConfigError('JWT_JWKS_URL must not hold a name or a password: public keys are asked for without')
   if (production && protocol !== 'https:' && !LOOPBACK.test(hostname)) throw new ConfigError('JWT_JWKS_URL must begin with https:// in production, unless it is on this machine')
 }
 

@@ -53,7 +53,7 @@ const badQueries: ReadonlyArray<readonly [string, string, string]> = [
   ['last=10001', 'subscribe=quotes:*;last=10001', 'bad_request'],
   ['decimals=float', 'subscribe=quotes:*&decimals=float', 'bad_request'],
   ['a set that nobody knows', 'subscribe=quotes:@market/NOWHERE', 'unknown_symbol'],
-  ['a ticket, which comes later', 'subscribe=quotes:*&ticket=x', 'bad_request'],
+  ['a ticket that is none', 'subscribe=quotes:*&ticket=x', 'unauthorized'],
   ['a token that is none', 'subscribe=quotes:*&token=nonsense', 'unauthorized'],
   ['a private channel without a token', 'subscribe=orders', 'unauthorized']
 ]

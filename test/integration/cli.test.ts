@@ -56,7 +56,8 @@ test('check-config: the values and where they are from, or what is wrong', async
   t.match(good.out, /HOST +127\.0\.0\.1 +default/)
   t.notMatch(good.out, 'do not tell')
   for (const [env, words] of [
-    [{ PORT: 'http' }, /PORT="http" cannot be used: a whole number/], [{ SOURCES: 'simulation' }, /'simulation' is not a source/], [{ NODE_ENV: 'production' }, /JWT_SECRET is needed/]
+    [{ PORT: 'http' }, /PORT="http" cannot be used: a whole number/], [{ SOURCES: 'simulation' }, /'simulation' is not a source/], [{ NODE_ENV: 'production' }, /JWT_SECRET is needed/],
+    [{ JWT_PUBLIC_KEY: '/nowhere.pem' }, /JWT_PUBLIC_KEY is neither a PEM nor the path/]
   ] as const) {
     const { code, err } = await runCommand(['check-config'], env)
     t.equal(code, 1)

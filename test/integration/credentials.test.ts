@@ -207,7 +207,8 @@ test('keys change while the server runs, and the provider may be away', async t 
 })
 
 test('tickets', async t => {
-  const store = new MemoryStore()
+  let later = 0
+  const store = new MemoryStore(() => Date.now() + later)
   const [one, other] = [await start(t, {}, { store }), await start(t, {}, { store })]
   const give = async (user: string, server = one): Promise<string> => {
     const given = await ticketFor(server, server.token({ sub: user }))
@@ -241,6 +242,9 @@ test('tickets', async t => {
     for (const malformed of ['a', 'a'.repeat(43), token, '%00', '..%2F']) t.equal(await enter(one.origin, transport, { query: `ticket=${malformed}` }), 'unauthorized', `${transport}: ${malformed}`)
     t.equal(await enter(one.origin, transport, { query: 'ticket=' }), 'bad_request')
   }
+  const old = await Promise.all(transports.map(async () => await give('alice')))
+  later = 30_000
+  for (const [index, transport] of transports.entries()) t.equal(await enter(one.origin, transport, { query: old[index]! }), 'unauthorized', `${transport}: expired`)
   const raced = await give('alice')
   const outcomes = await Promise.all([...transports, ...transports].map(async transport => await enter(other.origin, transport, { query: raced })))
   t.same(outcomes.sort(), ['alice', ...Array<string>(5).fill('unauthorized')], 'of many at once, one is let in')

@@ -164,6 +164,7 @@ test('tokens are checked in one way', async t => {
   const keys = { JWT_SECRET: 'a secret', JWT_PUBLIC_KEY: '/etc/keys/tokens.pem', JWT_JWKS_URL: 'https://id.example/keys' }
   t.equal(refusal(keys), 'JWT_SECRET and JWT_PUBLIC_KEY and JWT_JWKS_URL are set: tokens are checked with one of them')
   for (const name of Object.keys(keys)) t.match(refusal({ ...keys, [name]: '' }), /are set: tokens are checked with one of them$/)
+  t.match(refusal({ JWT_JWKS_URL: 'https://me:hunter2@id.example/keys' }), /^JWT_JWKS_URL must not hold a name or a password/)
   for (const secret of ['-----BEGIN PUBLIC KEY-----\nMII', ' \n-----BEGIN RSA PUBLIC KEY-----', '{"kty":"RSA","n":"a","e":"AQAB"}']) {
     t.match(refusal({ JWT_SECRET: secret }), /^JWT_SECRET holds a key and no secret/, 'what everybody may know is no secret')
   }

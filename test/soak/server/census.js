@@ -45,6 +45,7 @@ export async function census (app, webSocketServer) {
   const hub = /** @type {any} */ (parts.hub)
   const log = /** @type {any} */ (parts.log)
   const stream = /** @type {any} */ (parts.stream)
+  const store = /** @type {any} */ (parts.store)
   const clocks = [...hub.conflator.clocks.values()]
   const sum = (/** @type {number[]} */ numbers) => numbers.reduce((total, number) => total + number, 0)
   /** @type {Record<string, number>} */
@@ -53,8 +54,9 @@ export async function census (app, webSocketServer) {
   const sockets = await new Promise(resolve => { app.server.getConnections((_, number) => { resolve(number) }) })
   return {
     'connections: sockets': sockets,
-    'connections: places': connections.count,
-    'connections: addresses': connections.byIp.size,
+    'connections: places': connections.places.count,
+    'connections: addresses': connections.places.byAddress.counts.size,
+    'connections: users': connections.places.byUser.counts.size,
     'connections: members': connections.open.size,
     'connections: owed a cursor': connections.owed.size,
     'connections: by id': connections.registry.byId.size,
@@ -77,6 +79,8 @@ export async function census (app, webSocketServer) {
     'hub: topics known': hub.directory.positions.size,
     'log: topics': log.histories.size,
     'log: listeners': log.listeners.size,
+    'store: texts': store.texts.size,
+    'store: windows': store.windows.size,
     ...timers(),
     ...resources,
     ...listenersOf('process', process),

@@ -10,7 +10,7 @@ const FOLDERS = {
   sources: { types: ['publisher/'] },
   connection: { may: ['hub/', 'auth/', 'metrics/'] },
   transports: { may: ['connection/', 'hub/'], types: ['auth/'] },
-  cli: { may: ['sources/registry\\.ts$', 'log/redis/setup\\.ts$', 'server\\.ts$'] },
+  cli: { may: ['sources/registry\\.ts$', 'log/redis/setup\\.ts$', '(server|tls)\\.ts$'] },
 }
 
 /** Importable from anywhere in src, plugins and routes. */

@@ -27,6 +27,8 @@ export interface Authenticator {
   verify (token: string): Promise<Identity>
   /** By the `Authorization` header, else by the query's token, else nobody. @throws ProtocolError `unauthorized` */
   identify (request: FastifyRequest, queryToken?: string): Promise<Identity>
+  /** The user of a request that has been identified; undefined for nobody. */
+  userOf (request: FastifyRequest): string | undefined
   /** The identity of a request that a rule lets through. @throws ProtocolError what the rule answered */
   demand (request: FastifyRequest, refuse: (identity: Identity) => ErrorCode | undefined): Promise<Identity>
 }
@@ -55,6 +57,17 @@ export const auth = fp<AuthOptions>(async (app, { secret, issuer, audience }) =>
 
   const { [NAMESPACE]: signer } = app.jwt as unknown as Record<typeof NAMESPACE, JWT>
 
+  const identified = new WeakMap<FastifyRequest, Identity>()
+  const identify = async (request: FastifyRequest, queryToken: string | undefined): Promise<Identity> => {
+    const header = request.headers.authorization
+    if (header !== undefined) {
+      const token = BEARER.exec(header)?.[1]
+      if (token === undefined) throw new ProtocolError('unauthorized', 'Authorization is not a bearer token')
+      return await authenticator.verify(token)
+    }
+    return queryToken === undefined ? ANONYMOUS : await authenticator.verify(queryToken)
+  }
+
   const authenticator: Authenticator = {
     sign: (claims, seconds) => signer.sign({ ...claims }, { expiresIn: `${seconds}s` }),
 
@@ -69,14 +82,12 @@ export const auth = fp<AuthOptions>(async (app, { secret, issuer, audience }) =>
     },
 
     async identify (request, queryToken) {
-      const header = request.headers.authorization
-      if (header !== undefined) {
-        const token = BEARER.exec(header)?.[1]
-        if (token === undefined) throw new ProtocolError('unauthorized', 'Authorization is not a bearer token')
-        return await authenticator.verify(token)
-      }
-      return queryToken === undefined ? ANONYMOUS : await authenticator.verify(queryToken)
+      const identity = await identify(request, queryToken)
+      identified.set(request, identity)
+      return identity
     },
+
+    userOf: request => identified.get(request)?.user,
 
     async demand (request, refuse) {
       const identity = await authenticator.identify(request)

@@ -1,7 +1,7 @@
 import { errorTable, ProtocolError } from '@tickwire/protocol'
 import type { FastifyError, FastifyReply } from 'fastify'
 import fp from 'fastify-plugin'
-import { errorMessage, retryAfterMs, toProtocolError } from '../src/errors.js'
+import { errorFields, errorMessage, retryAfterMs, toProtocolError } from '../src/errors.js'
 
 /** What Fastify itself refuses, as the table has it. */
 function fromFastify (error: FastifyError): ProtocolError | undefined {
@@ -15,11 +15,16 @@ function fromFastify (error: FastifyError): ProtocolError | undefined {
   return status >= 400 && status < 500 ? new ProtocolError('bad_request') : undefined
 }
 
-function sendError (reply: FastifyReply, error: ProtocolError): FastifyReply {
+export function sendError (reply: FastifyReply, error: ProtocolError): FastifyReply {
   const retry = retryAfterMs(error)
   if (retry !== undefined) reply.header('Retry-After', String(Math.ceil(retry / 1000)))
   reply.header('Cache-Control', 'no-store')
   return reply.code(errorTable[error.code].status).type('application/json; charset=utf-8').send(JSON.stringify(errorMessage(error)))
+}
+
+/** An error that a request ended with, as the table has it. */
+export function refusalOf (error: Error): ProtocolError {
+  return error instanceof ProtocolError ? error : fromFastify(error as FastifyError) ?? toProtocolError(error)
 }
 
 /**
@@ -28,8 +33,8 @@ function sendError (reply: FastifyReply, error: ProtocolError): FastifyReply {
  */
 export const errors = fp<{ readonly notFound: boolean }>(async (app, { notFound }) => {
   app.setErrorHandler((error: FastifyError, request, reply) => {
-    const refusal = error instanceof ProtocolError ? error : fromFastify(error) ?? toProtocolError(error)
-    if (refusal.code === 'internal') request.log.error({ err: error }, 'a request failed')
+    const refusal = refusalOf(error)
+    if (refusal.code === 'internal') request.log.error({ err: errorFields(error) }, 'a request failed')
     return sendError(reply, refusal)
   })
   if (notFound) app.setNotFoundHandler((_request, reply) => sendError(reply, new ProtocolError('not_found')))

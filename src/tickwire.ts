@@ -12,6 +12,7 @@ import { wires } from '../plugins/wires.js'
 import { type RouteGroup, routeGroups, type RouteOptions } from '../routes/index.js'
 import { originPolicy } from './auth/origin.js'
 import { type Config, loadConfig } from './config.js'
+import { errorFields } from './errors.js'
 import { type Log, RECENT_SHARE } from './log/log.js'
 import { MemoryLog } from './log/memory/memory-log.js'
 import { RedisLog } from './log/redis/redis-log.js'
@@ -26,7 +27,7 @@ const DEFAULT_ROUTES: readonly RouteGroup[] = ['stream', 'publish', 'topics']
 const OWN_PUBLISHER = ''
 
 /** The settings of the environment variables of the same names (README, Configuration) that concern the streaming itself. */
-export type TickwireSettings = Omit<Config, 'PORT' | 'HOST' | 'LOG_LEVEL' | 'TRUST_PROXY' | 'SHUTDOWN_GRACE_MS' | 'SOURCES'>
+export type TickwireSettings = Omit<Config, 'PORT' | 'HOST' | 'LOG_LEVEL' | 'TRUST_PROXY' | 'TLS_CERT' | 'TLS_KEY' | 'SHUTDOWN_GRACE_MS' | 'SOURCES'>
 
 export interface TickwireOptions {
   /** What stands before every path: `/market` makes the stream `/market/v1/stream`. Default: none. */
@@ -86,7 +87,7 @@ export const tickwire = fp<TickwireOptions>(async (app, options) => {
   const { prefix = '', routes = DEFAULT_ROUTES, sources = [] } = options
   const settings: TickwireSettings = { ...loadConfig({}), ...options.settings }
   const channels = allChannels(options.channels ?? [])
-  const log = options.log ?? await openLog(settings, channels, (error, message) => { app.log.error({ err: error }, message) })
+  const log = options.log ?? await openLog(settings, channels, (error, message) => { app.log.error({ err: errorFields(error) }, message) })
   const compression = settings.COMPRESSION === 'on'
   const originAllowed = originPolicy(settings.ALLOWED_ORIGINS)
   if (settings.JWT_SECRET === undefined) app.log.warn('JWT_SECRET is not set: tokens are checked with a random secret, so none made elsewhere is valid')

@@ -37,6 +37,10 @@ export class Outlet {
     return this.transport.unsent()
   }
 
+  get knownAtOnce (): boolean {
+    return this.transport.knownAtOnce
+  }
+
   get isFull (): boolean {
     return this.unsent > this.enough
   }

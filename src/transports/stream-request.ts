@@ -27,6 +27,8 @@ export interface StreamContext extends ConnectionContext {
 /** A request for the stream that has been judged whole: nothing of it can be refused any more. */
 export interface StreamRequest {
   readonly context: StreamContext
+  /** Where the client comes from. */
+  readonly address: string
   readonly identity: Identity
   readonly query: StreamQuery
   readonly subscriptions: readonly Subscription[]
@@ -68,7 +70,7 @@ export async function judgeStreamRequest (
   if (subscriptions.length > 0 && !context.hub.logAvailable) throw new ProtocolError('log_unavailable')
   const start = startPosition(request, query)
   if (start.from !== 'now' && subscriptions.length === 0) throw new ProtocolError('bad_request', "'after' goes with 'subscribe'")
-  return { context, identity, query, subscriptions, start, place: context.connections.reserve(request.ip) }
+  return { context, address: request.ip, identity, query, subscriptions, start, place: context.connections.reserve(request.ip) }
 }
 
 function startPosition (request: FastifyRequest, query: StreamQuery): StartPosition {
@@ -88,9 +90,9 @@ function lastEventId (request: FastifyRequest): string | undefined {
 
 /** Opens the connection of a judged request on a wire that is ready, and begins its subscriptions. */
 export function openConnection (stream: StreamRequest, transport: Transport): Connection {
-  const { context, identity, subscriptions, start, query, place } = stream
+  const { context, address, identity, subscriptions, start, query, place } = stream
   // Not a function of this scope, which would keep the whole request with the connection.
-  const connection = new Connection(randomUUID(), context, transport, place.release)
+  const connection = new Connection(randomUUID(), address, context, transport, place.release)
   connection.identity = identity
   connection.welcome()
   if (subscriptions.length > 0) {

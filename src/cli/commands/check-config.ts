@@ -1,11 +1,12 @@
 import { ConfigError, ConfigSchema, loadConfig } from '../../config.js'
 import { checkRedis, LogSetupError } from '../../log/redis/setup.js'
 import { parseSources } from '../../sources/registry.js'
+import { keyPairFiles, readKeyPair } from '../../tls.js'
 import { type Command, CommandError } from '../command.js'
 
 export const checkConfig: Command = {
   name: 'check-config',
-  summary: 'Prints the configuration that a server would start with, or what is wrong with it or with its Redis.',
+  summary: 'Prints the configuration that a server would start with, or what is wrong with it, its certificate or its Redis.',
   usage: '',
   options: {},
   examples: ['tickwire check-config', 'NODE_ENV=production JWT_SECRET=… tickwire check-config'],
@@ -14,6 +15,8 @@ export const checkConfig: Command = {
     try {
       const config = loadConfig(env)
       parseSources(config.SOURCES)
+      const files = keyPairFiles(config)
+      if (files !== undefined) await readKeyPair(files)
       if (config.REDIS_URL !== undefined) await checkRedis({ url: config.REDIS_URL, keyPrefix: config.REDIS_KEY_PREFIX, shards: config.LOG_SHARDS })
       const rows = Object.keys(ConfigSchema.properties).map(name => {
         const value = (config as Record<string, unknown>)[name]

@@ -17,6 +17,7 @@ export async function auth (connection: Connection, message: AuthAction): Promis
     return
   }
   connection.identity = identity
+  connection.context.events.authenticated(connection.party)
   connection.send({
     type: 'authenticated',
     ...(message.id === undefined ? {} : { id: message.id }),

@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises'
 import helmet from '@fastify/helmet'
 import swagger from '@fastify/swagger'
 import swaggerUi from '@fastify/swagger-ui'
+import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
 import { version } from '../src/version.js'
 import { securityHeaders } from './security-headers.js'
@@ -10,7 +11,7 @@ const DESCRIPTION = `One ordered, replayable stream of market data over WebSocke
 The messages of the stream, the client's rule and how to resume are in PROTOCOL.md of the project.`
 
 /** `GET /docs`: the reference of all endpoints that are registered after it, from their schemas. */
-export const docsRoutes = fp<{ readonly development: boolean }>(async (app, { development }) => {
+export const docsRoutes = fp(async (app: FastifyInstance, { development }: { readonly development: boolean }) => {
   await app.register(swagger, {
     openapi: {
       openapi: '3.1.0',

@@ -6,7 +6,7 @@ import { errors, sendError } from '../plugins/errors.js'
 import { sockets } from '../plugins/sockets.js'
 import { routeGroups, type RouteGroup } from '../routes/index.js'
 import type { Config } from './config.js'
-import { errorFields, errorMessage } from './errors.js'
+import { type ErrorFields, errorFields, errorMessage } from './errors.js'
 import type { Log } from './log/log.js'
 import { tickwire } from './tickwire.js'
 import { keyPairFiles, readKeyPair, tlsOptions } from './tls.js'
@@ -28,7 +28,7 @@ export async function buildApp (config: Config, { log, lines }: Parts = {}): Pro
   const app = Fastify({
     logger: { level: config.LOG_LEVEL, serializers, ...(lines === undefined ? {} : { stream: lines }) },
     logController: new LogController({ disableRequestLogging: true }),
-    trustProxy: config.TRUST_PROXY,
+    trustProxy: trustedProxies(config.TRUST_PROXY),
     forceCloseConnections: 'idle',
     // While it closes it answers as while it goes on: what the stream refuses then is in the table of errors.
     return503OnClosing: false,
@@ -53,7 +53,12 @@ const serializers = {
   req: ({ method, url, ip }: FastifyRequest) => ({ method, path: withoutQuery(url), ip }),
   path: withoutQuery,
   url: withoutQuery,
-  err: (error: unknown) => error instanceof Error ? errorFields(error) : error
+  err: (error: Error | ErrorFields) => ({ ...(error instanceof Error ? errorFields(error) : error) })
+}
+
+/** Fastify takes no number: it cannot know whether one who connects is a proxy. Who gives one says that all who do are. */
+function trustedProxies (trusted: Config['TRUST_PROXY']): boolean | string | ((address: string, hop: number) => boolean) {
+  return typeof trusted === 'number' ? (_address, hop) => hop < trusted : trusted
 }
 
 /** What Node's parser refuses never reaches a route: a URL or headers that are too long, or no HTTP at all. */

@@ -91,7 +91,7 @@ test(`SIGTERM with ${CLIENTS} clients: all are told, all resume on the other nod
       const response = await fetch(`${second.origin}/v1/publish`, {
         method: 'POST', body: JSON.stringify(batch), headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' }
       })
-      t.match(await response.json(), { accepted: TOPICS }) || t.bailout('the other node takes nothing')
+      t.match(await response.json(), { accepted: TOPICS })
     }
   })()
 
@@ -136,7 +136,7 @@ async function halfPublish (t: Test, origin: string, token: string): Promise<voi
 }
 
 test('who does not take the end, or never ends a request, is cut within the grace; the process ends with 0', async t => {
-  const node = await startNode(t, { SHUTDOWN_GRACE_MS: '1500', LOG_LEVEL: 'debug' })
+  const node = await startNode(t, { SHUTDOWN_GRACE_MS: '3000', LOG_LEVEL: 'debug' })
   await halfPublish(t, node.origin, await publisherToken())
   const { hostname, port } = new URL(node.origin)
   const deaf = connect(Number(port), hostname)

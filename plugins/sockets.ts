@@ -11,7 +11,7 @@ export interface SocketsOptions {
 const CLIENTS_SHARE = 0.8
 
 /**
- * Ends the sockets that would keep a server that closes: a server waits for all of them.
+ * Ends the sockets that nobody else would. A server that closes waits for all of them:
  *
  * - Clients open connections ahead of need. Node does not count one that never carried a request as idle.
  * - A connection that is answered while the server closes would stay for as long as it is kept alive.
@@ -36,6 +36,8 @@ export const sockets = fp<SocketsOptions>(async (app, { graceMs }) => {
     end = setTimeout(() => { for (const socket of open) socket.destroy() }, graceMs * CLIENTS_SHARE).unref()
   })
   app.addHook('onSend', async (_request, reply) => { if (end !== undefined) reply.header('Connection', 'close') })
+  // Node leaves a socket that asked for an upgrade to whoever takes it: where it was refused, that is nobody.
+  app.addHook('onResponse', async request => { if (request.headers.upgrade !== undefined) request.raw.socket.destroySoon() })
   app.addHook('onClose', async () => { clearTimeout(end) })
 }, { name: 'tickwire-sockets', fastify: '5.x' })
 

@@ -34,7 +34,11 @@ export async function buildApp (config: Config, { log, lines }: Parts = {}): Pro
     return503OnClosing: false,
     clientErrorHandler: refuseUnreadable,
     // What Fastify refuses before it knows the route; its own answer would repeat the URL.
-    frameworkErrors: (_error, _request, reply) => { sendError(reply, new ProtocolError('bad_request', 'the URL is not one that can be read')) },
+    frameworkErrors: (_error, request, reply) => {
+      // No hook is run for it, so that one that asked for an upgrade would stay.
+      reply.raw.once('finish', () => { request.raw.socket.destroySoon() })
+      sendError(reply, new ProtocolError('bad_request', 'the URL is not one that can be read'))
+    },
     https: pair === undefined ? null : { ...tlsOptions(pair), handshakeTimeout: TLS_HANDSHAKE_MS, noDelay: true }
   }) as unknown as FastifyInstance
   await app.register(errors, { notFound: true })

@@ -2,14 +2,14 @@ import { connect } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
 import { type Test, test } from 'tap'
 import { type Client, type Message, openClient, RuleFollower, until } from '../helpers/clients.js'
-import { runCommand, startCommand } from '../helpers/command.js'
+import { startCommand } from '../helpers/command.js'
 import { redisProgram, RedisServer } from '../helpers/redis-server.js'
+import { signedToken } from '../helpers/signed-token.js'
 
 /** How many clients a node is ended with; `CLOSE_CLIENTS=2000 npm test -- test/integration/graceful-close.test.ts` is the full run. */
 const CLIENTS = Number(process.env['CLOSE_CLIENTS'] ?? 300)
 const TOPICS = 20
 const PUBLISH_EVERY_MS = 100
-const SECRET = 'a secret for tests only'
 
 interface RunningNode {
   readonly origin: string
@@ -22,7 +22,7 @@ interface RunningNode {
 
 async function startNode (t: Test, env: Record<string, string> = {}): Promise<RunningNode> {
   const { child, lines, finished } = startCommand(['start'], {
-    PORT: '0', SOURCES: 'none', UNKNOWN_SYMBOLS: 'accept', JWT_SECRET: SECRET, MAX_CONNECTIONS_PER_IP: '10000', ...env
+    PORT: '0', SOURCES: 'none', UNKNOWN_SYMBOLS: 'accept', JWT_SECRET: 'a secret for tests only', MAX_CONNECTIONS_PER_IP: '10000', ...env
   })
   t.teardown(() => { child.kill('SIGKILL') })
   const address = (): string | undefined => lines.find(line => line.startsWith('tickwire listens on '))
@@ -33,10 +33,6 @@ async function startNode (t: Test, env: Record<string, string> = {}): Promise<Ru
     signal: name => { child.kill(name) },
     ended: finished.then(({ code }) => code)
   }
-}
-
-async function publisherToken (): Promise<string> {
-  return (await runCommand(['token', '--sub', 'feed', '--publish', '*'], { JWT_SECRET: SECRET })).out.trim()
 }
 
 /** One that reads a topic on one node, and goes on where it stopped on the other when it is told to go. */
@@ -78,12 +74,12 @@ test(`SIGTERM with ${CLIENTS} clients: all are told, all resume on the other nod
   t.teardown(() => redis.close())
   const shared = { REDIS_URL: redis.url, SHUTDOWN_GRACE_MS: '10000' }
   const [first, second] = await Promise.all([startNode(t, shared), startNode(t, shared)])
-  const token = await publisherToken()
+  const token = signedToken({ sub: 'feed', publish: ['*'] })
 
   let published = 0
-  let going = true
+  const market = { open: true }
   const publishing = (async () => {
-    for (; going; await delay(PUBLISH_EVERY_MS)) {
+    for (; market.open; await delay(PUBLISH_EVERY_MS)) {
       const price = String(++published)
       const batch = Array.from({ length: TOPICS }, (_, index) => ({
         channel: 'trades', symbol: `T${index}`, data: { symbol: `T${index}`, price, size: '1', timestamp: '2026-01-01T00:00:00Z' }
@@ -91,7 +87,7 @@ test(`SIGTERM with ${CLIENTS} clients: all are told, all resume on the other nod
       const response = await fetch(`${second.origin}/v1/publish`, {
         method: 'POST', body: JSON.stringify(batch), headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' }
       })
-      t.match(await response.json(), { accepted: TOPICS })
+      if (!response.ok) t.fail(await response.text())
     }
   })()
 
@@ -110,7 +106,7 @@ test(`SIGTERM with ${CLIENTS} clients: all are told, all resume on the other nod
   t.comment(`ended after ${Date.now() - began} ms`)
   await Promise.all(moving)
   t.comment(`all moved after ${Date.now() - began} ms`)
-  going = false
+  market.open = false
   await publishing
   await until('all have the last', () => readers.every(({ follower }) => Number((follower.accepted.at(-1)?.data as { price: string } | undefined)?.price) === published))
 
@@ -124,20 +120,20 @@ test(`SIGTERM with ${CLIENTS} clients: all are told, all resume on the other nod
 })
 
 /** Holds a server that closes: the rest of its body never comes. */
-async function halfPublish (t: Test, origin: string, token: string): Promise<void> {
+async function halfPublish (t: Test, origin: string): Promise<void> {
   const { hostname, port } = new URL(origin)
   const socket = connect(Number(port), hostname)
   socket.on('error', () => {})
   t.teardown(() => { socket.destroy() })
   await new Promise<void>(resolve => {
-    socket.write(`POST /v1/publish HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${token}\r\nContent-Type: application/json\r\nContent-Length: 100\r\nExpect: 100-continue\r\n\r\n`)
+    socket.write('POST /v1/publish HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 100\r\nExpect: 100-continue\r\n\r\n')
     socket.once('data', () => { socket.write('[{', () => { resolve() }) })
   })
 }
 
 test('who does not take the end, or never ends a request, is cut within the grace; the process ends with 0', async t => {
   const node = await startNode(t, { SHUTDOWN_GRACE_MS: '3000', LOG_LEVEL: 'debug' })
-  await halfPublish(t, node.origin, await publisherToken())
+  await halfPublish(t, node.origin)
   const { hostname, port } = new URL(node.origin)
   const deaf = connect(Number(port), hostname)
   deaf.on('error', () => {})
@@ -149,13 +145,13 @@ test('who does not take the end, or never ends a request, is cut within the grac
   t.equal(await node.ended, 0)
 })
 
-for (const [second, code] of [['SIGTERM', 143], ['SIGINT', 130]] as const) {
-  test(`a second signal, ${second}, ends it at once with ${code}`, async t => {
+test('a second signal ends it at once, with a code that says so', async t => {
+  await Promise.all(([['SIGTERM', 143], ['SIGINT', 130]] as const).map(async ([second, code]) => {
     const node = await startNode(t, { SHUTDOWN_GRACE_MS: '60000' })
-    await halfPublish(t, node.origin, await publisherToken())
+    await halfPublish(t, node.origin)
     node.signal('SIGTERM')
     await until('it closes', () => node.says('"msg":"closing"'))
     node.signal(second)
-    t.equal(await node.ended, code)
-  })
-}
+    t.equal(await node.ended, code, second)
+  }))
+})

@@ -1,4 +1,3 @@
-import { createHmac } from 'node:crypto'
 import { connect } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
 import { type Test, test } from 'tap'
@@ -6,6 +5,7 @@ import { openClient, openWebSocket, transportNames, until } from '../helpers/cli
 import { keptLog } from '../helpers/kept-log.js'
 import { redisProgram, RedisServer } from '../helpers/redis-server.js'
 import { publish, startServer, type TestServer } from '../helpers/server.js'
+import { signedToken } from '../helpers/signed-token.js'
 import type { Config } from '../../src/config.js'
 
 type Line = Readonly<Record<string, unknown>>
@@ -21,15 +21,7 @@ async function loudServer (t: Test, overrides: Partial<Config> = {}): Promise<{ 
 
 const PAYLOAD = 'what a payload says'
 const news = { headline: PAYLOAD, source: 's', symbols: [], timestamp: '2026-01-01T00:00:00Z' }
-const encode = (value: object): string => Buffer.from(JSON.stringify(value)).toString('base64url')
-
-/** @param seconds until it ends */
-function signed (sub: string, seconds: number, secret = 'a secret for tests only'): string {
-  const body = `${encode({ alg: 'HS256', typ: 'JWT' })}.${encode({ sub, exp: Math.floor(Date.now() / 1000) + seconds, iss: 'tickwire', aud: 'tickwire' })}`
-  return `${body}.${createHmac('sha256', secret).update(body).digest('base64url')}`
-}
-
-const forged = (): string => signed('mallory', 3600, 'another secret')
+const forged = (): string => signedToken({ sub: 'mallory' }, 3600, 'another secret')
 
 /** Bytes as they are, and what comes back. */
 async function raw (server: TestServer, bytes: string): Promise<string> {
@@ -109,7 +101,7 @@ test('at the highest level, through all transports and faults: no token, ticket,
     ['a token', good],
     ["a token's signature", good.split('.')[2]!],
     ['a forged token', forged()],
-    ['an expired token', signed('alice', -3600)],
+    ['an expired token', signedToken({ sub: 'alice' }, -3600)],
     ['a malformed token', 'neither-a-token-nor-a-ticket'],
     ['a ticket', 'a-ticket-that-was-never-given'],
     ['a cookie', 'a-cookie-that-was-never-set'],
@@ -149,7 +141,7 @@ test('at the highest level, through all transports and faults: no token, ticket,
   }
 
   // Streams that last, break off, lag, and end with their token.
-  const short = signed('carol', 1)
+  const short = signedToken({ sub: 'carol' }, 1)
   secrets.set('a token that ends', short)
   const reading = new Set<string>()
   const clients = transportNames.flatMap(transport => [good, short].map(token =>

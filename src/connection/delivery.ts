@@ -72,7 +72,7 @@ export class Delivery implements Subscriber, CursorReader {
 
   deliver (bytes: TopicBytes): boolean {
     const buffer = bytes.as(this.format)
-    if (this.window.length === 0 && this.outlet.unsent === 0) this.passedOn = 0
+    if (!this.outlet.knownAtOnce && this.window.length === 0 && this.outlet.unsent === 0) this.passedOn = 0
     this.outlet.counters.messages += bytes.messages
     this.passedOn += bytes.messages
     return this.window.push(buffer) === 1
@@ -91,8 +91,10 @@ export class Delivery implements Subscriber, CursorReader {
       this.noteCursor(now)
     }
     this.outlet.write(buffers, now)
-    if (!this.outlet.isFull) return
-    if (this.outlet.knownAtOnce) this.leave()
+    const { unsent, enough, knownAtOnce } = this.outlet
+    if (unsent === 0) this.passedOn = 0
+    else if (unsent <= enough) return
+    else if (knownAtOnce) this.leave()
     else setImmediate(() => { if (this.outlet.isFull) this.leave() })
   }
 

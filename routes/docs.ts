@@ -10,6 +10,9 @@ import { securityHeaders } from './security-headers.js'
 const DESCRIPTION = `One ordered, replayable stream of market data over WebSocket, Server-Sent Events and polling.
 The messages of the stream, the client's rule and how to resume are in PROTOCOL.md of the project.`
 
+/** The one that Swagger UI's script sets. */
+const INLINE_STYLE = "'sha256-RL3ie0nH+Lzz2YNqQN83mnU0J1ot4QL7b99vMdIX99w='"
+
 /** `GET /docs`: the reference of all endpoints that are registered after it, from their schemas. */
 export const docsRoutes = fp(async (app: FastifyInstance, { development }: { readonly development: boolean }) => {
   await app.register(swagger, {
@@ -29,7 +32,7 @@ export const docsRoutes = fp(async (app: FastifyInstance, { development }: { rea
   const icon = await readFile(new URL('page/assets/icon.svg', import.meta.url))
   // In a scope of its own: the headers are for what a browser shows, not for the endpoints that are described.
   await app.register(async scope => {
-    await scope.register(helmet, securityHeaders({ development, images: ['data:'] }))
+    await scope.register(helmet, securityHeaders({ development, images: ['data:'], styles: [INLINE_STYLE] }))
     await scope.register(swaggerUi, {
       routePrefix: '/docs',
       logo: { type: 'image/svg+xml', content: icon },

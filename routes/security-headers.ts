@@ -8,16 +8,18 @@ export interface SecurityHeaders {
   readonly development: boolean
   /** Where images come from, beside this server. */
   readonly images?: readonly string[]
+  /** Hashes of inline styles that are let through. */
+  readonly styles?: readonly string[]
 }
 
 /** For what a browser shows: all of it from this server, nothing of it inline, and in no other page's frame. */
-export function securityHeaders ({ development, images = [] }: SecurityHeaders): FastifyHelmetOptions {
+export function securityHeaders ({ development, images = [], styles = [] }: SecurityHeaders): FastifyHelmetOptions {
   const self = "'self'"
   const none = ["'none'"]
   return {
     contentSecurityPolicy: {
       useDefaults: false,
-      directives: { defaultSrc: [self], imgSrc: [self, ...images], baseUri: none, formAction: none, frameAncestors: none, objectSrc: none }
+      directives: { defaultSrc: [self], imgSrc: [self, ...images], styleSrc: [self, ...styles], baseUri: none, formAction: none, frameAncestors: none, objectSrc: none }
     },
     frameguard: { action: 'deny' },
     hsts: development ? false : { maxAge: TLS_ONLY_SECONDS, includeSubDomains: false }

@@ -106,6 +106,35 @@ test('a window of more bytes than may be unsent makes nobody slow who reads', as
   for (const { messages } of streams) t.notOk(messages.some(({ type }) => type === 'lagging'))
 })
 
+test('one that reads too slowly over TLS is kept by its place, and misses nothing', async t => {
+  const certificate = makeCertificate('only')
+  const server = await startServer(t, { ...new CertificateFiles(t, certificate).settings, COMPRESSION: 'off' })
+  const { hub } = server.parts
+  const served: TLSSocket[] = []
+  server.app.server.once('secureConnection', (socket: TLSSocket) => { served.push(socket) })
+  const socket = new WebSocket(`${server.origin.replace('http', 'ws')}/v1/stream?subscribe=book:A`, 'tickwire.v1.json', { ca: certificate.cert })
+  t.teardown(() => { socket.terminate() })
+  const messages: Message[] = []
+  socket.on('message', data => { messages.push(JSON.parse(String(data)) as Message) })
+  await until('it is subscribed', () => messages.some(({ type }) => type === 'subscribed'))
+  socket.pause()
+  const bids = Array.from({ length: 1500 }, (_, index) => [String(100_000 - index), '1.00000000'])
+  let published = 0
+  const { lags } = hub.counters.transport('websocket')
+  t.equal(lags, 0)
+  for (; hub.counters.transport('websocket').lags === 0 && published < 2000; published++) {
+    await publish(server.app, 'book', 'A', { symbol: 'A', bids, asks: [] }, { snapshot: true })
+    await new Promise(resolve => { setImmediate(resolve) })
+  }
+  const left = served[0]!.writableLength
+  for (let more = 0; more < 20; more++, published++) await publish(server.app, 'book', 'A', { symbol: 'A', bids, asks: [] }, { snapshot: true })
+  t.equal(served[0]!.writableLength, left, 'nothing more is kept for it')
+  socket.resume()
+  await until('it has all', () => messages.at(-1)?.type !== 'lagging' && messages.some(({ sequence }) => sequence === published))
+  t.same(messages.flatMap(({ sequence }) => sequence ?? []), Array.from({ length: published }, (_, index) => index + 1))
+  t.match(messages.filter(({ type }) => type === 'lagging'), [{ behind: Number }, { behind: 0 }])
+})
+
 test('a peer that reads nothing over TLS is told from one that reads', async t => {
   const certificate = makeCertificate('only')
   const server = await startServer(t, { ...new CertificateFiles(t, certificate).settings, HEARTBEAT_MS: 100, IDLE_TIMEOUT_MS: 250 })

@@ -93,9 +93,8 @@ export class Delivery implements Subscriber, CursorReader {
     this.outlet.write(buffers, now)
     const { unsent, enough, knownAtOnce } = this.outlet
     if (unsent === 0) this.passedOn = 0
-    else if (unsent <= enough) return
-    else if (knownAtOnce) this.leave()
-    else setImmediate(() => { if (this.outlet.isFull) this.leave() })
+    else if (unsent > enough && knownAtOnce) this.leave()
+    else if (unsent > enough) setImmediate(() => { if (this.outlet.isFull) this.leave() })
   }
 
   epochChanged (): void {

@@ -10,7 +10,7 @@ const FOLDERS = {
   sources: { types: ['publisher/'] },
   connection: { may: ['hub/', 'auth/', 'metrics/'], types: ['store/store\\.ts$'] },
   transports: { may: ['connection/', 'hub/', 'auth/identity\\.ts$'], types: ['auth/'] },
-  cli: { may: ['sources/registry\\.ts$', 'log/redis/setup\\.ts$', 'store/redis/keys\\.ts$', 'auth/public-key\\.ts$', 'server\\.ts$'] },
+  cli: { may: ['sources/registry\\.ts$', 'log/redis/setup\\.ts$', 'store/redis/keys\\.ts$', 'auth/public-key\\.ts$', '(server|tls)\\.ts$'] },
 }
 
 /** Importable from anywhere in src, plugins and routes. */

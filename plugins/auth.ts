@@ -45,6 +45,8 @@ export interface Authenticator {
    * @throws ProtocolError `unauthorized`, `overloaded`, `log_unavailable`
    */
   identify (request: FastifyRequest): Promise<Identity>
+  /** The user of a request that has been identified; undefined for nobody. */
+  userOf (request: FastifyRequest): string | undefined
   /** The identity of a request that a rule lets through. @throws ProtocolError what the rule answered */
   demand (request: FastifyRequest, refuse: (identity: Identity) => ErrorCode | undefined): Promise<Identity>
 }
@@ -79,6 +81,7 @@ export const auth = fp<AuthOptions>(async (app, { keys, issuer, audience, store,
   const { [NAMESPACE]: signer } = app.jwt as unknown as Record<typeof NAMESPACE, JWT>
   const tickets = new Tickets(store)
   const identities = new WeakMap<FastifyRequest, Promise<Identity>>()
+  const users = new WeakMap<FastifyRequest, string>()
 
   /** Of the header of a token, which nobody has checked yet, only the name of the key is believed. */
   function keyIdOf (token: string): unknown {
@@ -97,7 +100,7 @@ export const auth = fp<AuthOptions>(async (app, { keys, issuer, audience, store,
     const { ticket, token } = queryCredentials(request)
     if (ticket !== undefined) return await tickets.redeem(ticket)
     if (token !== undefined) return await authenticator.verify(token)
-    const kept = cookiesAllowed(request.headers, listedOrigins) ? readCookie(cookie) : undefined
+    const kept = cookiesAllowed(request, listedOrigins) ? readCookie(cookie) : undefined
     return kept === undefined ? ANONYMOUS : await authenticator.verify(kept)
   }
 
@@ -123,8 +126,12 @@ export const auth = fp<AuthOptions>(async (app, { keys, issuer, audience, store,
     async identify (request) {
       let identity = identities.get(request)
       if (identity === undefined) identities.set(request, identity = judge(request))
-      return await identity
+      const known = await identity
+      if (known.user !== undefined) users.set(request, known.user)
+      return known
     },
+
+    userOf: request => users.get(request),
 
     async demand (request, refuse) {
       const identity = await authenticator.identify(request)

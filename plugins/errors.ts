@@ -1,7 +1,7 @@
 import { errorTable, ProtocolError } from '@tickwire/protocol'
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
-import { errorMessage, retryAfterMs, toProtocolError } from '../src/errors.js'
+import { errorFields, errorMessage, retryAfterMs, toProtocolError } from '../src/errors.js'
 
 /** What Fastify itself refuses, as the table has it. */
 function fromFastify (error: FastifyError): ProtocolError | undefined {
@@ -28,14 +28,19 @@ function hasUnreadBody ({ raw: { complete, headers } }: FastifyRequest): boolean
   return !complete && (headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0)
 }
 
+/** An error that a request ended with, as the table has it. */
+export function refusalOf (error: Error): ProtocolError {
+  return error instanceof ProtocolError ? error : fromFastify(error as FastifyError) ?? toProtocolError(error)
+}
+
 /**
  * Every refusal over HTTP is the table's `error` object with the table's status.
  * `notFound`: also for URLs that nobody serves, where the whole application is ours.
  */
 export const errors = fp<{ readonly notFound: boolean }>(async (app, { notFound }) => {
   app.setErrorHandler((error: FastifyError, request, reply) => {
-    const refusal = error instanceof ProtocolError ? error : fromFastify(error) ?? toProtocolError(error)
-    if (refusal.code === 'internal') request.log.error({ err: error }, 'a request failed')
+    const refusal = refusalOf(error)
+    if (refusal.code === 'internal') request.log.error({ err: errorFields(error) }, 'a request failed')
     // As slowly as the client likes, it would keep the connection.
     if (hasUnreadBody(request)) reply.header('Connection', 'close')
     return sendError(reply, refusal)

@@ -1,15 +1,18 @@
 import { isDeepStrictEqual } from 'node:util'
 import { type Channels, errorTable, type Instrument, instruments as instrumentsChannel, ProtocolError } from '@tickwire/protocol'
+import type { FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import type { Identity } from '../src/auth/identity.js'
 import { refusePublish } from '../src/auth/permissions.js'
 import { Connections } from '../src/connection/connections.js'
+import { Events } from '../src/connection/events.js'
 import { PAGE_MESSAGES } from '../src/connection/delivery.js'
 import { answerDisconnects, disconnect } from '../src/connection/disconnect.js'
 import type { ConnectionLimits } from '../src/connection/places.js'
 import type { Address } from '../src/connection/registry.js'
 import { type HistoryAnswer, type HistoryRequest, readHistory } from '../src/hub/history.js'
 import { refuseUnknown } from '../src/connection/selectors.js'
+import { errorFields } from '../src/errors.js'
 import { Counters } from '../src/metrics/counters.js'
 import { Hub } from '../src/hub/hub.js'
 import type { Log } from '../src/log/log.js'
@@ -20,6 +23,7 @@ import type { Store } from '../src/store/store.js'
 import { PollSessions } from '../src/transports/poll/held-poll.js'
 import { KernelQueues } from '../src/transports/sse/kernel-queues.js'
 import type { StreamContext } from '../src/transports/stream-request.js'
+import { refusalOf } from './errors.js'
 
 export interface StreamingOptions extends ConnectionLimits {
   readonly log: Log
@@ -48,6 +52,7 @@ export interface Streaming {
   readonly counters: Counters
   readonly publisher: Publisher
   readonly connections: Connections
+  readonly events: Events
   readonly sources: SourceSupervisor
   /** What the transports of the stream have in common. */
   readonly stream: StreamContext
@@ -65,6 +70,10 @@ declare module 'fastify' {
   interface FastifyInstance {
     streaming: Streaming
   }
+  interface FastifyContextConfig {
+    /** Names the transport of a request for the stream; absent where a route is none. */
+    readonly transportOf?: (request: FastifyRequest) => string
+  }
 }
 
 /** Names the sources of this server as publishers; no token can have it as its user. */
@@ -75,13 +84,14 @@ const RECONNECT_SPREAD_MS = 2000
 /** Log, publisher, hub, connections and sources of one node. */
 export const streaming = fp<StreamingOptions>(async (app, options) => {
   const { log, store, channels } = options
-  const onError = (error: unknown, message: string): void => { app.log.error({ err: error }, message) }
+  const onError = (error: unknown, message: string): void => { app.log.error({ err: errorFields(error) }, message) }
   const counters = new Counters()
   const hub = new Hub({ log, channels, flushMs: options.flushMs, recentBytes: options.recentBytes, counters, onError })
   await hub.start()
   const publisher = new Publisher({ log, channels })
   const connections = new Connections(options, options.heartbeatMs)
   const stopDisconnects = answerDisconnects(store, connections.registry)
+  const events = new Events(app.log)
   const draining = new AbortController()
 
   const publish = async (publications: readonly Publication[]): Promise<void> => {
@@ -103,6 +113,7 @@ export const streaming = fp<StreamingOptions>(async (app, options) => {
     hub,
     channels,
     connections,
+    events,
     directory: hub.directory,
     membership: hub.membership,
     heartbeatMs: options.heartbeatMs,
@@ -127,9 +138,13 @@ export const streaming = fp<StreamingOptions>(async (app, options) => {
     return code === undefined ? undefined : { code, message: errorTable[code].message }
   }
   app.decorate('streaming', {
-    log, store, channels, hub, counters, publisher, connections, sources, stream, permitPublish, history, declare, disconnect: address => disconnect(store, address)
+    log, store, channels, hub, counters, publisher, connections, events, sources, stream, permitPublish, history, declare, disconnect: address => disconnect(store, address)
   })
 
+  app.addHook('onError', async (request, _reply, error) => {
+    const transport = request.routeOptions.config.transportOf?.(request) ?? 'http'
+    events.refused({ transport, address: request.ip, user: app.authenticator.userOf(request) }, refusalOf(error).code)
+  })
   app.addHook('onReady', async () => { await sources.begin() })
   app.addHook('preClose', async () => {
     draining.abort(new ProtocolError('going_away'))

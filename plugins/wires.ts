@@ -2,7 +2,9 @@ import cors from '@fastify/cors'
 import websocket from '@fastify/websocket'
 import fp from 'fastify-plugin'
 import { FastifySSEPlugin } from 'fastify-sse-v2'
-import type { OriginPolicy } from '../src/auth/origin.js'
+import { ProtocolError } from '@tickwire/protocol'
+import { allowedOrigin, type OriginPolicy } from '../src/auth/origin.js'
+import { errorFields } from '../src/errors.js'
 import { perMessageDeflate } from '../src/transports/ws/extensions.js'
 import { subprotocols } from '../src/transports/ws/websocket-transport.js'
 
@@ -22,11 +24,10 @@ export const wires = fp<WiresOptions>(async (app, { originAllowed, listedOrigins
   if (!app.hasPlugin('@fastify/cors')) {
     await app.register(cors, {
       delegator: (request, callback) => {
-        const { origin, host } = request.headers
         callback(null, {
-          origin: origin !== undefined && originAllowed(origin, host) ? origin : false,
+          origin: allowedOrigin(originAllowed, request) ?? false,
           // An EventSource of another origin needs it to come with its cookie.
-          credentials: origin !== undefined && listedOrigins.has(origin),
+          credentials: request.headers.origin !== undefined && listedOrigins.has(request.headers.origin),
           methods: ['GET', 'POST'],
           allowedHeaders: ['Authorization', 'Content-Type', 'Last-Event-ID', 'X-Request-Id'],
           exposedHeaders: ['Retry-After', 'X-Request-Id']
@@ -49,7 +50,11 @@ export const wires = fp<WiresOptions>(async (app, { originAllowed, listedOrigins
       for (const client of this.websocketServer.clients) client.close(GOING_AWAY)
       done()
     },
-    errorHandler: (error, _socket, request) => { request.log.debug({ err: error }, 'a WebSocket failed') }
+    errorHandler: (error, _socket, request) => { request.log.debug({ err: errorFields(error) }, 'a WebSocket failed') }
+  })
+  // The library upgrades whatever route is asked for, to say that there is none, with its URL in the log.
+  app.addHook('onRequest', async request => {
+    if (request.ws && !request.is404 && request.routeOptions.config.transportOf === undefined) throw new ProtocolError('bad_request', 'nothing here is read over WebSocket')
   })
 }, { name: 'tickwire-wires', fastify: '5.x' })
 

@@ -1,17 +1,25 @@
 import { TypeCompiler } from '@sinclair/typebox/compiler'
 import { ProtocolError } from '@tickwire/protocol'
 import type { FastifyInstance } from 'fastify'
+import { type OriginPolicy, refuseForeignPage } from '../src/auth/origin.js'
 import { refuseAdmin } from '../src/auth/permissions.js'
 import { Disconnect, disconnectSchema, startSourceSchema, stopSourceSchema } from './schemas.js'
 
 const disconnectCheck = TypeCompiler.Compile(Disconnect)
 
 /** What an operator may do; each needs a token with `admin`. */
-export async function adminRoutes (app: FastifyInstance): Promise<void> {
-  const { sources, disconnect } = app.streaming
+export async function adminRoutes (app: FastifyInstance, { originAllowed }: { originAllowed: OriginPolicy }): Promise<void> {
+  const { sources, disconnect, events } = app.streaming
 
   // Behind onRequest, where requests are counted, and before a body is read.
-  app.addHook('preParsing', async request => { await app.authenticator.demand(request, refuseAdmin) })
+  app.addHook('preParsing', async request => {
+    refuseForeignPage(originAllowed, request)
+    await app.authenticator.demand(request, refuseAdmin)
+  })
+  app.addHook('onResponse', async (request, reply) => {
+    const user = app.authenticator.userOf(request)
+    if (user !== undefined) events.administered({ transport: 'http', address: request.ip, user }, request.routeOptions.url ?? '', reply.statusCode)
+  })
 
   app.post<{ Params: { name: string } }>('/v1/admin/sources/:name/start', { schema: startSourceSchema }, async (request, reply) => {
     if (await sources.start(request.params.name) === 'unknown') throw new ProtocolError('not_found', 'there is no such source')

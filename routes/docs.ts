@@ -1,14 +1,20 @@
 import { readFile } from 'node:fs/promises'
+import helmet from '@fastify/helmet'
 import swagger from '@fastify/swagger'
 import swaggerUi from '@fastify/swagger-ui'
+import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
 import { version } from '../src/version.js'
+import { securityHeaders } from './security-headers.js'
 
 const DESCRIPTION = `One ordered, replayable stream of market data over WebSocket, Server-Sent Events and polling.
 The messages of the stream, the client's rule and how to resume are in PROTOCOL.md of the project.`
 
+/** The one that Swagger UI's script sets. */
+const INLINE_STYLE = "'sha256-RL3ie0nH+Lzz2YNqQN83mnU0J1ot4QL7b99vMdIX99w='"
+
 /** `GET /docs`: the reference of all endpoints that are registered after it, from their schemas. */
-export const docsRoutes = fp(async app => {
+export const docsRoutes = fp(async (app: FastifyInstance, { development }: { readonly development: boolean }) => {
   await app.register(swagger, {
     openapi: {
       openapi: '3.1.0',
@@ -24,10 +30,13 @@ export const docsRoutes = fp(async app => {
     }
   })
   const icon = await readFile(new URL('page/assets/icon.svg', import.meta.url))
-  await app.register(swaggerUi, {
-    routePrefix: '/docs',
-    staticCSP: true,
-    logo: { type: 'image/svg+xml', content: icon },
-    theme: { favicon: [{ filename: 'icon.svg', rel: 'icon', sizes: 'any', type: 'image/svg+xml', content: icon }] }
+  // In a scope of its own: the headers are for what a browser shows, not for the endpoints that are described.
+  await app.register(async scope => {
+    await scope.register(helmet, securityHeaders({ development, images: ['data:'], styles: [INLINE_STYLE] }))
+    await scope.register(swaggerUi, {
+      routePrefix: '/docs',
+      logo: { type: 'image/svg+xml', content: icon },
+      theme: { favicon: [{ filename: 'icon.svg', rel: 'icon', sizes: 'any', type: 'image/svg+xml', content: icon }] }
+    })
   })
 }, { name: 'tickwire-docs', fastify: '5.x', encapsulate: false })

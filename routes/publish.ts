@@ -1,9 +1,10 @@
 import type { Static } from '@sinclair/typebox'
 import { TypeCompiler } from '@sinclair/typebox/compiler'
-import { type ErrorCode, ProtocolError } from '@tickwire/protocol'
+import { type Channels, type ErrorCode, ProtocolError } from '@tickwire/protocol'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { PublishItem, publishSchema } from './schemas.js'
 import type { Identity } from '../src/auth/identity.js'
+import { type OriginPolicy, refuseForeignPage } from '../src/auth/origin.js'
 import type { PublishResult } from '../src/publisher/publisher.js'
 
 /** Largest body; a single message of it has its own bound. */
@@ -13,8 +14,10 @@ const MAX_ITEMS = 10_000
 const itemCheck = TypeCompiler.Compile(PublishItem)
 
 /** `POST /v1/publish`: one object, an array, or lines of JSON. */
-export async function publishRoutes (app: FastifyInstance, { maxMessageBytes }: { maxMessageBytes: number }): Promise<void> {
-  const { publisher, permitPublish } = app.streaming
+export async function publishRoutes (app: FastifyInstance, { originAllowed, maxMessageBytes }: { originAllowed: OriginPolicy, maxMessageBytes: number }): Promise<void> {
+  const { channels, events, publisher, permitPublish } = app.streaming
+
+  app.addHook('onRequest', async request => { refuseForeignPage(originAllowed, request) })
 
   app.addContentTypeParser(['application/x-ndjson', 'application/ndjson'], { parseAs: 'string', bodyLimit: MAX_BODY_BYTES }, (_request, body, done) => {
     try {
@@ -52,6 +55,7 @@ export async function publishRoutes (app: FastifyInstance, { maxMessageBytes }: 
       permit: permitPublish(identity)
     })
     for (const [index, result] of published.entries()) results[places[index]!] = result
+    events.published({ transport: 'http', address: request.ip, user: identity.user }, tallyOf(channels, body, results))
     const rejected = results.flatMap((result, index) => 'code' in result ? [{ index, ...result }] : [])
     const forbidden: readonly ErrorCode[] = ['forbidden']
     if (rejected.length > 0 && rejected.length === results.length && rejected.every(({ code }) => forbidden.includes(code))) {
@@ -63,4 +67,20 @@ export async function publishRoutes (app: FastifyInstance, { maxMessageBytes }: 
       sequences: results.map(result => 'sequence' in result ? result.sequence : null)
     })
   })
+}
+
+/** What is counted for what names no channel that there is. */
+const NO_CHANNEL = '(none)'
+
+/** By channel, what became of a batch. */
+function tallyOf (channels: Channels, items: readonly unknown[], results: readonly PublishResult[]): Map<string, { accepted: number, rejected: number }> {
+  const tally = new Map<string, { accepted: number, rejected: number }>()
+  for (const [index, item] of items.entries()) {
+    const named = (item as { channel?: unknown } | null)?.channel
+    const channel = typeof named === 'string' && channels.has(named) ? named : NO_CHANNEL
+    let counts = tally.get(channel)
+    if (counts === undefined) tally.set(channel, counts = { accepted: 0, rejected: 0 })
+    counts['sequence' in results[index]! ? 'accepted' : 'rejected']++
+  }
+  return tally
 }

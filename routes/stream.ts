@@ -1,8 +1,8 @@
 import { ProtocolError } from '@tickwire/protocol'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
-import type { OriginPolicy } from '../src/auth/origin.js'
+import { type OriginPolicy, refuseForeignPage } from '../src/auth/origin.js'
 import { toProtocolError } from '../src/errors.js'
-import { httpTransports, webSocketTransport } from '../src/transports/index.js'
+import { httpTransportOf, transportOf, webSocketTransport } from '../src/transports/index.js'
 import { streamQueryOf } from '../src/transports/stream-query.js'
 import { judgeStreamRequest, type StreamRequest } from '../src/transports/stream-request.js'
 import { agreedExtension } from '../src/transports/ws/extensions.js'
@@ -24,7 +24,7 @@ export async function streamRoutes (app: FastifyInstance, { originAllowed }: { o
     url: '/v1/stream',
     schema: streamSchema,
     exposeHeadRoute: false,
-    config: { queryCredentials: streamQueryOf },
+    config: { queryCredentials: streamQueryOf, transportOf: request => transportOf(request).name },
 
     async onRequest (request, reply) {
       reply.header('Cache-Control', 'no-store')
@@ -34,36 +34,21 @@ export async function streamRoutes (app: FastifyInstance, { originAllowed }: { o
     },
 
     async preValidation (request) {
-      const transport = request.ws ? webSocketTransport : httpTransports.find(candidate => candidate.matches(request))!
-      const { origin, host } = request.headers
-      if (request.ws && origin !== undefined && !originAllowed(origin, host)) {
-        throw new ProtocolError('forbidden', 'pages of this origin may not connect; the server lists those that may')
-      }
+      refuseForeignPage(originAllowed, request)
       if (request.ws) {
         requireHandshake(request.headers)
         requireKnownSubprotocol(request.headers['sec-websocket-protocol'])
         offerOnly(request, agreedExtension(request.headers['sec-websocket-extensions']))
       }
-      const stream = await judgeStreamRequest(context, request, transport.parameters, request.ws)
-      // An upgrade that does not come about, as where the client has gone meanwhile, has no connection that would give its place back.
-      if (request.ws) {
-        const { socket } = request.raw
-        if (socket.destroyed) stream.place.release()
-        else socket.once('close', stream.place.release)
-      }
-      judged.set(request, stream)
+      judged.set(request, await judgeStreamRequest(context, request, transportOf(request).parameters, request.ws))
     },
 
     // Fastify calls it with the error before the answer to it is made; what an open stream refuses, it counts itself.
     onError: async (request, _reply, error) => {
-      const name = request.ws ? webSocketTransport.name : httpTransports.find(candidate => candidate.matches(request))!.name
-      app.streaming.counters.transport(name).refuse(toProtocolError(error).code)
+      app.streaming.counters.transport(transportOf(request).name).refuse(toProtocolError(error).code)
     },
 
-    handler: async (request, reply) => {
-      const transport = httpTransports.find(candidate => candidate.matches(request))!
-      return await transport.serve(judged.get(request)!, request, reply)
-    },
+    handler: async (request, reply) => await httpTransportOf(request).serve(judged.get(request)!, request, reply),
 
     wsHandler: (socket, request) => { webSocketTransport.serve(judged.get(request)!, socket) }
   })

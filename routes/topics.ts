@@ -2,6 +2,7 @@ import {
   type ChannelDefinition, decodeEpoch, errorTable, parseInteger, parseParameters, parseTopicName, ProtocolError, topicKey
 } from '@tickwire/protocol'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { type OriginPolicy, refuseForeignPage } from '../src/auth/origin.js'
 import { refuseRead } from '../src/auth/permissions.js'
 import { answerBody } from '../src/transports/gzip-answer.js'
 import { historySchema, snapshotSchema, symbolsSchema } from './schemas.js'
@@ -16,8 +17,10 @@ function one (parameters: Map<string, string[]>, name: string): string | undefin
 }
 
 /** What is known of single topics: their history, their state, and the instruments there are. */
-export async function topicRoutes (app: FastifyInstance): Promise<void> {
+export async function topicRoutes (app: FastifyInstance, { originAllowed }: { originAllowed: OriginPolicy }): Promise<void> {
   const { log, channels, hub } = app.streaming
+
+  app.addHook('onRequest', async request => { refuseForeignPage(originAllowed, request) })
 
   /** The topic that a request names, if it may be read. */
   async function readableTopic (request: FastifyRequest, name: string | undefined): Promise<{ key: string, channel: ChannelDefinition }> {

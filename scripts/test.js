@@ -1,11 +1,12 @@
 // `npm test [-- files and options of tap]`: everything the tests need, then type tests and tests. The last line is
 // the counts alone.
 import { spawn } from 'node:child_process'
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, relative, resolve } from 'node:path'
 import { countsLine } from './counts.js'
 import { main, prepare, root } from './prepare.js'
+import { searchLogs } from './search-logs.js'
 import { provideServices } from './services.js'
 
 const RECORDINGS = '../shared/recordings'
@@ -71,14 +72,31 @@ function hasTypeTests () {
 async function runTap (args, env) {
   const folder = mkdtempSync(join(tmpdir(), 'tickwire-test-'))
   const summary = join(folder, 'summary.json')
+  const logs = join(folder, 'logs')
+  mkdirSync(logs)
   try {
-    const code = await runNode(join(root, 'node_modules/tap/dist/esm/run.mjs'), args, { ...env, TICKWIRE_TEST_SUMMARY: summary })
+    const code = await runNode(join(root, 'node_modules/tap/dist/esm/run.mjs'), args, { ...env, TICKWIRE_TEST_SUMMARY: summary, TEST_LOGS: logs })
     // Without a summary the runner itself failed, and has said why.
     const counts = existsSync(summary) ? JSON.parse(readFileSync(summary, 'utf8')) : { passed: 0, failed: 1, skipped: 0 }
+    judgeLogs(logs, counts)
     return { code, counts }
   } finally {
     rmSync(folder, { recursive: true, force: true })
   }
+}
+
+/**
+ * What all servers of the run have logged counts as one test: no token, no ticket, nothing random may be in it.
+ * @param {string} folder
+ * @param {{ passed: number, failed: number }} counts
+ */
+function judgeLogs (folder, counts) {
+  const { lines, findings } = searchLogs(folder)
+  if (lines === 0) return
+  process.stdout.write(`\n${lines} lines of servers' logs searched for secrets: ${findings.length === 0 ? 'none' : `${findings.length} or more`}\n`)
+  for (const finding of findings) process.stderr.write(`${finding}\n`)
+  if (findings.length === 0) counts.passed++
+  else counts.failed++
 }
 
 async function test () {

@@ -1,26 +1,28 @@
-import { type ServerResponse, STATUS_CODES } from 'node:http'
-import type { Socket } from 'node:net'
-import { errorTable, ProtocolError } from '@tickwire/protocol'
-import Fastify, { type FastifyInstance, LogController } from 'fastify'
+import { ProtocolError } from '@tickwire/protocol'
+import Fastify, { type FastifyInstance, type FastifyRequest, LogController } from 'fastify'
+import { certificate } from '../plugins/certificate.js'
 import { errors, sendError } from '../plugins/errors.js'
 import { socketLimit } from '../plugins/socket-limit.js'
-import { unusedConnections } from '../plugins/unused-connections.js'
+import { sockets } from '../plugins/sockets.js'
 import { routeGroups, type RouteGroup } from '../routes/index.js'
 import type { Config } from './config.js'
-import { errorMessage, retryAfterMs } from './errors.js'
+import { type ErrorFields, errorFields } from './errors.js'
 import type { Log } from './log/log.js'
 import type { Store } from './store/store.js'
 import { tickwire } from './tickwire.js'
+import { keyPairFiles, readKeyPair, tlsOptions } from './tls.js'
+import { HEAD_TIMEOUT_MS, refuseUnreadable, REQUEST_TIMEOUT_MS } from './unreadable.js'
 
-/** How long a client may take over the head of a request, and over all of it, a body of 8 MiB too. */
-const HEAD_TIMEOUT_MS = 10_000
-const REQUEST_TIMEOUT_MS = 30_000
-/** How often the two are looked after. */
-const TIMEOUT_CHECK_MS = 1000
+/** How long a client may take for the handshake of TLS. */
+const TLS_HANDSHAKE_MS = 10_000
+
+const timeouts = {
+  headersTimeout: HEAD_TIMEOUT_MS,
+  /** How often it is looked whether time is over. */
+  connectionsCheckingInterval: 1000
+}
 /** How long a connection is kept between two requests: longer than proxies keep theirs, or one would ask where nobody is any more. */
 const KEEP_ALIVE_MS = 72_000
-/** How long a peer may take to read why it is not heard. */
-const LINGER_MS = 1000
 /** Connections of one address, as a factor of those that may carry a stream: the others carry single requests, or nothing yet. */
 const SOCKETS_PER_STREAM = 2
 
@@ -28,66 +30,54 @@ const SOCKETS_PER_STREAM = 2
 export interface Parts {
   readonly log?: Log
   readonly store?: Store
+  /** Where the lines of the server's log go; default: to the standard output. */
+  readonly lines?: { write (line: string): void }
 }
 
-/** The whole server, ready to listen. Never listens itself. */
-export async function buildApp (config: Config, { log, store }: Parts = {}): Promise<FastifyInstance> {
+/** The whole server, ready to listen. Never listens itself. @throws ConfigError */
+export async function buildApp (config: Config, { log, store, lines }: Parts = {}): Promise<FastifyInstance> {
+  const files = keyPairFiles(config)
+  const pair = files === undefined ? undefined : await readKeyPair(files)
   const app = Fastify({
-    logger: { level: config.LOG_LEVEL, serializers: { req: request => ({ method: request.method, path: request.url.split('?', 1)[0], ip: request.ip }) } },
+    logger: { level: config.LOG_LEVEL, serializers, ...(lines === undefined ? {} : { stream: lines }) },
     logController: new LogController({ disableRequestLogging: true }),
-    trustProxy: config.TRUST_PROXY,
+    trustProxy: trustedProxies(config.TRUST_PROXY),
     forceCloseConnections: 'idle',
     requestTimeout: REQUEST_TIMEOUT_MS,
     keepAliveTimeout: KEEP_ALIVE_MS,
-    http: { headersTimeout: HEAD_TIMEOUT_MS, connectionsCheckingInterval: TIMEOUT_CHECK_MS },
+    // While it closes it answers as while it goes on: what the stream refuses then is in the table of errors.
+    return503OnClosing: false,
     clientErrorHandler: refuseUnreadable,
-    // A URL that no route can be looked up by; Fastify's own answer would repeat it.
-    frameworkErrors: (_error, _request, reply) => { void sendError(reply, new ProtocolError('bad_request', 'this is not a URL that can be read')) }
-  })
+    // What Fastify refuses before it knows the route; its own answer would repeat the URL.
+    frameworkErrors: (_error, request, reply) => {
+      // No hook is run for it, so that one that asked for an upgrade would stay.
+      reply.raw.once('finish', () => { request.raw.socket.destroySoon() })
+      sendError(reply, new ProtocolError('bad_request', 'the URL is not one that can be read'))
+    },
+    ...(pair === undefined ? { http: timeouts } : { https: { ...timeouts, ...tlsOptions(pair), handshakeTimeout: TLS_HANDSHAKE_MS, noDelay: true } })
+  }) as unknown as FastifyInstance
   await app.register(errors, { notFound: true })
-  await app.register(unusedConnections)
   // Behind a proxy all come from its address.
-  if (!config.TRUST_PROXY) await app.register(socketLimit, { maxPerAddress: SOCKETS_PER_STREAM * config.MAX_CONNECTIONS_PER_IP })
+  if (config.TRUST_PROXY === false) await app.register(socketLimit, { maxPerAddress: SOCKETS_PER_STREAM * config.MAX_CONNECTIONS_PER_IP })
+  await app.register(sockets, { graceMs: config.SHUTDOWN_GRACE_MS })
+  if (files !== undefined && pair !== undefined) await app.register(certificate, { files, pair })
   await app.register(tickwire, {
     routes: Object.keys(routeGroups) as RouteGroup[], sources: config.SOURCES, settings: config, ...(log === undefined ? {} : { log }), ...(store === undefined ? {} : { store })
   })
   return app
 }
 
-type HttpSocket = Socket & {
-  /** Node's own: what is being answered on it. */
-  readonly _httpMessage?: ServerResponse | null
+const withoutQuery = (url: string): string => url.split('?', 1)[0]!
+
+/** A token may stand in a query, and what a client sent in the fields of an error: neither is logged, whoever logs it (ADR 23). */
+const serializers = {
+  req: ({ method, url, ip }: FastifyRequest) => ({ method, path: withoutQuery(url), ip }),
+  path: withoutQuery,
+  url: withoutQuery,
+  err: (error: Error | ErrorFields) => ({ ...(error instanceof Error ? errorFields(error) : error) })
 }
 
-/** What Node itself refuses never reaches a route: a request that comes too slowly, a URL or headers that are too long, or no HTTP at all. */
-function refuseUnreadable (error: Error & { code?: string }, socket: HttpSocket): void {
-  if (error.code === 'ECONNRESET' || !socket.writable || socket._httpMessage?.headersSent === true) {
-    socket.destroy()
-    return
-  }
-  const refusal = unreadable(error.code)
-  const { status } = errorTable[refusal.code]
-  const retry = retryAfterMs(refusal)
-  const body = JSON.stringify(errorMessage(refusal))
-  socket.end([
-    `HTTP/1.1 ${status} ${STATUS_CODES[status]}`,
-    'Content-Type: application/json; charset=utf-8',
-    `Content-Length: ${Buffer.byteLength(body)}`,
-    'Cache-Control: no-store',
-    ...(retry === undefined ? [] : [`Retry-After: ${Math.ceil(retry / 1000)}`]),
-    'Connection: close',
-    '',
-    body
-  ].join('\r\n'))
-  // Node looks after it no longer, and the peer may never close.
-  setTimeout(() => { socket.destroy() }, LINGER_MS).unref()
-}
-
-function unreadable (code: string | undefined): ProtocolError {
-  switch (code) {
-    case 'ERR_HTTP_REQUEST_TIMEOUT':
-      return new ProtocolError('idle_timeout', `a request must come within ${REQUEST_TIMEOUT_MS / 1000} seconds, its headers within ${HEAD_TIMEOUT_MS / 1000}`)
-    case 'HPE_HEADER_OVERFLOW': return new ProtocolError('message_too_big', 'the URL and headers are longer than this server takes')
-    default: return new ProtocolError('bad_request', 'this is not HTTP that can be read')
-  }
+/** Fastify takes no number: it cannot know whether one who connects is a proxy. Who gives one says that all who do are. */
+function trustedProxies (trusted: Config['TRUST_PROXY']): boolean | string | ((address: string, hop: number) => boolean) {
+  return typeof trusted === 'number' ? (_address, hop) => hop < trusted : trusted
 }

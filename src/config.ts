@@ -1,5 +1,6 @@
 import { type Static, type TSchema, Type } from '@sinclair/typebox'
 import { Value } from '@sinclair/typebox/value'
+import { isAddressList } from './addresses.js'
 
 /** The environment variables, their defaults and bounds: the one place that knows them. */
 
@@ -36,7 +37,13 @@ export const ConfigSchema = Type.Object({
   JWT_ISSUER: Type.String({ minLength: 1, default: 'tickwire' }),
   JWT_AUDIENCE: Type.String({ minLength: 1, default: 'tickwire' }),
   ALLOWED_ORIGINS: Type.String({ default: '' }),
-  TRUST_PROXY: Type.Boolean({ default: false }),
+  TRUST_PROXY: Type.Union([
+    Type.Boolean(),
+    Type.Integer({ minimum: 1, maximum: 32, description: 'a number of proxies from 1 to 32' }),
+    Type.String({ description: 'a comma list of their addresses and networks (10.0.0.0/8, loopback)' })
+  ], { default: false }),
+  TLS_CERT: Type.Optional(Type.String({ minLength: 1 })),
+  TLS_KEY: Type.Optional(Type.String({ minLength: 1 })),
   COMPRESSION: Type.Union([Type.Literal('on'), Type.Literal('off')], { default: 'on' }),
   SHUTDOWN_GRACE_MS: Type.Integer({ minimum: 0, maximum: 600_000, default: 10_000 }),
   SOURCES: Type.String({ default: 'simulated' }),
@@ -57,13 +64,15 @@ export function loadConfig (env: Readonly<Record<string, string | undefined>>): 
     const text = env[name]
     const value = text === undefined || text === '' ? fallback(name, schema, production) : read(schema, text)
     if (value === undefined) continue
-    if (!Value.Check(schema, value)) throw new ConfigError(`${name}=${shown(name, text)} cannot be used: ${allowed(schema)}`)
+    if (!Value.Check(schema, value)) throw unusable(name, text)
     values[name] = value
   }
   const config = values as Config
+  if (typeof config.TRUST_PROXY === 'string' && !isAddressList(config.TRUST_PROXY)) throw unusable('TRUST_PROXY', config.TRUST_PROXY)
   if (config.IDLE_TIMEOUT_MS < config.HEARTBEAT_MS) {
     throw new ConfigError('IDLE_TIMEOUT_MS must be at least HEARTBEAT_MS: a peer is asked for a sign of life once a heartbeat')
   }
+  if ((config.TLS_CERT === undefined) !== (config.TLS_KEY === undefined)) throw new ConfigError('TLS_CERT and TLS_KEY go together: the files of a certificate and of its key')
   checkKeySettings(config)
   if (production && config.ALLOWED_ORIGINS.split(',').some(origin => origin.trim() === '*')) throw new ConfigError('ALLOWED_ORIGINS=* is not allowed in production: name the origins')
   return config
@@ -113,14 +122,19 @@ function read (schema: TSchema, text: string): unknown {
   return text
 }
 
+function unusable (name: string, text: string | undefined): ConfigError {
+  return new ConfigError(`${name}=${shown(name, text)} cannot be used: ${allowed(ConfigSchema.properties[name as keyof Config])}`)
+}
+
 /** Whether a setting may hold what nobody else should read: a secret, an address with a password, a private key in the wrong place. */
 export const isConfidential = (name: string): boolean => /SECRET|PUBLIC_KEY|_URL/.test(name)
 
 const shown = (name: string, text: string | undefined): string => isConfidential(name) ? '…' : JSON.stringify(text)
 
 function allowed (schema: TSchema): string {
+  if (typeof schema['description'] === 'string') return schema['description']
   if (schema['type'] === 'integer') return `a whole number from ${schema['minimum']} to ${schema['maximum']}`
   if (schema['type'] === 'boolean') return 'true or false'
   if (Array.isArray(schema['anyOf'])) return `one of ${schema['anyOf'].map((choice: TSchema) => choice['const'] ?? allowed(choice)).join(', ')}`
-  return typeof schema['description'] === 'string' ? schema['description'] : 'a text that is not empty'
+  return 'a text that is not empty'
 }

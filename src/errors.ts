@@ -25,4 +25,21 @@ export function errorMessage (error: ProtocolError, id?: RequestId): ErrorMessag
   }
 }
 
+export interface ErrorFields {
+  readonly type: string
+  readonly message: string
+  readonly stack: string
+  readonly code?: string
+}
+
+/**
+ * An error as it is logged. Libraries hang on theirs what they were given: a command of Redis with its arguments, a packet, and so
+ * messages and tokens.
+ */
+export function errorFields (error: unknown): ErrorFields {
+  if (!(error instanceof Error)) return { type: typeof error, message: 'what was thrown is no error', stack: '' }
+  const { code } = error as NodeJS.ErrnoException
+  return { type: error.name, message: error.message, stack: error.stack ?? '', ...(typeof code === 'string' ? { code } : {}) }
+}
+
 export type { ErrorCode }

@@ -1,8 +1,12 @@
+import { constants } from 'node:os'
 import { pathToFileURL } from 'node:url'
 import closeWithGrace from 'close-with-grace'
 import { buildApp } from './app.js'
 import { type Config, ConfigError, loadConfig } from './config.js'
 import { LogSetupError } from './log/redis/setup.js'
+
+/** What shells make of a signal: the exit code of a process that it ended. */
+const BY_SIGNAL = 128
 
 /** The process: configuration, listening, and a close that lets clients know. @returns the exit code, 0 once it listens */
 export async function serve (): Promise<number> {
@@ -14,10 +18,20 @@ export async function serve (): Promise<number> {
       await app.close()
       throw listenError(error, config)
     })
-    closeWithGrace({ delay: config.SHUTDOWN_GRACE_MS }, async ({ err: error, signal }) => {
+    closeWithGrace({
+      delay: config.SHUTDOWN_GRACE_MS,
+      logger: { error: error => { app.log.error({ err: error }, 'closing failed') } },
+      onSecondSignal: signal => {
+        app.log.warn({ signal }, 'told again to end: not all clients were')
+        process.exit(BY_SIGNAL + constants.signals[signal])
+      },
+      onSecondError: error => { app.log.fatal({ err: error }, 'the server failed while it closed') },
+      onTimeout: () => { app.log.error({ grace_ms: config.SHUTDOWN_GRACE_MS }, 'closing took longer than SHUTDOWN_GRACE_MS') }
+    }, async ({ err: error, signal }) => {
       if (error !== undefined) app.log.fatal({ err: error }, 'the server failed')
-      else app.log.info({ signal }, 'closing')
+      else app.log.info({ signal, connections: app.tickwire.parts.connections.active }, 'closing')
       await app.close()
+      app.log.info('closed')
     })
     console.log(`tickwire listens on ${address}`)
     return 0

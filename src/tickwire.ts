@@ -13,6 +13,7 @@ import { type RouteGroup, routeGroups, type RouteOptions } from '../routes/index
 import { openKeys } from './auth/open-keys.js'
 import { listedOrigins, originPolicy } from './auth/origin.js'
 import { type Config, loadConfig } from './config.js'
+import { errorFields } from './errors.js'
 import { type Log, RECENT_SHARE } from './log/log.js'
 import { MemoryLog } from './log/memory/memory-log.js'
 import { RedisLog } from './log/redis/redis-log.js'
@@ -31,7 +32,7 @@ const DEFAULT_ROUTES: readonly RouteGroup[] = ['stream', 'tickets', 'publish', '
 const OWN_PUBLISHER = ''
 
 /** The settings of the environment variables of the same names (README, Configuration) that concern the streaming itself. */
-export type TickwireSettings = Omit<Config, 'PORT' | 'HOST' | 'LOG_LEVEL' | 'TRUST_PROXY' | 'SHUTDOWN_GRACE_MS' | 'SOURCES'>
+export type TickwireSettings = Omit<Config, 'PORT' | 'HOST' | 'LOG_LEVEL' | 'TRUST_PROXY' | 'TLS_CERT' | 'TLS_KEY' | 'SHUTDOWN_GRACE_MS' | 'SOURCES'>
 
 export interface TickwireOptions {
   /** What stands before every path: `/market` makes the stream `/market/v1/stream`. Default: none. */
@@ -94,7 +95,7 @@ export const tickwire = fp<TickwireOptions>(async (app, options) => {
   const settings: TickwireSettings = { ...loadConfig({}), ...options.settings }
   const channels = allChannels(options.channels ?? [])
   const keys = openKeys(settings, app.log)
-  const onError: OnError = (error, message) => { app.log.error({ err: error }, message) }
+  const onError: OnError = (error, message) => { app.log.error({ err: errorFields(error) }, message) }
   const log = options.log ?? await openLog(settings, channels, onError)
   const store = options.store ?? await openStore(settings, onError).catch(async (error: unknown) => {
     await log.close()

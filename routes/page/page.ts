@@ -1,5 +1,7 @@
 import { readFile } from 'node:fs/promises'
+import helmet from '@fastify/helmet'
 import type { FastifyInstance, FastifyReply } from 'fastify'
+import { securityHeaders } from '../security-headers.js'
 import { mayHaveAdminToken } from './settings.js'
 
 export interface PageOptions {
@@ -24,19 +26,13 @@ const ASSETS: ReadonlyArray<readonly [name: string, type: string]> = [
   ].map(name => [name, SCRIPT] as const)
 ]
 
-const SECURITY_HEADERS = {
-  'Content-Security-Policy': "default-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; object-src 'none'",
-  'X-Content-Type-Options': 'nosniff',
-  'Referrer-Policy': 'no-referrer',
-  'Cache-Control': 'no-cache'
-}
-
 const read = (name: string): Promise<string> => readFile(new URL(`assets/${name}`, import.meta.url), 'utf8')
 
 /** The page at `/`, which shows the stream over all three transports. Its files are served as they are. */
 export async function pageRoutes (app: FastifyInstance, { development }: PageOptions): Promise<void> {
   const { authenticationRequired } = app.streaming.stream
-  const serve = (reply: FastifyReply, type: string, text: string): FastifyReply => reply.headers(SECURITY_HEADERS).type(type).send(text)
+  const serve = (reply: FastifyReply, type: string, text: string): FastifyReply => reply.header('Cache-Control', 'no-cache').type(type).send(text)
+  await app.register(helmet, securityHeaders({ development }))
 
   const html = await read('index.html')
   app.get('/', { schema: { hide: true } }, async (request, reply) => {
@@ -54,7 +50,7 @@ export async function pageRoutes (app: FastifyInstance, { development }: PageOpt
   app.get('/page/settings.json', { exposeHeadRoute: false, schema: { hide: true } }, async (request, reply) => {
     const admin = development && app.authenticator.signs && mayHaveAdminToken(request)
     // The token is for this page alone: a page of another origin must not read it, not even one that ALLOWED_ORIGINS lists.
-    return await reply.removeHeader('Access-Control-Allow-Origin').headers({ ...SECURITY_HEADERS, 'Cache-Control': 'no-store', 'Cross-Origin-Resource-Policy': 'same-origin' }).send({
+    return await reply.removeHeader('Access-Control-Allow-Origin').header('Cache-Control', 'no-store').send({
       authentication_required: authenticationRequired,
       ...(admin ? { admin_token: app.authenticator.sign({ sub: 'page', admin: true }, TOKEN_SECONDS) } : {})
     })

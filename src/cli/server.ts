@@ -32,11 +32,17 @@ function readToken (file: string | undefined): string | undefined {
   }
 }
 
+/** What Node calls certificates that it does not trust. */
+const UNTRUSTED = /CERT|ISSUER|SIGNATURE/
+
 /** What stands behind an error of the network. */
 export function unreachable ({ url }: Server, error: unknown): CommandError {
   const { cause = error } = error as { cause?: unknown }
   const code = (cause as { code?: string } | undefined)?.code
   if (code === 'ECONNREFUSED') return new CommandError(`no server listens at ${url}; start one with: npx tickwire start`)
+  if (code !== undefined && UNTRUSTED.test(code)) {
+    return new CommandError(`the certificate of ${url} is not trusted here (${code}); NODE_EXTRA_CA_CERTS names a file with the one that it is signed with`)
+  }
   return new CommandError(`${url} cannot be reached: ${code ?? (cause instanceof Error ? cause.message : String(cause))}`)
 }
 

@@ -1,5 +1,5 @@
 import {
-  type ControlMessage, errorTable, PROTOCOL_NAME, ProtocolError, type RequestId
+  type ControlMessage, type ErrorCode, errorTable, PROTOCOL_NAME, ProtocolError, type RequestId
 } from '@tickwire/protocol'
 import { ANONYMOUS, endOf, type Identity } from '../auth/identity.js'
 import { errorMessage, toProtocolError } from '../errors.js'
@@ -8,6 +8,7 @@ import type { Hub } from '../hub/hub.js'
 import type { TransportCounters } from '../metrics/counters.js'
 import type { Connections, Member } from './connections.js'
 import { Delivery } from './delivery.js'
+import type { Events, Party } from './events.js'
 import { MessageRate } from './message-rate.js'
 import { Outlet } from './outlet.js'
 import type { Place } from './places.js'
@@ -29,6 +30,7 @@ const EXPIRY_NOTICE_MS = 60_000
 export interface ConnectionContext extends NameContext {
   readonly hub: Hub
   readonly connections: Connections
+  readonly events: Events
   readonly heartbeatMs: number
   readonly idleTimeoutMs: number
   readonly maxSubscriptions: number
@@ -85,9 +87,13 @@ export class Connection implements Member {
   /** Made with the first message: most clients send none. */
   private rate: MessageRate | undefined
   private subscriptionCount = 0
+  /** Why the server closed it. */
+  private closedWith: ErrorCode | undefined
 
+  /** @param address where the client comes from */
   constructor (
     readonly id: string,
+    private readonly address: string,
     readonly context: ConnectionContext,
     private readonly transport: Transport,
     private readonly place: Place
@@ -138,7 +144,13 @@ export class Connection implements Member {
     this.expiryTold = false
   }
 
+  /** Who it is, for the log. */
+  get party (): Party {
+    return { transport: this.transport.name, address: this.address, user: this.identity.user, connection: this.id }
+  }
+
   welcome (): void {
+    this.context.events.connected(this.party)
     this.send({
       type: 'welcome',
       protocol: PROTOCOL_NAME,
@@ -159,6 +171,7 @@ export class Connection implements Member {
     if (this.state === 'closed') return
     this.state = 'closed'
     this.counters.closed++
+    this.context.events.closed(this.party, this.closedWith, this.subscriptions.size, Date.now() - this.openedAt)
     this.delivery.close()
     this.context.connections.remove(this)
     this.outlet.close()
@@ -240,6 +253,7 @@ export class Connection implements Member {
 
   sendError (error: ProtocolError, id?: RequestId): void {
     this.counters.refuse(error.code)
+    this.context.events.refused(this.party, error.code)
     this.send(errorMessage(error, id))
   }
 
@@ -294,6 +308,7 @@ export class Connection implements Member {
       type: 'closing', code, reason: message, ...(retry === undefined ? {} : { retry_after_ms: retry })
     }
     this.state = 'closing'
+    this.closedWith = code
     this.counters.close(code)
     this.transport.close({ code, message, retryAfterMs: retry }, this.format.encode([JSON.stringify(closing)]))
     this.outlet.close()

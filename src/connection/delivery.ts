@@ -72,6 +72,7 @@ export class Delivery implements Subscriber, CursorReader {
 
   deliver (bytes: TopicBytes): boolean {
     const buffer = bytes.as(this.format)
+    if (!this.outlet.knownAtOnce && this.window.length === 0 && this.outlet.unsent === 0) this.passedOn = 0
     this.outlet.counters.messages += bytes.messages
     this.passedOn += bytes.messages
     return this.window.push(buffer) === 1
@@ -90,9 +91,10 @@ export class Delivery implements Subscriber, CursorReader {
       this.noteCursor(now)
     }
     this.outlet.write(buffers, now)
-    const { unsent } = this.outlet
-    if (unsent > this.outlet.enough) this.leave()
-    else if (unsent === 0) this.passedOn = 0
+    const { unsent, enough, knownAtOnce } = this.outlet
+    if (unsent === 0) this.passedOn = 0
+    else if (unsent > enough && knownAtOnce) this.leave()
+    else if (unsent > enough) setImmediate(() => { if (this.outlet.isFull) this.leave() })
   }
 
   epochChanged (): void {
@@ -199,7 +201,7 @@ export class Delivery implements Subscriber, CursorReader {
   /** Ends live delivery: the window has been written, and nothing more is kept for the client than its place. */
   private leave (): void {
     // In the middle of a new epoch it stands nowhere that could be named: a later window will do.
-    if (!this.isLive || this.hub.epochChange !== undefined) return
+    if (!this.isLive || !this.outlet.isOpen || this.hub.epochChange !== undefined) return
     this.bookmark = bookmarkHere(this.hub, this.lostTopics, this.subscriptions.reducedChannels)
     this.subscriptions.leave()
     this.outlet.counters.lagging++

@@ -16,6 +16,7 @@ export class Outlet {
   lastSentAt = Date.now()
   /** Unsent bytes beyond which nothing more should be given before the client has read: the transport will say when. */
   readonly enough: number
+  readonly knownAtOnce: boolean
   /** Of control messages that were written while more than enough was unsent. */
   private unreadBytes = 0
   private waiting: Array<() => void> = []
@@ -29,6 +30,7 @@ export class Outlet {
     private readonly maxBufferedBytes: number,
     private readonly onUnread: () => void
   ) {
+    this.knownAtOnce = transport.knownAtOnce
     this.enough = Math.max(maxBufferedBytes, SOCKET_BUFFER_BYTES)
   }
 

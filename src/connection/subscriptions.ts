@@ -13,6 +13,10 @@ export class Subscriptions {
 
   constructor (private readonly hub: Hub, private readonly subscriber: Subscriber, private readonly max: number) {}
 
+  get size (): number {
+    return this.held.size
+  }
+
   get isEmpty (): boolean {
     return this.held.size === 0
   }

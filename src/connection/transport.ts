@@ -18,6 +18,8 @@ export interface Transport {
   write (buffers: readonly Buffer[]): void
   /** Bytes that were written and that the system has not taken yet; `onDrain` says when it has. */
   unsent (): number
+  /** Whether that is known of a write in its own turn, or only in the next one, as with TLS. */
+  readonly knownAtOnce: boolean
   /** Stops or goes on reading what the client sends. */
   pause (paused: boolean): void
   /**

@@ -29,6 +29,8 @@ export interface StreamContext extends ConnectionContext {
 /** A request for the stream that has been judged whole: nothing of it can be refused any more. */
 export interface StreamRequest {
   readonly context: StreamContext
+  /** Where the client comes from. */
+  readonly address: string
   readonly identity: Identity
   readonly query: StreamQuery
   readonly subscriptions: readonly Subscription[]
@@ -73,7 +75,7 @@ export async function judgeStreamRequest (
   if (start.from !== 'now' && subscriptions.length === 0) throw new ProtocolError('bad_request', "'after' goes with 'subscribe'")
   const place = context.connections.reserve(request.ip, identity.user)
   if (upgrade) releaseWithSocket(place, request.raw.socket)
-  return { context, identity, query, subscriptions, start, place }
+  return { context, address: request.ip, identity, query, subscriptions, start, place }
 }
 
 /** An upgrade may end before there is a connection: by a handshake that `ws` refuses, or by a client that is gone. */
@@ -99,8 +101,8 @@ function lastEventId (request: FastifyRequest): string | undefined {
 
 /** Opens the connection of a judged request on a wire that is ready, and begins its subscriptions. */
 export function openConnection (stream: StreamRequest, transport: Transport): Connection {
-  const { context, identity, subscriptions, start, query, place } = stream
-  const connection = new Connection(randomUUID(), context, transport, place)
+  const { context, address, identity, subscriptions, start, query, place } = stream
+  const connection = new Connection(randomUUID(), address, context, transport, place)
   connection.authenticate(identity)
   connection.welcome()
   if (subscriptions.length > 0) {

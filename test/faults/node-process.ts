@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { setTimeout as delay } from 'node:timers/promises'
 import { COMMAND } from '../helpers/command.js'
+import { keepLog } from '../helpers/kept-log.js'
 import { freePort } from './free-port.js'
 
 /** A node's last words are kept: what it said when it should not have ended. */
@@ -36,7 +37,12 @@ export class NodeProcess {
       env: { PATH: process.env['PATH'], ...this.env, PORT: String(this.port) }, stdio: ['ignore', 'pipe', 'pipe']
     })
     this.child = child
-    for (const stream of [child.stdout, child.stderr]) stream.on('data', chunk => { this.output = (this.output + String(chunk)).slice(-KEPT_OUTPUT) })
+    for (const stream of [child.stdout, child.stderr]) {
+      stream.on('data', chunk => {
+        keepLog(String(chunk))
+        this.output = (this.output + String(chunk)).slice(-KEPT_OUTPUT)
+      })
+    }
     const deadline = Date.now() + START_TIMEOUT_MS
     while (!await this.answers()) {
       if (child.exitCode !== null) throw new Error(`${this.name} ended with ${child.exitCode}: ${this.output}`)

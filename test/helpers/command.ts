@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
+import { keepLog } from './kept-log.js'
 
 export const COMMAND = fileURLToPath(new URL('../../dist/src/cli/tickwire.js', import.meta.url))
 
@@ -23,6 +24,8 @@ export function startCommand (args: readonly string[], env: Record<string, strin
   let err = ''
   const lines: string[] = []
   const errors: string[] = []
+  // What others print is for who called them: `token` prints a token.
+  if (args[0] === 'start') for (const stream of [child.stdout, child.stderr]) stream.on('data', chunk => { keepLog(String(chunk)) })
   child.stdout.on('data', chunk => { out += String(chunk); lines.splice(0, Infinity, ...out.split('\n').slice(0, -1)) })
   child.stderr.on('data', chunk => { err += String(chunk); errors.splice(0, Infinity, ...err.split('\n').slice(0, -1)) })
   const finished = new Promise<Finished>(resolve => { child.on('close', code => { resolve({ code, out, err }) }) })

@@ -14,6 +14,7 @@ const lineFormat: Format = {
 export class MemoryWire implements Transport {
   readonly name = 'memory'
   readonly format = lineFormat
+  readonly knownAtOnce = true
   readonly messages: Message[] = []
   closedWith: CloseReason | undefined
   stalled = false

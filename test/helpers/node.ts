@@ -2,6 +2,7 @@ import { standardChannels } from '@tickwire/protocol'
 import { ANONYMOUS } from '../../src/auth/identity.js'
 import { Connection, type ConnectionContext } from '../../src/connection/connection.js'
 import { Connections } from '../../src/connection/connections.js'
+import { Events } from '../../src/connection/events.js'
 import { PAGE_MESSAGES } from '../../src/connection/delivery.js'
 import { Hub } from '../../src/hub/hub.js'
 import { Counters } from '../../src/metrics/counters.js'
@@ -43,6 +44,7 @@ export async function startNode (options: NodeOptions = {}): Promise<Node> {
   const context: ConnectionContext = {
     hub,
     connections,
+    events: new Events({ info () {}, debug () {} }),
     channels: standardChannels,
     directory: hub.directory,
     membership: hub.membership,
@@ -63,7 +65,7 @@ export async function startNode (options: NodeOptions = {}): Promise<Node> {
     hub,
     errors,
     connect (wire) {
-      const connection = new Connection(`c${++opened}`, context, wire, connections.reserve('test'))
+      const connection = new Connection(`c${++opened}`, '127.0.0.1', context, wire, connections.reserve('test'))
       connection.welcome()
       return connection
     },

@@ -4,6 +4,7 @@ import type { Test } from 'tap'
 import { buildApp, type Parts } from '../../src/app.js'
 import { type Config, loadConfig } from '../../src/config.js'
 import { until } from './clients.js'
+import { keptLog } from './kept-log.js'
 
 /** Tokens are signed with it, where a test gives no other key. */
 export const SECRET = 'a secret for tests only'
@@ -21,15 +22,15 @@ const AMPLE = { MAX_CONNECTIONS_PER_IP: 10_000, MAX_CONNECTIONS_PER_USER: 10_000
 /** A real server on a port of its own, closed when the test ends. */
 export async function startServer (t: Test, overrides: Partial<Config> = {}, parts: Parts = {}): Promise<TestServer> {
   const signs = overrides.JWT_PUBLIC_KEY === undefined && overrides.JWT_JWKS_URL === undefined
-  const config = loadConfig({ LOG_LEVEL: 'error', SOURCES: 'none', ...(signs ? { JWT_SECRET: SECRET } : {}), PORT: '0' })
-  const app = await buildApp({ ...config, UNKNOWN_SYMBOLS: 'accept', ...AMPLE, ...overrides }, parts)
+  const config = loadConfig({ LOG_LEVEL: 'trace', SOURCES: 'none', ...(signs ? { JWT_SECRET: SECRET } : {}), PORT: '0' })
+  const app = await buildApp({ ...config, UNKNOWN_SYMBOLS: 'accept', ...AMPLE, ...overrides }, { lines: keptLog, ...parts })
   await app.listen({ port: overrides.PORT ?? 0, host: '127.0.0.1' })
   t.teardown(async () => { await app.close() })
   const { port } = app.server.address() as AddressInfo
   return {
     app,
     parts: app.tickwire.parts,
-    origin: `http://127.0.0.1:${port}`,
+    origin: `${overrides.TLS_CERT === undefined ? 'http' : 'https'}://127.0.0.1:${port}`,
     token: (claims = {}) => app.tickwire.signToken({ sub: 'alice', publish: ['*'], ...claims }, 300)
   }
 }

@@ -317,6 +317,7 @@ test('pages of other origins may not open a WebSocket, and headers are as the pr
   t.equal(stream.headers.get('access-control-allow-origin'), 'https://good.example')
   abort.abort()
   const poll = await fetch(`${server.origin}/v1/stream?subscribe=quotes:*`, { headers: { origin: 'https://evil.example' } })
+  t.equal(poll.status, 403)
   t.equal(poll.headers.get('cache-control'), 'no-store')
   t.equal(poll.headers.get('access-control-allow-origin'), null)
   const preflight = await fetch(`${server.origin}/v1/stream`, { method: 'OPTIONS', headers: { origin: 'https://good.example', 'access-control-request-method': 'GET', 'access-control-request-headers': 'authorization,last-event-id' } })

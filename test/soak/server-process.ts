@@ -1,6 +1,7 @@
 import { type ChildProcess, fork } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
+import { keepLog } from '../helpers/kept-log.js'
 
 const PROGRAM = fileURLToPath(new URL('server/soak-server.js', import.meta.url))
 const KEPT_OUTPUT = 4000
@@ -49,7 +50,12 @@ export class ServerProcess {
 
   private constructor (private readonly child: ChildProcess) {
     process.once('exit', this.onExit)
-    for (const stream of [child.stdout, child.stderr]) stream?.on('data', chunk => { this.output = (this.output + String(chunk)).slice(-KEPT_OUTPUT) })
+    for (const stream of [child.stdout, child.stderr]) {
+      stream?.on('data', chunk => {
+        keepLog(String(chunk))
+        this.output = (this.output + String(chunk)).slice(-KEPT_OUTPUT)
+      })
+    }
     child.on('message', (message: { id: number, answer: unknown }) => {
       this.answers.get(message.id)?.resolve(message.answer)
       this.answers.delete(message.id)

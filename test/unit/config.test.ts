@@ -46,7 +46,6 @@ function refusal (env: Env): string | undefined {
 }
 
 const NO_NUMBERS = ['-1', '1.5', '1e3', '0x10', ' 1', '1 ', '+1', 'many', '1_000', '99999999999999999999']
-const NO_BOOLEANS = ['1', '0', 'yes', 'TRUE', ' true']
 
 interface Variable {
   readonly good: ReadonlyArray<readonly [text: string, value: string | number | boolean]>
@@ -70,6 +69,9 @@ const choice = (...choices: string[]): Variable => ({
 })
 /** Any text is good; the server that uses it may know better. */
 const text = (...texts: string[]): Variable => ({ good: texts.map(text => [text, text]), bad: [] })
+
+/** One goes with the other. */
+const KEY_PAIR = { TLS_CERT: 'cert.pem', TLS_KEY: 'key.pem' }
 
 const MANY = 1_000_000_000
 const MEBIBYTE = 1024 * 1024
@@ -108,7 +110,13 @@ const variables: Readonly<Record<keyof typeof ConfigSchema.properties, Variable>
   JWT_ISSUER: text('https://issuer.example'),
   JWT_AUDIENCE: text('market-data'),
   ALLOWED_ORIGINS: text('*', 'https://a.example,https://b.example'),
-  TRUST_PROXY: { good: [['true', true], ['false', false]], bad: NO_BOOLEANS, allowed: 'true or false' },
+  TRUST_PROXY: {
+    good: [['true', true], ['false', false], ['1', 1], ['32', 32], ...['10.0.0.1', '10.0.0.0/8, 2001:db8::/32', 'loopback', 'uniquelocal,::1'].map(list => [list, list] as const)],
+    bad: ['yes', 'TRUE', ' true', '0', '33', '-1', '1.5', '10.0.0', '10.0.0.0/33', '10.0.0.0/0', '::/129', '10.0.0.1,', 'proxy.example', 'fe80::1%eth0'],
+    allowed: 'one of true or false, a number of proxies from 1 to 32, a comma list of their addresses and networks (10.0.0.0/8, loopback)'
+  },
+  TLS_CERT: { ...text('/etc/tls/cert.pem'), beside: KEY_PAIR },
+  TLS_KEY: { ...text('/etc/tls/key.pem'), beside: KEY_PAIR },
   COMPRESSION: choice('on', 'off'),
   SHUTDOWN_GRACE_MS: integer(0, 600_000),
   SOURCES: text('none', 'simulated', 'replay:file.txt?speed=10'),
@@ -135,6 +143,11 @@ for (const [name, { good, bad, allowed, beside }] of Object.entries(variables)) 
     }
   })
 }
+
+test('a certificate goes with its key', async t => {
+  t.match(refusal({ TLS_CERT: 'cert.pem' }), /^TLS_CERT and TLS_KEY go together/)
+  t.match(refusal({ TLS_KEY: 'key.pem', TLS_CERT: '' }), /^TLS_CERT and TLS_KEY go together/)
+})
 
 test('a peer is given at least one heartbeat', async t => {
   t.match(refusal({ HEARTBEAT_MS: '30001' }), /^IDLE_TIMEOUT_MS must be at least HEARTBEAT_MS/)

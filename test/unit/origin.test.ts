@@ -43,5 +43,12 @@ const cases: ReadonlyArray<readonly [name: string, list: string, origin: string,
 ]
 
 test('which pages may use a person\'s credentials', async t => {
-  for (const [name, list, origin, host, allowed] of cases) t.equal(originPolicy(list)(origin, host), allowed, name)
+  for (const [name, list, origin, host, allowed] of cases) t.equal(originPolicy(list)(origin, host, false), allowed, name)
+})
+
+test('over TLS a page that did not come so is of another origin', async t => {
+  const own = originPolicy('')
+  t.equal(own('https://stream.example', HOST, true), true)
+  t.equal(own('http://stream.example', HOST, true), false)
+  t.equal(originPolicy('http://stream.example')('http://stream.example', HOST, true), true, 'unless it is listed')
 })

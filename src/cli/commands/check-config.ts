@@ -3,11 +3,12 @@ import { ConfigError, ConfigSchema, isConfidential, loadConfig } from '../../con
 import { checkRedis, LogSetupError } from '../../log/redis/setup.js'
 import { parseSources } from '../../sources/registry.js'
 import { storeCommands } from '../../store/redis/keys.js'
+import { keyPairFiles, readKeyPair } from '../../tls.js'
 import { type Command, CommandError } from '../command.js'
 
 export const checkConfig: Command = {
   name: 'check-config',
-  summary: 'Prints the configuration that a server would start with, or what is wrong with it or with its Redis.',
+  summary: 'Prints the configuration that a server would start with, or what is wrong with it, its certificate or its Redis.',
   usage: '',
   options: {},
   examples: ['tickwire check-config', 'NODE_ENV=production JWT_SECRET=… tickwire check-config'],
@@ -17,6 +18,8 @@ export const checkConfig: Command = {
       const config = loadConfig(env)
       parseSources(config.SOURCES)
       if (config.JWT_PUBLIC_KEY !== undefined) readPublicKey(config.JWT_PUBLIC_KEY)
+      const files = keyPairFiles(config)
+      if (files !== undefined) await readKeyPair(files)
       const { REDIS_URL: url, REDIS_KEY_PREFIX: keyPrefix, LOG_SHARDS: shards } = config
       if (url !== undefined) await checkRedis({ url, keyPrefix, shards, alsoRun: storeCommands(keyPrefix) })
       const rows = Object.keys(ConfigSchema.properties).map(name => {

@@ -30,6 +30,7 @@ export async function auth (connection: Connection, message: AuthAction): Promis
     return
   }
   connection.authenticate(identity)
+  connection.context.events.authenticated(connection.party)
   connection.send({
     type: 'authenticated',
     ...(message.id === undefined ? {} : { id: message.id }),

@@ -56,6 +56,7 @@ export async function beginSubscriptions (
       ...(start.from === 'now' ? {} : { recovered: catchUp.recovered })
     })
   }
+  connection.context.events.subscribed(connection.party, selectors.length, subscriptions.reduce((sum, { rejected }) => sum + rejected.length, 0))
   connection.resumeBegan()
   await connection.delivery.follow(catchUp, selectors)
 }

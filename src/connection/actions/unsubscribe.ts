@@ -18,6 +18,7 @@ export async function unsubscribe (connection: Connection, message: UnsubscribeA
     channel: channel.name,
     symbols: [...message.symbols ?? []]
   })
+  connection.context.events.unsubscribed(connection.party, selectors.length)
   if (!connection.delivery.isLive) {
     connection.delivery.owe(kept, 'entered')
     return

@@ -11,7 +11,8 @@ export const pollTransport: HttpTransport = {
   matches: () => true,
 
   async serve (stream, request, reply) {
-    const { context, identity, query, subscriptions, start, place } = stream
+    const { context, address, identity, query, subscriptions, start, place } = stream
+    const selectors = subscriptions.flatMap(({ granted }) => granted)
     const counters = context.hub.counters.transport(pollTransport.name)
     counters.opened++
     const now = Date.now()
@@ -24,7 +25,7 @@ export const pollTransport: HttpTransport = {
         reply.header(REQUEST_ID_HEADER, held.id)
         const gone = new AbortController()
         reply.raw.on('close', () => { gone.abort() })
-        const { text, messages } = await poll(context.hub, subscriptions.flatMap(({ granted }) => granted), {
+        const { text, messages } = await poll(context.hub, selectors, {
           start,
           snapshots: query.snapshot ?? true,
           decimals: query.decimals ?? 'string',
@@ -38,6 +39,7 @@ export const pollTransport: HttpTransport = {
         held.signal.throwIfAborted()
         counters.messages += messages
         counters.bytes += bytes.length
+        context.events.polled({ transport: pollTransport.name, address, user: identity.user, connection: held.id }, selectors.length, messages)
         return await reply.type('application/json; charset=utf-8').headers(headers).send(bytes)
       } finally {
         context.polls.answered(held)

@@ -1,4 +1,5 @@
 import type { ServerResponse } from 'node:http'
+import { TLSSocket } from 'node:tls'
 import { sseRetry } from '@tickwire/protocol'
 import type { CloseReason, Transport } from '../../connection/transport.js'
 import { type Decimals, type Format, withDecimals } from '../../hub/frame.js'
@@ -34,6 +35,7 @@ export class EventStreamTransport implements Transport {
   readonly name = 'sse'
   readonly format: Format
   readonly cursorWithEachFlush = true
+  readonly knownAtOnce: boolean
   private acknowledged = 0
   private progressAt = Date.now()
 
@@ -42,6 +44,7 @@ export class EventStreamTransport implements Transport {
     private readonly response: ServerResponse, decimals: Decimals, private readonly coding: ContentCoding, private readonly options: EventStreamTransportOptions
   ) {
     this.format = withDecimals(coding.format, decimals)
+    this.knownAtOnce = !(response.socket instanceof TLSSocket)
     // An error is followed by close, which says all that matters.
     response.on('error', () => {})
     this.write([coding.head, coding.encode(sseRetry(jittered(RETRY_MS)))])
@@ -66,10 +69,12 @@ export class EventStreamTransport implements Transport {
   pause (): void {}
 
   close ({ retryAfterMs }: CloseReason, lastWords: Buffer): void {
+    const { socket } = this.response
     if (retryAfterMs !== undefined) this.response.write(this.coding.encode(sseRetry(retryAfterMs)))
-    this.response.end(lastWords)
+    // It would be kept alive for a next request, by a server that may be waiting for it.
+    this.response.end(lastWords, () => { socket?.end() })
     // A peer that does not read never takes the end.
-    setTimeout(() => { this.response.destroy() }, CLOSE_TIMEOUT_MS).unref()
+    setTimeout(() => { socket?.destroy() }, CLOSE_TIMEOUT_MS).unref()
   }
 
   /** PROTOCOL.md, Liveness: a peer is dead when written bytes stay unacknowledged for two heartbeats. */
@@ -80,7 +85,8 @@ export class EventStreamTransport implements Transport {
     const outstanding = this.response.writableLength + this.options.kernelQueues.unacknowledged(socket, now)
     const acknowledged = socket.bytesWritten - outstanding
     if (outstanding === 0 || acknowledged > this.acknowledged) this.progressAt = now
-    // What the system holds is known late: just behind a write more seems to be acknowledged than is. Only once.
+    // What the system holds is known late: just behind a write more seems to be acknowledged than is. Only once. With TLS it
+    // holds 22 bytes more for each record than were written here, so that a little less does.
     this.acknowledged = Math.max(this.acknowledged, acknowledged)
     if (now - this.progressAt > 2 * this.options.heartbeatMs) this.response.destroy()
   }

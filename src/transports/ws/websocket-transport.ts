@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net'
+import { TLSSocket } from 'node:tls'
 import { BATCH_SUBPROTOCOL, errorTable, JSON_SUBPROTOCOL } from '@tickwire/protocol'
 import type { WebSocket } from 'ws'
 import type { CloseReason, Transport, TransportEvents } from '../../connection/transport.js'
@@ -52,6 +53,7 @@ export interface WebSocketEvents extends TransportEvents {
 export class WebSocketTransport implements Transport {
   readonly name = 'websocket'
   readonly cursorWithEachFlush = false
+  readonly knownAtOnce: boolean
   readonly format: Format
   private readonly raw: Socket
   private heardAt = Date.now()
@@ -62,6 +64,7 @@ export class WebSocketTransport implements Transport {
     this.format = withDecimals(socket.extensions === PER_MESSAGE_DEFLATE ? deflated : plain, decimals)
     this.raw = (socket as unknown as Internals)._socket
     this.raw.setNoDelay(true)
+    this.knownAtOnce = !(this.raw instanceof TLSSocket)
   }
 
   /** Listens; called in the tick of the upgrade, so that no message is missed. */

@@ -1,0 +1,23 @@
+import { openSync, writeSync } from 'node:fs'
+import { join } from 'node:path'
+
+/** The folder that `npm test` searches at its end for what no log may hold (scripts/search-logs.js); undefined outside of it. */
+const folder = process.env['TEST_LOGS']
+let file: number | undefined
+
+/** Keeps what a server has logged for that search. */
+export function keepLog (text: string): void {
+  if (folder === undefined) return
+  file ??= openSync(join(folder, `${process.pid}.log`), 'a')
+  writeSync(file, text)
+}
+
+const FAILURE = /"level":[56]0/
+
+/** Where a server of a test writes its log: it is kept, and what went wrong is shown. */
+export const keptLog = {
+  write (line: string): void {
+    keepLog(line)
+    if (FAILURE.test(line)) process.stdout.write(line)
+  }
+}

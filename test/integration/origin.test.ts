@@ -1,0 +1,111 @@
+import { connect } from 'node:net'
+import { test } from 'tap'
+import { CertificateFiles, makeCertificate } from '../helpers/certificate.js'
+import { keptLog } from '../helpers/kept-log.js'
+import { publish, startServer, type TestServer } from '../helpers/server.js'
+
+const MARK = 'what no other page may have'
+const GOOD = 'https://good.example'
+
+/** Everything that a page could ask for data with. */
+const requests: ReadonlyArray<readonly [name: string, path: string, init: RequestInit]> = [
+  ['an event stream', '/v1/stream?subscribe=news;last=1', { headers: { accept: 'text/event-stream' } }],
+  ['a poll', '/v1/stream?subscribe=news;last=1', {}],
+  ['a history', '/v1/history?topic=news', {}],
+  ['a snapshot', '/v1/snapshot?topic=quotes:A', {}],
+  ['the symbols', '/v1/symbols', {}],
+  ['a publish', '/v1/publish', { method: 'POST', body: '[]', headers: { 'content-type': 'application/json' } }],
+  ['a disconnect', '/v1/admin/disconnect', { method: 'POST', body: '{"user_id":"nobody"}', headers: { 'content-type': 'application/json' } }]
+]
+
+async function ask (server: TestServer, path: string, init: RequestInit, origin: string, token: string): Promise<{ status: number, allows: string | null, text: string }> {
+  const abort = new AbortController()
+  const headers = { authorization: `Bearer ${token}`, ...init.headers as Record<string, string>, origin }
+  const response = await fetch(server.origin + path, { ...init, headers, signal: abort.signal })
+  // A stream has no end, and its head says it all.
+  const text = response.status === 200 && response.headers.get('content-type')!.startsWith('text/event-stream') ? '' : await response.text()
+  abort.abort()
+  return { status: response.status, allows: response.headers.get('access-control-allow-origin'), text }
+}
+
+test('a page of another origin gets no data, and the same refusal everywhere', async t => {
+  const server = await startServer(t, { ALLOWED_ORIGINS: GOOD })
+  await publish(server.app, 'news', undefined, { headline: MARK, source: 's', symbols: [], timestamp: '2026-01-01T00:00:00Z' })
+  await publish(server.app, 'quotes', 'A', { symbol: 'A', bid: '1' })
+  const token = server.token({ admin: true })
+  for (const [name, path, init] of requests) {
+    for (const origin of ['https://evil.example', 'http://good.example', 'null', `${GOOD}.evil.example`, server.origin.replace('127.0.0.1', 'localhost')]) {
+      const { status, allows, text } = await ask(server, path, init, origin, token)
+      t.equal(status, 403, `${name}: ${origin}`)
+      t.match(JSON.parse(text), { type: 'error', code: 'forbidden' })
+      t.notMatch(text, MARK)
+      t.notMatch(text, origin, 'it is not repeated')
+      t.equal(allows, null)
+    }
+    for (const origin of [GOOD, server.origin]) {
+      const { status, allows } = await ask(server, path, init, origin, token)
+      t.not(status, 403, `${name}: ${origin}`)
+      t.equal(allows, origin)
+    }
+  }
+})
+
+test('only what is a stream is upgraded', async t => {
+  const server = await startServer(t)
+  for (const path of ['/healthz', '/v1/symbols', '/docs/', '/', '/v1/history?topic=news&token=x.y.z', '/v1/stream?subscribe=nothing', '/nowhere', '/%E0%A4']) {
+    // It never ends anything itself: a server that waited for it could be filled with such.
+    const answer = await new Promise<string>(resolve => {
+      let text = ''
+      const socket = connect({ port: Number(new URL(server.origin).port), host: '127.0.0.1', allowHalfOpen: true })
+      socket.write(`GET ${path} HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n`)
+      socket.on('data', chunk => { text += String(chunk) }).on('end', () => { socket.destroy(); resolve(text) })
+    })
+    t.match(answer, /^HTTP\/1\.1 40[04] /, path)
+  }
+})
+
+test('what pages are served with, and the stream is not', async t => {
+  for (const [environment, hsts] of [['development', null], ['production', 'max-age=31536000']] as const) {
+    const server = await startServer(t, { NODE_ENV: environment, AUTH: 'optional' })
+    for (const path of ['/', '/page/page.js', '/docs/', '/docs/static/index.css', '/docs/json']) {
+      const { status, headers } = await fetch(server.origin + path)
+      t.equal(status, 200, path)
+      t.match(headers.get('content-security-policy'), /^default-src 'self';.*frame-ancestors 'none'/)
+      t.notMatch(headers.get('content-security-policy'), /unsafe|https?:|upgrade-insecure/)
+      t.equal(headers.get('x-content-type-options'), 'nosniff')
+      t.equal(headers.get('x-frame-options'), 'DENY')
+      t.equal(headers.get('referrer-policy'), 'no-referrer')
+      t.equal(headers.get('cross-origin-opener-policy'), 'same-origin')
+      t.equal(headers.get('strict-transport-security'), hsts)
+    }
+    for (const path of ['/v1/stream?subscribe=news', '/v1/symbols', '/healthz']) {
+      t.equal((await fetch(server.origin + path)).headers.get('content-security-policy'), null, path)
+    }
+  }
+})
+
+test('nothing of a URL that cannot be read comes back', async t => {
+  const server = await startServer(t)
+  for (const path of ['/%E0%A4%A', '/<script>alert(1)</script>', `/v1/admin/sources/${'x'.repeat(300)}/start`, '/v1/stream/%ff', `/v1/history?topic=${encodeURIComponent('<b>')}`, '/v1/stream?%3Cb%3E=1']) {
+    const response = await fetch(server.origin + path, path.startsWith('/v1/admin') ? { method: 'POST', headers: { authorization: `Bearer ${server.token({ admin: true })}` } } : {})
+    const text = await response.text()
+    t.match(JSON.parse(text), { type: 'error', code: String }, path.slice(0, 40))
+    t.match(response.headers.get('content-type'), /^application\/json/)
+    t.notMatch(text, /script|xxx|<b>|%E0|%ff/i)
+  }
+})
+
+test('whose address counts behind proxies', async t => {
+  const certificate = new CertificateFiles(t, makeCertificate('only')).settings
+  const forwarded = '6.6.6.6, 10.1.1.1'
+  for (const [trust, address] of [[false, '127.0.0.1'], [true, '6.6.6.6'], [1, '10.1.1.1'], [2, '6.6.6.6'], ['127.0.0.1', '10.1.1.1'], ['loopback, 10.0.0.0/8', '6.6.6.6'], ['10.0.0.0/8', '127.0.0.1']] as const) {
+    for (const tls of [{}, certificate]) {
+      const lines: string[] = []
+      const server = await startServer(t, { TRUST_PROXY: trust, ...tls }, { lines: { write (line) { keptLog.write(line); lines.push(line) } } })
+      const answer = await server.app.inject({ url: '/v1/stream?subscribe=news', headers: { 'x-forwarded-for': forwarded }, remoteAddress: '127.0.0.1' })
+      t.equal(answer.statusCode, 200)
+      const poll = lines.map(line => JSON.parse(line) as { event?: string, address?: string }).find(({ event }) => event === 'poll')
+      t.equal(poll?.address, address, `TRUST_PROXY=${trust}`)
+    }
+  }
+})

@@ -56,6 +56,20 @@ for (const kind of ['stopped', 'killed'] as const) {
   })
 }
 
+test('a Redis that is slow to answer is not waited for by each request', options, async t => {
+  const redis = await startRedis(t)
+  const { store } = await openStore(t, redis)
+  const control = redis.client()
+  t.teardown(() => { control.disconnect() })
+  await store.count('before', WINDOW_MS)
+  // It answers what only reads, and so seems to be well.
+  await control.call('CLIENT', 'PAUSE', '60000', 'WRITE')
+  for (let n = 1; n <= 500; n++) t.equal((await store.count('key', WINDOW_MS)).count, n)
+  await control.call('CLIENT', 'UNPAUSE')
+  const [, asked] = /cmdstat_evalsha:calls=(\d+)/.exec(await control.info('commandstats'))!
+  t.ok(Number(asked) < 20, `${asked} of 501 asked`)
+})
+
 test('a Redis that is full takes no texts; it counts no more, and this node does', options, async t => {
   const redis = await startRedis(t)
   const { store } = await openStore(t, redis)

@@ -14,8 +14,8 @@ import { tickwire } from './tickwire.js'
 /** How long a client may take over the head of a request, and over all of it, a body of 8 MiB too. */
 const HEAD_TIMEOUT_MS = 10_000
 const REQUEST_TIMEOUT_MS = 30_000
-/** How often the two are looked after. */
-const TIMEOUT_CHECK_MS = 1000
+/** What Node's server must be made with, be it of HTTP or HTTPS; the last is how often both times are looked after. */
+const SERVER_TIMES = { headersTimeout: HEAD_TIMEOUT_MS, connectionsCheckingInterval: 1000 }
 /** How long a connection is kept between two requests: longer than proxies keep theirs, or one would ask where nobody is any more. */
 const KEEP_ALIVE_MS = 72_000
 /** How long a peer may take to read why it is not heard. */
@@ -37,7 +37,7 @@ export async function buildApp (config: Config, { log }: Parts = {}): Promise<Fa
     forceCloseConnections: 'idle',
     requestTimeout: REQUEST_TIMEOUT_MS,
     keepAliveTimeout: KEEP_ALIVE_MS,
-    http: { headersTimeout: HEAD_TIMEOUT_MS, connectionsCheckingInterval: TIMEOUT_CHECK_MS },
+    http: SERVER_TIMES,
     clientErrorHandler: refuseUnreadable
   })
   await app.register(errors, { notFound: true })

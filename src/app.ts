@@ -16,11 +16,8 @@ import { HEAD_TIMEOUT_MS, refuseUnreadable, REQUEST_TIMEOUT_MS } from './unreada
 /** How long a client may take for the handshake of TLS. */
 const TLS_HANDSHAKE_MS = 10_000
 
-const timeouts = {
-  headersTimeout: HEAD_TIMEOUT_MS,
-  /** How often it is looked whether time is over. */
-  connectionsCheckingInterval: 1000
-}
+/** What Node's server must be made with, be it of HTTP or HTTPS: the second says how often times are looked after. */
+const SERVER_TIMES = { headersTimeout: HEAD_TIMEOUT_MS, connectionsCheckingInterval: 1000 }
 /** How long a connection is kept between two requests: longer than proxies keep theirs, or one would ask where nobody is any more. */
 const KEEP_ALIVE_MS = 72_000
 /** Connections of one address, as a factor of those that may carry a stream: the others carry single requests, or nothing yet. */
@@ -54,7 +51,7 @@ export async function buildApp (config: Config, { log, store, lines }: Parts = {
       reply.raw.once('finish', () => { request.raw.socket.destroySoon() })
       sendError(reply, new ProtocolError('bad_request', 'the URL is not one that can be read'))
     },
-    ...(pair === undefined ? { http: timeouts } : { https: { ...timeouts, ...tlsOptions(pair), handshakeTimeout: TLS_HANDSHAKE_MS, noDelay: true } })
+    ...(pair === undefined ? { http: SERVER_TIMES } : { https: { ...SERVER_TIMES, ...tlsOptions(pair), handshakeTimeout: TLS_HANDSHAKE_MS, noDelay: true } })
   }) as unknown as FastifyInstance
   await app.register(errors, { notFound: true })
   // Behind a proxy all come from its address.

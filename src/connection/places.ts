@@ -12,7 +12,8 @@ export interface ConnectionLimits {
 export interface Place {
   /** Counts it for a user who has become known; again for the same one changes nothing. @throws ProtocolError `too_many_connections` */
   claim (user: string): void
-  release (): void
+  /** May be handed on by itself. */
+  readonly release: () => void
 }
 
 /** How many connections and held polls a node has: in all, from each address, of each user. */
@@ -68,7 +69,7 @@ class TakenPlace implements Place {
     this.user = user
   }
 
-  release (): void {
+  readonly release = (): void => {
     if (this.released) return
     this.released = true
     this.places.free(this.address, this.user)

@@ -81,7 +81,7 @@ export async function judgeStreamRequest (
 /** An upgrade may end before there is a connection: by a handshake that `ws` refuses, or by a client that is gone. */
 function releaseWithSocket (place: Place, socket: Socket): void {
   if (socket.destroyed) place.release()
-  else socket.once('close', () => { place.release() })
+  else socket.once('close', place.release)
 }
 
 function startPosition (request: FastifyRequest, query: StreamQuery): StartPosition {

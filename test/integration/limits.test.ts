@@ -16,7 +16,7 @@ interface Conversation extends WebSocketClient {
 
 function converse (t: Test, server: TestServer, query = ''): Conversation {
   const messages: Message[] = []
-  const client = openWebSocket(server.origin, query, 'tickwire.v1.json', { onMessage: message => { messages.push(message) }, onCursor: () => {} })
+  const client = openWebSocket(server.origin, query, 'tickwire.v1.json', { onMessage: message => { messages.push(message) }, onCursor: () => {} }, false)
   t.teardown(() => { client.cut() })
   return { ...client, messages, closed: new Promise(resolve => { client.socket.once('close', resolve) }) }
 }
@@ -126,6 +126,8 @@ test('messages of a connection: a burst, then the rate; what is too much is refu
 })
 
 const FLOOD = 5000
+/** A quarter of what the large messages are together. */
+const MUCH_BYTES = 8_000_000
 const atOnce = (send: (socket: WebSocket) => void) => (socket: WebSocket): void => { for (let n = 0; n < FLOOD; n++) send(socket) }
 
 for (const [kind, flood] of [
@@ -141,15 +143,19 @@ for (const [kind, flood] of [
   test(`a flood of ${kind} ends the connection that it comes by, and no other`, async t => {
     const server = await startServer(t, { RATE_LIMIT_MESSAGES: 5 })
     const honest = converse(t, server)
+    await until('it is there', () => honest.messages.length > 0)
+    const read: Socket[] = []
+    server.app.server.on('connection', (socket: Socket) => { read.push(socket) })
     const client = converse(t, server)
-    await until('both are there', () => honest.messages.length > 0 && client.messages.length > 0)
+    await until('both are there', () => client.messages.length > 0)
     let pongs = 0
     client.socket.on('pong', () => { pongs++ })
     flood(client.socket)
     t.equal(await client.closed, 4429)
     t.match(client.messages.at(-1), { type: 'closing', code: 'rate_limited', reason: 'a connection may send 5 messages a second', retry_after_ms: Number })
     const heard = pongs + client.messages.length
-    t.ok(heard < 1000, `${heard} answers to 5000`)
+    t.ok(heard < 1000, `${heard} answers to ${FLOOD}`)
+    t.ok(read[0]!.bytesRead < MUCH_BYTES, `${read[0]!.bytesRead} bytes were read`)
     honest.send({ action: 'ping' })
     await until('the other is answered', () => find(honest.messages, 'pong') !== undefined)
     t.equal(find(honest.messages, 'error'), undefined)

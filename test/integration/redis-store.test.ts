@@ -1,6 +1,8 @@
+import { connect, createServer } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
 import { type Test, test } from 'tap'
 import { RedisStore } from '../../src/store/redis/redis-store.js'
+import { listen } from '../helpers/network.js'
 import { redisProgram, RedisServer } from '../helpers/redis-server.js'
 
 /** What the store does while its Redis does not do its part. */
@@ -8,9 +10,9 @@ const options = { skip: redisProgram === undefined ? 'there is no Redis' : false
 
 const WINDOW_MS = 60_000
 
-async function openStore (t: Test, redis: RedisServer): Promise<{ store: RedisStore, errors: string[] }> {
+async function openStore (t: Test, redis: RedisServer, url = redis.url): Promise<{ store: RedisStore, errors: string[] }> {
   const errors: string[] = []
-  const store = await RedisStore.open({ url: redis.url, keyPrefix: 'tw', onError: (_error, message) => { errors.push(message) } })
+  const store = await RedisStore.open({ url, keyPrefix: 'tw', onError: (_error, message) => { errors.push(message) } })
   t.teardown(() => store.close())
   return { store, errors }
 }
@@ -55,6 +57,36 @@ for (const kind of ['stopped', 'killed'] as const) {
     t.equal(await there.store.take('ticket'), 'text')
   })
 }
+
+test('a Redis that is slow to answer is not waited for by each request', options, async t => {
+  const redis = await startRedis(t)
+  let lateMs = 0
+  let asked = 0
+  const port = await listen(t, createServer(client => {
+    const upstream = connect(redis.url)
+    client.on('data', data => {
+      asked += String(data).match(/eval(sha)?\r/gi)?.length ?? 0
+      upstream.write(data)
+    })
+    upstream.on('data', data => { setTimeout(() => { client.write(data) }, lateMs) })
+    for (const [socket, other] of [[client, upstream], [upstream, client]] as const) {
+      socket.on('error', () => {})
+      socket.on('close', () => { other.destroy() })
+    }
+  }))
+  const { store, errors } = await openStore(t, redis, `redis://127.0.0.1:${port}`)
+  t.equal((await store.count('key', WINDOW_MS)).count, 1)
+  t.ok(asked > 0)
+  lateMs = 200
+  for (let n = 2; n <= 200; n++) t.equal((await store.count('key', WINDOW_MS)).count, n)
+  t.ok(asked < 20, `${asked} of 200 asked`)
+  t.equal(errors.length, 1)
+  lateMs = 0
+  const control = redis.client()
+  t.teardown(() => { control.disconnect() })
+  await control.set('{tw:count:key}', '1000', 'KEEPTTL')
+  for (let count = 0; count < 1000; await delay(20)) count = (await store.count('key', WINDOW_MS)).count
+})
 
 test('a Redis that is full takes no texts; it counts no more, and this node does', options, async t => {
   const redis = await startRedis(t)

@@ -44,7 +44,7 @@ export interface WebSocketEvents extends TransportEvents {
   /** A whole text from the client. */
   onText (text: string): void
   onBinary (): void
-  /** A ping, which has been answered, or a pong. */
+  /** A ping, which has been answered, or a pong that answers none. */
   onControl (): void
   onTooBig (): void
 }
@@ -58,6 +58,7 @@ export class WebSocketTransport implements Transport {
   private readonly raw: Socket
   private heardAt = Date.now()
   private pingedAt = Date.now()
+  private pongIsDue = false
 
   constructor (private readonly socket: WebSocket, decimals: Decimals, private readonly options: WebSocketTransportOptions) {
     const { plain, deflated } = subprotocols.get(socket.protocol) ?? jsonFormats
@@ -77,12 +78,15 @@ export class WebSocketTransport implements Transport {
       if (isBinary) events.onBinary()
       else events.onText(data.toString())
     })
-    for (const control of ['ping', 'pong'] as const) {
-      this.socket.on(control, () => {
-        this.heardAt = Date.now()
-        events.onControl()
-      })
-    }
+    this.socket.on('pong', () => {
+      this.heardAt = Date.now()
+      if (this.pongIsDue) this.pongIsDue = false
+      else events.onControl()
+    })
+    this.socket.on('ping', () => {
+      this.heardAt = Date.now()
+      events.onControl()
+    })
     this.socket.on('close', () => { events.onClose() })
     this.raw.on('drain', () => { events.onDrain() })
     _receiver.prependListener('error', error => {
@@ -120,6 +124,7 @@ export class WebSocketTransport implements Transport {
     if (now - this.heardAt > this.options.idleTimeoutMs) this.socket.terminate()
     else if (now - this.pingedAt >= this.options.heartbeatMs) {
       this.pingedAt = now
+      this.pongIsDue = true
       this.socket.ping()
     }
   }

@@ -91,8 +91,10 @@ async function runSuite (python, packages, port) {
   writeFileSync(spec, JSON.stringify({
     outdir, servers: [{ agent: 'tickwire', url: `ws://127.0.0.1:${port}` }], cases: values.cases.split(','), 'exclude-cases': [], 'exclude-agent-cases': {}
   }))
-  const child = spawn(python, ['-c', 'from autobahntestsuite.wstest import run; run()', '-m', 'fuzzingclient', '-s', spec], {
-    cwd: CACHE, env: { ...process.env, PYTHONPATH: packages }, stdio: ['ignore', 'pipe', 'pipe']
+  // As a folder of packages, not as a path: some of them share a namespace.
+  const program = 'import site, sys; site.addsitedir(sys.argv.pop(1)); from autobahntestsuite.wstest import run; run()'
+  const child = spawn(python, ['-c', program, packages, '-m', 'fuzzingclient', '-s', spec], {
+    cwd: CACHE, stdio: ['ignore', 'pipe', 'pipe']
   })
   let output = ''
   for (const stream of [child.stdout, child.stderr]) stream.on('data', chunk => { output = (output + String(chunk)).slice(-4000) })

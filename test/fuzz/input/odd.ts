@@ -7,7 +7,7 @@ export const ODD_TEXTS: readonly string[] = [
   '__proto__', 'constructor', 'prototype', 'toString', 'valueOf', 'hasOwnProperty', '__defineGetter__', '__lookupGetter__',
   'orders!bob', 'orders:bob', 'portfolio!bob', 'alerts!*', 'quotes:AAPL', 'quotes\nAAPL', 'A\u0000B', 'A\u0007', '\u0000', '\r\n', '\u001b[31m', '\u007f', '\ufeff',
   'ＡＡＰＬ', 'ААPL', 'é', '📈', '\ud800', '\udfff', '\u202eLPAA', '\u2028', 'ﷺ', 'a\u0301', 'İ', 'ß',
-  '../../etc/passwd', '%00', '%2e', '%', '<script>alert(1)</script>', "' OR 1=1 --", '{{7*7}}', '${7*7}', '() { :;}', '\\', '"', "'", '`', 'x'.repeat(33), 'x'.repeat(65), 'x'.repeat(300), 'A'.repeat(9000)
+  '../../etc/passwd', '%00', '%2e', '%', '<script>alert(1)</script>', "' OR 1=1 --", '{{7*7}}', '$(id)', '() { :;}', '\\', '"', "'", '`', 'x'.repeat(33), 'x'.repeat(65), 'x'.repeat(300), 'A'.repeat(9000)
 ]
 
 /** Numbers as they may be written; JavaScript reads some of them as others. */

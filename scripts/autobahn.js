@@ -70,7 +70,7 @@ async function startEcho () {
         if (extension === undefined) delete raw.headers['sec-websocket-extensions']
         else raw.headers['sec-websocket-extensions'] = extension
       }
-    }, (/** @type {import('ws').WebSocket} */ socket) => {
+    }, (/** @type {import('@fastify/websocket').WebSocket} */ socket) => {
       socket.on('error', () => {})
       socket.on('message', (data, binary) => { socket.send(data, { binary }) })
     })

@@ -71,16 +71,18 @@ export class RequestWorker {
     const query = kind === 'history' || kind === 'snapshot' || kind === 'symbols' ? this.queries[kind](quality) : this.queries.stream(quality, person, kind === 'poll' || random.next() < 0.05)
     const headers = [...this.headers(kind, person.token), ...kind === 'websocket' ? this.handshake() : []]
     const bytes = `GET ${PATHS[kind]}?${query} HTTP/1.1\r\nHost: 127.0.0.1\r\n${headers.join('\r\n')}${headers.length === 0 ? '' : '\r\n'}\r\n`
-    const held = /(?:^|&)wait=\d*[1-9]/.test(query)
+    // Whatever spelling it is written in, the protocol's own parser knows what it says; a second `?` ends it.
+    const seen = query.split('?', 1)[0]!
+    const parsed = kind === 'history' || kind === 'snapshot' || kind === 'symbols' ? attempt(() => ({ known: parseParameters(seen, KNOWN[kind]) })) : attempt(() => parseStreamQuery(seen))
+    const { wait = 0, decimals } = parsed !== undefined && 'subscribe' in parsed ? parsed : {}
+    const held = wait > 0
     const answer = await this.http.send(bytes, held ? HELD_MS : ANSWER_MS, isOpenStream)
     if (!isPlain(query)) this.http.close()
-    const passed = passes(() => kind === 'history' || kind === 'snapshot' || kind === 'symbols' ? parseParameters(query, KNOWN[kind]) : parseStreamQuery(query))
+    const passed = parsed !== undefined
     const accepted = typeof answer !== 'string' && (answer.status === 200 || answer.status === 101)
     coverage.input(passed)
     countQuery(coverage, kind, query, passed, accepted)
     for (const header of headers) coverage.count('header', header.slice(0, header.indexOf(':')).toLowerCase(), passed, accepted)
-    // Of what is written in other ways, the protocol's own parser knows what it says.
-    const decimals = passed && query.includes('=') && !(kind in KNOWN) ? parseStreamQuery(query).decimals : undefined
     this.judge(kind, answer, bytes, isPlain(query), held, decimals)
     // A second `?` or a fragment is for the server to cut off.
     if (!passed && accepted && isPlain(query) && !/[?#]/.test(query)) this.ground.fault(`a query that must be refused got ${answer.status}`, bytes)
@@ -214,11 +216,11 @@ function judgeEvents (text: string, decimals: 'string' | 'number'): string | und
   return undefined
 }
 
-function passes (parse: () => unknown): boolean {
+/** Undefined where it throws. */
+function attempt<Value> (parse: () => Value): Value | undefined {
   try {
-    parse()
-    return true
+    return parse()
   } catch {
-    return false
+    return undefined
   }
 }

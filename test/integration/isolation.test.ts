@@ -12,7 +12,7 @@ const CHANNELS = ['orders', 'portfolio', 'alerts'] as const
 type Channel = (typeof CHANNELS)[number]
 /** Names that a user may have and that look like parts of topics. */
 const NAMES = ['alice', 'bob', 'alice!bob', 'orders', '*', 'bob:orders', '__proto__', 'é', 'a b', 'bob\nalice']
-const BATCH = 100
+const BATCH = 200
 
 const seed = Number(process.env['ISOLATION_SEED'] ?? Date.now() % 1_000_000)
 
@@ -121,7 +121,7 @@ class User {
   }
 }
 
-test('twenty users on two nodes: whatever any of them asks for, each is sent the own private messages, all and in order, and nobody else\'s', { skip: redisProgram === undefined ? 'there is no Redis' : false, timeout: 90_000 }, async t => {
+test('twenty users on two nodes: whatever any of them asks for, each is sent the own private messages, all and in order, and no others', { skip: redisProgram === undefined ? 'there is no Redis' : false, timeout: 90_000 }, async t => {
   t.comment(`seed ${seed}: ISOLATION_SEED=${seed} repeats it`)
   const random = new Choices(seed)
   const redis = await RedisServer.start()
@@ -165,7 +165,7 @@ test('twenty users on two nodes: whatever any of them asks for, each is sent the
   const [victim, thief] = [users[1]!, users[0]!]
   const early = victim.cursors[0]!
   const stolen = await (await fetch(`${nodes[1].origin}/v1/stream?subscribe=orders&subscribe=portfolio&subscribe=alerts&limit=10000&after=${early}`, { headers: { authorization: `Bearer ${thief.token}` } })).json() as { messages: Message[] }
-  t.ok(stolen.messages.length > 0 && stolen.messages.every(message => message.sequence === undefined || markOf(message).user === thief.index), 'with another\'s cursor one is sent the own messages')
+  t.ok(stolen.messages.length > 0 && stolen.messages.every(message => message.sequence === undefined || markOf(message).user === thief.index), "with another's cursor one is sent the own messages")
   const nobody = await fetch(`${nodes[1].origin}/v1/stream?subscribe=orders&after=${early}`)
   t.equal(nobody.status, 401, 'and without a token nothing')
 })

@@ -16,7 +16,7 @@ const DRIP_MS = 100
 /** More than one address may have. */
 const CROWD = 300
 const FLOODERS = 8
-const LISTENERS = 60
+const LISTENERS = 30
 /** Symbols of the feed that attacks read: see feed.ts. */
 export const LARGE_TOPIC = 'book:LARGE'
 export const MOVING_SYMBOLS = 200

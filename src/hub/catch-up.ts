@@ -3,7 +3,7 @@ import type { Entry, Snapshot } from '../log/log.js'
 import { type Bookmark, coveredBy, setsNow } from './bookmark.js'
 import { mergeEntries } from './conflate.js'
 import type { Decimals, MessageEncoder } from './frame.js'
-import { beforeFirstHeld, readBacklog, readHeld } from './held.js'
+import { beforeFirstHeld, oldestThatFit, readBacklog, readHeld, SLICE_CHARACTERS } from './held.js'
 import type { Hub } from './hub.js'
 import { cutSnapshot, type LiveState, LiveStates, stateMessages } from './live-states.js'
 import { Plan, type PlanOptions, type StartPosition } from './plan.js'
@@ -153,11 +153,12 @@ export class CatchUp {
     const states = this.plan.joining.size === 0 ? NO_STATES : this.liveStates?.now()
     if (states === undefined) return undefined
     const entries: Entry[] = []
+    let characters = 0
     const wants = this.wants.bind(this)
     for (const [index, shard] of this.hub.shards.entries()) {
       if (!shard.recent.covers(this.plan.position[index]!)) return undefined
-      shard.recent.after(this.plan.position[index]!, wants, entry => entries.push(entry) <= limit)
-      if (entries.length > limit) return undefined
+      shard.recent.after(this.plan.position[index]!, wants, entry => entries.push(entry) <= limit && (characters += entry.payload.length) <= SLICE_CHARACTERS)
+      if (entries.length > limit || characters > SLICE_CHARACTERS) return undefined
     }
     this.plan.position = this.hub.shards.map(shard => shard.flushed)
     this.told = [...this.plan.position]
@@ -172,7 +173,7 @@ export class CatchUp {
     if (this.liveStates?.now() === undefined) this.liveStates = await LiveStates.read(this.hub, joining, { histories: true })
   }
 
-  /** The next slice: at most `limit` messages of the log. It is empty where the hub had to be waited for. */
+  /** The next slice: at most `limit` messages of the log, and about {@link SLICE_CHARACTERS}. It is empty where the hub had to be waited for. */
   async next (limit: number): Promise<Slice> {
     await this.hub.epochChange
     this.followEpochs()
@@ -200,8 +201,10 @@ export class CatchUp {
   private async dueStates (): Promise<string[]> {
     const texts: string[] = []
     const { due, floors, backlog } = this.plan
+    let [characters, counted] = [0, 0]
     for (const [topic, reason] of due) {
-      if (texts.length >= MAX_READ) break
+      for (; counted < texts.length; counted++) characters += texts[counted]!.length
+      if (texts.length >= MAX_READ || characters > SLICE_CHARACTERS) break
       const from = backlog.get(topic)
       backlog.delete(topic)
       const newest = from === undefined ? [] : await readBacklog(this.hub.log, topic, from)
@@ -279,8 +282,10 @@ export class CatchUp {
     if (!recent.covers(position)) return await this.readLog(shard, flushed, limit)
     const entries: Entry[] = []
     let end = flushed
+    let characters = 0
     recent.after(position, this.wants.bind(this), entry => {
-      if (entries.push(entry) < limit) return true
+      characters += entry.payload.length
+      if (entries.push(entry) < limit && (characters < SLICE_CHARACTERS || this.merges)) return true
       end = entry.offset
       return false
     })
@@ -307,25 +312,30 @@ export class CatchUp {
     for (const topic of page.trimmed) this.plan.due.set(topic, this.options.dropped)
     // The position only moves once those have their reset: it says where they go on.
     if (this.plan.due.size > 0) return []
-    this.plan.position[shard] = page.end
-    return page.entries.filter(({ topic, offset }) => this.wants(topic, offset))
+    const entries = this.merges ? page.entries : oldestThatFit(page.entries, SLICE_CHARACTERS)
+    this.plan.position[shard] = entries.length < page.entries.length ? entries.at(-1)!.offset : page.end
+    return entries.filter(({ topic, offset }) => this.wants(topic, offset))
   }
 
   private wants (topic: string, offset: number): boolean {
     return this.selection.has(topic) && offset > (this.plan.floors.get(topic) ?? 0) && !this.options.except(topic) && !this.plan.joinsByState(topic)
   }
 
+  /** Whether a throttled topic may be there once only: what is read of it is not cut into parts. */
+  private get merges (): boolean {
+    return this.options.reduced === 'merge' && this.selection.reduced
+  }
+
   private emit (entries: readonly Entry[]): string[] {
     const texts: string[] = []
     const throttled = new Map<string, Entry[]>()
-    const merges = this.options.reduced === 'merge' && this.selection.reduced
     for (const entry of entries) {
       const { topic } = entry
       if (entry.previous === 0 && entry.offset > (this.plan.lostTopics ?? Infinity) && !this.sent.has(topic)) {
         texts.push(this.reset(topic, 'epoch_changed'))
       }
       this.sent.set(topic, entry.offset)
-      if (!merges || isWhole(this.selection.view(topic))) texts.push(this.encoder.entry(entry))
+      if (!this.merges || isWhole(this.selection.view(topic))) texts.push(this.encoder.entry(entry))
       else if (throttled.has(topic)) throttled.get(topic)!.push(entry)
       else throttled.set(topic, [entry])
     }

@@ -3,6 +3,9 @@ import type { Entry, Log, Page } from '../log/log.js'
 /** Messages that are read at a time. */
 const PAGE = 1000
 
+/** About so much of payloads is read and written at a time for one client, and is what one who does not read it can make wait for it. */
+export const SLICE_CHARACTERS = 1 << 20
+
 export interface Held {
   /** Oldest first. */
   readonly entries: readonly Entry[]
@@ -17,9 +20,29 @@ export async function readHeld (log: Log, topic: string): Promise<Held> {
   return { entries, epoch: last.epoch, asOf: entries.at(-1)?.offset ?? last.last?.offset ?? 0 }
 }
 
-/** A topic's messages behind a sequence. */
+/** A topic's messages behind a sequence: the newest of them that fit a slice. */
 export async function readBacklog (log: Log, topic: string, sequence: number): Promise<readonly Entry[]> {
-  return (await readAll(from => log.read(topic, { sequence: from?.sequence ?? sequence }, PAGE))).entries
+  let newest: readonly Entry[] = []
+  for (let behind = sequence; ;) {
+    const { entries } = await log.read(topic, { sequence: behind }, PAGE)
+    newest = newestThatFit([...newest, ...entries], SLICE_CHARACTERS)
+    if (entries.length < PAGE) return newest
+    behind = entries.at(-1)!.sequence
+  }
+}
+
+/** Those at the end whose payloads have no more characters together than that; the last at least. */
+export function newestThatFit (entries: readonly Entry[], characters: number): readonly Entry[] {
+  let first = entries.length
+  for (let sum = 0; first > 0 && (sum += entries[first - 1]!.payload.length) <= characters;) first--
+  return entries.slice(Math.min(first, Math.max(0, entries.length - 1)))
+}
+
+/** Those at the beginning; the first at least. */
+export function oldestThatFit (entries: readonly Entry[], characters: number): readonly Entry[] {
+  let end = 0
+  for (let sum = 0; end < entries.length && (sum += entries[end]!.payload.length) <= characters;) end++
+  return entries.slice(0, Math.max(1, end))
 }
 
 /** From where what the log holds of a topic behind an offset goes on. */

@@ -1,5 +1,6 @@
 import type { Log } from '../log/log.js'
 import type { MessageEncoder } from './frame.js'
+import { newestThatFit, oldestThatFit, SLICE_CHARACTERS } from './held.js'
 import { locate } from './position.js'
 
 export interface HistoryRequest {
@@ -37,7 +38,9 @@ export async function readHistory (log: Log, encoder: MessageEncoder, topic: str
       if (found.lost === 'epoch_changed') page = await log.read(topic, { sequence: 0 }, limit)
     }
   }
-  for (const entry of page.entries) messages.push(encoder.entry(entry))
+  // Without a sequence the newest are asked for.
+  const entries = request.after === undefined ? newestThatFit(page.entries, SLICE_CHARACTERS) : oldestThatFit(page.entries, SLICE_CHARACTERS)
+  for (const entry of entries) messages.push(encoder.entry(entry))
   const last = page.last?.sequence ?? 0
-  return { messages, first: page.first ?? last + 1, last, more: page.entries.length > 0 && page.entries.at(-1)!.sequence < last }
+  return { messages, first: page.first ?? last + 1, last, more: entries.length > 0 && entries.at(-1)!.sequence < last }
 }

@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process'
+import { readFileSync } from 'node:fs'
 import { setTimeout as delay } from 'node:timers/promises'
 import { COMMAND } from '../helpers/command.js'
 import { keepLog } from '../helpers/kept-log.js'
@@ -54,6 +55,11 @@ export class NodeProcess {
   /** Whether it ended by itself. */
   get failed (): boolean {
     return this.child !== undefined && (this.child.exitCode !== null || this.child.signalCode !== null)
+  }
+
+  /** Bytes of it that are in memory. */
+  residentBytes (): number {
+    return Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${this.child!.pid}/status`, 'utf8'))?.[1]) * 1024
   }
 
   signal (name: 'SIGSTOP' | 'SIGCONT'): void {

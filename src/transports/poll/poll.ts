@@ -35,12 +35,14 @@ export async function poll (hub: Hub, selectors: readonly Selector[], options: P
   const texts: string[] = []
   const deadline = Date.now() + waitMs
   let count = 0
+  let characters = 0
   while (!signal.aborted) {
     const slice = await catchUp.next(limit - count)
     texts.push(...slice.states, ...slice.messages)
     count += slice.messages.length
+    for (const { length } of slice.messages) characters += length
     // In the middle of a new epoch no cursor would be right: go on until it has been followed.
-    if (count >= limit && !catchUp.owesStates && catchUp.offsets() !== undefined) break
+    if ((count >= limit || characters >= MAX_ANSWER_CHARACTERS) && !catchUp.owesStates && catchUp.offsets() !== undefined) break
     if (!catchUp.caughtUp) continue
     if (texts.length > 0 || Date.now() >= deadline || signal.aborted) break
     await somethingNew(hub, selectors, deadline - Date.now(), signal)
@@ -52,6 +54,9 @@ export async function poll (hub: Hub, selectors: readonly Selector[], options: P
   const text = `{"cursor":"${cursor}","messages":[${texts.join(',')}],"more":${!catchUp.caughtUp}}`
   return { text, messages: texts.length }
 }
+
+/** What an answer holds of the log is about twice that at most: `more` says that there is more. */
+const MAX_ANSWER_CHARACTERS = 2 << 20
 
 const NO_BYTES = Buffer.alloc(0)
 const noFormat: Format = { name: 'none', decimals: 'string', encode: () => NO_BYTES, encodeCursor: () => NO_BYTES }

@@ -1,0 +1,78 @@
+import { type ActionName, clientActions, standardChannels } from '@tickwire/protocol'
+import type { Choices } from '../../helpers/random.js'
+import { FromSchema, type Meaning } from './from-schema.js'
+import { JsonWriter } from './json.js'
+import { garble, oddText, oddValue } from './odd.js'
+import { type Person, SETS, SYMBOLS, type World } from './world.js'
+
+const actions = Object.keys(clientActions) as ActionName[]
+/** How often each is sent, of 20. */
+const SHARES: Record<ActionName, number> = { subscribe: 8, unsubscribe: 5, snapshot: 4, auth: 1, ping: 2 }
+const drawn = actions.flatMap(action => Array<ActionName>(SHARES[action]).fill(action))
+const IDS: readonly unknown[] = [0, -1, 1, 2 ** 31, Number.MAX_SAFE_INTEGER, -Number.MAX_SAFE_INTEGER, 1e300, '', 'id', '__proto__', '📈', '\u0000', 'x'.repeat(64)]
+
+/** - `fitting`: the schema takes it; - `near`: one thing is wrong; - `garbled`: its text was changed; - `noise`: it never was a message. */
+export type Quality = 'fitting' | 'near' | 'garbled' | 'noise'
+
+/** Messages of a WebSocket client, made from the schemas of its actions. */
+export class Messages {
+  private readonly schema: FromSchema
+  private readonly json: JsonWriter
+
+  constructor (private readonly random: Choices, private readonly world: World, private readonly person: Person) {
+    this.schema = new FromSchema(random, this.meaning)
+    this.json = new JsonWriter(random)
+  }
+
+  next (quality: Quality): string {
+    const { random } = this
+    const action = random.pick(drawn)
+    switch (quality) {
+      case 'fitting': return this.json.write(this.fitting(action))
+      case 'near': return this.json.write(this.schema.near(clientActions[action]))
+      case 'garbled': return garble(random, this.json.write(this.fitting(action)))
+      case 'noise': return random.next() < 0.5 ? this.json.write(oddValue(random)) : oddText(random)
+    }
+  }
+
+  private fitting (action: ActionName): unknown {
+    const message = this.schema.fitting(clientActions[action]) as Record<string, unknown>
+    return this.random.next() < 0.85 ? this.sensible(message) : message
+  }
+
+  /** Without what is refused beside something else of the message. */
+  private sensible (message: Record<string, unknown>): object {
+    const { random } = this
+    const channel = standardChannels.get(String(message['channel']))
+    if (channel === undefined) return message
+    if (!channel.keyed) delete message['symbols']
+    else message['symbols'] ??= [random.pick(SYMBOLS)]
+    if (channel.merge === undefined && random.next() < 0.9) delete message['throttle_ms']
+    if (channel.levels === undefined) delete message['depth']
+    if (typeof message['after'] === 'string' || message['after'] === undefined) delete message['epoch']
+    else {
+      message['epoch'] = this.world.epoch(random)
+      if (channel.keyed) {
+        const symbols = [...new Set((message['symbols'] as string[]).map(symbol => SETS.includes(symbol) ? 'S0' : symbol))]
+        message['symbols'] = symbols
+        message['after'] = Object.fromEntries(symbols.map(symbol => [symbol, random.integer(0, 50)]))
+      }
+    }
+    return message
+  }
+
+  private readonly meaning: Meaning = (name, schema) => {
+    const { random, world, person } = this
+    switch (name) {
+      case 'id': return random.pick(IDS)
+      case 'channel': return world.channel(random)
+      case 'symbol': return random.pick(SYMBOLS)
+      case 'token': return world.token(random, person) || 'x'
+      case 'epoch': return world.epoch(random)
+      case 'after': return random.next() < 0.6 ? world.cursor(random) : undefined
+      // The list itself is made by its schema.
+      case 'symbols': return schema['type'] === 'string' ? random.pick(random.next() < 0.85 ? SYMBOLS : SETS) : undefined
+      default: return undefined
+    }
+  }
+}

@@ -234,6 +234,15 @@ test('a frame of 1 MiB ends its connection with 1009, told before', async t => {
   beside.close()
 })
 
+test('a message of very many fragments ends its connection as one that is too big', async t => {
+  const server = await startServer(t)
+  const { client, messages } = await connected(server)
+  for (let fragment = 0; fragment < 20_000; fragment++) client.socket.send(' ', { fin: false })
+  const code = await new Promise<number>(resolve => { client.socket.on('close', resolve) })
+  t.equal(code, 1009)
+  t.match(messages.at(-1), { type: 'closing', code: 'message_too_big' })
+})
+
 test('bad requests elsewhere get the table as well', async t => {
   const server = await startServer(t, { UNKNOWN_SYMBOLS: 'reject' })
   const authorization = `Bearer ${server.token()}`

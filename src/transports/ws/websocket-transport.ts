@@ -24,6 +24,9 @@ const FLOOD_TIMEOUT_MS = 1000
 /** RFC 6455, 5.5: a control frame carries at most 125 bytes, of which the code takes two. */
 const MAX_REASON_BYTES = 123
 
+/** What `ws` ends a connection for: too many bytes, and too many fragments, which no table of this protocol has a code for. */
+const TOO_BIG: ReadonlySet<string | undefined> = new Set(['WS_ERR_UNSUPPORTED_MESSAGE_LENGTH', 'WS_ERR_TOO_MANY_BUFFERED_PARTS'])
+
 export interface WebSocketTransportOptions {
   readonly heartbeatMs: number
   readonly idleTimeoutMs: number
@@ -90,7 +93,7 @@ export class WebSocketTransport implements Transport {
     this.socket.on('close', () => { events.onClose() })
     this.raw.on('drain', () => { events.onDrain() })
     _receiver.prependListener('error', error => {
-      if (error.code === 'WS_ERR_UNSUPPORTED_MESSAGE_LENGTH') events.onTooBig()
+      if (TOO_BIG.has(error.code)) events.onTooBig()
     })
   }
 

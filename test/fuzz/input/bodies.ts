@@ -7,7 +7,7 @@ import type { Quality } from './messages.js'
 import { garble, oddText, oddValue } from './odd.js'
 import { SYMBOLS, dataMeaning, type World } from './world.js'
 
-const PUBLISHED: readonly string[] = ['quotes', 'trades', 'book', 'market', 'news', 'system', 'orders', 'portfolio', 'alerts']
+const PUBLISHED: readonly string[] = ['quotes', 'trades', 'book', 'market', 'news', 'system', 'orders', 'portfolio', 'alerts', 'instruments']
 
 export interface Body {
   readonly type: string

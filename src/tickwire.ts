@@ -12,7 +12,7 @@ import { wires } from '../plugins/wires.js'
 import { type RouteGroup, routeGroups, type RouteOptions } from '../routes/index.js'
 import { openKeys } from './auth/open-keys.js'
 import { listedOrigins, originPolicy } from './auth/origin.js'
-import { type Config, loadConfig } from './config.js'
+import { checkKeySettings, type Config, loadConfig } from './config.js'
 import { errorFields } from './errors.js'
 import { type Log, RECENT_SHARE } from './log/log.js'
 import { MemoryLog } from './log/memory/memory-log.js'
@@ -94,13 +94,13 @@ export const tickwire = fp<TickwireOptions>(async (app, options) => {
   const { prefix = '', routes = DEFAULT_ROUTES, sources = [] } = options
   const settings: TickwireSettings = { ...loadConfig({}), ...options.settings }
   const channels = allChannels(options.channels ?? [])
-  const keys = openKeys(settings, app.log)
   const onError: OnError = (error, message) => { app.log.error({ err: errorFields(error) }, message) }
-  const log = options.log ?? await openLog(settings, channels, onError)
-  const store = options.store ?? await openStore(settings, onError).catch(async (error: unknown) => {
-    await log.close()
+  const keys = openKeys(settings, onError)
+  const [log, store] = await openLogAndStore(options, settings, channels, onError).catch((error: unknown) => {
+    keys.close()
     throw error
   })
+  if (checkKeySettings(settings) === undefined) app.log.warn('JWT_SECRET is not set: tokens are checked with a random secret, so none made elsewhere is valid')
   const compression = settings.COMPRESSION === 'on'
   const originAllowed = originPolicy(settings.ALLOWED_ORIGINS)
   const listed = listedOrigins(settings.ALLOWED_ORIGINS)
@@ -155,6 +155,17 @@ export const tickwire = fp<TickwireOptions>(async (app, options) => {
 }, { name: 'tickwire', fastify: '5.x' })
 
 type OnError = (error: unknown, message: string) => void
+
+/** Both, or neither. @throws LogSetupError */
+async function openLogAndStore (options: TickwireOptions, settings: TickwireSettings, channels: Channels, onError: OnError): Promise<[Log, Store]> {
+  const log = options.log ?? await openLog(settings, channels, onError)
+  try {
+    return [log, options.store ?? await openStore(settings, onError)]
+  } catch (error) {
+    await log.close()
+    throw error
+  }
+}
 
 /** The log that the settings ask for. @throws LogSetupError */
 async function openLog (settings: TickwireSettings, channels: Channels, onError: OnError): Promise<Log> {

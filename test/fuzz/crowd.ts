@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { WebSocket } from 'ws'
 import type { Message } from '../helpers/clients.js'
-import { FUZZ_ADDRESS, type Ground } from './ground.js'
+import { CROWD_ADDRESS, type Ground } from './ground.js'
 import { judgeMessage, judgeRefusal } from './oracle.js'
 
 /** More than one address may have, all at once, and some that never say a word: what only many or the silent are told. */
@@ -22,7 +22,7 @@ export class Crowd {
 
   private open (stays: boolean): void {
     const { ground } = this
-    const socket = new WebSocket(`ws://127.0.0.1:${ground.port}/v1/stream`, { localAddress: FUZZ_ADDRESS })
+    const socket = new WebSocket(`ws://127.0.0.1:${ground.port}/v1/stream`, { localAddress: CROWD_ADDRESS })
     if (!stays) this.sockets.add(socket)
     socket.on('unexpected-response', (request, response) => {
       let text = ''

@@ -23,8 +23,9 @@ const PROGRESS_MS = 10_000
 /** What clients leave behind is gone by then: a close that is not answered takes 5 s. */
 const LEFT_MS = 15_000
 const REST_MS = 4000
-const CROWD = 90
-const PER_ADDRESS = 80
+const CROWD = 210
+/** Enough for what one fuzzer has open at a time, with what is being ended: twice as many sockets. */
+const PER_ADDRESS = 200
 
 /** Small, so that every limit is met; what only many topics and long histories would cost is not what is looked for. */
 const SETTINGS = {

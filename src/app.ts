@@ -49,7 +49,7 @@ export async function buildApp (config: Config, { log, store, lines }: Parts = {
     frameworkErrors: (_error, request, reply) => {
       // No hook is run for it, so that one that asked for an upgrade would stay.
       reply.raw.once('finish', () => { request.raw.socket.destroySoon() })
-      sendError(reply, new ProtocolError('bad_request', 'the URL is not one that can be read'))
+      sendError(reply.header('Connection', 'close'), new ProtocolError('bad_request', 'the URL is not one that can be read'))
     },
     ...(pair === undefined ? { http: SERVER_TIMES } : { https: { ...SERVER_TIMES, ...tlsOptions(pair), handshakeTimeout: TLS_HANDSHAKE_MS, noDelay: true } })
   }) as unknown as FastifyInstance

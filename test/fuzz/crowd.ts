@@ -1,14 +1,14 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { WebSocket } from 'ws'
 import type { Message } from '../helpers/clients.js'
-import { CROWD_ADDRESS, type Ground } from './ground.js'
+import { FUZZ_ADDRESS, type Ground } from './ground.js'
 import { judgeMessage, judgeRefusal } from './oracle.js'
 
-/** More than one address may have, all at once, and some that never say a word: what only many or the silent are told. */
+/** More than one user may have, all at once, and some that never say a word: what only many or the silent are told. */
 export class Crowd {
   private readonly sockets = new Set<WebSocket>()
 
-  constructor (private readonly ground: Ground, private readonly size: number, private readonly restMs: number) {}
+  constructor (private readonly ground: Ground, private readonly size: number, private readonly restMs: number, private readonly token: string) {}
 
   async run (): Promise<void> {
     while (!this.ground.over) {
@@ -22,7 +22,7 @@ export class Crowd {
 
   private open (stays: boolean): void {
     const { ground } = this
-    const socket = new WebSocket(`ws://127.0.0.1:${ground.port}/v1/stream`, { localAddress: CROWD_ADDRESS })
+    const socket = new WebSocket(`ws://127.0.0.1:${ground.port}/v1/stream?token=${this.token}`, { localAddress: FUZZ_ADDRESS })
     if (!stays) this.sockets.add(socket)
     socket.on('unexpected-response', (request, response) => {
       let text = ''

@@ -5,8 +5,6 @@ import { shown } from './oracle.js'
 
 /** Where the inputs come from, so that the limits of an address do not concern the neighbours. */
 export const FUZZ_ADDRESS = process.platform === 'linux' ? '127.0.0.2' : '127.0.0.1'
-/** Of those that are too many: they take no connection of the others. */
-export const CROWD_ADDRESS = process.platform === 'linux' ? '127.0.0.3' : '127.0.0.1'
 
 const SHOWN = 40
 /** How far ahead of its rate a burst may be. */

@@ -23,9 +23,8 @@ const PROGRESS_MS = 10_000
 /** What clients leave behind is gone by then: a close that is not answered takes 5 s. */
 const LEFT_MS = 15_000
 const REST_MS = 4000
-const CROWD = 210
-/** Enough for what one fuzzer has open at a time, with what is being ended: twice as many sockets. */
-const PER_ADDRESS = 200
+const CROWD = 90
+const PER_USER = 80
 
 /** Small, so that every limit is met; what only many topics and long histories would cost is not what is looked for. */
 const SETTINGS = {
@@ -35,7 +34,9 @@ const SETTINGS = {
   JWT_SECRET: SECRET,
   MAX_TOPICS: '150',
   MAX_SUBSCRIPTIONS: '60',
-  MAX_CONNECTIONS_PER_IP: String(PER_ADDRESS),
+  // What a fuzzer has left behind is still being ended while it goes on.
+  MAX_CONNECTIONS_PER_IP: '10000',
+  MAX_CONNECTIONS_PER_USER: String(PER_USER),
   RETENTION_MESSAGES: '100',
   HEARTBEAT_MS: '2000',
   // Longer than this machine's own pauses: the fuzzer's silence must not be taken for its end.
@@ -104,7 +105,7 @@ export async function fuzz (options: FuzzOptions): Promise<FuzzReport> {
 /** Sends all there is to send; samples the server's memory meanwhile. */
 async function inputs (server: NodeProcess, ground: Ground, { seed, messages, lastsMs, say }: FuzzOptions & { lastsMs: number }, began: number): Promise<Sample[]> {
   const shareOf = (part: number, count: number): number => Math.ceil(messages * part / count)
-  const crowd = new Crowd(ground, CROWD, REST_MS).run()
+  const crowd = new Crowd(ground, CROWD, REST_MS, makeToken(SECRET, goodClaims({ sub: 'crowd' }, 86_400))).run()
   const workers = Promise.all([
     ...Array.from({ length: SOCKETS }, (_, index) => new SocketWorker(new Choices(seed * 100_003 + index), ground, shareOf(BY_SOCKET, SOCKETS)).run()),
     ...Array.from({ length: REQUESTS }, (_, index) => new RequestWorker(new Choices(seed * 100_003 + SOCKETS + index), ground, shareOf(1 - BY_SOCKET, REQUESTS)).run())

@@ -11,3 +11,6 @@ export function makeToken (secret: string, claims: object, header: object = { al
 /** Claims that this server asks for, good for some seconds. */
 export const goodClaims = (claims: object, seconds = 3600): object =>
   ({ iss: 'tickwire', aud: 'tickwire', exp: Math.floor(Date.now() / 1000) + seconds, ...claims })
+
+/** A token as whoever knows the tests' secret makes it. @param seconds until it ends; negative: it has */
+export const signedToken = (claims: object, seconds = 300, secret = 'a secret for tests only'): string => makeToken(secret, goodClaims(claims, seconds))

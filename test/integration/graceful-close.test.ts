@@ -4,7 +4,7 @@ import { type Test, test } from 'tap'
 import { type Client, type Message, openClient, RuleFollower, until } from '../helpers/clients.js'
 import { startCommand } from '../helpers/command.js'
 import { redisProgram, RedisServer } from '../helpers/redis-server.js'
-import { signedToken } from '../helpers/signed-token.js'
+import { signedToken } from '../helpers/tokens.js'
 
 /** How many clients a node is ended with; `CLOSE_CLIENTS=2000 npm test -- test/integration/graceful-close.test.ts` is the full run. */
 const CLIENTS = Number(process.env['CLOSE_CLIENTS'] ?? 300)
@@ -119,6 +119,8 @@ test(`SIGTERM with ${CLIENTS} clients: all are told, all resume on the other nod
   t.ok(readers.every(whole), 'each sequence once, in order')
 })
 
+const PUBLISHER = signedToken({ sub: 'alice', publish: ['*'] })
+
 /** Holds a server that closes: the rest of its body never comes. */
 async function halfPublish (t: Test, origin: string): Promise<void> {
   const { hostname, port } = new URL(origin)
@@ -126,7 +128,7 @@ async function halfPublish (t: Test, origin: string): Promise<void> {
   socket.on('error', () => {})
   t.teardown(() => { socket.destroy() })
   await new Promise<void>(resolve => {
-    socket.write('POST /v1/publish HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 100\r\nExpect: 100-continue\r\n\r\n')
+    socket.write(`POST /v1/publish HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${PUBLISHER}\r\nContent-Type: application/json\r\nContent-Length: 100\r\nExpect: 100-continue\r\n\r\n`)
     socket.once('data', () => { socket.write('[{', () => { resolve() }) })
   })
 }

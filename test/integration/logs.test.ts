@@ -5,7 +5,7 @@ import { openClient, openWebSocket, transportNames, until } from '../helpers/cli
 import { keptLog } from '../helpers/kept-log.js'
 import { redisProgram, RedisServer } from '../helpers/redis-server.js'
 import { publish, startServer, type TestServer } from '../helpers/server.js'
-import { signedToken } from '../helpers/signed-token.js'
+import { signedToken } from '../helpers/tokens.js'
 import type { Config } from '../../src/config.js'
 
 type Line = Readonly<Record<string, unknown>>

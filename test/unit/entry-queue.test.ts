@@ -116,7 +116,7 @@ test('entries that flow through take the room of those that are held', async t =
 test('a burst leaves nothing behind', async t => {
   const queue = new EntryQueue(SHARD)
   const before = await bytesUsed()
-  for (let offset = 1; offset <= 20_000; offset++) queue.push(entry(offset, JSON.stringify('x'.repeat(200))))
+  for (let offset = 1; offset <= 100_000; offset++) queue.push(entry(offset, JSON.stringify('x'.repeat(200))))
   const full = await bytesUsed() - before
   while (queue.size > 0) queue.shift()
   const left = await bytesUsed() - before

@@ -46,6 +46,9 @@ test('questions without reading the answers are not answered for ever', async t 
   await node.close()
 })
 
+/** More than the answer has. */
+const PIECES = 10
+
 test('a long answer is given whole, and what comes meanwhile behind it', async t => {
   const node = await startNode({ maxBufferedBytes: MAX_BUFFERED_BYTES })
   await node.log.append(quotes(1000, 3000))
@@ -58,10 +61,14 @@ test('a long answer is given whole, and what comes meanwhile behind it', async t
   for (let n = 0; n < 10; n++) say(connection, { action: 'ping' })
   await node.log.append(quotes(10, 10))
   await ticks()
-  wire.bytes = 0
-  connection.onDrain()
-  await ticks()
+  // It is given in pieces, each when the one before has been read.
+  for (let piece = 0; piece < PIECES; piece++) {
+    wire.bytes = 0
+    connection.onDrain()
+    await ticks()
+  }
   t.equal(wire.closedWith, undefined)
+  t.equal(wire.messages.filter(({ snapshot }) => snapshot === true).length, 1000)
   t.equal(wire.messages.filter(({ sequence }) => sequence === 2).length, 10)
   await node.close()
 })

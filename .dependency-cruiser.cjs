@@ -5,7 +5,7 @@ const FOLDERS = {
   log: {},
   publisher: { may: ['log/log\\.ts$'] },
   metrics: {},
-  store: { may: ['log/redis/(setup|time-limit)\\.ts$'] },
+  store: { may: ['log/redis/(connect|setup|time-limit)\\.ts$'] },
   hub: { may: ['log/(log|entry-queue)\\.ts$', 'metrics/'] },
   sources: { types: ['publisher/'] },
   connection: { may: ['hub/', 'auth/', 'metrics/'], types: ['store/store\\.ts$'] },

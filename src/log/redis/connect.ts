@@ -19,31 +19,41 @@ export interface Connections {
 const base = {
   lazyConnect: true,
   connectTimeout: CONNECT_TIMEOUT_MS,
-  commandTimeout: COMMAND_TIMEOUT_MS,
   disconnectTimeout: DISCONNECT_TIMEOUT_MS,
   retryStrategy: (times: number) => Math.min(times * FIRST_RETRY_MS, LAST_RETRY_MS)
 }
+
 /**
- * While there is no server nothing is queued, and what was not answered fails with its connection: whoever sent it
- * knows whether it may be sent again.
+ * A client that sends commands, not connected yet. While there is no server nothing is queued, and what was not answered fails with
+ * its connection: whoever sent it knows whether it may be sent again.
  */
-const failing = { ...base, enableOfflineQueue: false, autoResendUnfulfilledCommands: false, maxRetriesPerRequest: 0 }
+export const commandClient = (url: string, commandTimeout: number): Redis => (
+  new Redis(url, { ...base, commandTimeout, enableOfflineQueue: false, autoResendUnfulfilledCommands: false, maxRetriesPerRequest: 0 }))
+
+/** A client that listens, not connected yet. */
+export const listeningClient = (url: string, commandTimeout: number): Redis => new Redis(url, { ...base, commandTimeout, maxRetriesPerRequest: null })
 
 /** @throws LogSetupError */
 export async function connectRedis (setup: RedisSetup): Promise<Connections> {
-  const connections = {
-    writer: new Redis(setup.url, failing),
-    reader: new Redis(setup.url, failing),
-    subscriber: new Redis(setup.url, { ...base, maxRetriesPerRequest: null })
-  }
-  const all = Object.values(connections)
+  return await connectAll(setup, {
+    writer: commandClient(setup.url, COMMAND_TIMEOUT_MS),
+    reader: commandClient(setup.url, COMMAND_TIMEOUT_MS),
+    subscriber: listeningClient(setup.url, COMMAND_TIMEOUT_MS)
+  })
+}
+
+/** Connects all, or none. @throws LogSetupError */
+export async function connectAll<Clients extends { readonly [Name in keyof Clients]: Redis }> (
+  setup: Pick<RedisSetup, 'url' | 'keyPrefix'>, clients: Clients
+): Promise<Clients> {
+  const all = Object.values<Redis>(clients)
   try {
     await Promise.all(all.map(firstConnection))
   } catch (error) {
-    for (const connection of all) connection.disconnect()
+    for (const client of all) client.disconnect()
     throw cannotBeUsed(setup, error)
   }
-  return connections
+  return clients
 }
 
 /** The first connection says what is wrong with an address; later ones are tried for ever. */

@@ -1,8 +1,7 @@
-import { type ChildProcess, fork } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
+import { AskedProcess } from '../helpers/asked-process.js'
 
 const PROGRAM = fileURLToPath(new URL('neighbours-process.ts', import.meta.url))
-const KEPT_OUTPUT = 4000
 
 export interface NeighbourOptions {
   readonly origin: string
@@ -35,32 +34,13 @@ export interface Question {
 
 /** Honest clients beside whatever is done to a server: see neighbours-process.ts. */
 export class Neighbours {
-  private asked = 0
-  private output = ''
-  private readonly answers = new Map<number, { resolve (answer: unknown): void, reject (error: Error): void }>()
-  private readonly onExit = (): void => { this.child.kill('SIGKILL') }
-
-  private constructor (private readonly child: ChildProcess) {
-    process.once('exit', this.onExit)
-    for (const stream of [child.stdout, child.stderr]) stream?.on('data', chunk => { this.output = (this.output + String(chunk)).slice(-KEPT_OUTPUT) })
-    child.on('message', (message: { id: number, answer: unknown }) => {
-      this.answers.get(message.id)?.resolve(message.answer)
-      this.answers.delete(message.id)
-    })
-    child.once('exit', code => {
-      for (const { reject } of this.answers.values()) reject(new Error(`the neighbours ended with ${code ?? child.signalCode}: ${this.output}`))
-      this.answers.clear()
-    })
-  }
+  private constructor (private readonly process: AskedProcess) {}
 
   /** Resolves when they read and write. */
   static async start (options: NeighbourOptions): Promise<Neighbours> {
-    const child = fork(PROGRAM, [JSON.stringify(options)], {
-      execArgv: ['--import', '@tapjs/typescript/import'], env: { PATH: process.env['PATH'] }, stdio: ['ignore', 'pipe', 'pipe', 'ipc']
-    })
-    const neighbours = new Neighbours(child)
-    await neighbours.answer(0)
-    return neighbours
+    const process = new AskedProcess({ name: 'the neighbours', program: PROGRAM, options, execArgv: ['--import', '@tapjs/typescript/import'] })
+    await process.ready()
+    return new Neighbours(process)
   }
 
   /** The figures since this was asked last. */
@@ -74,21 +54,10 @@ export class Neighbours {
   }
 
   async close (): Promise<void> {
-    process.off('exit', this.onExit)
-    if (this.child.exitCode !== null || this.child.signalCode !== null) return
-    const ended = new Promise(resolve => { this.child.once('exit', resolve) })
-    this.child.kill('SIGKILL')
-    await ended
+    await this.process.close()
   }
 
   private async ask (ask: Question['ask']): Promise<unknown> {
-    const question: Question = { id: ++this.asked, ask }
-    const answer = this.answer(question.id)
-    this.child.send(question)
-    return await answer
-  }
-
-  private async answer (id: number): Promise<unknown> {
-    return await new Promise((resolve, reject) => { this.answers.set(id, { resolve, reject }) })
+    return await this.process.ask(ask)
   }
 }

@@ -1,10 +1,9 @@
-import { type ChildProcess, fork } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
+import { AskedProcess } from '../helpers/asked-process.js'
 import { keepLog } from '../helpers/kept-log.js'
 
 const PROGRAM = fileURLToPath(new URL('server/soak-server.js', import.meta.url))
-const KEPT_OUTPUT = 4000
 
 export interface FeedOptions {
   /** Messages a second, beside the bulk. */
@@ -42,85 +41,42 @@ export type Census = Readonly<Record<string, number>>
 
 /** The server that is soaked, asked over a channel of its own: a question over HTTP would be one more client. */
 export class ServerProcess {
-  origin = ''
-  private asked = 0
-  private output = ''
-  private readonly answers = new Map<number, { resolve (answer: unknown): void, reject (error: Error): void }>()
-  private readonly onExit = (): void => { this.child.kill('SIGKILL') }
-
-  private constructor (private readonly child: ChildProcess) {
-    process.once('exit', this.onExit)
-    for (const stream of [child.stdout, child.stderr]) {
-      stream?.on('data', chunk => {
-        keepLog(String(chunk))
-        this.output = (this.output + String(chunk)).slice(-KEPT_OUTPUT)
-      })
-    }
-    child.on('message', (message: { id: number, answer: unknown }) => {
-      this.answers.get(message.id)?.resolve(message.answer)
-      this.answers.delete(message.id)
-    })
-    child.once('exit', code => {
-      const error = new Error(`the server ended with ${code ?? child.signalCode}: ${this.output}`)
-      for (const { reject } of this.answers.values()) reject(error)
-      this.answers.clear()
-    })
-  }
+  private constructor (private readonly process: AskedProcess, readonly origin: string) {}
 
   static async start (options: ServerOptions): Promise<ServerProcess> {
-    const child = fork(PROGRAM, [JSON.stringify(options)], {
-      execArgv: ['--expose-internals', '--no-warnings'], env: { PATH: process.env['PATH'] }, stdio: ['ignore', 'pipe', 'pipe', 'ipc']
-    })
-    const server = new ServerProcess(child)
-    const { port } = await server.answer(0) as { port: number }
-    server.origin = `http://127.0.0.1:${port}`
-    return server
+    const process = new AskedProcess({ name: 'the server', program: PROGRAM, options, execArgv: ['--expose-internals', '--no-warnings'], onOutput: keepLog })
+    const { port } = await process.ready() as { port: number }
+    return new ServerProcess(process, `http://127.0.0.1:${port}`)
   }
 
   /** What it printed last: errors, as it says nothing else. */
   get lastWords (): string {
-    return this.output
+    return this.process.lastWords
   }
 
   async startFeed (): Promise<void> {
-    await this.ask('start')
+    await this.process.ask('start')
   }
 
   async stopFeed (): Promise<void> {
-    await this.ask('stop')
+    await this.process.ask('stop')
   }
 
   async gauges (): Promise<Gauges> {
-    return await this.ask('gauges') as Gauges
+    return await this.process.ask('gauges') as Gauges
   }
 
   /** Collects the garbage first, and takes a while. */
   async census (): Promise<Census> {
-    return await this.ask('census') as Census
+    return await this.process.ask('census') as Census
   }
 
   /** Bytes of it that are in memory. */
   residentBytes (): number {
-    return Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${this.child.pid}/status`, 'utf8'))?.[1]) * 1024
+    return Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${this.process.pid}/status`, 'utf8'))?.[1]) * 1024
   }
 
   async close (): Promise<void> {
-    process.off('exit', this.onExit)
-    if (this.child.exitCode !== null || this.child.signalCode !== null) return
-    const ended = new Promise(resolve => { this.child.once('exit', resolve) })
-    this.child.kill('SIGKILL')
-    await ended
-  }
-
-  private async ask (question: string): Promise<unknown> {
-    const id = ++this.asked
-    const answer = this.answer(id)
-    this.child.send({ id, ask: question })
-    return await answer
-  }
-
-  private async answer (id: number): Promise<unknown> {
-    if (this.child.exitCode !== null || this.child.signalCode !== null) throw new Error(`the server has ended: ${this.output}`)
-    return await new Promise((resolve, reject) => { this.answers.set(id, { resolve, reject }) })
+    await this.process.close()
   }
 }

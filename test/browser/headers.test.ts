@@ -2,6 +2,7 @@ import { createServer } from 'node:http'
 import type { Page } from 'playwright-core'
 import { test } from 'tap'
 import { inBrowser, launchBrowser } from '../helpers/browser.js'
+import { until } from '../helpers/clients.js'
 import { listen } from '../helpers/network.js'
 import { startServer } from '../helpers/server.js'
 
@@ -44,6 +45,8 @@ test('page and reference work under their policy, and stand in no other page', i
     }))
     const page = await browser.newPage()
     await page.goto(`http://127.0.0.1:${port}/`)
+    // A page may have loaded before Chromium says what became of its frames, whose addresses are empty until then.
+    await until('both frames have an address', () => page.frames().slice(1).every(frame => !['', 'about:blank'].includes(frame.url())))
     t.same(page.frames().slice(1).map(frame => new URL(frame.url()).protocol), ['chrome-error:', 'chrome-error:'])
   })
 })

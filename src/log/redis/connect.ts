@@ -33,12 +33,16 @@ export const commandClient = (url: string, commandTimeout: number): Redis => (
 /** A client that listens, not connected yet. */
 export const listeningClient = (url: string, commandTimeout: number): Redis => new Redis(url, { ...base, commandTimeout, maxRetriesPerRequest: null })
 
+/** One for a {@link ShardListener}, which listens anew by itself. */
+const shardClient = (url: string, commandTimeout: number): Redis => (
+  new Redis(url, { ...base, commandTimeout, enableOfflineQueue: false, autoResendUnfulfilledCommands: false, autoResubscribe: false, maxRetriesPerRequest: 0 }))
+
 /** @throws LogSetupError */
 export async function connectRedis (setup: RedisSetup): Promise<Connections> {
   return await connectAll(setup, {
     writer: commandClient(setup.url, COMMAND_TIMEOUT_MS),
     reader: commandClient(setup.url, COMMAND_TIMEOUT_MS),
-    subscriber: listeningClient(setup.url, COMMAND_TIMEOUT_MS)
+    subscriber: shardClient(setup.url, COMMAND_TIMEOUT_MS)
   })
 }
 

@@ -2,15 +2,13 @@ import type { Redis } from 'ioredis'
 import type { Entry, EpochStart, ShardHead, TailBatch } from '../log.js'
 import { parseBatch } from './batch.js'
 import type { ShardKeys } from './keys.js'
-import { TimedOut, timeLimit } from './time-limit.js'
+import { ShardListener } from './listener.js'
 
 /** How often each shard is asked whether something was missed: pub/sub may lose messages. */
 const LOOK_MS = 1000
 /** How soon it is asked again while it does not answer, and for how long it may not answer until that is said. */
 const LOOK_AGAIN_MS = 100
 const GRACE_MS = 500
-/** How long the listening connection may not answer until it is made anew. */
-const PING_PATIENCE_MS = 900
 /** Batches that are read at a time of what was missed. */
 const PAGE = 32
 
@@ -45,29 +43,28 @@ export class Tail {
   /** Milliseconds since 1970; undefined while it answers. */
   private failingSince: number | undefined
   private timer: NodeJS.Timeout | undefined
+  private readonly listener: ShardListener
   private closed = false
 
   constructor (
     private readonly source: TailSource,
-    private readonly subscriber: Redis,
+    subscriber: Redis,
     private readonly onBatch: (batch: TailBatch) => void,
     private readonly onError: (error: unknown, message: string) => void
-  ) {}
+  ) {
+    this.listener = new ShardListener(subscriber, source.keys.map(({ live }) => live), {
+      onText: (shard, text) => { this.enqueue(shard, async () => { await this.take(shard, text) }) },
+      onMissed: shard => { this.lookAt(shard) }
+    })
+  }
 
   async start (): Promise<void> {
-    const shards = new Map(this.source.keys.map((keys, shard) => [keys.live, shard]))
-    this.subscriber.on('smessage', (channel: string, text: string) => {
-      const shard = shards.get(channel)
-      if (shard !== undefined) this.enqueue(shard, async () => { await this.take(shard, text) })
-    })
-    for (const keys of this.source.keys) await this.subscriber.ssubscribe(keys.live)
+    for (const shard of this.source.keys.keys()) await this.listener.listen(shard)
     for (const shard of this.source.keys.keys()) {
       const { offset, epochs } = await this.source.headOf(shard)
       this.positions[shard] = { epoch: epochs.at(-1)!, offset, busy: Promise.resolve(), looking: false }
     }
-    // Subscriptions come back by themselves, but not what was published meanwhile.
-    this.subscriber.on('ready', () => { this.look() })
-    for (const connection of [this.subscriber, this.source.reader]) connection.on('close', () => { this.look() })
+    this.source.reader.on('close', () => { this.look() })
     this.plan(LOOK_MS)
   }
 
@@ -85,6 +82,7 @@ export class Tail {
   close (): void {
     this.closed = true
     clearTimeout(this.timer)
+    this.listener.close()
   }
 
   private plan (inMs: number): void {
@@ -92,23 +90,23 @@ export class Tail {
     if (!this.closed) this.timer = setTimeout(() => { this.look() }, inMs).unref()
   }
 
-  /** Asks every shard whether something was missed, and the listening connection whether it is still there. */
+  /** Asks every shard whether something was missed. */
   private look (): void {
     if (this.closed) return
     this.plan(this.failingSince === undefined ? LOOK_MS : LOOK_AGAIN_MS)
-    for (const [shard, position] of this.positions.entries()) {
-      if (position.looking) continue
-      position.looking = true
-      this.enqueue(shard, async () => {
-        position.looking = false
-        await this.catchUp(shard)
-        this.failingSince = undefined
-        this.isAvailable(true)
-      })
-    }
-    if (this.subscriber.status === 'ready') {
-      timeLimit(this.subscriber.ping(), PING_PATIENCE_MS).catch((error: unknown) => { if (error instanceof TimedOut) this.subscriber.disconnect(true) })
-    }
+    for (const shard of this.positions.keys()) this.lookAt(shard)
+  }
+
+  private lookAt (shard: number): void {
+    const position = this.positions[shard]
+    if (position === undefined || position.looking) return
+    position.looking = true
+    this.enqueue(shard, async () => {
+      position.looking = false
+      await this.catchUp(shard)
+      this.failingSince = undefined
+      this.isAvailable(true)
+    })
   }
 
   private failed (error: unknown): void {

@@ -206,6 +206,8 @@ export const streaming = fp<StreamingOptions>(async (app, options) => {
     await heartbeat.start()
     await sources.begin()
   })
+  // From here on it is known where it listens.
+  app.addHook('onListen', async () => { heartbeat.touch() })
   app.addHook('preClose', async () => {
     draining.abort(new ProtocolError('going_away'))
     const left = heartbeat.close()

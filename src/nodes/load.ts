@@ -43,9 +43,9 @@ export class LoadMeter {
     return this.latest
   }
 
-  /** As measured last. */
+  /** As measured last, with the connections of now. */
   get last (): NodeRecord['load'] {
-    return this.latest
+    return { ...this.latest, connections: this.connections() }
   }
 
   close (): void {

@@ -7,7 +7,7 @@ import { freePort } from './free-port.js'
 
 /** A node's last words are kept: what it said when it should not have ended. */
 const KEPT_OUTPUT = 4000
-const START_TIMEOUT_MS = 20_000
+const START_TIMEOUT_MS = 60_000
 
 /** A node in a process of its own, at the same address whenever it is started again. */
 export class NodeProcess {

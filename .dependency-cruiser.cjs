@@ -7,10 +7,11 @@ const FOLDERS = {
   metrics: {},
   store: { may: ['log/redis/(connect|setup|time-limit)\\.ts$'] },
   hub: { may: ['log/(log|entry-queue)\\.ts$', 'metrics/'] },
-  sources: { types: ['publisher/'] },
+  sources: { may: ['log/log\\.ts$'], types: ['publisher/', 'store/(store|leases)\\.ts$'] },
+  nodes: { types: ['log/log\\.ts$', 'metrics/', 'sources/leased-source\\.ts$', 'store/(store|leases|node-registry)\\.ts$'] },
   connection: { may: ['hub/', 'auth/', 'metrics/'], types: ['store/store\\.ts$'] },
   transports: { may: ['connection/', 'hub/', 'auth/identity\\.ts$'], types: ['auth/'] },
-  cli: { may: ['sources/registry\\.ts$', 'log/redis/setup\\.ts$', 'store/redis/keys\\.ts$', 'auth/public-key\\.ts$', '(server|tls)\\.ts$'] },
+  cli: { types: ['nodes/schema\\.ts$'], may: ['sources/registry\\.ts$', 'log/redis/setup\\.ts$', 'store/redis/keys\\.ts$', 'auth/public-key\\.ts$', '(server|tls)\\.ts$'] },
 }
 
 /** Importable from anywhere in src, plugins and routes. */
@@ -72,10 +73,10 @@ module.exports = {
     },
     {
       name: 'routes-imports',
-      comment: 'routes use decorators, transports, auth and errors; what else they need is a decorator',
+      comment: 'routes use decorators, transports, auth, the schema of nodes and errors; what else they need is a decorator',
       severity: 'error',
       from: { path: '^routes/' },
-      to: { path: '^src/', pathNot: ['^src/(transports|auth)/', '^src/publisher/', SHARED] },
+      to: { path: '^src/', pathNot: ['^src/(transports|auth)/', '^src/nodes/schema\\.ts$', '^src/publisher/', SHARED] },
     },
     {
       name: 'routes-publisher-types-only',

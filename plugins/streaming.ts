@@ -1,6 +1,8 @@
-import { isDeepStrictEqual } from 'node:util'
-import { type Channels, errorTable, type Instrument, instruments as instrumentsChannel, ProtocolError } from '@tickwire/protocol'
-import type { FastifyRequest } from 'fastify'
+import { randomUUID } from 'node:crypto'
+import type { AddressInfo } from 'node:net'
+import { hostname } from 'node:os'
+import { type Channels, errorTable, type Instrument, ProtocolError } from '@tickwire/protocol'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import type { Identity } from '../src/auth/identity.js'
 import { refusePublish } from '../src/auth/permissions.js'
@@ -14,16 +16,22 @@ import { type HistoryAnswer, type HistoryRequest, readHistory } from '../src/hub
 import { refuseUnknown } from '../src/connection/selectors.js'
 import { errorFields } from '../src/errors.js'
 import { Counters } from '../src/metrics/counters.js'
+import type { Watch } from '../src/hub/demand.js'
 import { Hub } from '../src/hub/hub.js'
 import type { Log } from '../src/log/log.js'
-import { type Publication, Publisher, type PublishLimits } from '../src/publisher/publisher.js'
+import { Heartbeat } from '../src/nodes/heartbeat.js'
+import { LoadMeter } from '../src/nodes/load.js'
+import { Nodes } from '../src/nodes/nodes.js'
+import { Publisher, type PublishLimits } from '../src/publisher/publisher.js'
 import type { Source } from '../src/sources/source.js'
 import { SourceSupervisor } from '../src/sources/supervisor.js'
 import type { Store } from '../src/store/store.js'
 import { PollSessions } from '../src/transports/poll/held-poll.js'
 import { KernelQueues } from '../src/transports/sse/kernel-queues.js'
 import type { StreamContext } from '../src/transports/stream-request.js'
+import { version } from '../src/version.js'
 import { refusalOf } from './errors.js'
+import { sourceFeed } from './source-feed.js'
 
 export interface StreamingOptions extends ConnectionLimits {
   readonly log: Log
@@ -40,6 +48,10 @@ export interface StreamingOptions extends ConnectionLimits {
   readonly compression: boolean
   readonly authenticationRequired: boolean
   readonly acceptUnknownSymbols: boolean
+  /** How the other servers know this one; by default its host and the number of its process. */
+  readonly nodeName: string | undefined
+  /** Where they reach it; by default where it listens. */
+  readonly nodeUrl: string | undefined
 }
 
 /** What the routes work with. */
@@ -54,6 +66,8 @@ export interface Streaming {
   readonly connections: Connections
   readonly events: Events
   readonly sources: SourceSupervisor
+  readonly nodes: Nodes
+  readonly heartbeat: Heartbeat
   /** What the transports of the stream have in common. */
   readonly stream: StreamContext
   /** Which topics somebody may publish to: those that the token permits and that exist. */
@@ -76,8 +90,6 @@ declare module 'fastify' {
   }
 }
 
-/** Names the sources of this server as publishers; no token can have it as its user. */
-const SOURCE_PUBLISHER = ''
 /** Over how long the clients of a server that goes away are spread when they come back. */
 const RECONNECT_SPREAD_MS = 2000
 
@@ -94,20 +106,50 @@ export const streaming = fp<StreamingOptions>(async (app, options) => {
   const events = new Events(app.log)
   const draining = new AbortController()
 
-  const publish = async (publications: readonly Publication[]): Promise<void> => {
-    if (publications.length === 0) return
-    const results = await publisher.publish(publications, { publisher: SOURCE_PUBLISHER })
-    for (const [index, result] of results.entries()) {
-      if (!('code' in result)) continue
-      const { channel, symbol } = publications[index]!
-      app.log.warn({ channel, symbol, code: result.code, reason: result.message }, 'a message of a source was refused')
-    }
+  const node = { id: randomUUID(), name: options.nodeName ?? `${hostname()}-${process.pid}` }
+  const started = new Date().toISOString()
+  const load = new LoadMeter(counters, () => connections.active)
+  const nodes = new Nodes(store, log, node.id)
+  const stopPositions = nodes.answerPositions(() => hub.shards.map(({ received }) => received))
+  const demands = new Map<string, Watch>()
+  const heartbeat = new Heartbeat({
+    registry: store.registry,
+    node: node.id,
+    record: measured => {
+      const url = options.nodeUrl ?? listensAt(app)
+      return {
+        ...node,
+        ...(url === undefined ? {} : { url }),
+        version,
+        started,
+        load: measured ? load.measure() : load.last,
+        sources: Object.fromEntries(sources.status().map(({ name, state }) => [name, state])),
+        wants: sources.wanted()
+      }
+    },
+    onError
+  })
+  const feed = sourceFeed(publisher, hub, app.log)
+  const sources = new SourceSupervisor(options.sources, {
+    ...feed,
+    node,
+    store,
+    logger: app.log,
+    raise: source => log.raise(source),
+    isWantedHere: source => demands.get(source)?.isWanted() === true,
+    isWantedElsewhere: async source => (await nodes.others()).some(({ wants }) => wants.includes(source)),
+    isKnownElsewhere: async source => (await nodes.others()).some(({ sources: theirs }) => Object.hasOwn(theirs, source)),
+    isAlone: async () => (await nodes.others()).length === 0,
+    onHeld: () => { heartbeat.touch() },
+    onFenced: source => { counters.fenced.set(source, (counters.fenced.get(source) ?? 0) + 1) }
+  })
+  for (const { name, lazy } of options.sources) {
+    if (lazy === undefined) continue
+    demands.set(name, hub.demand.watch({ channels: lazy.channels, covers: symbol => sources.covers(name, symbol) }, () => {
+      sources.demanded(name)
+      heartbeat.touch()
+    }))
   }
-  // What is known already is not said again: whoever resumes would take it for a move between sets.
-  const declare = (instruments: readonly Instrument[]): Promise<void> => publish(instruments
-    .filter(instrument => !isDeepStrictEqual(hub.directory.instrument(instrument.symbol), instrument))
-    .map(instrument => ({ channel: instrumentsChannel.name, symbol: instrument.symbol, data: instrument })))
-  const sources = new SourceSupervisor(options.sources, { publish, declare }, app.log)
 
   const stream: StreamContext = {
     hub,
@@ -138,22 +180,58 @@ export const streaming = fp<StreamingOptions>(async (app, options) => {
     return code === undefined ? undefined : { code, message: errorTable[code].message }
   }
   app.decorate('streaming', {
-    log, store, channels, hub, counters, publisher, connections, events, sources, stream, permitPublish, history, declare, disconnect: address => disconnect(store, address)
+    log,
+    store,
+    channels,
+    hub,
+    counters,
+    publisher,
+    connections,
+    events,
+    sources,
+    nodes,
+    heartbeat,
+    stream,
+    permitPublish,
+    history,
+    declare: instruments => feed.declare(instruments),
+    disconnect: address => disconnect(store, address)
   })
 
   app.addHook('onError', async (request, _reply, error) => {
     const transport = request.routeOptions.config.transportOf?.(request) ?? 'http'
     events.refused({ transport, address: request.ip, user: app.authenticator.userOf(request) }, refusalOf(error).code)
   })
-  app.addHook('onReady', async () => { await sources.begin() })
+  app.addHook('onReady', async () => {
+    await heartbeat.start()
+    await sources.begin()
+  })
+  // From here on it is known where it listens.
+  app.addHook('onListen', async () => { heartbeat.touch() })
   app.addHook('preClose', async () => {
     draining.abort(new ProtocolError('going_away'))
+    const left = heartbeat.close()
     await sources.close()
     connections.closeAll({ code: 'going_away', message: 'the server is going away' }, RECONNECT_SPREAD_MS)
+    await left
+    await sources.forget()
   })
   app.addHook('onClose', async () => {
     stopDisconnects()
+    stopPositions()
+    load.close()
+    for (const demand of demands.values()) demand.end()
     hub.close()
     await Promise.all([log.close(), store.close()])
   })
 }, { name: 'tickwire-streaming', fastify: '5.x', dependencies: ['tickwire-auth'] })
+
+/** Where a server listens; undefined before it does. */
+function listensAt (app: FastifyInstance): string | undefined {
+  const address = app.server.address() as AddressInfo | string | null
+  if (address === null || typeof address === 'string') return undefined
+  const host = ANY_HOST.has(address.address) ? hostname() : address.address.includes(':') ? `[${address.address}]` : address.address
+  return `${'setSecureContext' in app.server ? 'https' : 'http'}://${host}:${address.port}`
+}
+
+const ANY_HOST: ReadonlySet<string> = new Set(['0.0.0.0', '::'])

@@ -4,12 +4,13 @@ import { livenessSchema, readinessSchema } from './schemas.js'
 
 /** Liveness and readiness, for whoever runs the server. */
 export async function healthRoutes (app: FastifyInstance): Promise<void> {
-  const { log, stream } = app.streaming
+  const { log, stream, heartbeat } = app.streaming
 
   app.get('/healthz', { schema: livenessSchema, config: { rateLimit: false } }, async (_request, reply) => await reply.header('Cache-Control', 'no-store').send({ status: 'ok' }))
 
   app.get('/readyz', { schema: readinessSchema, config: { rateLimit: false } }, async (_request, reply) => {
     if (stream.draining.aborted) throw new ProtocolError('going_away')
+    if (!heartbeat.isRegistered) throw new ProtocolError('log_unavailable', 'this server is not registered with the others now')
     try {
       await log.head()
     } catch {

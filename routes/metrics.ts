@@ -7,7 +7,7 @@ type Labels = Record<string, string>
 
 /** `GET /metrics` for Prometheus. Values are read when they are asked for: counting costs the stream nothing. */
 export async function metricsRoutes (app: FastifyInstance): Promise<void> {
-  const { counters, hub } = app.streaming
+  const { counters, hub, sources } = app.streaming
   const registry = new Registry()
   // Among them the event loop's delay (nodejs_eventloop_lag_…), memory and garbage collection.
   collectDefaultMetrics({ register: registry })
@@ -37,6 +37,9 @@ export async function metricsRoutes (app: FastifyInstance): Promise<void> {
   add(Gauge, 'selectors', 'Different selectors that somebody subscribes to', [], () => [[{}, hub.audience.size]])
   add(Gauge, 'log_available', 'Whether the log can be reached', [], () => [[{}, hub.logAvailable ? 1 : 0]])
   add(Counter, 'messages_received_total', 'Messages that came from the log', [], () => [[{}, counters.received]])
+  add(Gauge, 'source_running', 'Whether a source runs on this server', ['source'], () => sources.status().map(({ name, state }) => [{ source: name }, state === 'running' ? 1 : 0]))
+  add(Counter, 'source_appends_refused_total', 'Appends of a source that were refused because another server has taken it over', ['source'], () =>
+    [...counters.fenced].map(([source, count]) => [{ source }, count] as const))
   add(Counter, 'messages_sent_total', 'Data messages and resets sent to clients', ['transport'], byTransport(({ messages }) => messages))
   add(Counter, 'sent_bytes_total', 'Bytes of messages sent to clients, with their framing', ['transport'], byTransport(({ bytes }) => bytes))
   add(Counter, 'catch_ups_total', 'Catch-ups begun, at a position of the client (resume) or at the present (fresh)', ['transport', 'start'], () =>

@@ -1,5 +1,6 @@
 import { type TSchema, Type } from '@sinclair/typebox'
 import { ErrorMessage, Instrument, MAX_POLL_LIMIT, MAX_WAIT_SECONDS, PollAnswer } from '@tickwire/protocol'
+import { NodesOverview } from '../src/nodes/schema.js'
 
 /**
  * What the reference at `/docs` says of each endpoint. Requests are judged by the handlers, alike on all transports
@@ -96,11 +97,18 @@ export const symbolsSchema = {
   response: { 200: Type.Object({ symbols: Type.Array(Instrument) }), ...refused(400, 401, 429) }
 }
 
-const operator = { tags: ['admin'], security: bearer, response: { 204: Nothing, ...refused(400, 401, 403, 404, 429) } }
+export const nodesSchema = {
+  tags: ['admin'],
+  summary: 'The servers that share the log, who runs which source, and how far each follows each shard',
+  security: bearer,
+  response: { 200: NodesOverview, ...refused(401, 403, 429, 503) }
+}
+
+const operator = { tags: ['admin'], security: bearer, response: { 204: Nothing, ...refused(400, 401, 403, 404, 429, 503) } }
 const SourceName = Type.Object({ name: Type.String({ examples: ['simulated', 'replay'] }) })
 
-export const startSourceSchema = { ...operator, summary: 'Starts a source', params: SourceName }
-export const stopSourceSchema = { ...operator, summary: 'Stops a source', params: SourceName }
+export const startSourceSchema = { ...operator, summary: 'Starts a source: on this server, unless another runs it', params: SourceName }
+export const stopSourceSchema = { ...operator, summary: 'Stops a source, on whichever server it runs', params: SourceName }
 
 const Id = Type.String({ minLength: 1, maxLength: 128 })
 
@@ -113,11 +121,10 @@ export const Disconnect = Type.Union([
 export const disconnectSchema = {
   ...operator,
   summary: 'Ends one connection, or all of a user, on whichever server they are; they may come back',
-  body: Disconnect,
-  response: { ...operator.response, ...refused(503) }
+  body: Disconnect
 }
 
 export const livenessSchema = { tags: ['health'], summary: 'Whether the process answers', response: { 200: Type.Object({ status: Type.Literal('ok') }) } }
 export const readinessSchema = {
-  tags: ['health'], summary: 'Whether it takes clients: the log can be reached, and it is not going away', response: { 200: Type.Object({ status: Type.Literal('ready') }), ...refused(503) }
+  tags: ['health'], summary: 'Whether it takes clients: it is registered with the others, the log can be reached, and it is not going away', response: { 200: Type.Object({ status: Type.Literal('ready') }), ...refused(503) }
 }

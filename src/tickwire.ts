@@ -20,7 +20,7 @@ import { RedisLog } from './log/redis/redis-log.js'
 import type { Publication, PublishResult } from './publisher/publisher.js'
 import { parseSources } from './sources/registry.js'
 import type { Source } from './sources/source.js'
-import { MemoryStore } from './store/memory.js'
+import { MemoryStore } from './store/memory/memory-store.js'
 import { storeCommands } from './store/redis/keys.js'
 import { RedisStore } from './store/redis/redis-store.js'
 import type { Store } from './store/store.js'
@@ -45,7 +45,7 @@ export interface TickwireOptions {
   readonly sources?: readonly Source[] | string
   /** Default: on Redis where `REDIS_URL` is set, else in memory. It is closed with the application. */
   readonly log?: Log
-  /** What several servers know together beside the log: tickets. Default: in memory. It is closed with the application. */
+  /** What several servers know together beside the log: tickets, leases, who is there. Default: in memory. It is closed with the application. */
   readonly store?: Store
   /** Settings that differ from their defaults. Environment variables are not read. */
   readonly settings?: Partial<TickwireSettings>
@@ -128,7 +128,9 @@ export const tickwire = fp<TickwireOptions>(async (app, options) => {
       maxBufferedBytes: settings.MAX_BUFFERED_BYTES,
       compression,
       authenticationRequired: settings.AUTH === 'required',
-      acceptUnknownSymbols: settings.UNKNOWN_SYMBOLS === 'accept'
+      acceptUnknownSymbols: settings.UNKNOWN_SYMBOLS === 'accept',
+      nodeName: settings.NODE_NAME,
+      nodeUrl: settings.NODE_URL
     })
     await scope.register(wires, { originAllowed, listedOrigins: listed, maxMessageBytes: settings.MAX_MESSAGE_BYTES, compression })
     // Behind CORS, so that a page can read that it asks too often; before the routes, which it counts.

@@ -12,7 +12,7 @@ const TICKET = /^[A-Za-z0-9_-]{43}$/
 
 /** Stands for somebody's token once, where a token would be seen: in a URL. Any node takes what another one gave. */
 export class Tickets {
-  constructor (private readonly store: Store, private readonly now: () => number = () => Date.now()) {}
+  constructor (private readonly store: Pick<Store, 'put' | 'take'>, private readonly now: () => number = () => Date.now()) {}
 
   /** @throws ProtocolError `overloaded`, `log_unavailable` */
   async issue (identity: Identity): Promise<string> {

@@ -43,6 +43,7 @@ export class Subscriptions {
     for (const selector of new Map(selectors.map(selector => [selector.key, selector])).values()) {
       this.held.set(selector.key, selector)
       this.hub.attach(this.subscriber, selector)
+      this.hub.demand.add(selector)
       this.hub.counters.subscriptions++
     }
     this.expect([])
@@ -54,6 +55,7 @@ export class Subscriptions {
       if (held === undefined) continue
       this.held.delete(key)
       this.hub.detach(this.subscriber, held)
+      this.hub.demand.remove(held)
       this.hub.counters.subscriptions--
     }
     this.expect([])

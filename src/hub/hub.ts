@@ -6,6 +6,7 @@ import type { Counters } from '../metrics/counters.js'
 import { Audience } from './audience.js'
 import { Conflator } from './conflator.js'
 import { CutStates } from './cut-states.js'
+import { Demand } from './demand.js'
 import { Directory } from './directory.js'
 import { moveInstrument } from './entrances.js'
 import { type Flushed, FlushWindow } from './flush-window.js'
@@ -44,6 +45,7 @@ export class Hub implements HubParts {
   readonly directory = new Directory()
   readonly membership = new Membership()
   readonly audience = new Audience(this.membership)
+  readonly demand = new Demand(this.membership)
   readonly cutStates = new CutStates()
   readonly shards: ShardState[] = []
   /** For what is done beside passing on. */

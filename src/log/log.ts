@@ -50,6 +50,24 @@ export type AppendResult =
   | { readonly sequence: number, readonly offset: number, readonly shard: number }
   | { readonly error: 'overloaded' }
 
+/** The right to append as a source: whoever raised it last has it (ADR 28). */
+export interface Fence {
+  readonly source: string
+  /** Above every token that any shard had of the source when it was raised; in milliseconds since 1970 or more. */
+  readonly token: number
+  /** Random: should a token be given twice after all, the two are not taken for one. */
+  readonly id: string
+}
+
+/** An append as a source that has another holder by now. Nothing of it was appended to the shard that refused it. */
+export class StaleFence extends Error {
+  override readonly name = 'StaleFence'
+
+  constructor ({ source, token }: Fence) {
+    super(`messages of the source ${source} with the token ${token} are refused: another server has taken it over`)
+  }
+}
+
 export interface TopicPosition {
   readonly sequence: number
   readonly offset: number
@@ -121,8 +139,18 @@ export interface Log {
   readonly shards: number
   shardOf (topic: string): number
 
-  /** Appends in order and answers each item in its place. @throws ProtocolError `log_unavailable` */
-  append (items: readonly AppendItem[]): Promise<readonly AppendResult[]>
+  /**
+   * Appends in order and answers each item in its place.
+   * @param fence of the source that they come from, for those of one
+   * @throws ProtocolError `log_unavailable`; StaleFence, where a shard has a newer fence of the source
+   */
+  append (items: readonly AppendItem[], fence?: Fence): Promise<readonly AppendResult[]>
+
+  /**
+   * Raises a source's fence in every shard: from then on no append with an earlier one of the source is taken.
+   * @throws ProtocolError `log_unavailable`
+   */
+  raise (source: string): Promise<Fence>
 
   /** At most `limit` messages of a topic. Holds no more than the log does: compare `previous` and `last`. */
   read (topic: string, from: ReadFrom, limit: number): Promise<Page>

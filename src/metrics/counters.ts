@@ -31,6 +31,8 @@ export class Counters {
   /** Messages that the log's tail brought. */
   received = 0
   subscriptions = 0
+  /** By source: appends that were refused because it runs on another node by now. */
+  readonly fenced = new Map<string, number>()
   readonly resets: Record<ResetReason, number> = { history_lost: 0, epoch_changed: 0, lagging: 0, entered: 0 }
   /** Told for each window how long its oldest message took from the log to the last socket, in milliseconds. */
   onWindow: (latencyMs: number) => void = () => {}

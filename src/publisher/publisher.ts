@@ -2,7 +2,7 @@ import { type TypeCheck, TypeCompiler } from '@sinclair/typebox/compiler'
 import {
   type ChannelDefinition, type Channels, type ErrorCode, errorTable, isSymbol, topicKey
 } from '@tickwire/protocol'
-import type { AppendItem, Log } from '../log/log.js'
+import type { AppendItem, Fence, Log } from '../log/log.js'
 
 /** A message on its way into the log. */
 export interface Publication {
@@ -30,6 +30,8 @@ export interface PublisherOptions {
 export interface PublishLimits {
   /** Names the publisher for its idempotency keys. */
   readonly publisher: string
+  /** Of the source that all of the batch comes from. */
+  readonly fence?: Fence | undefined
   /** Most bytes of one message's data. */
   readonly maxMessageBytes?: number
   /** Whether a topic may be published to beyond what its schema says: permissions, known symbols. */
@@ -55,7 +57,7 @@ export class Publisher {
   /**
    * Appends what is good of a batch, in order, in one append; the rest of a batch stands when one item is bad.
    * @returns an answer for each item, in its place
-   * @throws ProtocolError `log_unavailable`
+   * @throws ProtocolError `log_unavailable`; StaleFence
    */
   async publish (batch: readonly Publication[], limits: PublishLimits): Promise<PublishResult[]> {
     const results = new Array<PublishResult>(batch.length)
@@ -69,7 +71,7 @@ export class Publisher {
         places.push(place)
       }
     }
-    const appended = items.length === 0 ? [] : await this.log.append(items)
+    const appended = items.length === 0 ? [] : await this.log.append(items, limits.fence)
     for (const [index, result] of appended.entries()) {
       results[places[index]!] = 'error' in result
         ? { code: result.error, message: 'the log holds as many topics as it may' }

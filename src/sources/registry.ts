@@ -4,13 +4,16 @@ import type { HoursOption } from './simulated/market.js'
 import { Simulated } from './simulated/simulated.js'
 import type { Source } from './source.js'
 
-const KINDS = 'simulated[?seed=N&rate=N&hours=always|real|<speed>], replay:<file>[?speed=N|max&loop=true&start=manual], none'
+const KINDS = 'simulated[?seed=N&rate=N&hours=always|real|<speed>&lazy=true|<seconds>], replay:<file>[?speed=N|max&loop=true&start=manual&lazy=true|<seconds>], none'
 const LATER = ['coinbase', 'kraken', 'binance']
 const MAX_SPEED = 10_000
 /** Quotes of a simulated instrument in a second. */
 const MAX_RATE = 1000
 /** At this speed of the simulated market's clock, a day takes 24 seconds. */
 const MAX_HOURS_SPEED = 3600
+/** How long a lazy source goes on when the last subscriber has gone. */
+const LINGER_SECONDS = 30
+const MAX_LINGER_SECONDS = 86_400
 
 /**
  * Kinds of sources by name: a new one is a folder here and a line in this table. What follows the name begins with
@@ -45,14 +48,15 @@ export function parseSources (text: string): Source[] {
 
 function parseSimulated (rest: string): Source {
   if (rest !== '' && !rest.startsWith('?')) throw new ConfigError(`SOURCES: simulated takes options only, simulated?rate=10, but has '${rest}'`)
-  const options = parseOptions('simulated', rest.slice(1), ['seed', 'rate', 'hours'])
+  const options = parseOptions('simulated', rest.slice(1), ['seed', 'rate', 'hours', 'lazy'])
   const seed = options.get('seed')
   const rate = options.get('rate')
   const hours = options.get('hours')
   return new Simulated({
     ...(seed === null ? {} : { seed: parseSeed(seed) }),
     ...(rate === null ? {} : { rate: parseRate(rate) }),
-    ...(hours === null ? {} : { hours: parseHours(hours) })
+    ...(hours === null ? {} : { hours: parseHours(hours) }),
+    lingerMs: parseLazy('simulated', options.get('lazy'))
   })
 }
 
@@ -77,13 +81,24 @@ function parseHours (text: string): HoursOption {
 function parseReplay (rest: string): Source {
   const [file = '', query = ''] = rest.startsWith(':') ? rest.slice(1).split('?', 2) : []
   if (file === '') throw new ConfigError('SOURCES: replay needs a file: replay:<file>')
-  const parameters = parseOptions('replay', query, ['speed', 'loop', 'start'])
+  const parameters = parseOptions('replay', query, ['speed', 'loop', 'start', 'lazy'])
   return new Replay({
     file,
     speed: parseSpeed(parameters.get('speed') ?? '1'),
     loop: parseChoice('loop', parameters.get('loop') ?? 'false', ['true', 'false']) === 'true',
-    manual: parseChoice('start', parameters.get('start') ?? 'auto', ['manual', 'auto']) === 'manual'
+    manual: parseChoice('start', parameters.get('start') ?? 'auto', ['manual', 'auto']) === 'manual',
+    lingerMs: parseLazy('replay', parameters.get('lazy'))
   })
+}
+
+/** @returns milliseconds; undefined for a source that runs always */
+function parseLazy (source: string, text: string | null): number | undefined {
+  if (text === null || text === 'false') return undefined
+  const seconds = text === 'true' ? LINGER_SECONDS : parseNumber(text)
+  if (!(seconds > 0 && seconds <= MAX_LINGER_SECONDS)) {
+    throw new ConfigError(`SOURCES: ${source}'s lazy is true, false, or for how many seconds it goes on without subscribers, a number above 0, at most ${MAX_LINGER_SECONDS}; it is '${text}'`)
+  }
+  return seconds * 1000
 }
 
 function parseSpeed (text: string): number | 'max' {

@@ -11,22 +11,40 @@ export interface SourceMessage {
 
 /** What a source is given to work with. */
 export interface SourceContext {
-  /** Resolves when the log has the messages: wait for it, so that a fast source cannot outrun the log. */
+  /**
+   * Resolves when the log has the messages: wait for it, so that a fast source cannot outrun the log.
+   * @throws where the source is to end, or runs on another server by now: nothing more of it is taken
+   */
   publish (messages: readonly SourceMessage[]): Promise<void>
-  /** Makes instruments known before their first message. */
+  /** Makes instruments known before their first message. @throws as `publish` */
   declare (instruments: readonly Instrument[]): Promise<void>
+  /** What is known of an instrument: another server may have declared it while the source ran there. */
+  instrument (symbol: string): Instrument | undefined
   /** Aborted when the source is to end. */
   readonly signal: AbortSignal
 }
 
-/** Where messages come from: a recorded session, a simulation, a venue. */
+/** When a source runs that does not run always: while somebody subscribes to what it serves, on whichever server. */
+export interface Lazy {
+  /** What it publishes to, in topics of its instruments and of their markets. */
+  readonly channels: readonly string[]
+  /** How long it goes on when the last one has gone, in milliseconds. */
+  readonly lingerMs: number
+}
+
+/** Where messages come from: a recorded session, a simulation, a venue. It runs on one server at a time, and begins anew on another. */
 export interface Source {
-  /** Names it in `POST /v1/admin/sources/<name>/start`. */
+  /** Names it in `POST /v1/admin/sources/<name>/start`, and among the sources of all servers. */
   readonly name: string
   /** Waits for `start` through the admin interface instead of starting with the server. */
   readonly manual: boolean
-  /** What it will publish about; called once, before {@link run}, whether the source is manual or not. */
+  /** Absent: it runs whether somebody subscribes or not. */
+  readonly lazy?: Lazy | undefined
+  /** What it will publish about; called once, before {@link run}, whether and wherever the source runs. */
   instruments (): Promise<readonly Instrument[]>
-  /** Publishes until it is done or the signal is aborted. A failure is thrown. */
+  /**
+   * Publishes until it is done or the signal is aborted. A failure is thrown. What it says first of a topic is its whole state: it may
+   * have run elsewhere before, or may have been stopped in the middle.
+   */
   run (context: SourceContext): Promise<void>
 }

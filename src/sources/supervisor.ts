@@ -1,110 +1,135 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import { ProtocolError } from '@tickwire/protocol'
-import type { Source, SourceContext } from './source.js'
+import type { Store } from '../store/store.js'
+import { LEASE_MS, LeasedSource, type LeasedSourceOptions, type SourceState } from './leased-source.js'
+import { FIRST_RETRY_MS } from './run.js'
+import type { Source } from './source.js'
 
-/**
- * - `waiting`: not started yet, or held until somebody starts it;
- * - `running`;
- * - `retrying`: it failed and is started again after a while;
- * - `ended`: it was done, or was stopped.
- */
-export type SourceState = 'waiting' | 'running' | 'retrying' | 'ended'
+/** How often leases are held again, and those of others asked for. */
+const STEP_MS = 1000
+/** How long others may take to hear that a lease has changed; they see it by themselves within a second. */
+const HEARD_MS = 500
+/** How often it is asked whether a source has come to its end. */
+const LOOK_MS = 20
 
-/** What the supervisor needs of a logger. */
-export interface SourceLogger {
-  info (details: object, message: string): void
-  error (details: object, message: string): void
+const KIND = 'lease'
+
+export interface SupervisorOptions extends Omit<LeasedSourceOptions, 'leases' | 'firstRetryMs' | 'onChange'> {
+  readonly store: Pick<Store, 'leases' | 'ask' | 'answer'>
+  readonly firstRetryMs?: number
+  /** Whether any node has a source of this name. @throws ProtocolError `log_unavailable` */
+  isKnownElsewhere (source: string): Promise<boolean>
+  /** Whether no other node is there. @throws ProtocolError `log_unavailable` */
+  isAlone (): Promise<boolean>
+  /** This node runs another source than before. */
+  onHeld (): void
 }
 
-/** A source that the log did not take messages of is started again when it may: what it says next begins anew. */
-const LOG_RETRY_MS = 500
-const FIRST_RETRY_MS = 1000
-const LAST_RETRY_MS = 30_000
-
-interface Supervised {
-  readonly source: Source
-  state: SourceState
-  stopping: AbortController
-  done: Promise<void>
-}
-
-/** Starts and stops the sources of a server; one that fails is tried again, and takes nothing down with it. */
+/** The sources of this node: those that it runs, and those that it would take over. One that fails takes nothing down with it. */
 export class SourceSupervisor {
-  private readonly sources = new Map<string, Supervised>()
+  private readonly sources: ReadonlyMap<string, LeasedSource>
+  private timer: NodeJS.Timeout | undefined
+  private stopAnswering: (() => void) | undefined
 
-  constructor (
-    sources: readonly Source[],
-    private readonly context: Omit<SourceContext, 'signal'>,
-    private readonly logger: SourceLogger,
-    private readonly firstRetryMs: number = FIRST_RETRY_MS
-  ) {
-    for (const source of sources) {
-      this.sources.set(source.name, { source, state: 'waiting', stopping: new AbortController(), done: Promise.resolve() })
+  constructor (sources: readonly Source[], private readonly options: SupervisorOptions) {
+    const { store: { leases }, firstRetryMs = FIRST_RETRY_MS, onHeld } = options
+    const onChange = (name: string, free: boolean): void => {
+      onHeld()
+      if (free) this.tell(name)
     }
+    this.sources = new Map(sources.map(source => [source.name, new LeasedSource(source, { ...options, leases, firstRetryMs, onChange })]))
   }
 
   /**
-   * Makes all instruments known, and starts the sources that do not wait to be.
+   * Makes all instruments known, and starts the sources that nobody runs yet and that do not wait to be started.
    * @throws Error of a source that cannot even say what it has: the server must not start as if it were there
    */
   async begin (): Promise<void> {
-    for (const { source } of this.sources.values()) await this.context.declare(await source.instruments())
-    for (const { source } of this.sources.values()) if (!source.manual) await this.start(source.name)
+    for (const source of this.sources.values()) await source.introduce()
+    this.stopAnswering = this.options.store.answer(question => {
+      const { kind, name } = JSON.parse(question) as { readonly kind?: unknown, readonly name?: unknown }
+      if (kind === KIND) this.wake(String(name))
+      return ''
+    })
+    await Promise.all([...this.sources.values()].map(source => source.step()))
+    this.timer = setInterval(() => { for (const name of this.sources.keys()) this.wake(name) }, STEP_MS).unref()
   }
 
-  /** Starts a source that is not running; one that ended begins anew. */
-  async start (name: string): Promise<'started' | 'running' | 'unknown'> {
-    const supervised = this.sources.get(name)
-    if (supervised === undefined) return 'unknown'
-    if (supervised.state === 'running' || supervised.state === 'retrying') return 'running'
-    await supervised.done
-    supervised.stopping = new AbortController()
-    supervised.done = this.supervise(supervised)
-    return 'started'
+  /** Somebody has begun to subscribe to what a lazy source serves, or the last one on this node has gone. */
+  demanded (name: string): void {
+    this.sources.get(name)?.wantedNow()
+    this.wake(name)
   }
 
-  /** Resolves when the source has published its last message. */
-  async stop (name: string): Promise<'stopped' | 'unknown'> {
-    const supervised = this.sources.get(name)
-    if (supervised === undefined) return 'unknown'
-    supervised.stopping.abort()
-    await supervised.done
-    this.enter(supervised, 'ended')
-    return 'stopped'
+  /** The lazy sources that somebody on this node wants. */
+  wanted (): string[] {
+    return [...this.sources.values()].filter(({ isWanted }) => isWanted).map(({ source }) => source.name)
   }
 
-  status (): Array<{ name: string, state: SourceState }> {
-    return [...this.sources.values()].map(({ source, state }) => ({ name: source.name, state }))
+  /**
+   * Lets a source run that was stopped, has ended, or waits to be started; one that ended begins anew. It runs here, unless another
+   * node has it.
+   * @returns whether any node has such a source
+   * @throws ProtocolError `log_unavailable`
+   */
+  async start (name: string): Promise<boolean> {
+    if (!await this.isKnown(name)) return false
+    await this.options.store.leases.turn(name, true)
+    await this.sources.get(name)?.step()
+    this.tell(name)
+    return true
   }
 
-  async close (): Promise<void> {
-    await Promise.all([...this.sources.keys()].map(name => this.stop(name)))
-  }
-
-  private async supervise (supervised: Supervised): Promise<void> {
-    const { source, stopping: { signal } } = supervised
-    let retryMs = this.firstRetryMs
-    while (!signal.aborted) {
-      this.enter(supervised, 'running')
-      try {
-        await source.run({ ...this.context, signal })
-        break
-      } catch (error) {
-        if (signal.aborted) break
-        this.enter(supervised, 'retrying')
-        const away = error instanceof ProtocolError && error.code === 'log_unavailable'
-        const waitMs = away ? LOG_RETRY_MS : retryMs
-        this.logger.error({ err: error, source: source.name, retry_ms: waitMs }, 'a source failed and will be started again')
-        await delay(waitMs, undefined, { signal }).catch(() => {})
-        if (!away) retryMs = Math.min(2 * retryMs, LAST_RETRY_MS)
-      }
+  /**
+   * Stops a source on whichever node it runs. Resolves when its last message is in the log.
+   * @returns whether any node has such a source
+   * @throws ProtocolError `log_unavailable`
+   */
+  async stop (name: string): Promise<boolean> {
+    if (!await this.isKnown(name)) return false
+    const { leases } = this.options.store
+    await leases.turn(name, false)
+    await this.sources.get(name)?.step()
+    this.tell(name)
+    // A holder that hears nothing of it has no lease any more when that time is over.
+    for (const end = Date.now() + LEASE_MS + STEP_MS; Date.now() < end; await delay(LOOK_MS)) {
+      if ((await leases.look(name)).holder === undefined) break
     }
-    this.enter(supervised, 'ended')
+    return true
   }
 
-  private enter (supervised: Supervised, state: SourceState): void {
-    if (supervised.state === state) return
-    supervised.state = state
-    this.logger.info({ source: supervised.source.name, state }, 'a source changed its state')
+  /** What each source is doing on this node. */
+  status (): Array<{ readonly name: string, readonly state: SourceState }> {
+    return [...this.sources].map(([name, { state }]) => ({ name, state }))
+  }
+
+  /** Whether a symbol belongs to what a source serves. */
+  covers (name: string, symbol: string): boolean {
+    return this.sources.get(name)?.covers(symbol) === true
+  }
+
+  /** Ends all, and lets other nodes go on with them at once. */
+  async close (): Promise<void> {
+    clearInterval(this.timer)
+    this.stopAnswering?.()
+    await Promise.all([...this.sources.values()].map(source => source.close()))
+  }
+
+  /** What was switched is for as long as there are servers: the last one that goes has it forgotten. */
+  async forget (): Promise<void> {
+    if (this.sources.size === 0 || !await this.options.isAlone().catch(() => false)) return
+    await Promise.all([...this.sources.keys()].map(name => this.options.store.leases.turn(name, undefined).catch(() => {})))
+  }
+
+  private async isKnown (name: string): Promise<boolean> {
+    return this.sources.has(name) || await this.options.isKnownElsewhere(name)
+  }
+
+  private wake (name: string): void {
+    void this.sources.get(name)?.step()
+  }
+
+  /** Has every node look at a lease at once. */
+  private tell (name: string): void {
+    this.options.store.ask(JSON.stringify({ kind: KIND, name }), HEARD_MS).catch(() => {})
   }
 }

@@ -15,6 +15,8 @@ export interface Venue {
   readonly name: string
   /** The address that its recordings begin with. */
   readonly address: string
+  /** What its frames become messages of. */
+  readonly channels: readonly string[]
   createParser (): VenueParser
   /** The instruments that a client's subscribe frame asks for. */
   instruments (subscribeFrame: string): readonly Instrument[]

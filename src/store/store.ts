@@ -1,6 +1,9 @@
+import type { Leases } from './leases.js'
+import type { NodeRegistry } from './node-registry.js'
+
 /**
- * What the nodes of a deployment know together beside the log: tickets that are used once, counts of requests, and questions that
- * one asks all. Small, short-lived, and lost without harm to any message.
+ * What the nodes of a deployment know together beside the log: tickets that are used once, counts of requests, questions that
+ * one asks all, who runs which source, and who is there. Small, short-lived, and lost without harm to any message.
  */
 
 export interface Count {
@@ -11,6 +14,9 @@ export interface Count {
 }
 
 export interface Store {
+  readonly leases: Leases
+  readonly registry: NodeRegistry
+
   /** Keeps a text for whoever takes it first. @throws ProtocolError `overloaded`, `log_unavailable` */
   put (key: string, text: string, seconds: number): Promise<void>
 

@@ -37,6 +37,11 @@ export interface OpenLog {
   readonly log: Log
   /** The log is restarted, and what lies beyond an offset of each shard is lost. */
   restart (keep: readonly number[]): Promise<void>
+  /** What stands in a shard of the fence of the source `s`, where a failover may lose it. */
+  readonly fences?: {
+    read (shard: number): Promise<string | null>
+    write (shard: number, text: string | null): Promise<void>
+  }
   close (): Promise<void>
 }
 
@@ -72,6 +77,13 @@ const redisBackend: LogBackend = {
           await client.eval(LOSE, 3, `${tag}meta`, `${tag}seq`, `${tag}recent`, tag, offset)
         }
         await log.head()
+      },
+      fences: {
+        read: async shard => await client.hget(`{${keyPrefix}:${shard}}:meta`, 'fence:s'),
+        async write (shard, text) {
+          if (text === null) await client.hdel(`{${keyPrefix}:${shard}}:meta`, 'fence:s')
+          else await client.hset(`{${keyPrefix}:${shard}}:meta`, 'fence:s', text)
+        }
       },
       async close () {
         await log.close()

@@ -1,5 +1,5 @@
 import type { Test } from 'tap'
-import { MemoryStore } from '../../src/store/memory.js'
+import { MemoryStore } from '../../src/store/memory/memory-store.js'
 import { RedisStore } from '../../src/store/redis/redis-store.js'
 import type { Store } from '../../src/store/store.js'
 import { redisProgram, RedisServer } from '../helpers/redis-server.js'

@@ -7,7 +7,7 @@ import { freePort } from './free-port.js'
 
 /** A node's last words are kept: what it said when it should not have ended. */
 const KEPT_OUTPUT = 4000
-const START_TIMEOUT_MS = 20_000
+const START_TIMEOUT_MS = 60_000
 
 /** A node in a process of its own, at the same address whenever it is started again. */
 export class NodeProcess {
@@ -15,13 +15,13 @@ export class NodeProcess {
   private output = ''
   private readonly onExit = (): void => { this.child?.kill('SIGKILL') }
 
-  private constructor (readonly name: string, private readonly port: number, private readonly env: Readonly<Record<string, string>>) {
+  private constructor (readonly name: string, private readonly port: number, private readonly env: Readonly<Record<string, string>>, private readonly program: readonly string[]) {
     process.once('exit', this.onExit)
   }
 
-  /** One that is to be started. */
-  static async create (name: string, env: Readonly<Record<string, string>>): Promise<NodeProcess> {
-    return new NodeProcess(name, await freePort(), env)
+  /** One that is to be started. @param program what Node is to run: the server, or one of a test's own that listens on PORT */
+  static async create (name: string, env: Readonly<Record<string, string>>, program: readonly string[] = [COMMAND, 'start']): Promise<NodeProcess> {
+    return new NodeProcess(name, await freePort(), env, program)
   }
 
   get origin (): string {
@@ -34,7 +34,7 @@ export class NodeProcess {
   }
 
   async start (): Promise<void> {
-    const child = spawn(process.execPath, [COMMAND, 'start'], {
+    const child = spawn(process.execPath, [...this.program], {
       env: { PATH: process.env['PATH'], ...this.env, PORT: String(this.port) }, stdio: ['ignore', 'pipe', 'pipe']
     })
     this.child = child
@@ -62,7 +62,7 @@ export class NodeProcess {
     return Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${this.child!.pid}/status`, 'utf8'))?.[1]) * 1024
   }
 
-  signal (name: 'SIGSTOP' | 'SIGCONT'): void {
+  signal (name: 'SIGSTOP' | 'SIGCONT' | 'SIGTERM'): void {
     this.child?.kill(name)
   }
 

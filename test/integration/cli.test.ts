@@ -7,7 +7,7 @@ import { runCommand, startCommand } from '../helpers/command.js'
 import { networkTo } from '../helpers/network.js'
 import { publish, startServer } from '../helpers/server.js'
 
-const COMMANDS = ['start', 'tail', 'publish', 'token', 'check-config']
+const COMMANDS = ['start', 'tail', 'publish', 'nodes', 'token', 'check-config']
 const quote = (symbol: string, bid: string): string => JSON.stringify({ channel: 'quotes', symbol, data: { symbol, bid } })
 
 test('help for the command and for each of its commands, with an example', async t => {
@@ -36,6 +36,7 @@ test('what cannot be understood is said, with what there is, and ends with 2', a
     [['tail', 'quotes:A', '--token-file', '/nowhere/at/all'], /cannot be read/],
     [['token'], /needs --sub/],
     [['token', '--sub', 'a', '--ttl', 'soon'], /--ttl is a time/],
+    [['nodes', 'all'], /takes flags only/],
     [['publish'], /needs either --data .* or --file/],
     [['publish', '--data', '{}'], /needs a channel/],
     [['publish', 'quotes', 'A', '--data', '{'], /--data is not JSON/],

@@ -80,6 +80,10 @@ const variables: Readonly<Record<keyof typeof ConfigSchema.properties, Variable>
   PORT: integer(0, 65_535),
   HOST: text('0.0.0.0', '::'),
   NODE_ENV: text('development', 'test'),
+  NODE_NAME: { good: [['eu-1.a_b', 'eu-1.a_b']], bad: ['a b', 'a/b', 'x'.repeat(65)], allowed: '1 to 64 letters, digits, . _ and -' },
+  NODE_URL: {
+    good: ['http://10.0.0.1:8080', 'https://n1.example/live'].map(url => [url, url]), bad: ['n1.example', 'http://', 'http://me:secret@n1.example'], allowed: 'where others reach this server: http://host:8080'
+  },
   LOG_LEVEL: choice('trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'),
   REDIS_URL: { good: [['redis://h:6379', 'redis://h:6379'], ['/tmp/redis.sock', '/tmp/redis.sock']], bad: ['localhost', 'http://h'], allowed: 'redis://host:6379, rediss://…, or the path of a socket' },
   REDIS_KEY_PREFIX: { good: [['mine', 'mine']], bad: ['a b', 'a{b'], allowed: '1 to 32 letters, digits, . _ and -' },

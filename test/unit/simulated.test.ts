@@ -1,16 +1,19 @@
 import type { Instrument, Quote } from '@tickwire/protocol'
 import { test } from 'tap'
 import { Simulated, type SimulatedOptions } from '../../src/sources/simulated/simulated.js'
-import type { SourceMessage } from '../../src/sources/source.js'
+import type { SourceContext, SourceMessage } from '../../src/sources/source.js'
 import { MONDAY } from '../helpers/simulated.js'
 
 /** Runs a source on a clock that stands still but for what each batch takes, for so many batches. */
-async function run (source: Simulated, clock: { now: number }, batches: number, batchTakesMs: number): Promise<{ published: SourceMessage[][], declared: Instrument[] }> {
+async function run (
+  source: Simulated, clock: { now: number }, batches: number, batchTakesMs: number, instrument: SourceContext['instrument'] = () => undefined
+): Promise<{ published: SourceMessage[][], declared: Instrument[] }> {
   const ending = new AbortController()
   const published: SourceMessage[][] = []
   const declared: Instrument[] = []
   await source.run({
     signal: ending.signal,
+    instrument,
     declare: async instruments => { declared.push(...instruments) },
     publish: async messages => {
       published.push([...messages])
@@ -68,6 +71,26 @@ test('stopped and run again: the same market goes on, said as a whole', async t 
 test('a signal ends the wait between batches', async t => {
   const { source } = make()
   const ending = new AbortController()
-  await source.run({ signal: ending.signal, declare: async () => {}, publish: async () => { ending.abort() } })
+  await source.run({ signal: ending.signal, instrument: () => undefined, declare: async () => {}, publish: async () => { ending.abort() } })
   t.pass('it ended')
+})
+
+test('on another server a market begins with what is known: no instrument is forgotten, none moves back, and each book is whole', async t => {
+  const { source, clock } = make({ membershipEveryMs: 100 })
+  const { declared } = await run(source, clock, 60, 20)
+  const known = new Map(declared.map(instrument => [instrument.symbol, instrument]))
+  t.ok(known.size > 58, 'some were listed')
+  const other = make({ membershipEveryMs: 1e12 })
+  other.clock.now = clock.now
+  const taken = await run(other.source, other.clock, 10, 20, symbol => known.get(symbol))
+  t.same(new Map(taken.declared.map(instrument => [instrument.symbol, instrument])), known)
+  const books = new Map<string, SourceMessage>()
+  for (const message of taken.published.flat()) if (message.channel === 'book' && !books.has(message.symbol!)) books.set(message.symbol!, message)
+  t.same([...books.keys()].sort(), [...known.keys()].sort())
+  t.ok([...books.values()].every(({ snapshot }) => snapshot === true))
+
+  const foreign = make()
+  const elsewhere: Instrument = { symbol: 'AAPL', market: 'COINBASE', name: 'an apple', sector: 'fruit' }
+  const { declared: said } = await run(foreign.source, foreign.clock, 10, 20, symbol => symbol === 'AAPL' ? elsewhere : undefined)
+  t.match(said.find(({ symbol }) => symbol === 'AAPL'), { market: 'NASDAQ', sector: 'fruit' }, 'in a market that it does not have it cannot be')
 })

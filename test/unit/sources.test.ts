@@ -6,8 +6,7 @@ import { type Test, test } from 'tap'
 import { coinbase } from '../../src/sources/coinbase/parser.js'
 import { parseSources } from '../../src/sources/registry.js'
 import { Replay, type ReplayOptions } from '../../src/sources/replay/replay.js'
-import type { Source, SourceContext, SourceMessage } from '../../src/sources/source.js'
-import { SourceSupervisor } from '../../src/sources/supervisor.js'
+import type { SourceContext, SourceMessage } from '../../src/sources/source.js'
 
 test('Coinbase: each kind of frame, byte for byte', async t => {
   const parser = coinbase.createParser()
@@ -46,6 +45,7 @@ function collect (signal = new AbortController().signal): { context: SourceConte
   const context: SourceContext = {
     signal,
     declare: async () => {},
+    instrument: () => undefined,
     publish: async batch => {
       messages.push(...batch)
       times.push(...batch.map(() => performance.now()))
@@ -106,6 +106,10 @@ test('SOURCES: good texts, and what bad ones are told', async t => {
   t.same(names('simulated?hours=60'), ['simulated'])
   t.same(names('simulated, replay:/a/b.txt?speed=max&start=manual'), ['simulated', 'replay manual'])
   t.same(names('replay:x.txt?speed=0.5&loop=true'), ['replay'])
+  t.same(parseSources('simulated?lazy=true, replay:x.txt?lazy=5').map(({ lazy }) => lazy), [
+    { channels: ['quotes', 'trades', 'book', 'market', 'news'], lingerMs: 30_000 }, { channels: ['quotes', 'trades', 'book'], lingerMs: 5000 }
+  ])
+  t.same(parseSources('simulated?lazy=false')[0]?.lazy, undefined)
   const bad: ReadonlyArray<readonly [string, RegExp]> = [
     ['', /is not a source; these are/],
     ['simulatd', /'simulatd' is not a source; these are/],
@@ -113,7 +117,7 @@ test('SOURCES: good texts, and what bad ones are told', async t => {
     ['none,simulated', /none stands alone/],
     ['simulated,simulated', /simulated is given twice/],
     ['simulated:5', /takes options only/],
-    ['simulated?sed=5', /simulated has no option 'sed'; its options are seed, rate and hours/],
+    ['simulated?sed=5', /simulated has no option 'sed'; its options are seed, rate, hours and lazy/],
     ['simulated?seed=1&seed=2', /seed twice/],
     ['simulated?seed=1.5', /seed is a whole number/],
     ['simulated?seed=', /seed is a whole number/],
@@ -131,43 +135,11 @@ test('SOURCES: good texts, and what bad ones are told', async t => {
     ['replay:a?speed=0', /speed is a number above 0/],
     ['replay:a?speed=fast', /speed is a number above 0/],
     ['replay:a?loop=yes', /loop is true or false/],
+    ['simulated?lazy=soon', /simulated's lazy is true, false, or for how many seconds/],
+    ['simulated?lazy=0', /a number above 0, at most 86400/],
+    ['replay:a?lazy=86401', /replay's lazy is true/],
     ['replay:a?start=later', /start is manual or auto/],
     ['coinbase:BTC-USD', /not available yet/]
   ]
   for (const [text, message] of bad) t.throws(() => parseSources(text), message, text)
-})
-
-test('the supervisor: states, manual starts, failures that are tried again, an end', async t => {
-  const log: string[] = []
-  const logger = { info: ({ source, state }: { source?: string, state?: string }) => { log.push(`${source} ${state}`) }, error: () => { log.push('failed') } }
-  const untilStopped = ({ signal }: SourceContext): Promise<void> => new Promise(resolve => { signal.addEventListener('abort', () => { resolve() }) })
-  let attempts = 0
-  const make = (name: string, manual: boolean, run: Source['run']): Source => ({ name, manual, run, instruments: async () => [{ symbol: name }] })
-  const declared: string[] = []
-  const supervisor = new SourceSupervisor([
-    make('steady', false, untilStopped),
-    make('held', true, untilStopped),
-    make('short', false, async () => {}),
-    make('shaky', false, async context => {
-      if (++attempts < 3) throw new Error('not yet')
-      await untilStopped(context)
-    })
-  ], { publish: async () => {}, declare: async instruments => { declared.push(...instruments.map(({ symbol }) => symbol)) } }, logger, 5)
-  const states = (): Record<string, string> => Object.fromEntries(supervisor.status().map(({ name, state }) => [name, state]))
-  t.same(states(), { steady: 'waiting', held: 'waiting', short: 'waiting', shaky: 'waiting' })
-  await supervisor.begin()
-  t.same(declared, ['steady', 'held', 'short', 'shaky'], 'all are declared, also those that wait')
-  await new Promise(resolve => setTimeout(resolve, 60))
-  t.same(states(), { steady: 'running', held: 'waiting', short: 'ended', shaky: 'running' })
-  t.equal(attempts, 3, 'one that fails is tried again')
-  t.equal(await supervisor.start('held'), 'started')
-  t.equal(await supervisor.start('held'), 'running')
-  t.equal(await supervisor.start('unheard'), 'unknown')
-  t.equal(await supervisor.stop('unheard'), 'unknown')
-  t.equal(await supervisor.stop('steady'), 'stopped')
-  t.match(states(), { steady: 'ended', held: 'running' })
-  t.equal(await supervisor.start('steady'), 'started', 'one that ended begins anew')
-  await supervisor.close()
-  t.same(states(), { steady: 'ended', held: 'ended', short: 'ended', shaky: 'ended' })
-  t.ok(log.includes('failed'))
 })

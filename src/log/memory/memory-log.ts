@@ -1,7 +1,8 @@
+import { randomUUID } from 'node:crypto'
 import { type Channels, parseTopicKey, ProtocolError } from '@tickwire/protocol'
 import {
-  type AppendItem, type AppendResult, type Entry, type EpochStart, type Log, type LogClock, type Page, randomEpoch, type ReadFrom, type Retention, type ShardHead,
-  type Snapshot, type TailBatch, type TopicPosition
+  type AppendItem, type AppendResult, type Entry, type EpochStart, type Fence, type Log, type LogClock, type Page, randomEpoch, type ReadFrom, type Retention, type ShardHead,
+  type Snapshot, StaleFence, type TailBatch, type TopicPosition
 } from '../log.js'
 import { shardOf } from '../shard-of.js'
 import { AnsweredKeys } from './answered-keys.js'
@@ -43,6 +44,8 @@ export class MemoryLog implements Log {
   /** By age bound, in milliseconds. */
   private readonly ages = new Map<number, OldestFirst>()
   private readonly answers = new AnsweredKeys()
+  /** By source, the last that was raised. */
+  private readonly fences = new Map<string, Fence>()
   private readonly listeners = new Set<Listener>()
   /** Batches that are still to be told, each to those who listened when it came to be. */
   private readonly untold: Array<{ readonly batch: TailBatch, readonly listeners: readonly Listener[] }> = []
@@ -63,8 +66,9 @@ export class MemoryLog implements Log {
     return shardOf(topic, this.shards)
   }
 
-  async append (items: readonly AppendItem[]): Promise<readonly AppendResult[]> {
+  async append (items: readonly AppendItem[], fence?: Fence): Promise<readonly AppendResult[]> {
     if (this.closed) throw new ProtocolError('log_unavailable')
+    if (fence !== undefined && this.fences.get(fence.source)?.id !== fence.id) throw new StaleFence(fence)
     const timestamp = this.now()
     this.answers.expire(timestamp)
     const appended = new Map<number, Entry[]>()
@@ -72,6 +76,13 @@ export class MemoryLog implements Log {
     this.expire()
     this.tell([...appended].map(([shard, entries]) => ({ shard, epoch: this.states[shard]!.epochs.at(-1)!, entries })))
     return results
+  }
+
+  async raise (source: string): Promise<Fence> {
+    if (this.closed) throw new ProtocolError('log_unavailable')
+    const fence = { source, token: Math.max(this.now(), (this.fences.get(source)?.token ?? 0) + 1), id: randomUUID() }
+    this.fences.set(source, fence)
+    return fence
   }
 
   async read (topic: string, from: ReadFrom, limit: number): Promise<Page> {

@@ -7,13 +7,14 @@
 -- ARGV  1 candidate epoch, 2 shards of the log, 3 the node's number of this batch for this shard, 4 most topics,
 --       5 milliseconds and 6 bytes of recent entries that are kept, 7 seconds that an idempotency key is kept,
 --       8 answers kept per node, 9 the names of the topics as JSON, 10 the items, 11 their payloads, a line each,
+--       12 the field and 13 the text of the fence of the source that all of them come from, both empty where they are of none,
 --       then for each topic its name and the most messages that it keeps
 --       Items: of each the number of its topic, 'r' where it replaces the state, 'k' and the number of its idempotency
 --       key, and a comma.
 -- Answers {'answer', text} with a text of [first offset, [sequence and offset before, of each topic], [[item, sequence,
 --       offset], …]]: what is not among the last has the next sequence and the next offset; 0, 0 is one topic too many.
---       Or {'shards', n}, or {'type', topic}
-local KEY_BASE, ARG_BASE = 7, 11
+--       Or {'shards', n}, {'type', topic}, or {'stale', fence that stands}
+local KEY_BASE, ARG_BASE = 7, 13
 local keys, argv, call, format = KEYS, ARGV, redis.call, string.format
 local meta, epochs, channel, seq, recent, marks, answers = unpack(keys, 1, KEY_BASE)
 local number = argv[3]
@@ -22,6 +23,17 @@ local epoch, start, offset, made = enter(meta, epochs, channel, argv[1], argv[2]
 if made ~= argv[2] then return { 'shards', made } end
 local answered = call('HGET', answers, number)
 if answered then return { 'answer', answered } end
+
+local fence, own = argv[12], argv[13]
+local heals = false
+if fence ~= '' then
+  local standing = call('HGET', meta, fence)
+  if standing ~= own then
+    if standing and tonumber(standing:match('^%d+')) >= tonumber(own:match('^%d+')) then return { 'stale', standing } end
+    -- A failover has lost it here.
+    heals = true
+  end
+end
 
 local names, limits = {}, {}
 for at = ARG_BASE + 1, #argv, 2 do
@@ -80,6 +92,7 @@ for index, flag, key in string.gmatch(argv[10], '(%d+)(r?)k?(%d*),') do
   item = item + 1
 end
 
+if heals then call('HSET', meta, fence, own) end
 local text = format('[%d,[%s],[%s]]', first, before, table.concat(exceptions, ','))
 call('HSET', answers, number, text)
 call('HDEL', answers, format('%d', number - argv[8]))

@@ -1,6 +1,6 @@
 import { performance } from 'node:perf_hooks'
 import { ProtocolError } from '@tickwire/protocol'
-import type { AppendItem, AppendResult } from '../log.js'
+import { type AppendItem, type AppendResult, type Fence, StaleFence } from '../log.js'
 import { type BatchText, encodeBatch, parseAnswer } from './batch.js'
 import { afterReading, TimedOut } from './time-limit.js'
 
@@ -20,14 +20,15 @@ const MAX_WAITING_LENGTH = 64 * 1024 * 1024
 const PASSING = /^(?:READONLY|LOADING|MASTERDOWN|CLUSTERDOWN|TRYAGAIN|NOSCRIPT|BUSY|Connection is closed|Reached the max retries|Stream isn't writeable|Command aborted)/
 
 export interface AppenderOptions {
-  /** Answers one batch. The number is the same when a batch is sent again: what was appended then is answered as before. */
-  readonly send: (number: number, text: BatchText) => Promise<string>
+  /** Answers one batch, all of one source or none of any. The number is the same when a batch is sent again: what was appended then is answered as before. */
+  readonly send: (number: number, text: BatchText, fence: Fence | undefined) => Promise<string>
   readonly onceKey: (topic: string, key: string) => string
 }
 
 /** What was given to {@link Appender.append} at once; it may be in several batches. */
 interface Call {
   readonly results: AppendResult[]
+  readonly fence: Fence | undefined
   readonly deadline: number
   left: number
   refused: boolean
@@ -67,11 +68,11 @@ export class Appender {
 
   constructor (private readonly shard: number, private readonly options: AppenderOptions) {}
 
-  /** @throws ProtocolError `log_unavailable`, `overloaded` */
-  async append (items: readonly AppendItem[]): Promise<AppendResult[]> {
+  /** @throws ProtocolError `log_unavailable`, `overloaded`; StaleFence */
+  async append (items: readonly AppendItem[], fence?: Fence): Promise<AppendResult[]> {
     if (this.waitingLength > MAX_WAITING_LENGTH) throw new ProtocolError('overloaded', 'the log takes messages more slowly than they come')
     return await new Promise<AppendResult[]>((resolve, reject) => {
-      const call: Call = { results: new Array<AppendResult>(items.length), deadline: performance.now() + PATIENCE_MS, left: items.length, refused: false, resolve, reject }
+      const call: Call = { results: new Array<AppendResult>(items.length), fence, deadline: performance.now() + PATIENCE_MS, left: items.length, refused: false, resolve, reject }
       for (const [place, item] of items.entries()) {
         this.waiting.push({ item, place, call })
         this.waitingLength += item.payload.length
@@ -99,7 +100,9 @@ export class Appender {
   private board (): Flight {
     let length = 0
     let count = 0
-    while (count < this.waiting.length && count < MAX_BATCH_ITEMS && length < MAX_BATCH_LENGTH) length += this.waiting[count++]!.item.payload.length
+    // A batch that is refused for its fence takes no other's messages with it, and so nobody's order changes.
+    const { fence } = this.waiting[0]!.call
+    while (count < this.waiting.length && count < MAX_BATCH_ITEMS && length < MAX_BATCH_LENGTH && this.waiting[count]!.call.fence === fence) length += this.waiting[count++]!.item.payload.length
     const waiting = this.waiting.splice(0, count)
     this.waitingLength -= length
     const items = waiting.map(({ item }) => item)
@@ -110,7 +113,7 @@ export class Appender {
 
   private fly (flight: Flight): void {
     flight.sent = true
-    this.options.send(flight.number, flight.text).then(
+    this.options.send(flight.number, flight.text, flight.waiting[0]!.call.fence).then(
       answer => { this.land(flight, parseAnswer(this.shard, flight.items, flight.text, answer)) },
       (error: unknown) => { this.fail(flight, error) }
     )
@@ -129,7 +132,7 @@ export class Appender {
     if (!this.flights.includes(flight)) return
     if (!(error instanceof TimedOut || (error instanceof Error && PASSING.test(error.message)))) {
       this.take(flight)
-      this.refuse(flight.waiting, Object.assign(new ProtocolError('log_unavailable'), { cause: error }))
+      this.refuse(flight.waiting, error instanceof StaleFence ? error : Object.assign(new ProtocolError('log_unavailable'), { cause: error }))
       this.gather()
       return
     }
@@ -182,7 +185,7 @@ export class Appender {
   }
 
   /** What is refused of a call is refused of it all: the rest of it does not set out any more. */
-  private refuse (refused: readonly Waiting[], refusal: ProtocolError): void {
+  private refuse (refused: readonly Waiting[], refusal: Error): void {
     for (const { call } of refused) {
       call.refused = true
       call.reject(refusal)

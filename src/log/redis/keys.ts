@@ -3,7 +3,7 @@
  *
  * | key | holds |
  * |---|---|
- * | `{tw:k}:meta` | hash: shards, run (of the Redis process that wrote last), epoch, start, offset, time, bytes, and what the last mark said |
+ * | `{tw:k}:meta` | hash: shards, run (of the Redis process that wrote last), epoch, start, offset, time, bytes, what the last mark said, and of each source `fence:<source>` |
  * | `{tw:k}:epochs` | list of `epoch:start`, the last 32 |
  * | `{tw:k}:seq` | hash: topic → `sequence,offset` of its last message; never removed |
  * | `{tw:k}:recent` | stream of whole batches, of about a minute; its ids are their last offsets |
@@ -39,3 +39,6 @@ export class ShardKeys {
   answers (node: string): string { return `${this.tag}answers:${node}` }
   once (topic: string, key: string): string { return `${this.tag}once:${topic.length}:${topic}${key}` }
 }
+
+/** The field of `meta` that holds a source's fence. */
+export const fenceField = (source: string): string => `fence:${source}`

@@ -1,14 +1,15 @@
 import { randomUUID } from 'node:crypto'
 import { type Channels, parseTopicKey, ProtocolError } from '@tickwire/protocol'
 import {
-  type AppendItem, type AppendResult, type Entry, followsOn, IDEMPOTENCY_SECONDS, type Log, type Page, randomEpoch, type ReadFrom, RECENT_SHARE, type Retention, type ShardHead, type Snapshot,
-  type TailBatch, type TopicPosition
+  type AppendItem, type AppendResult, type Entry, type Fence, followsOn, IDEMPOTENCY_SECONDS, type Log, type Page, randomEpoch, type ReadFrom, RECENT_SHARE, type Retention, type ShardHead, type Snapshot,
+  StaleFence, type TailBatch, type TopicPosition
 } from '../log.js'
 import { shardOf } from '../shard-of.js'
 import { Appender } from './appender.js'
 import { type BatchText, parseBatch, parseEntry, parsePosition, type StreamEntry } from './batch.js'
 import { type Connections, connectRedis } from './connect.js'
-import { ShardKeys } from './keys.js'
+import { fenceText, raiseFence } from './fences.js'
+import { fenceField, ShardKeys } from './keys.js'
 import { Reader } from './reader.js'
 import { ShardRetention } from './retention.js'
 import { Scripts } from './scripts.js'
@@ -71,10 +72,10 @@ export class RedisLog implements Log {
     this.keys = Array.from({ length: this.shards }, (_, shard) => new ShardKeys(options.keyPrefix, shard))
     this.appended = this.keys.map(() => 0)
     this.appends = new Scripts(writer, ['append'])
-    this.reader = new Reader(reader, new Scripts(reader, ['read', 'head', 'state', 'snapshot', 'trim']), this.shards)
+    this.reader = new Reader(reader, new Scripts(reader, ['read', 'head', 'state', 'snapshot', 'trim', 'fence']), this.shards)
     this.states = new States({ reader: this.reader, channels, keys: this.keys, shardOf: topic => this.shardOf(topic) })
     this.appenders = this.keys.map((keys, shard) => new Appender(shard, {
-      send: (number, text) => this.sendBatch(shard, number, text),
+      send: (number, text, fence) => this.sendBatch(shard, number, text, fence),
       onceKey: (topic, key) => keys.once(topic, key)
     }))
     const ages = [retention.seconds, ...[...channels.values()].map(channel => channel.retention?.seconds ?? 0)]
@@ -117,10 +118,10 @@ export class RedisLog implements Log {
     return shardOf(topic, this.shards)
   }
 
-  async append (items: readonly AppendItem[]): Promise<readonly AppendResult[]> {
+  async append (items: readonly AppendItem[], fence?: Fence): Promise<readonly AppendResult[]> {
     if (this.closed) throw new ProtocolError('log_unavailable')
     if (items.length === 0) return []
-    if (this.shards === 1) return await this.appendTo(0, items)
+    if (this.shards === 1) return await this.appendTo(0, items, fence)
     const places = new Map<number, number[]>()
     items.forEach(({ topic }, place) => {
       const shard = this.shardOf(topic)
@@ -130,10 +131,14 @@ export class RedisLog implements Log {
     })
     const results = new Array<AppendResult>(items.length)
     await Promise.all([...places].map(async ([shard, own]) => {
-      const answers = await this.appendTo(shard, own.map(place => items[place]!))
+      const answers = await this.appendTo(shard, own.map(place => items[place]!), fence)
       answers.forEach((answer, index) => { results[own[index]!] = answer })
     }))
     return results
+  }
+
+  async raise (source: string): Promise<Fence> {
+    return await raiseFence(this.reader, this.keys, source)
   }
 
   async read (topic: string, from: ReadFrom, limit: number): Promise<Page> {
@@ -208,18 +213,19 @@ export class RedisLog implements Log {
 
   // ---- one shard
 
-  private async appendTo (shard: number, items: readonly AppendItem[]): Promise<AppendResult[]> {
-    const results = await this.appenders[shard]!.append(items)
+  private async appendTo (shard: number, items: readonly AppendItem[], fence?: Fence): Promise<AppendResult[]> {
+    const results = await this.appenders[shard]!.append(items, fence)
     for (const result of results) if ('offset' in result) this.appended[shard] = Math.max(this.appended[shard]!, result.offset)
     return results
   }
 
-  private async sendBatch (shard: number, number: number, { topics, onceKeys, items, payloads }: BatchText): Promise<string> {
+  private async sendBatch (shard: number, number: number, { topics, onceKeys, items, payloads }: BatchText, fence: Fence | undefined): Promise<string> {
     const keys = this.keys[shard]!
     const answer = this.appends.run('append', [
       ...keys.common, keys.seq, keys.recent, keys.marks, keys.answers(this.node), ...topics.map(topic => keys.stream(topic)), ...onceKeys
     ], [
       randomEpoch(), this.shards, number, this.options.maxTopics, RECENT_MS, this.recentBytes, IDEMPOTENCY_SECONDS, KEPT_ANSWERS, JSON.stringify(topics), items, payloads,
+      ...(fence === undefined ? ['', ''] : [fenceField(fence.source), fenceText(fence)]),
       ...topics.flatMap(topic => [topic, this.ruleOf(topic).messages])
     ]) as Promise<[kind: string, text: string]>
     const [kind, text] = await timeLimit(answer, APPEND_PATIENCE_MS).catch((error: unknown) => {
@@ -228,6 +234,7 @@ export class RedisLog implements Log {
       throw error
     })
     if (kind === 'answer') return text
+    if (kind === 'stale' && fence !== undefined) throw new StaleFence(fence)
     throw new Error(kind === 'shards' ? `the log was made with ${text} shards` : 'a key of the log holds something else')
   }
 

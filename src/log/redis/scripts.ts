@@ -3,7 +3,7 @@ import type { Redis } from 'ioredis'
 
 const text = (name: string): string => readFileSync(new URL(`${name}.lua`, import.meta.url), 'utf8')
 
-export type ReadScript = 'read' | 'head' | 'state' | 'snapshot' | 'trim'
+export type ReadScript = 'read' | 'head' | 'state' | 'snapshot' | 'trim' | 'fence'
 type ScriptName = ReadScript | 'append'
 
 type Command = (keys: number, ...args: Array<string | number>) => Promise<unknown>

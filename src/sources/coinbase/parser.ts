@@ -86,6 +86,7 @@ function instruments (subscribeFrame: string): readonly Instrument[] {
 export const coinbase: Venue = {
   name: 'coinbase',
   address: 'wss://ws-feed.pro.coinbase.com',
+  channels: ['quotes', 'trades', 'book'],
   createParser: () => new CoinbaseParser(),
   instruments
 }

@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Instrument } from '@tickwire/protocol'
-import type { Source, SourceContext, SourceMessage } from '../source.js'
+import { venues } from '../venues.js'
+import type { Lazy, Source, SourceContext, SourceMessage } from '../source.js'
 import { Recording } from './recording.js'
 
 export interface ReplayOptions {
@@ -10,19 +11,27 @@ export interface ReplayOptions {
   /** Begins again, as a new session, when it is over. */
   readonly loop: boolean
   readonly manual: boolean
+  /** How long it goes on without subscribers, in milliseconds; undefined: until it is over. */
+  readonly lingerMs?: number | undefined
 }
 
 /** Messages that are handed over at a time. */
 const BATCH = 256
 
-/** Feeds a recorded venue session through that venue's parser, at the moments at which it was recorded. */
+/**
+ * Feeds a recorded venue session through that venue's parser, at the moments at which it was recorded. Whenever it runs, also where
+ * another server takes it over, it is played from its beginning: a session begins with whole states.
+ */
 export class Replay implements Source {
   readonly name = 'replay'
   readonly manual: boolean
+  readonly lazy: Lazy | undefined
   private recording: Recording | undefined
 
   constructor (private readonly options: ReplayOptions) {
     this.manual = options.manual
+    const { lingerMs } = options
+    this.lazy = lingerMs === undefined ? undefined : { channels: [...new Set(venues.flatMap(({ channels }) => channels))], lingerMs }
   }
 
   async instruments (): Promise<readonly Instrument[]> {

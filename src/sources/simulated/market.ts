@@ -2,7 +2,7 @@ import type { Instrument } from '@tickwire/protocol'
 import type { SourceMessage } from '../source.js'
 import { Drift } from './drift.js'
 import { Schedule } from './hours.js'
-import { describe, type Listing, listings } from './instruments.js'
+import { describe, type Listing, listings, newcomers } from './instruments.js'
 import { Membership } from './membership.js'
 import { announceListing, writeHeadline } from './news.js'
 import { Random } from './random.js'
@@ -133,6 +133,24 @@ export class SimulatedMarket {
   restate (): void {
     for (const venue of this.venues) venue.restate()
     for (const trading of this.tradings) trading.restate()
+  }
+
+  /**
+   * Takes over who is listed and where, as it is known: another server's market may have gone on with it since.
+   * @param known undefined for what nobody knows
+   */
+  adopt (known: (symbol: string) => Instrument | undefined): void {
+    const time = this.marketTime(this.reached)
+    for (const home of [...listings, ...newcomers]) {
+      const instrument = known(home.symbol)
+      if (instrument === undefined) continue
+      const { market = home.market, sector = home.sector } = instrument
+      const now: Listing = { ...home, sector, market: this.venues.some(venue => venue.lists(market)) ? market : home.market }
+      this.membership.settle(home, now)
+      const trading = this.tradings.find(({ listing }) => listing.symbol === home.symbol)
+      if (trading === undefined) this.tradings.push(this.trading(now, time))
+      else trading.move(now, this.venueOf(now), this.sectorOf(now, time))
+    }
   }
 
   private marketTime (time: number): number {

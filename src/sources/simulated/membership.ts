@@ -24,6 +24,14 @@ export class Membership {
 
   constructor (private readonly random: Random) {}
 
+  /** A listing is there already, at home or away: another server's market had it listed or moved. */
+  settle (home: Listing, now: Listing): void {
+    const place = this.coming.findIndex(({ symbol }) => symbol === home.symbol)
+    if (place >= 0) this.coming.splice(place, 1)
+    if (now.market === home.market && now.sector === home.sector) this.away.delete(home.symbol)
+    else this.away.set(home.symbol, home)
+  }
+
   next (listings: readonly Listing[]): MembershipChange {
     const { random } = this
     if (this.away.size >= MAX_AWAY) {

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Instrument } from '@tickwire/protocol'
-import type { Source, SourceContext } from '../source.js'
+import type { Lazy, Source, SourceContext } from '../source.js'
 import { describe, listings } from './instruments.js'
 import { type MarketOptions, SimulatedMarket } from './market.js'
 
@@ -17,24 +17,31 @@ const DEFAULT_RATE = 2.5
 export interface SimulatedOptions extends Partial<MarketOptions> {
   /** Milliseconds since 1970. */
   readonly clock?: () => number
+  /** How long it goes on without subscribers, in milliseconds; undefined: always. */
+  readonly lingerMs?: number | undefined
 }
+
+const CHANNELS = ['quotes', 'trades', 'book', 'market', 'news']
 
 /**
  * A market without a venue: shares of the Korean and American exchanges, and crypto currencies. Real names, made-up
  * prices.
  *
  * Instruments are listed and move while it runs (membership.ts), and are declared again when they do. Stopped and
- * started again, the same market goes on.
+ * started again on the same server, the same market goes on. On another server one begins anew, with the instruments as they are known: its
+ * prices do not follow from those before.
  */
 export class Simulated implements Source {
   readonly name = 'simulated'
   readonly manual = false
+  readonly lazy: Lazy | undefined
   private readonly options: MarketOptions
   private readonly clock: () => number
   private market: SimulatedMarket | undefined
 
-  constructor ({ clock = Date.now, ...options }: SimulatedOptions = {}) {
+  constructor ({ clock = Date.now, lingerMs, ...options }: SimulatedOptions = {}) {
     this.clock = clock
+    this.lazy = lingerMs === undefined ? undefined : { channels: CHANNELS, lingerMs }
     this.options = { seed: 1, rate: DEFAULT_RATE, hours: 'always', membershipEveryMs: MEMBERSHIP_EVERY_MS, ...options }
   }
 
@@ -42,14 +49,12 @@ export class Simulated implements Source {
     return this.market?.instruments() ?? listings.map(describe)
   }
 
-  async run ({ publish, declare, signal }: SourceContext): Promise<void> {
-    const earlier = this.market
+  async run ({ publish, declare, instrument, signal }: SourceContext): Promise<void> {
     const market = this.market ??= new SimulatedMarket(this.options, this.clock())
-    if (earlier !== undefined) {
-      // What was published last may not have arrived: a source that failed is run again.
-      market.restate()
-      await declare(market.instruments())
-    }
+    // What was published last may not have arrived, or another server may have gone on since.
+    market.adopt(instrument)
+    market.restate()
+    await declare(market.instruments())
     while (!signal.aborted) {
       const now = this.clock()
       if (Math.abs(now - market.time) > MAX_BEHIND_MS) market.skipTo(now - BATCH_MS)

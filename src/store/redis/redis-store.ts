@@ -1,8 +1,10 @@
-import { ProtocolError } from '@tickwire/protocol'
 import { cannotBeUsed } from '../../log/redis/setup.js'
 import type { Count, Store } from '../store.js'
+import { attempt } from './attempt.js'
 import { type Connections, connectStore, disconnectAll, watchOver } from './connect.js'
 import { StoreKeys } from './keys.js'
+import { RedisLeases } from './leases.js'
+import { RedisNodeRegistry } from './node-registry.js'
 import { Questions } from './questions.js'
 import { SharedCounts } from './shared-counts.js'
 
@@ -14,6 +16,8 @@ export interface RedisStoreOptions {
 
 /** The store of all nodes that share a Redis. */
 export class RedisStore implements Store {
+  readonly leases: RedisLeases
+  readonly registry: RedisNodeRegistry
   private readonly keys: StoreKeys
   private readonly counts: SharedCounts
   private readonly questions: Questions
@@ -23,6 +27,8 @@ export class RedisStore implements Store {
   private constructor (private readonly connections: Connections, { keyPrefix, onError }: RedisStoreOptions) {
     const report: typeof onError = (error, message) => { if (!this.closed) onError(error, message) }
     this.keys = new StoreKeys(keyPrefix)
+    this.leases = new RedisLeases(connections.commands, this.keys)
+    this.registry = new RedisNodeRegistry(connections.commands, this.keys)
     this.counts = new SharedCounts(connections.commands, this.keys, report)
     this.questions = new Questions(connections, this.keys, report)
     this.stopWatching = watchOver(connections)
@@ -41,11 +47,11 @@ export class RedisStore implements Store {
   }
 
   async put (key: string, text: string, seconds: number): Promise<void> {
-    await this.run(commands => commands.set(this.keys.text(key), text, 'PX', Math.ceil(seconds * 1000)))
+    await attempt(() => this.connections.commands.set(this.keys.text(key), text, 'PX', Math.ceil(seconds * 1000)))
   }
 
   async take (key: string): Promise<string | undefined> {
-    return await this.run(commands => commands.getdel(this.keys.text(key))) ?? undefined
+    return await attempt(() => this.connections.commands.getdel(this.keys.text(key))) ?? undefined
   }
 
   async count (key: string, windowMs: number): Promise<Count> {
@@ -66,15 +72,5 @@ export class RedisStore implements Store {
     this.questions.close()
     await this.counts.close()
     disconnectAll(this.connections)
-  }
-
-  private async run<Answer> (command: (commands: Connections['commands']) => Promise<Answer>): Promise<Answer> {
-    try {
-      return await command(this.connections.commands)
-    } catch (error) {
-      throw /\bOOM\b/.test(String(error))
-        ? new ProtocolError('overloaded')
-        : new ProtocolError('log_unavailable', 'what the servers know together cannot be reached now')
-    }
   }
 }

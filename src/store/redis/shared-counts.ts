@@ -1,8 +1,8 @@
-import { readFileSync } from 'node:fs'
 import type { Redis } from 'ioredis'
 import { timeLimit } from '../../log/redis/time-limit.js'
-import { MemoryStore } from '../memory.js'
+import { MemoryStore } from '../memory/memory-store.js'
 import type { Count } from '../store.js'
+import { scriptCommand } from './commands.js'
 import type { StoreKeys } from './keys.js'
 
 /** How long a request waits for what all nodes have counted; Redis answers in a fraction of a millisecond. */
@@ -10,25 +10,16 @@ const PATIENCE_MS = 50
 /** How long nothing is asked of a Redis that did not answer. */
 const SILENCE_MS = 1000
 
-const script = readFileSync(new URL('count.lua', import.meta.url), 'utf8')
-
-type CountCommand = (key: string, windowMs: number) => Promise<[count: number, endsInMs: number]>
-
 /** Counts of all nodes, each by one round trip; while Redis does not answer, those of this node. */
 export class SharedCounts {
   private readonly own = new MemoryStore()
-  private readonly command: CountCommand
+  private readonly command: (key: string, windowMs: number) => Promise<[count: number, endsInMs: number]>
   private failing = false
   /** Milliseconds since 1970 until which nothing is asked. */
   private silentUntil = 0
 
   constructor (redis: Redis, private readonly keys: StoreKeys, private readonly onError: (error: unknown, message: string) => void) {
-    redis.defineCommand('tickwire_count', { lua: script, numberOfKeys: 1 })
-    this.command = (redis as unknown as { tickwire_count: CountCommand }).tickwire_count.bind(redis)
-    // A server that does not know it yet would be told in a second round trip.
-    const load = (): void => { redis.script('LOAD', script).catch(() => {}) }
-    if (redis.status === 'ready') load()
-    redis.on('ready', load)
+    this.command = scriptCommand(redis, 'count', 1)
   }
 
   async count (key: string, windowMs: number): Promise<Count> {

@@ -1,5 +1,7 @@
 import { ProtocolError } from '@tickwire/protocol'
-import type { Count, Store } from './store.js'
+import type { Count, Store } from '../store.js'
+import { MemoryLeases } from './leases.js'
+import { MemoryNodeRegistry } from './node-registry.js'
 
 /** Most texts and most counts that are kept. */
 const MAX_KEYS = 100_000
@@ -17,12 +19,16 @@ interface Window {
 
 /** The store of a single node: it ends with the process. */
 export class MemoryStore implements Store {
+  readonly leases: MemoryLeases
+  readonly registry: MemoryNodeRegistry
   private readonly texts = new Map<string, Kept>()
   private readonly windows = new Map<string, Window>()
   private readonly answerers = new Set<(question: string) => string>()
   private readonly sweeper: NodeJS.Timeout
 
   constructor (private readonly now: () => number = Date.now) {
+    this.leases = new MemoryLeases(now)
+    this.registry = new MemoryNodeRegistry(now)
     this.sweeper = setInterval(() => { this.sweep() }, SWEEP_MS).unref()
   }
 

@@ -1,0 +1,51 @@
+import { type Hold, type Lease, type Leases, SWITCH_KEPT_SECONDS } from '../leases.js'
+
+interface Kept {
+  holder: string | undefined
+  note: string
+  /** Milliseconds since 1970, as the next. */
+  heldUntil: number
+  switched: boolean | undefined
+  switchedUntil: number
+}
+
+/** Leases within a process. Their names are those of its sources: they are few. */
+export class MemoryLeases implements Leases {
+  private readonly leases = new Map<string, Kept>()
+
+  constructor (private readonly now: () => number) {}
+
+  async hold (name: string, { node, note, forMs, byDefault }: Hold): Promise<Lease> {
+    const kept = this.at(name)
+    if ((kept.switched ?? byDefault) && (kept.holder ?? node) === node) Object.assign(kept, { holder: node, note, heldUntil: this.now() + forMs })
+    return shown(kept)
+  }
+
+  async look (name: string): Promise<Lease> {
+    return shown(this.at(name))
+  }
+
+  async release (name: string, node: string, off: boolean): Promise<void> {
+    const kept = this.at(name)
+    if (kept.holder !== node) return
+    Object.assign(kept, { holder: undefined, note: '' })
+    if (off) await this.turn(name, false)
+  }
+
+  async turn (name: string, on: boolean | undefined): Promise<void> {
+    Object.assign(this.at(name), { switched: on, switchedUntil: this.now() + SWITCH_KEPT_SECONDS * 1000 })
+  }
+
+  /** As it stands now, looked at. */
+  private at (name: string): Kept {
+    const now = this.now()
+    let kept = this.leases.get(name)
+    if (kept === undefined) this.leases.set(name, kept = { holder: undefined, note: '', heldUntil: 0, switched: undefined, switchedUntil: 0 })
+    if (kept.holder !== undefined && kept.heldUntil <= now) Object.assign(kept, { holder: undefined, note: '' })
+    if (kept.switchedUntil <= now) kept.switched = undefined
+    else kept.switchedUntil = now + SWITCH_KEPT_SECONDS * 1000
+    return kept
+  }
+}
+
+const shown = ({ holder, note, switched }: Kept): Lease => ({ holder, note, switched })

@@ -1,0 +1,89 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import { type Test, test } from 'tap'
+import type { Hold } from '../../src/store/leases.js'
+import { openStores, storeBackends } from './stores.js'
+
+/** Longer than any test lasts, and short enough to wait for. */
+const LONG_MS = 60_000
+const SHORT_MS = 200
+
+const hold = (node: string, more: Partial<Hold> = {}): Hold => ({ node, note: `of ${node}`, forMs: LONG_MS, byDefault: true, ...more })
+
+for (const backend of storeBackends) {
+  const suite = (name: string, body: (t: Test) => Promise<void>): void => { void test(`${backend.name}: ${name}`, body) }
+
+  suite('a lease is had by one at a time, until it gives it up', async t => {
+    const [{ leases: one }, { leases: other }] = await openStores(t, backend)
+    t.same(await one.look('a'), { holder: undefined, note: '', switched: undefined }, 'nobody has it')
+    t.match(await one.hold('a', hold('n1')), { holder: 'n1', note: 'of n1', switched: undefined })
+    t.match(await other.hold('a', hold('n2')), { holder: 'n1', note: 'of n1' })
+    t.match(await other.look('a'), { holder: 'n1', note: 'of n1' })
+    t.match(await other.hold('b', hold('n2')), { holder: 'n2' }, 'another is another')
+    t.match(await one.hold('a', hold('n1', { note: 'more' })), { holder: 'n1', note: 'more' }, 'who has it keeps it, and may say more')
+    await other.release('a', 'n2', false)
+    t.match(await other.look('a'), { holder: 'n1' }, 'only who has it gives it up')
+    await one.release('a', 'n1', false)
+    t.match(await other.hold('a', hold('n2')), { holder: 'n2' })
+    await one.release('a', 'n1', true)
+    t.match(await one.look('a'), { holder: 'n2', switched: undefined })
+  })
+
+  suite('of many who want it at once one has it', async t => {
+    const nodes = await openStores(t, backend)
+    for (let round = 0; round < 20; round++) {
+      const held = await Promise.all(Array.from({ length: 20 }, (_, n) => nodes[n % 2]!.leases.hold(`lease ${round}`, hold(`n${n}`))))
+      t.equal(new Set(held.map(({ holder }) => holder)).size, 1)
+    }
+  })
+
+  suite('it is over when its time is, unless it is held again', async t => {
+    const [one, other] = await openStores(t, backend)
+    await one.leases.hold('kept', hold('n1', { forMs: SHORT_MS }))
+    await one.leases.hold('left', hold('n1', { forMs: SHORT_MS }))
+    await one.leases.hold('kept', hold('n1', { forMs: LONG_MS }))
+    await delay(2 * SHORT_MS)
+    t.match(await other.leases.look('left'), { holder: undefined, note: '' })
+    t.match(await other.leases.hold('left', hold('n2')), { holder: 'n2', note: 'of n2' })
+    t.match(await other.leases.hold('kept', hold('n2')), { holder: 'n1' })
+  })
+
+  suite('it may be had by default or not, as it is switched, and until that is forgotten', async t => {
+    const [{ leases: one }, { leases: other }] = await openStores(t, backend)
+    t.match(await one.hold('manual', hold('n1', { byDefault: false })), { holder: undefined, switched: undefined })
+    await other.turn('manual', true)
+    t.match(await one.hold('manual', hold('n1', { byDefault: false })), { holder: 'n1', switched: true })
+    await other.turn('manual', false)
+    t.match(await one.hold('manual', hold('n1', { byDefault: false, note: 'not heard' })), { holder: 'n1', note: 'of n1', switched: false }, 'who has it has it still, and is told')
+    await one.release('manual', 'n1', false)
+    t.match(await other.hold('manual', hold('n2')), { holder: undefined, switched: false }, 'a default does not count where it was switched')
+    await one.turn('manual', undefined)
+    t.match(await other.hold('manual', hold('n2')), { holder: 'n2', switched: undefined })
+    await other.release('manual', 'n2', true)
+    t.match(await one.hold('manual', hold('n1')), { holder: undefined, switched: false }, 'who is done with it has it switched off')
+  })
+
+  suite('names are what they are', async t => {
+    const [one, other] = await openStores(t, backend)
+    const names = ['', ' ', '{a}b', '}', '{', 'a:b', 'a\nb', '*', '한글', 'x'.repeat(1000)]
+    for (const name of names) {
+      await one.leases.hold(name, hold(`n ${name}`, { note: '{"a":[1]}\n' }))
+      await one.leases.turn(name, true)
+    }
+    for (const name of names) t.same(await other.leases.look(name), { ...await one.leases.look(name), holder: `n ${name}`, note: '{"a":[1]}\n', switched: true }, JSON.stringify(name))
+  })
+
+  suite('a node is listed with what it said last, until it leaves or its time is over', async t => {
+    const [{ registry: one }, { registry: other }] = await openStores(t, backend)
+    t.same([...await one.nodes()], [])
+    await one.register('n1', '{"a": 1}', LONG_MS)
+    await other.register('n2', 'one\ntwo  three', SHORT_MS)
+    t.same(new Map(await one.nodes()), new Map([['n1', '{"a": 1}'], ['n2', 'one\ntwo  three']]))
+    await one.register('n1', '', LONG_MS)
+    await delay(2 * SHORT_MS)
+    t.same([...await other.nodes()], [['n1', '']])
+    await other.register('n2', 'back', LONG_MS)
+    await other.unregister('n1')
+    await other.unregister('n3')
+    t.same([...await one.nodes()], [['n2', 'back']])
+  })
+}

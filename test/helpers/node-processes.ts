@@ -1,0 +1,87 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import type { Test } from 'tap'
+import type { Entry } from '../../src/log/log.js'
+import type { NodesOverview } from '../../src/nodes/schema.js'
+import { NodeProcess } from '../faults/node-process.js'
+import { openClient } from './clients.js'
+import { RedisServer } from './redis-server.js'
+import { SECRET, startServer, type TestServer } from './server.js'
+import { StateFollower } from './state-follower.js'
+
+const SHARDS = 4
+/** For what takes seconds on an idle machine. */
+const PATIENCE_MS = 60_000
+
+/** Servers in processes of their own on one Redis, and one in the test's process that has no sources and sees what they do. */
+export interface Deployment {
+  readonly redis: RedisServer
+  readonly observer: TestServer
+  readonly nodes: readonly NodeProcess[]
+  overview (): Promise<NodesOverview>
+  /** Waits until the overview is as it should be. */
+  seen (what: string, holds: (overview: NodesOverview) => boolean): Promise<NodesOverview>
+  node (name: string): NodeProcess
+}
+
+/** @param sources of each node; `program` is what it runs in place of the server */
+export async function deploy (t: Test, names: readonly string[], sources: string, program?: readonly string[]): Promise<Deployment> {
+  const redis = await RedisServer.start()
+  t.teardown(() => redis.close())
+  const observer = await startServer(t, { REDIS_URL: redis.url, LOG_SHARDS: SHARDS, NODE_NAME: 'observer', UNKNOWN_SYMBOLS: 'reject' })
+  const env = {
+    REDIS_URL: redis.url, LOG_SHARDS: String(SHARDS), JWT_SECRET: SECRET, SOURCES: sources, LOG_LEVEL: 'info', RATE_LIMIT_REQUESTS: '1000000'
+  }
+  const nodes = await Promise.all(names.map(name => NodeProcess.create(name, { ...env, NODE_NAME: name }, program)))
+  t.teardown(() => Promise.all(nodes.map(node => node.close())))
+  for (const node of nodes) await node.start()
+  const overview = (): Promise<NodesOverview> => observer.parts.nodes.overview()
+  return {
+    redis,
+    observer,
+    nodes,
+    overview,
+    async seen (what, holds) {
+      for (const deadline = Date.now() + PATIENCE_MS; ; await delay(20)) {
+        const found = await overview()
+        if (holds(found)) return found
+        if (Date.now() > deadline) throw new Error(`not seen: ${what}; but ${JSON.stringify(found)}; ${nodes.map(({ name, lastWords }) => `${name}: ${lastWords}`).join('\n')}`)
+      }
+    },
+    node: name => nodes.find(node => node.name === name)!
+  }
+}
+
+/** Asks a server as an operator. */
+export async function operate (origin: string, method: 'GET' | 'POST', path: string, token: string): Promise<Response> {
+  return await fetch(`${origin}/v1/admin/${path}`, { method, headers: { authorization: `Bearer ${token}` } })
+}
+
+/** A client of the observer's, from before to after whatever happens: it throws at a gap, a duplicate, a step back. */
+export function follow (t: Test, { observer }: Deployment, query: string): { follower: StateFollower, faults: unknown[], count: () => number } {
+  const follower = new StateFollower()
+  const faults: unknown[] = []
+  let count = 0
+  follower.connect()
+  const client = openClient('ws-batch', observer.origin, query, undefined, {
+    onMessage: message => {
+      count++
+      try {
+        follower.take(message)
+      } catch (error) {
+        faults.push(error)
+      }
+    },
+    onCursor: () => {}
+  })
+  t.teardown(() => { client.cut() })
+  return { follower, faults, count: () => count }
+}
+
+/** All that the log has of some topics, in their shards' order. */
+export async function logged ({ observer: { parts: { log } } }: Deployment, concerned: (topic: string) => boolean): Promise<Entry[]> {
+  const topics = [...(await log.topics()).keys()].filter(concerned)
+  return (await Promise.all(topics.map(async topic => (await log.read(topic, { sequence: 0 }, 1_000_000)).entries))).flat()
+}
+
+/** Whether the source has another holder, with a higher token. */
+export const heldAfter = (before: NodesOverview, [lease]: NodesOverview['leases']): boolean => (lease?.token ?? 0) > before.leases[0]!.token!

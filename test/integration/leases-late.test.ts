@@ -1,0 +1,56 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+import { test } from 'tap'
+import { until } from '../helpers/clients.js'
+import { deploy, follow, heldAfter, logged } from '../helpers/node-processes.js'
+import { redisProgram } from '../helpers/redis-server.js'
+
+/** A server that was held up believes that it runs a source which another has taken over. */
+const options = { skip: redisProgram === undefined ? 'there is no Redis' : false } as const
+
+const DEAF_NODE = fileURLToPath(new URL('leases/deaf-node.js', import.meta.url))
+const HELD_UP_MS = 10_000
+
+async function metric (origin: string, name: string): Promise<number> {
+  return Number(new RegExp(`^${name}\\{.*\\} (\\d+)$`, 'm').exec(await (await fetch(`${origin}/metrics`)).text())?.[1] ?? 0)
+}
+
+test('the holder held up for 10 s: what it says late is refused and counted, nothing is doubled, and it is a candidate again', options, async t => {
+  const deployment = await deploy(t, ['a', 'b'], 'none', [DEAF_NODE])
+  const { observer, node, seen } = deployment
+  const { faults, count } = follow(t, deployment, 'subscribe=trades:*')
+  const held = await seen('one holds', ({ leases }) => leases[0]?.token !== undefined)
+  const first = held.leases[0]!.name!
+  const second = first === 'a' ? 'b' : 'a'
+  await until('messages flow', () => count() > 200)
+  const stoppedAt = performance.now()
+  node(first).signal('SIGSTOP')
+  const taken = await seen('the other holds', ({ leases }) => heldAfter(held, leases))
+  t.comment(`held up: taken over after ${Math.round(performance.now() - stoppedAt)} ms`)
+  t.equal(taken.leases[0]!.name, second)
+  await delay(Math.max(0, stoppedAt + HELD_UP_MS - performance.now()))
+  node(first).signal('SIGCONT')
+  const refused = 'tickwire_source_appends_refused_total'
+  let late = 0
+  for (const deadline = Date.now() + 30_000; late === 0 && Date.now() < deadline; await delay(20)) late = await metric(node(first).origin, refused)
+  t.ok(late > 0, 'late appends were refused')
+  t.comment(`${late} late appends were refused`)
+  await seen('it is there again, and waits', ({ nodes }) => nodes.find(({ name }) => name === first)?.sources['deaf'] === 'waiting')
+  t.match(node(first).lastWords, /another server has taken it over, and what it said since was refused/)
+  t.equal(await metric(node(second).origin, refused), 0, 'none of the one that holds')
+  const there = count()
+  await until('messages flow', () => count() > there + 100)
+
+  await node(second).kill()
+  await seen('the first one holds again', ({ leases }) => heldAfter(taken, leases) && leases[0]!.name === first)
+  const once = count()
+  await until('messages flow again', () => count() > once + 100)
+  t.same(faults, [])
+  const said = (await logged(deployment, topic => topic === 'trades:A')).map(({ payload }) => JSON.parse(payload) as { exchange: string, price: string })
+  t.same(said.map(({ exchange }) => exchange).filter((who, index, all) => who !== all[index - 1]), [first, second, first], 'one after another')
+  for (const name of [first, second]) {
+    const numbers = said.filter(({ exchange }) => exchange === name).map(({ price }) => Number(price))
+    t.ok(numbers.every((number, index) => index === 0 || number > numbers[index - 1]!), `${name}: each once, in order`)
+  }
+  t.equal(observer.parts.counters.received >= said.length, true)
+})

@@ -1,0 +1,61 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import { test } from 'tap'
+import { until } from '../helpers/clients.js'
+import { deploy, follow, heldAfter, logged, operate } from '../helpers/node-processes.js'
+import { redisProgram } from '../helpers/redis-server.js'
+import { passedOn } from '../helpers/server.js'
+
+/** A source of several server processes on one Redis runs on one of them at a time, whatever becomes of that one. */
+const options = { skip: redisProgram === undefined ? 'there is no Redis' : false } as const
+
+test('the holder killed, and the next one stopped in good order: another takes over, every book stays right', options, async t => {
+  const deployment = await deploy(t, ['a', 'b', 'c'], 'simulated?rate=5')
+  const { observer, node, seen } = deployment
+  const { follower, faults, count } = follow(t, deployment, 'subscribe=book:*&subscribe=quotes:*&subscribe=market:*')
+  const held = await seen('all are there, and one holds', ({ nodes, leases }) => nodes.length === 4 && leases[0]?.name !== undefined && leases[0].token !== undefined)
+  t.match(held.leases, [{ source: 'simulated', state: 'running' }])
+  t.same(held.nodes.map(({ name }) => name), ['a', 'b', 'c', 'observer'])
+  const first = held.leases[0]!.name!
+  await seen('its own record says so', ({ nodes }) => nodes.find(({ name }) => name === first)?.sources['simulated'] === 'running')
+  await until('messages flow', () => count() > 500)
+  const bookOf = async (topic: string): Promise<number> => (await logged(deployment, other => other === topic)).length
+
+  const before = await bookOf('book:BTC-USD')
+  const killedAt = performance.now()
+  await node(first).kill()
+  const taken = await seen('another holds', ({ leases }) => heldAfter(held, leases))
+  const second = taken.leases[0]!.name!
+  t.not(second, first)
+  while (await bookOf('book:BTC-USD') <= before + 1) await delay(20)
+  t.comment(`killed: the first message of the next holder came after ${Math.round(performance.now() - killedAt)} ms`)
+  await seen('who was killed is not listed any more', ({ nodes }) => nodes.length === 3 && nodes.every(({ name }) => name !== first))
+
+  const stoppedAt = performance.now()
+  node(second).signal('SIGTERM')
+  const again = await seen('the last one holds', ({ leases }) => heldAfter(taken, leases))
+  t.comment(`stopped in good order: taken over after ${Math.round(performance.now() - stoppedAt)} ms`)
+  t.same([first, second, again.leases[0]!.name].sort(), ['a', 'b', 'c'])
+  const quoted = count()
+  await until('messages flow again', () => count() > quoted + 500)
+
+  t.equal((await operate(observer.origin, 'POST', 'sources/simulated/stop', observer.token({ admin: true }))).status, 204, 'stopped by one that does not run it')
+  const { leases } = await deployment.overview()
+  t.match(leases, [{ source: 'simulated', state: 'ended' }])
+  const { length } = await logged(deployment, () => true)
+  await passedOn(observer)
+  t.same(faults, [], 'no gap, no duplicate, no step back')
+  const books = await logged(deployment, topic => topic.startsWith('book:'))
+  const topics = [...new Set(books.map(({ topic }) => topic))]
+  t.ok(topics.length >= 58)
+  await until('the client has all', () => topics.every(topic => follower.holds(topic) === books.filter(entry => entry.topic === topic).at(-1)!.sequence))
+  let whole = 0
+  for (const topic of topics) {
+    const entries = books.filter(entry => entry.topic === topic)
+    t.same(entries.map(({ sequence }) => sequence), entries.map((_, index) => index + 1), `${topic}: sequences without a hole`)
+    whole += entries.filter(({ replaces }) => replaces).length
+    const snapshot = await observer.parts.log.snapshot(topic)
+    t.same(follower.states.get(topic), JSON.parse(snapshot!.payload), `${topic}: what was folded through all is what the log has`)
+  }
+  t.ok(whole >= 3 * 58 - 10, `each holder began with whole books: ${whole}`)
+  t.equal((await logged(deployment, () => true)).length, length, 'nothing came after the stop was answered')
+})

@@ -1,0 +1,34 @@
+/**
+ * A server whose only source numbers what it says, waits for no answer, and takes no notice of its signal for a while: what it says
+ * too late is for others to refuse.
+ */
+import { setTimeout as delay } from 'node:timers/promises'
+import Fastify from 'fastify'
+import { tickwire } from 'tickwire'
+
+const EVERY_MS = 2
+const DEAF_MS = 200
+
+const { PORT = '', REDIS_URL = '', NODE_NAME = '', JWT_SECRET = '' } = process.env
+let said = 0
+
+/** @type {import('tickwire').Source} */
+const source = {
+  name: 'deaf',
+  manual: false,
+  instruments: async () => [{ symbol: 'A' }],
+  async run ({ publish, signal }) {
+    const timer = setInterval(() => {
+      publish([{ channel: 'trades', symbol: 'A', data: { symbol: 'A', price: String(++said), size: '1', exchange: NODE_NAME, timestamp: '2026-01-01T00:00:00Z' } }]).catch(() => {})
+    }, EVERY_MS)
+    await new Promise(resolve => { signal.addEventListener('abort', resolve) })
+    await delay(DEAF_MS)
+    clearInterval(timer)
+  }
+}
+
+const app = Fastify({ logger: true })
+await app.register(tickwire, {
+  routes: ['stream', 'health', 'metrics', 'admin'], sources: [source], settings: { REDIS_URL, NODE_NAME, JWT_SECRET, LOG_SHARDS: 4, UNKNOWN_SYMBOLS: 'accept' }
+})
+await app.listen({ port: Number(PORT), host: '127.0.0.1' })

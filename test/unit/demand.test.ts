@@ -1,0 +1,78 @@
+import { standardChannels } from '@tickwire/protocol'
+import { type Test, test } from 'tap'
+import { Demand } from '../../src/hub/demand.js'
+import { Membership } from '../../src/hub/membership.js'
+import { makeSelector, type Selector } from '../../src/hub/selector.js'
+import { Choices } from '../helpers/random.js'
+
+const select = (channel: string, symbol?: string): Selector => makeSelector(standardChannels.get(channel)!, symbol, undefined)
+const turn = (): Promise<void> => new Promise(resolve => { setImmediate(resolve) })
+
+function watched (symbols = new Set(['A', 'B'])): { demand: Demand, membership: Membership, isWanted: () => boolean, changes: boolean[] } {
+  const membership = new Membership()
+  const demand = new Demand(membership)
+  const changes: boolean[] = []
+  const watch = demand.watch({ channels: ['quotes', 'trades', 'news'], covers: symbol => symbols.has(symbol) }, () => { changes.push(watch.isWanted()) })
+  return { demand, membership, isWanted: () => watch.isWanted(), changes }
+}
+
+test('what counts: its symbols, all of a channel, a set that one of them is in, a channel without symbols', async (t: Test) => {
+  const { demand, membership, isWanted } = watched()
+  membership.set({ symbol: 'A', market: 'M', sector: 'S' })
+  membership.set({ symbol: 'Z', market: 'OTHER', sector: 'T' })
+  const cases: ReadonlyArray<readonly [Selector, boolean]> = [
+    [select('quotes', 'A'), true], [select('trades', 'B'), true], [select('quotes', 'Z'), false], [select('book', 'A'), false], [select('quotes', '*'), true], [select('book', '*'), false],
+    [select('quotes', '@market/M'), true], [select('quotes', '@sector/T'), false], [select('quotes', '@market/NONE'), false], [select('news'), true], [select('system'), false]
+  ]
+  for (const [selector, wanted] of cases) {
+    demand.add(selector)
+    t.equal(isWanted(), wanted, selector.key)
+    demand.remove(selector)
+    t.equal(isWanted(), false)
+  }
+  const set = select('quotes', '@market/OTHER')
+  demand.add(set)
+  membership.set({ symbol: 'B', market: 'OTHER' })
+  t.equal(isWanted(), true, 'a set counts for those who are in it now')
+})
+
+test('it is told when it begins and ends, not what comes and goes in one turn', async t => {
+  const { demand, changes } = watched()
+  const selector = select('quotes', 'A')
+  for (let n = 0; n < 3; n++) demand.add(selector)
+  await turn()
+  t.same(changes, [true])
+  demand.remove(selector)
+  demand.add(select('trades', 'B'))
+  demand.remove(selector)
+  demand.remove(selector)
+  await turn()
+  t.same(changes, [true])
+  demand.remove(select('trades', 'B'))
+  demand.add(select('trades', 'B'))
+  await turn()
+  t.same(changes, [true])
+  demand.remove(select('trades', 'B'))
+  await turn()
+  t.same(changes, [true, false])
+})
+
+test('whoever comes and goes in whatever order, it is wanted exactly while somebody is there', async t => {
+  const random = new Choices(7)
+  const { demand, isWanted, changes } = watched()
+  const all = [select('quotes', 'A'), select('quotes', 'Z'), select('quotes', '*'), select('news'), select('system')]
+  const matching = new Set([all[0], all[2], all[3]])
+  const held: Selector[] = []
+  for (let n = 0; n < 2000; n++) {
+    if (held.length === 0 || random.integer(0, 2) === 0) {
+      const selector = random.pick(all)
+      held.push(selector)
+      demand.add(selector)
+    } else demand.remove(held.splice(random.integer(0, held.length - 1), 1)[0]!)
+    if (isWanted() !== held.some(selector => matching.has(selector))) t.fail(`step ${n}`)
+  }
+  for (const selector of held) demand.remove(selector)
+  await turn()
+  t.equal(isWanted(), false)
+  t.ok(changes.every((wanted, index) => index === 0 || wanted !== changes[index - 1]))
+})

@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type { Test } from 'tap'
 import type { Entry } from '../../src/log/log.js'
 import type { NodesOverview } from '../../src/nodes/schema.js'
+import type { LeaseNote } from '../../src/sources/leased-source.js'
 import { NodeProcess } from '../faults/node-process.js'
 import { openClient } from './clients.js'
 import { RedisServer } from './redis-server.js'
@@ -20,6 +21,8 @@ export interface Deployment {
   overview (): Promise<NodesOverview>
   /** Waits until the overview is as it should be. */
   seen (what: string, holds: (overview: NodesOverview) => boolean): Promise<NodesOverview>
+  /** Waits until a source has a holder with a token above another's. */
+  taken (source: string, above: number): Promise<Required<LeaseNote>>
   node (name: string): NodeProcess
 }
 
@@ -45,6 +48,14 @@ export async function deploy (t: Test, names: readonly string[], sources: string
         const found = await overview()
         if (holds(found)) return found
         if (Date.now() > deadline) throw new Error(`not seen: ${what}; but ${JSON.stringify(found)}; ${nodes.map(({ name, lastWords }) => `${name}: ${lastWords}`).join('\n')}`)
+      }
+    },
+    async taken (source, above) {
+      for (const deadline = Date.now() + PATIENCE_MS; ; await delay(5)) {
+        const { holder, note } = await observer.parts.store.leases.look(source)
+        const { name, token = 0, since = 0 } = JSON.parse(note === '' ? '{"name":""}' : note) as LeaseNote
+        if (holder !== undefined && token > above) return { name, token, since }
+        if (Date.now() > deadline) throw new Error(`${source} was not taken; ${nodes.map(({ name, lastWords }) => `${name}: ${lastWords}`).join('\n')}`)
       }
     },
     node: name => nodes.find(node => node.name === name)!
@@ -82,6 +93,3 @@ export async function logged ({ observer: { parts: { log } } }: Deployment, conc
   const topics = [...(await log.topics()).keys()].filter(concerned)
   return (await Promise.all(topics.map(async topic => (await log.read(topic, { sequence: 0 }, 1_000_000)).entries))).flat()
 }
-
-/** Whether the source has another holder, with a higher token. */
-export const heldAfter = (before: NodesOverview, [lease]: NodesOverview['leases']): boolean => (lease?.token ?? 0) > before.leases[0]!.token!

@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { test } from 'tap'
 import { until } from '../helpers/clients.js'
-import { deploy, follow, heldAfter, logged } from '../helpers/node-processes.js'
+import { deploy, follow, logged } from '../helpers/node-processes.js'
 import { redisProgram } from '../helpers/redis-server.js'
 
 /** A server that was held up believes that it runs a source which another has taken over. */
@@ -17,17 +17,16 @@ async function metric (origin: string, name: string): Promise<number> {
 
 test('the holder held up for 10 s: what it says late is refused and counted, nothing is doubled, and it is a candidate again', options, async t => {
   const deployment = await deploy(t, ['a', 'b'], 'none', [DEAF_NODE])
-  const { observer, node, seen } = deployment
+  const { observer, node, seen, taken } = deployment
   const { faults, count } = follow(t, deployment, 'subscribe=trades:*')
-  const held = await seen('one holds', ({ leases }) => leases[0]?.token !== undefined)
-  const first = held.leases[0]!.name!
+  const { name: first, token } = await taken('deaf', 0)
   const second = first === 'a' ? 'b' : 'a'
   await until('messages flow', () => count() > 200)
   const stoppedAt = performance.now()
   node(first).signal('SIGSTOP')
-  const taken = await seen('the other holds', ({ leases }) => heldAfter(held, leases))
+  const next = await taken('deaf', token)
   t.comment(`held up: taken over after ${Math.round(performance.now() - stoppedAt)} ms`)
-  t.equal(taken.leases[0]!.name, second)
+  t.equal(next.name, second)
   await delay(Math.max(0, stoppedAt + HELD_UP_MS - performance.now()))
   node(first).signal('SIGCONT')
   const refused = 'tickwire_source_appends_refused_total'
@@ -42,7 +41,7 @@ test('the holder held up for 10 s: what it says late is refused and counted, not
   await until('messages flow', () => count() > there + 100)
 
   await node(second).kill()
-  await seen('the first one holds again', ({ leases }) => heldAfter(taken, leases) && leases[0]!.name === first)
+  t.equal((await taken('deaf', next.token)).name, first, 'the first one holds again')
   const once = count()
   await until('messages flow again', () => count() > once + 100)
   t.same(faults, [])

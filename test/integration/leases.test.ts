@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { test } from 'tap'
 import { until } from '../helpers/clients.js'
-import { deploy, follow, heldAfter, logged, operate } from '../helpers/node-processes.js'
+import { deploy, follow, logged, operate } from '../helpers/node-processes.js'
 import { redisProgram } from '../helpers/redis-server.js'
 import { passedOn } from '../helpers/server.js'
 
@@ -10,31 +10,30 @@ const options = { skip: redisProgram === undefined ? 'there is no Redis' : false
 
 test('the holder killed, and the next one stopped in good order: another takes over, every book stays right', options, async t => {
   const deployment = await deploy(t, ['a', 'b', 'c'], 'simulated?rate=5')
-  const { observer, node, seen } = deployment
+  const { observer, node, seen, taken } = deployment
   const { follower, faults, count } = follow(t, deployment, 'subscribe=book:*&subscribe=quotes:*&subscribe=market:*')
-  const held = await seen('all are there, and one holds', ({ nodes, leases }) => nodes.length === 4 && leases[0]?.name !== undefined && leases[0].token !== undefined)
-  t.match(held.leases, [{ source: 'simulated', state: 'running' }])
-  t.same(held.nodes.map(({ name }) => name), ['a', 'b', 'c', 'observer'])
-  const first = held.leases[0]!.name!
-  await seen('its own record says so', ({ nodes }) => nodes.find(({ name }) => name === first)?.sources['simulated'] === 'running')
+  const first = await taken('simulated', 0)
+  const there = await seen('all are there', ({ nodes }) => nodes.length === 4)
+  t.match(there.leases, [{ source: 'simulated', state: 'running', name: first.name, token: first.token }])
+  t.same(there.nodes.map(({ name }) => name), ['a', 'b', 'c', 'observer'])
+  await seen('its own record says so', ({ nodes }) => nodes.find(({ name }) => name === first.name)?.sources['simulated'] === 'running')
   await until('messages flow', () => count() > 500)
   const bookOf = async (topic: string): Promise<number> => (await logged(deployment, other => other === topic)).length
 
   const before = await bookOf('book:BTC-USD')
   const killedAt = performance.now()
-  await node(first).kill()
-  const taken = await seen('another holds', ({ leases }) => heldAfter(held, leases))
-  const second = taken.leases[0]!.name!
-  t.not(second, first)
+  await node(first.name).kill()
+  const second = await taken('simulated', first.token)
+  t.not(second.name, first.name)
   while (await bookOf('book:BTC-USD') <= before + 1) await delay(20)
   t.comment(`killed: the first message of the next holder came after ${Math.round(performance.now() - killedAt)} ms`)
-  await seen('who was killed is not listed any more', ({ nodes }) => nodes.length === 3 && nodes.every(({ name }) => name !== first))
+  await seen('who was killed is not listed any more', ({ nodes }) => nodes.length === 3 && nodes.every(({ name }) => name !== first.name))
 
   const stoppedAt = performance.now()
-  node(second).signal('SIGTERM')
-  const again = await seen('the last one holds', ({ leases }) => heldAfter(taken, leases))
+  node(second.name).signal('SIGTERM')
+  const third = await taken('simulated', second.token)
   t.comment(`stopped in good order: taken over after ${Math.round(performance.now() - stoppedAt)} ms`)
-  t.same([first, second, again.leases[0]!.name].sort(), ['a', 'b', 'c'])
+  t.same([first, second, third].map(({ name }) => name).sort(), ['a', 'b', 'c'])
   const quoted = count()
   await until('messages flow again', () => count() > quoted + 500)
 

@@ -1,15 +1,16 @@
-import { encodeEpoch, type ResetReason, type ThrottledChannels } from '@tickwire/protocol'
-import type { Entry, Snapshot } from '../log/log.js'
+import { encodeEpoch, type ThrottledChannels } from '@tickwire/protocol'
+import type { Entry } from '../log/log.js'
 import { type Bookmark, coveredBy, setsNow } from './bookmark.js'
-import { mergeEntries } from './conflate.js'
+import type { CatchUpParts } from './catch-up-parts.js'
 import type { Decimals, MessageEncoder } from './frame.js'
-import { beforeFirstHeld, oldestThatFit, readBacklog, readHeld, SLICE_CHARACTERS } from './held.js'
+import { SLICE_CHARACTERS } from './held.js'
 import type { Hub } from './hub.js'
-import { cutSnapshot, type LiveState, LiveStates, stateMessages } from './live-states.js'
+import { type LiveState, LiveStates, stateMessages } from './live-states.js'
+import { OwedStates } from './owed-states.js'
 import { Plan, type PlanOptions, type StartPosition } from './plan.js'
-import { MAX_READ, readMerged, type TopicStart } from './read-merged.js'
 import type { Selection } from './selector.js'
-import { isWhole, type View } from './view.js'
+import { SliceReader } from './slice-reader.js'
+import type { View } from './view.js'
 
 /**
  * The one mechanism for everybody who stands at a position and needs what came after (DESIGN, The one idea): a
@@ -37,8 +38,8 @@ export interface CatchUpOptions extends Partial<PlanOptions> {
 }
 
 export class CatchUp {
-  /** Of each topic the last offset that was sent in this catch-up, or that the client said it holds; 0 after a reset alone. */
-  private readonly sent: Map<string, number>
+  private readonly owed: OwedStates
+  private readonly reader: SliceReader
   private changed: boolean
   private voids = false
   /** The position behind all that the slices so far have said: what is being read is not sent yet. */
@@ -55,7 +56,9 @@ export class CatchUp {
     private readonly viewOf: (topic: string) => View,
     epochOwed: boolean
   ) {
-    this.sent = new Map(plan.held)
+    const parts: CatchUpParts = { hub, selection, plan, encoder, options, viewOf, followEpochs: () => { this.followEpochs() } }
+    this.owed = new OwedStates(parts)
+    this.reader = new SliceReader(parts)
     this.told = [...plan.position]
     this.changed = epochOwed
   }
@@ -154,15 +157,14 @@ export class CatchUp {
     if (states === undefined) return undefined
     const entries: Entry[] = []
     let characters = 0
-    const wants = this.wants.bind(this)
     for (const [index, shard] of this.hub.shards.entries()) {
       if (!shard.recent.covers(this.plan.position[index]!)) return undefined
-      shard.recent.after(this.plan.position[index]!, wants, entry => entries.push(entry) <= limit && (characters += entry.payload.length) <= SLICE_CHARACTERS)
+      shard.recent.after(this.plan.position[index]!, this.reader.wants, entry => entries.push(entry) <= limit && (characters += entry.payload.length) <= SLICE_CHARACTERS)
       if (entries.length > limit || characters > SLICE_CHARACTERS) return undefined
     }
     this.plan.position = this.hub.shards.map(shard => shard.flushed)
     this.told = [...this.plan.position]
-    return [...this.emit(entries), ...this.joiningStates(states)]
+    return [...this.reader.emit(entries), ...this.joiningStates(states)]
   }
 
   /** Reads what {@link join} will need, once the rest has been sent. */
@@ -178,12 +180,9 @@ export class CatchUp {
     await this.hub.epochChange
     this.followEpochs()
     this.noteNewTopics()
-    const states = await this.dueStates()
-    let messages: Entry[] = []
-    for (let shard = 0; shard < this.plan.position.length && messages.length < limit && !this.owesStates; shard++) {
-      messages = messages.concat(this.withoutCut(await this.read(shard, limit - messages.length)))
-    }
-    if (this.owesStates) states.push(...await this.dueStates())
+    const states = await this.owed.next()
+    const messages = await this.reader.next(limit)
+    if (this.owesStates) states.push(...await this.owed.next())
     // PROTOCOL.md, Control: after the resets that it causes.
     const newEpoch = this.changed && !this.owesStates ? this.epochText : undefined
     if (newEpoch !== undefined) this.changed = false
@@ -192,60 +191,7 @@ export class CatchUp {
     this.told = [...this.plan.position]
     const { voids } = this
     this.voids = false
-    return { voids, states, newEpoch, messages: this.emit(messages) }
-  }
-
-  // ---- what is sent
-
-  /** States, as many as make a slice. */
-  private async dueStates (): Promise<string[]> {
-    const texts: string[] = []
-    const { due, floors, backlog } = this.plan
-    let [characters, counted] = [0, 0]
-    for (const [topic, reason] of due) {
-      for (; counted < texts.length; counted++) characters += texts[counted]!.length
-      if (texts.length >= MAX_READ || characters > SLICE_CHARACTERS) break
-      const from = backlog.get(topic)
-      backlog.delete(topic)
-      const newest = from === undefined ? [] : await readBacklog(this.hub.log, topic, from)
-      const snapshot = this.hub.channelOf(topic)?.reduce === undefined || !this.givesState(topic, reason, from) ? undefined : await this.snapshotInEpoch(topic)
-      due.delete(topic)
-      if (reason !== undefined) {
-        texts.push(this.reset(topic, reason))
-        this.sent.set(topic, 0)
-      }
-      for (const entry of newest) texts.push(this.encoder.entry(entry))
-      const last = newest.at(-1)
-      if (last !== undefined) {
-        floors.set(topic, last.offset)
-        this.sent.set(topic, last.offset)
-      }
-      if (snapshot !== undefined) {
-        const { depth } = this.viewOf(topic)
-        texts.push(this.encoder.snapshot(depth === 0 ? snapshot : cutSnapshot(this.hub, topic, snapshot, depth)))
-        floors.set(topic, snapshot.asOf)
-        this.sent.set(topic, snapshot.asOf)
-      } else if (reason !== undefined && !this.plan.joinsByState(topic)) {
-        const position = this.plan.position[this.hub.log.shardOf(topic)]!
-        // What the log still holds: the client has just forgotten what it had up to the position.
-        const held = position === 0 ? [] : (await readHeld(this.hub.log, topic)).entries.filter(({ offset }) => offset <= position)
-        for (const entry of held) texts.push(this.encoder.entry(entry))
-        if (held.length > 0) this.sent.set(topic, held.at(-1)!.offset)
-        floors.set(topic, await beforeFirstHeld(this.hub.log, topic, position))
-      }
-    }
-    return texts
-  }
-
-  /** Whether a topic that is due is given its state here: not where `last` alone was asked for, nor before it joins. */
-  private givesState (topic: string, reason: ResetReason | undefined, backlogFrom: number | undefined): boolean {
-    if (this.plan.joinsByState(topic)) return false
-    return reason !== undefined || backlogFrom === undefined || this.options.snapshots || this.selection.fresh(topic)
-  }
-
-  private reset (topic: string, reason: ResetReason): string {
-    this.hub.counters.resets[reason]++
-    return this.encoder.reset(topic, reason)
+    return { voids, states, newEpoch, messages: this.reader.emit(messages) }
   }
 
   private joiningStates (states: ReadonlyMap<string, LiveState>): string[] {
@@ -255,102 +201,11 @@ export class CatchUp {
       if (state === undefined) continue
       const { depth } = this.viewOf(topic)
       if (depth > 0 && state.snapshot !== undefined) this.hub.cutStates.begin(topic, state.snapshot.payload)
-      if (this.options.snapshots || this.sent.has(topic) || this.plan.resumed || this.options.except(topic)) {
+      if (this.options.snapshots || this.plan.sent.has(topic) || this.plan.resumed || this.options.except(topic)) {
         texts.push(...stateMessages(this.hub, this.encoder, state, depth))
       }
     }
     return texts
-  }
-
-  private async snapshotInEpoch (topic: string): Promise<Snapshot | undefined> {
-    const shard = this.hub.log.shardOf(topic)
-    for (;;) {
-      const advanced = this.hub.advanced()
-      const snapshot = await this.hub.log.snapshot(topic)
-      if (snapshot === undefined || snapshot.epoch === this.plan.epochs[shard]) return snapshot
-      if (snapshot.epoch !== this.hub.epoch(shard)) await advanced
-      await this.hub.epochChange
-      this.followEpochs()
-    }
-  }
-
-  /** What a shard has after the position, up to where the hub stands; moves the position. */
-  private async read (shard: number, limit: number): Promise<Entry[]> {
-    const { flushed, recent } = this.hub.shards[shard]!
-    const position = this.plan.position[shard]!
-    if (position >= flushed || this.plan.epochs[shard] !== this.hub.epoch(shard)) return []
-    if (!recent.covers(position)) return await this.readLog(shard, flushed, limit)
-    const entries: Entry[] = []
-    let end = flushed
-    let characters = 0
-    recent.after(position, this.wants.bind(this), entry => {
-      characters += entry.payload.length
-      if (entries.push(entry) < limit && (characters < SLICE_CHARACTERS || this.merges)) return true
-      end = entry.offset
-      return false
-    })
-    this.plan.position[shard] = end
-    return entries
-  }
-
-  private async readLog (shard: number, flushed: number, limit: number): Promise<Entry[]> {
-    const epoch = this.plan.epochs[shard]
-    const topics: TopicStart[] = []
-    for (const [topic, last] of this.selection.existing(this.hub.directory)) {
-      if (this.hub.log.shardOf(topic) !== shard || this.options.except(topic) || this.plan.joinsByState(topic)) continue
-      const from = Math.max(this.plan.position[shard]!, this.plan.floors.get(topic) ?? 0)
-      if (last.offset > from) topics.push({ topic, from })
-    }
-    // Asked for before the read: it is what tells of the epoch that the log is at.
-    const advanced = this.hub.advanced()
-    const page = await readMerged(this.hub.log, topics, epoch!, flushed, limit)
-    if (this.hub.epoch(shard) !== epoch) return []
-    if (page === undefined) {
-      await advanced
-      return []
-    }
-    for (const topic of page.trimmed) this.plan.due.set(topic, this.options.dropped)
-    // The position only moves once those have their reset: it says where they go on.
-    if (this.plan.due.size > 0) return []
-    const entries = this.merges ? page.entries : oldestThatFit(page.entries, SLICE_CHARACTERS)
-    this.plan.position[shard] = entries.length < page.entries.length ? entries.at(-1)!.offset : page.end
-    return entries.filter(({ topic, offset }) => this.wants(topic, offset))
-  }
-
-  private wants (topic: string, offset: number): boolean {
-    return this.selection.has(topic) && offset > (this.plan.floors.get(topic) ?? 0) && !this.options.except(topic) && !this.plan.joinsByState(topic)
-  }
-
-  /** Whether a throttled topic may be there once only: what is read of it is not cut into parts. */
-  private get merges (): boolean {
-    return this.options.reduced === 'merge' && this.selection.reduced
-  }
-
-  private emit (entries: readonly Entry[]): string[] {
-    const texts: string[] = []
-    const throttled = new Map<string, Entry[]>()
-    for (const entry of entries) {
-      const { topic } = entry
-      if (entry.previous === 0 && entry.offset > (this.plan.lostTopics ?? Infinity) && !this.sent.has(topic)) {
-        texts.push(this.reset(topic, 'epoch_changed'))
-      }
-      this.sent.set(topic, entry.offset)
-      if (!this.merges || isWhole(this.selection.view(topic))) texts.push(this.encoder.entry(entry))
-      else if (throttled.has(topic)) throttled.get(topic)!.push(entry)
-      else throttled.set(topic, [entry])
-    }
-    for (const [topic, waiting] of throttled) texts.push(this.encoder.merged(mergeEntries(this.hub.channelOf(topic)!, waiting)))
-    return texts
-  }
-
-  /** Of a topic that is cut, what came is told by its state: it is due now. @returns the others' messages */
-  private withoutCut (entries: Entry[]): Entry[] {
-    if (this.options.reduced === 'join' || !this.selection.reduced) return entries
-    return entries.filter(({ topic }) => {
-      const whole = this.selection.view(topic).depth === 0
-      if (!whole && !this.plan.due.has(topic)) this.plan.due.set(topic, undefined)
-      return whole
-    })
   }
 
   // ---- what may come in between
@@ -376,7 +231,7 @@ export class CatchUp {
       if (known === epochs.length - 1) continue
       const start = Math.min(...epochs.slice(known + 1).map(epoch => epoch.start))
       const inShard = (topic: string): boolean => this.hub.log.shardOf(topic) === shard
-      for (const [topic, offset] of this.sent) {
+      for (const [topic, offset] of this.plan.sent) {
         if (!inShard(topic) || offset < start || !this.selection.has(topic) || this.options.except(topic)) continue
         this.plan.due.set(topic, 'epoch_changed')
         this.voids = true

@@ -42,8 +42,8 @@ export class Plan {
   readonly due = new Map<string, ResetReason | undefined>()
   /** Topics whose state is to be sent in the tick of joining. What must be reset is reset before: it is due. */
   readonly joining = new Set<string>()
-  /** Topics of which the client said the last sequence that it holds, with their offsets. */
-  readonly held = new Map<string, number>()
+  /** Of each topic the last offset that was sent in this catch-up, or that the client said it holds; 0 after a reset alone. */
+  readonly sent = new Map<string, number>()
   /** Topics whose newest messages come before their state, and from which sequence on. */
   readonly backlog = new Map<string, number>()
   /** By shard, the position of the cursor that it began with: the client holds every topic up to there. */
@@ -244,7 +244,7 @@ export class Plan {
     for (const [topic, offset] of floors) {
       if (!this.selection.has(topic)) continue
       this.floors.set(topic, offset)
-      this.held.set(topic, offset)
+      this.sent.set(topic, offset)
     }
     for (const [topic, reason] of due) if (this.selection.has(topic)) this.give(topic, reason)
   }
@@ -278,7 +278,7 @@ export class Plan {
       const found = locate(sequence, epochs[shard] ?? NaN, await this.hub.log.read(topic, { sequence }, 1), heads[shard]!)
       if ('lost' in found) this.reset(topic, found.lost)
       else {
-        this.held.set(topic, found.offset)
+        this.sent.set(topic, found.offset)
         if (this.joinsByState(topic)) this.joining.add(topic)
         else this.floors.set(topic, found.offset)
       }

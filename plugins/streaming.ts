@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util'
-import { type Channels, errorTable, type Instrument, instruments as instrumentsChannel, ProtocolError } from '@tickwire/protocol'
+import { type Channels, type Instrument, instruments as instrumentsChannel, ProtocolError } from '@tickwire/protocol'
 import type { FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import type { Identity } from '../src/auth/identity.js'
@@ -116,6 +116,7 @@ export const streaming = fp<StreamingOptions>(async (app, options) => {
     events,
     directory: hub.directory,
     membership: hub.membership,
+    hasTopic: topic => hub.hasTopic(topic),
     heartbeatMs: options.heartbeatMs,
     idleTimeoutMs: options.idleTimeoutMs,
     maxSubscriptions: options.maxSubscriptions,
@@ -132,11 +133,9 @@ export const streaming = fp<StreamingOptions>(async (app, options) => {
     identify: request => app.authenticator.identify(request),
     onError
   }
-  const history: Streaming['history'] = (topic, request) => readHistory(log, hub.encoders.string, topic, request)
-  const permitPublish: Streaming['permitPublish'] = identity => (channel, { symbol }) => {
-    const code = refusePublish(identity, channel, symbol) ?? refuseUnknown(stream, channel, symbol)
-    return code === undefined ? undefined : { code, message: errorTable[code].message }
-  }
+  const history: Streaming['history'] = (topic, request) => readHistory(hub, topic, request)
+  const permitPublish: Streaming['permitPublish'] = identity => (channel, { symbol }) => (
+    refusePublish(identity, channel, symbol) ?? refuseUnknown(stream, channel, symbol))
   app.decorate('streaming', {
     log, store, channels, hub, counters, publisher, connections, events, sources, stream, permitPublish, history, declare, disconnect: address => disconnect(store, address)
   })

@@ -36,7 +36,9 @@ export async function metricsRoutes (app: FastifyInstance): Promise<void> {
   add(Gauge, 'subscriptions', 'Selectors of all connections', [], () => [[{}, counters.subscriptions]])
   add(Gauge, 'selectors', 'Different selectors that somebody subscribes to', [], () => [[{}, hub.audience.size]])
   add(Gauge, 'log_available', 'Whether the log can be reached', [], () => [[{}, hub.logAvailable ? 1 : 0]])
+  add(Gauge, 'shards_followed', 'Shards of the log that this server follows, for its clients and for itself', [], () => [[{}, hub.shards.filter(({ isAwake }) => isAwake).length]])
   add(Counter, 'messages_received_total', 'Messages that came from the log', [], () => [[{}, counters.received]])
+  add(Counter, 'batches_received_total', 'Batches in which they came', [], () => [[{}, counters.batches]])
   add(Counter, 'messages_sent_total', 'Data messages and resets sent to clients', ['transport'], byTransport(({ messages }) => messages))
   add(Counter, 'sent_bytes_total', 'Bytes of messages sent to clients, with their framing', ['transport'], byTransport(({ bytes }) => bytes))
   add(Counter, 'catch_ups_total', 'Catch-ups begun, at a position of the client (resume) or at the present (fresh)', ['transport', 'start'], () =>

@@ -28,8 +28,9 @@ export class TransportCounters {
 
 /** What a node counts. Labels come from closed sets: nothing that a client says becomes one. */
 export class Counters {
-  /** Messages that the log's tail brought. */
+  /** What the log's tail brought: messages, and the batches in which they came. */
   received = 0
+  batches = 0
   subscriptions = 0
   readonly resets: Record<ResetReason, number> = { history_lost: 0, epoch_changed: 0, lagging: 0, entered: 0 }
   /** Told for each window how long its oldest message took from the log to the last socket, in milliseconds. */

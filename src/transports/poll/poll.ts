@@ -28,10 +28,18 @@ export interface PollAnswer {
 
 /** A poll is one catch-up that ends with its answer. */
 export async function poll (hub: Hub, selectors: readonly Selector[], options: PollOptions): Promise<PollAnswer> {
-  const { start, snapshots, decimals, limit, waitMs, signal } = options
+  const { start, snapshots, decimals, limit } = options
   const catchUp = await CatchUp.open(hub, new Selection(selectors, hub.membership), start, {
     snapshots, decimals, reduced: 'merge', maxBacklog: limit
   })
+  try {
+    return await answer(hub, catchUp, selectors, options)
+  } finally {
+    catchUp.close()
+  }
+}
+
+async function answer (hub: Hub, catchUp: CatchUp, selectors: readonly Selector[], { limit, waitMs, signal }: PollOptions): Promise<PollAnswer> {
   const texts: string[] = []
   const deadline = Date.now() + waitMs
   let count = 0

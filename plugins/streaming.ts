@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import type { AddressInfo } from 'node:net'
 import { hostname } from 'node:os'
-import { type Channels, errorTable, type Instrument, ProtocolError } from '@tickwire/protocol'
+import { type Channels, type Instrument, ProtocolError } from '@tickwire/protocol'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import type { Identity } from '../src/auth/identity.js'
@@ -158,6 +158,7 @@ export const streaming = fp<StreamingOptions>(async (app, options) => {
     events,
     directory: hub.directory,
     membership: hub.membership,
+    hasTopic: topic => hub.hasTopic(topic),
     heartbeatMs: options.heartbeatMs,
     idleTimeoutMs: options.idleTimeoutMs,
     maxSubscriptions: options.maxSubscriptions,
@@ -174,11 +175,9 @@ export const streaming = fp<StreamingOptions>(async (app, options) => {
     identify: request => app.authenticator.identify(request),
     onError
   }
-  const history: Streaming['history'] = (topic, request) => readHistory(log, hub.encoders.string, topic, request)
-  const permitPublish: Streaming['permitPublish'] = identity => (channel, { symbol }) => {
-    const code = refusePublish(identity, channel, symbol) ?? refuseUnknown(stream, channel, symbol)
-    return code === undefined ? undefined : { code, message: errorTable[code].message }
-  }
+  const history: Streaming['history'] = (topic, request) => readHistory(hub, topic, request)
+  const permitPublish: Streaming['permitPublish'] = identity => (channel, { symbol }) => (
+    refusePublish(identity, channel, symbol) ?? refuseUnknown(stream, channel, symbol))
   app.decorate('streaming', {
     log,
     store,

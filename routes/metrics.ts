@@ -36,7 +36,9 @@ export async function metricsRoutes (app: FastifyInstance): Promise<void> {
   add(Gauge, 'subscriptions', 'Selectors of all connections', [], () => [[{}, counters.subscriptions]])
   add(Gauge, 'selectors', 'Different selectors that somebody subscribes to', [], () => [[{}, hub.audience.size]])
   add(Gauge, 'log_available', 'Whether the log can be reached', [], () => [[{}, hub.logAvailable ? 1 : 0]])
+  add(Gauge, 'shards_followed', 'Shards of the log that this server follows, for its clients and for itself', [], () => [[{}, hub.shards.filter(({ isAwake }) => isAwake).length]])
   add(Counter, 'messages_received_total', 'Messages that came from the log', [], () => [[{}, counters.received]])
+  add(Counter, 'batches_received_total', 'Batches in which they came', [], () => [[{}, counters.batches]])
   add(Gauge, 'source_running', 'Whether a source runs on this server', ['source'], () => sources.status().map(({ name, state }) => [{ source: name }, state === 'running' ? 1 : 0]))
   add(Counter, 'source_appends_refused_total', 'Appends of a source that were refused because another server has taken it over', ['source'], () =>
     [...counters.fenced].map(([source, count]) => [{ source }, count] as const))

@@ -61,8 +61,8 @@ export async function topicRoutes (app: FastifyInstance, { originAllowed }: { or
       ...(epochs === undefined ? {} : { epochs })
     })
     if (history === undefined) throw new ProtocolError('not_found', 'the log has no such topic')
-    const { messages, first, last, more } = history
-    return await sendJson(request, reply, `{"epoch":"${hub.epochText()}","messages":[${messages.join(',')}],"first_sequence":${first},"last_sequence":${last},"more":${more}}`)
+    const { epoch, messages, first, last, more } = history
+    return await sendJson(request, reply, `{"epoch":"${epoch}","messages":[${messages.join(',')}],"first_sequence":${first},"last_sequence":${last},"more":${more}}`)
   })
 
   app.get('/v1/snapshot', { schema: snapshotSchema }, async (request, reply) => {

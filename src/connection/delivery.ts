@@ -202,7 +202,7 @@ export class Delivery implements Subscriber, CursorReader {
   private leave (): void {
     // In the middle of a new epoch it stands nowhere that could be named: a later window will do.
     if (!this.isLive || !this.outlet.isOpen || this.hub.epochChange !== undefined) return
-    this.bookmark = bookmarkHere(this.hub, this.lostTopics, this.subscriptions.reducedChannels)
+    this.bookmark = bookmarkHere(this.hub, this.subscriptions.shards, this.lostTopics, this.subscriptions.reducedChannels)
     this.subscriptions.leave()
     this.outlet.counters.lagging++
     this.outlet.counters.lags++
@@ -226,15 +226,19 @@ export class Delivery implements Subscriber, CursorReader {
       snapshots: true, decimals: this.format.decimals, dropped: 'lagging'
     })
     const goesOn = (): boolean => this.outlet.isOpen && this.bookmark === place
-    while (goesOn()) {
-      if (this.join(catchUp, () => { this.rejoin() }, false)) return
-      const slice = await catchUp.next(this.options.pageMessages)
-      if (!goesOn()) return
-      this.sendSlice(slice)
-      this.bookmark = place = catchUp.bookmark(this.subscriptions.reducedChannels)
-      if (slice.messages.length > 0) this.sendCursorIfDue()
-      if (this.outlet.isFull) return
-      await catchUp.prepareToJoin()
+    try {
+      while (goesOn()) {
+        if (this.join(catchUp, () => { this.rejoin() }, false)) return
+        const slice = await catchUp.next(this.options.pageMessages)
+        if (!goesOn()) return
+        this.sendSlice(slice)
+        this.bookmark = place = catchUp.bookmark(this.subscriptions.reducedChannels)
+        if (slice.messages.length > 0) this.sendCursorIfDue()
+        if (this.outlet.isFull) return
+        await catchUp.prepareToJoin()
+      }
+    } finally {
+      catchUp.close()
     }
   }
 
@@ -305,18 +309,18 @@ export class Delivery implements Subscriber, CursorReader {
     if (this.pendingResumes > 0) return undefined
     const { catchUp, bookmark } = this
     if (catchUp === undefined && bookmark === undefined) return this.hub.cursorText(this.marks)
-    const held = bookmark === undefined ? this.hub.shards.map(({ flushed }) => flushed) : this.offsetsOf(bookmark)
+    const held = bookmark === undefined ? this.hub.flushedOf(this.subscriptions.shards) : this.offsetsOf(bookmark)
     const begun = catchUp === undefined ? held : catchUp.isEven ? catchUp.offsets() : undefined
     if (held === undefined || begun === undefined) return undefined
-    if (!this.subscriptions.isEmpty && begun.some((offset, shard) => offset !== held[shard])) return undefined
-    return this.hub.positionAt(begun) + this.subscriptions.marks(leastOf(this.lostTopics, catchUp?.lostTopics, bookmark?.lostTopics))
+    for (const [shard, offset] of begun) if (offset !== (held.get(shard) ?? offset)) return undefined
+    return this.hub.positionAt(new Map([...held, ...begun])) + this.subscriptions.marks(leastOf(this.lostTopics, catchUp?.lostTopics, bookmark?.lostTopics))
   }
 
   /** What a client that lags has been sent; undefined where no offsets of the present epochs would say it. */
-  private offsetsOf ({ due, covered }: Bookmark): readonly number[] | undefined {
+  private offsetsOf ({ due, covered }: Bookmark): ReadonlyMap<number, number> | undefined {
     if (due.size > 0 || covered === undefined || this.hub.epochChange !== undefined) return undefined
-    const positions = this.hub.shards.map((_, shard) => covered.get(shard)!)
-    return positions.every(({ epoch }, shard) => epoch === this.hub.epoch(shard)) ? positions.map(({ offset }) => offset) : undefined
+    const positions = [...covered]
+    return positions.every(([shard, { epoch }]) => epoch === this.hub.epoch(shard)) ? new Map(positions.map(([shard, { offset }]) => [shard, offset])) : undefined
   }
 
   /**

@@ -11,6 +11,8 @@ export interface NameContext {
   readonly channels: Channels
   readonly directory: Directory
   readonly membership: Membership
+  /** Whether a topic ever had a message. @throws ProtocolError `log_unavailable` */
+  hasTopic (topic: string): Promise<boolean>
   /** Whether a well-formed symbol that nobody knows is accepted. */
   readonly acceptUnknownSymbols: boolean
 }
@@ -50,19 +52,21 @@ function selectorOptions (channel: ChannelDefinition, { throttleMs, depth, last,
  * What a channel and its symbols, as a client wrote them, stand for.
  * @throws ProtocolError where the channel does not exist or takes no such symbols or options
  */
-export function resolveSelectors (
+export async function resolveSelectors (
   context: NameContext, identity: Identity, channelName: string, symbols: readonly string[] | undefined, wanted: SubscribeOptions = {}
-): ResolvedSelectors {
+): Promise<ResolvedSelectors> {
   const channel = requireChannel(context, channelName)
   const options = selectorOptions(channel, wanted)
   if (channel.keyed && symbols === undefined) throw new ProtocolError('bad_request', `${channel.name} needs symbols; * stands for all`)
   if (!channel.keyed && symbols !== undefined) throw new ProtocolError('bad_request', `${channel.name} has no symbols`)
   const granted: Selector[] = []
   const rejected: RejectedSymbol[] = []
-  for (const symbol of new Set<string | undefined>(symbols ?? [undefined])) {
+  const judged = await Promise.all(Array.from(new Set<string | undefined>(symbols ?? [undefined]), async symbol => {
     // A set is granted where all of the channel is: who will be in it tomorrow, no list of symbols can tell.
     const asked = symbol !== undefined && isSymbolSet(symbol) ? EVERY_SYMBOL : symbol
-    const refusal = refuseRead(identity, channel, asked) ?? refuseUnknown(context, channel, symbol) ?? refuseThrottle(channel, wanted)
+    return { symbol, refusal: refuseRead(identity, channel, asked) ?? await refuseUnknown(context, channel, symbol) ?? refuseThrottle(channel, wanted) }
+  }))
+  for (const { symbol, refusal } of judged) {
     if (refusal === undefined) granted.push(makeSelector(channel, symbol, identity.user, options))
     else rejected.push({ ...(symbol === undefined ? {} : { symbol }), code: refusal, message: errorTable[refusal].message })
   }
@@ -70,10 +74,10 @@ export function resolveSelectors (
 }
 
 /** As {@link resolveSelectors}, where one refusal refuses the request. */
-export function requireSelectors (
+export async function requireSelectors (
   context: NameContext, identity: Identity, channelName: string, symbols: readonly string[] | undefined, options?: SubscribeOptions
-): Selector[] {
-  const { granted, rejected } = resolveSelectors(context, identity, channelName, symbols, options)
+): Promise<Selector[]> {
+  const { granted, rejected } = await resolveSelectors(context, identity, channelName, symbols, options)
   const first = rejected[0]
   if (first !== undefined) {
     throw new ProtocolError(first.code, first.symbol === undefined ? first.message : `${first.symbol}: ${first.message}`)
@@ -85,13 +89,15 @@ function refuseThrottle (channel: ChannelDefinition, { throttleMs }: SubscribeOp
   return throttleMs !== undefined && channel.merge === undefined ? 'not_throttleable' : undefined
 }
 
-/** Why a symbol does not exist in a channel; undefined where it does, or where any is accepted. */
-export function refuseUnknown (context: NameContext, { name, access }: ChannelDefinition, symbol: string | undefined): ErrorCode | undefined {
+/** Why a symbol does not exist in a channel; undefined where it does, or where any is accepted. The log is asked only where it must be. */
+export function refuseUnknown (context: NameContext, { name, access }: ChannelDefinition, symbol: string | undefined): ErrorCode | undefined | Promise<ErrorCode | undefined> {
   if (symbol === undefined || symbol === EVERY_SYMBOL || context.acceptUnknownSymbols) return undefined
   const { directory, membership } = context
   if (isSymbolSet(symbol)) return membership.symbols(symbol).size > 0 ? undefined : 'unknown_symbol'
   // What symbols a private channel has is for its user to say: a strategy's id is no instrument.
   if (access === 'user') return undefined
   const known = name === 'market' ? directory.hasMarket(symbol) : directory.hasInstrument(symbol)
-  return known || directory.last(topicKey({ channel: name, symbol })) !== undefined ? undefined : 'unknown_symbol'
+  const topic = topicKey({ channel: name, symbol })
+  if (known || directory.last(topic) !== undefined) return undefined
+  return context.hasTopic(topic).then(has => has ? undefined : 'unknown_symbol')
 }

@@ -1,6 +1,6 @@
 import { encodeMarks, ProtocolError } from '@tickwire/protocol'
 import type { Hub } from '../hub/hub.js'
-import { Selection, type Selector } from '../hub/selector.js'
+import { Selection, type Selector, shardsOf } from '../hub/selector.js'
 import type { Subscriber } from '../hub/subscriber.js'
 import { isWhole } from '../hub/view.js'
 
@@ -25,6 +25,11 @@ export class Subscriptions {
     return this.held.values()
   }
 
+  /** Those that the node follows for it, live or not. */
+  get shards (): readonly number[] {
+    return shardsOf(this.held.values(), this.hub.log)
+  }
+
   /** Whether some topics are throttled or cut. */
   get reduced (): boolean {
     for (const { view } of this.held.values()) if (!isWhole(view)) return true
@@ -37,11 +42,12 @@ export class Subscriptions {
     if (this.held.size + added > this.max) throw new ProtocolError('too_many_subscriptions', `a connection has at most ${this.max} subscriptions`)
   }
 
-  /** Of a selector that is given twice, as a query may do, the last one counts. */
+  /** Of a selector that is given twice, as a query may do, the last one counts. Their shards must be held by whoever read the state. */
   attach (selectors: readonly Selector[]): void {
     this.detach(selectors)
     for (const selector of new Map(selectors.map(selector => [selector.key, selector])).values()) {
       this.held.set(selector.key, selector)
+      this.hub.interest.retain(shardsOf([selector], this.hub.log))
       this.hub.attach(this.subscriber, selector)
       this.hub.demand.add(selector)
       this.hub.counters.subscriptions++
@@ -56,6 +62,7 @@ export class Subscriptions {
       this.held.delete(key)
       this.hub.detach(this.subscriber, held)
       this.hub.demand.remove(held)
+      this.hub.interest.release(shardsOf([held], this.hub.log))
       this.hub.counters.subscriptions--
     }
     this.expect([])

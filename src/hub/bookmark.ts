@@ -9,7 +9,7 @@ export interface Bookmark {
   readonly epochs: readonly number[]
   /** By shard, in those epochs: everything up to here was sent. */
   readonly position: readonly number[]
-  /** What a cursor may say of it; undefined where no cursor would say the same: resets are owed, or states were sent beyond. */
+  /** What a cursor may say of it, of the shards that the client follows; undefined where no cursor would say the same: resets are owed, or states were sent beyond. */
   readonly covered: Cursor['shards'] | undefined
   /** Topics that were sent beyond {@link position}, and up to where. */
   readonly floors: ReadonlyMap<string, number>
@@ -32,17 +32,17 @@ export interface SetsAt {
 }
 
 export function setsNow (hub: Hub, reduced: ThrottledChannels): SetsAt {
-  return { version: hub.membership.version, position: shardsOf(hub.cursorText('')), reduced }
+  return { version: hub.membership.version, position: positionsOf(hub.cursorText('')), reduced }
 }
 
-/** Of a client that was sent all that the hub has passed on. */
-export function bookmarkHere (hub: Hub, lostTopics: number | undefined, reduced: ThrottledChannels): Bookmark {
+/** Of a client that was sent all that the hub has passed on of the shards that it follows. */
+export function bookmarkHere (hub: Hub, shards: readonly number[], lostTopics: number | undefined, reduced: ThrottledChannels): Bookmark {
   const position = hub.shards.map(({ flushed }) => flushed)
   const sets = setsNow(hub, reduced)
   return {
     epochs: position.map((_, shard) => hub.epoch(shard)),
     position,
-    covered: sets.position,
+    covered: new Map(shards.map(shard => [shard, sets.position.get(shard)!])),
     floors: new Map(),
     due: new Map(),
     epochOwed: false,
@@ -51,9 +51,10 @@ export function bookmarkHere (hub: Hub, lostTopics: number | undefined, reduced:
   }
 }
 
-/** Offsets as a cursor would say them now: before instruments that wait to be moved between sets. */
-export function coveredBy (hub: Hub, offsets: readonly number[]): Cursor['shards'] {
-  return shardsOf(hub.positionAt(offsets))
+/** Offsets by shard as a cursor would say them now: before instruments that wait to be moved between sets. */
+export function coveredBy (hub: Hub, offsets: ReadonlyMap<number, number>): Cursor['shards'] {
+  const positions = positionsOf(hub.positionAt(offsets))
+  return new Map(Array.from(offsets.keys(), shard => [shard, positions.get(shard)!]))
 }
 
-const shardsOf = (cursor: string): Cursor['shards'] => decodeCursor(cursor)!.shards
+const positionsOf = (cursor: string): Cursor['shards'] => decodeCursor(cursor)!.shards

@@ -63,14 +63,30 @@ export class CatchUp {
     this.changed = epochOwed
   }
 
-  /** @param selection what is wanted */
+  /**
+   * Its shards are followed until it is closed.
+   * @param selection what is wanted
+   * @throws ProtocolError `log_unavailable`
+   */
   static async open (hub: Hub, selection: Selection, start: StartPosition, options: CatchUpOptions): Promise<CatchUp> {
     const { decimals = 'string', viewOf = topic => selection.view(topic), ...given } = options
     const planned: PlanOptions = { except: () => false, reduced: 'join', maxBacklog: Infinity, dropped: 'history_lost', ...given }
-    await hub.epochChange
-    const plan = new Plan(hub, selection, planned)
-    await plan.start(start)
-    return new CatchUp(hub, selection, plan, hub.encoders[decimals], planned, viewOf, start.from === 'bookmark' && start.bookmark.epochOwed)
+    const shards = selection.shards(hub.log)
+    await hub.interest.follow(shards)
+    try {
+      await hub.epochChange
+      const plan = new Plan(hub, selection, planned)
+      await plan.start(start)
+      return new CatchUp(hub, selection, plan, hub.encoders[decimals], planned, viewOf, start.from === 'bookmark' && start.bookmark.epochOwed)
+    } catch (error) {
+      hub.interest.release(shards)
+      throw error
+    }
+  }
+
+  /** It is over: whoever goes on with its shards must hold them. */
+  close (): void {
+    this.hub.interest.release(this.plan.shards)
   }
 
   /** Whether it began at a position of the client. */
@@ -94,12 +110,12 @@ export class CatchUp {
   }
 
   /**
-   * The cursor of all that the slices so far have said; undefined while the hub is or goes to another epoch, and while resets
+   * By shard, up to where all has been said by the slices so far; undefined while the hub is or goes to another epoch, and while resets
    * or states are owed that no position would tell of.
    */
-  offsets (): readonly number[] | undefined {
-    if (this.owesStates || this.plan.movesUnseen) return undefined
-    return this.inHubsEpochs ? this.told : undefined
+  offsets (): ReadonlyMap<number, number> | undefined {
+    if (this.owesStates || this.plan.movesUnseen || !this.inHubsEpochs) return undefined
+    return new Map(this.plan.shards.map(shard => [shard, this.told[shard]!]))
   }
 
   /** Whether no topic was sent, or begins, beyond {@link offsets}. */
@@ -138,7 +154,7 @@ export class CatchUp {
 
   /** Whether nothing is left to send now: another slice would have to wait for the hub. */
   get caughtUp (): boolean {
-    return this.canJoin() && this.plan.position.every((offset, shard) => offset === this.hub.shards[shard]!.flushed)
+    return this.canJoin() && this.plan.shards.every(shard => this.plan.position[shard] === this.hub.shards[shard]!.flushed)
   }
 
   /** Whether states are still to be sent. */
@@ -157,9 +173,10 @@ export class CatchUp {
     if (states === undefined) return undefined
     const entries: Entry[] = []
     let characters = 0
-    for (const [index, shard] of this.hub.shards.entries()) {
-      if (!shard.recent.covers(this.plan.position[index]!)) return undefined
-      shard.recent.after(this.plan.position[index]!, this.reader.wants, entry => entries.push(entry) <= limit && (characters += entry.payload.length) <= SLICE_CHARACTERS)
+    for (const shard of this.plan.shards) {
+      const { recent } = this.hub.shards[shard]!
+      if (!recent.covers(this.plan.position[shard]!)) return undefined
+      recent.after(this.plan.position[shard]!, this.reader.wants, entry => entries.push(entry) <= limit && (characters += entry.payload.length) <= SLICE_CHARACTERS)
       if (entries.length > limit || characters > SLICE_CHARACTERS) return undefined
     }
     this.plan.position = this.hub.shards.map(shard => shard.flushed)
@@ -222,14 +239,17 @@ export class CatchUp {
     for (const [topic, floor] of this.plan.floors) {
       if (floor > this.hub.shards[this.hub.log.shardOf(topic)]!.flushed) return false
     }
-    return this.plan.position.every((offset, shard) => offset <= this.hub.shards[shard]!.flushed)
+    return this.plan.shards.every(shard => this.plan.position[shard]! <= this.hub.shards[shard]!.flushed)
   }
 
-  /** Brings the position into the hub's epochs: what was sent beyond the start of a new one is lost. */
+  /** Brings the position into the hub's epochs: what was sent beyond the start of a new one is lost. Of other shards the epochs are told alone. */
   private followEpochs (): void {
     for (const [shard, { epochs }] of this.hub.shards.entries()) {
       const known = epochs.findIndex(({ epoch }) => epoch === this.plan.epochs[shard])
       if (known === epochs.length - 1) continue
+      this.plan.epochs[shard] = this.hub.epoch(shard)
+      this.changed = true
+      if (!this.plan.shards.includes(shard)) continue
       const start = Math.min(...epochs.slice(known + 1).map(epoch => epoch.start))
       const inShard = (topic: string): boolean => this.hub.log.shardOf(topic) === shard
       for (const [topic, offset] of this.plan.sent) {
@@ -246,9 +266,7 @@ export class CatchUp {
         this.voids = true
       } else this.plan.position[shard] = Math.min(this.plan.position[shard]!, start - 1)
       this.told[shard] = Math.min(this.told[shard]!, this.plan.position[shard]!)
-      this.plan.epochs[shard] = this.hub.epoch(shard)
       this.liveStates = undefined
-      this.changed = true
     }
   }
 }

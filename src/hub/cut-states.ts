@@ -28,6 +28,11 @@ export class CutStates {
     this.topics.delete(topic)
   }
 
+  /** Nothing more of these topics is heard. */
+  forgetAll (concerned: (topic: string) => boolean): void {
+    for (const topic of this.topics.keys()) if (concerned(topic)) this.topics.delete(topic)
+  }
+
   /**
    * Folds a window of a topic and says for each depth what it changes; undefined where it changes nothing.
    * @throws Error for a topic that was neither begun nor born in this window

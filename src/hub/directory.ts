@@ -1,15 +1,18 @@
 import { type Instrument, instruments as instrumentsChannel, topicKey, topicScope } from '@tickwire/protocol'
 import type { Entry, Log, TopicPosition } from '../log/log.js'
 
-/** What topics and instruments there are: read from the log when the node starts, and kept by its tail. */
+/**
+ * What topics and instruments there are: read from the log when the node begins to follow a shard, and kept by its tail. Of a
+ * shard that sleeps it is as old as that, and may lack topics.
+ */
 export class Directory {
   /** By topic; the same objects as in {@link scopes}, which move on with every message. */
   private readonly positions = new Map<string, { sequence: number, offset: number }>()
   private readonly scopes = new Map<string, Map<string, TopicPosition>>()
   private readonly known = new Map<string, Instrument>()
   private readonly markets = new Map<string, number>()
-  /** Topics that the tail has named since a load began: what the load read of them is older. */
-  private named: Set<string> | undefined
+  /** Of each load that is under way, the topics that the tail has named since: what the load read of them is older. */
+  private readonly loads = new Set<Set<string>>()
 
   /** The topics of a channel (and user), with their last positions. */
   topics (scope: string): ReadonlyMap<string, TopicPosition> {
@@ -43,28 +46,37 @@ export class Directory {
 
   add (entry: Entry): void {
     this.set(entry.topic, entry)
-    this.named?.add(entry.topic)
+    for (const named of this.loads) named.add(entry.topic)
     if (entry.topic.startsWith(INSTRUMENT_PREFIX)) this.declare(entry.payload)
   }
 
-  /** Replaces what is known of some topics, as after a new epoch: those that the log does not name are gone. */
-  async load (log: Log, concerned: (topic: string) => boolean = () => true): Promise<void> {
-    const named = this.named = new Set<string>()
-    const topics = await log.topics()
-    const declared = [...topics.keys()].filter(topic => topic.startsWith(INSTRUMENT_PREFIX) && concerned(topic))
-    const states = await Promise.all(declared.map(topic => log.snapshot(topic)))
-    for (const [topic] of [...this.every()]) {
-      if (!concerned(topic) || topics.has(topic) || named.has(topic)) continue
+  /** What the log said of a topic of a shard that sleeps. */
+  note (topic: string, position: TopicPosition): void {
+    this.set(topic, position)
+  }
+
+  /** Replaces what is known of a shard's topics: those that the log does not name are gone. */
+  async load (log: Log, shard: number): Promise<void> {
+    const named = new Set<string>()
+    this.loads.add(named)
+    try {
+      const topics = await log.topics(shard)
+      const declared = [...topics.keys()].filter(topic => topic.startsWith(INSTRUMENT_PREFIX))
+      const states = await Promise.all(declared.map(topic => log.snapshot(topic)))
+      this.replace(topics, named, topic => log.shardOf(topic) === shard)
+      for (const state of states) if (state !== undefined && !named.has(state.topic)) this.declare(state.payload)
+    } finally {
+      this.loads.delete(named)
+    }
+  }
+
+  private replace (topics: ReadonlyMap<string, TopicPosition>, named: ReadonlySet<string>, concerned: (topic: string) => boolean): void {
+    for (const topic of [...this.positions.keys()]) {
+      if (topics.has(topic) || named.has(topic) || !concerned(topic)) continue
       this.positions.delete(topic)
       this.scopes.get(topicScope(topic))?.delete(topic)
     }
-    for (const [topic, position] of topics) {
-      if (concerned(topic) && !named.has(topic)) this.set(topic, position)
-    }
-    this.named = undefined
-    for (const state of states) {
-      if (state !== undefined && !named.has(state.topic)) this.declare(state.payload)
-    }
+    for (const [topic, position] of topics) if (!named.has(topic)) this.set(topic, position)
   }
 
   private set (topic: string, { sequence, offset }: TopicPosition): void {

@@ -16,7 +16,7 @@ import { TopicBytes } from './topic-bytes.js'
 export async function changeEpoch (
   hub: HubParts, shard: number, epoch: number, lost: ReadonlySet<string>, reason: ResetReason, cover: (topic: string, upTo: number) => void
 ): Promise<void> {
-  await hub.directory.load(hub.log, topic => hub.log.shardOf(topic) === shard)
+  await hub.directory.load(hub.log, shard)
   const states: Array<LiveState & { readonly asOf: number }> = []
   for (const topic of lost) {
     if (hub.audience.of(topic).empty) hub.cutStates.forget(topic)
@@ -43,6 +43,20 @@ export async function changeEpoch (
     cover(topic, asOf)
   }
   flushAll(dirty)
+}
+
+/** The topics of a shard of which something at or beyond an offset was passed on. */
+export function passedOnBeyond (hub: HubParts, shard: number, offset: number): Set<string> {
+  const { recent } = hub.shards[shard]!
+  const topics = new Set<string>()
+  if (recent.covers(offset - 1)) {
+    recent.after(offset - 1, topic => { topics.add(topic); return false }, () => true)
+  } else {
+    for (const [topic, last] of hub.directory.every()) {
+      if (hub.log.shardOf(topic) === shard && last.offset >= offset) topics.add(topic)
+    }
+  }
+  return topics
 }
 
 async function readState (hub: HubParts, topic: string): Promise<LiveState & { readonly asOf: number }> {

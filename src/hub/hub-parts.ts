@@ -4,11 +4,14 @@ import type { Audience } from './audience.js'
 import type { CutStates } from './cut-states.js'
 import type { Directory } from './directory.js'
 import type { Encoders } from './frame.js'
+import type { Interest } from './interest.js'
 import type { Counters } from '../metrics/counters.js'
 import type { Membership } from './membership.js'
 import type { RecentEntries } from './recent.js'
 
 export interface ShardState {
+  /** Whether the node follows it. Of one that sleeps all else is as old as that, but for the epochs. */
+  isAwake: boolean
   epochs: EpochStart[]
   /** Of the last entry that the tail brought. */
   received: number
@@ -29,6 +32,7 @@ export interface HubParts {
   readonly audience: Audience
   readonly cutStates: CutStates
   readonly shards: readonly ShardState[]
+  readonly interest: Interest
   readonly counters: Counters
   /** Undefined while no new epoch is being dealt with. */
   readonly epochChange: Promise<void> | undefined

@@ -8,16 +8,19 @@ import { Conflator } from './conflator.js'
 import { CutStates } from './cut-states.js'
 import { Demand } from './demand.js'
 import { Directory } from './directory.js'
+import { passedOnBeyond } from './epoch-change.js'
 import { moveInstrument } from './entrances.js'
 import { type Flushed, FlushWindow } from './flush-window.js'
+import { Following } from './following.js'
 import { type Encoders, type Format, MessageEncoder } from './frame.js'
 import type { HubParts, ShardState } from './hub-parts.js'
+import type { Interest } from './interest.js'
 import { LiveCursor } from './live-cursor.js'
-import { logNotice } from './log-notice.js'
+import { tellAvailability } from './log-notice.js'
 import { Membership } from './membership.js'
 import { NextTurn } from './next-turn.js'
 import { persist } from './persist.js'
-import { RECENT_SECONDS, RecentEntries } from './recent.js'
+import { RECENT_SECONDS } from './recent.js'
 import { Restatements } from './restatements.js'
 import type { Selector } from './selector.js'
 import { flushAll, type Subscriber } from './subscriber.js'
@@ -32,6 +35,8 @@ export interface HubOptions {
   readonly flushMs: number | 'auto'
   /** Bound of the recent entries, in all. */
   readonly recentBytes: number
+  /** How long a shard is followed on when nobody needs it any more, in milliseconds; absent: half a minute. */
+  readonly lingerMs?: number
   readonly counters: Counters
   readonly onError: (error: unknown, message: string) => void
 }
@@ -61,7 +66,7 @@ export class Hub implements HubParts {
   private readonly turn = new NextTurn()
   /** While topics are being restated it stays where it was: a client that is cut then still has its resets to come. */
   private readonly cursor = new LiveCursor(this.shards)
-  private endTail: (() => void) | undefined
+  private readonly following: Following
   private endWatch: (() => void) | undefined
   private closed = false
   private reachable = true
@@ -79,25 +84,19 @@ export class Hub implements HubParts {
       onError: error => { options.onError(error, 'what the log has lost could not be told') },
       over: () => this.closed
     })
+    this.following = new Following(this, {
+      shards: this.shards,
+      recentBytes: options.recentBytes / this.log.shards,
+      lingerMs: options.lingerMs,
+      onBatch: batch => { this.onBatch(batch) },
+      passOn: () => { this.endWindow() },
+      onChange: () => { this.othersFollowed() }
+    })
   }
 
   async start (): Promise<void> {
-    const early: TailBatch[] = []
-    let ready = false
-    this.endTail = this.log.tail(batch => { if (ready) this.onBatch(batch); else early.push(batch) })
-    const recentBytes = this.options.recentBytes / this.log.shards
-    for (const [shard, { epochs, offset }] of (await this.log.head()).entries()) {
-      const known = (await this.log.recent(shard, recentBytes)).filter(entry => entry.offset <= offset)
-      const recent = new RecentEntries(shard, known.at(-1)?.offset === offset ? known[0]!.offset - 1 : offset, recentBytes)
-      if (recent.start < offset) for (const entry of known) recent.push(entry)
-      this.shards.push({ epochs: [...epochs], received: offset, pending: [], flushed: offset, recent })
-    }
-    this.told = encodeEpoch(this.shards.map((_, shard) => this.epoch(shard)))
-    await this.directory.load(this.log)
+    await this.following.start()
     for (const instrument of this.directory.instruments()) this.membership.set(instrument)
-    ready = true
-    // What came while the log was asked where it stands may be part of the answer, or of an epoch before it.
-    for (const batch of early) if (!this.isPast(batch)) this.onBatch(batch)
     this.endWatch = this.log.watch(available => { this.onAvailability(available) })
     this.expiry = setInterval(() => {
       const before = Date.now() - RECENT_SECONDS * 1000
@@ -108,7 +107,7 @@ export class Hub implements HubParts {
 
   close (): void {
     this.closed = true
-    this.endTail?.()
+    this.following.close()
     this.endWatch?.()
     clearInterval(this.expiry)
     this.conflator.close()
@@ -123,6 +122,21 @@ export class Hub implements HubParts {
   /** Whether the log can be reached, as far as is known. */
   get logAvailable (): boolean {
     return this.reachable
+  }
+
+  /** Who needs which shards: whoever looks at one holds it. */
+  get interest (): Interest {
+    return this.following.interest
+  }
+
+  /** Whether a topic ever had a message; of a shard that sleeps the log is asked. @throws ProtocolError `log_unavailable` */
+  async hasTopic (topic: string): Promise<boolean> {
+    const shard = this.shards[this.log.shardOf(topic)]!
+    if (this.directory.last(topic) !== undefined) return true
+    if (shard.isAwake) return false
+    const { last } = await this.log.read(topic, { sequence: Number.MAX_SAFE_INTEGER }, 1)
+    if (last !== undefined && !shard.isAwake) this.directory.note(topic, last)
+    return last !== undefined
   }
 
   // ---- positions
@@ -141,6 +155,11 @@ export class Hub implements HubParts {
     return this.cursor.text(marks)
   }
 
+  /** By shard, where live subscribers stand. */
+  flushedOf (shards: readonly number[]): ReadonlyMap<number, number> {
+    return new Map(shards.map(shard => [shard, this.shards[shard]!.flushed]))
+  }
+
   cursorFrame (format: Format, marks: string): Buffer {
     return this.cursor.frame(format, marks)
   }
@@ -150,8 +169,8 @@ export class Hub implements HubParts {
     return this.cursor.void()
   }
 
-  /** The cursor of offsets by shard, in the current epochs, without marks. */
-  positionAt (offsets: readonly number[]): string {
+  /** The cursor of some offsets by shard, elsewhere where the hub stands, in the current epochs, without marks. */
+  positionAt (offsets: ReadonlyMap<number, number>): string {
     return this.cursor.at(offsets)
   }
 
@@ -209,13 +228,9 @@ export class Hub implements HubParts {
     }
     if (batch.hole !== undefined) shard.received = Math.max(shard.received, batch.hole.upTo)
     this.counters.received += batch.entries.length
+    this.counters.batches++
     if (batch.entries.length > 0 && this.epochChange === undefined) this.window.schedule()
     if (this.epochChange !== undefined) this.turn.come()
-  }
-
-  /** Whether a batch is of an epoch that is over. */
-  private isPast ({ shard, epoch }: TailBatch): boolean {
-    return this.shards[shard]!.epochs.slice(0, -1).some(known => known.epoch === epoch.epoch)
   }
 
   private flush (): Flushed {
@@ -246,13 +261,17 @@ export class Hub implements HubParts {
   /** The window ends early where a throttled topic is due, so that its last message does not wait for another turn. */
   private sendDue (): void {
     if (this.epochChange === undefined) {
-      this.window.cancel()
-      this.flush()
+      this.endWindow()
       return
     }
     const dirty: Subscriber[] = []
     this.conflator.send(dirty)
     flushAll(dirty)
+  }
+
+  private endWindow (): void {
+    this.window.cancel()
+    this.flush()
   }
 
   private measure (window: Map<string, Entry[]>): void {
@@ -309,6 +328,11 @@ export class Hub implements HubParts {
       })
   }
 
+  private othersFollowed (): void {
+    this.moved()
+    if (this.epochChange === undefined) this.tellEpochs()
+  }
+
   private beginEpoch (index: number, next: EpochStart): void {
     const shard = this.shards[index]!
     for (const [topic, entries] of this.pending) {
@@ -322,10 +346,12 @@ export class Hub implements HubParts {
     this.holdUp(index)
     shard.flushed = Math.min(shard.flushed, next.start - 1)
     shard.epochs.push(next)
-    const lost = this.passedOnBeyond(index, next.start)
+    const lost = passedOnBeyond(this, index, next.start)
     this.restatements.uncover(index)
     shard.recent.truncate(next.start)
     this.restatements.begin(index, lost, 'epoch_changed')
+    // Shards that sleep may be on the same machine.
+    this.following.look()
   }
 
   /** The log has dropped messages before this node read them: their topics go on from their states. */
@@ -346,45 +372,26 @@ export class Hub implements HubParts {
   }
 
   private restated (): void {
+    this.moved()
+    this.tellEpochs()
+    this.flush()
+  }
+
+  private tellEpochs (): void {
     const before = this.told
     this.told = encodeEpoch(this.shards.map((_, shard) => this.epoch(shard)))
-    this.moved()
     if (this.told !== before) for (const subscriber of this.audience.everybody()) subscriber.epochChanged()
-    this.flush()
   }
 
   // ---- the log goes away and comes back
 
-  /**
-   * Those who subscribe to `system` are told. It is no message of the log, which takes none now: it comes as the
-   * topic's state, and stands where they stand.
-   */
   private onAvailability (available: boolean): void {
     this.reachable = available
     void (this.epochChange ?? Promise.resolve()).then(() => {
       if (this.reachable !== available || this.epochChange !== undefined || this.closed) return
-      this.window.cancel()
-      this.flush()
-      const { topic, payload } = logNotice(available)
-      const sequence = this.directory.last(topic)?.sequence ?? 0
-      const bytes = new TopicBytes(this.encoders, encoder => [encoder.snapshot({ topic, epoch: 0, sequence, timestamp: Date.now(), payload, asOf: 0 })])
-      const dirty = [...this.audience.of(topic).everybody()].filter(subscriber => subscriber.deliver(bytes))
-      flushAll(dirty)
+      this.endWindow()
+      tellAvailability(this, available)
     })
-  }
-
-  /** The topics of a shard of which something at or beyond an offset was passed on. */
-  private passedOnBeyond (index: number, offset: number): Set<string> {
-    const { recent } = this.shards[index]!
-    const topics = new Set<string>()
-    if (recent.covers(offset - 1)) {
-      recent.after(offset - 1, topic => { topics.add(topic); return false }, () => true)
-    } else {
-      for (const [topic, last] of this.directory.every()) {
-        if (this.log.shardOf(topic) === index && last.offset >= offset) topics.add(topic)
-      }
-    }
-    return topics
   }
 
   /** The hub stands elsewhere. */

@@ -16,7 +16,7 @@ export class LiveCursor {
   constructor (private readonly shards: readonly ShardState[]) {}
 
   text (marks: string): string {
-    this.position ??= this.at(this.shards.map(shard => shard.flushed))
+    this.position ??= this.at(NOWHERE_ELSE)
     return this.position + marks
   }
 
@@ -29,13 +29,20 @@ export class LiveCursor {
   }
 
   /**
-   * The cursor of offsets by shard, in the current epochs, without marks. It stays before an instrument that is not
-   * yet in its new sets: on resume, what came after the cursor counts as entered.
+   * The cursor of some offsets by shard, elsewhere where the hub stands, in the current epochs, without marks; shards that sleep
+   * are not in it. It stays before an instrument that is not yet in its new sets: on resume, what came after the cursor counts as
+   * entered.
    */
-  at (offsets: readonly number[]): string {
-    const position = [...offsets]
-    for (const { shard, offset } of this.unmoved) position[shard] = Math.min(position[shard]!, offset - 1)
-    return encodePositions(new Map(position.map((offset, shard): [number, ShardPosition] => [shard, { epoch: this.shards[shard]!.epochs.at(-1)!.epoch, offset }])))
+  at (offsets: ReadonlyMap<number, number>): string {
+    const positions = new Map<number, ShardPosition>()
+    for (const [shard, { isAwake, epochs, flushed }] of this.shards.entries()) {
+      if (isAwake) positions.set(shard, { epoch: epochs.at(-1)!.epoch, offset: offsets.get(shard) ?? flushed })
+    }
+    for (const { shard, offset } of this.unmoved) {
+      const { epoch, offset: before } = positions.get(shard)!
+      positions.set(shard, { epoch, offset: Math.min(before, offset - 1) })
+    }
+    return encodePositions(positions)
   }
 
   /** A cursor of nowhere: who comes back with it is told that all is lost. */
@@ -58,3 +65,5 @@ export class LiveCursor {
     this.unmoved.delete(entry)
   }
 }
+
+const NOWHERE_ELSE: ReadonlyMap<number, number> = new Map()

@@ -28,12 +28,24 @@ export class LiveStates {
   private constructor (private readonly hub: HubParts, private readonly standings: readonly Standing[]) {}
 
   /**
-   * Reads what the topics hold from the log and waits until the hub stands at or behind none of it.
+   * Reads what the topics hold from the log and waits until the hub stands at or behind none of it. Somebody must hold their shards.
    * @param histories whether a topic without a state is given by all that the log still holds of it, or not at all
    */
-  static async read (hub: HubParts, topics: Iterable<string>, { histories = false } = {}): Promise<LiveStates> {
+  static async read (hub: HubParts, topics: Iterable<string>, options?: { histories: boolean }): Promise<LiveStates> {
+    const named = [...topics]
+    const shards = [...new Set(named.map(topic => hub.log.shardOf(topic)))]
+    // Whoever needs the states may be gone before they are there.
+    hub.interest.retain(shards)
+    try {
+      return new LiveStates(hub, await LiveStates.standingsOf(hub, named, options))
+    } finally {
+      hub.interest.release(shards)
+    }
+  }
+
+  private static async standingsOf (hub: HubParts, topics: readonly string[], { histories = false } = {}): Promise<readonly Standing[]> {
     await hub.epochChange
-    const read = await Promise.all([...topics].map(async topic => {
+    const read = await Promise.all(topics.map(async topic => {
       if (hub.channelOf(topic)?.reduce === undefined) return histories ? { topic, ...await readHeld(hub.log, topic) } : undefined
       const snapshot = await hub.log.snapshot(topic)
       return snapshot === undefined ? undefined : { topic, epoch: snapshot.epoch, asOf: snapshot.asOf, snapshot }
@@ -46,7 +58,7 @@ export class LiveStates {
       return known < 0 || (known === epochs.length - 1 && flushed < asOf)
     }
     while (standings.some(ahead)) await hub.advanced()
-    return new LiveStates(hub, standings)
+    return standings
   }
 
   /** As {@link read} and {@link now}, read again until it can be told. The answer holds in the tick in which it comes. */

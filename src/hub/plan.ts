@@ -31,8 +31,12 @@ export interface PlanOptions {
   readonly dropped: ResetReason
 }
 
+type Heads = ReadonlyMap<number, ShardHead>
+
 /** What a catch-up has to send: by shard and by topic, from where, and what comes first. */
 export class Plan {
+  /** The shards of the selection: those that count here. */
+  readonly shards: readonly number[]
   /** By shard, in the epochs of {@link epochs}: everything up to here has been sent, or was not asked for. */
   position: number[]
   epochs: number[]
@@ -63,6 +67,7 @@ export class Plan {
   private readonly looks: boolean
 
   constructor (private readonly hub: Hub, private readonly selection: Selection, private readonly options: PlanOptions) {
+    this.shards = selection.shards(hub.log)
     this.position = hub.shards.map(shard => shard.flushed)
     this.epochs = hub.shards.map((_, shard) => hub.epoch(shard))
     this.membersSeen = hub.membership.version
@@ -201,7 +206,7 @@ export class Plan {
     const heads = await this.headsSeen()
     const lostShards = new Set<number>()
     const newShards = new Set<number>()
-    for (const [shard, head] of heads.entries()) {
+    for (const [shard, head] of heads) {
       const position = cursor.shards.get(shard)
       if (position === undefined) newShards.add(shard)
       else if (isGood(position, head)) this.position[shard] = this.origin[shard] = position.offset
@@ -234,7 +239,7 @@ export class Plan {
     this.origin.push(...position)
     this.lostTopics = lostTopics
     const moved = sets.version !== this.hub.membership.version
-    const heads = this.hub.shards.map((state, shard): ShardHead => ({ epoch: this.hub.epoch(shard), offset: state.received, epochs: state.epochs }))
+    const heads = new Map(this.hub.shards.map(({ epochs, received }, shard) => [shard, { epoch: this.hub.epoch(shard), offset: received, epochs }]))
     for (const [topic] of this.selection.existing(this.hub.directory)) {
       if (moved && this.mayHaveEntered(topic, sets.position, heads)) this.give(topic, 'entered')
       else if (this.joinsByState(topic)) this.joining.add(topic)
@@ -255,12 +260,12 @@ export class Plan {
   }
 
   /** Whether the topic is sent because its symbol is in a set, and may have come into it after the cursor. */
-  private mayHaveEntered (topic: string, before: Cursor['shards'], heads: readonly ShardHead[]): boolean {
+  private mayHaveEntered (topic: string, before: Cursor['shards'], heads: Heads): boolean {
     if (!this.selection.hasSets || !this.selection.bySetOnly(topic)) return false
     const instrument = topicKey({ channel: instruments.name, symbol: parseTopicKey(topic).symbol! })
     const shard = this.hub.log.shardOf(instrument)
     const position = before.get(shard)
-    if (position === undefined || !isGood(position, heads[shard]!)) return true
+    if (position === undefined || !isGood(position, heads.get(shard)!)) return true
     return (this.hub.directory.last(instrument)?.offset ?? 0) > position.offset
   }
 
@@ -275,7 +280,7 @@ export class Plan {
         this.begin(topic, this.options.snapshots)
         continue
       }
-      const found = locate(sequence, epochs[shard] ?? NaN, await this.hub.log.read(topic, { sequence }, 1), heads[shard]!)
+      const found = locate(sequence, epochs[shard] ?? NaN, await this.hub.log.read(topic, { sequence }, 1), heads.get(shard)!)
       if ('lost' in found) this.reset(topic, found.lost)
       else {
         this.sent.set(topic, found.offset)
@@ -292,15 +297,15 @@ export class Plan {
   }
 
   /** The log's own heads, once the hub has heard of the same epochs. */
-  private async headsSeen (): Promise<readonly ShardHead[]> {
+  private async headsSeen (): Promise<Heads> {
     for (;;) {
       // Asked for before the read: what the hub hears of meanwhile must not be waited for.
       const advanced = this.hub.advanced()
-      const heads = await this.hub.log.head()
+      const heads = await this.hub.log.head(this.shards)
       await this.hub.epochChange
-      if (heads.every((head, shard) => head.epoch === this.hub.epoch(shard))) {
-        this.epochs = heads.map(head => head.epoch)
-        return heads
+      if (heads.every(({ epoch }, index) => epoch === this.hub.epoch(this.shards[index]!))) {
+        this.epochs = this.hub.shards.map((_, shard) => this.hub.epoch(shard))
+        return new Map(heads.map((head, index) => [this.shards[index]!, head]))
       }
       await advanced
     }

@@ -1,5 +1,5 @@
 import { type ChannelDefinition, EVERY_SYMBOL, isSymbolSet, parseTopicKey, type Topic, topicKey, topicScope } from '@tickwire/protocol'
-import type { TopicPosition } from '../log/log.js'
+import type { Log, TopicPosition } from '../log/log.js'
 import type { Directory } from './directory.js'
 import type { Membership } from './membership.js'
 import { isWhole, type View, WHOLE, widerView } from './view.js'
@@ -71,6 +71,16 @@ export function matchingKeys (topic: string, membership: Membership): string[] {
 /** Where a scope's topics come from in {@link Selection.existing}. */
 const scopeOf = ({ key }: Selector): string => key.slice(0, key.lastIndexOf(SET_MARK))
 
+/** The shards that hold the topics of some selectors, each once: all of them where one stands for many topics. */
+export function shardsOf (selectors: Iterable<Selector>, log: Pick<Log, 'shards' | 'shardOf'>): readonly number[] {
+  const shards = new Set<number>()
+  for (const { kind, key } of selectors) {
+    if (kind !== 'topic') return Array.from({ length: log.shards }, (_, shard) => shard)
+    shards.add(log.shardOf(key))
+  }
+  return [...shards]
+}
+
 /** Some selectors taken together. */
 export class Selection {
   private readonly byKey = new Map<string, Selector>()
@@ -95,6 +105,11 @@ export class Selection {
   /** Whether a topic is chosen by nothing but the sets that its symbol belongs to. */
   bySetOnly (topic: string): boolean {
     return this.matching(topic).every(({ kind }) => kind === 'set')
+  }
+
+  /** See {@link shardsOf}. */
+  shards (log: Pick<Log, 'shards' | 'shardOf'>): readonly number[] {
+    return shardsOf(this.byKey.values(), log)
   }
 
   /** Whether some topics are throttled or cut. */

@@ -13,7 +13,8 @@ export class SliceReader {
   async next (limit: number): Promise<Entry[]> {
     const { plan } = this.catchUp
     let entries: Entry[] = []
-    for (let shard = 0; shard < plan.position.length && entries.length < limit && plan.due.size === 0; shard++) {
+    for (const shard of plan.shards) {
+      if (entries.length >= limit || plan.due.size > 0) break
       entries = entries.concat(this.withoutCut(await this.read(shard, limit - entries.length)))
     }
     return entries

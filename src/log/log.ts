@@ -42,6 +42,9 @@ export const NO_EPOCH = 0
 /** 32 bits, so that two never meet; not {@link NO_EPOCH}. */
 export const randomEpoch = (): number => randomInt(NO_EPOCH + 1, 2 ** 32)
 
+/** The shard of what every node must hear: instruments, and what the operators say. Every node follows it. */
+export const COMMON_SHARD = 0
+
 /** Share of the retention's bytes that what came last may take once more: as recent entries of the log, and in each node. */
 export const RECENT_SHARE = 0.25
 
@@ -131,6 +134,13 @@ export interface TailBatch {
   }
 }
 
+/** A shard that is being followed. */
+export interface Tailing {
+  /** Where the log stood when that began: batches go on from here. */
+  readonly head: ShardHead
+  end (): void
+}
+
 /** Where to read from: what comes after an offset of the topic's shard, or after a sequence of the topic. */
 export type ReadFrom = { readonly offset: number } | { readonly sequence: number }
 
@@ -155,23 +165,26 @@ export interface Log {
   /** At most `limit` messages of a topic. Holds no more than the log does: compare `previous` and `last`. */
   read (topic: string, from: ReadFrom, limit: number): Promise<Page>
 
-  /** Calls `onBatch` for all that is appended from now on, in order. Returns the function that ends it. */
-  tail (onBatch: (batch: TailBatch) => void): () => void
+  /**
+   * Follows a shard: calls `onBatch` for all that is appended behind the head that it answers with, in order; the first of it may
+   * come before the answer. @throws ProtocolError `log_unavailable`
+   */
+  tail (shard: number, onBatch: (batch: TailBatch) => void): Promise<Tailing>
 
   /** Calls `onChange` when the log cannot be reached any more, and when it can be again. Returns the function that ends it. */
   watch (onChange: (available: boolean) => void): () => void
 
   /**
    * The newest messages of a shard, about `maxBytes` of them, oldest first, without a hole up to its end; none where they are not
-   * at hand. Read once when a node starts, so that clients of another need not be served from their topics one by one.
+   * at hand. Read when a node begins to follow it, so that clients of another need not be served from their topics one by one.
    */
   recent (shard: number, maxBytes: number): Promise<readonly Entry[]>
 
-  /** By shard, read from the log itself. */
-  head (): Promise<readonly ShardHead[]>
+  /** Read from the log itself: of some shards in their order, or of all. */
+  head (shards?: readonly number[]): Promise<readonly ShardHead[]>
 
-  /** The last position of every topic that ever was: read once when a node starts, and after a new epoch. */
-  topics (): Promise<ReadonlyMap<string, TopicPosition>>
+  /** The last position of every topic that ever was, of one shard or of all: read when a node begins to follow it, and after a new epoch. */
+  topics (shard?: number): Promise<ReadonlyMap<string, TopicPosition>>
 
   /** Undefined where the channel has no state or the topic none yet. */
   snapshot (topic: string): Promise<Snapshot | undefined>

@@ -1,6 +1,15 @@
-/** The shard of a topic, by its key: the same in every log and on every node (FNV-1a). */
+import { instruments, system, topicKey } from '@tickwire/protocol'
+import { COMMON_SHARD } from './log.js'
+
+const INSTRUMENT_PREFIX = topicKey({ channel: instruments.name, symbol: '' })
+const SYSTEM = topicKey({ channel: system.name })
+
+/**
+ * The shard of a topic, by its key: the same in every log and on every node. What every node must hear is in the one that all of
+ * them follow (ADR 27); the rest is spread by FNV-1a.
+ */
 export function shardOf (topic: string, shards: number): number {
-  if (shards === 1) return 0
+  if (shards === 1 || topic === SYSTEM || topic.startsWith(INSTRUMENT_PREFIX)) return COMMON_SHARD
   let hash = 0x811c9dc5
   for (let i = 0; i < topic.length; i++) hash = Math.imul(hash ^ topic.charCodeAt(i), 0x01000193)
   return (hash >>> 0) % shards

@@ -28,8 +28,9 @@ export class TransportCounters {
 
 /** What a node counts. Labels come from closed sets: nothing that a client says becomes one. */
 export class Counters {
-  /** Messages that the log's tail brought. */
+  /** What the log's tail brought: messages, and the batches in which they came. */
   received = 0
+  batches = 0
   subscriptions = 0
   /** By source: appends that were refused because it runs on another node by now. */
   readonly fenced = new Map<string, number>()

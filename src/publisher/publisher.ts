@@ -34,9 +34,11 @@ export interface PublishLimits {
   readonly fence?: Fence | undefined
   /** Most bytes of one message's data. */
   readonly maxMessageBytes?: number
-  /** Whether a topic may be published to beyond what its schema says: permissions, known symbols. */
-  readonly permit?: (channel: ChannelDefinition, publication: Publication) => PublishResult | undefined
+  /** Why a topic may not be published to beyond what its schema says: permissions, known symbols. What it can say at once is no promise. */
+  readonly permit?: (channel: ChannelDefinition, publication: Publication) => ErrorCode | undefined | Promise<ErrorCode | undefined>
 }
+
+type Refusal = Extract<PublishResult, { code: ErrorCode }>
 
 interface Channel {
   readonly definition: ChannelDefinition
@@ -63,8 +65,16 @@ export class Publisher {
     const results = new Array<PublishResult>(batch.length)
     const items: AppendItem[] = []
     const places: number[] = []
+    const refusals = new Array<Refusal | undefined>(batch.length)
+    const asked: Array<Promise<void>> = []
     for (const [place, publication] of batch.entries()) {
-      const prepared = this.prepare(publication, limits)
+      const refusal = this.judge(publication, limits)
+      if (refusal instanceof Promise) asked.push(refusal.then(answer => { refusals[place] = answer }))
+      else refusals[place] = refusal
+    }
+    if (asked.length > 0) await Promise.all(asked)
+    for (const [place, publication] of batch.entries()) {
+      const prepared = refusals[place] ?? this.prepare(publication, limits)
       if ('code' in prepared) results[place] = prepared
       else {
         items.push(prepared)
@@ -80,15 +90,19 @@ export class Publisher {
     return results
   }
 
-  private prepare (publication: Publication, limits: PublishLimits): AppendItem | Extract<PublishResult, { code: ErrorCode }> {
-    const { symbol, user, data, idempotencyKey } = publication
+  /** Why a message cannot be published, whatever is in it. */
+  private judge (publication: Publication, { permit }: PublishLimits): Refusal | undefined | Promise<Refusal | undefined> {
     const channel = this.channels.get(publication.channel)
     if (channel === undefined) return refuse('unknown_channel')
-    const { definition, check } = channel
-    const misnamed = misnaming(definition, symbol, user)
+    const misnamed = misnaming(channel.definition, publication.symbol, publication.user)
     if (misnamed !== undefined) return misnamed
-    const refused = limits.permit?.(definition, publication)
-    if (refused !== undefined && 'code' in refused) return refused
+    const code = permit?.(channel.definition, publication)
+    return code instanceof Promise ? code.then(refusalOf) : refusalOf(code)
+  }
+
+  private prepare (publication: Publication, limits: PublishLimits): AppendItem | Refusal {
+    const { symbol, user, data, idempotencyKey } = publication
+    const { definition, check } = this.channels.get(publication.channel)!
     if (!check.Check(data)) return refuse('invalid_message', describe(check, data))
     const named = (data as { symbol?: unknown }).symbol
     if (symbol !== undefined && named !== undefined && named !== symbol) {
@@ -105,11 +119,12 @@ export class Publisher {
   }
 }
 
-const refuse = (code: ErrorCode, message: string = errorTable[code].message): { code: ErrorCode, message: string } => ({ code, message })
+const refuse = (code: ErrorCode, message: string = errorTable[code].message): Refusal => ({ code, message })
+const refusalOf = (code: ErrorCode | undefined): Refusal | undefined => code === undefined ? undefined : refuse(code)
 
 function misnaming (
   { name, keyed, access }: ChannelDefinition, symbol: string | undefined, user: string | undefined
-): { code: ErrorCode, message: string } | undefined {
+): Refusal | undefined {
   if (keyed && symbol === undefined) return refuse('invalid_message', `a message of ${name} needs a symbol`)
   if (!keyed && symbol !== undefined) return refuse('invalid_message', `messages of ${name} have no symbol`)
   if (symbol !== undefined && !isSymbol(symbol)) return refuse('unknown_symbol', 'the symbol is not well-formed')

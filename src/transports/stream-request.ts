@@ -58,13 +58,13 @@ export async function judgeStreamRequest (
     throw new ProtocolError('unauthorized')
   }
   const resumesByItself = lastEventId(request) !== undefined
-  const subscriptions = query.subscribe.map((parameter): Subscription => {
+  const subscriptions = await Promise.all(query.subscribe.map(async (parameter): Promise<Subscription> => {
     const { channel, symbols, depth, last } = parameter
     const throttleMs = parameter.throttleMs ?? (requireChannel(context, channel).merge === undefined ? undefined : query.throttleMs)
     // PROTOCOL.md: beside Last-Event-ID `fresh` is ignored; the browser repeats it with each reconnect.
     const options = { throttleMs, depth, last, fresh: parameter.fresh === true && !resumesByItself }
-    return { channel, granted: requireSelectors(context, identity, channel, symbols, options), rejected: [], throttleMs }
-  })
+    return { channel, granted: await requireSelectors(context, identity, channel, symbols, options), rejected: [], throttleMs }
+  }))
   const selectors = subscriptions.reduce((sum, { granted }) => sum + granted.length, 0)
   if (selectors > context.maxSubscriptions) {
     throw new ProtocolError('too_many_subscriptions', `a connection has at most ${context.maxSubscriptions} subscriptions`)

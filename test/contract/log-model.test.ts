@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { type Test, test } from 'tap'
 import { type AppendItem, type AppendResult, type Entry, type EpochStart, IDEMPOTENCY_SECONDS, type TailBatch } from '../../src/log/log.js'
-import { AMPLE, backends, type LogBackend, ManualClock, wasLost } from './logs.js'
+import { AMPLE, backends, type LogBackend, ManualClock, tailAll, wasLost } from './logs.js'
 
 /**
  * Any sequence of appends, sleeps and restarts against the rules written down as plainly as they can be: the model
@@ -165,7 +165,7 @@ async function run (backend: LogBackend, shards: number, taken: readonly Step[])
   })
   const { log } = opened
   const heard: TailBatch[] = []
-  log.tail(batch => { heard.push(batch) })
+  await tailAll(log, batch => { heard.push(batch) })
   const model = new Model(shards, clock, exact?.overheadBytes, maxTopics, (await log.head()).map(({ epochs }) => [...epochs]))
   let n = 0
 

@@ -1,7 +1,7 @@
 import { ProtocolError } from '@tickwire/protocol'
 import { type Test, test } from 'tap'
-import type { AppendItem, AppendResult, Entry, Log, TailBatch } from '../../src/log/log.js'
-import { backends, eventually, held, openLog, wasLost } from './logs.js'
+import { type AppendItem, type AppendResult, COMMON_SHARD, type Entry, type Log, type TailBatch } from '../../src/log/log.js'
+import { backends, eventually, held, openLog, tailAll, wasLost } from './logs.js'
 
 const SYMBOLS = ['AAPL', 'MSFT', 'BTC-USD', 'ETH-USD', 'NVDA', 'TSLA', 'IBM', 'SAP']
 /** Of the shard that all else is on, and others. */
@@ -191,9 +191,9 @@ for (const backend of backends) {
       const heard: TailBatch[] = []
       const brief: TailBatch[] = []
       let failures = 0
-      const endThrowing = log.tail(() => { if (++failures === 1) throw new Error('thrown by a test: a listener that fails harms nobody') })
-      const endBrief = log.tail(batch => { brief.push(batch); endBrief() })
-      log.tail(batch => { heard.push(batch) })
+      const endThrowing = await tailAll(log, () => { if (++failures === 1) throw new Error('thrown by a test: a listener that fails harms nobody') })
+      const endBrief = await tailAll(log, batch => { brief.push(batch); endBrief() })
+      await tailAll(log, batch => { heard.push(batch) })
       await fill(log, 4)
       await eventually('the one that fails is called again', () => failures > 1)
       endThrowing()
@@ -211,12 +211,56 @@ for (const backend of backends) {
       t.equal(brief.length, 1, 'nothing after its end')
     })
 
+    suite('a tail begins behind the head that it answers with, and hears its shard alone until it ends', async t => {
+      const { log, restart } = await openLog(t, backend, { shards })
+      await fill(log, 1)
+      const appending = { goesOn: true }
+      const appends = (async () => {
+        for (; appending.goesOn; await new Promise(resolve => { setImmediate(resolve) })) await fill(log, 1)
+      })()
+      const ended: Array<{ shard: number, from: number, heard: TailBatch[] }> = []
+      // Some begin while another of the shard has begun already, some when none is left.
+      await Promise.all(range(1, 8).map(async number => {
+        const shard = number % shards
+        for (let turn = 0; turn < 5; turn++) {
+          const heard: TailBatch[] = []
+          const { head, end } = await log.tail(shard, batch => { heard.push(batch) })
+          await eventually('it has heard something', () => heard.reduce((sum, { entries }) => sum + entries.length, 0) >= number)
+          end()
+          ended.push({ shard, from: head.offset, heard: [...heard] })
+          const length = heard.length
+          await fill(log, 1)
+          t.equal(heard.length, length, 'nothing after its end')
+        }
+      }))
+      appending.goesOn = false
+      await appends
+      for (const { shard, from, heard } of ended) {
+        const entries = heard.flatMap(batch => batch.entries)
+        t.ok(heard.every(batch => batch.shard === shard) && entries.every(entry => log.shardOf(entry.topic) === shard), 'its shard alone')
+        t.same(entries.map(({ offset }) => offset), range(from + 1, from + entries.length), 'from the head on, without a hole')
+      }
+
+      await restart(await offsets(log))
+      const { head } = await log.tail(0, () => {})
+      t.same(head, (await log.head())[0], 'and it answers with the epochs that began meanwhile')
+      t.same(await log.head([shards - 1, 0]), [(await log.head())[shards - 1], (await log.head())[0]], 'some heads, in the order in which they are asked for')
+      for (const shard of range(0, shards - 1)) {
+        t.same([...(await log.topics(shard)).keys()].sort(), [...(await log.topics()).keys()].filter(topic => log.shardOf(topic) === shard).sort(), 'the topics of one shard')
+      }
+    })
+
+    suite('what every node must hear is in one shard', async t => {
+      const { log } = await openLog(t, backend, { shards })
+      for (const topic of ['system', ...TOPICS.map((_, index) => `instruments:S${index}`)]) t.equal(log.shardOf(topic), COMMON_SHARD, topic)
+    })
+
     suite('a tail that appends keeps the order for all', async t => {
       const { log } = await openLog(t, backend, { shards })
       const heard: Entry[] = []
       let more = 5
-      log.tail(() => { if (more-- > 0) void log.append(TOPICS.map(topic => item(topic, more))) })
-      log.tail(({ entries }) => { heard.push(...entries) })
+      await tailAll(log, () => { if (more-- > 0) void log.append(TOPICS.map(topic => item(topic, more))) })
+      await tailAll(log, ({ entries }) => { heard.push(...entries) })
       await log.append(TOPICS.map(topic => item(topic, 9)))
       await eventually('all is heard', () => heard.length === 6 * TOPICS.length)
       for (const shard of range(0, shards - 1)) {
@@ -230,7 +274,7 @@ for (const backend of backends) {
       const heads = await log.head()
       const before = new Map(await Promise.all(TOPICS.map(async topic => [topic, await held(log, topic)] as const)))
       const news: TailBatch[] = []
-      log.tail(batch => { news.push(batch) })
+      await tailAll(log, batch => { news.push(batch) })
       await restart(await offsets(log))
       await eventually('every shard tells', () => news.length === shards)
       const after = await log.head()

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { standardChannels } from '@tickwire/protocol'
 import type { Test } from 'tap'
-import type { Entry, Log, LogClock, Page, Retention } from '../../src/log/log.js'
+import type { Entry, Log, LogClock, Page, Retention, TailBatch } from '../../src/log/log.js'
 import { ENTRY_OVERHEAD_BYTES, MemoryLog } from '../../src/log/memory/memory-log.js'
 import { RedisLog } from '../../src/log/redis/redis-log.js'
 import { redisProgram, RedisServer } from '../helpers/redis-server.js'
@@ -121,6 +121,12 @@ export async function openLog (
 /** Whether a reader who had all up to an offset of the topic's shard lost anything of a topic (DESIGN, "Was anything lost?"). */
 export function wasLost ({ entries: [first], last }: Page, offset: number): boolean {
   return first === undefined ? (last?.offset ?? 0) > offset : first.previous > offset
+}
+
+/** Follows every shard. @returns ends it */
+export async function tailAll (log: Log, onBatch: (batch: TailBatch) => void): Promise<() => void> {
+  const tailings = await Promise.all(Array.from({ length: log.shards }, (_, shard) => log.tail(shard, onBatch)))
+  return () => { for (const { end } of tailings) end() }
 }
 
 /** Everything that the log holds of a topic. */

@@ -27,18 +27,20 @@ export interface NodeOptions {
   readonly recentBytes?: number
   readonly heartbeatMs?: number
   readonly maxBufferedBytes?: number
+  /** How long a shard is followed on for nobody. */
+  readonly lingerMs?: number
   /** Messages of the log that a catch-up reads at a time. */
   readonly pageMessages?: number
 }
 
 export async function startNode (options: NodeOptions = {}): Promise<Node> {
-  const { retention, shards = 1, flushMs = 0, recentBytes = 1 << 20, heartbeatMs = 25_000, maxBufferedBytes = 65_536, pageMessages = PAGE_MESSAGES } = options
+  const { retention, shards = 1, flushMs = 0, recentBytes = 1 << 20, heartbeatMs = 25_000, maxBufferedBytes = 65_536, pageMessages = PAGE_MESSAGES, lingerMs } = options
   const log = new MemoryLog({
     channels: standardChannels, shards, retention: { messages: 1000, seconds: 3600, bytes: 1 << 26, ...retention }, maxTopics: 2000
   })
   const errors: unknown[] = []
   const onError = (error: unknown): void => { errors.push(error) }
-  const hub = new Hub({ log, channels: standardChannels, flushMs, recentBytes, counters: new Counters(), onError })
+  const hub = new Hub({ log, channels: standardChannels, flushMs, recentBytes, counters: new Counters(), onError, ...(lingerMs === undefined ? {} : { lingerMs }) })
   await hub.start()
   const connections = new Connections({ maxConnections: 100_000, maxConnectionsPerIp: 100_000, maxConnectionsPerUser: 100_000 }, heartbeatMs)
   const context: ConnectionContext = {
@@ -48,6 +50,7 @@ export async function startNode (options: NodeOptions = {}): Promise<Node> {
     channels: standardChannels,
     directory: hub.directory,
     membership: hub.membership,
+    hasTopic: topic => hub.hasTopic(topic),
     acceptUnknownSymbols: true,
     heartbeatMs,
     idleTimeoutMs: 2 * heartbeatMs,

@@ -10,7 +10,7 @@ const item = (channel: string, symbol: string, n: number): { topic: string, payl
 
 /** Lets the node hear nothing of what is appended, then all that is left of it at once, as from a log on another machine. */
 function deaf (node: Node): () => Promise<void> {
-  const listeners = (node.log as unknown as { listeners: Set<(batch: TailBatch) => void> }).listeners
+  const listeners = (node.log as unknown as { listeners: Set<{ onBatch: (batch: TailBatch) => void }> }).listeners
   const heard = [...listeners]
   listeners.clear()
   const from = node.hub.shards[0]!.received
@@ -26,7 +26,7 @@ function deaf (node: Node): () => Promise<void> {
       entries.push(...page.entries)
     }
     entries.sort((a, b) => a.offset - b.offset)
-    for (const listener of heard) listener({ shard: 0, epoch: head!.epochs.at(-1)!, entries, hole: { upTo: head!.offset, lost } })
+    for (const { onBatch } of heard) onBatch({ shard: 0, epoch: head!.epochs.at(-1)!, entries, hole: { upTo: head!.offset, lost } })
   }
 }
 

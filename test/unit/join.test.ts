@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises'
 import fc from 'fast-check'
 import { test } from 'tap'
 import type { Connection } from '../../src/connection/connection.js'
@@ -7,15 +8,15 @@ import { MemoryWire } from '../helpers/memory-wire.js'
 import { type Node, startNode } from '../helpers/node.js'
 
 /**
- * The join of history and live under any interleaving of appends, trims, cuts, windows, new epochs, and times in which the
- * client does not read: the client's rule never finds a gap, nothing comes twice on a connection, what is lost is reset,
+ * The join of history and live under any interleaving of appends, trims, cuts, windows, new epochs, times in which the
+ * client does not read, and times in which nobody needs the shards and they sleep: the client's rule never finds a gap, nothing comes twice on a connection, what is lost is reset,
  * what is not lost is not, and in the end every topic stands where the log stands.
  */
 const SYMBOLS = ['A', 'B', 'C'] as const
 
 type Step =
   | { readonly do: 'append', readonly symbol: (typeof SYMBOLS)[number], readonly channel: 'quotes' | 'trades', readonly count: number }
-  | { readonly do: 'cut' | 'open' | 'stall' | 'drip' | 'read' | 'tick' | 'subscribe-again' }
+  | { readonly do: 'cut' | 'open' | 'stall' | 'drip' | 'read' | 'tick' | 'subscribe-again' | 'rest' }
   | { readonly do: 'lose', readonly count: number }
 
 const append = fc.record({
@@ -32,10 +33,12 @@ const step = (losses: boolean): fc.Arbitrary<Step> => fc.oneof(
   { weight: 3, arbitrary: plain('cut') },
   { weight: 4, arbitrary: plain('open') },
   { weight: 4, arbitrary: plain('stall', 'drip', 'read') },
-  { weight: 1, arbitrary: plain('subscribe-again') },
+  { weight: 1, arbitrary: plain('subscribe-again', 'rest') },
   { weight: 5, arbitrary: plain('tick') },
   ...(losses ? [{ weight: 1, arbitrary: lose }] : [])
 )
+
+const LINGER_MS = 1
 
 const tick = (): Promise<void> => new Promise(resolve => { setImmediate(resolve) })
 
@@ -178,7 +181,7 @@ interface Setting {
 }
 
 async function run (steps: readonly Step[], { shards, retention, recentBytes, nothingIsLost }: Setting): Promise<number> {
-  const node = await startNode({ shards, retention: { messages: retention }, recentBytes, pageMessages: 5 })
+  const node = await startNode({ shards, retention: { messages: retention }, recentBytes, pageMessages: 5, lingerMs: LINGER_MS })
   // Two subscribes that resume: the second waits for the first, and no cursor may forget it.
   const appended = new Appended(node, retention)
   const client = new Client(node, appended, ['quotes', 'trades'])
@@ -198,6 +201,8 @@ async function run (steps: readonly Step[], { shards, retention, recentBytes, no
       case 'read': client.reads(current.do); break
       case 'subscribe-again': client.subscribe('quotes'); break
       case 'tick': client.drip(); await tick(); break
+      // Where the client is cut, the shards sleep meanwhile.
+      case 'rest': await delay(2 * LINGER_MS + 1); break
       case 'lose': {
         appended.lost = true
         const heads = await node.log.head()

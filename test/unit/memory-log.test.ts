@@ -147,7 +147,7 @@ test('the oldest of more than 100,000 keys are forgotten', async t => {
 test('a listener that fails is reported, and only that', async t => {
   const { log } = makeLog(t)
   const warning = new Promise<Error>(resolve => { process.once('warning', resolve) })
-  log.tail(() => { throw new Error('thrown by a test') })
+  await log.tail(0, () => { throw new Error('thrown by a test') })
   t.equal((await log.append([item('trades:A', 1)])).length, 1)
   t.equal((await warning).message, 'thrown by a test')
 })

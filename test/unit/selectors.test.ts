@@ -10,12 +10,12 @@ const strategy: ChannelDefinition = { name: 'strategy', type: 'strategy', descri
 test('where unknown symbols are refused, those of a user\'s own topics are the user\'s to name', async t => {
   const node = await startNode()
   const context = {
-    channels: new Map([...standardChannels, [strategy.name, strategy]]), directory: node.hub.directory, membership: node.hub.membership, acceptUnknownSymbols: false
+    channels: new Map([...standardChannels, [strategy.name, strategy]]), directory: node.hub.directory, membership: node.hub.membership, hasTopic: (topic: string) => node.hub.hasTopic(topic), acceptUnknownSymbols: false
   }
   const identity = { user: 'alice', admin: false }
-  t.same(resolveSelectors(context, identity, 'strategy', ['S1']).granted.map(({ key }) => key), ['strategy:S1!alice'])
-  t.same(resolveSelectors(context, identity, 'strategy', ['@sector/none']).rejected.map(({ code }) => code), ['unknown_symbol'])
-  t.same(resolveSelectors(context, identity, 'quotes', ['S1']).rejected.map(({ code }) => code), ['unknown_symbol'])
+  t.same((await resolveSelectors(context, identity, 'strategy', ['S1'])).granted.map(({ key }) => key), ['strategy:S1!alice'])
+  t.same((await resolveSelectors(context, identity, 'strategy', ['@sector/none'])).rejected.map(({ code }) => code), ['unknown_symbol'])
+  t.same((await resolveSelectors(context, identity, 'quotes', ['S1'])).rejected.map(({ code }) => code), ['unknown_symbol'])
   await node.close()
 })
 

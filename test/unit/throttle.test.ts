@@ -200,7 +200,7 @@ const sameState = (a: unknown, b: unknown): boolean => {
 }
 
 async function run (steps: readonly Step[], shards: number, recentBytes: number): Promise<void> {
-  const node = await startNode({ shards, recentBytes, pageMessages: 5 })
+  const node = await startNode({ shards, recentBytes, pageMessages: 5, lingerMs: 1 })
   const declare = async (symbol: Symbol, sector: string): Promise<void> => {
     await node.log.append([{ topic: `instruments:${symbol}`, payload: JSON.stringify({ symbol, sector }) }])
   }

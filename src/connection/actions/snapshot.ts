@@ -6,12 +6,25 @@ import { requireSelectors } from '../selectors.js'
 
 /** Answers with the states of topics, whether they are subscribed to or not, followed by `done`. */
 export async function snapshot (connection: Connection, message: SnapshotAction): Promise<void> {
-  const selectors = requireSelectors(connection.context, connection.identity, message.channel, message.symbols)
+  const selectors = await requireSelectors(connection.context, connection.identity, message.channel, message.symbols)
   if (selectors.some(({ channel }) => channel.reduce === undefined)) {
     throw new ProtocolError('not_found', `${message.channel} is a history and has no snapshot`)
   }
+  const selection = new Selection(selectors, connection.hub.membership)
+  const shards = selection.shards(connection.hub.log)
+  await connection.hub.interest.follow(shards)
+  try {
+    await sendStates(connection, selection)
+  } finally {
+    connection.hub.interest.release(shards)
+  }
+  connection.send({ type: 'done', ...(message.id === undefined ? {} : { id: message.id }) })
+}
+
+/** In one tick, where the connection stands. The shards must be held. */
+async function sendStates (connection: Connection, selection: Selection): Promise<void> {
   const { hub } = connection
-  const topics = [...new Selection(selectors, hub.membership).existing(hub.directory)].map(([topic]) => topic)
+  const topics = [...selection.existing(hub.directory)].map(([topic]) => topic)
   let states
   do {
     // A state of now would leave out what a client that lags is still to be sent.
@@ -23,5 +36,4 @@ export async function snapshot (connection: Connection, message: SnapshotAction)
   connection.delivery.settle()
   connection.sendTexts([...states.values()].flatMap(state =>
     stateMessages(hub, connection.encoder, state, live.has(state.topic) ? live.view(state.topic).depth : 0)))
-  connection.send({ type: 'done', ...(message.id === undefined ? {} : { id: message.id }) })
 }

@@ -16,7 +16,7 @@ export interface Subscription {
 
 export async function subscribe (connection: Connection, message: SubscribeAction): Promise<void> {
   const { throttle_ms: throttleMs, depth, last, fresh } = message
-  const { granted, rejected } = resolveSelectors(connection.context, connection.identity, message.channel, message.symbols, { throttleMs, depth, last, fresh })
+  const { granted, rejected } = await resolveSelectors(connection.context, connection.identity, message.channel, message.symbols, { throttleMs, depth, last, fresh })
   const start = startPosition(message, granted)
   await beginSubscriptions(connection, [{ id: message.id, channel: message.channel, granted, rejected, throttleMs }], start, message.snapshot ?? true)
 }
@@ -41,24 +41,28 @@ export async function beginSubscriptions (
     ...(live.reduced || next.reduced ? { restates: (topic: string) => live.view(topic).depth !== next.view(topic).depth } : {}),
     viewOf: topic => next.view(topic)
   })
-  // The epoch that is told here may be a new one: what it causes for topics that lag comes before it.
-  await connection.untilLive()
-  for (const { id, channel, granted, rejected, throttleMs } of subscriptions) {
-    connection.send({
-      type: 'subscribed',
-      ...(id === undefined ? {} : { id }),
-      subscription_id: connection.nextSubscriptionId(),
-      channel,
-      symbols: granted.flatMap(({ symbol }) => symbol ?? []),
-      rejected: [...rejected],
-      ...(throttleMs === undefined ? {} : { throttle_ms: throttleMs }),
-      epoch: catchUp.epochText,
-      ...(start.from === 'now' ? {} : { recovered: catchUp.recovered })
-    })
+  try {
+    // The epoch that is told here may be a new one: what it causes for topics that lag comes before it.
+    await connection.untilLive()
+    for (const { id, channel, granted, rejected, throttleMs } of subscriptions) {
+      connection.send({
+        type: 'subscribed',
+        ...(id === undefined ? {} : { id }),
+        subscription_id: connection.nextSubscriptionId(),
+        channel,
+        symbols: granted.flatMap(({ symbol }) => symbol ?? []),
+        rejected: [...rejected],
+        ...(throttleMs === undefined ? {} : { throttle_ms: throttleMs }),
+        epoch: catchUp.epochText,
+        ...(start.from === 'now' ? {} : { recovered: catchUp.recovered })
+      })
+    }
+    connection.context.events.subscribed(connection.party, selectors.length, subscriptions.reduce((sum, { rejected }) => sum + rejected.length, 0))
+    connection.resumeBegan()
+    await connection.delivery.follow(catchUp, selectors)
+  } finally {
+    catchUp.close()
   }
-  connection.context.events.subscribed(connection.party, selectors.length, subscriptions.reduce((sum, { rejected }) => sum + rejected.length, 0))
-  connection.resumeBegan()
-  await connection.delivery.follow(catchUp, selectors)
 }
 
 /** Where a subscribe message begins. @throws ProtocolError `bad_cursor`, `invalid_message` */

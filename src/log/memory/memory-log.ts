@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { type Channels, parseTopicKey, ProtocolError } from '@tickwire/protocol'
 import {
   type AppendItem, type AppendResult, type Entry, type EpochStart, type Fence, type Log, type LogClock, type Page, randomEpoch, type ReadFrom, type Retention, type ShardHead,
-  type Snapshot, StaleFence, type TailBatch, type TopicPosition
+  type Snapshot, StaleFence, type TailBatch, type Tailing, type TopicPosition
 } from '../log.js'
 import { shardOf } from '../shard-of.js'
 import { AnsweredKeys } from './answered-keys.js'
@@ -31,7 +31,10 @@ interface Shard {
   epochs: EpochStart[]
 }
 
-type Listener = (batch: TailBatch) => void
+interface Listener {
+  readonly shard: number
+  readonly onBatch: (batch: TailBatch) => void
+}
 
 const systemClock: LogClock = { now: Date.now, randomEpoch }
 
@@ -96,11 +99,10 @@ export class MemoryLog implements Log {
     }
   }
 
-  tail (onBatch: Listener): () => void {
-    // A function of its own, so that one listener may follow the log twice.
-    const listener: Listener = batch => { onBatch(batch) }
+  async tail (shard: number, onBatch: Listener['onBatch']): Promise<Tailing> {
+    const listener: Listener = { shard, onBatch }
     this.listeners.add(listener)
-    return () => { this.listeners.delete(listener) }
+    return { head: this.headOf(shard), end: () => { this.listeners.delete(listener) } }
   }
 
   /** It is there as long as the process is. */
@@ -113,12 +115,13 @@ export class MemoryLog implements Log {
     return []
   }
 
-  async head (): Promise<readonly ShardHead[]> {
-    return this.states.map(({ offset, epochs }) => ({ epoch: epochs.at(-1)!.epoch, offset, epochs: [...epochs] }))
+  async head (shards: Iterable<number> = this.states.keys()): Promise<readonly ShardHead[]> {
+    return Array.from(shards, shard => this.headOf(shard))
   }
 
-  async topics (): Promise<ReadonlyMap<string, TopicPosition>> {
-    return new Map([...this.histories].map(([topic, { last }]) => [topic, last]))
+  async topics (shard?: number): Promise<ReadonlyMap<string, TopicPosition>> {
+    const some = [...this.histories].filter(([, history]) => shard === undefined || history.shard === shard)
+    return new Map(some.map(([topic, { last }]) => [topic, last]))
   }
 
   async snapshot (topic: string): Promise<Snapshot | undefined> {
@@ -231,19 +234,24 @@ export class MemoryLog implements Log {
     if (this.telling) return
     this.telling = true
     for (let next = this.untold.shift(); next !== undefined; next = this.untold.shift()) {
-      for (const listener of next.listeners) if (this.listeners.has(listener)) this.tellOne(listener, next.batch)
+      for (const listener of next.listeners) if (this.listeners.has(listener) && listener.shard === next.batch.shard) this.tellOne(listener, next.batch)
     }
     this.telling = false
   }
 
   private tellOne (listener: Listener, batch: TailBatch): void {
     try {
-      listener(batch)
+      listener.onBatch(batch)
     } catch (error) {
       // One that fails must neither keep the batch from the others, nor undo an append that has happened, nor end
       // the process and the log with it.
       process.emitWarning(error instanceof Error ? error : String(error))
     }
+  }
+
+  private headOf (shard: number): ShardHead {
+    const { offset, epochs } = this.states[shard]!
+    return { epoch: this.epoch(shard), offset, epochs: [...epochs] }
   }
 
   private epoch (shard: number): number {

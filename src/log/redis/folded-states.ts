@@ -44,10 +44,6 @@ export class FoldedStates {
     this.cache.delete(topic)
   }
 
-  clear (): void {
-    this.cache.clear()
-  }
-
   private keep (topic: string, folded: Folded | undefined): void {
     this.cache.delete(topic)
     if (folded === undefined) return

@@ -1,5 +1,6 @@
 /**
- * The keys of the log, all of them. Those of a shard carry one hash tag, so that a script stays in one slot.
+ * The keys of the log, all of them. Those of a shard carry one hash tag, so that a script stays in one slot. Shard 0 holds what every
+ * node must hear, instruments and `system`, beside its share of the other topics.
  *
  * | key | holds |
  * |---|---|
@@ -12,7 +13,7 @@
  * | `{tw:k}:snap:<topic>` | hash: the folded state, its sequence, offset and time |
  * | `{tw:k}:answers:<node>` | hash: number of a batch → its answer, the last of a node |
  * | `{tw:k}:once:<topic>\n<key>` | answer to a message with an idempotency key, for ten minutes |
- * | `{tw:k}:lease` | the node that keeps the folded states and drops what is too old, for some seconds |
+ * | `{tw:k}:lease` | the node that drops what is too old, for some seconds |
  * | `{tw:k}:live` | channel on which each batch is told |
  */
 export class ShardKeys {

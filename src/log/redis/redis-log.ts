@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { type Channels, parseTopicKey, ProtocolError } from '@tickwire/protocol'
 import {
   type AppendItem, type AppendResult, type Entry, type Fence, followsOn, IDEMPOTENCY_SECONDS, type Log, type Page, randomEpoch, type ReadFrom, RECENT_SHARE, type Retention, type ShardHead, type Snapshot,
-  StaleFence, type TailBatch, type TopicPosition
+  StaleFence, type TailBatch, type Tailing, type TopicPosition
 } from '../log.js'
 import { shardOf } from '../shard-of.js'
 import { Appender } from './appender.js'
@@ -45,8 +45,6 @@ const HOLE_PAGE = 500
 /** Topics that are asked for at a time. */
 const SCAN_COUNT = 5000
 
-type Listener = (batch: TailBatch) => void
-
 /** The log on Redis Streams: shared by all nodes, replayable, and exact about what Redis itself lost (DESIGN). */
 export class RedisLog implements Log {
   readonly shards: number
@@ -59,9 +57,6 @@ export class RedisLog implements Log {
   private readonly states: States
   private readonly follower: Tail
   private readonly upkeep: Upkeep
-  private readonly listeners = new Map<Listener, number[]>()
-  /** By shard, the last offset that this node's own appends were given: a listener that comes later is not told of it. */
-  private readonly appended: number[]
   private readonly rules = new Map<string, { readonly messages: number, readonly ageMs: number }>()
   private closed = false
 
@@ -70,7 +65,6 @@ export class RedisLog implements Log {
     const { writer, reader, subscriber } = connections
     this.shards = options.shards
     this.keys = Array.from({ length: this.shards }, (_, shard) => new ShardKeys(options.keyPrefix, shard))
-    this.appended = this.keys.map(() => 0)
     this.appends = new Scripts(writer, ['append'])
     this.reader = new Reader(reader, new Scripts(reader, ['read', 'head', 'state', 'snapshot', 'trim', 'fence']), this.shards)
     this.states = new States({ reader: this.reader, channels, keys: this.keys, shardOf: topic => this.shardOf(topic) })
@@ -91,12 +85,14 @@ export class RedisLog implements Log {
       onError: options.onError
     })
     this.follower = new Tail({
-      keys: this.keys,
+      channels: this.keys.map(({ live }) => live),
+      subscriber,
       reader,
       headOf: shard => this.headOf(shard),
       readRecent: (shard, after, limit) => this.recentBatches(redis => redis.xrange(this.keys[shard]!.recent, after + 1, '+', 'COUNT', limit)),
-      readBeyond: (shard, after, before) => this.readBeyond(shard, after, before)
-    }, subscriber, batch => { this.tell(batch) }, (error, message) => { if (!this.closed) options.onError(error, message) })
+      readBeyond: (shard, after, before) => this.readBeyond(shard, after, before),
+      onError: (error, message) => { if (!this.closed) options.onError(error, message) }
+    })
   }
 
   /** @throws LogSetupError that says what is wrong and what to do */
@@ -105,7 +101,6 @@ export class RedisLog implements Log {
     const log = new RedisLog(options, await connectRedis(options))
     try {
       await log.head()
-      await log.follower.start()
       await log.upkeep.start()
     } catch (error) {
       await log.close()
@@ -154,18 +149,16 @@ export class RedisLog implements Log {
     }
   }
 
-  tail (onBatch: Listener): () => void {
-    const listener: Listener = batch => { onBatch(batch) }
-    this.listeners.set(listener, this.keys.map((_, shard) => Math.max(this.appended[shard]!, this.follower.offset(shard))))
-    return () => { this.listeners.delete(listener) }
+  async tail (shard: number, onBatch: (batch: TailBatch) => void): Promise<Tailing> {
+    return await this.follower.follow(shard, onBatch)
   }
 
   watch (onChange: (available: boolean) => void): () => void {
     return this.follower.watch(onChange)
   }
 
-  async head (): Promise<readonly ShardHead[]> {
-    return await Promise.all(this.keys.map((_, shard) => this.headOf(shard)))
+  async head (shards: Iterable<number> = this.keys.keys()): Promise<readonly ShardHead[]> {
+    return await Promise.all(Array.from(shards, shard => this.headOf(shard)))
   }
 
   async recent (shard: number, maxBytes: number): Promise<readonly Entry[]> {
@@ -184,9 +177,9 @@ export class RedisLog implements Log {
     return newestFirst.slice(0, whole < 0 ? undefined : whole).reverse().flat()
   }
 
-  async topics (): Promise<ReadonlyMap<string, TopicPosition>> {
+  async topics (shard?: number): Promise<ReadonlyMap<string, TopicPosition>> {
     const topics = new Map<string, TopicPosition>()
-    for (const { seq } of this.keys) {
+    for (const { seq } of shard === undefined ? this.keys : [this.keys[shard]!]) {
       let cursor = '0'
       do {
         const [next, fields] = await this.reader.ask(() => this.connections.reader.hscan(seq, cursor, 'COUNT', SCAN_COUNT))
@@ -206,7 +199,6 @@ export class RedisLog implements Log {
     this.closed = true
     this.upkeep.close()
     this.follower.close()
-    this.listeners.clear()
     for (const appender of this.appenders) appender.close()
     for (const connection of Object.values(this.connections)) (connection as Connections['reader']).disconnect()
   }
@@ -215,7 +207,7 @@ export class RedisLog implements Log {
 
   private async appendTo (shard: number, items: readonly AppendItem[], fence?: Fence): Promise<AppendResult[]> {
     const results = await this.appenders[shard]!.append(items, fence)
-    for (const result of results) if ('offset' in result) this.appended[shard] = Math.max(this.appended[shard]!, result.offset)
+    for (const { topic } of items) this.upkeep.note(topic)
     return results
   }
 
@@ -259,8 +251,8 @@ export class RedisLog implements Log {
   private async readBeyond (shard: number, after: number, before: number): Promise<{ entries: Entry[], lost: Set<string> }> {
     const entries: Entry[] = []
     const lost = new Set<string>()
-    for (const [topic, last] of await this.topics()) {
-      if (this.shardOf(topic) !== shard || last.offset <= after) continue
+    for (const [topic, last] of await this.topics(shard)) {
+      if (last.offset <= after) continue
       let from = after
       for (let more = true; more;) {
         const page = await this.read(topic, { offset: from }, HOLE_PAGE)
@@ -291,29 +283,5 @@ export class RedisLog implements Log {
   private retentionRule (topic: string, lastOffset: number): { ageMs: number, keep: '' | 'folded' | number } {
     const reduce = this.options.channels.get(parseTopicKey(topic).channel)?.reduce
     return { ageMs: this.ruleOf(topic).ageMs, keep: reduce === 'last' ? lastOffset : reduce === undefined ? '' : 'folded' }
-  }
-
-  // ---- what is told
-
-  private tell (batch: TailBatch): void {
-    const { shard, epoch, entries } = batch
-    const isNew = entries.length === 0 && batch.hole === undefined
-    if (isNew) {
-      this.appended[shard] = Math.min(this.appended[shard]!, epoch.start - 1)
-      this.states.clear()
-    }
-    this.upkeep.note(shard, entries)
-    for (const [listener, from] of [...this.listeners]) {
-      if (!this.listeners.has(listener)) continue
-      // What was there before it came is not for it; a new epoch gives offsets out again.
-      if (isNew) from[shard] = 0
-      const own = entries[0] === undefined || entries[0].offset > from[shard]! ? entries : entries.filter(({ offset }) => offset > from[shard]!)
-      if (own.length === 0 && !isNew && batch.hole === undefined) continue
-      try {
-        listener(own === entries ? batch : { ...batch, entries: own })
-      } catch (error) {
-        process.emitWarning(error instanceof Error ? error : String(error))
-      }
-    }
   }
 }

@@ -51,11 +51,6 @@ export class States {
     ])
   }
 
-  /** A new epoch: what was folded may hold what is lost. */
-  clear (): void {
-    this.folded.clear()
-  }
-
   private async lastMessage (topic: string): Promise<Snapshot | undefined> {
     const [epoch, asOf, , entries] = await this.ask(topic, -1, 0, 1)
     const [last] = entries

@@ -1,76 +1,73 @@
 import type { Redis } from 'ioredis'
-import type { Entry, EpochStart, ShardHead, TailBatch } from '../log.js'
-import { parseBatch } from './batch.js'
-import type { ShardKeys } from './keys.js'
+import type { Tailing } from '../log.js'
 import { ShardListener } from './listener.js'
+import { type Listener, ShardTail, type TailSource } from './shard-tail.js'
+import { timeLimit } from './time-limit.js'
 
 /** How often each shard is asked whether something was missed: pub/sub may lose messages. */
 const LOOK_MS = 1000
-/** How soon it is asked again while it does not answer, and for how long it may not answer until that is said. */
+/** How soon it is asked again while one does not answer, and for how long it may not answer until that is said. */
 const LOOK_AGAIN_MS = 100
 const GRACE_MS = 500
-/** Batches that are read at a time of what was missed. */
-const PAGE = 32
+/** How long is waited until a shard is heard. */
+const LISTEN_PATIENCE_MS = 900
 
-export interface TailSource {
-  readonly keys: readonly ShardKeys[]
-  /** The connection that the other questions go by. */
+export interface TailOptions extends TailSource {
+  /** Of pub/sub, by shard. */
+  readonly channels: readonly string[]
+  /** The connection that listens. */
+  readonly subscriber: Redis
+  /** The connection that the questions go by. */
   readonly reader: Redis
-  headOf (shard: number): Promise<ShardHead>
-  /** At most `limit` recent batches that end beyond an offset, as texts. */
-  readRecent (shard: number, after: number, limit: number): Promise<readonly string[]>
-  /** Every message of a shard between two offsets that its streams still hold, in order, and the topics that lost some. */
-  readBeyond (shard: number, after: number, before: number): Promise<{ readonly entries: readonly Entry[], readonly lost: ReadonlySet<string> }>
+  readonly onError: (error: unknown, message: string) => void
 }
 
-interface Position {
-  epoch: EpochStart
-  offset: number
-  /** What is being dealt with, one after another. */
-  busy: Promise<void>
-  /** Whether a look waits for its turn: another would see no more than it. */
-  looking: boolean
+interface Followed {
+  readonly tail: ShardTail
+  /** Those who follow it, or are about to. */
+  users: number
 }
 
-/**
- * Follows all shards: what is published is the fast path, the streams are the truth. A hole in the offsets, a new
- * connection, or the look each second make it read what it missed before it goes on; it never tells out of order.
- */
+/** Follows the shards that somebody asks for, and no others: hears what is published to them, and looks each second whether something was missed. */
 export class Tail {
-  private readonly positions: Position[] = []
+  private readonly shards = new Map<number, Followed>()
   private readonly watchers = new Set<(available: boolean) => void>()
   private available = true
-  /** Milliseconds since 1970; undefined while it answers. */
-  private failingSince: number | undefined
+  /** Shards that do not answer, and since when, in milliseconds since 1970. */
+  private readonly failing = new Map<number, number>()
   private timer: NodeJS.Timeout | undefined
   private readonly listener: ShardListener
   private closed = false
 
-  constructor (
-    private readonly source: TailSource,
-    subscriber: Redis,
-    private readonly onBatch: (batch: TailBatch) => void,
-    private readonly onError: (error: unknown, message: string) => void
-  ) {
-    this.listener = new ShardListener(subscriber, source.keys.map(({ live }) => live), {
-      onText: (shard, text) => { this.enqueue(shard, async () => { await this.take(shard, text) }) },
-      onMissed: shard => { this.lookAt(shard) }
+  constructor (private readonly options: TailOptions) {
+    this.listener = new ShardListener(options.subscriber, options.channels, {
+      onText: (shard, text) => { this.shards.get(shard)?.tail.hear(text) },
+      onMissed: shard => { this.shards.get(shard)?.tail.look() }
     })
-  }
-
-  async start (): Promise<void> {
-    for (const shard of this.source.keys.keys()) await this.listener.listen(shard)
-    for (const shard of this.source.keys.keys()) {
-      const { offset, epochs } = await this.source.headOf(shard)
-      this.positions[shard] = { epoch: epochs.at(-1)!, offset, busy: Promise.resolve(), looking: false }
-    }
-    this.source.reader.on('close', () => { this.look() })
+    options.reader.on('close', () => { this.look() })
     this.plan(LOOK_MS)
   }
 
-  /** Of the last message that was told. */
-  offset (shard: number): number {
-    return this.positions[shard]!.offset
+  /** See `Log.tail`. */
+  async follow (shard: number, onBatch: Listener): Promise<Tailing> {
+    // A function of its own, so that one listener may follow a shard twice.
+    const listener: Listener = batch => { onBatch(batch) }
+    const followed = this.use(shard)
+    let ended = false
+    const end = (): void => {
+      if (ended) return
+      ended = true
+      followed.tail.leave(listener)
+      this.leave(shard, followed)
+    }
+    // First to hear and then to ask, so that nothing comes between. Where it cannot be heard now it is tried again, and then looked at.
+    await timeLimit(this.listener.listen(shard), LISTEN_PATIENCE_MS).catch(() => {})
+    try {
+      return { head: await followed.tail.join(listener), end }
+    } catch (error) {
+      end()
+      throw error
+    }
   }
 
   /** Calls `onChange` when the log cannot be reached any more, and when it can be again. */
@@ -83,6 +80,29 @@ export class Tail {
     this.closed = true
     clearTimeout(this.timer)
     this.listener.close()
+    for (const { tail } of this.shards.values()) tail.end()
+    this.shards.clear()
+  }
+
+  private use (shard: number): Followed {
+    let followed = this.shards.get(shard)
+    if (followed === undefined) {
+      const tail = new ShardTail(shard, this.options, {
+        onAnswer: () => { this.answered(shard) },
+        onFailure: error => { this.failed(shard, error) }
+      })
+      this.shards.set(shard, followed = { tail, users: 0 })
+    }
+    followed.users++
+    return followed
+  }
+
+  private leave (shard: number, followed: Followed): void {
+    if (--followed.users > 0 || this.shards.get(shard) !== followed) return
+    followed.tail.end()
+    this.shards.delete(shard)
+    this.listener.unlisten(shard)
+    if (this.failing.has(shard)) this.answered(shard)
   }
 
   private plan (inMs: number): void {
@@ -90,33 +110,26 @@ export class Tail {
     if (!this.closed) this.timer = setTimeout(() => { this.look() }, inMs).unref()
   }
 
-  /** Asks every shard whether something was missed. */
+  /** Asks every shard that is followed whether something was missed. */
   private look (): void {
     if (this.closed) return
-    this.plan(this.failingSince === undefined ? LOOK_MS : LOOK_AGAIN_MS)
-    for (const shard of this.positions.keys()) this.lookAt(shard)
+    this.plan(this.failing.size === 0 ? LOOK_MS : LOOK_AGAIN_MS)
+    for (const { tail } of this.shards.values()) tail.look()
   }
 
-  private lookAt (shard: number): void {
-    const position = this.positions[shard]
-    if (position === undefined || position.looking) return
-    position.looking = true
-    this.enqueue(shard, async () => {
-      position.looking = false
-      await this.catchUp(shard)
-      this.failingSince = undefined
-      this.isAvailable(true)
-    })
+  private answered (shard: number): void {
+    this.failing.delete(shard)
+    if (this.failing.size === 0) this.isAvailable(true)
   }
 
-  private failed (error: unknown): void {
+  private failed (shard: number, error: unknown): void {
     if (this.closed) return
-    if (this.failingSince === undefined) {
-      this.failingSince = Date.now()
-      this.plan(LOOK_AGAIN_MS)
-    }
-    if (!this.available || Date.now() - this.failingSince < GRACE_MS) return
-    this.onError(error, 'the log cannot be followed; it is tried again until it can')
+    const now = Date.now()
+    if (this.failing.size === 0) this.plan(LOOK_AGAIN_MS)
+    const since = this.failing.get(shard) ?? now
+    this.failing.set(shard, since)
+    if (!this.available || now - since < GRACE_MS) return
+    this.options.onError(error, 'the log cannot be followed; it is tried again until it can')
     this.isAvailable(false)
   }
 
@@ -124,71 +137,5 @@ export class Tail {
     if (this.available === available) return
     this.available = available
     for (const watcher of this.watchers) watcher(available)
-  }
-
-  private enqueue (shard: number, task: () => Promise<void>): void {
-    const position = this.positions[shard]
-    // Before it has a position, the look that follows finds what came.
-    if (position === undefined) return
-    position.busy = position.busy.then(async () => { if (!this.closed) await task() }).catch((error: unknown) => { this.failed(error) })
-  }
-
-  private async take (shard: number, text: string): Promise<void> {
-    const position = this.positions[shard]!
-    const { epoch, entries } = parseBatch(shard, text)
-    const [first] = entries
-    if (epoch.epoch === position.epoch.epoch && first !== undefined && first.offset <= position.offset + 1) this.tell(shard, epoch, entries)
-    else if (epoch.epoch !== position.epoch.epoch || first !== undefined) await this.catchUp(shard)
-  }
-
-  /** Reads what was missed, up to where the log stands. */
-  private async catchUp (shard: number): Promise<void> {
-    const position = this.positions[shard]!
-    const head = await this.source.headOf(shard)
-    if (head.epoch === position.epoch.epoch && head.offset <= position.offset) return
-    // What lies behind the start of an epoch that it has not seen is not what it has told.
-    const unseen = head.epochs.slice(head.epochs.findIndex(({ epoch }) => epoch === position.epoch.epoch) + 1)
-    for (let after = Math.min(position.offset, ...unseen.map(({ start }) => start - 1)); ;) {
-      const page = await this.source.readRecent(shard, after, PAGE)
-      for (const text of page) {
-        const { epoch, entries } = parseBatch(shard, text)
-        this.passEpochs(shard, head.epochs, epoch)
-        if (entries[0]!.offset > position.offset + 1) await this.readHole(shard, entries[0]!.offset)
-        this.tell(shard, epoch, entries)
-        after = entries.at(-1)!.offset
-      }
-      if (page.length < PAGE) break
-    }
-    this.passEpochs(shard, head.epochs, head.epochs.at(-1)!)
-    if (position.offset < head.offset) await this.readHole(shard, head.offset + 1)
-  }
-
-  /** Tells the epochs that began between the one where it stands and another, in order. */
-  private passEpochs (shard: number, known: readonly EpochStart[], upTo: EpochStart): void {
-    const position = this.positions[shard]!
-    const from = known.findIndex(({ epoch }) => epoch === position.epoch.epoch)
-    const to = known.findIndex(({ epoch }) => epoch === upTo.epoch)
-    for (const epoch of known.slice(from + 1, to + 1)) this.tell(shard, epoch, [])
-  }
-
-  /** What is not among the recent entries any more is in the topics' streams, as far as they hold it. */
-  private async readHole (shard: number, before: number): Promise<void> {
-    const position = this.positions[shard]!
-    const { entries, lost } = await this.source.readBeyond(shard, position.offset, before)
-    position.offset = before - 1
-    this.onBatch({ shard, epoch: position.epoch, entries, hole: { upTo: before - 1, lost } })
-  }
-
-  private tell (shard: number, epoch: EpochStart, entries: readonly Entry[]): void {
-    const position = this.positions[shard]!
-    if (epoch.epoch !== position.epoch.epoch) {
-      position.epoch = epoch
-      position.offset = Math.min(position.offset, epoch.start - 1)
-      this.onBatch({ shard, epoch, entries: [] })
-    }
-    const news = entries[0] !== undefined && entries[0].offset > position.offset ? entries : entries.filter(({ offset }) => offset > position.offset)
-    if (news.length === 0) return
-    position.offset = news.at(-1)!.offset
-    this.onBatch({ shard, epoch, entries: news })
   }
 }

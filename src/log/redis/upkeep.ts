@@ -1,5 +1,4 @@
 import type { Redis } from 'ioredis'
-import type { Entry } from '../log.js'
 import type { ShardKeys } from './keys.js'
 import type { ShardRetention } from './retention.js'
 import type { States } from './states.js'
@@ -22,12 +21,13 @@ export interface UpkeepOptions {
 }
 
 /**
- * What has to be done for a shard beside appending: folded states are kept, long before the messages go that they were
- * folded from, and what is too old is dropped. The node that holds the shard's lease does it.
+ * What has to be done for a shard beside appending. Folded states are kept, long before the messages go that they were folded
+ * from: by each node those of the topics that it appends to, since no other need hear of them (ADR 27). What is too old is
+ * dropped by the node that holds the shard's lease.
  */
 export class Upkeep {
   private readonly held: boolean[]
-  /** Topics whose state has changed since it was kept, with how many messages. */
+  /** Topics whose state has changed since it was kept, with how many messages of this node's. */
   private readonly changed = new Map<string, number>()
   private timer: NodeJS.Timeout | undefined
   private step: Promise<void> = Promise.resolve()
@@ -47,14 +47,12 @@ export class Upkeep {
     clearInterval(this.timer)
   }
 
-  note (shard: number, entries: readonly Entry[]): void {
-    if (this.held[shard] !== true) return
-    for (const { topic } of entries) {
-      if (!this.options.states.isFolded(topic)) continue
-      const count = (this.changed.get(topic) ?? 0) + 1
-      this.changed.set(topic, count)
-      if (count % Math.max(1, Math.floor(this.options.maxMessages(topic) / KEEP_SHARE)) === 0) void this.keep(topic)
-    }
+  /** This node appended a message to a topic. */
+  note (topic: string): void {
+    if (!this.options.states.isFolded(topic)) return
+    const count = (this.changed.get(topic) ?? 0) + 1
+    this.changed.set(topic, count)
+    if (count % Math.max(1, Math.floor(this.options.maxMessages(topic) / KEEP_SHARE)) === 0) void this.keep(topic)
   }
 
   private async takeStep (): Promise<void> {

@@ -28,19 +28,20 @@ export interface PollAnswer {
 
 /** A poll is one catch-up that ends with its answer. */
 export async function poll (hub: Hub, selectors: readonly Selector[], options: PollOptions): Promise<PollAnswer> {
-  for (const selector of selectors) hub.demand.add(selector)
-  try {
-    return await answer(hub, selectors, options)
-  } finally {
-    for (const selector of selectors) hub.demand.remove(selector)
-  }
-}
-
-async function answer (hub: Hub, selectors: readonly Selector[], options: PollOptions): Promise<PollAnswer> {
-  const { start, snapshots, decimals, limit, waitMs, signal } = options
+  const { start, snapshots, decimals, limit } = options
   const catchUp = await CatchUp.open(hub, new Selection(selectors, hub.membership), start, {
     snapshots, decimals, reduced: 'merge', maxBacklog: limit
   })
+  for (const selector of selectors) hub.demand.add(selector)
+  try {
+    return await answer(hub, catchUp, selectors, options)
+  } finally {
+    for (const selector of selectors) hub.demand.remove(selector)
+    catchUp.close()
+  }
+}
+
+async function answer (hub: Hub, catchUp: CatchUp, selectors: readonly Selector[], { limit, waitMs, signal }: PollOptions): Promise<PollAnswer> {
   const texts: string[] = []
   const deadline = Date.now() + waitMs
   let count = 0

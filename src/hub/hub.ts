@@ -145,6 +145,11 @@ export class Hub implements HubParts {
     return this.cursor.void()
   }
 
+  /** Topics that all who are live were given by states that stand beyond what was passed on, and up to where. */
+  get givenAhead (): ReadonlyMap<string, number> {
+    return this.restatements.covered
+  }
+
   /** The cursor of offsets by shard, in the current epochs, without marks. */
   positionAt (offsets: readonly number[]): string {
     return this.cursor.at(offsets)
@@ -344,7 +349,7 @@ export class Hub implements HubParts {
     const before = this.told
     this.told = encodeEpoch(this.shards.map((_, shard) => this.epoch(shard)))
     this.moved()
-    if (this.told !== before) for (const subscriber of this.audience.everybody()) subscriber.epochChanged()
+    for (const subscriber of this.audience.everybody()) subscriber.restated(this.told !== before)
     this.flush()
   }
 

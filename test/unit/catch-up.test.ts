@@ -42,14 +42,17 @@ test('the new epoch is told behind all of the resets that it causes', async t =>
   await ticks()
   const wire = new MemoryWire(true)
   const connection = node.connect(wire)
-  wire.stallsAt = 'subscribed'
+  wire.drips = true
   subscribe(connection, 'quotes', ['*'])
   await ticks()
-  t.equal(data(wire).length, 1100)
+  wire.stalled = false
+  connection.onDrain()
+  await ticks()
+  t.equal(data(wire).length, 1100, 'all states were sent, in two slices, and it is not live yet')
   node.log.restart([0])
   await node.log.append(quotes)
   await ticks()
-  wire.stalled = false
+  wire.drips = wire.stalled = false
   connection.onDrain()
   await ticks()
   const types = wire.messages.map(({ type }) => type)

@@ -57,7 +57,7 @@ test('a long answer is given whole, and what comes meanwhile behind it', async t
   const connection = node.connect(wire)
   say(connection, { action: 'subscribe', channel: 'quotes', symbols: ['*'] })
   await ticks()
-  t.ok(wire.bytes > 2 * BOUND, 'the states alone are more than a reader may leave unread')
+  t.ok(wire.bytes > BOUND, 'the states alone are more than a reader may leave unread')
   for (let n = 0; n < 10; n++) say(connection, { action: 'ping' })
   await node.log.append(quotes(10, 10))
   await ticks()

@@ -1,5 +1,8 @@
 import { type ErrorCode, type ErrorMessage, errorTable, ProtocolError, type RequestId } from '@tickwire/protocol'
 
+/** What a client is told of a refusal. */
+export type Refusal = Pick<ProtocolError, 'code' | 'message' | 'retryAfterMs'>
+
 /** What went wrong as a refusal from the table; what is not one is `internal`, and says nothing of itself. */
 export function toProtocolError (error: unknown): ProtocolError {
   return error instanceof ProtocolError ? error : new ProtocolError('internal')
@@ -8,13 +11,13 @@ export function toProtocolError (error: unknown): ProtocolError {
 /** How long a client waits where the table has it come back and the refusal does not say. */
 const DEFAULT_RETRY_MS = 1000
 
-export function retryAfterMs (error: ProtocolError): number | undefined {
+export function retryAfterMs (error: Refusal): number | undefined {
   if (error.retryAfterMs !== undefined) return error.retryAfterMs
   return errorTable[error.code].client === 'reconnect' ? DEFAULT_RETRY_MS : undefined
 }
 
 /** The `error` object: a message on a WebSocket, the body of an HTTP answer elsewhere. */
-export function errorMessage (error: ProtocolError, id?: RequestId): ErrorMessage {
+export function errorMessage (error: Refusal, id?: RequestId): ErrorMessage {
   const retry = retryAfterMs(error)
   return {
     type: 'error',

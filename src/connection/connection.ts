@@ -2,7 +2,7 @@ import {
   type ControlMessage, type ErrorCode, errorTable, PROTOCOL_NAME, ProtocolError, type RequestId
 } from '@tickwire/protocol'
 import { ANONYMOUS, endOf, type Identity } from '../auth/identity.js'
-import { errorMessage, toProtocolError } from '../errors.js'
+import { errorMessage, type Refusal, toProtocolError } from '../errors.js'
 import { isoTime, type MessageEncoder } from '../hub/frame.js'
 import type { Hub } from '../hub/hub.js'
 import type { TransportCounters } from '../metrics/counters.js'
@@ -189,6 +189,7 @@ export class Connection implements Member {
       if (--this.queued === MAX_QUEUED_ACTIONS / 2) this.transport.pause(false)
       // Who does not read its answers gets no more of them.
       await this.outlet.until(() => !this.outlet.isFull && (whileLagging || this.delivery.isLive))
+      await this.hub.turns.take()
       if (this.state !== 'open') return
       this.resumePending = resumes
       try {
@@ -237,7 +238,7 @@ export class Connection implements Member {
     if (waitMs === 0) return true
     const message = `a connection may send ${limit} messages a second`
     if (waitMs !== undefined) {
-      this.sendError(new ProtocolError('rate_limited', message, waitMs), id())
+      this.sendError({ code: 'rate_limited', message, retryAfterMs: waitMs }, id())
       return false
     }
     this.close({ code: 'rate_limited', message })
@@ -259,7 +260,7 @@ export class Connection implements Member {
     this.outlet.send(message)
   }
 
-  sendError (error: ProtocolError, id?: RequestId): void {
+  sendError (error: Refusal, id?: RequestId): void {
     this.counters.refuse(error.code)
     this.context.events.refused(this.party, error.code)
     this.send(errorMessage(error, id))

@@ -21,6 +21,7 @@ import { Restatements } from './restatements.js'
 import type { Selector } from './selector.js'
 import { flushAll, type Subscriber } from './subscriber.js'
 import { TopicBytes } from './topic-bytes.js'
+import { TurnBudget } from './turn-budget.js'
 import { isWhole } from './view.js'
 
 export interface HubOptions {
@@ -45,6 +46,8 @@ export class Hub implements HubParts {
   readonly audience = new Audience(this.membership)
   readonly cutStates = new CutStates()
   readonly shards: ShardState[] = []
+  /** For what is done beside passing on. */
+  readonly turns = new TurnBudget()
 
   private readonly conflator: Conflator
   private pending = new Map<string, Entry[]>()

@@ -20,6 +20,7 @@ export class OwedStates {
     const texts: string[] = []
     let [characters, counted] = [0, 0]
     for (;;) {
+      await this.catchUp.hub.turns.take(this.catchUp.plan)
       for (; counted < texts.length; counted++) characters += texts[counted]!.length
       // One topic after another: a history is gone on with until it has been given.
       const [next] = this.catchUp.plan.due

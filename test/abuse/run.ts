@@ -7,7 +7,8 @@ import { Neighbours, type Phase, type Verdict } from './neighbours.js'
 import { Target } from './target.js'
 
 const SECRET = 'a secret for abuse only, long enough'
-const NEIGHBOURS = { topics: 10, rate: 100 }
+/** Well below the requests that one user may make a second. */
+const NEIGHBOURS = { topics: 10, rate: 50 }
 const WARM_UP_MS = 500
 const SAMPLE_MS = 100
 /** An attack that has not been told what it must goes on for so much longer: a busy machine lets it begin late. */

@@ -94,6 +94,26 @@ test('nothing is folded until a snapshot is asked for, and then only what is new
   t.same(folded, [1, 2, 3])
 })
 
+test('where much is held it is folded as it comes, so that who asks for a state holds up nobody', async t => {
+  const { channels, folded } = countingChannel({ messages: 500 })
+  const { log } = makeLog(t, {}, channels)
+  const large = (n: number): AppendItem => ({ topic: 'sum:A', payload: `{"n":${n}${' '.repeat(4000)}}` })
+  const sum = async (): Promise<number> => (JSON.parse((await log.snapshot('sum:A'))!.payload) as { n: number }).n
+  /** How many are folded for who asks now. */
+  const asked = async (expected: number): Promise<number> => {
+    const before = folded.length
+    t.equal(await sum(), expected)
+    return folded.length - before
+  }
+  for (let n = 1; n <= 1000; n++) await log.append([large(n)])
+  t.ok(await asked(1000 * 1001 / 2) < 100, 'a small part of the 500 that are held')
+  log.restart([600])
+  for (let n = 601; n <= 700; n++) await log.append([large(n)])
+  t.ok(await asked(700 * 701 / 2) < 100, 'and where the newest were lost')
+  await log.append(Array.from({ length: 2000 }, () => large(0)))
+  t.ok(await asked(700 * 701 / 2) < 100, 'and where all that was folded has gone')
+})
+
 test('what is dropped is folded first, once, and never includes what a restart loses', async t => {
   const { channels, folded } = countingChannel({ messages: 2 })
   const { log } = makeLog(t, {}, channels)

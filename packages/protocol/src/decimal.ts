@@ -40,6 +40,7 @@ function compareMagnitudes (a: string, b: string): number {
  * spelling, positive where `a > b`. Both must match {@link DECIMAL_PATTERN}.
  */
 export function compareDecimals (a: string, b: string): number {
+  if (a === b) return 0
   const aNegative = a.startsWith('-') && !isZeroDecimal(a)
   const bNegative = b.startsWith('-') && !isZeroDecimal(b)
   if (aNegative !== bNegative) return aNegative ? -1 : 1

@@ -2,6 +2,9 @@ import type { ChannelDefinition } from '@tickwire/protocol'
 import { EntryQueue } from '../entry-queue.js'
 import type { Entry, ReadFrom, TopicPosition } from '../log.js'
 
+/** Bytes of payloads that are folded at a time: who asks for a state waits for no more, and nobody else for longer. */
+const MOST_UNFOLDED_BYTES = 256 * 1024
+
 interface State {
   readonly value: unknown
   readonly sequence: number
@@ -17,7 +20,7 @@ export interface StateText {
 
 /**
  * What the log holds of one topic: its last messages, and its state. The state is folded only when it is asked
- * for, or when a message that it needs is about to be dropped; what was dropped is kept apart, as the base, so
+ * for, when there is much to fold, or when a message that it needs is about to be dropped; what was dropped is kept apart, as the base, so
  * that a loss of the newest messages leaves a state that never saw them.
  */
 export class TopicHistory {
@@ -33,6 +36,9 @@ export class TopicHistory {
    * book updates afresh takes 10 ms. Never behind the base, and never the same object.
    */
   private current: State | undefined
+  /** Bytes of the payloads held, and of those that come behind {@link current}, or behind the base where there is none. */
+  private heldBytes = 0
+  private unfoldedBytes = 0
   private cached: StateText | undefined
 
   constructor (
@@ -74,16 +80,24 @@ export class TopicHistory {
     this.lastSequence = entry.sequence
     this.lastOffset = entry.offset
     this.cached = undefined
-    return this.entries.push(entry)
+    const bytes = this.entries.push(entry)
+    this.heldBytes += bytes
+    this.unfoldedBytes += bytes
+    if (this.unfoldedBytes > MOST_UNFOLDED_BYTES && typeof this.reduce === 'function') this.foldHeld()
+    return bytes
   }
 
   /** Drops the oldest message, of which there must be one; the state remembers it. @returns bytes of its payload */
   shift (): number {
+    const isFolded = this.current !== undefined
     if (this.reduce !== undefined) {
       this.base = this.fold(this.base, this.entries.first)
       if (this.current !== undefined && this.current.sequence <= this.base.sequence) this.current = undefined
     }
-    return this.entries.shift()
+    const bytes = this.entries.shift()
+    this.heldBytes -= bytes
+    if (!isFolded) this.unfoldedBytes -= bytes
+    return bytes
   }
 
   /** Forgets all beyond an offset, of which it must still hold everything. @returns bytes of the payload of each */
@@ -93,11 +107,17 @@ export class TopicHistory {
       const { sequence, previous } = this.entries.last
       this.lastSequence = sequence - 1
       this.lastOffset = previous
-      lost.push(this.entries.pop())
+      const bytes = this.entries.pop()
+      this.heldBytes -= bytes
+      this.unfoldedBytes -= bytes
+      lost.push(bytes)
     }
     if (lost.length === 0) return lost
     this.cached = undefined
-    if (this.current !== undefined && this.current.sequence > this.lastSequence) this.current = undefined
+    if (this.current !== undefined && this.current.sequence > this.lastSequence) {
+      this.current = undefined
+      this.unfoldedBytes = this.heldBytes
+    }
     return lost
   }
 
@@ -137,6 +157,7 @@ export class TopicHistory {
       return true
     })
     this.current = state
+    this.unfoldedBytes = 0
     return state
   }
 

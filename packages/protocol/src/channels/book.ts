@@ -20,23 +20,46 @@ type SideOrder = (a: string, b: string) => number
 export const bidOrder: SideOrder = (a, b) => compareDecimals(b, a)
 export const askOrder: SideOrder = compareDecimals
 
-/** @param removals whether a removed level stays, with its size of zero, for a message; a state drops it */
-function applyLevel (side: BookLevel[], level: BookLevel, order: SideOrder, removals = false): void {
-  const last = side.at(-1)
-  // The levels of a snapshot come in order: each goes behind the one before, without a search.
-  let low = last !== undefined && order(last[0], level[0]) < 0 ? side.length : 0
-  let high = side.length
+/**
+ * @param removals whether a removed level stays, with its size of zero, for a message; a state drops it
+ * @param near where to look for it first
+ * @returns the place behind it
+ */
+function applyLevel (side: BookLevel[], level: BookLevel, order: SideOrder, removals: boolean, near: number): number {
+  const at = findLevel(side, level[0], order, near)
+  const found = at < side.length && order(side[at]![0], level[0]) === 0
+  if (!removals && isZeroDecimal(level[1])) {
+    if (found) side.splice(at, 1)
+    return at
+  }
+  if (found) side[at] = level
+  else side.splice(at, 0, level)
+  return at + 1
+}
+
+/** The first place whose price does not stand before another; looked for from a place near it, in growing steps. */
+function findLevel (side: readonly BookLevel[], price: string, order: SideOrder, near: number): number {
+  const before = (at: number): boolean => order(side[at]![0], price) < 0
+  let [low, high] = [near, near]
+  if (near < side.length && before(near)) {
+    for (let step = 1; high < side.length && before(high); step *= 2) [low, high] = [high + 1, high + step]
+  } else {
+    for (let step = 1; low > 0 && !before(low - 1); step *= 2) [low, high] = [low - step, low - 1]
+  }
+  low = Math.max(0, low)
+  high = Math.min(side.length, high)
   while (low < high) {
     const middle = (low + high) >>> 1
-    if (order(side[middle]![0], level[0]) < 0) low = middle + 1
+    if (before(middle)) low = middle + 1
     else high = middle
   }
-  const found = low < side.length && order(side[low]![0], level[0]) === 0
-  if (!removals && isZeroDecimal(level[1])) {
-    if (found) side.splice(low, 1)
-  } else {
-    side.splice(low, found ? 1 : 0, level)
-  }
+  return low
+}
+
+/** Levels mostly come in order: each is looked for behind the one before. */
+function applyLevels (side: BookLevel[], levels: readonly BookLevel[], order: SideOrder, removals = false): void {
+  let near = 0
+  for (const level of levels) near = applyLevel(side, level, order, removals, near)
 }
 
 /**
@@ -47,8 +70,8 @@ function applyLevel (side: BookLevel[], level: BookLevel, order: SideOrder, remo
  */
 export function reduceBook (state: Book | undefined, data: Book, replaces: boolean): Book {
   const { bids, asks } = replaces || state === undefined ? { bids: [], asks: [] } : state
-  for (const level of data.bids) applyLevel(bids, level, bidOrder)
-  for (const level of data.asks) applyLevel(asks, level, askOrder)
+  applyLevels(bids, data.bids, bidOrder)
+  applyLevels(asks, data.asks, askOrder)
   return { ...data, bids, asks }
 }
 
@@ -56,8 +79,8 @@ export function reduceBook (state: Book | undefined, data: Book, replaces: boole
 export function mergeBook (pending: Book, data: Book, replaces: boolean): Book {
   const bids: BookLevel[] = []
   const asks: BookLevel[] = []
-  for (const { bids: levels } of [pending, data]) for (const level of levels) applyLevel(bids, level, bidOrder, !replaces)
-  for (const { asks: levels } of [pending, data]) for (const level of levels) applyLevel(asks, level, askOrder, !replaces)
+  for (const { bids: levels } of [pending, data]) applyLevels(bids, levels, bidOrder, !replaces)
+  for (const { asks: levels } of [pending, data]) applyLevels(asks, levels, askOrder, !replaces)
   return { ...data, bids, asks }
 }
 

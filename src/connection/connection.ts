@@ -189,7 +189,7 @@ export class Connection implements Member {
       if (--this.queued === MAX_QUEUED_ACTIONS / 2) this.transport.pause(false)
       // Who does not read its answers gets no more of them.
       await this.outlet.until(() => !this.outlet.isFull && (whileLagging || this.delivery.isLive))
-      await this.hub.turns.take()
+      await this.hub.turns.take(this)
       if (this.state !== 'open') return
       this.resumePending = resumes
       try {

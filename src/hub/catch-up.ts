@@ -177,7 +177,7 @@ export class CatchUp {
 
   /** The next slice: at most `limit` messages of the log, and about {@link SLICE_CHARACTERS}. It is empty where the hub had to be waited for. */
   async next (limit: number): Promise<Slice> {
-    await this.hub.turns.take()
+    await this.hub.turns.take(this.plan)
     await this.hub.epochChange
     this.followEpochs()
     this.noteNewTopics()

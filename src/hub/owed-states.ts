@@ -17,14 +17,15 @@ export class OwedStates {
 
   /** As many as make a slice, as JSON texts; none where the hub had to be waited for. */
   async next (): Promise<string[]> {
+    const { hub, plan } = this.catchUp
     const texts: string[] = []
     let [characters, counted] = [0, 0]
     for (;;) {
-      await this.catchUp.hub.turns.take(this.catchUp.plan)
       for (; counted < texts.length; counted++) characters += texts[counted]!.length
       // One topic after another: a history is gone on with until it has been given.
-      const [next] = this.catchUp.plan.due
+      const [next] = plan.due
       if (next === undefined || texts.length >= MAX_READ || characters > SLICE_CHARACTERS) return texts
+      await hub.turns.take(plan)
       const given = await this.give(...next)
       if (given === undefined) return texts
       for (const text of given) texts.push(text)

@@ -11,30 +11,45 @@ const MOST_IN_A_TURN = 64
  * live messages have the rest.
  */
 export class TurnBudget {
-  private waiting: Array<() => void> = []
-  private taken = false
+  private readonly waiting: Array<() => void> = []
+  /** When this turn's part began; undefined where nobody has asked for it. */
+  private began: number | undefined
+  /** Who has it. */
+  private owner: object | undefined
 
-  /** Asked for before each piece of work of a few milliseconds at most. @returns undefined for the first in a turn */
-  take (): Promise<void> | undefined {
-    if (this.taken) return new Promise(resolve => { this.waiting.push(resolve) })
-    this.taken = true
-    setImmediate(() => { this.plan() })
-    return undefined
+  /**
+   * Asked for before each piece of work of a few milliseconds at most.
+   * @param owner of the work: it asks when its piece before is done
+   * @returns undefined where it need not wait: nobody else has asked in this turn, and there is time
+   */
+  take (owner: object): Promise<void> | undefined {
+    if (this.began === undefined) {
+      this.began = performance.now()
+      this.owner = owner
+      setImmediate(() => { this.plan() })
+      return undefined
+    }
+    if (this.owner === owner && this.waiting.length === 0 && performance.now() - this.began < BUDGET_MS) return undefined
+    return new Promise(resolve => {
+      this.waiting.push(() => {
+        this.owner = owner
+        resolve()
+      })
+    })
   }
 
   /** Lets those who wait go on, each when what was resumed before it has been done. */
   private plan (): void {
     if (this.waiting.length === 0) {
-      this.taken = false
+      this.began = undefined
       return
     }
-    let began: number
     setImmediate(() => {
-      began = performance.now()
+      this.began = performance.now()
       this.waiting.shift()!()
     })
     for (let more = Math.min(this.waiting.length, MOST_IN_A_TURN); more > 1; more--) {
-      setImmediate(() => { if (performance.now() - began < BUDGET_MS) this.waiting.shift()!() })
+      setImmediate(() => { if (performance.now() - this.began! < BUDGET_MS) this.waiting.shift()!() })
     }
     setImmediate(() => { this.plan() })
   }

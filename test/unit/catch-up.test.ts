@@ -1,6 +1,7 @@
 import { test } from 'tap'
 import type { Connection } from '../../src/connection/connection.js'
 import { receiveText } from '../../src/connection/dispatch.js'
+import { until } from '../helpers/clients.js'
 import { MemoryWire } from '../helpers/memory-wire.js'
 import { startNode, ticks } from '../helpers/node.js'
 import { StateFollower } from '../helpers/state-follower.js'
@@ -44,18 +45,19 @@ test('the new epoch is told behind all of the resets that it causes', async t =>
   const connection = node.connect(wire)
   wire.drips = true
   subscribe(connection, 'quotes', ['*'])
-  await ticks()
+  await until('the first of two slices is there', () => data(wire).length > 0)
   wire.stalled = false
   connection.onDrain()
-  await ticks()
-  t.equal(data(wire).length, 1100, 'all states were sent, in two slices, and it is not live yet')
+  await until('all states were sent, and it is not live yet', () => data(wire).length === 1100)
   node.log.restart([0])
   await node.log.append(quotes)
   await ticks()
   wire.drips = wire.stalled = false
   connection.onDrain()
+  const told = (): string[] => wire.messages.map(({ type }) => type)
+  await until('it is told of the epoch', () => told().includes('epoch'))
   await ticks()
-  const types = wire.messages.map(({ type }) => type)
+  const types = told()
   t.equal(types.filter(type => type === 'reset').length, 1100)
   t.equal(types.filter(type => type === 'epoch').length, 1)
   t.ok(types.lastIndexOf('reset') < types.indexOf('epoch'))

@@ -1,6 +1,7 @@
 import { test } from 'tap'
 import type { Connection } from '../../src/connection/connection.js'
 import { receiveText } from '../../src/connection/dispatch.js'
+import { type Message, until } from '../helpers/clients.js'
 import { MemoryWire } from '../helpers/memory-wire.js'
 import { startNode, ticks } from '../helpers/node.js'
 
@@ -46,9 +47,6 @@ test('questions without reading the answers are not answered for ever', async t 
   await node.close()
 })
 
-/** More than the answer has. */
-const PIECES = 10
-
 test('a long answer is given whole, and what comes meanwhile behind it', async t => {
   const node = await startNode({ maxBufferedBytes: MAX_BUFFERED_BYTES })
   await node.log.append(quotes(1000, 3000))
@@ -56,20 +54,18 @@ test('a long answer is given whole, and what comes meanwhile behind it', async t
   const wire = new CountingWire(true)
   const connection = node.connect(wire)
   say(connection, { action: 'subscribe', channel: 'quotes', symbols: ['*'] })
-  await ticks()
-  t.ok(wire.bytes > BOUND, 'the states alone are more than a reader may leave unread')
+  await until('the states alone are more than a reader may leave unread', () => wire.bytes > BOUND)
   for (let n = 0; n < 10; n++) say(connection, { action: 'ping' })
   await node.log.append(quotes(10, 10))
-  await ticks()
+  const count = (of: (message: Message) => boolean): number => wire.messages.filter(of).length
   // It is given in pieces, each when the one before has been read.
-  for (let piece = 0; piece < PIECES; piece++) {
+  await until('it has all of it', () => {
     wire.bytes = 0
     connection.onDrain()
-    await ticks()
-  }
+    return count(({ sequence }) => sequence === 2) === 10
+  })
   t.equal(wire.closedWith, undefined)
-  t.equal(wire.messages.filter(({ snapshot }) => snapshot === true).length, 1000)
-  t.equal(wire.messages.filter(({ sequence }) => sequence === 2).length, 10)
+  t.equal(count(({ snapshot }) => snapshot === true), 1000)
   await node.close()
 })
 

@@ -11,6 +11,11 @@ function work (milliseconds: number): void {
   for (const end = performance.now() + milliseconds; performance.now() < end;);
 }
 
+/** As many as an idle budget needs to forget the turn that it was asked in. */
+async function nextTurns (): Promise<void> {
+  for (let turn = 0; turn < 4; turn++) await new Promise(resolve => { setImmediate(resolve) })
+}
+
 test('however many ask at once, the event loop turns between a few of them, and they go on in order', async t => {
   const turns = new TurnBudget()
   const order: number[] = []
@@ -21,7 +26,7 @@ test('however many ask at once, the event loop turns between a few of them, and 
   }
   setTimeout(turn, 0)
   await Promise.all(Array.from({ length: TASKS }, async (_, index) => {
-    await turns.take()
+    await turns.take({})
     work(TASK_MS)
     order.push(index)
   }))
@@ -33,18 +38,26 @@ test('however many ask at once, the event loop turns between a few of them, and 
 
 test('while there is time nobody waits', async t => {
   const turns = new TurnBudget()
-  t.equal(turns.take(), undefined)
-  await new Promise(resolve => { setImmediate(resolve) })
-  await new Promise(resolve => { setImmediate(resolve) })
-  t.equal(turns.take(), undefined, 'and in a later turn neither')
+  const [one, other] = [{}, {}]
+  t.equal(turns.take(one), undefined)
+  t.equal(turns.take(one), undefined, 'nor for its next piece')
+  const waits = turns.take(other)
+  t.not(waits, undefined, 'but another, whose piece would come on top of it')
+  await waits
+  await nextTurns()
+  t.equal(turns.take(other), undefined, 'and in a later turn nobody')
+  work(10)
+  t.not(turns.take(other), undefined, 'until the time of the turn is over')
+  await nextTurns()
 })
 
 test('who went on may ask again, and waits behind the others', async t => {
   const turns = new TurnBudget()
   const order: string[] = []
   const slices = async (name: string): Promise<void> => {
+    const owner = {}
     for (let slice = 1; slice <= 3; slice++) {
-      await turns.take()
+      await turns.take(owner)
       work(10)
       order.push(`${name}${slice}`)
     }

@@ -28,7 +28,7 @@ export const wires = fp<WiresOptions>(async (app, { originAllowed, listedOrigins
           origin: allowedOrigin(originAllowed, request) ?? false,
           // An EventSource of another origin needs it to come with its cookie.
           credentials: request.headers.origin !== undefined && listedOrigins.has(request.headers.origin),
-          methods: ['GET', 'POST'],
+          methods: ['GET', 'POST', 'DELETE'],
           allowedHeaders: ['Authorization', 'Content-Type', 'Last-Event-ID', 'X-Request-Id'],
           exposedHeaders: ['Retry-After', 'X-Request-Id']
         })

@@ -38,6 +38,12 @@ export const ticketSchema = {
   response: { 200: Type.Object({ ticket: Type.String(), expires_in: Type.Integer({ description: 'seconds' }) }), ...refused(400, 401, 413, 503) }
 }
 
+export const cookieEndSchema = {
+  tags: ['stream'],
+  summary: 'Has the browser forget the cookie, as a page does that logs out',
+  response: { 204: Nothing, ...refused(403, 429) }
+}
+
 export const PublishItem = Type.Object({
   channel: Type.String({ maxLength: 32 }),
   symbol: Type.Optional(Type.String({ maxLength: 32 })),

@@ -1,13 +1,14 @@
 import { parseParameters, ProtocolError } from '@tickwire/protocol'
-import type { FastifyInstance } from 'fastify'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { bearerToken } from '../src/auth/bearer.js'
-import { makeCookie } from '../src/auth/cookie.js'
+import { type CookieScope, endedCookie, makeCookie } from '../src/auth/cookie.js'
+import { type OriginPolicy, refuseForeignPage } from '../src/auth/origin.js'
 import { TICKET_SECONDS } from '../src/auth/tickets.js'
-import { ticketSchema } from './schemas.js'
+import { cookieEndSchema, ticketSchema } from './schemas.js'
 
-/** `GET /api/ws/token`: what a page connects with that cannot send its token in a header. */
-export async function ticketRoutes (app: FastifyInstance): Promise<void> {
-  const path = `${app.prefix}/v1/stream`
+/** `/api/ws/token`: what a page connects with that cannot send its token in a header, and the end of it. */
+export async function ticketRoutes (app: FastifyInstance, { originAllowed }: { originAllowed: OriginPolicy }): Promise<void> {
+  const scopeOf = (request: FastifyRequest): CookieScope => ({ path: `${app.prefix}/v1/stream`, secure: request.protocol === 'https' })
 
   app.get('/api/ws/token', { schema: ticketSchema, exposeHeadRoute: false }, async (request, reply) => {
     const cookie = parseParameters(request.url.split('?', 2)[1] ?? '', ['cookie']).get('cookie')?.[0]
@@ -16,8 +17,14 @@ export async function ticketRoutes (app: FastifyInstance): Promise<void> {
     reply.header('Cache-Control', 'no-store').header('Vary', 'Origin, Authorization')
     if (cookie === '1') {
       const token = bearerToken(request.headers.authorization ?? '')
-      reply.header('Set-Cookie', makeCookie(token, { path, secure: request.protocol === 'https', endsAt: identity.expiresAt ?? 0 }))
+      reply.header('Set-Cookie', makeCookie(token, scopeOf(request), identity.expiresAt ?? 0))
     }
     return await reply.send({ ticket: await app.authenticator.tickets.issue(identity), expires_in: TICKET_SECONDS })
+  })
+
+  // Whoever asks: a page that logs out may have no token any more, and a browser takes the end of a cookie from its own site alone.
+  app.delete('/api/ws/token', { schema: cookieEndSchema }, async (request, reply) => {
+    refuseForeignPage(originAllowed, request)
+    return await reply.header('Cache-Control', 'no-store').header('Set-Cookie', endedCookie(scopeOf(request))).code(204).send()
   })
 }

@@ -2,6 +2,8 @@ import { ProtocolError } from '@tickwire/protocol'
 import Fastify, { type FastifyInstance, type FastifyRequest, LogController } from 'fastify'
 import { certificate } from '../plugins/certificate.js'
 import { errors, sendError } from '../plugins/errors.js'
+import { LOCALHOST, localhost } from '../plugins/localhost.js'
+import { slowReaders } from '../plugins/slow-readers.js'
 import { socketLimit } from '../plugins/socket-limit.js'
 import { sockets } from '../plugins/sockets.js'
 import { routeGroups, type RouteGroup } from '../routes/index.js'
@@ -57,6 +59,8 @@ export async function buildApp (config: Config, { log, store, lines }: Parts = {
   // Behind a proxy all come from its address.
   if (config.TRUST_PROXY === false) await app.register(socketLimit, { maxPerAddress: SOCKETS_PER_STREAM * config.MAX_CONNECTIONS_PER_IP })
   await app.register(sockets, { graceMs: config.SHUTDOWN_GRACE_MS })
+  await app.register(slowReaders)
+  if (config.HOST === LOCALHOST) await app.register(localhost)
   if (files !== undefined && pair !== undefined) await app.register(certificate, { files, pair })
   await app.register(tickwire, {
     routes: Object.keys(routeGroups) as RouteGroup[], sources: config.SOURCES, settings: config, ...(log === undefined ? {} : { log }), ...(store === undefined ? {} : { store })

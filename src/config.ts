@@ -80,6 +80,9 @@ export function loadConfig (env: Readonly<Record<string, string | undefined>>): 
   return config
 }
 
+/** Of a secret that tokens are signed with: as many as the signature has (RFC 7518, 3.2). */
+const MIN_SECRET_BYTES = 32
+
 /** How tokens are checked: one of these. */
 const KEY_SETTINGS = ['JWT_SECRET', 'JWT_PUBLIC_KEY', 'JWT_JWKS_URL'] as const
 export type KeySettings = Pick<Config, typeof KEY_SETTINGS[number] | 'NODE_ENV'>
@@ -95,9 +98,15 @@ export function checkKeySettings (settings: KeySettings): typeof KEY_SETTINGS[nu
   if (production && given.length === 0) throw new ConfigError(`JWT_SECRET is needed in production, or ${KEY_SETTINGS.slice(1).join(' or ')}: tokens are checked with it`)
   // Everybody may know a public key: as a secret it would let everybody sign.
   if (/-----BEGIN |"kty"/.test(settings.JWT_SECRET ?? '')) throw new ConfigError('JWT_SECRET holds a key and no secret: a public key belongs into JWT_PUBLIC_KEY')
+  if (production && isShortSecret(settings)) {
+    throw new ConfigError(`JWT_SECRET is shorter than ${MIN_SECRET_BYTES} bytes: who has one token could find it out by trying; make one with: openssl rand -hex 32`)
+  }
   if (settings.JWT_JWKS_URL !== undefined) checkKeySetUrl(settings.JWT_JWKS_URL, production)
   return given[0]
 }
+
+/** Whether tokens are signed with a secret that is good enough for a try, and not for production. */
+export const isShortSecret = ({ JWT_SECRET }: KeySettings): boolean => JWT_SECRET !== undefined && Buffer.byteLength(JWT_SECRET) < MIN_SECRET_BYTES
 
 /** Who can change the set on its way can sign every token. */
 function checkKeySetUrl (text: string, production: boolean): void {

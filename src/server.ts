@@ -1,6 +1,8 @@
+import { lookup } from 'node:dns/promises'
 import { constants } from 'node:os'
 import { pathToFileURL } from 'node:url'
 import closeWithGrace from 'close-with-grace'
+import { LOCALHOST } from '../plugins/localhost.js'
 import { buildApp } from './app.js'
 import { type Config, ConfigError, loadConfig } from './config.js'
 import { LogSetupError } from './log/redis/setup.js'
@@ -13,7 +15,7 @@ export async function serve (): Promise<number> {
   try {
     const config = loadConfig(process.env)
     const app = await buildApp(config)
-    const address = await app.listen({ port: config.PORT, host: config.HOST }).catch(async (error: unknown) => {
+    const address = await app.listen({ port: config.PORT, host: await firstAddress(config.HOST) }).catch(async (error: unknown) => {
       // Its sources would keep alive what cannot listen.
       await app.close()
       throw listenError(error, config)
@@ -41,6 +43,9 @@ export async function serve (): Promise<number> {
     return 1
   }
 }
+
+/** Of `localhost` the first of its addresses: plugins/localhost.ts looks after the others. */
+const firstAddress = async (host: string): Promise<string> => host === LOCALHOST ? (await lookup(host)).address : host
 
 /** What to do about an address that cannot be had; other errors stay as they are. */
 function listenError (error: unknown, { HOST, PORT }: Config): unknown {

@@ -12,7 +12,7 @@ import { wires } from '../plugins/wires.js'
 import { type RouteGroup, routeGroups, type RouteOptions } from '../routes/index.js'
 import { openKeys } from './auth/open-keys.js'
 import { listedOrigins, originPolicy } from './auth/origin.js'
-import { checkKeySettings, type Config, loadConfig } from './config.js'
+import { checkKeySettings, isShortSecret, type Config, loadConfig } from './config.js'
 import { errorFields } from './errors.js'
 import { type Log, RECENT_SHARE } from './log/log.js'
 import { MemoryLog } from './log/memory/memory-log.js'
@@ -101,6 +101,7 @@ export const tickwire = fp<TickwireOptions>(async (app, options) => {
     throw error
   })
   if (checkKeySettings(settings) === undefined) app.log.warn('JWT_SECRET is not set: tokens are checked with a random secret, so none made elsewhere is valid')
+  else if (isShortSecret(settings)) app.log.warn('JWT_SECRET is shorter than 32 bytes: production refuses to start with it; make one with: openssl rand -hex 32')
   const compression = settings.COMPRESSION === 'on'
   const originAllowed = originPolicy(settings.ALLOWED_ORIGINS)
   const listed = listedOrigins(settings.ALLOWED_ORIGINS)

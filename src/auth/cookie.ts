@@ -13,16 +13,23 @@ export interface CookieScope {
   /** Of the stream. */
   readonly path: string
   readonly secure: boolean
-  /** Milliseconds since 1970. */
-  readonly endsAt: number
 }
 
-/** What `Set-Cookie` says. @throws ProtocolError `message_too_big` */
-export function makeCookie (token: string, { path, secure, endsAt }: CookieScope): string {
+/**
+ * What `Set-Cookie` says.
+ * @param endsAt milliseconds since 1970
+ * @throws ProtocolError `message_too_big`
+ */
+export function makeCookie (token: string, scope: CookieScope, endsAt: number): string {
   if (token.length > MAX_TOKEN_LENGTH) throw new ProtocolError('message_too_big', 'the token is longer than a cookie can be; use the ticket')
-  const seconds = Math.max(0, Math.floor((endsAt - Date.now()) / 1000))
-  return `${NAME}=${token}; Path=${path}; Max-Age=${seconds}; HttpOnly; SameSite=Strict${secure ? '; Secure' : ''}`
+  return setCookie(token, scope, Math.max(0, Math.floor((endsAt - Date.now()) / 1000)))
 }
+
+/** What `Set-Cookie` says to a browser that is to forget it. */
+export const endedCookie = (scope: CookieScope): string => setCookie('', scope, 0)
+
+const setCookie = (value: string, { path, secure }: CookieScope, seconds: number): string =>
+  `${NAME}=${value}; Path=${path}; Max-Age=${seconds}; HttpOnly; SameSite=Strict${secure ? '; Secure' : ''}`
 
 /**
  * The token in a request's cookies; undefined where there is none.

@@ -9,6 +9,7 @@ import type { TransportCounters } from '../metrics/counters.js'
 import type { Connections, Member } from './connections.js'
 import { Delivery } from './delivery.js'
 import type { Events, Party } from './events.js'
+import { Faults } from './faults.js'
 import { MessageRate } from './message-rate.js'
 import { Outlet } from './outlet.js'
 import type { Place } from './places.js'
@@ -16,9 +17,10 @@ import type { NameContext } from './selectors.js'
 import type { Subscriptions } from './subscriptions.js'
 import type { CloseReason, Transport } from './transport.js'
 
-/** Bad messages within {@link BAD_MESSAGE_WINDOW_MS} after which a connection is closed (PROTOCOL.md, Errors and closing). */
+/** Bad messages within a minute after which a connection is closed (PROTOCOL.md, Errors and closing). */
 const MAX_BAD_MESSAGES = 10
-const BAD_MESSAGE_WINDOW_MS = 60_000
+/** Tokens that are refused within a minute after which one is (PROTOCOL.md, Limits). */
+const MAX_BAD_TOKENS = 10
 /** Actions that may wait for their turn; beyond it nothing more is read, until half of them are done. */
 const MAX_QUEUED_ACTIONS = 64
 /** PROTOCOL.md, Liveness. */
@@ -83,7 +85,8 @@ export class Connection implements Member {
   private resumePending = false
   private queue: Promise<void> = Promise.resolve()
   private queued = 0
-  private badMessages: number[] = []
+  private badMessages: Faults | undefined
+  private badTokens: Faults | undefined
   /** Made with the first message: most clients send none. */
   private rate: MessageRate | undefined
   private subscriptionCount = 0
@@ -211,11 +214,16 @@ export class Connection implements Member {
 
   /** PROTOCOL.md, Errors and closing: a bad message is answered, and the tenth within a minute is one too many. */
   badMessage (error: ProtocolError, id?: RequestId): void {
-    const now = Date.now()
-    this.badMessages = this.badMessages.filter(time => time > now - BAD_MESSAGE_WINDOW_MS)
-    this.badMessages.push(now)
     this.sendError(error, id)
-    if (this.badMessages.length >= MAX_BAD_MESSAGES) this.close({ code: 'bad_request', message: 'too many bad messages' })
+    this.badMessages ??= new Faults(MAX_BAD_MESSAGES)
+    if (this.badMessages.add(Date.now())) this.close({ code: 'bad_request', message: 'too many bad messages' })
+  }
+
+  /** PROTOCOL.md, Limits: a token that is refused is answered, and who tries one after another is closed: nobody guesses for ever. */
+  badToken (error: ProtocolError, id?: RequestId): void {
+    this.sendError(error, id)
+    this.badTokens ??= new Faults(MAX_BAD_TOKENS)
+    if (this.badTokens.add(Date.now())) this.close({ code: 'unauthorized', message: `${MAX_BAD_TOKENS} tokens were refused within a minute` })
   }
 
   /**

@@ -3,7 +3,7 @@ import { type Bookmark, bookmarkHere } from '../hub/bookmark.js'
 import { CatchUp, type Slice } from '../hub/catch-up.js'
 import type { Format } from '../hub/frame.js'
 import type { Hub } from '../hub/hub.js'
-import { leastOf } from '../hub/plan.js'
+import { leastOf, type Owed } from '../hub/plan.js'
 import type { Selection, Selector } from '../hub/selector.js'
 import type { Subscriber } from '../hub/subscriber.js'
 import type { TopicBytes } from '../hub/topic-bytes.js'
@@ -31,9 +31,9 @@ export interface DeliveryOptions {
 }
 
 /**
- * What a client is sent of what it subscribes to, and how far. It is live, or it has a bookmark: one that reads too
- * slowly leaves live delivery where the hub stands then, and nothing is kept for it but the place. When it has read, it
- * is caught up from the log, and is live again (ADR 16).
+ * What a client is sent of what it subscribes to, and how far. It is live, or it has a bookmark: one that reads too slowly, or is
+ * owed what the log holds of a topic, leaves live delivery where the hub stands then, and nothing is kept for it but the place.
+ * As it reads, it is caught up from the log, and is live again (ADR 16, ADR 30).
  */
 export class Delivery implements Subscriber, CursorReader {
   readonly format: Format
@@ -50,6 +50,12 @@ export class Delivery implements Subscriber, CursorReader {
   private catchUp: CatchUp | undefined
   /** Where what is held was left off; undefined while it is live. Another object wherever it is another place. */
   private bookmark: Bookmark | undefined
+  /** Whether it was told that it lags. */
+  private lags = false
+  /** Whether it is being caught up from its bookmark. */
+  private recovers = false
+  /** Of topics that were lost while it is live, until all that was lost has been dealt with. */
+  private owed: ReadonlyMap<string, Owed> = NOTHING_OWED
   /** Messages that were passed on since the system last had taken all. */
   private passedOn = 0
   /** What goes behind the positions of its cursors while it is live and no catch-up is under way. */
@@ -97,7 +103,26 @@ export class Delivery implements Subscriber, CursorReader {
     else if (unsent > enough) setImmediate(() => { if (this.outlet.isFull) this.leave() })
   }
 
-  epochChanged (): void {
+  /** One that is live stays so until all that was lost has been dealt with: it leaves where the hub stands then. */
+  owe (topics: Iterable<string>, reason: ResetReason): void {
+    const due = new Map(this.bookmark?.due ?? this.owed)
+    for (const topic of topics) due.set(topic, { reason })
+    if (this.bookmark !== undefined) {
+      this.bookmark = { ...this.bookmark, due }
+      return
+    }
+    if (due.size === 0) return
+    if (this.hub.epochChange !== undefined && this.owed.size === 0 && this.owedSince !== undefined) this.outlet.write([this.cursorBeforeResets()])
+    this.owed = due
+    if (this.hub.epochChange === undefined) this.leaveOwed(false)
+  }
+
+  restated (newEpoch: boolean): void {
+    if (this.owed.size > 0) this.leaveOwed(newEpoch)
+    else if (newEpoch) this.epochChanged()
+  }
+
+  private epochChanged (): void {
     // A catch-up under way tells of the epoch itself, behind its resets.
     if (this.catchUp === undefined) this.sendEpoch(this.hub.epochText())
     this.oweCursor(Date.now())
@@ -129,20 +154,13 @@ export class Delivery implements Subscriber, CursorReader {
     this.settle()
     this.subscriptions.detach(selectors)
     this.marks = this.subscriptions.marks(this.lostTopics)
-    this.owe([], 'entered')
-  }
-
-  /** Of one that is not live: topics that are to be reset, and given anew, when it is caught up. */
-  owe (topics: Iterable<string>, reason: ResetReason): void {
-    if (this.bookmark === undefined) return
-    const due = new Map(this.bookmark.due)
-    for (const topic of topics) due.set(topic, reason)
-    this.bookmark = { ...this.bookmark, due }
+    if (this.bookmark !== undefined) this.bookmark = { ...this.bookmark }
   }
 
   /** The wire is gone. */
   close (): void {
-    if (this.bookmark !== undefined) this.outlet.counters.lagging--
+    if (this.lags) this.outlet.counters.lagging--
+    this.lags = false
     this.bookmark = undefined
     this.owedSince = undefined
     this.subscriptions.detach(this.subscriptions.selectors())
@@ -196,26 +214,42 @@ export class Delivery implements Subscriber, CursorReader {
     }
   }
 
-  // ---- one that reads too slowly
+  // ---- one that reads too slowly, or is owed more than is passed on in one piece
 
   /** Ends live delivery: the window has been written, and nothing more is kept for the client than its place. */
   private leave (): void {
     // In the middle of a new epoch it stands nowhere that could be named: a later window will do.
     if (!this.isLive || !this.outlet.isOpen || this.hub.epochChange !== undefined) return
-    this.bookmark = bookmarkHere(this.hub, this.subscriptions.shards, this.lostTopics, this.subscriptions.reducedChannels)
-    this.subscriptions.leave()
+    this.lags = true
     this.outlet.counters.lagging++
     this.outlet.counters.lags++
     this.outlet.send({ type: 'lagging', behind: Math.max(1, this.passedOn) })
     this.passedOn = 0
+    this.goOnFrom(bookmarkHere(this.hub, this.subscriptions.shards, this.lostTopics, this.subscriptions.reducedChannels))
+  }
+
+  private leaveOwed (epochOwed: boolean): void {
+    const due = this.owed
+    this.owed = NOTHING_OWED
+    if (this.outlet.isOpen) this.goOnFrom({ ...bookmarkHere(this.hub, this.subscriptions.shards, this.lostTopics, this.subscriptions.reducedChannels), due, epochOwed })
+  }
+
+  private goOnFrom (bookmark: Bookmark): void {
+    this.bookmark = bookmark
+    this.subscriptions.leave()
     void this.recover().catch(this.options.onFailure)
   }
 
   private async recover (): Promise<void> {
-    for (;;) {
-      await this.outlet.until(() => !this.outlet.isFull)
-      if (!this.outlet.isOpen || this.bookmark === undefined) return
-      await this.readOn(this.bookmark)
+    if (this.recovers) return
+    this.recovers = true
+    try {
+      while (this.outlet.isOpen && this.bookmark !== undefined) {
+        await this.outlet.until(() => !this.outlet.isFull)
+        if (this.outlet.isOpen) await this.readOn(this.bookmark)
+      }
+    } finally {
+      this.recovers = false
     }
   }
 
@@ -245,9 +279,12 @@ export class Delivery implements Subscriber, CursorReader {
   private rejoin (): void {
     this.bookmark = undefined
     this.subscriptions.join()
-    this.outlet.counters.lagging--
     this.marks = this.subscriptions.marks(this.lostTopics)
-    this.outlet.send({ type: 'lagging', behind: 0 })
+    if (this.lags) {
+      this.lags = false
+      this.outlet.counters.lagging--
+      this.outlet.send({ type: 'lagging', behind: 0 })
+    }
     this.outlet.wake()
   }
 
@@ -352,3 +389,5 @@ export class Delivery implements Subscriber, CursorReader {
     return text === undefined ? undefined : this.format.encodeCursor(text)
   }
 }
+
+const NOTHING_OWED: ReadonlyMap<string, Owed> = new Map()

@@ -1,5 +1,6 @@
-import { type Cursor, decodeCursor, type ResetReason, type ThrottledChannels } from '@tickwire/protocol'
+import { type Cursor, decodeCursor, type ThrottledChannels } from '@tickwire/protocol'
 import type { Hub } from './hub.js'
+import type { Owed } from './plan.js'
 
 /**
  * Where a client was left off that reads too slowly: all that a catch-up must know to go on from there, and nothing
@@ -14,7 +15,7 @@ export interface Bookmark {
   /** Topics that were sent beyond {@link position}, and up to where. */
   readonly floors: ReadonlyMap<string, number>
   /** Topics whose reset or state is owed. */
-  readonly due: ReadonlyMap<string, ResetReason | undefined>
+  readonly due: ReadonlyMap<string, Owed>
   /** Whether a new epoch is still to be told of. */
   readonly epochOwed: boolean
   /** See `CursorMarks.lostTopics` of the protocol package. */
@@ -39,11 +40,12 @@ export function setsNow (hub: Hub, reduced: ThrottledChannels): SetsAt {
 export function bookmarkHere (hub: Hub, shards: readonly number[], lostTopics: number | undefined, reduced: ThrottledChannels): Bookmark {
   const position = hub.shards.map(({ flushed }) => flushed)
   const sets = setsNow(hub, reduced)
+  const floors = new Map(hub.givenAhead)
   return {
     epochs: position.map((_, shard) => hub.epoch(shard)),
     position,
-    covered: new Map(shards.map(shard => [shard, sets.position.get(shard)!])),
-    floors: new Map(),
+    covered: floors.size > 0 ? undefined : new Map(shards.map(shard => [shard, sets.position.get(shard)!])),
+    floors,
     due: new Map(),
     epochOwed: false,
     lostTopics,

@@ -1,11 +1,11 @@
 import { encodeEpoch, type ThrottledChannels } from '@tickwire/protocol'
-import type { Entry } from '../log/log.js'
+import type { Entry, Snapshot } from '../log/log.js'
 import { type Bookmark, coveredBy, setsNow } from './bookmark.js'
 import type { CatchUpParts } from './catch-up-parts.js'
 import type { Decimals, MessageEncoder } from './frame.js'
 import { SLICE_CHARACTERS } from './held.js'
 import type { Hub } from './hub.js'
-import { type LiveState, LiveStates, stateMessages } from './live-states.js'
+import { LiveStates, stateMessage } from './live-states.js'
 import { OwedStates } from './owed-states.js'
 import { Plan, type PlanOptions, type StartPosition } from './plan.js'
 import type { Selection } from './selector.js'
@@ -23,7 +23,7 @@ import type { View } from './view.js'
 export interface Slice {
   /** Whether it begins the resets of a new epoch: no cursor from before may be gone on from. */
   readonly voids: boolean
-  /** Resets, snapshots and what `last` asked for: never cut. */
+  /** Resets, with what the log still holds of topics without a state, snapshots, and what `last` asked for. */
   readonly states: readonly string[]
   /** The epochs, where the log began a new one since the slice before. */
   readonly newEpoch: string | undefined
@@ -70,7 +70,7 @@ export class CatchUp {
    */
   static async open (hub: Hub, selection: Selection, start: StartPosition, options: CatchUpOptions): Promise<CatchUp> {
     const { decimals = 'string', viewOf = topic => selection.view(topic), ...given } = options
-    const planned: PlanOptions = { except: () => false, reduced: 'join', maxBacklog: Infinity, dropped: 'history_lost', ...given }
+    const planned: PlanOptions = { except: () => false, reduced: 'join', maxBacklog: Infinity, maxHeld: Infinity, dropped: 'history_lost', ...given }
     const shards = selection.shards(hub.log)
     await hub.interest.follow(shards)
     try {
@@ -189,7 +189,7 @@ export class CatchUp {
     this.noteNewTopics()
     const { joining } = this.plan
     if (joining.size === 0 || !this.caughtUp) return
-    if (this.liveStates?.now() === undefined) this.liveStates = await LiveStates.read(this.hub, joining, { histories: true })
+    if (this.liveStates?.now() === undefined) this.liveStates = await LiveStates.read(this.hub, joining)
   }
 
   /** The next slice: at most `limit` messages of the log, and about {@link SLICE_CHARACTERS}. It is empty where the hub had to be waited for. */
@@ -200,7 +200,6 @@ export class CatchUp {
     this.noteNewTopics()
     const states = await this.owed.next()
     const messages = await this.reader.next(limit)
-    if (this.owesStates) states.push(...await this.owed.next())
     // PROTOCOL.md, Control: after the resets that it causes.
     const newEpoch = this.changed && !this.owesStates ? this.epochText : undefined
     if (newEpoch !== undefined) this.changed = false
@@ -212,15 +211,15 @@ export class CatchUp {
     return { voids, states, newEpoch, messages: this.reader.emit(messages) }
   }
 
-  private joiningStates (states: ReadonlyMap<string, LiveState>): string[] {
+  private joiningStates (states: ReadonlyMap<string, Snapshot>): string[] {
     const texts: string[] = []
     for (const topic of this.plan.joining) {
       const state = states.get(topic)
       if (state === undefined) continue
       const { depth } = this.viewOf(topic)
-      if (depth > 0 && state.snapshot !== undefined) this.hub.cutStates.begin(topic, state.snapshot.payload)
+      if (depth > 0) this.hub.cutStates.begin(topic, state.payload)
       if (this.options.snapshots || this.plan.sent.has(topic) || this.plan.resumed || this.options.except(topic)) {
-        texts.push(...stateMessages(this.hub, this.encoder, state, depth))
+        texts.push(stateMessage(this.hub, this.encoder, state, depth))
       }
     }
     return texts
@@ -254,7 +253,7 @@ export class CatchUp {
       const inShard = (topic: string): boolean => this.hub.log.shardOf(topic) === shard
       for (const [topic, offset] of this.plan.sent) {
         if (!inShard(topic) || offset < start || !this.selection.has(topic) || this.options.except(topic)) continue
-        this.plan.due.set(topic, 'epoch_changed')
+        this.plan.due.set(topic, { reason: 'epoch_changed' })
         this.voids = true
       }
       for (const [topic, floor] of this.plan.floors) {
@@ -271,4 +270,4 @@ export class CatchUp {
   }
 }
 
-const NO_STATES: ReadonlyMap<string, LiveState> = new Map()
+const NO_STATES: ReadonlyMap<string, Snapshot> = new Map()

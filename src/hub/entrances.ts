@@ -1,6 +1,8 @@
 import { type Instrument, parseTopicKey } from '@tickwire/protocol'
+import type { MessageEncoder } from './frame.js'
 import type { HubParts } from './hub-parts.js'
-import { type LiveState, LiveStates, stateMessages } from './live-states.js'
+import type { Snapshot } from '../log/log.js'
+import { LiveStates, stateMessage } from './live-states.js'
 import type { Entrance } from './membership.js'
 import { flushAll, type Subscriber } from './subscriber.js'
 import { TopicBytes } from './topic-bytes.js'
@@ -8,7 +10,8 @@ import type { View } from './view.js'
 
 /**
  * Moves an instrument between sets (PROTOCOL.md, Terms: symbol set). Whoever subscribes to a set that it enters is
- * sent `reset` and the state of its topics, and what comes after; whoever has a topic already keeps it.
+ * sent `reset` and the state of its topics, or is owed what the log holds of them, and what comes after; whoever has a topic
+ * already keeps it.
  */
 export async function moveInstrument (hub: HubParts, instrument: Instrument): Promise<void> {
   const entrance = hub.membership.entrance(instrument)
@@ -24,16 +27,23 @@ export async function moveInstrument (hub: HubParts, instrument: Instrument): Pr
   }
   hub.membership.set(instrument)
   const dirty = new Set<Subscriber>()
+  const owed: Array<[Subscriber, string]> = []
   for (const [topic, state] of states) {
     const audience = hub.audience.of(topic)
     const had = before.get(topic)!
+    const isHistory = hub.channelOf(topic)?.reduce === undefined
     for (const view of audience.views()) {
-      const given = new TopicBytes(hub.encoders, encoder => state === undefined ? [] : stateMessages(hub, encoder, state, view.depth))
-      const entered = new TopicBytes(hub.encoders, encoder => [encoder.reset(topic, 'entered'), ...state === undefined ? [] : stateMessages(hub, encoder, state, view.depth)])
+      const write = (encoder: MessageEncoder): string[] => state === undefined ? [] : [stateMessage(hub, encoder, state, view.depth)]
+      const given = new TopicBytes(hub.encoders, write)
+      const entered = new TopicBytes(hub.encoders, encoder => [encoder.reset(topic, 'entered'), ...write(encoder)])
       for (const subscriber of audience.members(view)) {
         const old = had.get(subscriber)
         if (old?.depth === view.depth) continue
-        if (view.depth > 0 && state?.snapshot !== undefined) hub.cutStates.begin(topic, state.snapshot.payload)
+        if (isHistory) {
+          owed.push([subscriber, topic])
+          continue
+        }
+        if (view.depth > 0 && state !== undefined) hub.cutStates.begin(topic, state.payload)
         subscriber.deliver(old === undefined ? entered : given)
         if (old === undefined) hub.counters.resets.entered++
         dirty.add(subscriber)
@@ -41,13 +51,14 @@ export async function moveInstrument (hub: HubParts, instrument: Instrument): Pr
     }
   }
   flushAll(dirty)
+  for (const [subscriber, topic] of owed) subscriber.owe([topic], 'entered')
 }
 
 /**
  * The topics that somebody will be sent, or will be sent another part of, with their states where the hub stands;
  * undefined for one that has none. It is all true in the tick in which it comes.
  */
-async function readStates (hub: HubParts, { symbol, sets }: Entrance): Promise<ReadonlyMap<string, LiveState | undefined>> {
+async function readStates (hub: HubParts, { symbol, sets }: Entrance): Promise<ReadonlyMap<string, Snapshot | undefined>> {
   const find = (): string[] => [
     ...hub.audience.topicsOfSets(sets, symbol),
     // A set that made a book whole may be left, and what is left wants a part of it.
@@ -55,10 +66,10 @@ async function readStates (hub: HubParts, { symbol, sets }: Entrance): Promise<R
   ].filter(topic => hub.directory.last(topic) !== undefined)
   for (;;) {
     const topics = new Set(find())
-    const states = topics.size === 0 ? NO_STATES : await LiveStates.whenTold(hub, topics, { histories: true })
+    const states = topics.size === 0 ? NO_STATES : await LiveStates.whenTold(hub, topics)
     // Somebody may have come meanwhile, or a topic been born.
     if (find().every(topic => topics.has(topic))) return new Map([...topics].map(topic => [topic, states.get(topic)]))
   }
 }
 
-const NO_STATES: ReadonlyMap<string, LiveState> = new Map()
+const NO_STATES: ReadonlyMap<string, Snapshot> = new Map()

@@ -1,33 +1,44 @@
-import type { Entry, Log, Page } from '../log/log.js'
+import { type Entry, followsOn, type Log, type ReadFrom } from '../log/log.js'
 
-/** Messages that are read at a time. */
-const PAGE = 1000
+/** Messages that are read at a time: of the largest, 16 MiB. */
+const PAGE = 250
 
 /** About so much of payloads is read and written at a time for one client, and is what one who does not read it can make wait for it. */
 export const SLICE_CHARACTERS = 1 << 20
 
-export interface Held {
+/** A part of what the log still holds of a topic, up to some offset. */
+export interface HeldPage {
+  readonly epoch: number
   /** Oldest first. */
   readonly entries: readonly Entry[]
-  readonly epoch: number
-  /** Every message of the topic up to this offset is among them, or gone from the log; none beyond. */
-  readonly asOf: number
+  /** Whether nothing was lost between the offset behind which it was read and what comes next. */
+  readonly followsOn: boolean
+  /** Where there may be more: behind which offset to read it. */
+  readonly moreBehind?: number
+  /** Where there is no more: the topic's messages behind this offset are those that come after. */
+  readonly end: number
 }
 
-/** All that the log still holds of a topic: what a topic without a state is given in its place. */
-export async function readHeld (log: Log, topic: string): Promise<Held> {
-  const { entries, last } = await readAll(from => log.read(topic, { offset: from?.offset ?? 0 }, PAGE))
-  return { entries, epoch: last.epoch, asOf: entries.at(-1)?.offset ?? last.last?.offset ?? 0 }
+/** What the log holds of a topic behind an offset and up to another: the oldest of it that fit a slice. */
+export async function readHeld (log: Log, topic: string, behind: number, upTo: number): Promise<HeldPage> {
+  const page = await log.read(topic, { offset: behind }, PAGE)
+  const within = page.entries.filter(({ offset }) => offset <= upTo)
+  const entries = oldestThatFit(within, SLICE_CHARACTERS)
+  const next = page.entries[within.length]
+  const read = { epoch: page.epoch, entries, followsOn: followsOn(page, behind), end: next?.previous ?? page.last?.offset ?? 0 }
+  const more = entries.length < within.length || (next === undefined && page.entries.length === PAGE)
+  return more ? { ...read, moreBehind: entries.at(-1)!.offset } : read
 }
 
-/** A topic's messages behind a sequence: the newest of them that fit a slice. */
-export async function readBacklog (log: Log, topic: string, sequence: number): Promise<readonly Entry[]> {
+/** A topic's messages from somewhere up to an offset: the newest of them that fit. */
+export async function readNewest (log: Log, topic: string, from: ReadFrom, upTo: number, characters: number): Promise<readonly Entry[]> {
   let newest: readonly Entry[] = []
-  for (let behind = sequence; ;) {
-    const { entries } = await log.read(topic, { sequence: behind }, PAGE)
-    newest = newestThatFit([...newest, ...entries], SLICE_CHARACTERS)
-    if (entries.length < PAGE) return newest
-    behind = entries.at(-1)!.sequence
+  for (let behind = from; ;) {
+    const { entries } = await log.read(topic, behind, PAGE)
+    const within = entries.filter(({ offset }) => offset <= upTo)
+    newest = newestThatFit([...newest, ...within], characters)
+    if (within.length < PAGE) return newest
+    behind = { offset: within.at(-1)!.offset }
   }
 }
 
@@ -43,19 +54,4 @@ export function oldestThatFit (entries: readonly Entry[], characters: number): r
   let end = 0
   for (let sum = 0; end < entries.length && (sum += entries[end]!.payload.length) <= characters;) end++
   return entries.slice(0, Math.max(1, end))
-}
-
-/** From where what the log holds of a topic behind an offset goes on. */
-export async function beforeFirstHeld (log: Log, topic: string, offset: number): Promise<number> {
-  const page = await log.read(topic, { offset }, 1)
-  return page.entries[0]?.previous ?? page.last?.offset ?? 0
-}
-
-async function readAll (read: (from: Entry | undefined) => Promise<Page>): Promise<{ readonly entries: readonly Entry[], readonly last: Page }> {
-  const entries: Entry[] = []
-  for (;;) {
-    const last = await read(entries.at(-1))
-    entries.push(...last.entries)
-    if (last.entries.length < PAGE) return { entries, last }
-  }
 }

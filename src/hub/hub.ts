@@ -1,5 +1,5 @@
 import {
-  type ChannelDefinition, type Channels, encodeEpoch, type Instrument, parseTopicKey, topicKey, instruments as instrumentsChannel
+  type ChannelDefinition, type Channels, encodeEpoch, parseTopicKey, topicKey, instruments as instrumentsChannel
 } from '@tickwire/protocol'
 import type { Entry, EpochStart, Log, TailBatch } from '../log/log.js'
 import type { Counters } from '../metrics/counters.js'
@@ -9,17 +9,16 @@ import { CutStates } from './cut-states.js'
 import { Demand } from './demand.js'
 import { Directory } from './directory.js'
 import { passedOnBeyond } from './epoch-change.js'
-import { moveInstrument } from './entrances.js'
 import { type Flushed, FlushWindow } from './flush-window.js'
 import { Following } from './following.js'
 import { type Encoders, type Format, MessageEncoder } from './frame.js'
 import type { HubParts, ShardState } from './hub-parts.js'
 import type { Interest } from './interest.js'
+import { InstrumentMoves } from './instrument-moves.js'
 import { LiveCursor } from './live-cursor.js'
 import { tellAvailability } from './log-notice.js'
 import { Membership } from './membership.js'
 import { NextTurn } from './next-turn.js'
-import { persist } from './persist.js'
 import { RECENT_SECONDS } from './recent.js'
 import { Restatements } from './restatements.js'
 import type { Selector } from './selector.js'
@@ -62,7 +61,7 @@ export class Hub implements HubParts {
   private readonly restatements: Restatements
   /** The epochs that subscribers have been told of. */
   private told = ''
-  private moving: Promise<void> = Promise.resolve()
+  private readonly moves: InstrumentMoves
   private readonly turn = new NextTurn()
   /** While topics are being restated it stays where it was: a client that is cut then still has its resets to come. */
   private readonly cursor = new LiveCursor(this.shards)
@@ -79,11 +78,10 @@ export class Hub implements HubParts {
     this.encoders = { string: new MessageEncoder(options.channels, 'string'), number: new MessageEncoder(options.channels, 'number') }
     this.window = new FlushWindow(options.flushMs, () => this.flush())
     this.conflator = new Conflator(this, () => { this.sendDue() })
-    this.restatements = new Restatements(this, {
-      onEnd: () => { this.restated() },
-      onError: error => { options.onError(error, 'what the log has lost could not be told') },
-      over: () => this.closed
-    })
+    const over = (): boolean => this.closed
+    const report = (message: string) => (error: unknown): void => { options.onError(error, message) }
+    this.restatements = new Restatements(this, { onEnd: () => { this.restated() }, onError: report('what the log has lost could not be told'), over })
+    this.moves = new InstrumentMoves(this, { cursor: this.cursor, onMoved: () => { this.moved() }, onError: report('an instrument could not be moved between sets'), over })
     this.following = new Following(this, {
       shards: this.shards,
       recentBytes: options.recentBytes / this.log.shards,
@@ -167,6 +165,11 @@ export class Hub implements HubParts {
   /** See {@link LiveCursor.void}. */
   voidCursor (): string {
     return this.cursor.void()
+  }
+
+  /** Topics that all who are live were given by states that stand beyond what was passed on, and up to where. */
+  get givenAhead (): ReadonlyMap<string, number> {
+    return this.restatements.covered
   }
 
   /** The cursor of some offsets by shard, elsewhere where the hub stands, in the current epochs, without marks. */
@@ -283,7 +286,7 @@ export class Hub implements HubParts {
   /** @returns messages that were delivered as they are, over all subscribers */
   private deliverTopic (topic: string, entries: readonly Entry[], dirty: Subscriber[]): number {
     if (entries.length === 0) return 0
-    if (topic.startsWith(INSTRUMENT_PREFIX)) this.move(entries)
+    if (topic.startsWith(INSTRUMENT_PREFIX)) this.moves.begin(entries.at(-1)!)
     const audience = this.audience.of(topic)
     if (audience.empty) {
       this.cutStates.forget(topic)
@@ -314,18 +317,6 @@ export class Hub implements HubParts {
       if (subscriber.deliver(reset)) dirty.push(subscriber)
       this.counters.resets.epoch_changed++
     }
-  }
-
-  /** Instruments change their sets one after another. */
-  private move (entries: readonly Entry[]): void {
-    const entry = entries.at(-1)!
-    this.cursor.hold(entry)
-    this.moving = this.moving.then(() => persist(() => moveInstrument(this, JSON.parse(entry.payload) as Instrument), () => this.closed))
-      .catch((error: unknown) => { this.options.onError(error, 'an instrument could not be moved between sets') })
-      .finally(() => {
-        this.cursor.release(entry)
-        this.moved()
-      })
   }
 
   private othersFollowed (): void {
@@ -373,14 +364,16 @@ export class Hub implements HubParts {
 
   private restated (): void {
     this.moved()
-    this.tellEpochs()
+    this.tellEpochs(true)
     this.flush()
   }
 
-  private tellEpochs (): void {
+  /** @param resets whether somebody may be owed some */
+  private tellEpochs (resets = false): void {
     const before = this.told
     this.told = encodeEpoch(this.shards.map((_, shard) => this.epoch(shard)))
-    if (this.told !== before) for (const subscriber of this.audience.everybody()) subscriber.epochChanged()
+    const isNew = this.told !== before
+    if (isNew || resets) for (const subscriber of this.audience.everybody()) subscriber.restated(isNew)
   }
 
   // ---- the log goes away and comes back

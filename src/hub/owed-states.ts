@@ -1,61 +1,63 @@
 import type { ResetReason } from '@tickwire/protocol'
 import type { Snapshot } from '../log/log.js'
 import type { CatchUpParts } from './catch-up-parts.js'
-import { beforeFirstHeld, readBacklog, readHeld, SLICE_CHARACTERS } from './held.js'
-import { cutSnapshot } from './live-states.js'
+import { type HeldPage, readHeld, readNewest, SLICE_CHARACTERS } from './held.js'
+import { stateMessage } from './live-states.js'
+import type { Owed } from './plan.js'
 import { MAX_READ } from './read-merged.js'
 
-/** The part of a catch-up that gives topics their states: what `plan.due` says. */
+/** The part of a catch-up that gives topics what comes before their next messages: what `plan.due` says. */
 export class OwedStates {
-  constructor (private readonly catchUp: CatchUpParts) {}
+  /** Characters that are left of `maxHeld`. */
+  private heldLeft: number
 
-  /** As many as make a slice, as JSON texts. */
+  constructor (private readonly catchUp: CatchUpParts) {
+    this.heldLeft = catchUp.options.maxHeld
+  }
+
+  /** As many as make a slice, as JSON texts; none where the hub had to be waited for. */
   async next (): Promise<string[]> {
-    const { hub, plan, encoder, viewOf } = this.catchUp
+    const { hub, plan } = this.catchUp
     const texts: string[] = []
-    const { due, floors, backlog, sent } = plan
     let [characters, counted] = [0, 0]
-    for (const [topic, reason] of due) {
-      await hub.turns.take(plan)
+    for (;;) {
       for (; counted < texts.length; counted++) characters += texts[counted]!.length
-      if (texts.length >= MAX_READ || characters > SLICE_CHARACTERS) break
-      const from = backlog.get(topic)
-      backlog.delete(topic)
-      const newest = from === undefined ? [] : await readBacklog(hub.log, topic, from)
-      const snapshot = hub.channelOf(topic)?.reduce === undefined || !this.givesState(topic, reason, from) ? undefined : await this.snapshotInEpoch(topic)
-      due.delete(topic)
-      if (reason !== undefined) {
-        hub.counters.resets[reason]++
-        texts.push(encoder.reset(topic, reason))
-        sent.set(topic, 0)
-      }
-      for (const entry of newest) texts.push(encoder.entry(entry))
-      const last = newest.at(-1)
-      if (last !== undefined) {
-        floors.set(topic, last.offset)
-        sent.set(topic, last.offset)
-      }
-      if (snapshot !== undefined) {
-        const { depth } = viewOf(topic)
-        texts.push(encoder.snapshot(depth === 0 ? snapshot : cutSnapshot(hub, topic, snapshot, depth)))
-        floors.set(topic, snapshot.asOf)
-        sent.set(topic, snapshot.asOf)
-      } else if (reason !== undefined && !plan.joinsByState(topic)) {
-        const position = plan.position[hub.log.shardOf(topic)]!
-        // What the log still holds: the client has just forgotten what it had up to the position.
-        const held = position === 0 ? [] : (await readHeld(hub.log, topic)).entries.filter(({ offset }) => offset <= position)
-        for (const entry of held) texts.push(encoder.entry(entry))
-        if (held.length > 0) sent.set(topic, held.at(-1)!.offset)
-        floors.set(topic, await beforeFirstHeld(hub.log, topic, position))
-      }
+      // One topic after another: a history is gone on with until it has been given.
+      const [next] = plan.due
+      if (next === undefined || texts.length >= MAX_READ || characters > SLICE_CHARACTERS) return texts
+      await hub.turns.take(plan)
+      const given = await this.give(...next)
+      if (given === undefined) return texts
+      for (const text of given) texts.push(text)
     }
+  }
+
+  /** Undefined where the log is at another epoch, which had to be waited for. */
+  private async give (topic: string, owed: Owed): Promise<string[] | undefined> {
+    const { hub, plan, encoder, viewOf } = this.catchUp
+    const { due, floors, backlog, sent } = plan
+    const { reason } = owed
+    const behind = backlog.get(topic)
+    backlog.delete(topic)
+    const snapshot = this.givesState(topic, reason, behind) ? await this.snapshotInEpoch(topic) : undefined
+    // The client has just forgotten what it had up to the position, and no state stands for it.
+    if (reason !== undefined && snapshot === undefined && !plan.joinsByState(topic)) return await this.giveHeld(topic, owed)
+    const newest = behind === undefined ? [] : await readNewest(hub.log, topic, { sequence: behind }, Infinity, SLICE_CHARACTERS)
+    due.delete(topic)
+    const texts = [...this.reset(topic, reason), ...newest.map(entry => encoder.entry(entry))]
+    const upTo = snapshot?.asOf ?? newest.at(-1)?.offset
+    if (upTo !== undefined) {
+      floors.set(topic, upTo)
+      sent.set(topic, upTo)
+    }
+    if (snapshot !== undefined) texts.push(stateMessage(hub, encoder, snapshot, viewOf(topic).depth))
     return texts
   }
 
   /** Whether a topic that is due is given its state here: not where `last` alone was asked for, nor before it joins. */
   private givesState (topic: string, reason: ResetReason | undefined, backlogFrom: number | undefined): boolean {
-    const { plan, options, selection } = this.catchUp
-    if (plan.joinsByState(topic)) return false
+    const { hub, plan, options, selection } = this.catchUp
+    if (hub.channelOf(topic)?.reduce === undefined || plan.joinsByState(topic)) return false
     return reason !== undefined || backlogFrom === undefined || options.snapshots || selection.fresh(topic)
   }
 
@@ -70,5 +72,44 @@ export class OwedStates {
       await hub.epochChange
       this.catchUp.followEpochs()
     }
+  }
+
+  /** A part of what the log still holds of a topic up to the position; the first behind the reset. */
+  private async giveHeld (topic: string, { reason, givenUpTo }: Owed): Promise<string[] | undefined> {
+    const { hub, plan, options, encoder } = this.catchUp
+    const shard = hub.log.shardOf(topic)
+    const advanced = hub.advanced()
+    const { epoch, entries, followsOn, moreBehind, end } = await this.readHeld(topic, givenUpTo ?? 0, plan.position[shard]!)
+    if (epoch !== plan.epochs[shard]) {
+      if (epoch !== hub.epoch(shard)) await advanced
+      return undefined
+    }
+    const again = givenUpTo !== undefined && !followsOn
+    const texts = [...this.reset(topic, givenUpTo === undefined ? reason : again ? options.dropped : undefined), ...entries.map(entry => encoder.entry(entry))]
+    const last = entries.at(-1)
+    if (last !== undefined) plan.sent.set(topic, last.offset)
+    if (moreBehind === undefined) {
+      plan.due.delete(topic)
+      plan.floors.set(topic, end)
+    } else plan.due.set(topic, { reason, givenUpTo: moreBehind })
+    return texts
+  }
+
+  /** The oldest that fit a slice; or, where they may not take all that they come to, the newest that may be given. */
+  private async readHeld (topic: string, behind: number, upTo: number): Promise<HeldPage> {
+    const { hub: { log } } = this.catchUp
+    if (this.heldLeft === Infinity) return await readHeld(log, topic, behind, upTo)
+    const entries = await readNewest(log, topic, { offset: 0 }, upTo, this.heldLeft)
+    for (const { payload } of entries) this.heldLeft = Math.max(0, this.heldLeft - payload.length)
+    const { epoch, end } = await readHeld(log, topic, upTo, upTo)
+    return { epoch, entries, followsOn: true, end }
+  }
+
+  private reset (topic: string, reason: ResetReason | undefined): string[] {
+    if (reason === undefined) return []
+    const { hub, plan, encoder } = this.catchUp
+    hub.counters.resets[reason]++
+    plan.sent.set(topic, 0)
+    return [encoder.reset(topic, reason)]
   }
 }

@@ -13,6 +13,14 @@ export type StartPosition =
   | { readonly from: 'sequences', readonly sequences: ReadonlyMap<string, number>, readonly epochs: readonly number[] }
   | { readonly from: 'bookmark', readonly bookmark: Bookmark }
 
+/** What comes before a topic's next messages: its state, or what the log still holds of it where it has none. */
+export interface Owed {
+  /** Of the reset before it; undefined where there is none. */
+  readonly reason: ResetReason | undefined
+  /** Of a topic without a state that has been reset: up to this offset it was given what the log holds. */
+  readonly givenUpTo?: number
+}
+
 export interface PlanOptions {
   /** Whether a topic without a position is given its state first. */
   readonly snapshots: boolean
@@ -27,6 +35,8 @@ export interface PlanOptions {
   readonly reduced: 'join' | 'merge'
   /** Most messages that `last` may come to, over all topics. */
   readonly maxBacklog: number
+  /** Most characters of what the log still holds of topics that are reset and have no state; beyond them it is the newest alone. */
+  readonly maxHeld: number
   /** What is said of a topic whose next messages the log has dropped. */
   readonly dropped: ResetReason
 }
@@ -42,8 +52,8 @@ export class Plan {
   epochs: number[]
   /** Topics that stand elsewhere than {@link position}: up to here their messages are known, or part of a snapshot. */
   readonly floors = new Map<string, number>()
-  /** Topics whose state is to be sent, behind a reset where there is a reason for one. */
-  readonly due = new Map<string, ResetReason | undefined>()
+  /** Topics whose state is to be sent. */
+  readonly due = new Map<string, Owed>()
   /** Topics whose state is to be sent in the tick of joining. What must be reset is reset before: it is due. */
   readonly joining = new Set<string>()
   /** Of each topic the last offset that was sent in this catch-up, or that the client said it holds; 0 after a reset alone. */
@@ -161,7 +171,7 @@ export class Plan {
   private give (topic: string, reason: ResetReason | undefined): void {
     const joins = this.joinsByState(topic)
     if (joins) this.joining.add(topic)
-    if (!joins || reason !== undefined) this.due.set(topic, reason)
+    if (!joins || reason !== undefined) this.due.set(topic, { reason })
   }
 
   /** The client's position in a shard is lost, and with it all that it holds there (PROTOCOL.md, Epochs). */
@@ -184,8 +194,8 @@ export class Plan {
     if (this.joinsByState(topic)) {
       // Behind its newest messages it joins by its state in any case: what came after them is not sent one by one.
       if (state || last > 0 || this.selection.view(topic).depth > 0) this.joining.add(topic)
-      if (last > 0) this.due.set(topic, undefined)
-    } else if (state || last > 0) this.due.set(topic, undefined)
+      if (last > 0) this.due.set(topic, STATE_ALONE)
+    } else if (state || last > 0) this.due.set(topic, STATE_ALONE)
   }
 
   /** What `last` may come to for one topic. */
@@ -220,7 +230,7 @@ export class Plan {
       if (this.selection.fresh(topic)) this.startAnew(topic)
       else if (this.mayHaveEntered(topic, cursor.shards, heads)) this.reset(topic, 'entered')
       else if (this.joinsByState(topic)) this.joining.add(topic)
-      else if (cursor.throttled === 'all' || cursor.throttled.has(parseTopicKey(topic).channel)) this.due.set(topic, undefined)
+      else if (cursor.throttled === 'all' || cursor.throttled.has(parseTopicKey(topic).channel)) this.due.set(topic, STATE_ALONE)
     }
     for (const shard of lostShards) this.resetShard(shard)
     await this.checkContinuity(topic => !lostShards.has(shardOf(topic)) && !newShards.has(shardOf(topic)))
@@ -244,14 +254,23 @@ export class Plan {
       if (moved && this.mayHaveEntered(topic, sets.position, heads)) this.give(topic, 'entered')
       else if (this.joinsByState(topic)) this.joining.add(topic)
       // It may have been throttled before a set that it entered made it whole.
-      else if (moved && (sets.reduced === 'all' || sets.reduced.has(parseTopicKey(topic).channel))) this.due.set(topic, undefined)
+      else if (moved && (sets.reduced === 'all' || sets.reduced.has(parseTopicKey(topic).channel))) this.due.set(topic, STATE_ALONE)
     }
     for (const [topic, offset] of floors) {
       if (!this.selection.has(topic)) continue
       this.floors.set(topic, offset)
       this.sent.set(topic, offset)
     }
-    for (const [topic, reason] of due) if (this.selection.has(topic)) this.give(topic, reason)
+    for (const [topic, owed] of due) {
+      if (!this.selection.has(topic)) continue
+      if (owed.givenUpTo === undefined) this.give(topic, owed.reason)
+      else if (!this.due.has(topic)) this.goOnGiving(topic, owed, owed.givenUpTo)
+    }
+  }
+
+  private goOnGiving (topic: string, owed: Owed, givenUpTo: number): void {
+    this.due.set(topic, owed)
+    this.sent.set(topic, givenUpTo)
   }
 
   /** Whether symbols have changed their sets since the last look: what that causes is still to be sent. */
@@ -326,6 +345,9 @@ export class Plan {
     await Promise.all(checks)
   }
 }
+
+/** A state without a reset before it. */
+export const STATE_ALONE: Owed = { reason: undefined }
 
 /** The least of some offsets, where there are any. */
 export function leastOf (...offsets: Array<number | undefined>): number | undefined {

@@ -2,6 +2,7 @@ import type { Entry } from '../log/log.js'
 import type { CatchUpParts } from './catch-up-parts.js'
 import { mergeEntries } from './conflate.js'
 import { oldestThatFit, SLICE_CHARACTERS } from './held.js'
+import { STATE_ALONE } from './plan.js'
 import { readMerged, type TopicStart } from './read-merged.js'
 import { isWhole } from './view.js'
 
@@ -81,7 +82,7 @@ export class SliceReader {
       await advanced
       return []
     }
-    for (const topic of page.trimmed) plan.due.set(topic, options.dropped)
+    for (const topic of page.trimmed) plan.due.set(topic, { reason: options.dropped })
     // The position only moves once those have their reset: it says where they go on.
     if (plan.due.size > 0) return []
     const entries = this.merges ? page.entries : oldestThatFit(page.entries, SLICE_CHARACTERS)
@@ -100,7 +101,7 @@ export class SliceReader {
     if (options.reduced === 'join' || !selection.reduced) return entries
     return entries.filter(({ topic }) => {
       const whole = selection.view(topic).depth === 0
-      if (!whole && !plan.due.has(topic)) plan.due.set(topic, undefined)
+      if (!whole && !plan.due.has(topic)) plan.due.set(topic, STATE_ALONE)
       return whole
     })
   }

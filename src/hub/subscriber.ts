@@ -1,3 +1,4 @@
+import type { ResetReason } from '@tickwire/protocol'
 import type { Format } from './frame.js'
 import type { TopicBytes } from './topic-bytes.js'
 
@@ -12,8 +13,16 @@ export interface Subscriber {
   deliver (bytes: TopicBytes): boolean
   /** The window is complete: write what was delivered, in one go. @param now milliseconds since 1970 */
   flush (now: number): void
-  /** The log began a new epoch, and the resets that it causes for live topics were delivered. */
-  epochChanged (): void
+  /**
+   * Of topics without a state: `reset`, and what the log still holds of them, which may be long. It is sent nothing more as it
+   * comes, but caught up from where it stands.
+   */
+  owe (topics: Iterable<string>, reason: ResetReason): void
+  /**
+   * What was lost has been dealt with: states were delivered, or are owed.
+   * @param newEpoch whether the log began one
+   */
+  restated (newEpoch: boolean): void
 }
 
 /** Ends a window for those who were delivered something in it. */

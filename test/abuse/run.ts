@@ -6,7 +6,7 @@ import { Feed } from './feed.js'
 import { Neighbours, type Phase, type Verdict } from './neighbours.js'
 import { Target } from './target.js'
 
-const SECRET = 'a secret for abuse only'
+const SECRET = 'a secret for abuse only, long enough'
 /** Well below the requests that one user may make a second. */
 const NEIGHBOURS = { topics: 10, rate: 50 }
 const WARM_UP_MS = 500
@@ -107,6 +107,7 @@ export function failures ({ outcomes, neighbours, lastWords, crashed }: AbuseRep
     ...crashed ? ['the server ended'] : [],
     ...lastWords === '' ? [] : [`the server said: ${lastWords}`],
     ...neighbours.faults.map(text => `an honest client: ${text}`),
+    ...outcomes.flatMap(({ attack, told }) => [...told.keys()].filter(what => /\binternal$|nonsense/.test(what)).map(what => `${attack.name} was told: ${what}`)),
     ...outcomes.flatMap(({ attack, told }) => attack.told.filter(what => !told.has(what)).map(what => `${attack.name} was never told: ${what}`))
   ]
 }

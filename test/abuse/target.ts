@@ -105,6 +105,21 @@ export class Target {
     }
   }
 
+  /** Asks on and reads nothing for a time, then all that waits, and so on until the connection or the attack ends. */
+  async glance (socket: WebSocket, asked: string): Promise<void> {
+    if (socket.readyState === WebSocket.CONNECTING) await new Promise(resolve => { socket.once('open', resolve).once('close', resolve) })
+    while (!this.over && socket.readyState === WebSocket.OPEN) {
+      // More than a system takes for a peer that does not read, at less than the messages that one may send.
+      for (let turn = 0; turn < 80 && !this.over && socket.readyState === WebSocket.OPEN; turn++) {
+        for (let times = 0; times < 4; times++) socket.send(asked)
+        await delay(100)
+      }
+      socket.resume()
+      await delay(1000)
+      socket.pause()
+    }
+  }
+
   /** Does something again and again, each time when it has ended, so many at once. */
   async again (atOnce: number, act: (index: number) => Promise<void>): Promise<void> {
     await Promise.all(Array.from({ length: atOnce }, async (_, index) => {

@@ -11,7 +11,7 @@ import { World } from './input/world.js'
 import { RequestWorker } from './request-worker.js'
 import { SocketWorker } from './socket-worker.js'
 
-const SECRET = 'a secret for fuzzing only'
+const SECRET = 'a secret for fuzzing only, long enough'
 const SOCKETS = 16
 const REQUESTS = 16
 /** Of the inputs, how many come by WebSocket. */

@@ -7,7 +7,7 @@ import { until } from './clients.js'
 import { keptLog } from './kept-log.js'
 
 /** Tokens are signed with it, where a test gives no other key. */
-export const SECRET = 'a secret for tests only'
+export const SECRET = 'a secret for tests only, long enough'
 
 export interface TestServer {
   readonly app: FastifyInstance

@@ -8,4 +8,4 @@ export const goodClaims = (claims: object, seconds = 3600): object =>
   ({ iss: 'tickwire', aud: 'tickwire', exp: Math.floor(Date.now() / 1000) + seconds, ...claims })
 
 /** A token as whoever knows the tests' secret makes it. @param seconds until it ends; negative: it has */
-export const signedToken = (claims: object, seconds = 300, secret = 'a secret for tests only'): string => makeToken(secret, goodClaims(claims, seconds))
+export const signedToken = (claims: object, seconds = 300, secret = 'a secret for tests only, long enough'): string => makeToken(secret, goodClaims(claims, seconds))

@@ -83,7 +83,7 @@ test('start listens, takes its flags, and ends with 0 on SIGTERM; a bad setting 
 
 test('token: signed for the server, with what it permits', async t => {
   const server = await startServer(t)
-  const env = { JWT_SECRET: 'a secret for tests only' }
+  const env = { JWT_SECRET: 'a secret for tests only, long enough' }
   const { code, out } = await runCommand(['token', '--sub', 'alice', '--publish', 'quotes:*', '--ttl', '5m'], env)
   t.equal(code, 0)
   const sent = await runCommand(['publish', 'quotes', 'A', '--data', '{"symbol":"A","bid":"1"}', '--url', server.origin], { TICKWIRE_TOKEN: out.trim() })

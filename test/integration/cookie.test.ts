@@ -38,6 +38,20 @@ test('what the cookie says', async t => {
   t.equal((await ask(`${server.origin}/api/ws/token`, bearer(long))).status, 200, 'a ticket can be had for it')
 })
 
+test('a page that logs out has the browser forget it', async t => {
+  const server = await startServer(t, { AUTH: 'required', TRUST_PROXY: true, ALLOWED_ORIGINS: 'https://app.example' })
+  const end = async (headers: Record<string, string> = {}): Promise<Response> => await fetch(`${server.origin}/api/ws/token`, { method: 'DELETE', headers })
+  const ended = await end()
+  t.equal(ended.status, 204, 'whoever asks: the token may have expired')
+  t.equal(ended.headers.get('set-cookie'), 'tickwire=; Path=/v1/stream; Max-Age=0; HttpOnly; SameSite=Strict', 'the same name and path, or it would be another cookie')
+  t.match((await end({ 'x-forwarded-proto': 'https' })).headers.get('set-cookie'), /; Secure$/)
+  t.equal((await end({ origin: 'https://app.example' })).status, 204)
+  const foreign = await end({ origin: 'https://evil.example' })
+  t.match({ status: foreign.status, cookie: foreign.headers.get('set-cookie'), ...await foreign.json() as object }, { status: 403, cookie: null, code: 'forbidden' })
+  const preflight = await fetch(`${server.origin}/api/ws/token`, { method: 'OPTIONS', headers: { origin: 'https://app.example', 'access-control-request-method': 'DELETE' } })
+  t.match(preflight.headers.get('access-control-allow-methods'), /\bDELETE\b/)
+})
+
 test('its path has the prefix of the application that the stream is part of, and it is read there alone', async t => {
   const app = Fastify()
   await app.register(tickwire, { prefix: '/live', settings: { JWT_SECRET: SECRET, AUTH: 'required', UNKNOWN_SYMBOLS: 'accept' } })

@@ -5,6 +5,7 @@ import type { Config } from '../../src/config.js'
 import { MemoryStore } from '../../src/store/memory/memory-store.js'
 import { compact, goodClaims, hmac, jwkOf, type KeyPair, keyPair, pairToken, secretToken, signature } from '../helpers/jwt.js'
 import { startKeyProvider } from '../helpers/key-provider.js'
+import { redisProgram, RedisServer } from '../helpers/redis-server.js'
 import { SECRET, startServer, type TestServer } from '../helpers/server.js'
 import { ask, enter, enterByMessage, transports } from '../helpers/ways-in.js'
 
@@ -248,6 +249,27 @@ test('tickets', async t => {
   const raced = await give('alice')
   const outcomes = await Promise.all([...transports, ...transports].map(async transport => await enter(other.origin, transport, { query: raced })))
   t.same(outcomes.sort(), ['alice', ...Array<string>(5).fill('unauthorized')], 'of many at once, one is let in')
+})
+
+test('a ticket that one node gave is good once, at whichever node of the same Redis', { skip: redisProgram === undefined ? 'there is no Redis' : false }, async t => {
+  const redis = await RedisServer.start()
+  t.teardown(async () => { await redis.close() })
+  const nodes = [await start(t, { REDIS_URL: redis.url }), await start(t, { REDIS_URL: redis.url })] as const
+  const give = async (server: TestServer): Promise<string> => {
+    const given = await ticketFor(server, server.token({ sub: 'bob' }))
+    if ('code' in given) throw new Error(given.code)
+    return `ticket=${given.ticket}`
+  }
+  for (const [given, taken] of [[nodes[0], nodes[1]], [nodes[1], nodes[0]]] as const) {
+    for (const transport of transports) {
+      const query = await give(given)
+      t.equal(await enter(taken.origin, transport, { query }), 'bob', `${transport}: at the other node`)
+      for (const again of nodes) t.equal(await enter(again.origin, transport, { query }), 'unauthorized', `${transport}: and then at none`)
+    }
+  }
+  const raced = await give(nodes[0])
+  const outcomes = await Promise.all(nodes.flatMap(({ origin }) => transports.map(async transport => await enter(origin, transport, { query: raced }))))
+  t.same(outcomes.sort(), ['bob', ...Array<string>(5).fill('unauthorized')], 'of many at once at both, one is let in')
 })
 
 test('a ticket is given for a header only', async t => {

@@ -22,7 +22,7 @@ interface RunningNode {
 
 async function startNode (t: Test, env: Record<string, string> = {}): Promise<RunningNode> {
   const { child, lines, finished } = startCommand(['start'], {
-    PORT: '0', SOURCES: 'none', UNKNOWN_SYMBOLS: 'accept', JWT_SECRET: 'a secret for tests only', MAX_CONNECTIONS_PER_IP: '10000', MAX_CONNECTIONS_PER_USER: '10000', RATE_LIMIT_REQUESTS: '1000000', ...env
+    PORT: '0', SOURCES: 'none', UNKNOWN_SYMBOLS: 'accept', JWT_SECRET: 'a secret for tests only, long enough', MAX_CONNECTIONS_PER_IP: '10000', MAX_CONNECTIONS_PER_USER: '10000', RATE_LIMIT_REQUESTS: '1000000', ...env
   })
   t.teardown(() => { child.kill('SIGKILL') })
   const address = (): string | undefined => lines.find(line => line.startsWith('tickwire listens on '))

@@ -97,7 +97,7 @@ test('at the highest level, through all transports and faults: no token, ticket,
   const good = server.token()
   const cursors = new Set<string>()
   const secrets = new Map([
-    ['the secret', 'a secret for tests only'],
+    ['the secret', 'a secret for tests only, long enough'],
     ['a token', good],
     ["a token's signature", good.split('.')[2]!],
     ['a forged token', forged()],

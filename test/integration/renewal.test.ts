@@ -158,6 +158,20 @@ test('a token that permits less ends what it does not permit', async t => {
   }
 })
 
+test('who tries one token after another is closed at the tenth, and one that is good in between does not help', async t => {
+  const server = await startServer(t, QUICK)
+  const { client, closed, of, messages } = talk(t, server, `subscribe=trades:A&token=${token(60)}`)
+  await until('subscribed', () => of('subscribed').length === 1)
+  const guess = (id: number): void => { client.send({ action: 'auth', id, token: secretToken(`guess ${id}`, goodClaims()) }) }
+  for (let id = 1; id <= 9; id++) guess(id)
+  client.send({ action: 'auth', id: 'good', token: token(60) })
+  await until('nine are refused, and the good one is not', () => of('authenticated').length === 1)
+  t.same(of('error').map(({ code, id }) => [code, id]), Array.from({ length: 9 }, (_, index) => ['unauthorized', index + 1]), 'each is answered')
+  guess(10)
+  t.equal(await closed, 4401)
+  t.match(messages.slice(-2), [{ type: 'error', code: 'unauthorized', id: 10 }, { type: 'closing', code: 'unauthorized', reason: '10 tokens were refused within a minute' }])
+})
+
 test('a renewal is of the same user; one that fails changes nothing', async t => {
   const server = await startServer(t, QUICK)
   const { client, closed, of, messages } = talk(t, server, `subscribe=trades:A&token=${token(60)}`)

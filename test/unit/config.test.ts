@@ -160,7 +160,7 @@ test('a peer is given at least one heartbeat', async t => {
 })
 
 test('production', async t => {
-  const production = { NODE_ENV: 'production', JWT_SECRET: 'a secret' }
+  const production = { NODE_ENV: 'production', JWT_SECRET: 's'.repeat(32) }
   t.strictSame(loadConfig(production), { ...DEFAULTS, ...production, AUTH: 'required' })
   t.equal(loadConfig({ ...production, AUTH: 'optional' }).AUTH, 'optional', 'who wants it open says so')
   t.match(refusal({ NODE_ENV: 'production' }), /^JWT_SECRET is needed in production/)
@@ -184,6 +184,14 @@ test('tokens are checked in one way', async t => {
   t.match(refusal({ JWT_JWKS_URL: 'https://me:hunter2@id.example/keys' }), /^JWT_JWKS_URL must not hold a name or a password/)
   for (const secret of ['-----BEGIN PUBLIC KEY-----\nMII', ' \n-----BEGIN RSA PUBLIC KEY-----', '{"kty":"RSA","n":"a","e":"AQAB"}']) {
     t.match(refusal({ JWT_SECRET: secret }), /^JWT_SECRET holds a key and no secret/, 'what everybody may know is no secret')
+  }
+})
+
+test('a secret that could be found out by trying is not taken in production', async t => {
+  const sentence = 'JWT_SECRET is shorter than 32 bytes: who has one token could find it out by trying; make one with: openssl rand -hex 32'
+  for (const [secret, expected] of [['s', sentence], ['s'.repeat(31), sentence], ['s'.repeat(32), undefined], ['é'.repeat(15), sentence], ['é'.repeat(16), undefined]] as const) {
+    t.equal(refusal({ NODE_ENV: 'production', JWT_SECRET: secret }), expected, `${Buffer.byteLength(secret)} bytes`)
+    t.equal(refusal({ JWT_SECRET: secret }), undefined, 'for a try, any is good')
   }
 })
 

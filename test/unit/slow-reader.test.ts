@@ -54,7 +54,7 @@ test('a long answer is given whole, and what comes meanwhile behind it', async t
   const wire = new CountingWire(true)
   const connection = node.connect(wire)
   say(connection, { action: 'subscribe', channel: 'quotes', symbols: ['*'] })
-  await until('the states alone are more than a reader may leave unread', () => wire.bytes > 2 * BOUND)
+  await until('the states alone are more than a reader may leave unread', () => wire.bytes > BOUND)
   for (let n = 0; n < 10; n++) say(connection, { action: 'ping' })
   await node.log.append(quotes(10, 10))
   const count = (of: (message: Message) => boolean): number => wire.messages.filter(of).length

@@ -1,4 +1,5 @@
-import { type AuthAction, EVERY_SYMBOL } from '@tickwire/protocol'
+import { type AuthAction, EVERY_SYMBOL, ProtocolError } from '@tickwire/protocol'
+import type { Identity } from '../../auth/identity.js'
 import { refuseRead } from '../../auth/permissions.js'
 import { toProtocolError } from '../../errors.js'
 import type { Connection } from '../connection.js'
@@ -9,9 +10,9 @@ import { isoTime } from '../../hub/frame.js'
  * that is subscribed to: after `authenticated` nothing may come that this token would not be given.
  */
 export async function auth (connection: Connection, message: AuthAction): Promise<void> {
-  const identity = await connection.context.verifyToken(message.token)
+  const identity = await verified(connection, message)
   // The token before may have expired while this one was judged.
-  if (!connection.isOpen) return
+  if (identity === undefined || !connection.isOpen) return
   const { user } = connection.identity
   if (user !== undefined && user !== identity.user) {
     connection.close({ code: 'forbidden', message: 'the token names another user than before' })
@@ -37,4 +38,15 @@ export async function auth (connection: Connection, message: AuthAction): Promis
     user_id: identity.user ?? '',
     expires_at: isoTime(identity.expiresAt ?? 0)
   })
+}
+
+/** Undefined for a token that is refused: that is answered, and counted. */
+async function verified (connection: Connection, { token, id }: AuthAction): Promise<Identity | undefined> {
+  try {
+    return await connection.context.verifyToken(token)
+  } catch (error) {
+    if (!(error instanceof ProtocolError) || error.code !== 'unauthorized') throw error
+    connection.badToken(error, id)
+    return undefined
+  }
 }

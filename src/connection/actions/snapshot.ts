@@ -1,5 +1,5 @@
 import { ProtocolError, type SnapshotAction } from '@tickwire/protocol'
-import { LiveStates, stateMessages } from '../../hub/live-states.js'
+import { LiveStates, stateMessage } from '../../hub/live-states.js'
 import { Selection } from '../../hub/selector.js'
 import type { Connection } from '../connection.js'
 import { requireSelectors } from '../selectors.js'
@@ -34,6 +34,6 @@ async function sendStates (connection: Connection, selection: Selection): Promis
   const live = connection.delivery.selection()
   // What is pending of a throttled topic is part of its snapshot, and must not follow it.
   connection.delivery.settle()
-  connection.sendTexts([...states.values()].flatMap(state =>
-    stateMessages(hub, connection.encoder, state, live.has(state.topic) ? live.view(state.topic).depth : 0)))
+  connection.sendTexts([...states.values()].map(state =>
+    stateMessage(hub, connection.encoder, state, live.has(state.topic) ? live.view(state.topic).depth : 0)))
 }

@@ -1,5 +1,5 @@
 import type { UnsubscribeAction } from '@tickwire/protocol'
-import { LiveStates, stateMessages } from '../../hub/live-states.js'
+import { LiveStates, stateMessage } from '../../hub/live-states.js'
 import { makeSelector, Selection, type Selector } from '../../hub/selector.js'
 import type { Connection } from '../connection.js'
 import { requireChannel } from '../selectors.js'
@@ -25,17 +25,20 @@ export async function unsubscribe (connection: Connection, message: UnsubscribeA
   }
   // In the same tick, so that no cursor comes in between that would cover what the client has just forgotten.
   const left = connection.delivery.selection()
+  const isHistory = (topic: string): boolean => hub.channelOf(topic)?.reduce === undefined
   const texts: string[] = []
   for (const topic of kept) {
+    if (isHistory(topic)) continue
     texts.push(encoder.reset(topic, 'entered'))
     hub.counters.resets.entered++
     const state = states.get(topic)
     if (state === undefined) continue
     const { depth } = left.view(topic)
-    if (depth > 0 && state.snapshot !== undefined) hub.cutStates.begin(topic, state.snapshot.payload)
-    texts.push(...stateMessages(hub, encoder, state, depth))
+    if (depth > 0) hub.cutStates.begin(topic, state.payload)
+    texts.push(stateMessage(hub, encoder, state, depth))
   }
   connection.sendTexts(texts)
+  connection.delivery.owe(kept.filter(isHistory), 'entered')
 }
 
 /** The topics of some selectors that others cover as well, with their states now: the client will forget them. */
@@ -47,7 +50,7 @@ async function readKept (connection: Connection, selectors: readonly Selector[])
   const find = (): string[] => [...ended.existing(hub.directory)].map(([topic]) => topic).filter(topic => before.has(topic) && left.has(topic))
   for (;;) {
     const kept = new Set(find())
-    const states = await LiveStates.whenTold(hub, kept, { histories: true })
+    const states = await LiveStates.whenTold(hub, kept)
     const now = find()
     // A symbol may have left its set meanwhile, and another come.
     if (now.every(topic => kept.has(topic))) return [now, states]

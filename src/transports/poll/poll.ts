@@ -30,7 +30,7 @@ export interface PollAnswer {
 export async function poll (hub: Hub, selectors: readonly Selector[], options: PollOptions): Promise<PollAnswer> {
   const { start, snapshots, decimals, limit } = options
   const catchUp = await CatchUp.open(hub, new Selection(selectors, hub.membership), start, {
-    snapshots, decimals, reduced: 'merge', maxBacklog: limit
+    snapshots, decimals, reduced: 'merge', maxBacklog: limit, maxHeld: MAX_ANSWER_CHARACTERS
   })
   for (const selector of selectors) hub.demand.add(selector)
   try {
@@ -81,7 +81,7 @@ async function somethingNew (hub: Hub, selectors: readonly Selector[], waitMs: n
       for (const selector of whole) hub.detach(waiter, selector)
       resolve()
     }
-    const waiter: Subscriber = { format: noFormat, lostTopics: undefined, settledAt: 0, deliver: () => true, flush: done, epochChanged: done }
+    const waiter: Subscriber = { format: noFormat, lostTopics: undefined, settledAt: 0, deliver: () => true, flush: done, owe: done, restated: done }
     const timer = setTimeout(done, waitMs)
     signal.addEventListener('abort', done)
     for (const selector of whole) hub.attach(waiter, selector)

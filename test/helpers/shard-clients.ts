@@ -1,4 +1,5 @@
 import { decodeCursor } from '@tickwire/protocol'
+import { NO_EPOCH } from '../../src/log/log.js'
 import type { Message } from './clients.js'
 
 /**
@@ -9,6 +10,8 @@ interface Held {
   confirmed: boolean
   /** It is unsubscribed, and that is not confirmed yet. */
   leaves: boolean
+  /** Its first message must be next: a client that lost its position in another shard is told before it (PROTOCOL.md, symbol set). */
+  isReborn: boolean
   /** The last sequence that counts. */
   last: number | undefined
   /** What was sent in this connection. */
@@ -33,13 +36,15 @@ export class Truth {
 export class Ledger {
   readonly held = new Map<string, Held>()
   readonly failures: string[] = []
+  /** It was cut among the resets of a new epoch, and came back with the cursor that says so: all that it has is reset. */
+  standsNowhere = false
   resets = 0
   messages = 0
 
   constructor (private readonly name: string, private readonly truth: Truth) {}
 
   begin (topic: string, confirmed = false): void {
-    this.held.set(topic, { confirmed, leaves: false, last: undefined, sent: 0, atCursor: undefined, from: undefined })
+    this.held.set(topic, { confirmed, leaves: false, isReborn: false, last: undefined, sent: 0, atCursor: undefined, from: undefined })
   }
 
   fail (what: string): void {
@@ -54,14 +59,16 @@ export class Ledger {
       return
     }
     if (message.type === 'reset') {
-      // Of a topic that it has nothing of, a client whose position in another shard was lost is told in any case (PROTOCOL.md, symbol set).
-      const mayBeLost = this.truth.losing.has(this.truth.shardOf(topic)) || (held.last === undefined && this.truth.losing.size > 0)
-      if (!mayBeLost || message['reason'] !== 'epoch_changed') this.fail(`${topic}: reset ${String(message['reason'])}, and nothing was lost`)
+      const { truth } = this
+      if (message['reason'] !== 'epoch_changed' || truth.losing.size === 0) this.fail(`${topic}: reset ${String(message['reason'])}, and nothing was lost`)
+      held.isReborn = !this.standsNowhere && !truth.losing.has(truth.shardOf(topic))
       this.resets++
       Object.assign(held, { last: undefined, from: undefined, sent: 0, atCursor: held.atCursor === undefined ? undefined : 0 })
       return
     }
     const { sequence = 0, snapshot = false } = message
+    if (held.isReborn && sequence > 1) this.fail(`${topic}: reset, and nothing was lost in its shard`)
+    held.isReborn = false
     if (snapshot ? sequence < held.sent : sequence <= held.sent) this.fail(`${topic} ${sequence} after ${held.sent} on one connection`)
     held.sent = sequence
     if (held.last !== undefined && (snapshot ? sequence < held.last : sequence <= held.last)) return
@@ -121,6 +128,7 @@ export class ShardClient {
     let isCut = false
     const wire = connect(message => { if (!isCut) this.take(message) })
     this.wire = { ...wire, cut: () => { isCut = true; wire.cut() } }
+    this.ledger.standsNowhere = this.cursor !== undefined && [...decodeCursor(this.cursor)!.shards.values()].every(({ epoch }) => epoch === NO_EPOCH)
     const covered = [...this.ledger.held].filter(([, { atCursor }]) => atCursor !== undefined).map(([topic]) => topic)
     for (const held of this.ledger.held.values()) Object.assign(held, { sent: 0, confirmed: false, leaves: false })
     if (covered.length > 0) this.ask(covered, this.cursor)

@@ -100,7 +100,7 @@ test('a Redis that is full takes no texts; it counts no more, and this node does
   t.equal(await store.take('before'), 'text', 'what is there can be taken')
 })
 
-test('nothing stays in Redis, and each key has a hash tag of its own', options, async t => {
+test('nothing stays in Redis, and each key has a hash tag of its own, but for the two of a lease', options, async t => {
   const redis = await startRedis(t)
   const { store } = await openStore(t, redis)
   const control = redis.client()
@@ -110,8 +110,11 @@ test('nothing stays in Redis, and each key has a hash tag of its own', options, 
   await store.count('user alice', 1000)
   await control.set('{tw:count:without an end}', '5')
   t.equal((await store.count('without an end', 1000)).count, 6)
+  await store.leases.hold('source', { node: 'n', note: '', forMs: 1000, byDefault: true })
+  await store.leases.turn('source', true)
+  await store.registry.register('n', '', 1000)
   const keys = await control.keys('*')
-  t.same(keys.sort(), ['{tw:count:user alice}', '{tw:count:without an end}', '{tw:text:ticket}'])
+  t.same(keys.sort(), ['{tw:count:user alice}', '{tw:count:without an end}', '{tw:lease:source}:holder', '{tw:lease:source}:switch', '{tw:nodes}', '{tw:text:ticket}'])
   for (const key of keys) t.ok(await control.pttl(key) > 0, `${key} ends`)
 })
 

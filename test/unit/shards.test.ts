@@ -88,16 +88,16 @@ async function run (seed: number, losses: 'none' | 'epochs' | 'messages'): Promi
   const pollers = Array.from({ length: POLLERS }, (_, index) => new Ledger(`seed ${seed}, poller ${index}`, truth))
   const polling = Promise.all(pollers.map(ledger => pollOn(node, ledger, [choices.pick(TOPICS), choices.pick(TOPICS)], choices, () => isPolling)))
 
-  for (let step = 0; step < 400; step++) {
+  for (let step = 0; step < 700; step++) {
     const client = choices.pick(clients)
     const chance = choices.next()
-    if (chance < 0.35) await append()
-    else if (chance < 0.55) client.subscribe(choices.pick(TOPICS))
-    else if (chance < 0.7) client.unsubscribe(choices.pick([...client.ledger.held.keys(), 'quotes:S0']))
+    if (chance < 0.4) await append()
+    else if (chance < 0.6) client.subscribe(choices.pick(TOPICS))
+    else if (chance < 0.72) client.unsubscribe(choices.pick([...client.ledger.held.keys(), 'quotes:S0']))
     else if (chance < 0.75) client.close()
     else if (chance < 0.82) open(client)
-    else if (chance < 0.86) wires.get(client)?.reads(choices.next() < 0.5)
-    else if (chance < 0.87 && losses !== 'none') {
+    else if (chance < 0.85) wires.get(client)?.reads(choices.next() < 0.5)
+    else if (chance < 0.856 && losses !== 'none') {
       const heads = Array.from({ length: SHARDS }, (_, shard) => shard)
       const lost = heads.map(shard => losses === 'messages' && choices.next() < 0.3 ? choices.integer(1, 5) : 0)
       const stood = (node.log as unknown as { states: ReadonlyArray<{ offset: number }> }).states.map(({ offset }) => offset)
@@ -105,7 +105,7 @@ async function run (seed: number, losses: 'none' | 'epochs' | 'messages'): Promi
       node.log.restart(stood.map((offset, shard) => Math.max(0, offset - lost[shard]!)))
       truth.given.clear()
       for (const [topic, { last }] of (node.log as unknown as { histories: ReadonlyMap<string, { last: { sequence: number } }> }).histories) truth.given.set(topic, last.sequence)
-    } else await delay(choices.integer(0, 6))
+    } else await delay(choices.integer(0, 5))
   }
   slow.failures = 0
   isPolling = false

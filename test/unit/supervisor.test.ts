@@ -4,6 +4,7 @@ import { ProtocolError, standardChannels } from '@tickwire/protocol'
 import { type Test, test } from 'tap'
 import { type AppendItem, type Fence, StaleFence } from '../../src/log/log.js'
 import { MemoryLog } from '../../src/log/memory/memory-log.js'
+import { LEASE_MS } from '../../src/sources/leased-source.js'
 import type { Source, SourceContext, SourceMessage } from '../../src/sources/source.js'
 import { SourceSupervisor } from '../../src/sources/supervisor.js'
 import type { Leases } from '../../src/store/leases.js'
@@ -246,6 +247,20 @@ test('a lease that cannot be renewed: the source ends here before another may ha
   let said: string[] = []
   for (; said.at(-1) !== 'n1 3'; await delay(5)) said = await deployment.said('s')
   t.same(speakers(said), ['n1 1', 'n2 2', 'n1 3'])
+})
+
+test('a process that was held up longer than its lease goes on where nobody has taken it', async t => {
+  const deployment = new Deployment(t)
+  let runs = 0
+  const node = deployment.node([make('s', async context => { runs++; await ticking('s')(context) })])
+  await node.supervisor.begin()
+  const before = (await deployment.said('s')).length
+  for (const end = performance.now() + LEASE_MS + 500; performance.now() < end;);
+  t.equal((await deployment.store.leases.look('s')).holder, undefined, 'its lease was over')
+  let { length } = await deployment.said('s')
+  for (; length < before + 100; await delay(5)) length = (await deployment.said('s')).length
+  t.match(await deployment.store.leases.look('s'), { holder: 'n1' })
+  t.equal(runs, 1)
 })
 
 test('a lazy source runs where it is wanted, while anybody wants it and some time beyond', async t => {

@@ -1,6 +1,6 @@
 import { type Cursor, instruments, type ResetReason, topicKey, parseTopicKey } from '@tickwire/protocol'
 import { followsOn, type ShardHead } from '../log/log.js'
-import type { Bookmark } from './bookmark.js'
+import type { Bookmark, Owed } from './bookmark.js'
 import type { Hub } from './hub.js'
 import { isGood, locate } from './position.js'
 import type { Selection } from './selector.js'
@@ -12,14 +12,6 @@ export type StartPosition =
   | { readonly from: 'cursor', readonly cursor: Cursor }
   | { readonly from: 'sequences', readonly sequences: ReadonlyMap<string, number>, readonly epochs: readonly number[] }
   | { readonly from: 'bookmark', readonly bookmark: Bookmark }
-
-/** What comes before a topic's next messages: its state, or what the log still holds of it where it has none. */
-export interface Owed {
-  /** Of the reset before it; undefined where there is none. */
-  readonly reason: ResetReason | undefined
-  /** Of a topic without a state that has been reset: up to this offset it was given what the log holds. */
-  readonly givenUpTo?: number
-}
 
 export interface PlanOptions {
   /** Whether a topic without a position is given its state first. */

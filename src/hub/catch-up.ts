@@ -372,7 +372,7 @@ export class CatchUp {
   /** Brings the position into the hub's epochs: what was sent beyond the start of a new one is lost. */
   private followEpochs (): void {
     for (const [shard, { epochs }] of this.hub.shards.entries()) {
-      const known = epochs.findIndex(({ epoch }) => epoch === this.plan.epochs[shard])
+      const known = epochs.findLastIndex(({ epoch }) => epoch === this.plan.epochs[shard])
       if (known === epochs.length - 1) continue
       const start = Math.min(...epochs.slice(known + 1).map(epoch => epoch.start))
       const inShard = (topic: string): boolean => this.hub.log.shardOf(topic) === shard

@@ -41,7 +41,7 @@ export class LiveStates {
     const standings = read.filter(standing => standing !== undefined)
     const ahead = ({ topic, epoch, asOf }: Standing): boolean => {
       const { epochs, flushed } = hub.shards[hub.log.shardOf(topic)]!
-      const known = epochs.findIndex(other => other.epoch === epoch)
+      const known = epochs.findLastIndex(other => other.epoch === epoch)
       // What was read in an epoch that has ended is never caught up with: it is read again.
       return known < 0 || (known === epochs.length - 1 && flushed < asOf)
     }

@@ -81,7 +81,7 @@ const variables: Readonly<Record<keyof typeof ConfigSchema.properties, Variable>
   HOST: text('0.0.0.0', '::'),
   NODE_ENV: text('development', 'test'),
   LOG_LEVEL: choice('trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'),
-  REDIS_URL: { good: [['redis://h:6379', 'redis://h:6379'], ['/tmp/redis.sock', '/tmp/redis.sock']], bad: ['localhost', 'http://h'], allowed: 'redis://host:6379, rediss://…, or the path of a socket' },
+  REDIS_URL: { good: [['redis://h:6379', 'redis://h:6379'], ['/tmp/redis.sock', '/tmp/redis.sock'], ['rediss+sentinel://h,i:1/m', 'rediss+sentinel://h,i:1/m'], ['redis+cluster://h', 'redis+cluster://h']], bad: ['localhost', 'http://h', 'redis+tls://h'], allowed: 'redis://host:6379, redis+sentinel://host:26379,…/master, redis+cluster://host:6379,…, with rediss for TLS, or the path of a socket' },
   REDIS_KEY_PREFIX: { good: [['mine', 'mine']], bad: ['a b', 'a{b'], allowed: '1 to 32 letters, digits, . _ and -' },
   LOG_SHARDS: integer(1, 32),
   RETENTION_MESSAGES: integer(1, MANY),

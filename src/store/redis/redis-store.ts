@@ -1,7 +1,8 @@
 import { ProtocolError } from '@tickwire/protocol'
-import { cannotBeUsed } from '../../log/redis/setup.js'
+import type { Redis } from 'ioredis'
+import { cannotBeUsed } from '../../log/redis/refusals.js'
 import type { Count, Store } from '../store.js'
-import { type Connections, connectStore, disconnectAll, watchOver } from './connect.js'
+import { connectStore, type StoreConnections, watchOver } from './connect.js'
 import { StoreKeys } from './keys.js'
 import { Questions } from './questions.js'
 import { SharedCounts } from './shared-counts.js'
@@ -20,7 +21,7 @@ export class RedisStore implements Store {
   private readonly stopWatching: () => void
   private closed = false
 
-  private constructor (private readonly connections: Connections, { keyPrefix, onError }: RedisStoreOptions) {
+  private constructor (private readonly connections: StoreConnections, { keyPrefix, onError }: RedisStoreOptions) {
     const report: typeof onError = (error, message) => { if (!this.closed) onError(error, message) }
     this.keys = new StoreKeys(keyPrefix)
     this.counts = new SharedCounts(connections.commands, this.keys, report)
@@ -41,11 +42,11 @@ export class RedisStore implements Store {
   }
 
   async put (key: string, text: string, seconds: number): Promise<void> {
-    await this.run(commands => commands.set(this.keys.text(key), text, 'PX', Math.ceil(seconds * 1000)))
+    await this.run(this.keys.text(key), (redis, name) => redis.set(name, text, 'PX', Math.ceil(seconds * 1000)))
   }
 
   async take (key: string): Promise<string | undefined> {
-    return await this.run(commands => commands.getdel(this.keys.text(key))) ?? undefined
+    return await this.run(this.keys.text(key), (redis, name) => redis.getdel(name)) ?? undefined
   }
 
   async count (key: string, windowMs: number): Promise<Count> {
@@ -65,12 +66,12 @@ export class RedisStore implements Store {
     this.stopWatching()
     this.questions.close()
     await this.counts.close()
-    disconnectAll(this.connections)
+    this.connections.close()
   }
 
-  private async run<Answer> (command: (commands: Connections['commands']) => Promise<Answer>): Promise<Answer> {
+  private async run<Answer> (name: string, command: (redis: Redis, name: string) => Promise<Answer>): Promise<Answer> {
     try {
-      return await command(this.connections.commands)
+      return await this.connections.commands.send(name, redis => command(redis, name))
     } catch (error) {
       throw /\bOOM\b/.test(String(error))
         ? new ProtocolError('overloaded')

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs'
-import type { Redis } from 'ioredis'
+import type { Masters } from '../../log/redis/masters/masters.js'
 import { timeLimit } from '../../log/redis/time-limit.js'
 import { MemoryStore } from '../memory.js'
 import type { Count } from '../store.js'
@@ -12,23 +12,20 @@ const SILENCE_MS = 1000
 
 const script = readFileSync(new URL('count.lua', import.meta.url), 'utf8')
 
-type CountCommand = (key: string, windowMs: number) => Promise<[count: number, endsInMs: number]>
+/** As `defineCommand` makes it: the script goes along with the first use of a connection. */
+interface Counting {
+  tickwire_count (key: string, windowMs: number): Promise<[count: number, endsInMs: number]>
+}
 
 /** Counts of all nodes, each by one round trip; while Redis does not answer, those of this node. */
 export class SharedCounts {
   private readonly own = new MemoryStore()
-  private readonly command: CountCommand
   private failing = false
   /** Milliseconds since 1970 until which nothing is asked. */
   private silentUntil = 0
 
-  constructor (redis: Redis, private readonly keys: StoreKeys, private readonly onError: (error: unknown, message: string) => void) {
-    redis.defineCommand('tickwire_count', { lua: script, numberOfKeys: 1 })
-    this.command = (redis as unknown as { tickwire_count: CountCommand }).tickwire_count.bind(redis)
-    // A server that does not know it yet would be told in a second round trip.
-    const load = (): void => { redis.script('LOAD', script).catch(() => {}) }
-    if (redis.status === 'ready') load()
-    redis.on('ready', load)
+  constructor (private readonly masters: Masters, private readonly keys: StoreKeys, private readonly onError: (error: unknown, message: string) => void) {
+    masters.each(redis => { redis.defineCommand('tickwire_count', { lua: script, numberOfKeys: 1 }) })
   }
 
   async count (key: string, windowMs: number): Promise<Count> {
@@ -38,8 +35,9 @@ export class SharedCounts {
     if (now < this.silentUntil) return own
     // One finds out whether it answers again; the others do not wait with it.
     if (this.failing) this.silentUntil = now + SILENCE_MS
+    const name = this.keys.count(key)
     try {
-      const [count, endsInMs] = await timeLimit(this.command(this.keys.count(key), windowMs), PATIENCE_MS)
+      const [count, endsInMs] = await timeLimit(this.masters.send(name, redis => (redis as unknown as Counting).tickwire_count(name, windowMs)), PATIENCE_MS)
       this.failing = false
       this.silentUntil = 0
       return { count, endsInMs }

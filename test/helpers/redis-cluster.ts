@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Redis } from 'ioredis'
 import { freePort } from './free-port.js'
+import { asOptions, atItsPort } from './redis-place.js'
 import { RedisServer } from './redis-server.js'
 
 const MASTERS = 3
@@ -8,6 +9,9 @@ const SLOTS = 16_384
 /** Generous: a node that has not joined by then never will. */
 const JOIN_TIMEOUT_MS = 60_000
 const LOOK_MS = 25
+/** Of a slot that is moved. */
+const KEYS_AT_A_TIME = 5
+const MIGRATE_TIMEOUT_MS = 5000
 
 const SETTINGS = [
   '--cluster-enabled', 'yes',
@@ -20,24 +24,25 @@ const SETTINGS = [
   '--repl-diskless-sync-delay', '0'
 ]
 
-/** What a node says of itself and of its place. */
-export interface ClusterNode {
+interface ClusterNode {
   readonly server: RedisServer
   readonly id: string
+  /** By which the others know it. */
+  readonly port: number
+  readonly busPort: number
 }
-
-/** Options of a node beside the common ones, by its place: where it announces itself. */
-export type NodeSettings = (index: number, port: number, busPort: number) => readonly string[] | Promise<readonly string[]>
 
 /** A Redis Cluster of a test's own: three masters with a replica each; node k + 3 begins as the replica of node k. */
 export class RedisCluster {
   private constructor (readonly nodes: readonly ClusterNode[]) {}
 
-  static async start (settings: NodeSettings = () => []): Promise<RedisCluster> {
+  static async start (placing = atItsPort): Promise<RedisCluster> {
     const nodes = await Promise.all(Array.from({ length: 2 * MASTERS }, async (_, index): Promise<ClusterNode> => {
       const [port, busPort] = [await freePort(), await freePort()]
-      const server = await RedisServer.start([...SETTINGS, '--cluster-port', String(busPort), ...await settings(index, port, busPort)], port)
-      return { server, id: await server.ask(redis => redis.call('CLUSTER', 'MYID')) as string }
+      const place = await placing(index, port, busPort)
+      const settings = { 'cluster-announce-ip': '127.0.0.1', 'cluster-announce-port': String(place.port), 'cluster-announce-bus-port': String(busPort), ...place.settings }
+      const server = await RedisServer.start([...SETTINGS, '--cluster-port', String(busPort), ...asOptions(settings)], port)
+      return { server, id: await server.ask(redis => redis.call('CLUSTER', 'MYID')) as string, port: place.port, busPort: Number(settings['cluster-announce-bus-port']) }
     }))
     const cluster = new RedisCluster(nodes)
     try {
@@ -51,13 +56,13 @@ export class RedisCluster {
 
   /** Names two of its nodes. */
   get url (): string {
-    return `redis+cluster://${this.nodes.slice(0, 2).map(({ server }) => `127.0.0.1:${server.port}`).join(',')}`
+    return `redis+cluster://${this.nodes.slice(0, 2).map(({ port }) => `127.0.0.1:${port}`).join(',')}`
   }
 
-  /** The masters that slots belong to now, as a node that runs sees it. */
+  /** Those that hold slots. */
   async masters (): Promise<ClusterNode[]> {
-    const lines = await this.table()
-    return this.nodes.filter(({ id, server }) => server.isRunning && lines.some(({ id: other, flags, slots }) => other === id && flags.includes('master') && !flags.includes('fail') && slots))
+    const table = await this.table()
+    return this.nodes.filter(({ id }) => table.some(line => line.id === id && line.flags.includes('master') && line.slots))
   }
 
   async replicasOf ({ id }: ClusterNode): Promise<ClusterNode[]> {
@@ -66,13 +71,40 @@ export class RedisCluster {
   }
 
   /** Who holds the slot of a key. */
-  async holderOf (key: string): Promise<ClusterNode> {
+  async holderOf (key: string, notAsking?: RedisServer): Promise<ClusterNode> {
     const slot = await this.ask(redis => redis.call('CLUSTER', 'KEYSLOT', key)) as number
-    return await this.holderOfSlot(slot)
+    return await this.holderOfSlot(slot, notAsking)
   }
 
-  async holderOfSlot (slot: number): Promise<ClusterNode> {
-    const ranges = await this.ask(redis => redis.call('CLUSTER', 'SLOTS')) as Array<[from: number, to: number, master: [host: string, port: number, id: string]]>
+  /** Resolves when another than a master holds the slot of a key. */
+  async failedOver (from: RedisServer, key: string): Promise<RedisServer> {
+    await this.until('a replica is the master', async () => (await this.holderOf(key, from)).server !== from)
+    return (await this.holderOf(key, from)).server
+  }
+
+  /** Moves the slot of a key to another master, a few keys at a time. @param pause between them */
+  async moveSlot (key: string, to: ClusterNode, pause: () => Promise<unknown>): Promise<void> {
+    const from = await this.holderOf(key)
+    const slot = await from.server.ask(redis => redis.call('CLUSTER', 'KEYSLOT', key)) as number
+    await to.server.ask(redis => redis.call('CLUSTER', 'SETSLOT', slot, 'IMPORTING', from.id))
+    await from.server.ask(async redis => {
+      await redis.call('CLUSTER', 'SETSLOT', slot, 'MIGRATING', to.id)
+      for (;;) {
+        const keys = await redis.call('CLUSTER', 'GETKEYSINSLOT', slot, KEYS_AT_A_TIME) as string[]
+        if (keys.length === 0) break
+        await redis.call('MIGRATE', '127.0.0.1', to.port, '', 0, MIGRATE_TIMEOUT_MS, 'KEYS', ...keys)
+        await pause()
+      }
+    })
+    for (const { server } of [to, from, ...this.nodes.filter(node => node !== to && node !== from)]) {
+      await server.ask(redis => redis.call('CLUSTER', 'SETSLOT', slot, 'NODE', to.id)).catch((error: unknown) => {
+        if (!/can only be used with masters|only with masters/i.test(String(error))) throw error
+      })
+    }
+  }
+
+  private async holderOfSlot (slot: number, except?: RedisServer): Promise<ClusterNode> {
+    const ranges = await this.ask(redis => redis.call('CLUSTER', 'SLOTS'), except) as Array<[from: number, to: number, master: [host: string, port: number, id: string]]>
     const [, , [, , id]] = ranges.find(([from, to]) => from <= slot && slot <= to)!
     return this.nodes.find(node => node.id === id)!
   }
@@ -94,8 +126,8 @@ export class RedisCluster {
   }
 
   /** Asks any node that runs. */
-  private async ask<Answer> (question: (redis: Redis) => Promise<Answer>): Promise<Answer> {
-    return await this.nodes.find(({ server }) => server.isRunning)!.server.ask(question)
+  private async ask<Answer> (question: (redis: Redis) => Promise<Answer>, except?: RedisServer): Promise<Answer> {
+    return await this.nodes.find(({ server }) => server.isRunning && server !== except)!.server.ask(question)
   }
 
   private async table (): Promise<Array<{ id: string, flags: string[], master: string, slots: boolean }>> {
@@ -113,7 +145,7 @@ export class RedisCluster {
       if (index < MASTERS) await redis.call('CLUSTER', 'ADDSLOTSRANGE', Math.ceil(SLOTS * index / MASTERS), Math.ceil(SLOTS * (index + 1) / MASTERS) - 1)
     })))
     await first!.server.ask(async redis => {
-      for (const { server } of this.nodes.slice(1)) await redis.call('CLUSTER', 'MEET', '127.0.0.1', ...await announced(server))
+      for (const { port, busPort } of this.nodes.slice(1)) await redis.call('CLUSTER', 'MEET', '127.0.0.1', port, busPort)
     })
     await this.until('every node knows the others', async () => (await Promise.all(this.nodes.map(({ server }) => server.ask(redis => redis.call('CLUSTER', 'NODES')) as Promise<string>)))
       .every(text => text.trim().split('\n').length === this.nodes.length && !text.includes('handshake')))
@@ -128,12 +160,4 @@ export class RedisCluster {
       await delay(LOOK_MS)
     }
   }
-}
-
-/** The ports by which the others know a node. */
-async function announced (server: RedisServer): Promise<[port: string, busPort: string]> {
-  return await server.ask(async redis => {
-    const [port, bus, ownBus] = await Promise.all(['cluster-announce-port', 'cluster-announce-bus-port', 'cluster-port'].map(async name => (await redis.config('GET', name) as string[])[1]!))
-    return [port === '0' ? String(server.port) : port!, bus === '0' ? ownBus! : bus!]
-  })
 }

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { Redis } from 'ioredis'
 import { freePort } from './free-port.js'
+import { asOptions, atItsPort, type Placing } from './redis-place.js'
 import { RedisProcess } from './redis-process.js'
 import { RedisServer } from './redis-server.js'
 
@@ -21,15 +22,20 @@ const DOWN_AFTER_MS = 1000
 class SentinelServer {
   private readonly process = new RedisProcess()
 
-  private constructor (readonly port: number) {}
+  /** @param known by which port the others know it */
+  private constructor (private readonly port: number, readonly known: number) {}
 
   /** @param settings lines of its configuration */
-  static async start (settings: readonly string[]): Promise<SentinelServer> {
-    const sentinel = new SentinelServer(await freePort())
-    const file = join(sentinel.process.folder, 'sentinel.conf')
-    writeFileSync(file, [`port ${sentinel.port}`, 'bind 127.0.0.1', `dir ${sentinel.process.folder}`, ...settings, ''].join('\n'))
+  static async start (index: number, placing: Placing, settings: readonly string[]): Promise<SentinelServer> {
+    const port = await freePort()
+    const place = await placing(index, port, 0)
+    const sentinel = new SentinelServer(port, place.port)
+    const { folder } = sentinel.process
+    const file = join(folder, 'sentinel.conf')
+    const own = Object.entries({ ...place.settings, 'sentinel announce-ip': '127.0.0.1', 'sentinel announce-port': String(place.port) }).map(line => line.join(' '))
+    writeFileSync(file, [`port ${port}`, 'bind 127.0.0.1', `dir ${folder}`, ...own, ...settings, ''].join('\n'))
     sentinel.process.start([file, '--sentinel'])
-    const client = new Redis(sentinel.port, '127.0.0.1', { retryStrategy: () => 10, maxRetriesPerRequest: null })
+    const client = new Redis(port, '127.0.0.1', { retryStrategy: () => 10, maxRetriesPerRequest: null })
     client.on('error', () => {})
     await client.ping()
     client.disconnect()
@@ -52,46 +58,47 @@ class SentinelServer {
   }
 }
 
-/** Options of a server beside the common ones, by its place: where it announces itself. */
-export type ServerSettings = (index: number, port: number) => readonly string[] | Promise<readonly string[]>
-
 /** A master with two replicas and three Sentinels that watch it, of a test's own. */
 export class RedisSentinel {
-  private constructor (readonly servers: readonly RedisServer[], readonly sentinels: readonly SentinelServer[], private readonly portOf: (server: RedisServer) => number) {}
+  /** @param ports by which the servers are known */
+  private constructor (readonly servers: readonly RedisServer[], private readonly ports: readonly number[], private readonly sentinels: readonly SentinelServer[]) {}
 
-  /** @param portOf by which port a server is known to the others */
-  static async start (settings: ServerSettings = () => [], portOf: (server: RedisServer) => number = ({ port }) => port): Promise<RedisSentinel> {
-    const servers = await Promise.all(Array.from({ length: 1 + REPLICAS }, async (_, index) => {
+  static async start (placing = atItsPort, sentinelPlacing = atItsPort): Promise<RedisSentinel> {
+    const placed = await Promise.all(Array.from({ length: 1 + REPLICAS }, async (_, index) => {
       const port = await freePort()
-      return await RedisServer.start(['--repl-diskless-sync-delay', '0', ...await settings(index, port)], port)
+      const place = await placing(index, port, 0)
+      const settings = { 'repl-diskless-sync-delay': '0', 'replica-announce-ip': '127.0.0.1', 'replica-announce-port': String(place.port), ...place.settings }
+      return { port: place.port, server: await RedisServer.start(asOptions(settings), port) }
     }))
+    const servers = placed.map(({ server }) => server)
+    const ports = placed.map(({ port }) => port)
     const [master, ...replicas] = servers
-    await Promise.all(replicas.map(replica => replica.ask(redis => redis.replicaof('127.0.0.1', portOf(master!)))))
+    await Promise.all(replicas.map(replica => replica.ask(redis => redis.replicaof('127.0.0.1', ports[0]!))))
     await until('the replicas follow', async () => (await master!.ask(redis => redis.info('replication'))).match(/state=online/g)?.length === REPLICAS)
-    const sentinels = await Promise.all(Array.from({ length: SENTINELS }, () => SentinelServer.start([
-      `sentinel monitor ${MASTER_NAME} 127.0.0.1 ${portOf(master!)} ${QUORUM}`,
+    const sentinels = await Promise.all(Array.from({ length: SENTINELS }, (_, index) => SentinelServer.start(index, sentinelPlacing, [
+      `sentinel monitor ${MASTER_NAME} 127.0.0.1 ${ports[0]!} ${QUORUM}`,
       `sentinel down-after-milliseconds ${MASTER_NAME} ${DOWN_AFTER_MS}`,
-      `sentinel failover-timeout ${MASTER_NAME} 5000`
+      `sentinel failover-timeout ${MASTER_NAME} 2000`
     ])))
-    const sentinel = new RedisSentinel(servers, sentinels, portOf)
+    const group = new RedisSentinel(servers, ports, sentinels)
     try {
-      await sentinel.settled()
+      await group.settled()
     } catch (error) {
-      await sentinel.close()
+      await group.close()
       throw error
     }
-    return sentinel
+    return group
   }
 
   /** Names two of its Sentinels. */
   get url (): string {
-    return `redis+sentinel://${this.sentinels.slice(0, 2).map(({ port }) => `127.0.0.1:${port}`).join(',')}/${MASTER_NAME}`
+    return `redis+sentinel://${this.sentinels.slice(0, 2).map(({ known }) => `127.0.0.1:${known}`).join(',')}/${MASTER_NAME}`
   }
 
   /** The server that a Sentinel says is the master. */
   async master (sentinel = this.sentinels[0]!): Promise<RedisServer> {
     const [, port] = await sentinel.ask(redis => redis.call('SENTINEL', 'GET-MASTER-ADDR-BY-NAME', MASTER_NAME)) as [string, string]
-    return this.servers.find(server => this.portOf(server) === Number(port))!
+    return this.servers[this.ports.indexOf(Number(port))]!
   }
 
   /** All Sentinels know each other, the master, and both replicas, which follow it. */
@@ -110,6 +117,11 @@ export class RedisSentinel {
   async failedOver (from: RedisServer): Promise<RedisServer> {
     await until('a replica is the master', async () => (await Promise.all(this.sentinels.map(sentinel => this.master(sentinel)))).every(server => server !== from))
     return await this.master()
+  }
+
+  /** Has the Sentinels promote a replica although nothing is wrong. */
+  async failOver (): Promise<void> {
+    await this.sentinels[0]!.ask(redis => redis.call('SENTINEL', 'FAILOVER', MASTER_NAME))
   }
 
   async close (): Promise<void> {

@@ -114,7 +114,8 @@ export class SentinelTopology implements Topology {
       this.beliefs.delete(name)
       throw await this.inWords(redis, error)
     }
-    this.believe(name, { master: { host: answer['ip']!, port: Number(answer['port']) }, epoch: Number(answer['config-epoch']) })
+    // Who leads a failover counts it already, and still names the old master.
+    if (!answer['flags']!.includes('failover_in_progress')) this.believe(name, { master: { host: answer['ip']!, port: Number(answer['port']) }, epoch: Number(answer['config-epoch']) })
     const others = await timeLimit(redis.call('SENTINEL', 'SENTINELS', master) as Promise<string[][]>, ANSWER_TIMEOUT_MS)
     for (const { ip, port } of others.map(fieldsOf)) if (this.sentinels.size < MOST_SENTINELS) this.meet({ host: ip!, port: Number(port) }).catch(() => {})
   }
@@ -131,10 +132,12 @@ export class SentinelTopology implements Topology {
     if (this.closed) return
     this.beliefs.set(name, belief)
     const before = this.known
-    for (const other of this.beliefs.values()) {
-      // What no Sentinel says any more is not held on to, however new it was.
-      if (this.known === undefined || other.epoch > this.known.epoch || ![...this.beliefs.values()].some(({ epoch }) => epoch === this.known!.epoch)) this.known = other
-    }
+    const all = [...this.beliefs.values()]
+    const newest = Math.max(...all.map(({ epoch }) => epoch))
+    const votes = new Map<string, number>()
+    for (const { master, epoch } of all) if (epoch === newest) votes.set(shownEndpoint(master), (votes.get(shownEndpoint(master)) ?? 0) + 1)
+    const votesOf = (other: Belief | undefined): number => other?.epoch === newest ? votes.get(shownEndpoint(other.master)) ?? 0 : 0
+    for (const other of all) if (votesOf(other) > votesOf(this.known)) this.known = other
     if (before !== undefined && shownEndpoint(before.master) !== shownEndpoint(this.known!.master)) for (const listener of this.listeners) listener()
   }
 }

@@ -5,7 +5,7 @@ const FOLDERS = {
   log: {},
   publisher: { may: ['log/log\\.ts$'] },
   metrics: {},
-  store: { may: ['log/redis/(connect|setup|time-limit)\\.ts$'] },
+  store: { may: ['log/redis/(connect|listener|refusals|time-limit|masters/masters)\\.ts$'] },
   hub: { may: ['log/(log|entry-queue)\\.ts$', 'metrics/'] },
   sources: { may: ['log/log\\.ts$'], types: ['publisher/', 'store/(store|leases)\\.ts$'] },
   nodes: { types: ['log/log\\.ts$', 'metrics/', 'sources/leased-source\\.ts$', 'store/(store|leases|node-registry)\\.ts$'] },

@@ -14,7 +14,7 @@ export const ConfigSchema = Type.Object({
   NODE_NAME: Type.Optional(Type.String({ pattern: '^[A-Za-z0-9._-]{1,64}$', description: '1 to 64 letters, digits, . _ and -' })),
   NODE_URL: Type.Optional(Type.String({ pattern: '^https?://[^\\s/@]+(/[^\\s@]*)?$', description: 'where others reach this server: http://host:8080' })),
   LOG_LEVEL: Type.Union(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'].map(level => Type.Literal(level)), { default: 'info' }),
-  REDIS_URL: Type.Optional(Type.String({ pattern: '^(rediss?://.+|/.+)$', description: 'redis://host:6379, rediss://…, or the path of a socket' })),
+  REDIS_URL: Type.Optional(Type.String({ pattern: '^(rediss?(\\+(sentinel|cluster))?://.+|/.+)$', description: 'redis://host:6379, redis+sentinel://host:26379,…/master, redis+cluster://host:6379,…, with rediss for TLS, or the path of a socket' })),
   REDIS_KEY_PREFIX: Type.String({ pattern: '^[A-Za-z0-9._-]{1,32}$', default: 'tw', description: '1 to 32 letters, digits, . _ and -' }),
   LOG_SHARDS: Count(1, 32),
   RETENTION_MESSAGES: Count(10_000),

@@ -244,7 +244,7 @@ export class CatchUp {
   /** Brings the position into the hub's epochs: what was sent beyond the start of a new one is lost. Of other shards the epochs are told alone. */
   private followEpochs (): void {
     for (const [shard, { epochs }] of this.hub.shards.entries()) {
-      const known = epochs.findIndex(({ epoch }) => epoch === this.plan.epochs[shard])
+      const known = epochs.findLastIndex(({ epoch }) => epoch === this.plan.epochs[shard])
       if (known === epochs.length - 1) continue
       this.plan.epochs[shard] = this.hub.epoch(shard)
       this.changed = true

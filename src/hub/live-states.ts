@@ -28,7 +28,7 @@ export class LiveStates {
     const snapshots = read.filter(snapshot => snapshot !== undefined)
     const ahead = ({ topic, epoch, asOf }: Snapshot): boolean => {
       const { epochs, flushed } = hub.shards[hub.log.shardOf(topic)]!
-      const known = epochs.findIndex(other => other.epoch === epoch)
+      const known = epochs.findLastIndex(other => other.epoch === epoch)
       // What was read in an epoch that has ended is never caught up with: it is read again.
       return known < 0 || (known === epochs.length - 1 && flushed < asOf)
     }

@@ -225,10 +225,13 @@ async function run (backend: LogBackend, shards: number, taken: readonly Step[])
   }
 }
 
-const runs = Number(process.env['FUZZ_RUNS'] ?? 200)
+const wanted = Number(process.env['FUZZ_RUNS'] ?? 200)
+/** Of a backend that is another's log over other connections. */
+const SHARE_OVER_OTHERS = 0.1
 const seed = Number(process.env['FUZZ_SEED'] ?? Date.now() & 0x7FFFFFFF)
 
 for (const backend of backends) {
+  const runs = Math.ceil(backend.overOthers === true ? wanted * SHARE_OVER_OTHERS : wanted)
   for (const shards of SHARDS) {
     void test(`${backend.name}, ${shards} shards: as the plain model has it`, async (t: Test) => {
       t.comment(`FUZZ_SEED=${seed} FUZZ_RUNS=${runs}`)

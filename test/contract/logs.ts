@@ -1,9 +1,12 @@
 import { readFileSync } from 'node:fs'
 import { standardChannels } from '@tickwire/protocol'
+import type { Redis } from 'ioredis'
 import type { Test } from 'tap'
 import type { Entry, Log, LogClock, Page, Retention, TailBatch } from '../../src/log/log.js'
 import { ENTRY_OVERHEAD_BYTES, MemoryLog } from '../../src/log/memory/memory-log.js'
 import { RedisLog } from '../../src/log/redis/redis-log.js'
+import { RedisCluster } from '../helpers/redis-cluster.js'
+import { RedisSentinel } from '../helpers/redis-sentinel.js'
 import { redisProgram, RedisServer } from '../helpers/redis-server.js'
 
 const LOSE = readFileSync(new URL('lose.lua', import.meta.url), 'utf8')
@@ -55,43 +58,69 @@ export interface LogBackend {
     /** What an entry counts beside its payload. */
     readonly overheadBytes: number
   }
+  /** It is another backend's log over other connections: what depends on chance is tried less often. */
+  readonly overOthers?: boolean
   open (options: OpenOptions): Promise<OpenLog>
 }
 
-let server: Promise<RedisServer> | undefined
+/** A Redis, or several that belong together, for all logs of a process. */
+interface RedisGroup {
+  readonly url: string
+  /** Asks the master that holds a key. */
+  ask (key: string, question: (redis: Redis) => Promise<unknown>): Promise<unknown>
+}
+
 let logs = 0
 
-/** One Redis for all logs of a process, each with a prefix of its own. */
-const redisBackend: LogBackend = {
-  name: 'redis',
-  async open ({ shards, retention, maxTopics }) {
-    const redis = await (server ??= RedisServer.start())
-    const keyPrefix = `log${++logs}`
-    const log = await RedisLog.open({ url: redis.url, keyPrefix, channels: standardChannels, shards, retention, maxTopics, onError: error => { process.emitWarning(String(error)) } })
-    const client = redis.client()
-    return {
-      log,
-      async restart (keep) {
-        for (const [shard, offset] of keep.entries()) {
-          const tag = `{${keyPrefix}:${shard}}:`
-          await client.eval(LOSE, 3, `${tag}meta`, `${tag}seq`, `${tag}recent`, tag, offset)
-        }
-        await log.head()
-      },
-      fences: {
-        read: async shard => await client.hget(`{${keyPrefix}:${shard}}:meta`, 'fence:s'),
-        async write (shard, text) {
-          if (text === null) await client.hdel(`{${keyPrefix}:${shard}}:meta`, 'fence:s')
-          else await client.hset(`{${keyPrefix}:${shard}}:meta`, 'fence:s', text)
-        }
-      },
-      async close () {
-        await log.close()
-        client.disconnect()
+/** One group for all logs of a process, each log with a prefix of its own. */
+function redisBackend (name: string, overOthers: boolean, start: () => Promise<RedisGroup>): LogBackend {
+  let started: Promise<RedisGroup> | undefined
+  return {
+    name,
+    overOthers,
+    async open ({ shards, retention, maxTopics }) {
+      const group = await (started ??= start())
+      const keyPrefix = `log${++logs}`
+      const log = await RedisLog.open({ url: group.url, keyPrefix, channels: standardChannels, shards, retention, maxTopics, onError: error => { process.emitWarning(String(error)) } })
+      return {
+        log,
+        async restart (keep) {
+          for (const [shard, offset] of keep.entries()) {
+            const tag = `{${keyPrefix}:${shard}}:`
+            await group.ask(`${tag}meta`, redis => redis.eval(LOSE, 3, `${tag}meta`, `${tag}seq`, `${tag}recent`, tag, offset))
+          }
+          await log.head()
+        },
+        fences: {
+          async read (shard) {
+            const meta = `{${keyPrefix}:${shard}}:meta`
+            return await group.ask(meta, redis => redis.hget(meta, 'fence:s')) as string | null
+          },
+          async write (shard, text) {
+            const meta = `{${keyPrefix}:${shard}}:meta`
+            await group.ask(meta, redis => text === null ? redis.hdel(meta, 'fence:s') : redis.hset(meta, 'fence:s', text))
+          }
+        },
+        close: () => log.close()
       }
     }
   }
 }
+
+const redisBackends: readonly LogBackend[] = [
+  redisBackend('redis', false, async () => {
+    const server = await RedisServer.start()
+    return { url: server.url, ask: (_, question) => server.ask(question) }
+  }),
+  redisBackend('redis with Sentinels', true, async () => {
+    const group = await RedisSentinel.start()
+    return { url: group.url, ask: async (_, question) => (await group.master()).ask(question) }
+  }),
+  redisBackend('Redis Cluster', true, async () => {
+    const cluster = await RedisCluster.start()
+    return { url: cluster.url, ask: async (key, question) => (await cluster.holderOf(key)).server.ask(question) }
+  })
+]
 
 /** Every backend there is: the suites of this folder walk this list. */
 export const backends: readonly LogBackend[] = [
@@ -103,7 +132,7 @@ export const backends: readonly LogBackend[] = [
       return { log, restart: async keep => { log.restart(keep) }, close: () => log.close() }
     }
   },
-  ...(redisProgram === undefined ? [] : [redisBackend])
+  ...(redisProgram === undefined ? [] : redisBackends)
 ]
 
 export const AMPLE: Retention = { messages: 10_000, seconds: 3600, bytes: 1 << 26 }

@@ -1,5 +1,7 @@
 import type { Test } from 'tap'
-import { type Fault, faults } from './faults.js'
+import type { Kind } from './backing.js'
+import type { Fault } from './fault.js'
+import { faults } from './faults.js'
 import { reportLines } from './report.js'
 import { run, type RunReport } from './run.js'
 import type { World } from './world.js'
@@ -14,20 +16,20 @@ const SHOWN = 20
 /** A seed that `FAULT_SEED` repeats. */
 const seed = Number(process.env['FAULT_SEED'] ?? Date.now() % 1_000_000)
 
-export const namesOf = (loses: boolean): string[] => faults.filter(fault => fault.loses === loses).map(({ name }) => name)
+export const namesOf = (kind: Kind, loses: boolean): string[] => faults.filter(fault => fault.on.includes(kind) && (fault.loses !== false) === loses).map(({ name }) => name)
 
 /** Each of some faults once, in one run. */
-export async function eachOnce (t: Test, names: readonly string[], shards: number): Promise<RunReport> {
+export async function eachOnce (t: Test, kind: Kind, names: readonly string[], shards: number): Promise<RunReport> {
   const left = names.map(name => faults.find(fault => fault.name === name)!)
-  const report = await runInTest(t, shards, () => left.shift())
+  const report = await runInTest(t, kind, shards, () => left.shift())
   t.same(report.faults.map(({ name }) => name), names, 'each has happened')
   return report
 }
 
 /** @param next see `RunOptions` */
-export async function runInTest (t: Test, shards: number, next: (world: World) => Fault | undefined): Promise<RunReport> {
+export async function runInTest (t: Test, kind: Kind, shards: number, next: (world: World) => Fault | undefined): Promise<RunReport> {
   t.comment(`seed ${seed}: FAULT_SEED=${seed} repeats it`)
-  const report = await run({ seed, shards, clients: CLIENTS, topics: TOPICS, rate: RATE, long: false, next, say: () => {} })
+  const report = await run({ kind, seed, shards, clients: CLIENTS, topics: TOPICS, rate: RATE, long: false, next, say: () => {} })
   for (const line of reportLines(report)) t.comment(line)
   t.same(report.violations.slice(0, SHOWN), [], `nothing is violated (seed ${seed})`)
   t.ok(report.acknowledged > 0 && report.delivered > report.acknowledged, 'messages were published and read')

@@ -59,6 +59,8 @@ export class FaultClient {
   settled = false
   /** Which of the nodes it is connected to. */
   node = 0
+  /** Whether it comes back to the same node. */
+  stays = false
   private transport: TransportName
   private client: Client | undefined
   private connection = 0
@@ -85,7 +87,7 @@ export class FaultClient {
     this.heardAt = Date.now()
     this.patienceMs = PATIENCE_MS + (transport === 'poll' ? POLL_WAIT_MS : heartbeatMs)
     this.passage = cursor === undefined ? undefined : this.beginPassage(cursor)
-    this.node = random.integer(0, origins.length - 1)
+    if (!this.stays) this.node = random.integer(0, origins.length - 1)
     this.client = openClient(transport, origins[this.node]!, query, cursor, {
       onMessage: message => {
         if (!mine()) return

@@ -1,15 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises'
+import { kinds } from './backing.js'
+import { failoverFaults } from './failover-faults.js'
+import type { Fault } from './fault.js'
 import { failover, flushed, redisEmptied, redisRolledBack } from './losing-faults.js'
 import type { World } from './world.js'
-
-/** What goes wrong in a run. It returns when its cause is removed; that all goes on is waited for outside. */
-export interface Fault {
-  readonly name: string
-  readonly about: string
-  /** Whether acknowledged messages are lost: only then is there any reset. */
-  readonly loses: boolean
-  run (world: World): Promise<void>
-}
 
 const STOPPED_MS = 3000
 const STOPPED_LONG_MS = 10_000
@@ -36,13 +30,13 @@ async function nodeStopped (world: World): Promise<void> {
 
 async function pubSubCut (world: World): Promise<void> {
   for (let cut = 0; cut < CONNECTIONS_CUT; cut++) {
-    await world.ask(redis => redis.call('CLIENT', 'KILL', 'TYPE', 'pubsub'))
+    for (const server of new Set(await world.backing.holders(world.options.shards))) await server.ask(redis => redis.call('CLIENT', 'KILL', 'TYPE', 'pubsub'))
     await delay(world.random.integer(50, 300))
   }
 }
 
-async function answersLost ({ links, random }: World): Promise<void> {
-  const link = random.pick(links)
+async function answersLost ({ standalone, random }: World): Promise<void> {
+  const link = random.pick(standalone.links)
   link.swallowAnswers()
   await delay(random.integer(100, 1500))
   link.breakAll()
@@ -50,9 +44,9 @@ async function answersLost ({ links, random }: World): Promise<void> {
 
 async function redisStopped (world: World): Promise<void> {
   await whileAway(world, async () => {
-    process.kill(world.redis.pid, 'SIGSTOP')
+    process.kill(world.standalone.redis.pid, 'SIGSTOP')
     await delay(stoppedMs(world))
-    process.kill(world.redis.pid, 'SIGCONT')
+    process.kill(world.standalone.redis.pid, 'SIGCONT')
   })
 }
 
@@ -65,8 +59,8 @@ async function redisRestarted (world: World): Promise<void> {
 }
 
 /** Ends it so that it saves, and starts it with what it saved. */
-async function restart ({ redis, ask }: World, awayMs: number): Promise<void> {
-  await ask(client => client.config('SET', 'save', '86400 1000000000'), redis)
+async function restart ({ standalone: { redis } }: World, awayMs: number): Promise<void> {
+  await redis.ask(client => client.config('SET', 'save', '86400 1000000000'))
   await redis.stop()
   await delay(awayMs)
   await redis.start()
@@ -74,7 +68,7 @@ async function restart ({ redis, ask }: World, awayMs: number): Promise<void> {
 
 /** Ends it as a crash would, with a file that has every write before its answer. */
 async function redisCrashed (world: World): Promise<void> {
-  const { redis } = world
+  const { redis } = world.standalone
   await redis.forget()
   await world.ask(async client => {
     await client.config('SET', 'appendfsync', 'always')
@@ -104,17 +98,20 @@ async function whileAway ({ publisher, fleet, violations }: World, away: () => P
   if (refusals.length === 0) violations.push('publish was not refused although Redis was away')
 }
 
+const alone = ['standalone'] as const
+
 export const faults: readonly Fault[] = [
-  { name: 'node-killed', about: 'kill -9 of a node, which is started again', loses: false, run: nodeKilled },
-  { name: 'node-stopped', about: 'a node is stopped and goes on', loses: false, run: nodeStopped },
-  { name: 'pubsub-cut', about: 'CLIENT KILL TYPE pubsub, several times', loses: false, run: pubSubCut },
-  { name: 'answers-lost', about: 'answers of Redis to a node are lost, then the connection', loses: false, run: answersLost },
-  { name: 'redis-stopped', about: 'Redis is stopped and goes on', loses: false, run: redisStopped },
-  { name: 'redis-away', about: 'Redis is away for four seconds, and comes back with all', loses: false, run: redisAway },
-  { name: 'redis-restarted', about: 'Redis saves, ends, and is started again', loses: false, run: redisRestarted },
-  { name: 'redis-crashed', about: 'kill -9 of Redis, which has written all to its file', loses: false, run: redisCrashed },
-  { name: 'redis-rolled-back', about: 'kill -9 of Redis, which comes back without its last writes', loses: true, run: redisRolledBack },
-  { name: 'redis-emptied', about: 'kill -9 of Redis, which comes back empty', loses: true, run: redisEmptied },
-  { name: 'flushed', about: 'FLUSHALL', loses: true, run: flushed },
-  { name: 'failover', about: 'a replica that missed the last writes takes over, and is appended to by a node that never saw them', loses: true, run: failover }
+  { name: 'node-killed', about: 'kill -9 of a node, which is started again', on: kinds, loses: false, run: nodeKilled },
+  { name: 'node-stopped', about: 'a node is stopped and goes on', on: kinds, loses: false, run: nodeStopped },
+  { name: 'pubsub-cut', about: 'CLIENT KILL TYPE pubsub, several times', on: kinds, loses: false, run: pubSubCut },
+  { name: 'answers-lost', about: 'answers of Redis to a node are lost, then the connection', on: alone, loses: false, run: answersLost },
+  { name: 'redis-stopped', about: 'Redis is stopped and goes on', on: alone, loses: false, run: redisStopped },
+  { name: 'redis-away', about: 'Redis is away for four seconds, and comes back with all', on: alone, loses: false, run: redisAway },
+  { name: 'redis-restarted', about: 'Redis saves, ends, and is started again', on: alone, loses: false, run: redisRestarted },
+  { name: 'redis-crashed', about: 'kill -9 of Redis, which has written all to its file', on: alone, loses: false, run: redisCrashed },
+  { name: 'redis-rolled-back', about: 'kill -9 of Redis, which comes back without its last writes', on: alone, loses: true, run: redisRolledBack },
+  { name: 'redis-emptied', about: 'kill -9 of Redis, which comes back empty', on: alone, loses: true, run: redisEmptied },
+  { name: 'flushed', about: 'FLUSHALL', on: alone, loses: true, run: flushed },
+  { name: 'failover', about: 'a replica that missed the last writes takes over, and is appended to by a node that never saw them', on: alone, loses: true, run: failover },
+  ...failoverFaults
 ]

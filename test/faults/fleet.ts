@@ -57,6 +57,11 @@ export class Fleet {
     }
   }
 
+  /** Whether clients come back to the node that they were connected to. */
+  stay (stays: boolean): void {
+    for (const client of this.clients) client.stays = stays
+  }
+
   close (): void {
     clearInterval(this.watcher)
     for (const client of this.clients) client.close()

@@ -1,6 +1,6 @@
 import type { FaultClient, Passage } from './client.js'
 import { Generations } from './generations.js'
-import { keptOf, type Loss, lostShards } from './loss.js'
+import { completeLosses, keptOf, type Loss, lostShards } from './loss.js'
 import type { Publisher } from './publisher.js'
 import type { StoredLog } from './stored-log.js'
 import type { SeenReset, Stretch } from './witness.js'
@@ -34,7 +34,8 @@ export interface Evidence {
 }
 
 /** Holds what clients saw against what was acknowledged and what the log kept. */
-export function judge ({ publisher, clients, losses, final }: Evidence): Verdict {
+export function judge ({ publisher, clients, losses: noted, final }: Evidence): Verdict {
+  const losses = completeLosses(noted, final)
   const generations = new Generations(losses, final, publisher.started)
   const lost = publisher.acknowledged.filter(message => generations.checkAcknowledged(message) === 'lost').length
   const counts = { live: 0, byPosition: 0, repeated: 0, unjustified: 0, missing: 0 }

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs'
 import { setTimeout as delay } from 'node:timers/promises'
 import { COMMAND } from '../helpers/command.js'
 import { keepLog } from '../helpers/kept-log.js'
-import { freePort } from './free-port.js'
+import { freePort } from '../helpers/free-port.js'
 
 /** A node's last words are kept: what it said when it should not have ended. */
 const KEPT_OUTPUT = 4000

@@ -100,13 +100,16 @@ export class Publisher {
     return numbers
   }
 
-  /** Waits until so many messages are acknowledged whose first attempt began from now on. */
-  async more (count: number): Promise<void> {
+  /** Waits until so many messages are acknowledged whose first attempt began from now on. @param concerned of which topics */
+  async more (count: number, concerned: (topic: string) => boolean = () => true): Promise<void> {
     const from = Date.now()
     let seen = this.acknowledged.length
     let counted = 0
     await this.until(() => {
-      for (; seen < this.acknowledged.length; seen++) if (this.acknowledged[seen]!.startedAt > from) counted++
+      for (; seen < this.acknowledged.length; seen++) {
+        const { startedAt, topic } = this.acknowledged[seen]!
+        if (startedAt > from && concerned(topic)) counted++
+      }
       return counted >= count
     })
   }

@@ -1,7 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import type { Fault } from './faults.js'
+import type { Fault } from './fault.js'
 import { judge, type Verdict } from './judge.js'
-import { readLog } from './stored-log.js'
 import { World, type WorldOptions } from './world.js'
 
 /** How long a client may take to get on after a fault before the run is given up. */
@@ -60,7 +59,7 @@ export async function run (options: RunOptions): Promise<RunReport> {
     }
     // A cursor that was on its way, and a second message where none may be, are part of what is judged.
     await delay(200)
-    const final = await world.ask(redis => readLog(redis, options.shards))
+    const final = await world.readLog()
     const verdict = judge({ publisher, clients: fleet.clients, losses: world.losses, final })
     const all = [...violations, ...late, ...verdict.violations]
     if (all.length > 0) for (const { name, lastWords } of world.nodes) if (lastWords !== '') say(`${name} said last:\n${lastWords}`)

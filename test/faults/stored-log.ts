@@ -1,6 +1,9 @@
 import type { Redis } from 'ioredis'
 import { numberOf } from './topics.js'
 
+/** The Redis that holds a shard. */
+export type RedisOf = (shard: number) => Redis
+
 /** Keys as DESIGN lists them ("The log on Redis"): read from outside, so that the log's own word is not needed. */
 const PREFIX = 'tw'
 
@@ -21,9 +24,9 @@ export interface StoredLog {
   readonly faults: readonly string[]
 }
 
-export async function readShards (redis: Redis, shards: number): Promise<StoredShard[]> {
+export async function readShards (of: RedisOf, shards: number): Promise<StoredShard[]> {
   return await Promise.all(Array.from({ length: shards }, async (_, shard) => {
-    const [offset, list] = await Promise.all([redis.hget(`{${PREFIX}:${shard}}:meta`, 'offset'), redis.lrange(`{${PREFIX}:${shard}}:epochs`, 0, -1)])
+    const [offset, list] = await Promise.all([of(shard).hget(`{${PREFIX}:${shard}}:meta`, 'offset'), of(shard).lrange(`{${PREFIX}:${shard}}:epochs`, 0, -1)])
     return {
       offset: Number(offset ?? 0),
       epochs: list.map(text => {
@@ -35,12 +38,13 @@ export async function readShards (redis: Redis, shards: number): Promise<StoredS
 }
 
 /** Reads all of it, beginning no epoch as a node's script would. */
-export async function readLog (redis: Redis, shards: number): Promise<StoredLog> {
+export async function readLog (of: RedisOf, shards: number): Promise<StoredLog> {
   const numbers = new Map<string, number[]>()
   const shardOf = new Map<string, number>()
   const faults: string[] = []
-  const stored = await readShards(redis, shards)
+  const stored = await readShards(of, shards)
   for (let shard = 0; shard < shards; shard++) {
+    const redis = of(shard)
     const last = await redis.hgetall(`{${PREFIX}:${shard}}:seq`)
     await Promise.all(Object.entries(last).map(async ([topic, position]) => {
       const entries = await redis.xrange(`{${PREFIX}:${shard}}:t:${topic}`, '-', '+')

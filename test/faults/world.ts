@@ -1,23 +1,22 @@
 import { createHmac } from 'node:crypto'
 import type { Redis } from 'ioredis'
 import { Choices } from '../helpers/random.js'
-import { RedisServer } from '../helpers/redis-server.js'
+import { askHolders, type Backing, type Kind } from './backing.js'
 import { Fleet } from './fleet.js'
-import { freePort } from './free-port.js'
-import { Link } from './link.js'
 import type { Loss } from './loss.js'
 import { NodeProcess } from './node-process.js'
 import { Publisher } from './publisher.js'
-import { readLog, readShards } from './stored-log.js'
+import { ClusterBacking, type Replicated, SentinelBacking } from './replicated.js'
+import { Standalone } from './standalone.js'
+import { readLog, readShards, type StoredLog } from './stored-log.js'
 import { makeTopics } from './topics.js'
 
 const HEARTBEAT_MS = 1500
 const SECRET = 'a secret for the fault checker only'
 const TOKEN_SECONDS = 86_400
-/** Replication begins at once, not when more replicas might have come. */
-const REDIS_SETTINGS = ['--repl-diskless-sync-delay', '0']
 
 export interface WorldOptions {
+  readonly kind: Kind
   readonly seed: number
   readonly shards: number
   readonly clients: number
@@ -28,7 +27,7 @@ export interface WorldOptions {
   readonly long: boolean
 }
 
-/** Two nodes, each with its own way to one Redis, a publisher, and clients. */
+/** Two nodes, each with its own way to what the log is on, a publisher, and clients. */
 export class World {
   readonly losses: Loss[] = []
   readonly violations: string[] = []
@@ -36,7 +35,7 @@ export class World {
   readonly fleet: Fleet
   readonly random: Choices
 
-  private constructor (readonly options: WorldOptions, public redis: RedisServer, readonly links: readonly [Link, Link], readonly nodes: readonly [NodeProcess, NodeProcess]) {
+  private constructor (readonly options: WorldOptions, readonly backing: Backing, readonly nodes: readonly [NodeProcess, NodeProcess]) {
     const { seed, clients, rate } = options
     const topics = makeTopics(options.topics)
     const origins = nodes.map(({ origin }) => origin)
@@ -46,10 +45,9 @@ export class World {
   }
 
   static async start (options: WorldOptions): Promise<World> {
-    const redis = await World.startRedis()
-    const links = [await Link.open(redis.url), await Link.open(redis.url)] as const
-    const nodes = await Promise.all(links.map(async ({ port }, index) => await NodeProcess.create(`node ${index + 1}`, {
-      REDIS_URL: `redis://127.0.0.1:${port}`,
+    const backing = await start[options.kind]()
+    const nodes = await Promise.all([0, 1].map(async index => await NodeProcess.create(`node ${index + 1}`, {
+      ...backing.env(index),
       LOG_SHARDS: String(options.shards),
       SOURCES: 'none',
       UNKNOWN_SYMBOLS: 'accept',
@@ -60,7 +58,7 @@ export class World {
       HEARTBEAT_MS: String(HEARTBEAT_MS),
       LOG_LEVEL: 'error'
     })))
-    const world = new World(options, redis, links, nodes as [NodeProcess, NodeProcess])
+    const world = new World(options, backing, nodes as [NodeProcess, NodeProcess])
     try {
       await Promise.all(nodes.map(node => node.start()))
       await world.fleet.open()
@@ -72,49 +70,55 @@ export class World {
     return world
   }
 
-  static async startRedis (): Promise<RedisServer> {
-    return await RedisServer.start(REDIS_SETTINGS, await freePort())
+  /** Its Redis, where that is the only one. */
+  get standalone (): Standalone {
+    return this.backing as Standalone
   }
 
-  /** Asks Redis itself, past the links. */
-  async ask<Answer> (question: (redis: Redis) => Promise<Answer>, server = this.redis): Promise<Answer> {
-    const client = server.client()
-    try {
-      return await question(client)
-    } finally {
-      client.disconnect()
-    }
+  /** What the log is on, where it has replicas. */
+  get replicated (): Replicated {
+    return this.backing as Replicated
   }
 
-  /** Takes the way to Redis from all nodes, so that what is done meanwhile is one step for them. */
-  takeLinks (): void {
-    for (const link of this.links) link.take()
+  /** From which a node connects. */
+  nodeAddress (node: number): string {
+    return this.backing.env(node)['OWN_ADDRESS']!
   }
 
-  giveLinks (): void {
-    for (const link of this.links) link.give(this.redis.url)
+  /** Asks one Redis itself, past the links: the first shard's. */
+  async ask<Answer> (question: (redis: Redis) => Promise<Answer>): Promise<Answer> {
+    return await (await this.backing.holders(1))[0]!.ask(question)
   }
 
   async epochs (): Promise<Array<ReadonlySet<number>>> {
-    return (await this.ask(redis => readShards(redis, this.options.shards))).map(({ epochs }) => new Set(epochs.map(({ epoch }) => epoch)))
+    return (await askHolders(this.backing, this.options.shards, of => readShards(of, this.options.shards))).map(({ epochs }) => new Set(epochs.map(({ epoch }) => epoch)))
+  }
+
+  async readLog (): Promise<StoredLog> {
+    return await askHolders(this.backing, this.options.shards, of => readLog(of, this.options.shards))
   }
 
   /**
    * Notes what a Redis has left, while no node can append to it.
    * @param epochsBefore of {@link epochs}, before anything was lost
    */
-  async noteLoss (name: string, beganAt: number, epochsBefore: Loss['epochsBefore']): Promise<void> {
-    const kept = await this.ask(redis => readLog(redis, this.options.shards))
-    this.losses.push({ name, beganAt, endedAt: Date.now(), kept, epochsBefore })
+  async noteLoss (name: string, beganAt: number, epochsBefore: Loss['epochsBefore'], shards: readonly number[] = Array.from({ length: this.options.shards }, (_, shard) => shard)): Promise<void> {
+    const kept = await this.readLog()
+    this.losses.push({ name, beganAt, endedAt: Date.now(), kept, epochsBefore, shards: new Set(shards) })
   }
 
   async close (): Promise<void> {
     this.publisher.abandon()
     this.fleet.close()
     for (const node of this.nodes) await node.close()
-    for (const link of this.links) link.close()
-    await this.redis.close()
+    await this.backing.close()
   }
+}
+
+const start: Readonly<Record<Kind, () => Promise<Backing>>> = {
+  standalone: () => Standalone.start(),
+  sentinel: () => SentinelBacking.start(),
+  cluster: () => ClusterBacking.start()
 }
 
 /** As `tickwire token` makes it. */

@@ -1,42 +1,36 @@
-import { type ChildProcess, spawn } from 'node:child_process'
-import { mkdtempSync, rmSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Redis } from 'ioredis'
+import { RedisProcess } from './redis-process.js'
 
-/** The program that `npm test` has found or installed. */
-export const redisProgram = process.env['TEST_REDIS_SERVER']
+export { redisProgram } from './redis-process.js'
 
 /** A Redis of a test's own, on a socket in a folder of its own; without persistence unless it is asked to save. */
 export class RedisServer {
-  private child: ChildProcess | undefined
-  private readonly onExit = (): void => {
-    this.child?.kill('SIGKILL')
-    rmSync(this.folder, { recursive: true, force: true })
-  }
+  private readonly process = new RedisProcess()
 
-  private constructor (private readonly folder: string, private readonly options: readonly string[], readonly port: number) {
-    // It does not keep a test running, and ends with it.
-    process.once('exit', this.onExit)
-  }
+  private constructor (private readonly options: readonly string[], readonly port: number) {}
 
   /**
    * @param options as on the command line of redis-server; they win over what stands here
    * @param port listens there on TCP as well, as replicas need; 0: on its socket only
    */
   static async start (options: readonly string[] = [], port = 0): Promise<RedisServer> {
-    const server = new RedisServer(mkdtempSync(join(tmpdir(), 'tickwire-redis-')), options, port)
+    const server = new RedisServer(options, port)
     await server.start()
     return server
   }
 
   get url (): string {
-    return join(this.folder, 'redis.sock')
+    return join(this.process.folder, 'redis.sock')
   }
 
   get pid (): number {
-    return this.child!.pid!
+    return this.process.pid
+  }
+
+  get isRunning (): boolean {
+    return this.process.isRunning
   }
 
   /** A connection for the test itself. */
@@ -47,12 +41,21 @@ export class RedisServer {
     return client
   }
 
+  /** Asks it by a connection of its own. */
+  async ask<Answer> (question: (redis: Redis) => Promise<Answer>): Promise<Answer> {
+    const client = this.client()
+    try {
+      return await question(client)
+    } finally {
+      client.disconnect()
+    }
+  }
+
   /** @param settings for this start, behind those of the server: how it reads what it has saved */
   async start (settings: readonly string[] = []): Promise<void> {
-    this.child = spawn(redisProgram!, [
-      '--port', String(this.port), '--unixsocket', this.url, '--dir', this.folder, '--save', '', '--appendonly', 'no', '--maxmemory-policy', 'noeviction', '--daemonize', 'no', ...this.options, ...settings
-    ], { stdio: 'ignore' })
-    this.child.unref()
+    this.process.start([
+      '--port', String(this.port), '--unixsocket', this.url, '--dir', this.process.folder, '--save', '', '--appendonly', 'no', '--maxmemory-policy', 'noeviction', '--daemonize', 'no', ...this.options, ...settings
+    ])
     const client = new Redis(this.url, { retryStrategy: () => 10, maxRetriesPerRequest: null })
     client.on('error', () => {})
     await client.ping()
@@ -61,32 +64,20 @@ export class RedisServer {
 
   /** Ends the process at once, as a crash would: what was not saved is gone. */
   async kill (): Promise<void> {
-    await this.end('SIGKILL')
+    await this.process.end('SIGKILL')
   }
 
   /** Lets it end by itself; it saves first where that is set. */
   async stop (): Promise<void> {
-    await this.end('SIGTERM')
+    await this.process.end('SIGTERM')
   }
 
   /** Removes what it has saved: the next start is empty. */
   async forget (): Promise<void> {
-    for (const saved of ['dump.rdb', 'appendonlydir']) await rm(join(this.folder, saved), { recursive: true, force: true })
+    for (const saved of ['dump.rdb', 'appendonlydir']) await rm(join(this.process.folder, saved), { recursive: true, force: true })
   }
 
   async close (): Promise<void> {
-    await this.kill()
-    process.off('exit', this.onExit)
-    await rm(this.folder, { recursive: true, force: true })
-  }
-
-  private async end (signal: NodeJS.Signals): Promise<void> {
-    const { child } = this
-    if (child === undefined) return
-    child.ref()
-    const ended = new Promise(resolve => { child.once('exit', resolve) })
-    child.kill(signal)
-    await ended
-    this.child = undefined
+    await this.process.close()
   }
 }

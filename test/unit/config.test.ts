@@ -85,7 +85,7 @@ const variables: Readonly<Record<keyof typeof ConfigSchema.properties, Variable>
     good: ['http://10.0.0.1:8080', 'https://n1.example/live'].map(url => [url, url]), bad: ['n1.example', 'http://', 'http://me:secret@n1.example'], allowed: 'where others reach this server: http://host:8080'
   },
   LOG_LEVEL: choice('trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'),
-  REDIS_URL: { good: [['redis://h:6379', 'redis://h:6379'], ['/tmp/redis.sock', '/tmp/redis.sock']], bad: ['localhost', 'http://h'], allowed: 'redis://host:6379, rediss://…, or the path of a socket' },
+  REDIS_URL: { good: [['redis://h:6379', 'redis://h:6379'], ['/tmp/redis.sock', '/tmp/redis.sock'], ['rediss+sentinel://h,i:1/m', 'rediss+sentinel://h,i:1/m'], ['redis+cluster://h', 'redis+cluster://h']], bad: ['localhost', 'http://h', 'redis+tls://h'], allowed: 'redis://host:6379, redis+sentinel://host:26379,…/master, redis+cluster://host:6379,…, with rediss for TLS, or the path of a socket' },
   REDIS_KEY_PREFIX: { good: [['mine', 'mine']], bad: ['a b', 'a{b'], allowed: '1 to 32 letters, digits, . _ and -' },
   LOG_SHARDS: integer(1, 32),
   RETENTION_MESSAGES: integer(1, MANY),

@@ -1,7 +1,8 @@
 import { createServer as createHttpServer } from 'node:http'
 import { createServer, type Server } from 'node:net'
 import { type Test, test } from 'tap'
-import { cannotBeUsed, checkRedis } from '../../src/log/redis/setup.js'
+import { cannotBeUsed } from '../../src/log/redis/refusals.js'
+import { checkRedis } from '../../src/log/redis/setup.js'
 import { listen } from '../helpers/network.js'
 
 /** What is said of an address where no Redis is that can hold the log: always in one sentence, without a secret. */
@@ -62,10 +63,10 @@ test('a server that says what it is, and that it cannot hold the log', async t =
   const says = (info: string): Promise<string> => at(t, claiming(info))
   await refused(t, await says('# Server\r\nredis_version:6.2.14\r\nredis_mode:standalone\r\n'), /is Redis 6\.2\.14; version 7 or newer is needed/)
   await refused(t, await says('# Server\r\n'), /of an unknown version; version 7 or newer/)
-  await refused(t, await says('# Server\r\nredis_version:7.2.0\r\nredis_mode:sentinel\r\n'), /is a Sentinel; give the address of the Redis/)
+  await refused(t, await says('# Server\r\nredis_version:7.2.0\r\nredis_mode:sentinel\r\n'), /is a Sentinel; give redis\+sentinel:\/\/host:26379\/ and the name of the master/)
   await refused(t, await says('# Server\r\nredis_version:7.2.0\r\n# Persistence\r\nloading:1\r\n'), /still loading its data/)
   await refused(t, await says('# Server\r\nredis_version:10.0.1\r\n# Replication\r\nrole:slave\r\n'), /is a replica.*give the address of its master/)
-  await refused(t, await says('# Server\r\nredis_version:7.2.0\r\n# Cluster\r\ncluster_enabled:1\r\n'), /is a node of a Redis Cluster/)
+  await refused(t, await says('# Server\r\nredis_version:7.2.0\r\n# Cluster\r\ncluster_enabled:1\r\n'), /is a node of a Redis Cluster; begin the address with redis\+cluster:/)
   await refused(t, await says('# Server\r\nredis_version:7.2.0\r\n# Memory\r\nmaxmemory_policy:volatile-ttl\r\n'), /maxmemory-policy volatile-ttl.*set it to noeviction/)
 })
 

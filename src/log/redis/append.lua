@@ -2,7 +2,7 @@
 -- nodes. Everything is checked before the first write. A message costs one XADD; all else is done once for the batch, and
 -- texts that the caller has made are passed on as they are.
 --
--- KEYS  1 meta, 2 epochs, 3 channel, 4 seq, 5 recent, 6 marks, 7 answers of the calling node,
+-- KEYS  1 meta, 2 epochs, 3 seq, 4 recent, 5 marks, 6 answers of the calling node,
 --       then the stream of each topic of the batch, then the idempotency keys of its items
 -- ARGV  1 candidate epoch, 2 shards of the log, 3 the node's number of this batch for this shard, 4 most topics,
 --       5 milliseconds and 6 bytes of recent entries that are kept, 7 seconds that an idempotency key is kept,
@@ -14,12 +14,12 @@
 -- Answers {'answer', text} with a text of [first offset, [sequence and offset before, of each topic], [[item, sequence,
 --       offset], …]]: what is not among the last has the next sequence and the next offset; 0, 0 is one topic too many.
 --       Or {'shards', n}, {'type', topic}, or {'stale', fence that stands}
-local KEY_BASE, ARG_BASE = 7, 13
+local KEY_BASE, ARG_BASE = 6, 13
 local keys, argv, call, format = KEYS, ARGV, redis.call, string.format
-local meta, epochs, channel, seq, recent, marks, answers = unpack(keys, 1, KEY_BASE)
+local meta, epochs, seq, recent, marks, answers = unpack(keys, 1, KEY_BASE)
 local number = argv[3]
 
-local epoch, start, offset, made = enter(meta, epochs, channel, argv[1], argv[2])
+local epoch, start, offset, made = enter(meta, epochs, argv[1], argv[2])
 if made ~= argv[2] then return { 'shards', made } end
 local answered = call('HGET', answers, number)
 if answered then return { 'answer', answered } end
@@ -142,5 +142,5 @@ if time - tonumber(stored[2] or 0) >= 1000 or bytes - tonumber(stored[4] or 0) >
 end
 call('HSET', meta, 'offset', format('%d', offset), 'time', format('%d', time), 'bytes', format('%d', bytes))
 call('XADD', recent, 'MINID', '~', format('%d', oldest + 1), format('%d-0', offset), 'b', batch)
-call('SPUBLISH', channel, batch)
+call('SPUBLISH', channel_of(meta), batch)
 return { 'answer', text }

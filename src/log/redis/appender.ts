@@ -7,8 +7,6 @@ import { afterReading, TimedOut } from './time-limit.js'
 /** Most messages and characters of payload in one batch: Redis does nothing else while it appends them. */
 const MAX_BATCH_ITEMS = 500
 const MAX_BATCH_LENGTH = 256 * 1024
-/** Batches on their way at a time: Redis works on one while the next is made. */
-const MAX_FLIGHTS = 2
 /** An append that has no answer by then is refused: nobody can tell whether the log has it. */
 const PATIENCE_MS = 850
 /** How long after a failure that may pass what has no answer yet is sent again. */
@@ -17,12 +15,17 @@ const RETRY_MS = 20
 const MAX_WAITING_LENGTH = 64 * 1024 * 1024
 
 /** What a server says that cannot append now, but may soon; or a connection that ended. */
-const PASSING = /^(?:READONLY|LOADING|MASTERDOWN|CLUSTERDOWN|TRYAGAIN|NOSCRIPT|BUSY|Connection is closed|Reached the max retries|Stream isn't writeable|Command aborted)/
+const PASSING = /^(?:READONLY|LOADING|MASTERDOWN|CLUSTERDOWN|MOVED|ASK|TRYAGAIN|NOSCRIPT|BUSY|Connection is closed|Reached the max retries|Stream isn't writeable|Command aborted)/
 
 export interface AppenderOptions {
   /** Answers one batch, all of one source or none of any. The number is the same when a batch is sent again: what was appended then is answered as before. */
   readonly send: (number: number, text: BatchText, fence: Fence | undefined) => Promise<string>
   readonly onceKey: (topic: string, key: string) => string
+  /**
+   * Batches on their way at a time. Two: Redis works on one while the next is made. One where the shard may move to another
+   * master: of two batches it would refuse one with TRYAGAIN, whose keys are not all there, and take the other.
+   */
+  readonly flights: 1 | 2
 }
 
 /** What was given to {@link Appender.append} at once; it may be in several batches. */
@@ -90,10 +93,10 @@ export class Appender {
 
   /** What comes in the same turn of the event loop goes together. */
   private gather (): void {
-    if (this.gathering !== undefined || this.retry !== undefined || this.waiting.length === 0 || this.flights.length >= MAX_FLIGHTS) return
+    if (this.gathering !== undefined || this.retry !== undefined || this.waiting.length === 0 || this.flights.length >= this.options.flights) return
     this.gathering = setImmediate(() => {
       this.gathering = undefined
-      while (this.retry === undefined && this.waiting.length > 0 && this.flights.length < MAX_FLIGHTS) this.fly(this.board())
+      while (this.retry === undefined && this.waiting.length > 0 && this.flights.length < this.options.flights) this.fly(this.board())
     })
   }
 

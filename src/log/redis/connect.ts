@@ -1,70 +1,59 @@
-import { Redis } from 'ioredis'
-import { cannotBeUsed, type RedisSetup } from './setup.js'
+import { type Endpoint, parseAddress, type RedisAddress } from './masters/address.js'
+import { ClusterTopology } from './masters/cluster.js'
+import { type ConnectionOptions, openerOf, sentinelOpenerOf } from './masters/connection.js'
+import { Masters } from './masters/masters.js'
+import { SentinelTopology } from './masters/sentinels.js'
+import { SingleTopology, type Topology } from './masters/topology.js'
+import { cannotBeUsed } from './refusals.js'
+import { timeLimit } from './time-limit.js'
 
 /** What the client itself asks when it connects must be answered in this time: a partitioned server answers nothing for ever. */
 const COMMAND_TIMEOUT_MS = 5000
-const CONNECT_TIMEOUT_MS = 2000
-/** How long a connection that is given up may take to say goodbye. */
-const DISCONNECT_TIMEOUT_MS = 50
-const FIRST_RETRY_MS = 20
-const LAST_RETRY_MS = 250
+/** What is not connected by then is given up. */
+const CONNECT_ALL_MS = 10_000
 
-/** One that appends, one that reads and one that listens: none waits behind the others' answers. */
-export interface Connections {
-  readonly writer: Redis
-  readonly reader: Redis
-  readonly subscriber: Redis
+/** Connections to all masters, each set for one purpose: none waits behind the others' answers. */
+export type Connections<Purpose extends string> = Readonly<Record<Purpose, Masters>> & { close (): void }
+
+/** One set that appends, one that reads and one that listens. */
+export type LogConnections = Connections<'writer' | 'reader' | 'subscriber'>
+
+interface Setup {
+  readonly url: string
+  readonly keyPrefix: string
 }
-
-const base = {
-  lazyConnect: true,
-  connectTimeout: CONNECT_TIMEOUT_MS,
-  disconnectTimeout: DISCONNECT_TIMEOUT_MS,
-  retryStrategy: (times: number) => Math.min(times * FIRST_RETRY_MS, LAST_RETRY_MS)
-}
-
-/**
- * A client that sends commands, not connected yet. While there is no server nothing is queued, and what was not answered fails with
- * its connection: whoever sent it knows whether it may be sent again.
- */
-export const commandClient = (url: string, commandTimeout: number): Redis => (
-  new Redis(url, { ...base, commandTimeout, enableOfflineQueue: false, autoResendUnfulfilledCommands: false, maxRetriesPerRequest: 0 }))
-
-/** A client that listens, not connected yet. */
-export const listeningClient = (url: string, commandTimeout: number): Redis => new Redis(url, { ...base, commandTimeout, maxRetriesPerRequest: null })
-
-/** One for a {@link ShardListener}, which listens anew by itself. */
-const shardClient = (url: string, commandTimeout: number): Redis => (
-  new Redis(url, { ...base, commandTimeout, enableOfflineQueue: false, autoResendUnfulfilledCommands: false, autoResubscribe: false, maxRetriesPerRequest: 0 }))
 
 /** @throws LogSetupError */
-export async function connectRedis (setup: RedisSetup): Promise<Connections> {
-  return await connectAll(setup, {
-    writer: commandClient(setup.url, COMMAND_TIMEOUT_MS),
-    reader: commandClient(setup.url, COMMAND_TIMEOUT_MS),
-    subscriber: shardClient(setup.url, COMMAND_TIMEOUT_MS)
-  })
+export async function connectRedis (setup: Setup): Promise<LogConnections> {
+  return await connectAll(setup, ['writer', 'reader', 'subscriber'], { commandTimeout: COMMAND_TIMEOUT_MS })
 }
 
 /** Connects all, or none. @throws LogSetupError */
-export async function connectAll<Clients extends { readonly [Name in keyof Clients]: Redis }> (
-  setup: Pick<RedisSetup, 'url' | 'keyPrefix'>, clients: Clients
-): Promise<Clients> {
-  const all = Object.values<Redis>(clients)
+export async function connectAll<Purpose extends string> (setup: Setup, purposes: readonly Purpose[], options: ConnectionOptions, withinMs = CONNECT_ALL_MS): Promise<Connections<Purpose>> {
+  const address = parseAddress(setup.url)
+  const topology = topologyOf(address, options)
+  const open = openerOf(address, options)
+  const masters = purposes.map((purpose): [Purpose, Masters] => [purpose, new Masters(topology, open)])
+  const close = (): void => {
+    for (const [, connections] of masters) connections.disconnect()
+    topology.close()
+  }
   try {
-    await Promise.all(all.map(firstConnection))
+    await timeLimit(topology.start().then(() => Promise.all(masters.map(([, connections]) => connections.connect()))), withinMs)
   } catch (error) {
-    for (const client of all) client.disconnect()
+    close()
     throw cannotBeUsed(setup, error)
   }
-  return clients
+  return { ...Object.fromEntries(masters) as Record<Purpose, Masters>, close }
 }
 
-/** The first connection says what is wrong with an address; later ones are tried for ever. */
-async function firstConnection (connection: Redis): Promise<void> {
-  await new Promise<void>((resolve, reject) => {
-    connection.once('ready', resolve)
-    connection.on('error', reject)
-    connection.connect().catch(reject)
-  })
+function topologyOf (address: RedisAddress, options: ConnectionOptions): Topology {
+  switch (address.kind) {
+    case 'single': return new SingleTopology(SELF)
+    case 'sentinel': return new SentinelTopology(address, sentinelOpenerOf(address, options))
+    case 'cluster': return new ClusterTopology(address, openerOf(address, options))
+  }
 }
+
+/** Of a Redis whose address the client library reads. */
+const SELF: Endpoint = { host: '', port: 0 }

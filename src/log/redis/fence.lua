@@ -1,9 +1,9 @@
 -- Raises the fence of a source in one shard: only upwards.
 --
--- KEYS  1 meta, 2 epochs, 3 channel
+-- KEYS  1 meta, 2 epochs
 -- ARGV  1 candidate epoch, 2 shards of the log, 3 the field of the source, 4 the fence: `token:id`
 -- Answers the fence that stands then: the caller's, or one that is as high or higher
-enter(KEYS[1], KEYS[2], KEYS[3], ARGV[1], ARGV[2])
+enter(KEYS[1], KEYS[2], ARGV[1], ARGV[2])
 local standing = redis.call('HGET', KEYS[1], ARGV[3])
 if standing and tonumber(standing:match('^%d+')) >= tonumber(ARGV[4]:match('^%d+')) then return standing end
 redis.call('HSET', KEYS[1], ARGV[3], ARGV[4])

@@ -25,7 +25,7 @@ export class ShardKeys {
 
   /** What every script begins with. */
   get common (): readonly string[] {
-    return [this.meta, this.epochs, this.live]
+    return [this.meta, this.epochs]
   }
 
   get meta (): string { return `${this.tag}meta` }

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { type Channels, parseTopicKey, ProtocolError } from '@tickwire/protocol'
+import type { Redis } from 'ioredis'
 import {
   type AppendItem, type AppendResult, type Entry, type Fence, followsOn, IDEMPOTENCY_SECONDS, type Log, type Page, randomEpoch, type ReadFrom, RECENT_SHARE, type Retention, type ShardHead, type Snapshot,
   StaleFence, type TailBatch, type Tailing, type TopicPosition
@@ -7,13 +8,14 @@ import {
 import { shardOf } from '../shard-of.js'
 import { Appender } from './appender.js'
 import { type BatchText, parseBatch, parseEntry, parsePosition, type StreamEntry } from './batch.js'
-import { type Connections, connectRedis } from './connect.js'
+import { connectRedis, type LogConnections } from './connect.js'
 import { fenceText, raiseFence } from './fences.js'
 import { fenceField, ShardKeys } from './keys.js'
 import { Reader } from './reader.js'
 import { ShardRetention } from './retention.js'
+import { cannotBeUsed, otherShards } from './refusals.js'
 import { Scripts } from './scripts.js'
-import { cannotBeUsed, checkRedis, otherShards, type RedisSetup } from './setup.js'
+import { checkRedis, type RedisSetup } from './setup.js'
 import { SharedReads } from './shared-reads.js'
 import { States } from './states.js'
 import { Tail } from './tail.js'
@@ -60,7 +62,7 @@ export class RedisLog implements Log {
   private readonly rules = new Map<string, { readonly messages: number, readonly ageMs: number }>()
   private closed = false
 
-  private constructor (private readonly options: RedisLogOptions, private readonly connections: Connections) {
+  private constructor (private readonly options: RedisLogOptions, private readonly connections: LogConnections) {
     const { channels, retention } = options
     const { writer, reader, subscriber } = connections
     this.shards = options.shards
@@ -70,16 +72,17 @@ export class RedisLog implements Log {
     this.states = new States({ reader: this.reader, channels, keys: this.keys, shardOf: topic => this.shardOf(topic) })
     this.appenders = this.keys.map((keys, shard) => new Appender(shard, {
       send: (number, text, fence) => this.sendBatch(shard, number, text, fence),
-      onceKey: (topic, key) => keys.once(topic, key)
+      onceKey: (topic, key) => keys.once(topic, key),
+      flights: writer.sharded ? 1 : 2
     }))
     const ages = [retention.seconds, ...[...channels.values()].map(channel => channel.retention?.seconds ?? 0)]
     this.upkeep = new Upkeep({
-      redis: reader,
+      masters: reader,
       keys: this.keys,
       states: this.states,
       node: this.node,
       retentions: this.keys.map(keys => new ShardRetention({
-        redis: reader, reader: this.reader, keys, bytes: retention.bytes, longestMs: Math.max(...ages) * 1000, rule: (topic, lastOffset) => this.retentionRule(topic, lastOffset)
+        reader: this.reader, keys, bytes: retention.bytes, longestMs: Math.max(...ages) * 1000, rule: (topic, lastOffset) => this.retentionRule(topic, lastOffset)
       })),
       maxMessages: topic => this.ruleOf(topic).messages,
       onError: options.onError
@@ -89,7 +92,7 @@ export class RedisLog implements Log {
       subscriber,
       reader,
       headOf: shard => this.headOf(shard),
-      readRecent: (shard, after, limit) => this.recentBatches(redis => redis.xrange(this.keys[shard]!.recent, after + 1, '+', 'COUNT', limit)),
+      readRecent: (shard, after, limit) => this.recentBatches(shard, (redis, recent) => redis.xrange(recent, after + 1, '+', 'COUNT', limit)),
       readBeyond: (shard, after, before) => this.readBeyond(shard, after, before),
       onError: (error, message) => { if (!this.closed) options.onError(error, message) }
     })
@@ -164,7 +167,7 @@ export class RedisLog implements Log {
   async recent (shard: number, maxBytes: number): Promise<readonly Entry[]> {
     const newestFirst: Array<readonly Entry[]> = []
     for (let end = '+', length = 0, more = true; more && length < maxBytes;) {
-      const page = await this.recentBatches(redis => redis.xrevrange(this.keys[shard]!.recent, end, '-', 'COUNT', RECENT_PAGE))
+      const page = await this.recentBatches(shard, (redis, recent) => redis.xrevrange(recent, end, '-', 'COUNT', RECENT_PAGE))
       for (const text of page) {
         newestFirst.push(parseBatch(shard, text).entries)
         length += text.length
@@ -182,7 +185,7 @@ export class RedisLog implements Log {
     for (const { seq } of shard === undefined ? this.keys : [this.keys[shard]!]) {
       let cursor = '0'
       do {
-        const [next, fields] = await this.reader.ask(() => this.connections.reader.hscan(seq, cursor, 'COUNT', SCAN_COUNT))
+        const [next, fields] = await this.reader.ask(seq, redis => redis.hscan(seq, cursor, 'COUNT', SCAN_COUNT))
         cursor = next
         for (let i = 0; i < fields.length; i += 2) topics.set(fields[i]!, parsePosition(fields[i + 1]!))
       } while (cursor !== '0')
@@ -200,7 +203,7 @@ export class RedisLog implements Log {
     this.upkeep.close()
     this.follower.close()
     for (const appender of this.appenders) appender.close()
-    for (const connection of Object.values(this.connections)) (connection as Connections['reader']).disconnect()
+    this.connections.close()
   }
 
   // ---- one shard
@@ -222,7 +225,7 @@ export class RedisLog implements Log {
     ]) as Promise<[kind: string, text: string]>
     const [kind, text] = await timeLimit(answer, APPEND_PATIENCE_MS).catch((error: unknown) => {
       // A connection that answers nothing may never do so again.
-      if (error instanceof TimedOut) this.connections.writer.disconnect(true)
+      if (error instanceof TimedOut) this.connections.writer.renew(keys.meta)
       throw error
     })
     if (kind === 'answer') return text
@@ -232,7 +235,7 @@ export class RedisLog implements Log {
 
   private async headOf (shard: number): Promise<ShardHead> {
     return await this.heads.read(String(shard), async () => {
-      const [offset, list, made] = await this.reader.run('head', this.keys[shard]!.common, [], { urgent: true }) as [offset: string, epochs: string[], shards: string]
+      const [offset, list, made] = await this.reader.run('head', this.keys[shard]!.common, [...this.follower.left(shard)], { urgent: true }) as [offset: string, epochs: string[], shards: string]
       if (Number(made) !== this.shards) throw otherShards(made)
       const epochs = list.map(entry => {
         const [epoch, start] = entry.split(':')
@@ -243,8 +246,9 @@ export class RedisLog implements Log {
   }
 
   /** Texts of recent batches. The tail waits behind nobody. */
-  private async recentBatches (read: (redis: Connections['reader']) => Promise<unknown>): Promise<string[]> {
-    const page = await this.reader.ask(() => read(this.connections.reader), { urgent: true }) as Array<[id: string, fields: string[]]>
+  private async recentBatches (shard: number, read: (redis: Redis, recent: string) => Promise<unknown>): Promise<string[]> {
+    const { recent } = this.keys[shard]!
+    const page = await this.reader.ask(recent, redis => read(redis, recent), { urgent: true }) as Array<[id: string, fields: string[]]>
     return page.map(([, fields]) => fields[1]!)
   }
 

@@ -1,4 +1,3 @@
-import type { Redis } from 'ioredis'
 import { parsePosition } from './batch.js'
 import type { ShardKeys } from './keys.js'
 import type { Reader } from './reader.js'
@@ -11,7 +10,6 @@ const SLACK = 0.95
 const MARKS_SLACK_MS = 60_000
 
 export interface RetentionOptions {
-  readonly redis: Redis
   readonly reader: Reader
   readonly keys: ShardKeys
   /** Most bytes of the shard's messages, the recent entries among them. */
@@ -42,8 +40,8 @@ export class ShardRetention {
 
   /** Looks at the next topics. */
   async step (): Promise<void> {
-    const { redis, reader, keys } = this.options
-    const [next, fields] = await reader.ask(() => redis.hscan(keys.seq, this.cursor, 'COUNT', TOPICS_AT_A_TIME))
+    const { reader, keys } = this.options
+    const [next, fields] = await reader.ask(keys.seq, redis => redis.hscan(keys.seq, this.cursor, 'COUNT', TOPICS_AT_A_TIME))
     const topics: Array<[topic: string, last: number]> = []
     for (let i = 0; i < fields.length; i += 2) topics.push([fields[i]!, parsePosition(fields[i + 1]!).offset])
     await this.trim(topics, 0)
@@ -52,7 +50,7 @@ export class ShardRetention {
     for (const topic of this.sizes.keys()) if (!this.seen.has(topic)) this.sizes.delete(topic)
     this.seen = new Set()
     await this.holdToBytes()
-    await reader.ask(() => redis.xtrim(keys.marks, 'MINID', '~', Date.now() - this.options.longestMs - MARKS_SLACK_MS))
+    await reader.ask(keys.marks, redis => redis.xtrim(keys.marks, 'MINID', '~', Date.now() - this.options.longestMs - MARKS_SLACK_MS))
   }
 
   forget (): void {
@@ -83,8 +81,8 @@ export class ShardRetention {
 
   /** What is oldest over all topics goes first. */
   private async holdToBytes (): Promise<void> {
-    const { redis, reader, keys, bytes } = this.options
-    const recent = await reader.ask(() => redis.memory('USAGE', keys.recent)) ?? 0
+    const { reader, keys, bytes } = this.options
+    const recent = await reader.ask(keys.recent, redis => redis.memory('USAGE', keys.recent)) ?? 0
     const allowed = bytes - recent
     if (this.bytesFrom(0) <= allowed) return
     let low = 0

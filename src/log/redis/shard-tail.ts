@@ -1,12 +1,16 @@
 import { ProtocolError } from '@tickwire/protocol'
 import type { Entry, EpochStart, ShardHead, TailBatch } from '../log.js'
 import { parseBatch } from './batch.js'
+import type { Lineage } from './lineage.js'
 
 /** Batches that are read at a time of what was missed. */
 const PAGE = 32
+/** What was published so long ago and was not heard is not on its way any more. */
+const DEAF_MS = 1000
 
 /** What a tail asks the log. */
 export interface TailSource {
+  /** Never in an epoch that was left: see {@link Lineage}. */
   headOf (shard: number): Promise<ShardHead>
   /** At most `limit` recent batches that end beyond an offset, as texts. */
   readRecent (shard: number, after: number, limit: number): Promise<readonly string[]>
@@ -18,6 +22,18 @@ export interface ShardTailCallbacks {
   /** The log answered where the shard stands, and what was missed has been told. */
   onAnswer (): void
   onFailure (error: unknown): void
+  /** What was published a while ago was not heard: the shard is to be listened to anew. */
+  onDeaf (): void
+  /** The epochs that the node has followed of the shard. @param epochs of the log now */
+  lineage (epochs: readonly EpochStart[]): Lineage
+}
+
+interface Position {
+  readonly lineage: Lineage
+  epoch: EpochStart
+  offset: number
+  /** Of the last message that was heard. */
+  heard: number
 }
 
 export type Listener = (batch: TailBatch) => void
@@ -28,7 +44,11 @@ export type Listener = (batch: TailBatch) => void
  */
 export class ShardTail {
   /** Where it stands; undefined until the log was asked for the first time. */
-  private position: { epoch: EpochStart, offset: number } | undefined
+  private position: Position | undefined
+  /** Whether it is known that something may not have been heard. */
+  private missed = false
+  /** What a look found that had not been heard, and when; undefined where there was nothing. */
+  private unheard: { readonly offset: number, readonly at: number } | undefined
   private readonly listeners = new Set<Listener>()
   /** What is being dealt with, one after another. */
   private busy: Promise<void> = Promise.resolve()
@@ -43,6 +63,12 @@ export class ShardTail {
     this.enqueue(async () => { await this.take(text) })
   }
 
+  /** What was published may have been missed. */
+  miss (): void {
+    this.missed = true
+    this.look()
+  }
+
   /** Asks whether something was missed. */
   look (): void {
     if (this.looking) return
@@ -50,6 +76,7 @@ export class ShardTail {
     this.enqueue(async () => {
       this.looking = false
       await this.catchUp()
+      this.listenAgain()
       this.callbacks.onAnswer()
     })
   }
@@ -83,38 +110,62 @@ export class ShardTail {
     const { epoch, entries } = parseBatch(this.shard, text)
     const [first] = entries
     const isSameEpoch = epoch.epoch === this.position?.epoch.epoch
-    if (isSameEpoch && first !== undefined && first.offset <= this.position!.offset + 1) this.tell(epoch, entries)
+    if (isSameEpoch) this.position!.heard = Math.max(this.position!.heard, entries.at(-1)?.offset ?? 0)
+    if (isSameEpoch && first !== undefined && first.offset <= this.position!.offset + 1) this.tell(entries)
     else if (!isSameEpoch || first !== undefined) await this.catchUp()
+  }
+
+  /** What a look finds is the truth: where it was not heard, the shard is listened to anew. */
+  private listenAgain (): void {
+    const { position, unheard } = this
+    if (position === undefined) return
+    const { offset } = position
+    if (this.missed) position.heard = offset
+    this.missed = false
+    if (position.heard >= (unheard?.offset ?? 0)) this.unheard = position.heard < offset ? { offset, at: Date.now() } : undefined
+    else if (Date.now() - unheard!.at >= DEAF_MS) {
+      this.unheard = undefined
+      this.callbacks.onDeaf()
+    }
   }
 
   /** Reads what was missed, up to where the log stands. */
   private async catchUp (): Promise<ShardHead> {
-    const head = await this.source.headOf(this.shard)
-    const position = this.position ??= { epoch: head.epochs.at(-1)!, offset: head.offset }
+    let head = await this.source.headOf(this.shard)
+    const position = this.position ??= this.begin(head)
+    if (head.epoch === position.epoch.epoch && head.offset < position.offset) {
+      // Less than was told, in the same epoch: another one begins there.
+      position.lineage.leave()
+      head = await this.source.headOf(this.shard)
+    }
     if (head.epoch === position.epoch.epoch && head.offset <= position.offset) return head
-    // What lies behind the start of an epoch that it has not seen is not what it has told.
-    const unseen = head.epochs.slice(head.epochs.findIndex(({ epoch }) => epoch === position.epoch.epoch) + 1)
-    for (let after = Math.min(position.offset, ...unseen.map(({ start }) => start - 1)); ;) {
-      const page = await this.source.readRecent(this.shard, after, PAGE)
+    for (const epoch of position.lineage.follow(head.epochs)) this.enter(epoch)
+    for (;;) {
+      const page = await this.source.readRecent(this.shard, position.offset, PAGE)
       for (const text of page) {
-        const { epoch, entries } = parseBatch(this.shard, text)
-        this.passEpochs(head.epochs, epoch)
+        const { entries } = parseBatch(this.shard, text)
         if (entries[0]!.offset > position.offset + 1) await this.readHole(entries[0]!.offset)
-        this.tell(epoch, entries)
-        after = entries.at(-1)!.offset
+        this.tell(entries)
       }
       if (page.length < PAGE) break
     }
-    this.passEpochs(head.epochs, head.epochs.at(-1)!)
     if (position.offset < head.offset) await this.readHole(head.offset + 1)
     return head
   }
 
-  /** Tells the epochs that began between the one where it stands and another, in order. */
-  private passEpochs (known: readonly EpochStart[], upTo: EpochStart): void {
-    const from = known.findIndex(({ epoch }) => epoch === this.position!.epoch.epoch)
-    const to = known.findIndex(({ epoch }) => epoch === upTo.epoch)
-    for (const epoch of known.slice(from + 1, to + 1)) this.tell(epoch, [])
+  /** Where nobody was told anything yet, it stands where the log stands. */
+  private begin ({ epochs, offset }: ShardHead): Position {
+    return { lineage: this.callbacks.lineage(epochs), epoch: epochs.at(-1)!, offset, heard: offset }
+  }
+
+  /** What was told from the start of an epoch on is taken back. */
+  private enter (epoch: EpochStart): void {
+    const position = this.position!
+    position.epoch = epoch
+    position.offset = Math.min(position.offset, epoch.start - 1)
+    position.heard = position.offset
+    this.unheard = undefined
+    this.pass({ shard: this.shard, epoch, entries: [] })
   }
 
   /** What is not among the recent entries any more is in the topics' streams, as far as they hold it. */
@@ -125,17 +176,12 @@ export class ShardTail {
     this.pass({ shard: this.shard, epoch: position.epoch, entries, hole: { upTo: before - 1, lost } })
   }
 
-  private tell (epoch: EpochStart, entries: readonly Entry[]): void {
+  private tell (entries: readonly Entry[]): void {
     const position = this.position!
-    if (epoch.epoch !== position.epoch.epoch) {
-      position.epoch = epoch
-      position.offset = Math.min(position.offset, epoch.start - 1)
-      this.pass({ shard: this.shard, epoch, entries: [] })
-    }
     const news = entries[0] !== undefined && entries[0].offset > position.offset ? entries : entries.filter(({ offset }) => offset > position.offset)
     if (news.length === 0) return
     position.offset = news.at(-1)!.offset
-    this.pass({ shard: this.shard, epoch, entries: news })
+    this.pass({ shard: this.shard, epoch: position.epoch, entries: news })
   }
 
   private pass (batch: TailBatch): void {

@@ -1,6 +1,7 @@
-import type { Redis } from 'ioredis'
-import type { Tailing } from '../log.js'
+import type { EpochStart, Tailing } from '../log.js'
+import { Lineage } from './lineage.js'
 import { ShardListener } from './listener.js'
+import type { Masters } from './masters/masters.js'
 import { type Listener, ShardTail, type TailSource } from './shard-tail.js'
 import { timeLimit } from './time-limit.js'
 
@@ -15,10 +16,10 @@ const LISTEN_PATIENCE_MS = 900
 export interface TailOptions extends TailSource {
   /** Of pub/sub, by shard. */
   readonly channels: readonly string[]
-  /** The connection that listens. */
-  readonly subscriber: Redis
-  /** The connection that the questions go by. */
-  readonly reader: Redis
+  /** The connections that listen. */
+  readonly subscriber: Masters
+  /** The connections that the questions go by. */
+  readonly reader: Masters
   readonly onError: (error: unknown, message: string) => void
 }
 
@@ -31,6 +32,8 @@ interface Followed {
 /** Follows the shards that somebody asks for, and no others: hears what is published to them, and looks each second whether something was missed. */
 export class Tail {
   private readonly shards = new Map<number, Followed>()
+  /** Of every shard that was ever followed: one that is followed again still knows what it has left. */
+  private readonly lineages = new Map<number, Lineage>()
   private readonly watchers = new Set<(available: boolean) => void>()
   private available = true
   /** Shards that do not answer, and since when, in milliseconds since 1970. */
@@ -42,9 +45,9 @@ export class Tail {
   constructor (private readonly options: TailOptions) {
     this.listener = new ShardListener(options.subscriber, options.channels, {
       onText: (shard, text) => { this.shards.get(shard)?.tail.hear(text) },
-      onMissed: shard => { this.shards.get(shard)?.tail.look() }
+      onMissed: shard => { this.shards.get(shard)?.tail.miss() }
     })
-    options.reader.on('close', () => { this.look() })
+    options.reader.each(redis => { redis.on('close', () => { this.look() }) })
     this.plan(LOOK_MS)
   }
 
@@ -70,6 +73,11 @@ export class Tail {
     }
   }
 
+  /** The epochs of a shard that are never entered again. */
+  left (shard: number): readonly number[] {
+    return this.lineages.get(shard)?.left ?? []
+  }
+
   /** Calls `onChange` when the log cannot be reached any more, and when it can be again. */
   watch (onChange: (available: boolean) => void): () => void {
     this.watchers.add(onChange)
@@ -89,7 +97,9 @@ export class Tail {
     if (followed === undefined) {
       const tail = new ShardTail(shard, this.options, {
         onAnswer: () => { this.answered(shard) },
-        onFailure: error => { this.failed(shard, error) }
+        onFailure: error => { this.failed(shard, error) },
+        onDeaf: () => { this.listener.listenAnew(shard) },
+        lineage: epochs => this.lineageOf(shard, epochs)
       })
       this.shards.set(shard, followed = { tail, users: 0 })
     }
@@ -103,6 +113,14 @@ export class Tail {
     this.shards.delete(shard)
     this.listener.unlisten(shard)
     if (this.failing.has(shard)) this.answered(shard)
+  }
+
+  /** @param epochs where it begins */
+  private lineageOf (shard: number, epochs: readonly EpochStart[]): Lineage {
+    let lineage = this.lineages.get(shard)
+    if (lineage === undefined) this.lineages.set(shard, lineage = new Lineage(epochs))
+    else lineage.follow(epochs)
+    return lineage
   }
 
   private plan (inMs: number): void {

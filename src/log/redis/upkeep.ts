@@ -1,5 +1,5 @@
-import type { Redis } from 'ioredis'
 import type { ShardKeys } from './keys.js'
+import type { Masters } from './masters/masters.js'
 import type { ShardRetention } from './retention.js'
 import type { States } from './states.js'
 
@@ -10,7 +10,7 @@ const STEP_MS = 1000
 const KEEP_SHARE = 4
 
 export interface UpkeepOptions {
-  readonly redis: Redis
+  readonly masters: Masters
   readonly keys: readonly ShardKeys[]
   readonly retentions: readonly ShardRetention[]
   readonly states: States
@@ -66,14 +66,14 @@ export class Upkeep {
   }
 
   private async renew (): Promise<void> {
-    for (const [shard, { lease }] of this.options.keys.entries()) this.held[shard] = await this.take(lease)
+    await Promise.all(this.options.keys.map(async ({ lease }, shard) => { this.held[shard] = await this.take(lease) }))
   }
 
   private async take (lease: string): Promise<boolean> {
-    const { redis, node } = this.options
+    const { masters, node } = this.options
     try {
-      if (await redis.get(lease) !== node) return await redis.set(lease, node, 'PX', LEASE_MS, 'NX') === 'OK'
-      await redis.pexpire(lease, LEASE_MS)
+      if (await masters.send(lease, redis => redis.get(lease)) !== node) return await masters.send(lease, redis => redis.set(lease, node, 'PX', LEASE_MS, 'NX')) === 'OK'
+      await masters.send(lease, redis => redis.pexpire(lease, LEASE_MS))
       return true
     } catch (error) {
       // A Redis that is full takes no lease, and needs somebody to drop what is too old.

@@ -1,13 +1,17 @@
 import { readFileSync } from 'node:fs'
 import type { Redis } from 'ioredis'
+import type { Masters } from '../../log/redis/masters/masters.js'
 
-/** A script of this folder as a command of a connection: one round trip. */
-export function scriptCommand<Answer> (redis: Redis, name: string, keys: number): (...args: Array<string | number>) => Promise<Answer> {
+/** What `defineCommand` adds to a connection. */
+type Commands = Record<string, (...args: Array<string | number>) => Promise<unknown>>
+
+/**
+ * A script of this folder as a command, one round trip to the master of its first key. It goes along with its first use of a connection.
+ * @param keys how many of its arguments are keys, all of one slot
+ */
+export function scriptCommand<Answer> (masters: Masters, name: string, keys: number): (key: string, ...args: Array<string | number>) => Promise<Answer> {
   const lua = readFileSync(new URL(`${name}.lua`, import.meta.url), 'utf8')
-  redis.defineCommand(`tickwire_${name}`, { lua, numberOfKeys: keys })
-  // A server that does not know it yet would be told in a second round trip.
-  const load = (): void => { redis.script('LOAD', lua).catch(() => {}) }
-  if (redis.status === 'ready') load()
-  redis.on('ready', load)
-  return (redis as unknown as Record<string, (...args: Array<string | number>) => Promise<Answer>>)[`tickwire_${name}`]!.bind(redis)
+  const command = `tickwire_${name}`
+  masters.each(redis => { redis.defineCommand(command, { lua, numberOfKeys: keys }) })
+  return async (key, ...args) => await masters.send(key, async (redis: Redis) => await (redis as unknown as Commands)[command]!(key, ...args) as Answer)
 }

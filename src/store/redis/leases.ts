@@ -1,5 +1,5 @@
 import { type Hold, type Lease, type Leases, SWITCH_KEPT_SECONDS } from '../leases.js'
-import type { Redis } from 'ioredis'
+import type { Masters } from '../../log/redis/masters/masters.js'
 import { attempt } from './attempt.js'
 import { scriptCommand } from './commands.js'
 import type { StoreKeys } from './keys.js'
@@ -9,10 +9,10 @@ type Answer = [holder: string, note: string, switched: '' | 'on' | 'off']
 
 /** Leases of all nodes on a Redis, by its clock. */
 export class RedisLeases implements Leases {
-  private readonly command: (...args: Array<string | number>) => Promise<Answer>
+  private readonly command: (key: string, ...args: Array<string | number>) => Promise<Answer>
 
-  constructor (redis: Redis, private readonly keys: StoreKeys) {
-    this.command = scriptCommand(redis, 'lease', 2)
+  constructor (masters: Masters, private readonly keys: StoreKeys) {
+    this.command = scriptCommand(masters, 'lease', 2)
   }
 
   async hold (name: string, hold: Hold): Promise<Lease> {

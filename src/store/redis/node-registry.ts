@@ -1,4 +1,4 @@
-import type { Redis } from 'ioredis'
+import type { Masters } from '../../log/redis/masters/masters.js'
 import type { NodeRegistry } from '../node-registry.js'
 import { attempt } from './attempt.js'
 import { scriptCommand } from './commands.js'
@@ -6,10 +6,10 @@ import type { StoreKeys } from './keys.js'
 
 /** The nodes that share a Redis, by its clock. */
 export class RedisNodeRegistry implements NodeRegistry {
-  private readonly command: (...args: Array<string | number>) => Promise<string[]>
+  private readonly command: (key: string, ...args: Array<string | number>) => Promise<string[]>
 
-  constructor (redis: Redis, private readonly keys: StoreKeys) {
-    this.command = scriptCommand(redis, 'nodes', 1)
+  constructor (masters: Masters, private readonly keys: StoreKeys) {
+    this.command = scriptCommand(masters, 'nodes', 1)
   }
 
   async register (node: string, text: string, forMs: number): Promise<void> {

@@ -1,8 +1,13 @@
 import { randomUUID } from 'node:crypto'
 import { ProtocolError } from '@tickwire/protocol'
+import { ShardListener } from '../../log/redis/listener.js'
 import { TimedOut } from '../../log/redis/time-limit.js'
-import type { Connections } from './connect.js'
+import type { StoreConnections } from './connect.js'
 import type { StoreKeys } from './keys.js'
+
+/** The channels that a node listens to, by number. */
+const QUESTIONS = 0
+const ANSWERS = 1
 
 type Answerer = (question: string) => string
 
@@ -23,24 +28,22 @@ export class Questions {
   private readonly node = randomUUID()
   private readonly answerers = new Set<Answerer>()
   private readonly asked = new Map<number, Asked>()
+  private readonly listener: ShardListener
   private numbers = 0
 
   constructor (
-    private readonly connections: Connections, private readonly keys: StoreKeys, private readonly onError: (error: unknown, message: string) => void
-  ) {}
+    private readonly connections: StoreConnections, private readonly keys: StoreKeys, private readonly onError: (error: unknown, message: string) => void
+  ) {
+    this.listener = new ShardListener(connections.subscriber, [keys.questions, keys.answers(this.node)], {
+      onText: (channel, text) => { this.take(channel, text) },
+      // Who asked has not heard this node either, and was told so.
+      onMissed: () => {}
+    })
+  }
 
   /** Hears the others from now on. */
   async start (): Promise<void> {
-    const { subscriber } = this.connections
-    subscriber.on('smessage', (channel: string, text: string) => {
-      try {
-        if (channel === this.keys.questions) this.takeQuestion(JSON.parse(text) as Question)
-        else this.takeAnswer(JSON.parse(text) as Answer)
-      } catch (error) {
-        this.onError(error, 'what another server asked or answered could not be taken')
-      }
-    })
-    for (const channel of [this.keys.questions, this.keys.answers(this.node)]) await subscriber.ssubscribe(channel)
+    await Promise.all([QUESTIONS, ANSWERS].map(channel => this.listener.listen(channel)))
   }
 
   answer (answerer: Answerer): () => void {
@@ -77,7 +80,17 @@ export class Questions {
   }
 
   close (): void {
+    this.listener.close()
     for (const { done } of this.asked.values()) done()
+  }
+
+  private take (channel: number, text: string): void {
+    try {
+      if (channel === QUESTIONS) this.takeQuestion(JSON.parse(text) as Question)
+      else this.takeAnswer(JSON.parse(text) as Answer)
+    } catch (error) {
+      this.onError(error, 'what another server asked or answered could not be taken')
+    }
   }
 
   private takeQuestion ([from, number, text]: Question): void {
@@ -103,7 +116,7 @@ export class Questions {
   }
 
   private async publish (channel: string, message: Question | Answer): Promise<number> {
-    return await this.connections.commands.spublish(channel, JSON.stringify(message)) as number
+    return await this.connections.commands.send(channel, redis => redis.spublish(channel, JSON.stringify(message))) as number
   }
 }
 

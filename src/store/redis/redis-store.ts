@@ -1,7 +1,7 @@
-import { cannotBeUsed } from '../../log/redis/setup.js'
+import { cannotBeUsed } from '../../log/redis/refusals.js'
 import type { Count, Store } from '../store.js'
 import { attempt } from './attempt.js'
-import { type Connections, connectStore, disconnectAll, watchOver } from './connect.js'
+import { connectStore, type StoreConnections, watchOver } from './connect.js'
 import { StoreKeys } from './keys.js'
 import { RedisLeases } from './leases.js'
 import { RedisNodeRegistry } from './node-registry.js'
@@ -24,7 +24,7 @@ export class RedisStore implements Store {
   private readonly stopWatching: () => void
   private closed = false
 
-  private constructor (private readonly connections: Connections, { keyPrefix, onError }: RedisStoreOptions) {
+  private constructor (private readonly connections: StoreConnections, { keyPrefix, onError }: RedisStoreOptions) {
     const report: typeof onError = (error, message) => { if (!this.closed) onError(error, message) }
     this.keys = new StoreKeys(keyPrefix)
     this.leases = new RedisLeases(connections.commands, this.keys)
@@ -47,11 +47,13 @@ export class RedisStore implements Store {
   }
 
   async put (key: string, text: string, seconds: number): Promise<void> {
-    await attempt(() => this.connections.commands.set(this.keys.text(key), text, 'PX', Math.ceil(seconds * 1000)))
+    const name = this.keys.text(key)
+    await attempt(() => this.connections.commands.send(name, redis => redis.set(name, text, 'PX', Math.ceil(seconds * 1000))))
   }
 
   async take (key: string): Promise<string | undefined> {
-    return await attempt(() => this.connections.commands.getdel(this.keys.text(key))) ?? undefined
+    const name = this.keys.text(key)
+    return await attempt(() => this.connections.commands.send(name, redis => redis.getdel(name))) ?? undefined
   }
 
   async count (key: string, windowMs: number): Promise<Count> {
@@ -71,6 +73,6 @@ export class RedisStore implements Store {
     this.stopWatching()
     this.questions.close()
     await this.counts.close()
-    disconnectAll(this.connections)
+    this.connections.close()
   }
 }

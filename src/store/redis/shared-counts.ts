@@ -1,4 +1,4 @@
-import type { Redis } from 'ioredis'
+import type { Masters } from '../../log/redis/masters/masters.js'
 import { timeLimit } from '../../log/redis/time-limit.js'
 import { MemoryStore } from '../memory/memory-store.js'
 import type { Count } from '../store.js'
@@ -18,8 +18,8 @@ export class SharedCounts {
   /** Milliseconds since 1970 until which nothing is asked. */
   private silentUntil = 0
 
-  constructor (redis: Redis, private readonly keys: StoreKeys, private readonly onError: (error: unknown, message: string) => void) {
-    this.command = scriptCommand(redis, 'count', 1)
+  constructor (masters: Masters, private readonly keys: StoreKeys, private readonly onError: (error: unknown, message: string) => void) {
+    this.command = scriptCommand(masters, 'count', 1)
   }
 
   async count (key: string, windowMs: number): Promise<Count> {

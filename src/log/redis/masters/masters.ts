@@ -1,0 +1,142 @@
+import type { Redis } from 'ioredis'
+import { AtServer } from '../setup-error.js'
+import { type Endpoint, shownEndpoint } from './address.js'
+import { firstConnection, type Open } from './connection.js'
+import { slotOf } from './slot.js'
+import type { Topology } from './topology.js'
+
+/** How a server says that a slot is elsewhere (Redis Cluster specification, MOVED Redirection, ASK Redirection). */
+const REDIRECTION = /^(MOVED|ASK) (\d+) (.*):(\d+)$/
+/** What says that the master is another one now, or that this one is none. */
+const NOT_HERE = /^(?:READONLY|MASTERDOWN|CLUSTERDOWN|Connection is closed|Reached the max retries|Stream isn't writeable)/
+
+export interface Master {
+  /** `host:port`; undefined where it is the one that the address names. */
+  readonly name: string | undefined
+  readonly redis: Redis
+}
+
+/**
+ * One connection to each master, for one purpose. Commands go to the master that holds their key. Nothing is sent again here but
+ * what a server has refused because the slot is at another master that is connected already.
+ */
+export class Masters {
+  private readonly connections = new Map<string, Redis>()
+  private readonly listeners: Array<(redis: Redis) => void> = []
+  private closed = false
+
+  /** @param open makes a connection that is not connected yet */
+  constructor (private readonly topology: Topology, private readonly open: Open) {
+    topology.onChange(() => { this.follow() })
+  }
+
+  /** Whether keys belong to different masters, and may move between them. */
+  get sharded (): boolean {
+    return this.topology.sharded
+  }
+
+  /** Resolves when all that are known are connected. @throws AtServer */
+  async connect (): Promise<void> {
+    await Promise.all(this.topology.masters().map(async endpoint => {
+      try {
+        await firstConnection(this.connectionTo(endpoint))
+      } catch (error) {
+        throw this.topology.fixed ? error : new AtServer(`its master ${shownEndpoint(endpoint)}`, error)
+      }
+    }))
+  }
+
+  /** Calls back with every connection that there is or will be. */
+  each (listener: (redis: Redis) => void): void {
+    this.listeners.push(listener)
+    for (const redis of this.connections.values()) listener(redis)
+  }
+
+  /** Calls back when a key may belong to another connection than before. */
+  onChange (listener: () => void): void {
+    this.topology.onChange(listener)
+  }
+
+  /** Those of the masters that are known. */
+  all (): readonly Master[] {
+    return this.topology.masters().map(endpoint => ({ name: this.topology.fixed ? undefined : shownEndpoint(endpoint), redis: this.connectionTo(endpoint) }))
+  }
+
+  /** To the master of a key, as far as is known. */
+  of (key: string): Redis | undefined {
+    const endpoint = this.topology.masterOf(slotOf(key))
+    return endpoint === undefined || this.closed ? undefined : this.connectionTo(endpoint)
+  }
+
+  /** @param command sends one command with keys of the same slot; it may be called again, with another connection */
+  async send<Answer> (key: string, command: (redis: Redis) => Promise<Answer>): Promise<Answer> {
+    const redis = this.of(key)
+    if (redis === undefined) {
+      this.topology.refresh()
+      throw new Error('CLUSTERDOWN no master is known for the slot')
+    }
+    try {
+      return await command(redis)
+    } catch (error) {
+      const next = this.redirected(redis, error)
+      if (next === undefined) throw error
+      return await next(command)
+    }
+  }
+
+  /** Makes the connection of a key anew, which answers nothing: it may never do so again. */
+  renew (key: string): void {
+    const redis = this.of(key)
+    if (redis?.status === 'ready') redis.disconnect(true)
+  }
+
+  disconnect (): void {
+    this.closed = true
+    for (const redis of this.connections.values()) redis.disconnect()
+    this.connections.clear()
+  }
+
+  /** How to go on after an error; undefined where whoever sent has to decide. */
+  private redirected (redis: Redis, error: unknown): (<Answer>(command: (redis: Redis) => Promise<Answer>) => Promise<Answer>) | undefined {
+    const text = error instanceof Error ? error.message : String(error)
+    const [, kind, slot, host, port] = REDIRECTION.exec(text) ?? []
+    if (kind === undefined) {
+      // The connection leads to what is no master any more: by the same name there may be another.
+      if (text.startsWith('READONLY')) redis.disconnect(true)
+      if (NOT_HERE.test(text)) this.topology.refresh()
+      return undefined
+    }
+    // Without a host it is the one that was asked.
+    const to = { host: host === '' ? redis.options.host! : host!, port: Number(port) }
+    if (kind === 'MOVED') this.topology.moved(Number(slot), to)
+    if (this.closed) return undefined
+    const target = this.connectionTo(to)
+    if (target.status !== 'ready') return undefined
+    return async command => {
+      if (kind === 'ASK') target.asking().catch(() => {})
+      return await command(target)
+    }
+  }
+
+  private connectionTo (endpoint: Endpoint): Redis {
+    const name = shownEndpoint(endpoint)
+    let redis = this.connections.get(name)
+    if (redis !== undefined) return redis
+    this.connections.set(name, redis = this.open(endpoint))
+    redis.on('close', () => { this.topology.refresh() })
+    for (const listener of this.listeners) listener(redis)
+    redis.connect().catch(() => {})
+    return redis
+  }
+
+  private follow (): void {
+    if (this.closed) return
+    const masters = new Map(this.topology.masters().map(endpoint => [shownEndpoint(endpoint), endpoint]))
+    for (const [name, redis] of this.connections) {
+      if (masters.has(name)) continue
+      this.connections.delete(name)
+      redis.disconnect()
+    }
+    for (const endpoint of masters.values()) this.connectionTo(endpoint)
+  }
+}

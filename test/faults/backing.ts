@@ -1,0 +1,26 @@
+import type { Redis } from 'ioredis'
+import type { RedisServer } from '../helpers/redis-server.js'
+
+export const kinds = ['standalone', 'sentinel', 'cluster'] as const
+export type Kind = typeof kinds[number]
+
+/** The Redis, or the group of them, that a run's log is on. */
+export interface Backing {
+  readonly kind: Kind
+  /** How a node reaches it: of its process's environment. */
+  env (node: number): Readonly<Record<string, string>>
+  /** By shard, the server that holds it now. */
+  holders (shards: number): Promise<RedisServer[]>
+  close (): Promise<void>
+}
+
+/** Asks Redis itself, past what stands between it and the nodes. */
+export async function askHolders<Answer> (backing: Backing, shards: number, question: (of: (shard: number) => Redis) => Promise<Answer>): Promise<Answer> {
+  const servers = await backing.holders(shards)
+  const clients = new Map([...new Set(servers)].map(server => [server, server.client()]))
+  try {
+    return await question(shard => clients.get(servers[shard]!)!)
+  } finally {
+    for (const client of clients.values()) client.disconnect()
+  }
+}

@@ -1,0 +1,13 @@
+import type { Kind } from './backing.js'
+import type { World } from './world.js'
+
+/** What goes wrong in a run. It returns when its cause is removed; that all goes on is waited for outside. */
+export interface Fault {
+  readonly name: string
+  readonly about: string
+  /** What the log may be on. */
+  readonly on: readonly Kind[]
+  /** Whether acknowledged messages are lost: only then is there any reset. `perhaps`: what was on its way when a master ended. */
+  readonly loses: boolean | 'perhaps'
+  run (world: World): Promise<void>
+}

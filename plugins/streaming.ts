@@ -110,7 +110,7 @@ export const streaming = fp<StreamingOptions>(async (app, options) => {
   const started = new Date().toISOString()
   const load = new LoadMeter(counters, () => connections.active)
   const nodes = new Nodes(store, log, node.id)
-  const stopPositions = nodes.answerPositions(() => hub.shards.map(({ received }) => received))
+  const stopPositions = nodes.answerPositions(() => hub.shards.map(({ isAwake, received }) => isAwake ? received : null))
   const demands = new Map<string, Watch>()
   const heartbeat = new Heartbeat({
     registry: store.registry,

@@ -43,13 +43,13 @@ export function compiled (name) {
  */
 
 /**
- * Starts a program on one core, with as many files as it needs.
+ * Starts a program, with as many files as it needs.
  * @param {readonly string[]} command
- * @param {{ core: number, files: number }} needs
+ * @param {{ core?: number, files: number }} needs core: the only one on which it runs; absent: any
  * @returns {Promise<Program>}
  */
 export async function start (command, { core, files }) {
-  const pinned = availableParallelism() > 1 ? ['taskset', '-c', String(core), ...command] : command
+  const pinned = core !== undefined && availableParallelism() > 1 ? ['taskset', '-c', String(core), ...command] : command
   const [program, ...rest] = [...fileLimit(files), ...pinned]
   const child = spawn(program, rest, { stdio: ['pipe', 'pipe', 'inherit'] })
   const kill = () => { child.kill('SIGKILL') }

@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises'
+import { ProtocolError } from '@tickwire/protocol'
 import type { Test } from 'tap'
 import type { Entry } from '../../src/log/log.js'
 import type { NodesOverview } from '../../src/nodes/schema.js'
@@ -18,7 +19,6 @@ export interface Deployment {
   readonly redis: RedisServer
   readonly observer: TestServer
   readonly nodes: readonly NodeProcess[]
-  overview (): Promise<NodesOverview>
   /** Waits until the overview is as it should be. */
   seen (what: string, holds: (overview: NodesOverview) => boolean): Promise<NodesOverview>
   /** Waits until a source has a holder with a token above another's. */
@@ -37,28 +37,37 @@ export async function deploy (t: Test, names: readonly string[], sources: string
   const nodes = await Promise.all(names.map(name => NodeProcess.create(name, { ...env, NODE_NAME: name }, program)))
   t.teardown(() => Promise.all(nodes.map(node => node.close())))
   for (const node of nodes) await node.start()
-  const overview = (): Promise<NodesOverview> => observer.parts.nodes.overview()
   return {
     redis,
     observer,
     nodes,
-    overview,
     async seen (what, holds) {
       for (const deadline = Date.now() + PATIENCE_MS; ; await delay(20)) {
-        const found = await overview()
+        const found = await patiently(() => observer.parts.nodes.overview())
         if (holds(found)) return found
         if (Date.now() > deadline) throw new Error(`not seen: ${what}; but ${JSON.stringify(found)}; ${nodes.map(({ name, lastWords }) => `${name}: ${lastWords}`).join('\n')}`)
       }
     },
     async taken (source, above) {
       for (const deadline = Date.now() + PATIENCE_MS; ; await delay(5)) {
-        const { holder, note } = await observer.parts.store.leases.look(source)
+        const { holder, note } = await patiently(() => observer.parts.store.leases.look(source))
         const { name, token = 0, since = 0 } = JSON.parse(note === '' ? '{"name":""}' : note) as LeaseNote
         if (holder !== undefined && token > above) return { name, token, since }
         if (Date.now() > deadline) throw new Error(`${source} was not taken; ${nodes.map(({ name, lastWords }) => `${name}: ${lastWords}`).join('\n')}`)
       }
     },
     node: name => nodes.find(node => node.name === name)!
+  }
+}
+
+/** What a busy machine does not answer within a request's patience is asked again, until the test's own time is over. */
+export async function patiently<Answer> (ask: () => Promise<Answer>): Promise<Answer> {
+  for (;;) {
+    try {
+      return await ask()
+    } catch (error) {
+      if (!(error instanceof ProtocolError) || error.code !== 'log_unavailable') throw error
+    }
   }
 }
 
@@ -90,6 +99,7 @@ export function follow (t: Test, { observer }: Deployment, query: string): { fol
 
 /** All that the log has of some topics, in their shards' order. */
 export async function logged ({ observer: { parts: { log } } }: Deployment, concerned: (topic: string) => boolean): Promise<Entry[]> {
-  const topics = [...(await log.topics()).keys()].filter(concerned)
-  return (await Promise.all(topics.map(async topic => (await log.read(topic, { sequence: 0 }, 1_000_000)).entries))).flat()
+  const topics = [...(await patiently(() => log.topics())).keys()].filter(concerned)
+  const pages = await Promise.all(topics.map(topic => patiently(() => log.read(topic, { sequence: 0 }, 1_000_000))))
+  return pages.flatMap(({ entries }) => entries)
 }

@@ -4,9 +4,9 @@ import { RemoteFeeder } from '../remote-feeder.js'
 
 /**
  * What a server of this bench is started with, as JSON; remote: fed by another process; mixed: see mixed.js; more: settings of this
- * project's server.
+ * project's server; metrics: whether it says them.
  */
-export const settings = /** @type {{ topics: number, windowMs: number, mostLateMs?: number, remote?: boolean, flush?: number | string, mixed?: boolean, more?: Record<string, number> }} */ (
+export const settings = /** @type {{ topics: number, windowMs: number, mostLateMs?: number, remote?: boolean, flush?: number | string, mixed?: boolean, more?: Record<string, number | string>, metrics?: boolean }} */ (
   JSON.parse(process.argv[2] ?? '{}'))
 
 /**

@@ -7,12 +7,13 @@ import { serve, settings } from './serve.js'
 const QUIET_MS = 600_000
 const EVERYBODY = 100_000
 
-const { flush, more } = settings
+const { flush, more, metrics } = settings
 /** @param {import('../feeder.js').Trade} data @returns {{ channel: string, symbol: string, data: object }} */
 const trade = data => ({ channel: 'trades', symbol: data.symbol, data })
 const publication = settings.mixed === true ? mixed : trade
 const app = Fastify()
 await app.register(tickwire, {
+  ...(metrics === true ? { routes: ['stream', 'metrics'] } : {}),
   settings: {
     UNKNOWN_SYMBOLS: 'accept',
     MAX_CONNECTIONS: EVERYBODY,

@@ -58,6 +58,8 @@ export class Delivery implements Subscriber, CursorReader {
   private owed: ReadonlyMap<string, Owed> = NOTHING_OWED
   /** Messages that were passed on since the system last had taken all. */
   private passedOn = 0
+  /** Of the hub's notices, when it was live last. */
+  private noticesTold = 0
   /** What goes behind the positions of its cursors while it is live and no catch-up is under way. */
   private marks = ''
   /** Subscribes with a position whose catch-up does not run yet: a cursor now would not cover them. */
@@ -236,6 +238,7 @@ export class Delivery implements Subscriber, CursorReader {
 
   private goOnFrom (bookmark: Bookmark): void {
     this.bookmark = bookmark
+    this.noticesTold = this.hub.notices.told
     this.subscriptions.leave()
     void this.recover().catch(this.options.onFailure)
   }
@@ -279,6 +282,7 @@ export class Delivery implements Subscriber, CursorReader {
   private rejoin (): void {
     this.bookmark = undefined
     this.subscriptions.join()
+    this.hub.notices.tellMissed(this, this.noticesTold)
     this.marks = this.subscriptions.marks(this.lostTopics)
     if (this.lags) {
       this.lags = false

@@ -16,7 +16,7 @@ import type { HubParts, ShardState } from './hub-parts.js'
 import type { Interest } from './interest.js'
 import { InstrumentMoves } from './instrument-moves.js'
 import { LiveCursor } from './live-cursor.js'
-import { tellAvailability } from './log-notice.js'
+import { LogNotices } from './log-notice.js'
 import { Membership } from './membership.js'
 import { NextTurn } from './next-turn.js'
 import { RECENT_SECONDS } from './recent.js'
@@ -55,6 +55,8 @@ export class Hub implements HubParts {
   /** For what is done beside passing on. */
   readonly turns = new TurnBudget()
 
+  readonly notices: LogNotices
+
   private readonly conflator: Conflator
   private pending = new Map<string, Entry[]>()
   private readonly window: FlushWindow
@@ -68,7 +70,6 @@ export class Hub implements HubParts {
   private readonly following: Following
   private endWatch: (() => void) | undefined
   private closed = false
-  private reachable = true
   private expiry: NodeJS.Timeout | undefined
 
   constructor (private readonly options: HubOptions) {
@@ -82,6 +83,7 @@ export class Hub implements HubParts {
     const report = (message: string) => (error: unknown): void => { options.onError(error, message) }
     this.restatements = new Restatements(this, { onEnd: () => { this.restated() }, onError: report('what the log has lost could not be told'), over })
     this.moves = new InstrumentMoves(this, { cursor: this.cursor, onMoved: () => { this.moved() }, onError: report('an instrument could not be moved between sets'), over })
+    this.notices = new LogNotices(this, { passOn: () => { this.endWindow() }, over })
     this.following = new Following(this, {
       shards: this.shards,
       recentBytes: options.recentBytes / this.log.shards,
@@ -95,7 +97,7 @@ export class Hub implements HubParts {
   async start (): Promise<void> {
     await this.following.start()
     for (const instrument of this.directory.instruments()) this.membership.set(instrument)
-    this.endWatch = this.log.watch(available => { this.onAvailability(available) })
+    this.endWatch = this.log.watch(available => { this.notices.change(available) })
     this.expiry = setInterval(() => {
       const before = Date.now() - RECENT_SECONDS * 1000
       for (const shard of this.shards) shard.recent.expire(before)
@@ -119,7 +121,7 @@ export class Hub implements HubParts {
 
   /** Whether the log can be reached, as far as is known. */
   get logAvailable (): boolean {
-    return this.reachable
+    return this.notices.available
   }
 
   /** Who needs which shards: whoever looks at one holds it. */
@@ -374,17 +376,6 @@ export class Hub implements HubParts {
     this.told = encodeEpoch(this.shards.map((_, shard) => this.epoch(shard)))
     const isNew = this.told !== before
     if (isNew || resets) for (const subscriber of this.audience.everybody()) subscriber.restated(isNew)
-  }
-
-  // ---- the log goes away and comes back
-
-  private onAvailability (available: boolean): void {
-    this.reachable = available
-    void (this.epochChange ?? Promise.resolve()).then(() => {
-      if (this.reachable !== available || this.epochChange !== undefined || this.closed) return
-      this.endWindow()
-      tellAvailability(this, available)
-    })
   }
 
   /** The hub stands elsewhere. */

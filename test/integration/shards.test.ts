@@ -42,7 +42,7 @@ async function listening (control: Redis): Promise<number[]> {
 
 /** What Redis published to a node: the messages, and the bytes that its listening connection read. */
 function heard ({ parts: { log } }: TestServer): { messages: number, bytes: () => number } {
-  const { subscriber } = (log as unknown as { connections: { subscriber: Redis } }).connections
+  const [{ redis: subscriber }] = (log as unknown as { connections: { subscriber: { all (): [{ redis: Redis }] } } }).connections.subscriber.all()
   const { stream } = subscriber as unknown as { stream: { bytesRead: number } }
   const before = stream.bytesRead
   const counted = { messages: 0, bytes: () => stream.bytesRead - before }

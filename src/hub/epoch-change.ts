@@ -16,7 +16,7 @@ import { TopicBytes } from './topic-bytes.js'
 export async function changeEpoch (
   hub: HubParts, shard: number, epoch: number, lost: ReadonlySet<string>, reason: ResetReason, cover: (topic: string, upTo: number) => void
 ): Promise<void> {
-  await hub.directory.load(hub.log, shard)
+  await hub.directory.load(hub.log, shard, epoch)
   const states: Array<LiveState & { readonly asOf: number }> = []
   for (const topic of lost) {
     if (hub.audience.of(topic).empty) hub.cutStates.forget(topic)

@@ -89,25 +89,32 @@ export class ShardTail {
 
   /** Reads what was missed, up to where the log stands. */
   private async catchUp (): Promise<ShardHead> {
-    const head = await this.source.headOf(this.shard)
+    for (;;) {
+      const head = await this.source.headOf(this.shard)
+      if (await this.reach(head)) return head
+    }
+  }
+
+  /** @returns whether it was reached: what is read after another epoch has begun says nothing of what came before it */
+  private async reach (head: ShardHead): Promise<boolean> {
     const position = this.position ??= { epoch: head.epochs.at(-1)!, offset: head.offset }
-    if (head.epoch === position.epoch.epoch && head.offset <= position.offset) return head
+    if (head.epoch === position.epoch.epoch && head.offset <= position.offset) return true
     // What lies behind the start of an epoch that it has not seen is not what it has told.
     const unseen = head.epochs.slice(head.epochs.findIndex(({ epoch }) => epoch === position.epoch.epoch) + 1)
     for (let after = Math.min(position.offset, ...unseen.map(({ start }) => start - 1)); ;) {
       const page = await this.source.readRecent(this.shard, after, PAGE)
       for (const text of page) {
         const { epoch, entries } = parseBatch(this.shard, text)
+        if (!head.epochs.some(known => known.epoch === epoch.epoch)) return false
         this.passEpochs(head.epochs, epoch)
-        if (entries[0]!.offset > position.offset + 1) await this.readHole(entries[0]!.offset)
+        if (entries[0]!.offset > position.offset + 1 && !await this.readHole(head, entries[0]!.offset)) return false
         this.tell(epoch, entries)
         after = entries.at(-1)!.offset
       }
       if (page.length < PAGE) break
     }
     this.passEpochs(head.epochs, head.epochs.at(-1)!)
-    if (position.offset < head.offset) await this.readHole(head.offset + 1)
-    return head
+    return position.offset >= head.offset || await this.readHole(head, head.offset + 1)
   }
 
   /** Tells the epochs that began between the one where it stands and another, in order. */
@@ -117,12 +124,14 @@ export class ShardTail {
     for (const epoch of known.slice(from + 1, to + 1)) this.tell(epoch, [])
   }
 
-  /** What is not among the recent entries any more is in the topics' streams, as far as they hold it. */
-  private async readHole (before: number): Promise<void> {
+  /** What is not among the recent entries any more is in the topics' streams, as far as they hold it. @returns as {@link reach} */
+  private async readHole (head: ShardHead, before: number): Promise<boolean> {
     const position = this.position!
     const { entries, lost } = await this.source.readBeyond(this.shard, position.offset, before)
+    if ((await this.source.headOf(this.shard)).epoch !== head.epoch) return false
     position.offset = before - 1
     this.pass({ shard: this.shard, epoch: position.epoch, entries, hole: { upTo: before - 1, lost } })
+    return true
   }
 
   private tell (epoch: EpochStart, entries: readonly Entry[]): void {

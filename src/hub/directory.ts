@@ -55,16 +55,22 @@ export class Directory {
     this.set(topic, position)
   }
 
-  /** Replaces what is known of a shard's topics: those that the log does not name are gone. */
-  async load (log: Log, shard: number): Promise<void> {
+  /**
+   * Replaces what is known of a shard's topics: those that the log does not name are gone. Where the log is at another epoch by
+   * then it stays: it is what was passed on, and who hears of that epoch loads again. @returns whether it was replaced
+   */
+  async load (log: Log, shard: number, epoch: number): Promise<boolean> {
     const named = new Set<string>()
     this.loads.add(named)
     try {
       const topics = await log.topics(shard)
       const declared = [...topics.keys()].filter(topic => topic.startsWith(INSTRUMENT_PREFIX))
       const states = await Promise.all(declared.map(topic => log.snapshot(topic)))
+      const [head] = await log.head([shard])
+      if (head!.epoch !== epoch) return false
       this.replace(topics, named, topic => log.shardOf(topic) === shard)
       for (const state of states) if (state !== undefined && !named.has(state.topic)) this.declare(state.payload)
+      return true
     } finally {
       this.loads.delete(named)
     }

@@ -16,7 +16,7 @@ import { TopicBytes } from './topic-bytes.js'
 export async function changeEpoch (
   hub: HubParts, shard: number, epoch: number, lost: ReadonlySet<string>, reason: ResetReason, cover: (topic: string, upTo: number) => void
 ): Promise<void> {
-  await hub.directory.load(hub.log, shard)
+  await hub.directory.load(hub.log, shard, epoch)
   const histories: string[] = []
   const states: Array<{ readonly topic: string, readonly snapshot: Snapshot | undefined }> = []
   for (const topic of lost) {

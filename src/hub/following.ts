@@ -73,6 +73,12 @@ export class Following {
   }
 
   private async wake (index: number): Promise<void> {
+    // Where a new epoch begins meanwhile, what was read is of two of them.
+    while (!await this.follow(index)) if (this.closed) throw new ProtocolError('going_away')
+  }
+
+  /** @returns whether all that was read is of one epoch */
+  private async follow (index: number): Promise<boolean> {
     const { log, directory } = this.hub
     const { shards, onBatch, onChange } = this.options
     const early: TailBatch[] = []
@@ -80,8 +86,10 @@ export class Following {
     const { head, end } = await log.tail(index, batch => { if (state.isAwake) onBatch(batch); else early.push(batch) })
     try {
       const recent = await this.recentEntries(index, head)
-      await directory.load(log, index)
-      if (this.closed) throw new ProtocolError('going_away')
+      if (!await directory.load(log, index, head.epoch) || this.closed) {
+        end()
+        return false
+      }
       this.ends.set(index, end)
       Object.assign(state, { isAwake: true, epochs: [...head.epochs], received: head.offset, flushed: head.offset, recent })
     } catch (error) {
@@ -90,6 +98,7 @@ export class Following {
     }
     onChange()
     for (const batch of early) onBatch(batch)
+    return true
   }
 
   /** What came last, as far as nothing is missing up to a head. */

@@ -71,3 +71,34 @@ for (const throttle of [undefined, 10]) {
     await node.close()
   })
 }
+
+test('a log that is emptied while a hole is dealt with: all that was passed on is reset', async t => {
+  const node = await startNode()
+  await node.log.append([item('trades', 'A', 1), item('trades', 'B', 1)])
+  await ticks()
+  const wire = new MemoryWire(true)
+  receiveText(node.connect(wire), JSON.stringify({ action: 'subscribe', channel: 'trades', symbols: ['*'] }))
+  await ticks()
+  await node.log.append([item('trades', 'A', 2), item('trades', 'B', 2)])
+  await ticks()
+  const listeners = (node.log as unknown as { listeners: Set<{ onBatch: (batch: TailBatch) => void }> }).listeners
+  const heard = [...listeners]
+  listeners.clear()
+  const tell = (batch: Omit<TailBatch, 'shard'>): void => { for (const { onBatch } of heard) onBatch({ shard: 0, ...batch }) }
+  const [before] = await node.log.head()
+  let release = (): void => {}
+  const released = new Promise<void>(resolve => { release = resolve })
+  const topics = node.log.topics.bind(node.log)
+  node.log.topics = async shard => { await released; return await topics(shard) }
+  tell({ epoch: before!.epochs.at(-1)!, entries: [], hole: { upTo: before!.offset, lost: new Set() } })
+  await ticks()
+  node.log.restart([0])
+  release()
+  await ticks()
+  const [after] = await node.log.head()
+  tell({ epoch: after!.epochs.at(-1)!, entries: [] })
+  await ticks()
+  t.same(['A', 'B'].map(symbol => of(wire.messages, symbol)), [['message 2', 'reset epoch_changed'], ['message 2', 'reset epoch_changed']])
+  t.same(node.errors, [])
+  await node.close()
+})

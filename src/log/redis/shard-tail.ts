@@ -131,26 +131,33 @@ export class ShardTail {
 
   /** Reads what was missed, up to where the log stands. */
   private async catchUp (): Promise<ShardHead> {
-    let head = await this.source.headOf(this.shard)
+    for (;;) {
+      const head = await this.source.headOf(this.shard)
+      if (await this.reach(head)) return head
+    }
+  }
+
+  /** @returns whether it was reached: what is read after another epoch has begun says nothing of what came before it */
+  private async reach (head: ShardHead): Promise<boolean> {
     const position = this.position ??= this.begin(head)
     if (head.epoch === position.epoch.epoch && head.offset < position.offset) {
       // Less than was told, in the same epoch: another one begins there.
       position.lineage.leave()
-      head = await this.source.headOf(this.shard)
+      return false
     }
-    if (head.epoch === position.epoch.epoch && head.offset <= position.offset) return head
+    if (head.epoch === position.epoch.epoch && head.offset <= position.offset) return true
     for (const epoch of position.lineage.follow(head.epochs)) this.enter(epoch)
     for (;;) {
       const page = await this.source.readRecent(this.shard, position.offset, PAGE)
       for (const text of page) {
-        const { entries } = parseBatch(this.shard, text)
-        if (entries[0]!.offset > position.offset + 1) await this.readHole(entries[0]!.offset)
+        const { epoch, entries } = parseBatch(this.shard, text)
+        if (!head.epochs.some(known => known.epoch === epoch.epoch)) return false
+        if (entries[0]!.offset > position.offset + 1 && !await this.readHole(head, entries[0]!.offset)) return false
         this.tell(entries)
       }
       if (page.length < PAGE) break
     }
-    if (position.offset < head.offset) await this.readHole(head.offset + 1)
-    return head
+    return position.offset >= head.offset || await this.readHole(head, head.offset + 1)
   }
 
   /** Where nobody was told anything yet, it stands where the log stands. */
@@ -168,12 +175,14 @@ export class ShardTail {
     this.pass({ shard: this.shard, epoch, entries: [] })
   }
 
-  /** What is not among the recent entries any more is in the topics' streams, as far as they hold it. */
-  private async readHole (before: number): Promise<void> {
+  /** What is not among the recent entries any more is in the topics' streams, as far as they hold it. @returns as {@link reach} */
+  private async readHole (head: ShardHead, before: number): Promise<boolean> {
     const position = this.position!
     const { entries, lost } = await this.source.readBeyond(this.shard, position.offset, before)
+    if ((await this.source.headOf(this.shard)).epoch !== head.epoch) return false
     position.offset = before - 1
     this.pass({ shard: this.shard, epoch: position.epoch, entries, hole: { upTo: before - 1, lost } })
+    return true
   }
 
   private tell (entries: readonly Entry[]): void {

@@ -1,6 +1,6 @@
 import { type Cursor, decodeCursor, type ThrottledChannels } from '@tickwire/protocol'
 import type { Hub } from './hub.js'
-import type { Owed } from './plan.js'
+import type { Owed } from './owed.js'
 
 /**
  * Where a client was left off that reads too slowly: all that a catch-up must know to go on from there, and nothing

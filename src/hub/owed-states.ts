@@ -3,7 +3,7 @@ import type { Snapshot } from '../log/log.js'
 import type { CatchUpParts } from './catch-up-parts.js'
 import { type HeldPage, readHeld, readNewest, SLICE_CHARACTERS } from './held.js'
 import { stateMessage } from './live-states.js'
-import type { Owed } from './plan.js'
+import type { Owed } from './owed.js'
 import { MAX_READ } from './read-merged.js'
 
 /** The part of a catch-up that gives topics what comes before their next messages: what `plan.due` says. */

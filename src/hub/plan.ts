@@ -2,6 +2,7 @@ import { type Cursor, instruments, type ResetReason, topicKey, parseTopicKey } f
 import { followsOn, type ShardHead } from '../log/log.js'
 import type { Bookmark } from './bookmark.js'
 import type { Hub } from './hub.js'
+import { type Owed, STATE_ALONE } from './owed.js'
 import { isGood, locate } from './position.js'
 import type { Selection } from './selector.js'
 import { isWhole } from './view.js'
@@ -12,14 +13,6 @@ export type StartPosition =
   | { readonly from: 'cursor', readonly cursor: Cursor }
   | { readonly from: 'sequences', readonly sequences: ReadonlyMap<string, number>, readonly epochs: readonly number[] }
   | { readonly from: 'bookmark', readonly bookmark: Bookmark }
-
-/** What comes before a topic's next messages: its state, or what the log still holds of it where it has none. */
-export interface Owed {
-  /** Of the reset before it; undefined where there is none. */
-  readonly reason: ResetReason | undefined
-  /** Of a topic without a state that has been reset: up to this offset it was given what the log holds. */
-  readonly givenUpTo?: number
-}
 
 export interface PlanOptions {
   /** Whether a topic without a position is given its state first. */
@@ -340,9 +333,6 @@ export class Plan {
     await Promise.all(checks)
   }
 }
-
-/** A state without a reset before it. */
-export const STATE_ALONE: Owed = { reason: undefined }
 
 /** The least of some offsets, where there are any. */
 export function leastOf (...offsets: Array<number | undefined>): number | undefined {

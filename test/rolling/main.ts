@@ -4,7 +4,7 @@ import { failures, reportLines } from './report.js'
 import { rolling } from './run.js'
 
 /** `npm run rolling`: see USAGE. The exit code is 1 where something does not hold. */
-const USAGE = `usage: npm run rolling -- [--clients 300] [--topics 50] [--rate 300] [--nodes 3] [--shards 4] [--grace 10000] [--calm 10] [--redis <url>]
+const USAGE = `usage: npm run rolling -- [--clients 120] [--topics 50] [--rate 100] [--nodes 3] [--shards 4] [--grace 10000] [--calm 10] [--redis <url>]
 
 Nodes on one Redis (one of its own, or that of --redis: any REDIS_URL), clients on all transports and a steady feed. Each node in turn is
 ended by SIGTERM and started again. No client may be reset, miss a message, or have one twice but behind its cursor; a node that is
@@ -13,7 +13,7 @@ there refuses nobody. The goal for latency is a p99 of those who are connected w
 const text = (value: string) => ({ type: 'string', default: value } as const)
 const { values } = parseArgs({
   options: {
-    clients: text('300'), topics: text('50'), rate: text('300'), nodes: text('3'), shards: text('4'), grace: text('10000'), calm: text('10'), redis: { type: 'string' }, help: { type: 'boolean', default: false }
+    clients: text('120'), topics: text('50'), rate: text('100'), nodes: text('3'), shards: text('4'), grace: text('10000'), calm: text('10'), redis: { type: 'string' }, help: { type: 'boolean', default: false }
   }
 })
 

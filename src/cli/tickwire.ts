@@ -4,12 +4,13 @@ import { columns, type Command, CommandError, helpOf, nearest, readArguments, Us
 import { checkConfig } from './commands/check-config.js'
 import { nodes } from './commands/nodes.js'
 import { publish } from './commands/publish.js'
+import { sizing } from './commands/sizing.js'
 import { start } from './commands/start.js'
 import { tail } from './commands/tail.js'
 import { token } from './commands/token.js'
 
 /** The commands: a new one is a file in `commands` and a name in this list. */
-const commands: readonly Command[] = [start, tail, publish, nodes, token, checkConfig]
+const commands: readonly Command[] = [start, tail, publish, nodes, token, checkConfig, sizing]
 
 const overview = (): string => `tickwire ${version}: a streaming server for market data\n\nusage: tickwire <command> [flags]\n\n${
   columns(commands.map(({ name, summary }) => [name, summary] as const))}\n\ntickwire <command> --help says more of each.`

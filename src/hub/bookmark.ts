@@ -1,13 +1,6 @@
-import { type Cursor, decodeCursor, type ResetReason, type ThrottledChannels } from '@tickwire/protocol'
+import { type Cursor, decodeCursor, type ThrottledChannels } from '@tickwire/protocol'
 import type { Hub } from './hub.js'
-
-/** What comes before a topic's next messages: its state, or what the log still holds of it where it has none. */
-export interface Owed {
-  /** Of the reset before it; undefined where there is none. */
-  readonly reason: ResetReason | undefined
-  /** Of a topic without a state that has been reset: up to this offset it was given what the log holds. */
-  readonly givenUpTo?: number
-}
+import type { Owed } from './owed.js'
 
 /**
  * Where a client was left off that reads too slowly: all that a catch-up must know to go on from there, and nothing

@@ -1,14 +1,26 @@
 import type { ResetReason } from '@tickwire/protocol'
-import type { Snapshot } from '../log/log.js'
+import type { Entry, Snapshot } from '../log/log.js'
+import type { MessageEncoder } from './frame.js'
+import { charactersOf, readWhole, SLICE_CHARACTERS } from './held.js'
 import type { HubParts } from './hub-parts.js'
 import { stateMessage } from './live-states.js'
 import { flushAll, type Subscriber } from './subscriber.js'
 import { TopicBytes } from './topic-bytes.js'
 
+/** What a topic is given behind its reset. */
+interface Given {
+  readonly topic: string
+  /** Every message of the topic up to here is part of it, none beyond. */
+  readonly asOf: number
+  readonly snapshot?: Snapshot
+  /** Of a topic without a state. */
+  readonly entries?: readonly Entry[]
+}
+
 /**
  * Deals with what a shard has lost for those who are live (PROTOCOL.md, Epochs): exactly the topics of which something
- * is lost get `reset`, then a snapshot; those that have no state are owed it, with what the log still holds. The hub passes
- * nothing on meanwhile.
+ * is lost get `reset`, then a snapshot or else what the log still holds, where that is little; what is much, they are owed. The hub
+ * passes nothing on meanwhile.
  * @param epoch the shard's; where it is over when the states have been read, nothing is done
  * @param lost the topics of which something was passed on that is no more, or is gone that was not
  * @param cover tells the hub that what is pending of a topic up to an offset is part of what was given here
@@ -17,34 +29,55 @@ export async function changeEpoch (
   hub: HubParts, shard: number, epoch: number, lost: ReadonlySet<string>, reason: ResetReason, cover: (topic: string, upTo: number) => void
 ): Promise<void> {
   await hub.directory.load(hub.log, shard, epoch)
-  const histories: string[] = []
-  const states: Array<{ readonly topic: string, readonly snapshot: Snapshot | undefined }> = []
-  for (const topic of lost) {
-    if (hub.audience.of(topic).empty) hub.cutStates.forget(topic)
-    else if (hub.channelOf(topic)?.reduce === undefined) histories.push(topic)
-    else states.push({ topic, snapshot: await hub.log.snapshot(topic) })
-  }
+  const { given, owed } = await readStates(hub, lost)
   // A log on another machine may be ahead of what the hub has heard: that would come again behind the state.
-  const upTo = Math.max(0, ...states.map(({ snapshot }) => snapshot?.asOf ?? 0))
+  const upTo = Math.max(0, ...given.map(({ asOf }) => asOf))
   while (hub.epoch(shard) === epoch && hub.shards[shard]!.received < upTo) await hub.advanced()
   // What was read here may be lost again: all of it is for the epoch that began meanwhile.
   if (hub.epoch(shard) !== epoch) return
   const dirty = new Set<Subscriber>()
-  for (const { topic, snapshot } of states) {
+  for (const state of given) {
+    const { topic, snapshot, asOf } = state
     const audience = hub.audience.of(topic)
     hub.cutStates.restart(topic, snapshot?.payload)
     for (const view of audience.views()) {
-      const bytes = new TopicBytes(hub.encoders, encoder => [encoder.reset(topic, reason), ...snapshot === undefined ? [] : [stateMessage(hub, encoder, snapshot, view.depth)]])
+      const bytes = new TopicBytes(hub.encoders, encoder => [encoder.reset(topic, reason), ...messages(hub, encoder, state, view.depth)])
       for (const subscriber of audience.members(view)) {
         subscriber.deliver(bytes)
         hub.counters.resets[reason]++
         dirty.add(subscriber)
       }
     }
-    if (snapshot !== undefined) cover(topic, snapshot.asOf)
+    cover(topic, asOf)
   }
   flushAll(dirty)
-  for (const topic of histories) for (const subscriber of hub.audience.of(topic).everybody()) subscriber.owe([topic], reason)
+  for (const topic of owed) for (const subscriber of hub.audience.of(topic).everybody()) subscriber.owe([topic], reason)
+}
+
+/** What is to be given of the topics that somebody reads. Of histories, as much as makes a slice: all readers share it, and it must be held for each of them. */
+async function readStates (hub: HubParts, topics: Iterable<string>): Promise<{ readonly given: readonly Given[], readonly owed: readonly string[] }> {
+  const given: Given[] = []
+  const owed: string[] = []
+  let left = SLICE_CHARACTERS
+  for (const topic of topics) {
+    if (hub.audience.of(topic).empty) {
+      hub.cutStates.forget(topic)
+      continue
+    }
+    const snapshot = hub.channelOf(topic)?.reduce === undefined ? undefined : await hub.log.snapshot(topic)
+    const whole = snapshot === undefined && left > 0 ? await readWhole(hub.log, topic, left) : undefined
+    if (snapshot !== undefined) given.push({ topic, snapshot, asOf: snapshot.asOf })
+    else if (whole === undefined) owed.push(topic)
+    else {
+      left -= charactersOf(whole.entries)
+      given.push({ topic, ...whole })
+    }
+  }
+  return { given, owed }
+}
+
+function messages (hub: HubParts, encoder: MessageEncoder, { snapshot, entries = [] }: Given, depth: number): string[] {
+  return snapshot === undefined ? entries.map(entry => encoder.entry(entry)) : [stateMessage(hub, encoder, snapshot, depth)]
 }
 
 /** The topics of a shard of which something at or beyond an offset was passed on. */

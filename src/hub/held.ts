@@ -30,6 +30,22 @@ export async function readHeld (log: Log, topic: string, behind: number, upTo: n
   return more ? { ...read, moreBehind: entries.at(-1)!.offset } : read
 }
 
+/** All that the log holds of a topic, and up to which offset that is; undefined where it has more characters than that. */
+export async function readWhole (log: Log, topic: string, characters: number): Promise<{ readonly entries: readonly Entry[], readonly asOf: number } | undefined> {
+  const all: Entry[] = []
+  let left = characters
+  for (let behind = 0; ;) {
+    const { entries, moreBehind, end } = await readHeld(log, topic, behind, Infinity)
+    all.push(...entries)
+    left -= charactersOf(entries)
+    if (left < 0) return undefined
+    if (moreBehind === undefined) return { entries: all, asOf: all.at(-1)?.offset ?? end }
+    behind = moreBehind
+  }
+}
+
+export const charactersOf = (entries: readonly Entry[]): number => entries.reduce((sum, { payload }) => sum + payload.length, 0)
+
 /** A topic's messages from somewhere up to an offset: the newest of them that fit. */
 export async function readNewest (log: Log, topic: string, from: ReadFrom, upTo: number, characters: number): Promise<readonly Entry[]> {
   let newest: readonly Entry[] = []

@@ -1,9 +1,9 @@
 import type { ResetReason } from '@tickwire/protocol'
 import type { Snapshot } from '../log/log.js'
-import type { Owed } from './bookmark.js'
 import type { CatchUpParts } from './catch-up-parts.js'
-import { type HeldPage, readHeld, readNewest, SLICE_CHARACTERS } from './held.js'
+import { charactersOf, type HeldPage, readHeld, readNewest, SLICE_CHARACTERS } from './held.js'
 import { stateMessage } from './live-states.js'
+import type { Owed } from './owed.js'
 import { MAX_READ } from './read-merged.js'
 
 /** The part of a catch-up that gives topics what comes before their next messages: what `plan.due` says. */
@@ -100,7 +100,7 @@ export class OwedStates {
     const { hub: { log } } = this.catchUp
     if (this.heldLeft === Infinity) return await readHeld(log, topic, behind, upTo)
     const entries = await readNewest(log, topic, { offset: 0 }, upTo, this.heldLeft)
-    for (const { payload } of entries) this.heldLeft = Math.max(0, this.heldLeft - payload.length)
+    this.heldLeft = Math.max(0, this.heldLeft - charactersOf(entries))
     const { epoch, end } = await readHeld(log, topic, upTo, upTo)
     return { epoch, entries, followsOn: true, end }
   }

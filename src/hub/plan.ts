@@ -1,7 +1,8 @@
 import { type Cursor, instruments, type ResetReason, topicKey, parseTopicKey } from '@tickwire/protocol'
 import { followsOn, type ShardHead } from '../log/log.js'
-import type { Bookmark, Owed } from './bookmark.js'
+import type { Bookmark } from './bookmark.js'
 import type { Hub } from './hub.js'
+import { type Owed, STATE_ALONE } from './owed.js'
 import { isGood, locate } from './position.js'
 import type { Selection } from './selector.js'
 import { isWhole } from './view.js'
@@ -337,9 +338,6 @@ export class Plan {
     await Promise.all(checks)
   }
 }
-
-/** A state without a reset before it. */
-export const STATE_ALONE: Owed = { reason: undefined }
 
 /** The least of some offsets, where there are any. */
 export function leastOf (...offsets: Array<number | undefined>): number | undefined {

@@ -2,7 +2,7 @@ import type { Entry } from '../log/log.js'
 import type { CatchUpParts } from './catch-up-parts.js'
 import { mergeEntries } from './conflate.js'
 import { oldestThatFit, SLICE_CHARACTERS } from './held.js'
-import { STATE_ALONE } from './plan.js'
+import { STATE_ALONE } from './owed.js'
 import { readMerged, type TopicStart } from './read-merged.js'
 import { isWhole } from './view.js'
 

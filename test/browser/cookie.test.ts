@@ -96,4 +96,12 @@ test('a native EventSource with the cookie comes back by itself; pages of other 
   const refused = await visit(foreign, true)
   t.match(refused.cookie, /^tickwire=/, 'a browser sends the cookie for a page of the same site')
   t.ok(refused.status === 401 || refused.status === 403, 'and it is not let in for it')
+
+  const leaving = await context.newPage()
+  await leaving.goto(`${server.origin}/healthz`)
+  t.equal(await leaving.evaluate("fetch('/api/ws/token', { method: 'DELETE' }).then(({ status }) => status)"), 204)
+  const asked = streams.length
+  await leaving.evaluate(listen(true))
+  await until('it has asked', () => streams.length > asked)
+  t.equal(streams.at(-1)!.cookie, undefined, 'once the page has logged out, the browser has forgotten it')
 })

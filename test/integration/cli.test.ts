@@ -7,7 +7,7 @@ import { runCommand, startCommand } from '../helpers/command.js'
 import { networkTo } from '../helpers/network.js'
 import { publish, startServer } from '../helpers/server.js'
 
-const COMMANDS = ['start', 'tail', 'publish', 'nodes', 'token', 'check-config']
+const COMMANDS = ['start', 'tail', 'publish', 'nodes', 'token', 'check-config', 'sizing']
 const quote = (symbol: string, bid: string): string => JSON.stringify({ channel: 'quotes', symbol, data: { symbol, bid } })
 
 test('help for the command and for each of its commands, with an example', async t => {

@@ -148,6 +148,36 @@ for (const { name, reason, begin, act } of ways) {
   })
 }
 
+test('of many topics of which a new epoch takes little, each is read once for all who read it', async t => {
+  const node = await start(t)
+  const TOPICS = 50
+  const symbols = Array.from({ length: TOPICS }, (_, index) => `S${index}`)
+  const batch = (): Item[] => symbols.map(symbol => trade(symbol, 10))
+  await node.log.append([...batch(), ...batch()])
+  await ticks()
+  const readers = Array.from({ length: 20 }, () => connect(node))
+  for (const { connection } of readers) subscribe(connection, ['*'])
+  await ticks()
+  const { offset } = (await node.log.head())[0]!
+  await node.log.append(batch())
+  await ticks()
+  let reads = 0
+  const { log } = node
+  const ask = log.read.bind(log)
+  log.read = async (...question) => {
+    reads++
+    return await ask(...question)
+  }
+  const began = readers.map(({ wire }) => wire.messages.length)
+  node.log.restart([offset])
+  await ticks(30)
+  for (const [index, { wire }] of readers.entries()) {
+    const got = wire.messages.slice(began[index])
+    t.same(symbols.filter(symbol => of(got, symbol).join() !== 'reset epoch_changed,1,2'), [], 'all of each topic')
+  }
+  t.equal(reads, TOPICS)
+})
+
 test('who resumes with a cursor from before a symbol entered a set is given its history in parts', async t => {
   const node = await start(t)
   await fill(node, 'A')

@@ -24,7 +24,7 @@ const SETTINGS = [
   '--repl-diskless-sync-delay', '0'
 ]
 
-interface ClusterNode {
+export interface ClusterNode {
   readonly server: RedisServer
   readonly id: string
   /** By which the others know it. */
@@ -71,15 +71,19 @@ export class RedisCluster {
   }
 
   /** Who holds the slot of a key. */
-  async holderOf (key: string, notAsking?: RedisServer): Promise<ClusterNode> {
-    const slot = await this.ask(redis => redis.call('CLUSTER', 'KEYSLOT', key)) as number
-    return await this.holderOfSlot(slot, notAsking)
+  async holderOf (key: string): Promise<ClusterNode> {
+    return await this.ask(async redis => {
+      const slot = await redis.call('CLUSTER', 'KEYSLOT', key) as number
+      const ranges = await redis.call('CLUSTER', 'SLOTS') as Array<[from: number, to: number, master: [host: string, port: number, id: string]]>
+      const [, , [, , id]] = ranges.find(([from, to]) => from <= slot && slot <= to)!
+      return this.nodes.find(node => node.id === id)!
+    })
   }
 
   /** Resolves when another than a master holds the slot of a key. */
   async failedOver (from: RedisServer, key: string): Promise<RedisServer> {
-    await this.until('a replica is the master', async () => (await this.holderOf(key, from)).server !== from)
-    return (await this.holderOf(key, from)).server
+    await this.until('a replica is the master', async () => (await this.holderOf(key)).server !== from)
+    return (await this.holderOf(key)).server
   }
 
   /** Moves the slot of a key to another master, a few keys at a time. @param pause between them */
@@ -103,12 +107,6 @@ export class RedisCluster {
     }
   }
 
-  private async holderOfSlot (slot: number, except?: RedisServer): Promise<ClusterNode> {
-    const ranges = await this.ask(redis => redis.call('CLUSTER', 'SLOTS'), except) as Array<[from: number, to: number, master: [host: string, port: number, id: string]]>
-    const [, , [, , id]] = ranges.find(([from, to]) => from <= slot && slot <= to)!
-    return this.nodes.find(node => node.id === id)!
-  }
-
   /** Every node agrees on the masters, and each has a replica that follows it. */
   async settled (): Promise<void> {
     await this.until('every node agrees, and every master has its replica', async () => {
@@ -125,9 +123,11 @@ export class RedisCluster {
     await Promise.all(this.nodes.map(({ server }) => server.close()))
   }
 
-  /** Asks any node that runs. */
-  private async ask<Answer> (question: (redis: Redis) => Promise<Answer>, except?: RedisServer): Promise<Answer> {
-    return await this.nodes.find(({ server }) => server.isRunning && server !== except)!.server.ask(question)
+  /** Asks a node that knows of the last failover: one that is cut off from the others does not. */
+  private async ask<Answer> (question: (redis: Redis) => Promise<Answer>): Promise<Answer> {
+    const running = this.nodes.filter(({ server }) => server.isRunning)
+    const epochs = await Promise.all(running.map(async ({ server }) => Number(/cluster_current_epoch:(\d+)/.exec(await server.ask(redis => redis.call('CLUSTER', 'INFO')) as string)?.[1])))
+    return await running[epochs.indexOf(Math.max(...epochs))]!.server.ask(question)
   }
 
   private async table (): Promise<Array<{ id: string, flags: string[], master: string, slots: boolean }>> {

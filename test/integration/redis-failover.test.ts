@@ -1,0 +1,111 @@
+import { type Test, test } from 'tap'
+import { type Client, openClient, RuleFollower, until } from '../helpers/clients.js'
+import { RedisCluster } from '../helpers/redis-cluster.js'
+import { RedisSentinel } from '../helpers/redis-sentinel.js'
+import { redisProgram } from '../helpers/redis-server.js'
+import { publish, startServer, type TestServer } from '../helpers/server.js'
+
+/** Two nodes over Sentinels and over a Redis Cluster, whose masters end and are replaced. */
+const options = { skip: redisProgram === undefined ? 'there is no Redis' : false, timeout: 110_000 } as const
+
+const SHARDS = 6
+/** Those that stay while the log is away; a poll is answered 503. */
+const STREAMS = ['ws-json', 'ws-batch', 'sse'] as const
+const SYMBOLS = ['A', 'B', 'C', 'D', 'E', 'F', 'G', 'H', 'I', 'J', 'K', 'L']
+
+interface Group {
+  readonly url: string
+  /** A master ends when its replicas have all that it has. */
+  endMaster (): Promise<void>
+}
+
+const groups: Readonly<Record<string, (t: Test) => Promise<Group>>> = {
+  async Sentinels (t) {
+    const group = await RedisSentinel.start()
+    t.teardown(() => group.close())
+    return {
+      url: group.url,
+      async endMaster () {
+        const master = await group.master()
+        await master.ask(redis => redis.wait(2, 0))
+        await master.kill()
+        await group.failedOver(master)
+      }
+    }
+  },
+  async 'a Redis Cluster' (t) {
+    const cluster = await RedisCluster.start()
+    t.teardown(() => cluster.close())
+    return {
+      url: cluster.url,
+      async endMaster () {
+        const key = '{tw:0}:meta'
+        const { server } = await cluster.holderOf(key)
+        await server.ask(redis => redis.wait(1, 0))
+        await server.kill()
+        await cluster.failedOver(server, key)
+      }
+    }
+  }
+}
+
+/** Until it is taken: while there is no master, it is refused. */
+async function publishUntilTaken (node: TestServer, symbol: string, price: number): Promise<void> {
+  for (;;) {
+    const code = await publish(node.app, 'trades', symbol, { symbol, price: String(price), size: '1', timestamp: '2026-01-01T00:00:00Z' }, { idempotency_key: `${symbol} ${price}` })
+      .then(() => undefined, (error: { code?: string, message: string }) => error.code ?? error.message)
+    if (code === undefined) return
+    if (!code.includes('log_unavailable')) throw new Error(code)
+  }
+}
+
+for (const [name, start] of Object.entries(groups)) {
+  test(`two nodes over ${name}: a master is replaced, and nothing is missed`, options, async t => {
+    const { url, endMaster } = await start(t)
+    const config = { REDIS_URL: url, LOG_SHARDS: SHARDS }
+    const nodes = [await startServer(t, config), await startServer(t, config)] as const
+    const followers = new Map<string, RuleFollower>()
+    const resets: unknown[] = []
+    const clients: Client[] = []
+    for (const [index, node] of nodes.entries()) {
+      for (const transport of STREAMS) {
+        const follower = new RuleFollower()
+        followers.set(`node ${index + 1}, ${transport}`, follower)
+        clients.push(openClient(transport, node.origin, 'subscribe=trades:*', undefined, {
+          onMessage: message => {
+            if (message.type === 'reset') resets.push(message)
+            follower.take(message)
+          },
+          onCursor: () => {}
+        }))
+      }
+    }
+    t.teardown(() => { for (const client of clients) client.cut() })
+    await until('all are there', () => nodes.every(({ parts }) => parts.connections.active === STREAMS.length))
+    const round = async (price: number): Promise<void> => {
+      for (const [index, symbol] of SYMBOLS.entries()) await publishUntilTaken(nodes[(price + index) % 2]!, symbol, price)
+    }
+    for (let price = 1; price <= 10; price++) await round(price)
+    await endMaster()
+    for (let price = 11; price <= 20; price++) await round(price)
+    await until('all have all', () => [...followers.values()].every(({ accepted }) => accepted.length >= 20 * SYMBOLS.length), 30_000)
+    for (const [who, follower] of followers) {
+      t.same(follower.gaps, [], who)
+      for (const symbol of SYMBOLS) {
+        const prices = follower.accepted.filter(message => message.symbol === symbol).map(({ data }) => Number((data as { price: string }).price))
+        t.same(prices, Array.from({ length: 20 }, (_, index) => index + 1), `${who}: ${symbol}`)
+      }
+    }
+    t.same(resets, [], 'nothing was lost, and nobody was told so')
+
+    const shards = new Set(SYMBOLS.map(symbol => nodes[0].parts.log.shardOf(`trades:${symbol}`)))
+    t.ok(shards.size > 2, `${shards.size} shards`)
+    // What the nodes know together goes over the same masters.
+    const ticket = await nodes[0].app.inject({ url: '/api/ws/token', headers: { authorization: `Bearer ${nodes[0].token({ sub: 'alice' })}` } })
+    t.equal(ticket.statusCode, 200, ticket.body)
+    const used = await nodes[1].app.inject({ url: `/v1/stream?subscribe=orders&ticket=${(ticket.json() as { ticket: string }).ticket}` })
+    t.equal(used.statusCode, 200, 'a ticket of one node is taken on the other')
+    const again = await nodes[0].app.inject({ url: `/v1/stream?subscribe=orders&ticket=${(ticket.json() as { ticket: string }).ticket}` })
+    t.not(again.statusCode, 200, 'once')
+  })
+}

@@ -1,0 +1,33 @@
+import { test } from 'tap'
+import { redisProgram } from '../helpers/redis-server.js'
+import { BOTH, realRedis, refused } from '../helpers/refused.js'
+import { publish, startServer } from '../helpers/server.js'
+
+/** What a start is told of a Redis that holds something else than this log. */
+const options = { skip: redisProgram === undefined ? 'there is no Redis' : false, timeout: 110_000 } as const
+
+test('a Redis that holds something else', options, async t => {
+  const { redis, control } = await realRedis(t)
+  const first = await startServer(t, { REDIS_URL: redis.url, LOG_SHARDS: 2 })
+  await publish(first.app, 'news', undefined, { headline: 'h', source: 's', symbols: [], timestamp: '2026-01-01T00:00:00Z' })
+  await first.app.close()
+  // The lease ends by itself.
+  const keys = async (): Promise<string[]> => (await control.keys('*')).filter(key => !key.endsWith(':lease')).sort()
+  const before = await keys()
+  await refused(t, 'other shards', { REDIS_URL: redis.url, LOG_SHARDS: '3' }, /^tickwire: LOG_SHARDS: this log was made with 2 shards.*set LOG_SHARDS=2/, BOTH)
+
+  const env = { REDIS_URL: redis.url, LOG_SHARDS: '2' }
+  const stream = (await control.keys('{tw:?}:t:news'))[0]!
+  for (const key of ['{tw:0}:meta', '{tw:1}:meta', '{tw:0}:epochs', '{tw:1}:seq', '{tw:0}:recent', '{tw:0}:marks', stream]) {
+    if (await control.exists(key) === 1) await control.rename(key, 'aside')
+    await control.set(key, 'mine')
+    await refused(t, key, env, new RegExp(`^tickwire: REDIS_KEY_PREFIX: keys of the log hold something else in this Redis \\(${key.replace(/[{}]/g, '\\$&')} is a string, not a \\w+\\); choose another prefix than 'tw'`))
+    t.equal(await control.get(key), 'mine')
+    await control.del(key)
+    if (await control.exists('aside') === 1) await control.rename('aside', key)
+  }
+  await control.hset('{other:0}:meta', 'colour', 'blue')
+  await refused(t, 'a hash of another', { REDIS_URL: redis.url, REDIS_KEY_PREFIX: 'other' }, /\{other:0\}:meta is not a log's/)
+  await control.del('{other:0}:meta')
+  t.same(await keys(), before, 'none of them wrote anything')
+})

@@ -1,0 +1,202 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import { standardChannels } from '@tickwire/protocol'
+import { test } from 'tap'
+import { connectAll, connectRedis } from '../../src/log/redis/connect.js'
+import { ShardListener } from '../../src/log/redis/listener.js'
+import { slotOf } from '../../src/log/redis/masters/slot.js'
+import { RedisLog } from '../../src/log/redis/redis-log.js'
+import { until } from '../helpers/clients.js'
+import { Choices } from '../helpers/random.js'
+import { type ClusterNode, RedisCluster } from '../helpers/redis-cluster.js'
+import { RedisSentinel } from '../helpers/redis-sentinel.js'
+import { redisProgram, RedisServer } from '../helpers/redis-server.js'
+
+/** How commands find the masters of Sentinels and of a Redis Cluster, and what is heard from them, while they change. */
+const options = { skip: redisProgram === undefined ? 'there is no Redis' : false, timeout: 110_000 } as const
+/** Generous: a machine may be busy. */
+const SOON_MS = 20_000
+
+const channelOf = (shard: number): string => `{listened:${shard}}:live`
+
+async function anotherMaster (cluster: RedisCluster, key: string): Promise<ClusterNode> {
+  const from = await cluster.holderOf(key)
+  return (await cluster.masters()).find(master => master !== from)!
+}
+
+test('slots are those of Redis', options, async t => {
+  const redis = await RedisServer.start(['--cluster-enabled', 'yes'])
+  t.teardown(() => redis.close())
+  const random = new Choices(7)
+  const keys = ['', '{', '}', '{}', '{}a', 'a{b}c', 'a{b}{c}', '{a', 'a}b{c}', '{{a}}', '{tw:31}:meta', 'é{ü}', ...Array.from({ length: 300 }, () =>
+    Array.from({ length: random.integer(0, 12) }, () => random.pick(['{', '}', 'a', 'é', '\n', ':', '…'])).join(''))]
+  const slots = await redis.ask(client => Promise.all(keys.map(key => client.call('CLUSTER', 'KEYSLOT', key))))
+  t.same(keys.map(slotOf), slots)
+})
+
+test('Sentinels: whoever leads a failover is believed, and an old master that comes back is not gone to', options, async t => {
+  const group = await RedisSentinel.start()
+  t.teardown(() => group.close())
+  const { writer, close } = await connectRedis({ url: group.url, keyPrefix: 'tw' })
+  t.teardown(close)
+  const old = await group.master()
+  await old.kill()
+  const promoted = await group.failedOver(old)
+  await old.start()
+  const seen: string[] = []
+  await until('commands go to the promoted one', () => writer.of('key')?.status === 'ready' && writer.all()[0]!.name === `127.0.0.1:${promoted.port}`, SOON_MS)
+  for (let asked = 0; asked < 20; asked++) {
+    seen.push(/tcp_port:(\d+)/.exec(await writer.send('key', redis => redis.info('server')))![1]!)
+    await delay(20)
+  }
+  t.same([...new Set(seen)], [String(promoted.port)])
+})
+
+test('Sentinels: a failover by hand is known to all connections, and what the old master refuses is sent to the new one', options, async t => {
+  const group = await RedisSentinel.start()
+  t.teardown(() => group.close())
+  const { writer, reader, close } = await connectRedis({ url: group.url, keyPrefix: 'tw' })
+  t.teardown(close)
+  const old = await group.master()
+  await group.failOver()
+  const promoted = await group.failedOver(old)
+  await until('all go to the promoted one', () => [writer, reader].every(masters => masters.of('key')?.status === 'ready' && masters.all()[0]!.name === `127.0.0.1:${promoted.port}`), SOON_MS)
+  await writer.send('key', redis => redis.set('key', 'value'))
+  t.equal(await promoted.ask(redis => redis.get('key')), 'value')
+})
+
+test('a Redis Cluster: a moved slot is found by the first command, the others stay', options, async t => {
+  const cluster = await RedisCluster.start()
+  t.teardown(() => cluster.close())
+  const { asked, close } = await connectAll({ url: cluster.url, keyPrefix: 'tw' }, ['asked'], { commandTimeout: 5000 })
+  t.teardown(close)
+  const key = '{moved}:1'
+  await asked.send(key, redis => redis.set(key, 'before'))
+  await cluster.moveSlot(key, await anotherMaster(cluster, key), async () => {})
+  t.equal(await asked.send(key, redis => redis.get(key)), 'before', 'MOVED is followed')
+  let redirections = 0
+  asked.each(redis => {
+    const { handleReconnection } = redis as unknown as { handleReconnection (error: Error, item: unknown): void }
+    Object.assign(redis, { handleReconnection (error: Error, item: unknown) { redirections++; handleReconnection.call(redis, error, item) } })
+  })
+  for (let n = 0; n < 10; n++) await asked.send(key, redis => redis.set(key, String(n)))
+  t.equal(redirections, 0, 'and known from then on')
+
+  // In the middle of a move a key that is gone already is asked for where it is.
+  const [from, to] = [await cluster.holderOf(key), await anotherMaster(cluster, key)]
+  const slot = slotOf(key)
+  await to.server.ask(redis => redis.call('CLUSTER', 'SETSLOT', slot, 'IMPORTING', from.id))
+  await from.server.ask(async redis => {
+    await redis.call('CLUSTER', 'SETSLOT', slot, 'MIGRATING', to.id)
+    await redis.call('MIGRATE', '127.0.0.1', to.port, key, 0, 5000)
+  })
+  t.equal(await asked.send(key, redis => redis.get(key)), '9', 'ASK is followed')
+})
+
+test('a Redis Cluster: texts of a shard are heard wherever it moves, and whoever may have missed some is told', options, async t => {
+  const cluster = await RedisCluster.start()
+  t.teardown(() => cluster.close())
+  const { subscriber, commands, close } = await connectAll({ url: cluster.url, keyPrefix: 'tw' }, ['subscriber', 'commands'], { commandTimeout: 5000 })
+  t.teardown(close)
+  const shards = [0, 1, 2, 3, 4, 5]
+  const heard = new Map(shards.map(shard => [shard, [] as string[]]))
+  const missed: number[] = []
+  const listener = new ShardListener(subscriber, shards.map(channelOf), {
+    onText: (shard, text) => { heard.get(shard)!.push(text) },
+    onMissed: shard => { missed.push(shard) }
+  })
+  t.teardown(() => { listener.close() })
+  let texts = 0
+  /** Publishes until it is heard. */
+  const say = async (shard: number): Promise<void> => {
+    const channel = channelOf(shard)
+    const deadline = Date.now() + SOON_MS
+    for (;;) {
+      const text = String(++texts)
+      await commands.send(channel, redis => redis.spublish(channel, text)).catch(() => {})
+      for (let looks = 0; looks < 10 && !heard.get(shard)!.includes(text); looks++) await delay(5)
+      if (heard.get(shard)!.includes(text)) return
+      if (Date.now() > deadline) throw new Error(`shard ${shard} is not heard`)
+    }
+  }
+  for (const shard of shards) await listener.listen(shard)
+  for (const shard of shards) await say(shard)
+  t.same(missed, [], 'nothing was missed')
+
+  const channel = channelOf(0)
+  await cluster.moveSlot(channel, await anotherMaster(cluster, channel), async () => {})
+  await say(0)
+  t.ok(missed.includes(0), 'a move is told')
+  for (const shard of shards) await say(shard)
+
+  const { server } = await cluster.holderOf(channel)
+  await server.kill()
+  await cluster.failedOver(server, channel)
+  await say(0)
+  for (const shard of shards) await say(shard)
+
+  missed.length = 0
+  listener.unlisten(0)
+  await until('it is not listened to', () => true)
+  const before = heard.get(0)!.length
+  for (let n = 0; n < 5; n++) await commands.send(channel, redis => redis.spublish(channel, 'unheard'))
+  for (const shard of shards.slice(1)) await say(shard)
+  t.equal(heard.get(0)!.length, before, 'what is not wanted is not heard')
+  await Promise.all([listener.listen(0), listener.listen(0)])
+  await say(0)
+})
+
+test('a shard that became deaf without a word is listened to anew', options, async t => {
+  const redis = await RedisServer.start()
+  t.teardown(() => redis.close())
+  const log = await RedisLog.open({ url: redis.url, keyPrefix: 'tw', channels: standardChannels, shards: 1, retention: { messages: 1000, seconds: 60, bytes: 1e7 }, maxTopics: 10, onError: () => {} })
+  t.teardown(() => log.close())
+  const told: number[] = []
+  log.tail(({ entries }) => { told.push(...entries.map(({ offset }) => offset)) })
+  const listeners = async (): Promise<number> => Number((await redis.ask(client => client.call('PUBSUB', 'SHARDNUMSUB', '{tw:0}:live')) as unknown[])[1])
+  const { connections } = log as unknown as { connections: Awaited<ReturnType<typeof connectRedis>> }
+  await connections.subscriber.of('{tw:0}:live')!.sunsubscribe('{tw:0}:live')
+  t.equal(await listeners(), 0, 'nobody listens')
+  let appended = 0
+  const deadline = Date.now() + SOON_MS
+  while (await listeners() === 0 && Date.now() < deadline) {
+    await log.append([{ topic: 'news', payload: '{}' }])
+    appended++
+    await delay(20)
+  }
+  t.equal(await listeners(), 1, 'somebody listens again')
+  await until('all was told', () => told.length === appended, SOON_MS)
+  t.same(told, Array.from({ length: appended }, (_, index) => index + 1), 'in order, each once')
+})
+
+test('a slot moves while a node appends: each message once, in the order of the appends', options, async t => {
+  const cluster = await RedisCluster.start()
+  t.teardown(() => cluster.close())
+  const log = await RedisLog.open({ url: cluster.url, keyPrefix: 'tw', channels: standardChannels, shards: 1, retention: { messages: 100_000, seconds: 600, bytes: 1e9 }, maxTopics: 1000, onError: () => {} })
+  t.teardown(() => log.close())
+  const random = new Choices(3)
+  const taken: number[] = []
+  let refused = 0
+  let moving = true
+  const moved = (async () => {
+    for (let move = 0; move < 3; move++) {
+      await cluster.moveSlot('{tw:0}:meta', await anotherMaster(cluster, '{tw:0}:meta'), () => delay(random.integer(0, 20)))
+      await cluster.settled()
+    }
+    moving = false
+  })()
+  // Some keys are there already and some are not, so that some batches could be taken at a moment and others not.
+  for (let number = 1; moving; number++) {
+    const item = { topic: 'trades:A', payload: String(number) }
+    const extra = number % 3 === 0 ? { ...item, idempotencyKey: String(number) } : item
+    log.append(number % 50 === 0 ? [extra, { topic: `trades:${number % 997}`, payload: '0' }] : [extra]).then(() => { taken.push(number) }, () => { refused++ })
+    if (number % 5 === 0) await delay(2)
+  }
+  await moved
+  const { entries } = await log.read('trades:A', { sequence: 0 }, 1_000_000)
+  const stored = entries.map(({ payload }) => Number(payload))
+  t.same(stored, [...new Set(stored)].sort((a, b) => a - b), `${stored.length} are in order, each once`)
+  const kept = new Set(stored)
+  t.same(taken.filter(number => !kept.has(number)), [], `${taken.length} that were acknowledged are there, ${refused} were refused`)
+  t.ok(taken.length > 100)
+  t.equal(entries.length, new Set(entries.map(({ sequence }) => sequence)).size)
+})

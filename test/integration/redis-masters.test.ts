@@ -151,7 +151,7 @@ test('a shard that became deaf without a word is listened to anew', options, asy
   const log = await RedisLog.open({ url: redis.url, keyPrefix: 'tw', channels: standardChannels, shards: 1, retention: { messages: 1000, seconds: 60, bytes: 1e7 }, maxTopics: 10, onError: () => {} })
   t.teardown(() => log.close())
   const told: number[] = []
-  log.tail(({ entries }) => { told.push(...entries.map(({ offset }) => offset)) })
+  await log.tail(0, ({ entries }) => { told.push(...entries.map(({ offset }) => offset)) })
   const listeners = async (): Promise<number> => Number((await redis.ask(client => client.call('PUBSUB', 'SHARDNUMSUB', '{tw:0}:live')) as unknown[])[1])
   const { connections } = log as unknown as { connections: Awaited<ReturnType<typeof connectRedis>> }
   await connections.subscriber.of('{tw:0}:live')!.sunsubscribe('{tw:0}:live')

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import { freePort } from '../faults/free-port.js'
+import { freePort } from '../helpers/free-port.js'
 import { type Running, startCommand } from '../helpers/command.js'
 
 const START_TIMEOUT_MS = 30_000

@@ -66,8 +66,7 @@ async function endMaster (world: World, group: Group, name: string, epochsBefore
   await world.noteLoss(name, beganAt, epochsBefore, group.shards)
   promoted()
   letNodes()
-  // It comes back as a replica of the one that took its place.
-  await group.master.start()
+  await replicated.rejoin(group.master)
   await replicated.settled()
 }
 

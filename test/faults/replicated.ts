@@ -31,6 +31,8 @@ export interface Replicated extends Backing {
   promoted (group: Group): Promise<RedisServer>
   /** Promotes a replica without a fault. */
   promote (group: Group): Promise<void>
+  /** Starts a server that was ended, as a replica of the one that took its place. */
+  rejoin (server: RedisServer): Promise<void>
   /** Resolves when all are up, agree, and follow their masters. */
   settled (): Promise<void>
 }
@@ -79,6 +81,11 @@ export class SentinelBacking implements Replicated {
 
   async promote (): Promise<void> {
     await this.group.failOver()
+  }
+
+  /** By itself it would begin as a master, and be made a replica after some ten seconds. */
+  async rejoin (server: RedisServer): Promise<void> {
+    await server.start(['--replicaof', `127.0.0.1 ${this.group.portOf(await this.group.master())}`])
   }
 
   async settled (): Promise<void> {
@@ -133,6 +140,10 @@ export class ClusterBacking implements Replicated {
 
   async promote ({ replicas }: Group): Promise<void> {
     await replicas[0]!.ask(redis => redis.call('CLUSTER', 'FAILOVER'))
+  }
+
+  async rejoin (server: RedisServer): Promise<void> {
+    await server.start()
   }
 
   async settled (): Promise<void> {

@@ -95,6 +95,11 @@ export class RedisSentinel {
     return `redis+sentinel://${this.sentinels.slice(0, 2).map(({ known }) => `127.0.0.1:${known}`).join(',')}/${MASTER_NAME}`
   }
 
+  /** By which a server is known. */
+  portOf (server: RedisServer): number {
+    return this.ports[this.servers.indexOf(server)]!
+  }
+
   /** The server that a Sentinel says is the master. */
   async master (sentinel = this.sentinels[0]!): Promise<RedisServer> {
     const [, port] = await sentinel.ask(redis => redis.call('SENTINEL', 'GET-MASTER-ADDR-BY-NAME', MASTER_NAME)) as [string, string]

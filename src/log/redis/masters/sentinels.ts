@@ -114,8 +114,7 @@ export class SentinelTopology implements Topology {
       this.beliefs.delete(name)
       throw await this.inWords(redis, error)
     }
-    // Who leads a failover counts it already, and still names the old master.
-    if (!answer['flags']!.includes('failover_in_progress')) this.believe(name, { master: { host: answer['ip']!, port: Number(answer['port']) }, epoch: Number(answer['config-epoch']) })
+    this.believe(name, { master: { host: answer['ip']!, port: Number(answer['port']) }, epoch: Number(answer['config-epoch']) })
     const others = await timeLimit(redis.call('SENTINEL', 'SENTINELS', master) as Promise<string[][]>, ANSWER_TIMEOUT_MS)
     for (const { ip, port } of others.map(fieldsOf)) if (this.sentinels.size < MOST_SENTINELS) this.meet({ host: ip!, port: Number(port) }).catch(() => {})
   }
@@ -133,6 +132,7 @@ export class SentinelTopology implements Topology {
     this.beliefs.set(name, belief)
     const before = this.known
     const all = [...this.beliefs.values()]
+    // Who leads a failover counts it before it names the new master: of the newest what most say holds, and what changed last.
     const newest = Math.max(...all.map(({ epoch }) => epoch))
     const votes = new Map<string, number>()
     for (const { master, epoch } of all) if (epoch === newest) votes.set(shownEndpoint(master), (votes.get(shownEndpoint(master)) ?? 0) + 1)

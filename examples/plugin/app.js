@@ -45,7 +45,7 @@ export async function buildApp () {
   await app.register(tickwire, {
     prefix: '/live',
     channels: [lifts, snow],
-    settings: { JWT_SECRET: process.env.JWT_SECRET ?? 'only for this example', UNKNOWN_SYMBOLS: 'accept' },
+    settings: { JWT_SECRET: process.env.JWT_SECRET ?? 'a secret that is for this example only', UNKNOWN_SYMBOLS: 'accept' },
   })
 
   // Your own routes go on as before, and publish where something happens.

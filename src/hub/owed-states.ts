@@ -25,7 +25,6 @@ export class OwedStates {
       // One topic after another: a history is gone on with until it has been given.
       const [next] = plan.due
       if (next === undefined || texts.length >= MAX_READ || characters > SLICE_CHARACTERS) return texts
-      await hub.turns.take(plan)
       const given = await this.give(...next)
       if (given === undefined) return texts
       for (const text of given) texts.push(text)

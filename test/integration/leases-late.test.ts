@@ -17,7 +17,7 @@ async function metric (origin: string, name: string): Promise<number> {
 
 test('the holder held up for 10 s: what it says late is refused and counted, nothing is doubled, and it is a candidate again', options, async t => {
   const deployment = await deploy(t, ['a', 'b'], 'none', [DEAF_NODE])
-  const { observer, node, seen, taken } = deployment
+  const { node, seen, taken } = deployment
   const { faults, count } = follow(t, deployment, 'subscribe=trades:*')
   const { name: first, token } = await taken('deaf', 0)
   const second = first === 'a' ? 'b' : 'a'
@@ -51,5 +51,4 @@ test('the holder held up for 10 s: what it says late is refused and counted, not
     const numbers = said.filter(({ exchange }) => exchange === name).map(({ price }) => Number(price))
     t.ok(numbers.every((number, index) => index === 0 || number > numbers[index - 1]!), `${name}: each once, in order`)
   }
-  t.equal(observer.parts.counters.received >= said.length, true)
 })

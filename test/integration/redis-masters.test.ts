@@ -178,16 +178,16 @@ test('a slot moves while a node appends: each message once, in the order of the 
   const random = new Choices(3)
   const taken: number[] = []
   const answers: Array<Promise<unknown>> = []
-  let moving = true
+  const moving = new AbortController()
   const moved = (async () => {
     for (let move = 0; move < 4; move++) {
       await cluster.moveSlot('{tw:0}:meta', await anotherMaster(cluster, '{tw:0}:meta'), () => delay(random.integer(0, 20)))
       await cluster.settled()
     }
-    moving = false
+    moving.abort()
   })()
   // One in some has a key that is not there yet: on its way a slot takes the others, as long as all their keys are on one side.
-  for (let number = 1; moving; number++) {
+  for (let number = 1; !moving.signal.aborted; number++) {
     const idempotencyKey = number % 100 === 0 ? String(number) : undefined
     answers.push(log.append([{ topic: 'trades:A', payload: String(number), idempotencyKey }]).then(() => { taken.push(number) }, () => {}))
     // Close behind each other, each in a batch of its own.

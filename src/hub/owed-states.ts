@@ -17,7 +17,7 @@ export class OwedStates {
 
   /** As many as make a slice, as JSON texts; none where the hub had to be waited for. */
   async next (): Promise<string[]> {
-    const { hub, plan } = this.catchUp
+    const { plan } = this.catchUp
     const texts: string[] = []
     let [characters, counted] = [0, 0]
     for (;;) {

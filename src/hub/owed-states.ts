@@ -16,7 +16,6 @@ export class OwedStates {
     const { due, floors, backlog, sent } = plan
     let [characters, counted] = [0, 0]
     for (const [topic, reason] of due) {
-      await hub.turns.take(plan)
       for (; counted < texts.length; counted++) characters += texts[counted]!.length
       if (texts.length >= MAX_READ || characters > SLICE_CHARACTERS) break
       const from = backlog.get(topic)

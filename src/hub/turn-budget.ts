@@ -41,7 +41,7 @@ export class TurnBudget {
   /** Lets those who wait go on, each when what was resumed before it has been done. */
   private plan (): void {
     if (this.waiting.length === 0) {
-      this.began = undefined
+      this.began = this.owner = undefined
       return
     }
     setImmediate(() => {

@@ -1,6 +1,7 @@
 import { performance } from 'node:perf_hooks'
 import { test } from 'tap'
 import { TurnBudget } from '../../src/hub/turn-budget.js'
+import { bytesUsed } from '../helpers/memory.js'
 
 const TASKS = 60
 const TASK_MS = 3
@@ -49,6 +50,17 @@ test('while there is time nobody waits', async t => {
   work(10)
   t.not(turns.take(other), undefined, 'until the time of the turn is over')
   await nextTurns()
+})
+
+test('whoever had a turn is not held when it is over', async t => {
+  const turns = new TurnBudget()
+  const owners = [new WeakRef({}), new WeakRef({})]
+  await Promise.all(owners.map(async owner => { await turns.take(owner.deref()!) }))
+  await nextTurns()
+  // What was made in this turn is collected in a later one.
+  await new Promise(resolve => { setTimeout(resolve, 0) })
+  await bytesUsed()
+  t.same(owners.map(owner => owner.deref()), [undefined, undefined])
 })
 
 test('who went on may ask again, and waits behind the others', async t => {

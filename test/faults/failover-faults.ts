@@ -1,6 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { shardOf } from '../../src/log/shard-of.js'
-import type { RedisServer } from '../helpers/redis-server.js'
 import type { Fault } from './fault.js'
 import { Leavers } from './leavers.js'
 import { type ClusterBacking, type Group, isNode } from './replicated.js'

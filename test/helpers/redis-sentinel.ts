@@ -124,6 +124,11 @@ export class RedisSentinel {
     return await this.master()
   }
 
+  /** Has the Sentinels demand a password. Nothing can be asked of them here from then on. */
+  async requirePassword (password: string): Promise<void> {
+    await Promise.all(this.sentinels.map(sentinel => sentinel.ask(redis => redis.call('ACL', 'SETUSER', 'default', 'resetpass', `>${password}`))))
+  }
+
   /** Has the Sentinels promote a replica although nothing is wrong. */
   async failOver (): Promise<void> {
     await this.sentinels[0]!.ask(redis => redis.call('SENTINEL', 'FAILOVER', MASTER_NAME))

@@ -184,14 +184,7 @@ export class RedisLog implements Log {
 
   async topics (): Promise<ReadonlyMap<string, TopicPosition>> {
     const topics = new Map<string, TopicPosition>()
-    for (const { seq } of this.keys) {
-      let cursor = '0'
-      do {
-        const [next, fields] = await this.reader.ask(seq, redis => redis.hscan(seq, cursor, 'COUNT', SCAN_COUNT))
-        cursor = next
-        for (let i = 0; i < fields.length; i += 2) topics.set(fields[i]!, parsePosition(fields[i + 1]!))
-      } while (cursor !== '0')
-    }
+    for (const shard of this.keys.keys()) for (const [topic, position] of await this.scan(shard)) topics.set(topic, position)
     return topics
   }
 
@@ -232,6 +225,22 @@ export class RedisLog implements Log {
     })
     if (kind === 'answer') return text
     throw new Error(kind === 'shards' ? `the log was made with ${text} shards` : 'a key of the log holds something else')
+  }
+
+  /** The places of a scan mean nothing to another process than the one that gave them: an epoch that began meanwhile tells of one. */
+  private async scan (shard: number): Promise<Map<string, TopicPosition>> {
+    const { seq } = this.keys[shard]!
+    for (;;) {
+      const { epoch } = await this.headOf(shard)
+      const topics = new Map<string, TopicPosition>()
+      let cursor = '0'
+      do {
+        const [next, fields] = await this.reader.ask(seq, redis => redis.hscan(seq, cursor, 'COUNT', SCAN_COUNT))
+        cursor = next
+        for (let i = 0; i < fields.length; i += 2) topics.set(fields[i]!, parsePosition(fields[i + 1]!))
+      } while (cursor !== '0')
+      if ((await this.headOf(shard)).epoch === epoch) return topics
+    }
   }
 
   private async headOf (shard: number): Promise<ShardHead> {

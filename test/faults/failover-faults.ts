@@ -61,7 +61,7 @@ async function endMaster (world: World, group: Group, name: string, epochsBefore
   const letNodes = holdNodesBack(world, group)
   const beganAt = Date.now()
   await group.master.kill()
-  await replicated.promoted(group)
+  world.moved(group.shards, await replicated.promoted(group))
   await world.noteLoss(name, beganAt, epochsBefore, group.shards)
   promoted()
   letNodes()
@@ -74,7 +74,7 @@ async function promotedByHand (world: World): Promise<void> {
   const group = await anyGroup(world)
   await publisher.more(20)
   await replicated.promote(group)
-  await replicated.promoted(group)
+  world.moved(group.shards, await replicated.promoted(group))
   await replicated.settled()
 }
 
@@ -87,7 +87,7 @@ async function promotedBySentinels (world: World): Promise<void> {
   const letNodes = holdNodesBack(world, group)
   const beganAt = Date.now()
   await replicated.promote(group)
-  await replicated.promoted(group)
+  world.moved(group.shards, await replicated.promoted(group))
   const letThem = replicated.network.block((from, to) => isNode(from) && to === replicated.addressOf(group.master))
   await world.noteLoss('promoted-by-sentinels', beganAt, epochsBefore, group.shards)
   letNodes()
@@ -98,11 +98,14 @@ async function promotedBySentinels (world: World): Promise<void> {
 async function slotMoved (world: World): Promise<void> {
   const { random, options, publisher } = world
   const { cluster } = world.backing as ClusterBacking
-  const key = `{tw:${random.integer(0, options.shards - 1)}}:meta`
+  const shard = random.integer(0, options.shards - 1)
+  const key = `{tw:${shard}}:meta`
   const from = await cluster.holderOf(key)
   const others = (await cluster.masters()).filter(master => master !== from)
   await publisher.more(20)
-  await cluster.moveSlot(key, random.pick(others), () => delay(random.integer(0, MOVE_PAUSE_MS)))
+  const to = random.pick(others)
+  await cluster.moveSlot(key, to, () => delay(random.integer(0, MOVE_PAUSE_MS)))
+  world.moved([shard], to.server)
   await cluster.settled()
 }
 
@@ -122,7 +125,7 @@ async function partitioned (world: World): Promise<void> {
   const heal = replicated.network.block((from, to) => island.has(from) && !island.has(to))
   const over = delay(options.long ? PARTITION_LONG_MS : PARTITION_MS)
   publisher.targets = [publisher.origins[left]!]
-  await replicated.promoted(group)
+  world.moved(group.shards, await replicated.promoted(group))
   const kept = await world.readLog()
   letNodes()
   publisher.targets = publisher.origins

@@ -8,6 +8,9 @@ import { TestNetwork } from './network.js'
 
 const OWN_ADDRESS = fileURLToPath(new URL('own-address.js', import.meta.url))
 
+/** How long a master may be silent: the gates and all clients are in one busy process. */
+const SILENCE_MS = 3000
+
 const nodeAddress = (node: number): string => `127.0.9.${10 + node}`
 const serverAddress = (index: number): string => `127.0.9.${20 + index}`
 const sentinelAddress = (index: number): string => `127.0.9.${40 + index}`
@@ -53,7 +56,8 @@ export class SentinelBacking implements Replicated {
     const network = new TestNetwork()
     const group = await RedisSentinel.start(
       async (index, port) => await place(network, serverAddress(index), port),
-      async (index, port) => await place(network, sentinelAddress(index), port)
+      async (index, port) => await place(network, sentinelAddress(index), port),
+      SILENCE_MS
     )
     return new SentinelBacking(group, network)
   }
@@ -108,7 +112,7 @@ export class ClusterBacking implements Replicated {
     const cluster = await RedisCluster.start(async (index, port, busPort) => {
       const { port: gate, settings } = await place(network, serverAddress(index), port)
       return { port: gate, settings: { ...settings, 'cluster-announce-bus-port': String(await network.gate(serverAddress(index), busPort)) } }
-    })
+    }, SILENCE_MS)
     return new ClusterBacking(cluster, network)
   }
 

@@ -92,6 +92,7 @@ async function happen (world: World, fault: Fault): Promise<FaultReport> {
   const removed = Date.now()
   violations.push(...await fleet.haveSeen(await publisher.mark(), RECOVERY_TIMEOUT_MS))
   const recovered = Date.now()
+  await world.checkHolders()
   return {
     name: fault.name,
     lastedMs: removed - began,

@@ -1,6 +1,7 @@
 import { createHmac } from 'node:crypto'
 import type { Redis } from 'ioredis'
 import { Choices } from '../helpers/random.js'
+import type { RedisServer } from '../helpers/redis-server.js'
 import { askHolders, type Backing, type Kind } from './backing.js'
 import { Fleet } from './fleet.js'
 import type { Loss } from './loss.js'
@@ -31,6 +32,8 @@ export interface WorldOptions {
 export class World {
   readonly losses: Loss[] = []
   readonly violations: string[] = []
+  /** By shard, who holds it as far as the run has had it changed. */
+  private holders: RedisServer[] = []
   readonly publisher: Publisher
   readonly fleet: Fleet
   readonly random: Choices
@@ -66,6 +69,7 @@ export class World {
       await world.close()
       throw error
     }
+    world.holders = await backing.holders(options.shards)
     world.publisher.start()
     return world
   }
@@ -78,6 +82,18 @@ export class World {
   /** What the log is on, where it has replicas. */
   get replicated (): Replicated {
     return this.backing as Replicated
+  }
+
+  /** Some shards have another holder from now on. */
+  moved (shards: readonly number[], to: RedisServer): void {
+    for (const shard of shards) this.holders[shard] = to
+  }
+
+  /** A master that was replaced although nothing happened to it lost what nobody has noted: the machine was too slow for it. */
+  async checkHolders (): Promise<void> {
+    const holders = await this.backing.holders(this.options.shards)
+    const other = holders.findIndex((holder, shard) => holder !== this.holders[shard])
+    if (other >= 0 && this.backing.kind !== 'standalone') this.violations.push(`shard ${other} has another master than the run has given it: replicas took over by themselves`)
   }
 
   /** From which a node connects. */

@@ -15,8 +15,6 @@ const MIGRATE_TIMEOUT_MS = 5000
 
 const SETTINGS = [
   '--cluster-enabled', 'yes',
-  // A master that is silent for so long is given up, and a replica takes over.
-  '--cluster-node-timeout', '1500',
   // A shard whose master is away does not take the others along.
   '--cluster-require-full-coverage', 'no',
   '--cluster-replica-validity-factor', '0',
@@ -36,12 +34,13 @@ export interface ClusterNode {
 export class RedisCluster {
   private constructor (readonly nodes: readonly ClusterNode[]) {}
 
-  static async start (placing = atItsPort): Promise<RedisCluster> {
+  /** @param nodeTimeoutMs a master that is silent for so long is given up, and a replica takes over */
+  static async start (placing = atItsPort, nodeTimeoutMs = 1500): Promise<RedisCluster> {
     const nodes = await Promise.all(Array.from({ length: 2 * MASTERS }, async (_, index): Promise<ClusterNode> => {
       const [port, busPort] = [await freePort(), await freePort()]
       const place = await placing(index, port, busPort)
       const settings = { 'cluster-announce-ip': '127.0.0.1', 'cluster-announce-port': String(place.port), 'cluster-announce-bus-port': String(busPort), ...place.settings }
-      const server = await RedisServer.start([...SETTINGS, '--cluster-port', String(busPort), ...asOptions(settings)], port)
+      const server = await RedisServer.start([...SETTINGS, '--cluster-node-timeout', String(nodeTimeoutMs), '--cluster-port', String(busPort), ...asOptions(settings)], port)
       return { server, id: await server.ask(redis => redis.call('CLUSTER', 'MYID')) as string, port: place.port, busPort: Number(settings['cluster-announce-bus-port']) }
     }))
     const cluster = new RedisCluster(nodes)

@@ -15,8 +15,6 @@ const QUORUM = 2
 /** Generous: what is not up by then never will be. */
 const UP_TIMEOUT_MS = 60_000
 const LOOK_MS = 25
-/** How long a master may be silent until it is taken to be down. */
-const DOWN_AFTER_MS = 1000
 
 /** A Sentinel of a test's own. */
 class SentinelServer {
@@ -63,7 +61,8 @@ export class RedisSentinel {
   /** @param ports by which the servers are known */
   private constructor (readonly servers: readonly RedisServer[], private readonly ports: readonly number[], private readonly sentinels: readonly SentinelServer[]) {}
 
-  static async start (placing = atItsPort, sentinelPlacing = atItsPort): Promise<RedisSentinel> {
+  /** @param downAfterMs how long a master may be silent until it is taken to be down */
+  static async start (placing = atItsPort, sentinelPlacing = atItsPort, downAfterMs = 1000): Promise<RedisSentinel> {
     const placed = await Promise.all(Array.from({ length: 1 + REPLICAS }, async (_, index) => {
       const port = await freePort()
       const place = await placing(index, port, 0)
@@ -77,7 +76,7 @@ export class RedisSentinel {
     await until('the replicas follow', async () => (await master!.ask(redis => redis.info('replication'))).match(/state=online/g)?.length === REPLICAS)
     const sentinels = await Promise.all(Array.from({ length: SENTINELS }, (_, index) => SentinelServer.start(index, sentinelPlacing, [
       `sentinel monitor ${MASTER_NAME} 127.0.0.1 ${ports[0]!} ${QUORUM}`,
-      `sentinel down-after-milliseconds ${MASTER_NAME} ${DOWN_AFTER_MS}`,
+      `sentinel down-after-milliseconds ${MASTER_NAME} ${downAfterMs}`,
       `sentinel failover-timeout ${MASTER_NAME} 2000`
     ])))
     const group = new RedisSentinel(servers, ports, sentinels)
@@ -122,6 +121,11 @@ export class RedisSentinel {
   async failedOver (from: RedisServer): Promise<RedisServer> {
     await until('a replica is the master', async () => (await Promise.all(this.sentinels.map(sentinel => this.master(sentinel)))).every(server => server !== from))
     return await this.master()
+  }
+
+  /** Has the Sentinels demand a password. Nothing can be asked of them here from then on. */
+  async requirePassword (password: string): Promise<void> {
+    await Promise.all(this.sentinels.map(sentinel => sentinel.ask(redis => redis.call('ACL', 'SETUSER', 'default', 'resetpass', `>${password}`))))
   }
 
   /** Has the Sentinels promote a replica although nothing is wrong. */

@@ -168,6 +168,22 @@ test('a shard that became deaf without a word is listened to anew', options, asy
   t.same(told, Array.from({ length: appended }, (_, index) => index + 1), 'in order, each once')
 })
 
+test('a master that has forgotten the scripts is sent them again, and the order stays', options, async t => {
+  const redis = await RedisServer.start()
+  t.teardown(() => redis.close())
+  const log = await RedisLog.open({ url: redis.url, keyPrefix: 'tw', channels: standardChannels, shards: 1, retention: { messages: 10_000, seconds: 60, bytes: 1e8 }, maxTopics: 10, onError: () => {} })
+  t.teardown(() => log.close())
+  const answers: Array<Promise<unknown>> = []
+  for (let number = 1; number <= 2000; number++) {
+    answers.push(log.append([{ topic: 'trades:A', payload: String(number) }]))
+    if (number % 100 === 0) answers.push(redis.ask(client => client.script('FLUSH')), log.read('trades:A', { sequence: 0 }, 1), log.snapshot('trades:A'))
+    if (number % 5 === 0) await new Promise(resolve => { setImmediate(resolve) })
+  }
+  await Promise.all(answers)
+  const { entries } = await log.read('trades:A', { sequence: 0 }, 10_000)
+  t.same(entries.map(({ payload }) => Number(payload)), Array.from({ length: 2000 }, (_, index) => index + 1))
+})
+
 test('a slot moves while a node appends: each message once, in the order of the appends', options, async t => {
   const cluster = await RedisCluster.start()
   t.teardown(() => cluster.close())
@@ -178,16 +194,16 @@ test('a slot moves while a node appends: each message once, in the order of the 
   const random = new Choices(3)
   const taken: number[] = []
   const answers: Array<Promise<unknown>> = []
-  const moving = new AbortController()
+  const slot = { moving: true }
   const moved = (async () => {
     for (let move = 0; move < 4; move++) {
       await cluster.moveSlot('{tw:0}:meta', await anotherMaster(cluster, '{tw:0}:meta'), () => delay(random.integer(0, 20)))
       await cluster.settled()
     }
-    moving.abort()
+    slot.moving = false
   })()
   // One in some has a key that is not there yet: on its way a slot takes the others, as long as all their keys are on one side.
-  for (let number = 1; !moving.signal.aborted; number++) {
+  for (let number = 1; slot.moving; number++) {
     const idempotencyKey = number % 100 === 0 ? String(number) : undefined
     answers.push(log.append([{ topic: 'trades:A', payload: String(number), idempotencyKey }]).then(() => { taken.push(number) }, () => {}))
     // Close behind each other, each in a batch of its own.

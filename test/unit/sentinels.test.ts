@@ -20,7 +20,7 @@ const list = (...texts: string[]): string => `*${texts.length}\r\n${texts.map(te
 async function sentinel (t: Test, said: Said): Promise<{ readonly endpoint: Endpoint, tell (): void }> {
   const tells = new Set<() => void>()
   const port = await listen(t, createServer(socket => {
-    tells.add(() => { socket.write(`>3\r\n$7\r\nmessage\r\n$14\r\n+switch-master\r\n$1\r\nx\r\n`) })
+    tells.add(() => { socket.write('>3\r\n$7\r\nmessage\r\n$14\r\n+switch-master\r\n$1\r\nx\r\n') })
     socket.on('data', data => {
       for (const [, command, second] of String(data).matchAll(/\*\d+\r\n\$\d+\r\n(\w+)\r\n(?:\$\d+\r\n(\S*)\r\n)?/g)) {
         switch (`${command!.toLowerCase()} ${second?.toLowerCase() ?? ''}`) {

@@ -182,14 +182,8 @@ export class RedisLog implements Log {
 
   async topics (shard?: number): Promise<ReadonlyMap<string, TopicPosition>> {
     const topics = new Map<string, TopicPosition>()
-    for (const { seq } of shard === undefined ? this.keys : [this.keys[shard]!]) {
-      let cursor = '0'
-      do {
-        const [next, fields] = await this.reader.ask(seq, redis => redis.hscan(seq, cursor, 'COUNT', SCAN_COUNT))
-        cursor = next
-        for (let i = 0; i < fields.length; i += 2) topics.set(fields[i]!, parsePosition(fields[i + 1]!))
-      } while (cursor !== '0')
-    }
+    const shards = shard === undefined ? this.keys.keys() : [shard]
+    for (const index of shards) for (const [topic, position] of await this.scan(index)) topics.set(topic, position)
     return topics
   }
 
@@ -231,6 +225,22 @@ export class RedisLog implements Log {
     if (kind === 'answer') return text
     if (kind === 'stale' && fence !== undefined) throw new StaleFence(fence)
     throw new Error(kind === 'shards' ? `the log was made with ${text} shards` : 'a key of the log holds something else')
+  }
+
+  /** The places of a scan mean nothing to another process than the one that gave them: an epoch that began meanwhile tells of one. */
+  private async scan (shard: number): Promise<Map<string, TopicPosition>> {
+    const { seq } = this.keys[shard]!
+    for (;;) {
+      const { epoch } = await this.headOf(shard)
+      const topics = new Map<string, TopicPosition>()
+      let cursor = '0'
+      do {
+        const [next, fields] = await this.reader.ask(seq, redis => redis.hscan(seq, cursor, 'COUNT', SCAN_COUNT))
+        cursor = next
+        for (let i = 0; i < fields.length; i += 2) topics.set(fields[i]!, parsePosition(fields[i + 1]!))
+      } while (cursor !== '0')
+      if ((await this.headOf(shard)).epoch === epoch) return topics
+    }
   }
 
   private async headOf (shard: number): Promise<ShardHead> {

@@ -2,7 +2,7 @@ import { LogSetupError } from '../setup-error.js'
 
 /** What `REDIS_URL` may be: one Redis, Sentinels that know the master, or nodes of a Cluster. */
 
-/** Where a Redis listens; by its url where there is no more to know of it than the address says. */
+/** Where a Redis, or a Sentinel, listens. */
 export interface Endpoint {
   readonly host: string
   readonly port: number

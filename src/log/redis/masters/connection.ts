@@ -59,9 +59,14 @@ function guarded (redis: Redis): Redis {
 /** Of a connection that has been told to connect. @throws what went wrong first */
 export async function firstConnection (redis: Redis): Promise<void> {
   if (redis.status === 'ready') return
-  await new Promise<void>((resolve, reject) => {
-    redis.once('ready', resolve)
-    redis.once('error', reject)
-    redis.once('close', () => { reject(new Error('Connection is closed')) })
-  })
+  let stop = (): void => {}
+  try {
+    await new Promise<void>((resolve, reject) => {
+      const isClosed = (): void => { reject(new Error('Connection is closed')) }
+      redis.on('ready', resolve).on('error', reject).on('close', isClosed)
+      stop = () => { redis.off('ready', resolve).off('error', reject).off('close', isClosed) }
+    })
+  } finally {
+    stop()
+  }
 }

@@ -6,12 +6,12 @@
  * README.md says how to read the table.
  */
 import { rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { availableParallelism, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { shardOf } from '../dist/src/log/shard-of.js'
 import { publishedOf } from './fan-out/feeder.js'
-import { compiled, start } from './fan-out/programs.js'
+import { compiled, coreSeconds, start } from './fan-out/programs.js'
 import { requests, ROWS, topicName } from './fan-out/rows.js'
 import { readers, subscriptions } from './fan-out/shapes.js'
 import { cpuSeconds, startRedis } from './redis.js'
@@ -26,6 +26,8 @@ const WINDOW_MS = 10
 const DRAIN_MS = 15_000
 /** Share of what was to be delivered below which the nodes did not keep up. */
 const KEPT_UP = 0.98
+/** CPU time of other programs, as a share of a core, beyond which a row is marked. */
+const MOST_OTHERS = 0.1
 /** Files of a process beside its connections. */
 const SPARE_FILES = 200
 
@@ -87,6 +89,7 @@ async function run (count, placed) {
     const said = await Promise.all(ports.map(metrics))
     return {
       at: performance.now(),
+      machine: sum(Array.from({ length: availableParallelism() }, (_, core) => coreSeconds(core))),
       published: Number(await publisher.ask('published')),
       messages: told.map(({ going }) => going.messages),
       reads: sum(told.map(({ reads }) => reads)),
@@ -108,6 +111,8 @@ async function run (count, placed) {
     const published = after.published - before.published
     const delivered = sum(after.messages) - sum(before.messages)
     const nodeCpu = after.cpu.nodes.map((used, node) => used - (before.cpu.nodes[node] ?? 0))
+    const own = sum(nodeCpu) + after.cpu.redis - before.cpu.redis + after.cpu.publisher - before.cpu.publisher + after.cpu.clients - before.cpu.clients
+    const others = Math.max(0, after.machine - before.machine - own) / took
     const perNode = nodeCpu.map((used, node) => round(1e6 * used / ((after.messages[node] ?? 0) - (before.messages[node] ?? 0)), 1))
     rows.push({
       nodes: count,
@@ -125,8 +130,9 @@ async function run (count, placed) {
       'Redis µs/msg': round(1e6 * (after.cpu.redis - before.cpu.redis) / published, 1),
       'publisher µs/msg': round(1e6 * (after.cpu.publisher - before.cpu.publisher) / published, 1),
       'nodes CPU %': round(100 * sum(nodeCpu) / took),
-      'all CPU %': round(100 * (sum(nodeCpu) + after.cpu.redis - before.cpu.redis + after.cpu.publisher - before.cpu.publisher + after.cpu.clients - before.cpu.clients) / took),
-      marks: delivered < KEPT_UP * published * readers({ clients, topics, each }) || published < KEPT_UP * rate * took ? 'does not keep up' : ''
+      'all CPU %': round(100 * own / took),
+      'others %': round(100 * others),
+      marks: [others > MOST_OTHERS ? 'disturbed' : '', delivered < KEPT_UP * published * readers({ clients, topics, each }) || published < KEPT_UP * rate * took ? 'does not keep up' : ''].filter(mark => mark !== '').join(', ')
     })
   }
   const total = Number(await publisher.ask('rate 0'))

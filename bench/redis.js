@@ -17,6 +17,7 @@ export async function startRedis () {
   const url = join(folder, 'redis.sock')
   const child = spawn(program, ['--port', '0', '--unixsocket', url, '--dir', folder, '--save', '', '--appendonly', 'no', '--maxmemory-policy', 'noeviction'], { stdio: 'ignore' })
   const close = () => {
+    process.off('exit', close)
     child.kill('SIGKILL')
     rmSync(folder, { recursive: true, force: true })
   }

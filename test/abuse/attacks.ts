@@ -13,6 +13,7 @@ export interface Attack {
 
 const SLOW = 150
 const DRIP_MS = 100
+const RETRY_MS = 50
 /** More than one address may have. */
 const CROWD = 300
 const FLOODERS = 8
@@ -32,6 +33,16 @@ async function drip (target: Target, head: string, drop: string): Promise<void> 
       await delay(DRIP_MS)
     }
   })
+}
+
+/** One that is open, or of no use because the attack is over: the requests of an attack before may still count against it. */
+async function opened (target: Target): Promise<ReturnType<Target['webSocket']>> {
+  for (;;) {
+    const socket = target.webSocket('')
+    await new Promise(resolve => { socket.once('open', resolve).once('close', resolve) })
+    if (socket.readyState === socket.OPEN || target.over) return socket
+    await delay(RETRY_MS)
+  }
 }
 
 function symbolsFrom (first: number): string[] {
@@ -137,11 +148,9 @@ export const attacks: readonly Attack[] = [
     async run (target) {
       let interval = 0
       await Promise.all(Array.from({ length: 20 }, async () => {
-        const socket = target.webSocket('')
-        let symbol = 0
-        await new Promise(resolve => { socket.once('open', resolve).once('close', resolve) })
+        const socket = await opened(target)
         // One interval for each symbol: the last that is asked for counts.
-        for (; symbol < MOVING_SYMBOLS * 5 && !target.over; symbol++) {
+        for (let symbol = 0; symbol < MOVING_SYMBOLS * 5 && socket.readyState === socket.OPEN; symbol++) {
           socket.send(message({ action: 'subscribe', channel: 'quotes', symbols: [`S${symbol % MOVING_SYMBOLS}`], throttle_ms: 10 + interval++ % 59_991 }))
           if (symbol % 50 === 49) await delay(20)
         }

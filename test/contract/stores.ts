@@ -23,7 +23,8 @@ const redisBackend: StoreBackend = {
   name: 'redis',
   async open () {
     const redis = await (server ??= RedisServer.start())
-    const options = { url: redis.url, keyPrefix: `store${++prefixes}`, onError: (error: unknown) => { process.emitWarning(String(error)) } }
+    // A machine that is held up is no Redis that does not answer.
+    const options = { url: redis.url, keyPrefix: `store${++prefixes}`, countPatienceMs: 10_000, onError: (error: unknown) => { process.emitWarning(String(error)) } }
     const nodes = [await RedisStore.open(options), await RedisStore.open(options)] as const
     return { nodes, close: async () => { await Promise.all(nodes.map(node => node.close())) } }
   }

@@ -61,12 +61,20 @@ async function endMaster (world: World, group: Group, name: string, epochsBefore
   const letNodes = holdNodesBack(world, group)
   const beganAt = Date.now()
   await group.master.kill()
-  world.moved(group.shards, await replicated.promoted(group))
+  await takenOver(world, group)
   await world.noteLoss(name, beganAt, epochsBefore, group.shards)
   promoted()
   letNodes()
   await replicated.rejoin(group.master)
   await replicated.settled()
+}
+
+/** Replicas take the place of a master that is silent. */
+async function takenOver (world: World, group: Group): Promise<void> {
+  const { replicated } = world
+  await replicated.letTakeOver(group, true)
+  world.moved(group.shards, await replicated.promoted(group))
+  await replicated.letTakeOver(group, false)
 }
 
 async function promotedByHand (world: World): Promise<void> {
@@ -125,7 +133,7 @@ async function partitioned (world: World): Promise<void> {
   const heal = replicated.network.block((from, to) => island.has(from) && !island.has(to))
   const over = delay(options.long ? PARTITION_LONG_MS : PARTITION_MS)
   publisher.targets = [publisher.origins[left]!]
-  world.moved(group.shards, await replicated.promoted(group))
+  await takenOver(world, group)
   const kept = await world.readLog()
   letNodes()
   publisher.targets = publisher.origins

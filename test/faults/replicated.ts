@@ -8,8 +8,10 @@ import { TestNetwork } from './network.js'
 
 const OWN_ADDRESS = fileURLToPath(new URL('own-address.js', import.meta.url))
 
-/** How long a master may be silent: the gates and all clients are in one busy process. */
-const SILENCE_MS = 3000
+/** How long a master may be silent, where replicas may take its place. */
+const SILENCE_MS = 2000
+/** Where they may not: the gates and all clients are in one busy process, and no run takes as long. */
+const NEVER_MS = 24 * 3600 * 1000
 
 const nodeAddress = (node: number): string => `127.0.9.${10 + node}`
 const serverAddress = (index: number): string => `127.0.9.${20 + index}`
@@ -30,6 +32,8 @@ export interface Replicated extends Backing {
   addressOf (server: RedisServer): string
   /** The master of a shard, and what belongs to it. */
   groupOf (shard: number, shards: number): Promise<Group>
+  /** Lets replicas take the place of their master when it is silent, which they do not in a run unless they are let. */
+  letTakeOver (group: Group, lets: boolean): Promise<void>
   /** Resolves when another has taken the place of a master. */
   promoted (group: Group): Promise<RedisServer>
   /** Promotes a replica without a fault. */
@@ -57,7 +61,7 @@ export class SentinelBacking implements Replicated {
     const group = await RedisSentinel.start(
       async (index, port) => await place(network, serverAddress(index), port),
       async (index, port) => await place(network, sentinelAddress(index), port),
-      SILENCE_MS
+      NEVER_MS
     )
     return new SentinelBacking(group, network)
   }
@@ -77,6 +81,10 @@ export class SentinelBacking implements Replicated {
   async groupOf (_shard: number, shards: number): Promise<Group> {
     const master = await this.group.master()
     return { master, replicas: this.group.servers.filter(server => server !== master), shards: Array.from({ length: shards }, (_, shard) => shard) }
+  }
+
+  async letTakeOver (_group: Group, lets: boolean): Promise<void> {
+    await this.group.setDownAfter(lets ? SILENCE_MS : NEVER_MS)
   }
 
   async promoted ({ master }: Group): Promise<RedisServer> {
@@ -111,7 +119,7 @@ export class ClusterBacking implements Replicated {
     const network = new TestNetwork()
     const cluster = await RedisCluster.start(async (index, port, busPort) => {
       const { port: gate, settings } = await place(network, serverAddress(index), port)
-      return { port: gate, settings: { ...settings, 'cluster-announce-bus-port': String(await network.gate(serverAddress(index), busPort)) } }
+      return { port: gate, settings: { ...settings, 'cluster-replica-no-failover': 'yes', 'cluster-announce-bus-port': String(await network.gate(serverAddress(index), busPort)) } }
     }, SILENCE_MS)
     return new ClusterBacking(cluster, network)
   }
@@ -136,6 +144,10 @@ export class ClusterBacking implements Replicated {
       replicas: (await this.cluster.replicasOf(master)).map(({ server }) => server),
       shards: [...holders.keys()].filter(other => holders[other] === master.server)
     }
+  }
+
+  async letTakeOver ({ replicas }: Group, lets: boolean): Promise<void> {
+    await Promise.all(replicas.map(server => server.ask(redis => redis.config('SET', 'cluster-replica-no-failover', lets ? 'no' : 'yes'))))
   }
 
   async promoted (group: Group): Promise<RedisServer> {

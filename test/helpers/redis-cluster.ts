@@ -112,7 +112,7 @@ export class RedisCluster {
       const running = this.nodes.filter(({ server }) => server.isRunning)
       const tables = await Promise.all(running.map(async ({ server }) => (await server.ask(redis => redis.call('CLUSTER', 'NODES')) as string)
         .split('\n').filter(line => line !== '').map(line => line.split(' ')).map(([id, , flags, master]) => `${id} ${flags!.replace('myself,', '')} ${master}`).sort().join('\n')))
-      if (new Set(tables).size !== 1 || /fail|handshake/.test(tables[0]!)) return false
+      if (new Set(tables).size !== 1 || /\bfail\b|handshake/.test(tables[0]!)) return false
       const states = await Promise.all(running.map(({ server }) => server.ask(async redis => `${await redis.call('CLUSTER', 'INFO') as string}${await redis.info('replication')}`)))
       return states.every(state => state.includes('cluster_state:ok') && (/role:master/.test(state) ? /connected_slaves:[1-9]/.test(state) : /master_link_status:up/.test(state)))
     })

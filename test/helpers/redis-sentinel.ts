@@ -123,6 +123,11 @@ export class RedisSentinel {
     return await this.master()
   }
 
+  /** @param downAfterMs as of {@link RedisSentinel.start} */
+  async setDownAfter (downAfterMs: number): Promise<void> {
+    await Promise.all(this.sentinels.map(sentinel => sentinel.ask(redis => redis.call('SENTINEL', 'SET', MASTER_NAME, 'down-after-milliseconds', downAfterMs))))
+  }
+
   /** Has the Sentinels demand a password. Nothing can be asked of them here from then on. */
   async requirePassword (password: string): Promise<void> {
     await Promise.all(this.sentinels.map(sentinel => sentinel.ask(redis => redis.call('ACL', 'SETUSER', 'default', 'resetpass', `>${password}`))))

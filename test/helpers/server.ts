@@ -41,6 +41,11 @@ export async function publish (app: FastifyInstance, channel: string, symbol: st
   if (result === undefined || 'code' in result) throw new Error(`refused: ${JSON.stringify(result)}`)
 }
 
+/** How many are sent a topic as it comes: those whose connection only stands are not yet. */
+export function subscribers ({ parts }: Pick<TestServer, 'parts'>, topic: string): number {
+  return [...parts.hub.audience.of(topic).everybody()].length
+}
+
 /** Resolves when all that was published has been passed on, of shards that are followed: who subscribes then is sent none of it as news. */
 export async function passedOn ({ parts: { hub, log } }: TestServer): Promise<void> {
   const heads = await log.head()

@@ -81,7 +81,7 @@ test('a peer that is gone is dropped', async t => {
     socket.write('GET /v1/stream?subscribe=book:A HTTP/1.1\r\nHost: x\r\nAccept: text/event-stream\r\n\r\n')
     await until('connected', () => connections.active === 1)
     // Written until the system holds some that the peer does not take; the process itself has nothing unsent.
-    const queues = new KernelQueues(10)
+    const queues = new KernelQueues(1)
     const served = [...sockets][0]!
     const held = (): number => queues.unacknowledged(served, Date.now())
     const bids = Array.from({ length: 1500 }, (_, index) => [String(100_000 - index), '1.00000000'])
@@ -92,7 +92,7 @@ test('a peer that is gone is dropped', async t => {
     }
     // On a machine that is held up it is dropped before that is seen here.
     t.ok(held() > 0 || connections.active === 0, 'the system holds unacknowledged bytes')
-    t.equal(served.writableLength, 0, 'the process has nothing unsent')
+    t.ok(served.writableLength === 0 || connections.active === 0, 'the process has nothing unsent')
     await until('dropped', () => connections.active === 0, 5000)
     socket.destroy()
     t.pass('dropped')

@@ -3,7 +3,7 @@ import { Link } from '../faults/link.js'
 import { type Message, openClient, until } from '../helpers/clients.js'
 import { freePort } from '../helpers/free-port.js'
 import { redisProgram, RedisServer } from '../helpers/redis-server.js'
-import { publish, startServer, type TestServer } from '../helpers/server.js'
+import { publish, startServer, subscribers, type TestServer } from '../helpers/server.js'
 
 /** An old master that comes back under a node's connection, and goes again: ADR 25. */
 const options = { skip: redisProgram === undefined ? 'there is no Redis' : false, timeout: 110_000 } as const
@@ -90,7 +90,7 @@ test('a process that was a replica meanwhile is another: an older state in the s
   const held = new Held()
   const client = openClient('ws-json', node.origin, 'subscribe=trades:A', undefined, { onMessage: message => { held.take(message) }, onCursor: () => {} })
   t.teardown(() => { client.cut() })
-  await until('it is there', () => node.parts.connections.active === 1)
+  await until('it is there', () => subscribers(node, 'trades:A') === 1)
   for (let price = 1; price <= 5; price++) await trade(node, price)
   await second.ask(client => client.replicaof('127.0.0.1', first.port))
   await first.ask(async client => { while (await client.wait(1, 100) < 1); })

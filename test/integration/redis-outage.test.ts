@@ -3,7 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { test } from 'tap'
 import { type Client, type Message, openClient, openWebSocket, RuleFollower, type TransportName, until } from '../helpers/clients.js'
 import { redisProgram, RedisServer } from '../helpers/redis-server.js'
-import { publish, startServer, type TestServer } from '../helpers/server.js'
+import { publish, startServer, subscribers, type TestServer } from '../helpers/server.js'
 
 /** A Redis that answers nothing for a while: who is live stays and is told, nothing is lost, and all goes on by itself. */
 const options = { skip: redisProgram === undefined ? 'there is no Redis' : false } as const
@@ -40,7 +40,7 @@ for (const kind of ['stopped', 'ended'] as const) {
     }
     t.teardown(() => { for (const client of clients) client.cut() })
     const all = (holds: (follower: RuleFollower) => boolean) => (): boolean => [...followers.values()].every(holds)
-    await until('all are there', () => node.parts.connections.active === 3)
+    await until('all are there', () => ['trades:A', 'system'].every(topic => subscribers(node, topic) === 3))
     await publish(node.app, 'quotes', 'A', { symbol: 'A', last: '1' })
     await publish(node.app, 'system', undefined, { level: 'info', message: 'open' })
     for (let price = 1; price <= 5; price++) await trade(node, price)

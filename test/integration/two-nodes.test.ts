@@ -3,7 +3,7 @@ import { type Test, test } from 'tap'
 import { type Client, type Message, openClient, transportNames, until } from '../helpers/clients.js'
 import { RuleFollower } from '../helpers/clients.js'
 import { redisProgram, RedisServer } from '../helpers/redis-server.js'
-import { publish, startServer, type TestServer } from '../helpers/server.js'
+import { publish, startServer, subscribers, type TestServer } from '../helpers/server.js'
 
 /** Two nodes on one Redis: what is published on either is read on both, and a client may go from one to the other. */
 const options = { skip: redisProgram === undefined ? 'there is no Redis' : false } as const
@@ -33,7 +33,7 @@ test('every message that is published on either arrives on both, in order', opti
       t.teardown(() => { client.cut() })
     }
   }
-  await until('all are there', () => nodes.every(({ parts }) => parts.connections.active === transportNames.length))
+  await until('all are there', () => nodes.every(node => subscribers(node, 'trades:A') === transportNames.length))
   for (let price = 1; price <= 100; price++) for (const symbol of ['A', 'B', 'C']) await trade(nodes[price % 2]!, symbol, price)
   await until('all have all', () => [...followers.values()].every(({ accepted }) => accepted.length === 300))
   for (const [name, follower] of followers) {
@@ -78,7 +78,7 @@ test('Redis restarted: empty is a new epoch, told to all; its links broken lose 
   const follower = new RuleFollower()
   const client = openClient('ws-json', nodes[0].origin, 'subscribe=trades:*', undefined, { onMessage: message => { follower.take(message) }, onCursor: () => {} })
   t.teardown(() => { client.cut() })
-  await until('it is there', () => nodes[0].parts.connections.active === 1)
+  await until('it is there', () => subscribers(nodes[0], 'trades:A') === 1)
   const control = redis.client()
   t.teardown(() => { control.disconnect() })
   for (let price = 1; price <= 200; price++) {

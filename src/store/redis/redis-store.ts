@@ -11,8 +11,13 @@ import { SharedCounts } from './shared-counts.js'
 export interface RedisStoreOptions {
   readonly url: string
   readonly keyPrefix: string
+  /** How long a count waits for that of all nodes before this node's own stands for it. Default 50. */
+  readonly countPatienceMs?: number
   readonly onError: (error: unknown, message: string) => void
 }
+
+/** Redis answers in a fraction of a millisecond. */
+const COUNT_PATIENCE_MS = 50
 
 /** The store of all nodes that share a Redis. */
 export class RedisStore implements Store {
@@ -24,12 +29,12 @@ export class RedisStore implements Store {
   private readonly stopWatching: () => void
   private closed = false
 
-  private constructor (private readonly connections: StoreConnections, { keyPrefix, onError }: RedisStoreOptions) {
+  private constructor (private readonly connections: StoreConnections, { keyPrefix, countPatienceMs = COUNT_PATIENCE_MS, onError }: RedisStoreOptions) {
     const report: typeof onError = (error, message) => { if (!this.closed) onError(error, message) }
     this.keys = new StoreKeys(keyPrefix)
     this.leases = new RedisLeases(connections.commands, this.keys)
     this.registry = new RedisNodeRegistry(connections.commands, this.keys)
-    this.counts = new SharedCounts(connections.commands, this.keys, report)
+    this.counts = new SharedCounts(connections.commands, this.keys, countPatienceMs, report)
     this.questions = new Questions(connections, this.keys, report)
     this.stopWatching = watchOver(connections)
   }

@@ -5,8 +5,6 @@ import type { Count } from '../store.js'
 import { scriptCommand } from './commands.js'
 import type { StoreKeys } from './keys.js'
 
-/** How long a request waits for what all nodes have counted; Redis answers in a fraction of a millisecond. */
-const PATIENCE_MS = 50
 /** How long nothing is asked of a Redis that did not answer. */
 const SILENCE_MS = 1000
 
@@ -18,7 +16,7 @@ export class SharedCounts {
   /** Milliseconds since 1970 until which nothing is asked. */
   private silentUntil = 0
 
-  constructor (masters: Masters, private readonly keys: StoreKeys, private readonly onError: (error: unknown, message: string) => void) {
+  constructor (masters: Masters, private readonly keys: StoreKeys, private readonly patienceMs: number, private readonly onError: (error: unknown, message: string) => void) {
     this.command = scriptCommand(masters, 'count', 1)
   }
 
@@ -30,7 +28,7 @@ export class SharedCounts {
     // One finds out whether it answers again; the others do not wait with it.
     if (this.failing) this.silentUntil = now + SILENCE_MS
     try {
-      const [count, endsInMs] = await timeLimit(this.command(this.keys.count(key), windowMs), PATIENCE_MS)
+      const [count, endsInMs] = await timeLimit(this.command(this.keys.count(key), windowMs), this.patienceMs)
       this.failing = false
       this.silentUntil = 0
       return { count, endsInMs }

@@ -1,3 +1,4 @@
+import { performance } from 'node:perf_hooks'
 import type { ResetReason } from '@tickwire/protocol'
 import type { Snapshot } from '../log/log.js'
 import type { CatchUpParts } from './catch-up-parts.js'
@@ -5,6 +6,9 @@ import { charactersOf, type HeldPage, readHeld, readNewest, SLICE_CHARACTERS } f
 import { stateMessage } from './live-states.js'
 import type { Owed } from './owed.js'
 import { MAX_READ } from './read-merged.js'
+
+/** What has been read is sent after so long, whatever is still to come: a client takes one that is silent to be gone. */
+const SLICE_MS = 250
 
 /** The part of a catch-up that gives topics what comes before their next messages: what `plan.due` says. */
 export class OwedStates {
@@ -20,11 +24,13 @@ export class OwedStates {
     const { plan } = this.catchUp
     const texts: string[] = []
     let [characters, counted] = [0, 0]
+    const began = performance.now()
     for (;;) {
       for (; counted < texts.length; counted++) characters += texts[counted]!.length
       // One topic after another: a history is gone on with until it has been given.
       const [next] = plan.due
       if (next === undefined || texts.length >= MAX_READ || characters > SLICE_CHARACTERS) return texts
+      if (texts.length > 0 && performance.now() - began > SLICE_MS) return texts
       const given = await this.give(...next)
       if (given === undefined) return texts
       for (const text of given) texts.push(text)

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises'
 import type { Redis } from 'ioredis'
 import type { RedisServer } from '../helpers/redis-server.js'
 
@@ -14,13 +15,20 @@ export interface Backing {
   close (): Promise<void>
 }
 
-/** Asks Redis itself, past what stands between it and the nodes. */
+const PAUSE_MS = 50
+
+/** Asks Redis itself, past what stands between it and the nodes; what a Cluster refuses because it is not whole is asked again. */
 export async function askHolders<Answer> (backing: Backing, shards: number, question: (of: (shard: number) => Redis) => Promise<Answer>): Promise<Answer> {
-  const servers = await backing.holders(shards)
-  const clients = new Map([...new Set(servers)].map(server => [server, server.client()]))
-  try {
-    return await question(shard => clients.get(servers[shard]!)!)
-  } finally {
-    for (const client of clients.values()) client.disconnect()
+  for (;;) {
+    const servers = await backing.holders(shards)
+    const clients = new Map([...new Set(servers)].map(server => [server, server.client()]))
+    try {
+      return await question(shard => clients.get(servers[shard]!)!)
+    } catch (error) {
+      if (!String(error).includes('CLUSTERDOWN')) throw error
+    } finally {
+      for (const client of clients.values()) client.disconnect()
+    }
+    await delay(PAUSE_MS)
   }
 }

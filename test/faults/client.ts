@@ -101,6 +101,13 @@ export class FaultClient {
     this.client.ended.catch(() => {}).then(() => { if (mine()) this.lose('server') }, () => {})
   }
 
+  /** Its connection, and how those before ended. */
+  get lately (): string {
+    const now = Date.now()
+    const before = this.ended.slice(-5).map(({ at, transport, by, settled }) => `${transport} ended by ${by} ${now - at} ms ago${settled ? '' : ' without a cursor'}`)
+    return [...before, `now ${this.transport}, heard ${now - this.heardAt} ms ago${this.settled ? '' : ', no cursor yet'}`].join('; ')
+  }
+
   /** Gives a connection up that is silent for too long. */
   watch (): void {
     if (this.client !== undefined && Date.now() - this.heardAt > this.patienceMs) this.lose('silence')

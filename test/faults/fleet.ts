@@ -52,7 +52,7 @@ export class Fleet {
     for (;;) {
       waiting = waiting.filter(client => missing(client, numbers).length > 0)
       if (waiting.length === 0) return []
-      if (Date.now() > deadline) return waiting.map(client => `${client.options.name} does not get on: ${missing(client, numbers).slice(0, 3).join(', ')}`)
+      if (Date.now() > deadline) return waiting.map(client => `${client.options.name} does not get on: ${missing(client, numbers).slice(0, 3).join(', ')} (${client.lately})`)
       await delay(LOOK_MS)
     }
   }

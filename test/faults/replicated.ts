@@ -10,6 +10,8 @@ const OWN_ADDRESS = fileURLToPath(new URL('own-address.js', import.meta.url))
 
 /** How long a master may be silent, where replicas may take its place. */
 const SILENCE_MS = 2000
+/** The same of a Cluster, whose masters are also down for each other when they are silent for so long. */
+const CLUSTER_SILENCE_MS = 4000
 /** Where they may not: the gates and all clients are in one busy process, and no run takes as long. */
 const NEVER_MS = 24 * 3600 * 1000
 
@@ -120,7 +122,7 @@ export class ClusterBacking implements Replicated {
     const cluster = await RedisCluster.start(async (index, port, busPort) => {
       const { port: gate, settings } = await place(network, serverAddress(index), port)
       return { port: gate, settings: { ...settings, 'cluster-replica-no-failover': 'yes', 'cluster-announce-bus-port': String(await network.gate(serverAddress(index), busPort)) } }
-    }, SILENCE_MS)
+    }, CLUSTER_SILENCE_MS)
     return new ClusterBacking(cluster, network)
   }
 

@@ -69,14 +69,19 @@ export class RedisCluster {
     return this.nodes.filter(node => node.server.isRunning && lines.some(line => line.id === node.id && line.master === id && !line.flags.includes('fail')))
   }
 
-  /** Who holds the slot of a key. */
+  /** Who holds the slot of a key; while a slot goes from one to another, a node may know of none. */
   async holderOf (key: string): Promise<ClusterNode> {
-    return await this.ask(async redis => {
-      const slot = await redis.call('CLUSTER', 'KEYSLOT', key) as number
-      const ranges = await redis.call('CLUSTER', 'SLOTS') as Array<[from: number, to: number, master: [host: string, port: number, id: string]]>
-      const [, , [, , id]] = ranges.find(([from, to]) => from <= slot && slot <= to)!
-      return this.nodes.find(node => node.id === id)!
+    let holder: ClusterNode | undefined
+    await this.until(`somebody holds the slot of ${key}`, async () => {
+      holder = await this.ask(async redis => {
+        const slot = await redis.call('CLUSTER', 'KEYSLOT', key) as number
+        const ranges = await redis.call('CLUSTER', 'SLOTS') as Array<[from: number, to: number, master: [host: string, port: number, id: string]]>
+        const id = ranges.find(([from, to]) => from <= slot && slot <= to)?.[2][2]
+        return this.nodes.find(node => node.id === id)
+      })
+      return holder !== undefined
     })
+    return holder!
   }
 
   /** Resolves when another than a master holds the slot of a key. */

@@ -1,9 +1,10 @@
+import { setTimeout as delay } from 'node:timers/promises'
 import { test } from 'tap'
 import { decodeEpoch, encodeCursor } from '@tickwire/protocol'
 import { receiveText } from '../../src/connection/dispatch.js'
 import { MemoryWire } from '../helpers/memory-wire.js'
 import { startNode, ticks } from '../helpers/node.js'
-import { RuleFollower } from '../helpers/clients.js'
+import { RuleFollower, until } from '../helpers/clients.js'
 
 const TOPICS = 1000
 
@@ -39,3 +40,24 @@ for (const [name, hot] of [['alike', 0], ['one much busier than the others', 500
     await node.close()
   })
 }
+
+test('states that a log is slow to give are sent as they come, not when the last has been read', async t => {
+  const node = await startNode()
+  const symbols = Array.from({ length: 20 }, (_, n) => `S${n}`)
+  await node.log.append(symbols.map(symbol => ({ topic: `quotes:${symbol}`, payload: JSON.stringify({ data: { symbol, last: '1' } }) })))
+  await ticks()
+  const wire = new MemoryWire(false)
+  let read = 0
+  const readWhenSent: number[] = []
+  const { snapshot } = node.log
+  node.log.snapshot = async topic => {
+    if (readWhenSent.length < wire.messages.filter(({ type }) => type === 'quote').length) readWhenSent.push(read)
+    await delay(50)
+    read++
+    return await snapshot.call(node.log, topic)
+  }
+  receiveText(node.connect(wire), JSON.stringify({ action: 'subscribe', channel: 'quotes', symbols }))
+  await until('all states have come', () => wire.messages.filter(({ type }) => type === 'quote').length === symbols.length)
+  t.ok(readWhenSent[0]! < symbols.length / 2, `${readWhenSent[0]} were read when the first had come`)
+  await node.close()
+})

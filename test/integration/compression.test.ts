@@ -109,6 +109,7 @@ test('what is negotiated', async t => {
     const { response } = await get(origin, '/v1/stream?subscribe=quotes:A', { accept: 'text/event-stream', 'accept-encoding': acceptEncoding })
     response.destroy()
     t.equal(response.headers['cache-control'], 'no-cache, no-store, no-transform')
+    t.equal(response.headers.connection, 'close', 'no request follows a stream')
     t.match(response.headers.vary, /Accept-Encoding/)
     return response.headers['content-encoding'] ?? 'none'
   }

@@ -71,8 +71,7 @@ export class EventStreamTransport implements Transport {
   close ({ retryAfterMs }: CloseReason, lastWords: Buffer): void {
     const { socket } = this.response
     if (retryAfterMs !== undefined) this.response.write(this.coding.encode(sseRetry(retryAfterMs)))
-    // It would be kept alive for a next request, by a server that may be waiting for it.
-    this.response.end(lastWords, () => { socket?.end() })
+    this.response.end(lastWords)
     // A peer that does not read never takes the end.
     setTimeout(() => { socket?.destroy() }, CLOSE_TIMEOUT_MS).unref()
   }

@@ -14,8 +14,10 @@ export const eventStreamTransport: HttpTransport = {
   async serve (stream, request, reply) {
     const compressed = stream.context.compression && acceptsGzip(request.headers['accept-encoding'])
     let coding = identity
-    // The plugin sends its own Cache-Control; the protocol asks for more than it.
+    // The plugin sends its own Cache-Control and Connection; the protocol asks for more than the one, and no request may follow
+    // a stream on its connection: it would come while that is closed.
     reply.raw.flushHeaders = function () {
+      this.setHeader('Connection', 'close')
       this.setHeader('Cache-Control', 'no-cache, no-store, no-transform')
       // Only here: where an application's plugin begins with a line of its own, the stream stays as it began.
       if (compressed) {

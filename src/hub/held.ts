@@ -46,16 +46,24 @@ export async function readWhole (log: Log, topic: string, characters: number): P
 
 export const charactersOf = (entries: readonly Entry[]): number => entries.reduce((sum, { payload }) => sum + payload.length, 0)
 
-/** A topic's messages from somewhere up to an offset: the newest of them that fit. */
+/** A topic's messages from somewhere up to an offset: the newest of them that fit. Of many only those are read, from the newest on. */
 export async function readNewest (log: Log, topic: string, from: ReadFrom, upTo: number, characters: number): Promise<readonly Entry[]> {
+  const isBehind = ({ offset, sequence }: Entry): boolean => 'offset' in from ? offset > from.offset : sequence > from.sequence
+  const oldest = await log.read(topic, from, PAGE)
+  if (oldest.entries.length < PAGE) return newestThatFit(oldest.entries.filter(({ offset }) => offset <= upTo), characters)
   let newest: readonly Entry[] = []
-  for (let behind = from; ;) {
-    const { entries } = await log.read(topic, behind, PAGE)
-    const within = entries.filter(({ offset }) => offset <= upTo)
-    newest = newestThatFit([...newest, ...within], characters)
-    if (within.length < PAGE) return newest
-    behind = { offset: within.at(-1)!.offset }
+  for (let end = oldest.last!.sequence; end > 0; end -= PAGE) {
+    const start = Math.max(0, end - PAGE)
+    const { epoch, entries } = await log.read(topic, { sequence: start }, end - start)
+    if (epoch !== oldest.epoch) return await readNewest(log, topic, from, upTo, characters)
+    const within = entries.filter(entry => entry.sequence <= end && entry.offset <= upTo && isBehind(entry))
+    const fitting = newestThatFit([...within, ...newest], characters)
+    const [first] = entries
+    const noneBefore = first === undefined || first.sequence > start + 1 || !isBehind(first)
+    if (noneBefore || fitting.length < within.length + newest.length) return fitting
+    newest = fitting
   }
+  return newest
 }
 
 /** Those at the end whose payloads have no more characters together than that; the last at least. */

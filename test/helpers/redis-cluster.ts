@@ -86,8 +86,10 @@ export class RedisCluster {
 
   /** Resolves when another than a master holds the slot of a key. */
   async failedOver (from: RedisServer, key: string): Promise<RedisServer> {
-    await this.until('a replica is the master', async () => (await this.holderOf(key)).server !== from)
-    return (await this.holderOf(key)).server
+    let holder = from
+    // Asked once more, another node may answer, which has not heard of it yet.
+    await this.until('a replica is the master', async () => (holder = (await this.holderOf(key)).server) !== from)
+    return holder
   }
 
   /** Moves the slot of a key to another master, a few keys at a time. @param pause between them */

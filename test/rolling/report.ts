@@ -3,11 +3,12 @@ import { latenciesOf, type Latencies, type RollingReport } from './run.js'
 const shown = ({ p50, p99, max, count }: Latencies): string => `p50 ${p50}, p99 ${p99}, max ${max} ms (${count})`
 
 /** What happened, in lines. */
-export function reportLines ({ before, during, control, absences, exitCodes, published, delivered, duplicates, refusals, whole }: RollingReport): string[] {
+export function reportLines ({ before, besideStart, during, control, absences, exitCodes, published, delivered, duplicates, refusals, whole }: RollingReport): string[] {
   const beyond = latenciesOf(absences.map(({ ms, askedMs }) => Math.max(0, ms - askedMs)))
   return [
     `latency before:        ${shown(before)}`,
-    `latency while one is away, of the others: ${shown(during)}: p99 ${(during.p99 / before.p99).toFixed(2)} times`,
+    `latency while a process starts that serves nobody: ${shown(besideStart)}`,
+    `latency while one is away, of the others: ${shown(during)}: p99 ${(during.p99 / before.p99).toFixed(2)} times that before, ${(during.p99 / besideStart.p99).toFixed(2)} times that beside a start`,
     `a timer of this process, before all of it: ${shown(control)}`,
     `clients came back ${absences.length} times; beyond the time that they were asked to stay away: ${shown(beyond)}`,
     `published ${published}, delivered ${delivered}, of which came twice behind a cursor ${duplicates}; ${whole} clients have everything once and in order`,

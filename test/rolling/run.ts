@@ -38,6 +38,8 @@ export interface Latencies {
 
 export interface RollingReport {
   readonly before: Latencies
+  /** While a process starts that serves none of them: what a start takes from this machine. */
+  readonly besideStart: Latencies
   /** While a node is away, of those who are not on their way to another. */
   readonly during: Latencies
   /** How late a timer of this process is, before anything runs: what the machine itself does. */
@@ -92,6 +94,18 @@ export async function rolling (options: RollingOptions): Promise<RollingReport> 
     takeLatencies(readers)
     await delay(calmMs)
     const before = latenciesOf(takeLatencies(readers))
+    const besideStart: number[] = []
+    for (const _ of nodes) {
+      const apart = await RollingNode.create({ ...env, REDIS_KEY_PREFIX: `${env.REDIS_KEY_PREFIX}-apart` })
+      try {
+        await apart.start()
+        for (const latency of takeLatencies(readers)) besideStart.push(latency)
+      } finally {
+        await apart.close()
+      }
+      await delay(calmMs / nodes.length)
+      takeLatencies(readers)
+    }
     const away: number[] = []
     for (const [index, node] of nodes.entries()) {
       const began = Date.now()
@@ -107,7 +121,7 @@ export async function rolling (options: RollingOptions): Promise<RollingReport> 
     await feed.stop()
     const complete = (reader: Reader): boolean => [...reader.accepted].every(([symbol, sequences]) => sequences.at(-1) === feed.published[Number(symbol.slice(1))])
     await until('all have the last message', () => readers.every(complete), 60_000)
-    return report(readers, feed, nodes, before, latenciesOf(away), control)
+    return report(readers, feed, nodes, { before, besideStart: latenciesOf(besideStart), during: latenciesOf(away), control })
   } finally {
     for (const reader of readers) reader.close()
     await feed.stop().catch(() => {})
@@ -115,7 +129,7 @@ export async function rolling (options: RollingOptions): Promise<RollingReport> 
   }
 }
 
-function report (readers: readonly Reader[], feed: Feed, nodes: readonly RollingNode[], before: Latencies, during: Latencies, control: Latencies): RollingReport {
+function report (readers: readonly Reader[], feed: Feed, nodes: readonly RollingNode[], latencies: Pick<RollingReport, 'before' | 'besideStart' | 'during' | 'control'>): RollingReport {
   const inOrder = (sequences: readonly number[]): boolean => sequences.every((sequence, index) => sequence === sequences[0]! + index)
   const refusals = new Map<string, number>()
   const refuse = (reason: string, count = 1): void => { if (count > 0) refusals.set(reason, (refusals.get(reason) ?? 0) + count) }
@@ -124,9 +138,7 @@ function report (readers: readonly Reader[], feed: Feed, nodes: readonly Rolling
   refuse('going_away', feed.refused.goingAway)
   for (const reason of feed.refused.otherwise) refuse(reason)
   return {
-    before,
-    during,
-    control,
+    ...latencies,
     absences: readers.flatMap(({ absences }) => absences),
     exitCodes: nodes.flatMap(({ exitCodes }) => exitCodes),
     published: feed.published.reduce((sum, count) => sum + count, 0),

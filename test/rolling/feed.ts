@@ -57,9 +57,10 @@ export class Feed {
     })
     const body = JSON.stringify(items)
     const deadline = Date.now() + GIVE_UP_MS
-    for (let attempt = this.turn; !await this.attempt(this.origins[attempt % this.origins.length]!, body); attempt++) {
+    for (let attempt = 0; !await this.attempt(this.origins[(this.turn + attempt) % this.origins.length]!, body); attempt++) {
       if (Date.now() > deadline) throw new Error(`no node took ${count} messages in ${GIVE_UP_MS} ms`)
-      await delay(RETRY_MS)
+      // The next one may take it at once; it is waited where none did.
+      if (attempt % this.origins.length === this.origins.length - 1) await delay(RETRY_MS)
     }
   }
 

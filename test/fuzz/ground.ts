@@ -10,16 +10,18 @@ const SHOWN = 40
 /** How far ahead of its rate a burst may be. */
 const PACE_STEP_MS = 5
 
+export type Way = 'socket' | 'request'
+
 /** What all workers share. */
 export class Ground {
   readonly faults: string[] = []
   faultCount = 0
   over = false
-  private issued = 0
+  private readonly issued = { socket: 0, request: 0 }
   private readonly began = performance.now()
 
-  /** @param rate most inputs a second */
-  constructor (readonly port: number, readonly world: World, readonly coverage: Coverage, private readonly rate: number) {}
+  /** @param rates most inputs a second by each way, so that their mix is the same from the beginning to the end */
+  constructor (readonly port: number, readonly world: World, readonly coverage: Coverage, private readonly rates: Readonly<Record<Way, number>>) {}
 
   fault (what: string, input = ''): void {
     this.faultCount++
@@ -27,8 +29,8 @@ export class Ground {
   }
 
   /** Resolves when some more may be sent. */
-  async pace (inputs: number): Promise<void> {
-    this.issued += inputs
-    while (!this.over && this.issued > (performance.now() - this.began) * this.rate / 1000) await delay(PACE_STEP_MS)
+  async pace (way: Way, inputs: number): Promise<void> {
+    this.issued[way] += inputs
+    while (!this.over && this.issued[way] > (performance.now() - this.began) * this.rates[way] / 1000) await delay(PACE_STEP_MS)
   }
 }

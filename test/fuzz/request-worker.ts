@@ -47,7 +47,7 @@ export class RequestWorker {
 
   async run (): Promise<void> {
     for (let sent = 0; sent < this.share && !this.ground.over; sent++) {
-      await this.ground.pace(1)
+      await this.ground.pace('request', 1)
       const kind = this.draw(Object.entries(SHARES) as Array<[Kind, number]>)
       const quality = this.draw(QUALITIES)
       if (kind === 'publish' || kind === 'disconnect') await this.post(kind, quality)

@@ -86,7 +86,7 @@ export async function fuzz (options: FuzzOptions): Promise<FuzzReport> {
     await delay(controlMs)
     const control = await neighbours.phase()
     const coverage = new Coverage()
-    const ground = new Ground(Number(new URL(origin).port), new World(SECRET), coverage, rate)
+    const ground = new Ground(Number(new URL(origin).port), new World(SECRET), coverage, { socket: rate * BY_SOCKET, request: rate * (1 - BY_SOCKET) })
     const began = Date.now()
     const samples = await inputs(server, ground, { ...options, lastsMs, seed, messages }, began)
     const lastedMs = Date.now() - began

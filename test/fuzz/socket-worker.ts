@@ -157,7 +157,7 @@ export class SocketWorker {
     let sent = 0
     for (const life = random.integer(1, LIFE); sent < life && !socket.closed && !ground.over;) {
       const burst = random.pick([1, 1, 1, 4, 16, 80])
-      await ground.pace(burst)
+      await ground.pace('socket', burst)
       const end = sent + burst
       if (burst === 1) await this.one(socket, messages.next(this.quality(temper)), end)
       else {

@@ -7,7 +7,7 @@ import { RedisServer } from './redis-server.js'
 const MASTERS = 3
 const SLOTS = 16_384
 /** Generous: a node that has not joined by then never will. */
-const JOIN_TIMEOUT_MS = 60_000
+const JOIN_TIMEOUT_MS = 30_000
 const LOOK_MS = 25
 /** Of a slot that is moved. */
 const KEYS_AT_A_TIME = 5

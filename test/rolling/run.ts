@@ -95,7 +95,7 @@ export async function rolling (options: RollingOptions): Promise<RollingReport> 
     await delay(calmMs)
     const before = latenciesOf(takeLatencies(readers))
     const besideStart: number[] = []
-    for (const _ of nodes) {
+    for (let start = 0; start < nodes.length; start++) {
       const apart = await RollingNode.create({ ...env, REDIS_KEY_PREFIX: `${env.REDIS_KEY_PREFIX}-apart` })
       try {
         await apart.start()

@@ -5,6 +5,8 @@ import { Witness } from './witness.js'
 
 /** Silence beyond what the server promises, after which a connection is given up. */
 const PATIENCE_MS = 3000
+/** The same of a poll, which says nothing before it has all that it is to say. */
+const POLL_PATIENCE_MS = 10_000
 /** How long `openClient` lets a poll be held. */
 const POLL_WAIT_MS = 5000
 const POLL_PAUSE_MS = 250
@@ -85,7 +87,7 @@ export class FaultClient {
     const { transport, cursor } = this
     this.settled = false
     this.heardAt = Date.now()
-    this.patienceMs = PATIENCE_MS + (transport === 'poll' ? POLL_WAIT_MS : heartbeatMs)
+    this.patienceMs = transport === 'poll' ? POLL_PATIENCE_MS + POLL_WAIT_MS : PATIENCE_MS + heartbeatMs
     this.passage = cursor === undefined ? undefined : this.beginPassage(cursor)
     if (!this.stays) this.node = random.integer(0, origins.length - 1)
     this.client = openClient(transport, origins[this.node]!, query, cursor, {

@@ -60,10 +60,11 @@ async function startEcho () {
   const { wires } = await import(new URL('../dist/plugins/wires.js', import.meta.url).href)
   const { agreedExtension } = await import(new URL('../dist/src/transports/ws/extensions.js', import.meta.url).href)
   const app = Fastify({ logger: { level: 'warn' } })
-  await app.register(wires, { originAllowed: () => true, maxMessageBytes: MAX_MESSAGE_BYTES, compression: true })
+  await app.register(wires, { originAllowed: () => true, listedOrigins: new Set(), maxMessageBytes: MAX_MESSAGE_BYTES, compression: true })
   await app.register(async scope => {
     scope.get('/', {
       websocket: true,
+      config: { transportOf: () => 'websocket' },
       // As routes/stream.ts does: only what shared frames fit is agreed to.
       preValidation: async (/** @type {import('fastify').FastifyRequest} */ { raw }) => {
         const extension = agreedExtension(raw.headers['sec-websocket-extensions'])

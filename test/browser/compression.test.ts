@@ -1,7 +1,7 @@
 import { test } from 'tap'
 import { inBrowser, launchBrowser } from '../helpers/browser.js'
 import { until } from '../helpers/clients.js'
-import { startServer } from '../helpers/server.js'
+import { startServer, subscribers } from '../helpers/server.js'
 
 const WINDOWS = 20
 const MESSAGES = 20
@@ -33,7 +33,7 @@ test('a browser asks for compression by itself and reads it: event streams in gz
     }
   `)
   const state = async (): Promise<Received> => await page.evaluate('window.received') as never
-  await until('both are there', () => server.parts.connections.active === 2)
+  await until('both are there', () => subscribers(server, 'trades:A') === 2)
   const { counters } = server.parts
   const before = [counters.transport('sse').bytes, counters.transport('websocket').bytes] as const
   for (let n = 0; n < WINDOWS; n++) {

@@ -64,13 +64,13 @@ test('a native EventSource with the cookie comes back by itself; pages of other 
     return answer.status + document.cookie
   })()`), '200', 'no script of the page can read it')
   await page.evaluate(listen(false))
-  await until('it listens', () => server.parts.connections.active === 1)
+  await until('it listens', () => server.parts.hub.audience.everybody().size === 1)
   const CUTS = 3
   for (let cut = 1; cut <= CUTS; cut++) {
     await order(2 * cut - 1)
     for (const { socket } of streams) socket.destroy()
     await order(2 * cut)
-    await until('it has come back', () => streams.length === cut + 1 && server.parts.connections.active === 1)
+    await until('it has come back', () => streams.length === cut + 1 && server.parts.hub.audience.everybody().size === 1)
   }
   await page.waitForFunction(`new Set(window.orders).size === ${2 * CUTS}`)
   t.same([...new Set(await page.evaluate('window.orders') as number[])], [1, 2, 3, 4, 5, 6], 'every order, in order')

@@ -3,7 +3,7 @@ import type { Socket } from 'node:net'
 import { test } from 'tap'
 import { inBrowser, launchBrowser } from '../helpers/browser.js'
 import { until } from '../helpers/clients.js'
-import { publish, startServer } from '../helpers/server.js'
+import { publish, startServer, subscribers } from '../helpers/server.js'
 
 /** What the page has received. */
 interface Received {
@@ -31,7 +31,7 @@ test("a browser's own EventSource and WebSocket: nothing is lost across cuts, by
     socket.onmessage = event => { for (const message of JSON.parse(event.data)) if (message.sequence) window.received.frames.push(message.sequence) }
   `)
   const state = async (): Promise<Received> => await page.evaluate('window.received') as never
-  await until('both are there', () => server.parts.connections.active === 2)
+  await until('both are there', () => subscribers(server, 'trades:A') === 2)
   let published = 0
   const trade = async (): Promise<void> => publish(server.app, 'trades', 'A', { symbol: 'A', price: String(++published), size: '1', timestamp: '2026-01-01T00:00:00Z' })
   const CUTS = 5

@@ -5,7 +5,7 @@ import { test } from 'tap'
 import { until } from '../helpers/clients.js'
 import { runCommand, startCommand } from '../helpers/command.js'
 import { networkTo } from '../helpers/network.js'
-import { publish, startServer } from '../helpers/server.js'
+import { publish, startServer, subscribers } from '../helpers/server.js'
 
 const COMMANDS = ['start', 'tail', 'publish', 'nodes', 'token', 'check-config', 'sizing']
 const quote = (symbol: string, bid: string): string => JSON.stringify({ channel: 'quotes', symbol, data: { symbol, bid } })
@@ -166,6 +166,39 @@ for (const transport of ['ws', 'sse', 'poll']) {
     t.match(again.out, '"sequence":41', 'another goes on where it ended')
   })
 }
+
+for (const transport of ['ws', 'sse', 'poll']) {
+  test(`tail over ${transport}: an interrupt waits for the cursor that covers what tail has shown`, async t => {
+    const server = await startServer(t)
+    const tail = startCommand(['tail', 'trades:A', '--transport', transport, '--json', '--url', server.origin])
+    t.teardown(() => { tail.child.kill() })
+    const trade = async (price: string): Promise<void> => { await publish(server.app, 'trades', 'A', { symbol: 'A', price, size: '1', timestamp: '2026-01-01T00:00:00Z' }) }
+    const shows = async (price: number): Promise<void> => {
+      await trade(String(price))
+      await until(`it shows ${price}`, () => tail.lines.some(line => line.includes(`"price":"${price}"`)))
+    }
+    await until('it is subscribed', () => subscribers(server, 'trades:A') > 0)
+    // Over WebSocket a cursor comes at most once a second: it does not cover the last of these when they are shown.
+    for (let price = 1; price <= 5; price++) await shows(price)
+    tail.child.kill('SIGINT')
+    const { code, err } = await tail.finished
+    t.equal(code, 130)
+    const [, cursor = ''] = /to go on: --after (\S+)$/m.exec(err) ?? []
+    await trade('6')
+    const again = await runCommand(['tail', 'trades:A', '--transport', transport, '--json', '-n', '1', '--url', server.origin, '--after', cursor])
+    t.match(again.out, '"price":"6"', 'another goes on where it ended')
+  })
+}
+
+test('tail: an end that comes before the cursor says what is shown again', async t => {
+  const server = await startServer(t)
+  for (const bid of ['1', '2', '3']) await publish(server.app, 'quotes', 'A', { symbol: 'A', bid })
+  const { cursor } = await (await fetch(`${server.origin}/v1/stream?subscribe=quotes:A`)).json() as { cursor: string }
+  for (const bid of ['4', '5', '6']) await publish(server.app, 'quotes', 'A', { symbol: 'A', bid })
+  const { code, err } = await runCommand(['tail', 'quotes:A', '--transport', 'poll', '-n', '2', '--url', server.origin, '--after', cursor])
+  t.equal(code, 0)
+  t.match(err, `to go on: --after ${cursor} (it shows the last 2 messages again)\n`)
+})
 
 test('tail: for people, and what cannot be helped ends it with a sentence', async t => {
   const server = await startServer(t, { UNKNOWN_SYMBOLS: 'reject' })

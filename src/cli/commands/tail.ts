@@ -4,6 +4,8 @@ import { serverOf, serverOptions } from '../server.js'
 import { follow, type StreamMessage, type TransportName, transportNames } from '../stream.js'
 
 const INTERRUPTED = 130
+/** A cursor follows the messages that it covers within a second (PROTOCOL.md, Control); this leaves the network as much again. */
+const CURSOR_WAIT_MS = 2000
 
 export const tail: Command = {
   name: 'tail',
@@ -27,13 +29,17 @@ export const tail: Command = {
     if (!transportNames.includes(transport)) throw new UsageError(`--transport is one of ${transportNames.join(', ')}, not '${transport}'`)
     const end = new AbortController()
     let exitCode = 0
+    let cursor = text(values, 'after')
+    /** Messages that are on the screen and that the cursor does not cover yet. */
+    let beyond = 0
+    // The first signal waits for the cursor that covers what is on the screen; the second does not.
     const interrupt = (): void => {
+      if (exitCode === INTERRUPTED || beyond === 0) end.abort()
+      else setTimeout(() => { end.abort() }, CURSOR_WAIT_MS).unref()
       exitCode = INTERRUPTED
-      end.abort()
     }
     process.on('SIGINT', interrupt)
     process.on('SIGTERM', interrupt)
-    let cursor: string | undefined
     let left = wholeNumber(values, 'number') ?? Infinity
     const rule = new ClientRule()
     const notice = (words: string): void => { console.error(`tickwire: ${words}`) }
@@ -42,12 +48,14 @@ export const tail: Command = {
       server,
       transport,
       query: queryOf(positionals, wholeNumber(values, 'last'), text(values, 'throttle-ms')),
-      after: text(values, 'after'),
+      after: cursor,
       signal: end.signal,
       onNotice: notice,
       onCursor: text => {
         cursor = text
+        beyond = 0
         rule.cursor()
+        if (exitCode === INTERRUPTED) end.abort()
       }
     })
     for await (const message of stream) {
@@ -57,10 +65,11 @@ export const tail: Command = {
       if (verdict === 'gap') notice(`${topicOf(message)}: messages before ${String(message['sequence'])} are missing, which no server should let happen`)
       if (verdict !== 'new' && verdict !== 'gap') continue
       console.log(print(message))
+      beyond++
       if (--left <= 0) break
     }
     end.abort()
-    if (cursor !== undefined) notice(`to go on: --after ${cursor}`)
+    if (cursor !== undefined) notice(`to go on: --after ${cursor}${beyond === 0 ? '' : ` (it shows ${beyond === 1 ? 'the last message' : `the last ${beyond} messages`} again)`}`)
     return exitCode
   }
 }

@@ -19,6 +19,8 @@ COPY --from=build /app/package.json ./
 COPY --from=build /app/node_modules node_modules
 COPY --from=build /app/packages packages
 COPY --from=build /app/dist dist
+# Where docker-compose.yml's service `certificate` writes, as nginx' user: a new volume takes over the owner of this folder.
+RUN install -d -o 101 -g 101 -m 700 /tls
 USER node
 EXPOSE 8080
 STOPSIGNAL SIGTERM

@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { version } from '../version.js'
 import { columns, type Command, CommandError, helpOf, nearest, readArguments, UsageError } from './command.js'
+import { certificate } from './commands/certificate.js'
 import { checkConfig } from './commands/check-config.js'
 import { nodes } from './commands/nodes.js'
 import { publish } from './commands/publish.js'
@@ -10,7 +11,7 @@ import { tail } from './commands/tail.js'
 import { token } from './commands/token.js'
 
 /** The commands: a new one is a file in `commands` and a name in this list. */
-const commands: readonly Command[] = [start, tail, publish, nodes, token, checkConfig, sizing]
+const commands: readonly Command[] = [start, tail, publish, nodes, token, checkConfig, certificate, sizing]
 
 const overview = (): string => `tickwire ${version}: a streaming server for market data\n\nusage: tickwire <command> [flags]\n\n${
   columns(commands.map(({ name, summary }) => [name, summary] as const))}\n\ntickwire <command> --help says more of each.`

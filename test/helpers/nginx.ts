@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Test } from 'tap'
 import { parse } from 'yaml'
+import { CertificateFiles, makeCertificate } from './certificate.js'
 import { until } from './clients.js'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
@@ -28,6 +29,8 @@ const MOUNTED_AT = ':/etc/nginx/nginx.conf:ro'
 
 export interface Nginx {
   readonly origin: string
+  /** The same over TLS, and so over HTTP/2 for those who can. */
+  readonly secureOrigin: string
   /** Reads its configuration anew, as on SIGHUP; new workers take over. */
   reload (): Promise<void>
   /** Ends it at once, with all connections. */
@@ -42,9 +45,9 @@ export async function startNginx (t: Test, program: string, ...servers: [string]
   const folder = mkdtempSync(join(tmpdir(), 'tickwire-nginx-'))
   // Its workers run as another user than root.
   chmodSync(folder, 0o755)
-  const port = await freePort()
+  const [port, securePort] = [await freePort(), await freePort()]
   const configuration = join(folder, 'nginx.conf')
-  writeFileSync(configuration, localConfiguration(folder, port, servers.map(server => new URL(server).host)))
+  writeFileSync(configuration, localConfiguration(folder, port, securePort, new CertificateFiles(t, makeCertificate('nginx')), servers.map(server => new URL(server).host)))
   const logs = (): string => readdirSync(folder).filter(name => name.endsWith('.log')).map(name => readFileSync(join(folder, name), 'utf8')).join('')
   const counted = (line: string): number => logs().split(line).length - 1
 
@@ -79,11 +82,11 @@ export async function startNginx (t: Test, program: string, ...servers: [string]
     rmSync(folder, { recursive: true, force: true })
   })
   await start()
-  return { origin: `http://127.0.0.1:${port}`, reload, stop, start, logs }
+  return { origin: `http://127.0.0.1:${port}`, secureOrigin: `https://127.0.0.1:${securePort}`, reload, stop, start, logs }
 }
 
 /** The configuration as docker compose mounts it, but for addresses and for where it writes. */
-function localConfiguration (folder: string, port: number, [first, second]: readonly string[]): string {
+function localConfiguration (folder: string, port: number, securePort: number, { cert, key }: CertificateFiles, [first, second]: readonly string[]): string {
   const mounted = compose().nginx.volumes.find(volume => volume.endsWith(MOUNTED_AT))
   if (mounted === undefined) throw new Error('docker-compose.yml mounts no configuration of nginx')
   const substitutions: Array<[part: string, local: string]> = [
@@ -91,6 +94,9 @@ function localConfiguration (folder: string, port: number, [first, second]: read
     // Without a second server, its place is that of a comment.
     ['server tickwire-2:8080 ', second === undefined ? '# ' : `server ${second} `],
     ['listen 8080 ', `listen 127.0.0.1:${port} `],
+    ['listen 8443 ', `listen 127.0.0.1:${securePort} `],
+    ['ssl_certificate /etc/nginx/tls/cert.pem;', `ssl_certificate ${cert};`],
+    ['ssl_certificate_key /etc/nginx/tls/key.pem;', `ssl_certificate_key ${key};`],
     ['pid /tmp/', `pid ${folder}/`],
     ['error_log /dev/stderr ', `error_log ${folder}/process.log `],
     ['access_log /dev/stdout ', `access_log ${folder}/access.log `],

@@ -1,4 +1,5 @@
-import { mkdtempSync, writeFileSync } from 'node:fs'
+import { X509Certificate } from 'node:crypto'
+import { mkdtempSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'tap'
@@ -7,7 +8,7 @@ import { runCommand, startCommand } from '../helpers/command.js'
 import { networkTo } from '../helpers/network.js'
 import { publish, startServer, subscribers } from '../helpers/server.js'
 
-const COMMANDS = ['start', 'tail', 'publish', 'nodes', 'token', 'check-config', 'sizing']
+const COMMANDS = ['start', 'tail', 'publish', 'nodes', 'token', 'check-config', 'certificate', 'sizing']
 const quote = (symbol: string, bid: string): string => JSON.stringify({ channel: 'quotes', symbol, data: { symbol, bid } })
 
 test('help for the command and for each of its commands, with an example', async t => {
@@ -62,6 +63,35 @@ test('check-config: the values and where they are from, or what is wrong', async
   ] as const) {
     const { code, err } = await runCommand(['check-config'], env)
     t.equal(code, 1)
+    t.match(err, words)
+  }
+})
+
+test('certificate: two files that a server serves TLS with, and that are not overwritten', async t => {
+  const folder = join(mkdtempSync(join(tmpdir(), 'tickwire-')), 'tls')
+  const made = await runCommand(['certificate', '--out', folder])
+  t.equal(made.code, 0)
+  t.match(made.out, 'localhost, 127.0.0.1, ::1')
+  const [cert, key] = [join(folder, 'cert.pem'), join(folder, 'key.pem')] as const
+  t.equal(statSync(key).mode & 0o777, 0o600, 'nobody else reads the key')
+  const parsed = new X509Certificate(readFileSync(cert))
+  t.ok(parsed.checkHost('localhost') !== undefined && parsed.checkIP('127.0.0.1') !== undefined && parsed.checkIP('::1') !== undefined)
+  const server = startCommand(['start', '--port', '0', '--sources', 'none'], { TLS_CERT: cert, TLS_KEY: key, LOG_LEVEL: 'error' })
+  await until('it listens', () => server.lines.some(line => line.includes('listens on https:')))
+  const origin = /https:\S+/.exec(server.lines.join())![0]
+  const read = await runCommand(['tail', 'system', '-n', '1', '--transport', 'poll', '--after', 'nonsense', '--url', origin], { NODE_EXTRA_CA_CERTS: cert })
+  t.match(read.err, /bad_cursor/, 'a client that is given the certificate trusts it')
+  server.child.kill('SIGTERM')
+  await server.finished
+
+  const again = await runCommand(['certificate', '--out', folder])
+  t.equal(again.code, 1)
+  t.match(again.err, /are there already: delete that first/)
+  t.equal((await runCommand(['certificate', '--out', folder, '--keep'])).code, 0)
+  t.equal(readFileSync(cert, 'utf8'), parsed.toString(), 'it is as it was')
+  for (const [args, words] of [[['no such host'], /neither a host's name nor an address/], [['--days', '9999'], /--days is from 1 to 825/]] as const) {
+    const { code, err } = await runCommand(['certificate', ...args])
+    t.equal(code, 2)
     t.match(err, words)
   }
 })

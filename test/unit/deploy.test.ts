@@ -24,7 +24,7 @@ interface Service {
   readonly stop_grace_period?: string
 }
 const { services, networks, volumes } = parse(read('docker-compose.yml'), { merge: true }) as {
-  services: { 'tickwire-1': Service, 'tickwire-2': Service, redis: Service, nginx: Service }
+  services: { 'tickwire-1': Service, 'tickwire-2': Service, redis: Service, certificate: Service, nginx: Service }
   networks: Record<string, { internal?: boolean } | null>
   volumes: Record<string, unknown>
 }
@@ -127,8 +127,19 @@ test('docker compose: servers that only nginx reaches, and that believe it', asy
     }
   }
   t.equal(read('deploy/nginx.conf').match(/^ *server [\w-]+:\d+/gm)?.length, servers.length, 'nginx knows no other')
-  t.match(nginxSetting('listen'), /^8080 /)
-  t.same(nginx.ports, ['8080:8080'])
+  t.same([...read('deploy/nginx.conf').matchAll(/^ *listen (\d+) ?(ssl http2)?/gm)].map(([, ...found]) => found), [['8080', undefined], ['8443', 'ssl http2']])
+  t.same(nginx.ports, ['8080:8080', '8443:8443'])
+})
+
+test('docker compose: a certificate that nginx alone can read, made before nginx starts', async t => {
+  const { certificate, nginx } = services
+  t.match(nginx.depends_on!['certificate'], { condition: 'service_completed_successfully' })
+  t.equal(certificate['user'], nginx['user'], 'written as the user of nginx')
+  const [, folder] = (certificate['volumes'] as string[])[0]!.split(':')
+  t.ok(certificate.command!.join(' ').endsWith(`tickwire.js certificate --out ${folder} --keep`))
+  t.match(final('RUN'), new RegExp(`-o 101 -g 101 -m 700 ${folder}$`), 'the volume is owned by that user')
+  t.same([nginxSetting('ssl_certificate'), nginxSetting('ssl_certificate_key')], ['/etc/nginx/tls/cert.pem', '/etc/nginx/tls/key.pem'])
+  t.ok((nginx['volumes'] as string[]).includes('tls:/etc/nginx/tls:ro'))
 })
 
 test('docker compose: two servers with one log and the same sources', async t => {
@@ -167,8 +178,8 @@ test('docker compose: a Redis that keeps the log, and drops nothing of it', asyn
 
 test('docker compose: no service can do more than it must', async t => {
   for (const [name, service] of Object.entries(services)) {
-    t.match(service, {
-      read_only: true, cap_drop: ['ALL'], security_opt: ['no-new-privileges:true'], restart: 'unless-stopped', mem_limit: /^\d+[mg]$/, healthcheck: { test: ['CMD'] }
-    }, name)
+    t.match(service, { read_only: true, cap_drop: ['ALL'], security_opt: ['no-new-privileges:true'], mem_limit: /^\d+[mg]$/ }, name)
+    // All but the one that ends when it has done its work.
+    if (name !== 'certificate') t.match(service, { restart: 'unless-stopped', healthcheck: { test: ['CMD'] } }, name)
   }
 })

@@ -114,6 +114,8 @@ test('a snapshot on demand is exact while the topic moves, and ends with done', 
   await publish(server.app, 'book', 'A', { symbol: 'A', bids: [['1', '1']], asks: [] }, { snapshot: true })
   const { messages, ask } = await talk(t, server)
   await ask({ action: 'subscribe', channel: 'book', symbols: ['A'] })
+  // The snapshot of the subscription comes behind its answer.
+  await until('the cursor', () => messages.some(({ type }) => type === 'cursor'))
   const state = { running: true }
   let level = 0
   const publisher = (async () => {

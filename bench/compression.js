@@ -15,7 +15,7 @@ import { connect } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
 import { WebSocketServer } from 'ws'
 import Fastify from 'fastify'
-import { tickwire } from 'tickwire'
+import { tickwire } from '@tickwire/server'
 import { options, percentile, reportTable } from './report.js'
 
 const MESSAGES = [1, 5, 20]

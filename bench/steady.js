@@ -7,7 +7,7 @@
  */
 import { setTimeout as delay } from 'node:timers/promises'
 import Fastify from 'fastify'
-import { tickwire } from 'tickwire'
+import { tickwire } from '@tickwire/server'
 import { options, percentile, report } from './report.js'
 import { startRedis } from './redis.js'
 

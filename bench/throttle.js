@@ -7,7 +7,7 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { setTimeout as delay } from 'node:timers/promises'
 import Fastify from 'fastify'
-import { tickwire } from 'tickwire'
+import { tickwire } from '@tickwire/server'
 import { WebSocket } from 'ws'
 import { options, percentile, report } from './report.js'
 

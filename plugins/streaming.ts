@@ -80,13 +80,16 @@ export interface Streaming {
   history (topic: string, request: HistoryRequest): Promise<HistoryAnswer | undefined>
 }
 
+/** Out here because tsc drops, from the types that it writes, an import that is used in an augmentation alone. */
+type TransportOf = (request: FastifyRequest) => string
+
 declare module 'fastify' {
   interface FastifyInstance {
     streaming: Streaming
   }
   interface FastifyContextConfig {
     /** Names the transport of a request for the stream; absent where a route is none. */
-    readonly transportOf?: (request: FastifyRequest) => string
+    readonly transportOf?: TransportOf
   }
 }
 

@@ -20,7 +20,7 @@ const CHECKS = [
 ]
 
 function publishedPackages () {
-  return readdirSync(join(root, 'packages')).map(name => join('packages', name))
+  return ['.', ...readdirSync(join(root, 'packages')).map(name => join('packages', name))]
     .filter(folder => existsSync(join(root, folder, 'package.json')))
 }
 

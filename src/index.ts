@@ -1,4 +1,6 @@
 /** What an application imports: the plugin, and what its options and messages are made of. */
+// The schemas of channels are written with it; an application need not install it.
+export { type Static, type TSchema, Type } from '@sinclair/typebox'
 export * from '@tickwire/protocol'
 export type { TokenClaims } from '../plugins/auth.js'
 export type { RouteGroup } from '../routes/index.js'

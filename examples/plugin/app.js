@@ -3,9 +3,8 @@
  * routes. From the project's folder, after `npm run build`: node examples/plugin/app.js
  */
 import { pathToFileURL } from 'node:url'
-import { Type } from '@sinclair/typebox'
 import Fastify from 'fastify'
-import { defineChannel, quotes, tickwire } from 'tickwire'
+import { defineChannel, quotes, tickwire, Type } from '@tickwire/server'
 
 /** How busy each lift of a ski resort is. The last message is the state, and it may be throttled. */
 export const lifts = defineChannel({

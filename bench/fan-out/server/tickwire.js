@@ -1,5 +1,5 @@
 import Fastify from 'fastify'
-import { tickwire } from 'tickwire'
+import { tickwire } from '@tickwire/server'
 import { mixed } from '../mixed.js'
 import { serve, settings } from './serve.js'
 

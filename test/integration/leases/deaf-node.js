@@ -4,7 +4,7 @@
  */
 import { setTimeout as delay } from 'node:timers/promises'
 import Fastify from 'fastify'
-import { tickwire } from 'tickwire'
+import { tickwire } from '@tickwire/server'
 
 const EVERY_MS = 2
 const DEAF_MS = 200
@@ -12,7 +12,7 @@ const DEAF_MS = 200
 const { PORT = '', REDIS_URL = '', NODE_NAME = '', JWT_SECRET = '' } = process.env
 let said = 0
 
-/** @type {import('tickwire').Source} */
+/** @type {import('@tickwire/server').Source} */
 const source = {
   name: 'deaf',
   manual: false,

@@ -42,7 +42,7 @@ export class Feed {
   #bulkTopics
 
   /**
-   * @param {import('tickwire').Tickwire} tickwire
+   * @param {import('@tickwire/server').Tickwire} tickwire
    * @param {{ rate: number, trades: number, quotes: number, books: number, bulks: number, bulkRate: number }} options
    */
   constructor (tickwire, options) {
@@ -80,7 +80,7 @@ export class Feed {
     this.#timers = []
   }
 
-  /** @param {readonly import('tickwire').Publication[]} batch */
+  /** @param {readonly import('@tickwire/server').Publication[]} batch */
   async #publish (batch) {
     if (batch.length === 0) return
     const results = await this.tickwire.publishAll(batch)

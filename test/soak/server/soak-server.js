@@ -6,7 +6,7 @@
  */
 import { Type } from '@sinclair/typebox'
 import Fastify from 'fastify'
-import { defineChannel, tickwire } from 'tickwire'
+import { defineChannel, tickwire } from '@tickwire/server'
 import { census } from './census.js'
 import { Feed } from './feed.js'
 

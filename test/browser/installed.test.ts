@@ -1,0 +1,63 @@
+import { execFile, spawn } from 'node:child_process'
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import { promisify } from 'node:util'
+import { test } from 'tap'
+import { inBrowser, launchBrowser } from '../helpers/browser.js'
+import { until } from '../helpers/clients.js'
+import { freePort } from '../helpers/free-port.js'
+import { packAndInstall, readmeBlock, ROOT, runAtPort } from '../helpers/installed.js'
+
+const SECTION = 'In your own application'
+const run = promisify(execFile)
+
+async function answers (url: string): Promise<void> {
+  while (!await fetch(url).then(() => true, () => false)) await delay(50)
+}
+
+/** What an application uses, or reads. */
+const SHIPPED = /^(package\.json|LICENSE|(README|PROTOCOL|CHANGELOG)\.md|(dist\/(src|plugins|routes)|node_modules\/@tickwire\/protocol\/dist)\/.*\.(js|d\.ts|lua|html|css|svg)|node_modules\/@tickwire\/protocol\/(package\.json|README\.md))$/
+
+test('the package, packed and installed into an empty folder', { ...inBrowser, timeout: 110_000 }, async t => {
+  const [, packages = ''] = /^npm install (.*)\/path\/to\/tickwire-server-\d+\.\d+\.\d+\.tgz$/m.exec(readmeBlock(SECTION, 'sh')) ?? []
+  const { folder, files, warnings } = await packAndInstall(t, packages.trim().split(' '))
+  const browser = await launchBrowser(t)
+
+  await t.test('has what an application needs, and nothing else', async t => {
+    t.same(files.filter(file => !SHIPPED.test(file)), [])
+    t.equal(warnings, '', 'npm has nothing to say about it')
+  })
+
+  await t.test('runs the example of the README as it stands, and its page shows what is published', async t => {
+    const port = await freePort()
+    writeFileSync(join(folder, 'app.mjs'), readmeBlock(SECTION, 'js'))
+    runAtPort(t, folder, 'app.mjs', 3000, port)
+    const origin = `http://localhost:${port}`
+    await answers(origin)
+    const page = await browser.newPage()
+    await page.goto(origin)
+    await page.getByText('"symbol":"gondola"').waitFor()
+    const answer = await (await fetch(`${origin}/live/v1/stream?subscribe=lifts:gondola`)).json()
+    t.match(answer, { messages: [{ channel: 'lifts', symbol: 'gondola', data: { open: true, waiting_minutes: 5 } }] })
+  })
+
+  await t.test('has types with which the example compiles, those of its dependencies checked too', async t => {
+    writeFileSync(join(folder, 'app.ts'), readmeBlock(SECTION, 'js'))
+    const options = ['--noEmit', '--strict', '--exactOptionalPropertyTypes', '--skipLibCheck', 'false', '--module', 'nodenext', '--target', 'es2023', '--types', 'node', '--typeRoots', join(ROOT, 'node_modules/@types')]
+    writeFileSync(join(folder, 'package.json'), JSON.stringify({ type: 'module' }))
+    const errors = await run(process.execPath, [join(ROOT, 'node_modules/typescript/bin/tsc'), ...options, 'app.ts'], { cwd: folder }).then(() => '', ({ stdout }: { stdout: string }) => stdout)
+    t.equal(errors, '')
+  })
+
+  await t.test('has the command, whose page shows the market', async t => {
+    const child = spawn(join(folder, 'node_modules/.bin/tickwire'), ['start', '--port', '0'], { cwd: folder, env: { PATH: process.env['PATH'] }, stdio: ['ignore', 'pipe', 'inherit'] })
+    t.teardown(() => { child.kill('SIGKILL') })
+    let out = ''
+    child.stdout.on('data', chunk => { out += String(chunk) })
+    await until('it listens', () => out.includes('listens on'))
+    const page = await browser.newPage()
+    await page.goto(/http:\/\/\S+/.exec(out)![0])
+    await page.locator('[data-column="websocket"][data-state="connected"] [data-topic^="quotes:"]').first().waitFor()
+  })
+})

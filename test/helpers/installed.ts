@@ -1,0 +1,49 @@
+import { execFile, spawn } from 'node:child_process'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+import type { Test } from 'tap'
+
+export const ROOT = fileURLToPath(new URL('../..', import.meta.url))
+const run = promisify(execFile)
+
+/** A folder outside of the project that has the package as `npm pack` makes it, and nothing else. */
+export interface Installed {
+  readonly folder: string
+  /** Paths in the tarball. */
+  readonly files: readonly string[]
+  /** What `npm install` complained about. */
+  readonly warnings: string
+}
+
+/** @param packages what is installed beside the tarball */
+export async function packAndInstall (t: Test, packages: readonly string[]): Promise<Installed> {
+  const place = mkdtempSync(join(tmpdir(), 'tickwire-installed-'))
+  t.teardown(() => { rmSync(place, { recursive: true, force: true }) })
+  const packed = await run('npm', ['pack', '--json', '--silent', '--pack-destination', place], { cwd: ROOT })
+  const [tarball] = JSON.parse(packed.stdout) as [{ filename: string, files: Array<{ path: string }> }]
+  const folder = join(place, 'application')
+  mkdirSync(folder)
+  const { stderr } = await run('npm', ['install', '--prefer-offline', '--no-audit', '--no-fund', ...packages, join(place, tarball.filename)], { cwd: folder })
+  return { folder, files: tarball.files.map(({ path }) => path), warnings: stderr }
+}
+
+/** The first block of a language in a section of README.md, and the line that its reader is told to type before it. */
+export function readmeBlock (heading: string, language: string): string {
+  const section = readFileSync(join(ROOT, 'README.md'), 'utf8').split(`\n## ${heading}\n`)[1]?.split('\n## ')[0] ?? ''
+  const block = new RegExp(`^\`\`\`${language}\n(.*?)^\`\`\`$`, 'ms').exec(section)
+  if (block === null) throw new Error(`README.md has no block of ${language} under ${heading}`)
+  return block[1]!
+}
+
+/** Has a program listen at another port than the one that it names: that one may be taken on this machine. */
+export function runAtPort (t: Test, folder: string, program: string, named: number, port: number): void {
+  const preload = `import { Server } from 'node:net'
+const { listen } = Server.prototype
+Server.prototype.listen = function (options, ...rest) { return listen.call(this, options?.port === ${named} ? { ...options, port: ${port} } : options, ...rest) }`
+  writeFileSync(join(folder, 'port.mjs'), preload)
+  const child = spawn(process.execPath, ['--import', './port.mjs', program], { cwd: folder, env: { PATH: process.env['PATH'] }, stdio: ['ignore', 'inherit', 'inherit'] })
+  t.teardown(() => { child.kill('SIGKILL') })
+}

@@ -35,9 +35,9 @@ export const sockets = fp<SocketsOptions>(async (app, { graceMs }) => {
     for (const socket of open) if (!used.has(ends(socket))) socket.destroy()
     end = setTimeout(() => { for (const socket of open) socket.destroy() }, graceMs * CLIENTS_SHARE).unref()
   })
-  app.addHook('onSend', async (request, reply) => { if (end !== undefined || request.headers.upgrade !== undefined) reply.header('Connection', 'close') })
+  app.addHook('onSend', async (request, reply) => { if (end !== undefined || request.ws) reply.header('Connection', 'close') })
   // Node leaves a socket that asked for an upgrade to whoever takes it: where it was refused, that is nobody.
-  app.addHook('onResponse', async request => { if (request.headers.upgrade !== undefined) request.raw.socket.destroySoon() })
+  app.addHook('onResponse', async request => { if (request.ws) request.raw.socket.destroySoon() })
   app.addHook('onClose', async () => { clearTimeout(end) })
 }, { name: 'tickwire-sockets', fastify: '5.x' })
 

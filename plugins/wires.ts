@@ -6,6 +6,7 @@ import { ProtocolError } from '@tickwire/protocol'
 import { allowedOrigin, type OriginPolicy } from '../src/auth/origin.js'
 import { errorFields } from '../src/errors.js'
 import { perMessageDeflate } from '../src/transports/ws/extensions.js'
+import { handshakesOf } from '../src/transports/ws/handshakes.js'
 import { subprotocols } from '../src/transports/ws/websocket-transport.js'
 
 export interface WiresOptions {
@@ -41,6 +42,7 @@ export const wires = fp<WiresOptions>(async (app, { originAllowed, listedOrigins
   }
   await app.register(websocket, {
     options: {
+      server: handshakesOf(app.server),
       maxPayload: maxMessageBytes,
       perMessageDeflate: compression ? perMessageDeflate : false,
       handleProtocols: offered => [...offered].find(protocol => subprotocols.has(protocol)) ?? false

@@ -30,6 +30,7 @@ export function handshakesOf (server: http.Server): http.Server {
       if (isHandshake(request)) {
         // Others may be offered beside it, and `ws` knows the one alone.
         request.headers.upgrade = WEBSOCKET
+        handedOut.add(request)
         handshakes.emit('upgrade', request, socket, head)
       } else readAgain(server, request, socket, head)
     })
@@ -37,6 +38,11 @@ export function handshakesOf (server: http.Server): http.Server {
   // Only its event is listened for.
   return handshakes as http.Server
 }
+
+const handedOut = new WeakSet<http.IncomingMessage>()
+
+/** Whether a request came as a handshake: its socket is read by nobody who does not take it. */
+export const cameAsHandshake = (request: http.IncomingMessage): boolean => handedOut.has(request)
 
 const WEBSOCKET = 'websocket'
 

@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net'
 import { Server as TlsServer, TLSSocket } from 'node:tls'
 import fp from 'fastify-plugin'
+import { cameAsHandshake } from '../src/transports/ws/handshakes.js'
 
 export interface SocketsOptions {
   /** How long closing may take. */
@@ -35,9 +36,9 @@ export const sockets = fp<SocketsOptions>(async (app, { graceMs }) => {
     for (const socket of open) if (!used.has(ends(socket))) socket.destroy()
     end = setTimeout(() => { for (const socket of open) socket.destroy() }, graceMs * CLIENTS_SHARE).unref()
   })
-  app.addHook('onSend', async (request, reply) => { if (end !== undefined || request.headers.upgrade !== undefined) reply.header('Connection', 'close') })
+  app.addHook('onSend', async (request, reply) => { if (end !== undefined || cameAsHandshake(request.raw)) reply.header('Connection', 'close') })
   // Node leaves a socket that asked for an upgrade to whoever takes it: where it was refused, that is nobody.
-  app.addHook('onResponse', async request => { if (request.headers.upgrade !== undefined) request.raw.socket.destroySoon() })
+  app.addHook('onResponse', async request => { if (cameAsHandshake(request.raw)) request.raw.socket.destroySoon() })
   app.addHook('onClose', async () => { clearTimeout(end) })
 }, { name: 'tickwire-sockets', fastify: '5.x' })
 

@@ -3,9 +3,10 @@ import websocket from '@fastify/websocket'
 import fp from 'fastify-plugin'
 import { FastifySSEPlugin } from 'fastify-sse-v2'
 import { ProtocolError } from '@tickwire/protocol'
-import { allowedOrigin, type OriginPolicy } from '../src/auth/origin.js'
+import { allowedOrigin, isListed, type OriginPolicy } from '../src/auth/origin.js'
 import { errorFields } from '../src/errors.js'
 import { perMessageDeflate } from '../src/transports/ws/extensions.js'
+import { handshakesOf } from '../src/transports/ws/handshakes.js'
 import { subprotocols } from '../src/transports/ws/websocket-transport.js'
 
 export interface WiresOptions {
@@ -27,7 +28,7 @@ export const wires = fp<WiresOptions>(async (app, { originAllowed, listedOrigins
         callback(null, {
           origin: allowedOrigin(originAllowed, request) ?? false,
           // An EventSource of another origin needs it to come with its cookie.
-          credentials: request.headers.origin !== undefined && listedOrigins.has(request.headers.origin),
+          credentials: isListed(listedOrigins, request.headers.origin),
           methods: ['GET', 'POST', 'DELETE'],
           allowedHeaders: ['Authorization', 'Content-Type', 'Last-Event-ID', 'X-Request-Id'],
           exposedHeaders: ['Retry-After', 'X-Request-Id']
@@ -41,6 +42,7 @@ export const wires = fp<WiresOptions>(async (app, { originAllowed, listedOrigins
   }
   await app.register(websocket, {
     options: {
+      server: handshakesOf(app.server),
       maxPayload: maxMessageBytes,
       perMessageDeflate: compression ? perMessageDeflate : false,
       handleProtocols: offered => [...offered].find(protocol => subprotocols.has(protocol)) ?? false

@@ -1,5 +1,5 @@
 import { TypeCompiler } from '@sinclair/typebox/compiler'
-import { ProtocolError } from '@tickwire/protocol'
+import { parseParameters, ProtocolError, searchOf } from '@tickwire/protocol'
 import type { FastifyInstance } from 'fastify'
 import { type OriginPolicy, refuseForeignPage } from '../src/auth/origin.js'
 import { refuseAdmin } from '../src/auth/permissions.js'
@@ -15,6 +15,7 @@ export async function adminRoutes (app: FastifyInstance, { originAllowed }: { or
   app.addHook('preParsing', async request => {
     refuseForeignPage(originAllowed, request)
     await app.authenticator.demand(request, refuseAdmin)
+    parseParameters(searchOf(request.url), [])
   })
   app.addHook('onResponse', async (request, reply) => {
     const user = app.authenticator.userOf(request)

@@ -1,6 +1,6 @@
 import type { Static } from '@sinclair/typebox'
 import { TypeCompiler } from '@sinclair/typebox/compiler'
-import { type Channels, type ErrorCode, ProtocolError } from '@tickwire/protocol'
+import { type Channels, type ErrorCode, parseParameters, ProtocolError, searchOf } from '@tickwire/protocol'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { PublishItem, publishSchema } from './schemas.js'
 import type { Identity } from '../src/auth/identity.js'
@@ -17,7 +17,10 @@ const itemCheck = TypeCompiler.Compile(PublishItem)
 export async function publishRoutes (app: FastifyInstance, { originAllowed, maxMessageBytes }: { originAllowed: OriginPolicy, maxMessageBytes: number }): Promise<void> {
   const { channels, events, publisher, permitPublish } = app.streaming
 
-  app.addHook('onRequest', async request => { refuseForeignPage(originAllowed, request) })
+  app.addHook('onRequest', async request => {
+    refuseForeignPage(originAllowed, request)
+    parseParameters(searchOf(request.url), [])
+  })
 
   app.addContentTypeParser(['application/x-ndjson', 'application/ndjson'], { parseAs: 'string', bodyLimit: MAX_BODY_BYTES }, (_request, body, done) => {
     try {

@@ -55,8 +55,7 @@ export async function streamRoutes (app: FastifyInstance, { originAllowed }: { o
 }
 
 /** RFC 6455, 4.2.1: what `ws` would refuse in words of its own, once all else has been judged. */
-function requireHandshake ({ upgrade, 'sec-websocket-key': key = '', 'sec-websocket-version': version }: FastifyRequest['headers']): void {
-  if (upgrade?.toLowerCase() !== 'websocket') throw new ProtocolError('bad_request', 'the only upgrade here is to websocket')
+function requireHandshake ({ 'sec-websocket-key': key = '', 'sec-websocket-version': version }: FastifyRequest['headers']): void {
   if (!HANDSHAKE_KEY.test(key)) throw new ProtocolError('bad_request', 'Sec-WebSocket-Key is 16 bytes in base64')
   if (version !== '13' && version !== '8') throw new ProtocolError('bad_request', 'Sec-WebSocket-Version is 13')
 }

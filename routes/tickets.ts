@@ -1,4 +1,4 @@
-import { parseParameters, ProtocolError } from '@tickwire/protocol'
+import { parseParameters, ProtocolError, searchOf } from '@tickwire/protocol'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { bearerToken } from '../src/auth/bearer.js'
 import { type CookieScope, endedCookie, makeCookie } from '../src/auth/cookie.js'
@@ -11,7 +11,7 @@ export async function ticketRoutes (app: FastifyInstance, { originAllowed }: { o
   const scopeOf = (request: FastifyRequest): CookieScope => ({ path: `${app.prefix}/v1/stream`, secure: request.protocol === 'https' })
 
   app.get('/api/ws/token', { schema: ticketSchema, exposeHeadRoute: false }, async (request, reply) => {
-    const cookie = parseParameters(request.url.split('?', 2)[1] ?? '', ['cookie']).get('cookie')?.[0]
+    const cookie = parseParameters(searchOf(request.url), ['cookie']).get('cookie')?.[0]
     if (cookie !== undefined && cookie !== '1') throw new ProtocolError('bad_request', "'cookie' is 1")
     const identity = await app.authenticator.demand(request, ({ user }) => user === undefined ? 'unauthorized' : undefined)
     reply.header('Cache-Control', 'no-store').header('Vary', 'Origin, Authorization')
@@ -25,6 +25,7 @@ export async function ticketRoutes (app: FastifyInstance, { originAllowed }: { o
   // Whoever asks: a page that logs out may have no token any more, and a browser takes the end of a cookie from its own site alone.
   app.delete('/api/ws/token', { schema: cookieEndSchema }, async (request, reply) => {
     refuseForeignPage(originAllowed, request)
+    parseParameters(searchOf(request.url), [])
     return await reply.header('Cache-Control', 'no-store').header('Set-Cookie', endedCookie(scopeOf(request))).code(204).send()
   })
 }

@@ -1,5 +1,5 @@
 import {
-  type ChannelDefinition, decodeEpoch, errorTable, parseInteger, parseParameters, parseTopicName, ProtocolError, topicKey
+  type ChannelDefinition, decodeEpoch, errorTable, parseInteger, parseParameters, parseTopicName, ProtocolError, searchOf, topicKey
 } from '@tickwire/protocol'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { type OriginPolicy, refuseForeignPage } from '../src/auth/origin.js'
@@ -9,8 +9,6 @@ import { historySchema, snapshotSchema, symbolsSchema } from './schemas.js'
 
 const MAX_HISTORY = 10_000
 const DEFAULT_HISTORY = 1000
-
-const queryOf = (request: FastifyRequest): string => request.url.split('?', 2)[1] ?? ''
 
 function one (parameters: Map<string, string[]>, name: string): string | undefined {
   return parameters.get(name)?.[0]
@@ -47,7 +45,7 @@ export async function topicRoutes (app: FastifyInstance, { originAllowed }: { or
   }
 
   app.get('/v1/history', { schema: historySchema }, async (request, reply) => {
-    const parameters = parseParameters(queryOf(request), ['topic', 'after', 'epoch', 'limit'])
+    const parameters = parseParameters(searchOf(request.url), ['topic', 'after', 'epoch', 'limit'])
     const { key } = await readableTopic(request, one(parameters, 'topic'))
     const limit = parseInteger('limit', one(parameters, 'limit') ?? String(DEFAULT_HISTORY), 1, MAX_HISTORY)
     const afterText = one(parameters, 'after')
@@ -66,7 +64,7 @@ export async function topicRoutes (app: FastifyInstance, { originAllowed }: { or
   })
 
   app.get('/v1/snapshot', { schema: snapshotSchema }, async (request, reply) => {
-    const parameters = parseParameters(queryOf(request), ['topic'])
+    const parameters = parseParameters(searchOf(request.url), ['topic'])
     const { key } = await readableTopic(request, one(parameters, 'topic'))
     const snapshot = await log.snapshot(key)
     if (snapshot === undefined) throw new ProtocolError('not_found', 'the topic has no state')
@@ -74,7 +72,7 @@ export async function topicRoutes (app: FastifyInstance, { originAllowed }: { or
   })
 
   app.get('/v1/symbols', { schema: symbolsSchema }, async (request, reply) => {
-    const parameters = parseParameters(queryOf(request), ['market', 'sector'])
+    const parameters = parseParameters(searchOf(request.url), ['market', 'sector'])
     await app.authenticator.demand(request, ({ user }) =>
       app.streaming.stream.authenticationRequired && user === undefined ? 'unauthorized' : undefined)
     const market = one(parameters, 'market')

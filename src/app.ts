@@ -68,7 +68,7 @@ export async function buildApp (config: Config, { log, store, lines }: Parts = {
   return app
 }
 
-const withoutQuery = (url: string): string => url.split('?', 1)[0]!
+const withoutQuery = (url: string): string => url.split(/[?#]/, 1)[0]!
 
 /** A token may stand in a query, and what a client sent in the fields of an error: neither is logged, whoever logs it (ADR 23). */
 const serializers = {

@@ -36,10 +36,10 @@ export async function pageRoutes (app: FastifyInstance, { development }: PageOpt
 
   const html = await read('index.html')
   app.get('/', { schema: { hide: true } }, async (request, reply) => {
-    const [path, query] = request.url.split('?', 2)
+    const path = request.url.split('?', 1)[0]!
     // The page's own URLs are relative, so that they hold under any prefix, here and in a proxy: they need the slash.
-    if (path!.endsWith('/')) return serve(reply, HTML, html)
-    return await reply.redirect(`${path!.slice(path!.lastIndexOf('/') + 1)}/${query === undefined ? '' : `?${query}`}`)
+    if (path.endsWith('/')) return serve(reply, HTML, html)
+    return await reply.redirect(`${path.slice(path.lastIndexOf('/') + 1)}/${request.url.slice(path.length)}`)
   })
 
   for (const [name, type] of ASSETS) {

@@ -79,7 +79,7 @@ function parseHours (text: string): HoursOption {
 }
 
 function parseReplay (rest: string): Source {
-  const [file = '', query = ''] = rest.startsWith(':') ? rest.slice(1).split('?', 2) : []
+  const [, file = '', query = ''] = /^:([^?]*)\??(.*)$/.exec(rest) ?? []
   if (file === '') throw new ConfigError('SOURCES: replay needs a file: replay:<file>')
   const parameters = parseOptions('replay', query, ['speed', 'loop', 'start', 'lazy'])
   return new Replay({

@@ -95,7 +95,7 @@ function startPosition (request: FastifyRequest, query: StreamQuery): StartPosit
 /** What a native EventSource sends when it connects again; only an event stream hears it. */
 function lastEventId (request: FastifyRequest): string | undefined {
   const value = request.headers['last-event-id']
-  const streams = request.headers.accept?.includes('text/event-stream') === true && request.headers.upgrade === undefined
+  const streams = request.headers.accept?.includes('text/event-stream') === true && !request.ws
   return streams && typeof value === 'string' && value !== '' ? value : undefined
 }
 

@@ -14,7 +14,6 @@ const broken: ReadonlyArray<readonly [string, Readonly<Record<string, string | u
   ['a key that is none', { 'Sec-WebSocket-Key': 'short' }],
   ['no version', { 'Sec-WebSocket-Version': undefined }],
   ['another version', { 'Sec-WebSocket-Version': '12' }],
-  ['an upgrade to something else', { Upgrade: 'h2c' }],
   ['a subprotocol twice', { 'Sec-WebSocket-Protocol': 'tickwire.v1.json, tickwire.v1.json' }],
   ['subprotocols that are none', { 'Sec-WebSocket-Protocol': 'tickwire.v1.json,,' }],
   ['a subprotocol with a comma behind it', { 'Sec-WebSocket-Protocol': 'tickwire.v1.json,' }]

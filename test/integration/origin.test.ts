@@ -1,7 +1,9 @@
+import { get } from 'node:https'
 import { connect } from 'node:net'
 import { test } from 'tap'
 import { CertificateFiles, makeCertificate } from '../helpers/certificate.js'
 import { keptLog } from '../helpers/kept-log.js'
+import { RawHttp } from '../helpers/raw-http.js'
 import { publish, startServer, type TestServer } from '../helpers/server.js'
 
 const MARK = 'what no other page may have'
@@ -47,6 +49,76 @@ test('a page of another origin gets no data, and the same refusal everywhere', a
       t.not(status, 403, `${name}: ${origin}`)
       t.equal(allows, origin)
     }
+  }
+})
+
+/** What refuses a page, or lets it in, on each transport. */
+async function statuses (server: TestServer, headers: Readonly<Record<string, string>>): Promise<number[]> {
+  const ways = [
+    ['/v1/stream', { Connection: 'Upgrade', Upgrade: 'websocket', 'Sec-WebSocket-Version': '13', 'Sec-WebSocket-Key': 'dGhlIHNhbXBsZSBub25jZQ==' }],
+    ['/v1/stream?subscribe=news', { Accept: 'text/event-stream' }], ['/v1/stream?subscribe=news', {}], ['/v1/symbols', {}]
+  ] as const
+  return await Promise.all(ways.map(async ([path, more]) => {
+    const client = new RawHttp(Number(new URL(server.origin).port))
+    const lines = Object.entries({ ...headers, ...more }).map(([name, value]) => `${name}: ${value}\r\n`).join('')
+    const answer = await client.send(`GET ${path} HTTP/1.1\r\n${lines}\r\n`, 5000, () => true)
+    client.close()
+    return typeof answer === 'string' ? 0 : answer.status
+  }))
+}
+
+const OWN = [101, 200, 200, 200]
+const FOREIGN = [403, 403, 403, 403]
+
+test('an origin is the own one when scheme, host and port are, whichever of them are only meant', async t => {
+  const server = await startServer(t)
+  for (const [Host, Origin, expected] of [
+    ['stream.example:443', 'https://stream.example', OWN],
+    ['stream.example', 'wss://stream.example', OWN],
+    ['stream.example:443', 'wss://stream.example', OWN],
+    ['stream.example:8443', 'wss://stream.example:8443', OWN],
+    ['stream.example:80', 'http://stream.example', OWN],
+    ['stream.example:8080', 'ws://stream.example:8080', OWN],
+    ['Stream.Example', 'https://stream.example', OWN],
+    ['stream.example', 'https://stream.example:443', OWN],
+    ['stream.example:80', 'https://stream.example', FOREIGN],
+    ['stream.example:443', 'http://stream.example', FOREIGN],
+    ['stream.example', 'wss://evil.example', FOREIGN],
+    ['stream.example:443', 'https://evil.example', FOREIGN],
+    ['stream.example', 'ftp://stream.example', FOREIGN]
+  ] as const) t.same(await statuses(server, { Host, Origin }), expected, `${Origin} at ${Host}`)
+})
+
+test('a trusted proxy says by which scheme a page came; one that is not trusted says nothing', async t => {
+  for (const [trust, proto, Origin, expected] of [
+    [true, 'https', 'https://stream.example', OWN],
+    [true, 'https', 'http://stream.example', FOREIGN],
+    [true, 'wss', 'wss://stream.example', OWN],
+    [true, 'wss', 'ws://stream.example', FOREIGN],
+    [true, 'http', 'http://stream.example', OWN],
+    [true, 'http', 'https://stream.example', FOREIGN],
+    [1, 'http, https', 'https://stream.example', OWN],
+    [true, undefined, 'https://stream.example', OWN],
+    [false, 'http', 'https://stream.example', OWN],
+    [false, 'https', 'http://stream.example', OWN]
+  ] as const) {
+    const server = await startServer(t, { TRUST_PROXY: trust })
+    const told = proto === undefined ? {} : { 'X-Forwarded-Proto': proto }
+    t.same(await statuses(server, { Host: 'stream.example', Origin, ...told }), expected, `TRUST_PROXY=${trust}, ${proto}: ${Origin}`)
+  }
+})
+
+test('over TLS an own page has come over TLS, by the default port as by another', async t => {
+  const server = await startServer(t, new CertificateFiles(t, makeCertificate('only')).settings)
+  for (const [host, origin, status] of [
+    ['stream.example', 'https://stream.example', 200], ['stream.example:443', 'https://stream.example', 200], ['stream.example:443', 'wss://stream.example', 200],
+    ['stream.example:8443', 'https://stream.example:8443', 200], ['stream.example', 'http://stream.example', 403], ['stream.example:80', 'http://stream.example', 403],
+    ['stream.example', 'ws://stream.example', 403], ['stream.example:80', 'https://stream.example', 403]
+  ] as const) {
+    const answer = await new Promise<number | undefined>((resolve, reject) => {
+      get(`${server.origin}/v1/symbols`, { headers: { host, origin }, rejectUnauthorized: false, agent: false }, response => { resolve(response.resume().statusCode) }).on('error', reject)
+    })
+    t.equal(answer, status, `${origin} at ${host}`)
   }
 })
 

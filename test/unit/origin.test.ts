@@ -4,6 +4,34 @@ import { originPolicy } from '../../src/auth/origin.js'
 const HOST = 'stream.example'
 
 const cases: ReadonlyArray<readonly [name: string, list: string, origin: string, host: string | undefined, allowed: boolean]> = [
+  ['the default port of https in Host', '', 'https://stream.example', 'stream.example:443', true],
+  ['the default port of http in Host', '', 'http://stream.example', 'stream.example:80', true],
+  ['the default port in Origin', '', 'https://stream.example:443', HOST, true],
+  ['the default port in both', '', 'https://stream.example:443', 'stream.example:443', true],
+  ['the default port of the other scheme', '', 'https://stream.example', 'stream.example:80', false],
+  ['the default port of the other scheme, for http', '', 'http://stream.example', 'stream.example:443', false],
+  ['another port than the default', '', 'https://stream.example', 'stream.example:8443', false],
+  ['wss, as programs write', '', 'wss://stream.example', HOST, true],
+  ['wss with the default port in Host', '', 'wss://stream.example', 'stream.example:443', true],
+  ['wss with its port', '', 'wss://stream.example:8443', 'stream.example:8443', true],
+  ['ws, as programs write', '', 'ws://127.0.0.1:8080', '127.0.0.1:8080', true],
+  ['ws with the default port in Host', '', 'ws://stream.example', 'stream.example:80', true],
+  ['wss of another host', '', 'wss://evil.example', HOST, false],
+  ['wss with the port of ws', '', 'wss://stream.example', 'stream.example:80', false],
+  ['a host in capitals', '', 'https://stream.example', 'Stream.EXAMPLE', true],
+  ['an IPv6 host with a default port', '', 'https://[::1]', '[::1]:443', true],
+  ['another scheme with the same host', '', 'ftp://stream.example', HOST, false],
+  ['a Host with a user in it', '', 'https://stream.example', 'evil@stream.example', false],
+  ['a Host with a path behind it', '', 'https://stream.example', 'stream.example/x', false],
+  ['a Host with a query behind it', '', 'https://stream.example', 'stream.example?x', false],
+  ['a port that is none', '', 'https://stream.example', 'stream.example:x', false],
+
+  ['listed with a default port', 'https://app.example:443', 'https://app.example', HOST, true],
+  ['listed in capitals, with a slash', 'HTTPS://App.Example/', 'https://app.example', HOST, true],
+  ['listed, and named by a program', 'https://app.example', 'wss://app.example', HOST, true],
+  ['an opaque origin that is listed', 'null', 'null', HOST, true],
+  ['a scheme of its own that is listed', 'capacitor://localhost', 'capacitor://localhost', HOST, true],
+  ['a scheme of its own that is not', 'capacitor://localhost', 'capacitor://other', HOST, false],
   ['the same host', '', 'https://stream.example', HOST, true],
   ['the same host behind a proxy that ends TLS', '', 'http://stream.example', HOST, true],
   ['the same host and port', '', 'http://127.0.0.1:8080', '127.0.0.1:8080', true],
@@ -43,12 +71,27 @@ const cases: ReadonlyArray<readonly [name: string, list: string, origin: string,
 ]
 
 test('which pages may use a person\'s credentials', async t => {
-  for (const [name, list, origin, host, allowed] of cases) t.equal(originPolicy(list)(origin, host, false), allowed, name)
+  for (const [name, list, origin, host, allowed] of cases) t.equal(originPolicy(list)(origin, host, undefined), allowed, name)
 })
 
 test('over TLS a page that did not come so is of another origin', async t => {
   const own = originPolicy('')
-  t.equal(own('https://stream.example', HOST, true), true)
-  t.equal(own('http://stream.example', HOST, true), false)
-  t.equal(originPolicy('http://stream.example')('http://stream.example', HOST, true), true, 'unless it is listed')
+  t.equal(own('https://stream.example', HOST, 'https'), true)
+  t.equal(own('http://stream.example', HOST, 'https'), false)
+  t.equal(originPolicy('http://stream.example')('http://stream.example', HOST, 'https'), true, 'unless it is listed')
+})
+
+test('where the scheme of a request is known, it is that which the origin must have', async t => {
+  const own = originPolicy('')
+  for (const [origin, host, scheme, allowed] of [
+    ['wss://stream.example', HOST, 'https', true],
+    ['ws://stream.example', HOST, 'https', false],
+    ['https://stream.example', 'stream.example:443', 'https', true],
+    ['https://stream.example:80', 'stream.example:80', 'https', true],
+    ['http://stream.example', 'stream.example:443', 'https', false],
+    ['http://stream.example', HOST, 'http', true],
+    ['ws://stream.example', 'stream.example:80', 'http', true],
+    ['https://stream.example', HOST, 'http', false],
+    ['https://stream.example', 'stream.example:443', 'http', false]
+  ] as const) t.equal(own(origin, host, scheme), allowed, `${origin} at ${host} by ${scheme}`)
 })

@@ -134,6 +134,7 @@ test('SOURCES: good texts, and what bad ones are told', async t => {
     ['replay:?speed=1', /needs a file/],
     ['replay:a?sped=1', /no option 'sped'/],
     ['replay:a?speed=1&speed=2', /speed twice/],
+    ['replay:a?speed=1?loop=true', /speed is a number above 0/],
     ['replay:a?speed=0', /speed is a number above 0/],
     ['replay:a?speed=fast', /speed is a number above 0/],
     ['replay:a?loop=yes', /loop is true or false/],

@@ -46,18 +46,30 @@ function decode (text: string, what: string): string {
 const quoted = (name: string): string => /^[a-z_]{1,32}$/.test(name) ? `'${name}'` : 'a parameter'
 
 /**
+ * The query of a URL as it was sent: what stands behind its first `?`. A fragment is refused, because the part of the URL behind it
+ * would be passed over.
+ * @throws ProtocolError `bad_request`
+ */
+export function searchOf (url: string): string {
+  if (url.includes('#')) throw bad("a URL is sent without '#' and what stands behind it; in a value it is written %23")
+  const mark = url.indexOf('?')
+  return mark < 0 ? '' : url.slice(mark + 1)
+}
+
+/**
  * The parameters of a URL's query, decoded.
  * @param search what stands behind the `?`
  * @param known the names that are allowed; any other is a `bad_request`, and so is one given twice
  * @param repeatable those of them that may be given more than once
  */
 export function parseParameters (search: string, known: readonly string[], repeatable: readonly string[] = []): Map<string, string[]> {
+  if (search.includes('?')) throw bad("'?' stands in a URL once; parameters are joined by '&', and in a value it is written %3F")
   const parameters = new Map<string, string[]>()
   for (const pair of search.split('&')) {
     if (pair === '') continue
     const equals = pair.indexOf('=')
     const name = decode(equals < 0 ? pair : pair.slice(0, equals), 'a parameter name')
-    if (!known.includes(name)) throw bad(`${quoted(name)} is not a parameter here; these are: ${known.join(', ')}`)
+    if (!known.includes(name)) throw bad(`${quoted(name)} is not a parameter here; ${known.length === 0 ? 'there are none' : `these are: ${known.join(', ')}`}`)
     if (equals < 0) throw bad(`${quoted(name)} has no value`)
     const values = parameters.get(name)
     const value = decode(pair.slice(equals + 1), `the value of ${quoted(name)}`)

@@ -138,5 +138,6 @@ function describe (check: TypeCheck<ChannelDefinition['schema']>, data: unknown)
   const first = check.Errors(data).First()
   if (first === undefined) return errorTable.invalid_message.message
   const path = /^[\w/]{1,100}$/.test(first.path) ? `data${first.path}` : 'data'
-  return `${path}: ${first.message}`
+  const { title } = first.schema
+  return `${path}: ${title === undefined ? first.message : `Expected ${title}`}`
 }

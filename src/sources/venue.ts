@@ -13,8 +13,8 @@ export interface VenueParser {
 /** What is particular to a venue. Prices and sizes leave it byte for byte as they came. */
 export interface Venue {
   readonly name: string
-  /** The address that its recordings begin with. */
-  readonly address: string
+  /** The hosts whose frames it understands. */
+  readonly hosts: readonly string[]
   /** What its frames become messages of. */
   readonly channels: readonly string[]
   createParser (): VenueParser

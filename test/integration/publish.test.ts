@@ -40,6 +40,16 @@ test('publishing: one, many, lines, and the rest of a batch stands when one item
   t.match((await post({ ...quote('A'), data: { symbol: 'A', bid: '1' + '0'.repeat(70_000) } })).answer, { accepted: 0, rejected: [{ index: 0 }] })
 })
 
+test('a date that no calendar has is refused wherever it is published, and the answer says so', async t => {
+  const server = await startServer(t)
+  const trade = (timestamp: string): object => ({ channel: 'trades', symbol: 'A', data: { symbol: 'A', price: '1', size: '1', timestamp } })
+  const batch = [trade('2026-02-30T25:61:61Z'), trade('2016-12-31T23:59:60Z')]
+  for (const [type, body] of [['application/json', JSON.stringify(batch)], ['application/x-ndjson', batch.map(item => JSON.stringify(item)).join('\n')]] as const) {
+    const response = await fetch(`${server.origin}/v1/publish`, { method: 'POST', body, headers: { authorization: `Bearer ${server.token()}`, 'content-type': type } })
+    t.match(await response.json(), { accepted: 1, rejected: [{ index: 0, code: 'invalid_message', message: 'data/timestamp: Expected a real date and time: ISO 8601 with a zone' }] }, type)
+  }
+})
+
 test('who may not publish is told before the body, and the rest of it is not waited for', async t => {
   const server = await startServer(t)
   for (const body of ['Content-Length: 8000000', 'Transfer-Encoding: chunked']) {

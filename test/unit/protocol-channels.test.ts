@@ -215,6 +215,35 @@ const single = (channel: string, path: Path, good: readonly Json[], bad: readonl
 
 single('quotes', ['symbol'], ['005930', 'BTC-USD', 'ES=F', 'A'.repeat(32)], ['', '*', 'A B', 'A,B', 'A\n', '@market/KOSPI', 'A'.repeat(33), 5930])
 single('quotes', ['venue_time'], ['2026-02-07T14:30:00Z', '2026-02-07T14:30:00.123456789+09:00'], ['2026-02-07', '2026-02-07T14:30:00', '2026-02-07 14:30:00Z', 'yesterday', '', 1770474600000])
+const INSTANTS: readonly Json[] = [
+  '2026-02-28T00:00:00Z', '2024-02-29T12:00:00Z', '2000-02-29T12:00:00Z', '0000-02-29T00:00:00Z', '2026-04-30T23:59:59.999999999Z', '2026-12-31T00:00:00+14:00', '2026-01-01T00:00:00-12:00', '2026-01-01T00:00:00-00:00',
+  '2016-12-31T23:59:60Z', '2017-01-01T08:59:60.5+09:00'
+]
+const NO_INSTANTS: readonly Json[] = [
+  '2026-02-30T00:00:00Z', '2026-02-29T00:00:00Z', '1900-02-29T00:00:00Z', '2100-02-29T00:00:00Z', '2026-04-31T00:00:00Z', '2026-01-32T00:00:00Z', '2026-01-00T00:00:00Z', '2026-00-01T00:00:00Z', '2026-13-01T00:00:00Z',
+  '2026-01-01T24:00:00Z', '2026-01-01T25:00:00Z', '2026-01-01T00:60:00Z', '2026-01-01T00:61:00Z', '2026-01-01T00:00:61Z', '2026-02-30T25:61:61Z',
+  '2026-01-01T00:00:00+24:00', '2026-01-01T00:00:00+09:60', '2026-01-01T00:00:00+99:99', '2026-01-01T00:00:00+0900', '2026-01-01T00:00:00.Z', '2026-01-01t00:00:00z', '2026-01-01T00:00:00Z\n', '12026-01-01T00:00:00Z'
+]
+// Every instant of every channel.
+for (const [channel, field] of [['quotes', 'venue_time'], ['trades', 'timestamp'], ['market', 'until'], ['news', 'timestamp'], ['alerts', 'triggered_at']] as const) single(channel, [field], INSTANTS, NO_INSTANTS)
+
+test('an instant is accepted where a calendar has its day', async t => {
+  const schema = TypeCompiler.Compile(standardChannels.get('trades')!.schema)
+  const two = (number: number): string => String(number).padStart(2, '0')
+  for (const year of [1600, 1700, 1900, 1970, 1999, 2000, 2023, 2024, 2026, 2100, 2400]) {
+    for (let month = 0; month <= 13; month++) {
+      for (let day = 0; day <= 32; day++) {
+        const text = `${year}-${two(month)}-${two(day)}`
+        // A day that there is not becomes one of the next month.
+        const time = Date.UTC(year, month - 1, day)
+        const exists = new Date(time).toISOString().startsWith(text)
+        const accepted = schema.Check({ symbol: 'A', price: '1', size: '1', timestamp: `${text}T00:00:00Z` })
+        if (accepted !== exists) t.fail(`${text} is ${accepted ? '' : 'not '}accepted`)
+      }
+    }
+  }
+})
+
 single('trades', ['side'], ['buy', 'sell'], ['BUY', 'hold', ''])
 single('trades', ['trade_id'], ['42', 'x'.repeat(128)], ['', 42, 'x'.repeat(129)])
 single('market', ['status'], ['pre_open', 'open', 'halted', 'closed', 'stale'], ['opened', '', 'OPEN'])

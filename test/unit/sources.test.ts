@@ -93,6 +93,17 @@ test('a recording: instruments, order, speed, loop, stop', async t => {
   t.ok(slow.messages.length <= 1, 'a stop ends a wait')
 })
 
+test('a recording of either address of Coinbase is read', async t => {
+  const exchange = (line: string): string => line.replace('ws-feed.pro.coinbase.com', 'ws-feed.exchange.coinbase.com')
+  const file = await recording(t, [exchange(ADDRESS), exchange(SUBSCRIBE), frame(10, 1)])
+  t.same((await replay(file).instruments()).map(({ symbol, market }) => `${symbol} ${market}`), ['A-B COINBASE', 'C-D COINBASE'])
+  const taken = collect()
+  await replay(file).run(taken.context)
+  t.match(taken.messages, [{ channel: 'trades', symbol: 'A-B', data: { trade_id: '1', exchange: 'coinbase' } }])
+  const other = 'wss://ws-feed.exchange.coinbase.com.example <-> 1.0'
+  await t.rejects(replay(await recording(t, [other])).instruments(), /does not begin with the address of a venue/, 'a name that only begins so is another host')
+})
+
 test('a recording that cannot be read says which and why', async t => {
   await t.rejects(replay('/nowhere/at-all.txt').instruments(), /no file \/nowhere\/at-all.txt/)
   await t.rejects(replay(tmpdir()).instruments(), /is not a file/)

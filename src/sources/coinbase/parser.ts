@@ -85,7 +85,8 @@ function instruments (subscribeFrame: string): readonly Instrument[] {
 
 export const coinbase: Venue = {
   name: 'coinbase',
-  address: 'wss://ws-feed.pro.coinbase.com',
+  // The same feed: the second is what it has been called since Coinbase Pro became Coinbase Exchange.
+  hosts: ['ws-feed.pro.coinbase.com', 'ws-feed.exchange.coinbase.com'],
   channels: ['quotes', 'trades', 'book'],
   createParser: () => new CoinbaseParser(),
   instruments

@@ -31,9 +31,11 @@ export class Recording {
     if (found === undefined) throw new ConfigError(`replay: there is no file ${file}; give the path of a recorded session`)
     if (!found.isFile()) throw new ConfigError(`replay: ${file} is not a file; give the path of a recorded session`)
     const first = await linesOf(file)[Symbol.asyncIterator]().next()
-    const venue = venues.find(({ address }) => String(first.value).startsWith(address))
+    const [address = ''] = String(first.value).split(' ', 1)
+    const host = URL.canParse(address) ? new URL(address).hostname : ''
+    const venue = venues.find(({ hosts }) => hosts.includes(host))
     if (venue !== undefined) return new Recording(file, venue)
-    throw new ConfigError(`replay: ${file} does not begin with the address of a venue that is known (${venues.map(({ address }) => address).join(', ')})`)
+    throw new ConfigError(`replay: ${file} does not begin with the address of a venue that is known (${venues.flatMap(({ hosts }) => hosts).join(', ')})`)
   }
 
   /** The instruments that the session subscribed to. */

@@ -87,7 +87,7 @@ export class World {
 }
 
 const DECIMALS: readonly string[] = ['0', '-0', '0.00', '1', '185.50', '-3.25', '0.00000001', '99999999999999999999.9', `1.${'0'.repeat(60)}`, '9'.repeat(64)]
-const TIMES: readonly string[] = ['2026-02-07T14:30:00Z', '2026-02-07T14:30:00.123456789+09:00', '9999-99-99T99:99:99Z', '0000-00-00T00:00:00.0-00:00']
+const TIMES: readonly string[] = ['2026-02-07T14:30:00Z', '2026-02-07T14:30:00.123456789+09:00', '2024-02-29T00:00:00Z', '9999-12-31T23:59:60Z', '0000-01-01T00:00:00.0-00:00']
 
 /** What the texts of channels' data mean, by their patterns. */
 export function dataMeaning (random: Choices, symbol: string | undefined): (name: string, schema: TSchema) => unknown {

@@ -49,6 +49,12 @@ export interface TickwireOptions {
   readonly store?: Store
   /** Settings that differ from their defaults. Environment variables are not read. */
   readonly settings?: Partial<TickwireSettings>
+  /**
+   * Shows the operator a path on this server, once it listens and whenever the page asks for it: with the server's address before it, it is a link
+   * that gives one browser a token with `admin`. Show it only where nobody else can read it. Needs the routes `page`; nothing in production.
+   * Default: there are no such links.
+   */
+  readonly adminLink?: (path: string) => void
 }
 
 /** A message of a channel, as {@link Tickwire.publish} takes it. */
@@ -136,7 +142,9 @@ export const tickwire = fp<TickwireOptions>(async (app, options) => {
     await scope.register(wires, { originAllowed, listedOrigins: listed, maxMessageBytes: settings.MAX_MESSAGE_BYTES, compression })
     // Behind CORS, so that a page can read that it asks too often; before the routes, which it counts.
     await scope.register(requestRate, { maxRequestsPerSecond: settings.RATE_LIMIT_REQUESTS })
-    const shared: RouteOptions = { originAllowed, maxMessageBytes: settings.MAX_MESSAGE_BYTES, development: settings.NODE_ENV !== 'production' }
+    const shared: RouteOptions = {
+      originAllowed, maxMessageBytes: settings.MAX_MESSAGE_BYTES, development: settings.NODE_ENV !== 'production', adminLink: options.adminLink
+    }
     const order = Object.keys(routeGroups) as RouteGroup[]
     for (const name of order) if (routes.includes(name)) await scope.register(routeGroups[name] as FastifyPluginAsync<RouteOptions>, shared)
 

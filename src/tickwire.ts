@@ -10,6 +10,7 @@ import { requestRate } from '../plugins/request-rate.js'
 import { type Streaming, streaming } from '../plugins/streaming.js'
 import { wires } from '../plugins/wires.js'
 import { type RouteGroup, routeGroups, type RouteOptions } from '../routes/index.js'
+import { faultOfClaims } from './auth/claims.js'
 import { openKeys } from './auth/open-keys.js'
 import { listedOrigins, originPolicy } from './auth/origin.js'
 import { checkKeySettings, isShortSecret, type Config, loadConfig } from './config.js'
@@ -27,6 +28,9 @@ import type { Store } from './store/store.js'
 
 /** What is served where the options do not say: the stream and what its clients use beside it. */
 const DEFAULT_ROUTES: readonly RouteGroup[] = ['stream', 'tickets', 'publish', 'topics']
+
+/** How long a token is good where the application does not say. */
+const TOKEN_SECONDS = 3600
 
 /** Names an application's own code as the publisher; no token can have it as its user. */
 const OWN_PUBLISHER = ''
@@ -83,8 +87,12 @@ export interface Tickwire {
   publishAll (publications: readonly Publication[]): Promise<readonly PublishResult[]>
   /** Makes instruments known, so that they may be subscribed to, or moves them between markets and sectors. */
   declare (instruments: readonly Instrument[]): Promise<void>
-  /** A token for a user of this application, good for some seconds. @throws Error where there is no `JWT_SECRET` to sign with */
-  signToken (claims: TokenClaims, seconds: number): string
+  /**
+   * A token for a user of this application: `sub` says who it is, `read`, `publish` and `admin` what it permits (PROTOCOL.md, Credentials).
+   * @param seconds how long it is good; default: an hour
+   * @throws Error that says what is wrong with them, or that there is no `JWT_SECRET` to sign with
+   */
+  signToken (claims: TokenClaims, seconds?: number): string
   /** What it is made of: log, hub, connections. Not a stable interface. */
   readonly parts: Streaming
 }
@@ -159,7 +167,11 @@ export const tickwire = fp<TickwireOptions>(async (app, options) => {
       },
       publishAll: publications => publisher.publish(publications, { publisher: OWN_PUBLISHER }),
       declare,
-      signToken: (claims, seconds) => authenticator.sign(claims, seconds),
+      signToken (claims, seconds = TOKEN_SECONDS) {
+        const fault = faultOfClaims(claims, seconds)
+        if (fault !== undefined) throw new Error(`signToken: ${fault}`)
+        return authenticator.sign(claims, seconds)
+      },
       parts
     })
   }, { prefix })

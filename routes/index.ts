@@ -15,6 +15,8 @@ export interface RouteOptions {
   readonly originAllowed: OriginPolicy
   readonly maxMessageBytes: number
   readonly development: boolean
+  /** Shows an operator the path of a link that makes a browser an operator's; without it there are none. */
+  readonly adminLink?: ((path: string) => void) | undefined
 }
 
 /** The groups of endpoints: a new one is a file in this folder and a line here. */

@@ -25,8 +25,10 @@ const KEEP_ALIVE_MS = 72_000
 /** Connections of one address, as a factor of those that may carry a stream: the others carry single requests, or nothing yet. */
 const SOCKETS_PER_STREAM = 2
 
-/** What a test may give instead of what the configuration would make. */
+/** What the configuration does not say, and what a test may give instead of what it would make. */
 export interface Parts {
+  /** Shows an operator the path of a link to the page with a one-time code. */
+  readonly adminLink?: (path: string) => void
   readonly log?: Log
   readonly store?: Store
   /** Where the lines of the server's log go; default: to the standard output. */
@@ -34,7 +36,7 @@ export interface Parts {
 }
 
 /** The whole server, ready to listen. Never listens itself. @throws ConfigError */
-export async function buildApp (config: Config, { log, store, lines }: Parts = {}): Promise<FastifyInstance> {
+export async function buildApp (config: Config, { log, store, lines, adminLink }: Parts = {}): Promise<FastifyInstance> {
   const files = keyPairFiles(config)
   const pair = files === undefined ? undefined : await readKeyPair(files)
   const app = Fastify({
@@ -63,7 +65,12 @@ export async function buildApp (config: Config, { log, store, lines }: Parts = {
   if (config.HOST === LOCALHOST) await app.register(localhost)
   if (files !== undefined && pair !== undefined) await app.register(certificate, { files, pair })
   await app.register(tickwire, {
-    routes: Object.keys(routeGroups) as RouteGroup[], sources: config.SOURCES, settings: config, ...(log === undefined ? {} : { log }), ...(store === undefined ? {} : { store })
+    routes: Object.keys(routeGroups) as RouteGroup[],
+    sources: config.SOURCES,
+    settings: config,
+    ...(log === undefined ? {} : { log }),
+    ...(store === undefined ? {} : { store }),
+    ...(adminLink === undefined ? {} : { adminLink })
   })
   return app
 }

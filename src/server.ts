@@ -4,6 +4,7 @@ import { pathToFileURL } from 'node:url'
 import closeWithGrace from 'close-with-grace'
 import { LOCALHOST } from '../plugins/localhost.js'
 import { buildApp } from './app.js'
+import { LINK_SECONDS } from './auth/admin-links.js'
 import { type Config, ConfigError, loadConfig } from './config.js'
 import { LogSetupError } from './log/redis/setup.js'
 
@@ -14,12 +15,13 @@ const BY_SIGNAL = 128
 export async function serve (): Promise<number> {
   try {
     const config = loadConfig(process.env)
-    const app = await buildApp(config)
-    const address = await app.listen({ port: config.PORT, host: await firstAddress(config.HOST) }).catch(async (error: unknown) => {
+    const app = await buildApp(config, { adminLink: path => { void listening.then(address => { showLink(address + path) }) } })
+    const listening = app.listen({ port: config.PORT, host: await firstAddress(config.HOST) }).catch(async (error: unknown) => {
       // Its sources would keep alive what cannot listen.
       await app.close()
       throw listenError(error, config)
     })
+    const address = await listening
     closeWithGrace({
       delay: config.SHUTDOWN_GRACE_MS,
       logger: { error: error => { app.log.error({ err: error }, 'closing failed') } },
@@ -42,6 +44,11 @@ export async function serve (): Promise<number> {
     console.error(known ? `tickwire: ${(error as Error).message}` : error)
     return 1
   }
+}
+
+/** On the standard error: what is on the standard output is the log, and often kept. */
+function showLink (link: string): void {
+  console.error(`tickwire: to operate this server from its page, open within ${LINK_SECONDS / 60} minutes, in one browser:\n  ${link}`)
 }
 
 /** Of `localhost` the first of its addresses: plugins/localhost.ts looks after the others. */

@@ -10,6 +10,7 @@ import { requestRate } from '../plugins/request-rate.js'
 import { type Streaming, streaming } from '../plugins/streaming.js'
 import { wires } from '../plugins/wires.js'
 import { type RouteGroup, routeGroups, type RouteOptions } from '../routes/index.js'
+import { faultOfClaims } from './auth/claims.js'
 import { openKeys } from './auth/open-keys.js'
 import { listedOrigins, originPolicy } from './auth/origin.js'
 import { checkKeySettings, isShortSecret, type Config, loadConfig } from './config.js'
@@ -27,6 +28,9 @@ import type { Store } from './store/store.js'
 
 /** What is served where the options do not say: the stream and what its clients use beside it. */
 const DEFAULT_ROUTES: readonly RouteGroup[] = ['stream', 'tickets', 'publish', 'topics']
+
+/** How long a token is good where the application does not say. */
+const TOKEN_SECONDS = 3600
 
 /** Names an application's own code as the publisher; no token can have it as its user. */
 const OWN_PUBLISHER = ''
@@ -49,6 +53,12 @@ export interface TickwireOptions {
   readonly store?: Store
   /** Settings that differ from their defaults. Environment variables are not read. */
   readonly settings?: Partial<TickwireSettings>
+  /**
+   * Shows the operator a path on this server, once it listens and whenever the page asks for it: with the server's address before it, it is a link
+   * that gives one browser a token with `admin`. Show it only where nobody else can read it. Needs the routes `page`; nothing in production.
+   * Default: there are no such links.
+   */
+  readonly adminLink?: (path: string) => void
 }
 
 /** A message of a channel, as {@link Tickwire.publish} takes it. */
@@ -77,8 +87,12 @@ export interface Tickwire {
   publishAll (publications: readonly Publication[]): Promise<readonly PublishResult[]>
   /** Makes instruments known, so that they may be subscribed to, or moves them between markets and sectors. */
   declare (instruments: readonly Instrument[]): Promise<void>
-  /** A token for a user of this application, good for some seconds. @throws Error where there is no `JWT_SECRET` to sign with */
-  signToken (claims: TokenClaims, seconds: number): string
+  /**
+   * A token for a user of this application: `sub` says who it is, `read`, `publish` and `admin` what it permits (PROTOCOL.md, Credentials).
+   * @param seconds how long it is good; default: an hour
+   * @throws Error that says what is wrong with them, or that there is no `JWT_SECRET` to sign with
+   */
+  signToken (claims: TokenClaims, seconds?: number): string
   /** What it is made of: log, hub, connections. Not a stable interface. */
   readonly parts: Streaming
 }
@@ -136,7 +150,9 @@ export const tickwire = fp<TickwireOptions>(async (app, options) => {
     await scope.register(wires, { originAllowed, listedOrigins: listed, maxMessageBytes: settings.MAX_MESSAGE_BYTES, compression })
     // Behind CORS, so that a page can read that it asks too often; before the routes, which it counts.
     await scope.register(requestRate, { maxRequestsPerSecond: settings.RATE_LIMIT_REQUESTS })
-    const shared: RouteOptions = { originAllowed, maxMessageBytes: settings.MAX_MESSAGE_BYTES, development: settings.NODE_ENV !== 'production' }
+    const shared: RouteOptions = {
+      originAllowed, maxMessageBytes: settings.MAX_MESSAGE_BYTES, development: settings.NODE_ENV !== 'production', adminLink: options.adminLink
+    }
     const order = Object.keys(routeGroups) as RouteGroup[]
     for (const name of order) if (routes.includes(name)) await scope.register(routeGroups[name] as FastifyPluginAsync<RouteOptions>, shared)
 
@@ -151,7 +167,11 @@ export const tickwire = fp<TickwireOptions>(async (app, options) => {
       },
       publishAll: publications => publisher.publish(publications, { publisher: OWN_PUBLISHER }),
       declare,
-      signToken: (claims, seconds) => authenticator.sign(claims, seconds),
+      signToken (claims, seconds = TOKEN_SECONDS) {
+        const fault = faultOfClaims(claims, seconds)
+        if (fault !== undefined) throw new Error(`signToken: ${fault}`)
+        return authenticator.sign(claims, seconds)
+      },
       parts
     })
   }, { prefix })

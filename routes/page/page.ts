@@ -1,16 +1,16 @@
 import { readFile } from 'node:fs/promises'
 import helmet from '@fastify/helmet'
 import type { FastifyInstance, FastifyReply } from 'fastify'
+import type { OriginPolicy } from '../../src/auth/origin.js'
 import { securityHeaders } from '../security-headers.js'
-import { mayHaveAdminToken } from './settings.js'
+import { adminLinkRoutes } from './admin-link.js'
 
 export interface PageOptions {
-  /** Whether the page of this very machine is given a token with `admin`. */
   readonly development: boolean
+  readonly originAllowed: OriginPolicy
+  /** Shows an operator the path of a link that gives a browser a token with `admin`; without it there are no such links. */
+  readonly adminLink?: ((path: string) => void) | undefined
 }
-
-/** How long a token of the page is good: it asks for one when it needs it. */
-const TOKEN_SECONDS = 30
 
 const HTML = 'text/html; charset=utf-8'
 const CSS = 'text/css; charset=utf-8'
@@ -29,8 +29,9 @@ const ASSETS: ReadonlyArray<readonly [name: string, type: string]> = [
 const read = (name: string): Promise<string> => readFile(new URL(`assets/${name}`, import.meta.url), 'utf8')
 
 /** The page at `/`, which shows the stream over all three transports. Its files are served as they are. */
-export async function pageRoutes (app: FastifyInstance, { development }: PageOptions): Promise<void> {
+export async function pageRoutes (app: FastifyInstance, { development, originAllowed, adminLink }: PageOptions): Promise<void> {
   const { authenticationRequired } = app.streaming.stream
+  const hasLinks = development && adminLink !== undefined && app.authenticator.signs
   const serve = (reply: FastifyReply, type: string, text: string): FastifyReply => reply.header('Cache-Control', 'no-cache').type(type).send(text)
   await app.register(helmet, securityHeaders({ development }))
 
@@ -47,12 +48,7 @@ export async function pageRoutes (app: FastifyInstance, { development }: PageOpt
     app.get(`/page/${name}`, { schema: { hide: true } }, async (_request, reply) => serve(reply, type, text))
   }
 
-  app.get('/page/settings.json', { exposeHeadRoute: false, schema: { hide: true } }, async (request, reply) => {
-    const admin = development && app.authenticator.signs && mayHaveAdminToken(request)
-    // The token is for this page alone: a page of another origin must not read it, not even one that ALLOWED_ORIGINS lists.
-    return await reply.removeHeader('Access-Control-Allow-Origin').header('Cache-Control', 'no-store').send({
-      authentication_required: authenticationRequired,
-      ...(admin ? { admin_token: app.authenticator.sign({ sub: 'page', admin: true }, TOKEN_SECONDS) } : {})
-    })
-  })
+  app.get('/page/settings.json', { exposeHeadRoute: false, schema: { hide: true } }, async (_request, reply) =>
+    await reply.header('Cache-Control', 'no-store').send({ authentication_required: authenticationRequired, admin_links: hasLinks }))
+  if (hasLinks) await app.register(adminLinkRoutes, { originAllowed, adminLink })
 }

@@ -39,3 +39,23 @@ export function identityOf (claims: unknown): Identity {
 export function claimsOf ({ user, expiresAt, admin, ...others }: Identity): Claims {
   return { sub: user ?? '', exp: (expiresAt ?? 0) / 1000, ...(admin ? { admin } : {}), ...others as Pick<Claims, 'name' | 'read' | 'publish'> }
 }
+
+const WANTED: Readonly<Record<string, string>> = {
+  sub: 'is needed, who the token is for: a text of 1 to 128 characters',
+  name: 'is a text of at most 256 characters',
+  read: 'is a list of patterns, each a text of at most 80 characters',
+  publish: 'is a list of patterns, each a text of at most 80 characters',
+  admin: 'is true or false'
+}
+
+/** What is wrong with claims that somebody wants to have signed, and with how many seconds the token is to be good; undefined where nothing is. */
+export function faultOfClaims (claims: unknown, seconds: unknown): string | undefined {
+  const given = typeof claims === 'object' && claims !== null ? claims : {}
+  const error = check.Errors({ ...given, exp: 0 }).First()
+  if (error !== undefined) {
+    const name = error.path.split('/')[1] ?? ''
+    return `'${name}' ${WANTED[name] ?? 'is not what it must be'}; it takes { sub, name?, read?, publish?, admin? }, and how many seconds the token is good`
+  }
+  if (typeof seconds === 'number' && Number.isInteger(seconds) && seconds > 0 && seconds <= MAX_EXP) return undefined
+  return `a token is good for a whole number of seconds above 0, not ${String(seconds)}`
+}

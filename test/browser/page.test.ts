@@ -76,7 +76,8 @@ async function takeScreenshots (page: Page, folder: string): Promise<void> {
 }
 
 test('the page: three transports show the same sequences, whatever is cut', { ...inBrowser, timeout: 110_000 }, async t => {
-  const server = await startServer(t, { SOURCES: 'simulated' })
+  let link = ''
+  const server = await startServer(t, { SOURCES: 'simulated' }, { adminLink: path => { link = path } })
   const { sources, hub } = server.parts
   // The market rests until all columns are there, so that all begin with the same messages.
   await sources.stop('simulated')
@@ -91,7 +92,7 @@ test('the page: three transports show the same sequences, whatever is cut', { ..
   page.on('pageerror', error => { faults.push(String(error)) })
   page.on('response', answer => { if (answer.status() === 404 && !answer.url().endsWith('/v1/admin/disconnect')) faults.push(answer.url()) })
   page.on('console', message => { if (/content security policy/i.test(message.text())) faults.push(message.text()) })
-  await page.goto(`${network.origin}/`)
+  await page.goto(network.origin + link)
 
   await until(page, 'all are connected', connected)
   const traded = await page.evaluate("[...document.querySelectorAll('#symbols :checked')].map(({ value }) => value)") as string[]

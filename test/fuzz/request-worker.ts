@@ -27,7 +27,7 @@ const KNOWN = { history: ['topic', 'after', 'epoch', 'limit'], snapshot: ['topic
 const HANDSHAKE = ['Connection: Upgrade', 'Upgrade: websocket', 'Sec-WebSocket-Version: 13', 'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==']
 const EXTENSIONS = ['permessage-deflate', 'permessage-deflate; client_max_window_bits', 'permessage-deflate; server_max_window_bits=8', 'permessage-deflate; server_no_context_takeover; client_no_context_takeover', 'x-nothing', 'permessage-deflate; a=b; a=b', '"', ';;', 'permessage-deflate, permessage-deflate']
 const WILD_PATHS = [
-  '/', '/v1/stream/', '/v1//stream', '/V1/STREAM', '/v1/stream%00', '/%', '/%zz', '/v1/%2e%2e/metrics', '/../../etc/passwd', '/healthz', '/readyz', '/docs', '/docs/json', '/page/page.js', '/page/../settings.json', '/page/settings.json', '/v1/admin/sources/simulated/start', '/v1/admin/sources/__proto__/stop', '/v1/admin/sources/%F0%9F%92%A5/stop', '*', 'http://x/v1/stream', '//v1/stream', `/${'a'.repeat(9000)}`, '/v1/history?topic=news#x', '/v1/publish', '/favicon.ico'
+  '/', '/v1/stream/', '/v1//stream', '/V1/STREAM', '/v1/stream%00', '/%', '/%zz', '/v1/%2e%2e/metrics', '/../../etc/passwd', '/healthz', '/readyz', '/docs', '/docs/json', '/page/page.js', '/page/../settings.json', '/page/settings.json', '/page/admin-token', '/page/admin-link', '/v1/admin/sources/simulated/start', '/v1/admin/sources/__proto__/stop', '/v1/admin/sources/%F0%9F%92%A5/stop', '*', 'http://x/v1/stream', '//v1/stream', `/${'a'.repeat(9000)}`, '/v1/history?topic=news#x', '/v1/publish', '/favicon.ico'
 ]
 const METHODS = ['GET', 'GET', 'POST', 'HEAD', 'OPTIONS', 'PUT', 'DELETE', 'PATCH', 'TRACE', 'PROPFIND', 'get', 'NOTHING']
 

@@ -5,11 +5,14 @@ import { join } from 'node:path'
 const folder = process.env['TEST_LOGS']
 let file: number | undefined
 
+/** What the command shows in its terminal, and may show nowhere else. */
+const LINK = /^ {2}https?:\/\/\S+\/#code=\S+\n/gm
+
 /** Keeps what a server has logged for that search. */
 export function keepLog (text: string): void {
   if (folder === undefined) return
   file ??= openSync(join(folder, `${process.pid}.log`), 'a')
-  writeSync(file, text)
+  writeSync(file, text.replace(LINK, ''))
 }
 
 const FAILURE = /"level":[56]0/

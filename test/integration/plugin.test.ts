@@ -6,6 +6,7 @@ import Fastify from 'fastify'
 import { test } from 'tap'
 import { defineChannel, quotes, tickwire } from '../../src/index.js'
 import { type Message, openClient, transportNames, until } from '../helpers/clients.js'
+import { SECRET } from '../helpers/server.js'
 import { StateFollower } from '../helpers/state-follower.js'
 
 const counts = defineChannel({
@@ -108,4 +109,25 @@ test('a channel of a capability is read by who has it, and by nobody else', asyn
   t.equal(await ask(app.tickwire.signToken({ sub: 'a' }, 60)), 403)
   t.equal(await ask(app.tickwire.signToken({ sub: 'a', read: ['quotes:*'] }, 60)), 403)
   t.equal(await ask(app.tickwire.signToken({ sub: 'a', read: ['counts:*'] }, 60)), 200)
+})
+
+test('signToken: good for an hour where nothing else is said, and what cannot be signed is said with what it takes', async t => {
+  const app = Fastify()
+  await app.register(tickwire, { settings: { JWT_SECRET: SECRET, AUTH: 'required', UNKNOWN_SYMBOLS: 'accept' } })
+  t.teardown(async () => { await app.close() })
+  const { signToken } = app.tickwire as unknown as { signToken: (claims?: unknown, seconds?: unknown) => string }
+  const token = signToken({ sub: 'alice' })
+  const { exp, iat } = JSON.parse(Buffer.from(token.split('.')[1]!, 'base64url').toString()) as { exp: number, iat: number }
+  t.equal(exp - iat, 3600)
+  t.equal((await app.inject({ url: '/v1/stream?subscribe=quotes:A', headers: { authorization: `Bearer ${token}` } })).statusCode, 200)
+
+  for (const claims of [undefined, null, 'alice', {}, { user: 'alice' }, { sub: '' }, { sub: 7 }]) {
+    t.throws(() => signToken(claims), { message: /signToken: 'sub' .*it takes \{ sub, name\?, read\?, publish\?, admin\? \}/ }, JSON.stringify(claims))
+  }
+  for (const [name, value] of [['read', 'quotes:*'], ['publish', [7]], ['admin', 'yes'], ['name', 1]] as const) {
+    t.throws(() => signToken({ sub: 'alice', [name]: value }), { message: new RegExp(`signToken: '${name}' `) }, name)
+  }
+  for (const seconds of [0, -1, NaN, Infinity, 1.5, '1h', null]) {
+    t.throws(() => signToken({ sub: 'alice' }, seconds), { message: /signToken: .*whole number of seconds/ }, String(seconds))
+  }
 })

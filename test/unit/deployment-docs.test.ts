@@ -26,3 +26,10 @@ test('the pages and what they lead to', async t => {
   }
   for (const path of ['deploy/nginx.conf', 'docker-compose.yml']) t.ok(existsSync(resolve(FOLDER, '../..', path)))
 })
+
+test('no line makes a secret that nobody sees, and so nobody can sign a token with', async t => {
+  const root = resolve(FOLDER, '../..')
+  const files = ['README.md', 'docker-compose.yml', ...readdirSync(join(root, 'docs'), { recursive: true, encoding: 'utf8' }).filter(name => name.endsWith('.md')).map(name => join('docs', name))]
+  t.ok(files.length > pages.length)
+  for (const file of files) t.notMatch(readFileSync(join(root, file), 'utf8'), /^(?!.*\bexport ).*JWT_SECRET=\$\(/m, file)
+})

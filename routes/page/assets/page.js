@@ -1,5 +1,5 @@
 /* global requestAnimationFrame */
-import { disconnect, readSettings } from './admin.js'
+import { Admin, readSettings } from './admin.js'
 import { Choice, readSymbols } from './choice.js'
 import { Clock } from './clock.js'
 import { Column } from './column.js'
@@ -22,15 +22,23 @@ const byId = id => document.getElementById(id)
 const clock = new Clock()
 let settings
 let token
+/** Why the link that was opened is not good. */
+let linkProblem = ''
+const admin = new Admin(() => {
+  linkProblem = ''
+  if (settings !== undefined) hintOfAdmin()
+  schedule()
+})
+const mayCut = () => admin.isAdmin || token !== undefined
 let columns = []
 let inStep = new InStep()
 
 const views = TRANSPORTS.map((transport, index) => new ColumnView(byId('column'), transport, async () => {
   try {
-    await disconnect(() => columns[index]?.connectionId, token)
-    hint('')
+    await admin.disconnect(() => columns[index]?.connectionId, token)
+    hintOfAdmin()
   } catch (error) {
-    hint(`${transport.title} was not cut: ${error.message}`)
+    if (mayCut()) hint(`${transport.title} was not cut: ${error.message}`)
   }
 }))
 byId('columns').append(...views.map(({ element }) => element))
@@ -40,8 +48,7 @@ let frame
 function schedule () {
   frame ??= requestAnimationFrame(() => {
     frame = undefined
-    const mayCut = settings.adminToken !== undefined || token !== undefined
-    for (const [index, column] of columns.entries()) views[index].show(column, mayCut)
+    for (const [index, column] of columns.entries()) views[index].show(column, mayCut())
   })
 }
 
@@ -57,9 +64,31 @@ function look () {
     : late.length === 0 ? `In step: the same sequences of ${topics} topics` : late.join(', ')
 }
 
-function hint (text) {
-  byId('hint').textContent = text
-  byId('hint').hidden = text === ''
+/** @param {[label: string, act: () => void]} [button] what can be done about it */
+function hint (text, [label, act] = []) {
+  const place = byId('hint')
+  place.hidden = text === ''
+  place.replaceChildren(text)
+  if (label === undefined) return
+  const button = document.createElement('button')
+  button.type = 'button'
+  button.textContent = label
+  button.addEventListener('click', act)
+  place.append(' ', button)
+}
+
+/** What can be done by whom the buttons do nothing for. */
+function hintOfAdmin (text = linkProblem || 'The buttons that cut a connection are for who runs this server: open the link that its terminal shows.') {
+  if (mayCut()) return hint('')
+  if (!settings.adminLinks) return hint('The buttons that cut a connection need a token with admin.', ['Enter a token', askForToken])
+  hint(text, ['Show a link there', async () => {
+    try {
+      await admin.askForLink()
+      hint("The server's terminal shows a link: open it in this browser.")
+    } catch (error) {
+      hintOfAdmin(`There is no new link: ${error.message}.`)
+    }
+  }])
 }
 
 /** The same subscription over each transport. */
@@ -77,32 +106,43 @@ async function start () {
   const symbols = await readSymbols(token)
   const choice = new Choice(byId('choice-form'), byId('symbols'), symbols, subscribe)
   byId('choice').hidden = false
-  hint(settings.adminToken === undefined && token === undefined
-    ? 'The buttons that cut a connection need an admin token. A server gives one to this page in development, to a browser on its own machine.'
-    : '')
+  hintOfAdmin()
   subscribe(choice.subscribe)
 }
 
-/** The token is kept here and nowhere else: a page that is loaded anew asks again. */
 function askForToken () {
-  const form = byId('token-form')
-  form.hidden = false
-  form.addEventListener('submit', async event => {
-    event.preventDefault()
-    token = byId('token').value.trim()
-    try {
-      await start()
-      form.hidden = true
-      byId('token').value = ''
-    } catch (error) {
-      hint(`The server did not take the token: ${error.message}`)
-    }
-  })
+  byId('token-form').hidden = false
   byId('token').focus()
 }
 
+/** The token is kept here and nowhere else: a page that is loaded anew asks again. */
+byId('token-form').addEventListener('submit', async event => {
+  event.preventDefault()
+  token = byId('token').value.trim()
+  try {
+    await start()
+    byId('token-form').hidden = true
+    byId('token').value = ''
+  } catch (error) {
+    token = undefined
+    hint(`The server did not take the token: ${error.message}`)
+  }
+})
+
+/** The code of a link in this page's address. */
+async function takeLink () {
+  try {
+    await admin.takeLink()
+  } catch (error) {
+    linkProblem = `The link was not taken: ${error.message}.`
+    if (settings !== undefined) hintOfAdmin()
+  }
+}
+
+// A link may be opened where the page is open: then only the address changes.
+window.addEventListener('hashchange', takeLink)
 try {
-  settings = await readSettings()
+  await Promise.all([takeLink(), readSettings().then(answer => { settings = answer })])
   if (settings.tokenRequired) askForToken()
   else await start()
   setInterval(look, LOOK_MS)

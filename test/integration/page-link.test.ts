@@ -1,0 +1,199 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import Fastify from 'fastify'
+import { type Test, test } from 'tap'
+import { type Config } from '../../src/config.js'
+import { tickwire } from '../../src/tickwire.js'
+import { until } from '../helpers/clients.js'
+import { type Running, startCommand } from '../helpers/command.js'
+import { freePort } from '../helpers/nginx.js'
+import { keyPair } from '../helpers/jwt.js'
+import { SECRET, startServer, type TestServer } from '../helpers/server.js'
+
+const program = process.env['TEST_NGINX']
+const needsNginx = { skip: program === undefined ? 'there is no nginx' : false } as const
+
+/** An nginx of which somebody has written one line, `proxy_pass`, and no header. */
+async function bareProxy (t: Test, upstream: string): Promise<string> {
+  const folder = mkdtempSync(join(tmpdir(), 'tickwire-bare-'))
+  chmodSync(folder, 0o755)
+  const port = await freePort()
+  const temp = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map(name => `${name}_temp_path ${folder}/${name};`).join(' ')
+  writeFileSync(join(folder, 'nginx.conf'), `
+    pid ${folder}/pid;
+    events {}
+    http { access_log off; ${temp} server { listen 127.0.0.1:${port}; location / { proxy_pass ${upstream}; } } }
+  `)
+  const child: ChildProcess = spawn(program!, ['-e', 'stderr', '-c', join(folder, 'nginx.conf'), '-g', 'daemon off;'], { stdio: 'ignore' })
+  const ended = new Promise<void>(resolve => { child.on('close', () => { resolve() }) })
+  t.teardown(async () => {
+    child.kill('SIGTERM')
+    await ended
+    rmSync(folder, { recursive: true, force: true })
+  })
+  const origin = `http://127.0.0.1:${port}`
+  for (;;) {
+    if (await fetch(origin).then(() => true, () => false)) return origin
+    await delay(20)
+  }
+}
+
+/** A server, and what it had its operator shown. */
+async function startWithLinks (t: Test, overrides: Partial<Config> = {}): Promise<{ server: TestServer, links: string[] }> {
+  const links: string[] = []
+  const server = await startServer(t, overrides, { adminLink: path => { links.push(path) } })
+  return { server, links }
+}
+
+const codeOf = (link: string): string => /#code=([\w-]+)$/.exec(link)![1]!
+
+interface Given {
+  readonly status: number
+  readonly headers: Headers
+  readonly answer: { readonly admin_token: string, readonly expires_in: number, readonly code?: string, readonly retry_after_ms?: number }
+}
+
+async function post (origin: string, path: string, { body, headers = {} }: { body?: unknown, headers?: Record<string, string> } = {}): Promise<Given> {
+  const response = await fetch(`${origin}${path}`, {
+    method: 'POST', headers: { ...headers, ...(body === undefined ? {} : { 'content-type': 'application/json' }) }, ...(body === undefined ? {} : { body: JSON.stringify(body) })
+  })
+  const text = await response.text()
+  return { status: response.status, headers: response.headers, answer: text === '' ? {} : JSON.parse(text) }
+}
+
+const exchange = (origin: string, code: string): Promise<Given> => post(origin, '/page/admin-token', { body: { code } })
+const bearer = (token: string): Record<string, string> => ({ authorization: `Bearer ${token}` })
+
+/** What an operator may do and nobody else: 404 is the answer to whoever may ask. */
+const asOperator = async (origin: string, token: string): Promise<number> =>
+  (await post(origin, '/v1/admin/disconnect', { headers: bearer(token), body: { connection_id: 'nobody' } })).status
+
+const claimsOf = (token: string): { sub: string, exp: number, iat: number } => JSON.parse(Buffer.from(token.split('.')[1]!, 'base64url').toString())
+
+test('a stranger behind a bare proxy_pass is given no token, and neither is a browser on this machine', needsNginx, async t => {
+  const { server, links } = await startWithLinks(t)
+  for (const origin of [await bareProxy(t, server.origin), server.origin]) {
+    for (const path of ['/', '/page/settings.json', '/page/page.js']) t.notMatch(await (await fetch(origin + path)).text(), new RegExp(`eyJ|${codeOf(links[0]!)}`), `${origin}${path}`)
+    t.equal((await post(origin, '/page/admin-token', { body: { code: '' } })).status, 401)
+    t.equal((await post(origin, '/page/admin-token/renew')).status, 401)
+  }
+})
+
+test("a link's code is exchanged once, for a token that makes an operator and ends soon", async t => {
+  const { server: { origin }, links } = await startWithLinks(t)
+  t.equal(links.length, 1, 'one is shown once the server listens')
+  t.match(links[0], /^\/#code=[\w-]{43}$/, '256 bits, in the fragment: no browser sends it anywhere')
+  const given = await exchange(origin, codeOf(links[0]!))
+  t.match(given, { status: 200, answer: { expires_in: 600 } })
+  t.equal(given.headers.get('cache-control'), 'no-store')
+  t.equal(await asOperator(origin, given.answer.admin_token), 404)
+  const { sub, exp, iat } = claimsOf(given.answer.admin_token)
+  t.match(sub, /^page-[0-9a-f]{16}$/, 'the audit can tell one browser from another')
+  t.equal(exp - iat, 600)
+
+  t.match(await exchange(origin, codeOf(links[0]!)), { status: 401, answer: { code: 'unauthorized' } }, 'it is spent')
+})
+
+test('of many who come with a code at once, one is given a token', async t => {
+  const { server: { origin }, links } = await startWithLinks(t)
+  const answers = await Promise.all(Array.from({ length: 10 }, async () => await exchange(origin, codeOf(links[0]!))))
+  t.same(answers.map(({ status }) => status).sort(), [200, ...Array<number>(9).fill(401)])
+})
+
+test('the page renews its token, and no other token lives longer by that', async t => {
+  const { server, links } = await startWithLinks(t)
+  const { origin } = server
+  const renew = async (token: string): Promise<Given> => await post(origin, '/page/admin-token/renew', { headers: bearer(token) })
+  const first = (await exchange(origin, codeOf(links[0]!))).answer.admin_token
+  const { status, answer } = await renew(first)
+  t.equal(status, 200)
+  t.equal(claimsOf(answer.admin_token).sub, claimsOf(first).sub)
+  t.equal(await asOperator(origin, answer.admin_token), 404)
+  t.equal((await renew(server.token({ sub: 'operator', admin: true }))).status, 403, "an operator's own")
+  t.equal((await renew(server.token({ sub: claimsOf(first).sub }))).status, 403, 'of a user who took that name')
+})
+
+test('the page has the terminal show a link, and anybody no more than one in ten seconds', async t => {
+  const { server: { origin }, links } = await startWithLinks(t)
+  const { status, answer } = await post(origin, '/page/admin-link')
+  t.equal(status, 429)
+  t.match(answer, { code: 'rate_limited' })
+  t.ok(answer.retry_after_ms! > 0 && answer.retry_after_ms! <= 10_000)
+  t.equal(links.length, 1)
+})
+
+test('pages of other origins may ask for nothing, and read nothing', async t => {
+  const { server: { origin }, links } = await startWithLinks(t)
+  for (const path of ['/page/admin-token', '/page/admin-token/renew', '/page/admin-link']) {
+    t.equal((await post(origin, path, { headers: { origin: 'https://evil.example' }, body: {} })).status, 403, path)
+  }
+  const { server: open, links: shown } = await startWithLinks(t, { ALLOWED_ORIGINS: '*' })
+  const read = await post(open.origin, '/page/admin-token', { headers: { origin: 'https://app.example' }, body: { code: codeOf(shown[0]!) } })
+  t.equal(read.status, 200)
+  t.equal(read.headers.get('access-control-allow-origin'), null, 'whatever is listed')
+  t.equal((await exchange(origin, codeOf(links[0]!))).status, 200)
+})
+
+test('what is no code is refused in the words of the protocol', async t => {
+  const { server: { origin } } = await startWithLinks(t)
+  for (const body of [{}, { code: 7 }, { code: null }, [], { code: 'x'.repeat(129) }, { code: 'x', more: 1 }]) {
+    t.match(await post(origin, '/page/admin-token', { body }), { status: 400, answer: { code: 'invalid_message' } }, JSON.stringify(body).slice(0, 40))
+  }
+  t.match(await post(origin, '/page/admin-token', { body: { code: 'x'.repeat(2000) } }), { status: 413, answer: { code: 'message_too_big' } })
+})
+
+test('a code is of one server alone', async t => {
+  const [one, other] = [await startWithLinks(t), await startWithLinks(t)]
+  t.equal((await exchange(other.server.origin, codeOf(one.links[0]!))).status, 401)
+  t.equal((await exchange(one.server.origin, codeOf(one.links[0]!))).status, 200)
+})
+
+test('production shows no link, and a server that cannot sign shows none', async t => {
+  for (const overrides of [{ NODE_ENV: 'production' }, { JWT_PUBLIC_KEY: keyPair('ES256').pem }] as const) {
+    const { server: { origin }, links } = await startWithLinks(t, overrides)
+    t.same(links, [])
+    t.equal((await post(origin, '/page/admin-token', { body: { code: '' } })).status, 404)
+    t.equal((await post(origin, '/page/admin-link')).status, 404)
+  }
+})
+
+test('the plugin has no links unless it is asked for them', async t => {
+  const silent = Fastify()
+  t.teardown(async () => { await silent.close() })
+  await silent.register(tickwire, { prefix: '/live', routes: ['page'], settings: { JWT_SECRET: SECRET } })
+  t.equal((await silent.inject({ method: 'POST', url: '/live/page/admin-link' })).statusCode, 404)
+
+  const links: string[] = []
+  const app = Fastify()
+  t.teardown(async () => { await app.close() })
+  await app.register(tickwire, { prefix: '/live', routes: ['page', 'admin'], settings: { JWT_SECRET: SECRET }, adminLink: path => { links.push(path) } })
+  const origin = await app.listen()
+  t.match(links[0], /^\/live\/#code=/)
+  const { answer } = await post(origin, '/live/page/admin-token', { body: { code: codeOf(links[0]!) } })
+  t.equal(await asOperator(`${origin}/live`, answer.admin_token), 404)
+})
+
+test('the command shows a link in its terminal, apart from its log; in production it shows none', async t => {
+  const started = (env: Record<string, string>): Running => startCommand(['start', '--port', '0', '--sources', 'none'], env)
+  const server = started({ LOG_LEVEL: 'trace' })
+  t.teardown(() => { server.child.kill('SIGKILL') })
+  await until('it shows a link', () => server.errors.some(line => line.includes('#code=')))
+  const link = server.errors.map(line => line.trim()).find(line => line.includes('#code='))!
+  const { origin } = new URL(link)
+  t.ok(server.lines.some(line => line.includes(`listens on ${origin}`)), 'it leads to where it listens')
+  t.equal((await exchange(origin, codeOf(link))).status, 200)
+  server.child.kill('SIGTERM')
+  const { out, err } = await server.finished
+  t.notMatch(out, codeOf(link))
+  t.match(out, /"event":"admin".*"user":"page-[0-9a-f]{16}".*"route":"\/page\/admin-token"/, 'the audit says that somebody took it')
+  t.equal(err.split(codeOf(link)).length, 2, 'it is shown once')
+
+  const production = started({ NODE_ENV: 'production', JWT_SECRET: 'x'.repeat(32) })
+  t.teardown(() => { production.child.kill('SIGKILL') })
+  await until('it listens', () => production.lines.some(line => line.includes('listens on')))
+  production.child.kill('SIGTERM')
+  t.notMatch((await production.finished).err, 'code')
+})

@@ -1,0 +1,99 @@
+import { mkdirSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+import { parseArgs } from 'node:util'
+import { RedisServer } from '../helpers/redis-server.js'
+import { languages, thirdPartyClients } from './clients.js'
+import { type NotRun, table } from './report.js'
+import { type Contest, run } from './run.js'
+import { install, Unavailable, versionOf } from './toolchains.js'
+
+/** `npm run clients`: see USAGE. */
+const USAGE = `usage: npm run clients -- [--client name]… [--language ${languages.join('|')}]… [--seconds 5] [--quiet 12] [--rate 50] [--cache folder] [--list]
+
+Third-party clients follow some topics of a server on a Redis of its own: through a network that breaks, a disconnect by an operator, silence,
+and a restart of the server. What each was given is judged by the client's rule of PROTOCOL.md: no gap, no reset, nothing lost, nothing changed.
+
+  --client, --language   only these; repeatable
+  --seconds              how long all runs undisturbed before each disturbance (default 5)
+  --quiet                seconds without a message (default 12): who ends its connection meanwhile is shown
+  --rate                 messages a second (default 50)
+  --cache                where packages are installed (default ${join(tmpdir(), 'tickwire-clients-<user>')})
+  --list                 lists the clients, and runs none
+
+It installs from npm, PyPI, the Go modules and Maven Central what is not in the cache yet. Clients whose language is not there are not run, and
+it says so. The exit code is 0 if all that were asked for ran and hold, 1 if one fails, 3 if the others hold and some were not run.`
+
+const text = (value: string) => ({ type: 'string', default: value } as const)
+const many = { type: 'string', multiple: true, default: [] as string[] } as const
+const { values } = parseArgs({
+  options: {
+    client: many, language: many, seconds: text('5'), quiet: text('12'), rate: text('50'), list: { type: 'boolean', default: false }, help: { type: 'boolean', default: false },
+    cache: text(join(tmpdir(), `tickwire-clients-${process.getuid?.() ?? 0}`))
+  }
+})
+const SHOWN_FAULTS = 5
+const NOT_ALL_RUN = 3
+
+const say = (line: string): void => { console.error(line) }
+
+async function main (): Promise<number> {
+  const { client: names, language, seconds, quiet, rate, list, help, cache } = values
+  const unknown = [...names.filter(name => !thirdPartyClients.some(client => client.name === name)), ...language.filter(name => !languages.some(known => known === name))]
+  const numbers = [seconds, quiet, rate].every(value => /^\d{1,5}(\.\d+)?$/.test(value))
+  if (help || unknown.length > 0 || !numbers) {
+    console.log(unknown.length === 0 ? USAGE : `unknown: ${unknown.join(', ')}; --list shows which there are\n\n${USAGE}`)
+    return help ? 0 : 2
+  }
+  const chosen = thirdPartyClients.filter(client => (names.length === 0 || names.includes(client.name)) && (language.length === 0 || language.includes(client.language)))
+  if (list) {
+    for (const client of chosen) console.log(`${client.language.padEnd(6)} ${client.name.padEnd(24)} ${(client.library ?? '').padEnd(32)} ${versionOf(client).padEnd(16)} ${client.wire}`)
+    return 0
+  }
+  if (chosen.length === 0) {
+    console.log('no client is both of these names and of these languages; --list shows which there are')
+    return 2
+  }
+  const contests: Contest[] = []
+  const notRun: NotRun[] = []
+  mkdirSync(cache, { recursive: true })
+  for (const name of languages) {
+    const clients = chosen.filter(client => client.language === name)
+    if (clients.length === 0) continue
+    try {
+      const programOf = await install(name, resolve(cache), clients, say)
+      for (const client of clients) contests.push({ client, program: programOf(client) })
+    } catch (error) {
+      if (!(error instanceof Unavailable)) throw error
+      for (const client of clients) notRun.push({ client, reason: error.message })
+    }
+  }
+  const failed = await contest(contests, notRun, { calmMs: Number(seconds) * 1000, quietMs: Number(quiet) * 1000, rate: Number(rate) })
+  for (const reason of new Set(notRun.map(({ reason }) => reason))) {
+    console.log(`NOT RUN ${notRun.filter(each => each.reason === reason).map(({ client }) => client.name).join(', ')}: ${reason}`)
+  }
+  console.log(`${contests.length - failed} hold, ${failed} failed, ${notRun.length} not run`)
+  return failed > 0 || contests.length === 0 ? 1 : notRun.length > 0 ? NOT_ALL_RUN : 0
+}
+
+/** @returns how many failed */
+async function contest (contests: readonly Contest[], notRun: readonly NotRun[], times: { calmMs: number, quietMs: number, rate: number }): Promise<number> {
+  if (contests.length === 0) return 0
+  const redis = await RedisServer.start()
+  try {
+    const results = await run({ redisUrl: redis.url, contests, say, ...times })
+    for (const line of table(results, notRun)) console.log(line)
+    const failed = results.filter(({ faults }) => faults.length > 0)
+    for (const { client, faults, errors } of failed) {
+      for (const fault of faults.slice(0, SHOWN_FAULTS)) console.log(`FAILED ${client.language} ${client.name}: ${fault}`)
+      if (errors !== '') say(`what ${client.name} wrote on stderr last:\n${errors}`)
+    }
+    return failed.length
+  } finally {
+    await redis.close()
+  }
+}
+
+// What it has started ends with it: programs, server and Redis listen for `exit`.
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => { process.exit(130) })
+process.exit(await main())

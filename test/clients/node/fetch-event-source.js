@@ -1,0 +1,22 @@
+import { fetchEventSource } from '@microsoft/fetch-event-source'
+import { ask, keep, lost, mayPass, pauseMs, refused, take } from './report.js'
+
+// It is made for browsers. In one, `openWhenHidden` keeps it from asking again for what it has whenever its tab comes back.
+globalThis.window = globalThis
+globalThis.document = { removeEventListener () {} }
+
+await fetchEventSource(ask(), {
+  openWhenHidden: true,
+  onopen: async response => {
+    if (response.ok) return
+    if (!mayPass(response.status)) refused(response.status)
+    throw new Error(`refused with ${response.status}`)
+  },
+  onmessage: ({ event, data }) => { event === 'cursor' ? keep(data) : take(data) },
+  // A stream that ends is the end to it, unless this throws.
+  onclose: () => { throw new Error('the stream ended') },
+  onerror: error => {
+    lost(error.message)
+    return pauseMs()
+  }
+})

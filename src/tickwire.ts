@@ -1,6 +1,4 @@
-import {
-  type ChannelDefinition, type Channels, type Instrument, isChannelName, ProtocolError, standardChannels
-} from '@tickwire/protocol'
+import { type ChannelDefinition, channelFault, type Channels, type Instrument, ProtocolError, standardChannels } from '@tickwire/protocol'
 import type { Static, TSchema } from '@sinclair/typebox'
 import type { FastifyPluginAsync } from 'fastify'
 import fp from 'fastify-plugin'
@@ -12,11 +10,12 @@ import { wires } from '../plugins/wires.js'
 import { type RouteGroup, routeGroups, type RouteOptions } from '../routes/index.js'
 import { openKeys } from './auth/open-keys.js'
 import { listedOrigins, originPolicy } from './auth/origin.js'
-import { checkKeySettings, isShortSecret, type Config, loadConfig } from './config.js'
+import { checkKeySettings, ConfigError, isShortSecret, loadSettings, type StreamingSettings } from './config.js'
 import { errorFields } from './errors.js'
 import { type Log, RECENT_SHARE } from './log/log.js'
 import { MemoryLog } from './log/memory/memory-log.js'
 import { RedisLog } from './log/redis/redis-log.js'
+import { checkPluginOptions } from './plugin-options.js'
 import type { Publication, PublishResult } from './publisher/publisher.js'
 import { parseSources } from './sources/registry.js'
 import type { Source } from './sources/source.js'
@@ -32,7 +31,7 @@ const DEFAULT_ROUTES: readonly RouteGroup[] = ['stream', 'tickets', 'publish', '
 const OWN_PUBLISHER = ''
 
 /** The settings of the environment variables of the same names (README, Configuration) that concern the streaming itself. */
-export type TickwireSettings = Omit<Config, 'PORT' | 'HOST' | 'LOG_LEVEL' | 'TRUST_PROXY' | 'TLS_CERT' | 'TLS_KEY' | 'SHUTDOWN_GRACE_MS' | 'SOURCES'>
+export type TickwireSettings = StreamingSettings
 
 export interface TickwireOptions {
   /** What stands before every path: `/market` makes the stream `/market/v1/stream`. Default: none. */
@@ -48,7 +47,7 @@ export interface TickwireOptions {
   /** What several servers know together beside the log: tickets, leases, who is there. Default: in memory. It is closed with the application. */
   readonly store?: Store
   /** Settings that differ from their defaults. Environment variables are not read. */
-  readonly settings?: Partial<TickwireSettings>
+  readonly settings?: { readonly [Name in keyof TickwireSettings]?: TickwireSettings[Name] | undefined }
 }
 
 /** A message of a channel, as {@link Tickwire.publish} takes it. */
@@ -89,10 +88,12 @@ declare module 'fastify' {
   }
 }
 
-/** Streaming as a part of a Fastify application. */
+/** Streaming as a part of a Fastify application. It refuses, with a ConfigError, what it does not know. */
 export const tickwire = fp<TickwireOptions>(async (app, options) => {
+  const order = Object.keys(routeGroups) as RouteGroup[]
+  checkPluginOptions({ ...options }, order)
   const { prefix = '', routes = DEFAULT_ROUTES, sources = [] } = options
-  const settings: TickwireSettings = { ...loadConfig({}), ...options.settings }
+  const settings = loadSettings(options.settings ?? {})
   const channels = allChannels(options.channels ?? [])
   const onError: OnError = (error, message) => { app.log.error({ err: errorFields(error) }, message) }
   const keys = openKeys(settings, onError)
@@ -128,7 +129,7 @@ export const tickwire = fp<TickwireOptions>(async (app, options) => {
       maxMessagesPerSecond: settings.RATE_LIMIT_MESSAGES,
       maxBufferedBytes: settings.MAX_BUFFERED_BYTES,
       compression,
-      authenticationRequired: settings.AUTH === 'required',
+      authenticationRequired: settings.AUTH !== 'optional',
       acceptUnknownSymbols: settings.UNKNOWN_SYMBOLS === 'accept',
       nodeName: settings.NODE_NAME,
       nodeUrl: settings.NODE_URL
@@ -137,7 +138,6 @@ export const tickwire = fp<TickwireOptions>(async (app, options) => {
     // Behind CORS, so that a page can read that it asks too often; before the routes, which it counts.
     await scope.register(requestRate, { maxRequestsPerSecond: settings.RATE_LIMIT_REQUESTS })
     const shared: RouteOptions = { originAllowed, maxMessageBytes: settings.MAX_MESSAGE_BYTES, development: settings.NODE_ENV !== 'production' }
-    const order = Object.keys(routeGroups) as RouteGroup[]
     for (const name of order) if (routes.includes(name)) await scope.register(routeGroups[name] as FastifyPluginAsync<RouteOptions>, shared)
 
     const { authenticator, streaming: parts } = scope
@@ -188,22 +188,14 @@ async function openStore ({ REDIS_URL: url, REDIS_KEY_PREFIX: keyPrefix }: Tickw
   return url === undefined ? new MemoryStore() : await RedisStore.open({ url, keyPrefix, onError })
 }
 
-/** @throws Error that says which definition cannot be used, and why */
+/** @throws ConfigError that says which definition cannot be used, and why */
 function allChannels (own: readonly ChannelDefinition[]): Channels {
   const channels = new Map(standardChannels)
   for (const definition of own) {
-    const fault = faultOf(definition, channels)
-    if (fault !== undefined) throw new Error(`the channel '${definition.name}' ${fault}`)
+    const fault = channelFault(definition)
+    if (fault !== undefined) throw new ConfigError(fault)
+    if (channels.has(definition.name)) throw new ConfigError(`the channel '${definition.name}' exists already`)
     channels.set(definition.name, definition)
   }
   return channels
-}
-
-function faultOf ({ name, reduce, merge, levels, retention = {} }: ChannelDefinition, others: Channels): string | undefined {
-  if (!isChannelName(name)) return 'must be named in lower case: letters, digits, _, parts joined by dots'
-  if (others.has(name)) return 'exists already'
-  if (merge !== undefined && reduce === undefined) return 'has merge but no reduce: whoever is throttled resumes by the state'
-  if (levels !== undefined && (typeof reduce !== 'function' || typeof merge !== 'function')) return 'has levels, which go with functions for reduce and merge'
-  if (Object.values(retention).some(bound => !(bound > 0))) return 'has a retention that is not above 0'
-  return undefined
 }

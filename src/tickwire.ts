@@ -111,6 +111,8 @@ export const tickwire = fp<TickwireOptions>(async (app, options) => {
     // Requests are judged by the handlers, with the compilers that judge WebSocket messages: schemas here are for the docs.
     scope.setValidatorCompiler(() => () => true)
     scope.setSerializerCompiler(() => data => JSON.stringify(data))
+    // Fastify reads it as a text, which no endpoint takes: it is to be refused as any other type.
+    scope.removeContentTypeParser('text/plain')
     await scope.register(errors, { notFound: false })
     await scope.register(auth, { keys, issuer: settings.JWT_ISSUER, audience: settings.JWT_AUDIENCE, store, listedOrigins: listed })
     await scope.register(streaming, {

@@ -10,6 +10,7 @@ import { ANONYMOUS, type Identity, LEEWAY_MS } from '../src/auth/identity.js'
 import type { Keys } from '../src/auth/keys.js'
 import { cookiesAllowed } from '../src/auth/origin.js'
 import { Tickets } from '../src/auth/tickets.js'
+import { NOT_A_JWT, NOT_OURS, tokenFault } from '../src/auth/token-fault.js'
 import type { Store } from '../src/store/store.js'
 
 export interface AuthOptions {
@@ -83,13 +84,13 @@ export const auth = fp<AuthOptions>(async (app, { keys, issuer, audience, store,
   const identities = new WeakMap<FastifyRequest, Promise<Identity>>()
   const users = new WeakMap<FastifyRequest, string>()
 
-  /** Of the header of a token, which nobody has checked yet, only the name of the key is believed. */
-  function keyIdOf (token: string): unknown {
+  /** What a token says, which nobody has checked yet: only the name of the key is believed. @throws ProtocolError `unauthorized` */
+  function read (token: string): { readonly header: { readonly kid?: unknown }, readonly payload: unknown } {
     try {
-      return signer.decode<{ header: { kid?: unknown } }>(token)?.header.kid
-    } catch {
-      throw new ProtocolError('unauthorized', 'the token is not valid')
-    }
+      const parts = signer.decode<{ header: { kid?: unknown }, payload: unknown }>(token)
+      if (parts !== null) return parts
+    } catch {}
+    throw new ProtocolError('unauthorized', NOT_A_JWT)
   }
 
   async function judge (request: FastifyRequest): Promise<Identity> {
@@ -114,12 +115,15 @@ export const auth = fp<AuthOptions>(async (app, { keys, issuer, audience, store,
     },
 
     async verify (token) {
-      const found = await keys.find(keyIdOf(token))
+      const { header, payload } = read(token)
+      const found = await keys.find(header.kid)
+      if (found === undefined) throw new ProtocolError('unauthorized', NOT_OURS)
       let claims: unknown
       try {
-        claims = found === undefined ? undefined : signer.verify(token, { key: found.key, algorithms: [found.algorithm] })
-      } catch {}
-      if (claims === undefined) throw new ProtocolError('unauthorized', 'the token is not valid')
+        claims = signer.verify(token, { key: found.key, algorithms: [found.algorithm] })
+      } catch (error) {
+        throw new ProtocolError('unauthorized', tokenFault(error, () => payload))
+      }
       return identityOf(claims)
     },
 

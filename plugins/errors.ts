@@ -4,15 +4,23 @@ import fp from 'fastify-plugin'
 import { errorFields, errorMessage, retryAfterMs, toProtocolError } from '../src/errors.js'
 
 /** What Fastify itself refuses, as the table has it. */
-function fromFastify (error: FastifyError): ProtocolError | undefined {
+function fromFastify (error: FastifyError, request?: FastifyRequest): ProtocolError | undefined {
   const status = error.statusCode ?? 500
   if (error.validation !== undefined) return new ProtocolError('invalid_message', error.message)
   if (status === 413) return new ProtocolError('message_too_big')
-  if (status === 415) return new ProtocolError('bad_request', 'the content type is not one that is read here')
+  if (status === 415) return new ProtocolError('bad_request', `the Content-Type is not one that is read here; ${readTypes(request)}`)
   if (error.code === 'FST_ERR_CTP_EMPTY_JSON_BODY' || error.code === 'FST_ERR_CTP_INVALID_JSON_BODY' || error instanceof SyntaxError) {
     return new ProtocolError('invalid_json')
   }
   return status >= 400 && status < 500 ? new ProtocolError('bad_request') : undefined
+}
+
+/** The content types that a route may read: those of its scope. */
+const CONTENT_TYPES = ['application/json', 'application/x-ndjson']
+
+function readTypes (request: FastifyRequest | undefined): string {
+  const types = CONTENT_TYPES.filter(type => request?.server.hasContentTypeParser(type) !== false)
+  return `read ${types.length > 1 ? 'are' : 'is'} ${types.join(' and ')}`
 }
 
 /** Answers with an entry of the table. */
@@ -29,8 +37,8 @@ function hasUnreadBody ({ raw: { complete, headers } }: FastifyRequest): boolean
 }
 
 /** An error that a request ended with, as the table has it. */
-export function refusalOf (error: Error): ProtocolError {
-  return error instanceof ProtocolError ? error : fromFastify(error as FastifyError) ?? toProtocolError(error)
+export function refusalOf (error: Error, request?: FastifyRequest): ProtocolError {
+  return error instanceof ProtocolError ? error : fromFastify(error as FastifyError, request) ?? toProtocolError(error)
 }
 
 /**
@@ -39,7 +47,7 @@ export function refusalOf (error: Error): ProtocolError {
  */
 export const errors = fp<{ readonly notFound: boolean }>(async (app, { notFound }) => {
   app.setErrorHandler((error: FastifyError, request, reply) => {
-    const refusal = refusalOf(error)
+    const refusal = refusalOf(error, request)
     if (refusal.code === 'internal') request.log.error({ err: errorFields(error) }, 'a request failed')
     // As slowly as the client likes, it would keep the connection.
     if (hasUnreadBody(request)) reply.header('Connection', 'close')

@@ -1,5 +1,5 @@
 import {
-  type ChannelDefinition, decodeEpoch, errorTable, parseInteger, parseParameters, parseTopicName, ProtocolError, searchOf, topicKey
+  type ChannelDefinition, decodeEpoch, errorTable, isServed, parseInteger, parseParameters, parseTopicName, ProtocolError, searchOf, topicKey
 } from '@tickwire/protocol'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { type OriginPolicy, refuseForeignPage } from '../src/auth/origin.js'
@@ -26,7 +26,7 @@ export async function topicRoutes (app: FastifyInstance, { originAllowed }: { or
     const topic = parseTopicName(name)
     if (topic === undefined) throw new ProtocolError('bad_request', "'topic' is a channel and a symbol: trades:AAPL")
     const channel = channels.get(topic.channel)
-    if (channel === undefined || channel.access === 'internal') throw new ProtocolError('unknown_channel')
+    if (channel === undefined || !isServed(channel)) throw new ProtocolError('unknown_channel')
     if (channel.keyed !== (topic.symbol !== undefined)) {
       throw new ProtocolError('bad_request', channel.keyed ? `${channel.name} needs a symbol` : `${channel.name} has no symbols`)
     }

@@ -7,7 +7,7 @@ import { slowReaders } from '../plugins/slow-readers.js'
 import { socketLimit } from '../plugins/socket-limit.js'
 import { sockets } from '../plugins/sockets.js'
 import { routeGroups, type RouteGroup } from '../routes/index.js'
-import type { Config } from './config.js'
+import { type Config, streamingSettings } from './config.js'
 import { type ErrorFields, errorFields } from './errors.js'
 import type { Log } from './log/log.js'
 import type { Store } from './store/store.js'
@@ -67,7 +67,7 @@ export async function buildApp (config: Config, { log, store, lines, adminLink }
   await app.register(tickwire, {
     routes: Object.keys(routeGroups) as RouteGroup[],
     sources: config.SOURCES,
-    settings: config,
+    settings: streamingSettings(config),
     ...(log === undefined ? {} : { log }),
     ...(store === undefined ? {} : { store }),
     ...(adminLink === undefined ? {} : { adminLink })

@@ -1,75 +1,132 @@
 import { type Static, type TSchema, Type } from '@sinclair/typebox'
 import { Value } from '@sinclair/typebox/value'
 import { isAddressList } from './addresses.js'
+import { insteadOf } from './nearest.js'
 
-/** The environment variables, their defaults and bounds: the one place that knows them. */
+/**
+ * The environment variables, their defaults and bounds: the one place that knows them. Of each, `description` says what it means,
+ * `unit` what its number counts, and `allowed` what else bounds and choices cannot say.
+ */
 
-const Port = Type.Integer({ minimum: 0, maximum: 65535 })
-const Count = (defaultValue: number, maximum = 1_000_000_000) => Type.Integer({ minimum: 1, maximum, default: defaultValue })
+const Count = (defaultValue: number, description: string, unit?: string, maximum = 1_000_000_000) =>
+  Type.Integer({ minimum: 1, maximum, default: defaultValue, description, unit })
+const Milliseconds = (defaultValue: number, minimum: number, maximum: number, description: string) =>
+  Type.Integer({ minimum, maximum, default: defaultValue, description, unit: 'ms' })
+const Bytes = (defaultValue: number, minimum: number, maximum: number, description: string) =>
+  Type.Integer({ minimum, maximum, default: defaultValue, description, unit: 'bytes' })
+const given = (description: string) => Type.Optional(Type.String({ minLength: 1, description }))
+
+const MEBIBYTE = 1024 * 1024
+const HOUR_MS = 3_600_000
 
 export const ConfigSchema = Type.Object({
-  PORT: Type.Integer({ ...Port, default: 8080 }),
-  HOST: Type.String({ default: '127.0.0.1', minLength: 1 }),
-  NODE_ENV: Type.Optional(Type.String()),
-  NODE_NAME: Type.Optional(Type.String({ pattern: '^[A-Za-z0-9._-]{1,64}$', description: '1 to 64 letters, digits, . _ and -' })),
-  NODE_URL: Type.Optional(Type.String({ pattern: '^https?://[^\\s/@]+(/[^\\s@]*)?$', description: 'where others reach this server: http://host:8080' })),
-  LOG_LEVEL: Type.Union(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'].map(level => Type.Literal(level)), { default: 'info' }),
-  REDIS_URL: Type.Optional(Type.String({ pattern: '^(rediss?(\\+(sentinel|cluster))?://.+|/.+)$', description: 'redis://host:6379, redis+sentinel://host:26379,…/master, redis+cluster://host:6379,…, with rediss for TLS, or the path of a socket' })),
-  REDIS_KEY_PREFIX: Type.String({ pattern: '^[A-Za-z0-9._-]{1,32}$', default: 'tw', description: '1 to 32 letters, digits, . _ and -' }),
-  LOG_SHARDS: Count(1, 32),
-  RETENTION_MESSAGES: Count(10_000),
-  RETENTION_SECONDS: Count(3600),
-  RETENTION_BYTES: Type.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER, default: 256 * 1024 * 1024 }),
-  FLUSH_MS: Type.Union([Type.Literal('auto'), Type.Integer({ minimum: 0, maximum: 1000 })], { default: 'auto' }),
-  HEARTBEAT_MS: Type.Integer({ minimum: 10, maximum: 3_600_000, default: 25_000 }),
-  IDLE_TIMEOUT_MS: Type.Integer({ minimum: 20, maximum: 3_600_000, default: 30_000 }),
-  MAX_CONNECTIONS: Count(12_000),
-  MAX_CONNECTIONS_PER_IP: Count(200),
-  MAX_CONNECTIONS_PER_USER: Count(100),
-  MAX_SUBSCRIPTIONS: Count(1000),
-  MAX_MESSAGE_BYTES: Type.Integer({ minimum: 1024, maximum: 64 * 1024 * 1024, default: 65_536 }),
-  MAX_BUFFERED_BYTES: Type.Integer({ minimum: 1024, maximum: 64 * 1024 * 1024, default: 65_536 }),
-  MAX_TOPICS: Count(100_000),
-  RATE_LIMIT_MESSAGES: Count(50),
-  RATE_LIMIT_REQUESTS: Count(100),
-  AUTH: Type.Union([Type.Literal('optional'), Type.Literal('required')]),
-  JWT_SECRET: Type.Optional(Type.String({ minLength: 1 })),
-  JWT_PUBLIC_KEY: Type.Optional(Type.String({ minLength: 1 })),
-  JWT_JWKS_URL: Type.Optional(Type.String({ pattern: '^https?://[^\\s]+$', description: 'the https address of a set of keys (RFC 7517)' })),
-  JWT_ISSUER: Type.String({ minLength: 1, default: 'tickwire' }),
-  JWT_AUDIENCE: Type.String({ minLength: 1, default: 'tickwire' }),
-  ALLOWED_ORIGINS: Type.String({ default: '' }),
+  PORT: Type.Integer({ minimum: 0, maximum: 65535, default: 8080, description: 'the port it listens on; 0: any that is free' }),
+  HOST: Type.String({ default: '127.0.0.1', minLength: 1, description: 'the address it listens on; localhost is 127.0.0.1 and ::1, 0.0.0.0 all of this machine' }),
+  NODE_ENV: Type.Optional(Type.String({ description: 'production: demands a key for tokens, sets AUTH=required, refuses ALLOWED_ORIGINS=*' })),
+  NODE_NAME: Type.Optional(Type.String({ pattern: '^[A-Za-z0-9._-]{1,64}$', description: 'how operators see this server; without it, its host and process', allowed: '1 to 64 letters, digits, . _ and -' })),
+  NODE_URL: Type.Optional(Type.String({ pattern: '^https?://[^\\s/@]+(/[^\\s@]*)?$', description: 'where operators and others reach this server', allowed: 'where others reach this server: http://host:8080' })),
+  LOG_LEVEL: Type.Union(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'].map(level => Type.Literal(level)), { default: 'info', description: 'the least of what is logged' }),
+  REDIS_URL: Type.Optional(Type.String({
+    pattern: '^(rediss?(\\+(sentinel|cluster))?://.+|/.+)$',
+    description: 'the Redis that holds the log; without it, the log is in memory',
+    allowed: 'redis://host:6379, redis+sentinel://host:26379,…/master, redis+cluster://host:6379,…, with rediss for TLS, or the path of a socket'
+  })),
+  REDIS_KEY_PREFIX: Type.String({ pattern: '^[A-Za-z0-9._-]{1,32}$', default: 'tw', description: 'what its keys in Redis begin with', allowed: '1 to 32 letters, digits, . _ and -' }),
+  LOG_SHARDS: Count(1, 'parts of the log, at most 32; fixed for the life of a log on Redis', undefined, 32),
+  RETENTION_MESSAGES: Count(10_000, 'messages that the log keeps of each topic'),
+  RETENTION_SECONDS: Count(3600, 'how long the log keeps a message', 'seconds'),
+  RETENTION_BYTES: Bytes(256 * MEBIBYTE, 1, Number.MAX_SAFE_INTEGER, 'what the log keeps in all, on Redis in each shard'),
+  FLUSH_MS: Type.Union([Type.Literal('auto'), Type.Integer({ minimum: 0, maximum: 1000 })], {
+    default: 'auto', unit: 'ms', description: 'for how long messages are gathered into one write; auto: as long as the load demands, at most 50'
+  }),
+  HEARTBEAT_MS: Milliseconds(25_000, 10, HOUR_MS, 'how often a silent connection is sent a sign of life'),
+  IDLE_TIMEOUT_MS: Milliseconds(30_000, 20, HOUR_MS, 'after how long without a sign of life a client is cut; at least HEARTBEAT_MS'),
+  MAX_CONNECTIONS: Count(12_000, 'clients of this server, held polls too'),
+  MAX_CONNECTIONS_PER_IP: Count(200, 'clients of one address'),
+  MAX_CONNECTIONS_PER_USER: Count(100, 'clients of one user'),
+  MAX_SUBSCRIPTIONS: Count(1000, 'selectors of one connection'),
+  MAX_MESSAGE_BYTES: Bytes(65_536, 1024, 64 * MEBIBYTE, 'the largest message of a client, and the largest that is published'),
+  MAX_BUFFERED_BYTES: Bytes(65_536, 1024, 64 * MEBIBYTE, 'unsent bytes beyond which a client is sent nothing more until it has read'),
+  MAX_TOPICS: Count(100_000, 'topics of the log'),
+  RATE_LIMIT_MESSAGES: Count(50, 'messages that one WebSocket may send in a second'),
+  RATE_LIMIT_REQUESTS: Count(100, 'HTTP requests of one user, or one address, in a second'),
+  AUTH: Type.Union([Type.Literal('optional'), Type.Literal('required')], { description: 'required: nothing can be read without a token; optional: what is public can (default optional; in production required)' }),
+  JWT_SECRET: given('the secret that tokens are signed and checked with; without any key, a random one'),
+  JWT_PUBLIC_KEY: given('the public key that tokens are checked with, as PEM or the path of one'),
+  JWT_JWKS_URL: Type.Optional(Type.String({ pattern: '^https?://[^\\s]+$', description: 'the address of the set of keys that tokens are checked with', allowed: 'the https address of a set of keys (RFC 7517)' })),
+  JWT_ISSUER: Type.String({ minLength: 1, default: 'tickwire', description: 'the iss that a token must have' }),
+  JWT_AUDIENCE: Type.String({ minLength: 1, default: 'tickwire', description: 'the aud that a token must have' }),
+  ALLOWED_ORIGINS: Type.String({ default: '', description: 'comma list of the origins, https://app.example, whose pages may read beside its own; * for all' }),
   TRUST_PROXY: Type.Union([
     Type.Boolean(),
-    Type.Integer({ minimum: 1, maximum: 32, description: 'a number of proxies from 1 to 32' }),
-    Type.String({ description: 'a comma list of their addresses and networks (10.0.0.0/8, loopback)' })
-  ], { default: false }),
-  TLS_CERT: Type.Optional(Type.String({ minLength: 1 })),
-  TLS_KEY: Type.Optional(Type.String({ minLength: 1 })),
-  COMPRESSION: Type.Union([Type.Literal('on'), Type.Literal('off')], { default: 'on' }),
-  SHUTDOWN_GRACE_MS: Type.Integer({ minimum: 0, maximum: 600_000, default: 10_000 }),
-  SOURCES: Type.String({ default: 'simulated' }),
-  UNKNOWN_SYMBOLS: Type.Union([Type.Literal('reject'), Type.Literal('accept')], { default: 'reject' })
+    Type.Integer({ minimum: 1, maximum: 32, allowed: 'a number of proxies from 1 to 32' }),
+    Type.String({ allowed: 'a comma list of their addresses and networks (10.0.0.0/8, loopback)' })
+  ], { default: false, description: 'whose X-Forwarded-For is believed: how many proxies, a comma list of their addresses, or true' }),
+  TLS_CERT: given('the file of the certificate, in PEM; with TLS_KEY the server speaks TLS'),
+  TLS_KEY: given('the file of its key, in PEM'),
+  COMPRESSION: Type.Union([Type.Literal('on'), Type.Literal('off')], { default: 'on', description: 'whether it compresses for clients that offer it' }),
+  SHUTDOWN_GRACE_MS: Milliseconds(10_000, 0, 600_000, 'how long closing may take'),
+  SOURCES: Type.String({ default: 'simulated', description: 'where messages come from: comma list of simulated[?rate=N…], replay:<file>[?speed=N…], or none' }),
+  UNKNOWN_SYMBOLS: Type.Union([Type.Literal('reject'), Type.Literal('accept')], { default: 'reject', description: 'accept: any well-formed symbol may be published and subscribed to' })
 })
 export type Config = Static<typeof ConfigSchema>
+type Name = keyof Config
+const NAMES = Object.keys(ConfigSchema.properties) as Name[]
+
+/** Settings of the process, which an application with the plugin has of its own. */
+const OF_THE_PROCESS = ['PORT', 'HOST', 'LOG_LEVEL', 'TRUST_PROXY', 'TLS_CERT', 'TLS_KEY', 'SHUTDOWN_GRACE_MS', 'SOURCES'] as const
+/** The settings that concern the streaming itself. */
+export type StreamingSettings = Omit<Config, typeof OF_THE_PROCESS[number]>
+const STREAMING = NAMES.filter(name => !OF_THE_PROCESS.some(other => other === name))
 
 /** A setting that the server cannot start with; the message says which, and what is allowed. */
 export class ConfigError extends Error {
   override readonly name = 'ConfigError'
 }
 
-/** @throws ConfigError */
+/** The configuration of the process. @throws ConfigError */
 export function loadConfig (env: Readonly<Record<string, string | undefined>>): Config {
-  const production = env['NODE_ENV'] === 'production'
   const values: Record<string, unknown> = {}
-  for (const [name, schema] of Object.entries(ConfigSchema.properties)) {
+  for (const name of NAMES) {
     const text = env[name]
-    const value = text === undefined || text === '' ? fallback(name, schema, production) : read(schema, text)
-    if (value === undefined) continue
-    if (!Value.Check(schema, value)) throw unusable(name, text)
-    values[name] = value
+    if (text !== undefined && text !== '') values[name] = read(ConfigSchema.properties[name], text)
   }
-  const config = values as Config
+  return checked(values, env)
+}
+
+/** The settings that an application gives, with the defaults of those that it leaves out. @throws ConfigError */
+export function loadSettings (given: Readonly<Record<string, unknown>>): StreamingSettings {
+  for (const name of Object.keys(given)) {
+    if (OF_THE_PROCESS.some(other => other === name)) throw new ConfigError(`settings: ${name} is the command's: an application listens, and closes, itself`)
+    if (!STREAMING.some(known => known === name)) throw new ConfigError(`settings: there is no '${name}'${insteadOf(name, STREAMING)}`)
+  }
+  try {
+    return streamingSettings(checked(given, given))
+  } catch (error) {
+    throw error instanceof ConfigError ? new ConfigError(`settings: ${error.message}`) : error
+  }
+}
+
+/** Of a configuration, what the plugin is given. */
+export function streamingSettings (config: Config): StreamingSettings {
+  return Object.fromEntries(STREAMING.map(name => [name, config[name]]).filter(([, value]) => value !== undefined)) as StreamingSettings
+}
+
+/**
+ * Values with the defaults of those that are undefined, each as its schema has it and all fitting together.
+ * @param given as they were written, which a refusal shows
+ * @throws ConfigError
+ */
+function checked (values: Readonly<Record<string, unknown>>, given: Readonly<Record<string, unknown>>): Config {
+  const production = values['NODE_ENV'] === 'production'
+  const complete: Record<string, unknown> = {}
+  for (const name of NAMES) {
+    const value = values[name] ?? fallback(name, production)
+    if (value === undefined) continue
+    if (!Value.Check(ConfigSchema.properties[name], value)) throw unusable(name, given[name])
+    complete[name] = value
+  }
+  const config = complete as Config
   if (typeof config.TRUST_PROXY === 'string' && !isAddressList(config.TRUST_PROXY)) throw unusable('TRUST_PROXY', config.TRUST_PROXY)
   if (config.IDLE_TIMEOUT_MS < config.HEARTBEAT_MS) {
     throw new ConfigError('IDLE_TIMEOUT_MS must be at least HEARTBEAT_MS: a peer is asked for a sign of life once a heartbeat')
@@ -118,9 +175,9 @@ function checkKeySetUrl (text: string, production: boolean): void {
 
 const LOOPBACK = /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/
 
-function fallback (name: string, schema: TSchema, production: boolean): unknown {
+function fallback (name: Name, production: boolean): unknown {
   if (name === 'AUTH') return production ? 'required' : 'optional'
-  return schema.default
+  return ConfigSchema.properties[name].default
 }
 
 function read (schema: TSchema, text: string): unknown {
@@ -133,17 +190,15 @@ function read (schema: TSchema, text: string): unknown {
   return text
 }
 
-function unusable (name: string, text: string | undefined): ConfigError {
-  return new ConfigError(`${name}=${shown(name, text)} cannot be used: ${allowed(ConfigSchema.properties[name as keyof Config])}`)
+function unusable (name: Name, given: unknown): ConfigError {
+  return new ConfigError(`${name}=${isConfidential(name) ? '…' : JSON.stringify(given)} cannot be used: ${allowed(ConfigSchema.properties[name])}`)
 }
 
 /** Whether a setting may hold what nobody else should read: a secret, an address with a password, a private key in the wrong place. */
 export const isConfidential = (name: string): boolean => /SECRET|PUBLIC_KEY|_URL/.test(name)
 
-const shown = (name: string, text: string | undefined): string => isConfidential(name) ? '…' : JSON.stringify(text)
-
 function allowed (schema: TSchema): string {
-  if (typeof schema['description'] === 'string') return schema['description']
+  if (typeof schema['allowed'] === 'string') return schema['allowed']
   if (schema['type'] === 'integer') return `a whole number from ${schema['minimum']} to ${schema['maximum']}`
   if (schema['type'] === 'boolean') return 'true or false'
   if (Array.isArray(schema['anyOf'])) return `one of ${schema['anyOf'].map((choice: TSchema) => choice['const'] ?? allowed(choice)).join(', ')}`

@@ -1,6 +1,4 @@
-import {
-  type ChannelDefinition, type Channels, type Instrument, isChannelName, ProtocolError, standardChannels
-} from '@tickwire/protocol'
+import { type ChannelDefinition, channelFault, type Channels, type Instrument, ProtocolError, standardChannels } from '@tickwire/protocol'
 import type { Static, TSchema } from '@sinclair/typebox'
 import type { FastifyPluginAsync } from 'fastify'
 import fp from 'fastify-plugin'
@@ -13,11 +11,12 @@ import { type RouteGroup, routeGroups, type RouteOptions } from '../routes/index
 import { faultOfClaims } from './auth/claims.js'
 import { openKeys } from './auth/open-keys.js'
 import { listedOrigins, originPolicy } from './auth/origin.js'
-import { checkKeySettings, isShortSecret, type Config, loadConfig } from './config.js'
+import { checkKeySettings, ConfigError, isShortSecret, loadSettings, type StreamingSettings } from './config.js'
 import { errorFields } from './errors.js'
 import { type Log, RECENT_SHARE } from './log/log.js'
 import { MemoryLog } from './log/memory/memory-log.js'
 import { RedisLog } from './log/redis/redis-log.js'
+import { checkPluginOptions } from './plugin-options.js'
 import type { Publication, PublishResult } from './publisher/publisher.js'
 import { parseSources } from './sources/registry.js'
 import type { Source } from './sources/source.js'
@@ -36,7 +35,7 @@ const TOKEN_SECONDS = 3600
 const OWN_PUBLISHER = ''
 
 /** The settings of the environment variables of the same names (README, Configuration) that concern the streaming itself. */
-export type TickwireSettings = Omit<Config, 'PORT' | 'HOST' | 'LOG_LEVEL' | 'TRUST_PROXY' | 'TLS_CERT' | 'TLS_KEY' | 'SHUTDOWN_GRACE_MS' | 'SOURCES'>
+export type TickwireSettings = StreamingSettings
 
 export interface TickwireOptions {
   /** What stands before every path: `/market` makes the stream `/market/v1/stream`. Default: none. */
@@ -52,7 +51,7 @@ export interface TickwireOptions {
   /** What several servers know together beside the log: tickets, leases, who is there. Default: in memory. It is closed with the application. */
   readonly store?: Store
   /** Settings that differ from their defaults. Environment variables are not read. */
-  readonly settings?: Partial<TickwireSettings>
+  readonly settings?: { readonly [Name in keyof TickwireSettings]?: TickwireSettings[Name] | undefined }
   /**
    * Shows the operator a path on this server, once it listens and whenever the page asks for it: with the server's address before it, it is a link
    * that gives one browser a token with `admin`. Show it only where nobody else can read it. Needs the routes `page`; nothing in production.
@@ -103,10 +102,12 @@ declare module 'fastify' {
   }
 }
 
-/** Streaming as a part of a Fastify application. */
+/** Streaming as a part of a Fastify application. It refuses, with a ConfigError, what it does not know. */
 export const tickwire = fp<TickwireOptions>(async (app, options) => {
+  const order = Object.keys(routeGroups) as RouteGroup[]
+  checkPluginOptions({ ...options }, order)
   const { prefix = '', routes = DEFAULT_ROUTES, sources = [] } = options
-  const settings: TickwireSettings = { ...loadConfig({}), ...options.settings }
+  const settings = loadSettings(options.settings ?? {})
   const channels = allChannels(options.channels ?? [])
   const onError: OnError = (error, message) => { app.log.error({ err: errorFields(error) }, message) }
   const keys = openKeys(settings, onError)
@@ -124,6 +125,8 @@ export const tickwire = fp<TickwireOptions>(async (app, options) => {
     // Requests are judged by the handlers, with the compilers that judge WebSocket messages: schemas here are for the docs.
     scope.setValidatorCompiler(() => () => true)
     scope.setSerializerCompiler(() => data => JSON.stringify(data))
+    // Fastify reads it as a text, which no endpoint takes: it is to be refused as any other type.
+    scope.removeContentTypeParser('text/plain')
     await scope.register(errors, { notFound: false })
     await scope.register(auth, { keys, issuer: settings.JWT_ISSUER, audience: settings.JWT_AUDIENCE, store, listedOrigins: listed })
     await scope.register(streaming, {
@@ -142,7 +145,7 @@ export const tickwire = fp<TickwireOptions>(async (app, options) => {
       maxMessagesPerSecond: settings.RATE_LIMIT_MESSAGES,
       maxBufferedBytes: settings.MAX_BUFFERED_BYTES,
       compression,
-      authenticationRequired: settings.AUTH === 'required',
+      authenticationRequired: settings.AUTH !== 'optional',
       acceptUnknownSymbols: settings.UNKNOWN_SYMBOLS === 'accept',
       nodeName: settings.NODE_NAME,
       nodeUrl: settings.NODE_URL
@@ -153,7 +156,6 @@ export const tickwire = fp<TickwireOptions>(async (app, options) => {
     const shared: RouteOptions = {
       originAllowed, maxMessageBytes: settings.MAX_MESSAGE_BYTES, development: settings.NODE_ENV !== 'production', adminLink: options.adminLink
     }
-    const order = Object.keys(routeGroups) as RouteGroup[]
     for (const name of order) if (routes.includes(name)) await scope.register(routeGroups[name] as FastifyPluginAsync<RouteOptions>, shared)
 
     const { authenticator, streaming: parts } = scope
@@ -208,22 +210,14 @@ async function openStore ({ REDIS_URL: url, REDIS_KEY_PREFIX: keyPrefix }: Tickw
   return url === undefined ? new MemoryStore() : await RedisStore.open({ url, keyPrefix, onError })
 }
 
-/** @throws Error that says which definition cannot be used, and why */
+/** @throws ConfigError that says which definition cannot be used, and why */
 function allChannels (own: readonly ChannelDefinition[]): Channels {
   const channels = new Map(standardChannels)
   for (const definition of own) {
-    const fault = faultOf(definition, channels)
-    if (fault !== undefined) throw new Error(`the channel '${definition.name}' ${fault}`)
+    const fault = channelFault(definition)
+    if (fault !== undefined) throw new ConfigError(fault)
+    if (channels.has(definition.name)) throw new ConfigError(`the channel '${definition.name}' exists already`)
     channels.set(definition.name, definition)
   }
   return channels
-}
-
-function faultOf ({ name, reduce, merge, levels, retention = {} }: ChannelDefinition, others: Channels): string | undefined {
-  if (!isChannelName(name)) return 'must be named in lower case: letters, digits, _, parts joined by dots'
-  if (others.has(name)) return 'exists already'
-  if (merge !== undefined && reduce === undefined) return 'has merge but no reduce: whoever is throttled resumes by the state'
-  if (levels !== undefined && (typeof reduce !== 'function' || typeof merge !== 'function')) return 'has levels, which go with functions for reduce and merge'
-  if (Object.values(retention).some(bound => !(bound > 0))) return 'has a retention that is not above 0'
-  return undefined
 }

@@ -23,7 +23,7 @@ const check = TypeCompiler.Compile(Claims)
 
 /** @throws ProtocolError `unauthorized` */
 export function identityOf (claims: unknown): Identity {
-  if (!check.Check(claims)) throw new ProtocolError('unauthorized', 'the token lacks a claim that is needed, or one is malformed')
+  if (!check.Check(claims)) throw new ProtocolError('unauthorized', faultOf(claims))
   const { sub, exp, name, read, publish, admin } = claims
   return {
     user: sub,
@@ -33,6 +33,13 @@ export function identityOf (claims: unknown): Identity {
     ...(read === undefined ? {} : { read }),
     ...(publish === undefined ? {} : { publish })
   }
+}
+
+/** Which claim is wrong: by the name that the table has for it, never by what the token says. */
+function faultOf (claims: unknown): string {
+  const first = check.Errors(claims).First()
+  const name = Object.keys(Claims.properties).find(name => first?.path.split('/')[1] === name)
+  return name === undefined ? 'the token has no claims that can be read' : `the ${name} of the token is malformed: ${first!.message}`
 }
 
 /** What {@link identityOf} reads back as given. */

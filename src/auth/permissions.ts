@@ -1,4 +1,4 @@
-import { type ChannelDefinition, type ErrorCode, EVERY_SYMBOL } from '@tickwire/protocol'
+import { type ChannelDefinition, type ErrorCode, EVERY_SYMBOL, isServed } from '@tickwire/protocol'
 import type { Identity } from './identity.js'
 
 /** Every question of who may do what is answered here: subscribe, snapshot, history and publish ask alike. */
@@ -14,7 +14,7 @@ function covers (pattern: string, channel: string, symbol: string | undefined): 
  * A private topic is that of the token's own user, whom no request can name; a `read` claim must cover it as any other.
  */
 export function refuseRead (identity: Identity, channel: ChannelDefinition, symbol: string | undefined): ErrorCode | undefined {
-  if (channel.access === 'internal') return 'unknown_channel'
+  if (!isServed(channel)) return 'unknown_channel'
   if (channel.access === 'user' && identity.user === undefined) return 'unauthorized'
   if (identity.read === undefined) {
     if (channel.access !== 'capability') return undefined
@@ -24,7 +24,7 @@ export function refuseRead (identity: Identity, channel: ChannelDefinition, symb
 }
 
 export function refusePublish (identity: Identity, channel: ChannelDefinition, symbol: string | undefined): ErrorCode | undefined {
-  if (channel.access === 'internal') return 'unknown_channel'
+  if (!isServed(channel)) return 'unknown_channel'
   if (identity.user === undefined) return 'unauthorized'
   return (identity.publish ?? []).some(pattern => covers(pattern, channel.name, symbol)) ? undefined : 'forbidden'
 }

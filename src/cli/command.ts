@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util'
+import { nearest } from '../nearest.js'
 
 /** A flag of a command. */
 export interface Option {
@@ -55,24 +56,6 @@ export function readArguments ({ name, options }: Command, args: readonly string
     const similar = nearest(unknown[2]!, Object.keys(known))
     throw new UsageError(`${name} has no flag ${unknown[1]}${unknown[2]}${similar === undefined ? '' : `; did you mean --${similar}?`}`)
   }
-}
-
-/** The most similar of some names, where one is similar at all. */
-export function nearest (text: string, names: readonly string[]): string | undefined {
-  const [best] = names.map(name => ({ name, distance: editDistance(text, name) })).sort((a, b) => a.distance - b.distance)
-  return best !== undefined && best.distance <= Math.max(2, text.length / 3) ? best.name : undefined
-}
-
-function editDistance (a: string, b: string): number {
-  let row = Array.from({ length: b.length + 1 }, (_, index) => index)
-  for (let i = 1; i <= a.length; i++) {
-    const next = [i]
-    for (let j = 1; j <= b.length; j++) {
-      next.push(Math.min(row[j]! + 1, next[j - 1]! + 1, row[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1)))
-    }
-    row = next
-  }
-  return row[b.length]!
 }
 
 /** The help of one command. */

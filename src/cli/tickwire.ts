@@ -1,6 +1,7 @@
 #!/usr/bin/env node
+import { nearest } from '../nearest.js'
 import { version } from '../version.js'
-import { columns, type Command, CommandError, helpOf, nearest, readArguments, UsageError } from './command.js'
+import { columns, type Command, CommandError, helpOf, readArguments, UsageError } from './command.js'
 import { certificate } from './commands/certificate.js'
 import { checkConfig } from './commands/check-config.js'
 import { nodes } from './commands/nodes.js'

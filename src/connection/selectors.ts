@@ -1,4 +1,4 @@
-import { type ChannelDefinition, type Channels, type ErrorCode, errorTable, EVERY_SYMBOL, isSymbolSet, ProtocolError, type RejectedSymbol, topicKey } from '@tickwire/protocol'
+import { type ChannelDefinition, type Channels, type ErrorCode, errorTable, EVERY_SYMBOL, isServed, isSymbolSet, ProtocolError, type RejectedSymbol, topicKey } from '@tickwire/protocol'
 import type { Identity } from '../auth/identity.js'
 import { refuseRead } from '../auth/permissions.js'
 import type { Directory } from '../hub/directory.js'
@@ -33,8 +33,8 @@ export interface SubscribeOptions {
 /** The channel that a client names. @throws ProtocolError `unknown_channel` */
 export function requireChannel (context: NameContext, name: string): ChannelDefinition {
   const channel = context.channels.get(name)
-  if (channel !== undefined && channel.access !== 'internal') return channel
-  const names = [...context.channels.values()].filter(({ access }) => access !== 'internal').map(({ name }) => name)
+  if (channel !== undefined && isServed(channel)) return channel
+  const names = [...context.channels.values()].filter(isServed).map(({ name }) => name)
   throw new ProtocolError('unknown_channel', `there is no such channel; there are: ${names.join(', ')}`)
 }
 

@@ -100,3 +100,16 @@ test('symbols, health and readiness', async t => {
   t.equal((await get('/healthz')).status, 200)
   t.equal((await get('/readyz')).status, 200)
 })
+
+test('a content type that is not read is refused with those that are', async t => {
+  const server = await startServer(t)
+  const post = async (path: string, type: string): Promise<{ code: string, message: string }> => {
+    const response = await fetch(server.origin + path, { method: 'POST', headers: { authorization: `Bearer ${server.token({ admin: true })}`, 'content-type': type }, body: '{}' })
+    t.equal(response.status, 400)
+    return await response.json() as { code: string, message: string }
+  }
+  for (const type of ['application/x-www-form-urlencoded', 'text/plain', 'application/xml']) {
+    t.match(await post('/v1/publish', type), { code: 'bad_request', message: 'the Content-Type is not one that is read here; read are application/json and application/x-ndjson' }, type)
+  }
+  t.match(await post('/v1/admin/disconnect', 'text/plain'), { code: 'bad_request', message: 'the Content-Type is not one that is read here; read is application/json' })
+})

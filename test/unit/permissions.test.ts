@@ -18,6 +18,9 @@ const reader = (...read: string[]): Identity => ({ ...alice, read })
 const publisher = (...publish: string[]): Identity => ({ ...alice, publish })
 const admin: Identity = { user: 'root', admin: true }
 
+/** What no definition may say, as a program without types could. */
+const unheardOf = channel('unheard', 'private' as ChannelAccess, true)
+
 type Case = readonly [name: string, identity: Identity, channel: ChannelDefinition, symbol: string | undefined, code: ErrorCode | undefined]
 
 const reads: readonly Case[] = [
@@ -28,6 +31,9 @@ const reads: readonly Case[] = [
   ['anybody, a private channel', ANONYMOUS, orders, undefined, 'unauthorized'],
   ['anybody, a private topic', ANONYMOUS, strategy, 'S1', 'unauthorized'],
   ['anybody, an internal topic', ANONYMOUS, instruments, 'AAPL', 'unknown_channel'],
+
+  ['anybody, a channel of an access that nobody knows', ANONYMOUS, unheardOf, 'AAPL', 'unknown_channel'],
+  ['who may read all, a channel of an access that nobody knows', reader('*'), unheardOf, 'AAPL', 'unknown_channel'],
 
   ['a user, a public topic', alice, quotes, 'AAPL', undefined],
   ['a user, all of a public channel', alice, quotes, '*', undefined],
@@ -79,6 +85,7 @@ const publishes: readonly Case[] = [
   ['no pattern at all', publisher(), quotes, 'AAPL', 'forbidden'],
   ['everything', publisher('*'), quotes, 'AAPL', undefined],
   ['everything, private channels', publisher('*'), orders, undefined, undefined],
+  ['everything, but nothing of an access that nobody knows', publisher('*'), unheardOf, 'AAPL', 'unknown_channel'],
   ['everything, but nothing internal', publisher('*'), instruments, 'AAPL', 'unknown_channel'],
   ['a channel', publisher('quotes:*'), quotes, 'AAPL', undefined],
   ['a channel, another', publisher('quotes:*'), news, undefined, 'forbidden'],

@@ -1,14 +1,7 @@
 import { type Static, type TSchema, Type } from '@sinclair/typebox'
 import { SYMBOL_PATTERN } from '../topic.js'
-
-/**
- * Who may read a channel:
- * - `public`: everybody, but for a token whose `read` claim leaves it out;
- * - `capability`: who has a token whose `read` claim names it;
- * - `user`: each user the own topics, which no request can name another's of;
- * - `internal`: nobody outside the server.
- */
-export type ChannelAccess = 'public' | 'capability' | 'user' | 'internal'
+import type { ChannelAccess } from './access.js'
+import { channelFault } from './check.js'
 
 /**
  * A function that is compared as methods are: so channels of different data can stand in one list. What is behind
@@ -62,8 +55,10 @@ export interface ChannelDefinition<Schema extends TSchema = TSchema> {
   readonly levels?: Cut<Static<Schema>>
 }
 
-/** Keeps the schema's own type, so that `reduce` is checked against it. */
+/** Keeps the schema's own type, so that `reduce` is checked against it. @throws TypeError for a definition that cannot be used */
 export function defineChannel<Schema extends TSchema> (definition: ChannelDefinition<Schema>): ChannelDefinition<Schema> {
+  const fault = channelFault(definition)
+  if (fault !== undefined) throw new TypeError(fault)
   return definition
 }
 

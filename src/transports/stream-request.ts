@@ -10,6 +10,7 @@ import type { Place } from '../connection/places.js'
 import { requireChannel, requireSelectors } from '../connection/selectors.js'
 import type { Transport } from '../connection/transport.js'
 import type { StartPosition } from '../hub/plan.js'
+import { asksForEventStream } from './accept.js'
 import type { PollSessions } from './poll/held-poll.js'
 import type { KernelQueues } from './sse/kernel-queues.js'
 import { streamQueryOf } from './stream-query.js'
@@ -95,7 +96,7 @@ function startPosition (request: FastifyRequest, query: StreamQuery): StartPosit
 /** What a native EventSource sends when it connects again; only an event stream hears it. */
 function lastEventId (request: FastifyRequest): string | undefined {
   const value = request.headers['last-event-id']
-  const streams = request.headers.accept?.includes('text/event-stream') === true && !request.ws
+  const streams = asksForEventStream(request.headers.accept) && !request.ws
   return streams && typeof value === 'string' && value !== '' ? value : undefined
 }
 

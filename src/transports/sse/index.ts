@@ -1,5 +1,6 @@
 import { ServerResponse } from 'node:http'
 import type { Readable } from 'node:stream'
+import { asksForEventStream } from '../accept.js'
 import { acceptsGzip } from '../accept-encoding.js'
 import { openConnection } from '../stream-request.js'
 import type { HttpTransport } from '../transport.js'
@@ -9,7 +10,7 @@ import { EventStreamTransport } from './event-stream-transport.js'
 export const eventStreamTransport: HttpTransport = {
   name: 'sse',
   parameters: [],
-  matches: request => request.headers.accept?.includes('text/event-stream') === true,
+  matches: request => asksForEventStream(request.headers.accept),
 
   async serve (stream, request, reply) {
     const compressed = stream.context.compression && acceptsGzip(request.headers['accept-encoding'])

@@ -43,6 +43,11 @@ export async function streamRoutes (app: FastifyInstance, { originAllowed }: { o
       judged.set(request, await judgeStreamRequest(context, request, transportOf(request).parameters, request.ws))
     },
 
+    // Behind all that may refuse it, hooks of an application too. Over plain HTTP the transport does it.
+    async preHandler (request) {
+      if (request.ws) await judged.get(request)!.admit()
+    },
+
     // Fastify calls it with the error before the answer to it is made; what an open stream refuses, it counts itself.
     onError: async (request, _reply, error) => {
       app.streaming.counters.transport(transportOf(request).name).refuse(toProtocolError(error).code)

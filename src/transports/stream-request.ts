@@ -25,9 +25,11 @@ export interface StreamContext extends ConnectionContext {
   readonly draining: AbortSignal
   /** Who a request comes from, by its credentials. @throws ProtocolError `unauthorized`, `overloaded`, `log_unavailable` */
   identify (request: FastifyRequest): Promise<Identity>
+  /** Spends the ticket of a request, where it is identified by one. @throws ProtocolError `unauthorized`, `log_unavailable` */
+  spendTicket (request: FastifyRequest): Promise<void>
 }
 
-/** A request for the stream that has been judged whole: nothing of it can be refused any more. */
+/** A request for the stream that has been judged whole: only its ticket may be gone, and the server going away. */
 export interface StreamRequest {
   readonly context: StreamContext
   /** Where the client comes from. */
@@ -37,6 +39,11 @@ export interface StreamRequest {
   readonly subscriptions: readonly Subscription[]
   readonly start: StartPosition
   readonly place: Place
+  /**
+   * Lets it in: the last thing before its upgrade, its stream or its answer, as it spends the ticket. Where it throws, the place is free again.
+   * @throws ProtocolError `unauthorized`: another request has spent it; `going_away`, `log_unavailable`
+   */
+  admit (): Promise<void>
 }
 
 /**
@@ -76,7 +83,17 @@ export async function judgeStreamRequest (
   if (start.from !== 'now' && subscriptions.length === 0) throw new ProtocolError('bad_request', "'after' goes with 'subscribe'")
   const place = context.connections.reserve(request.ip, identity.user)
   if (upgrade) releaseWithSocket(place, request.raw.socket)
-  return { context, address: request.ip, identity, query, subscriptions, start, place }
+  const admit = async (): Promise<void> => {
+    try {
+      context.draining.throwIfAborted()
+      await context.spendTicket(request)
+      context.draining.throwIfAborted()
+    } catch (error) {
+      place.release()
+      throw error
+    }
+  }
+  return { context, address: request.ip, identity, query, subscriptions, start, place, admit }
 }
 
 /** An upgrade may end before there is a connection: by a handshake that `ws` refuses, or by a client that is gone. */

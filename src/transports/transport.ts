@@ -9,6 +9,7 @@ export interface HttpTransport {
   readonly parameters: readonly string[]
   /** Whether a request asks for it; the first of the registry that does serves it. */
   matches (request: FastifyRequest): boolean
+  /** Admits the request when it can refuse it no more, and answers it. */
   serve (stream: StreamRequest, request: FastifyRequest, reply: FastifyReply): Promise<unknown>
 }
 

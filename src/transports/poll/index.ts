@@ -22,6 +22,7 @@ export const pollTransport: HttpTransport = {
       const held = new HeldPoll(request, identity)
       context.polls.begin(held)
       try {
+        await stream.admit()
         reply.header(REQUEST_ID_HEADER, held.id)
         const gone = new AbortController()
         reply.raw.on('close', () => { gone.abort() })

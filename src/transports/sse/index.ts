@@ -13,6 +13,7 @@ export const eventStreamTransport: HttpTransport = {
   matches: request => asksForEventStream(request.headers.accept),
 
   async serve (stream, request, reply) {
+    await stream.admit()
     const compressed = stream.context.compression && acceptsGzip(request.headers['accept-encoding'])
     let coding = identity
     // The plugin sends its own Cache-Control and Connection; the protocol asks for more than the one, and no request may follow

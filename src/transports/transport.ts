@@ -11,6 +11,8 @@ export interface HttpTransport {
   matches (request: FastifyRequest): boolean
   /** Admits the request when it can refuse it no more, and answers it. */
   serve (stream: StreamRequest, request: FastifyRequest, reply: FastifyReply): Promise<unknown>
+  /** Answers `HEAD` with the headers of that answer. @throws ProtocolError where `serve` would, too */
+  head (stream: StreamRequest, request: FastifyRequest, reply: FastifyReply): FastifyReply
 }
 
 /** A way to read the stream over an upgraded connection. */

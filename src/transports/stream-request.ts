@@ -46,6 +46,9 @@ export interface StreamRequest {
   admit (): Promise<void>
 }
 
+/** Parameters of one transport, and which that is. */
+const ownParameters = [['wait', 'polling'], ['limit', 'polling'], ['lastEventId', 'event streams']] as const
+
 /**
  * Judges a request before an upgrade or a stream begins (PROTOCOL.md, One URL): its query, its credentials, its
  * subscriptions, all or nothing, and whether there is room for one more.
@@ -57,15 +60,15 @@ export async function judgeStreamRequest (
   context: StreamContext, request: FastifyRequest, parameters: readonly string[], upgrade: boolean
 ): Promise<StreamRequest> {
   const query = streamQueryOf(request)
-  for (const name of ['wait', 'limit'] as const) {
-    if (query[name] !== undefined && !parameters.includes(name)) throw new ProtocolError('bad_request', `'${name}' is for polling only`)
+  for (const [name, owner] of ownParameters) {
+    if (query[name] !== undefined && !parameters.includes(name)) throw new ProtocolError('bad_request', `'${name}' is for ${owner} only`)
   }
   if (query.subscribe.length === 0 && !upgrade) throw new ProtocolError('bad_request', "'subscribe' is needed: subscribe=quotes:AAPL")
   const identity = await context.identify(request)
   if (context.authenticationRequired && identity.user === undefined && (query.subscribe.length > 0 || !upgrade)) {
     throw new ProtocolError('unauthorized')
   }
-  const resumesByItself = lastEventId(request) !== undefined
+  const resumesByItself = lastEventId(request, query) !== undefined
   const subscriptions = await Promise.all(query.subscribe.map(async (parameter): Promise<Subscription> => {
     const { channel, symbols, depth, last } = parameter
     const throttleMs = parameter.throttleMs ?? (requireChannel(context, channel).merge === undefined ? undefined : query.throttleMs)
@@ -103,19 +106,23 @@ function releaseWithSocket (place: Place, socket: Socket): void {
 }
 
 function startPosition (request: FastifyRequest, query: StreamQuery): StartPosition {
-  const text = lastEventId(request) ?? query.after
+  const text = lastEventId(request, query) ?? query.after
   if (text === undefined) return { from: 'now' }
   const cursor = decodeCursor(text)
   if (cursor === undefined) throw new ProtocolError('bad_cursor')
   return { from: 'cursor', cursor }
 }
 
-/** What a native EventSource sends when it connects again; only an event stream hears it. */
-function lastEventId (request: FastifyRequest): string | undefined {
-  const value = request.headers['last-event-id']
-  const streams = asksForEventStream(request.headers.accept) && !request.ws
-  return streams && typeof value === 'string' && value !== '' ? value : undefined
+/**
+ * What an EventSource sends when it connects again, a polyfill in the query; only an event stream hears it. A browser that is given a
+ * header by its page adds its own to that, so the last of several is the newest.
+ */
+function lastEventId (request: FastifyRequest, query: StreamQuery): string | undefined {
+  if (request.ws || !asksForEventStream(request.headers.accept)) return undefined
+  return lastOf(request.headers['last-event-id']) ?? lastOf(query.lastEventId)
 }
+
+const lastOf = (ids: string | string[] = ''): string | undefined => String(ids).split(',').map(id => id.trim()).findLast(id => id !== '')
 
 /** Opens the connection of a judged request on a wire that is ready, and begins its subscriptions. */
 export function openConnection (stream: StreamRequest, transport: Transport): Connection {

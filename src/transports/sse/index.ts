@@ -16,7 +16,7 @@ const COMPRESSED = { 'Content-Encoding': 'gzip' } as const
 
 export const eventStreamTransport: HttpTransport = {
   name: 'sse',
-  parameters: [],
+  parameters: ['lastEventId'],
   matches: request => asksForEventStream(request.headers.accept),
 
   async serve (stream, request, reply) {

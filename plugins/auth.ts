@@ -42,10 +42,15 @@ export interface Authenticator {
   verify (token: string): Promise<Identity>
   /**
    * Who a request comes from, by its first credential (PROTOCOL.md, Credentials); nobody where it has none. It is judged once:
-   * who asks again is given the same answer, and no ticket is spent on it.
+   * who asks again is given the same answer. No ticket is spent on it.
    * @throws ProtocolError `unauthorized`, `overloaded`, `log_unavailable`
    */
   identify (request: FastifyRequest): Promise<Identity>
+  /**
+   * Spends the ticket of a request that is let in by one, when nothing else can refuse it any more.
+   * @throws ProtocolError `unauthorized`: another request has; `log_unavailable`
+   */
+  spend (request: FastifyRequest): Promise<void>
   /** The user of a request that has been identified; undefined for nobody. */
   userOf (request: FastifyRequest): string | undefined
   /** The identity of a request that a rule lets through. @throws ProtocolError what the rule answered */
@@ -58,8 +63,7 @@ declare module 'fastify' {
   }
   interface FastifyContextConfig {
     /**
-     * Of the stream: the credentials in a request's query, which count there beside the header, and before the cookie. It refuses what
-     * cannot be served whoever asks, so that no ticket is spent on that.
+     * Of the stream: the credentials in a request's query, which count there beside the header, and before the cookie.
      */
     queryCredentials?: (request: FastifyRequest) => { readonly ticket?: string, readonly token?: string }
   }
@@ -83,6 +87,8 @@ export const auth = fp<AuthOptions>(async (app, { keys, issuer, audience, store,
   const tickets = new Tickets(store)
   const identities = new WeakMap<FastifyRequest, Promise<Identity>>()
   const users = new WeakMap<FastifyRequest, string>()
+  /** By request, the ticket that lets it in. */
+  const ticketsOf = new WeakMap<FastifyRequest, string>()
 
   /** What a token says, which nobody has checked yet: only the name of the key is believed. @throws ProtocolError `unauthorized` */
   function read (token: string): { readonly header: { readonly kid?: unknown }, readonly payload: unknown } {
@@ -99,7 +105,11 @@ export const auth = fp<AuthOptions>(async (app, { keys, issuer, audience, store,
     const { queryCredentials } = request.routeOptions.config
     if (queryCredentials === undefined) return ANONYMOUS
     const { ticket, token } = queryCredentials(request)
-    if (ticket !== undefined) return await tickets.redeem(ticket)
+    if (ticket !== undefined) {
+      const identity = await tickets.look(ticket)
+      ticketsOf.set(request, ticket)
+      return identity
+    }
     if (token !== undefined) return await authenticator.verify(token)
     const kept = cookiesAllowed(request, listedOrigins) ? readCookie(cookie) : undefined
     return kept === undefined ? ANONYMOUS : await authenticator.verify(kept)
@@ -133,6 +143,11 @@ export const auth = fp<AuthOptions>(async (app, { keys, issuer, audience, store,
       const known = await identity
       if (known.user !== undefined) users.set(request, known.user)
       return known
+    },
+
+    async spend (request) {
+      const ticket = ticketsOf.get(request)
+      if (ticket !== undefined) await tickets.redeem(ticket)
     },
 
     userOf: request => users.get(request),

@@ -176,6 +176,7 @@ export const streaming = fp<StreamingOptions>(async (app, options) => {
     draining: draining.signal,
     verifyToken: token => app.authenticator.verify(token),
     identify: request => app.authenticator.identify(request),
+    spendTicket: request => app.authenticator.spend(request),
     onError
   }
   const history: Streaming['history'] = (topic, request) => readHistory(hub, topic, request)

@@ -3,7 +3,7 @@ import websocket from '@fastify/websocket'
 import fp from 'fastify-plugin'
 import { FastifySSEPlugin } from 'fastify-sse-v2'
 import { ProtocolError } from '@tickwire/protocol'
-import { allowedOrigin, isListed, type OriginPolicy } from '../src/auth/origin.js'
+import { allowedOrigin, isListed, isPreflight, type OriginPolicy } from '../src/auth/origin.js'
 import { errorFields } from '../src/errors.js'
 import { perMessageDeflate } from '../src/transports/ws/extensions.js'
 import { handshakesOf } from '../src/transports/ws/handshakes.js'
@@ -29,6 +29,8 @@ export const wires = fp<WiresOptions>(async (app, { originAllowed, listedOrigins
           origin: allowedOrigin(originAllowed, request) ?? false,
           // An EventSource of another origin needs it to come with its cookie.
           credentials: isListed(listedOrigins, request.headers.origin),
+          // Any other OPTIONS is for the route.
+          preflight: isPreflight(request.headers),
           methods: ['GET', 'POST', 'DELETE'],
           allowedHeaders: ['Authorization', 'Content-Type', 'Last-Event-ID', 'X-Request-Id'],
           exposedHeaders: ['Retry-After', 'X-Request-Id']

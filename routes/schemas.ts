@@ -19,6 +19,7 @@ export const streamSchema = {
   querystring: Type.Object({
     subscribe: Type.Array(Type.String(), { description: 'repeatable: a channel, its symbols or sets, then options', examples: [['quotes:AAPL,MSFT;throttle_ms=250', 'trades:@sector/semiconductors;last=50']] }),
     after: Type.Optional(Type.String({ description: 'a cursor: resume behind it' })),
+    lastEventId: Type.Optional(Type.String({ description: 'event streams: as the header Last-Event-ID, for clients that cannot set it' })),
     throttle_ms: Type.Optional(Type.Integer({ description: 'for every subscription that can be throttled and says nothing itself' })),
     snapshot: Type.Optional(Type.Boolean({ default: true, description: 'the present state first' })),
     decimals: Type.Optional(Type.Union([Type.Literal('string'), Type.Literal('number')], { default: 'string' })),

@@ -1,13 +1,16 @@
 import { ProtocolError } from '@tickwire/protocol'
-import type { FastifyInstance, FastifyRequest } from 'fastify'
+import type { FastifyInstance, FastifyRequest, RouteOptions } from 'fastify'
 import { type OriginPolicy, refuseForeignPage } from '../src/auth/origin.js'
 import { toProtocolError } from '../src/errors.js'
 import { httpTransportOf, transportOf, webSocketTransport } from '../src/transports/index.js'
 import { streamQueryOf } from '../src/transports/stream-query.js'
 import { judgeStreamRequest, type StreamRequest } from '../src/transports/stream-request.js'
 import { agreedExtension } from '../src/transports/ws/extensions.js'
+import { answerOptions } from './options.js'
 import { streamSchema } from './schemas.js'
 import { subprotocols } from '../src/transports/ws/websocket-transport.js'
+
+const STREAM = '/v1/stream'
 
 const HANDSHAKE_KEY = /^[+/0-9A-Za-z]{22}==$/
 /** RFC 9110, 5.6.2. */
@@ -16,13 +19,11 @@ const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/
 /** What has been judged of a request before its handler runs. */
 const judged = new WeakMap<FastifyRequest, StreamRequest>()
 
-/** `GET /v1/stream`: one subscription stream over three transports. */
+/** `/v1/stream`: one subscription stream over three transports. */
 export async function streamRoutes (app: FastifyInstance, { originAllowed }: { originAllowed: OriginPolicy }): Promise<void> {
   const context = app.streaming.stream
-  app.route({
-    method: 'GET',
-    url: '/v1/stream',
-    schema: streamSchema,
+  const judge: Omit<RouteOptions, 'method' | 'handler'> = {
+    url: STREAM,
     exposeHeadRoute: false,
     config: { queryCredentials: streamQueryOf, transportOf: request => transportOf(request).name },
 
@@ -40,18 +41,38 @@ export async function streamRoutes (app: FastifyInstance, { originAllowed }: { o
         requireKnownSubprotocol(request.headers['sec-websocket-protocol'])
         offerOnly(request, agreedExtension(request.headers['sec-websocket-extensions']))
       }
-      judged.set(request, await judgeStreamRequest(context, request, transportOf(request).parameters, request.ws))
+      const stream = await judgeStreamRequest(context, request, transportOf(request).parameters, request.ws)
+      if (request.method === 'HEAD') stream.place.release()
+      judged.set(request, stream)
+    },
+
+    // Behind all that may refuse it, hooks of an application too. Over plain HTTP the transport does it.
+    async preHandler (request) {
+      if (request.ws) await judged.get(request)!.admit()
     },
 
     // Fastify calls it with the error before the answer to it is made; what an open stream refuses, it counts itself.
     onError: async (request, _reply, error) => {
       app.streaming.counters.transport(transportOf(request).name).refuse(toProtocolError(error).code)
-    },
+    }
+  }
 
+  app.route({
+    ...judge,
+    method: 'GET',
+    schema: streamSchema,
     handler: async (request, reply) => await httpTransportOf(request).serve(judged.get(request)!, request, reply),
-
     wsHandler: (socket, request) => { webSocketTransport.serve(judged.get(request)!, socket) }
   })
+
+  app.route({
+    ...judge,
+    method: 'HEAD',
+    schema: { hide: true },
+    handler: async (request, reply) => await httpTransportOf(request).head(judged.get(request)!, request, reply)
+  })
+
+  answerOptions(app, STREAM, ['GET', 'HEAD'])
 }
 
 /** RFC 6455, 4.2.1: what `ws` would refuse in words of its own, once all else has been judged. */

@@ -4,6 +4,7 @@ import { bearerToken } from '../src/auth/bearer.js'
 import { type CookieScope, endedCookie, makeCookie } from '../src/auth/cookie.js'
 import { type OriginPolicy, refuseForeignPage } from '../src/auth/origin.js'
 import { TICKET_SECONDS } from '../src/auth/tickets.js'
+import { answerOptions } from './options.js'
 import { cookieEndSchema, ticketSchema } from './schemas.js'
 
 /** `/api/ws/token`: what a page connects with that cannot send its token in a header, and the end of it. */
@@ -21,6 +22,8 @@ export async function ticketRoutes (app: FastifyInstance, { originAllowed }: { o
     }
     return await reply.send({ ticket: await app.authenticator.tickets.issue(identity), expires_in: TICKET_SECONDS })
   })
+
+  answerOptions(app, '/api/ws/token', ['GET', 'DELETE'])
 
   // Whoever asks: a page that logs out may have no token any more, and a browser takes the end of a cookie from its own site alone.
   app.delete('/api/ws/token', { schema: cookieEndSchema }, async (request, reply) => {

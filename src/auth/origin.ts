@@ -34,6 +34,11 @@ export function refuseForeignPage (allowed: OriginPolicy, request: FromPage): vo
   throw new ProtocolError('forbidden', 'pages of this origin may not read here; the server lists those that may')
 }
 
+/** Whether an `OPTIONS` is a browser's question on behalf of a page (CORS). */
+export function isPreflight (headers: { readonly origin?: string | undefined, readonly 'access-control-request-method'?: string | undefined }): boolean {
+  return headers.origin !== undefined && headers['access-control-request-method'] !== undefined
+}
+
 /** The origins that `ALLOWED_ORIGINS` names, a comma list. */
 export function listedOrigins (list: string): ReadonlySet<string> {
   return new Set(list.split(',').map(origin => origin.trim()).filter(origin => origin !== '').map(normalized))

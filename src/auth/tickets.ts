@@ -12,7 +12,7 @@ const TICKET = /^[A-Za-z0-9_-]{43}$/
 
 /** Stands for somebody's token once, where a token would be seen: in a URL. Any node takes what another one gave. */
 export class Tickets {
-  constructor (private readonly store: Pick<Store, 'put' | 'take'>, private readonly now: () => number = () => Date.now()) {}
+  constructor (private readonly store: Pick<Store, 'put' | 'look' | 'take'>, private readonly now: () => number = () => Date.now()) {}
 
   /** @throws ProtocolError `overloaded`, `log_unavailable` */
   async issue (identity: Identity): Promise<string> {
@@ -21,9 +21,17 @@ export class Tickets {
     return ticket
   }
 
-  /** Who it was given to, with all that the token said. @throws ProtocolError `unauthorized`, `log_unavailable` */
+  /** Who it was given to, with all that the token said; it stays good. @throws ProtocolError `unauthorized`, `log_unavailable` */
+  async look (ticket: string): Promise<Identity> {
+    return this.read(TICKET.test(ticket) ? await this.store.look(keyOf(ticket)) : undefined)
+  }
+
+  /** The same, and spends it: of several who come with it, one is told. @throws ProtocolError `unauthorized`, `log_unavailable` */
   async redeem (ticket: string): Promise<Identity> {
-    const claims = TICKET.test(ticket) ? await this.store.take(keyOf(ticket)) : undefined
+    return this.read(TICKET.test(ticket) ? await this.store.take(keyOf(ticket)) : undefined)
+  }
+
+  private read (claims: string | undefined): Identity {
     if (claims === undefined) throw new ProtocolError('unauthorized', 'the ticket is not valid: it was used, or is more than 30 s old')
     const identity = identityOf(JSON.parse(claims))
     const now = this.now()

@@ -20,6 +20,9 @@ export interface Store {
   /** Keeps a text for whoever takes it first. @throws ProtocolError `overloaded`, `log_unavailable` */
   put (key: string, text: string, seconds: number): Promise<void>
 
+  /** The text, which is left for whoever takes it; undefined as for {@link take}. @throws ProtocolError `log_unavailable` */
+  look (key: string): Promise<string | undefined>
+
   /** The text, once; undefined where it was taken, has expired, or never was. @throws ProtocolError `log_unavailable` */
   take (key: string): Promise<string | undefined>
 

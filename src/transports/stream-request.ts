@@ -10,6 +10,7 @@ import type { Place } from '../connection/places.js'
 import { requireChannel, requireSelectors } from '../connection/selectors.js'
 import type { Transport } from '../connection/transport.js'
 import type { StartPosition } from '../hub/plan.js'
+import { asksForEventStream } from './accept.js'
 import type { PollSessions } from './poll/held-poll.js'
 import type { KernelQueues } from './sse/kernel-queues.js'
 import { streamQueryOf } from './stream-query.js'
@@ -24,9 +25,11 @@ export interface StreamContext extends ConnectionContext {
   readonly draining: AbortSignal
   /** Who a request comes from, by its credentials. @throws ProtocolError `unauthorized`, `overloaded`, `log_unavailable` */
   identify (request: FastifyRequest): Promise<Identity>
+  /** Spends the ticket of a request, where it is identified by one. @throws ProtocolError `unauthorized`, `log_unavailable` */
+  spendTicket (request: FastifyRequest): Promise<void>
 }
 
-/** A request for the stream that has been judged whole: nothing of it can be refused any more. */
+/** A request for the stream that has been judged whole: only its ticket may be gone, and the server going away. */
 export interface StreamRequest {
   readonly context: StreamContext
   /** Where the client comes from. */
@@ -36,7 +39,15 @@ export interface StreamRequest {
   readonly subscriptions: readonly Subscription[]
   readonly start: StartPosition
   readonly place: Place
+  /**
+   * Lets it in: the last thing before its upgrade, its stream or its answer, as it spends the ticket. Where it throws, the place is free again.
+   * @throws ProtocolError `unauthorized`: another request has spent it; `going_away`, `log_unavailable`
+   */
+  admit (): Promise<void>
 }
+
+/** Parameters of one transport, and which that is. */
+const ownParameters = [['wait', 'polling'], ['limit', 'polling'], ['lastEventId', 'event streams']] as const
 
 /**
  * Judges a request before an upgrade or a stream begins (PROTOCOL.md, One URL): its query, its credentials, its
@@ -49,15 +60,15 @@ export async function judgeStreamRequest (
   context: StreamContext, request: FastifyRequest, parameters: readonly string[], upgrade: boolean
 ): Promise<StreamRequest> {
   const query = streamQueryOf(request)
-  for (const name of ['wait', 'limit'] as const) {
-    if (query[name] !== undefined && !parameters.includes(name)) throw new ProtocolError('bad_request', `'${name}' is for polling only`)
+  for (const [name, owner] of ownParameters) {
+    if (query[name] !== undefined && !parameters.includes(name)) throw new ProtocolError('bad_request', `'${name}' is for ${owner} only`)
   }
   if (query.subscribe.length === 0 && !upgrade) throw new ProtocolError('bad_request', "'subscribe' is needed: subscribe=quotes:AAPL")
   const identity = await context.identify(request)
   if (context.authenticationRequired && identity.user === undefined && (query.subscribe.length > 0 || !upgrade)) {
     throw new ProtocolError('unauthorized')
   }
-  const resumesByItself = lastEventId(request) !== undefined
+  const resumesByItself = lastEventId(request, query) !== undefined
   const subscriptions = await Promise.all(query.subscribe.map(async (parameter): Promise<Subscription> => {
     const { channel, symbols, depth, last } = parameter
     const throttleMs = parameter.throttleMs ?? (requireChannel(context, channel).merge === undefined ? undefined : query.throttleMs)
@@ -75,7 +86,17 @@ export async function judgeStreamRequest (
   if (start.from !== 'now' && subscriptions.length === 0) throw new ProtocolError('bad_request', "'after' goes with 'subscribe'")
   const place = context.connections.reserve(request.ip, identity.user)
   if (upgrade) releaseWithSocket(place, request.raw.socket)
-  return { context, address: request.ip, identity, query, subscriptions, start, place }
+  const admit = async (): Promise<void> => {
+    try {
+      context.draining.throwIfAborted()
+      await context.spendTicket(request)
+      context.draining.throwIfAborted()
+    } catch (error) {
+      place.release()
+      throw error
+    }
+  }
+  return { context, address: request.ip, identity, query, subscriptions, start, place, admit }
 }
 
 /** An upgrade may end before there is a connection: by a handshake that `ws` refuses, or by a client that is gone. */
@@ -85,19 +106,23 @@ function releaseWithSocket (place: Place, socket: Socket): void {
 }
 
 function startPosition (request: FastifyRequest, query: StreamQuery): StartPosition {
-  const text = lastEventId(request) ?? query.after
+  const text = lastEventId(request, query) ?? query.after
   if (text === undefined) return { from: 'now' }
   const cursor = decodeCursor(text)
   if (cursor === undefined) throw new ProtocolError('bad_cursor')
   return { from: 'cursor', cursor }
 }
 
-/** What a native EventSource sends when it connects again; only an event stream hears it. */
-function lastEventId (request: FastifyRequest): string | undefined {
-  const value = request.headers['last-event-id']
-  const streams = request.headers.accept?.includes('text/event-stream') === true && !request.ws
-  return streams && typeof value === 'string' && value !== '' ? value : undefined
+/**
+ * What an EventSource sends when it connects again, a polyfill in the query; only an event stream hears it. A browser that is given a
+ * header by its page adds its own to that, so the last of several is the newest.
+ */
+function lastEventId (request: FastifyRequest, query: StreamQuery): string | undefined {
+  if (request.ws || !asksForEventStream(request.headers.accept)) return undefined
+  return lastOf(request.headers['last-event-id']) ?? lastOf(query.lastEventId)
 }
+
+const lastOf = (ids: string | string[] = ''): string | undefined => String(ids).split(',').map(id => id.trim()).findLast(id => id !== '')
 
 /** Opens the connection of a judged request on a wire that is ready, and begins its subscriptions. */
 export function openConnection (stream: StreamRequest, transport: Transport): Connection {

@@ -9,7 +9,10 @@ export interface HttpTransport {
   readonly parameters: readonly string[]
   /** Whether a request asks for it; the first of the registry that does serves it. */
   matches (request: FastifyRequest): boolean
+  /** Admits the request when it can refuse it no more, and answers it. */
   serve (stream: StreamRequest, request: FastifyRequest, reply: FastifyReply): Promise<unknown>
+  /** Answers `HEAD` with the headers of that answer. @throws ProtocolError where `serve` would, too */
+  head (stream: StreamRequest, request: FastifyRequest, reply: FastifyReply): FastifyReply
 }
 
 /** A way to read the stream over an upgraded connection. */

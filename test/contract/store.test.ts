@@ -27,6 +27,18 @@ for (const backend of storeBackends) {
     t.equal(await other.take('a'), undefined)
   })
 
+  suite('a text that is looked at is left where it is, until it is taken or its time is over', async t => {
+    const [one, other] = await openStores(t, backend)
+    t.equal(await one.look('never'), undefined)
+    await one.put('a', 'text', 60)
+    for (const node of [one, other, one]) t.equal(await node.look('a'), 'text')
+    t.equal(await other.take('a'), 'text')
+    for (const node of [one, other]) t.equal(await node.look('a'), undefined)
+    await one.put('short', 'text', SHORT_MS / 1000)
+    await delay(2 * SHORT_MS)
+    t.equal(await one.look('short'), undefined)
+  })
+
   suite('of many who want a text at once one has it', async t => {
     const nodes = await openStores(t, backend)
     for (let round = 0; round < 20; round++) {

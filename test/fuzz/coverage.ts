@@ -13,7 +13,7 @@ const NOT_HERE = new Map([
   ['internal', 'must never come'], ['replaced', 'for deployments that allow one stream a user'], ['log_unavailable', 'the log in memory is always there'], ['rate_limited', 'limits are set beyond what is sent here']
 ])
 
-const STREAM_PARAMETERS = ['subscribe', 'throttle_ms', 'after', 'snapshot', 'decimals', 'wait', 'limit', 'token', 'ticket']
+const STREAM_PARAMETERS = ['subscribe', 'throttle_ms', 'after', 'lastEventId', 'snapshot', 'decimals', 'wait', 'limit', 'token', 'ticket']
 const OPTIONS = ['throttle_ms', 'depth', 'last', 'fresh']
 
 /** All that is to be reached, in the order of the table. */

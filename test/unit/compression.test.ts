@@ -90,7 +90,7 @@ test('Accept-Encoding', async t => {
   const table: ReadonlyArray<readonly [header: string | undefined, accepts: boolean]> = [
     [undefined, false], ['', false], ['identity', false], ['br', false], ['*', false], ['gzipped', false],
     ['gzip', true], ['GZIP', true], ['x-gzip', true], ['gzip, deflate, br, zstd', true], ['br;q=1.0, gzip;q=0.8, *;q=0.1', true], ['deflate,gzip ; q=1', true],
-    ['gzip;q=0', false], ['gzip;q=0.000', false], ['identity, gzip; q=0', false]
+    ['gzip;q=0', false], ['gzip;q=0.000', false], ['identity, gzip; q=0', false], ['gzip;x=1;q=0', false], ['gzip;q=0.001', true], ['gzip;q=2', false]
   ]
   for (const [header, accepts] of table) t.equal(acceptsGzip(header), accepts, header ?? 'none')
 })

@@ -34,6 +34,7 @@ const query: fc.Arbitrary<StreamQuery> = fc.record({
   subscribe: fc.array(subscribe, { maxLength: 4 }),
   throttleMs,
   after: text(MAX_CURSOR_LENGTH),
+  lastEventId: text(MAX_CURSOR_LENGTH),
   snapshot: fc.boolean(),
   decimals: fc.constantFrom('number', 'string'),
   wait: fc.integer({ min: 0, max: MAX_WAIT_SECONDS }),
@@ -125,7 +126,7 @@ const bad: ReadonlyArray<readonly [name: string, search: string, code: ErrorCode
   ['malformed percent-encoding in a value', 'token=%', 'bad_request'],
   ['percent-encoding that is not UTF-8', 'subscribe=quotes:%E0%A4', 'bad_request'],
   ['an overlong NUL', 'token=%C0%80', 'bad_request'],
-  ...['throttle_ms=10', 'after=a', 'snapshot=true', 'decimals=number', 'wait=1', 'limit=1', 'token=a', 'ticket=a']
+  ...['throttle_ms=10', 'after=a', 'lastEventId=a', 'snapshot=true', 'decimals=number', 'wait=1', 'limit=1', 'token=a', 'ticket=a']
     .map(pair => [`twice ${pair}`, `${pair}&${pair}`, 'bad_request'] as const),
   ['the same parameter, once escaped', 'limit=1&%6Cimit=1', 'bad_request'],
   ['limit=0', 'limit=0', 'bad_request'],
@@ -212,6 +213,8 @@ const good: ReadonlyArray<readonly [search: string, query: StreamQuery]> = [
   ['limit=1&wait=0&throttle_ms=10', { subscribe: [], limit: 1, wait: 0, throttleMs: 10 }],
   ['limit=10000&wait=30&throttle_ms=60000', { subscribe: [], limit: 10_000, wait: 30, throttleMs: 60_000 }],
   ['snapshot=false&decimals=string', { subscribe: [], snapshot: false, decimals: 'string' }],
+  ['lastEventId=a,b', { subscribe: [], lastEventId: 'a,b' }],
+  ['lastEventId=', { subscribe: [], lastEventId: '' }],
   ['token=a+b%2Bc=', { subscribe: [], token: 'a b+c=' }],
   [`after=${'A'.repeat(512)}&ticket=t`, { subscribe: [], after: 'A'.repeat(512), ticket: 't' }]
 ]

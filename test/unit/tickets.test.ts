@@ -20,17 +20,21 @@ test('a ticket stands for all that its token says, once and for 30 seconds', asy
   for (const identity of people) {
     const ticket = await tickets.issue(identity)
     t.match(ticket, /^[A-Za-z0-9_-]{43}$/)
+    for (let time = 0; time < 2; time++) t.strictSame(await tickets.look(ticket), identity, 'who looks spends nothing')
     t.strictSame(await tickets.redeem(ticket), identity)
     await t.rejects(tickets.redeem(ticket), unauthorized, 'used')
+    await t.rejects(tickets.look(ticket), unauthorized, 'used')
   }
   const [early, late] = [await tickets.issue(people[0]!), await tickets.issue(people[0]!)]
   t.not(early, late)
   now += 29_999
   t.ok(await tickets.redeem(early))
   now += 1
+  await t.rejects(tickets.look(late), unauthorized, 'too late')
   await t.rejects(tickets.redeem(late), unauthorized, 'too late')
   const outlived = await tickets.issue({ user: 'carol', expiresAt: now - 59_000, admin: false })
   now += 1000
+  await t.rejects(tickets.look(outlived), unauthorized, 'its token has expired meanwhile')
   await t.rejects(tickets.redeem(outlived), unauthorized, 'its token has expired meanwhile')
 })
 
@@ -38,18 +42,23 @@ test('the store is not asked for what is no ticket, and holds none', async t => 
   const keys: string[] = []
   const tickets = new Tickets({
     put: async key => { keys.push(key) },
+    look: async key => { keys.push(key); return undefined },
     take: async key => { keys.push(key); return undefined }
   })
   const ticket = await tickets.issue({ user: 'alice', expiresAt: Date.now() + 1000, admin: false })
   await t.rejects(tickets.redeem(ticket), unauthorized)
-  t.equal(keys.length, 2)
-  t.equal(keys[0], keys[1])
+  await t.rejects(tickets.look(ticket), unauthorized)
+  t.equal(keys.length, 3)
+  t.equal(new Set(keys).size, 1)
   t.notMatch(keys[0], ticket)
-  for (const text of ['', 'a', `${ticket}a`, ticket.slice(1), `${ticket.slice(1)}+`, `${ticket}\n`, '../../x', '*']) await t.rejects(tickets.redeem(text), unauthorized)
-  t.equal(keys.length, 2)
+  for (const text of ['', 'a', `${ticket}a`, ticket.slice(1), `${ticket.slice(1)}+`, `${ticket}\n`, '../../x', '*']) {
+    await t.rejects(tickets.redeem(text), unauthorized)
+    await t.rejects(tickets.look(text), unauthorized)
+  }
+  t.equal(keys.length, 3)
 })
 
-test('a request is judged once, whoever asks', async t => {
+test('a request is judged once, whoever asks, and spends its ticket when it is let in', async t => {
   const store = new MemoryStore()
   const app = Fastify()
   t.teardown(async () => { await app.close(); await store.close() })
@@ -58,11 +67,17 @@ test('a request is judged once, whoever asks', async t => {
   await app.register(auth, { keys: secret, issuer: 'i', audience: 'a', store, listedOrigins: new Set<string>() })
   app.addHook('onRequest', async request => { await app.authenticator.identify(request) })
   const answer = async (request: Parameters<typeof app.authenticator.identify>[0]): Promise<object> => ({ user: (await app.authenticator.identify(request)).user ?? null })
-  app.get('/stream', { config: { queryCredentials: request => request.query as object } }, answer)
+  const config = { queryCredentials: (request: Parameters<typeof app.authenticator.identify>[0]) => request.query as object }
+  app.get('/stream', { config }, async request => {
+    await app.authenticator.spend(request)
+    return await answer(request)
+  })
+  app.get('/refused', { config }, async () => { throw new Error('something else is wrong') })
   app.get('/other', answer)
 
   const ticket = await app.authenticator.tickets.issue({ user: 'alice', expiresAt: Date.now() + 60_000, admin: false })
   t.same((await app.inject(`/other?ticket=${ticket}`)).json(), { user: null }, 'elsewhere a ticket says nothing, and is not spent')
+  t.equal((await app.inject(`/refused?ticket=${ticket}`)).statusCode, 500, 'and not where the request is refused')
   t.same((await app.inject(`/stream?ticket=${ticket}`)).json(), { user: 'alice' })
   t.match((await app.inject(`/stream?ticket=${ticket}`)).json(), { code: 'unauthorized' })
   t.equal((await app.inject('/nowhere')).statusCode, 404)

@@ -19,6 +19,8 @@ export interface StreamQuery {
   readonly subscribe: readonly SubscribeParameter[]
   readonly throttleMs?: number
   readonly after?: string
+  /** As the header of that name has it; empty: none. */
+  readonly lastEventId?: string
   readonly snapshot?: boolean
   readonly decimals?: 'number' | 'string'
   /** Seconds. */
@@ -70,12 +72,12 @@ export function parseParameters (search: string, known: readonly string[], repea
     const equals = pair.indexOf('=')
     const name = decode(equals < 0 ? pair : pair.slice(0, equals), 'a parameter name')
     if (!known.includes(name)) throw bad(`${quoted(name)} is not a parameter here; ${known.length === 0 ? 'there are none' : `these are: ${known.join(', ')}`}`)
-    if (equals < 0) throw bad(`${quoted(name)} has no value`)
+    if (equals < 0) throw bad(`'${name}' has no value`)
     const values = parameters.get(name)
-    const value = decode(pair.slice(equals + 1), `the value of ${quoted(name)}`)
+    const value = decode(pair.slice(equals + 1), `the value of '${name}'`)
     if (values === undefined) parameters.set(name, [value])
     else if (repeatable.includes(name)) values.push(value)
-    else throw bad(`${quoted(name)} is given twice`)
+    else throw bad(`'${name}' is given twice`)
   }
   return parameters
 }
@@ -130,7 +132,7 @@ function parseSubscribe (text: string): SubscribeParameter {
   return parsed
 }
 
-const PARAMETERS = ['subscribe', 'throttle_ms', 'after', 'snapshot', 'decimals', 'wait', 'limit', 'token', 'ticket']
+const PARAMETERS = ['subscribe', 'throttle_ms', 'after', 'lastEventId', 'snapshot', 'decimals', 'wait', 'limit', 'token', 'ticket']
 
 /**
  * Reads a stream's query. Whether channels and symbols exist, and whether a parameter belongs to the transport,
@@ -150,6 +152,7 @@ export function parseStreamQuery (search: string): StreamQuery {
         if (value === '' || value.length > MAX_CURSOR_LENGTH) throw new ProtocolError('bad_cursor')
         query.after = value
         break
+      case 'lastEventId': query.lastEventId = value; break
       case 'snapshot': query.snapshot = parseChoice(name, value, ['true', 'false']) === 'true'; break
       case 'decimals': query.decimals = parseChoice(name, value, ['number', 'string']); break
       case 'wait': query.wait = parseInteger(name, value, 0, MAX_WAIT_SECONDS); break
@@ -177,6 +180,7 @@ export function formatStreamQuery (query: StreamQuery): string {
   const plain = {
     throttle_ms: query.throttleMs,
     after: query.after,
+    lastEventId: query.lastEventId,
     snapshot: query.snapshot,
     decimals: query.decimals,
     wait: query.wait,

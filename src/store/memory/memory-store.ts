@@ -38,10 +38,14 @@ export class MemoryStore implements Store {
     this.texts.set(key, { text, expiresAt: this.now() + seconds * 1000 })
   }
 
+  async look (key: string): Promise<string | undefined> {
+    return this.find(key)
+  }
+
   async take (key: string): Promise<string | undefined> {
-    const kept = this.texts.get(key)
+    const text = this.find(key)
     this.texts.delete(key)
-    return kept !== undefined && kept.expiresAt > this.now() ? kept.text : undefined
+    return text
   }
 
   async count (key: string, windowMs: number): Promise<Count> {
@@ -67,6 +71,11 @@ export class MemoryStore implements Store {
 
   async close (): Promise<void> {
     clearInterval(this.sweeper)
+  }
+
+  private find (key: string): string | undefined {
+    const kept = this.texts.get(key)
+    return kept !== undefined && kept.expiresAt > this.now() ? kept.text : undefined
   }
 
   private sweep (): void {

@@ -31,7 +31,7 @@ export function storeCommands (prefix: string): string[][] {
   const [lease, leaseSwitch] = [keys.lease(''), keys.leaseSwitch('')]
   return [
     ['PING'], ['TIME'], ['SCRIPT', 'LOAD', ''], ['EVAL', '', '1', count], ['EVALSHA', '', '1', count], ['INCR', count], ['PTTL', count], ['PEXPIRE', count, '1'],
-    ['SET', keys.text(''), ''], ['GETDEL', keys.text('')],
+    ['SET', keys.text(''), ''], ['GET', keys.text('')], ['GETDEL', keys.text('')],
     ['HGET', lease, ''], ['HSET', lease, '', ''], ['PEXPIRE', lease, '1'], ['DEL', lease], ['SET', leaseSwitch, ''], ['GET', leaseSwitch], ['PEXPIRE', leaseSwitch, '1'],
     ['HSET', keys.nodes, '', ''], ['HDEL', keys.nodes, ''], ['HGETALL', keys.nodes], ['PTTL', keys.nodes], ['PEXPIRE', keys.nodes, '1'],
     ...[keys.questions, keys.answers('')].flatMap(channel => [['SPUBLISH', channel, ''], ['SSUBSCRIBE', channel]])

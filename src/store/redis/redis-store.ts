@@ -56,6 +56,11 @@ export class RedisStore implements Store {
     await attempt(() => this.connections.commands.send(name, redis => redis.set(name, text, 'PX', Math.ceil(seconds * 1000))))
   }
 
+  async look (key: string): Promise<string | undefined> {
+    const name = this.keys.text(key)
+    return await attempt(() => this.connections.commands.send(name, redis => redis.get(name))) ?? undefined
+  }
+
   async take (key: string): Promise<string | undefined> {
     const name = this.keys.text(key)
     return await attempt(() => this.connections.commands.send(name, redis => redis.getdel(name))) ?? undefined

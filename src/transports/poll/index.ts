@@ -5,6 +5,8 @@ import type { HttpTransport } from '../transport.js'
 import { HeldPoll, REQUEST_ID_HEADER } from './held-poll.js'
 import { poll } from './poll.js'
 
+const JSON_TYPE = 'application/json; charset=utf-8'
+
 export const pollTransport: HttpTransport = {
   name: 'poll',
   parameters: ['wait', 'limit'],
@@ -22,6 +24,7 @@ export const pollTransport: HttpTransport = {
       const held = new HeldPoll(request, identity)
       context.polls.begin(held)
       try {
+        await stream.admit()
         reply.header(REQUEST_ID_HEADER, held.id)
         const gone = new AbortController()
         reply.raw.on('close', () => { gone.abort() })
@@ -40,7 +43,7 @@ export const pollTransport: HttpTransport = {
         counters.messages += messages
         counters.bytes += bytes.length
         context.events.polled({ transport: pollTransport.name, address, user: identity.user, connection: held.id }, selectors.length, messages)
-        return await reply.type('application/json; charset=utf-8').headers(headers).send(bytes)
+        return await reply.type(JSON_TYPE).headers(headers).send(bytes)
       } finally {
         context.polls.answered(held)
       }
@@ -48,5 +51,13 @@ export const pollTransport: HttpTransport = {
       counters.closed++
       place.release()
     }
+  },
+
+  head ({ context: { connections: { registry } }, identity }, request, reply) {
+    const poll = new HeldPoll(request, identity)
+    // Refuses an id that is another's.
+    registry.add(poll)
+    registry.remove(poll)
+    return reply.header(REQUEST_ID_HEADER, poll.id).type(JSON_TYPE).send()
   }
 }

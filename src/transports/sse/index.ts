@@ -1,27 +1,34 @@
 import { ServerResponse } from 'node:http'
 import type { Readable } from 'node:stream'
+import type { FastifyRequest } from 'fastify'
+import { asksForEventStream } from '../accept.js'
 import { acceptsGzip } from '../accept-encoding.js'
-import { openConnection } from '../stream-request.js'
+import { openConnection, type StreamRequest } from '../stream-request.js'
 import type { HttpTransport } from '../transport.js'
 import { gzip, identity } from './content-coding.js'
 import { EventStreamTransport } from './event-stream-transport.js'
 
+const isCompressed = ({ context }: StreamRequest, request: FastifyRequest): boolean => context.compression && acceptsGzip(request.headers['accept-encoding'])
+
+/** No request may follow a stream on its connection: it would come while that is closed. */
+const HEADERS = { Connection: 'close', 'Cache-Control': 'no-cache, no-store, no-transform' } as const
+const COMPRESSED = { 'Content-Encoding': 'gzip' } as const
+
 export const eventStreamTransport: HttpTransport = {
   name: 'sse',
-  parameters: [],
-  matches: request => request.headers.accept?.includes('text/event-stream') === true,
+  parameters: ['lastEventId'],
+  matches: request => asksForEventStream(request.headers.accept),
 
   async serve (stream, request, reply) {
-    const compressed = stream.context.compression && acceptsGzip(request.headers['accept-encoding'])
+    await stream.admit()
+    const compressed = isCompressed(stream, request)
     let coding = identity
-    // The plugin sends its own Cache-Control and Connection; the protocol asks for more than the one, and no request may follow
-    // a stream on its connection: it would come while that is closed.
+    // The plugin sends its own Cache-Control and Connection.
     reply.raw.flushHeaders = function () {
-      this.setHeader('Connection', 'close')
-      this.setHeader('Cache-Control', 'no-cache, no-store, no-transform')
+      for (const [name, value] of Object.entries(HEADERS)) this.setHeader(name, value)
       // Only here: where an application's plugin begins with a line of its own, the stream stays as it began.
       if (compressed) {
-        this.setHeader('Content-Encoding', 'gzip')
+        for (const [name, value] of Object.entries(COMPRESSED)) this.setHeader(name, value)
         coding = gzip
       }
       ServerResponse.prototype.flushHeaders.call(this)
@@ -38,7 +45,11 @@ export const eventStreamTransport: HttpTransport = {
     const gone = (): void => { connection.onClose() }
     if (reply.raw.destroyed) gone()
     else reply.raw.on('close', gone)
-  }
+  },
+
+  head: (stream, request, reply) => reply
+    .headers({ ...HEADERS, ...(isCompressed(stream, request) ? COMPRESSED : {}), 'Content-Type': 'text/event-stream; charset=utf-8', 'X-Accel-Buffering': 'no', 'X-No-Compression': '1' })
+    .send()
 }
 
 function letGo (this: ServerResponse, source: Readable): void {

@@ -25,6 +25,7 @@ export class Queries {
     const maybe = (name: string, share: number, value: () => string): void => { if (random.next() < share) pairs.push([name, value()]) }
     maybe('throttle_ms', 0.15, () => String(this.number(MIN_THROTTLE_MS, MAX_THROTTLE_MS)))
     maybe('after', 0.35, () => world.cursor(random))
+    maybe('lastEventId', 0.1, () => world.cursor(random))
     maybe('snapshot', 0.2, () => random.pick(['true', 'false']))
     maybe('decimals', 0.2, () => random.pick(['number', 'string']))
     maybe('token', 0.15, () => world.token(random, person))

@@ -72,7 +72,7 @@ export interface Streaming {
   readonly stream: StreamContext
   /** Which topics somebody may publish to: those that the token permits and that exist. */
   permitPublish (identity: Identity): NonNullable<PublishLimits['permit']>
-  /** Makes instruments known, or moves them between sets. */
+  /** Makes instruments known, or moves them between sets. @throws ProtocolError that names the first that is refused; the others stand */
   declare (instruments: readonly Instrument[]): Promise<void>
   /** Ends a connection, or all of a user, on whichever node they are. @returns whether there was one @throws ProtocolError `log_unavailable` */
   disconnect (address: Address): Promise<boolean>
@@ -197,7 +197,11 @@ export const streaming = fp<StreamingOptions>(async (app, options) => {
     stream,
     permitPublish,
     history,
-    declare: instruments => feed.declare(instruments),
+    async declare (instruments) {
+      for (const [index, answer] of (await feed.declare(instruments)).entries()) {
+        if ('code' in answer) throw new ProtocolError(answer.code, `the instrument ${JSON.stringify(instruments[index]!.symbol)}: ${answer.message}`)
+      }
+    },
     disconnect: address => disconnect(store, address)
   })
 

@@ -47,7 +47,7 @@ export const cookieEndSchema = {
 
 export const PublishItem = Type.Object({
   channel: Type.String({ maxLength: 32 }),
-  symbol: Type.Optional(Type.String({ maxLength: 32 })),
+  symbol: Type.Optional(Type.String()),
   user: Type.Optional(Type.String({ minLength: 1, maxLength: 128, description: 'whose private topic' })),
   data: Type.Unknown({ description: "as the channel's schema has it" }),
   snapshot: Type.Optional(Type.Boolean({ description: "replaces the topic's state" })),

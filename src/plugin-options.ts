@@ -16,10 +16,11 @@ const isObject = (value: unknown): value is Given => typeof value === 'object' &
 export function checkPluginOptions (options: Given, routeGroups: readonly string[]): void {
   const unknown = Object.keys(options).find(name => !OPTIONS.includes(name))
   if (unknown !== undefined) throw new ConfigError(`tickwire has no option '${unknown}'${insteadOf(unknown, OPTIONS)}`)
-  const { prefix, channels, routes, sources, log, store, settings } = options
+  const { prefix, channels, routes, sources, log, store, adminLink, settings } = options
   if (prefix !== undefined && typeof prefix !== 'string') throw new ConfigError(`prefix is a text like '/live', not ${String(prefix)}`)
   if (channels !== undefined && !Array.isArray(channels)) throw new ConfigError('channels is an array of what defineChannel returns')
   if (settings !== undefined && !isObject(settings)) throw new ConfigError('settings is an object: { AUTH: \'required\' }')
+  if (adminLink !== undefined && typeof adminLink !== 'function') throw new ConfigError('adminLink is a function that shows a path to the operator')
   checkRoutes(routes, routeGroups)
   if (typeof sources !== 'string') checkSources(sources)
   if (log !== undefined) demandMethods('log', log, LOG)

@@ -84,7 +84,10 @@ export interface Tickwire {
   publish<Schema extends TSchema> (channel: ChannelDefinition<Schema>, message: Message<Static<Schema>>): Promise<number>
   /** Many at once, of any channels, in order; each has its answer, and one that is refused stops none of the others. */
   publishAll (publications: readonly Publication[]): Promise<readonly PublishResult[]>
-  /** Makes instruments known, so that they may be subscribed to, or moves them between markets and sectors. */
+  /**
+   * Makes instruments known, so that they may be subscribed to, or moves them between markets and sectors.
+   * @throws ProtocolError that names the first that is refused, as one whose market or sector cannot be a set's name; the others stand
+   */
   declare (instruments: readonly Instrument[]): Promise<void>
   /**
    * A token for a user of this application: `sub` says who it is, `read`, `publish` and `admin` what it permits (PROTOCOL.md, Credentials).

@@ -3,7 +3,9 @@ import { TypeCompiler } from '@sinclair/typebox/compiler'
 import { ProtocolError } from '@tickwire/protocol'
 import type { Identity } from './identity.js'
 
-const Patterns = Type.Array(Type.String({ maxLength: 80 }), { maxItems: 1000 })
+/** Characters rather than what `maxLength` counts, of which some take two. */
+const Pattern = Type.RegExp(/^.{0,128}$/su)
+const Patterns = Type.Array(Pattern, { maxItems: 1000 })
 
 /** The last second that a `Date` can hold: when a token expires is told to its client (`authenticated`). */
 const MAX_EXP = 8_640_000_000_000

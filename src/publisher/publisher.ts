@@ -1,6 +1,7 @@
+import { FormatRegistry } from '@sinclair/typebox'
 import { type TypeCheck, TypeCompiler } from '@sinclair/typebox/compiler'
 import {
-  type ChannelDefinition, type Channels, type ErrorCode, errorTable, isSymbol, topicKey
+  type ChannelDefinition, type Channels, type ErrorCode, errorTable, isSymbol, registerFormats, topicKey
 } from '@tickwire/protocol'
 import type { AppendItem, Fence, Log } from '../log/log.js'
 
@@ -44,6 +45,8 @@ interface Channel {
   readonly definition: ChannelDefinition
   readonly check: TypeCheck<ChannelDefinition['schema']>
 }
+
+registerFormats(FormatRegistry)
 
 /** Validates messages and appends them to the log; the log stamps and numbers them. */
 export class Publisher {

@@ -1,6 +1,7 @@
 import { performance } from 'node:perf_hooks'
 import type { Instrument } from '@tickwire/protocol'
 import type { Fence } from '../log/log.js'
+import type { PublishResult } from '../publisher/publisher.js'
 import type { Lease, Leases } from '../store/leases.js'
 import { type SourceLogger, SourceRun } from './run.js'
 import type { Source, SourceMessage } from './source.js'
@@ -37,8 +38,8 @@ export interface LeasedSourceOptions {
   readonly logger: SourceLogger
   readonly firstRetryMs: number
   raise (source: string): Promise<Fence>
-  publish (messages: readonly SourceMessage[], fence: Fence): Promise<void>
-  declare (instruments: readonly Instrument[], fence: Fence): Promise<void>
+  publish (messages: readonly SourceMessage[], fence: Fence): Promise<readonly PublishResult[]>
+  declare (instruments: readonly Instrument[], fence: Fence): Promise<readonly PublishResult[]>
   /** Makes those known that nobody knows, whoever runs the source. */
   introduce (instruments: readonly Instrument[]): Promise<void>
   instrument (symbol: string): Instrument | undefined

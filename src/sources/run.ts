@@ -75,10 +75,10 @@ export class SourceRun {
   private context (): SourceContext {
     const { signal } = this.stopping
     const { context } = this.options
-    const guard = async (append: () => Promise<void>): Promise<void> => {
+    const guard = async <Answer>(append: () => Promise<Answer>): Promise<Answer> => {
       signal.throwIfAborted()
       try {
-        await append()
+        return await append()
       } catch (error) {
         if (error instanceof StaleFence) {
           this.fenced = true

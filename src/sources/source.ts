@@ -1,4 +1,5 @@
 import type { Instrument } from '@tickwire/protocol'
+import type { PublishResult } from '../publisher/publisher.js'
 
 /** A message as a source hands it over; the publisher validates, stamps and appends it. */
 export interface SourceMessage {
@@ -13,11 +14,12 @@ export interface SourceMessage {
 export interface SourceContext {
   /**
    * Resolves when the log has the messages: wait for it, so that a fast source cannot outrun the log.
+   * @returns an answer for each, in its place: what is refused is logged, and for the source to judge
    * @throws where the source is to end, or runs on another server by now: nothing more of it is taken
    */
-  publish (messages: readonly SourceMessage[]): Promise<void>
-  /** Makes instruments known before their first message. @throws as `publish` */
-  declare (instruments: readonly Instrument[]): Promise<void>
+  publish (messages: readonly SourceMessage[]): Promise<readonly PublishResult[]>
+  /** Makes instruments known before their first message. @returns and @throws as `publish` */
+  declare (instruments: readonly Instrument[]): Promise<readonly PublishResult[]>
   /** What is known of an instrument: another server may have declared it while the source ran there. */
   instrument (symbol: string): Instrument | undefined
   /** Aborted when the source is to end. */

@@ -7,7 +7,7 @@ import { AMPLE, backends, type LogBackend, ManualClock, tailAll, wasLost } from 
  * Any sequence of appends, sleeps and restarts against the rules written down as plainly as they can be: the model
  * keeps every message there ever was, marks what is dropped, and folds each state from the first message on.
  */
-const TOPICS = ['quotes:A', 'quotes:B', 'trades:A', 'trades:B', 'book:A', 'book:B', 'orders!u']
+const TOPICS = ['quotes:A', 'quotes:B', 'trades:A', 'trades:B', 'book:A', 'book:B', 'orders@u']
 /** Shards of a server know nothing of each other: how many topics there are in all is then not asked of it. */
 const MAX_TOPICS = 6
 const NO_BOUND = 1000

@@ -167,8 +167,8 @@ for (const backend of backends) {
       t.same(await log.append([keyed('trades:A', 4, 'k')]), [first], 'in a later one')
       t.equal(appended((await log.append([keyed('trades:B', 5, 'k')]))[0]).sequence, 1, 'another topic has keys of its own')
       t.same((await held(log, 'trades:A')).map(({ payload }) => payload), ['{"n":1}', '{"n":3}'])
-      await log.append([keyed('orders!a\nb', 1, 'c')])
-      t.equal(appended((await log.append([keyed('orders!a', 1, 'b\nc')]))[0]).sequence, 1, 'whatever users are called')
+      await log.append([keyed('orders@a\nb', 1, 'c')])
+      t.equal(appended((await log.append([keyed('orders@a', 1, 'b\nc')]))[0]).sequence, 1, 'whatever users are called')
     })
 
     // Where shards know nothing of each other, each has its own count.

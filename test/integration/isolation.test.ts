@@ -80,8 +80,8 @@ class User {
     const node = random.pick(nodes)
     const victim = random.pick(others)
     const channel = random.pick(CHANNELS)
-    const symbol = random.pick([victim.name, `!${victim.name}`, `${channel}!${victim.name}`, '*', `@user/${victim.name}`, '@market/*', `@sector/${victim.name}`, 'alice', '..', `%21${victim.name}`, '\n*'])
-    const named = random.pick([`${channel}!${victim.name}`, `${channel}:${victim.name}`, `${channel}:*`, `${channel}\n*`, `${channel}:!${victim.name}`, channel, `${channel.toUpperCase()}`, `${channel}%21${victim.name}`, `!${victim.name}`])
+    const symbol = random.pick([victim.name, `!${victim.name}`, `${channel}@${victim.name}`, `${channel}!${victim.name}`, '*', `@user/${victim.name}`, '@market/*', `@sector/${victim.name}`, 'alice', '..', `%40${victim.name}`, '\n*'])
+    const named = random.pick([`${channel}@${victim.name}`, `${channel}!${victim.name}`, `${channel}:${victim.name}`, `${channel}:*`, `${channel}\n*`, `${channel}:@${victim.name}`, `${channel}:!${victim.name}`, channel, `${channel.toUpperCase()}`, `${channel}%40${victim.name}`, `!${victim.name}`])
     const after = random.pick([victim.cursors.at(-1), victim.cursors[0], undefined])
     const draw = random.integer(0, 9)
     if (draw < 5) {

@@ -17,6 +17,11 @@ test('a Redis that holds something else', options, async t => {
   await refused(t, 'other shards', { REDIS_URL: redis.url, LOG_SHARDS: '3' }, /^tickwire: LOG_SHARDS: this log was made with 2 shards.*set LOG_SHARDS=2/, BOTH)
 
   const env = { REDIS_URL: redis.url, LOG_SHARDS: '2' }
+  await control.hdel('{tw:0}:meta', 'layout')
+  await refused(t, 'a log of before layouts had numbers', env, /^tickwire: REDIS_KEY_PREFIX: the log of 'tw' in this Redis was written by another version of Tickwire \(its layout is 1, this version's is 2\).*choose another prefix, .*or stop all servers of the other version and delete the keys that begin with \{tw:/, BOTH)
+  await control.hset('{tw:0}:meta', 'layout', '3')
+  await refused(t, 'a log of a later version', env, /its layout is 3, this version's is 2/, BOTH)
+  await control.hset('{tw:0}:meta', 'layout', '2')
   const stream = (await control.keys('{tw:?}:t:news'))[0]!
   for (const key of ['{tw:0}:meta', '{tw:1}:meta', '{tw:0}:epochs', '{tw:1}:seq', '{tw:0}:recent', '{tw:0}:marks', stream]) {
     if (await control.exists(key) === 1) await control.rename(key, 'aside')

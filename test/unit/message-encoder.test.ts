@@ -28,7 +28,7 @@ test('a data message', async t => {
 test('a reset', async t => {
   const encoder = new MessageEncoder(standardChannels, 'string')
   t.equal(encoder.reset('quotes:AAPL', 'history_lost'), '{"type":"reset","channel":"quotes","symbol":"AAPL","reason":"history_lost"}')
-  t.equal(encoder.reset('orders!alice', 'epoch_changed'), '{"type":"reset","channel":"orders","reason":"epoch_changed"}')
+  t.equal(encoder.reset('orders@alice', 'epoch_changed'), '{"type":"reset","channel":"orders","reason":"epoch_changed"}')
 })
 
 test('the owner of a private topic never leaves the server, whatever the user is called', async t => {

@@ -136,7 +136,7 @@ const samples: Readonly<Record<string, Sample>> = {
     access: 'internal',
     keyed: true,
     state: true,
-    full: { symbol: '005930', market: 'KOSPI', sector: 'semiconductors', name: '삼성전자' },
+    full: { symbol: '005930', market: 'KOSPI', sector: 'semiconductors', sector_name: '반도체', name: '삼성전자' },
     required: ['symbol'],
     decimals: []
   }
@@ -213,7 +213,9 @@ const single = (channel: string, path: Path, good: readonly Json[], bad: readonl
   })
 }
 
-single('quotes', ['symbol'], ['005930', 'BTC-USD', 'ES=F', 'A'.repeat(32)], ['', '*', 'A B', 'A,B', 'A\n', '@market/KOSPI', 'A'.repeat(33), 5930])
+single('quotes', ['symbol'], ['005930', 'BTC-USD', 'ES=F', 'A'.repeat(64), '^GSPC', 'BTC/USDT:USDT', '삼성전자', '𐀀'.repeat(64)], ['', '*', 'A B', 'A,B', 'A\n', '@market/KOSPI', 'A'.repeat(65), 'e\u0301', 5930])
+single('instruments', ['sector'], ['semiconductors', '반도체', 'B&O'], ['Consumer Discretionary', '측정, 시험', '', '*', '@sector/x'])
+single('instruments', ['sector_name'], ['Consumer Discretionary', '측정, 시험, 항해, 제어 및 기타 정밀기기 제조업; 광학기기 제외', 'x'.repeat(128)], ['x'.repeat(129), 1])
 single('quotes', ['venue_time'], ['2026-02-07T14:30:00Z', '2026-02-07T14:30:00.123456789+09:00'], ['2026-02-07', '2026-02-07T14:30:00', '2026-02-07 14:30:00Z', 'yesterday', '', 1770474600000])
 const INSTANTS: readonly Json[] = [
   '2026-02-28T00:00:00Z', '2024-02-29T12:00:00Z', '2000-02-29T12:00:00Z', '0000-02-29T00:00:00Z', '2026-04-30T23:59:59.999999999Z', '2026-12-31T00:00:00+14:00', '2026-01-01T00:00:00-12:00', '2026-01-01T00:00:00-00:00',

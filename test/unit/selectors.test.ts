@@ -13,7 +13,7 @@ test('where unknown symbols are refused, those of a user\'s own topics are the u
     channels: new Map([...standardChannels, [strategy.name, strategy]]), directory: node.hub.directory, membership: node.hub.membership, hasTopic: (topic: string) => node.hub.hasTopic(topic), acceptUnknownSymbols: false
   }
   const identity = { user: 'alice', admin: false }
-  t.same((await resolveSelectors(context, identity, 'strategy', ['S1'])).granted.map(({ key }) => key), ['strategy:S1!alice'])
+  t.same((await resolveSelectors(context, identity, 'strategy', ['S1'])).granted.map(({ key }) => key), ['strategy:S1@alice'])
   t.same((await resolveSelectors(context, identity, 'strategy', ['@sector/none'])).rejected.map(({ code }) => code), ['unknown_symbol'])
   t.same((await resolveSelectors(context, identity, 'quotes', ['S1'])).rejected.map(({ code }) => code), ['unknown_symbol'])
   await node.close()
@@ -21,13 +21,13 @@ test('where unknown symbols are refused, those of a user\'s own topics are the u
 
 test('a set of one user holds nothing of another, whatever they are called', async t => {
   const node = await startNode()
-  const names = ['bob', 'bob\nalice', 'bob\n*', 'bob!x', 'bob:x', '\n*']
-  await node.log.append(names.map(name => ({ topic: `strategy:S1!${name}`, payload: '{}', replaces: false })))
+  const names = ['bob', 'bob\nalice', 'bob\n*', 'bob@x', 'bob!x', 'bob:x', '\n*']
+  await node.log.append(names.map(name => ({ topic: `strategy:S1@${name}`, payload: '{}', replaces: false })))
   await ticks()
   for (const name of names) {
     const selection = new Selection([makeSelector(strategy, '*', name)], node.hub.membership)
-    t.same([...selection.existing(node.hub.directory)].map(([topic]) => topic), [`strategy:S1!${name}`], JSON.stringify(name))
-    t.same(names.filter(other => selection.has(`strategy:S1!${other}`)), [name], JSON.stringify(name))
+    t.same([...selection.existing(node.hub.directory)].map(([topic]) => topic), [`strategy:S1@${name}`], JSON.stringify(name))
+    t.same(names.filter(other => selection.has(`strategy:S1@${other}`)), [name], JSON.stringify(name))
   }
   await node.close()
 })

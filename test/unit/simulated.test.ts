@@ -14,11 +14,15 @@ async function run (
   await source.run({
     signal: ending.signal,
     instrument,
-    declare: async instruments => { declared.push(...instruments) },
+    declare: async instruments => {
+      declared.push(...instruments)
+      return []
+    },
     publish: async messages => {
       published.push([...messages])
       clock.now += batchTakesMs
       if (published.length === batches) ending.abort()
+      return []
     }
   })
   return { published, declared }
@@ -71,7 +75,15 @@ test('stopped and run again: the same market goes on, said as a whole', async t 
 test('a signal ends the wait between batches', async t => {
   const { source } = make()
   const ending = new AbortController()
-  await source.run({ signal: ending.signal, instrument: () => undefined, declare: async () => {}, publish: async () => { ending.abort() } })
+  await source.run({
+    signal: ending.signal,
+    instrument: () => undefined,
+    declare: async () => [],
+    publish: async () => {
+      ending.abort()
+      return []
+    }
+  })
   t.pass('it ended')
 })
 

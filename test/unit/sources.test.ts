@@ -44,12 +44,13 @@ function collect (signal = new AbortController().signal): { context: SourceConte
   const batches: number[] = []
   const context: SourceContext = {
     signal,
-    declare: async () => {},
+    declare: async () => [],
     instrument: () => undefined,
     publish: async batch => {
       messages.push(...batch)
       times.push(...batch.map(() => performance.now()))
       batches.push(batch.length)
+      return []
     }
   }
   return { context, messages, times, batches }
@@ -81,6 +82,7 @@ test('a recording: instruments, order, speed, loop, stop', async t => {
     publish: async batch => {
       await publish(batch)
       if (endless.messages.length >= 9) stopping.abort()
+      return []
     }
   })
   await running

@@ -65,8 +65,11 @@ class Node {
         this.token = tokens.push(fence.token)
         return fence
       },
-      publish: (messages, fence) => append(messages.map(({ channel, symbol }) => ({ topic: `${channel}:${symbol!}`, payload: JSON.stringify(`${name} ${this.token}`) })), fence),
-      declare: async () => {},
+      publish: async (messages, fence) => {
+        await append(messages.map(({ channel, symbol }) => ({ topic: `${channel}:${symbol!}`, payload: JSON.stringify(`${name} ${this.token}`) })), fence)
+        return []
+      },
+      declare: async () => [],
       introduce: async instruments => { this.introduced.push(...instruments.map(({ symbol }) => symbol)) },
       instrument: () => undefined,
       isWantedHere: source => this.wants.has(source),

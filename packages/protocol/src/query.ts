@@ -36,8 +36,12 @@ export const DEFAULT_POLL_LIMIT = 1000
 
 const bad = (message: string): ProtocolError => new ProtocolError('bad_request', message)
 
+const NOT_ASCII = /[\u0080-\uffff]/
+
 function decode (text: string, what: string): string {
   try {
+    // Node hands over what is not percent-encoded byte by byte: letters would come out as others.
+    if (NOT_ASCII.test(text)) throw new URIError('not percent-encoded')
     return decodeURIComponent(text.replaceAll('+', ' '))
   } catch {
     throw bad(`${what} is not percent-encoded UTF-8`)

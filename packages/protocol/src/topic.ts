@@ -1,28 +1,37 @@
 /**
  * Names of topics (PROTOCOL.md, Terms).
  *
- * A topic is written `channel:symbol`, or `channel` where the channel has no symbols. The log keeps a user's
- * private topics apart by a suffix that no channel or symbol can hold: `orders!alice`. The suffix never leaves
+ * A topic is written `channel:symbol`, or `channel` where the channel has no symbols; a symbol may hold further colons. The log
+ * keeps a user's private topics apart by a suffix that no channel or symbol can hold: `orders@alice`. The suffix never leaves
  * the server.
  */
-export const SYMBOL_PATTERN = '[A-Za-z0-9][A-Za-z0-9._/=^-]{0,31}'
-export const SYMBOL_SET_PATTERN = '\\*|@(?:market|sector)/[A-Za-z0-9][A-Za-z0-9._-]{0,31}'
+
+/** What a symbol may hold, for an expression with the flag `u`. It must be in Unicode's form NFC, too, so that one name has one spelling. */
+export const SYMBOL_PATTERN = '[\\p{L}\\p{N}._^#&][\\p{L}\\p{M}\\p{N}._/=^:+&#!-]{0,63}'
 export const CHANNEL_PATTERN = '[a-z][a-z0-9_]*(?:\\.[a-z0-9_]+)*'
 
 /** Longest channel name. */
 export const MAX_CHANNEL_LENGTH = 32
 
-const symbolExpression = new RegExp(`^(?:${SYMBOL_PATTERN})$`)
-const setExpression = new RegExp(`^(?:${SYMBOL_SET_PATTERN})$`)
+const symbolExpression = new RegExp(`^${SYMBOL_PATTERN}$`, 'u')
+/** Of {@link SYMBOL_PATTERN} what is ASCII, and so in NFC: nearly every symbol, and each message names it twice. */
+const asciiSymbol = /^[A-Za-z0-9._^#&][A-Za-z0-9._/=^:+&#!-]{0,63}$/
+const setPrefix = /^@(?:market|sector)\//
 const channelExpression = new RegExp(`^(?:${CHANNEL_PATTERN})$`)
 
-export const isSymbol = (text: string): boolean => symbolExpression.test(text)
-export const isSymbolSet = (text: string): boolean => setExpression.test(text)
+export const isSymbol = (text: string): boolean =>
+  asciiSymbol.test(text) || (symbolExpression.test(text) && text.normalize('NFC') === text)
 export const isChannelName = (text: string): boolean =>
   text.length <= MAX_CHANNEL_LENGTH && channelExpression.test(text)
 
 /** The selector that stands for every symbol of a channel. */
 export const EVERY_SYMBOL = '*'
+
+/** Names of sets are symbols. */
+export function isSymbolSet (text: string): boolean {
+  const prefix = setPrefix.exec(text)?.[0]
+  return text === EVERY_SYMBOL || (prefix !== undefined && isSymbol(text.slice(prefix.length)))
+}
 
 export interface Topic {
   readonly channel: string
@@ -31,7 +40,8 @@ export interface Topic {
   readonly user?: string | undefined
 }
 
-const USER_MARK = '!'
+/** No channel and no symbol holds it; a user's name may. */
+const USER_MARK = '@'
 
 /** The log's key of a topic. */
 export function topicKey (topic: Topic): string {

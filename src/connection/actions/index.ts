@@ -1,11 +1,13 @@
+import { FormatRegistry } from '@sinclair/typebox'
 import { type TypeCheck, TypeCompiler } from '@sinclair/typebox/compiler'
-import { type ActionName, clientActions, type ClientMessage, ProtocolError, type RequestId } from '@tickwire/protocol'
+import { type ActionName, clientActions, type ClientMessage, ProtocolError, registerFormats, type RequestId } from '@tickwire/protocol'
 import type { Connection } from '../connection.js'
 import { auth } from './auth.js'
 import { snapshot } from './snapshot.js'
 import { subscribe } from './subscribe.js'
 import { unsubscribe } from './unsubscribe.js'
 
+registerFormats(FormatRegistry)
 const checks = Object.fromEntries(Object.entries(clientActions).map(([name, schema]) => [name, TypeCompiler.Compile(schema)])) as
   Record<ActionName, TypeCheck<(typeof clientActions)[ActionName]>>
 
@@ -37,7 +39,8 @@ function describe (action: string, check: TypeCheck<(typeof clientActions)[Actio
   const first = check.Errors(value).First()
   if (first === undefined) return `${action}: does not fit its schema`
   const path = /^[\w/]{1,64}$/.test(first.path) ? first.path.slice(1) : 'a field'
-  return `${action}: ${path}: ${first.message}`
+  const { title } = first.schema
+  return `${action}: ${path}: ${title === undefined ? first.message : `Expected ${title}`}`
 }
 
 /** Carries out what a client asks for and answers it. */

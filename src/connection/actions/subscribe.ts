@@ -1,4 +1,4 @@
-import { decodeCursor, decodeEpoch, ProtocolError, type RejectedSymbol, type RequestId, type SubscribeAction } from '@tickwire/protocol'
+import { decodeCursor, decodeEpoch, isSymbol, ProtocolError, type RejectedSymbol, type RequestId, type SubscribeAction } from '@tickwire/protocol'
 import { CatchUp } from '../../hub/catch-up.js'
 import type { StartPosition } from '../../hub/plan.js'
 import { Selection, type Selector } from '../../hub/selector.js'
@@ -77,6 +77,7 @@ function startPosition ({ after, epoch }: SubscribeAction, granted: readonly Sel
     if (cursor === undefined) throw new ProtocolError('bad_cursor')
     return { from: 'cursor', cursor }
   }
+  if (typeof after === 'object' && !Object.keys(after).every(isSymbol)) throw new ProtocolError('invalid_message', 'after names symbols, and one of these names is none')
   const epochs = epoch === undefined ? undefined : decodeEpoch(epoch)
   if (epochs === undefined) throw new ProtocolError('invalid_message', 'after with sequences needs the epoch that subscribed gave')
   if (granted.some(({ kind }) => kind !== 'topic')) {

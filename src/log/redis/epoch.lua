@@ -7,9 +7,12 @@
 -- The channel on which the batches of a shard are told: no key, and not among KEYS, as no key of that name is ever there.
 local function channel_of (meta) return meta:sub(1, -5) .. 'live' end
 
+-- The layout of the keys, as setup.ts has it: a log of another one is not opened.
+local LAYOUT = '2'
+
 local function begin (meta, epochs, candidate, offset, shards, run)
   local start = string.format('%d', offset + 1)
-  redis.call('HSET', meta, 'run', run, 'epoch', candidate, 'start', start, 'offset', string.format('%d', offset), 'shards', shards)
+  redis.call('HSET', meta, 'run', run, 'epoch', candidate, 'start', start, 'offset', string.format('%d', offset), 'shards', shards, 'layout', LAYOUT)
   redis.call('RPUSH', epochs, candidate .. ':' .. start)
   redis.call('LTRIM', epochs, -32, -1)
   redis.call('SPUBLISH', channel_of(meta), string.format('[%s,%s,%s,0,[],[],""]\n', candidate, start, start))

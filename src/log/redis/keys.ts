@@ -4,7 +4,7 @@
  *
  * | key | holds |
  * |---|---|
- * | `{tw:k}:meta` | hash: shards, run (of the Redis process that wrote last), epoch, start, offset, time, bytes, what the last mark said, and of each source `fence:<source>` |
+ * | `{tw:k}:meta` | hash: layout, shards, run (of the Redis process that wrote last), epoch, start, offset, time, bytes, what the last mark said, and of each source `fence:<source>` |
  * | `{tw:k}:epochs` | list of `epoch:start`, the last 32 |
  * | `{tw:k}:seq` | hash: topic → `sequence,offset` of its last message; never removed |
  * | `{tw:k}:recent` | stream of whole batches, of about a minute; its ids are their last offsets |

@@ -20,6 +20,10 @@ export function cannotBeUsed ({ url, keyPrefix }: { readonly url: string, readon
 export const otherShards = (made: string): LogSetupError =>
   new LogSetupError(`LOG_SHARDS: this log was made with ${made} shards, which cannot be changed; set LOG_SHARDS=${made}, or choose another REDIS_KEY_PREFIX`)
 
+/** @param found the layout of the log that is there */
+export const otherLayout = (keyPrefix: string, found: string, own: string): LogSetupError =>
+  new LogSetupError(`REDIS_KEY_PREFIX: the log of '${keyPrefix}' in this Redis was written by another version of Tickwire (its layout is ${found}, this version's is ${own}), and this version cannot read it; choose another prefix, where a new log begins and clients get a reset, or stop all servers of the other version and delete the keys that begin with {${keyPrefix}:`)
+
 export const somethingElse = (keyPrefix: string, what: string): LogSetupError =>
   new LogSetupError(`REDIS_KEY_PREFIX: keys of the log hold something else in this Redis (${what}); choose another prefix than '${keyPrefix}'`)
 

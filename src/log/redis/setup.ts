@@ -4,7 +4,7 @@ import { connectAll } from './connect.js'
 import { ShardKeys } from './keys.js'
 import { parseAddress, type RedisAddress, shownAddress } from './masters/address.js'
 import type { Master, Masters } from './masters/masters.js'
-import { cannotBeUsed, otherShards, PERMISSIONS, somethingElse } from './refusals.js'
+import { cannotBeUsed, otherLayout, otherShards, PERMISSIONS, somethingElse } from './refusals.js'
 import { AtServer, LogSetupError } from './setup-error.js'
 
 export { LogSetupError }
@@ -19,6 +19,12 @@ const MEET_TIMEOUT_MS = 4000
 const OLDEST_MAJOR = 7
 /** Topics that are looked at in one round trip. */
 const TOPICS_AT_A_TIME = 5000
+/**
+ * The layout of the keys, which epoch.lua writes into `meta`. It grows where another version would take what is there for something else:
+ * - 1, which is not written: a user's private topics are marked by `!`;
+ * - 2: by `@`, since symbols may hold `!`.
+ */
+const LAYOUT = 2
 /** Commands that are named where the user may not run them; the others are counted. */
 const COMMANDS_NAMED = 4
 
@@ -128,9 +134,10 @@ async function checkKeys (masters: Masters, { keyPrefix, shards }: RedisSetup): 
   const { meta } = keys[0]!
   // In this order: another node that starts now may make it between the two.
   const exists = await masters.send(meta, redis => redis.type(meta)) !== 'none'
-  const [made, offset] = await masters.send(meta, redis => redis.hmget(meta, 'shards', 'offset'))
+  const [made, offset, layout] = await masters.send(meta, redis => redis.hmget(meta, 'shards', 'offset', 'layout'))
   const isLog = /^\d+$/.test(made ?? '') && /^\d+$/.test(offset ?? '')
   if (exists && !isLog) throw somethingElse(keyPrefix, `${meta} is not a log's`)
+  if (isLog && Number(layout ?? 1) !== LAYOUT) throw otherLayout(keyPrefix, layout ?? '1', String(LAYOUT))
   if (isLog && Number(made) !== shards) throw otherShards(made!)
   for (const shard of keys) await checkStreams(masters, keyPrefix, shard)
 }

@@ -18,7 +18,7 @@ const MIDDLE: Liquidity = { spreadBasisPoints: 3, levelDollars: 40_000, tradeSha
 const THIN: Liquidity = { spreadBasisPoints: 9, levelDollars: 12_000, tradeShare: 0.12, dailyVolatility: 0.032 }
 
 /** An instrument, where it stands at first, and the rules that it trades by. */
-export interface Listing extends Required<Instrument> {
+export interface Listing extends Required<Omit<Instrument, 'sector_name'>> {
   /** Digits behind the point of a price. */
   readonly scale: number
   /** About which its price moves, in units (prices.ts). */

@@ -5,7 +5,7 @@ import { Raw } from './json.js'
 export const ODD_TEXTS: readonly string[] = [
   '', ' ', '*', '**', '@', '@market', '@market/', '@market/*', '@sector/%2e%2e', '@user/bob', ':', ';', ',', '!', '~~', '.r0', '-', '_', '0', '-1', 'null', 'true', 'NaN', 'undefined',
   '__proto__', 'constructor', 'prototype', 'toString', 'valueOf', 'hasOwnProperty', '__defineGetter__', '__lookupGetter__',
-  'orders!bob', 'orders:bob', 'portfolio!bob', 'alerts!*', 'quotes:AAPL', 'quotes\nAAPL', 'A\u0000B', 'A\u0007', '\u0000', '\r\n', '\u001b[31m', '\u007f', '\ufeff',
+  'orders@bob', 'orders!bob', 'orders:bob', 'portfolio@bob', 'alerts@*', 'quotes:AAPL', 'quotes\nAAPL', 'A\u0000B', 'A\u0007', '\u0000', '\r\n', '\u001b[31m', '\u007f', '\ufeff',
   'ＡＡＰＬ', 'ААPL', 'é', '📈', '\ud800', '\udfff', '\u202eLPAA', '\u2028', 'ﷺ', 'a\u0301', 'İ', 'ß',
   '../../etc/passwd', '%00', '%2e', '%', '<script>alert(1)</script>', "' OR 1=1 --", '{{7*7}}', '$(id)', '() { :;}', '\\', '"', "'", '`', 'x'.repeat(33), 'x'.repeat(65), 'x'.repeat(300), 'A'.repeat(9000)
 ]

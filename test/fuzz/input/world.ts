@@ -1,4 +1,4 @@
-import { DECIMAL_PATTERN, SYMBOL_PATTERN } from '@tickwire/protocol'
+import { DECIMAL_PATTERN, isSymbol, SYMBOL_FORMAT } from '@tickwire/protocol'
 import type { TSchema } from '@sinclair/typebox'
 import type { Choices } from '../../helpers/random.js'
 import { goodClaims, makeToken } from '../../helpers/tokens.js'
@@ -6,10 +6,10 @@ import { ODD_TEXTS } from './odd.js'
 
 /** Symbols that inputs name: the same few, so that they meet; some as long or as strange as a symbol may be. */
 export const SYMBOLS: readonly string[] = [
-  ...Array.from({ length: 20 }, (_, index) => `S${index}`), 'BTC-USD', '005930', 'EUR/USD', 'BRK.B', 'ES=F', '^not', 'a', 'constructor', 'toString', 'A'.repeat(32), '0._/=^-'
-].filter(symbol => new RegExp(`^${SYMBOL_PATTERN}$`).test(symbol))
+  ...Array.from({ length: 20 }, (_, index) => `S${index}`), 'BTC-USD', '005930', 'EUR/USD', 'BRK.B', 'ES=F', '^GSPC', 'a', 'constructor', 'toString', 'A'.repeat(64), '0._/=^:+&#!-', 'BTC/USDT:USDT', '삼성전자', '𐀀'.repeat(64)
+].filter(isSymbol)
 
-export const SETS: readonly string[] = ['*', '@market/M0', '@market/M1', '@sector/X0', '@sector/semiconductors', '@market/nowhere']
+export const SETS: readonly string[] = ['*', '@market/M0', '@market/M1', '@sector/X0', '@sector/semiconductors', '@sector/반도체', '@market/nowhere']
 const USERS: readonly string[] = ['alice', 'bob', 'carol!', 'd:e', '__proto__', 'é📈']
 const CHANNELS: readonly string[] = ['quotes', 'trades', 'book', 'market', 'news', 'system', 'orders', 'portfolio', 'alerts']
 const OTHER_CHANNELS: readonly string[] = ['instruments', 'strategy', 'bars.1s', 'heatmap', 'monitor', 'nothing', 'constructor', 'q'.repeat(32)]
@@ -91,10 +91,10 @@ const TIMES: readonly string[] = ['2026-02-07T14:30:00Z', '2026-02-07T14:30:00.1
 
 /** What the texts of channels' data mean, by their patterns. */
 export function dataMeaning (random: Choices, symbol: string | undefined): (name: string, schema: TSchema) => unknown {
-  return (name, { pattern }) => {
+  return (name, { pattern, format }) => {
+    if (format === SYMBOL_FORMAT) return name === 'symbol' && symbol !== undefined ? symbol : random.pick(SYMBOLS)
     if (pattern === undefined) return name === 'bids' || name === 'asks' ? Array.from({ length: random.integer(0, 12) }, () => [random.pick(DECIMALS), random.pick(DECIMALS)]) : undefined
     if (pattern === DECIMAL_PATTERN) return random.pick(DECIMALS)
-    if (pattern === `^${SYMBOL_PATTERN}$`) return name === 'symbol' && symbol !== undefined ? symbol : random.pick(SYMBOLS)
     return random.pick(TIMES)
   }
 }

@@ -1,4 +1,5 @@
 import { type Static, type TSchema, Type } from '@sinclair/typebox'
+import { SYMBOL_FORMAT } from '../formats.js'
 import { SYMBOL_PATTERN } from '../topic.js'
 import type { ChannelAccess } from './access.js'
 import { channelFault } from './check.js'
@@ -80,7 +81,11 @@ export const Timestamp = (description = 'ISO 8601, as the source wrote it') => T
   description
 })
 
-export const SymbolName = () => Type.String({ pattern: `^${SYMBOL_PATTERN}$` })
+export const SymbolName = (description?: string) => Type.String({
+  format: SYMBOL_FORMAT,
+  title: 'a symbol',
+  description: `${description === undefined ? '' : `${description}; `}\`${SYMBOL_PATTERN}\`, in NFC`
+})
 export const Text = (maxLength: number, description?: string) =>
   Type.String({ maxLength, ...(description === undefined ? {} : { description }) })
 export const Identifier = () => Type.String({ minLength: 1, maxLength: 128 })

@@ -3,8 +3,9 @@ import { closed, defineChannel, SymbolName, Text } from './channel.js'
 
 export const Instrument = Type.Object({
   symbol: SymbolName(),
-  market: Type.Optional(SymbolName()),
-  sector: Type.Optional(Text(64)),
+  market: Type.Optional(SymbolName('names the set `@market/…`')),
+  sector: Type.Optional(SymbolName('names the set `@sector/…`')),
+  sector_name: Type.Optional(Text(128, 'of the sector, for people')),
   name: Type.Optional(Text(128))
 }, closed)
 export type Instrument = Static<typeof Instrument>

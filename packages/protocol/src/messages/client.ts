@@ -1,5 +1,6 @@
 import { type Static, type TSchema, Type } from '@sinclair/typebox'
-import { CHANNEL_PATTERN, MAX_CHANNEL_LENGTH, SYMBOL_PATTERN, SYMBOL_SET_PATTERN } from '../topic.js'
+import { SELECTOR_FORMAT } from '../formats.js'
+import { CHANNEL_PATTERN, MAX_CHANNEL_LENGTH } from '../topic.js'
 
 /** What a WebSocket client may send (PROTOCOL.md, Client → server), one schema for each action. */
 
@@ -20,7 +21,7 @@ export type RequestId = Static<typeof RequestId>
 
 const id = Type.Optional(RequestId)
 const channel = Type.String({ pattern: `^(?:${CHANNEL_PATTERN})$`, maxLength: MAX_CHANNEL_LENGTH })
-const symbols = Type.Array(Type.String({ pattern: `^(?:${SYMBOL_PATTERN}|${SYMBOL_SET_PATTERN})$` }), {
+const symbols = Type.Array(Type.String({ format: SELECTOR_FORMAT, title: 'a symbol or a set' }), {
   minItems: 1,
   maxItems: MAX_SYMBOLS
 })
@@ -41,7 +42,8 @@ export const SubscribeAction = Type.Object({
   after: Type.Optional(Type.Union([
     // How long a cursor may be is judged with the cursor, which has a code of its own.
     Type.String(),
-    Type.Record(Type.String({ pattern: `^${SYMBOL_PATTERN}$` }), Sequence, closed),
+    // By symbol: what its names may be no schema can say; they are judged with the position.
+    Type.Record(Type.String(), Sequence),
     Sequence
   ])),
   epoch: Type.Optional(Type.String({ maxLength: 256 }))

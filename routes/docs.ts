@@ -8,7 +8,10 @@ import { version } from '../src/version.js'
 import { securityHeaders } from './security-headers.js'
 
 const DESCRIPTION = `One ordered, replayable stream of market data over WebSocket, Server-Sent Events and polling.
-The messages of the stream, the client's rule and how to resume are in PROTOCOL.md of the project.`
+The messages of the stream, the client's rule and how to resume are in the protocol.`
+
+/** What clients are written after. The build puts it beside what it makes of this folder. */
+const PROTOCOL = new URL('../PROTOCOL.md', import.meta.url)
 
 /** The one that Swagger UI's script sets. */
 const INLINE_STYLE = "'sha256-RL3ie0nH+Lzz2YNqQN83mnU0J1ot4QL7b99vMdIX99w='"
@@ -19,24 +22,30 @@ export const docsRoutes = fp(async (app: FastifyInstance, { development }: { rea
     openapi: {
       openapi: '3.1.0',
       info: { title: 'Tickwire', description: DESCRIPTION, version },
+      // The reference resolves it against the address of its own description, `docs/json`.
+      externalDocs: { url: './protocol', description: 'The protocol' },
       components: { securitySchemes: { bearer: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT' } } },
       tags: [
         { name: 'stream', description: 'Subscriptions, live and resumed' },
         { name: 'publish', description: 'Messages into the log' },
         { name: 'topics', description: 'Histories, states, instruments' },
-        { name: 'admin', description: 'For operators: a token with `admin`' },
+        { name: 'admin', description: 'For operators: a token with admin' },
         { name: 'health', description: 'For whoever runs the server' }
       ]
     }
   })
+  const protocol = await readFile(PROTOCOL, 'utf8')
   const icon = await readFile(new URL('page/assets/icon.svg', import.meta.url))
   // In a scope of its own: the headers are for what a browser shows, not for the endpoints that are described.
   await app.register(async scope => {
     await scope.register(helmet, securityHeaders({ development, images: ['data:'], styles: [INLINE_STYLE] }))
+    scope.get('/docs/protocol', { schema: { hide: true } }, async (_request, reply) =>
+      await reply.header('Cache-Control', 'no-cache').type('text/plain; charset=utf-8').send(protocol))
     await scope.register(swaggerUi, {
       routePrefix: '/docs',
-      logo: { type: 'image/svg+xml', content: icon },
-      theme: { favicon: [{ filename: 'icon.svg', rel: 'icon', sizes: 'any', type: 'image/svg+xml', content: icon }] }
+      // Without the bar above it, in which one would enter the address of some other API.
+      uiConfig: { layout: 'BaseLayout' },
+      theme: { title: 'Tickwire API', favicon: [{ filename: 'icon.svg', rel: 'icon', sizes: 'any', type: 'image/svg+xml', content: icon }] }
     })
   })
 }, { name: 'tickwire-docs', fastify: '5.x', encapsulate: false })

@@ -33,7 +33,7 @@ export const streamSchema = {
 
 export const ticketSchema = {
   tags: ['stream'],
-  summary: 'A ticket that stands for the token once, within 30 s; with `cookie=1` also the cookie for an EventSource',
+  summary: 'A ticket that stands for the token once, within 30 s; with cookie=1 also the cookie for an EventSource',
   security: bearer,
   querystring: Type.Object({ cookie: Type.Optional(Type.Literal('1')) }),
   response: { 200: Type.Object({ ticket: Type.String(), expires_in: Type.Integer({ description: 'seconds' }) }), ...refused(400, 401, 413, 503) }

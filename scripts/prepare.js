@@ -11,6 +11,8 @@ export const root = fileURLToPath(new URL('..', import.meta.url))
 const INSTALL_STAMP = join(root, 'node_modules', '.tickwire-install')
 const BUILD_STAMP = join(root, 'dist', '.tickwire-build')
 const BUILT_FOLDERS = ['src', 'routes', 'plugins']
+/** What the server serves as it is. */
+const SERVED_FILES = ['PROTOCOL.md']
 
 /** A failure whose message says all that the reader needs; printed without a stack. */
 export class PrepareError extends Error {}
@@ -125,12 +127,13 @@ function * sourceFiles () {
     yield join(folder, 'tsconfig.json')
     yield join(folder, 'package.json')
   }
+  yield * SERVED_FILES
   yield * ['package-lock.json', 'tsconfig.json', 'tsconfig.build.json']
 }
 
 /** Redis scripts and the like, which are read from beside the module that uses them. */
 function isAsset (file) {
-  return BUILT_FOLDERS.some(folder => file.startsWith(`${folder}/`)) && !file.endsWith('.ts')
+  return SERVED_FILES.includes(file) || (BUILT_FOLDERS.some(folder => file.startsWith(`${folder}/`)) && !file.endsWith('.ts'))
 }
 
 function copyAsset (file) {

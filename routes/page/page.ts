@@ -49,6 +49,10 @@ export async function pageRoutes (app: FastifyInstance, { development, originAll
   }
 
   app.get('/page/settings.json', { exposeHeadRoute: false, schema: { hide: true } }, async (_request, reply) =>
-    await reply.header('Cache-Control', 'no-store').send({ authentication_required: authenticationRequired, admin_links: hasLinks }))
+    await reply.header('Cache-Control', 'no-store').send({
+      authentication_required: authenticationRequired,
+      admin_links: hasLinks,
+      reference: app.hasRoute({ method: 'GET', url: `${app.prefix}/docs/protocol` })
+    }))
   if (hasLinks) await app.register(adminLinkRoutes, { originAllowed, adminLink })
 }

@@ -157,7 +157,7 @@ for (const algorithm of ['RS256', 'ES256', 'EdDSA'] as const) {
       ...(algorithm === 'RS256' ? { 'of RS384, as the same key can make it': compact({ alg: 'RS384' }, goodClaims(), signed => signBytes('sha384', Buffer.from(signed), pair.privateKey)) } : {})
     }, 'unauthorized', ways)
     t.throws(() => server.token(), /this server signs no tokens/)
-    t.same(JSON.parse((await ask(`${server.origin}/page/settings.json`)).body), { authentication_required: true, admin_links: false }, 'nor for the page')
+    t.same(JSON.parse((await ask(`${server.origin}/page/settings.json`)).body), { authentication_required: true, admin_links: false, reference: true }, 'nor for the page')
   })
 }
 

@@ -36,7 +36,7 @@ test('all that the page refers to is there, under a strict policy', async t => {
     t.match(headers['content-security-policy'], /^default-src 'self';/)
     t.notMatch(body, /https?:\/\/(?!www\.w3\.org\/2000\/svg)|\son\w+=|<style|<script>|style="/, `${path}: nothing from elsewhere, nothing inline`)
     const references = path.endsWith('.js') ? body.matchAll(/from '(\.[^']+)'/g) : path === '/' ? body.matchAll(/(?:href|src)="([^"]+)"/g) : []
-    for (const [, reference] of references) queue.push(new URL(reference!, `http://x${path}`).pathname)
+    for (const [, reference] of references) if (!reference!.startsWith('docs/')) queue.push(new URL(reference!, `http://x${path}`).pathname)
   }
   t.ok(seen.has('/page/streams/event-source.js'))
   t.equal((await get(server, '/page/page.ts')).status, 404)
@@ -45,9 +45,9 @@ test('all that the page refers to is there, under a strict policy', async t => {
 })
 
 test('the settings say whether a token is needed, and are kept by no cache', async t => {
-  t.same(await settings(await startServer(t, { AUTH: 'required' })), { authentication_required: true, admin_links: false })
+  t.same(await settings(await startServer(t, { AUTH: 'required' })), { authentication_required: true, admin_links: false, reference: true })
   const open = await startServer(t)
-  t.same(await settings(open), { authentication_required: false, admin_links: false })
+  t.same(await settings(open), { authentication_required: false, admin_links: false, reference: true })
   t.equal((await get(open, '/page/settings.json')).headers['cache-control'], 'no-store')
 })
 
@@ -60,5 +60,5 @@ test('under a prefix: the page is at the folder, so that its relative URLs hold'
   t.equal(new URL(moved.headers.location!, 'http://localhost/some/where?a=1').href, 'http://localhost/some/where/?a=1')
   t.match((await app.inject('/some/where/')).body, /<title>/)
   t.equal((await app.inject('/some/where/page/page.js')).statusCode, 200)
-  t.same((await app.inject('/some/where/page/settings.json')).json(), { authentication_required: false, admin_links: false })
+  t.same((await app.inject('/some/where/page/settings.json')).json(), { authentication_required: false, admin_links: false, reference: false })
 })

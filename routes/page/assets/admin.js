@@ -4,8 +4,8 @@
 export async function readSettings () {
   const response = await fetch(at('page/settings.json'))
   if (!response.ok) throw new Error(`the server answered ${response.status}`)
-  const { authentication_required: tokenRequired, admin_links: adminLinks } = await response.json()
-  return { tokenRequired, adminLinks }
+  const { authentication_required: tokenRequired, admin_links: adminLinks, reference } = await response.json()
+  return { tokenRequired, adminLinks, reference }
 }
 
 /** A tab keeps its token until it is closed, also when it is loaded anew. Another server under this origin has another path. */

@@ -1,3 +1,5 @@
+import { label } from './view.js'
+
 /** How many symbols of each market are chosen to begin with. */
 const CHOSEN_OF_A_MARKET = 2
 
@@ -50,15 +52,14 @@ function fieldset (market, listed) {
   const legend = document.createElement('legend')
   legend.textContent = market
   group.append(legend, ...listed.map(({ symbol, name }, index) => {
-    const label = document.createElement('label')
+    const choice = document.createElement('label')
     const box = document.createElement('input')
     box.type = 'checkbox'
     box.name = 'symbol'
     box.value = symbol
     box.checked = index < CHOSEN_OF_A_MARKET
-    label.append(box, symbol)
-    if (name !== undefined) label.title = name
-    return label
+    choice.append(box, ...label(symbol, name))
+    return choice
   }))
   return group
 }

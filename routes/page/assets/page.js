@@ -104,6 +104,7 @@ function subscribe (selectors) {
 
 async function start () {
   const symbols = await readSymbols(token)
+  for (const view of views) view.names = new Map(symbols.map(({ symbol, name }) => [symbol, name]))
   const choice = new Choice(byId('choice-form'), byId('symbols'), symbols, subscribe)
   byId('choice').hidden = false
   hintOfAdmin()
@@ -143,6 +144,7 @@ async function takeLink () {
 window.addEventListener('hashchange', takeLink)
 try {
   await Promise.all([takeLink(), readSettings().then(answer => { settings = answer })])
+  byId('reference').hidden = !settings.reference
   if (settings.tokenRequired) askForToken()
   else await start()
   setInterval(look, LOOK_MS)

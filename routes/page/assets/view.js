@@ -6,6 +6,8 @@ const calm = window.matchMedia('(prefers-reduced-motion: reduce)')
 
 /** What a column looks like. Its state is in data attributes, too: styles hang on them, and tests read them. */
 export class ColumnView {
+  /** By symbol, the name of its instrument. */
+  names = new Map()
   #rows = new Map()
   #sorted = []
 
@@ -72,7 +74,8 @@ export class ColumnView {
     const element = document.createElement('tr')
     const head = document.createElement('th')
     head.scope = 'row'
-    head.textContent = symbol
+    head.append(...label(symbol, this.names.get(symbol)))
+    head.title = head.textContent
     const [price, quotes, trades] = [0, 1, 2].map(() => document.createElement('td'))
     element.append(head, price, quotes, trades)
     const at = this.#sorted.findIndex(other => other > symbol)
@@ -92,6 +95,15 @@ export class ColumnView {
     const color = style.getPropertyValue(change > 0 ? '--up' : '--down')
     row.price.animate([{ backgroundColor: color }, { backgroundColor: 'transparent' }], FLASH_MS)
   }
+}
+
+/** A symbol, and beside it what it stands for. */
+export function label (symbol, name) {
+  if (name === undefined || name === symbol) return [symbol]
+  const text = document.createElement('span')
+  text.className = 'name'
+  text.textContent = name
+  return [symbol, ' ', text]
 }
 
 /** Writing a text that is there already would still cost a layout. */

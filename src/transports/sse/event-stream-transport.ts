@@ -22,6 +22,7 @@ export interface EventStreamTransportOptions {
 
 const LINE_END = Buffer.from('\r\n')
 const NOTHING = Buffer.alloc(0)
+const NO_BUFFERS: readonly Buffer[] = []
 
 /** RFC 9112, 7.1. */
 const chunks = new SharedJoin(pieces => {
@@ -36,6 +37,8 @@ export class EventStreamTransport implements Transport {
   readonly format: Format
   readonly cursorWithEachFlush = true
   readonly knownAtOnce: boolean
+  /** What goes before the first message, until it has gone. */
+  private opening: readonly Buffer[]
   private acknowledged = 0
   private progressAt = Date.now()
 
@@ -47,12 +50,14 @@ export class EventStreamTransport implements Transport {
     this.knownAtOnce = !(response.socket instanceof TLSSocket)
     // An error is followed by close, which says all that matters.
     response.on('error', () => {})
-    this.write([coding.head, coding.encode(sseRetry(jittered(RETRY_MS)))])
+    this.opening = [coding.head, coding.encode(sseRetry(jittered(RETRY_MS)))]
   }
 
-  write (buffers: readonly Buffer[]): void {
+  write (messages: readonly Buffer[]): void {
     const { response } = this
     if (response.writableEnded || response.destroyed) return
+    const buffers = this.opening.length === 0 ? messages : [...this.opening, ...messages]
+    this.opening = NO_BUFFERS
     const { socket } = response
     // As one chunk of the body straight to the socket: the response would write it in four pieces.
     if (response.chunkedEncoding && socket !== null) {
@@ -70,8 +75,8 @@ export class EventStreamTransport implements Transport {
 
   close ({ retryAfterMs }: CloseReason, lastWords: Buffer): void {
     const { socket } = this.response
-    if (retryAfterMs !== undefined) this.response.write(this.coding.encode(sseRetry(retryAfterMs)))
-    this.response.end(lastWords)
+    this.write(retryAfterMs === undefined ? [lastWords] : [this.coding.encode(sseRetry(retryAfterMs)), lastWords])
+    this.response.end()
     // A peer that does not read never takes the end.
     setTimeout(() => { socket?.destroy() }, CLOSE_TIMEOUT_MS).unref()
   }

@@ -68,7 +68,7 @@ for (const coding of ['identity', 'gzip']) {
 test('a stream begins so, too, where an application has set its own plugin to begin otherwise', async t => {
   const app = Fastify()
   await app.register(FastifySSEPlugin, { retryDelay: 5000 })
-  await app.register(tickwire, { settings: { UNKNOWN_SYMBOLS: 'accept', SOURCES: 'none' } })
+  await app.register(tickwire, { settings: { UNKNOWN_SYMBOLS: 'accept' } })
   await app.listen({ port: 0, host: '127.0.0.1' })
   t.teardown(async () => { await app.close() })
   const stream = new EventText(t, `http://127.0.0.1:${(app.server.address() as AddressInfo).port}`, 'subscribe=quotes:A')

@@ -1,6 +1,7 @@
 import type { ServerResponse } from 'node:http'
 import { Socket } from 'node:net'
 import fp from 'fastify-plugin'
+import { untaken } from '../src/transports/untaken.js'
 
 export interface SlowReadersOptions {
   /** How long a peer may read nothing of its answer. Milliseconds. */
@@ -45,15 +46,3 @@ export const slowReaders = fp<SlowReadersOptions>(async (app, { patienceMs = PAT
     response.once('finish', done).once('close', done)
   }
 }, { name: 'tickwire-slow-readers', fastify: '5.x' })
-
-/** Node's own: by these it tells itself whether a socket gets on that has been quiet for a time. Of TLS, what it runs on has it. */
-interface SystemHandle {
-  readonly writeQueueSize?: number
-  readonly _parent?: SystemHandle
-}
-
-/** Bytes of what was written to a socket that the system has not taken. (`writableLength` counts a write until all of it is.) */
-function untaken (socket: Socket & { readonly _handle?: SystemHandle | null }): number | undefined {
-  const handle = socket._handle
-  return (handle?._parent ?? handle)?.writeQueueSize
-}

@@ -171,7 +171,7 @@ export const streaming = fp<StreamingOptions>(async (app, options) => {
     compression: options.compression,
     authenticationRequired: options.authenticationRequired,
     acceptUnknownSymbols: options.acceptUnknownSymbols,
-    kernelQueues: new KernelQueues(options.heartbeatMs / 2),
+    kernelQueues: new KernelQueues(options.heartbeatMs / 4),
     polls: new PollSessions(connections.registry),
     draining: draining.signal,
     verifyToken: token => app.authenticator.verify(token),

@@ -38,7 +38,7 @@ def follow(url: str, topics: list[str], follower: Follower) -> None:
                                 asked = event.retry / 1000
                             if event.event == "cursor":
                                 follower.keep(event.id)
-                            elif event.data and not follower.take(json.loads(event.data)):  # `retry:` alone has no data
+                            elif not follower.take(json.loads(event.data)):
                                 reason = "a gap"
                                 break
                             if follower.done:

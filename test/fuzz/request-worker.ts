@@ -204,12 +204,15 @@ function isOpenStream (text: string): boolean {
 }
 
 function judgeEvents (text: string, decimals: 'string' | 'number'): string | undefined {
-  for (const event of text.split('\n\n').slice(0, -1)) {
+  for (const block of text.split('\n\n').slice(0, -1)) {
+    const event = block.replace(/^retry: \d+\n/, '')
     if (!event.startsWith('data: ')) {
-      if (!/^(?:retry: \d+|event: cursor\nid: (\S+)\ndata: \1)$/.test(event)) return `an event that is none: ${JSON.stringify(event)}`
+      if (!/^event: cursor\nid: (\S+)\ndata: \1$/.test(event)) return `an event that is none: ${JSON.stringify(event)}`
       continue
     }
-    const wrong = judgeMessage(JSON.parse(event.slice(6)), decimals)
+    const message = JSON.parse(event.slice(6)) as Message
+    if (block !== event && !['welcome', 'closing'].includes(message.type)) return 'an event with a `retry:` that is none of its'
+    const wrong = judgeMessage(message, decimals)
     if (wrong !== undefined) return `an event that ${wrong}`
   }
   return undefined

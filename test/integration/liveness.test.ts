@@ -6,6 +6,7 @@ import { type Message, openClient, until } from '../helpers/clients.js'
 import { publish, startServer } from '../helpers/server.js'
 
 const HEARTBEAT_MS = 100
+const UPGRADE = 'Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=='
 
 test('a listener that never sends stays connected for ten heartbeats', async t => {
   // Silence is judged many times over the ten heartbeats, and a machine that is held up for a second does no harm.
@@ -65,7 +66,7 @@ test('a peer that is gone is dropped', async t => {
 
   await t.test('a WebSocket that answers no ping', async t => {
     const socket = connect(Number(port), hostname)
-    socket.write('GET /v1/stream?subscribe=quotes:A HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n')
+    socket.write(`GET /v1/stream?subscribe=quotes:A HTTP/1.1\r\nHost: x\r\n${UPGRADE}\r\n\r\n`)
     socket.resume()
     await until('connected', () => connections.active === 1)
     await until('dropped', () => connections.active === 0, 3000)
@@ -73,30 +74,33 @@ test('a peer that is gone is dropped', async t => {
     t.pass('dropped')
   })
 
-  await t.test('an event stream that reads nothing', async t => {
-    const sockets = new Set<Socket>()
-    server.app.server.once('connection', (served: Socket) => { sockets.add(served) })
-    const socket = connect(Number(port), hostname)
-    socket.pause()
-    socket.write('GET /v1/stream?subscribe=book:A HTTP/1.1\r\nHost: x\r\nAccept: text/event-stream\r\n\r\n')
-    await until('connected', () => connections.active === 1)
-    // Written until the system holds some that the peer does not take; the process itself has nothing unsent.
-    const queues = new KernelQueues(1)
-    const served = [...sockets][0]!
-    const held = (): number => queues.unacknowledged(served, Date.now())
-    const bids = Array.from({ length: 1500 }, (_, index) => [String(100_000 - index), '1.00000000'])
-    // A system may take 32 MiB for a reader that does not read.
-    for (let written = 0; written < 48 * 1024 * 1024 && held() === 0 && connections.active === 1; written += 35_000) {
-      await publish(server.app, 'book', 'A', { symbol: 'A', bids, asks: [] }, { snapshot: true })
-      await delay(2)
-    }
-    // On a machine that is held up it is dropped before that is seen here.
-    t.ok(held() > 0 || connections.active === 0, 'the system holds unacknowledged bytes')
-    t.ok(served.writableLength === 0 || connections.active === 0, 'the process has nothing unsent')
-    await until('dropped', () => connections.active === 0, 5000)
-    socket.destroy()
-    t.pass('dropped')
-  })
+  const stalled = { 'an event stream': 'Accept: text/event-stream', 'a WebSocket': UPGRADE } as const
+  for (const [name, headers] of Object.entries(stalled)) {
+    await t.test(`${name} that reads nothing`, async t => {
+      const sockets = new Set<Socket>()
+      server.app.server.once('connection', (served: Socket) => { sockets.add(served) })
+      const socket = connect(Number(port), hostname)
+      socket.pause()
+      socket.write(`GET /v1/stream?subscribe=book:A HTTP/1.1\r\nHost: x\r\n${headers}\r\n\r\n`)
+      await until('connected', () => connections.active === 1)
+      // Written until the system holds some that the peer does not take; the process itself has nothing unsent.
+      const queues = new KernelQueues(1)
+      const served = [...sockets][0]!
+      const held = (): number => queues.unacknowledged(served, Date.now())
+      const bids = Array.from({ length: 1500 }, (_, index) => [String(100_000 - index), '1.00000000'])
+      // A system may take 32 MiB for a reader that does not read.
+      for (let written = 0; written < 48 * 1024 * 1024 && held() === 0 && connections.active === 1; written += 35_000) {
+        await publish(server.app, 'book', 'A', { symbol: 'A', bids, asks: [] }, { snapshot: true })
+        await delay(2)
+      }
+      // On a machine that is held up it is dropped before that is seen here.
+      t.ok(held() > 0 || connections.active === 0, 'the system holds unacknowledged bytes')
+      t.ok(served.writableLength === 0 || connections.active === 0, 'the process has nothing unsent')
+      await until('dropped', () => connections.active === 0, 5000)
+      socket.destroy()
+      t.pass('dropped')
+    })
+  }
 
   for (const transport of ['ws-json', 'sse', 'poll'] as const) {
     await t.test(`${transport}: a client that breaks off`, async t => {

@@ -15,6 +15,7 @@ import { listen } from '../helpers/network.js'
 const STALLS = 16 * 2 ** 20
 const MESSAGES = 2000
 const HEARTBEAT_MS = 60_000
+const LIVENESS = { heartbeatMs: HEARTBEAT_MS, idleTimeoutMs: HEARTBEAT_MS, kernelQueues: new KernelQueues(HEARTBEAT_MS) }
 
 /** A client that connects and then reads nothing more. */
 async function stalled (t: Test, server: Server, request: string): Promise<Socket> {
@@ -32,7 +33,7 @@ const wires: Record<string, (t: Test) => Promise<Transport>> = {
     const connected = once(sockets, 'connection')
     await stalled(t, server, 'GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n')
     const [socket] = await connected
-    return new WebSocketTransport(socket, 'string', { heartbeatMs: HEARTBEAT_MS, idleTimeoutMs: HEARTBEAT_MS })
+    return new WebSocketTransport(socket, 'string', LIVENESS)
   },
   async sse (t) {
     const server = createServer((_request, response) => {
@@ -42,7 +43,7 @@ const wires: Record<string, (t: Test) => Promise<Transport>> = {
     const opened = once(server, 'opened')
     await stalled(t, server, 'GET / HTTP/1.1\r\nHost: localhost\r\n\r\n')
     const [response] = await opened
-    return new EventStreamTransport(response, 'string', identity, { heartbeatMs: HEARTBEAT_MS, kernelQueues: new KernelQueues(HEARTBEAT_MS) })
+    return new EventStreamTransport(response, 'string', identity, LIVENESS)
   }
 }
 

@@ -1,4 +1,4 @@
-import { type Cursor, encodeCursor, MAX_EPOCH, MAX_OFFSET, sseCursor, sseMessage, sseRetry, type ThrottledChannels } from '@tickwire/protocol'
+import { type Cursor, encodeCursor, escapeLineBreaks, MAX_EPOCH, MAX_OFFSET, sseCursor, sseMessage, sseRetry, type ThrottledChannels } from '@tickwire/protocol'
 import fc from 'fast-check'
 import { test } from 'tap'
 
@@ -151,5 +151,21 @@ test('an event that was cut off is not dispatched, and its cursor does not count
 test('the bytes themselves', async t => {
   t.equal(sseMessage('{"type":"pong"}'), 'data: {"type":"pong"}\n\n')
   t.equal(sseCursor('abc.r'), 'event: cursor\nid: abc.r\ndata: abc.r\n\n')
-  t.equal(sseRetry(1499.6), 'retry: 1500\n\n')
+  t.equal(sseRetry(1499.6) + sseMessage('{}'), 'retry: 1500\ndata: {}\n\n', 'a block that it begins has data')
+})
+
+/** Where Python's `str.splitlines` ends a line, beside CR and LF. */
+const PYTHON_LINE_BREAKS = /[\v\f\x1c-\x1e\x85\u2028\u2029]/
+
+test('what a reader in Python takes for a line break is escaped, and says the same', async t => {
+  const breaking = fc.constantFrom('\v', '\f', '\x1c', '\x1d', '\x1e', '\u0085', '\u2028', '\u2029', '"', '\\', '\\u2028', '한')
+  const text = fc.array(fc.oneof(breaking, fc.string({ unit: 'binary', maxLength: 3 })), { maxLength: 8 }).map(parts => parts.join(''))
+  fc.assert(fc.property(fc.dictionary(text, text), value => {
+    const json = JSON.stringify(value)
+    const escaped = escapeLineBreaks(json)
+    if (PYTHON_LINE_BREAKS.test(escaped)) throw new Error(`a line break in ${JSON.stringify(escaped)}`)
+    if (JSON.stringify(JSON.parse(escaped)) !== json) throw new Error(`${JSON.stringify(escaped)} says something else`)
+  }), { numRuns })
+  t.pass(`${numRuns} objects`)
+  t.equal(escapeLineBreaks('"\u2028\u2029\u0085 \u0084\u0086\u2027\u202a"'), '"\\u2028\\u2029\\u0085 \u0084\u0086\u2027\u202a"')
 })

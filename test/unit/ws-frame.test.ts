@@ -13,6 +13,9 @@ const numRuns = Number(process.env['FUZZ_RUNS'] ?? 300)
 /** RFC 6455, 1.3. */
 const HANDSHAKE_GUID = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11'
 
+/** An empty text behind the others: with it, nothing can be left over between two reads. */
+const END = ''
+
 /** A `ws` client at the end of a real socket: bytes go in, the texts that it makes of them come out. */
 class Reader {
   private constructor (private readonly socket: Duplex, private readonly client: WebSocket) {}
@@ -38,8 +41,16 @@ class Reader {
     return new Reader(socket, client)
   }
 
-  /** What `count` messages come out of the bytes, which are written in pieces cut at `cuts`. */
-  async read (bytes: Buffer, count: number, cuts: readonly number[] = []): Promise<string[]> {
+  /** All messages that come out of the bytes. */
+  async readAll (bytes: Buffer): Promise<string[]> {
+    return await this.read(Buffer.concat([bytes, encodeTextFrames([END])]), undefined)
+  }
+
+  /**
+   * What messages come out of the bytes, which are written in pieces cut at `cuts`.
+   * @param count how many; else all that come before an empty text
+   */
+  async read (bytes: Buffer, count: number | undefined, cuts: readonly number[] = []): Promise<string[]> {
     const texts: string[] = []
     const { client } = this
     const all = new Promise<void>((resolve, reject) => {
@@ -51,8 +62,9 @@ class Reader {
       const onClose = (code: number): void => { done(new Error(`closed with ${code}`)) }
       const onMessage = (data: Buffer, binary: boolean): void => {
         if (binary) done(new Error('a binary frame'))
-        texts.push(data.toString())
-        if (texts.length === count) done()
+        const text = data.toString()
+        if (count === undefined && text === END) done()
+        else if (texts.push(text) === count) done()
       }
       client.on('message', onMessage).on('error', done).on('close', onClose)
     })
@@ -62,9 +74,6 @@ class Reader {
     return texts
   }
 }
-
-/** An empty text behind the others: with it, nothing can be left over between two reads. */
-const END = ''
 
 async function readsBack (reader: Reader, texts: readonly string[], cuts: readonly number[] = [], encode = encodeTextFrames): Promise<void> {
   const sent = [...texts, END]
@@ -163,4 +172,33 @@ test('the two formats', async t => {
   t.same(await reader.read(batchFormats.plain.encode(messages), 1), ['[{"a":1},{"b":"é"}]'], 'batch: a frame is an array')
   t.same(await reader.read(jsonFormats.plain.encodeCursor('AQ-_.r'), 1), ['{"type":"cursor","cursor":"AQ-_.r"}'])
   t.same(await reader.read(batchFormats.plain.encodeCursor('AQ-_.r'), 1), ['[{"type":"cursor","cursor":"AQ-_.r"}]'])
+})
+
+/** What Go's coder/websocket reads at most, where it is not told to read more. */
+const MOST_BYTES = 32_768
+
+test('a frame of batch ends at 32 KiB, or holds one message', async t => {
+  const length = fc.tuple(fc.constantFrom('a', '한', '😀'), fc.oneof(fc.nat(400), fc.nat(12_000), fc.integer({ min: 32_700, max: 32_800 })))
+  for (const [name, format, extension] of [['plain', batchFormats.plain, undefined], ['deflated', batchFormats.deflated, DEFLATE]] as const) {
+    const reader = await Reader.open(t, extension)
+    await fc.assert(fc.asyncProperty(fc.array(length, { minLength: 1, maxLength: 40 }), async lengths => {
+      const messages = lengths.map(([character, count]) => JSON.stringify(character.repeat(count)))
+      const bytes = format.encode(messages)
+      const frames = await reader.readAll(bytes)
+      const arrays = frames.map(frame => JSON.parse(frame) as string[])
+      if (JSON.stringify(arrays.flat().map(text => JSON.stringify(text))) !== JSON.stringify(messages)) throw new Error('not the same messages')
+      for (const [index, frame] of frames.entries()) {
+        const { length } = arrays[index]!
+        if (length > 1 && Buffer.byteLength(frame) > MOST_BYTES) throw new Error(`${length} messages in ${Buffer.byteLength(frame)} bytes`)
+        const [next] = arrays[index + 1] ?? []
+        const more = next === undefined ? Infinity : Buffer.byteLength(`${frame},${JSON.stringify(next)}`)
+        if (more <= MOST_BYTES) throw new Error('the next message would have fitted')
+      }
+    }), { numRuns: Math.min(numRuns, 100) })
+    t.pass(name)
+  }
+  const two = (bytes: number): string[] => ['"a"', `"${'b'.repeat(bytes - 8)}"`]
+  const reader = await Reader.open(t)
+  t.equal((await reader.read(batchFormats.plain.encode(two(MOST_BYTES)), 1))[0]!.length, MOST_BYTES, '32 KiB are not too much')
+  t.same((await reader.read(batchFormats.plain.encode(two(MOST_BYTES + 1)), 2)).map(text => text.length), [5, MOST_BYTES - 3], 'one byte more is')
 })

@@ -1,4 +1,4 @@
-import { sseCursor, sseMessage } from '@tickwire/protocol'
+import { escapeLineBreaks, sseCursor, sseMessage } from '@tickwire/protocol'
 import type { Format } from '../../hub/frame.js'
 import { DEFLATE_FROM_BYTES, deflateBlock } from '../deflate.js'
 
@@ -14,11 +14,20 @@ export const identity: ContentCoding = {
   format: {
     name: 'sse',
     decimals: 'string',
-    encode: messages => Buffer.from(messages.map(sseMessage).join('')),
+    encode: messages => eventBytes(messages.map(sseMessage).join('')),
     encodeCursor: cursor => Buffer.from(sseCursor(cursor))
   },
   head: Buffer.alloc(0),
   encode: text => Buffer.from(text)
+}
+
+/**
+ * PROTOCOL.md, Server-Sent Events: the characters that break lines for some readers only are escaped. A text of as many bytes as
+ * characters has none of them: for most windows nothing is looked for (`bench/encode.js`).
+ */
+function eventBytes (events: string): Buffer {
+  const bytes = Buffer.from(events)
+  return bytes.length === events.length ? bytes : Buffer.from(escapeLineBreaks(events))
 }
 
 /** RFC 1952, 2.3: deflate, no flags, no time, no hint at the effort, of an unknown system. */
@@ -33,16 +42,15 @@ export const gzip: ContentCoding = {
   format: {
     name: 'sse gzip',
     decimals: 'string',
-    encode: messages => gzipPart(messages.map(sseMessage).join('')),
+    encode: messages => gzipPart(eventBytes(messages.map(sseMessage).join(''))),
     // It holds its cursor twice and comes with each window, once for all: it is worth its deflate, however short.
     encodeCursor: cursor => deflateBlock(Buffer.from(sseCursor(cursor)))
   },
   head: GZIP_HEAD,
-  encode: gzipPart
+  encode: text => gzipPart(Buffer.from(text))
 }
 
-function gzipPart (text: string): Buffer {
-  const bytes = Buffer.from(text)
+function gzipPart (bytes: Buffer): Buffer {
   if (bytes.length === 0) return bytes
   return bytes.length < DEFLATE_FROM_BYTES ? storedBlock(bytes) : deflateBlock(bytes)
 }

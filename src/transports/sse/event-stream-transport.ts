@@ -3,10 +3,11 @@ import { TLSSocket } from 'node:tls'
 import { sseRetry } from '@tickwire/protocol'
 import type { CloseReason, Transport } from '../../connection/transport.js'
 import { type Decimals, type Format, withDecimals } from '../../hub/frame.js'
+import type { Liveness } from '../liveness.js'
 import { inOwnMemory } from '../own-memory.js'
+import { ReadProgress } from '../read-progress.js'
 import { SharedJoin } from '../shared-join.js'
 import type { ContentCoding } from './content-coding.js'
-import type { KernelQueues } from './kernel-queues.js'
 
 /** How long a client waits before it connects again; each its own, so that they do not all come at once. */
 const RETRY_MS = 1000
@@ -15,13 +16,9 @@ const jittered = (milliseconds: number): number => milliseconds * (0.5 + Math.ra
 /** How long a peer may take to read the end. */
 const CLOSE_TIMEOUT_MS = 5000
 
-export interface EventStreamTransportOptions {
-  readonly heartbeatMs: number
-  readonly kernelQueues: KernelQueues
-}
-
 const LINE_END = Buffer.from('\r\n')
 const NOTHING = Buffer.alloc(0)
+const NO_BUFFERS: readonly Buffer[] = []
 
 /** RFC 9112, 7.1. */
 const chunks = new SharedJoin(pieces => {
@@ -36,23 +33,28 @@ export class EventStreamTransport implements Transport {
   readonly format: Format
   readonly cursorWithEachFlush = true
   readonly knownAtOnce: boolean
-  private acknowledged = 0
+  /** What goes before the first message, until it has gone. */
+  private opening: readonly Buffer[]
+  private readonly progress: ReadProgress
   private progressAt = Date.now()
 
   /** @param response its head has been sent, and nothing else */
   constructor (
-    private readonly response: ServerResponse, decimals: Decimals, private readonly coding: ContentCoding, private readonly options: EventStreamTransportOptions
+    private readonly response: ServerResponse, decimals: Decimals, private readonly coding: ContentCoding, private readonly liveness: Liveness
   ) {
     this.format = withDecimals(coding.format, decimals)
     this.knownAtOnce = !(response.socket instanceof TLSSocket)
     // An error is followed by close, which says all that matters.
     response.on('error', () => {})
-    this.write([coding.head, coding.encode(sseRetry(jittered(RETRY_MS)))])
+    this.progress = new ReadProgress(liveness.kernelQueues)
+    this.opening = [coding.head, coding.encode(sseRetry(jittered(RETRY_MS)))]
   }
 
-  write (buffers: readonly Buffer[]): void {
+  write (messages: readonly Buffer[]): void {
     const { response } = this
     if (response.writableEnded || response.destroyed) return
+    const buffers = this.opening.length === 0 ? messages : [...this.opening, ...messages]
+    this.opening = NO_BUFFERS
     const { socket } = response
     // As one chunk of the body straight to the socket: the response would write it in four pieces.
     if (response.chunkedEncoding && socket !== null) {
@@ -70,8 +72,8 @@ export class EventStreamTransport implements Transport {
 
   close ({ retryAfterMs }: CloseReason, lastWords: Buffer): void {
     const { socket } = this.response
-    if (retryAfterMs !== undefined) this.response.write(this.coding.encode(sseRetry(retryAfterMs)))
-    this.response.end(lastWords)
+    this.write(retryAfterMs === undefined ? [lastWords] : [this.coding.encode(sseRetry(retryAfterMs)), lastWords])
+    this.response.end()
     // A peer that does not read never takes the end.
     setTimeout(() => { socket?.destroy() }, CLOSE_TIMEOUT_MS).unref()
   }
@@ -81,12 +83,8 @@ export class EventStreamTransport implements Transport {
     this.progressAt += pausedMs
     const { socket } = this.response
     if (socket === null) return
-    const outstanding = this.response.writableLength + this.options.kernelQueues.unacknowledged(socket, now)
-    const acknowledged = socket.bytesWritten - outstanding
-    if (outstanding === 0 || acknowledged > this.acknowledged) this.progressAt = now
-    // What the system holds is known late: just behind a write more seems to be acknowledged than is. Only once. With TLS it
-    // holds 22 bytes more for each record than were written here, so that a little less does.
-    this.acknowledged = Math.max(this.acknowledged, acknowledged)
-    if (now - this.progressAt > 2 * this.options.heartbeatMs) this.response.destroy()
+    if (this.progress.look(socket, now) !== 'nothing') this.progressAt = now
+    const { heartbeatMs, idleTimeoutMs } = this.liveness
+    if (now - this.progressAt > Math.max(2 * heartbeatMs, idleTimeoutMs)) this.response.destroy()
   }
 }

@@ -26,7 +26,7 @@ export const eventStreamTransport: HttpTransport = {
     // The plugin sends its own Cache-Control and Connection.
     reply.raw.flushHeaders = function () {
       for (const [name, value] of Object.entries(HEADERS)) this.setHeader(name, value)
-      // Only here: where an application's plugin begins with a line of its own, the stream stays as it began.
+      // Only here: whoever sent the head before would have sent it without.
       if (compressed) {
         for (const [name, value] of Object.entries(COMPRESSED)) this.setHeader(name, value)
         coding = gzip
@@ -37,8 +37,14 @@ export const eventStreamTransport: HttpTransport = {
     // The plugin opens the stream. What it would send is made per client, so the bytes go past it, and what it would send with
     // is let go at once: it takes more memory than all else of a connection.
     reply.raw.on('pipe', letGo)
+    // Where an application has its own plugin, that may begin with a block of `retry:` alone, in plain text.
+    reply.raw.write = function () {
+      this.flushHeaders()
+      return true
+    }
     reply.sse(nothing())
     reply.sseContext.source.end()
+    Reflect.deleteProperty(reply.raw, 'write')
     reply.raw.off('pipe', letGo)
     const connection = openConnection(stream, new EventStreamTransport(reply.raw, stream.query.decimals ?? 'string', coding, stream.context))
     reply.raw.socket?.on('drain', () => { connection.onDrain() })

@@ -39,6 +39,10 @@ export function parseKernelQueues (text: string): Map<Key, number> {
  * that the system holds, Linux tells in `/proc/net`. Elsewhere nothing is known, and 0 is said.
  */
 export class KernelQueues {
+  /** How often the system has answered. */
+  readings = 0
+  /** Whether it is being asked now. */
+  isReading = false
   private queues = new Map<Key, number>()
   private readAt = -Infinity
 
@@ -47,7 +51,7 @@ export class KernelQueues {
 
   /** Bytes of a connection that the system has sent, or will, and its peer has not acknowledged. */
   unacknowledged (socket: Socket, now: number): number {
-    if (now - this.readAt >= this.maxAgeMs) {
+    if (now - this.readAt >= this.maxAgeMs && !this.isReading) {
       this.readAt = now
       void this.read()
     }
@@ -57,7 +61,10 @@ export class KernelQueues {
   }
 
   private async read (): Promise<void> {
+    this.isReading = true
     const texts = await Promise.all(['/proc/net/tcp', '/proc/net/tcp6'].map(file => readFile(file, 'latin1').catch(() => '')))
     this.queues = parseKernelQueues(texts.join('\n'))
+    this.readings++
+    this.isReading = false
   }
 }

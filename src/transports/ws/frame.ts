@@ -85,10 +85,37 @@ const json = (name: string, encodeFrames: FrameEncoder): Format => ({
   encodeCursor: cursor => encodeTextFrames([cursorMessage(cursor)])
 })
 
+/** PROTOCOL.md, One URL: what common clients read at most where nobody tells them to read more. */
+const MAX_BATCH_BYTES = 32_768
+/** Of a character (a unit of UTF-16) in UTF-8, at most. */
+const CHARACTER_BYTES = 3
+
+/** Messages as arrays that each fit a frame; one that is too long by itself is alone in its own. */
+function batchTexts (messages: readonly string[]): string[] {
+  const whole = `[${messages.join(',')}]`
+  // Nearly all windows: for them nothing is counted.
+  if (messages.length === 1 || whole.length * CHARACTER_BYTES <= MAX_BATCH_BYTES || Buffer.byteLength(whole) <= MAX_BATCH_BYTES) return [whole]
+  const texts: string[] = []
+  let first = 0
+  // Of the frame so far: a bracket, and each message with the comma or the bracket behind it.
+  let bytes = 1
+  for (let index = 0; index < messages.length; index++) {
+    const more = Buffer.byteLength(messages[index]!) + 1
+    if (index > first && bytes + more > MAX_BATCH_BYTES) {
+      texts.push(`[${messages.slice(first, index).join(',')}]`)
+      first = index
+      bytes = 1
+    }
+    bytes += more
+  }
+  texts.push(`[${messages.slice(first).join(',')}]`)
+  return texts
+}
+
 const batch = (name: string, encodeFrames: FrameEncoder): Format => ({
   name,
   decimals: 'string',
-  encode: messages => encodeFrames([`[${messages.join(',')}]`]),
+  encode: messages => encodeFrames(batchTexts(messages)),
   encodeCursor: cursor => encodeTextFrames([`[${cursorMessage(cursor)}]`])
 })
 
@@ -101,5 +128,5 @@ export interface FrameFormats {
 /** Subprotocol `tickwire.v1.json`: a text frame is one message. */
 export const jsonFormats: FrameFormats = { plain: json('json', encodeTextFrames), deflated: json('json deflated', encodeDeflatedFrames) }
 
-/** Subprotocol `tickwire.v1.batch`: a text frame is an array of messages. */
+/** Subprotocol `tickwire.v1.batch`: a text frame is an array of messages, of at most {@link MAX_BATCH_BYTES} or a single one. */
 export const batchFormats: FrameFormats = { plain: batch('batch', encodeTextFrames), deflated: batch('batch deflated', encodeDeflatedFrames) }

@@ -4,10 +4,13 @@ import { BATCH_SUBPROTOCOL, errorTable, JSON_SUBPROTOCOL } from '@tickwire/proto
 import type { WebSocket } from 'ws'
 import type { CloseReason, Transport, TransportEvents } from '../../connection/transport.js'
 import { type Decimals, type Format, withDecimals } from '../../hub/frame.js'
+import type { Liveness } from '../liveness.js'
 import { inOwnMemory } from '../own-memory.js'
+import { ReadProgress } from '../read-progress.js'
 import { SharedJoin } from '../shared-join.js'
 import { PER_MESSAGE_DEFLATE } from './extensions.js'
 import { batchFormats, type FrameFormats, jsonFormats } from './frame.js'
+import { Pings } from './pings.js'
 
 /** By subprotocol; a client that names none is sent messages one by one. */
 export const subprotocols: ReadonlyMap<string, FrameFormats> = new Map([
@@ -27,10 +30,12 @@ const MAX_REASON_BYTES = 123
 /** What `ws` ends a connection for: too many bytes, and too many fragments, which no table of this protocol has a code for. */
 const TOO_BIG: ReadonlySet<string | undefined> = new Set(['WS_ERR_UNSUPPORTED_MESSAGE_LENGTH', 'WS_ERR_TOO_MANY_BUFFERED_PARTS'])
 
-export interface WebSocketTransportOptions {
-  readonly heartbeatMs: number
-  readonly idleTimeoutMs: number
-}
+/**
+ * How fast a peer reads at least, of whom it cannot be seen: what it, or a proxy before it, has acknowledged and not read. And how much
+ * of that there may be, as far as systems let it grow.
+ */
+const LEAST_BYTES_PER_SECOND = 16 * 1024
+const MOST_UNSEEN_BYTES = 8 * 1024 * 1024
 
 /**
  * What `ws` does not declare: shared frames are written past it, straight to its socket, which is right as long as
@@ -59,11 +64,18 @@ export class WebSocketTransport implements Transport {
   readonly knownAtOnce: boolean
   readonly format: Format
   private readonly raw: Socket
-  private heardAt = Date.now()
+  private readonly progress: ReadProgress
+  private readonly pings = new Pings()
   private pingedAt = Date.now()
-  private pongIsDue = false
+  /** When anything came from it. */
+  private heardAt = this.pingedAt
+  /** When it was seen to take more of what was written, or had taken all, or no answer of it was due. */
+  private takenAt = this.pingedAt
+  /** When it was seen to take more of what stands before the first ping that it has not answered. */
+  private nearerAt = this.pingedAt
 
-  constructor (private readonly socket: WebSocket, decimals: Decimals, private readonly options: WebSocketTransportOptions) {
+  constructor (private readonly socket: WebSocket, decimals: Decimals, private readonly liveness: Liveness) {
+    this.progress = new ReadProgress(liveness.kernelQueues)
     const { plain, deflated } = subprotocols.get(socket.protocol) ?? jsonFormats
     this.format = withDecimals(socket.extensions === PER_MESSAGE_DEFLATE ? deflated : plain, decimals)
     this.raw = (socket as unknown as Internals)._socket
@@ -81,10 +93,9 @@ export class WebSocketTransport implements Transport {
       if (isBinary) events.onBinary()
       else events.onText(data.toString())
     })
-    this.socket.on('pong', () => {
+    this.socket.on('pong', (data: Buffer) => {
       this.heardAt = Date.now()
-      if (this.pongIsDue) this.pongIsDue = false
-      else events.onControl()
+      if (!this.pings.answer(data.toString('latin1'))) events.onControl()
     })
     this.socket.on('ping', () => {
       this.heardAt = Date.now()
@@ -122,13 +133,39 @@ export class WebSocketTransport implements Transport {
 
   tick (now: number, pausedMs: number): void {
     this.heardAt += pausedMs
+    this.takenAt += pausedMs
+    this.nearerAt += pausedMs
     // While nothing is read, no sign of life can be.
     if (this.socket.isPaused) this.heardAt = now
-    if (now - this.heardAt > this.options.idleTimeoutMs) this.socket.terminate()
-    else if (now - this.pingedAt >= this.options.heartbeatMs) {
-      this.pingedAt = now
-      this.pongIsDue = true
-      this.socket.ping()
-    }
+    if (this.pings.due === undefined) this.takenAt = now
+    else this.lookAtProgress(this.pings.due, now)
+    if (this.isGone(now)) this.socket.terminate()
+    else if (now - this.pingedAt >= this.liveness.heartbeatMs) this.ping(now)
+  }
+
+  private ping (now: number): void {
+    this.pingedAt = now
+    if (this.pings.due === undefined) this.progress.forget()
+    this.socket.ping(this.pings.next())
+    this.pings.markSent(this.raw.bytesWritten)
+  }
+
+  private lookAtProgress (due: number, now: number): void {
+    const { acknowledged } = this.progress
+    const taken = this.progress.look(this.raw, now)
+    if (taken !== 'nothing') this.takenAt = now
+    if (taken === 'some' && acknowledged < due) this.nearerAt = now
+  }
+
+  /**
+   * PROTOCOL.md, Liveness. A ping stands behind all that was written before it, and a peer cannot answer what it has not read: as long as
+   * it takes more of that, it is alive. What it has acknowledged may lie in buffers of its own, where nobody sees it being read.
+   */
+  private isGone (now: number): boolean {
+    const { heardAt, takenAt, nearerAt, pings, liveness: { idleTimeoutMs } } = this
+    if (now - heardAt <= idleTimeoutMs) return false
+    if (now - takenAt > idleTimeoutMs) return true
+    const readingMs = Math.min(pings.unread, MOST_UNSEEN_BYTES) / LEAST_BYTES_PER_SECOND * 1000
+    return now - Math.max(heardAt, nearerAt) > idleTimeoutMs + readingMs
   }
 }

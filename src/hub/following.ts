@@ -2,6 +2,7 @@ import { ProtocolError } from '@tickwire/protocol'
 import { COMMON_SHARD, type ShardHead, type TailBatch } from '../log/log.js'
 import type { HubParts, ShardState } from './hub-parts.js'
 import { Interest } from './interest.js'
+import { LogTime } from './log-time.js'
 import { RecentEntries } from './recent.js'
 
 /** How long a shard is followed on when nobody needs it any more: a client that comes back finds it awake. */
@@ -45,7 +46,7 @@ export class Following {
   async start (): Promise<void> {
     const { shards, recentBytes } = this.options
     for (const [shard, { epochs, offset }] of (await this.hub.log.head()).entries()) {
-      shards.push({ isAwake: false, epochs: [...epochs], received: offset, pending: [], flushed: offset, recent: new RecentEntries(shard, offset, recentBytes) })
+      shards.push({ isAwake: false, epochs: [...epochs], received: offset, pending: [], flushed: offset, recent: new RecentEntries(shard, offset, recentBytes), time: new LogTime() })
     }
     await this.interest.follow([COMMON_SHARD])
     this.timer = setInterval(() => { this.look() }, LOOK_MS).unref()

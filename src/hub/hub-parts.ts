@@ -6,6 +6,7 @@ import type { Directory } from './directory.js'
 import type { Encoders } from './frame.js'
 import type { Interest } from './interest.js'
 import type { Counters } from '../metrics/counters.js'
+import type { LogTime } from './log-time.js'
 import type { Membership } from './membership.js'
 import type { RecentEntries } from './recent.js'
 
@@ -20,6 +21,8 @@ export interface ShardState {
   /** Of the last entry that was passed on: where live connections stand. */
   flushed: number
   recent: RecentEntries
+  /** What time it is in the log: ages are told by it. */
+  readonly time: LogTime
 }
 
 /** The hub as its own parts see it. */

@@ -99,8 +99,7 @@ export class Hub implements HubParts {
     for (const instrument of this.directory.instruments()) this.membership.set(instrument)
     this.endWatch = this.log.watch(available => { this.notices.change(available) })
     this.expiry = setInterval(() => {
-      const before = Date.now() - RECENT_SECONDS * 1000
-      for (const shard of this.shards) shard.recent.expire(before)
+      for (const { recent, time } of this.shards) recent.expire(time.now() - RECENT_SECONDS * 1000)
       this.conflator.sweep()
     }, 1000).unref()
   }
@@ -232,6 +231,8 @@ export class Hub implements HubParts {
       this.directory.add(entry)
     }
     if (batch.hole !== undefined) shard.received = Math.max(shard.received, batch.hole.upTo)
+    const newest = batch.entries.at(-1)
+    if (newest !== undefined) shard.time.hear(newest.timestamp)
     this.counters.received += batch.entries.length
     this.counters.batches++
     if (batch.entries.length > 0 && this.epochChange === undefined) this.window.schedule()
@@ -280,9 +281,10 @@ export class Hub implements HubParts {
   }
 
   private measure (window: Map<string, Entry[]>): void {
-    let oldest = Infinity
-    for (const [first] of window.values()) oldest = Math.min(oldest, first!.timestamp)
-    if (oldest !== Infinity) this.counters.onWindow(Math.max(0, Date.now() - oldest))
+    const now = this.shards.map(({ time }) => time.now())
+    let longest = -Infinity
+    for (const [first] of window.values()) longest = Math.max(longest, now[first!.shard]! - first!.timestamp)
+    if (longest !== -Infinity) this.counters.onWindow(Math.max(0, longest))
   }
 
   /** @returns messages that were delivered as they are, over all subscribers */

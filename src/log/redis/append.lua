@@ -59,10 +59,8 @@ for topic = 1, topics do
 end
 local before = table.concat(positions, ',')
 
-local clock = call('TIME')
-local stored = call('HMGET', meta, 'time', 'marked', 'bytes', 'marked_bytes', 'oldest')
--- Time in the log never goes back, whatever the clock does.
-local time = math.max(clock[1] * 1000 + math.floor(clock[2] / 1000), tonumber(stored[1] or 0))
+local stored = call('HMGET', meta, 'marked', 'bytes', 'marked_bytes', 'oldest')
+local time = log_time(meta)
 local stamp = format(':%d', time)
 
 local first = offset + 1
@@ -126,8 +124,8 @@ end
 local batch = format('[%d,%d,%d,%d,%s,[%s],"%s"]\n', epoch, start, first, time, argv[9], before, items) .. payloads
 
 -- Marks say which offset an age stands for, and which amount of bytes: one a second, or more where much is appended.
-local bytes, oldest = tonumber(stored[3] or 0) + #batch, stored[5] or '0'
-if time - tonumber(stored[2] or 0) >= 1000 or bytes - tonumber(stored[4] or 0) >= argv[6] / 16 then
+local bytes, oldest = tonumber(stored[2] or 0) + #batch, stored[4] or '0'
+if time - tonumber(stored[1] or 0) >= 1000 or bytes - tonumber(stored[3] or 0) >= argv[6] / 16 then
   call('XADD', marks, format('%d-%d', time, first - 1), 'b', format('%d', bytes - #batch))
   local aged = call('XREVRANGE', marks, format('%d', time - argv[5]), '-', 'COUNT', 1)[1]
   oldest = tonumber(aged and aged[1]:match('%-(%d+)$') or 0)

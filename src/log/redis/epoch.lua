@@ -34,3 +34,8 @@ local function enter (meta, epochs, candidate, shards, left)
   return tonumber(candidate), offset + 1, offset, made
 end
 
+-- The log's time, in milliseconds since 1970: all ages are told by it, and no node's clock has a say. It never goes back.
+local function log_time (meta)
+  local clock = redis.call('TIME')
+  return math.max(clock[1] * 1000 + math.floor(clock[2] / 1000), tonumber(redis.call('HGET', meta, 'time') or 0))
+end

@@ -50,7 +50,6 @@ export class ShardRetention {
     for (const topic of this.sizes.keys()) if (!this.seen.has(topic)) this.sizes.delete(topic)
     this.seen = new Set()
     await this.holdToBytes()
-    await reader.ask(keys.marks, redis => redis.xtrim(keys.marks, 'MINID', '~', Date.now() - this.options.longestMs - MARKS_SLACK_MS))
   }
 
   forget (): void {
@@ -63,7 +62,7 @@ export class ShardRetention {
     for (let at = 0; at < topics.length; at += TOPICS_AT_A_TIME) {
       const some = topics.slice(at, at + TOPICS_AT_A_TIME)
       const scriptKeys = [...keys.common, keys.marks]
-      const args: Array<string | number> = [upTo]
+      const args: Array<string | number> = [upTo, this.options.longestMs + MARKS_SLACK_MS]
       for (const [topic, offset] of some) {
         const { ageMs, keep } = this.options.rule(topic, offset)
         scriptKeys.push(keys.stream(topic), keys.snapshot(topic))

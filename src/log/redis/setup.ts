@@ -81,7 +81,7 @@ function checkServer (kind: RedisAddress['kind'], refuse: (why: string) => never
 }
 
 /** Commands that the log runs outside of its scripts. */
-const OUTSIDE_SCRIPTS = ['EVAL', 'EVALSHA', 'SSUBSCRIBE', 'PING', 'HSCAN', 'XRANGE', 'XREVRANGE', 'XTRIM', 'SET', 'GET', 'HMGET', 'PEXPIRE', 'TYPE', 'MEMORY']
+const OUTSIDE_SCRIPTS = ['EVAL', 'EVALSHA', 'SSUBSCRIBE', 'PING', 'HSCAN', 'XRANGE', 'XREVRANGE', 'SET', 'GET', 'HMGET', 'PEXPIRE', 'TYPE', 'MEMORY']
 
 /** Every command that the log runs, as far as an access list judges it. */
 function commandsOfLog ({ meta, live }: ShardKeys): string[][] {

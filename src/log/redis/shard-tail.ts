@@ -1,3 +1,4 @@
+import { performance } from 'node:perf_hooks'
 import { ProtocolError } from '@tickwire/protocol'
 import type { Entry, EpochStart, ShardHead, TailBatch } from '../log.js'
 import { parseBatch } from './batch.js'
@@ -122,8 +123,8 @@ export class ShardTail {
     const { offset } = position
     if (this.missed) position.heard = offset
     this.missed = false
-    if (position.heard >= (unheard?.offset ?? 0)) this.unheard = position.heard < offset ? { offset, at: Date.now() } : undefined
-    else if (Date.now() - unheard!.at >= DEAF_MS) {
+    if (position.heard >= (unheard?.offset ?? 0)) this.unheard = position.heard < offset ? { offset, at: performance.now() } : undefined
+    else if (performance.now() - unheard!.at >= DEAF_MS) {
       this.unheard = undefined
       this.callbacks.onDeaf()
     }

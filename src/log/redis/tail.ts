@@ -1,3 +1,4 @@
+import { performance } from 'node:perf_hooks'
 import type { EpochStart, Tailing } from '../log.js'
 import { Lineage } from './lineage.js'
 import { ShardListener } from './listener.js'
@@ -142,7 +143,7 @@ export class Tail {
 
   private failed (shard: number, error: unknown): void {
     if (this.closed) return
-    const now = Date.now()
+    const now = performance.now()
     if (this.failing.size === 0) this.plan(LOOK_AGAIN_MS)
     const since = this.failing.get(shard) ?? now
     this.failing.set(shard, since)

@@ -1,13 +1,14 @@
--- Drops what is too old of some topics, and says what is left.
+-- Drops what is too old of some topics, and of the marks, and says what is left of the topics.
 --
 -- KEYS  1 meta, 2 epochs, 3 marks, then for each topic its stream and its snapshot
 -- ARGV  1 candidate epoch, 2 shards of the log, 3 offset up to which everything goes, whatever its age
+--       4 the milliseconds for which marks are kept,
 --       then for each topic: the milliseconds for which its messages are kept, and what is kept in any case:
 --       '' nothing, 'folded' what its snapshot does not hold yet, or an offset from which on
 -- Answers for each topic {bytes of its stream, its first offset}, {0, 0} where nothing is left
 enter(KEYS[1], KEYS[2], ARGV[1], ARGV[2])
-local clock = redis.call('TIME')
-local time = clock[1] * 1000 + math.floor(clock[2] / 1000)
+local time = log_time(KEYS[1])
+redis.call('XTRIM', KEYS[3], 'MINID', '~', string.format('%d', math.max(0, time - ARGV[4])))
 
 local aged = {}
 local function up_to (age)
@@ -20,7 +21,7 @@ end
 
 local answers = {}
 for topic = 0, (#KEYS - 3) / 2 - 1 do
-  local stream, age, keep = KEYS[4 + 2 * topic], ARGV[4 + 2 * topic], ARGV[5 + 2 * topic]
+  local stream, age, keep = KEYS[4 + 2 * topic], ARGV[5 + 2 * topic], ARGV[6 + 2 * topic]
   local from = math.max(tonumber(ARGV[3]), up_to(age)) + 1
   if keep == 'folded' then
     from = math.min(from, tonumber(redis.call('HGET', KEYS[5 + 2 * topic], 'offset') or 0) + 1)

@@ -28,7 +28,7 @@ def follow(url: str, topics: list[str], follower: Follower) -> None:
                     answer = source.response
                     if answer.status_code != 200:
                         answer.read()
-                        if answer.status_code < 500 and answer.status_code not in (408, 429):
+                        if answer.status_code < 500 and "Retry-After" not in answer.headers:
                             raise SystemExit(f"refused: {answer.text}")
                         asked, reason = float(answer.headers.get("Retry-After", 0)), answer.text.strip()
                     else:

@@ -12,7 +12,7 @@ from follower import Follower
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidMessage, InvalidStatus
 
-FINAL = {1009, 4400, 4401, 4403, 4404, 4409}  # closes after which trying again cannot help
+FINAL = {1009, 4400, 4401, 4403, 4404, 4409, 4413}  # closes after which trying again cannot help
 MAX_FRAME_BYTES = 64 * 2**20  # of a catch-up; the library's default is 1 MiB
 
 
@@ -45,7 +45,7 @@ async def follow(url: str, topics: list[str], follower: Follower) -> None:
                 raise SystemExit(f"closed for good: {reason}") from None
         except InvalidStatus as error:  # refused before the upgrade
             status, headers = error.response.status_code, error.response.headers
-            if status < 500 and status not in (408, 429):
+            if status < 500 and "Retry-After" not in headers:
                 raise SystemExit(f"refused: {error.response.body.decode()}") from None
             reason, asked = str(error), float(headers.get("Retry-After", 0))
         except (OSError, InvalidMessage, InvalidHandshake) as error:  # the network

@@ -50,6 +50,7 @@ export function unreachable ({ url }: Server, error: unknown): CommandError {
 export function advice (code: string): string {
   if (code === 'unauthorized') return '; set TICKWIRE_TOKEN to a token of this server (npx tickwire token --help)'
   if (code === 'forbidden') return '; the token must name it: npx tickwire token --help'
+  if (code === 'too_many_subscriptions') return '; a set (quotes:*, quotes:@market/KOSPI) counts as one'
   if (code === 'unknown_symbol') return '; GET /v1/symbols has those that are known'
   return ''
 }

@@ -230,6 +230,18 @@ test('tail: an end that comes before the cursor says what is shown again', async
   t.match(err, `to go on: --after ${cursor} (it shows the last 2 messages again)\n`)
 })
 
+test('tail: a limit that waiting cannot lift ends it with a sentence', async t => {
+  const server = await startServer(t, { MAX_SUBSCRIPTIONS: 2 })
+  await Promise.all(['ws', 'sse', 'poll'].map(async transport => {
+    const { child, errors, finished } = startCommand(['tail', 'quotes:A', 'quotes:B', 'quotes:C', '--transport', transport, '--url', server.origin])
+    t.teardown(() => { child.kill() })
+    await until('it says something', () => errors.length > 0)
+    t.match(errors[0], /too_many_subscriptions: a connection has at most 2 subscriptions; a set/, transport)
+    child.kill()
+    t.equal((await finished).code, 1, `${transport}: it has ended by itself`)
+  }))
+})
+
 test('tail: for people, and what cannot be helped ends it with a sentence', async t => {
   const server = await startServer(t, { UNKNOWN_SYMBOLS: 'reject' })
   await publish(server.app, 'quotes', 'A', { symbol: 'A', bid: '185.50', ask: '185.52' })

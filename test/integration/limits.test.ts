@@ -192,6 +192,39 @@ test('a request that does not come: headers, a body, nothing at all', async t =>
   t.equal(server.parts.connections.active, 2)
 })
 
+test('a limit that waiting cannot lift says nothing of coming back', async t => {
+  const server = await startServer(t, { MAX_SUBSCRIPTIONS: 2, MAX_MESSAGE_BYTES: 2000 })
+  const tooMany = { type: 'error', code: 'too_many_subscriptions', message: 'a connection has at most 2 subscriptions' }
+  t.same(await refusedUpgrade(server, 'subscribe=quotes:A,B,C'), { status: 429, retryAfter: undefined, body: tooMany })
+  for (const accept of ['text/event-stream', 'application/json']) {
+    const answer = await fetch(`${server.origin}/v1/stream?subscribe=quotes:A,B&subscribe=trades:A`, { headers: { accept } })
+    t.equal(answer.status, 429, accept)
+    t.equal(answer.headers.get('retry-after'), null, accept)
+    t.same(await answer.json(), tooMany, accept)
+  }
+  const client = converse(t, server, 'subscribe=quotes:A,B')
+  await until('it is there', () => find(client.messages, 'subscribed') !== undefined)
+  client.send({ action: 'subscribe', id: 1, channel: 'trades', symbols: ['A'] })
+  await until('it is answered', () => find(client.messages, 'error') !== undefined)
+  t.same(find(client.messages, 'error'), { ...tooMany, id: 1 })
+  client.send({ action: 'ping', id: 'x'.repeat(3000) })
+  t.equal(await client.closed, 1009)
+  t.same(client.messages.at(-1), { type: 'closing', code: 'message_too_big', reason: 'a message is larger than this server takes' })
+
+  const tooBig = async (answer: Promise<Response>, name: string): Promise<void> => {
+    const { status, headers } = await answer
+    t.equal(status, 413, name)
+    t.equal(headers.get('retry-after'), null, name)
+    const body = await (await answer).json() as object
+    t.match(body, { type: 'error', code: 'message_too_big' }, name)
+    t.notOk('retry_after_ms' in body, name)
+  }
+  const headers = { authorization: `Bearer ${server.token()}`, 'content-type': 'application/json' }
+  await tooBig(fetch(`${server.origin}/v1/stream?subscribe=quotes:${'A,'.repeat(20_000)}A`), 'a URL')
+  await tooBig(fetch(`${server.origin}/v1/publish`, { method: 'POST', headers, body: `[${'1,'.repeat(10_000)}1]` }), 'a batch')
+  await tooBig(fetch(`${server.origin}/v1/publish`, { method: 'POST', headers, body: ' '.repeat(9_000_000) }), 'a body')
+})
+
 test('open connections of one address, whether they ask anything or not', async t => {
   const server = await startServer(t, { MAX_CONNECTIONS_PER_IP: 5 })
   const sockets = Array.from({ length: 30 }, () => openSocket(t, server))

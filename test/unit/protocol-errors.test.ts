@@ -11,7 +11,8 @@ const TABLE: ReadonlyArray<readonly [close: number, codes: readonly string[], st
   [4404, ['not_found'], 404, 'stop'],
   [4408, ['idle_timeout'], 408, 'reconnect'],
   [4409, ['replaced'], 409, 'stop'],
-  [4429, ['rate_limited', 'too_many_connections', 'too_many_subscriptions'], 429, 'reconnect'],
+  [4413, ['too_many_subscriptions'], 429, 'stop'],
+  [4429, ['rate_limited', 'too_many_connections'], 429, 'reconnect'],
   [4500, ['internal'], 500, 'backoff'],
   [4503, ['overloaded', 'log_unavailable'], 503, 'reconnect']
 ]

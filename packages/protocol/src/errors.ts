@@ -36,7 +36,8 @@ export const errorTable = {
   replaced: { close: 4409, status: 409, client: 'stop', message: 'a newer connection took over' },
   rate_limited: { close: 4429, status: 429, client: 'reconnect', message: 'too many requests; slow down' },
   too_many_connections: { close: 4429, status: 429, client: 'reconnect', message: 'too many connections' },
-  too_many_subscriptions: { close: 4429, status: 429, client: 'reconnect', message: 'too many subscriptions' },
+  // Waiting lifts the limits above. Not this one, so that its close code is another: that alone tells a client what to do.
+  too_many_subscriptions: { close: 4413, status: 429, client: 'stop', message: 'too many subscriptions' },
   internal: { close: 4500, status: 500, client: 'backoff', message: 'the server failed' },
   overloaded: { close: 4503, status: 503, client: 'reconnect', message: 'the server has no room for this now' },
   log_unavailable: { close: 4503, status: 503, client: 'reconnect', message: 'the log cannot be reached now' }

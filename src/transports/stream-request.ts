@@ -10,13 +10,12 @@ import type { Place } from '../connection/places.js'
 import { requireChannel, requireSelectors } from '../connection/selectors.js'
 import type { Transport } from '../connection/transport.js'
 import type { StartPosition } from '../hub/plan.js'
+import { type Liveness, livenessOf } from './liveness.js'
 import type { PollSessions } from './poll/held-poll.js'
-import type { KernelQueues } from './sse/kernel-queues.js'
 import { streamQueryOf } from './stream-query.js'
 
 /** What the transports of a node have in common. */
-export interface StreamContext extends ConnectionContext {
-  readonly kernelQueues: KernelQueues
+export interface StreamContext extends ConnectionContext, Liveness {
   readonly polls: PollSessions
   /** Whether clients that can read it are sent less, at the cost of making it so. */
   readonly compression: boolean
@@ -41,7 +40,7 @@ export interface StreamRequest {
 /**
  * Judges a request before an upgrade or a stream begins (PROTOCOL.md, One URL): its query, its credentials, its
  * subscriptions, all or nothing, and whether there is room for one more.
- * @param parameters query parameters that belong to this transport alone
+ * @param parameters query parameters that not every transport takes, and this one does
  * @param upgrade whether more may be said after the upgrade: subscriptions, credentials
  * @throws ProtocolError
  */
@@ -49,8 +48,8 @@ export async function judgeStreamRequest (
   context: StreamContext, request: FastifyRequest, parameters: readonly string[], upgrade: boolean
 ): Promise<StreamRequest> {
   const query = streamQueryOf(request)
-  for (const name of ['wait', 'limit'] as const) {
-    if (query[name] !== undefined && !parameters.includes(name)) throw new ProtocolError('bad_request', `'${name}' is for polling only`)
+  for (const [name, where] of [['wait', 'polling'], ['limit', 'polling'], ['heartbeat', 'WebSocket and event streams']] as const) {
+    if (query[name] !== undefined && !parameters.includes(name)) throw new ProtocolError('bad_request', `'${name}' is for ${where} only`)
   }
   if (query.subscribe.length === 0 && !upgrade) throw new ProtocolError('bad_request', "'subscribe' is needed: subscribe=quotes:AAPL")
   const identity = await context.identify(request)
@@ -102,7 +101,7 @@ function lastEventId (request: FastifyRequest): string | undefined {
 /** Opens the connection of a judged request on a wire that is ready, and begins its subscriptions. */
 export function openConnection (stream: StreamRequest, transport: Transport): Connection {
   const { context, address, identity, subscriptions, start, query, place } = stream
-  const connection = new Connection(randomUUID(), address, context, transport, place)
+  const connection = new Connection(randomUUID(), address, context, transport, place, livenessOf(context, query.heartbeat).heartbeatMs)
   connection.authenticate(identity)
   connection.welcome()
   if (subscriptions.length > 0) {

@@ -1,6 +1,7 @@
 import { ServerResponse } from 'node:http'
 import type { Readable } from 'node:stream'
 import { acceptsGzip } from '../accept-encoding.js'
+import { livenessOf } from '../liveness.js'
 import { openConnection } from '../stream-request.js'
 import type { HttpTransport } from '../transport.js'
 import { gzip, identity } from './content-coding.js'
@@ -8,7 +9,7 @@ import { EventStreamTransport } from './event-stream-transport.js'
 
 export const eventStreamTransport: HttpTransport = {
   name: 'sse',
-  parameters: [],
+  parameters: ['heartbeat'],
   matches: request => request.headers.accept?.includes('text/event-stream') === true,
 
   async serve (stream, request, reply) {
@@ -39,7 +40,8 @@ export const eventStreamTransport: HttpTransport = {
     reply.sseContext.source.end()
     Reflect.deleteProperty(reply.raw, 'write')
     reply.raw.off('pipe', letGo)
-    const connection = openConnection(stream, new EventStreamTransport(reply.raw, stream.query.decimals ?? 'string', coding, stream.context))
+    const { context, query } = stream
+    const connection = openConnection(stream, new EventStreamTransport(reply.raw, query.decimals ?? 'string', coding, livenessOf(context, query.heartbeat)))
     reply.raw.socket?.on('drain', () => { connection.onDrain() })
     const gone = (): void => { connection.onClose() }
     if (reply.raw.destroyed) gone()

@@ -1,5 +1,5 @@
 import { type TSchema, Type } from '@sinclair/typebox'
-import { ErrorMessage, Instrument, MAX_POLL_LIMIT, MAX_WAIT_SECONDS, PollAnswer } from '@tickwire/protocol'
+import { ErrorMessage, Instrument, MAX_HEARTBEAT_SECONDS, MAX_POLL_LIMIT, MAX_WAIT_SECONDS, MIN_HEARTBEAT_SECONDS, PollAnswer } from '@tickwire/protocol'
 import { NodesOverview } from '../src/nodes/schema.js'
 
 /**
@@ -25,6 +25,7 @@ export const streamSchema = {
     decimals: Type.Optional(Type.Union([Type.Literal('string'), Type.Literal('number')], { default: 'string' })),
     wait: Type.Optional(Type.Integer({ minimum: 0, maximum: MAX_WAIT_SECONDS, description: 'polling: seconds to hold an empty answer' })),
     limit: Type.Optional(Type.Integer({ minimum: 1, maximum: MAX_POLL_LIMIT, description: 'polling: most log messages in the answer' })),
+    heartbeat: Type.Optional(Type.Integer({ minimum: MIN_HEARTBEAT_SECONDS, maximum: MAX_HEARTBEAT_SECONDS, description: 'WebSocket and event streams: seconds after which something is sent at the latest' })),
     ticket: Type.Optional(Type.String({ description: 'of GET /api/ws/token, once' })),
     token: Type.Optional(Type.String({ description: 'where the Authorization header cannot be set' }))
   }),

@@ -25,6 +25,8 @@ const MAX_BAD_TOKENS = 10
 const MAX_QUEUED_ACTIONS = 64
 /** PROTOCOL.md, Liveness. */
 const AUTHENTICATION_MS = 5000
+/** How many looks at a connection ahead its heartbeat is sent: the next one, which may be late. */
+const LOOKS_AHEAD = 1.5
 /** PROTOCOL.md, Control: how long before its token expires a client is told. */
 const EXPIRY_NOTICE_MS = 60_000
 
@@ -93,13 +95,17 @@ export class Connection implements Member {
   /** Why the server closed it. */
   private closedWith: ErrorCode | undefined
 
-  /** @param address where the client comes from */
+  /**
+   * @param address where the client comes from
+   * @param heartbeatMs how long it may be sent nothing
+   */
   constructor (
     readonly id: string,
     private readonly address: string,
     readonly context: ConnectionContext,
     private readonly transport: Transport,
-    private readonly place: Place
+    private readonly place: Place,
+    private readonly heartbeatMs = context.heartbeatMs
   ) {
     const { hub, connections, maxSubscriptions, maxBufferedBytes, pageMessages } = context
     this.format = transport.format
@@ -160,7 +166,7 @@ export class Connection implements Member {
       connection_id: this.id,
       ...(this.identity.user === undefined ? {} : { user_id: this.identity.user }),
       server_time: isoTime(Date.now()),
-      heartbeat_ms: this.context.heartbeatMs
+      heartbeat_ms: this.heartbeatMs
     })
   }
 
@@ -290,7 +296,8 @@ export class Connection implements Member {
     else if (this.subscriptionCount === 0 && age > this.context.idleTimeoutMs) this.close({ code: 'idle_timeout', message: 'nothing was subscribed to' })
     else {
       if (!this.expiryTold && now >= this.endsAt - EXPIRY_NOTICE_MS) this.tellExpiry()
-      if (now - this.outlet.lastSentAt >= this.context.heartbeatMs) this.heartbeat(now)
+      // Whoever waits just so long must not wait longer: the next look might come too late.
+      if (now - this.outlet.lastSentAt + LOOKS_AHEAD * this.context.connections.sweepMs > this.heartbeatMs) this.heartbeat(now)
       this.transport.tick(now, pausedMs)
     }
   }

@@ -26,6 +26,8 @@ export interface CursorReader {
 export class Connections {
   /** Connections, and the polls that are being answered. */
   readonly registry = new Registry()
+  /** How often each is looked at: its `tick`. */
+  readonly sweepMs: number
   private readonly open = new Set<Member>()
   private readonly places: Places
   private draining = false
@@ -35,14 +37,14 @@ export class Connections {
 
   constructor (limits: ConnectionLimits, heartbeatMs: number) {
     this.places = new Places(limits)
-    const period = Math.min(SWEEP_MS, Math.max(10, heartbeatMs / 5))
+    this.sweepMs = Math.min(SWEEP_MS, Math.max(10, heartbeatMs / 5))
     let sweptAt = Date.now()
     this.sweeper = setInterval(() => {
       const now = Date.now()
-      const pausedMs = Math.max(0, now - sweptAt - 2 * period)
+      const pausedMs = Math.max(0, now - sweptAt - 2 * this.sweepMs)
       sweptAt = now
       for (const connection of this.open) connection.tick(now, pausedMs)
-    }, period).unref()
+    }, this.sweepMs).unref()
     this.owedSweeper = setInterval(() => { this.sendOwedCursors() }, OWED_SWEEP_MS).unref()
   }
 

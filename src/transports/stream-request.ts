@@ -11,13 +11,12 @@ import { requireChannel, requireSelectors } from '../connection/selectors.js'
 import type { Transport } from '../connection/transport.js'
 import type { StartPosition } from '../hub/plan.js'
 import { asksForEventStream } from './accept.js'
+import { type Liveness, livenessOf } from './liveness.js'
 import type { PollSessions } from './poll/held-poll.js'
-import type { KernelQueues } from './sse/kernel-queues.js'
 import { streamQueryOf } from './stream-query.js'
 
 /** What the transports of a node have in common. */
-export interface StreamContext extends ConnectionContext {
-  readonly kernelQueues: KernelQueues
+export interface StreamContext extends ConnectionContext, Liveness {
   readonly polls: PollSessions
   /** Whether clients that can read it are sent less, at the cost of making it so. */
   readonly compression: boolean
@@ -50,9 +49,9 @@ export interface StreamRequest {
 const ownParameters = [['wait', 'polling'], ['limit', 'polling'], ['lastEventId', 'event streams']] as const
 
 /**
- * Judges a request before an upgrade or a stream begins (PROTOCOL.md, One URL): its query, its credentials, its
+const ownParameters = [['wait', 'polling'], ['limit', 'polling'], ['lastEventId', 'event streams'], ['heartbeat', 'WebSocket and event streams']] as const
  * subscriptions, all or nothing, and whether there is room for one more.
- * @param parameters query parameters that belong to this transport alone
+ * @param parameters query parameters that not every transport takes, and this one does
  * @param upgrade whether more may be said after the upgrade: subscriptions, credentials
  * @throws ProtocolError
  */
@@ -127,7 +126,7 @@ const lastOf = (ids: string | string[] = ''): string | undefined => String(ids).
 /** Opens the connection of a judged request on a wire that is ready, and begins its subscriptions. */
 export function openConnection (stream: StreamRequest, transport: Transport): Connection {
   const { context, address, identity, subscriptions, start, query, place } = stream
-  const connection = new Connection(randomUUID(), address, context, transport, place)
+  const connection = new Connection(randomUUID(), address, context, transport, place, livenessOf(context, query.heartbeat).heartbeatMs)
   connection.authenticate(identity)
   connection.welcome()
   if (subscriptions.length > 0) {

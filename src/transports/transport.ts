@@ -5,7 +5,7 @@ import type { StreamRequest } from './stream-request.js'
 /** A way to read the stream over plain HTTP: a new one is a folder here and a line in the registry. */
 export interface HttpTransport {
   readonly name: string
-  /** Query parameters that only this transport takes. */
+  /** Query parameters that it takes, and not every transport. */
   readonly parameters: readonly string[]
   /** Whether a request asks for it; the first of the registry that does serves it. */
   matches (request: FastifyRequest): boolean

@@ -10,7 +10,8 @@ import { publish, startServer } from '../helpers/server.js'
 /** What strict and lenient clients of others make of the bytes: blocks of an event stream, frames of a batch. */
 
 /** Where Python's `str.splitlines`, and readers built on it, end a line. */
-const PYTHON_LINE_ENDS = /\r\n|[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]/
+const PYTHON_LINE_ENDS = [...'\r\v\f\x1c\x1d\x1e\x85\u2028\u2029']
+const pythonLines = (text: string): string[] => PYTHON_LINE_ENDS.reduce((lines, end) => lines.replaceAll(end, '\n'), text).split('\n')
 
 /** An event stream as text, read to its end in the background. */
 class EventText {
@@ -25,9 +26,9 @@ class EventText {
   }
 
   /** The blocks that are complete, each as its lines. */
-  blocks (lineEnds: RegExp | string = '\n'): string[][] {
+  blocks (linesOf = (text: string): string[] => text.split('\n')): string[][] {
     const blocks: string[][] = [[]]
-    for (const line of this.text.split(lineEnds)) {
+    for (const line of linesOf(this.text)) {
       if (line === '') blocks.push([])
       else blocks.at(-1)!.push(line)
     }
@@ -90,7 +91,7 @@ for (const coding of ['identity', 'gzip']) {
     await publish(server.app, 'news', undefined, { headline, ...about })
     await publish(server.app, 'system', undefined, { level: 'info', message: 'plain' })
     await until('all', () => stream.text.includes('"plain"'))
-    const messages = stream.blocks(PYTHON_LINE_ENDS).filter(lines => !lines[0]!.startsWith('event: cursor')).map(messageOf)
+    const messages = stream.blocks(pythonLines).filter(lines => !lines[0]!.startsWith('event: cursor')).map(messageOf)
     t.equal(messages.find(({ type }) => type === 'welcome')?.['user_id'], 'a\u2028b')
     t.match(messages.find(({ type }) => type === 'news')?.data, { headline })
     // As text the others are sent what the log has.

@@ -39,6 +39,7 @@ const query: fc.Arbitrary<StreamQuery> = fc.record({
   decimals: fc.constantFrom('number', 'string'),
   wait: fc.integer({ min: 0, max: MAX_WAIT_SECONDS }),
   limit: fc.integer({ min: 1, max: MAX_POLL_LIMIT }),
+  heartbeat: fc.integer({ min: 5, max: 60 }),
   token: text(8192),
   ticket: text(8192)
 }, { requiredKeys: ['subscribe'], noNullPrototype: true })
@@ -83,7 +84,7 @@ const place = fc.constantFrom(
   '@', '@=1', '=@', '%zz@=1',
   'subscribe=@', 'subscribe=@:AAPL', 'subscribe=quotes:@',
   'subscribe=quotes:AAPL;@', 'subscribe=quotes:AAPL;@=1', 'subscribe=quotes:AAPL;fresh=@', 'subscribe=quotes:AAPL;last=@',
-  'throttle_ms=@', 'snapshot=@', 'decimals=@', 'wait=@', 'limit=@', 'token=@&token=@', 'token=%@', `after=${'@'.repeat(120)}`
+  'throttle_ms=@', 'snapshot=@', 'decimals=@', 'wait=@', 'limit=@', 'heartbeat=@', 'token=@&token=@', 'token=%@', `after=${'@'.repeat(120)}`
 )
 
 function harmless (error: ProtocolError | undefined): void {
@@ -103,7 +104,7 @@ test('no text, however random, throws anything but a refusal', async t => {
   fc.assert(fc.property(fc.uint8Array({ maxLength: 200 }), bytes => { harmless(refusal(Buffer.from(bytes).toString('latin1'))) }), { numRuns })
   fc.assert(fc.property(fc.string({ unit: 'binary', maxLength: 200 }), text => { harmless(refusal(text)) }), { numRuns })
   const part = fc.oneof(
-    fc.constantFrom('subscribe', 'throttle_ms', 'after', 'snapshot', 'decimals', 'wait', 'limit', 'token', 'ticket', 'fresh', 'depth', 'last', 'quotes', 'AAPL', 'true', '10', '='),
+    fc.constantFrom('subscribe', 'throttle_ms', 'after', 'snapshot', 'decimals', 'wait', 'limit', 'heartbeat', 'token', 'ticket', 'fresh', 'depth', 'last', 'quotes', 'AAPL', 'true', '10', '='),
     fc.constantFrom(...'==&&;;::,,+%*@/ \n\0'),
     fc.constantFrom('%20', '%', '%E0%A4', '%C0%80', '%00', '\ud800')
   )
@@ -126,7 +127,7 @@ const bad: ReadonlyArray<readonly [name: string, search: string, code: ErrorCode
   ['malformed percent-encoding in a value', 'token=%', 'bad_request'],
   ['percent-encoding that is not UTF-8', 'subscribe=quotes:%E0%A4', 'bad_request'],
   ['an overlong NUL', 'token=%C0%80', 'bad_request'],
-  ...['throttle_ms=10', 'after=a', 'lastEventId=a', 'snapshot=true', 'decimals=number', 'wait=1', 'limit=1', 'token=a', 'ticket=a']
+  ...['throttle_ms=10', 'after=a', 'lastEventId=a', 'snapshot=true', 'decimals=number', 'wait=1', 'limit=1', 'heartbeat=5', 'token=a', 'ticket=a']
     .map(pair => [`twice ${pair}`, `${pair}&${pair}`, 'bad_request'] as const),
   ['the same parameter, once escaped', 'limit=1&%6Cimit=1', 'bad_request'],
   ['limit=0', 'limit=0', 'bad_request'],
@@ -140,6 +141,7 @@ const bad: ReadonlyArray<readonly [name: string, search: string, code: ErrorCode
   ['no limit', 'limit=', 'bad_request'],
   ['digits of another script', 'limit=%D9%A1', 'bad_request'],
   ['wait=31', 'wait=31', 'bad_request'],
+  ...['heartbeat=4', 'heartbeat=61', 'heartbeat=5.5', 'heartbeat=05', 'heartbeat='].map(query => [query, query, 'bad_request'] as const),
   ['wait=-1', 'wait=-1', 'bad_request'],
   ['wait=1.5', 'wait=1.5', 'bad_request'],
   ['throttle_ms=9', 'throttle_ms=9', 'bad_request'],
@@ -212,6 +214,8 @@ const good: ReadonlyArray<readonly [search: string, query: StreamQuery]> = [
   ['subscribe=nothing:A', { subscribe: [{ channel: 'nothing', symbols: ['A'] }] }],
   [`subscribe=quotes:${'A'.repeat(32)}`, { subscribe: [{ channel: 'quotes', symbols: ['A'.repeat(32)] }] }],
   ['limit=1&wait=0&throttle_ms=10', { subscribe: [], limit: 1, wait: 0, throttleMs: 10 }],
+  ['heartbeat=5', { subscribe: [], heartbeat: 5 }],
+  ['heartbeat=60', { subscribe: [], heartbeat: 60 }],
   ['limit=10000&wait=30&throttle_ms=60000', { subscribe: [], limit: 10_000, wait: 30, throttleMs: 60_000 }],
   ['snapshot=false&decimals=string', { subscribe: [], snapshot: false, decimals: 'string' }],
   ['lastEventId=a,b', { subscribe: [], lastEventId: 'a,b' }],

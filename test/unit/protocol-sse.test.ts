@@ -155,7 +155,7 @@ test('the bytes themselves', async t => {
 })
 
 /** Where Python's `str.splitlines` ends a line, beside CR and LF. */
-const PYTHON_LINE_BREAKS = /[\v\f\x1c-\x1e\x85\u2028\u2029]/
+const PYTHON_LINE_BREAKS = [...'\v\f\x1c\x1d\x1e\x85\u2028\u2029']
 
 test('what a reader in Python takes for a line break is escaped, and says the same', async t => {
   const breaking = fc.constantFrom('\v', '\f', '\x1c', '\x1d', '\x1e', '\u0085', '\u2028', '\u2029', '"', '\\', '\\u2028', '한')
@@ -163,7 +163,7 @@ test('what a reader in Python takes for a line break is escaped, and says the sa
   fc.assert(fc.property(fc.dictionary(text, text), value => {
     const json = JSON.stringify(value)
     const escaped = escapeLineBreaks(json)
-    if (PYTHON_LINE_BREAKS.test(escaped)) throw new Error(`a line break in ${JSON.stringify(escaped)}`)
+    if (PYTHON_LINE_BREAKS.some(character => escaped.includes(character))) throw new Error(`a line break in ${JSON.stringify(escaped)}`)
     if (JSON.stringify(JSON.parse(escaped)) !== json) throw new Error(`${JSON.stringify(escaped)} says something else`)
   }), { numRuns })
   t.pass(`${numRuns} objects`)

@@ -26,12 +26,16 @@ export interface StreamQuery {
   /** Seconds. */
   readonly wait?: number
   readonly limit?: number
+  /** Seconds. */
+  readonly heartbeat?: number
   readonly token?: string
   readonly ticket?: string
 }
 
 export const MAX_WAIT_SECONDS = 30
 export const MAX_POLL_LIMIT = 10_000
+export const MIN_HEARTBEAT_SECONDS = 5
+export const MAX_HEARTBEAT_SECONDS = 60
 export const DEFAULT_POLL_LIMIT = 1000
 
 const bad = (message: string): ProtocolError => new ProtocolError('bad_request', message)
@@ -136,7 +140,7 @@ function parseSubscribe (text: string): SubscribeParameter {
   return parsed
 }
 
-const PARAMETERS = ['subscribe', 'throttle_ms', 'after', 'lastEventId', 'snapshot', 'decimals', 'wait', 'limit', 'token', 'ticket']
+const PARAMETERS = ['subscribe', 'throttle_ms', 'after', 'lastEventId', 'snapshot', 'decimals', 'wait', 'limit', 'heartbeat', 'token', 'ticket']
 
 /**
  * Reads a stream's query. Whether channels and symbols exist, and whether a parameter belongs to the transport,
@@ -161,6 +165,7 @@ export function parseStreamQuery (search: string): StreamQuery {
       case 'decimals': query.decimals = parseChoice(name, value, ['number', 'string']); break
       case 'wait': query.wait = parseInteger(name, value, 0, MAX_WAIT_SECONDS); break
       case 'limit': query.limit = parseInteger(name, value, 1, MAX_POLL_LIMIT); break
+      case 'heartbeat': query.heartbeat = parseInteger(name, value, MIN_HEARTBEAT_SECONDS, MAX_HEARTBEAT_SECONDS); break
       case 'token': query.token = parseText(name, value, MAX_TOKEN_LENGTH); break
       case 'ticket': query.ticket = parseText(name, value, MAX_TOKEN_LENGTH); break
     }
@@ -189,6 +194,7 @@ export function formatStreamQuery (query: StreamQuery): string {
     decimals: query.decimals,
     wait: query.wait,
     limit: query.limit,
+    heartbeat: query.heartbeat,
     token: query.token,
     ticket: query.ticket
   }

@@ -3,6 +3,7 @@ import type { Readable } from 'node:stream'
 import type { FastifyRequest } from 'fastify'
 import { asksForEventStream } from '../accept.js'
 import { acceptsGzip } from '../accept-encoding.js'
+import { livenessOf } from '../liveness.js'
 import { openConnection, type StreamRequest } from '../stream-request.js'
 import type { HttpTransport } from '../transport.js'
 import { gzip, identity } from './content-coding.js'
@@ -16,7 +17,7 @@ const COMPRESSED = { 'Content-Encoding': 'gzip' } as const
 
 export const eventStreamTransport: HttpTransport = {
   name: 'sse',
-  parameters: ['lastEventId'],
+  parameters: ['heartbeat', 'lastEventId'],
   matches: request => asksForEventStream(request.headers.accept),
 
   async serve (stream, request, reply) {
@@ -46,7 +47,8 @@ export const eventStreamTransport: HttpTransport = {
     reply.sseContext.source.end()
     Reflect.deleteProperty(reply.raw, 'write')
     reply.raw.off('pipe', letGo)
-    const connection = openConnection(stream, new EventStreamTransport(reply.raw, stream.query.decimals ?? 'string', coding, stream.context))
+    const { context, query } = stream
+    const connection = openConnection(stream, new EventStreamTransport(reply.raw, query.decimals ?? 'string', coding, livenessOf(context, query.heartbeat)))
     reply.raw.socket?.on('drain', () => { connection.onDrain() })
     const gone = (): void => { connection.onClose() }
     if (reply.raw.destroyed) gone()

@@ -1,13 +1,14 @@
 import { receiveBinary, receiveControl, receiveText } from '../../connection/dispatch.js'
+import { livenessOf } from '../liveness.js'
 import { openConnection } from '../stream-request.js'
 import type { UpgradeTransport } from '../transport.js'
 import { WebSocketTransport } from './websocket-transport.js'
 
 export const webSocketTransport: UpgradeTransport = {
   name: 'websocket',
-  parameters: [],
+  parameters: ['heartbeat'],
   serve (stream, socket) {
-    const transport = new WebSocketTransport(socket, stream.query.decimals ?? 'string', stream.context)
+    const transport = new WebSocketTransport(socket, stream.query.decimals ?? 'string', livenessOf(stream.context, stream.query.heartbeat))
     const connection = openConnection(stream, transport)
     transport.connect({
       onText: text => { receiveText(connection, text) },

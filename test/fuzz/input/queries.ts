@@ -1,4 +1,4 @@
-import { MAX_DEPTH, MAX_LAST, MAX_POLL_LIMIT, MAX_THROTTLE_MS, MAX_WAIT_SECONDS, MIN_THROTTLE_MS, standardChannels } from '@tickwire/protocol'
+import { MAX_DEPTH, MAX_HEARTBEAT_SECONDS, MAX_LAST, MAX_POLL_LIMIT, MAX_THROTTLE_MS, MAX_WAIT_SECONDS, MIN_HEARTBEAT_SECONDS, MIN_THROTTLE_MS, standardChannels } from '@tickwire/protocol'
 import type { Choices } from '../../helpers/random.js'
 import type { Quality } from './messages.js'
 import { garble, oddText } from './odd.js'
@@ -33,7 +33,7 @@ export class Queries {
     if (poll) {
       maybe('wait', 0.15, () => String(this.number(0, MAX_WAIT_SECONDS)))
       maybe('limit', 0.25, () => String(this.number(1, MAX_POLL_LIMIT)))
-    }
+    } else maybe('heartbeat', 0.15, () => String(this.number(MIN_HEARTBEAT_SECONDS, MAX_HEARTBEAT_SECONDS)))
     return this.write(quality, pairs)
   }
 

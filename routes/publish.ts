@@ -1,6 +1,6 @@
 import type { Static } from '@sinclair/typebox'
 import { TypeCompiler } from '@sinclair/typebox/compiler'
-import { type Channels, type ErrorCode, parseParameters, ProtocolError, searchOf } from '@tickwire/protocol'
+import { type Channels, decodeText, type ErrorCode, type JsonItem, parseParameters, ProtocolError, readJson, readJsonItems, searchOf } from '@tickwire/protocol'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { PublishItem, publishSchema } from './schemas.js'
 import type { Identity } from '../src/auth/identity.js'
@@ -22,13 +22,11 @@ export async function publishRoutes (app: FastifyInstance, { originAllowed, maxM
     parseParameters(searchOf(request.url), [])
   })
 
-  app.addContentTypeParser(['application/x-ndjson', 'application/ndjson'], { parseAs: 'string', bodyLimit: MAX_BODY_BYTES }, (_request, body, done) => {
-    try {
-      done(null, String(body).split('\n').filter(line => line.trim() !== '').map(line => JSON.parse(line) as unknown))
-    } catch {
-      done(new ProtocolError('invalid_json', 'a line of the body is not JSON'))
-    }
-  })
+  // As bytes: only the whole body can tell whether it is text.
+  app.removeContentTypeParser('application/json')
+  for (const [types, read] of [['application/json', readBody], [['application/x-ndjson', 'application/ndjson'], readLines]] as const) {
+    app.addContentTypeParser([...[types].flat()], { parseAs: 'buffer', bodyLimit: MAX_BODY_BYTES }, async (_request: FastifyRequest, body: Buffer) => read(decodeText(body)))
+  }
 
   /** Who publishes, by what was said before the body: nobody's body is not waited for. */
   const publishers = new WeakMap<FastifyRequest, Identity>()
@@ -38,17 +36,16 @@ export async function publishRoutes (app: FastifyInstance, { originAllowed, maxM
 
   app.post('/v1/publish', { bodyLimit: MAX_BODY_BYTES, schema: publishSchema, onRequest: identify }, async (request, reply) => {
     const identity = publishers.get(request)!
-    if (typeof request.body !== 'object' || request.body === null) {
-      throw new ProtocolError('invalid_message', 'the body is a message, an array of messages, or a line for each')
-    }
-    const body: unknown[] = Array.isArray(request.body) ? request.body : [request.body]
+    if (!Array.isArray(request.body)) throw new ProtocolError('invalid_message', NO_MESSAGES)
+    const body = request.body as JsonItem[]
     if (body.length > MAX_ITEMS) throw new ProtocolError('message_too_big', `a batch has at most ${MAX_ITEMS} messages`)
     const results = new Array<PublishResult>(body.length)
     const good: Array<Static<typeof PublishItem>> = []
     const places: number[] = []
-    for (const [place, item] of body.entries()) {
-      if (itemCheck.Check(item)) {
-        good.push(item)
+    for (const [place, { value, error }] of body.entries()) {
+      if (error !== undefined) results[place] = { code: error.code, message: error.message }
+      else if (itemCheck.Check(value)) {
+        good.push(value)
         places.push(place)
       } else results[place] = { code: 'invalid_message', message: 'a message has channel, symbol, data, and optionally snapshot, idempotency_key, user' }
     }
@@ -58,7 +55,7 @@ export async function publishRoutes (app: FastifyInstance, { originAllowed, maxM
       permit: permitPublish(identity)
     })
     for (const [index, result] of published.entries()) results[places[index]!] = result
-    events.published({ transport: 'http', address: request.ip, user: identity.user }, tallyOf(channels, body, results))
+    events.published({ transport: 'http', address: request.ip, user: identity.user }, tallyOf(channels, body.map(({ value }) => value), results))
     const rejected = results.flatMap((result, index) => 'code' in result ? [{ index, ...result }] : [])
     const forbidden: readonly ErrorCode[] = ['forbidden']
     if (rejected.length > 0 && rejected.length === results.length && rejected.every(({ code }) => forbidden.includes(code))) {
@@ -69,6 +66,30 @@ export async function publishRoutes (app: FastifyInstance, { originAllowed, maxM
       rejected,
       sequences: results.map(result => 'sequence' in result ? result.sequence : null)
     })
+  })
+}
+
+const NO_MESSAGES = 'the body is a message, an array of messages, or a line for each'
+
+/** @throws ProtocolError `invalid_json`, `invalid_message` */
+function readBody (text: string): JsonItem[] {
+  const items = readJsonItems(text)
+  const [first] = items
+  // An array has any items, and each has its answer.
+  if (items.length === 1 && (typeof first!.value !== 'object' || first!.value === null) && !/^\s*\[/.test(text)) throw new ProtocolError('invalid_message', NO_MESSAGES)
+  return items
+}
+
+/** @throws ProtocolError `invalid_json` */
+function readLines (text: string): JsonItem[] {
+  return text.split('\n').flatMap((line, index) => {
+    // The mark of byte order is a space to it.
+    if (line.trim() === '') return []
+    try {
+      return readJson(line)
+    } catch (error) {
+      throw error instanceof ProtocolError ? new ProtocolError(error.code, `line ${index + 1}: ${error.message}`) : error
+    }
   })
 }
 

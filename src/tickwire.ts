@@ -4,6 +4,7 @@ import type { FastifyPluginAsync } from 'fastify'
 import fp from 'fastify-plugin'
 import { auth, type TokenClaims } from '../plugins/auth.js'
 import { errors } from '../plugins/errors.js'
+import { jsonBody } from '../plugins/json-body.js'
 import { requestRate } from '../plugins/request-rate.js'
 import { type Streaming, streaming } from '../plugins/streaming.js'
 import { wires } from '../plugins/wires.js'
@@ -131,6 +132,7 @@ export const tickwire = fp<TickwireOptions>(async (app, options) => {
     // Fastify reads it as a text, which no endpoint takes: it is to be refused as any other type.
     scope.removeContentTypeParser('text/plain')
     await scope.register(errors, { notFound: false })
+    await scope.register(jsonBody)
     await scope.register(auth, { keys, issuer: settings.JWT_ISSUER, audience: settings.JWT_AUDIENCE, store, listedOrigins: listed })
     await scope.register(streaming, {
       log,

@@ -46,10 +46,10 @@ export interface StreamRequest {
 }
 
 /** Parameters of one transport, and which that is. */
-const ownParameters = [['wait', 'polling'], ['limit', 'polling'], ['lastEventId', 'event streams']] as const
+const ownParameters = [['wait', 'polling'], ['limit', 'polling'], ['lastEventId', 'event streams'], ['heartbeat', 'WebSocket and event streams']] as const
 
 /**
-const ownParameters = [['wait', 'polling'], ['limit', 'polling'], ['lastEventId', 'event streams'], ['heartbeat', 'WebSocket and event streams']] as const
+ * Judges a request before an upgrade or a stream begins (PROTOCOL.md, One URL): its query, its credentials, its
  * subscriptions, all or nothing, and whether there is room for one more.
  * @param parameters query parameters that not every transport takes, and this one does
  * @param upgrade whether more may be said after the upgrade: subscriptions, credentials

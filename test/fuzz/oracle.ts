@@ -83,6 +83,29 @@ export function judgePoll (body: string, decimals: 'string' | 'number'): string 
 const checks = Object.fromEntries(Object.entries(clientActions).map(([name, schema]) => [name, TypeCompiler.Compile(schema)])) as
   Record<string, TypeCheck<TObject>>
 
+/** As `JSON.stringify` writes it; behind an even number of backslashes. */
+const HALF_CHARACTER = /(?<!\\)(?:\\\\)*\\ud[89a-f][0-9a-f]{2}/
+
+/** The numbers of a text that is JSON, as they are written. */
+const numbersOf = (text: string): string[] => text.replace(/"(?:[^"\\]|\\.)*"/gs, '""').match(/-?\d[\d.eE+-]*/g) ?? []
+
+/** Whether a number is read as it is written: an integer to its last digit, and a fraction as a fraction. */
+function isKept (number: string): boolean {
+  const value = Number(number)
+  if (/^-?\d+$/.test(number)) return Number.isFinite(value) && BigInt(number) === BigInt(value)
+  return Number.isFinite(value) && (!Number.isInteger(value) || Number(number).toExponential() === shortest(number))
+}
+
+/** A number as `toExponential` would write it if it kept all digits. */
+function shortest (number: string): string {
+  const [, sign = '', whole = '', fraction = '', exponent = '0'] = /^(-?)(\d+)(?:\.(\d+))?(?:[eE]([-+]?\d+))?$/.exec(number)!
+  const digits = (whole + fraction).replace(/^0+/, '')
+  if (digits === '') return (sign === '' ? 0 : -0).toExponential()
+  const power = whole.length - (whole + fraction).search(/[1-9]/) - 1 + Number(exponent)
+  const kept = digits.replace(/0+$/, '')
+  return `${sign}${kept[0]}${kept.length > 1 ? `.${kept.slice(1)}` : ''}e${power < 0 ? '-' : '+'}${Math.abs(power)}`
+}
+
 /** A message as a parser sees it that knows nothing but JSON and the schemas. */
 export interface Parsed {
   readonly action?: ActionName
@@ -98,6 +121,8 @@ export function parseMessage (text: string): Parsed {
   } catch {
     return { fields: [], passes: false }
   }
+  // Half of a character is no text, and a number that JavaScript reads as another is none of the message.
+  if (HALF_CHARACTER.test(JSON.stringify(value)) || !numbersOf(text).every(isKept)) return { fields: [], passes: false }
   const action = typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as { action?: unknown }).action : undefined
   if (typeof action !== 'string' || !Object.hasOwn(clientActions, action)) return { fields: [], passes: false }
   const known = clientActions[action as ActionName].properties

@@ -13,8 +13,8 @@ const STALL_MS = 150
 /** Most messages on one connection. */
 const LIFE = 400
 const TOO_LONG = 'x'.repeat(70_000)
-/** RFC 6455, 7.4.1: a text that is no UTF-8. */
-const INVALID_PAYLOAD = 1007
+/** Of a text that is no UTF-8 (PROTOCOL.md, Text and numbers). */
+const INVALID_JSON = errorTable.invalid_json.close
 
 /** Qualities of a hundred messages, by how well a connection behaves. */
 const TEMPERS: ReadonlyArray<Readonly<Record<Quality, number>>> = [
@@ -216,7 +216,7 @@ export class SocketWorker {
         socket.send(TOO_LONG)
         break
       case 1:
-        socket.expectedClose = INVALID_PAYLOAD
+        socket.expectedClose = INVALID_JSON
         socket.send(Buffer.from([0x22, 0xff, 0xfe, 0x22]))
         break
       default:

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto'
 import { createReadStream } from 'node:fs'
-import { createInterface } from 'node:readline'
 import type { Readable } from 'node:stream'
 import { setTimeout as delay } from 'node:timers/promises'
+import { byteLines, decodeText, type JsonItem, ProtocolError, readJson, readJsonItems } from '@tickwire/protocol'
 import { type Command, CommandError, type Invocation, text, UsageError } from '../command.js'
 import { advice, type Server, serverOf, serverOptions, unreachable } from '../server.js'
 
@@ -59,7 +59,7 @@ export const publish: Command = {
       progress.show(accepted, rejected.length)
     }
     for await (const item of items(invocation)) {
-      if ('fault' in item) rejected.push({ line: item.line, code: 'invalid_json', message: item.fault })
+      if ('fault' in item) rejected.push({ line: item.line, code: item.fault.code, message: wordsOf(item.fault) })
       else if (batch.push(item) >= BATCH) await send()
     }
     await send()
@@ -71,7 +71,7 @@ export const publish: Command = {
   }
 }
 
-type Read = Item | { readonly line: number, readonly fault: string }
+type Read = Item | { readonly line: number, readonly fault: ProtocolError }
 
 /** The messages of the command line, in order; `line` counts from 1. */
 async function * items ({ values, positionals }: Invocation): AsyncGenerator<Read> {
@@ -89,12 +89,10 @@ async function * items ({ values, positionals }: Invocation): AsyncGenerator<Rea
     ...(values['snapshot'] === true ? { snapshot: true } : {})
   }
   const run = randomUUID()
-  const reads = data !== undefined ? [parsed(data, 1)] : readInput(file === '-' ? process.stdin : createReadStream(file!))
+  const reads = data !== undefined ? [readData(data)] : readInput(file === '-' ? process.stdin : createReadStream(file!))
   for await (const read of reads) {
-    if ('fault' in read) {
-      if (data !== undefined) throw new UsageError(`--data is not JSON: ${read.fault}`)
-      yield read
-    } else {
+    if ('fault' in read) yield read
+    else {
       const message = channel === undefined ? { ...read.message, ...common } : { data: read.message, ...common }
       yield { line: read.line, message: { idempotency_key: `${run}-${read.line}`, ...message } }
     }
@@ -103,43 +101,69 @@ async function * items ({ values, positionals }: Invocation): AsyncGenerator<Rea
 
 /** Lines of JSON as they come; a text that is an array, or one object over several lines, is read whole. */
 async function * readInput (input: Readable): AsyncGenerator<Read> {
-  const lines = createInterface({ input, crlfDelay: Infinity })
   let number = 0
-  let whole: string[] | undefined
+  let whole: Uint8Array[] | undefined
   let bytes = 0
   try {
-    for await (const line of lines) {
+    for await (const line of byteLines(input)) {
       number++
-      if (whole === undefined && line.trim() === '') continue
-      if (whole === undefined && number === 1 && 'fault' in parsed(line, 1) && /^\s*[[{]/.test(line)) whole = []
       if (whole === undefined) {
-        yield * spread(parsed(line, number))
-        continue
+        const reads = readsOf(line, number)
+        if (number > 1 || !isBegun(line, reads)) {
+          yield * reads
+          continue
+        }
+        whole = []
       }
       bytes += line.length
       if (bytes > MAX_WHOLE_BYTES) throw new CommandError('a JSON array is read whole, and this one is too large for it: write one message on each line')
-      whole.push(line)
+      whole.push(line, LINE_END)
     }
   } catch (error) {
     if (error instanceof CommandError) throw error
     throw new CommandError(`the file cannot be read: ${(error as Error).message}`)
   }
-  if (whole !== undefined) yield * spread(parsed(whole.join('\n'), 1))
+  if (whole !== undefined) yield * readsOf(Buffer.concat(whole), 1)
 }
 
-function * spread (read: Read): Generator<Read> {
-  if ('fault' in read || !Array.isArray(read.message)) yield read
-  else for (const [index, message] of (read.message as object[]).entries()) yield { line: index + 1, message }
-}
+const LINE_END = Buffer.from('\n')
 
-function parsed (json: string, line: number): Read {
+/** Whether a line is the first of a text that goes on behind it. */
+const isBegun = (line: Uint8Array, [first]: readonly Read[]): boolean =>
+  first !== undefined && 'fault' in first && first.fault.cause instanceof SyntaxError && /^\s*[[{]/.test(Buffer.from(line).toString())
+
+/** What a text holds: the items of an array, counted from 1, one message, or nothing. */
+function readsOf (bytes: Uint8Array, line: number): Read[] {
   try {
-    const message: unknown = JSON.parse(json)
-    return typeof message === 'object' && message !== null ? { line, message } : { line, fault: 'not an object' }
+    const text = decodeText(bytes)
+    if (text.trim() === '') return []
+    const isArray = /^\s*\[/.test(text)
+    return readJsonItems(text).map((item, index) => readOf(item, isArray ? index + 1 : line))
   } catch (error) {
-    return { line, fault: (error as Error).message }
+    if (error instanceof ProtocolError) return [{ line, fault: error }]
+    throw error
   }
 }
+
+function readOf ({ value, error }: JsonItem, line: number): Read {
+  if (error !== undefined) return { line, fault: error }
+  return typeof value === 'object' && value !== null ? { line, message: value } : { line, fault: new ProtocolError('invalid_json', 'not an object') }
+}
+
+/** The data of the command line. @throws UsageError */
+function readData (json: string): Read {
+  try {
+    const read = readOf(readJson(json), 1)
+    if ('fault' in read) throw read.fault
+    return read
+  } catch (error) {
+    if (!(error instanceof ProtocolError)) throw error
+    throw new UsageError(`--data${error.code === 'invalid_json' ? ' is not JSON' : ''}: ${wordsOf(error)}`)
+  }
+}
+
+/** What is wrong, in the parser's own words where it has any: whoever runs the command may read the text again. */
+const wordsOf = ({ cause, message }: ProtocolError): string => cause instanceof SyntaxError ? cause.message : message
 
 /** @throws CommandError where the server does not take it */
 async function post (server: Server, messages: readonly object[]): Promise<Answer> {

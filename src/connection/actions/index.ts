@@ -1,6 +1,7 @@
 import { FormatRegistry } from '@sinclair/typebox'
 import { type TypeCheck, TypeCompiler } from '@sinclair/typebox/compiler'
-import { type ActionName, clientActions, type ClientMessage, ProtocolError, registerFormats, type RequestId } from '@tickwire/protocol'
+import { type ActionName, clientActions, type ClientMessage, type JsonItem, ProtocolError, readJson, registerFormats, type RequestId } from '@tickwire/protocol'
+import { toProtocolError } from '../../errors.js'
 import type { Connection } from '../connection.js'
 import { auth } from './auth.js'
 import { snapshot } from './snapshot.js'
@@ -15,17 +16,19 @@ type ReadAction = { readonly message: ClientMessage } | { readonly error: Protoc
 
 /** Reads a client's message, or says what is wrong with it; the id is echoed where there is a usable one. */
 export function readAction (text: string): ReadAction {
-  let value: unknown
+  let item: JsonItem
   try {
-    value = JSON.parse(text)
-  } catch {
-    return { error: new ProtocolError('invalid_json') }
+    item = readJson(text)
+  } catch (error) {
+    return { error: toProtocolError(error) }
   }
+  const { value, error } = item
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     return { error: new ProtocolError('invalid_message', 'a message is an object with an action') }
   }
   const { action, id } = value as { action?: unknown, id?: unknown }
   const usableId = (typeof id === 'string' && id.length <= 64) || Number.isSafeInteger(id) ? { id: id as RequestId } : {}
+  if (error !== undefined) return { error, ...usableId }
   if (typeof action !== 'string' || !Object.hasOwn(checks, action)) {
     return { error: new ProtocolError('invalid_message', `action is one of: ${Object.keys(checks).join(', ')}`), ...usableId }
   }

@@ -1,7 +1,6 @@
 import { createReadStream } from 'node:fs'
 import { stat } from 'node:fs/promises'
-import { createInterface } from 'node:readline'
-import type { Instrument } from '@tickwire/protocol'
+import { byteLines, decodeText, type Instrument } from '@tickwire/protocol'
 import { ConfigError } from '../../config.js'
 import type { Venue } from '../venue.js'
 import { venues } from '../venues.js'
@@ -15,8 +14,8 @@ export interface RecordedFrame {
   readonly line: number
 }
 
-const FRAME = /^(\d+(?:\.\d+)?): (.*)$/
-const SENT = /^\S+ <- \d+(?:\.\d+)?: (.*)$/
+const FRAME = /^(\d+(?:\.\d+)?): (.*)$/s
+const SENT = /^\S+ <- \d+(?:\.\d+)?: (.*)$/s
 
 /**
  * A recorded session: one frame a line, `<unix seconds>: <payload>`; lines with `<-` are what the client sent,
@@ -30,7 +29,9 @@ export class Recording {
     const found = await stat(file).catch(() => undefined)
     if (found === undefined) throw new ConfigError(`replay: there is no file ${file}; give the path of a recorded session`)
     if (!found.isFile()) throw new ConfigError(`replay: ${file} is not a file; give the path of a recorded session`)
-    const first = await linesOf(file)[Symbol.asyncIterator]().next()
+    const lines = linesOf(file)
+    const first = await lines.next()
+    await lines.return()
     const [address = ''] = String(first.value).split(' ', 1)
     const host = URL.canParse(address) ? new URL(address).hostname : ''
     const venue = venues.find(({ hosts }) => hosts.includes(host))
@@ -61,6 +62,17 @@ export class Recording {
   }
 }
 
-function linesOf (file: string): AsyncIterable<string> {
-  return createInterface({ input: createReadStream(file), crlfDelay: Infinity })
+/** @throws Error that says which line is no text */
+async function * linesOf (file: string): AsyncGenerator<string, void, void> {
+  let number = 0
+  for await (const line of byteLines(createReadStream(file))) {
+    number++
+    let text
+    try {
+      text = decodeText(line)
+    } catch (cause) {
+      throw new Error(`replay: ${file}, line ${number}: what stands there is not UTF-8`, { cause })
+    }
+    yield text
+  }
 }

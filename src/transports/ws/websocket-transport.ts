@@ -30,6 +30,9 @@ const MAX_REASON_BYTES = 123
 /** What `ws` ends a connection for: too many bytes, and too many fragments, which no table of this protocol has a code for. */
 const TOO_BIG: ReadonlySet<string | undefined> = new Set(['WS_ERR_UNSUPPORTED_MESSAGE_LENGTH', 'WS_ERR_TOO_MANY_BUFFERED_PARTS'])
 
+/** RFC 6455, 8.1: the connection must fail; told before, its client knows why. */
+const NOT_UTF8 = 'WS_ERR_INVALID_UTF8'
+
 /**
  * How fast a peer reads at least, of whom it cannot be seen: what it, or a proxy before it, has acknowledged and not read. And how much
  * of that there may be, as far as systems let it grow.
@@ -40,7 +43,7 @@ const MOST_UNSEEN_BYTES = 8 * 1024 * 1024
 /**
  * What `ws` does not declare: shared frames are written past it, straight to its socket, which is right as long as
  * it compresses nothing itself (its own sends are then written at once, too); its receiver, which says that a
- * message is too large before `ws` closes on it; and its extensions, which keep what a message was inflated with.
+ * message is too large, or no text, before `ws` closes on it; and its extensions, which keep what a message was inflated with.
  */
 interface Internals {
   readonly _socket: Socket
@@ -55,6 +58,8 @@ export interface WebSocketEvents extends TransportEvents {
   /** A ping, which has been answered, or a pong that answers none. */
   onControl (): void
   onTooBig (): void
+  /** A text that is not UTF-8: nothing behind it is read. */
+  onNotText (): void
 }
 
 /** The wire of a WebSocket client. */
@@ -105,6 +110,7 @@ export class WebSocketTransport implements Transport {
     this.raw.on('drain', () => { events.onDrain() })
     _receiver.prependListener('error', error => {
       if (TOO_BIG.has(error.code)) events.onTooBig()
+      else if (error.code === NOT_UTF8) events.onNotText()
     })
   }
 

@@ -10,7 +10,9 @@ export const Book = Type.Object({
   bids: Type.Array(BookLevel, { description: 'best first' }),
   asks: Type.Array(BookLevel, { description: 'best first' }),
   checksum: Type.Optional(Type.Union([Type.String({ maxLength: 64 }), Type.Integer()], { description: 'as the venue gave it' })),
-  venue_sequence: Type.Optional(Type.Integer())
+  venue_sequence: Type.Optional(Type.Union([Type.Integer(), Type.String({ pattern: '^[0-9]{1,64}$' })], {
+    title: 'an integer, or a string of digits', description: 'as the venue gave it: a string of digits where it may be more than a JavaScript number holds'
+  }))
 }, closed)
 export type Book = Static<typeof Book>
 

@@ -1,5 +1,5 @@
 /* global EventSource */
-import { streamUrl } from './request.js'
+import { askWhy, streamUrl } from './request.js'
 import { Retry } from './retry.js'
 
 /**
@@ -16,6 +16,7 @@ export function openEventSource (stream, events) {
   let closing
   let source
   let timer
+  let closed = false
 
   function connect () {
     source = new EventSource(streamUrl({ ...stream, after: cursor }))
@@ -27,10 +28,16 @@ export function openEventSource (stream, events) {
     source.onerror = () => {
       events.onLost(closing?.code)
       closing = undefined
-      if (source.readyState !== EventSource.CLOSED) return
-      // Why it was refused no page is told, so this can only try again, more and more slowly.
-      timer = setTimeout(connect, retry.after(0))
+      if (source.readyState === EventSource.CLOSED) retryRefused()
     }
+  }
+
+  async function retryRefused () {
+    const { status, message, retryAfterMs } = await askWhy({ ...stream, after: cursor })
+    if (closed) return
+    const wait = retry.after(status, retryAfterMs)
+    if (wait === undefined) return events.onStopped(message)
+    timer = setTimeout(connect, wait)
   }
 
   function take (message) {
@@ -52,6 +59,7 @@ export function openEventSource (stream, events) {
   connect()
   return {
     close () {
+      closed = true
       clearTimeout(timer)
       source.close()
     },

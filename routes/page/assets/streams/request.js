@@ -1,4 +1,21 @@
 /**
+ * Why a stream could not be opened: a browser says so neither of a WebSocket nor of an EventSource, but the same URL by
+ * fetch is a poll, whose refusal can be read. Without a refusal, as where the network is gone, there is no status.
+ * @returns {Promise<{ status?: number, message?: string, retryAfterMs?: number }>}
+ */
+export async function askWhy (stream) {
+  try {
+    const response = await fetch(streamUrl(stream))
+    if (!response.ok) {
+      const { message, retry_after_ms: retryAfterMs } = await response.json()
+      return { status: response.status, message, retryAfterMs }
+    }
+    await response.body.cancel()
+  } catch {}
+  return {}
+}
+
+/**
  * The URL of a stream. It is relative to the page, which may be served under a prefix.
  * @param {object} stream
  * @param {string[]} stream.subscribe `quotes:*`, `trades:AAPL,MSFT`

@@ -18,7 +18,7 @@ export class Retry {
   }
 
   /**
-   * @param {number} code of the close, or status of the answer
+   * @param {number | undefined} code of the close, or status of the answer; undefined where there was none
    * @param {number} [retryAfterMs] what the server asked for
    * @returns {number | undefined} milliseconds to wait; undefined: stop
    */

@@ -1,5 +1,5 @@
 /* global WebSocket */
-import { streamUrl } from './request.js'
+import { askWhy, streamUrl } from './request.js'
 import { Retry } from './retry.js'
 
 /** A text frame is an array of messages. */
@@ -25,14 +25,22 @@ export function openWebSocket (stream, events) {
     const resumed = cursor !== undefined
     closing = undefined
     socket = new WebSocket(url, SUBPROTOCOL)
+    let opened = false
+    socket.onopen = () => { opened = true }
     socket.onmessage = ({ data }) => { for (const message of JSON.parse(data)) take(message, resumed) }
-    socket.onclose = ({ code }) => {
-      if (closed) return
-      const wait = retry.after(code, closing?.retry_after_ms)
-      if (wait === undefined) return events.onStopped(closing?.reason ?? `closed with ${code}`)
-      events.onLost(closing?.code)
-      timer = setTimeout(connect, wait)
+    socket.onclose = async ({ code }) => {
+      if (opened) return again(code, closing?.retry_after_ms, closing?.reason)
+      const { status, message, retryAfterMs } = await askWhy({ ...stream, after: cursor })
+      again(status ?? code, retryAfterMs, message)
     }
+  }
+
+  function again (code, retryAfterMs, reason = `closed with ${code}`) {
+    if (closed) return
+    const wait = retry.after(code, retryAfterMs)
+    if (wait === undefined) return events.onStopped(reason)
+    events.onLost(closing?.code)
+    timer = setTimeout(connect, wait)
   }
 
   function take (message, resumed) {

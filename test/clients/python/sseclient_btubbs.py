@@ -7,8 +7,9 @@ from sseclient import SSEClient
 while True:
     asked = 0.0
     try:
-        # It comes back by itself behind a stream that ends, and raises where that fails.
-        for event in SSEClient(ask()):
+        # It comes back by itself behind a stream that ends, and raises where that fails. It offers to read what is compressed, and cannot:
+        # it reads from the socket, past `requests`.
+        for event in SSEClient(ask(), headers={"Accept-Encoding": "identity"}):
             take_event(event.event, event.data)
         reason = "the stream ended"
     except requests.HTTPError as error:

@@ -8,14 +8,10 @@ import (
 	"tickwire/clients/report"
 )
 
+// Its own handler answers pings, without repeating what they say.
 type handler struct {
 	gws.BuiltinEventHandler
 	closed chan error
-}
-
-// By default a ping is not answered.
-func (h *handler) OnPing(socket *gws.Conn, payload []byte) {
-	_ = socket.WritePong(payload)
 }
 
 func (h *handler) OnMessage(socket *gws.Conn, message *gws.Message) {

@@ -12,12 +12,12 @@ export interface ThirdPartyClient {
   /** The package as its manifest names it; absent: what the language brings along. */
   readonly library?: string
   readonly wire: Wire
-  /** Its package cannot be installed beside the others: it gets a folder of its own. */
-  readonly apart?: string
+  /** Its package cannot be installed beside the others (two of them are one module): `<name>.txt` names it, and it gets a folder of its own. */
+  readonly apart?: true
 }
 
-const client = (language: Language, name: string, wire: Wire, library?: string, apart?: string): ThirdPartyClient =>
-  ({ language, name, wire, ...library === undefined ? {} : { library }, ...apart === undefined ? {} : { apart } })
+const client = (language: Language, name: string, wire: Wire, library?: string): ThirdPartyClient =>
+  ({ language, name, wire, ...library === undefined ? {} : { library } })
 
 export const thirdPartyClients: readonly ThirdPartyClient[] = [
   client('npm', 'ws', 'WebSocket, json', 'ws'),
@@ -52,7 +52,7 @@ export const thirdPartyClients: readonly ThirdPartyClient[] = [
   client('PyPI', 'aiosseclient_client', 'events', 'aiosseclient'),
   client('PyPI', 'aiohttp_sse', 'events', 'aiohttp-sse-client'),
   client('PyPI', 'sseclient_py', 'events', 'sseclient-py'),
-  client('PyPI', 'sseclient_btubbs', 'events', 'sseclient', 'sseclient==0.0.27'),
+  { ...client('PyPI', 'sseclient_btubbs', 'events', 'sseclient'), apart: true },
   client('PyPI', 'requests_sse_client', 'events', 'requests-sse'),
   client('PyPI', 'launchdarkly_client', 'events', 'launchdarkly-eventsource'),
   client('PyPI', 'requests_polling', 'polling', 'requests'),

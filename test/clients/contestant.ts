@@ -5,6 +5,8 @@ import { Judge } from './judge.js'
 import type { Program } from './toolchains.js'
 
 const KEPT_ERRORS = 2000
+const running = new Set<ChildProcess>()
+process.once('exit', () => { for (const child of running) child.kill('SIGKILL') })
 
 /** A client's program, running, with its own way to the server. */
 export class Contestant {
@@ -14,11 +16,9 @@ export class Contestant {
   private child: ChildProcess | undefined
   private over = false
   private rest = ''
-  private readonly onExit = (): void => { this.child?.kill('SIGKILL') }
 
   private constructor (readonly client: ThirdPartyClient, readonly link: Link) {
     this.judge = new Judge(client.wire === 'polling')
-    process.once('exit', this.onExit)
   }
 
   /** @param port of the server */
@@ -35,10 +35,12 @@ export class Contestant {
   start ({ command, args, cwd, env }: Program, query: string): void {
     const child = spawn(command, [...args, `http://127.0.0.1:${this.link.port}/v1/stream?${query}`], { cwd, env: { PATH: process.env['PATH'], HOME: process.env['HOME'], ...env }, stdio: ['ignore', 'pipe', 'pipe'] })
     this.child = child
+    running.add(child)
     child.stdout.setEncoding('utf8').on('data', (chunk: string) => { this.read(chunk) })
     child.stderr.on('data', chunk => { this.errors = (this.errors + String(chunk)).slice(-KEPT_ERRORS) })
     child.on('error', error => { this.judge.faults.push(`could not be started: ${error.message}`) })
     child.on('exit', (code, signal) => {
+      running.delete(child)
       if (this.over) return
       const words = this.errors.trim().split('\n').at(-1) ?? ''
       this.judge.faults.push(`its program ended by itself (${code ?? signal})${words === '' ? '' : `: ${words}`}`)
@@ -54,7 +56,6 @@ export class Contestant {
   async close (): Promise<void> {
     const { child } = this
     this.link.close()
-    process.off('exit', this.onExit)
     if (child === undefined || this.over) return
     this.over = true
     const ended = new Promise(resolve => { child.once('close', resolve) })

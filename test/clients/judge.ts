@@ -12,6 +12,12 @@ interface Message {
   readonly cursor?: string
 }
 
+/** A connection that ended, or could not be made, as its program says. */
+export interface Break {
+  readonly at: number
+  readonly reason: string
+}
+
 /** What is shown of a message that should not be. */
 const SHOWN = 160
 
@@ -27,9 +33,7 @@ export class Judge {
   gaps = 0
   resets = 0
   /** Connections that ended, or could not be made. */
-  breaks = 0
-  /** Times at which connections ended. */
-  readonly breakTimes: number[] = []
+  readonly breaks: Break[] = []
   /** Milliseconds since 1970, of the newest cursor. */
   cursorAt = 0
   /** Characters of the longest text that the library handed over at once. */
@@ -62,8 +66,7 @@ export class Judge {
         this.cursor(at)
         break
       case 'lost':
-        this.breaks++
-        this.breakTimes.push(at)
+        this.breaks.push({ at, reason: text })
         this.wasLost = true
         break
       case 'refused':

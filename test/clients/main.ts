@@ -1,12 +1,12 @@
-import { mkdirSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { RedisServer } from '../helpers/redis-server.js'
 import { languages, thirdPartyClients } from './clients.js'
+import { exitCode, prepareContests } from './contests.js'
 import { type NotRun, table } from './report.js'
 import { type Contest, run } from './run.js'
-import { install, Unavailable, versionOf } from './toolchains.js'
+import { versionOf } from './toolchains.js'
 
 /** `npm run clients`: see USAGE. */
 const USAGE = `usage: npm run clients -- [--client name]… [--language ${languages.join('|')}]… [--seconds 5] [--quiet 12] [--rate 50] [--cache folder] [--list]
@@ -28,12 +28,17 @@ const text = (value: string) => ({ type: 'string', default: value } as const)
 const many = { type: 'string', multiple: true, default: [] as string[] } as const
 const { values } = parseArgs({
   options: {
-    client: many, language: many, seconds: text('5'), quiet: text('12'), rate: text('50'), list: { type: 'boolean', default: false }, help: { type: 'boolean', default: false },
+    client: many,
+    language: many,
+    seconds: text('5'),
+    quiet: text('12'),
+    rate: text('50'),
+    list: { type: 'boolean', default: false },
+    help: { type: 'boolean', default: false },
     cache: text(join(tmpdir(), `tickwire-clients-${process.getuid?.() ?? 0}`))
   }
 })
 const SHOWN_FAULTS = 5
-const NOT_ALL_RUN = 3
 
 const say = (line: string): void => { console.error(line) }
 
@@ -54,26 +59,13 @@ async function main (): Promise<number> {
     console.log('no client is both of these names and of these languages; --list shows which there are')
     return 2
   }
-  const contests: Contest[] = []
-  const notRun: NotRun[] = []
-  mkdirSync(cache, { recursive: true })
-  for (const name of languages) {
-    const clients = chosen.filter(client => client.language === name)
-    if (clients.length === 0) continue
-    try {
-      const programOf = await install(name, resolve(cache), clients, say)
-      for (const client of clients) contests.push({ client, program: programOf(client) })
-    } catch (error) {
-      if (!(error instanceof Unavailable)) throw error
-      for (const client of clients) notRun.push({ client, reason: error.message })
-    }
-  }
+  const { contests, notRun } = await prepareContests(chosen, resolve(cache), say)
   const failed = await contest(contests, notRun, { calmMs: Number(seconds) * 1000, quietMs: Number(quiet) * 1000, rate: Number(rate) })
   for (const reason of new Set(notRun.map(({ reason }) => reason))) {
     console.log(`NOT RUN ${notRun.filter(each => each.reason === reason).map(({ client }) => client.name).join(', ')}: ${reason}`)
   }
   console.log(`${contests.length - failed} hold, ${failed} failed, ${notRun.length} not run`)
-  return failed > 0 || contests.length === 0 ? 1 : notRun.length > 0 ? NOT_ALL_RUN : 0
+  return exitCode(contests.length, failed, notRun.length)
 }
 
 /** @returns how many failed */
@@ -83,6 +75,7 @@ async function contest (contests: readonly Contest[], notRun: readonly NotRun[],
   try {
     const results = await run({ redisUrl: redis.url, contests, say, ...times })
     for (const line of table(results, notRun)) console.log(line)
+    for (const { client, ownBreaks } of results) if (ownBreaks.length > 0) console.log(`NOTE ${client.language} ${client.name} broke off when quiet: ${ownBreaks[0]}`)
     const failed = results.filter(({ faults }) => faults.length > 0)
     for (const { client, faults, errors } of failed) {
       for (const fault of faults.slice(0, SHOWN_FAULTS)) console.log(`FAILED ${client.language} ${client.name}: ${fault}`)

@@ -13,7 +13,7 @@ const HEAD = ['client', 'version', 'over', 'resumed by itself', 'by cursor', 'du
 export function table (results: readonly Result[], notRun: readonly NotRun[]): string[] {
   const rows = [
     ...results.map(({ client, byLibrary, byProgram, duplicates, gaps, missing, ownBreaks, longest, faults }) => [
-      nameOf(client), versionOf(client), client.wire, byLibrary, byProgram, duplicates, gaps, missing, ownBreaks, longest, faults.length === 0 ? 'holds' : 'FAILED'
+      nameOf(client), versionOf(client), client.wire, byLibrary, byProgram, duplicates, gaps, missing, ownBreaks.length, longest, faults.length === 0 ? 'holds' : 'FAILED'
     ].map(String)),
     ...notRun.map(({ client }) => [nameOf(client), versionOf(client), client.wire, ...Array<string>(7).fill(''), 'not run'])
   ]

@@ -11,9 +11,9 @@ const SECRET = 'a secret for third-party clients only'
 const TOKEN_SECONDS = 86_400
 /** Programs that start at the same time: a JVM takes a core for a second or two. */
 const START_AT_ONCE = 4
-const CONNECT_TIMEOUT_MS = 30_000
+const CONNECT_TIMEOUT_MS = 60_000
 /** How long a client may take to come back: most wait longer from attempt to attempt. */
-const RETURN_TIMEOUT_MS = 30_000
+const RETURN_TIMEOUT_MS = 60_000
 const CUT_MS = 2000
 /** What is published while nobody is connected: a `batch` without a bound would have it in one frame. */
 const BURST = 600
@@ -44,8 +44,8 @@ export interface Result {
   readonly duplicates: number
   readonly gaps: number
   readonly missing: number
-  /** Connections that ended while nothing was published and nobody had ended them. */
-  readonly ownBreaks: number
+  /** Why connections ended while nothing was published, and nobody had ended them. */
+  readonly ownBreaks: readonly string[]
   readonly longest: number
   /** What must not be. */
   readonly faults: readonly string[]
@@ -105,8 +105,8 @@ export async function run (options: RunOptions): Promise<Result[]> {
     await until('all have everything', () => contestants.every(contestant => !contestant.isRunning || missing(contestant) === 0), RETURN_TIMEOUT_MS).catch(() => {})
     return contestants.map(contestant => {
       const { client, judge, errors } = contestant
-      const { byLibrary, byProgram, duplicates, gaps, longest, faults, breakTimes } = judge
-      const ownBreaks = breakTimes.filter(at => at > quietFrom && at < quietTo).length
+      const { byLibrary, byProgram, duplicates, gaps, longest, faults, breaks } = judge
+      const ownBreaks = breaks.filter(({ at }) => at > quietFrom && at < quietTo).map(({ reason }) => reason)
       const lacking = missing(contestant)
       return { client, byLibrary, byProgram, duplicates, gaps, missing: lacking, ownBreaks, longest, faults: lacking === 0 ? faults : [...faults, `lacks ${lacking} messages`], errors }
     })

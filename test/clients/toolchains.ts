@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto'
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import type { Language, ThirdPartyClient } from './clients.js'
+import { type Language, type ThirdPartyClient, thirdPartyClients } from './clients.js'
 
 const here = fileURLToPath(new URL('.', import.meta.url))
 /** How much of what a failed step printed is shown. */
@@ -30,10 +30,10 @@ interface Toolchain {
   readonly programs: readonly string[]
   /** The folder of its programs here, which is that of its packages in the cache. */
   readonly folder: string
-  /** Names the packages with their versions. */
-  readonly manifest: string
+  /** Files that name the packages with their versions. */
+  readonly manifests: readonly string[]
   /** Installs into the folder and builds what is built. */
-  install (folder: string, clients: readonly ThirdPartyClient[], say: Say): Promise<void>
+  install (folder: string): Promise<void>
   program (folder: string, client: ThirdPartyClient): Program
   /** The version of a library in the manifest. */
   version (manifest: string, library: string): string | undefined
@@ -45,7 +45,7 @@ const toolchains: Record<Language, Toolchain> = {
   npm: {
     programs: ['npm'],
     folder: 'node',
-    manifest: 'package.json',
+    manifests: ['package.json'],
     install: async folder => { await step(folder, 'npm', ['install', '--no-audit', '--no-fund', '--loglevel=error']) },
     program: (folder, { name }) => ({ command: process.execPath, args: [join(folder, `${name}.js`)] }),
     version: (manifest, library) => (JSON.parse(manifest) as { dependencies: Record<string, string> }).dependencies[library]?.replace(/^npm:.*@/, ''),
@@ -54,17 +54,17 @@ const toolchains: Record<Language, Toolchain> = {
   PyPI: {
     programs: ['python3'],
     folder: 'python',
-    manifest: 'requirements.txt',
-    install: async (folder, clients) => {
+    manifests: ['requirements.txt', 'sseclient_btubbs.txt'],
+    install: async folder => {
       await step(folder, 'python3', ['-m', 'venv', 'venv'])
       const pip = ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check']
       await step(folder, 'venv/bin/python', [...pip, '-r', 'requirements.txt'])
-      for (const { name, apart } of clients) if (apart !== undefined) await step(folder, 'venv/bin/python', [...pip, '--target', join('apart', name), apart])
+      for (const { name, apart } of thirdPartyClients) if (apart === true) await step(folder, 'venv/bin/python', [...pip, '--target', join('apart', name), '-r', `${name}.txt`])
     },
     program: (folder, { name, apart }) => ({
       command: join(folder, 'venv/bin/python'),
       args: ['-u', join(folder, `${name}.py`)],
-      env: { PYTHONIOENCODING: 'utf-8', ...apart === undefined ? {} : { PYTHONPATH: join(folder, 'apart', name) } }
+      env: { PYTHONIOENCODING: 'utf-8', ...apart === true ? { PYTHONPATH: join(folder, 'apart', name) } : {} }
     }),
     version: (manifest, library) => manifest.split('\n').find(line => line.startsWith(`${library}==`))?.split('==')[1],
     ownVersion: () => firstLine('python3', ['--version'])
@@ -72,7 +72,7 @@ const toolchains: Record<Language, Toolchain> = {
   Go: {
     programs: ['go'],
     folder: 'go',
-    manifest: 'go.mod',
+    manifests: ['go.mod'],
     install: async folder => {
       mkdirSync(join(folder, 'bin'), { recursive: true })
       await step(folder, 'go', ['build', '-o', 'bin/', './...'])
@@ -84,7 +84,7 @@ const toolchains: Record<Language, Toolchain> = {
   Maven: {
     programs: ['mvn', 'javac', 'java'],
     folder: 'java',
-    manifest: 'pom.xml',
+    manifests: ['pom.xml'],
     install: async folder => {
       await step(folder, 'mvn', ['--quiet', '--batch-mode', 'dependency:copy-dependencies', '-DoutputDirectory=lib'])
       const sources = readdirSync(folder).filter(name => name.endsWith('.java'))
@@ -101,9 +101,9 @@ const toolchains: Record<Language, Toolchain> = {
  * @throws Unavailable where that cannot be
  * @returns how to start each
  */
-export async function install (language: Language, cache: string, clients: readonly ThirdPartyClient[], say: Say): Promise<(client: ThirdPartyClient) => Program> {
+export async function install (language: Language, cache: string, say: Say): Promise<(client: ThirdPartyClient) => Program> {
   const chain = toolchains[language]
-  const absent = chain.programs.filter(program => spawnSync(program, ['--version'], { stdio: 'ignore' }).error !== undefined && spawnSync(program, ['version'], { stdio: 'ignore' }).error !== undefined)
+  const absent = chain.programs.filter(program => !isOnPath(program))
   if (absent.length > 0) throw new Unavailable(`no ${absent.join(', no ')} on PATH`)
   const source = join(here, chain.folder)
   const folder = join(cache, chain.folder)
@@ -116,7 +116,7 @@ export async function install (language: Language, cache: string, clients: reado
     say(`${language}: installing into ${folder}: ${namesOf(language).join(', ')}…`)
     mkdirSync(folder, { recursive: true })
     cpSync(source, folder, { recursive: true })
-    await chain.install(folder, clients, say)
+    await chain.install(folder)
     writeFileSync(stamp, wanted)
     say(`${language}: installed (${((performance.now() - began) / 1000).toFixed(0)} s)`)
   }
@@ -132,7 +132,7 @@ export function versionOf ({ language, library }: ThirdPartyClient): string {
   return chain.version(readManifest(chain), library) ?? 'unknown'
 }
 
-const readManifest = ({ folder, manifest }: Toolchain): string => readFileSync(join(here, folder, manifest), 'utf8')
+const readManifest = ({ folder, manifests }: Toolchain): string => manifests.map(name => readFileSync(join(here, folder, name), 'utf8')).join('')
 
 function namesOf (language: Language): string[] {
   const text = readManifest(toolchains[language])
@@ -152,6 +152,8 @@ function digestOf (folder: string): string {
   }
   return hash.digest('hex')
 }
+
+const isOnPath = (program: string): boolean => (process.env['PATH'] ?? '').split(delimiter).some(folder => existsSync(join(folder, program)))
 
 const firstLine = (command: string, args: readonly string[]): string => spawnSync(command, args, { encoding: 'utf8' }).stdout?.split('\n')[0] ?? ''
 

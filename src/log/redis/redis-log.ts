@@ -215,9 +215,10 @@ export class RedisLog implements Log {
 
   private answersOf (outcomes: readonly Outcome[]): readonly AppendResult[] {
     const failures = outcomes.filter(outcome => outcome instanceof ProtocolError)
-    if (failures.length === outcomes.length) throw failures[0]!
+    const [failure] = failures
+    if (failure !== undefined && failures.length === outcomes.length) throw failure
     // What Redis said is for the operator, who hears of one that cannot be reached from whoever follows it.
-    for (const failure of new Set(failures)) if (failure.cause !== undefined) this.options.onError(failure, 'a part of what was published could not be appended')
+    for (const error of new Set(failures)) if (error.cause !== undefined) this.options.onError(error, 'a part of what was published could not be appended')
     return outcomes.map(outcome => outcome instanceof ProtocolError ? { error: outcome.code, message: outcome.message } : outcome)
   }
 

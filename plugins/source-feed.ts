@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util'
-import { type Instrument, instruments as instrumentsChannel, topicKey } from '@tickwire/protocol'
+import { type Instrument, instruments as instrumentsChannel, ProtocolError, topicKey } from '@tickwire/protocol'
 import type { FastifyBaseLogger } from 'fastify'
 import type { Hub } from '../src/hub/hub.js'
 import type { Fence } from '../src/log/log.js'
@@ -27,6 +27,8 @@ export function sourceFeed (publisher: Publisher, { directory }: Hub, logger: Fa
     for (const [index, result] of results.entries()) {
       if (!('code' in result)) continue
       const { channel, symbol } = publications[index]!
+      // As where the log takes nothing: the source begins anew.
+      if (result.code === 'log_unavailable') throw new ProtocolError('log_unavailable', result.message)
       logger.warn({ channel, symbol, code: result.code, reason: result.message }, 'a message of a source was refused')
     }
     return results

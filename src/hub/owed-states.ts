@@ -10,10 +10,23 @@ import { MAX_READ } from './read-merged.js'
 /** What has been read is sent after so long, whatever is still to come: a client takes one that is silent to be gone. */
 const SLICE_MS = 250
 
+/** States that are asked for at a time, at most: the log answers many in one round trip. */
+const MAX_AHEAD = 128
+
+/** A state that was read before its turn came, and the epoch of its shard that it was read for. */
+interface Ahead {
+  readonly epoch: number | undefined
+  readonly snapshot: Snapshot | undefined
+}
+
 /** The part of a catch-up that gives topics what comes before their next messages: what `plan.due` says. */
 export class OwedStates {
   /** Characters that are left of `maxHeld`. */
   private heldLeft: number
+  /** For the slice that is being read. */
+  private readonly ahead = new Map<string, Ahead>()
+  /** How many states are asked for next: twice as many as the last time, as far as those that were read say that they fit a slice. */
+  private aheadCount = 1
 
   constructor (private readonly catchUp: CatchUpParts) {
     this.heldLeft = catchUp.options.maxHeld
@@ -21,6 +34,15 @@ export class OwedStates {
 
   /** As many as make a slice, as JSON texts; none where the hub had to be waited for. */
   async next (): Promise<string[]> {
+    try {
+      return await this.read()
+    } finally {
+      // By the next slice it may be old.
+      this.ahead.clear()
+    }
+  }
+
+  private async read (): Promise<string[]> {
     const { plan } = this.catchUp
     const texts: string[] = []
     let [characters, counted] = [0, 0]
@@ -71,12 +93,42 @@ export class OwedStates {
     const shard = hub.log.shardOf(topic)
     for (;;) {
       const advanced = hub.advanced()
-      const snapshot = await hub.log.snapshot(topic)
+      const snapshot = await this.readState(topic, shard)
       if (snapshot === undefined || snapshot.epoch === plan.epochs[shard]) return snapshot
       if (snapshot.epoch !== hub.epoch(shard)) await advanced
       await hub.epochChange
       this.catchUp.followEpochs()
     }
+  }
+
+  /** Of a topic that is due; with it, the states of those that are due next. */
+  private async readState (topic: string, shard: number): Promise<Snapshot | undefined> {
+    const { hub, plan } = this.catchUp
+    const known = this.ahead.get(topic)
+    this.ahead.delete(topic)
+    if (known !== undefined && known.epoch === plan.epochs[shard]) return known.snapshot
+    const topics = this.dueWith(topic)
+    const epochs = topics.map(other => plan.epochs[hub.log.shardOf(other)])
+    const snapshots = await Promise.all(topics.map(other => hub.log.snapshot(other)))
+    let characters = 0
+    for (const [index, snapshot] of snapshots.entries()) {
+      characters += snapshot?.payload.length ?? 0
+      if (index > 0) this.ahead.set(topics[index]!, { epoch: epochs[index], snapshot })
+    }
+    const fitting = Math.floor(SLICE_CHARACTERS * topics.length / Math.max(1, characters))
+    this.aheadCount = Math.max(1, Math.min(2 * this.aheadCount, fitting, MAX_AHEAD))
+    return snapshots[0]
+  }
+
+  /** A topic, and those behind it that are due a state and not read yet. */
+  private dueWith (topic: string): string[] {
+    const { due, backlog } = this.catchUp.plan
+    const topics = [topic]
+    for (const [other, { reason }] of due) {
+      if (topics.length >= this.aheadCount) break
+      if (other !== topic && !this.ahead.has(other) && this.givesState(other, reason, backlog.get(other))) topics.push(other)
+    }
+    return topics
   }
 
   /** A part of what the log still holds of a topic up to the position; the first behind the reset. */

@@ -1,4 +1,5 @@
 import { randomInt } from 'node:crypto'
+import type { ErrorCode } from '@tickwire/protocol'
 
 /**
  * The contract of a log: ordered, replayable, and exact about what it lost (DESIGN: "Everything is a cursor over a
@@ -48,10 +49,13 @@ export const COMMON_SHARD = 0
 /** Share of the retention's bytes that what came last may take once more: as recent entries of the log, and in each node. */
 export const RECENT_SHARE = 0.25
 
-/** `overloaded`: the log holds as many topics as it may, and this would be one more. */
+/**
+ * `overloaded`: the log holds as many topics as it may, and this would be one more; or it takes messages more slowly than they come.
+ * `log_unavailable`: a part of the log could not be reached; the message says so where that part may have the item all the same.
+ */
 export type AppendResult =
   | { readonly sequence: number, readonly offset: number, readonly shard: number }
-  | { readonly error: 'overloaded' }
+  | { readonly error: ErrorCode, readonly message?: string }
 
 /** The right to append as a source: whoever raised it last has it (ADR 28). */
 export interface Fence {
@@ -150,9 +154,10 @@ export interface Log {
   shardOf (topic: string): number
 
   /**
-   * Appends in order and answers each item in its place.
+   * Appends in order and answers each item in its place: what one shard does not take is an error in its place, what others took stands.
    * @param fence of the source that they come from, for those of one
-   * @throws ProtocolError `log_unavailable`; StaleFence, where a shard has a newer fence of the source
+   * @throws ProtocolError `log_unavailable`, `overloaded`, where none was taken because no shard could; StaleFence, where a shard has a
+   * newer fence of the source
    */
   append (items: readonly AppendItem[], fence?: Fence): Promise<readonly AppendResult[]>
 

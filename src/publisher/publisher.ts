@@ -60,9 +60,10 @@ export class Publisher {
   }
 
   /**
-   * Appends what is good of a batch, in order, in one append; the rest of a batch stands when one item is bad.
+   * Appends what is good of a batch, in order, in one append; the rest of a batch stands when one item is bad, or when a part of the
+   * log does not take its items: those are answered with `log_unavailable`, and can be published again.
    * @returns an answer for each item, in its place
-   * @throws ProtocolError `log_unavailable`; StaleFence
+   * @throws ProtocolError `log_unavailable`, where none was taken; StaleFence
    */
   async publish (batch: readonly Publication[], limits: PublishLimits): Promise<PublishResult[]> {
     const results = new Array<PublishResult>(batch.length)
@@ -87,7 +88,7 @@ export class Publisher {
     const appended = items.length === 0 ? [] : await this.log.append(items, limits.fence)
     for (const [index, result] of appended.entries()) {
       results[places[index]!] = 'error' in result
-        ? { code: result.error, message: 'the log holds as many topics as it may' }
+        ? { code: result.error, message: result.message ?? 'the log holds as many topics as it may' }
         : { sequence: result.sequence }
     }
     return results

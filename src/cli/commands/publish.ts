@@ -52,9 +52,19 @@ export const publish: Command = {
     let batch: Item[] = []
     const send = async (): Promise<void> => {
       if (batch.length === 0) return
-      const answer = await post(server, batch.map(({ message }) => message))
-      accepted += answer.accepted
-      for (const { index, code, message } of answer.rejected) rejected.push({ line: batch[index]!.line, code, message })
+      for (let left = batch, tries = 1; left.length > 0; tries++) {
+        if (tries > 1) await delay(RETRY_MS)
+        const sent = left
+        const answer = await post(server, sent.map(({ message }) => message))
+        accepted += answer.accepted
+        left = []
+        for (const { index, code, message } of answer.rejected) {
+          const item = sent[index]!
+          // A part of the log did not take it: the others stand.
+          if (code === 'log_unavailable' && tries < MAX_TRIES) left.push(item)
+          else rejected.push({ line: item.line, code, message })
+        }
+      }
       batch = []
       progress.show(accepted, rejected.length)
     }

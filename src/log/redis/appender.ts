@@ -7,7 +7,7 @@ import { afterReading, TimedOut } from './time-limit.js'
 /** Most messages and characters of payload in one batch: Redis does nothing else while it appends them. */
 const MAX_BATCH_ITEMS = 500
 const MAX_BATCH_LENGTH = 256 * 1024
-/** An append that has no answer by then is refused: nobody can tell whether the log has it. */
+/** What has no answer by then is refused: nobody can tell whether the log has it. */
 const PATIENCE_MS = 850
 /** How long after a failure that may pass what has no answer yet is sent again. */
 const RETRY_MS = 20
@@ -28,14 +28,17 @@ export interface AppenderOptions {
   readonly flights: 1 | 2
 }
 
+/** What became of an item; the error is `log_unavailable`. */
+export type Outcome = AppendResult | ProtocolError
+
 /** What was given to {@link Appender.append} at once; it may be in several batches. */
 interface Call {
-  readonly results: AppendResult[]
+  readonly results: Outcome[]
   readonly fence: Fence | undefined
   readonly deadline: number
   left: number
   refused: boolean
-  resolve (results: AppendResult[]): void
+  resolve (results: Outcome[]): void
   reject (error: unknown): void
 }
 
@@ -71,11 +74,14 @@ export class Appender {
 
   constructor (private readonly shard: number, private readonly options: AppenderOptions) {}
 
-  /** @throws ProtocolError `log_unavailable`, `overloaded`; StaleFence */
-  async append (items: readonly AppendItem[], fence?: Fence): Promise<AppendResult[]> {
+  /**
+   * Each item is answered in its place: where one batch of them is refused, what others took stands.
+   * @throws ProtocolError `overloaded`; StaleFence
+   */
+  async append (items: readonly AppendItem[], fence?: Fence): Promise<Outcome[]> {
     if (this.waitingLength > MAX_WAITING_LENGTH) throw new ProtocolError('overloaded', 'the log takes messages more slowly than they come')
-    return await new Promise<AppendResult[]>((resolve, reject) => {
-      const call: Call = { results: new Array<AppendResult>(items.length), fence, deadline: performance.now() + PATIENCE_MS, left: items.length, refused: false, resolve, reject }
+    return await new Promise<Outcome[]>((resolve, reject) => {
+      const call: Call = { results: new Array<Outcome>(items.length), fence, deadline: performance.now() + PATIENCE_MS, left: items.length, refused: false, resolve, reject }
       for (const [place, item] of items.entries()) {
         this.waiting.push({ item, place, call })
         this.waitingLength += item.payload.length
@@ -86,7 +92,7 @@ export class Appender {
   }
 
   close (): void {
-    this.refuseOverdue(() => true, new ProtocolError('log_unavailable'))
+    this.refuseOverdue(() => true)
     clearTimeout(this.retry)
     clearTimeout(this.impatience)
   }
@@ -124,10 +130,7 @@ export class Appender {
 
   private land (flight: Flight, results: readonly AppendResult[]): void {
     if (!this.take(flight)) return
-    for (const [index, { call, place }] of flight.waiting.entries()) {
-      call.results[place] = results[index]!
-      if (--call.left === 0) call.resolve(call.results)
-    }
+    for (const [index, waiting] of flight.waiting.entries()) this.settle(waiting, results[index]!)
     this.gather()
   }
 
@@ -170,32 +173,45 @@ export class Appender {
       afterReading(() => {
         this.impatience = undefined
         const now = performance.now()
-        this.refuseOverdue(deadline => deadline <= now, new ProtocolError('log_unavailable', 'the log did not answer in time; it may have the message or not'))
+        this.refuseOverdue(deadline => deadline <= now)
         this.watch()
         this.gather()
       })
     }, Math.max(1, first - performance.now()))
   }
 
-  private refuseOverdue (overdue: (deadline: number) => boolean, refusal: ProtocolError): void {
+  private refuseOverdue (overdue: (deadline: number) => boolean): void {
     for (const flight of this.flights.filter(({ deadline }) => overdue(deadline))) {
       this.take(flight)
-      this.refuse(flight.waiting, refusal)
+      this.refuse(flight.waiting, new ProtocolError('log_unavailable', 'the log did not answer in time; it may have the message or not'))
     }
     let count = 0
     while (count < this.waiting.length && overdue(this.waiting[count]!.call.deadline)) count++
-    this.refuse(this.waiting.slice(0, count), refusal)
+    if (count > 0) this.refuse(this.waiting.splice(0, count), new ProtocolError('log_unavailable'))
   }
 
-  /** What is refused of a call is refused of it all: the rest of it does not set out any more. */
-  private refuse (refused: readonly Waiting[], refusal: Error): void {
-    for (const { call } of refused) {
-      call.refused = true
-      call.reject(refusal)
+  /**
+   * Where a part of a call is refused, the rest of it does not set out any more: nothing overtakes what was refused.
+   * @param refused what waits no more
+   */
+  private refuse (refused: readonly Waiting[], refusal: ProtocolError | StaleFence): void {
+    const notTaken = new ProtocolError('log_unavailable')
+    for (const waiting of refused) {
+      waiting.call.refused = true
+      if (refusal instanceof StaleFence) waiting.call.reject(refusal)
+      this.settle(waiting, refusal instanceof StaleFence ? notTaken : refusal)
     }
-    const left = this.waiting.filter(({ call }) => !call.refused)
-    if (left.length === this.waiting.length) return
+    const left: Waiting[] = []
+    for (const waiting of this.waiting) {
+      if (waiting.call.refused) this.settle(waiting, notTaken)
+      else left.push(waiting)
+    }
     this.waiting = left
     this.waitingLength = left.reduce((sum, { item }) => sum + item.payload.length, 0)
+  }
+
+  private settle ({ call, place }: Waiting, outcome: Outcome): void {
+    call.results[place] = outcome
+    if (--call.left === 0) call.resolve(call.results)
   }
 }

@@ -65,7 +65,8 @@ export class Reader {
     while (this.running >= MAX_RUNNING) await new Promise<void>(resolve => { this.waiting.push(resolve) })
   }
 
-  private failure (key: string, error: unknown): Error {
+  /** What a failed read is to whoever asked. */
+  failure (key: string, error: unknown): Error {
     if (/WRONGTYPE/.test(messageOf(error))) return new LogSetupError('REDIS_KEY_PREFIX: keys of the log hold something else in this Redis; choose another prefix')
     // A connection that answers nothing may never do so again.
     if (error instanceof TimedOut) this.masters.renew(key)

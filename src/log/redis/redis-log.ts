@@ -6,7 +6,7 @@ import {
   StaleFence, type TailBatch, type Tailing, type TopicPosition
 } from '../log.js'
 import { shardOf } from '../shard-of.js'
-import { Appender } from './appender.js'
+import { Appender, type Outcome } from './appender.js'
 import { type BatchText, parseBatch, parseEntry, parsePosition, type StreamEntry } from './batch.js'
 import { connectRedis, type LogConnections } from './connect.js'
 import { fenceText, raiseFence } from './fences.js'
@@ -119,7 +119,7 @@ export class RedisLog implements Log {
   async append (items: readonly AppendItem[], fence?: Fence): Promise<readonly AppendResult[]> {
     if (this.closed) throw new ProtocolError('log_unavailable')
     if (items.length === 0) return []
-    if (this.shards === 1) return await this.appendTo(0, items, fence)
+    if (this.shards === 1) return this.answersOf(await this.appendTo(0, items, fence))
     const places = new Map<number, number[]>()
     items.forEach(({ topic }, place) => {
       const shard = this.shardOf(topic)
@@ -127,12 +127,12 @@ export class RedisLog implements Log {
       if (found === undefined) places.set(shard, [place])
       else found.push(place)
     })
-    const results = new Array<AppendResult>(items.length)
+    const outcomes = new Array<Outcome>(items.length)
     await Promise.all([...places].map(async ([shard, own]) => {
       const answers = await this.appendTo(shard, own.map(place => items[place]!), fence)
-      answers.forEach((answer, index) => { results[own[index]!] = answer })
+      answers.forEach((answer, index) => { outcomes[own[index]!] = answer })
     }))
-    return results
+    return this.answersOf(outcomes)
   }
 
   async raise (source: string): Promise<Fence> {
@@ -202,10 +202,24 @@ export class RedisLog implements Log {
 
   // ---- one shard
 
-  private async appendTo (shard: number, items: readonly AppendItem[], fence?: Fence): Promise<AppendResult[]> {
-    const results = await this.appenders[shard]!.append(items, fence)
-    for (const { topic } of items) this.upkeep.note(topic)
-    return results
+  private async appendTo (shard: number, items: readonly AppendItem[], fence?: Fence): Promise<readonly Outcome[]> {
+    try {
+      return await this.appenders[shard]!.append(items, fence)
+    } catch (error) {
+      if (error instanceof ProtocolError) return items.map(() => error)
+      throw error
+    } finally {
+      for (const { topic } of items) this.upkeep.note(topic)
+    }
+  }
+
+  private answersOf (outcomes: readonly Outcome[]): readonly AppendResult[] {
+    const failures = outcomes.filter(outcome => outcome instanceof ProtocolError)
+    const [failure] = failures
+    if (failure !== undefined && failures.length === outcomes.length) throw failure
+    // What Redis said is for the operator, who hears of one that cannot be reached from whoever follows it.
+    for (const error of new Set(failures)) if (error.cause !== undefined) this.options.onError(error, 'a part of what was published could not be appended')
+    return outcomes.map(outcome => outcome instanceof ProtocolError ? { error: outcome.code, message: outcome.message } : outcome)
   }
 
   private async sendBatch (shard: number, number: number, { topics, onceKeys, items, payloads }: BatchText, fence: Fence | undefined): Promise<string> {

@@ -1,21 +1,36 @@
--- What a topic's state follows from: what is known of it, and the messages after it.
+-- What the states of some topics follow from: of each what is known of it, and the messages after it.
 --
--- KEYS  1 meta, 2 epochs, 3 the topic's stream, 4 its snapshot
--- ARGV  1 candidate epoch, 2 shards of the log, 3 the offset up to which the caller knows it (-1: nothing), 4 the epoch of
---       that, 5 '1' where the last message alone is the state
--- Answers {epoch, offset of the shard, snapshot as {sequence, offset, time, payload} or {}, entries}
+-- KEYS  1 meta, 2 epochs, then for each topic its stream and its snapshot
+-- ARGV  1 candidate epoch, 2 shards of the log, 3 the bytes of payloads behind which no further topic is looked at,
+--       then for each topic: the offset up to which the caller knows it (-1: nothing), the epoch of that, and '1' where the last
+--       message alone is the state
+-- Answers {epoch, offset of the shard, answers} with an answer for each topic, or for the first of them, but one at least:
+--       {snapshot as {sequence, offset, time, payload} or {}, entries}, or an error where its key holds something else
 local epoch, _, offset = enter(KEYS[1], KEYS[2], ARGV[1], ARGV[2])
-local answer = { string.format('%d', epoch), string.format('%d', offset), {}, {} }
-if ARGV[5] == '1' then
-  answer[4] = redis.call('XREVRANGE', KEYS[3], '+', '-', 'COUNT', 1)
-  return answer
+local answers, bytes = {}, 0
+
+local function look (stream, snap, from, known_epoch, last_only)
+  if last_only then return { {}, redis.call('XREVRANGE', stream, '+', '-', 'COUNT', 1) } end
+  local kept = {}
+  -- What the caller folded in an earlier epoch may hold what was lost.
+  if from < 0 or known_epoch ~= epoch then
+    local snapshot = redis.call('HMGET', snap, 'sequence', 'offset', 'time', 'payload')
+    from = tonumber(snapshot[2] or 0)
+    if snapshot[1] and from <= offset then kept = snapshot else from = 0 end
+  end
+  return { kept, redis.call('XRANGE', stream, string.format('%d', from + 1), '+') }
 end
-local from = tonumber(ARGV[3])
--- What the caller folded in an earlier epoch may hold what was lost.
-if from < 0 or tonumber(ARGV[4]) ~= epoch then
-  local snapshot = redis.call('HMGET', KEYS[4], 'sequence', 'offset', 'time', 'payload')
-  from = tonumber(snapshot[2] or 0)
-  if snapshot[1] and from <= offset then answer[3] = snapshot else from = 0 end
+
+for topic = 0, (#KEYS - 2) / 2 - 1 do
+  if bytes > tonumber(ARGV[3]) then break end
+  local at = 4 + 3 * topic
+  local ok, answer = pcall(look, KEYS[3 + 2 * topic], KEYS[4 + 2 * topic], tonumber(ARGV[at]), tonumber(ARGV[at + 1]), ARGV[at + 2] == '1')
+  if ok then
+    if answer[1][4] then bytes = bytes + #answer[1][4] end
+    for _, entry in ipairs(answer[2]) do bytes = bytes + #entry[2][4] end
+  else
+    answer = { err = type(answer) == 'table' and answer.err or tostring(answer) }
+  end
+  answers[topic + 1] = answer
 end
-answer[4] = redis.call('XRANGE', KEYS[3], string.format('%d', from + 1), '+')
-return answer
+return { string.format('%d', epoch), string.format('%d', offset), answers }

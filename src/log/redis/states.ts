@@ -1,10 +1,10 @@
 import { type Channels, parseTopicKey } from '@tickwire/protocol'
 import type { Snapshot } from '../log.js'
-import { parseEntry, type StreamEntry } from './batch.js'
+import { parseEntry } from './batch.js'
 import { type Folded, FoldedStates } from './folded-states.js'
 import type { ShardKeys } from './keys.js'
 import type { Reader } from './reader.js'
-import { SharedReads } from './shared-reads.js'
+import { type Kept, type StateQuestion, StateReads, type TopicAnswer } from './state-reads.js'
 
 /** How long a folded state outlives its topic's stream. */
 const SNAPSHOT_SECONDS = 7 * 86_400
@@ -16,28 +16,35 @@ export interface StatesOptions {
   shardOf (topic: string): number
 }
 
-type Kept = [sequence: string, offset: string, time: string, payload: string]
-type StateAnswer = [epoch: string, offset: string, kept: Kept | [], entries: StreamEntry[]]
-
 /** What topics come to: read from the log, and kept in it where folding anew would need messages that go. */
 export class States {
   private readonly folded: FoldedStates
-  private readonly reads = new SharedReads<Snapshot | undefined>()
+  private readonly reads: ReadonlyArray<StateReads<Snapshot | undefined>>
 
   constructor (private readonly options: StatesOptions) {
+    const { reader } = options
     this.folded = new FoldedStates(options.channels)
+    this.reads = options.keys.map(keys => new StateReads({
+      question: topic => this.question(topic),
+      ask: async (questions, maxBytes) => await reader.run(
+        'state',
+        [...keys.common, ...questions.flatMap(({ topic }) => [keys.stream(topic), keys.snapshot(topic)])],
+        [maxBytes, ...questions.flatMap(({ from, epoch, lastOnly }) => [from, epoch, lastOnly ? 1 : 0])]
+      ) as never,
+      state: (question, epoch, asOf, answer) => question.lastOnly ? this.lastMessage(question, epoch, asOf, answer) : this.foldedState(question, epoch, asOf, answer),
+      failure: (_topic, error) => reader.failure(keys.meta, error)
+    }))
   }
 
   /** Undefined where the channel has no state or the topic none yet. */
   async snapshot (topic: string): Promise<Snapshot | undefined> {
-    const reduce = this.options.channels.get(parseTopicKey(topic).channel)?.reduce
-    if (reduce === undefined) return undefined
-    return await this.reads.read(topic, () => reduce === 'last' ? this.lastMessage(topic) : this.foldedState(topic))
+    if (this.reduceOf(topic) === undefined) return undefined
+    return await this.reads[this.options.shardOf(topic)]!.read(topic)
   }
 
   /** Whether its state is more than its last message. */
   isFolded (topic: string): boolean {
-    return typeof this.options.channels.get(parseTopicKey(topic).channel)?.reduce === 'function'
+    return typeof this.reduceOf(topic) === 'function'
   }
 
   /** Puts the present state of a topic into the log. */
@@ -51,19 +58,23 @@ export class States {
     ])
   }
 
-  private async lastMessage (topic: string): Promise<Snapshot | undefined> {
-    const [epoch, asOf, , entries] = await this.ask(topic, -1, 0, 1)
-    const [last] = entries
-    if (last === undefined) return undefined
-    const { sequence, timestamp, payload } = parseEntry(topic, this.options.shardOf(topic), last)
-    return { topic, epoch: Number(epoch), sequence, timestamp, payload, asOf: Number(asOf) }
+  private reduceOf (topic: string): 'last' | object | undefined {
+    return this.options.channels.get(parseTopicKey(topic).channel)?.reduce
   }
 
-  private async foldedState (topic: string): Promise<Snapshot | undefined> {
+  private question (topic: string): StateQuestion {
+    if (!this.isFolded(topic)) return { topic, from: -1, epoch: 0, lastOnly: true }
     const known = this.folded.get(topic)
-    const [epochText, offset, kept, found] = await this.ask(topic, known?.offset ?? -1, known?.epoch ?? 0, 0)
-    const epoch = Number(epochText)
-    const asOf = Number(offset)
+    return { topic, from: known?.offset ?? -1, epoch: known?.epoch ?? 0, lastOnly: false, known }
+  }
+
+  private lastMessage ({ topic }: StateQuestion, epoch: number, asOf: number, [, [last]]: TopicAnswer): Snapshot | undefined {
+    if (last === undefined) return undefined
+    const { sequence, timestamp, payload } = parseEntry(topic, this.options.shardOf(topic), last)
+    return { topic, epoch, sequence, timestamp, payload, asOf }
+  }
+
+  private foldedState ({ topic, known }: StateQuestion, epoch: number, asOf: number, [kept, found]: TopicAnswer): Snapshot | undefined {
     const entries = found.map(entry => parseEntry(topic, this.options.shardOf(topic), entry))
     const goesOn = known !== undefined && known.offset <= asOf && known.epoch === epoch
     const base: Folded | undefined = isKept(kept)
@@ -71,11 +82,6 @@ export class States {
       : goesOn ? known : undefined
     const folded = entries.length === 0 ? base : this.folded.fold(topic, epoch, base, entries)
     return folded === undefined ? undefined : { topic, epoch, sequence: folded.sequence, timestamp: folded.timestamp, payload: JSON.stringify(folded.state), asOf }
-  }
-
-  private async ask (topic: string, from: number, epoch: number, lastOnly: 0 | 1): Promise<StateAnswer> {
-    const keys = this.options.keys[this.options.shardOf(topic)]!
-    return await this.options.reader.run('state', [...keys.common, keys.stream(topic), keys.snapshot(topic)], [from, epoch, lastOnly]) as StateAnswer
   }
 }
 

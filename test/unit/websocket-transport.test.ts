@@ -46,7 +46,7 @@ class Peer {
       heartbeatMs: HEARTBEAT_MS, idleTimeoutMs: IDLE_TIMEOUT_MS, kernelQueues: this.queues as unknown as KernelQueues
     })
     this.transport.connect({
-      onText: () => {}, onBinary: () => {}, onControl: () => { this.controls++ }, onDrain: () => {}, onClose: () => {}, onTooBig: () => {}
+      onText: () => {}, onBinary: () => {}, onControl: () => { this.controls++ }, onDrain: () => {}, onClose: () => {}, onTooBig: () => {}, onNotText: () => {}
     })
   }
 

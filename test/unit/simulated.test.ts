@@ -13,6 +13,7 @@ async function run (
   const declared: Instrument[] = []
   await source.run({
     signal: ending.signal,
+    guard: work => work,
     instrument,
     declare: async instruments => { declared.push(...instruments) },
     publish: async messages => {
@@ -71,7 +72,7 @@ test('stopped and run again: the same market goes on, said as a whole', async t 
 test('a signal ends the wait between batches', async t => {
   const { source } = make()
   const ending = new AbortController()
-  await source.run({ signal: ending.signal, instrument: () => undefined, declare: async () => {}, publish: async () => { ending.abort() } })
+  await source.run({ signal: ending.signal, guard: work => work, instrument: () => undefined, declare: async () => {}, publish: async () => { ending.abort() } })
   t.pass('it ended')
 })
 

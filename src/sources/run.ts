@@ -21,7 +21,7 @@ export const FIRST_RETRY_MS = 1000
 const LAST_RETRY_MS = 30_000
 
 export interface RunOptions {
-  readonly context: Omit<SourceContext, 'signal'>
+  readonly context: Omit<SourceContext, 'signal' | 'guard'>
   readonly logger: SourceLogger
   readonly firstRetryMs: number
   onRetrying (retrying: boolean): void
@@ -56,7 +56,7 @@ export class SourceRun {
     while (!signal.aborted) {
       onRetrying(false)
       try {
-        await this.source.run(this.context())
+        await this.attempt()
         break
       } catch (error) {
         if (signal.aborted) break
@@ -71,14 +71,34 @@ export class SourceRun {
     return this.fenced ? 'fenced' : signal.aborted ? 'stopped' : 'done'
   }
 
+  /** Has the source run once. What it leaves behind when it has failed publishes nothing any more. @throws what it failed with */
+  private async attempt (): Promise<void> {
+    const over = new AbortController()
+    let failure: { readonly error: unknown } | undefined
+    const fail = (error: unknown): void => {
+      failure ??= { error }
+      over.abort(error)
+    }
+    const stop = (): void => { over.abort(this.stopping.signal.reason) }
+    this.stopping.signal.addEventListener('abort', stop)
+    try {
+      await this.source.run(this.context(over.signal, fail))
+    } catch (error) {
+      failure ??= { error }
+    } finally {
+      this.stopping.signal.removeEventListener('abort', stop)
+      over.abort()
+    }
+    if (failure !== undefined) throw failure.error
+  }
+
   /** A source may take no notice of its signal: then this holds it back. */
-  private context (): SourceContext {
-    const { signal } = this.stopping
+  private context (signal: AbortSignal, fail: (error: unknown) => void): SourceContext {
     const { context } = this.options
-    const guard = async <Answer>(append: () => Promise<Answer>): Promise<Answer> => {
+    const append = async <Answer>(work: () => Promise<Answer>): Promise<Answer> => {
       signal.throwIfAborted()
       try {
-        return await append()
+        return await work()
       } catch (error) {
         if (error instanceof StaleFence) {
           this.fenced = true
@@ -91,8 +111,16 @@ export class SourceRun {
     return {
       signal,
       instrument: symbol => context.instrument(symbol),
-      publish: messages => guard(() => context.publish(messages)),
-      declare: instruments => guard(() => context.declare(instruments))
+      publish: messages => append(() => context.publish(messages)),
+      declare: instruments => append(() => context.declare(instruments)),
+      guard: work => (...given) => {
+        try {
+          // It may be a promise.
+          Promise.resolve(work(...given)).catch(fail)
+        } catch (error) {
+          fail(error)
+        }
+      }
     }
   }
 }

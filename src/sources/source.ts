@@ -22,7 +22,12 @@ export interface SourceContext {
   declare (instruments: readonly Instrument[]): Promise<readonly PublishResult[]>
   /** What is known of an instrument: another server may have declared it while the source ran there. */
   instrument (symbol: string): Instrument | undefined
-  /** Aborted when the source is to end. */
+  /**
+   * For what a timer or a listener calls, where nobody else would hear of an error: what it throws, or rejects with, fails the source as
+   * though {@link Source.run} had. `socket.on('message', guard(data => { … }))`
+   */
+  guard<Arguments extends unknown[]> (work: (...given: Arguments) => unknown): (...given: Arguments) => void
+  /** Aborted when the source is to end, and when what it guards has failed: it is started again once {@link Source.run} has ended. */
   readonly signal: AbortSignal
 }
 

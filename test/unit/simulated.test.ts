@@ -13,6 +13,7 @@ async function run (
   const declared: Instrument[] = []
   await source.run({
     signal: ending.signal,
+    guard: work => work,
     instrument,
     declare: async instruments => {
       declared.push(...instruments)
@@ -77,6 +78,7 @@ test('a signal ends the wait between batches', async t => {
   const ending = new AbortController()
   await source.run({
     signal: ending.signal,
+    guard: work => work,
     instrument: () => undefined,
     declare: async () => [],
     publish: async () => {

@@ -44,6 +44,7 @@ function collect (signal = new AbortController().signal): { context: SourceConte
   const batches: number[] = []
   const context: SourceContext = {
     signal,
+    guard: work => work,
     declare: async () => [],
     instrument: () => undefined,
     publish: async batch => {

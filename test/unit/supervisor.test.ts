@@ -141,6 +141,33 @@ test('states, manual starts, failures that are tried again, an end', async t => 
   t.ok(node.lines.includes('a source failed and will be started again'))
 })
 
+test('a source that throws at once, rejects, or fails in a timer or a listener is started again, and what it left behind says nothing more', async t => {
+  const attempts: Record<string, number> = {}
+  const failing = (name: string, fail: (context: SourceContext) => Promise<void>): Source => make(name, context => {
+    attempts[name] = (attempts[name] ?? 0) + 1
+    return attempts[name] > 2 ? untilStopped(context) : fail(context)
+  })
+  let leftover: SourceContext | undefined
+  const node = new Deployment(t).node([
+    failing('at-once', () => { throw new Error('at once') }),
+    failing('later', async () => { throw new Error('later') }),
+    failing('nothing', () => new Promise((_resolve, reject) => { reject(new TypeError('in a promise')) })),
+    failing('timer', async context => {
+      leftover ??= context
+      setTimeout(context.guard(() => { throw new Error('in a timer') }), 1)
+      await untilStopped(context)
+    }),
+    failing('listener', async context => {
+      setTimeout(context.guard(async () => { throw new Error('in a listener') }), 1)
+      await untilStopped(context)
+    })
+  ])
+  await node.supervisor.begin()
+  await until('each runs for the third time', () => Object.values(attempts).filter(count => count === 3).length === 5 && Object.values(node.states).every(state => state === 'running'))
+  t.equal(node.lines.filter(line => line === 'a source failed and will be started again').length, 10)
+  await t.rejects(leftover!.publish([message('timer')]), 'the attempt that failed is over')
+})
+
 test('a source runs on one node; when that one goes, the other goes on at once, with a higher token', async t => {
   const deployment = new Deployment(t)
   const [one, other] = [deployment.node([make('s', ticking('s'))]), deployment.node([make('s', ticking('s'))])]

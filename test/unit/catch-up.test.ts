@@ -45,10 +45,15 @@ test('the new epoch is told behind all of the resets that it causes', async t =>
   const connection = node.connect(wire)
   wire.drips = true
   subscribe(connection, 'quotes', ['*'])
-  await until('the first of two slices is there', () => data(wire).length > 0)
-  wire.stalled = false
-  connection.onDrain()
-  await until('all states were sent, and it is not live yet', () => data(wire).length === 1100)
+  // A busy machine makes more than two slices of them.
+  await until('all states were sent, and it is not live yet', () => {
+    const sent = data(wire).length
+    if (wire.stalled && sent > 0 && sent < 1100) {
+      wire.stalled = false
+      connection.onDrain()
+    }
+    return sent === 1100
+  })
   node.log.restart([0])
   await node.log.append(quotes)
   await ticks()

@@ -52,7 +52,7 @@ test('states that a log is slow to give are sent as they come, not when the last
   const { snapshot } = node.log
   node.log.snapshot = async topic => {
     if (readWhenSent.length < wire.messages.filter(({ type }) => type === 'quote').length) readWhenSent.push(read)
-    await delay(50)
+    await delay(150)
     read++
     return await snapshot.call(node.log, topic)
   }

@@ -92,9 +92,10 @@ const CHARACTER_BYTES = 3
 
 /** Messages as arrays that each fit a frame; one that is too long by itself is alone in its own. */
 function batchTexts (messages: readonly string[]): string[] {
-  const whole = `[${messages.join(',')}]`
-  // Nearly all windows: for them nothing is counted.
-  if (messages.length === 1 || whole.length * CHARACTER_BYTES <= MAX_BATCH_BYTES || Buffer.byteLength(whole) <= MAX_BATCH_BYTES) return [whole]
+  let characters = 1
+  for (const { length } of messages) characters += length + 1
+  // Nearly all windows: for them no bytes are counted.
+  if (messages.length === 1 || characters * CHARACTER_BYTES <= MAX_BATCH_BYTES) return [`[${messages.join(',')}]`]
   const texts: string[] = []
   let first = 0
   // Of the frame so far: a bracket, and each message with the comma or the bracket behind it.

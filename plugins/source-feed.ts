@@ -4,6 +4,7 @@ import type { FastifyBaseLogger } from 'fastify'
 import type { Hub } from '../src/hub/hub.js'
 import type { Fence } from '../src/log/log.js'
 import type { Publication, Publisher, PublishResult } from '../src/publisher/publisher.js'
+import { type Refusal, SoundBooks } from '../src/sources/sound-books.js'
 
 /** Names the sources of all servers as publishers; no token can have it as its user. */
 const SOURCE_PUBLISHER = ''
@@ -20,18 +21,50 @@ export interface SourceFeed {
   instrument (symbol: string): Instrument | undefined
 }
 
-export function sourceFeed (publisher: Publisher, { directory }: Hub, logger: FastifyBaseLogger): SourceFeed {
-  const publish: SourceFeed['publish'] = async (publications, fence) => {
-    if (publications.length === 0) return []
-    const results = await publisher.publish(publications, { publisher: SOURCE_PUBLISHER, fence })
-    for (const [index, result] of results.entries()) {
-      if (!('code' in result)) continue
-      const { channel, symbol } = publications[index]!
-      // As where the log takes nothing: the source begins anew.
-      if (result.code === 'log_unavailable') throw new ProtocolError('log_unavailable', result.message)
-      logger.warn({ channel, symbol, code: result.code, reason: result.message }, 'a message of a source was refused')
+/** Most kinds of refusals that are remembered as logged. */
+const MAX_LOGGED = 1000
+/** What is counted for what names no channel that there is, and for what no source but the application says. */
+const NONE = '(none)'
+
+export function sourceFeed (publisher: Publisher, { directory, channels, counters }: Hub, logger: FastifyBaseLogger): SourceFeed {
+  const books = new SoundBooks(publication => publisher.refusalOf(publication))
+  const logged = new Set<string>()
+  const refused = ({ channel, symbol }: Publication, refusal: Refusal, isStale: boolean, source = NONE): void => {
+    const { code, message: reason } = refusal
+    counters.refuseOfSource(source, channels.has(channel) ? channel : NONE, code)
+    if (SoundBooks.isDropped(refusal)) return
+    // A venue that says one thing wrong mostly goes on to do so.
+    const key = JSON.stringify([source, channel, symbol, code])
+    if (logged.has(key) && !isStale) return
+    if (logged.size >= MAX_LOGGED) logged.clear()
+    logged.add(key)
+    logger.warn({ source, channel, symbol, code, reason }, isStale
+      ? 'a message of a source was refused: its book is stale until the next snapshot'
+      : 'a message of a source was refused; further ones of its topic are only counted')
+  }
+  const append = async (publications: readonly Publication[], fence?: Fence): Promise<readonly PublishResult[]> => {
+    try {
+      const results = await publisher.publish(publications, { publisher: SOURCE_PUBLISHER, fence })
+      const untaken = results.find(result => 'code' in result && result.code === 'log_unavailable')
+      if (untaken !== undefined) throw new ProtocolError('log_unavailable')
+      return results
+    } catch (error) {
+      // Whether the log has any of them is not known: the source begins anew.
+      for (const publication of publications) books.lost(publication)
+      throw error
     }
-    return results
+  }
+  const publish: SourceFeed['publish'] = async (publications, fence) => {
+    const deliveries = publications.map(publication => books.deliver(publication))
+    const published = deliveries.flatMap(({ publication }) => publication ?? [])
+    const results = (published.length === 0 ? [] : await append(published, fence))[Symbol.iterator]()
+    return deliveries.map(({ publication, refusal }, place): PublishResult => {
+      const result = publication === undefined ? undefined : results.next().value
+      const answer = refusal ?? result!
+      if ('code' in answer) refused(publications[place]!, answer, refusal !== undefined && publication !== undefined, fence?.source)
+      if (refusal === undefined && 'code' in answer) books.lost(publications[place]!)
+      return answer
+    })
   }
   const described = (instruments: readonly Instrument[], idempotencyKey?: string): Publication[] => instruments
     .map(instrument => ({ channel: instrumentsChannel.name, symbol: instrument.symbol, data: instrument, idempotencyKey }))

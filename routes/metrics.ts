@@ -42,6 +42,8 @@ export async function metricsRoutes (app: FastifyInstance): Promise<void> {
   add(Gauge, 'source_running', 'Whether a source runs on this server', ['source'], () => sources.status().map(({ name, state }) => [{ source: name }, state === 'running' ? 1 : 0]))
   add(Counter, 'source_appends_refused_total', 'Appends of a source that were refused because another server has taken it over', ['source'], () =>
     [...counters.fenced].map(([source, count]) => [{ source }, count] as const))
+  add(Counter, 'source_messages_refused_total', 'Messages of sources that could not be delivered, and updates of books that were stale for that', ['source', 'channel', 'code'], () =>
+    [...counters.sourceRefusals.values()].map(({ count, ...labels }) => [labels, count] as const))
   add(Counter, 'messages_sent_total', 'Data messages and resets sent to clients', ['transport'], byTransport(({ messages }) => messages))
   add(Counter, 'sent_bytes_total', 'Bytes of messages sent to clients, with their framing', ['transport'], byTransport(({ bytes }) => bytes))
   add(Counter, 'catch_ups_total', 'Catch-ups begun, at a position of the client (resume) or at the present (fresh)', ['transport', 'start'], () =>

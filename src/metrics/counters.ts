@@ -40,6 +40,8 @@ export class Counters {
   subscriptions = 0
   /** By source: appends that were refused because it runs on another node by now. */
   readonly fenced = new Map<string, number>()
+  /** By source, channel and code: messages of sources that were refused, and updates of books that are stale. */
+  readonly sourceRefusals = new Map<string, { readonly source: string, readonly channel: string, readonly code: ErrorCode, count: number }>()
   readonly resets: Record<ResetReason, number> = { history_lost: 0, epoch_changed: 0, lagging: 0, entered: 0 }
   /** By channel and place: what channels and encoders threw. */
   readonly failures = new Map<string, Map<FailurePlace, number>>()
@@ -58,6 +60,13 @@ export class Counters {
     let places = this.failures.get(channel)
     if (places === undefined) this.failures.set(channel, places = new Map())
     places.set(place, (places.get(place) ?? 0) + 1)
+  }
+
+  refuseOfSource (source: string, channel: string, code: ErrorCode): void {
+    const key = `${source} ${channel} ${code}`
+    const counted = this.sourceRefusals.get(key)
+    if (counted === undefined) this.sourceRefusals.set(key, { source, channel, code, count: 1 })
+    else counted.count++
   }
 
   all (): Iterable<readonly [string, TransportCounters]> {

@@ -104,14 +104,19 @@ export class Publisher {
     return code instanceof Promise ? code.then(refusalOf) : refusalOf(code)
   }
 
+  /** Why a message would be refused by what it is, whoever publishes it; for those who have to know before it is appended. */
+  refusalOf (publication: Publication): Refusal | undefined {
+    const channel = this.channels.get(publication.channel)
+    if (channel === undefined) return refuse('unknown_channel')
+    return misnaming(channel.definition, publication.symbol, publication.user) ?? unfitness(channel, publication)
+  }
+
   private prepare (publication: Publication, limits: PublishLimits): AppendItem | Refusal {
     const { symbol, user, data, idempotencyKey } = publication
-    const { definition, check } = this.channels.get(publication.channel)!
-    if (!check.Check(data)) return refuse('invalid_message', describe(check, data))
-    const named = (data as { symbol?: unknown }).symbol
-    if (symbol !== undefined && named !== undefined && named !== symbol) {
-      return refuse('invalid_message', 'data.symbol differs from symbol')
-    }
+    const channel = this.channels.get(publication.channel)!
+    const { definition } = channel
+    const unfit = unfitness(channel, publication)
+    if (unfit !== undefined) return unfit
     const payload = JSON.stringify(data)
     if (limits.maxMessageBytes !== undefined && Buffer.byteLength(payload) > limits.maxMessageBytes) return refuse('message_too_big')
     return {
@@ -135,6 +140,13 @@ function misnaming (
   if (access === 'user' && (user === undefined || user === '')) return refuse('invalid_message', `a message of ${name} needs a user`)
   if (access !== 'user' && user !== undefined) return refuse('invalid_message', `messages of ${name} belong to no user`)
   return undefined
+}
+
+/** Why the data is not that of its channel and symbol. */
+function unfitness ({ check }: Channel, { symbol, data }: Publication): Refusal | undefined {
+  if (!check.Check(data)) return refuse('invalid_message', describe(check, data))
+  const named = (data as { symbol?: unknown }).symbol
+  return symbol !== undefined && named !== undefined && named !== symbol ? refuse('invalid_message', 'data.symbol differs from symbol') : undefined
 }
 
 /** Where the data does not fit, in words that repeat nothing of the client's own text but plain names. */

@@ -10,7 +10,8 @@ export interface VenueParser {
   parse (payload: string): readonly SourceMessage[]
 }
 
-/** What is particular to a venue. Prices and sizes leave it byte for byte as they came. */
+/** What is particular to a venue. Prices and sizes leave it byte for byte as they came, but for e-notation, which `plainDecimal` writes out; what cannot be
+ * delivered leaves it, too, and is refused where that is counted. */
 export interface Venue {
   readonly name: string
   /** The hosts whose frames it understands. */

@@ -1,4 +1,4 @@
-import { type Book, type BookLevel, reduceBook } from '@tickwire/protocol'
+import { type Book, bookLevels, type BookLevel, mergeBook, reduceBook } from '@tickwire/protocol'
 import fc from 'fast-check'
 import { isDeepStrictEqual } from 'node:util'
 import { test } from 'tap'
@@ -137,4 +137,16 @@ test('a snapshot that is not best first makes a book that can be kept up to date
   const careless = reduceBook(undefined, book([['1', '1'], ['3', '1'], ['2', '1']], [['9', '1'], ['7', '0'], ['8', '1']]), true)
   t.same(careless, book([['3', '1'], ['2', '1'], ['1', '1']], [['8', '1'], ['9', '1']]))
   t.same(reduceBook(careless, book([['1', '0'], ['3', '2']], [['9.0', '0']]), false), book([['3', '2'], ['2', '1']], [['8', '1']]))
+})
+
+test('a book that is stale stays so until a snapshot, for those who throttle and for those who cut as well', async t => {
+  const data = (more: object): Book => ({ symbol: 'A', bids: [], asks: [], ...more })
+  const stale = reduceBook(data({ bids: [['1', '1']] }), data({ stale: true }), true)
+  t.same(stale, data({ stale: true }), 'nothing is held any more')
+  const update = data({ bids: [['2', '1']] })
+  const after = reduceBook(stale, update, false)
+  t.same(after, data({ bids: [['2', '1']], stale: true }), 'an update does not make it sound')
+  t.same(mergeBook(data({ stale: true }), update, true), data({ bids: [['2', '1']], stale: true }))
+  t.same(bookLevels.cut(after, 1), data({ bids: [['2', '1']], stale: true }))
+  t.same(reduceBook(after, data({ bids: [['3', '1']] }), true), data({ bids: [['3', '1']] }), 'a snapshot does')
 })

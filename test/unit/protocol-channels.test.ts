@@ -59,7 +59,7 @@ const samples: Readonly<Record<string, Sample>> = {
     access: 'public',
     keyed: true,
     state: true,
-    full: { symbol: 'BTC-USD', bids: [['97000.01', '1.50'], ['96999', '0']], asks: [['97000.02', '0.000']], checksum: 123456, venue_sequence: 7 },
+    full: { symbol: 'BTC-USD', bids: [['97000.01', '1.50'], ['96999', '0']], asks: [['97000.02', '0.000']], checksum: 123456, venue_sequence: 7, stale: true },
     required: ['symbol', 'bids', 'asks'],
     decimals: [['bids', 0, 0], ['bids', 1, 1], ['asks', 0, 0], ['asks', 0, 1]]
   },
@@ -193,7 +193,7 @@ for (const [name, { full, required, decimals }] of Object.entries(samples)) {
     refuses({ ...full, '': '' }, 'a field more')
     for (const path of places({ ...full })) {
       refuses(replaced({ ...full }, path, null), `null at ${path.join('.')}`)
-      refuses(replaced({ ...full }, path, true), `true at ${path.join('.')}`)
+      if (path.at(-1) !== 'stale') refuses(replaced({ ...full }, path, true), `true at ${path.join('.')}`)
       refuses(replaced({ ...full }, path, { a: 1 }), `an object at ${path.join('.')}`)
     }
     for (const path of decimals) {
@@ -252,6 +252,7 @@ single('market', ['status'], ['pre_open', 'open', 'halted', 'closed', 'stale'], 
 single('system', ['level'], ['info', 'warning', 'error'], ['warn', ''])
 single('book', ['bids'], [[], [['1', '1']]], [['1', '1'], [['1']], [['1', '1', '1']], [[]], {}])
 single('book', ['checksum'], ['abc', -1, 0], [1.5, 'x'.repeat(65)])
-single('book', ['venue_sequence'], [0, 9007199254740991], ['7', 1.5])
+single('book', ['venue_sequence'], [0, 9007199254740991, '7', '1718000000123456789', '007', '9'.repeat(64)], [1.5, '', '-7', '1.5', '1e3', '٧', '9'.repeat(65)])
+single('book', ['stale'], [true], [false, 'true', 1])
 single('portfolio', ['positions'], [[]], [[{}], [{ ...(samples['portfolio']!.full['positions'] as Json[])[0] as object, more: '1' }]])
 single('news', ['symbols'], [[], ['AAPL', 'MSFT']], [['*'], 'AAPL', [1]])

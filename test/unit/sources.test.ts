@@ -1,9 +1,11 @@
-import { mkdtemp, writeFile } from 'node:fs/promises'
+import { appendFile, mkdtemp, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { Trade } from '@tickwire/protocol'
+import { DECIMAL_PATTERN, type Trade } from '@tickwire/protocol'
+import fc from 'fast-check'
 import { type Test, test } from 'tap'
 import { coinbase } from '../../src/sources/coinbase/parser.js'
+import { plainDecimal } from '../../src/sources/decimals.js'
 import { parseSources } from '../../src/sources/registry.js'
 import { Replay, type ReplayOptions } from '../../src/sources/replay/replay.js'
 import type { SourceContext, SourceMessage } from '../../src/sources/source.js'
@@ -21,9 +23,35 @@ test('Coinbase: each kind of frame, byte for byte', async t => {
   t.equal(parse({ ...match, trade_id: 8, product_id: 'C-D' }).length, 1, 'ids are of their product')
   t.same(parse({ type: 'snapshot', product_id: 'A-B', bids: [['2', '1.0']], asks: [['3', '0.50']] }), [{ channel: 'book', symbol: 'A-B', snapshot: true, data: { symbol: 'A-B', bids: [['2', '1.0']], asks: [['3', '0.50']] } }])
   t.same(parse({ type: 'l2update', product_id: 'A-B', changes: [['buy', '9', '1'], ['sell', '11', '0.0'], ['buy', '10.0', '2']] }), [{ channel: 'book', symbol: 'A-B', data: { symbol: 'A-B', bids: [['10.0', '2'], ['9', '1']], asks: [['11', '0.0']] } }], 'best first')
+  t.same(parse({ type: 'snapshot', product_id: 'A-B', bids: [['1.70e-7', '3E3']], asks: [['1e999', '1']] }), [{ channel: 'book', symbol: 'A-B', snapshot: true, data: { symbol: 'A-B', bids: [['0.000000170', '3000']], asks: [['1e999', '1']] } }], 'e-notation is written out')
+  t.same(parse({ type: 'l2update', product_id: 'A-B', changes: [['buy', '1.7e-7', '3'], ['buy', '0.0000002', '1e1']] }), [{ channel: 'book', symbol: 'A-B', data: { symbol: 'A-B', bids: [['0.0000002', '10'], ['0.00000017', '3']], asks: [] } }])
+  t.match(parse({ ...ticker, price: '1.5e-7', best_bid: '1e999' }), [{ data: { last: '0.00000015', bid: undefined } }])
+  t.match(parse({ ...match, trade_id: 9, price: '1.305e-5', size: '9.85E+2' }), [{ data: { price: '0.00001305', size: '985' } }])
+  for (const changes of [undefined, null, 7, [['hold', '1', '1']], [['buy', '1']], [['buy', 1, '1']], [7]]) {
+    t.match(parse({ type: 'l2update', product_id: 'A-B', changes }), [{ channel: 'book', symbol: 'A-B', data: { symbol: 'A-B' } }], 'what is no update is for the publisher to refuse, not to be passed over')
+  }
   t.same(parse({ type: 'subscriptions', channels: [] }), [])
   t.same(parse({ type: 'heartbeat', product_id: 'A-B' }), [])
   t.throws(() => parser.parse('{'), SyntaxError)
+})
+
+test('e-notation is written out, each digit kept, and no further than a decimal goes', async t => {
+  for (const [text, plain] of [
+    ['1.7e-7', '0.00000017'], ['1.70e-7', '0.000000170'], ['1e3', '1000'], ['1.5E+3', '1500'], ['1.50e1', '15.0'], ['12e-1', '1.2'], ['-1.7e-7', '-0.00000017'], ['+1e0', '1'], ['0e-7', '0.0000000'], ['0.0012e2', '0.12'], ['123.456e1', '1234.56'],
+    ['1e63', `1${'0'.repeat(63)}`], ['1e-62', `0.${'0'.repeat(61)}1`], ['185.50', '185.50'], ['-0', '-0']
+  ] as const) t.equal(plainDecimal(text), plain, text)
+  for (const text of ['', 'e5', '1e', '1e+', '1.e5', '.5e1', '1e1.5', '1e64', '1e-63', '1e999', '1e-999', '1e99999999999', 'NaN', 'Infinity', '1,5e3', '0x1', '1e5 ', '1'.repeat(65)]) t.equal(plainDecimal(text), undefined, text)
+  fc.assert(fc.property(fc.bigInt({ min: -(10n ** 20n), max: 10n ** 20n }), fc.integer({ min: 0, max: 20 }), fc.integer({ min: -20, max: 20 }), (digits, scale, exponent) => {
+    const whole = String(digits)
+    const text = `${whole}${scale > 0 ? `.${'7'.repeat(scale)}` : ''}e${exponent}`
+    const plain = plainDecimal(text)!
+    if (!new RegExp(DECIMAL_PATTERN).test(plain)) throw new Error(`${text}: ${plain}`)
+    // The same number, as a fraction of whole numbers.
+    const fraction = plain.split('.')[1]?.length ?? 0
+    const [left, right] = [BigInt(plain.replace('.', '')), BigInt(whole + '7'.repeat(scale))]
+    const shift = exponent - scale + fraction
+    if (shift >= 0 ? left !== right * 10n ** BigInt(shift) : left * 10n ** BigInt(-shift) !== right) throw new Error(`${text}: ${plain}`)
+  }))
 })
 
 async function recording (t: Test, lines: readonly string[]): Promise<string> {
@@ -107,11 +135,22 @@ test('a recording of either address of Coinbase is read', async t => {
   await t.rejects(replay(await recording(t, [other])).instruments(), /does not begin with the address of a venue/, 'a name that only begins so is another host')
 })
 
+test('a recording may begin with a byte order mark, and only a line feed ends a line', async t => {
+  const file = await recording(t, [`\ufeff${ADDRESS}`, `${SUBSCRIBE}\r`, '10: {"type":"heartbeat","note":"a\u2028b"}', `${frame(10, 1)}\r`])
+  t.equal((await replay(file).instruments()).length, 2)
+  const taken = collect()
+  await replay(file).run(taken.context)
+  t.equal(taken.messages.length, 1)
+})
+
 test('a recording that cannot be read says which and why', async t => {
   await t.rejects(replay('/nowhere/at-all.txt').instruments(), /no file \/nowhere\/at-all.txt/)
   await t.rejects(replay(tmpdir()).instruments(), /is not a file/)
   await t.rejects(replay(await recording(t, ['wss://elsewhere.example <-> 1'])).instruments(), /address of a venue that is known/)
   await t.rejects(replay(await recording(t, [ADDRESS, '10: {"type":'])).run(collect().context), /line 2/)
+  const notText = await recording(t, [ADDRESS, SUBSCRIBE])
+  await appendFile(notText, Buffer.concat([Buffer.from('10: {"type":"'), Buffer.of(0xbb, 0xef), Buffer.from('"}\n')]))
+  await t.rejects(replay(notText).run(collect().context), /session\.txt, line 3: what stands there is not UTF-8/)
 })
 
 test('SOURCES: good texts, and what bad ones are told', async t => {

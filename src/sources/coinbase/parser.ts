@@ -1,16 +1,21 @@
-import { askOrder, bidOrder, type BookLevel, DECIMAL_PATTERN, type Instrument, type Quote } from '@tickwire/protocol'
+import { askOrder, bidOrder, type BookLevel, type Instrument, type Quote } from '@tickwire/protocol'
+import { plainDecimal } from '../decimals.js'
 import type { SourceMessage } from '../source.js'
 import type { Venue, VenueParser } from '../venue.js'
 
 /** Coinbase Exchange, the public feed: channels `ticker`, `matches` and `level2`. */
 type Frame = Readonly<Record<string, unknown>>
 
-const decimal = new RegExp(DECIMAL_PATTERN)
-
-/** A price or size as the feed wrote it; what is not one is left out rather than altered. */
+/** A price or size; what is not one is left out rather than altered. */
 function amount<Name extends string> (name: Name, value: unknown): Partial<Record<Name, string>> {
-  return typeof value === 'string' && decimal.test(value) ? { [name]: value } as Record<Name, string> : {}
+  const decimal = typeof value === 'string' ? plainDecimal(value) : undefined
+  return decimal === undefined ? {} : { [name]: decimal } as Record<Name, string>
 }
+
+/** A price or size, or what stands there, for the publisher to refuse. */
+const plain = (value: unknown): unknown => typeof value === 'string' ? plainDecimal(value) ?? value : value
+
+const levels = (side: unknown): unknown => Array.isArray(side) ? side.map((level: unknown) => Array.isArray(level) ? level.map(plain) : level) : side
 
 class CoinbaseParser implements VenueParser {
   /** The last trade of each product: `last_match` repeats one that may have been sent before. Ids only grow. */
@@ -24,25 +29,29 @@ class CoinbaseParser implements VenueParser {
       case 'ticker': return [{ channel: 'quotes', symbol, data: quote(symbol, frame) }]
       case 'match':
       case 'last_match': return this.trade(symbol, frame)
-      case 'snapshot': return [{ channel: 'book', symbol, snapshot: true, data: { symbol, bids: frame['bids'], asks: frame['asks'] } }]
-      case 'l2update': return [{ channel: 'book', symbol, data: { symbol, ...sides(frame['changes'] as Change[]) } }]
+      case 'snapshot': return [{ channel: 'book', symbol, snapshot: true, data: { symbol, bids: levels(frame['bids']), asks: levels(frame['asks']) } }]
+      case 'l2update': return [{ channel: 'book', symbol, data: { symbol, ...sides(frame['changes']) } }]
       default: return []
     }
   }
 
   private trade (symbol: string, frame: Frame): SourceMessage[] {
     const id = frame['trade_id']
-    if (typeof id !== 'number' || id <= (this.lastTrade.get(symbol) ?? -1)) return []
-    this.lastTrade.set(symbol, id)
+    const isNumber = typeof id === 'number' && Number.isSafeInteger(id)
+    if (isNumber) {
+      if (id <= (this.lastTrade.get(symbol) ?? -1)) return []
+      this.lastTrade.set(symbol, id)
+    }
     const data = {
       symbol,
-      price: frame['price'],
-      size: frame['size'],
+      price: plain(frame['price']),
+      size: plain(frame['size']),
       timestamp: frame['time'],
       exchange: 'coinbase',
       // The feed names the maker's side; a trade's side here is the taker's.
       side: frame['side'] === 'sell' ? 'buy' : 'sell',
-      trade_id: String(id)
+      // One that is no id, or too great to be read exactly, is for the publisher to refuse.
+      trade_id: isNumber ? String(id) : id
     }
     return [{ channel: 'trades', symbol, data }]
   }
@@ -65,12 +74,17 @@ function quote (symbol: string, frame: Frame): Quote {
 }
 
 /** Side, price, size; a size of zero removes the level. */
-type Change = readonly [string, string, string]
+type Change = readonly ['buy' | 'sell', string, string]
 
-function sides (changes: readonly Change[]): { bids: BookLevel[], asks: BookLevel[] } {
+const isChange = (change: unknown): change is Change =>
+  Array.isArray(change) && (change[0] === 'buy' || change[0] === 'sell') && typeof change[1] === 'string' && typeof change[2] === 'string'
+
+/** The levels of an update; what is none is left as it is, for the publisher to refuse: without it the book would be wrong. */
+function sides (changes: unknown): { bids: unknown, asks: unknown } {
+  if (!Array.isArray(changes) || !changes.every(isChange)) return { bids: changes ?? null, asks: changes ?? null }
   const bids: BookLevel[] = []
   const asks: BookLevel[] = []
-  for (const [side, price, size] of changes) (side === 'buy' ? bids : asks).push([price, size])
+  for (const [side, price, size] of changes) (side === 'buy' ? bids : asks).push([plainDecimal(price) ?? price, plainDecimal(size) ?? size])
   return {
     bids: bids.sort((a, b) => bidOrder(a[0], b[0])),
     asks: asks.sort((a, b) => askOrder(a[0], b[0]))

@@ -12,7 +12,8 @@ export const Book = Type.Object({
   checksum: Type.Optional(Type.Union([Type.String({ maxLength: 64 }), Type.Integer()], { description: 'as the venue gave it' })),
   venue_sequence: Type.Optional(Type.Union([Type.Integer(), Type.String({ pattern: '^[0-9]{1,64}$' })], {
     title: 'an integer, or a string of digits', description: 'as the venue gave it: a string of digits where it may be more than a JavaScript number holds'
-  }))
+  })),
+  stale: Type.Optional(Type.Literal(true, { description: 'a snapshot with empty sides: what the book holds is not known until its next snapshot' }))
 }, closed)
 export type Book = Static<typeof Book>
 
@@ -74,8 +75,11 @@ export function reduceBook (state: Book | undefined, data: Book, replaces: boole
   const { bids, asks } = replaces || state === undefined ? { bids: [], asks: [] } : state
   applyLevels(bids, data.bids, bidOrder)
   applyLevels(asks, data.asks, askOrder)
-  return { ...data, bids, asks }
+  return withStale({ ...data, bids, asks }, !replaces && state?.stale === true)
 }
+
+/** A book that is stale stays so until a snapshot, whatever is published meanwhile. */
+const withStale = (book: Book, isStale: boolean): Book => isStale ? { ...book, stale: true } : book
 
 /** Level changes joined: of each level the last size, a removal as its zero; upon a snapshot, the snapshot after them. */
 export function mergeBook (pending: Book, data: Book, replaces: boolean): Book {
@@ -83,7 +87,7 @@ export function mergeBook (pending: Book, data: Book, replaces: boolean): Book {
   const asks: BookLevel[] = []
   for (const { bids: levels } of [pending, data]) applyLevels(bids, levels, bidOrder, !replaces)
   for (const { asks: levels } of [pending, data]) applyLevels(asks, levels, askOrder, !replaces)
-  return { ...data, bids, asks }
+  return withStale({ ...data, bids, asks }, pending.stale === true)
 }
 
 /** A checksum is that of the venue's whole book: it says nothing about a part. */

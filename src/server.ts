@@ -6,6 +6,7 @@ import { LOCALHOST } from '../plugins/localhost.js'
 import { buildApp } from './app.js'
 import { type Config, ConfigError, loadConfig } from './config.js'
 import { LogSetupError } from './log/redis/setup.js'
+import { environmentNotices } from './notices.js'
 
 /** What shells make of a signal: the exit code of a process that it ended. */
 const BY_SIGNAL = 128
@@ -15,6 +16,7 @@ export async function serve (): Promise<number> {
   try {
     const config = loadConfig(process.env)
     const app = await buildApp(config)
+    for (const notice of environmentNotices(process.env, config)) app.log.warn(notice)
     const address = await app.listen({ port: config.PORT, host: await firstAddress(config.HOST) }).catch(async (error: unknown) => {
       // Its sources would keep alive what cannot listen.
       await app.close()

@@ -11,7 +11,7 @@ const FOLDERS = {
   nodes: { types: ['log/log\\.ts$', 'metrics/', 'sources/leased-source\\.ts$', 'store/(store|leases|node-registry)\\.ts$'] },
   connection: { may: ['hub/', 'auth/', 'metrics/'], types: ['store/store\\.ts$'] },
   transports: { may: ['connection/', 'hub/', 'auth/identity\\.ts$'], types: ['auth/'] },
-  cli: { types: ['nodes/schema\\.ts$'], may: ['sources/registry\\.ts$', 'log/redis/setup\\.ts$', 'store/redis/keys\\.ts$', 'auth/public-key\\.ts$', '(server|tls)\\.ts$'] },
+  cli: { types: ['nodes/schema\\.ts$'], may: ['sources/registry\\.ts$', 'log/redis/setup\\.ts$', 'store/redis/keys\\.ts$', 'auth/public-key\\.ts$', '(server|tls|notices)\\.ts$'] },
 }
 
 /** Importable from anywhere in src, plugins and routes. */

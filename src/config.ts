@@ -25,7 +25,7 @@ export const ConfigSchema = Type.Object({
   NODE_ENV: Type.Optional(Type.String({ description: 'production: demands a key for tokens, sets AUTH=required, refuses ALLOWED_ORIGINS=*' })),
   NODE_NAME: Type.Optional(Type.String({ pattern: '^[A-Za-z0-9._-]{1,64}$', description: 'how operators see this server; without it, its host and process', allowed: '1 to 64 letters, digits, . _ and -' })),
   NODE_URL: Type.Optional(Type.String({ pattern: '^https?://[^\\s/@]+(/[^\\s@]*)?$', description: 'where operators and others reach this server', allowed: 'where others reach this server: http://host:8080' })),
-  LOG_LEVEL: Type.Union(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'].map(level => Type.Literal(level)), { default: 'info', description: 'the least of what is logged' }),
+  LOG_LEVEL: Type.Union(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'].map(level => Type.Literal(level)), { default: 'info', description: 'the least of what is logged: trace, debug, info, warn, error, fatal, silent' }),
   REDIS_URL: Type.Optional(Type.String({
     pattern: '^(rediss?(\\+(sentinel|cluster))?://.+|/.+)$',
     description: 'the Redis that holds the log; without it, the log is in memory',

@@ -7,6 +7,7 @@ import { buildApp } from './app.js'
 import { LINK_SECONDS } from './auth/admin-links.js'
 import { type Config, ConfigError, loadConfig } from './config.js'
 import { LogSetupError } from './log/redis/setup.js'
+import { environmentNotices } from './notices.js'
 
 /** What shells make of a signal: the exit code of a process that it ended. */
 const BY_SIGNAL = 128
@@ -16,6 +17,7 @@ export async function serve (): Promise<number> {
   try {
     const config = loadConfig(process.env)
     const app = await buildApp(config, { adminLink: path => { void listening.then(address => { showLink(address + path) }) } })
+    for (const notice of environmentNotices(process.env, config)) app.log.warn(notice)
     const listening = app.listen({ port: config.PORT, host: await firstAddress(config.HOST) }).catch(async (error: unknown) => {
       // Its sources would keep alive what cannot listen.
       await app.close()

@@ -17,6 +17,7 @@ import { errorFields } from './errors.js'
 import { type Log, RECENT_SHARE } from './log/log.js'
 import { MemoryLog } from './log/memory/memory-log.js'
 import { RedisLog } from './log/redis/redis-log.js'
+import { settingNotices } from './notices.js'
 import { checkPluginOptions } from './plugin-options.js'
 import type { Publication, PublishResult } from './publisher/publisher.js'
 import { parseSources } from './sources/registry.js'
@@ -121,6 +122,7 @@ export const tickwire = fp<TickwireOptions>(async (app, options) => {
   })
   if (checkKeySettings(settings) === undefined) app.log.warn('JWT_SECRET is not set: tokens are checked with a random secret, so none made elsewhere is valid')
   else if (isShortSecret(settings)) app.log.warn('JWT_SECRET is shorter than 32 bytes: production refuses to start with it; make one with: openssl rand -hex 32')
+  for (const notice of settingNotices(settings)) app.log.warn(notice)
   const compression = settings.COMPRESSION === 'on'
   const originAllowed = originPolicy(settings.ALLOWED_ORIGINS)
   const listed = listedOrigins(settings.ALLOWED_ORIGINS)

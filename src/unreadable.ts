@@ -9,19 +9,32 @@ export const REQUEST_TIMEOUT_MS = 30_000
 /** How long a peer may take to read why it is not heard. */
 const LINGER_MS = 1000
 
+/** What Node calls a handshake of TLS that begins with a request of HTTP. */
+const PLAIN_HTTP = 'ERR_SSL_HTTP_REQUEST'
+
 type HttpSocket = Socket & {
   /** Node's own: what is being answered on it. */
   readonly _httpMessage?: ServerResponse | null
+  /** Node's own: of a socket of TLS, the one that the bytes go over. */
+  readonly _parent?: Socket
 }
 
 /** What Node itself refuses never reaches a route: a request that comes too slowly, a URL or headers that are too long, or no HTTP at all. */
 export function refuseUnreadable (error: Error & { code?: string }, socket: HttpSocket): void {
-  // Over TLS a handshake that failed comes here, too, and nothing could be said to it.
+  // Who speaks plain HTTP to a port of TLS can still read an answer in plain HTTP.
+  if (error.code === PLAIN_HTTP && socket._parent?.writable === true) {
+    answer(socket._parent, new ProtocolError('bad_request', 'this port speaks TLS: does the address begin with https:// or wss://?'))
+    return
+  }
+  // Another handshake that failed comes here, too, and nothing could be said to it.
   if (!/^(?:HPE|ERR_HTTP)_/.test(error.code ?? '') || !socket.writable || socket._httpMessage?.headersSent === true) {
     socket.destroy()
     return
   }
-  const refusal = unreadable(error.code)
+  answer(socket, unreadable(error.code))
+}
+
+function answer (socket: Socket, refusal: ProtocolError): void {
   const { status } = errorTable[refusal.code]
   const retry = retryAfterMs(refusal)
   const body = JSON.stringify(errorMessage(refusal))

@@ -28,6 +28,8 @@ export interface Command {
   readonly usage: string
   readonly options: Readonly<Record<string, Option>>
   readonly examples: readonly string[]
+  /** Environment variables that are no flags because they hold secrets, and what they mean. */
+  readonly secrets?: ReadonlyArray<readonly [name: string, description: string]>
   /** @returns the exit code @throws CommandError, UsageError */
   run (invocation: Invocation): Promise<number>
 }
@@ -45,7 +47,7 @@ export class UsageError extends CommandError {
 const HELP: Option = { type: 'boolean', short: 'h', description: 'this text' }
 
 /** @throws UsageError */
-export function readArguments ({ name, options }: Command, args: readonly string[]): Omit<Invocation, 'env'> {
+export function readArguments ({ name, options, secrets = [] }: Command, args: readonly string[]): Omit<Invocation, 'env'> {
   const known = { ...options, help: HELP }
   try {
     const { values, positionals } = parseArgs({ args: [...args], options: known, allowPositionals: true })
@@ -53,16 +55,22 @@ export function readArguments ({ name, options }: Command, args: readonly string
   } catch (error) {
     const unknown = /Unknown option '(--?)([\w-]+)/.exec(String(error))
     if (unknown === null) throw new UsageError(`${name}: ${(error as Error).message}`)
+    const secret = secrets.find(([variable]) => flagOf(variable) === unknown[2])
+    if (secret !== undefined) throw new UsageError(`${name} has no flag --${unknown[2]}, since everybody on this machine can read a command line; set the environment variable ${secret[0]}`)
     const similar = nearest(unknown[2]!, Object.keys(known))
     throw new UsageError(`${name} has no flag ${unknown[1]}${unknown[2]}${similar === undefined ? '' : `; did you mean --${similar}?`}`)
   }
 }
 
+/** The flag that stands for an environment variable. */
+export const flagOf = (variable: string): string => variable.toLowerCase().replaceAll('_', '-')
+
 /** The help of one command. */
-export function helpOf ({ name, summary, usage, options, examples }: Command): string {
+export function helpOf ({ name, summary, usage, options, examples, secrets = [] }: Command): string {
   const flags = Object.entries({ ...options, help: HELP }).map(([flag, { short, value, description }]) =>
     [`${short === undefined ? '' : `-${short}, `}--${flag}${value === undefined ? '' : ` <${value}>`}`, description] as const)
-  return `${summary}\n\nusage: tickwire ${name} ${usage}\n\n${columns(flags)}\n\nexample${examples.length > 1 ? 's' : ''}:\n${examples.map(line => `  ${line}`).join('\n')}`
+  const variables = secrets.length === 0 ? '' : `\n\nenvironment variables, since everybody on this machine can read a command line:\n\n${columns(secrets)}`
+  return `${summary}\n\nusage: tickwire ${name} ${usage}\n\n${columns(flags)}${variables}\n\nexample${examples.length > 1 ? 's' : ''}:\n${examples.map(line => `  ${line}`).join('\n')}`
 }
 
 /** Two columns, the second aligned. */

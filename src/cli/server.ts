@@ -35,6 +35,10 @@ function readToken (file: string | undefined): string | undefined {
 /** What Node calls certificates that it does not trust. */
 const UNTRUSTED = /CERT|ISSUER|SIGNATURE/
 
+/** What Node calls an answer in plain HTTP where it expects TLS, and an end before an answer. */
+const NO_TLS = /wrong.version.number|packet.length.too.long/i
+const CUT = /^(UND_ERR_SOCKET|ECONNRESET|HPE_INVALID_\w+)$/
+
 /** What stands behind an error of the network. */
 export function unreachable ({ url }: Server, error: unknown): CommandError {
   const { cause = error } = error as { cause?: unknown }
@@ -43,6 +47,8 @@ export function unreachable ({ url }: Server, error: unknown): CommandError {
   if (code !== undefined && UNTRUSTED.test(code)) {
     return new CommandError(`the certificate of ${url} is not trusted here (${code}); NODE_EXTRA_CA_CERTS names a file with the one that it is signed with`)
   }
+  if (NO_TLS.test(`${code} ${String(cause)}`)) return new CommandError(`${url} does not speak TLS; does its address begin with http://?`)
+  if (code !== undefined && CUT.test(code) && url.startsWith('http:')) return new CommandError(`${url} ends the connection without an answer (${code}); does its address begin with https://?`)
   return new CommandError(`${url} cannot be reached: ${code ?? (cause instanceof Error ? cause.message : String(cause))}`)
 }
 

@@ -1,6 +1,7 @@
 import { readPublicKey } from '../../auth/public-key.js'
 import { ConfigError, ConfigSchema, isConfidential, loadConfig } from '../../config.js'
 import { checkRedis, LogSetupError } from '../../log/redis/setup.js'
+import { environmentNotices, settingNotices } from '../../notices.js'
 import { parseSources } from '../../sources/registry.js'
 import { storeCommands } from '../../store/redis/keys.js'
 import { keyPairFiles, readKeyPair } from '../../tls.js'
@@ -8,7 +9,7 @@ import { type Command, CommandError } from '../command.js'
 
 export const checkConfig: Command = {
   name: 'check-config',
-  summary: 'Prints the configuration that a server would start with, or what is wrong with it, its certificate or its Redis.',
+  summary: 'Prints the configuration that a server would start with, or what is wrong with it, its certificate or its Redis; and what is hardly meant.',
   usage: '',
   options: {},
   examples: ['tickwire check-config', 'NODE_ENV=production JWT_SECRET=… tickwire check-config'],
@@ -30,6 +31,7 @@ export const checkConfig: Command = {
       })
       const width = (column: 0 | 1): number => Math.max(...rows.map(row => row[column].length))
       for (const [name, value, source] of rows) console.log(`${name.padEnd(width(0))}  ${value.padEnd(width(1))}  ${source}`)
+      for (const notice of [...settingNotices(config), ...environmentNotices(env, config)]) console.error(`tickwire: ${notice}`)
       return 0
     } catch (error) {
       if (error instanceof ConfigError || error instanceof LogSetupError) throw new CommandError(error.message)

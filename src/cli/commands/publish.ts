@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { createReadStream } from 'node:fs'
 import type { Readable } from 'node:stream'
 import { setTimeout as delay } from 'node:timers/promises'
-import { byteLines, decodeText, type JsonItem, ProtocolError, readJson, readJsonItems } from '@tickwire/protocol'
+import { byteLines, decodeText, type JsonItem, market, ProtocolError, readJson, readJsonItems, standardChannels } from '@tickwire/protocol'
 import { type Command, CommandError, type Invocation, text, UsageError } from '../command.js'
 import { advice, type Server, serverOf, serverOptions, unreachable } from '../server.js'
 
@@ -32,14 +32,14 @@ export const publish: Command = {
   summary: 'Publishes messages: one, a file, or what comes on stdin.',
   usage: "[<channel> [<symbol>]] (--data '<json>' | --file <file>|-)",
   options: {
-    data: { type: 'string', value: 'json', description: "the message's data" },
+    data: { type: 'string', value: 'json', description: "the message's data; the symbol before it is filled in" },
     file: { type: 'string', value: 'file', description: 'a JSON object, an array, or a line of JSON for each message; - is stdin. With a channel before it, each is the data alone' },
-    user: { type: 'string', value: 'user', description: 'whose private topic, for a private channel' },
+    user: { type: 'string', value: 'user', description: 'whose topic, for a channel such as orders where each user has their own' },
     snapshot: { type: 'boolean', description: "each message replaces its topic's state" },
     ...serverOptions
   },
   examples: [
-    'tickwire publish quotes AAPL --data \'{"symbol":"AAPL","bid":"185.50","ask":"185.52"}\'',
+    'tickwire publish quotes AAPL --data \'{"bid":"185.50","ask":"185.52"}\'',
     'tickwire publish --file messages.ndjson',
     'generate | tickwire publish trades AAPL --file -'
   ],
@@ -103,10 +103,17 @@ async function * items ({ values, positionals }: Invocation): AsyncGenerator<Rea
   for await (const read of reads) {
     if ('fault' in read) yield read
     else {
-      const message = channel === undefined ? { ...read.message, ...common } : { data: read.message, ...common }
+      const message = channel === undefined ? { ...read.message, ...common } : { data: withSymbol(read.message, channel, symbol), ...common }
       yield { line: read.line, message: { idempotency_key: `${run}-${read.line}`, ...message } }
     }
   }
+}
+
+/** The data of a standard channel repeat the symbol of their topic. The command line has said it: the data need not. */
+function withSymbol (data: object, channel: string, symbol: string | undefined): object {
+  const properties = standardChannels.get(channel)?.schema['properties'] as object | undefined ?? {}
+  const field = channel === market.name ? 'market' : 'symbol'
+  return symbol === undefined || !(field in properties) || Array.isArray(data) ? data : { [field]: symbol, ...data }
 }
 
 /** Lines of JSON as they come; a text that is an array, or one object over several lines, is read whole. */

@@ -1,25 +1,49 @@
 import { ConfigSchema } from '../../config.js'
-import { type Command, type Option, UsageError } from '../command.js'
+import { type Command, flagOf, type Option, UsageError } from '../command.js'
 
 /** Secrets do not belong on a command line, where everybody on the machine can read them. */
 const SECRET = /SECRET|REDIS_URL/
 
-const flagOf = (name: string): string => name.toLowerCase().replaceAll('_', '-')
-const settings = Object.keys(ConfigSchema.properties).filter(name => !SECRET.test(name))
+/** So many choices are shown in the place of a value. */
+const MAX_CHOICES = 3
 
-const options: Record<string, Option> = Object.fromEntries(settings.map(name =>
-  [flagOf(name), { type: 'string', value: name === 'SOURCES' ? 'sources' : 'value', description: `the environment variable ${name}` }]))
+/** What the help needs of the schema of a setting. */
+interface Described {
+  readonly type?: string
+  readonly default?: unknown
+  readonly description?: string
+  readonly unit?: string
+  readonly anyOf?: ReadonlyArray<Readonly<Record<string, unknown>>>
+}
+
+const described = Object.entries<Described>(ConfigSchema.properties)
+const settings = described.filter(([name]) => !SECRET.test(name))
+const options: Record<string, Option> = Object.fromEntries(settings.map(([name, schema]) =>
+  [flagOf(name), { type: 'string', value: valueOf(schema), description: meaningOf(schema) }]))
+
+/** What stands behind the flag: the choices, the unit, or the kind. */
+function valueOf ({ type, unit, anyOf = [] }: Described): string {
+  if (unit !== undefined) return unit
+  if (anyOf.length > 0 && anyOf.every(choice => choice['const'] !== undefined)) return anyOf.length > MAX_CHOICES ? 'name' : anyOf.map(choice => String(choice['const'])).join('|')
+  return type === 'integer' ? 'number' : 'text'
+}
+
+function meaningOf ({ default: value, description = '', unit }: Described): string {
+  if (value === undefined || value === '') return description
+  return `${description} (default ${String(value)}${unit === undefined || typeof value !== 'number' ? '' : ` ${unit}`})`
+}
 
 export const start: Command = {
   name: 'start',
-  summary: 'Starts a server.',
+  summary: 'Starts a server. Each flag stands for the environment variable of its name: --port for PORT.',
   usage: '[flags]',
   options,
+  secrets: described.filter(([name]) => SECRET.test(name)).map(([name, schema]) => [name, meaningOf(schema)] as const),
   examples: ['tickwire start', "JWT_SECRET=… tickwire start --port 9000 --sources 'simulated?rate=10'", 'tickwire check-config    # what it would start with'],
 
   async run ({ values, positionals }) {
     if (positionals.length > 0) throw new UsageError(`start takes flags only, not '${positionals[0]!}'`)
-    for (const name of settings) {
+    for (const [name] of settings) {
       const value = values[flagOf(name)]
       if (typeof value === 'string') process.env[name] = value
     }

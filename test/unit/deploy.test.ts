@@ -127,6 +127,9 @@ test('docker compose: servers that only nginx reaches, and that believe it', asy
     }
   }
   t.equal(read('deploy/nginx.conf').match(/^ *server [\w-]+:\d+/gm)?.length, servers.length, 'nginx knows no other')
+  const files = Number(nginxSetting('worker_rlimit_nofile'))
+  t.ok(files >= 2 * Number(nginxSetting('worker_connections')), 'each connection is an open file')
+  t.same(nginx['ulimits'], { nofile: files }, 'as many as docker gives it')
   t.same([...read('deploy/nginx.conf').matchAll(/^ *listen (\d+) ?(ssl http2)?/gm)].map(([, ...found]) => found), [['8080', undefined], ['8443', 'ssl http2']])
   t.same(nginx.ports, ['8080:8080', '8443:8443'])
 })

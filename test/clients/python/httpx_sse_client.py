@@ -4,12 +4,12 @@ import httpx
 from httpx_sse import connect_sse
 from report import ask, may_pass, pause, refused, take_event
 
-# The server sends something every heartbeat (25 s); the library's default ends a stream after 5 s.
-with httpx.Client(timeout=httpx.Timeout(10, read=60)) as client:
+# By default httpx ends what is silent for 5 s. A timeout above the server's heartbeat (25 s), `httpx.Timeout(10, read=60)`, does as well.
+with httpx.Client() as client:
     while True:
         asked = 0.0
         try:
-            with connect_sse(client, "GET", ask()) as source:
+            with connect_sse(client, "GET", ask(heartbeat=5)) as source:
                 if source.response.status_code != 200:
                     answer = source.response.read().decode()
                     if not may_pass(source.response.status_code):

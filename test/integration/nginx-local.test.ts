@@ -28,7 +28,7 @@ async function follow (t: Test, servers: readonly [string, string], limit: numbe
   const [port, securePort] = [await freePort(), await freePort()]
   // Not every machine allows as many files; what counts is that nginx asks for more than the shell has.
   writeFileSync(file, readFileSync(file, 'utf8').replace('worker_rlimit_nofile 65536;', 'worker_rlimit_nofile 4096;').replace('listen 8080 ', `listen 127.0.0.1:${port} `)
-    .replace('listen 8443 ', `listen 127.0.0.1:${securePort} `).replaceAll(' /tmp/', ` ${folder}/`).replace('/dev/stdout', join(folder, 'access.log')).replace('/dev/stderr', join(folder, 'process.log')))
+    .replace('listen 8443 ', `listen 127.0.0.1:${securePort} `).replaceAll(/ \/tmp\/(?!tickwire-local-)/g, ` ${folder}/`).replace('/dev/stdout', join(folder, 'access.log')).replace('/dev/stderr', join(folder, 'process.log')))
   const command = local(lineOf('nginx -')).replace(/^nginx/, program!)
   const child = spawn('bash', ['-euc', `ulimit -Sn ${limit}; exec ${command}`], { stdio: 'ignore' })
   const ended = new Promise<void>(resolve => { child.on('close', () => { resolve() }) })

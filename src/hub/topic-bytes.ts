@@ -1,5 +1,5 @@
-import type { Format, MessageEncoder } from './frame.js'
-import type { HubParts } from './hub-parts.js'
+import type { Failures } from './failures.js'
+import type { Encoders, Format, MessageEncoder } from './frame.js'
 
 /** The messages of a topic cannot be encoded: the topic is at fault, not the one who was to be given them. */
 export class Unencodable extends Error {
@@ -17,7 +17,7 @@ export class TopicBytes {
   private failed: Set<Format> | undefined
 
   constructor (
-    private readonly hub: Pick<HubParts, 'encoders' | 'failures'>,
+    private readonly hub: { readonly encoders: Encoders, readonly failures: Failures },
     readonly topic: string,
     private readonly write: (encoder: MessageEncoder) => readonly string[]
   ) {}

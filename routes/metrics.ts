@@ -50,6 +50,8 @@ export async function metricsRoutes (app: FastifyInstance): Promise<void> {
   add(Counter, 'lags_total', 'How often a connection left live delivery because it read too slowly', ['transport'], byTransport(({ lags }) => lags))
   add(Counter, 'resets_total', 'Resets sent to clients, by reason', ['reason'], () =>
     Object.entries(counters.resets).map(([reason, count]) => [{ reason }, count] as const))
+  add(Counter, 'topic_failures_total', 'Errors thrown by a channel or an encoder while messages of its topics were passed on, by channel and place', ['channel', 'place'], () =>
+    [...counters.failures].flatMap(([channel, places]) => [...places].map(([place, count]) => [{ channel, place }, count] as const)))
   add(Counter, 'refusals_total', 'Requests and messages refused, by error code', ['transport', 'code'], byCode(({ refusals }) => refusals))
 
   const latency = new Histogram({

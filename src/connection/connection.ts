@@ -324,12 +324,18 @@ export class Connection implements Member {
   }
 
   /** Ends the connection because what it is for cannot be done. */
-  private fail (error: unknown): void {
+  fail (error: unknown): void {
     this.report(error)
-    this.close(toProtocolError(error))
+    try {
+      this.close(toProtocolError(error))
+    } catch (second) {
+      // A wire that cannot even be ended is left to itself: nothing more is delivered to it.
+      this.report(second)
+      this.onClose()
+    }
   }
 
   private report (error: unknown): void {
-    if (!(error instanceof ProtocolError)) this.context.onError(error, 'an action failed')
+    if (!(error instanceof ProtocolError)) this.context.onError(error, 'a connection or one of its actions failed')
   }
 }

@@ -13,6 +13,8 @@ const OWED_MS = 750
 export interface Member extends Addressable {
   /** Called about once a second. @param pausedMs how long the process did nothing before: nobody's silence */
   tick (now: number, pausedMs: number): void
+  /** Ends it, because something of it failed. */
+  fail (error: unknown): void
 }
 
 /** What has been sent something behind its last cursor. */
@@ -20,6 +22,8 @@ export interface CursorReader {
   /** Undefined once it has had a cursor, or its wire is gone; else when it was sent something last, in milliseconds since 1970. */
   readonly owedSince: number | undefined
   sendCursor (): unknown
+  /** Ends it, because that failed. */
+  fail (error: unknown): void
 }
 
 /** The connections of a node: their number, their clocks, their end. */
@@ -41,7 +45,13 @@ export class Connections {
       const now = Date.now()
       const pausedMs = Math.max(0, now - sweptAt - 2 * period)
       sweptAt = now
-      for (const connection of this.open) connection.tick(now, pausedMs)
+      for (const connection of this.open) {
+        try {
+          connection.tick(now, pausedMs)
+        } catch (error) {
+          connection.fail(error)
+        }
+      }
     }, period).unref()
     this.owedSweeper = setInterval(() => { this.sendOwedCursors() }, OWED_SWEEP_MS).unref()
   }
@@ -87,7 +97,12 @@ export class Connections {
   private sendOwedCursors (): void {
     const before = Date.now() - OWED_MS
     for (const reader of this.owed) {
-      if (reader.owedSince !== undefined && reader.owedSince <= before) reader.sendCursor()
+      try {
+        if (reader.owedSince !== undefined && reader.owedSince <= before) reader.sendCursor()
+      } catch (error) {
+        reader.fail(error)
+        this.owed.delete(reader)
+      }
       if (reader.owedSince === undefined) this.owed.delete(reader)
     }
   }

@@ -1,14 +1,15 @@
-import { ProtocolError, type ResetReason } from '@tickwire/protocol'
-import { type Bookmark, bookmarkHere } from '../hub/bookmark.js'
+import type { ResetReason } from '@tickwire/protocol'
+import { type Bookmark, bookmarkHere, offsetsOf } from '../hub/bookmark.js'
 import { CatchUp, type Slice } from '../hub/catch-up.js'
 import type { Format } from '../hub/frame.js'
 import type { Hub } from '../hub/hub.js'
-import type { Owed } from '../hub/owed.js'
+import { loses, type Owed, withLoss, withResets } from '../hub/owed.js'
 import { leastOf } from '../hub/plan.js'
 import type { Selection, Selector } from '../hub/selector.js'
 import type { Subscriber } from '../hub/subscriber.js'
 import type { TopicBytes } from '../hub/topic-bytes.js'
 import type { CursorReader } from './connections.js'
+import type { DeliveryOptions } from './delivery-options.js'
 import type { Outlet } from './outlet.js'
 import { Subscriptions } from './subscriptions.js'
 
@@ -16,20 +17,6 @@ import { Subscriptions } from './subscriptions.js'
 export const PAGE_MESSAGES = 500
 /** PROTOCOL.md, Control: at most one cursor in this time, where they do not go with each flush. */
 const CURSOR_INTERVAL_MS = 1000
-
-export interface DeliveryOptions {
-  readonly hub: Hub
-  readonly format: Format
-  readonly maxSubscriptions: number
-  /** Messages of the log that are read and written at a time while catching up. */
-  readonly pageMessages: number
-  /** Whether each flush ends with a cursor, or one goes out once a second. */
-  readonly cursorWithEachFlush: boolean
-  /** Told where it has been sent something behind its last cursor. */
-  readonly onOwed: (reader: CursorReader) => void
-  /** Told why what was subscribed to cannot be sent any more. */
-  readonly onFailure: (error: unknown) => void
-}
 
 /**
  * What a client is sent of what it subscribes to, and how far. It is live, or it has a bookmark: one that reads too slowly, or is
@@ -103,13 +90,12 @@ export class Delivery implements Subscriber, CursorReader {
     const { unsent, enough, knownAtOnce } = this.outlet
     if (unsent === 0) this.passedOn = 0
     else if (unsent > enough && knownAtOnce) this.leave()
-    else if (unsent > enough) setImmediate(() => { if (this.outlet.isFull) this.leave() })
+    else if (unsent > enough) setImmediate(() => { this.attempt(() => { if (this.outlet.isFull) this.leave() }) })
   }
 
   /** One that is live stays so until all that was lost has been dealt with: it leaves where the hub stands then. */
   owe (topics: Iterable<string>, reason: ResetReason): void {
-    const due = new Map(this.bookmark?.due ?? this.owed)
-    for (const topic of topics) due.set(topic, { reason })
+    const due = withResets(this.bookmark?.due ?? this.owed, topics, reason)
     if (this.bookmark !== undefined) {
       this.bookmark = { ...this.bookmark, due }
       return
@@ -118,6 +104,28 @@ export class Delivery implements Subscriber, CursorReader {
     if (this.hub.epochChange !== undefined && this.owed.size === 0 && this.owedSince !== undefined) this.outlet.write([this.cursorBeforeResets()])
     this.owed = due
     if (this.hub.epochChange === undefined) this.leaveOwed(false)
+  }
+
+  /** A window may be under way: it leaves behind it, from where the hub stands then. */
+  lose (topic: string): void {
+    const due = withLoss(this.bookmark?.due ?? this.owed, topic)
+    if (this.bookmark !== undefined) {
+      this.bookmark = { ...this.bookmark, due }
+      return
+    }
+    this.owed = due
+    queueMicrotask(() => { this.attempt(() => { if (this.isLive && this.owed.size > 0 && this.hub.epochChange === undefined) this.leaveOwed(false) }) })
+  }
+
+  fail (error: unknown): void { this.options.onFailure(error) }
+
+  /** What is done in a turn of its own: nobody else would hear that it failed. */
+  private attempt (work: () => void): void {
+    try {
+      work()
+    } catch (error) {
+      this.fail(error)
+    }
   }
 
   restated (newEpoch: boolean): void {
@@ -130,7 +138,7 @@ export class Delivery implements Subscriber, CursorReader {
     if (this.catchUp === undefined) this.sendEpoch(this.hub.epochText())
     this.oweCursor(Date.now())
     // What was given in place of what is lost may be ahead of the hub until then.
-    void this.hub.advanced().then(() => { if (this.owedSince !== undefined) this.sendCursor() })
+    void this.hub.advanced().then(() => { this.attempt(() => { if (this.owedSince !== undefined) this.sendCursor() }) })
   }
 
   /** Sends what is throttled and pending: after it, a live client stands where the hub stands. */
@@ -210,7 +218,7 @@ export class Delivery implements Subscriber, CursorReader {
       }
     } catch (error) {
       // The client was told that it has this: it comes back with its cursor for what it was not sent.
-      if (error instanceof ProtocolError) this.options.onFailure(error); else throw error
+      this.fail(error)
     } finally {
       this.catchUp = undefined
       this.subscriptions.expect([])
@@ -228,7 +236,7 @@ export class Delivery implements Subscriber, CursorReader {
     this.outlet.counters.lags++
     this.outlet.send({ type: 'lagging', behind: Math.max(1, this.passedOn) })
     this.passedOn = 0
-    this.goOnFrom(bookmarkHere(this.hub, this.subscriptions.shards, this.lostTopics, this.subscriptions.reducedChannels))
+    this.leaveOwed(false)
   }
 
   private leaveOwed (epochOwed: boolean): void {
@@ -348,21 +356,14 @@ export class Delivery implements Subscriber, CursorReader {
    * which it could not know (PROTOCOL.md, The client's rule, 5).
    */
   cursorText (): string | undefined {
-    if (this.pendingResumes > 0) return undefined
+    if (this.pendingResumes > 0 || loses(this.owed)) return undefined
     const { catchUp, bookmark } = this
     if (catchUp === undefined && bookmark === undefined) return this.hub.cursorText(this.marks)
-    const held = bookmark === undefined ? this.hub.flushedOf(this.subscriptions.shards) : this.offsetsOf(bookmark)
+    const held = bookmark === undefined ? this.hub.flushedOf(this.subscriptions.shards) : offsetsOf(this.hub, bookmark)
     const begun = catchUp === undefined ? held : catchUp.isEven ? catchUp.offsets() : undefined
     if (held === undefined || begun === undefined) return undefined
     for (const [shard, offset] of begun) if (offset !== (held.get(shard) ?? offset)) return undefined
     return this.hub.positionAt(new Map([...held, ...begun])) + this.subscriptions.marks(leastOf(this.lostTopics, catchUp?.lostTopics, bookmark?.lostTopics))
-  }
-
-  /** What a client that lags has been sent; undefined where no offsets of the present epochs would say it. */
-  private offsetsOf ({ due, covered }: Bookmark): ReadonlyMap<number, number> | undefined {
-    if (due.size > 0 || covered === undefined || this.hub.epochChange !== undefined) return undefined
-    const positions = [...covered]
-    return positions.every(([shard, { epoch }]) => epoch === this.hub.epoch(shard)) ? new Map(positions.map(([shard, { offset }]) => [shard, offset])) : undefined
   }
 
   /**
@@ -370,7 +371,7 @@ export class Delivery implements Subscriber, CursorReader {
    * is cut among them must be told of them again, and a cursor from before what was lost would be good.
    */
   private cursorBeforeResets (): Buffer {
-    const isLive = this.catchUp === undefined && this.pendingResumes === 0
+    const isLive = this.catchUp === undefined && this.pendingResumes === 0 && !loses(this.owed)
     return isLive ? this.hub.cursorFrame(this.format, this.marks) : this.voidCursor()
   }
 
@@ -388,7 +389,7 @@ export class Delivery implements Subscriber, CursorReader {
 
   /** None while topics are being restated: it would be the last one again, behind what it does not cover. */
   private cursorFrame (): Buffer | undefined {
-    if (this.hub.epochChange !== undefined) return undefined
+    if (this.hub.epochChange !== undefined || loses(this.owed)) return undefined
     if (this.catchUp === undefined && this.pendingResumes === 0 && this.isLive) return this.hub.cursorFrame(this.format, this.marks)
     const text = this.cursorText()
     return text === undefined ? undefined : this.format.encodeCursor(text)

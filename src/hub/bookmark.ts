@@ -59,4 +59,11 @@ export function coveredBy (hub: Hub, offsets: ReadonlyMap<number, number>): Curs
   return new Map(Array.from(offsets.keys(), shard => [shard, positions.get(shard)!]))
 }
 
+/** What a client that lags has been sent; undefined where no offsets of the present epochs would say it. */
+export function offsetsOf (hub: Hub, { due, covered }: Bookmark): ReadonlyMap<number, number> | undefined {
+  if (due.size > 0 || covered === undefined || hub.epochChange !== undefined) return undefined
+  const positions = [...covered]
+  return positions.every(([shard, { epoch }]) => epoch === hub.epoch(shard)) ? new Map(positions.map(([shard, { offset }]) => [shard, offset])) : undefined
+}
+
 const positionsOf = (cursor: string): Cursor['shards'] => decodeCursor(cursor)!.shards

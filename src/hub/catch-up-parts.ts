@@ -16,4 +16,6 @@ export interface CatchUpParts {
   viewOf (topic: string): View
   /** Brings the plan into the hub's epochs, where it has gone to others. */
   followEpochs (): void
+  /** The next slice begins with a reset that no cursor from before would lead to again. */
+  voidCursors (): void
 }

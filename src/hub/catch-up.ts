@@ -5,7 +5,7 @@ import type { CatchUpParts } from './catch-up-parts.js'
 import type { Decimals, MessageEncoder } from './frame.js'
 import { SLICE_CHARACTERS } from './held.js'
 import type { Hub } from './hub.js'
-import { LiveStates, stateMessage } from './live-states.js'
+import { LiveStates, tellState } from './live-states.js'
 import { OwedStates } from './owed-states.js'
 import { Plan, type PlanOptions, type StartPosition } from './plan.js'
 import type { Selection } from './selector.js'
@@ -42,6 +42,8 @@ export class CatchUp {
   private readonly reader: SliceReader
   private changed: boolean
   private voids = false
+  /** What {@link join} had taken when a topic failed: it comes before that topic's reset. */
+  private left: readonly string[] = []
   /** The position behind all that the slices so far have said: what is being read is not sent yet. */
   private told: number[]
   /** What is known of the topics of `plan.joining`. */
@@ -56,7 +58,7 @@ export class CatchUp {
     private readonly viewOf: (topic: string) => View,
     epochOwed: boolean
   ) {
-    const parts: CatchUpParts = { hub, selection, plan, encoder, options, viewOf, followEpochs: () => { this.followEpochs() } }
+    const parts: CatchUpParts = { hub, selection, plan, encoder, options, viewOf, followEpochs: () => { this.followEpochs() }, voidCursors: () => { this.voids = true } }
     this.owed = new OwedStates(parts)
     this.reader = new SliceReader(parts)
     this.told = [...plan.position]
@@ -180,8 +182,13 @@ export class CatchUp {
       if (entries.length > limit || characters > SLICE_CHARACTERS) return undefined
     }
     this.plan.position = this.hub.shards.map(shard => shard.flushed)
+    const texts = this.reader.emit(entries)
+    if (this.owesStates) {
+      this.left = texts
+      return undefined
+    }
     this.told = [...this.plan.position]
-    return [...this.reader.emit(entries), ...this.joiningStates(states)]
+    return [...texts, ...this.joiningStates(states)]
   }
 
   /** Reads what {@link join} will need, once the rest has been sent. */
@@ -196,6 +203,11 @@ export class CatchUp {
   async next (limit: number): Promise<Slice> {
     await this.hub.turns.take(this.plan)
     await this.hub.epochChange
+    if (this.left.length > 0) {
+      const messages = this.left
+      this.left = []
+      return { voids: false, states: [], newEpoch: undefined, messages }
+    }
     this.followEpochs()
     this.noteNewTopics()
     const states = await this.owed.next()
@@ -208,6 +220,7 @@ export class CatchUp {
     this.told = [...this.plan.position]
     const { voids } = this
     this.voids = false
+    // A topic that fails here is reset by the slice behind this one.
     return { voids, states, newEpoch, messages: this.reader.emit(messages) }
   }
 
@@ -215,14 +228,28 @@ export class CatchUp {
     const texts: string[] = []
     for (const topic of this.plan.joining) {
       const state = states.get(topic)
-      if (state === undefined) continue
       const { depth } = this.viewOf(topic)
-      if (depth > 0) this.hub.cutStates.begin(topic, state.payload)
-      if (this.options.snapshots || this.plan.sent.has(topic) || this.plan.resumed || this.options.except(topic)) {
-        texts.push(stateMessage(this.hub, this.encoder, state, depth))
+      const holds = this.plan.sent.has(topic) || this.plan.resumed || this.options.except(topic)
+      const text = state === undefined ? undefined : tellState(this.hub, this.encoder, state, depth)
+      if (state === undefined || text === undefined) {
+        if (depth > 0) this.waitForState(topic)
+        if (!holds || this.plan.sent.get(topic) === 0) continue
+        this.hub.counters.resets.history_lost++
+        texts.push(this.encoder.reset(topic, 'history_lost'))
+        continue
       }
+      if (depth > 0) this.hub.cutStates.begin(topic, state.payload)
+      if (this.options.snapshots || holds) texts.push(text)
     }
     return texts
+  }
+
+  /**
+   * A client whose book of some depth has no state here must not be sent what changes those that the others hold: they all wait for
+   * the next message that replaces it.
+   */
+  private waitForState (topic: string): void {
+    if (this.hub.cutStates.has(topic)) this.hub.loseReduced(topic)
   }
 
   // ---- what may come in between

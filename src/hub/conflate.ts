@@ -78,6 +78,12 @@ export class Clock {
     this.silent.set(topic, { before: silent?.last === before ? silent.before : before, last: last.sequence })
   }
 
+  /** What waits of a topic is not to be sent: its state is not known any more. */
+  forget (topic: string): void {
+    this.pending.delete(topic)
+    this.silent.delete(topic)
+  }
+
   /** All that waits; the clock starts anew. */
   tick (now: number): Map<string, Pending> {
     this.lastTick = now

@@ -1,13 +1,13 @@
-import { parseTopicKey } from '@tickwire/protocol'
+import { type ChannelDefinition, parseTopicKey } from '@tickwire/protocol'
 import type { Entry } from '../log/log.js'
 import { Clock, mergeEntries, type Pending } from './conflate.js'
 import type { HubParts } from './hub-parts.js'
-import type { Subscriber } from './subscriber.js'
+import { deliverTo, loseFor, type Subscriber } from './subscriber.js'
 import { TopicBytes } from './topic-bytes.js'
 import { isWhole, type View, viewKey } from './view.js'
 
 /** The part of the hub that is needed here. */
-type Live = Pick<HubParts, 'audience' | 'channels' | 'cutStates' | 'encoders'>
+type Live = Pick<HubParts, 'audience' | 'channels' | 'cutStates' | 'encoders' | 'failures'>
 
 /** Messages for those who want less than every one: joined while they wait, sent by the clock of their view. */
 export class Conflator {
@@ -33,6 +33,23 @@ export class Conflator {
     }
     const channel = this.hub.channels.get(parseTopicKey(topic).channel)
     if (channel === undefined) return
+    try {
+      this.join(topic, channel, entries, views)
+    } catch (error) {
+      this.hub.failures.note(topic, 'conflate', error)
+      this.lose(topic)
+    }
+  }
+
+  /** What waits of a topic, and its state, are not known any more: who wants less than every message of it is sent a reset. */
+  lose (topic: string): void {
+    this.hub.cutStates.forget(topic)
+    for (const clock of this.clocks.values()) clock.forget(topic)
+    const audience = this.hub.audience.of(topic)
+    for (const view of audience.views()) if (!isWhole(view)) loseFor(audience.members(view), topic)
+  }
+
+  private join (topic: string, channel: ChannelDefinition, entries: readonly Entry[], views: readonly View[]): void {
     const depths = new Set(views.map(({ depth }) => depth).filter(depth => depth > 0))
     if (depths.size === 0) this.hub.cutStates.forget(topic)
     const cuts = depths.size === 0 ? undefined : this.hub.cutStates.advance(topic, channel, entries, depths)
@@ -40,6 +57,10 @@ export class Conflator {
     for (const view of views) {
       if (isWhole(view)) continue
       const clock = this.clock(view)
+      if (view.depth > 0 && cuts === undefined) {
+        clock.forget(topic)
+        continue
+      }
       const change = view.depth > 0 ? cuts?.get(view.depth) : merged ??= mergeEntries(channel, entries)
       if (change === undefined) clock.skip(topic, entries, this.window)
       else clock.add(channel, topic, change, this.window)
@@ -80,7 +101,7 @@ export class Conflator {
     for (const { view, pending } of this.clocks.values()) {
       for (const [topic, waiting] of pending) {
         if (waiting.window <= subscriber.settledAt || !this.hub.audience.of(topic).has(subscriber, view)) continue
-        subscriber.deliver(this.bytes(waiting))
+        deliverTo(subscriber, this.bytes(waiting))
       }
     }
   }
@@ -103,12 +124,12 @@ export class Conflator {
     for (const subscriber of this.hub.audience.of(topic).members(view)) {
       // Who joined after the last of these messages has them in its snapshot.
       if (pending.window <= subscriber.settledAt) continue
-      if (subscriber.deliver(bytes)) dirty.push(subscriber)
+      if (deliverTo(subscriber, bytes)) dirty.push(subscriber)
     }
   }
 
   private bytes (pending: Pending): TopicBytes {
-    return new TopicBytes(this.hub.encoders, encoder => [encoder.merged(pending)])
+    return new TopicBytes(this.hub, pending.last.topic, encoder => [encoder.merged(pending)])
   }
 
   private clock (view: View): Clock {

@@ -18,9 +18,15 @@ export class CutStates {
     if (!this.topics.has(topic)) this.restart(topic, payload)
   }
 
-  /** A new epoch gave the topic another state. */
+  /** A new epoch gave the topic another state, or one that is not known. */
   restart (topic: string, payload: string | undefined): void {
-    this.topics.set(topic, { state: payload === undefined ? undefined : JSON.parse(payload), cuts: new Map() })
+    if (payload === undefined) this.topics.delete(topic)
+    else this.topics.set(topic, { state: JSON.parse(payload), cuts: new Map() })
+  }
+
+  /** Whether the state of a topic is known. */
+  has (topic: string): boolean {
+    return this.topics.has(topic)
   }
 
   /** Nobody wants a part of it any more. */
@@ -34,14 +40,17 @@ export class CutStates {
   }
 
   /**
-   * Folds a window of a topic and says for each depth what it changes; undefined where it changes nothing.
-   * @throws Error for a topic that was neither begun nor born in this window
+   * Folds a window of a topic and says for each depth what it changes; undefined where it changes nothing. Undefined for all while the
+   * state is not known (the log does not have it any more, or folding it failed): the topic waits for a message that replaces it.
+   * @throws what the channel's functions throw; the state must be forgotten then
    */
-  advance (topic: string, channel: ChannelDefinition, entries: readonly Entry[], depths: Iterable<number>): Map<number, Merged | undefined> {
+  advance (topic: string, channel: ChannelDefinition, window: readonly Entry[], depths: Iterable<number>): Map<number, Merged | undefined> | undefined {
     const { levels, reduce } = channel
+    if (levels === undefined || typeof reduce !== 'function') return undefined
     let held = this.topics.get(topic)
-    if (held === undefined && entries[0]!.previous === 0) this.topics.set(topic, held = { state: undefined, cuts: new Map() })
-    if (held === undefined || levels === undefined || typeof reduce !== 'function') throw new Error(`the state of ${topic} is not known`)
+    const entries = held === undefined ? window.slice(beginning(window)) : window
+    if (entries.length === 0) return undefined
+    if (held === undefined) this.topics.set(topic, held = { state: undefined, cuts: new Map() })
     const before = new Map<number, unknown>()
     for (const depth of depths) before.set(depth, held.cuts.get(depth) ?? (held.state === undefined ? undefined : levels.cut(held.state as never, depth)))
     for (const { payload, replaces } of entries) held.state = reduce(held.state as never, JSON.parse(payload) as never, replaces)
@@ -57,4 +66,10 @@ export class CutStates {
     }
     return result
   }
+}
+
+/** Where a topic's state begins in a window, whatever was before it: behind its end, where it does not. */
+function beginning (entries: readonly Entry[]): number {
+  const first = entries.findIndex(({ replaces, previous }) => replaces || previous === 0)
+  return first < 0 ? entries.length : first
 }

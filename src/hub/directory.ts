@@ -1,5 +1,6 @@
 import { type Instrument, instruments as instrumentsChannel, topicKey, topicScope } from '@tickwire/protocol'
 import type { Entry, Log, TopicPosition } from '../log/log.js'
+import type { Failures } from './failures.js'
 
 /**
  * What topics and instruments there are: read from the log when the node begins to follow a shard, and kept by its tail. Of a
@@ -13,6 +14,8 @@ export class Directory {
   private readonly markets = new Map<string, number>()
   /** Of each load that is under way, the topics that the tail has named since: what the load read of them is older. */
   private readonly loads = new Set<Set<string>>()
+
+  constructor (private readonly failures: Pick<Failures, 'note'>) {}
 
   /** The topics of a channel (and user), with their last positions. */
   topics (scope: string): ReadonlyMap<string, TopicPosition> {
@@ -47,7 +50,7 @@ export class Directory {
   add (entry: Entry): void {
     this.set(entry.topic, entry)
     for (const named of this.loads) named.add(entry.topic)
-    if (entry.topic.startsWith(INSTRUMENT_PREFIX)) this.declare(entry.payload)
+    if (entry.topic.startsWith(INSTRUMENT_PREFIX)) this.declare(entry.topic, entry.payload)
   }
 
   /** What the log said of a topic of a shard that sleeps. */
@@ -69,7 +72,7 @@ export class Directory {
       const [head] = await log.head([shard])
       if (head!.epoch !== epoch) return false
       this.replace(topics, named, topic => log.shardOf(topic) === shard)
-      for (const state of states) if (state !== undefined && !named.has(state.topic)) this.declare(state.payload)
+      for (const state of states) if (state !== undefined && !named.has(state.topic)) this.declare(state.topic, state.payload)
       return true
     } finally {
       this.loads.delete(named)
@@ -100,8 +103,16 @@ export class Directory {
     topics.set(topic, position)
   }
 
-  private declare (payload: string): void {
-    const instrument = JSON.parse(payload) as Instrument
+  /** What cannot be read leaves the instrument as it was, and the other messages of its batch are taken all the same. */
+  private declare (topic: string, payload: string): void {
+    try {
+      this.put(JSON.parse(payload) as Instrument)
+    } catch (error) {
+      this.failures.note(topic, 'instrument', error)
+    }
+  }
+
+  private put (instrument: Instrument): void {
     const before = this.known.get(instrument.symbol)?.market
     if (before !== undefined) {
       const left = this.markets.get(before)! - 1

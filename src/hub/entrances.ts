@@ -4,7 +4,7 @@ import type { HubParts } from './hub-parts.js'
 import type { Snapshot } from '../log/log.js'
 import { LiveStates, stateMessage } from './live-states.js'
 import type { Entrance } from './membership.js'
-import { flushAll, type Subscriber } from './subscriber.js'
+import { deliverTo, flushAll, type Subscriber, tellEach } from './subscriber.js'
 import { TopicBytes } from './topic-bytes.js'
 import type { View } from './view.js'
 
@@ -34,8 +34,8 @@ export async function moveInstrument (hub: HubParts, instrument: Instrument): Pr
     const isHistory = hub.channelOf(topic)?.reduce === undefined
     for (const view of audience.views()) {
       const write = (encoder: MessageEncoder): string[] => state === undefined ? [] : [stateMessage(hub, encoder, state, view.depth)]
-      const given = new TopicBytes(hub.encoders, write)
-      const entered = new TopicBytes(hub.encoders, encoder => [encoder.reset(topic, 'entered'), ...write(encoder)])
+      const given = new TopicBytes(hub, topic, write)
+      const entered = new TopicBytes(hub, topic, encoder => [encoder.reset(topic, 'entered'), ...write(encoder)])
       for (const subscriber of audience.members(view)) {
         const old = had.get(subscriber)
         if (old?.depth === view.depth) continue
@@ -44,14 +44,16 @@ export async function moveInstrument (hub: HubParts, instrument: Instrument): Pr
           continue
         }
         if (view.depth > 0 && state !== undefined) hub.cutStates.begin(topic, state.payload)
-        subscriber.deliver(old === undefined ? entered : given)
-        if (old === undefined) hub.counters.resets.entered++
+        // Where no state is known, what it has of another depth does not lead on to this one.
+        const resets = old === undefined || state === undefined
+        deliverTo(subscriber, resets ? entered : given)
+        if (resets) hub.counters.resets.entered++
         dirty.add(subscriber)
       }
     }
   }
   flushAll(dirty)
-  for (const [subscriber, topic] of owed) subscriber.owe([topic], 'entered')
+  for (const [subscriber, topic] of owed) tellEach([subscriber], () => { subscriber.owe([topic], 'entered') })
 }
 
 /**

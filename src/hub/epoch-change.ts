@@ -3,8 +3,8 @@ import type { Entry, Snapshot } from '../log/log.js'
 import type { MessageEncoder } from './frame.js'
 import { charactersOf, readWhole, SLICE_CHARACTERS } from './held.js'
 import type { HubParts } from './hub-parts.js'
-import { stateMessage } from './live-states.js'
-import { flushAll, type Subscriber } from './subscriber.js'
+import { readState, stateMessage } from './live-states.js'
+import { deliverTo, flushAll, type Subscriber, tellEach } from './subscriber.js'
 import { TopicBytes } from './topic-bytes.js'
 
 /** What a topic is given behind its reset. */
@@ -41,9 +41,9 @@ export async function changeEpoch (
     const audience = hub.audience.of(topic)
     hub.cutStates.restart(topic, snapshot?.payload)
     for (const view of audience.views()) {
-      const bytes = new TopicBytes(hub.encoders, encoder => [encoder.reset(topic, reason), ...messages(hub, encoder, state, view.depth)])
+      const bytes = new TopicBytes(hub, topic, encoder => [encoder.reset(topic, reason), ...messages(hub, encoder, state, view.depth)])
       for (const subscriber of audience.members(view)) {
-        subscriber.deliver(bytes)
+        deliverTo(subscriber, bytes)
         hub.counters.resets[reason]++
         dirty.add(subscriber)
       }
@@ -51,7 +51,7 @@ export async function changeEpoch (
     cover(topic, asOf)
   }
   flushAll(dirty)
-  for (const topic of owed) for (const subscriber of hub.audience.of(topic).everybody()) subscriber.owe([topic], reason)
+  for (const topic of owed) tellEach(hub.audience.of(topic).everybody(), subscriber => { subscriber.owe([topic], reason) })
 }
 
 /** What is to be given of the topics that somebody reads. Of histories, as much as makes a slice: all readers share it, and it must be held for each of them. */
@@ -64,7 +64,7 @@ async function readStates (hub: HubParts, topics: Iterable<string>): Promise<{ r
       hub.cutStates.forget(topic)
       continue
     }
-    const snapshot = hub.channelOf(topic)?.reduce === undefined ? undefined : await hub.log.snapshot(topic)
+    const snapshot = hub.channelOf(topic)?.reduce === undefined ? undefined : await readState(hub, topic)
     const whole = snapshot === undefined && left > 0 ? await readWhole(hub.log, topic, left) : undefined
     if (snapshot !== undefined) given.push({ topic, snapshot, asOf: snapshot.asOf })
     else if (whole === undefined) owed.push(topic)
@@ -77,7 +77,9 @@ async function readStates (hub: HubParts, topics: Iterable<string>): Promise<{ r
 }
 
 function messages (hub: HubParts, encoder: MessageEncoder, { snapshot, entries = [] }: Given, depth: number): string[] {
-  return snapshot === undefined ? entries.map(entry => encoder.entry(entry)) : [stateMessage(hub, encoder, snapshot, depth)]
+  if (snapshot !== undefined) return [stateMessage(hub, encoder, snapshot, depth)]
+  // A book of some depth whose state is not known waits for a message that replaces it.
+  return depth > 0 ? [] : entries.map(entry => encoder.entry(entry))
 }
 
 /** The topics of a shard of which something at or beyond an offset was passed on. */

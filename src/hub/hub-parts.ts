@@ -3,6 +3,7 @@ import type { Entry, EpochStart, Log } from '../log/log.js'
 import type { Audience } from './audience.js'
 import type { CutStates } from './cut-states.js'
 import type { Directory } from './directory.js'
+import type { Failures } from './failures.js'
 import type { Encoders } from './frame.js'
 import type { Interest } from './interest.js'
 import type { Counters } from '../metrics/counters.js'
@@ -34,6 +35,7 @@ export interface HubParts {
   readonly shards: readonly ShardState[]
   readonly interest: Interest
   readonly counters: Counters
+  readonly failures: Failures
   /** Undefined while no new epoch is being dealt with. */
   readonly epochChange: Promise<void> | undefined
   epoch (shard: number): number
@@ -42,4 +44,6 @@ export interface HubParts {
   advanced (): Promise<void>
   /** Sends what is throttled and pending of some topics, to all. */
   sendPending (concerned: (topic: string) => boolean): void
+  /** The state of a topic is not known any more for those who are sent less than every message of it: they are sent a reset. */
+  loseReduced (topic: string): void
 }

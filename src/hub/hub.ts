@@ -9,6 +9,7 @@ import { CutStates } from './cut-states.js'
 import { Demand } from './demand.js'
 import { Directory } from './directory.js'
 import { passedOnBeyond } from './epoch-change.js'
+import { Failures } from './failures.js'
 import { type Flushed, FlushWindow } from './flush-window.js'
 import { Following } from './following.js'
 import { type Encoders, type Format, MessageEncoder } from './frame.js'
@@ -19,10 +20,11 @@ import { LiveCursor } from './live-cursor.js'
 import { LogNotices } from './log-notice.js'
 import { Membership } from './membership.js'
 import { NextTurn } from './next-turn.js'
+import { deliverReborn } from './reborn.js'
 import { RECENT_SECONDS } from './recent.js'
 import { Restatements } from './restatements.js'
 import type { Selector } from './selector.js'
-import { flushAll, type Subscriber } from './subscriber.js'
+import { deliverTo, flushAll, loseFor, type Subscriber, tellEach } from './subscriber.js'
 import { TopicBytes } from './topic-bytes.js'
 import { TurnBudget } from './turn-budget.js'
 import { isWhole } from './view.js'
@@ -46,7 +48,8 @@ export class Hub implements HubParts {
   readonly channels: Channels
   readonly encoders: Encoders
   readonly counters: Counters
-  readonly directory = new Directory()
+  readonly failures: Failures
+  readonly directory: Directory
   readonly membership = new Membership()
   readonly audience = new Audience(this.membership)
   readonly demand = new Demand(this.membership)
@@ -76,6 +79,8 @@ export class Hub implements HubParts {
     this.log = options.log
     this.channels = options.channels
     this.counters = options.counters
+    this.failures = new Failures(options.channels, options.counters, options.onError)
+    this.directory = new Directory(this.failures)
     this.encoders = { string: new MessageEncoder(options.channels, 'string'), number: new MessageEncoder(options.channels, 'number') }
     this.window = new FlushWindow(options.flushMs, () => this.flush())
     this.conflator = new Conflator(this, () => { this.sendDue() })
@@ -209,6 +214,11 @@ export class Hub implements HubParts {
     this.conflator.settle(subscriber, waits)
   }
 
+  /** See {@link Conflator.lose}. */
+  loseReduced (topic: string): void {
+    this.conflator.lose(topic)
+  }
+
   sendPending (concerned: (topic: string) => boolean): void {
     const dirty: Subscriber[] = []
     this.conflator.sendAll(concerned, dirty)
@@ -253,7 +263,13 @@ export class Hub implements HubParts {
     let messages = 0
     for (const [topic, entries] of window) {
       const upTo = this.restatements.covered.get(topic)
-      messages += this.deliverTopic(topic, upTo === undefined ? entries : entries.filter(entry => entry.offset > upTo), dirty)
+      try {
+        messages += this.deliverTopic(topic, upTo === undefined ? entries : entries.filter(entry => entry.offset > upTo), dirty)
+      } catch (error) {
+        this.failures.note(topic, 'deliver', error)
+        this.conflator.lose(topic)
+        loseFor(this.audience.of(topic).everybody(), topic)
+      }
     }
     this.restatements.covered.clear()
     this.conflator.send(dirty)
@@ -294,31 +310,18 @@ export class Hub implements HubParts {
       this.cutStates.forget(topic)
       return 0
     }
-    if (entries[0]!.previous === 0) this.deliverReborn(topic, dirty)
+    if (entries[0]!.previous === 0) deliverReborn(this, topic, dirty)
     const views = audience.views()
     this.conflator.add(topic, entries, views)
     const whole = views.find(isWhole)
     if (whole === undefined) return 0
-    const bytes = new TopicBytes(this.encoders, encoder => entries.map(entry => encoder.entry(entry)))
+    const bytes = new TopicBytes(this, topic, encoder => entries.map(entry => encoder.entry(entry)))
     let delivered = 0
     for (const subscriber of audience.members(whole)) {
-      if (subscriber.deliver(bytes)) dirty.push(subscriber)
+      if (deliverTo(subscriber, bytes)) dirty.push(subscriber)
       delivered += entries.length
     }
     return delivered
-  }
-
-  /**
-   * PROTOCOL.md, Terms: after a resume whose position was lost, a topic that the log did not have gets a reset
-   * before its first message. Topics that were named got theirs at once.
-   */
-  private deliverReborn (topic: string, dirty: Subscriber[]): void {
-    const reset = new TopicBytes(this.encoders, encoder => [encoder.reset(topic, 'epoch_changed')])
-    for (const subscriber of this.audience.broadHolders(topic)) {
-      if (subscriber.lostTopics === undefined) continue
-      if (subscriber.deliver(reset)) dirty.push(subscriber)
-      this.counters.resets.epoch_changed++
-    }
   }
 
   private othersFollowed (): void {
@@ -375,7 +378,7 @@ export class Hub implements HubParts {
     const before = this.told
     this.told = encodeEpoch(this.shards.map((_, shard) => this.epoch(shard)))
     const isNew = this.told !== before
-    if (isNew || resets) for (const subscriber of this.audience.everybody()) subscriber.restated(isNew)
+    if (isNew || resets) tellEach(this.audience.everybody(), subscriber => { subscriber.restated(isNew) })
   }
 
   /** The hub stands elsewhere. */

@@ -1,3 +1,4 @@
+import { ProtocolError } from '@tickwire/protocol'
 import type { Entry, Snapshot } from '../log/log.js'
 import type { MessageEncoder } from './frame.js'
 import type { HubParts } from './hub-parts.js'
@@ -7,7 +8,8 @@ import type { HubParts } from './hub-parts.js'
  * neither be older than what it had nor hold what is still to come (PROTOCOL.md, The client's rule).
  */
 export class LiveStates {
-  private constructor (private readonly hub: HubParts, private readonly snapshots: readonly Snapshot[]) {}
+  /** @param unknown topics that have no state as far as is known, and where their shard stood before it was read */
+  private constructor (private readonly hub: HubParts, private readonly snapshots: readonly Snapshot[], private readonly unknown: ReadonlyMap<string, number>) {}
 
   /** Reads the states of the topics that have one from the log, and waits until the hub stands at or behind none of it. Somebody must hold their shards. */
   static async read (hub: HubParts, topics: Iterable<string>): Promise<LiveStates> {
@@ -16,15 +18,18 @@ export class LiveStates {
     // Whoever needs the states may be gone before they are there.
     hub.interest.retain(shards)
     try {
-      return new LiveStates(hub, await LiveStates.snapshotsOf(hub, named))
+      await hub.epochChange
+      const standing = hub.shards.map(({ flushed }) => flushed)
+      const snapshots = await LiveStates.snapshotsOf(hub, named)
+      const known = new Set(snapshots.map(({ topic }) => topic))
+      return new LiveStates(hub, snapshots, new Map(named.filter(topic => !known.has(topic)).map(topic => [topic, standing[hub.log.shardOf(topic)]!])))
     } finally {
       hub.interest.release(shards)
     }
   }
 
   private static async snapshotsOf (hub: HubParts, topics: readonly string[]): Promise<readonly Snapshot[]> {
-    await hub.epochChange
-    const read = await Promise.all(topics.map(topic => hub.log.snapshot(topic)))
+    const read = await Promise.all(topics.map(topic => readState(hub, topic)))
     const snapshots = read.filter(snapshot => snapshot !== undefined)
     const ahead = ({ topic, epoch, asOf }: Snapshot): boolean => {
       const { epochs, flushed } = hub.shards[hub.log.shardOf(topic)]!
@@ -45,13 +50,22 @@ export class LiveStates {
   }
 
   /**
-   * The topics now: what was passed on since they were read is part of it. Undefined where that cannot be told any
+   * The topics now, but for those whose state is not known: what was passed on since they were read is part of it. Undefined where that cannot be told any
    * more (a new epoch, or too long a wait): read again.
    */
   now (): ReadonlyMap<string, Snapshot> | undefined {
     const since = this.passedOnSince()
-    if (since === undefined) return undefined
-    return new Map(this.snapshots.map(snapshot => [snapshot.topic, this.advance(snapshot, since.get(snapshot.topic) ?? [])]))
+    if (since === undefined || this.isOutdated()) return undefined
+    const states = new Map<string, Snapshot>()
+    for (const snapshot of this.snapshots) {
+      const { topic } = snapshot
+      try {
+        states.set(topic, this.advance(snapshot, since.get(topic) ?? []))
+      } catch (error) {
+        this.hub.failures.note(topic, 'state', error)
+      }
+    }
+    return states
   }
 
   private passedOnSince (): Map<string, Entry[]> | undefined {
@@ -77,6 +91,21 @@ export class LiveStates {
     return since
   }
 
+  /** Whether a message may have come that made a state known. */
+  private isOutdated (): boolean {
+    const { unknown, hub } = this
+    for (const shard of new Set(Array.from(unknown.keys(), topic => hub.log.shardOf(topic)))) {
+      const { recent } = hub.shards[shard]!
+      let began = false
+      let from = Infinity
+      for (const [topic, offset] of unknown) if (hub.log.shardOf(topic) === shard) from = Math.min(from, offset)
+      if (!recent.covers(from)) return true
+      recent.after(from, topic => unknown.has(topic), ({ replaces, previous }) => !(began = replaces || previous === 0))
+      if (began) return true
+    }
+    return false
+  }
+
   private advance (snapshot: Snapshot, since: readonly Entry[]): Snapshot {
     const last = since.at(-1)
     if (last === undefined) return snapshot
@@ -88,6 +117,27 @@ export class LiveStates {
       payload = JSON.stringify(state)
     }
     return { ...snapshot, sequence: last.sequence, timestamp: last.timestamp, payload, asOf: last.offset }
+  }
+}
+
+/** A topic's state, undefined also where its channel failed to fold it. @throws ProtocolError `log_unavailable` */
+export async function readState (hub: HubParts, topic: string): Promise<Snapshot | undefined> {
+  try {
+    return await hub.log.snapshot(topic)
+  } catch (error) {
+    if (error instanceof ProtocolError) throw error
+    hub.failures.note(topic, 'state', error)
+    return undefined
+  }
+}
+
+/** As {@link stateMessage}; undefined where it cannot be made. */
+export function tellState (hub: HubParts, encoder: MessageEncoder, snapshot: Snapshot, depth: number): string | undefined {
+  try {
+    return stateMessage(hub, encoder, snapshot, depth)
+  } catch (error) {
+    hub.failures.note(snapshot.topic, 'encode', error)
+    return undefined
   }
 }
 

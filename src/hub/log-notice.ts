@@ -1,6 +1,6 @@
 import { topicKey } from '@tickwire/protocol'
 import type { HubParts } from './hub-parts.js'
-import { flushAll, type Subscriber } from './subscriber.js'
+import { deliverTo, flushAll, type Subscriber } from './subscriber.js'
 import { TopicBytes } from './topic-bytes.js'
 
 const topic = topicKey({ channel: 'system' })
@@ -46,7 +46,7 @@ export class LogNotices {
   private tell (subscribers: Iterable<Subscriber>): void {
     const payload = JSON.stringify(notice(this.available))
     const sequence = this.hub.directory.last(topic)?.sequence ?? 0
-    const bytes = new TopicBytes(this.hub.encoders, encoder => [encoder.snapshot({ topic, epoch: 0, sequence, timestamp: Date.now(), payload, asOf: 0 })])
-    flushAll([...subscribers].filter(subscriber => subscriber.deliver(bytes)))
+    const bytes = new TopicBytes(this.hub, topic, encoder => [encoder.snapshot({ topic, epoch: 0, sequence, timestamp: Date.now(), payload, asOf: 0 })])
+    flushAll([...subscribers].filter(subscriber => deliverTo(subscriber, bytes)))
   }
 }

@@ -2,8 +2,9 @@ import { performance } from 'node:perf_hooks'
 import type { ResetReason } from '@tickwire/protocol'
 import type { Snapshot } from '../log/log.js'
 import type { CatchUpParts } from './catch-up-parts.js'
+import { encodeEach } from './encode-each.js'
 import { charactersOf, type HeldPage, readHeld, readNewest, SLICE_CHARACTERS } from './held.js'
-import { stateMessage } from './live-states.js'
+import { readState, tellState } from './live-states.js'
 import type { Owed } from './owed.js'
 import { MAX_READ } from './read-merged.js'
 
@@ -41,22 +42,36 @@ export class OwedStates {
   private async give (topic: string, owed: Owed): Promise<string[] | undefined> {
     const { hub, plan, encoder, viewOf } = this.catchUp
     const { due, floors, backlog, sent } = plan
-    const { reason } = owed
     const behind = backlog.get(topic)
     backlog.delete(topic)
-    const snapshot = this.givesState(topic, reason, behind) ? await this.snapshotInEpoch(topic) : undefined
+    const wantsState = this.givesState(topic, owed.reason, behind)
+    const snapshot = wantsState ? await this.snapshotInEpoch(topic) : undefined
+    const { depth } = viewOf(topic)
+    const state = snapshot === undefined ? undefined : tellState(hub, encoder, snapshot, depth)
+    if (owed.voids === true && !plan.joinsByState(topic)) this.catchUp.voidCursors()
+    // Of what a client may hold that resumes, nothing follows on where no state can be told.
+    const reason = owed.reason ?? (wantsState && state === undefined && plan.resumed ? 'history_lost' : undefined)
+    if (wantsState && state === undefined && depth > 0) return this.waitForState(topic, reason)
     // The client has just forgotten what it had up to the position, and no state stands for it.
-    if (reason !== undefined && snapshot === undefined && !plan.joinsByState(topic)) return await this.giveHeld(topic, owed)
+    if (reason !== undefined && state === undefined && !plan.joinsByState(topic)) return await this.giveHeld(topic, { ...owed, reason })
     const newest = behind === undefined ? [] : await readNewest(hub.log, topic, { sequence: behind }, Infinity, SLICE_CHARACTERS)
     due.delete(topic)
-    const texts = [...this.reset(topic, reason), ...newest.map(entry => encoder.entry(entry))]
-    const upTo = snapshot?.asOf ?? newest.at(-1)?.offset
+    const texts = [...this.reset(topic, reason), ...encodeEach(hub, encoder, newest)]
+    const upTo = (state === undefined ? undefined : snapshot?.asOf) ?? newest.at(-1)?.offset
     if (upTo !== undefined) {
       floors.set(topic, upTo)
       sent.set(topic, upTo)
     }
-    if (snapshot !== undefined) texts.push(stateMessage(hub, encoder, snapshot, viewOf(topic).depth))
+    if (state !== undefined) texts.push(state)
     return texts
+  }
+
+  /** A book of some depth whose state is not known waits for a message that replaces it. */
+  private waitForState (topic: string, reason: ResetReason | undefined): string[] {
+    const { plan, hub } = this.catchUp
+    plan.due.delete(topic)
+    plan.floors.set(topic, plan.position[hub.log.shardOf(topic)]!)
+    return this.reset(topic, reason)
   }
 
   /** Whether a topic that is due is given its state here: not where `last` alone was asked for, nor before it joins. */
@@ -71,7 +86,7 @@ export class OwedStates {
     const shard = hub.log.shardOf(topic)
     for (;;) {
       const advanced = hub.advanced()
-      const snapshot = await hub.log.snapshot(topic)
+      const snapshot = await readState(hub, topic)
       if (snapshot === undefined || snapshot.epoch === plan.epochs[shard]) return snapshot
       if (snapshot.epoch !== hub.epoch(shard)) await advanced
       await hub.epochChange
@@ -90,7 +105,7 @@ export class OwedStates {
       return undefined
     }
     const again = givenUpTo !== undefined && !followsOn
-    const texts = [...this.reset(topic, givenUpTo === undefined ? reason : again ? options.dropped : undefined), ...entries.map(entry => encoder.entry(entry))]
+    const texts = [...this.reset(topic, givenUpTo === undefined ? reason : again ? options.dropped : undefined), ...encodeEach(hub, encoder, entries)]
     const last = entries.at(-1)
     if (last !== undefined) plan.sent.set(topic, last.offset)
     if (moreBehind === undefined) {

@@ -153,6 +153,11 @@ export class Plan {
     return this.options.reduced === 'join' && !isWhole(this.selection.view(topic))
   }
 
+  /** Something of a topic could not be told: its reset, and what stands for it, come next. */
+  lose (topic: string): void {
+    this.give(topic, 'history_lost', true)
+  }
+
   reset (topic: string, reason: ResetReason): void {
     if (this.options.except(topic)) return
     this.give(topic, reason)
@@ -161,10 +166,10 @@ export class Plan {
   }
 
   /** The state of a topic comes when it is time for it; a reset at once, so that no cursor is sent before it. */
-  private give (topic: string, reason: ResetReason | undefined): void {
+  private give (topic: string, reason: ResetReason | undefined, voids?: boolean): void {
     const joins = this.joinsByState(topic)
     if (joins) this.joining.add(topic)
-    if (!joins || reason !== undefined) this.due.set(topic, { reason })
+    if (!joins || reason !== undefined) this.due.set(topic, voids === true ? { reason, voids } : { reason })
   }
 
   /** The client's position in a shard is lost, and with it all that it holds there (PROTOCOL.md, Epochs). */
@@ -256,7 +261,7 @@ export class Plan {
     }
     for (const [topic, owed] of due) {
       if (!this.selection.has(topic)) continue
-      if (owed.givenUpTo === undefined) this.give(topic, owed.reason)
+      if (owed.givenUpTo === undefined) this.give(topic, owed.reason, owed.voids)
       else if (!this.due.has(topic)) this.goOnGiving(topic, owed, owed.givenUpTo)
     }
   }

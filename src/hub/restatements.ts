@@ -2,6 +2,7 @@ import type { ResetReason } from '@tickwire/protocol'
 import { changeEpoch } from './epoch-change.js'
 import type { HubParts } from './hub-parts.js'
 import { persist } from './persist.js'
+import { loseFor } from './subscriber.js'
 
 export interface RestatementsOptions {
   /** Called when none is under way any more. */
@@ -37,7 +38,11 @@ export class Restatements {
     const before = this.current ?? Promise.resolve()
     const current = before
       .then(() => persist(() => changeEpoch(this.hub, shard, epoch, lost, reason, (topic, upTo) => this.covered.set(topic, upTo)), this.options.over))
-      .catch((error: unknown) => { if (!this.options.over()) this.options.onError(error) })
+      .catch((error: unknown) => {
+        if (this.options.over()) return
+        this.options.onError(error)
+        for (const topic of lost) loseFor(this.hub.audience.of(topic).everybody(), topic)
+      })
       .finally(() => {
         if (this.current !== current) return
         this.current = undefined

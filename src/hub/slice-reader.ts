@@ -1,6 +1,7 @@
 import type { Entry } from '../log/log.js'
 import type { CatchUpParts } from './catch-up-parts.js'
 import { mergeEntries } from './conflate.js'
+import { encodeEach } from './encode-each.js'
 import { oldestThatFit, SLICE_CHARACTERS } from './held.js'
 import { STATE_ALONE } from './owed.js'
 import { readMerged, type TopicStart } from './read-merged.js'
@@ -28,17 +29,42 @@ export class SliceReader {
     const throttled = new Map<string, Entry[]>()
     for (const entry of entries) {
       const { topic } = entry
+      // It failed in this slice, and is reset by the next.
+      if (plan.due.has(topic)) continue
       if (entry.previous === 0 && entry.offset > (plan.lostTopics ?? Infinity) && !plan.sent.has(topic)) {
         hub.counters.resets.epoch_changed++
         texts.push(encoder.reset(topic, 'epoch_changed'))
       }
       plan.sent.set(topic, entry.offset)
-      if (!this.merges || isWhole(selection.view(topic))) texts.push(encoder.entry(entry))
+      if (!this.merges || isWhole(selection.view(topic))) this.emitOne(entry, texts)
       else if (throttled.has(topic)) throttled.get(topic)!.push(entry)
       else throttled.set(topic, [entry])
     }
-    for (const [topic, waiting] of throttled) texts.push(encoder.merged(mergeEntries(hub.channelOf(topic)!, waiting)))
+    for (const [topic, waiting] of throttled) {
+      try {
+        texts.push(encoder.merged(mergeEntries(hub.channelOf(topic)!, waiting)))
+      } catch (error) {
+        hub.failures.note(topic, 'conflate', error)
+        plan.lose(topic)
+      }
+    }
     return texts
+  }
+
+  private emitOne (entry: Entry, texts: string[]): void {
+    const { hub, plan, encoder } = this.catchUp
+    const { topic } = entry
+    // Where each message stands for itself, a reset in place of one that cannot be encoded is enough.
+    if (typeof hub.channelOf(topic)?.reduce !== 'function') {
+      for (const text of encodeEach(hub, encoder, [entry])) texts.push(text)
+      return
+    }
+    try {
+      texts.push(encoder.entry(entry))
+    } catch (error) {
+      hub.failures.note(topic, 'encode', error)
+      plan.lose(topic)
+    }
   }
 
   readonly wants = (topic: string, offset: number): boolean => {

@@ -1,6 +1,6 @@
 import type { ResetReason } from '@tickwire/protocol'
 import type { Format } from './frame.js'
-import type { TopicBytes } from './topic-bytes.js'
+import { type TopicBytes, Unencodable } from './topic-bytes.js'
 
 /** What the hub delivers to: a connection, or a poll that waits. */
 export interface Subscriber {
@@ -19,6 +19,13 @@ export interface Subscriber {
    */
   owe (topics: Iterable<string>, reason: ResetReason): void
   /**
+   * Something of a topic could not be made, and was not delivered: from here on no cursor may say that it was. Behind what was
+   * delivered it is sent `reset` (`history_lost`), and the state or what the log still holds.
+   */
+  lose (topic: string): void
+  /** Delivering to it failed: it is closed with `internal`, and comes back with its cursor. */
+  fail (error: unknown): void
+  /**
    * What was lost has been dealt with: states were delivered, or are owed.
    * @param newEpoch whether the log began one
    */
@@ -28,5 +35,46 @@ export interface Subscriber {
 /** Ends a window for those who were delivered something in it. */
 export function flushAll (subscribers: Iterable<Subscriber>): void {
   const now = Date.now()
-  for (const subscriber of subscribers) subscriber.flush(now)
+  for (const subscriber of subscribers) {
+    try {
+      subscriber.flush(now)
+    } catch (error) {
+      endOne(subscriber, error)
+    }
+  }
+}
+
+/** {@link Subscriber.deliver}, where neither a topic that cannot be encoded nor a subscriber that fails keeps anything from the others. */
+export function deliverTo (subscriber: Subscriber, bytes: TopicBytes): boolean {
+  try {
+    return subscriber.deliver(bytes)
+  } catch (error) {
+    if (error instanceof Unencodable) loseFor([subscriber], bytes.topic)
+    else endOne(subscriber, error)
+    return false
+  }
+}
+
+/** {@link Subscriber.lose}, for each of them. */
+export function loseFor (subscribers: Iterable<Subscriber>, topic: string): void {
+  tellEach(subscribers, subscriber => { subscriber.lose(topic) })
+}
+
+/** Calls each; one that fails is closed, and the others are called all the same. */
+export function tellEach (subscribers: Iterable<Subscriber>, tell: (subscriber: Subscriber) => void): void {
+  for (const subscriber of subscribers) {
+    try {
+      tell(subscriber)
+    } catch (error) {
+      endOne(subscriber, error)
+    }
+  }
+}
+
+function endOne (subscriber: Subscriber, error: unknown): void {
+  try {
+    subscriber.fail(error)
+  } catch {
+    // It has said why it failed; that it could not even be closed changes nothing for the others.
+  }
 }

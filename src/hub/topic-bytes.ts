@@ -1,4 +1,10 @@
+import type { Failures } from './failures.js'
 import type { Encoders, Format, MessageEncoder } from './frame.js'
+
+/** The messages of a topic cannot be encoded: the topic is at fault, not the one who was to be given them. */
+export class Unencodable extends Error {
+  override readonly name = 'Unencodable'
+}
 
 /** Messages of a topic, encoded once per format that somebody reads. */
 export class TopicBytes {
@@ -7,14 +13,22 @@ export class TopicBytes {
   private format: Format | undefined
   private bytes: Buffer | undefined
   private others: Map<Format, Buffer> | undefined
+  /** Formats in which it cannot be encoded: found out once, however many read them. */
+  private failed: Set<Format> | undefined
 
-  constructor (private readonly encoders: Encoders, private readonly write: (encoder: MessageEncoder) => readonly string[]) {}
+  constructor (
+    private readonly hub: { readonly encoders: Encoders, readonly failures: Failures },
+    readonly topic: string,
+    private readonly write: (encoder: MessageEncoder) => readonly string[]
+  ) {}
 
+  /** @throws Unencodable */
   as (format: Format): Buffer {
     if (this.format === format) return this.bytes!
+    if (this.failed?.has(format) === true) throw new Unencodable()
     if (this.format === undefined) {
-      this.format = format
       this.bytes = this.encode(format)
+      this.format = format
       return this.bytes
     }
     this.others ??= new Map()
@@ -24,8 +38,16 @@ export class TopicBytes {
   }
 
   private encode (format: Format): Buffer {
-    const messages = this.write(this.encoders[format.decimals])
-    this.messages = messages.length
-    return format.encode(messages)
+    try {
+      const messages = this.write(this.hub.encoders[format.decimals])
+      const bytes = format.encode(messages)
+      this.messages = messages.length
+      return bytes
+    } catch (error) {
+      this.failed ??= new Set()
+      this.failed.add(format)
+      this.hub.failures.note(this.topic, 'encode', error)
+      throw new Unencodable()
+    }
   }
 }

@@ -186,7 +186,10 @@ export interface Log {
   /** The last position of every topic that ever was, of one shard or of all: read when a node begins to follow it, and after a new epoch. */
   topics (shard?: number): Promise<ReadonlyMap<string, TopicPosition>>
 
-  /** Undefined where the channel has no state or the topic none yet. */
+  /**
+   * Undefined where the channel has no state, or the topic none that the log knows. A message that the channel fails to fold is taken all
+   * the same: the state is not known until another replaces it. @throws what the channel threw, until then
+   */
   snapshot (topic: string): Promise<Snapshot | undefined>
 
   close (): Promise<void>

@@ -26,6 +26,12 @@ export class TransportCounters {
   }
 }
 
+/**
+ * Where work on a topic failed: at its state in the log, at conflating it or cutting it to a depth, at encoding it, at passing it on, or
+ * at what an instrument says of itself.
+ */
+export type FailurePlace = 'state' | 'conflate' | 'encode' | 'deliver' | 'instrument'
+
 /** What a node counts. Labels come from closed sets: nothing that a client says becomes one. */
 export class Counters {
   /** What the log's tail brought: messages, and the batches in which they came. */
@@ -35,6 +41,8 @@ export class Counters {
   /** By source: appends that were refused because it runs on another node by now. */
   readonly fenced = new Map<string, number>()
   readonly resets: Record<ResetReason, number> = { history_lost: 0, epoch_changed: 0, lagging: 0, entered: 0 }
+  /** By channel and place: what channels and encoders threw. */
+  readonly failures = new Map<string, Map<FailurePlace, number>>()
   /** Told for each window how long its oldest message took from the log to the last socket, in milliseconds. */
   onWindow: (latencyMs: number) => void = () => {}
   private readonly transports = new Map<string, TransportCounters>()
@@ -43,6 +51,13 @@ export class Counters {
     let counters = this.transports.get(name)
     if (counters === undefined) this.transports.set(name, counters = new TransportCounters())
     return counters
+  }
+
+  /** @param channel one that exists: there are few */
+  fail (channel: string, place: FailurePlace): void {
+    let places = this.failures.get(channel)
+    if (places === undefined) this.failures.set(channel, places = new Map())
+    places.set(place, (places.get(place) ?? 0) + 1)
   }
 
   all (): Iterable<readonly [string, TransportCounters]> {

@@ -1,4 +1,4 @@
-import { standardChannels } from '@tickwire/protocol'
+import { type Channels, standardChannels } from '@tickwire/protocol'
 import { ANONYMOUS } from '../../src/auth/identity.js'
 import { Connection, type ConnectionContext } from '../../src/connection/connection.js'
 import { Connections } from '../../src/connection/connections.js'
@@ -20,6 +20,8 @@ export interface Node {
 }
 
 export interface NodeOptions {
+  /** Default: the standard ones. */
+  readonly channels?: Channels
   readonly retention?: Partial<Retention>
   readonly shards?: number
   readonly flushMs?: number
@@ -34,20 +36,20 @@ export interface NodeOptions {
 }
 
 export async function startNode (options: NodeOptions = {}): Promise<Node> {
-  const { retention, shards = 1, flushMs = 0, recentBytes = 1 << 20, heartbeatMs = 25_000, maxBufferedBytes = 65_536, pageMessages = PAGE_MESSAGES, lingerMs } = options
+  const { channels = standardChannels, retention, shards = 1, flushMs = 0, recentBytes = 1 << 20, heartbeatMs = 25_000, maxBufferedBytes = 65_536, pageMessages = PAGE_MESSAGES, lingerMs } = options
   const log = new MemoryLog({
-    channels: standardChannels, shards, retention: { messages: 1000, seconds: 3600, bytes: 1 << 26, ...retention }, maxTopics: 2000
+    channels, shards, retention: { messages: 1000, seconds: 3600, bytes: 1 << 26, ...retention }, maxTopics: 2000
   })
   const errors: unknown[] = []
   const onError = (error: unknown): void => { errors.push(error) }
-  const hub = new Hub({ log, channels: standardChannels, flushMs, recentBytes, counters: new Counters(), onError, ...(lingerMs === undefined ? {} : { lingerMs }) })
+  const hub = new Hub({ log, channels, flushMs, recentBytes, counters: new Counters(), onError, ...(lingerMs === undefined ? {} : { lingerMs }) })
   await hub.start()
   const connections = new Connections({ maxConnections: 100_000, maxConnectionsPerIp: 100_000, maxConnectionsPerUser: 100_000 }, heartbeatMs)
   const context: ConnectionContext = {
     hub,
     connections,
     events: new Events({ info () {}, debug () {} }),
-    channels: standardChannels,
+    channels,
     directory: hub.directory,
     membership: hub.membership,
     hasTopic: topic => hub.hasTopic(topic),

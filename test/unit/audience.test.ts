@@ -12,7 +12,7 @@ import { MemoryWire } from '../helpers/memory-wire.js'
 import { startNode, ticks } from '../helpers/node.js'
 
 const format: Format = { name: 'none', decimals: 'string', encode: () => Buffer.alloc(0), encodeCursor: () => Buffer.alloc(0) }
-const newSubscriber = (): Subscriber => ({ format, lostTopics: undefined, settledAt: 0, deliver: () => true, flush: () => {}, owe: () => {}, restated: () => {} })
+const newSubscriber = (): Subscriber => ({ format, lostTopics: undefined, settledAt: 0, deliver: () => true, flush: () => {}, owe: () => {}, lose: () => {}, fail: () => {}, restated: () => {} })
 const book = standardChannels.get('book')!
 const selector = (symbol: string, view: View): Selector => makeSelector(book, symbol, undefined, { view })
 

@@ -6,7 +6,10 @@ import type { Entry, ReadFrom, TopicPosition } from '../log.js'
 const MOST_UNFOLDED_BYTES = 256 * 1024
 
 interface State {
+  /** Not known where {@link failure} is there. */
   readonly value: unknown
+  /** What the channel threw when it folded a message: until one replaces the state, it is not known. */
+  readonly failure?: { readonly error: unknown }
   readonly sequence: number
   readonly timestamp: number
 }
@@ -128,7 +131,7 @@ export class TopicHistory {
     return entries
   }
 
-  /** Undefined where the channel has no state. */
+  /** Undefined where the channel has no state. @throws what the channel threw, while the state is not known because of that */
   state (): StateText | undefined {
     if (this.reduce === undefined) return undefined
     this.cached ??= this.stateNow()
@@ -142,6 +145,7 @@ export class TopicHistory {
     }
     const state = newest === undefined ? this.base : this.foldHeld()
     if (state === undefined) return undefined
+    if (state.failure !== undefined) throw state.failure.error
     const payload = this.reduce === 'last' ? state.value as string : JSON.stringify(state.value)
     return { payload, sequence: state.sequence, timestamp: state.timestamp }
   }
@@ -149,9 +153,7 @@ export class TopicHistory {
   /** The state after all messages held, of which there must be one. */
   private foldHeld (): State | undefined {
     // A fold may change the state that it is given: the base stays as it is.
-    let state = this.current ?? (this.base && { ...this.base, value: structuredClone(this.base.value) })
-    // Should a fold throw halfway, the next one starts from the base again.
-    this.current = undefined
+    let state = this.current ?? (this.base && copyOf(this.base))
     this.entries.after({ sequence: state?.sequence ?? 0 }, entry => {
       state = this.fold(state, entry)
       return true
@@ -161,10 +163,24 @@ export class TopicHistory {
     return state
   }
 
+  /** Appending and dropping go on whatever the channel throws: the state waits for a message that replaces it. */
   private fold (state: State | undefined, entry: Entry): State {
-    const value = typeof this.reduce === 'function'
-      ? this.reduce(state?.value as never, JSON.parse(entry.payload) as never, entry.replaces) as unknown
-      : entry.payload
-    return { value, sequence: entry.sequence, timestamp: entry.timestamp }
+    const { sequence, timestamp, payload, replaces } = entry
+    if (typeof this.reduce !== 'function') return { value: payload, sequence, timestamp }
+    if (state?.failure !== undefined && !replaces) return { ...state, sequence, timestamp }
+    try {
+      const before = state?.failure === undefined ? state?.value : undefined
+      return { value: this.reduce(before as never, JSON.parse(payload) as never, replaces) as unknown, sequence, timestamp }
+    } catch (error) {
+      return { value: undefined, failure: { error }, sequence, timestamp }
+    }
+  }
+}
+
+function copyOf (state: State): State {
+  try {
+    return { ...state, value: structuredClone(state.value) }
+  } catch (error) {
+    return { ...state, value: undefined, failure: { error } }
   }
 }

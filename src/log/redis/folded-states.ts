@@ -25,18 +25,28 @@ export class FoldedStates {
 
   /**
    * Folds messages onto what is known, in order. Undefined where some are missing between: the state is not known
-   * until a message replaces it.
+   * until a message replaces it. The same holds behind a message that the channel failed to fold.
+   * @throws what it threw, where no message has replaced the state since
    */
   fold (topic: string, epoch: number, base: Folded | undefined, entries: readonly Entry[]): Folded | undefined {
     const reduce = this.channels.get(parseTopicKey(topic).channel)?.reduce
     if (typeof reduce !== 'function') return undefined
     let folded = base
+    let failure: { readonly error: unknown } | undefined
     for (const { sequence, offset, previous, timestamp, payload, replaces } of entries) {
       if (!replaces && previous !== (folded?.offset ?? 0)) folded = undefined
       if (!replaces && folded === undefined && previous !== 0) continue
-      folded = { epoch, sequence, offset, timestamp, state: reduce(folded?.state as never, JSON.parse(payload) as never, replaces) }
+      try {
+        folded = { epoch, sequence, offset, timestamp, state: reduce(folded?.state as never, JSON.parse(payload) as never, replaces) }
+        failure = undefined
+      } catch (error) {
+        // What it was given may be half changed.
+        folded = undefined
+        failure = { error }
+      }
     }
     this.keep(topic, folded)
+    if (failure !== undefined) throw failure.error
     return folded
   }
 

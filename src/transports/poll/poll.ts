@@ -81,7 +81,7 @@ async function somethingNew (hub: Hub, selectors: readonly Selector[], waitMs: n
       for (const selector of whole) hub.detach(waiter, selector)
       resolve()
     }
-    const waiter: Subscriber = { format: noFormat, lostTopics: undefined, settledAt: 0, deliver: () => true, flush: done, owe: done, restated: done }
+    const waiter: Subscriber = { format: noFormat, lostTopics: undefined, settledAt: 0, deliver: () => true, flush: done, owe: done, lose: done, fail: done, restated: done }
     const timer = setTimeout(done, waitMs)
     signal.addEventListener('abort', done)
     for (const selector of whole) hub.attach(waiter, selector)

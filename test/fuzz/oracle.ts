@@ -83,11 +83,14 @@ export function judgePoll (body: string, decimals: 'string' | 'number'): string 
 const checks = Object.fromEntries(Object.entries(clientActions).map(([name, schema]) => [name, TypeCompiler.Compile(schema)])) as
   Record<string, TypeCheck<TObject>>
 
-/** As `JSON.stringify` writes it; behind an even number of backslashes. */
-const HALF_CHARACTER = /(?<!\\)(?:\\\\)*\\ud[89a-f][0-9a-f]{2}/
+const HALF_CHARACTER = /\p{Surrogate}/u
+const STRING = /"(?:[^"\\]|\\.)*"/gs
 
-/** The numbers of a text that is JSON, as they are written. */
-const numbersOf = (text: string): string[] => text.replace(/"(?:[^"\\]|\\.)*"/gs, '""').match(/-?\d[\d.eE+-]*/g) ?? []
+/** The strings of a text that is JSON, as they are sent: what is half of a character there already is sent as U+FFFD. */
+const stringsOf = (text: string): string[] => Buffer.from(text).toString().match(STRING) ?? []
+
+/** Its numbers, as they are written. */
+const numbersOf = (text: string): string[] => text.replace(STRING, '""').match(/-?\d[\d.eE+-]*/g) ?? []
 
 /** Whether a number is read as it is written: an integer to its last digit, and a fraction as a fraction. */
 function isKept (number: string): boolean {
@@ -122,7 +125,7 @@ export function parseMessage (text: string): Parsed {
     return { fields: [], passes: false }
   }
   // Half of a character is no text, and a number that JavaScript reads as another is none of the message.
-  if (HALF_CHARACTER.test(JSON.stringify(value)) || !numbersOf(text).every(isKept)) return { fields: [], passes: false }
+  if (stringsOf(text).some(literal => HALF_CHARACTER.test(JSON.parse(literal) as string)) || !numbersOf(text).every(isKept)) return { fields: [], passes: false }
   const action = typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as { action?: unknown }).action : undefined
   if (typeof action !== 'string' || !Object.hasOwn(clientActions, action)) return { fields: [], passes: false }
   const known = clientActions[action as ActionName].properties

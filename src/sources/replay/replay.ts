@@ -61,10 +61,13 @@ export class Replay implements Source {
     }
     // Moments are counted from the first frame, so that what each wait is late by does not add up.
     let first: number | undefined
-    const startedAt = performance.now()
+    let startedAt = 0
     for await (const { time, payload, line } of recording.frames()) {
       if (signal.aborted) return
-      first ??= time
+      if (first === undefined) {
+        first = time
+        startedAt = performance.now()
+      }
       if (speed !== 'max') {
         const wait = startedAt + (time - first) / speed - performance.now()
         if (wait >= 1) {

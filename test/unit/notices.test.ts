@@ -12,8 +12,33 @@ test('an environment as others have it is not remarked on', async t => {
     {}, { NODE_ENV: 'production', JWT_SECRET: 's'.repeat(32), HOST: '0.0.0.0' }, { NODE_ENV: 'test' }, { HOST: '0.0.0.0', AUTH: 'required' }, { HOST: '0.0.0.0', AUTH: 'optional' }, { HOST: '::1' },
     { ALLOWED_ORIGINS: 'https://a.example, http://localhost:5173,app://desktop,null' }, { ALLOWED_ORIGINS: '*' },
     {
-      PATH: '/bin', HOME: '/root', HOSTNAME: 'a', USER: 'u', LANG: 'C', PWD: '/', SHLVL: '1', TERM: 'xterm', NODE_OPTIONS: '--x', NODE_PATH: '/x', NODE_VERSION: '20', NODE_EXTRA_CA_CERTS: 'c', NODE_HOME: '/n',
-      LOGNAME: 'u', MAIL: 'm', POSTGRES: 'p', port: '1', http_proxy: 'p', NO_PROXY: 'n', MAX_WORKERS: '2', TICKWIRE_TOKEN: 't', TICKWIRE_URL: 'http://a', TICKWIRE_SERVICE_HOST: '10.0.0.1', TICKWIRE_PORT_8080_TCP: 'tcp://', REDIS_PORT: 'tcp://', REDIS_SERVICE_PORT: '6379', MAX_TOPIC: ''
+      PATH: '/bin',
+      HOME: '/root',
+      HOSTNAME: 'a',
+      USER: 'u',
+      LANG: 'C',
+      PWD: '/',
+      SHLVL: '1',
+      TERM: 'xterm',
+      NODE_OPTIONS: '--x',
+      NODE_PATH: '/x',
+      NODE_VERSION: '20',
+      NODE_EXTRA_CA_CERTS: 'c',
+      NODE_HOME: '/n',
+      LOGNAME: 'u',
+      MAIL: 'm',
+      POSTGRES: 'p',
+      port: '1',
+      http_proxy: 'p',
+      NO_PROXY: 'n',
+      MAX_WORKERS: '2',
+      TICKWIRE_TOKEN: 't',
+      TICKWIRE_URL: 'http://a',
+      TICKWIRE_SERVICE_HOST: '10.0.0.1',
+      TICKWIRE_PORT_8080_TCP: 'tcp://',
+      REDIS_PORT: 'tcp://',
+      REDIS_SERVICE_PORT: '6379',
+      MAX_TOPIC: ''
     }
   ]) t.same(noticed(env as Record<string, string>), [], JSON.stringify(env))
 })

@@ -16,7 +16,7 @@ interface AdminLinkOptions {
   readonly adminLink: (path: string) => void
 }
 
-/** How the page comes to a token with `admin`: by the code of a link that the terminal shows (docs/adr/0038). */
+/** How the page comes to a token with `admin`: by the code of a link that the terminal shows (docs/adr/0035). */
 export async function adminLinkRoutes (app: FastifyInstance, { originAllowed, adminLink }: AdminLinkOptions): Promise<void> {
   const { events } = app.streaming
   // In the fragment of the URL, which browsers send nowhere: not to this server, not to a proxy, and not as a referrer.

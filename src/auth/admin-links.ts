@@ -21,7 +21,7 @@ interface Code {
 
 /**
  * Links with a code that gives one browser the rights of an operator. The terminal shows them and nothing else does, so whoever has one can
- * read that terminal (docs/adr/0038). They are this process's own: no other one knows them.
+ * read that terminal (docs/adr/0035). They are this process's own: no other one knows them.
  */
 export class AdminLinks {
   private code: Code | undefined

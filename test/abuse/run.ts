@@ -64,7 +64,7 @@ export async function abuse ({ attacks, quietMs, attackMs, afterMs, say }: Abuse
       say(summary(outcomes.at(-1)!))
     }
     await feed.end()
-    return { outcomes, neighbours: await neighbours.finish(), lastWords: server.lastWords.replace(/^tickwire listens on .*\n/m, '').trim(), crashed: server.failed }
+    return { outcomes, neighbours: await neighbours.finish(), lastWords: server.complaints, crashed: server.failed }
   } finally {
     await feed?.end().catch(() => {})
     await neighbours?.close()

@@ -8,6 +8,7 @@ import { freePort } from '../helpers/free-port.js'
 /** A node's last words are kept: what it said when it should not have ended. */
 const KEPT_OUTPUT = 4000
 const START_TIMEOUT_MS = 60_000
+const STARTED = /^tickwire listens on .*\n|^tickwire: to operate this server .*\n.*\n/gm
 
 /** A node in a process of its own, at the same address whenever it is started again. */
 export class NodeProcess {
@@ -31,6 +32,11 @@ export class NodeProcess {
   /** What it printed last. */
   get lastWords (): string {
     return this.output
+  }
+
+  /** What it printed last besides what every server prints as it starts: where it listens, and the link to its page. */
+  get complaints (): string {
+    return this.output.replace(STARTED, '').trim()
   }
 
   async start (): Promise<void> {

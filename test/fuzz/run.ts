@@ -94,7 +94,7 @@ export async function fuzz (options: FuzzOptions): Promise<FuzzReport> {
     const crashed = server.failed
     const left = crashed ? [] : await leftBehind(origin)
     return {
-      coverage, lastedMs, faults: ground.faults, faultCount: ground.faultCount, control, fuzzed, neighbours: await neighbours.finish(), samples, left, lastWords: said(server), crashed
+      coverage, lastedMs, faults: ground.faults, faultCount: ground.faultCount, control, fuzzed, neighbours: await neighbours.finish(), samples, left, lastWords: server.complaints, crashed
     }
   } finally {
     await neighbours?.close()
@@ -143,4 +143,3 @@ async function leftBehind (origin: string): Promise<string[]> {
 }
 
 /** What it printed beside that it listens. */
-const said = ({ lastWords }: NodeProcess): string => lastWords.replace(/^tickwire listens on .*\n/m, '').trim()

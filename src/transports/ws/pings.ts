@@ -5,6 +5,9 @@ interface Ping {
   readonly end: number
 }
 
+/** Open pings that are remembered: some peers answer all with an empty payload, which tells of none that it is answered. */
+const MAX_OPEN = 32
+
 /** The pings of a connection, and what their answers say of how far the peer has read. */
 export class Pings {
   private sent = 0
@@ -19,6 +22,8 @@ export class Pings {
 
   /** @param end see {@link Ping} */
   markSent (end: number): void {
+    // The first stays: how far the peer has come is judged by it.
+    if (this.open.length === MAX_OPEN) this.open.splice(1, 1)
     this.open.push({ payload: String(this.sent), end })
   }
 
@@ -29,6 +34,10 @@ export class Pings {
     this.read = this.open[index]!.end
     this.open = this.open.slice(index + 1)
     return true
+  }
+
+  get openCount (): number {
+    return this.open.length
   }
 
   /** The end of the first that is not answered. */

@@ -52,8 +52,8 @@ export function claimsOf ({ user, expiresAt, admin, ...others }: Identity): Clai
 const WANTED: Readonly<Record<string, string>> = {
   sub: 'is needed, who the token is for: a text of 1 to 128 characters',
   name: 'is a text of at most 256 characters',
-  read: 'is a list of patterns, each a text of at most 80 characters',
-  publish: 'is a list of patterns, each a text of at most 80 characters',
+  read: 'is a list of patterns, each a text of at most 128 characters',
+  publish: 'is a list of patterns, each a text of at most 128 characters',
   admin: 'is true or false'
 }
 

@@ -128,6 +128,7 @@ export class Publisher {
 
   private async until (holds: () => boolean): Promise<void> {
     if (holds()) return
+    if (this.failures.length > 0) throw new Error(this.failures[0])
     await new Promise<void>((resolve, reject) => {
       const look = (): void => {
         const done = holds()
@@ -158,43 +159,57 @@ export class Publisher {
   private async publish (batch: readonly Item[]): Promise<void> {
     const startedAt = Date.now()
     for (const { topic, number } of batch) this.started.get(topic.key)![number - 1] = startedAt
-    const messages = batch.map(({ topic, number }) => ({ channel: topic.channel, symbol: topic.symbol, data: dataOf(topic, number), idempotency_key: String(number) }))
-    const body = JSON.stringify(messages.length === 1 ? messages[0] : messages)
+    let left = batch
     for (let attempt = this.random.integer(0, 1); Date.now() - startedAt < GIVE_UP_MS && this.failures.length === 0; attempt++) {
-      const sequences = await this.attempt(this.targets[attempt % this.targets.length]!, body)
-      if (sequences !== undefined) {
-        const endedAt = Date.now()
-        batch.forEach(({ topic, number }, place) => { this.acknowledged.push({ topic: topic.key, number, sequence: sequences[place]!, startedAt, endedAt }) })
-        for (const look of [...this.onAcknowledged]) look()
-        return
-      }
+      const sequences = await this.attempt(this.targets[attempt % this.targets.length]!, left)
+      const endedAt = Date.now()
+      left.forEach(({ topic, number }, place) => {
+        const sequence = sequences[place]
+        if (typeof sequence === 'number') this.acknowledged.push({ topic: topic.key, number, sequence, startedAt, endedAt })
+      })
+      left = left.filter((_item, place) => typeof sequences[place] !== 'number')
+      for (const look of [...this.onAcknowledged]) look()
+      if (left.length === 0) return
       await delay(this.random.integer(...RETRY_MS))
     }
-    if (this.failures.length === 0) this.fail(`not acknowledged in ${GIVE_UP_MS} ms: ${body}`)
+    if (this.failures.length === 0) this.fail(`not acknowledged in ${GIVE_UP_MS} ms: ${bodyOf(left)}`)
   }
 
-  /** The sequences; undefined where it must be tried again. */
-  private async attempt (origin: string, body: string): Promise<number[] | undefined> {
+  /** The sequences; none for those that must be sent again: a part of the log may have taken its messages, and another not. */
+  private async attempt (origin: string, batch: readonly Item[]): Promise<ReadonlyArray<number | null>> {
     const at = Date.now()
     try {
       const response = await fetch(`${origin}/v1/publish`, {
-        method: 'POST', body, headers: { 'content-type': 'application/json', authorization: `Bearer ${this.token}` }, signal: AbortSignal.timeout(ANSWER_TIMEOUT_MS)
+        method: 'POST', body: bodyOf(batch), headers: { 'content-type': 'application/json', authorization: `Bearer ${this.token}` }, signal: AbortSignal.timeout(ANSWER_TIMEOUT_MS)
       })
-      const answer = await response.json() as { sequences?: Array<number | null>, code?: string, error?: { code?: string } }
+      const answer = await response.json() as PublishAnswer
       this.attempts.answered++
       this.answers.push({ at, ms: Date.now() - at, status: response.status, code: answer.code ?? answer.error?.code })
-      if (response.status === 200 && answer.sequences!.every(sequence => sequence !== null)) return answer.sequences as number[]
-      if (response.status === 503) this.attempts.unavailable++
-      else this.fail(`publish answered ${response.status} ${JSON.stringify(answer)}`)
+      const codes = response.status === 200 ? answer.rejected!.map(({ code }) => code) : [answer.code]
+      if (codes.length > 0) this.attempts.unavailable++
+      if (codes.every(code => code === 'log_unavailable' || response.status === 503)) return answer.sequences ?? []
+      this.fail(`publish answered ${response.status} ${JSON.stringify(answer)}`)
     } catch {
       // Nobody listens, the connection broke, or no answer came: whether it was appended is not known.
       this.attempts.unanswered++
     }
-    return undefined
+    return []
   }
 
   private fail (what: string): void {
     this.failures.push(what)
     for (const look of [...this.onAcknowledged]) look()
   }
+}
+
+interface PublishAnswer {
+  readonly sequences?: ReadonlyArray<number | null>
+  readonly rejected?: ReadonlyArray<{ readonly code: string }>
+  readonly code?: string
+  readonly error?: { readonly code?: string }
+}
+
+function bodyOf (batch: readonly Item[]): string {
+  const messages = batch.map(({ topic, number }) => ({ channel: topic.channel, symbol: topic.symbol, data: dataOf(topic, number), idempotency_key: String(number) }))
+  return JSON.stringify(messages.length === 1 ? messages[0] : messages)
 }

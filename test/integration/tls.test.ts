@@ -38,7 +38,10 @@ function overEvents (t: Test, server: TestServer, ca: string): Reader {
     response.setEncoding('utf8').on('data', chunk => {
       const events = (text + String(chunk)).split('\n\n')
       text = events.pop()!
-      for (const event of events) if (event.startsWith('data: ')) reader.messages.push(JSON.parse(event.slice('data: '.length)) as Message)
+      for (const event of events) {
+        const data = /^data: (\{.*)$/m.exec(event)?.[1]
+        if (data !== undefined) reader.messages.push(JSON.parse(data) as Message)
+      }
     }).on('close', () => { reader.state.ended = true })
   }).on('error', () => {})
   asked.end()

@@ -115,7 +115,8 @@ function openEventStream (options: WireOptions, events: WireEvents): Wire {
     inflated(response).on('data', (chunk: Buffer) => {
       const parts = (text + chunk.toString('latin1')).split('\n\n')
       text = parts.pop()!
-      for (const part of parts) {
+      for (const block of parts) {
+        const part = block.startsWith('retry: ') ? block.slice(block.indexOf('\n') + 1) : block
         if (part.startsWith('data: ')) events.onMessage(JSON.parse(part.slice(6)) as Message)
         else if (part.startsWith('event: cursor\nid: ')) events.onCursor(part.slice(18, part.indexOf('\n', 18)))
       }

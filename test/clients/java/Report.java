@@ -13,7 +13,7 @@ import java.util.concurrent.ThreadLocalRandom;
 /** What each program of this folder shares: where it goes on from, and the lines for the judge (test/clients/node/report.js). */
 final class Report {
   /** Closes after which trying again cannot help. */
-  private static final Set<Integer> FINAL = Set.of(1009, 4400, 4401, 4403, 4404, 4409);
+  private static final Set<Integer> FINAL = Set.of(1009, 4400, 4401, 4403, 4404, 4409, 4413);
   private static final PrintStream OUT = new PrintStream(new FileOutputStream(FileDescriptor.out), true, StandardCharsets.UTF_8);
 
   private final String given;

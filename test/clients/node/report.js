@@ -7,7 +7,7 @@
 //   refused <reason>    the server said that trying again cannot help
 
 /** Closes after which trying again cannot help: PROTOCOL.md, Errors and closing. */
-const FINAL = [1009, 4400, 4401, 4403, 4404, 4409]
+const FINAL = [1009, 4400, 4401, 4403, 4404, 4409, 4413]
 /** Milliseconds. */
 const PAUSE = [300, 1200]
 

@@ -5,7 +5,7 @@ import re
 import sys
 from urllib.parse import urlencode
 
-FINAL = {1009, 4400, 4401, 4403, 4404, 4409}  # closes after which trying again cannot help
+FINAL = {1009, 4400, 4401, 4403, 4404, 4409, 4413}  # closes after which trying again cannot help
 
 _given = sys.argv[1]
 _cursor = None

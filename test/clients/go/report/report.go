@@ -93,7 +93,7 @@ func Lost(reason any) {
 // Pause waits until the next attempt, unless the close says that it cannot help.
 func Pause(reason any, code int) {
 	switch code {
-	case 1009, 4400, 4401, 4403, 4404, 4409:
+	case 1009, 4400, 4401, 4403, 4404, 4409, 4413:
 		Refused(fmt.Sprint(code, " ", reason))
 	}
 	Lost(reason)

@@ -59,12 +59,15 @@ async function readStates (hub: HubParts, topics: Iterable<string>): Promise<{ r
   const given: Given[] = []
   const owed: string[] = []
   let left = SLICE_CHARACTERS
-  for (const topic of topics) {
-    if (hub.audience.of(topic).empty) {
-      hub.cutStates.forget(topic)
-      continue
-    }
-    const snapshot = hub.channelOf(topic)?.reduce === undefined ? undefined : await readState(hub, topic)
+  const heard = [...topics].filter(topic => {
+    const isHeard = !hub.audience.of(topic).empty
+    if (!isHeard) hub.cutStates.forget(topic)
+    return isHeard
+  })
+  // All at once: the log answers many in one round trip.
+  const states = await Promise.all(heard.map(async topic => hub.channelOf(topic)?.reduce === undefined ? undefined : await readState(hub, topic)))
+  for (const [index, topic] of heard.entries()) {
+    const snapshot = states[index]
     const whole = snapshot === undefined && left > 0 ? await readWhole(hub.log, topic, left) : undefined
     if (snapshot !== undefined) given.push({ topic, snapshot, asOf: snapshot.asOf })
     else if (whole === undefined) owed.push(topic)

@@ -1,15 +1,13 @@
 import { X509Certificate } from 'node:crypto'
-import { mkdtempSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'tap'
 import { until } from '../helpers/clients.js'
 import { runCommand, startCommand } from '../helpers/command.js'
-import { networkTo } from '../helpers/network.js'
-import { publish, startServer, subscribers } from '../helpers/server.js'
+import { startServer } from '../helpers/server.js'
 
 const COMMANDS = ['start', 'tail', 'publish', 'nodes', 'token', 'check-config', 'certificate', 'sizing']
-const quote = (symbol: string, bid: string): string => JSON.stringify({ channel: 'quotes', symbol, data: { symbol, bid } })
 
 test('help for the command and for each of its commands, with an example', async t => {
   const { code, out } = await runCommand(['--help'])
@@ -130,134 +128,4 @@ test('token: signed for the server, with what it permits', async t => {
     t.equal(code, 1)
     t.match(err, /is set: whoever has the private key signs the tokens of that server/)
   }
-})
-
-test('publish: a file, stdin, an array; what is refused is named, and the rest stands', async t => {
-  const server = await startServer(t)
-  const env = { TICKWIRE_TOKEN: server.token() }
-  const url = ['--url', server.origin]
-  const file = join(mkdtempSync(join(tmpdir(), 'tickwire-')), 'messages.ndjson')
-  const lines = Array.from({ length: 1200 }, (_, index) => quote('A', String(index + 1)))
-  writeFileSync(file, [...lines.slice(0, 700), 'not JSON', JSON.stringify({ channel: 'quotes', symbol: 'A', data: { symbol: 'A', bid: 1 } }), '', ...lines.slice(700)].join('\n'))
-  const mixed = await runCommand(['publish', '--file', file, ...url], env)
-  t.equal(mixed.code, 1)
-  t.equal(mixed.out, '1200 accepted, 2 rejected\n')
-  t.match(mixed.err, /message 701: invalid_json/)
-  t.match(mixed.err, /message 702: invalid_message/)
-  const history = await (await fetch(`${server.origin}/v1/history?topic=quotes:A&after=0&limit=2000`)).json() as { messages: Array<{ data: { bid: string } }> }
-  t.same(history.messages.map(({ data }) => data.bid), lines.map((_, index) => String(index + 1)), 'in order, each once')
-
-  const array = await runCommand(['publish', '--file', '-', ...url], env, `[\n${quote('B', '1')},\n${quote('B', '2')}\n]`)
-  t.equal(array.out, '2 accepted, 0 rejected\n')
-  const data = await runCommand(['publish', 'quotes', 'C', '--file', '-', ...url], env, '{"symbol":"C","bid":"1"}\n{"symbol":"C","bid":"2"}\n')
-  t.equal(data.out, '2 accepted, 0 rejected\n')
-
-  for (const [args, moreEnv, words] of [
-    [['publish', '--file', '/nowhere/at/all', ...url], env, /cannot be read/],
-    [['publish', 'quotes', 'A', '--data', '{"symbol":"A"}', ...url], {}, /unauthorized: .*TICKWIRE_TOKEN/],
-    [['publish', 'quotes', 'A', '--data', '{"symbol":"A"}', ...url], { TICKWIRE_TOKEN: server.token({ publish: [] }) }, /forbidden/],
-    [['publish', 'quotes', 'A', '--data', '{"symbol":"A"}', '--url', 'http://127.0.0.1:2'], env, /no server listens at .*npx tickwire start/]
-  ] as const) {
-    const { code, err } = await runCommand(args, moreEnv)
-    t.equal(code, 1)
-    t.match(err, words)
-  }
-})
-
-for (const transport of ['ws', 'sse', 'poll']) {
-  test(`tail over ${transport}: through cuts, each message once and in order`, async t => {
-    const server = await startServer(t)
-    const network = await networkTo(t, Number(new URL(server.origin).port))
-    const tail = startCommand(['tail', 'quotes:A', '--transport', transport, '--json', '--url', network.origin])
-    t.teardown(() => { tail.child.kill() })
-    await publish(server.app, 'quotes', 'A', { symbol: 'A', bid: '1' })
-    const sequences = (): number[] => tail.lines.map(line => JSON.parse(line) as { sequence?: number }).flatMap(({ sequence }) => sequence ?? [])
-    await until('the first', () => sequences().includes(1))
-    for (let bid = 2; bid <= 40; bid++) {
-      await publish(server.app, 'quotes', 'A', { symbol: 'A', bid: String(bid) })
-      if (bid % 10 === 0) {
-        network.take()
-        await until('it has noticed', () => tail.errors.some(line => line.includes('the connection ended')))
-        tail.errors.length = 0
-        network.giveBack()
-        await until('it has come back', () => sequences().at(-1) === bid)
-      }
-    }
-    await until('the last', () => sequences().at(-1) === 40)
-    t.same(sequences(), Array.from({ length: 40 }, (_, index) => index + 1))
-    tail.child.kill('SIGINT')
-    const { code, err } = await tail.finished
-    t.equal(code, 130)
-    t.match(err, /to go on: --after \S+/)
-    const cursor = /--after (\S+)/.exec(err)![1]!
-    await publish(server.app, 'quotes', 'A', { symbol: 'A', bid: '41' })
-    const again = await runCommand(['tail', 'quotes:A', '--transport', transport, '--json', '-n', '1', '--url', server.origin, '--after', cursor])
-    t.equal(again.code, 0)
-    t.match(again.out, '"sequence":41', 'another goes on where it ended')
-  })
-}
-
-for (const transport of ['ws', 'sse', 'poll']) {
-  test(`tail over ${transport}: an interrupt waits for the cursor that covers what tail has shown`, async t => {
-    const server = await startServer(t)
-    const tail = startCommand(['tail', 'trades:A', '--transport', transport, '--json', '--url', server.origin])
-    t.teardown(() => { tail.child.kill() })
-    const trade = async (price: string): Promise<void> => { await publish(server.app, 'trades', 'A', { symbol: 'A', price, size: '1', timestamp: '2026-01-01T00:00:00Z' }) }
-    const shows = async (price: number): Promise<void> => {
-      await trade(String(price))
-      await until(`it shows ${price}`, () => tail.lines.some(line => line.includes(`"price":"${price}"`)))
-    }
-    await until('it is subscribed', () => subscribers(server, 'trades:A') > 0)
-    // Over WebSocket a cursor comes at most once a second: it does not cover the last of these when they are shown.
-    for (let price = 1; price <= 5; price++) await shows(price)
-    tail.child.kill('SIGINT')
-    const { code, err } = await tail.finished
-    t.equal(code, 130)
-    const [, cursor = ''] = /to go on: --after (\S+)$/m.exec(err) ?? []
-    await trade('6')
-    const again = await runCommand(['tail', 'trades:A', '--transport', transport, '--json', '-n', '1', '--url', server.origin, '--after', cursor])
-    t.match(again.out, '"price":"6"', 'another goes on where it ended')
-  })
-}
-
-test('tail: an end that comes before the cursor says what is shown again', async t => {
-  const server = await startServer(t)
-  for (const bid of ['1', '2', '3']) await publish(server.app, 'quotes', 'A', { symbol: 'A', bid })
-  const { cursor } = await (await fetch(`${server.origin}/v1/stream?subscribe=quotes:A`)).json() as { cursor: string }
-  for (const bid of ['4', '5', '6']) await publish(server.app, 'quotes', 'A', { symbol: 'A', bid })
-  const { code, err } = await runCommand(['tail', 'quotes:A', '--transport', 'poll', '-n', '2', '--url', server.origin, '--after', cursor])
-  t.equal(code, 0)
-  t.match(err, `to go on: --after ${cursor} (it shows the last 2 messages again)\n`)
-})
-
-test('tail: a limit that waiting cannot lift ends it with a sentence', async t => {
-  const server = await startServer(t, { MAX_SUBSCRIPTIONS: 2 })
-  await Promise.all(['ws', 'sse', 'poll'].map(async transport => {
-    const { child, errors, finished } = startCommand(['tail', 'quotes:A', 'quotes:B', 'quotes:C', '--transport', transport, '--url', server.origin])
-    t.teardown(() => { child.kill() })
-    await until('it says something', () => errors.length > 0)
-    t.match(errors[0], /too_many_subscriptions: a connection has at most 2 subscriptions; a set/, transport)
-    child.kill()
-    t.equal((await finished).code, 1, `${transport}: it has ended by itself`)
-  }))
-})
-
-test('tail: for people, and what cannot be helped ends it with a sentence', async t => {
-  const server = await startServer(t, { UNKNOWN_SYMBOLS: 'reject' })
-  await publish(server.app, 'quotes', 'A', { symbol: 'A', bid: '185.50', ask: '185.52' })
-  const shown = await runCommand(['tail', 'quotes:A', '-n', '1', '--url', server.origin])
-  t.match(shown.out, /^\d\d:\d\d:\d\d\.\d{3} {2}quotes:A +1 \* {2}bid 185\.50 {2}ask 185\.52\n$/)
-  t.equal(shown.code, 0)
-  await Promise.all(['ws', 'sse', 'poll'].map(async transport => {
-    for (const [args, words] of [
-      [['tail', 'quotes:UNHEARD'], /unknown_symbol: .*\/v1\/symbols/],
-      [['tail', 'orders'], /unauthorized: .*TICKWIRE_TOKEN/],
-      [['tail', 'quotes:A', '--after', 'nonsense'], /bad_cursor/]
-    ] as const) {
-      const { code, err } = await runCommand([...args, '--transport', transport, '--url', server.origin])
-      t.equal(code, 1)
-      t.match(err, words, transport)
-    }
-    t.match((await runCommand(['tail', 'quotes:A', '--transport', transport, '--url', 'http://127.0.0.1:2'])).err, /no server listens/)
-  }))
 })

@@ -99,12 +99,14 @@ async function * items ({ values, positionals }: Invocation): AsyncGenerator<Rea
     ...(values['snapshot'] === true ? { snapshot: true } : {})
   }
   const run = randomUUID()
+  // Not the line: where several arrays follow each other, each counts its items from 1.
+  let count = 0
   const reads = data !== undefined ? [readData(data)] : readInput(file === '-' ? process.stdin : createReadStream(file!))
   for await (const read of reads) {
     if ('fault' in read) yield read
     else {
       const message = channel === undefined ? { ...read.message, ...common } : { data: withSymbol(read.message, channel, symbol), ...common }
-      yield { line: read.line, message: { idempotency_key: `${run}-${read.line}`, ...message } }
+      yield { line: read.line, message: { idempotency_key: `${run}-${++count}`, ...message } }
     }
   }
 }

@@ -7,16 +7,26 @@ import { createServer } from 'node:net'
 const LOWEST = 20_000
 const HIGHEST = 30_000
 
+/** Test files that run at the same time each have a part of the ports of their own: what is free for both, both would take. */
+const JOBS = 4
+const SPAN = (HIGHEST - LOWEST) / JOBS
+const FIRST = LOWEST + SPAN * (Number(process.env['TAP_JOB_ID'] ?? 0) % JOBS)
+
+/** Never given twice: what listens there may be away for a while. */
+const given = new Set<number>()
+
 /** A port of this machine that stays free until it is used. */
 export async function freePort (): Promise<number> {
   for (;;) {
-    const port = LOWEST + Math.floor(Math.random() * (HIGHEST - LOWEST))
+    const port = FIRST + Math.floor(Math.random() * SPAN)
+    if (given.has(port)) continue
     const server = createServer()
     const free = await new Promise<boolean>(resolve => {
       server.once('error', () => { resolve(false) })
       server.listen(port, '127.0.0.1', () => { resolve(true) })
     })
     if (!free) continue
+    given.add(port)
     await new Promise(resolve => { server.close(resolve) })
     return port
   }

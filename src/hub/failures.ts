@@ -5,8 +5,8 @@ import type { Counters, FailurePlace } from '../metrics/counters.js'
 const MAX_LOGGED = 1000
 
 /**
- * What a topic's channel or an encoder threw. It is the topic's own affair: whoever is called here goes on with the other topics, and
- * has those who hold this one be sent a `reset` (ADR 32).
+ * Counts and logs what a topic's channel or an encoder threw. The error stays with its topic: the caller goes on with the other topics,
+ * and has the server send a `reset` to clients that hold this one (ADR 32).
  */
 export class Failures {
   private readonly logged = new Set<string>()

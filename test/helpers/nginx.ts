@@ -1,13 +1,14 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { chmodSync, closeSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { type AddressInfo, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import type { Test } from 'tap'
 import { parse } from 'yaml'
 import { CertificateFiles, makeCertificate } from './certificate.js'
 import { until } from './clients.js'
+import { freePort } from './free-port.js'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 
@@ -48,7 +49,7 @@ export async function startNginx (t: Test, program: string, ...servers: [string]
   const [port, securePort] = [await freePort(), await freePort()]
   const configuration = join(folder, 'nginx.conf')
   writeFileSync(configuration, localConfiguration(folder, port, securePort, new CertificateFiles(t, makeCertificate('nginx')), servers.map(server => new URL(server).host)))
-  const logs = (): string => readdirSync(folder).filter(name => name.endsWith('.log')).map(name => readFileSync(join(folder, name), 'utf8')).join('')
+  const logs = (): string => logsOf(folder)
   const counted = (line: string): number => logs().split(line).length - 1
 
   let running: ChildProcess | undefined
@@ -110,10 +111,22 @@ function localConfiguration (folder: string, port: number, securePort: number, {
   return text
 }
 
-export async function freePort (): Promise<number> {
-  const server = createServer()
-  await new Promise<void>(resolve => { server.listen(0, '127.0.0.1', resolve) })
-  const { port } = server.address() as AddressInfo
-  await new Promise(resolve => { server.close(resolve) })
-  return port
+/**
+ * Resolves when a nginx that has just been started passes requests on to a server. It ends with the test, and its folder goes with it.
+ * @returns its origin
+ */
+export async function serving (t: Test, child: ChildProcess, folder: string, origin: string): Promise<string> {
+  const ended = new Promise<void>(resolve => { child.on('close', () => { resolve() }) })
+  t.teardown(async () => {
+    child.kill('SIGTERM')
+    await ended
+    rmSync(folder, { recursive: true, force: true })
+  })
+  for (;;) {
+    if (child.exitCode !== null) throw new Error(`nginx ended: ${logsOf(folder)}`)
+    if (await fetch(`${origin}/healthz`).then(({ ok }) => ok, () => false)) return origin
+    await delay(20)
+  }
 }
+
+const logsOf = (folder: string): string => readdirSync(folder).filter(name => name.endsWith('.log')).map(name => readFileSync(join(folder, name), 'utf8')).join('')

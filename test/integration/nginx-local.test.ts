@@ -1,13 +1,13 @@
 import { execFileSync, spawn } from 'node:child_process'
-import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
 import { type IncomingMessage, request } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { setTimeout as delay } from 'node:timers/promises'
 import { type Test, test } from 'tap'
 import { COMMAND } from '../helpers/command.js'
 import { blocksOf, ROOT } from '../helpers/docs.js'
-import { freePort } from '../helpers/nginx.js'
+import { freePort } from '../helpers/free-port.js'
+import { serving } from '../helpers/nginx.js'
 import { startServer } from '../helpers/server.js'
 
 const program = process.env['TEST_NGINX']
@@ -31,18 +31,7 @@ async function follow (t: Test, servers: readonly [string, string], limit: numbe
     .replace('listen 8443 ', `listen 127.0.0.1:${securePort} `).replaceAll(/ \/tmp\/(?!tickwire-local-)/g, ` ${folder}/`).replace('/dev/stdout', join(folder, 'access.log')).replace('/dev/stderr', join(folder, 'process.log')))
   const command = local(lineOf('nginx -')).replace(/^nginx/, program!)
   const child = spawn('bash', ['-euc', `ulimit -Sn ${limit}; exec ${command}`], { stdio: 'ignore' })
-  const ended = new Promise<void>(resolve => { child.on('close', () => { resolve() }) })
-  t.teardown(async () => {
-    child.kill('SIGTERM')
-    await ended
-    rmSync(folder, { recursive: true, force: true })
-  })
-  const origin = `http://127.0.0.1:${port}`
-  for (;;) {
-    if (child.exitCode !== null) throw new Error(`nginx ended: ${readFileSync(join(folder, 'process.log'), 'utf8')}`)
-    if (await fetch(`${origin}/healthz`).then(({ ok }) => ok, () => false)) return origin
-    await delay(20)
-  }
+  return await serving(t, child, folder, `http://127.0.0.1:${port}`)
 }
 
 test('the lines for nginx without Docker put it in front of two servers of this machine, with as many streams as they take', needsNginx, async t => {

@@ -1,15 +1,15 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdtempSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { setTimeout as delay } from 'node:timers/promises'
 import Fastify from 'fastify'
 import { type Test, test } from 'tap'
 import { type Config } from '../../src/config.js'
 import { tickwire } from '../../src/tickwire.js'
 import { until } from '../helpers/clients.js'
 import { type Running, startCommand } from '../helpers/command.js'
-import { freePort } from '../helpers/nginx.js'
+import { freePort } from '../helpers/free-port.js'
+import { serving } from '../helpers/nginx.js'
 import { keyPair } from '../helpers/jwt.js'
 import { SECRET, startServer, type TestServer } from '../helpers/server.js'
 
@@ -28,17 +28,7 @@ async function bareProxy (t: Test, upstream: string): Promise<string> {
     http { access_log off; ${temp} server { listen 127.0.0.1:${port}; location / { proxy_pass ${upstream}; } } }
   `)
   const child: ChildProcess = spawn(program!, ['-e', 'stderr', '-c', join(folder, 'nginx.conf'), '-g', 'daemon off;'], { stdio: 'ignore' })
-  const ended = new Promise<void>(resolve => { child.on('close', () => { resolve() }) })
-  t.teardown(async () => {
-    child.kill('SIGTERM')
-    await ended
-    rmSync(folder, { recursive: true, force: true })
-  })
-  const origin = `http://127.0.0.1:${port}`
-  for (;;) {
-    if (await fetch(origin).then(() => true, () => false)) return origin
-    await delay(20)
-  }
+  return await serving(t, child, folder, `http://127.0.0.1:${port}`)
 }
 
 /** A server, and what it had its operator shown. */

@@ -1,13 +1,13 @@
 import { FormatRegistry } from '@sinclair/typebox'
 import { isSymbol, isSymbolSet } from './topic.js'
 
-/** What schemas of this package demand of a text that no pattern can say: TypeBox knows no flags, and no pattern knows NFC. */
+/** Formats of texts that no pattern can check: TypeBox compiles patterns without flags, and no pattern checks for NFC. */
 export const SYMBOL_FORMAT = 'tickwire-symbol'
 export const SELECTOR_FORMAT = 'tickwire-selector'
 
 /**
- * Makes these formats known to a copy of TypeBox. The one that this package loads knows them; an application that has another copy
- * hands it over before it compiles schemas of this package.
+ * Registers these formats with a copy of TypeBox. This package registers them with the copy that it loads. An application with another
+ * copy calls this before it compiles schemas of this package.
  */
 export function registerFormats (registry: Pick<typeof FormatRegistry, 'Set'>): void {
   registry.Set(SYMBOL_FORMAT, isSymbol)

@@ -49,7 +49,7 @@ export class Admin {
   async takeLink () {
     const code = new URLSearchParams(location.hash.slice(1)).get('code')
     if (code === null) return
-    // Whatever becomes of it: nobody shall read it there, or keep it as a bookmark.
+    // Before the exchange, and even if that fails: the code must not stay in the address bar, or become a bookmark.
     history.replaceState(null, '', location.pathname + location.search)
     this.#hold(await post('page/admin-token', { body: { code } }))
   }

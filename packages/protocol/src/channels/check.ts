@@ -2,7 +2,7 @@ import { Kind } from '@sinclair/typebox'
 import { isChannelName } from '../topic.js'
 import { channelAccess } from './access.js'
 
-/** Those of ChannelDefinition. */
+/** The options of a ChannelDefinition. */
 const OPTIONS: readonly string[] = ['name', 'type', 'description', 'keyed', 'access', 'schema', 'retention', 'reduce', 'merge', 'levels']
 const RETENTION: readonly string[] = ['messages', 'seconds']
 
@@ -10,8 +10,8 @@ const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
 const shown = (value: unknown): string => typeof value === 'string' ? `'${value}'` : String(value)
 
 /**
- * Why a definition cannot be used, as a sentence; undefined where it can. It is looked at as JavaScript gives it: what is misspelt there
- * would else be read as if it were not there, and a channel that is to be for some be open to all.
+ * Says in a sentence why the server cannot use a definition; undefined where it can. JavaScript passes any object: without this check
+ * the server would skip a misspelt option, and open a channel to everybody that was meant for a few.
  */
 export function channelFault (definition: unknown): string | undefined {
   if (!isObject(definition)) return `a channel is an object that defineChannel returns, not ${shown(definition)}`

@@ -10,6 +10,8 @@ export const root = fileURLToPath(new URL('..', import.meta.url))
 
 const INSTALL_STAMP = join(root, 'node_modules', '.tickwire-install')
 const BUILD_STAMP = join(root, 'dist', '.tickwire-build')
+const TESTS_STAMP = join(root, 'dist', '.tickwire-tests')
+const TESTS_STATE = join(root, 'dist', '.tsbuildinfo-test')
 const BUILT_FOLDERS = ['src', 'routes', 'plugins']
 /** What the server serves as it is. */
 const SERVED_FILES = ['PROTOCOL.md']
@@ -17,13 +19,21 @@ const SERVED_FILES = ['PROTOCOL.md']
 /** A failure whose message says all that the reader needs; printed without a stack. */
 export class PrepareError extends Error {}
 
-/** Installs and builds what is missing or stale, and says so in one line on stderr (stdout belongs to the server's log). */
-export function prepare () {
+/**
+ * Installs and builds what is missing or stale, and says so in one line on stderr (stdout belongs to the server's log).
+ * @param {{ tests?: boolean }} [options] tests: whether to compile the tests as well
+ */
+export function prepare ({ tests = false } = {}) {
   const started = performance.now()
   requireNode()
-  const done = [install(), build()].filter(step => step !== undefined)
+  const done = [install(), build(), tests ? buildTests() : undefined].filter(step => step !== undefined)
   const total = seconds(started)
   say(done.length === 0 ? `up to date (checked in ${total})` : `${done.join(', ')} (${total})`)
+}
+
+/** Where a source of the project stands when it is compiled: dist/test/soak/main.js. */
+export function compiled (file) {
+  return join('dist', file.replace(/\.ts$/, '.js'))
 }
 
 /** Runs a script's body; a PrepareError becomes one line and exit code 1. */
@@ -87,10 +97,7 @@ function installedByHand (lock) {
 
 function build () {
   const sources = [...sourceFiles()].sort()
-  const stamp = sources.map(file => {
-    const { mtimeMs, size } = statSync(join(root, file))
-    return `${file} ${size} ${mtimeMs}`
-  }).join('\n')
+  const stamp = sources.map(identity).join('\n')
   const before = readOrEmpty(BUILD_STAMP)
   if (stamp === before && outputs().every(existsSync)) return undefined
   const started = performance.now()
@@ -107,6 +114,28 @@ function build () {
   return `built in ${seconds(started)}`
 }
 
+/** Compiles the tests beside what they test; tsc itself knows what has changed. */
+function buildTests () {
+  const stamp = filesOf('test').concat('tsconfig.json', 'tsconfig.test.json', 'package-lock.json').map(identity).join('\n') + readOrEmpty(BUILD_STAMP)
+  if (stamp === readOrEmpty(TESTS_STAMP)) return undefined
+  const started = performance.now()
+  const output = join(root, 'dist', 'test')
+  // tsc leaves the output of a deleted test behind; it would find its own state without it.
+  if (existsSync(output) && filesOf('dist/test').some(file => file.endsWith('.js') && !existsSync(join(root, relative('dist', file).replace(/\.js$/, '.ts'))))) {
+    rmSync(output, { recursive: true })
+    rmSync(TESTS_STATE, { force: true })
+  }
+  const tsc = run(process.execPath, [join(root, 'node_modules/typescript/bin/tsc'), '-b', 'tsconfig.test.json'])
+  if (tsc.status !== 0) throw new PrepareError('the tests do not compile, see the errors above.')
+  writeFileSync(TESTS_STAMP, stamp)
+  return `built the tests in ${seconds(started)}`
+}
+
+function identity (file) {
+  const { mtimeMs, size } = statSync(join(root, file))
+  return `${file} ${size} ${mtimeMs}`
+}
+
 function packages () {
   return readdirSync(join(root, 'packages')).map(name => join('packages', name))
     .filter(folder => existsSync(join(root, folder, 'tsconfig.json')))
@@ -118,10 +147,7 @@ function outputs () {
 
 function * sourceFiles () {
   for (const folder of [...BUILT_FOLDERS, ...packages().map(name => join(name, 'src'))]) {
-    if (!existsSync(join(root, folder))) continue
-    for (const entry of readdirSync(join(root, folder), { recursive: true, withFileTypes: true })) {
-      if (entry.isFile()) yield relative(root, join(entry.parentPath, entry.name))
-    }
+    if (existsSync(join(root, folder))) yield * filesOf(folder)
   }
   for (const folder of packages()) {
     yield join(folder, 'tsconfig.json')
@@ -129,6 +155,12 @@ function * sourceFiles () {
   }
   yield * SERVED_FILES
   yield * ['package-lock.json', 'tsconfig.json', 'tsconfig.build.json']
+}
+
+/** All files below a folder of the project, as paths in it. */
+export function filesOf (folder) {
+  return readdirSync(join(root, folder), { recursive: true, withFileTypes: true })
+    .filter(entry => entry.isFile()).map(entry => relative(root, join(entry.parentPath, entry.name)))
 }
 
 /** Redis scripts and the like, which are read from beside the module that uses them. */

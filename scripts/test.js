@@ -1,15 +1,21 @@
-// `npm test [-- files and options of tap]`: everything the tests need, then type tests and tests. The last line is
-// the counts alone.
+// `npm test [-- files and folders]`: everything the tests need, then type tests and tests. The last line is the
+// counts alone.
 import { spawn } from 'node:child_process'
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, relative, resolve } from 'node:path'
 import { countsLine } from './counts.js'
-import { main, prepare, root } from './prepare.js'
+import { filesOf, main, prepare, PrepareError, root, say } from './prepare.js'
 import { searchLogs } from './search-logs.js'
 import { provideServices } from './services.js'
 
 const RECORDINGS = '../shared/recordings'
+
+const USAGE = `usage: npm test [-- <file or folder> …]
+  npm test                                    all tests, and the type tests
+  npm test -- test/unit                       those of a folder
+  npm test -- test/integration/head.test.ts   those of a file
+TAP_GREP=<pattern> runs only the tests whose titles match.`
 
 /** How long tests may take to clean up after an interrupt. */
 const INTERRUPT_GRACE_MS = 5_000
@@ -55,9 +61,19 @@ function signalAll (signal) {
   }
 }
 
-/** @param {string[]} args */
-function filesOf (args) {
-  return args.filter(arg => !arg.startsWith('-')).map(arg => relative(root, resolve(root, arg)))
+/**
+ * The test files that arguments name: all without any.
+ * @param {string[]} args files and folders
+ */
+function testFiles (args) {
+  const all = filesOf('test').filter(file => file.endsWith('.test.ts')).sort()
+  if (args.length === 0) return all
+  return args.flatMap(arg => {
+    const path = relative(root, resolve(root, arg))
+    const named = all.filter(file => file === path || file.startsWith(`${path}/`) || path === '')
+    if (named.length === 0) throw new PrepareError(`${arg} is no test file and no folder of tests; tests are test/**/*.test.ts.`)
+    return named
+  })
 }
 
 function hasTypeTests () {
@@ -66,16 +82,16 @@ function hasTypeTests () {
 }
 
 /**
- * @param {string[]} args tap's
+ * @param {string[]} files
  * @param {NodeJS.ProcessEnv} env
  */
-async function runTap (args, env) {
+async function runTests (files, env) {
   const folder = mkdtempSync(join(tmpdir(), 'tickwire-test-'))
   const summary = join(folder, 'summary.json')
   const logs = join(folder, 'logs')
   mkdirSync(logs)
   try {
-    const code = await runNode(join(root, 'node_modules/tap/dist/esm/run.mjs'), args, { ...env, TICKWIRE_TEST_SUMMARY: summary, TEST_LOGS: logs })
+    const code = await runNode(join(root, 'scripts/run-tests.js'), files, { ...env, TICKWIRE_TEST_SUMMARY: summary, TEST_LOGS: logs })
     // Without a summary the runner itself failed, and has said why.
     const counts = existsSync(summary) ? JSON.parse(readFileSync(summary, 'utf8')) : { passed: 0, failed: 1, skipped: 0 }
     judgeLogs(logs, counts)
@@ -100,17 +116,23 @@ function judgeLogs (folder, counts) {
 }
 
 async function test () {
-  prepare()
   const args = process.argv.slice(2)
-  const files = filesOf(args)
+  if (args.includes('--help') || args.includes('-h')) {
+    say(USAGE)
+    return
+  }
+  const option = args.find(arg => arg.startsWith('-'))
+  if (option !== undefined) throw new PrepareError(`there is no option ${option}.\n${USAGE}`)
+  const files = testFiles(args)
+  prepare({ tests: true })
   const env = { ...process.env }
   // Unit tests need neither, and a first run should not wait for a browser to be installed.
-  if (files.length === 0 || files.some(file => !file.startsWith('test/unit'))) Object.assign(env, provideServices())
+  if (files.some(file => !file.startsWith('test/unit'))) Object.assign(env, provideServices())
   if (env['RECORDINGS'] === undefined && existsSync(join(root, RECORDINGS))) env['RECORDINGS'] = join(root, RECORDINGS)
 
   // The type tests count as one test.
-  const types = files.length === 0 && hasTypeTests() ? await runNode(join(root, 'node_modules/tstyche/build/bin.js'), [], env) : undefined
-  const { code, counts } = await runTap(args, env)
+  const types = args.length === 0 && hasTypeTests() ? await runNode(join(root, 'node_modules/tstyche/build/bin.js'), [], env) : undefined
+  const { code, counts } = await runTests(files, env)
   // What a test left running (a server, a browser) would outlive the run.
   signalAll('SIGKILL')
   if (types === 0) counts.passed++

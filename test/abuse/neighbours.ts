@@ -1,7 +1,7 @@
 import { fileURLToPath } from 'node:url'
 import { AskedProcess } from '../helpers/asked-process.js'
 
-const PROGRAM = fileURLToPath(new URL('neighbours-process.ts', import.meta.url))
+const PROGRAM = fileURLToPath(new URL('neighbours-process.js', import.meta.url))
 
 export interface NeighbourOptions {
   readonly origin: string
@@ -32,13 +32,13 @@ export interface Question {
   readonly ask: 'phase' | 'finish'
 }
 
-/** Honest clients beside whatever is done to a server: see neighbours-process.ts. */
+/** Honest clients beside whatever is done to a server: see neighbours-process.js. */
 export class Neighbours {
   private constructor (private readonly process: AskedProcess) {}
 
   /** Resolves when they read and write. */
   static async start (options: NeighbourOptions): Promise<Neighbours> {
-    const process = new AskedProcess({ name: 'the neighbours', program: PROGRAM, options, execArgv: ['--import', '@tapjs/typescript/import'] })
+    const process = new AskedProcess({ name: 'the neighbours', program: PROGRAM, options, execArgv: [] })
     await process.ready()
     return new Neighbours(process)
   }

@@ -7,7 +7,8 @@ import { test } from 'tap'
 import { inBrowser, launchBrowser } from '../helpers/browser.js'
 import { until } from '../helpers/clients.js'
 import { freePort } from '../helpers/free-port.js'
-import { packAndInstall, readmeBlock, ROOT, runAtPort } from '../helpers/installed.js'
+import { packAndInstall, readmeBlock, runAtPort } from '../helpers/installed.js'
+import { ROOT } from '../helpers/root.js'
 
 const SECTION = 'In your own application'
 const run = promisify(execFile)

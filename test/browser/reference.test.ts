@@ -7,7 +7,7 @@ import { tickwire } from '../../src/tickwire.js'
 import { inBrowser, launchBrowser } from '../helpers/browser.js'
 import { until } from '../helpers/clients.js'
 import { startCommand } from '../helpers/command.js'
-import { ROOT } from '../helpers/docs.js'
+import { ROOT } from '../helpers/root.js'
 
 const protocol = readFileSync(join(ROOT, 'PROTOCOL.md'), 'utf8')
 

@@ -2,10 +2,10 @@ import { spawn, spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
-import { fileURLToPath } from 'node:url'
+import { ROOT } from '../helpers/root.js'
 import { type Language, type ThirdPartyClient, thirdPartyClients } from './clients.js'
 
-const here = fileURLToPath(new URL('.', import.meta.url))
+const here = join(ROOT, 'test/clients')
 /** How much of what a failed step printed is shown. */
 const SHOWN_LINES = 15
 const CLASS_PATH = ['classes', 'lib/*'].join(delimiter)

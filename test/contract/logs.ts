@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { standardChannels } from '@tickwire/protocol'
 import type { Redis } from 'ioredis'
 import type { Test } from 'tap'
@@ -8,8 +9,9 @@ import { RedisLog } from '../../src/log/redis/redis-log.js'
 import { RedisCluster } from '../helpers/redis-cluster.js'
 import { RedisSentinel } from '../helpers/redis-sentinel.js'
 import { redisProgram, RedisServer } from '../helpers/redis-server.js'
+import { ROOT } from '../helpers/root.js'
 
-const LOSE = readFileSync(new URL('lose.lua', import.meta.url), 'utf8')
+const LOSE = readFileSync(join(ROOT, 'test/contract/lose.lua'), 'utf8')
 
 /** A clock that stands still until the test moves it; epochs that a failed run's output can be read by. */
 export class ManualClock implements LogClock {

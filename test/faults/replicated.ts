@@ -1,12 +1,13 @@
-import { fileURLToPath } from 'node:url'
+import { join } from 'node:path'
 import type { Place } from '../helpers/redis-place.js'
 import { RedisCluster } from '../helpers/redis-cluster.js'
 import { RedisSentinel } from '../helpers/redis-sentinel.js'
 import type { RedisServer } from '../helpers/redis-server.js'
+import { ROOT } from '../helpers/root.js'
 import type { Backing } from './backing.js'
 import { TestNetwork } from './network.js'
 
-const OWN_ADDRESS = fileURLToPath(new URL('own-address.js', import.meta.url))
+const OWN_ADDRESS = join(ROOT, 'test/faults/own-address.js')
 
 /** How long a master may be silent, where replicas may take its place. */
 const SILENCE_MS = 2000

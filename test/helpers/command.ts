@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { keepLog } from './kept-log.js'
 
-export const COMMAND = fileURLToPath(new URL('../../dist/src/cli/tickwire.js', import.meta.url))
+export const COMMAND = fileURLToPath(new URL('../../src/cli/tickwire.js', import.meta.url))
 
 export interface Finished {
   readonly code: number | null

@@ -22,7 +22,10 @@ export class CutClient {
   readonly used = new Map<TransportName, number>()
   connected = false
   private readonly random: Choices
-  /** The last cursors: a client may have kept an older one, and there is always something to catch up with. */
+  /**
+   * The first cursor and the last ones. A client may resume with an older one, and with the first there is always a
+   * history to read, also when the feed ends before a slow machine has made all cuts.
+   */
   private readonly cursors: string[] = []
   private client: Client | undefined
   private generation = 0
@@ -82,7 +85,7 @@ export class CutClient {
   private mark (cursor: string): void {
     this.connected = true
     this.cursors.push(cursor)
-    if (this.cursors.length > KEPT_CURSORS) this.cursors.shift()
+    if (this.cursors.length > KEPT_CURSORS) this.cursors.splice(1, 1)
     this.timer ??= setTimeout(() => { this.cut('any') }, this.plan === 'any' ? this.random.integer(2, 80) : PATIENCE_MS)
   }
 

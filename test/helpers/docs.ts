@@ -1,7 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-
-export const ROOT = join(import.meta.dirname, '../..')
+import { ROOT } from './root.js'
 
 /** The blocks of code of one language below a heading of a page, as they stand there. */
 export function blocksOf (page: string, heading: string, language: string): string[] {

@@ -3,20 +3,18 @@ import { chmodSync, closeSync, mkdtempSync, openSync, readdirSync, readFileSync,
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
-import { fileURLToPath } from 'node:url'
 import type { Test } from 'tap'
 import { parse } from 'yaml'
 import { CertificateFiles, makeCertificate } from './certificate.js'
 import { until } from './clients.js'
 import { freePort } from './free-port.js'
-
-const root = fileURLToPath(new URL('../..', import.meta.url))
+import { ROOT } from './root.js'
 
 interface Services {
   readonly nginx: { readonly volumes: string[] }
   readonly redis: { readonly command: string[] }
 }
-const compose = (): Services => (parse(readFileSync(join(root, 'docker-compose.yml'), 'utf8'), { merge: true }) as { services: Services }).services
+const compose = (): Services => (parse(readFileSync(join(ROOT, 'docker-compose.yml'), 'utf8'), { merge: true }) as { services: Services }).services
 
 /** With what docker compose starts Redis. */
 export function redisOptions (): string[] {
@@ -103,7 +101,7 @@ function localConfiguration (folder: string, port: number, securePort: number, {
     ['access_log /dev/stdout ', `access_log ${folder}/access.log `],
     ...['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map((name): [string, string] => [`${name}_temp_path /tmp/`, `${name}_temp_path ${folder}/`])
   ]
-  let text = readFileSync(join(root, mounted.slice(0, -MOUNTED_AT.length)), 'utf8')
+  let text = readFileSync(join(ROOT, mounted.slice(0, -MOUNTED_AT.length)), 'utf8')
   for (const [part, local] of substitutions) {
     if (text.split(part).length !== 2) throw new Error(`the configuration of nginx has no single '${part}'`)
     text = text.replace(part, local)

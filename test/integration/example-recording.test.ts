@@ -4,8 +4,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'tap'
 import { type Message, openClient, until } from '../helpers/clients.js'
-import { blocksOf, ROOT } from '../helpers/docs.js'
+import { blocksOf } from '../helpers/docs.js'
 import { counts, difference, expectedLines, receivedLines } from '../helpers/recorded-session.js'
+import { ROOT } from '../helpers/root.js'
 import { startServer } from '../helpers/server.js'
 
 /** As README has it: what the server is started with, and where the replay is told to start. */

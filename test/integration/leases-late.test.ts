@@ -1,14 +1,15 @@
+import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
-import { fileURLToPath } from 'node:url'
 import { test } from 'tap'
 import { until } from '../helpers/clients.js'
 import { deploy, follow, logged } from '../helpers/node-processes.js'
 import { redisProgram } from '../helpers/redis-server.js'
+import { ROOT } from '../helpers/root.js'
 
 /** A server that was held up believes that it runs a source which another has taken over. */
 const options = { skip: redisProgram === undefined ? 'there is no Redis' : false } as const
 
-const DEAF_NODE = fileURLToPath(new URL('leases/deaf-node.js', import.meta.url))
+const DEAF_NODE = join(ROOT, 'test/integration/leases/deaf-node.js')
 const HELD_UP_MS = 10_000
 
 async function metric (origin: string, name: string): Promise<number> {

@@ -140,8 +140,8 @@ test('at the highest level, through all transports and faults: no token, ticket,
     socket.cut()
   }
 
-  // Streams that last, break off, lag, and end with their token.
-  const short = signedToken({ sub: 'carol' }, 1)
+  // Streams that last, break off, lag, and end with their token, which lasts long enough for all of them to be read first.
+  const short = signedToken({ sub: 'carol' }, 5)
   secrets.set('a token that ends', short)
   const reading = new Set<string>()
   const clients = transportNames.flatMap(transport => [good, short].map(token =>

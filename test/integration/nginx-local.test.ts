@@ -5,9 +5,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type Test, test } from 'tap'
 import { COMMAND } from '../helpers/command.js'
-import { blocksOf, ROOT } from '../helpers/docs.js'
+import { blocksOf } from '../helpers/docs.js'
 import { freePort } from '../helpers/free-port.js'
 import { serving } from '../helpers/nginx.js'
+import { ROOT } from '../helpers/root.js'
 import { startServer } from '../helpers/server.js'
 
 const program = process.env['TEST_NGINX']

@@ -1,9 +1,10 @@
 import { readFileSync } from 'node:fs'
-import { fileURLToPath } from 'node:url'
+import { join } from 'node:path'
 import { AskedProcess } from '../helpers/asked-process.js'
 import { keepLog } from '../helpers/kept-log.js'
+import { ROOT } from '../helpers/root.js'
 
-const PROGRAM = fileURLToPath(new URL('server/soak-server.js', import.meta.url))
+const PROGRAM = join(ROOT, 'test/soak/server/soak-server.js')
 
 export interface FeedOptions {
   /** Messages a second, beside the bulk. */

@@ -3,13 +3,12 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { test } from 'tap'
 import { parse } from 'yaml'
 import { type Config, loadConfig } from '../../src/config.js'
+import { ROOT } from '../helpers/root.js'
 
-const root = fileURLToPath(new URL('../..', import.meta.url))
-const read = (file: string): string => readFileSync(join(root, file), 'utf8')
+const read = (file: string): string => readFileSync(join(ROOT, file), 'utf8')
 
 interface Service {
   readonly [setting: string]: unknown
@@ -68,7 +67,7 @@ test('the image: what it installs, builds and starts', async t => {
   const [build] = stages as [Array<[string, string]>]
   const installs = build.findIndex(([, rest]) => rest.startsWith('npm ci'))
   const copied = build.slice(0, installs).flatMap(([instruction, rest]) => instruction === 'COPY' ? rest.split(' ').slice(0, -1) : [])
-  const manifests = readdirSync(join(root, 'packages')).map(name => `packages/${name}/package.json`).filter(file => existsSync(join(root, file)))
+  const manifests = readdirSync(join(ROOT, 'packages')).map(name => `packages/${name}/package.json`).filter(file => existsSync(join(ROOT, file)))
   for (const file of ['package.json', 'package-lock.json', '.npmrc', ...manifests]) t.ok(copied.includes(file), `${file} is there before the packages are installed`)
 
   const [, version = ''] = /^ARG NODE_IMAGE=node:(\d+\.\d+)\.\d+-/m.exec(read('Dockerfile')) ?? []
@@ -79,7 +78,7 @@ test('the image: what it installs, builds and starts', async t => {
   const script = rest.find(argument => !argument.startsWith('-'))
   t.equal(program, 'node', 'no shell and no npm between a signal and the server')
   t.match(read('scripts/start.js'), `../${script}`, 'what npm start starts')
-  t.notMatch(final('USER'), /^(root|0)\b/)
+  t.notMatch(final('USER'), /^(ROOT|0)\b/)
   t.match(imageEnvironment, { NODE_ENV: 'production', HOST: '0.0.0.0' })
   t.equal(final('EXPOSE'), imageEnvironment['PORT'])
 
@@ -174,7 +173,7 @@ test('docker compose: a Redis that keeps the log, and drops nothing of it', asyn
   const [volume = '', folder] = (redis['volumes'] as string[])[0]!.split(':')
   t.ok(volume in volumes, 'a volume that outlives the container')
   t.equal(folder, '/data', 'where the image has its files')
-  t.match(redis['user'], /^[1-9]\d*:[1-9]\d*$/, 'not root')
+  t.match(redis['user'], /^[1-9]\d*:[1-9]\d*$/, 'not ROOT')
   t.match(redis.stop_grace_period, /^\d+s$/)
   t.same(redis.healthcheck.test, ['CMD', 'redis-cli', '-e', 'ping'])
 })

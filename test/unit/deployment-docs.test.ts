@@ -3,9 +3,10 @@ import { join, resolve } from 'node:path'
 import Fastify from 'fastify'
 import { test } from 'tap'
 import { tickwire } from '../../src/index.js'
+import { ROOT } from '../helpers/root.js'
 
 /** docs/deployment: what it names is there. The examples of sizing are in sizing.test.ts. */
-const FOLDER = resolve(import.meta.dirname, '../../docs/deployment')
+const FOLDER = join(ROOT, 'docs/deployment')
 const pages = readdirSync(FOLDER).filter(name => name.endsWith('.md'))
 const read = (page: string): string => readFileSync(join(FOLDER, page), 'utf8')
 

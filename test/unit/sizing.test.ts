@@ -5,6 +5,7 @@ import { test } from 'tap'
 import { readArguments } from '../../src/cli/command.js'
 import { describe, sizing } from '../../src/cli/commands/sizing.js'
 import { DEFAULT_LOAD, FIGURES, type Load, MOST_MESSAGES, nodeMicros, size, writesPerSecond } from '../../src/cli/sizing.js'
+import { ROOT } from '../helpers/root.js'
 
 /** How far the formula may be from a row: what is measured anew is never quite the same. */
 const LEAST = 0.9
@@ -13,7 +14,7 @@ const MOST = 2.5
 /** The formula of `tickwire sizing`, held against what the benches measured, and the examples of its page against the formula. */
 
 type Row = Readonly<Record<string, number & string>>
-const file = (path: string): string => readFileSync(join(import.meta.dirname, '../..', path), 'utf8')
+const file = (path: string): string => readFileSync(join(ROOT, path), 'utf8')
 const rows = (name: string): Row[] => (JSON.parse(file(`bench/results/${name}.json`)) as { results: { rows: Row[] } }).results.rows
 const results = (name: string): Record<string, number> => (JSON.parse(file(`bench/results/${name}.json`)) as { results: Record<string, number> }).results
 

@@ -52,6 +52,7 @@ const badChannels: ReadonlyArray<readonly [given: object, words: RegExp]> = [
   [{ merge: 'first' }, /has merge 'first'; it is 'last' or a function/],
   [{ keyed: 'yes' }, /has keyed 'yes'; it is true or false/],
   [{ type: '' }, /has no type/],
+  ...['welcome', 'reset', 'cursor', 'error'].map((type): [object, RegExp] => [{ type }, /which is that of a message of the protocol itself/]),
   [{ schema: { type: 'object' } }, /has a schema that is not made with Type/],
   [{ retention: { message: 5 } }, /has a retention with 'message'; there are: messages, seconds/],
   [{ retention: { messages: 0 } }, /has a retention that is not above 0/],

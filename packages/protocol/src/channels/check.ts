@@ -1,4 +1,5 @@
 import { Kind } from '@sinclair/typebox'
+import { controlTypes } from '../messages/server.js'
 import { isChannelName } from '../topic.js'
 import { channelAccess } from './access.js'
 
@@ -25,6 +26,7 @@ function faultOf (definition: Readonly<Record<string, unknown>>): string | undef
   if (unknown !== undefined) return `has an option '${unknown}'; there are: ${OPTIONS.join(', ')}`
   if (typeof name !== 'string' || !isChannelName(name)) return 'must be named in lower case: letters, digits, _, parts joined by dots'
   if (typeof type !== 'string' || type === '') return 'has no type, the text that its messages have as theirs'
+  if (controlTypes.includes(type)) return `has the type '${type}', which is that of a message of the protocol itself`
   if (typeof description !== 'string') return 'has no description'
   if (typeof keyed !== 'boolean') return `has keyed ${shown(keyed)}; it is true or false: whether its topics have a symbol`
   if (access === undefined) return `has no access; it is one of ${channelAccess.join(', ')}`

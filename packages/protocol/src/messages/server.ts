@@ -87,6 +87,9 @@ export const ControlMessage = Type.Union([
 ])
 export type ControlMessage = Static<typeof ControlMessage>
 
+/** The types of control messages, which no channel's messages may have: a client could not tell them apart. */
+export const controlTypes: readonly string[] = ControlMessage.anyOf.map(({ properties }) => properties.type.const)
+
 /** A poll's answer. */
 export const PollAnswer = Type.Object({
   cursor: Type.String(),

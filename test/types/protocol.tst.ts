@@ -1,5 +1,6 @@
 import { type ClientMessage, defineChannel, type ErrorCode, type Quote, standardChannels } from '@tickwire/protocol'
 import { Type } from '@sinclair/typebox'
+import type * as types from '@tickwire/protocol/types'
 import { describe, expect, test } from 'tstyche'
 
 describe('types follow the schemas', () => {
@@ -7,6 +8,11 @@ describe('types follow the schemas', () => {
     expect<Quote>().type.toBeAssignableFrom({ symbol: 'A', bid: '185.50' })
     expect<Quote>().type.not.toBeAssignableFrom({ symbol: 'A', bid: 185.5 })
     expect<Quote>().type.not.toBeAssignableFrom({ bid: '1' })
+  })
+
+  test('the subpath for types has the same ones', () => {
+    expect<types.Quote>().type.toBe<Quote>()
+    expect<types.ClientMessage>().type.toBe<ClientMessage>()
   })
 
   test('an action is told by its name', () => {

@@ -1,13 +1,8 @@
-import { type SchemaOptions, Type } from '@sinclair/typebox'
-
 /** A price, size or amount as the source wrote it: `185.50` stays `185.50` (PROTOCOL.md, Data). */
 export const DECIMAL_PATTERN = '^-?(0|[1-9][0-9]*)(\\.[0-9]+)?$'
 
 /** Longest decimal that is accepted, so that a stranger's number cannot make every comparison long. */
 export const MAX_DECIMAL_LENGTH = 64
-
-export const Decimal = (options: SchemaOptions = {}) =>
-  Type.String({ pattern: DECIMAL_PATTERN, maxLength: MAX_DECIMAL_LENGTH, ...options })
 
 const ZERO = /^-?[0.]*$/
 

@@ -1,6 +1,6 @@
 import { type Static, Type } from '@sinclair/typebox'
-import { compareDecimals, Decimal, isZeroDecimal } from '../decimal.js'
-import { closed, type Cut, defineChannel, SymbolName } from './channel.js'
+import { compareDecimals, isZeroDecimal } from '../decimal.js'
+import { closed, type Cut, Decimal, defineChannel, SymbolName } from './channel.js'
 
 export const BookLevel = Type.Tuple([Decimal({ description: 'price' }), Decimal({ description: 'size' })])
 export type BookLevel = Static<typeof BookLevel>

@@ -1,4 +1,5 @@
-import { type Static, type TSchema, Type } from '@sinclair/typebox'
+import { type SchemaOptions, type Static, type TSchema, Type } from '@sinclair/typebox'
+import { DECIMAL_PATTERN, MAX_DECIMAL_LENGTH } from '../decimal.js'
 import { SYMBOL_FORMAT } from '../formats.js'
 import { SYMBOL_PATTERN } from '../topic.js'
 import type { ChannelAccess } from './access.js'
@@ -80,6 +81,10 @@ export const Timestamp = (description = 'ISO 8601, as the source wrote it') => T
   title: 'a real date and time: ISO 8601 with a zone',
   description
 })
+
+/** A decimal as the source wrote it (decimal.ts). */
+export const Decimal = (options: SchemaOptions = {}) =>
+  Type.String({ pattern: DECIMAL_PATTERN, maxLength: MAX_DECIMAL_LENGTH, ...options })
 
 export const SymbolName = (description?: string) => Type.String({
   format: SYMBOL_FORMAT,

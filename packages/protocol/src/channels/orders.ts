@@ -1,6 +1,5 @@
 import { type Static, Type } from '@sinclair/typebox'
-import { Decimal } from '../decimal.js'
-import { closed, defineChannel, Identifier, Side, SymbolName, Text } from './channel.js'
+import { closed, Decimal, defineChannel, Identifier, Side, SymbolName, Text } from './channel.js'
 
 export const Order = Type.Object({
   order_id: Identifier(),

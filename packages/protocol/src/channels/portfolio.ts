@@ -1,6 +1,5 @@
 import { type Static, Type } from '@sinclair/typebox'
-import { Decimal } from '../decimal.js'
-import { closed, defineChannel, SymbolName } from './channel.js'
+import { closed, Decimal, defineChannel, SymbolName } from './channel.js'
 
 export const Portfolio = Type.Object({
   total_value: Decimal(),

@@ -1,6 +1,5 @@
 import { type Static, Type } from '@sinclair/typebox'
-import { Decimal } from '../decimal.js'
-import { closed, defineChannel, SymbolName, Timestamp } from './channel.js'
+import { closed, Decimal, defineChannel, SymbolName, Timestamp } from './channel.js'
 
 export const Quote = Type.Object({
   symbol: SymbolName(),

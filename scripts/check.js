@@ -2,10 +2,7 @@
 import { spawn } from 'node:child_process'
 import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
-import { main, prepare, root, say, seconds } from './prepare.js'
-
-/** As many as the smallest machine that this is meant for has cores. */
-const AT_ONCE = 2
+import { AT_ONCE, main, prepare, root, say, seconds } from './prepare.js'
 
 const SOURCES = ['src', 'routes', 'plugins', 'packages'].filter(folder => existsSync(join(root, folder)))
 

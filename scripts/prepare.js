@@ -8,6 +8,9 @@ import { fileURLToPath } from 'node:url'
 
 export const root = fileURLToPath(new URL('..', import.meta.url))
 
+/** How many checks or test files run at once: the smallest machine that this project supports has two cores. */
+export const AT_ONCE = 2
+
 const INSTALL_STAMP = join(root, 'node_modules', '.tickwire-install')
 const BUILD_STAMP = join(root, 'dist', '.tickwire-build')
 const TESTS_STAMP = join(root, 'dist', '.tickwire-tests')
@@ -31,7 +34,7 @@ export function prepare ({ tests = false } = {}) {
   say(done.length === 0 ? `up to date (checked in ${total})` : `${done.join(', ')} (${total})`)
 }
 
-/** Where a source of the project stands when it is compiled: dist/test/soak/main.js. */
+/** The compiled form of a source file: dist/test/soak/main.js for test/soak/main.ts. */
 export function compiled (file) {
   return join('dist', file.replace(/\.ts$/, '.js'))
 }
@@ -114,14 +117,15 @@ function build () {
   return `built in ${seconds(started)}`
 }
 
-/** Compiles the tests beside what they test; tsc itself knows what has changed. */
+/** Compiles the tests into dist/test, beside the code that they import. tsc itself finds out what has changed. */
 function buildTests () {
   const stamp = filesOf('test').concat('tsconfig.json', 'tsconfig.test.json', 'package-lock.json').map(identity).join('\n') + readOrEmpty(BUILD_STAMP)
   if (stamp === readOrEmpty(TESTS_STAMP)) return undefined
   const started = performance.now()
   const output = join(root, 'dist', 'test')
-  // tsc leaves the output of a deleted test behind; it would find its own state without it.
-  if (existsSync(output) && filesOf('dist/test').some(file => file.endsWith('.js') && !existsSync(join(root, relative('dist', file).replace(/\.js$/, '.ts'))))) {
+  // tsc leaves the output of a deleted test behind. Where there is such output, tsc compiles everything anew.
+  const hasSource = file => existsSync(join(root, relative('dist', file).replace(/\.js$/, '.ts')))
+  if (existsSync(output) && filesOf('dist/test').some(file => file.endsWith('.js') && !hasSource(file))) {
     rmSync(output, { recursive: true })
     rmSync(TESTS_STATE, { force: true })
   }

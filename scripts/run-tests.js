@@ -3,17 +3,14 @@
 //   node scripts/run-tests.js <file of test/…ts> …
 import { join } from 'node:path'
 import { t as runner } from 'tap'
-import { compiled, root } from './prepare.js'
+import { AT_ONCE, compiled, root } from './prepare.js'
 import Reporter from './reporter.js'
 
-/** As many as the smallest machine that this is meant for has cores. */
-const AT_ONCE = 2
-
-/** A file that takes longer has failed; its single tests may say less. */
+/** The runner fails a test file that takes longer. A single test in it may set a shorter limit. */
 const TIMEOUT_MS = 120_000
 
 runner.jobs = AT_ONCE
-// Each file has a time of its own, the whole has none.
+// TIMEOUT_MS limits each file; the whole run has no limit.
 runner.setTimeout(0)
 runner.register()
 runner.pipe(new Reporter()).pipe(process.stdout)

@@ -13,8 +13,8 @@ const RECORDINGS = '../shared/recordings'
 
 const USAGE = `usage: npm test [-- <file or folder> …]
   npm test                                    all tests, and the type tests
-  npm test -- test/unit                       those of a folder
-  npm test -- test/integration/head.test.ts   those of a file
+  npm test -- test/unit                       the tests of a folder
+  npm test -- test/integration/head.test.ts   the tests of a file
 TAP_GREP=<pattern> runs only the tests whose titles match.`
 
 /** How long tests may take to clean up after an interrupt. */
@@ -62,18 +62,18 @@ function signalAll (signal) {
 }
 
 /**
- * The test files that arguments name: all without any.
+ * Finds the test files that the arguments name, each once; without arguments, all test files.
  * @param {string[]} args files and folders
  */
 function testFiles (args) {
   const all = filesOf('test').filter(file => file.endsWith('.test.ts')).sort()
   if (args.length === 0) return all
-  return args.flatMap(arg => {
+  return [...new Set(args.flatMap(arg => {
     const path = relative(root, resolve(root, arg))
     const named = all.filter(file => file === path || file.startsWith(`${path}/`) || path === '')
-    if (named.length === 0) throw new PrepareError(`${arg} is no test file and no folder of tests; tests are test/**/*.test.ts.`)
+    if (named.length === 0) throw new PrepareError(`${arg} is no test file and no folder with test files. Name one, such as test/unit or test/unit/pings.test.ts.`)
     return named
-  })
+  }))]
 }
 
 function hasTypeTests () {

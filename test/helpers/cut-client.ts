@@ -23,8 +23,8 @@ export class CutClient {
   connected = false
   private readonly random: Choices
   /**
-   * The first cursor and the last ones. A client may resume with an older one, and with the first there is always a
-   * history to read, also when the feed ends before a slow machine has made all cuts.
+   * The first cursor and the newest ones. If a slow machine has not made all cuts when the feed ends, a client that resumes
+   * with the first cursor still reads a history, and can be cut in it.
    */
   private readonly cursors: string[] = []
   private client: Client | undefined

@@ -5,13 +5,13 @@ const FOLDERS = {
   log: {},
   publisher: { may: ['log/log\\.ts$'] },
   metrics: {},
-  store: { may: ['log/redis/(connect|listener|refusals|time-limit|masters/masters)\\.ts$'] },
+  coordination: { may: ['log/redis/(connect|tail/listener|append/refusals|time-limit|masters/masters)\\.ts$'] },
   hub: { may: ['log/(log|entry-queue)\\.ts$', 'metrics/'] },
-  sources: { may: ['log/log\\.ts$'], types: ['publisher/', 'store/(store|leases)\\.ts$'] },
-  nodes: { types: ['log/log\\.ts$', 'metrics/', 'sources/leased-source\\.ts$', 'store/(store|leases|node-registry)\\.ts$'] },
-  connection: { may: ['hub/', 'auth/', 'metrics/'], types: ['store/store\\.ts$'] },
+  sources: { may: ['log/log\\.ts$'], types: ['publisher/', 'coordination/(coordination|leases)\\.ts$'] },
+  nodes: { types: ['log/log\\.ts$', 'metrics/', 'sources/leased-source\\.ts$', 'coordination/(coordination|leases|node-registry)\\.ts$'] },
+  connection: { may: ['hub/', 'auth/', 'metrics/'], types: ['coordination/coordination\\.ts$'] },
   transports: { may: ['connection/', 'hub/', 'auth/identity\\.ts$'], types: ['auth/'] },
-  cli: { types: ['nodes/schema\\.ts$'], may: ['sources/registry\\.ts$', 'log/redis/setup\\.ts$', 'store/redis/keys\\.ts$', 'auth/public-key\\.ts$', '(server|tls|notices)\\.ts$'] },
+  cli: { types: ['nodes/schema\\.ts$'], may: ['sources/registry\\.ts$', 'log/redis/setup\\.ts$', 'coordination/redis/keys\\.ts$', 'auth/public-key\\.ts$', '(server|tls|notices)\\.ts$'] },
 }
 
 /** Importable from anywhere in src, plugins and routes. */
@@ -46,9 +46,9 @@ module.exports = {
     ...folderRules,
     {
       name: 'redis-only-where-it-is-used',
-      comment: 'only src/log/redis and src/store/redis know the Redis client',
+      comment: 'only src/log/redis and src/coordination/redis know the Redis client',
       severity: 'error',
-      from: { path: '^(src|routes|plugins|packages)/', pathNot: '^src/(log|store)/redis/' },
+      from: { path: '^(src|routes|plugins|packages)/', pathNot: '^src/(log|coordination)/redis/' },
       to: { path: '(^|node_modules/)ioredis(/|$)' },
     },
     {

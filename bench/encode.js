@@ -9,7 +9,7 @@
 import { TypeCompiler } from '@sinclair/typebox/compiler'
 import { standardChannels } from '@tickwire/protocol'
 import { MessageEncoder } from '../dist/src/hub/frame.js'
-import { RecentEntries } from '../dist/src/hub/recent.js'
+import { RecentEntries } from '../dist/src/hub/shards/recent.js'
 import { MemoryLog } from '../dist/src/log/memory/memory-log.js'
 import { Publisher } from '../dist/src/publisher/publisher.js'
 import { identity, gzip } from '../dist/src/transports/sse/content-coding.js'

@@ -55,7 +55,7 @@ async function main ({ clients, topics, each, rate, away }) {
   /** @type {Map<string, number>} */
   const asked = new Map()
   const scripts = new Map(await Promise.all(['append', 'head', 'read', 'state', 'trim'].map(async name => (
-    /** @type {const} */ ([createHash('sha1').update(readFileSync(new URL('../src/log/redis/epoch.lua', import.meta.url)) + String(readFileSync(new URL(`../src/log/redis/${name}.lua`, import.meta.url)))).digest('hex'), name])))))
+    /** @type {const} */ ([createHash('sha1').update(readFileSync(new URL('../src/log/redis/scripts/epoch.lua', import.meta.url)) + String(readFileSync(new URL(`../src/log/redis/${name}.lua`, import.meta.url)))).digest('hex'), name])))))
   const monitor = connect(redis.url)
   monitor.write('MONITOR\r\n')
   createInterface(monitor).on('line', line => {

@@ -28,7 +28,7 @@ const symbols = Array.from({ length: settings.topics }, (_, index) => `S${index}
 await app.tickwire.publishAll(symbols.map(symbol => ({ channel: 'quotes', symbol, data: { symbol, bid: '185.50', ask: '185.52', last: '185.51', volume: '1000' } })))
 
 const client = redis.client()
-const sha = createHash('sha1').update(String(readFileSync(new URL('../src/log/redis/epoch.lua', import.meta.url))) + String(readFileSync(new URL('../src/log/redis/state.lua', import.meta.url)))).digest('hex')
+const sha = createHash('sha1').update(String(readFileSync(new URL('../src/log/redis/scripts/epoch.lua', import.meta.url))) + String(readFileSync(new URL('../src/log/redis/scripts/state.lua', import.meta.url)))).digest('hex')
 let asked = 0
 const monitor = connect(redis.url)
 monitor.write('MONITOR\r\n')

@@ -11,14 +11,14 @@ import type { Keys } from '../src/auth/keys.js'
 import { cookiesAllowed } from '../src/auth/origin.js'
 import { Tickets } from '../src/auth/tickets.js'
 import { NOT_A_JWT, NOT_OURS, tokenFault } from '../src/auth/token-fault.js'
-import type { Store } from '../src/store/store.js'
+import type { Coordination } from '../src/coordination/coordination.js'
 
 export interface AuthOptions {
   readonly keys: Keys
   readonly issuer: string
   readonly audience: string
   /** Where tickets wait. */
-  readonly store: Store
+  readonly coordination: Coordination
   /** The origins whose pages may come with the cookie, beside the server's own. */
   readonly listedOrigins: ReadonlySet<string>
 }
@@ -73,7 +73,7 @@ declare module 'fastify' {
 const NAMESPACE = 'tickwire'
 
 /** Who a request comes from. One verifier checks all tokens, with the key that the configuration has for it and that key's algorithm. */
-export const auth = fp<AuthOptions>(async (app, { keys, issuer, audience, store, listedOrigins }) => {
+export const auth = fp<AuthOptions>(async (app, { keys, issuer, audience, coordination, listedOrigins }) => {
   await app.register(jwt, {
     namespace: NAMESPACE,
     // Where it is not the secret it is one that nobody knows: what were verified without naming a key would never be good.
@@ -84,7 +84,7 @@ export const auth = fp<AuthOptions>(async (app, { keys, issuer, audience, store,
   })
 
   const { [NAMESPACE]: signer } = app.jwt as unknown as Record<typeof NAMESPACE, JWT>
-  const tickets = new Tickets(store)
+  const tickets = new Tickets(coordination)
   const identities = new WeakMap<FastifyRequest, Promise<Identity>>()
   const users = new WeakMap<FastifyRequest, string>()
   /** By request, the ticket that lets it in. */

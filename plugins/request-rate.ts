@@ -18,12 +18,12 @@ const NO_HEADERS = { 'x-ratelimit-limit': false, 'x-ratelimit-remaining': false,
  * upgrades and all others alike, counted before anything else is done for them. A route with `rateLimit: false` is not counted.
  */
 export const requestRate = fp<RequestRateOptions>(async (app, { maxRequestsPerSecond }) => {
-  const { store } = app.streaming
+  const { coordination } = app.streaming
 
-  /** Over `Store.count`, which never fails: without the others, this node counts alone. */
+  /** Over `Coordination.count`, which never fails: without the others, this node counts alone. */
   class SharedWindows implements FastifyRateLimitStore {
     incr (key: string, callback: (error: Error | null, result?: { current: number, ttl: number }) => void): void {
-      store.count(key, WINDOW_MS).then(({ count, endsInMs }) => { callback(null, { current: count, ttl: endsInMs }) }, callback)
+      coordination.count(key, WINDOW_MS).then(({ count, endsInMs }) => { callback(null, { current: count, ttl: endsInMs }) }, callback)
     }
 
     child (): this {

@@ -10,13 +10,13 @@ import { Connections } from '../src/connection/connections.js'
 import { Events } from '../src/connection/events.js'
 import { PAGE_MESSAGES } from '../src/connection/delivery.js'
 import { answerDisconnects, disconnect } from '../src/connection/disconnect.js'
-import type { ConnectionLimits } from '../src/connection/places.js'
+import type { ConnectionLimits } from '../src/connection/connection-quota.js'
 import type { Address } from '../src/connection/registry.js'
-import { type HistoryAnswer, type HistoryRequest, readHistory } from '../src/hub/history.js'
+import { type HistoryAnswer, type HistoryRequest, readHistory } from '../src/hub/catch-up/history.js'
 import { refuseUnknown } from '../src/connection/selectors.js'
 import { errorFields } from '../src/errors.js'
 import { Counters } from '../src/metrics/counters.js'
-import type { Watch } from '../src/hub/demand.js'
+import type { Watch } from '../src/hub/audience/demand.js'
 import { Hub } from '../src/hub/hub.js'
 import type { Log } from '../src/log/log.js'
 import { Heartbeat } from '../src/nodes/heartbeat.js'
@@ -25,7 +25,7 @@ import { Nodes } from '../src/nodes/nodes.js'
 import { Publisher, type PublishLimits } from '../src/publisher/publisher.js'
 import type { Source } from '../src/sources/source.js'
 import { SourceSupervisor } from '../src/sources/supervisor.js'
-import type { Store } from '../src/store/store.js'
+import type { Coordination } from '../src/coordination/coordination.js'
 import { PollSessions } from '../src/transports/poll/held-poll.js'
 import { KernelQueues } from '../src/transports/sse/kernel-queues.js'
 import type { StreamContext } from '../src/transports/stream-request.js'
@@ -35,7 +35,7 @@ import { sourceFeed } from './source-feed.js'
 
 export interface StreamingOptions extends ConnectionLimits {
   readonly log: Log
-  readonly store: Store
+  readonly coordination: Coordination
   readonly channels: Channels
   readonly sources: readonly Source[]
   readonly flushMs: number | 'auto'
@@ -58,7 +58,7 @@ export interface StreamingOptions extends ConnectionLimits {
 export interface Streaming {
   readonly log: Log
   /** What the nodes know together beside the log. */
-  readonly store: Store
+  readonly coordination: Coordination
   readonly channels: Channels
   readonly hub: Hub
   readonly counters: Counters
@@ -98,25 +98,25 @@ const RECONNECT_SPREAD_MS = 2000
 
 /** Log, publisher, hub, connections and sources of one node. */
 export const streaming = fp<StreamingOptions>(async (app, options) => {
-  const { log, store, channels } = options
+  const { log, coordination, channels } = options
   const onError = (error: unknown, message: string): void => { app.log.error({ err: errorFields(error) }, message) }
   const counters = new Counters()
   const hub = new Hub({ log, channels, flushMs: options.flushMs, recentBytes: options.recentBytes, counters, onError })
   await hub.start()
   const publisher = new Publisher({ log, channels })
   const connections = new Connections(options, options.heartbeatMs)
-  const stopDisconnects = answerDisconnects(store, connections.registry)
+  const stopDisconnects = answerDisconnects(coordination, connections.registry)
   const events = new Events(app.log)
   const draining = new AbortController()
 
   const node = { id: randomUUID(), name: options.nodeName ?? `${hostname()}-${process.pid}` }
   const started = new Date().toISOString()
   const load = new LoadMeter(counters, () => connections.active)
-  const nodes = new Nodes(store, log, node.id)
+  const nodes = new Nodes(coordination, log, node.id)
   const stopPositions = nodes.answerPositions(() => hub.shards.map(({ isAwake, received }) => isAwake ? received : null))
   const demands = new Map<string, Watch>()
   const heartbeat = new Heartbeat({
-    registry: store.registry,
+    registry: coordination.registry,
     node: node.id,
     record: measured => {
       const url = options.nodeUrl ?? listensAt(app)
@@ -136,7 +136,7 @@ export const streaming = fp<StreamingOptions>(async (app, options) => {
   const sources = new SourceSupervisor(options.sources, {
     ...feed,
     node,
-    store,
+    coordination,
     logger: app.log,
     raise: source => log.raise(source),
     isWantedHere: source => demands.get(source)?.isWanted() === true,
@@ -184,7 +184,7 @@ export const streaming = fp<StreamingOptions>(async (app, options) => {
     refusePublish(identity, channel, symbol) ?? refuseUnknown(stream, channel, symbol))
   app.decorate('streaming', {
     log,
-    store,
+    coordination,
     channels,
     hub,
     counters,
@@ -202,7 +202,7 @@ export const streaming = fp<StreamingOptions>(async (app, options) => {
         if ('code' in answer) throw new ProtocolError(answer.code, `the instrument ${JSON.stringify(instruments[index]!.symbol)}: ${answer.message}`)
       }
     },
-    disconnect: address => disconnect(store, address)
+    disconnect: address => disconnect(coordination, address)
   })
 
   app.addHook('onError', async (request, _reply, error) => {
@@ -229,7 +229,7 @@ export const streaming = fp<StreamingOptions>(async (app, options) => {
     load.close()
     for (const demand of demands.values()) demand.end()
     hub.close()
-    await Promise.all([log.close(), store.close()])
+    await Promise.all([log.close(), coordination.close()])
   })
 }, { name: 'tickwire-streaming', fastify: '5.x', dependencies: ['tickwire-auth'] })
 

@@ -42,7 +42,7 @@ export async function streamRoutes (app: FastifyInstance, { originAllowed }: { o
         offerOnly(request, agreedExtension(request.headers['sec-websocket-extensions']))
       }
       const stream = await judgeStreamRequest(context, request, transportOf(request).parameters, request.ws)
-      if (request.method === 'HEAD') stream.place.release()
+      if (request.method === 'HEAD') stream.slot.release()
       judged.set(request, stream)
     },
 

@@ -10,7 +10,7 @@ import { routeGroups, type RouteGroup } from '../routes/index.js'
 import { type Config, streamingSettings } from './config.js'
 import { type ErrorFields, errorFields } from './errors.js'
 import type { Log } from './log/log.js'
-import type { Store } from './store/store.js'
+import type { Coordination } from './coordination/coordination.js'
 import { tickwire } from './tickwire.js'
 import { keyPairFiles, readKeyPair, tlsOptions } from './tls.js'
 import { HEAD_TIMEOUT_MS, refuseUnreadable, REQUEST_TIMEOUT_MS } from './unreadable.js'
@@ -30,13 +30,13 @@ export interface Parts {
   /** Shows an operator the path of a link to the page with a one-time code. */
   readonly adminLink?: (path: string) => void
   readonly log?: Log
-  readonly store?: Store
+  readonly coordination?: Coordination
   /** Where the lines of the server's log go; default: to the standard output. */
   readonly lines?: { write (line: string): void }
 }
 
 /** The whole server, ready to listen. Never listens itself. @throws ConfigError */
-export async function buildApp (config: Config, { log, store, lines, adminLink }: Parts = {}): Promise<FastifyInstance> {
+export async function buildApp (config: Config, { log, coordination, lines, adminLink }: Parts = {}): Promise<FastifyInstance> {
   const files = keyPairFiles(config)
   const pair = files === undefined ? undefined : await readKeyPair(files)
   const app = Fastify({
@@ -69,7 +69,7 @@ export async function buildApp (config: Config, { log, store, lines, adminLink }
     sources: config.SOURCES,
     settings: streamingSettings(config),
     ...(log === undefined ? {} : { log }),
-    ...(store === undefined ? {} : { store }),
+    ...(coordination === undefined ? {} : { coordination }),
     ...(adminLink === undefined ? {} : { adminLink })
   })
   return app

@@ -5,10 +5,10 @@ import { insteadOf } from './nearest.js'
 
 type Given = Readonly<Record<string, unknown>>
 
-const OPTIONS = ['prefix', 'channels', 'routes', 'sources', 'log', 'store', 'adminLink', 'settings']
+const OPTIONS = ['prefix', 'channels', 'routes', 'sources', 'log', 'coordination', 'adminLink', 'settings']
 const SOURCE = ['instruments', 'run']
 const LOG = ['shardOf', 'append', 'raise', 'read', 'tail', 'watch', 'recent', 'head', 'topics', 'snapshot', 'close']
-const STORE = ['put', 'take', 'count', 'ask', 'answer', 'close']
+const COORDINATION = ['put', 'take', 'count', 'ask', 'answer', 'close']
 
 const isObject = (value: unknown): value is Given => typeof value === 'object' && value !== null && !Array.isArray(value)
 
@@ -16,7 +16,7 @@ const isObject = (value: unknown): value is Given => typeof value === 'object' &
 export function checkPluginOptions (options: Given, routeGroups: readonly string[]): void {
   const unknown = Object.keys(options).find(name => !OPTIONS.includes(name))
   if (unknown !== undefined) throw new ConfigError(`tickwire has no option '${unknown}'${insteadOf(unknown, OPTIONS)}`)
-  const { prefix, channels, routes, sources, log, store, adminLink, settings } = options
+  const { prefix, channels, routes, sources, log, coordination, adminLink, settings } = options
   if (prefix !== undefined && typeof prefix !== 'string') throw new ConfigError(`prefix is a text like '/live', not ${String(prefix)}`)
   if (channels !== undefined && !Array.isArray(channels)) throw new ConfigError('channels is an array of what defineChannel returns')
   if (settings !== undefined && !isObject(settings)) throw new ConfigError('settings is an object: { AUTH: \'required\' }')
@@ -24,7 +24,7 @@ export function checkPluginOptions (options: Given, routeGroups: readonly string
   checkRoutes(routes, routeGroups)
   if (typeof sources !== 'string') checkSources(sources)
   if (log !== undefined) demandMethods('log', log, LOG)
-  if (store !== undefined) demandMethods('store', store, STORE)
+  if (coordination !== undefined) demandMethods('coordination', coordination, COORDINATION)
 }
 
 function checkRoutes (routes: unknown, groups: readonly string[]): void {

@@ -22,10 +22,10 @@ import { checkPluginOptions } from './plugin-options.js'
 import type { Publication, PublishResult } from './publisher/publisher.js'
 import { parseSources } from './sources/registry.js'
 import type { Source } from './sources/source.js'
-import { MemoryStore } from './store/memory/memory-store.js'
-import { storeCommands } from './store/redis/keys.js'
-import { RedisStore } from './store/redis/redis-store.js'
-import type { Store } from './store/store.js'
+import { MemoryCoordination } from './coordination/memory/memory-coordination.js'
+import { coordinationCommands } from './coordination/redis/keys.js'
+import { RedisCoordination } from './coordination/redis/redis-coordination.js'
+import type { Coordination } from './coordination/coordination.js'
 
 /** What is served where the options do not say: the stream and what its clients use beside it. */
 const DEFAULT_ROUTES: readonly RouteGroup[] = ['stream', 'tickets', 'publish', 'topics']
@@ -51,7 +51,7 @@ export interface TickwireOptions {
   /** Default: on Redis where `REDIS_URL` is set, else in memory. It is closed with the application. */
   readonly log?: Log
   /** What several servers know together beside the log: tickets, leases, who is there. Default: in memory. It is closed with the application. */
-  readonly store?: Store
+  readonly coordination?: Coordination
   /** Settings that differ from their defaults. Environment variables are not read. */
   readonly settings?: { readonly [Name in keyof TickwireSettings]?: TickwireSettings[Name] | undefined }
   /**
@@ -116,7 +116,7 @@ export const tickwire = fp<TickwireOptions>(async (app, options) => {
   const channels = allChannels(options.channels ?? [])
   const onError: OnError = (error, message) => { app.log.error({ err: errorFields(error) }, message) }
   const keys = openKeys(settings, onError)
-  const [log, store] = await openLogAndStore(options, settings, channels, onError).catch((error: unknown) => {
+  const [log, coordination] = await openLogAndCoordination(options, settings, channels, onError).catch((error: unknown) => {
     keys.close()
     throw error
   })
@@ -135,10 +135,10 @@ export const tickwire = fp<TickwireOptions>(async (app, options) => {
     scope.removeContentTypeParser('text/plain')
     await scope.register(errors, { notFound: false })
     await scope.register(jsonBody)
-    await scope.register(auth, { keys, issuer: settings.JWT_ISSUER, audience: settings.JWT_AUDIENCE, store, listedOrigins: listed })
+    await scope.register(auth, { keys, issuer: settings.JWT_ISSUER, audience: settings.JWT_AUDIENCE, coordination, listedOrigins: listed })
     await scope.register(streaming, {
       log,
-      store,
+      coordination,
       channels,
       sources: typeof sources === 'string' ? parseSources(sources) : sources,
       flushMs: settings.FLUSH_MS,
@@ -189,10 +189,10 @@ export const tickwire = fp<TickwireOptions>(async (app, options) => {
 type OnError = (error: unknown, message: string) => void
 
 /** Both, or neither. @throws LogSetupError */
-async function openLogAndStore (options: TickwireOptions, settings: TickwireSettings, channels: Channels, onError: OnError): Promise<[Log, Store]> {
+async function openLogAndCoordination (options: TickwireOptions, settings: TickwireSettings, channels: Channels, onError: OnError): Promise<[Log, Coordination]> {
   const log = options.log ?? await openLog(settings, channels, onError)
   try {
-    return [log, options.store ?? await openStore(settings, onError)]
+    return [log, options.coordination ?? await openCoordination(settings, onError)]
   } catch (error) {
     await log.close()
     throw error
@@ -209,12 +209,12 @@ async function openLog (settings: TickwireSettings, channels: Channels, onError:
   }
   if (settings.REDIS_URL === undefined) return new MemoryLog(options)
   const { REDIS_URL: url, REDIS_KEY_PREFIX: keyPrefix } = settings
-  return await RedisLog.open({ ...options, url, keyPrefix, alsoRun: storeCommands(keyPrefix), onError })
+  return await RedisLog.open({ ...options, url, keyPrefix, alsoRun: coordinationCommands(keyPrefix), onError })
 }
 
 /** Where the nodes of a log share what they know: on its Redis, or for one alone in memory. @throws LogSetupError */
-async function openStore ({ REDIS_URL: url, REDIS_KEY_PREFIX: keyPrefix }: TickwireSettings, onError: OnError): Promise<Store> {
-  return url === undefined ? new MemoryStore() : await RedisStore.open({ url, keyPrefix, onError })
+async function openCoordination ({ REDIS_URL: url, REDIS_KEY_PREFIX: keyPrefix }: TickwireSettings, onError: OnError): Promise<Coordination> {
+  return url === undefined ? new MemoryCoordination() : await RedisCoordination.open({ url, keyPrefix, onError })
 }
 
 /** @throws ConfigError that says which definition cannot be used, and why */

@@ -1,6 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { ProtocolError } from '@tickwire/protocol'
-import type { Store } from '../store/store.js'
+import type { Coordination } from '../coordination/coordination.js'
 import { claimsOf, identityOf } from './claims.js'
 import { endOf, type Identity } from './identity.js'
 
@@ -12,23 +12,23 @@ const TICKET = /^[A-Za-z0-9_-]{43}$/
 
 /** Stands for somebody's token once, where a token would be seen: in a URL. Any node takes what another one gave. */
 export class Tickets {
-  constructor (private readonly store: Pick<Store, 'put' | 'look' | 'take'>, private readonly now: () => number = () => Date.now()) {}
+  constructor (private readonly coordination: Pick<Coordination, 'put' | 'look' | 'take'>, private readonly now: () => number = () => Date.now()) {}
 
   /** @throws ProtocolError `overloaded`, `log_unavailable` */
   async issue (identity: Identity): Promise<string> {
     const ticket = randomBytes(TICKET_BYTES).toString('base64url')
-    await this.store.put(keyOf(ticket), JSON.stringify(claimsOf(identity)), TICKET_SECONDS)
+    await this.coordination.put(keyOf(ticket), JSON.stringify(claimsOf(identity)), TICKET_SECONDS)
     return ticket
   }
 
   /** Who it was given to, with all that the token said; it stays good. @throws ProtocolError `unauthorized`, `log_unavailable` */
   async look (ticket: string): Promise<Identity> {
-    return this.read(TICKET.test(ticket) ? await this.store.look(keyOf(ticket)) : undefined)
+    return this.read(TICKET.test(ticket) ? await this.coordination.look(keyOf(ticket)) : undefined)
   }
 
   /** The same, and spends it: of several who come with it, one is told. @throws ProtocolError `unauthorized`, `log_unavailable` */
   async redeem (ticket: string): Promise<Identity> {
-    return this.read(TICKET.test(ticket) ? await this.store.take(keyOf(ticket)) : undefined)
+    return this.read(TICKET.test(ticket) ? await this.coordination.take(keyOf(ticket)) : undefined)
   }
 
   private read (claims: string | undefined): Identity {
@@ -40,5 +40,5 @@ export class Tickets {
   }
 }
 
-/** Who can read the store must not be able to use what it finds there. */
+/** Who can read the coordination must not be able to use what it finds there. */
 const keyOf = (ticket: string): string => `ticket:${createHash('sha256').update(ticket).digest('base64url')}`

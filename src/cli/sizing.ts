@@ -18,7 +18,7 @@ export const FIGURES = {
   connectionBytes: 18 * 1024,
   /** Memory of a node without clients and messages. throughput: MiB idle, rounded up. */
   nodeBytes: 150 * 2 ** 20,
-  /** What an entry costs beside its payload among a node's recent ones. src/hub/recent.ts. */
+  /** What an entry costs beside its payload among a node's recent ones. src/hub/shards/recent.ts. */
   entryBytes: 90,
   /** Messages that one process of Redis takes a second. publish: messages a second. */
   appendsPerSecond: 107_000,

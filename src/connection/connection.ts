@@ -9,10 +9,10 @@ import type { TransportCounters } from '../metrics/counters.js'
 import type { Connections, Member } from './connections.js'
 import { Delivery } from './delivery.js'
 import type { Events, Party } from './events.js'
-import { Faults } from './faults.js'
+import { ErrorLimit } from './error-limit.js'
 import { MessageRate } from './message-rate.js'
 import { Outlet } from './outlet.js'
-import type { Place } from './places.js'
+import type { ConnectionSlot } from './connection-quota.js'
 import type { NameContext } from './selectors.js'
 import type { Subscriptions } from './subscriptions.js'
 import type { CloseReason, Transport } from './transport.js'
@@ -87,8 +87,8 @@ export class Connection implements Member {
   private resumePending = false
   private queue: Promise<void> = Promise.resolve()
   private queued = 0
-  private badMessages: Faults | undefined
-  private badTokens: Faults | undefined
+  private badMessages: ErrorLimit | undefined
+  private badTokens: ErrorLimit | undefined
   /** Made with the first message: most clients send none. */
   private rate: MessageRate | undefined
   private subscriptionCount = 0
@@ -104,7 +104,7 @@ export class Connection implements Member {
     private readonly address: string,
     readonly context: ConnectionContext,
     private readonly transport: Transport,
-    private readonly place: Place,
+    private readonly slot: ConnectionSlot,
     private readonly heartbeatMs = context.heartbeatMs
   ) {
     const { hub, connections, maxSubscriptions, maxBufferedBytes, pageMessages } = context
@@ -120,7 +120,7 @@ export class Connection implements Member {
       maxSubscriptions,
       pageMessages,
       cursorWithEachFlush: transport.cursorWithEachFlush,
-      onOwed: reader => { connections.oweCursor(reader) },
+      onCursorPending: reader => { connections.requireCursor(reader) },
       onFailure: error => { this.fail(error) }
     })
     connections.add(this)
@@ -184,7 +184,7 @@ export class Connection implements Member {
     this.delivery.close()
     this.context.connections.remove(this)
     this.outlet.close()
-    this.place.release()
+    this.slot.release()
   }
 
   /** Runs something after the actions that came before it. */
@@ -221,14 +221,14 @@ export class Connection implements Member {
   /** PROTOCOL.md, Errors and closing: a bad message is answered, and the tenth within a minute is one too many. */
   badMessage (error: ProtocolError, id?: RequestId): void {
     this.sendError(error, id)
-    this.badMessages ??= new Faults(MAX_BAD_MESSAGES)
+    this.badMessages ??= new ErrorLimit(MAX_BAD_MESSAGES)
     if (this.badMessages.add(Date.now())) this.close({ code: 'bad_request', message: 'too many bad messages' })
   }
 
   /** PROTOCOL.md, Limits: a token that is refused is answered, and who tries one after another is closed: nobody guesses for ever. */
   badToken (error: ProtocolError, id?: RequestId): void {
     this.sendError(error, id)
-    this.badTokens ??= new Faults(MAX_BAD_TOKENS)
+    this.badTokens ??= new ErrorLimit(MAX_BAD_TOKENS)
     if (this.badTokens.add(Date.now())) this.close({ code: 'unauthorized', message: `${MAX_BAD_TOKENS} tokens were refused within a minute` })
   }
 
@@ -253,7 +253,7 @@ export class Connection implements Member {
 
   /** Counts the connection for its user from now on. @throws ProtocolError `too_many_connections` */
   claim (user: string): void {
-    this.place.claim(user)
+    this.slot.claim(user)
   }
 
   nextSubscriptionId (): string {

@@ -1,13 +1,13 @@
 import { ProtocolError } from '@tickwire/protocol'
-import { type ConnectionLimits, type Place, Places } from './places.js'
+import { type ConnectionLimits, type ConnectionSlot, ConnectionQuota } from './connection-quota.js'
 import { type Addressable, Registry } from './registry.js'
 import type { CloseReason } from './transport.js'
 
 /** How often connections are looked at for heartbeats, silence and expired tokens. */
 const SWEEP_MS = 1000
 /** How often those are looked at that are owed a cursor, and how long nothing must have come for them to be sent it alone. */
-const OWED_SWEEP_MS = 150
-const OWED_MS = 750
+const CURSOR_SWEEP_MS = 150
+const CURSOR_QUIET_MS = 750
 
 /** A connection, as the node's clocks see it. */
 export interface Member extends Addressable {
@@ -20,7 +20,7 @@ export interface Member extends Addressable {
 /** What has been sent something behind its last cursor. */
 export interface CursorReader {
   /** Undefined once it has had a cursor, or its wire is gone; else when it was sent something last, in milliseconds since 1970. */
-  readonly owedSince: number | undefined
+  readonly cursorPendingSince: number | undefined
   sendCursor (): unknown
   /** Ends it, because that failed. */
   fail (error: unknown): void
@@ -33,14 +33,14 @@ export class Connections {
   /** How often each is looked at: its `tick`. */
   readonly sweepMs: number
   private readonly open = new Set<Member>()
-  private readonly places: Places
+  private readonly quota: ConnectionQuota
   private draining = false
   private readonly sweeper: NodeJS.Timeout
-  private readonly owed = new Set<CursorReader>()
-  private readonly owedSweeper: NodeJS.Timeout
+  private readonly cursorPending = new Set<CursorReader>()
+  private readonly cursorSweeper: NodeJS.Timeout
 
   constructor (limits: ConnectionLimits, heartbeatMs: number) {
-    this.places = new Places(limits)
+    this.quota = new ConnectionQuota(limits)
     this.sweepMs = Math.min(SWEEP_MS, Math.max(10, heartbeatMs / 5))
     let sweptAt = Date.now()
     this.sweeper = setInterval(() => {
@@ -55,17 +55,17 @@ export class Connections {
         }
       }
     }, this.sweepMs).unref()
-    this.owedSweeper = setInterval(() => { this.sendOwedCursors() }, OWED_SWEEP_MS).unref()
+    this.cursorSweeper = setInterval(() => { this.sendPendingCursors() }, CURSOR_SWEEP_MS).unref()
   }
 
   /** @throws ProtocolError `too_many_connections`, `going_away` */
-  reserve (ip: string | undefined, user?: string): Place {
+  reserve (ip: string | undefined, user?: string): ConnectionSlot {
     if (this.draining) throw new ProtocolError('going_away')
-    return this.places.take(ip, user)
+    return this.quota.take(ip, user)
   }
 
   get active (): number {
-    return this.places.taken
+    return this.quota.taken
   }
 
   add (connection: Member): void {
@@ -82,8 +82,8 @@ export class Connections {
    * PROTOCOL.md, Control: within a second of the last flush. While more comes the cursor goes with that, and costs no write
    * of its own.
    */
-  oweCursor (reader: CursorReader): void {
-    this.owed.add(reader)
+  requireCursor (reader: CursorReader): void {
+    this.cursorPending.add(reader)
   }
 
   /** `closing` to all, polls too, with delays spread so that they do not all come back at once. */
@@ -93,19 +93,19 @@ export class Connections {
       member.close({ ...reason, retryAfterMs: Math.round((reason.retryAfterMs ?? 0) + Math.random() * spreadMs) })
     }
     clearInterval(this.sweeper)
-    clearInterval(this.owedSweeper)
+    clearInterval(this.cursorSweeper)
   }
 
-  private sendOwedCursors (): void {
-    const before = Date.now() - OWED_MS
-    for (const reader of this.owed) {
+  private sendPendingCursors (): void {
+    const before = Date.now() - CURSOR_QUIET_MS
+    for (const reader of this.cursorPending) {
       try {
-        if (reader.owedSince !== undefined && reader.owedSince <= before) reader.sendCursor()
+        if (reader.cursorPendingSince !== undefined && reader.cursorPendingSince <= before) reader.sendCursor()
       } catch (error) {
         reader.fail(error)
-        this.owed.delete(reader)
+        this.cursorPending.delete(reader)
       }
-      if (reader.owedSince === undefined) this.owed.delete(reader)
+      if (reader.cursorPendingSince === undefined) this.cursorPending.delete(reader)
     }
   }
 }

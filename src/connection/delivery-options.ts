@@ -11,7 +11,7 @@ export interface DeliveryOptions {
   /** Whether each flush ends with a cursor, or one goes out once a second. */
   readonly cursorWithEachFlush: boolean
   /** Told where it has been sent something behind its last cursor. */
-  readonly onOwed: (reader: CursorReader) => void
+  readonly onCursorPending: (reader: CursorReader) => void
   /** Told why what was subscribed to cannot be sent any more. */
   readonly onFailure: (error: unknown) => void
 }

@@ -1,11 +1,11 @@
 import type { ResetReason } from '@tickwire/protocol'
-import { type Bookmark, bookmarkHere, offsetsOf } from '../hub/bookmark.js'
-import { CatchUp, type Slice } from '../hub/catch-up.js'
+import { type Bookmark, bookmarkHere, offsetsOf } from '../hub/catch-up/bookmark.js'
+import { CatchUp, type Slice } from '../hub/catch-up/catch-up.js'
 import type { Format } from '../hub/frame.js'
 import type { Hub } from '../hub/hub.js'
-import { loses, type Owed, withLoss, withResets } from '../hub/owed.js'
-import { leastOf } from '../hub/plan.js'
-import type { Selection, Selector } from '../hub/selector.js'
+import { voidsCursors, type PendingState, withLoss, withResets } from '../hub/catch-up/pending.js'
+import { leastOf } from '../hub/catch-up/plan.js'
+import type { Selection, Selector } from '../hub/audience/selector.js'
 import type { Subscriber } from '../hub/subscriber.js'
 import type { TopicBytes } from '../hub/topic-bytes.js'
 import type { CursorReader } from './connections.js'
@@ -27,7 +27,7 @@ export class Delivery implements Subscriber, CursorReader {
   readonly format: Format
   lostTopics: number | undefined
   settledAt = 0
-  owedSince: number | undefined
+  cursorPendingSince: number | undefined
   readonly subscriptions: Subscriptions
 
   private readonly hub: Hub
@@ -43,11 +43,11 @@ export class Delivery implements Subscriber, CursorReader {
   /** Whether it is being caught up from its bookmark. */
   private recovers = false
   /** Of topics that were lost while it is live, until all that was lost has been dealt with. */
-  private owed: ReadonlyMap<string, Owed> = NOTHING_OWED
+  private pending: ReadonlyMap<string, PendingState> = NOTHING_PENDING
   /** Messages that were passed on since the system last had taken all. */
   private passedOn = 0
   /** Of the hub's notices, when it was live last. */
-  private noticesTold = 0
+  private noticesAnnounced = 0
   /** What goes behind the positions of its cursors while it is live and no catch-up is under way. */
   private marks = ''
   /** Subscribes with a position whose catch-up does not run yet: a cursor now would not cover them. */
@@ -78,10 +78,10 @@ export class Delivery implements Subscriber, CursorReader {
     const buffers = this.window
     this.window = []
     if (!this.outlet.isOpen) return
-    if (this.hub.epochChange !== undefined && this.owedSince !== undefined) buffers.unshift(this.cursorBeforeResets())
+    if (this.hub.epochChange !== undefined && this.cursorPendingSince !== undefined) buffers.unshift(this.cursorBeforeResets())
     const cursor = this.cursorIsDue(now) ? this.cursorFrame() : undefined
     if (cursor === undefined) {
-      this.oweCursor(now)
+      this.requireCursor(now)
     } else {
       buffers.push(cursor)
       this.noteCursor(now)
@@ -94,27 +94,27 @@ export class Delivery implements Subscriber, CursorReader {
   }
 
   /** One that is live stays so until all that was lost has been dealt with: it leaves where the hub stands then. */
-  owe (topics: Iterable<string>, reason: ResetReason): void {
-    const due = withResets(this.bookmark?.due ?? this.owed, topics, reason)
+  requireReset (topics: Iterable<string>, reason: ResetReason): void {
+    const pending = withResets(this.bookmark?.pending ?? this.pending, topics, reason)
     if (this.bookmark !== undefined) {
-      this.bookmark = { ...this.bookmark, due }
+      this.bookmark = { ...this.bookmark, pending }
       return
     }
-    if (due.size === 0) return
-    if (this.hub.epochChange !== undefined && this.owed.size === 0 && this.owedSince !== undefined) this.outlet.write([this.cursorBeforeResets()])
-    this.owed = due
-    if (this.hub.epochChange === undefined) this.leaveOwed(false)
+    if (pending.size === 0) return
+    if (this.hub.epochChange !== undefined && this.pending.size === 0 && this.cursorPendingSince !== undefined) this.outlet.write([this.cursorBeforeResets()])
+    this.pending = pending
+    if (this.hub.epochChange === undefined) this.leaveLive(false)
   }
 
   /** A window may be under way: it leaves behind it, from where the hub stands then. */
   lose (topic: string): void {
-    const due = withLoss(this.bookmark?.due ?? this.owed, topic)
+    const pending = withLoss(this.bookmark?.pending ?? this.pending, topic)
     if (this.bookmark !== undefined) {
-      this.bookmark = { ...this.bookmark, due }
+      this.bookmark = { ...this.bookmark, pending }
       return
     }
-    this.owed = due
-    queueMicrotask(() => { this.attempt(() => { if (this.isLive && this.owed.size > 0 && this.hub.epochChange === undefined) this.leaveOwed(false) }) })
+    this.pending = pending
+    queueMicrotask(() => { this.attempt(() => { if (this.isLive && this.pending.size > 0 && this.hub.epochChange === undefined) this.leaveLive(false) }) })
   }
 
   fail (error: unknown): void { this.options.onFailure(error) }
@@ -129,16 +129,16 @@ export class Delivery implements Subscriber, CursorReader {
   }
 
   restated (newEpoch: boolean): void {
-    if (this.owed.size > 0) this.leaveOwed(newEpoch)
+    if (this.pending.size > 0) this.leaveLive(newEpoch)
     else if (newEpoch) this.epochChanged()
   }
 
   private epochChanged (): void {
     // A catch-up under way tells of the epoch itself, behind its resets.
     if (this.catchUp === undefined) this.sendEpoch(this.hub.epochText())
-    this.oweCursor(Date.now())
+    this.requireCursor(Date.now())
     // What was given in place of what is lost may be ahead of the hub until then.
-    void this.hub.advanced().then(() => { this.attempt(() => { if (this.owedSince !== undefined) this.sendCursor() }) })
+    void this.hub.advanced().then(() => { this.attempt(() => { if (this.cursorPendingSince !== undefined) this.sendCursor() }) })
   }
 
   /** Sends what is throttled and pending: after it, a live client stands where the hub stands. */
@@ -173,7 +173,7 @@ export class Delivery implements Subscriber, CursorReader {
     if (this.lags) this.outlet.counters.lagging--
     this.lags = false
     this.bookmark = undefined
-    this.owedSince = undefined
+    this.cursorPendingSince = undefined
     this.subscriptions.detach(this.subscriptions.selectors())
   }
 
@@ -236,18 +236,18 @@ export class Delivery implements Subscriber, CursorReader {
     this.outlet.counters.lags++
     this.outlet.send({ type: 'lagging', behind: Math.max(1, this.passedOn) })
     this.passedOn = 0
-    this.leaveOwed(false)
+    this.leaveLive(false)
   }
 
-  private leaveOwed (epochOwed: boolean): void {
-    const due = this.owed
-    this.owed = NOTHING_OWED
-    if (this.outlet.isOpen) this.goOnFrom({ ...bookmarkHere(this.hub, this.subscriptions.shards, this.lostTopics, this.subscriptions.reducedChannels), due, epochOwed })
+  private leaveLive (epochPending: boolean): void {
+    const pending = this.pending
+    this.pending = NOTHING_PENDING
+    if (this.outlet.isOpen) this.goOnFrom({ ...bookmarkHere(this.hub, this.subscriptions.shards, this.lostTopics, this.subscriptions.reducedChannels), pending, epochPending })
   }
 
   private goOnFrom (bookmark: Bookmark): void {
     this.bookmark = bookmark
-    this.noticesTold = this.hub.notices.told
+    this.noticesAnnounced = this.hub.notices.announced
     this.subscriptions.leave()
     void this.recover().catch(this.options.onFailure)
   }
@@ -291,7 +291,7 @@ export class Delivery implements Subscriber, CursorReader {
   private rejoin (): void {
     this.bookmark = undefined
     this.subscriptions.join()
-    this.hub.notices.tellMissed(this, this.noticesTold)
+    this.hub.notices.announceMissed(this, this.noticesAnnounced)
     this.marks = this.subscriptions.marks(this.lostTopics)
     if (this.lags) {
       this.lags = false
@@ -312,7 +312,7 @@ export class Delivery implements Subscriber, CursorReader {
     this.outlet.sendTexts(rest)
     this.lostTopics = leastOf(this.lostTopics, catchUp.lostTopics)
     joinLive()
-    if (rest.length > 0) this.oweCursor(Date.now())
+    if (rest.length > 0) this.requireCursor(Date.now())
     this.sendCursorIfDue(first)
     return true
   }
@@ -322,7 +322,7 @@ export class Delivery implements Subscriber, CursorReader {
     this.outlet.sendTexts(states)
     if (newEpoch !== undefined) this.sendEpoch(newEpoch)
     this.outlet.sendTexts(messages)
-    if (states.length + messages.length > 0) this.oweCursor(Date.now())
+    if (states.length + messages.length > 0) this.requireCursor(Date.now())
   }
 
   private sendEpoch (epoch: string): void {
@@ -341,14 +341,14 @@ export class Delivery implements Subscriber, CursorReader {
   }
 
   noteCursor (now: number): void {
-    this.owedSince = undefined
+    this.cursorPendingSince = undefined
     this.cursorSentAt = now
   }
 
-  private oweCursor (now: number): void {
+  private requireCursor (now: number): void {
     if (!this.outlet.isOpen) return
-    if (this.owedSince === undefined) this.options.onOwed(this)
-    this.owedSince = now
+    if (this.cursorPendingSince === undefined) this.options.onCursorPending(this)
+    this.cursorPendingSince = now
   }
 
   /**
@@ -356,7 +356,7 @@ export class Delivery implements Subscriber, CursorReader {
    * which it could not know (PROTOCOL.md, The client's rule, 5).
    */
   cursorText (): string | undefined {
-    if (this.pendingResumes > 0 || loses(this.owed)) return undefined
+    if (this.pendingResumes > 0 || voidsCursors(this.pending)) return undefined
     const { catchUp, bookmark } = this
     if (catchUp === undefined && bookmark === undefined) return this.hub.cursorText(this.marks)
     const held = bookmark === undefined ? this.hub.flushedOf(this.subscriptions.shards) : offsetsOf(this.hub, bookmark)
@@ -371,7 +371,7 @@ export class Delivery implements Subscriber, CursorReader {
    * is cut among them must be told of them again, and a cursor from before what was lost would be good.
    */
   private cursorBeforeResets (): Buffer {
-    const isLive = this.catchUp === undefined && this.pendingResumes === 0 && !loses(this.owed)
+    const isLive = this.catchUp === undefined && this.pendingResumes === 0 && !voidsCursors(this.pending)
     return isLive ? this.hub.cursorFrame(this.format, this.marks) : this.voidCursor()
   }
 
@@ -389,11 +389,11 @@ export class Delivery implements Subscriber, CursorReader {
 
   /** None while topics are being restated: it would be the last one again, behind what it does not cover. */
   private cursorFrame (): Buffer | undefined {
-    if (this.hub.epochChange !== undefined || loses(this.owed)) return undefined
+    if (this.hub.epochChange !== undefined || voidsCursors(this.pending)) return undefined
     if (this.catchUp === undefined && this.pendingResumes === 0 && this.isLive) return this.hub.cursorFrame(this.format, this.marks)
     const text = this.cursorText()
     return text === undefined ? undefined : this.format.encodeCursor(text)
   }
 }
 
-const NOTHING_OWED: ReadonlyMap<string, Owed> = new Map()
+const NOTHING_PENDING: ReadonlyMap<string, PendingState> = new Map()

@@ -1,4 +1,4 @@
-import type { Store } from '../store/store.js'
+import type { Coordination } from '../coordination/coordination.js'
 import type { Address, Registry } from './registry.js'
 
 /** How long the nodes may take to say whether they had what is to be ended. */
@@ -7,8 +7,8 @@ const PATIENCE_MS = 1000
 const KIND = 'disconnect'
 
 /** Has this node end what any node wants to have ended. Returns the function that stops it. */
-export function answerDisconnects (store: Store, registry: Registry): () => void {
-  return store.answer(question => {
+export function answerDisconnects (coordination: Coordination, registry: Registry): () => void {
+  return coordination.answer(question => {
     const { kind, address } = JSON.parse(question) as { readonly kind?: unknown, readonly address: Address }
     if (kind !== KIND) return ''
     return String(registry.close(address, { code: 'going_away', message: 'an operator closed the connection' }))
@@ -20,7 +20,7 @@ export function answerDisconnects (store: Store, registry: Registry): () => void
  * @returns whether any node had one
  * @throws ProtocolError `log_unavailable`: those of this node are ended, the others could not be asked
  */
-export async function disconnect (store: Store, address: Address): Promise<boolean> {
-  const answers = await store.ask(JSON.stringify({ kind: KIND, address }), PATIENCE_MS)
+export async function disconnect (coordination: Coordination, address: Address): Promise<boolean> {
+  const answers = await coordination.ask(JSON.stringify({ kind: KIND, address }), PATIENCE_MS)
   return answers.some(count => Number(count) > 0)
 }

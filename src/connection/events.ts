@@ -17,7 +17,7 @@ export interface Party {
 }
 
 /** How many messages of a batch were taken, and how many not. */
-export interface Tally {
+export interface PublishCounts {
   accepted: number
   rejected: number
 }
@@ -72,9 +72,9 @@ export class Events {
   }
 
   /** The audit of publishing: every batch has its line. @param channels only channels that exist, so that there are few */
-  published (party: Party, channels: ReadonlyMap<string, Tally>): void {
+  published (party: Party, channels: ReadonlyMap<string, PublishCounts>): void {
     const tallies = [...channels.values()]
-    const sum = (count: (tally: Tally) => number): number => tallies.reduce((total, tally) => total + count(tally), 0)
+    const sum = (count: (tally: PublishCounts) => number): number => tallies.reduce((total, tally) => total + count(tally), 0)
     this.lines.info({
       event: 'publish', ...of(party), accepted: sum(({ accepted }) => accepted), rejected: sum(({ rejected }) => rejected), channels: Object.fromEntries(channels)
     }, 'a batch was published')

@@ -1,10 +1,10 @@
 import { type ChannelDefinition, type Channels, type ErrorCode, errorTable, EVERY_SYMBOL, isServed, isSymbolSet, ProtocolError, type RejectedSymbol, topicKey } from '@tickwire/protocol'
 import type { Identity } from '../auth/identity.js'
 import { refuseRead } from '../auth/permissions.js'
-import type { Directory } from '../hub/directory.js'
-import type { Membership } from '../hub/membership.js'
-import { makeSelector, type Selector, type SelectorOptions } from '../hub/selector.js'
-import { WHOLE } from '../hub/view.js'
+import type { Directory } from '../hub/shards/directory.js'
+import type { Membership } from '../hub/audience/membership.js'
+import { makeSelector, type Selector, type SelectorOptions } from '../hub/audience/selector.js'
+import { WHOLE } from '../hub/conflation/view.js'
 
 /** What names are judged by. */
 export interface NameContext {

@@ -1,15 +1,15 @@
 import type { ChannelDefinition, Channels } from '@tickwire/protocol'
 import type { Entry, EpochStart, Log } from '../log/log.js'
-import type { Audience } from './audience.js'
-import type { CutStates } from './cut-states.js'
-import type { Directory } from './directory.js'
+import type { Audience } from './audience/audience.js'
+import type { CutStates } from './conflation/cut-states.js'
+import type { Directory } from './shards/directory.js'
 import type { Failures } from './failures.js'
 import type { Encoders } from './frame.js'
-import type { Interest } from './interest.js'
+import type { Interest } from './shards/interest.js'
 import type { Counters } from '../metrics/counters.js'
-import type { LogTime } from './log-time.js'
-import type { Membership } from './membership.js'
-import type { RecentEntries } from './recent.js'
+import type { LogTime } from './shards/log-time.js'
+import type { Membership } from './audience/membership.js'
+import type { RecentEntries } from './shards/recent.js'
 
 export interface ShardState {
   /** Whether the node follows it. Of one that sleeps all else is as old as that, but for the epochs. */

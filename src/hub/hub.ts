@@ -3,31 +3,31 @@ import {
 } from '@tickwire/protocol'
 import type { Entry, EpochStart, Log, TailBatch } from '../log/log.js'
 import type { Counters } from '../metrics/counters.js'
-import { Audience } from './audience.js'
-import { Conflator } from './conflator.js'
-import { CutStates } from './cut-states.js'
-import { Demand } from './demand.js'
-import { Directory } from './directory.js'
-import { passedOnBeyond } from './epoch-change.js'
+import { Audience } from './audience/audience.js'
+import { Conflator } from './conflation/conflator.js'
+import { CutStates } from './conflation/cut-states.js'
+import { Demand } from './audience/demand.js'
+import { Directory } from './shards/directory.js'
+import { passedOnBeyond } from './shards/epoch-change.js'
 import { Failures } from './failures.js'
 import { type Flushed, FlushWindow } from './flush-window.js'
-import { Following } from './following.js'
+import { Following } from './shards/following.js'
 import { type Encoders, type Format, MessageEncoder } from './frame.js'
 import type { HubParts, ShardState } from './hub-parts.js'
-import type { Interest } from './interest.js'
-import { InstrumentMoves } from './instrument-moves.js'
-import { LiveCursor } from './live-cursor.js'
+import type { Interest } from './shards/interest.js'
+import { InstrumentMoves } from './audience/instrument-moves.js'
+import { LiveCursor } from './shards/live-cursor.js'
 import { LogNotices } from './log-notice.js'
-import { Membership } from './membership.js'
+import { Membership } from './audience/membership.js'
 import { NextTurn } from './next-turn.js'
-import { deliverReborn } from './reborn.js'
-import { RECENT_SECONDS } from './recent.js'
-import { Restatements } from './restatements.js'
-import type { Selector } from './selector.js'
-import { deliverTo, flushAll, loseFor, type Subscriber, tellEach } from './subscriber.js'
+import { deliverReborn } from './shards/reborn.js'
+import { RECENT_SECONDS } from './shards/recent.js'
+import { Restatements } from './shards/restatements.js'
+import type { Selector } from './audience/selector.js'
+import { deliverTo, flushAll, loseFor, type Subscriber, forEachSubscriber } from './subscriber.js'
 import { TopicBytes } from './topic-bytes.js'
 import { TurnBudget } from './turn-budget.js'
-import { isWhole } from './view.js'
+import { isWhole } from './conflation/view.js'
 
 export interface HubOptions {
   readonly log: Log
@@ -65,7 +65,7 @@ export class Hub implements HubParts {
   private readonly window: FlushWindow
   private readonly restatements: Restatements
   /** The epochs that subscribers have been told of. */
-  private told = ''
+  private announcedEpochs = ''
   private readonly moves: InstrumentMoves
   private readonly turn = new NextTurn()
   /** While topics are being restated it stays where it was: a client that is cut then still has its resets to come. */
@@ -151,7 +151,7 @@ export class Hub implements HubParts {
 
   /** The epochs of all shards as live subscribers see them: new ones once the resets that they cause have been sent. */
   epochText (): string {
-    return this.told
+    return this.announcedEpochs
   }
 
   /** The cursor of a subscriber that stands where the hub stands. @param marks of `encodeMarks` */
@@ -328,7 +328,7 @@ export class Hub implements HubParts {
 
   private othersFollowed (): void {
     this.moved()
-    if (this.epochChange === undefined) this.tellEpochs()
+    if (this.epochChange === undefined) this.announceEpochs()
   }
 
   private beginEpoch (index: number, next: EpochStart): void {
@@ -371,16 +371,16 @@ export class Hub implements HubParts {
 
   private restated (): void {
     this.moved()
-    this.tellEpochs(true)
+    this.announceEpochs(true)
     this.flush()
   }
 
   /** @param resets whether somebody may be owed some */
-  private tellEpochs (resets = false): void {
-    const before = this.told
-    this.told = encodeEpoch(this.shards.map((_, shard) => this.epoch(shard)))
-    const isNew = this.told !== before
-    if (isNew || resets) tellEach(this.audience.everybody(), subscriber => { subscriber.restated(isNew) })
+  private announceEpochs (resets = false): void {
+    const before = this.announcedEpochs
+    this.announcedEpochs = encodeEpoch(this.shards.map((_, shard) => this.epoch(shard)))
+    const isNew = this.announcedEpochs !== before
+    if (isNew || resets) forEachSubscriber(this.audience.everybody(), subscriber => { subscriber.restated(isNew) })
   }
 
   /** The hub stands elsewhere. */

@@ -24,7 +24,7 @@ export class LogNotices {
   /** Whether the log can be reached, as far as is known. */
   available = true
   /** How often all who were live have been told. */
-  told = 0
+  announced = 0
 
   constructor (private readonly hub: HubParts, private readonly options: LogNoticesOptions) {}
 
@@ -33,17 +33,17 @@ export class LogNotices {
     void (this.hub.epochChange ?? Promise.resolve()).then(() => {
       if (this.available !== available || this.hub.epochChange !== undefined || this.options.over()) return
       this.options.passOn()
-      this.told++
-      this.tell(this.hub.audience.of(topic).everybody())
+      this.announced++
+      this.announce(this.hub.audience.of(topic).everybody())
     })
   }
 
-  /** Tells one who is live again, where the others were told meanwhile. @param since what {@link told} was when it left */
-  tellMissed (subscriber: Subscriber, since: number): void {
-    if (this.told > since && this.hub.audience.of(topic).view(subscriber) !== undefined) this.tell([subscriber])
+  /** Tells one who is live again, where the others were told meanwhile. @param since what {@link announced} was when it left */
+  announceMissed (subscriber: Subscriber, since: number): void {
+    if (this.announced > since && this.hub.audience.of(topic).view(subscriber) !== undefined) this.announce([subscriber])
   }
 
-  private tell (subscribers: Iterable<Subscriber>): void {
+  private announce (subscribers: Iterable<Subscriber>): void {
     const payload = JSON.stringify(notice(this.available))
     const sequence = this.hub.directory.last(topic)?.sequence ?? 0
     const bytes = new TopicBytes(this.hub, topic, encoder => [encoder.snapshot({ topic, epoch: 0, sequence, timestamp: Date.now(), payload, asOf: 0 })])

@@ -17,7 +17,7 @@ export interface Subscriber {
    * Of topics without a state: `reset`, and what the log still holds of them, which may be long. It is sent nothing more as it
    * comes, but caught up from where it stands.
    */
-  owe (topics: Iterable<string>, reason: ResetReason): void
+  requireReset (topics: Iterable<string>, reason: ResetReason): void
   /**
    * Something of a topic could not be made, and was not delivered: from here on no cursor may say that it was. Behind what was
    * delivered it is sent `reset` (`history_lost`), and the state or what the log still holds.
@@ -57,11 +57,11 @@ export function deliverTo (subscriber: Subscriber, bytes: TopicBytes): boolean {
 
 /** {@link Subscriber.lose}, for each of them. */
 export function loseFor (subscribers: Iterable<Subscriber>, topic: string): void {
-  tellEach(subscribers, subscriber => { subscriber.lose(topic) })
+  forEachSubscriber(subscribers, subscriber => { subscriber.lose(topic) })
 }
 
 /** Calls each; one that fails is closed, and the others are called all the same. */
-export function tellEach (subscribers: Iterable<Subscriber>, tell: (subscriber: Subscriber) => void): void {
+export function forEachSubscriber (subscribers: Iterable<Subscriber>, tell: (subscriber: Subscriber) => void): void {
   for (const subscriber of subscribers) {
     try {
       tell(subscriber)

@@ -1,5 +1,5 @@
 import { performance } from 'node:perf_hooks'
-import type { NodeRegistry } from '../store/node-registry.js'
+import type { NodeRegistry } from '../coordination/node-registry.js'
 import type { NodeRecord } from './schema.js'
 
 const BEAT_MS = 1000

@@ -1,8 +1,8 @@
 import { Value } from '@sinclair/typebox/value'
 import type { Log } from '../log/log.js'
 import type { LeaseNote } from '../sources/leased-source.js'
-import type { Lease } from '../store/leases.js'
-import type { Store } from '../store/store.js'
+import type { Lease } from '../coordination/leases.js'
+import type { Coordination } from '../coordination/coordination.js'
 import { NodeRecord, type NodesOverview } from './schema.js'
 
 /** How long the nodes may take to say how far they follow the log. */
@@ -21,11 +21,11 @@ interface PositionsAnswer {
 
 /** The nodes of a deployment, as each of them sees it. */
 export class Nodes {
-  constructor (private readonly store: Store, private readonly log: Log, private readonly own: string) {}
+  constructor (private readonly coordination: Coordination, private readonly log: Log, private readonly own: string) {}
 
   /** Has this node say how far it follows the log, when it is asked. Returns the function that ends it. */
   answerPositions (positions: () => Positions): () => void {
-    return this.store.answer(question => {
+    return this.coordination.answer(question => {
       const { kind } = JSON.parse(question) as { readonly kind?: unknown }
       return kind === KIND ? JSON.stringify({ node: this.own, positions: positions() } satisfies PositionsAnswer) : ''
     })
@@ -33,7 +33,7 @@ export class Nodes {
 
   /** All that are there. @throws ProtocolError `log_unavailable` */
   async all (): Promise<NodeRecord[]> {
-    const records = [...(await this.store.registry.nodes()).values()].flatMap(text => parseRecord(text) ?? [])
+    const records = [...(await this.coordination.registry.nodes()).values()].flatMap(text => parseRecord(text) ?? [])
     return records.sort((a, b) => a.name.localeCompare(b.name) || a.id.localeCompare(b.id))
   }
 
@@ -46,7 +46,7 @@ export class Nodes {
   async overview (): Promise<NodesOverview> {
     const nodes = await this.all()
     const names = [...new Set(nodes.flatMap(({ sources }) => Object.keys(sources)))].sort()
-    const leases = await Promise.all(names.map(async name => leaseOf(name, await this.store.leases.look(name))))
+    const leases = await Promise.all(names.map(async name => leaseOf(name, await this.coordination.leases.look(name))))
     // Asked in this order, what a node has not got of the heads is what it lags behind.
     const heads = await this.log.head()
     const positions = await this.positions()
@@ -73,7 +73,7 @@ export class Nodes {
   }
 
   private async positions (): Promise<ReadonlyMap<string, Positions>> {
-    const answers = await this.store.ask(JSON.stringify({ kind: KIND }), PATIENCE_MS)
+    const answers = await this.coordination.ask(JSON.stringify({ kind: KIND }), PATIENCE_MS)
     return new Map(answers.filter(text => text !== '').map(text => {
       const { node, positions } = JSON.parse(text) as PositionsAnswer
       return [node, positions]

@@ -2,7 +2,7 @@ import { performance } from 'node:perf_hooks'
 import type { Instrument } from '@tickwire/protocol'
 import type { Fence } from '../log/log.js'
 import type { PublishResult } from '../publisher/publisher.js'
-import type { Lease, Leases } from '../store/leases.js'
+import type { Lease, Leases } from '../coordination/leases.js'
 import { type SourceLogger, SourceRun } from './run.js'
 import type { Source, SourceMessage } from './source.js'
 

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import type { Store } from '../store/store.js'
+import type { Coordination } from '../coordination/coordination.js'
 import { LEASE_MS, LeasedSource, type LeasedSourceOptions, type SourceState } from './leased-source.js'
 import { FIRST_RETRY_MS } from './run.js'
 import type { Source } from './source.js'
@@ -14,7 +14,7 @@ const LOOK_MS = 20
 const KIND = 'lease'
 
 export interface SupervisorOptions extends Omit<LeasedSourceOptions, 'leases' | 'firstRetryMs' | 'onChange'> {
-  readonly store: Pick<Store, 'leases' | 'ask' | 'answer'>
+  readonly coordination: Pick<Coordination, 'leases' | 'ask' | 'answer'>
   readonly firstRetryMs?: number
   /** Whether any node has a source of this name. @throws ProtocolError `log_unavailable` */
   isKnownElsewhere (source: string): Promise<boolean>
@@ -31,7 +31,7 @@ export class SourceSupervisor {
   private stopAnswering: (() => void) | undefined
 
   constructor (sources: readonly Source[], private readonly options: SupervisorOptions) {
-    const { store: { leases }, firstRetryMs = FIRST_RETRY_MS, onHeld } = options
+    const { coordination: { leases }, firstRetryMs = FIRST_RETRY_MS, onHeld } = options
     const onChange = (name: string, free: boolean): void => {
       onHeld()
       if (free) this.tell(name)
@@ -45,7 +45,7 @@ export class SourceSupervisor {
    */
   async begin (): Promise<void> {
     for (const source of this.sources.values()) await source.introduce()
-    this.stopAnswering = this.options.store.answer(question => {
+    this.stopAnswering = this.options.coordination.answer(question => {
       const { kind, name } = JSON.parse(question) as { readonly kind?: unknown, readonly name?: unknown }
       if (kind === KIND) this.wake(String(name))
       return ''
@@ -73,7 +73,7 @@ export class SourceSupervisor {
    */
   async start (name: string): Promise<boolean> {
     if (!await this.isKnown(name)) return false
-    await this.options.store.leases.turn(name, true)
+    await this.options.coordination.leases.turn(name, true)
     await this.sources.get(name)?.step()
     this.tell(name)
     return true
@@ -86,7 +86,7 @@ export class SourceSupervisor {
    */
   async stop (name: string): Promise<boolean> {
     if (!await this.isKnown(name)) return false
-    const { leases } = this.options.store
+    const { leases } = this.options.coordination
     await leases.turn(name, false)
     await this.sources.get(name)?.step()
     this.tell(name)
@@ -117,7 +117,7 @@ export class SourceSupervisor {
   /** What was switched is for as long as there are servers: the last one that goes has it forgotten. */
   async forget (): Promise<void> {
     if (this.sources.size === 0 || !await this.options.isAlone().catch(() => false)) return
-    await Promise.all([...this.sources.keys()].map(name => this.options.store.leases.turn(name, undefined).catch(() => {})))
+    await Promise.all([...this.sources.keys()].map(name => this.options.coordination.leases.turn(name, undefined).catch(() => {})))
   }
 
   private async isKnown (name: string): Promise<boolean> {
@@ -130,6 +130,6 @@ export class SourceSupervisor {
 
   /** Has every node look at a lease at once. */
   private tell (name: string): void {
-    this.options.store.ask(JSON.stringify({ kind: KIND, name }), HEARD_MS).catch(() => {})
+    this.options.coordination.ask(JSON.stringify({ kind: KIND, name }), HEARD_MS).catch(() => {})
   }
 }

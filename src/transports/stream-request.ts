@@ -6,10 +6,10 @@ import type { Identity } from '../auth/identity.js'
 import type { Subscription } from '../connection/actions/subscribe.js'
 import { beginSubscriptions } from '../connection/actions/subscribe.js'
 import { Connection, type ConnectionContext } from '../connection/connection.js'
-import type { Place } from '../connection/places.js'
+import type { ConnectionSlot } from '../connection/connection-quota.js'
 import { requireChannel, requireSelectors } from '../connection/selectors.js'
 import type { Transport } from '../connection/transport.js'
-import type { StartPosition } from '../hub/plan.js'
+import type { StartPosition } from '../hub/catch-up/plan.js'
 import { asksForEventStream } from './accept.js'
 import { type Liveness, livenessOf } from './liveness.js'
 import type { PollSessions } from './poll/held-poll.js'
@@ -37,9 +37,9 @@ export interface StreamRequest {
   readonly query: StreamQuery
   readonly subscriptions: readonly Subscription[]
   readonly start: StartPosition
-  readonly place: Place
+  readonly slot: ConnectionSlot
   /**
-   * Lets it in: the last thing before its upgrade, its stream or its answer, as it spends the ticket. Where it throws, the place is free again.
+   * Lets it in: the last thing before its upgrade, its stream or its answer, as it spends the ticket. Where it throws, the slot is free again.
    * @throws ProtocolError `unauthorized`: another request has spent it; `going_away`, `log_unavailable`
    */
   admit (): Promise<void>
@@ -83,25 +83,25 @@ export async function judgeStreamRequest (
   if (subscriptions.length > 0 && !context.hub.logAvailable) throw new ProtocolError('log_unavailable')
   const start = startPosition(request, query)
   if (start.from !== 'now' && subscriptions.length === 0) throw new ProtocolError('bad_request', "'after' goes with 'subscribe'")
-  const place = context.connections.reserve(request.ip, identity.user)
-  if (upgrade) releaseWithSocket(place, request.raw.socket)
+  const slot = context.connections.reserve(request.ip, identity.user)
+  if (upgrade) releaseWithSocket(slot, request.raw.socket)
   const admit = async (): Promise<void> => {
     try {
       context.draining.throwIfAborted()
       await context.spendTicket(request)
       context.draining.throwIfAborted()
     } catch (error) {
-      place.release()
+      slot.release()
       throw error
     }
   }
-  return { context, address: request.ip, identity, query, subscriptions, start, place, admit }
+  return { context, address: request.ip, identity, query, subscriptions, start, slot, admit }
 }
 
 /** An upgrade may end before there is a connection: by a handshake that `ws` refuses, or by a client that is gone. */
-function releaseWithSocket (place: Place, socket: Socket): void {
-  if (socket.destroyed) place.release()
-  else socket.once('close', place.release)
+function releaseWithSocket (slot: ConnectionSlot, socket: Socket): void {
+  if (socket.destroyed) slot.release()
+  else socket.once('close', slot.release)
 }
 
 function startPosition (request: FastifyRequest, query: StreamQuery): StartPosition {
@@ -125,8 +125,8 @@ const lastOf = (ids: string | string[] = ''): string | undefined => String(ids).
 
 /** Opens the connection of a judged request on a wire that is ready, and begins its subscriptions. */
 export function openConnection (stream: StreamRequest, transport: Transport): Connection {
-  const { context, address, identity, subscriptions, start, query, place } = stream
-  const connection = new Connection(randomUUID(), address, context, transport, place, livenessOf(context, query.heartbeat).heartbeatMs)
+  const { context, address, identity, subscriptions, start, query, slot } = stream
+  const connection = new Connection(randomUUID(), address, context, transport, slot, livenessOf(context, query.heartbeat).heartbeatMs)
   connection.authenticate(identity)
   connection.welcome()
   if (subscriptions.length > 0) {

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { type Test, test } from 'tap'
-import type { Hold } from '../../src/store/leases.js'
-import { openStores, storeBackends } from './stores.js'
+import type { Hold } from '../../src/coordination/leases.js'
+import { openCoordinations, coordinationBackends } from './coordinations.js'
 
 /** Longer than any test lasts, and short enough to wait for. */
 const LONG_MS = 60_000
@@ -9,11 +9,11 @@ const SHORT_MS = 200
 
 const hold = (node: string, more: Partial<Hold> = {}): Hold => ({ node, note: `of ${node}`, forMs: LONG_MS, byDefault: true, ...more })
 
-for (const backend of storeBackends) {
+for (const backend of coordinationBackends) {
   const suite = (name: string, body: (t: Test) => Promise<void>): void => { void test(`${backend.name}: ${name}`, body) }
 
   suite('a lease is had by one at a time, until it gives it up', async t => {
-    const [{ leases: one }, { leases: other }] = await openStores(t, backend)
+    const [{ leases: one }, { leases: other }] = await openCoordinations(t, backend)
     t.same(await one.look('a'), { holder: undefined, note: '', switched: undefined }, 'nobody has it')
     t.match(await one.hold('a', hold('n1')), { holder: 'n1', note: 'of n1', switched: undefined })
     t.match(await other.hold('a', hold('n2')), { holder: 'n1', note: 'of n1' })
@@ -29,7 +29,7 @@ for (const backend of storeBackends) {
   })
 
   suite('of many who want it at once one has it', async t => {
-    const nodes = await openStores(t, backend)
+    const nodes = await openCoordinations(t, backend)
     for (let round = 0; round < 20; round++) {
       const held = await Promise.all(Array.from({ length: 20 }, (_, n) => nodes[n % 2]!.leases.hold(`lease ${round}`, hold(`n${n}`))))
       t.equal(new Set(held.map(({ holder }) => holder)).size, 1)
@@ -37,7 +37,7 @@ for (const backend of storeBackends) {
   })
 
   suite('it is over when its time is, unless it is held again', async t => {
-    const [one, other] = await openStores(t, backend)
+    const [one, other] = await openCoordinations(t, backend)
     await one.leases.hold('kept', hold('n1', { forMs: SHORT_MS }))
     await one.leases.hold('left', hold('n1', { forMs: SHORT_MS }))
     await one.leases.hold('kept', hold('n1', { forMs: LONG_MS }))
@@ -48,7 +48,7 @@ for (const backend of storeBackends) {
   })
 
   suite('it may be had by default or not, as it is switched, and until that is forgotten', async t => {
-    const [{ leases: one }, { leases: other }] = await openStores(t, backend)
+    const [{ leases: one }, { leases: other }] = await openCoordinations(t, backend)
     t.match(await one.hold('manual', hold('n1', { byDefault: false })), { holder: undefined, switched: undefined })
     await other.turn('manual', true)
     t.match(await one.hold('manual', hold('n1', { byDefault: false })), { holder: 'n1', switched: true })
@@ -63,7 +63,7 @@ for (const backend of storeBackends) {
   })
 
   suite('names are what they are', async t => {
-    const [one, other] = await openStores(t, backend)
+    const [one, other] = await openCoordinations(t, backend)
     const names = ['', ' ', '{a}b', '}', '{', 'a:b', 'a\nb', '*', '한글', 'x'.repeat(1000)]
     for (const name of names) {
       await one.leases.hold(name, hold(`n ${name}`, { note: '{"a":[1]}\n' }))
@@ -73,7 +73,7 @@ for (const backend of storeBackends) {
   })
 
   suite('a node is listed with what it said last, until it leaves or its time is over', async t => {
-    const [{ registry: one }, { registry: other }] = await openStores(t, backend)
+    const [{ registry: one }, { registry: other }] = await openCoordinations(t, backend)
     t.same([...await one.nodes()], [])
     await one.register('n1', '{"a": 1}', LONG_MS)
     await other.register('n2', 'one\ntwo  three', SHORT_MS)

@@ -50,7 +50,7 @@ export async function deploy (t: Test, names: readonly string[], sources: string
     },
     async taken (source, above) {
       for (const deadline = Date.now() + PATIENCE_MS; ; await delay(5)) {
-        const { holder, note } = await patiently(() => observer.parts.store.leases.look(source))
+        const { holder, note } = await patiently(() => observer.parts.coordination.leases.look(source))
         const { name, token = 0, since = 0 } = JSON.parse(note === '' ? '{"name":""}' : note) as LeaseNote
         if (holder !== undefined && token > above) return { name, token, since }
         if (Date.now() > deadline) throw new Error(`${source} was not taken; ${nodes.map(({ name, lastWords }) => `${name}: ${lastWords}`).join('\n')}`)

@@ -2,7 +2,7 @@ import { sign as signBytes } from 'node:crypto'
 import { type Test, test } from 'tap'
 import type { Parts } from '../../src/app.js'
 import type { Config } from '../../src/config.js'
-import { MemoryStore } from '../../src/store/memory/memory-store.js'
+import { MemoryCoordination } from '../../src/coordination/memory/memory-coordination.js'
 import { compact, goodClaims, hmac, jwkOf, type KeyPair, keyPair, pairToken, secretToken, signature } from '../helpers/jwt.js'
 import { startKeyProvider } from '../helpers/key-provider.js'
 import { redisProgram, RedisServer } from '../helpers/redis-server.js'
@@ -209,8 +209,8 @@ test('keys change while the server runs, and the provider may be away', async t 
 
 test('tickets', async t => {
   let later = 0
-  const store = new MemoryStore(() => Date.now() + later)
-  const [one, other] = [await start(t, {}, { store }), await start(t, {}, { store })]
+  const coordination = new MemoryCoordination(() => Date.now() + later)
+  const [one, other] = [await start(t, {}, { coordination }), await start(t, {}, { coordination })]
   const give = async (user: string, server = one): Promise<string> => {
     const given = await ticketFor(server, server.token({ sub: user }))
     if ('code' in given) throw new Error(given.code)
@@ -218,7 +218,7 @@ test('tickets', async t => {
   }
   const answer = await ask(`${one.origin}/api/ws/token`, bearer(one.token()))
   t.match(JSON.parse(answer.body), { ticket: /^[\w-]{43}$/, expires_in: 30 })
-  t.match(answer.headers, { 'cache-control': 'no-store', vary: 'Origin, Authorization' })
+  t.match(answer.headers, { 'cache-control': 'no-coordination', vary: 'Origin, Authorization' })
   t.equal(answer.headers['set-cookie'], undefined, 'no cookie unasked')
 
   for (const transport of transports) {

@@ -4,13 +4,13 @@ import { runCommand, startCommand } from '../helpers/command.js'
 import { redisProgram } from '../helpers/redis-server.js'
 import { BOTH, realRedis, refused, SECRET } from '../helpers/refused.js'
 
-/** What a start is told of a user of Redis that may not do what log and store do. */
+/** What a start is told of a user of Redis that may not do what log and coordination do. */
 const options = { skip: redisProgram === undefined ? 'there is no Redis' : false, timeout: 110_000 } as const
 
 /** What the message tells to give a user. */
 const ENOUGH = ['~{tw:*', '&{tw:*', '+@read', '+@write', '+@scripting', '+@pubsub', '+@connection', '+info', '+time']
 
-test('a user of Redis that may not do what log and store do', options, async t => {
+test('a user of Redis that may not do what log and coordination do', options, async t => {
   const { control, port } = await realRedis(t)
   const allow = async (...rules: string[]): Promise<void> => { await control.call('ACL', 'SETUSER', 'tickwire', 'reset', 'on', `>${SECRET}`, ...rules) }
   const env = { REDIS_URL: `redis://tickwire:${SECRET}@127.0.0.1:${port}` }

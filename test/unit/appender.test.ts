@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { ProtocolError } from '@tickwire/protocol'
 import { test } from 'tap'
-import { Appender, type AppenderOptions } from '../../src/log/redis/appender.js'
+import { Appender, type AppenderOptions } from '../../src/log/redis/append/appender.js'
 
 /** More than one batch takes. */
 const ITEMS = 1200

@@ -1,8 +1,8 @@
 import { standardChannels } from '@tickwire/protocol'
 import { type Test, test } from 'tap'
-import { Demand } from '../../src/hub/demand.js'
-import { Membership } from '../../src/hub/membership.js'
-import { makeSelector, type Selector } from '../../src/hub/selector.js'
+import { Demand } from '../../src/hub/audience/demand.js'
+import { Membership } from '../../src/hub/audience/membership.js'
+import { makeSelector, type Selector } from '../../src/hub/audience/selector.js'
 import { Choices } from '../helpers/random.js'
 
 const select = (channel: string, symbol?: string): Selector => makeSelector(standardChannels.get(channel)!, symbol, undefined)

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { ProtocolError } from '@tickwire/protocol'
 import { test } from 'tap'
-import { Interest } from '../../src/hub/interest.js'
+import { Interest } from '../../src/hub/shards/interest.js'
 import { until } from '../helpers/clients.js'
 
 /** Shards that are woken when the test says so. */

@@ -1,5 +1,5 @@
 import { test } from 'tap'
-import { LogTime } from '../../src/hub/log-time.js'
+import { LogTime } from '../../src/hub/shards/log-time.js'
 
 const MINUTE = 60_000
 

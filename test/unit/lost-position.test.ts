@@ -1,6 +1,6 @@
 import { decodeCursor, decodeEpoch, encodeCursor, standardChannels } from '@tickwire/protocol'
 import { test } from 'tap'
-import { makeSelector } from '../../src/hub/selector.js'
+import { makeSelector } from '../../src/hub/audience/selector.js'
 import { poll } from '../../src/transports/poll/poll.js'
 import { type Message, RuleFollower } from '../helpers/clients.js'
 import { startNode, ticks } from '../helpers/node.js'

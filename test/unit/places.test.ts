@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { test } from 'tap'
 import { addressGroup } from '../../src/connection/address.js'
-import { type Place, Places } from '../../src/connection/places.js'
+import { type ConnectionSlot, ConnectionQuota } from '../../src/connection/connection-quota.js'
 
 test('addresses that are one client', async t => {
   for (const [ip, group] of [
@@ -46,7 +46,7 @@ test('IPv6 in whatever way it is written is the same group, and another network 
 
 test('places: in all, by address, by user, and each given back once', async t => {
   const limits = { maxConnections: 6, maxConnectionsPerIp: 3, maxConnectionsPerUser: 2 }
-  const places = new Places(limits)
+  const places = new ConnectionQuota(limits)
   const refusal = (take: () => unknown): string => {
     try {
       take()
@@ -82,8 +82,8 @@ test('whatever is taken, claimed and released, the counts are those of what is h
   const limits = { maxConnections: 8, maxConnectionsPerIp: 4, maxConnectionsPerUser: 3 }
   const step = fc.record({ what: fc.constantFrom('take', 'claim', 'release'), which: fc.nat(20), ip: fc.constantFrom('a', 'b', 'c'), user: fc.constantFrom('u', 'v', undefined) })
   fc.assert(fc.property(fc.array(step, { maxLength: 200 }), steps => {
-    const places = new Places(limits)
-    const held: Array<{ place: Place, ip: string, user: string | undefined }> = []
+    const places = new ConnectionQuota(limits)
+    const held: Array<{ place: ConnectionSlot, ip: string, user: string | undefined }> = []
     const count = (holds: (one: typeof held[number]) => boolean): number => held.filter(holds).length
     for (const { what, which, ip, user } of steps) {
       const one = held[which % Math.max(1, held.length)]

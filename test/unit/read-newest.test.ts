@@ -1,6 +1,6 @@
 import { standardChannels } from '@tickwire/protocol'
 import { test } from 'tap'
-import { readNewest } from '../../src/hub/held.js'
+import { readNewest } from '../../src/hub/catch-up/retained.js'
 import { MemoryLog } from '../../src/log/memory/memory-log.js'
 import type { ReadFrom } from '../../src/log/log.js'
 import { Choices } from '../helpers/random.js'

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { isDeepStrictEqual } from 'node:util'
 import { test } from 'tap'
-import { RecentEntries } from '../../src/hub/recent.js'
+import { RecentEntries } from '../../src/hub/shards/recent.js'
 import type { Entry } from '../../src/log/log.js'
 import { bytesUsed, LARGE, largePayload } from '../helpers/memory.js'
 

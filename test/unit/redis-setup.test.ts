@@ -1,7 +1,7 @@
 import { createServer as createHttpServer } from 'node:http'
 import { createServer, type Server } from 'node:net'
 import { type Test, test } from 'tap'
-import { cannotBeUsed } from '../../src/log/redis/refusals.js'
+import { cannotBeUsed } from '../../src/log/redis/append/refusals.js'
 import { checkRedis } from '../../src/log/redis/setup.js'
 import { listen } from '../helpers/network.js'
 

@@ -2,7 +2,7 @@ import { Type } from '@sinclair/typebox'
 import { type ChannelDefinition, standardChannels } from '@tickwire/protocol'
 import { test } from 'tap'
 import { resolveSelectors } from '../../src/connection/selectors.js'
-import { makeSelector, Selection } from '../../src/hub/selector.js'
+import { makeSelector, Selection } from '../../src/hub/audience/selector.js'
 import { startNode, ticks } from '../helpers/node.js'
 
 const strategy: ChannelDefinition = { name: 'strategy', type: 'strategy', description: 'States of strategies.', keyed: true, access: 'user', schema: Type.Object({}) }

@@ -7,13 +7,13 @@ import { MemoryLog } from '../../src/log/memory/memory-log.js'
 import { LEASE_MS } from '../../src/sources/leased-source.js'
 import type { Source, SourceContext, SourceMessage } from '../../src/sources/source.js'
 import { SourceSupervisor } from '../../src/sources/supervisor.js'
-import type { Leases } from '../../src/store/leases.js'
-import { MemoryStore } from '../../src/store/memory/memory-store.js'
+import type { Leases } from '../../src/coordination/leases.js'
+import { MemoryCoordination } from '../../src/coordination/memory/memory-coordination.js'
 import { until } from '../helpers/clients.js'
 
 /** Several nodes in one process: a store and a log that they share. */
 class Deployment {
-  readonly store = new MemoryStore()
+  readonly store = new MemoryCoordination()
   readonly log = new MemoryLog({ channels: standardChannels, retention: { messages: 10_000, seconds: 3600, bytes: 1 << 26 }, maxTopics: 100 })
   readonly nodes: Node[] = []
   /** In the order in which they were raised: a holder is known by its place. */
@@ -53,7 +53,7 @@ class Node {
     const append = async (items: readonly AppendItem[], fence: Fence): Promise<void> => { await log.append(items, fence) }
     this.supervisor = new SourceSupervisor(sources, {
       node: { id: name, name: `node ${name}` },
-      store: { leases, ask: question => store.ask(question), answer: answer => store.answer(answer) },
+      coordination: { leases, ask: question => store.ask(question), answer: answer => store.answer(answer) },
       logger: {
         info: details => { this.lines.push(`${(details as { source: string }).source} ${(details as { state: string }).state}`) },
         warn: (_details, message) => { this.lines.push(message) },

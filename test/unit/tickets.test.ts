@@ -4,15 +4,15 @@ import { auth } from '../../plugins/auth.js'
 import { errors } from '../../plugins/errors.js'
 import type { Identity } from '../../src/auth/identity.js'
 import { Tickets } from '../../src/auth/tickets.js'
-import { MemoryStore } from '../../src/store/memory/memory-store.js'
+import { MemoryCoordination } from '../../src/coordination/memory/memory-coordination.js'
 
 const unauthorized = { code: 'unauthorized' }
 
 test('a ticket stands for all that its token says, once and for 30 seconds', async t => {
   let now = 1_800_000_000_000
-  const store = new MemoryStore(() => now)
-  t.teardown(async () => { await store.close() })
-  const tickets = new Tickets(store, () => now)
+  const coordination = new MemoryCoordination(() => now)
+  t.teardown(async () => { await coordination.close() })
+  const tickets = new Tickets(coordination, () => now)
   const people: Identity[] = [
     { user: 'alice', expiresAt: now + 3_600_000, admin: false },
     { user: 'bob', expiresAt: now + 1500.5, admin: true, name: 'Bob', read: ['quotes:*'], publish: [] }
@@ -38,7 +38,7 @@ test('a ticket stands for all that its token says, once and for 30 seconds', asy
   await t.rejects(tickets.redeem(outlived), unauthorized, 'its token has expired meanwhile')
 })
 
-test('the store is not asked for what is no ticket, and holds none', async t => {
+test('the coordination is not asked for what is no ticket, and holds none', async t => {
   const keys: string[] = []
   const tickets = new Tickets({
     put: async key => { keys.push(key) },
@@ -59,12 +59,12 @@ test('the store is not asked for what is no ticket, and holds none', async t => 
 })
 
 test('a request is judged once, whoever asks, and spends its ticket when it is let in', async t => {
-  const store = new MemoryStore()
+  const coordination = new MemoryCoordination()
   const app = Fastify()
-  t.teardown(async () => { await app.close(); await store.close() })
+  t.teardown(async () => { await app.close(); await coordination.close() })
   await app.register(errors, { notFound: true })
   const secret = { secret: 'a secret', find: () => ({ algorithm: 'HS256', key: 'a secret' } as const), close () {} }
-  await app.register(auth, { keys: secret, issuer: 'i', audience: 'a', store, listedOrigins: new Set<string>() })
+  await app.register(auth, { keys: secret, issuer: 'i', audience: 'a', coordination, listedOrigins: new Set<string>() })
   app.addHook('onRequest', async request => { await app.authenticator.identify(request) })
   const answer = async (request: Parameters<typeof app.authenticator.identify>[0]): Promise<object> => ({ user: (await app.authenticator.identify(request)).user ?? null })
   const config = { queryCredentials: (request: Parameters<typeof app.authenticator.identify>[0]) => request.query as object }

@@ -3,7 +3,7 @@ import { ConfigError, ConfigSchema, isConfidential, loadConfig } from '../../con
 import { checkRedis, LogSetupError } from '../../log/redis/setup.js'
 import { environmentNotices, settingNotices } from '../../notices.js'
 import { parseSources } from '../../sources/registry.js'
-import { storeCommands } from '../../store/redis/keys.js'
+import { coordinationCommands } from '../../coordination/redis/keys.js'
 import { keyPairFiles, readKeyPair } from '../../tls.js'
 import { type Command, CommandError } from '../command.js'
 
@@ -22,7 +22,7 @@ export const checkConfig: Command = {
       const files = keyPairFiles(config)
       if (files !== undefined) await readKeyPair(files)
       const { REDIS_URL: url, REDIS_KEY_PREFIX: keyPrefix, LOG_SHARDS: shards } = config
-      if (url !== undefined) await checkRedis({ url, keyPrefix, shards, alsoRun: storeCommands(keyPrefix) })
+      if (url !== undefined) await checkRedis({ url, keyPrefix, shards, alsoRun: coordinationCommands(keyPrefix) })
       const rows = Object.keys(ConfigSchema.properties).map(name => {
         const value = (config as Record<string, unknown>)[name]
         const given = env[name] !== undefined && env[name] !== ''

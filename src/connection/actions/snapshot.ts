@@ -1,6 +1,6 @@
 import { ProtocolError, type SnapshotAction } from '@tickwire/protocol'
-import { LiveStates, stateMessage } from '../../hub/live-states.js'
-import { Selection } from '../../hub/selector.js'
+import { LiveStates, stateMessage } from '../../hub/shards/live-states.js'
+import { Selection } from '../../hub/audience/selector.js'
 import type { Connection } from '../connection.js'
 import { requireSelectors } from '../selectors.js'
 
@@ -29,7 +29,7 @@ async function sendStates (connection: Connection, selection: Selection): Promis
   do {
     // A state of now would leave out what a client that lags is still to be sent.
     await connection.untilLive()
-    states = await LiveStates.whenTold(hub, topics)
+    states = await LiveStates.settled(hub, topics)
   } while (!connection.delivery.isLive)
   const live = connection.delivery.selection()
   // What is pending of a throttled topic is part of its snapshot, and must not follow it.

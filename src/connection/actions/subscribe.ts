@@ -1,7 +1,7 @@
 import { decodeCursor, decodeEpoch, isSymbol, ProtocolError, type RejectedSymbol, type RequestId, type SubscribeAction } from '@tickwire/protocol'
-import { CatchUp } from '../../hub/catch-up.js'
-import type { StartPosition } from '../../hub/plan.js'
-import { Selection, type Selector } from '../../hub/selector.js'
+import { CatchUp } from '../../hub/catch-up/catch-up.js'
+import type { StartPosition } from '../../hub/catch-up/plan.js'
+import { Selection, type Selector } from '../../hub/audience/selector.js'
 import type { Connection } from '../connection.js'
 import { resolveSelectors } from '../selectors.js'
 

@@ -1,6 +1,6 @@
 import type { UnsubscribeAction } from '@tickwire/protocol'
-import { LiveStates, stateMessage } from '../../hub/live-states.js'
-import { makeSelector, Selection, type Selector } from '../../hub/selector.js'
+import { LiveStates, stateMessage } from '../../hub/shards/live-states.js'
+import { makeSelector, Selection, type Selector } from '../../hub/audience/selector.js'
 import type { Connection } from '../connection.js'
 import { requireChannel } from '../selectors.js'
 
@@ -20,7 +20,7 @@ export async function unsubscribe (connection: Connection, message: UnsubscribeA
   })
   connection.context.events.unsubscribed(connection.party, selectors.length)
   if (!connection.delivery.isLive) {
-    connection.delivery.owe(kept, 'entered')
+    connection.delivery.requireReset(kept, 'entered')
     return
   }
   // In the same tick, so that no cursor comes in between that would cover what the client has just forgotten.
@@ -38,11 +38,11 @@ export async function unsubscribe (connection: Connection, message: UnsubscribeA
     texts.push(stateMessage(hub, encoder, state, depth))
   }
   connection.sendTexts(texts)
-  connection.delivery.owe(kept.filter(isHistory), 'entered')
+  connection.delivery.requireReset(kept.filter(isHistory), 'entered')
 }
 
 /** The topics of some selectors that others cover as well, with their states now: the client will forget them. */
-async function readKept (connection: Connection, selectors: readonly Selector[]): Promise<[readonly string[], Awaited<ReturnType<typeof LiveStates.whenTold>>]> {
+async function readKept (connection: Connection, selectors: readonly Selector[]): Promise<[readonly string[], Awaited<ReturnType<typeof LiveStates.settled>>]> {
   const { hub } = connection
   const ended = new Selection(selectors, hub.membership)
   const left = connection.subscriptions.selection([], selectors)
@@ -50,7 +50,7 @@ async function readKept (connection: Connection, selectors: readonly Selector[])
   const find = (): string[] => [...ended.existing(hub.directory)].map(([topic]) => topic).filter(topic => before.has(topic) && left.has(topic))
   for (;;) {
     const kept = new Set(find())
-    const states = await LiveStates.whenTold(hub, kept)
+    const states = await LiveStates.settled(hub, kept)
     const now = find()
     // A symbol may have left its set meanwhile, and another come.
     if (now.every(topic => kept.has(topic))) return [now, states]

@@ -6,7 +6,7 @@ import {
 } from '../log.js'
 import { shardOf } from '../shard-of.js'
 import { AnsweredKeys } from './answered-keys.js'
-import { isOlder, OldestFirst, type Place } from './oldest-first.js'
+import { isOlder, OldestFirst, type TopicAge } from './oldest-first.js'
 import { TopicHistory } from './topic-history.js'
 
 /** What an entry costs beside its payload. Measured at 79 to 95 bytes where topics hold a thousand, 170 where they hold sixty. */
@@ -217,7 +217,7 @@ export class MemoryLog implements Log {
   }
 
   private oldestOfAll (): TopicHistory | undefined {
-    let oldest: Place | undefined
+    let oldest: TopicAge | undefined
     for (const { first } of this.ages.values()) {
       if (first !== undefined && (oldest === undefined || isOlder(first, oldest))) oldest = first
     }

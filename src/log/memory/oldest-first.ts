@@ -10,7 +10,7 @@ export function isOlder (a: Age, b: Age): boolean {
   return a.offset === b.offset ? a.shard < b.shard : a.offset < b.offset
 }
 
-export interface Place {
+export interface TopicAge {
   /** Of the oldest message when it was looked at last; a topic that was trimmed since has a later one. */
   timestamp: number
   offset: number
@@ -23,7 +23,7 @@ export interface Place {
  * the topics and nothing is scanned. Each topic that holds messages has one place; it is corrected when it comes up.
  */
 export class OldestFirst {
-  private readonly heap: Place[] = []
+  private readonly heap: TopicAge[] = []
 
   /** Takes in a topic that holds messages. One that was emptied may still have its place from before. */
   add (topic: TopicHistory): void {
@@ -35,7 +35,7 @@ export class OldestFirst {
   }
 
   /** Where the oldest message is. */
-  get first (): Place | undefined {
+  get first (): TopicAge | undefined {
     for (;;) {
       const place = this.heap[0]
       if (place === undefined) return undefined

@@ -4,7 +4,7 @@ import { type ConnectionOptions, openerOf, sentinelOpenerOf } from './masters/co
 import { Masters } from './masters/masters.js'
 import { SentinelTopology } from './masters/sentinels.js'
 import { SingleTopology, type Topology } from './masters/topology.js'
-import { cannotBeUsed } from './refusals.js'
+import { cannotBeUsed } from './append/refusals.js'
 import { timeLimit } from './time-limit.js'
 
 /** What the client itself asks when it connects must be answered in this time: a partitioned server answers nothing for ever. */

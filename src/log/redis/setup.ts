@@ -4,7 +4,7 @@ import { connectAll } from './connect.js'
 import { ShardKeys } from './keys.js'
 import { parseAddress, type RedisAddress, shownAddress } from './masters/address.js'
 import type { Master, Masters } from './masters/masters.js'
-import { cannotBeUsed, otherLayout, otherShards, PERMISSIONS, somethingElse } from './refusals.js'
+import { cannotBeUsed, otherLayout, otherShards, PERMISSIONS, somethingElse } from './append/refusals.js'
 import { AtServer, LogSetupError } from './setup-error.js'
 
 export { LogSetupError }
@@ -85,7 +85,7 @@ const OUTSIDE_SCRIPTS = ['EVAL', 'EVALSHA', 'SSUBSCRIBE', 'PING', 'HSCAN', 'XRAN
 
 /** Every command that the log runs, as far as an access list judges it. */
 function commandsOfLog ({ meta, live }: ShardKeys): string[][] {
-  const folder = new URL('.', import.meta.url)
+  const folder = new URL('scripts/', import.meta.url)
   const scripts = readdirSync(folder).filter(name => name.endsWith('.lua')).map(name => readFileSync(new URL(name, folder), 'utf8')).join('\n')
   const names = new Set([...OUTSIDE_SCRIPTS, ...[...scripts.matchAll(/\bp?call\('(\w+)'/g)].map(([, name]) => name!)])
   return [...names].map(name => {

@@ -13,7 +13,7 @@ export const pollTransport: HttpTransport = {
   matches: () => true,
 
   async serve (stream, request, reply) {
-    const { context, address, identity, query, subscriptions, start, place } = stream
+    const { context, address, identity, query, subscriptions, start, slot } = stream
     const selectors = subscriptions.flatMap(({ granted }) => granted)
     const counters = context.hub.counters.transport(pollTransport.name)
     counters.opened++
@@ -49,7 +49,7 @@ export const pollTransport: HttpTransport = {
       }
     } finally {
       counters.closed++
-      place.release()
+      slot.release()
     }
   },
 

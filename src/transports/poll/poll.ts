@@ -1,11 +1,11 @@
 import { encodeMarks, ProtocolError } from '@tickwire/protocol'
-import { CatchUp } from '../../hub/catch-up.js'
-import type { StartPosition } from '../../hub/plan.js'
+import { CatchUp } from '../../hub/catch-up/catch-up.js'
+import type { StartPosition } from '../../hub/catch-up/plan.js'
 import type { Decimals, Format } from '../../hub/frame.js'
 import type { Hub } from '../../hub/hub.js'
-import { Selection, type Selector } from '../../hub/selector.js'
+import { Selection, type Selector } from '../../hub/audience/selector.js'
 import type { Subscriber } from '../../hub/subscriber.js'
-import { WHOLE } from '../../hub/view.js'
+import { WHOLE } from '../../hub/conflation/view.js'
 
 export interface PollOptions {
   readonly start: StartPosition
@@ -30,7 +30,7 @@ export interface PollAnswer {
 export async function poll (hub: Hub, selectors: readonly Selector[], options: PollOptions): Promise<PollAnswer> {
   const { start, snapshots, decimals, limit } = options
   const catchUp = await CatchUp.open(hub, new Selection(selectors, hub.membership), start, {
-    snapshots, decimals, reduced: 'merge', maxBacklog: limit, maxHeld: MAX_ANSWER_CHARACTERS
+    snapshots, decimals, reduced: 'merge', maxBacklog: limit, maxRetained: MAX_ANSWER_CHARACTERS
   })
   for (const selector of selectors) hub.demand.add(selector)
   try {
@@ -52,7 +52,7 @@ async function answer (hub: Hub, catchUp: CatchUp, selectors: readonly Selector[
     count += slice.messages.length
     for (const { length } of slice.messages) characters += length
     // In the middle of a new epoch no cursor would be right: go on until it has been followed.
-    if ((count >= limit || characters >= MAX_ANSWER_CHARACTERS) && !catchUp.owesStates && catchUp.offsets() !== undefined) break
+    if ((count >= limit || characters >= MAX_ANSWER_CHARACTERS) && !catchUp.hasPendingStates && catchUp.offsets() !== undefined) break
     if (!catchUp.caughtUp) continue
     if (texts.length > 0 || Date.now() >= deadline || signal.aborted) break
     await somethingNew(hub, selectors, deadline - Date.now(), signal)
@@ -81,7 +81,7 @@ async function somethingNew (hub: Hub, selectors: readonly Selector[], waitMs: n
       for (const selector of whole) hub.detach(waiter, selector)
       resolve()
     }
-    const waiter: Subscriber = { format: noFormat, lostTopics: undefined, settledAt: 0, deliver: () => true, flush: done, owe: done, lose: done, fail: done, restated: done }
+    const waiter: Subscriber = { format: noFormat, lostTopics: undefined, settledAt: 0, deliver: () => true, flush: done, requireReset: done, lose: done, fail: done, restated: done }
     const timer = setTimeout(done, waitMs)
     signal.addEventListener('abort', done)
     for (const selector of whole) hub.attach(waiter, selector)

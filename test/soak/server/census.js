@@ -5,7 +5,7 @@ import { Socket } from 'node:net'
 import { queryObjects } from 'node:v8'
 import { WebSocket } from 'ws'
 import { Connection } from '../../../dist/src/connection/connection.js'
-import { CatchUp } from '../../../dist/src/hub/catch-up.js'
+import { CatchUp } from '../../../dist/src/hub/catch-up/catch-up.js'
 
 /** What a client brings, or what holds it: none of it may be on the heap when it has left. Each costs a look at the whole heap. */
 const CLASSES = { Connection, CatchUp, WebSocket, Socket, IncomingMessage, ServerResponse, AbortSignal }
@@ -45,7 +45,7 @@ export async function census (app, webSocketServer) {
   const hub = /** @type {any} */ (parts.hub)
   const log = /** @type {any} */ (parts.log)
   const stream = /** @type {any} */ (parts.stream)
-  const store = /** @type {any} */ (parts.store)
+  const coordination = /** @type {any} */ (parts.coordination)
   const clocks = [...hub.conflator.clocks.values()]
   const sum = (/** @type {number[]} */ numbers) => numbers.reduce((total, number) => total + number, 0)
   /** @type {Record<string, number>} */
@@ -54,11 +54,11 @@ export async function census (app, webSocketServer) {
   const sockets = await new Promise(resolve => { app.server.getConnections((_, number) => { resolve(number) }) })
   return {
     'connections: sockets': sockets,
-    'connections: places': connections.places.count,
-    'connections: addresses': connections.places.byAddress.counts.size,
-    'connections: users': connections.places.byUser.counts.size,
+    'connections: slots': connections.quota.count,
+    'connections: addresses': connections.quota.byAddress.counts.size,
+    'connections: users': connections.quota.byUser.counts.size,
     'connections: members': connections.open.size,
-    'connections: owed a cursor': connections.owed.size,
+    'connections: cursors pending': connections.cursorPending.size,
     'connections: by id': connections.registry.byId.size,
     'connections: polls that linger': stream.polls.lingering.size,
     ...Object.fromEntries([...parts.counters.all()].flatMap(([name, { opened, closed, lagging }]) => [
@@ -68,7 +68,7 @@ export async function census (app, webSocketServer) {
     'subscriptions: selectors': hub.audience.selectors.size,
     'subscriptions: subscribers': hub.audience.everybody().size,
     'subscriptions: sets': hub.audience.bySet.size,
-    'hub: waited for': hub.nextAdvance === undefined ? 0 : 1,
+    'hub: waited for': hub.turn.next === undefined ? 0 : 1,
     'hub: pending topics': hub.pending.size,
     'hub: clocks': clocks.length,
     'hub: pending messages of clocks': sum(clocks.map(({ pending, silent }) => pending.size + silent.size)),
@@ -79,8 +79,8 @@ export async function census (app, webSocketServer) {
     'hub: topics known': hub.directory.positions.size,
     'log: topics': log.histories.size,
     'log: listeners': log.listeners.size,
-    'store: texts': store.texts.size,
-    'store: windows': store.windows.size,
+    'coordination: texts': coordination.texts.size,
+    'coordination: windows': coordination.windows.size,
     ...timers(),
     ...resources,
     ...listenersOf('process', process),

@@ -1,0 +1,39 @@
+import { type Hold, type Lease, type Leases, SWITCH_KEPT_SECONDS } from '../leases.js'
+import type { Masters } from '../../log/redis/masters/masters.js'
+import { attempt } from './attempt.js'
+import { scriptCommand } from './commands.js'
+import type { CoordinationKeys } from './keys.js'
+
+type Step = 'hold' | 'look' | 'release' | 'end' | 'on' | 'off' | 'forget'
+type Answer = [holder: string, note: string, switched: '' | 'on' | 'off']
+
+/** Leases of all nodes on a Redis, by its clock. */
+export class RedisLeases implements Leases {
+  private readonly command: (key: string, ...args: Array<string | number>) => Promise<Answer>
+
+  constructor (masters: Masters, private readonly keys: CoordinationKeys) {
+    this.command = scriptCommand(masters, 'lease', 2)
+  }
+
+  async hold (name: string, hold: Hold): Promise<Lease> {
+    return await this.step('hold', name, hold)
+  }
+
+  async look (name: string): Promise<Lease> {
+    return await this.step('look', name)
+  }
+
+  async release (name: string, node: string, off: boolean): Promise<void> {
+    await this.step(off ? 'end' : 'release', name, { node })
+  }
+
+  async turn (name: string, on: boolean | undefined): Promise<void> {
+    await this.step(on === undefined ? 'forget' : on ? 'on' : 'off', name)
+  }
+
+  private async step (step: Step, name: string, { node = '', note = '', forMs = 0, byDefault = false }: Partial<Hold> = {}): Promise<Lease> {
+    const [holder, said, switched] = await attempt(() => (
+      this.command(this.keys.lease(name), this.keys.leaseSwitch(name), step, node, note, forMs, byDefault ? '1' : '', SWITCH_KEPT_SECONDS * 1000)))
+    return { holder: holder === '' ? undefined : holder, note: said, switched: switched === '' ? undefined : switched === 'on' }
+  }
+}

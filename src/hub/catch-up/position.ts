@@ -1,0 +1,27 @@
+import type { ShardPosition } from '@tickwire/protocol'
+import type { Page, ShardHead } from '../../log/log.js'
+
+/** Whether a position lies in the log's past, so that what it stands for was not lost (PROTOCOL.md, Epochs). */
+export function isGood (position: ShardPosition, head: ShardHead): boolean {
+  const known = head.epochs.findLastIndex(({ epoch }) => epoch === position.epoch)
+  if (known < 0) return false
+  const later = head.epochs.slice(known + 1)
+  return later.length === 0 ? position.offset <= head.offset : position.offset < Math.min(...later.map(({ start }) => start))
+}
+
+/**
+ * Where a sequence of a topic lies, or why what came after it cannot be told.
+ * @param page what was read after the sequence, at least its first message
+ * @param epoch the epoch in which the sequence was seen; undefined: the current one is taken for it
+ */
+export function locate (sequence: number, epoch: number | undefined, page: Page, head: ShardHead): { readonly offset: number } | { readonly lost: 'history_lost' | 'epoch_changed' } {
+  if (sequence > (page.last?.sequence ?? 0)) return { lost: 'epoch_changed' }
+  if (page.last === undefined) return { offset: 0 }
+  const next = page.entries[0]
+  // The message after it says where it was, if that is the very next; else it is the topic's last, or gone.
+  const offset = next?.sequence === sequence + 1
+    ? next.previous
+    : page.last.sequence === sequence ? page.last.offset : undefined
+  if (!isGood({ epoch: epoch ?? head.epoch, offset: offset ?? 0 }, head)) return { lost: 'epoch_changed' }
+  return offset === undefined ? { lost: 'history_lost' } : { offset }
+}

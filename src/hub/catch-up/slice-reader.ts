@@ -1,0 +1,134 @@
+import type { Entry } from '../../log/log.js'
+import type { CatchUpParts } from './catch-up-parts.js'
+import { mergeEntries } from '../conflation/conflate.js'
+import { encodeEach } from './encode-each.js'
+import { oldestThatFit, SLICE_CHARACTERS } from './retained.js'
+import { STATE_ALONE } from './pending.js'
+import { readMerged, type TopicStart } from './read-merged.js'
+import { isWhole } from '../conflation/view.js'
+
+/** The part of a catch-up that reads what came behind its position, and writes it as it is wanted. */
+export class SliceReader {
+  constructor (private readonly catchUp: CatchUpParts) {}
+
+  /** What the shards have behind the position, up to where the hub stands and `limit` messages; moves the position. */
+  async next (limit: number): Promise<Entry[]> {
+    const { plan } = this.catchUp
+    let entries: Entry[] = []
+    for (const shard of plan.shards) {
+      if (entries.length >= limit || plan.pending.size > 0) break
+      entries = entries.concat(this.withoutCut(await this.read(shard, limit - entries.length)))
+    }
+    return entries
+  }
+
+  /** As JSON texts. */
+  emit (entries: readonly Entry[]): string[] {
+    const { hub, plan, selection, encoder } = this.catchUp
+    const texts: string[] = []
+    const throttled = new Map<string, Entry[]>()
+    for (const entry of entries) {
+      const { topic } = entry
+      // It failed in this slice, and is reset by the next.
+      if (plan.pending.has(topic)) continue
+      if (entry.previous === 0 && entry.offset > (plan.lostTopics ?? Infinity) && !plan.sent.has(topic)) {
+        hub.counters.resets.epoch_changed++
+        texts.push(encoder.reset(topic, 'epoch_changed'))
+      }
+      plan.sent.set(topic, entry.offset)
+      if (!this.merges || isWhole(selection.view(topic))) this.emitOne(entry, texts)
+      else if (throttled.has(topic)) throttled.get(topic)!.push(entry)
+      else throttled.set(topic, [entry])
+    }
+    for (const [topic, waiting] of throttled) {
+      try {
+        texts.push(encoder.merged(mergeEntries(hub.channelOf(topic)!, waiting)))
+      } catch (error) {
+        hub.failures.note(topic, 'conflate', error)
+        plan.lose(topic)
+      }
+    }
+    return texts
+  }
+
+  private emitOne (entry: Entry, texts: string[]): void {
+    const { hub, plan, encoder } = this.catchUp
+    const { topic } = entry
+    // Where each message stands for itself, a reset in place of one that cannot be encoded is enough.
+    if (typeof hub.channelOf(topic)?.reduce !== 'function') {
+      for (const text of encodeEach(hub, encoder, [entry])) texts.push(text)
+      return
+    }
+    try {
+      texts.push(encoder.entry(entry))
+    } catch (error) {
+      hub.failures.note(topic, 'encode', error)
+      plan.lose(topic)
+    }
+  }
+
+  readonly wants = (topic: string, offset: number): boolean => {
+    const { plan, selection, options } = this.catchUp
+    return selection.has(topic) && offset > (plan.floors.get(topic) ?? 0) && !options.except(topic) && !plan.joinsByState(topic)
+  }
+
+  private async read (shard: number, limit: number): Promise<readonly Entry[]> {
+    const { hub, plan } = this.catchUp
+    const { flushed, recent } = hub.shards[shard]!
+    const position = plan.position[shard]!
+    if (position >= flushed || plan.epochs[shard] !== hub.epoch(shard)) return []
+    if (!recent.covers(position)) return await this.readLog(shard, flushed, limit)
+    const entries: Entry[] = []
+    let end = flushed
+    let characters = 0
+    recent.after(position, this.wants, entry => {
+      characters += entry.payload.length
+      if (entries.push(entry) < limit && (characters < SLICE_CHARACTERS || this.merges)) return true
+      end = entry.offset
+      return false
+    })
+    plan.position[shard] = end
+    return entries
+  }
+
+  private async readLog (shard: number, flushed: number, limit: number): Promise<readonly Entry[]> {
+    const { hub, plan, selection, options } = this.catchUp
+    const epoch = plan.epochs[shard]
+    const topics: TopicStart[] = []
+    for (const [topic, last] of selection.existing(hub.directory)) {
+      if (hub.log.shardOf(topic) !== shard || options.except(topic) || plan.joinsByState(topic)) continue
+      const from = Math.max(plan.position[shard]!, plan.floors.get(topic) ?? 0)
+      if (last.offset > from) topics.push({ topic, from })
+    }
+    // Asked for before the read: it is what tells of the epoch that the log is at.
+    const advanced = hub.advanced()
+    const page = await readMerged(hub.log, topics, epoch!, flushed, limit)
+    if (hub.epoch(shard) !== epoch) return []
+    if (page === undefined) {
+      await advanced
+      return []
+    }
+    for (const topic of page.trimmed) plan.pending.set(topic, { reason: options.dropped })
+    // The position only moves once those have their reset: it says where they go on.
+    if (plan.pending.size > 0) return []
+    const entries = this.merges ? page.entries : oldestThatFit(page.entries, SLICE_CHARACTERS)
+    plan.position[shard] = entries.length < page.entries.length ? entries.at(-1)!.offset : page.end
+    return entries.filter(({ topic, offset }) => this.wants(topic, offset))
+  }
+
+  /** Whether a throttled topic may be there once only: what is read of it is not cut into parts. */
+  private get merges (): boolean {
+    return this.catchUp.options.reduced === 'merge' && this.catchUp.selection.reduced
+  }
+
+  /** Of a topic that is cut, what came is told by its state: it is due now. @returns the others' messages */
+  private withoutCut (entries: readonly Entry[]): readonly Entry[] {
+    const { plan, selection, options } = this.catchUp
+    if (options.reduced === 'join' || !selection.reduced) return entries
+    return entries.filter(({ topic }) => {
+      const whole = selection.view(topic).depth === 0
+      if (!whole && !plan.pending.has(topic)) plan.pending.set(topic, STATE_ALONE)
+      return whole
+    })
+  }
+}

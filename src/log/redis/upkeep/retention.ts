@@ -1,0 +1,105 @@
+import { parsePosition } from '../append/batch.js'
+import type { ShardKeys } from '../keys.js'
+import type { Reader } from '../tail/reader.js'
+
+/** Topics that are looked at in one call: Redis does nothing else meanwhile. */
+const TOPICS_AT_A_TIME = 250
+/** Where it holds more than it may, it drops a little more than that, so that it need not do so at once again. */
+const SLACK = 0.95
+/** How long marks outlive what they are needed for. */
+const MARKS_SLACK_MS = 60_000
+
+export interface RetentionOptions {
+  readonly reader: Reader
+  readonly keys: ShardKeys
+  /** Most bytes of the shard's messages, the recent entries among them. */
+  readonly bytes: number
+  /** The longest that any channel keeps its messages. */
+  readonly longestMs: number
+  /** How long the messages of a topic are kept, and what of it is kept in any case. */
+  rule (topic: string, lastOffset: number): { readonly ageMs: number, readonly keep: '' | 'folded' | number }
+}
+
+interface Size {
+  readonly bytes: number
+  readonly first: number
+  readonly last: number
+}
+
+/**
+ * What goes from one shard because of its age or because the shard holds too much; the count of messages is held to by
+ * the append itself. It looks at the topics in rotation. One node at a time does it; two would do no harm.
+ */
+export class ShardRetention {
+  private cursor = '0'
+  private readonly sizes = new Map<string, Size>()
+  /** Topics seen in this round of the rotation: what was not is gone. */
+  private seen = new Set<string>()
+
+  constructor (private readonly options: RetentionOptions) {}
+
+  /** Looks at the next topics. */
+  async step (): Promise<void> {
+    const { reader, keys } = this.options
+    const [next, fields] = await reader.ask(keys.seq, redis => redis.hscan(keys.seq, this.cursor, 'COUNT', TOPICS_AT_A_TIME))
+    const topics: Array<[topic: string, last: number]> = []
+    for (let i = 0; i < fields.length; i += 2) topics.push([fields[i]!, parsePosition(fields[i + 1]!).offset])
+    await this.trim(topics, 0)
+    this.cursor = next
+    if (next !== '0') return
+    for (const topic of this.sizes.keys()) if (!this.seen.has(topic)) this.sizes.delete(topic)
+    this.seen = new Set()
+    await this.holdToBytes()
+  }
+
+  forget (): void {
+    this.sizes.clear()
+    this.cursor = '0'
+  }
+
+  private async trim (topics: ReadonlyArray<[topic: string, last: number]>, upTo: number): Promise<void> {
+    const { reader, keys } = this.options
+    for (let at = 0; at < topics.length; at += TOPICS_AT_A_TIME) {
+      const some = topics.slice(at, at + TOPICS_AT_A_TIME)
+      const scriptKeys = [...keys.common, keys.marks]
+      const args: Array<string | number> = [upTo, this.options.longestMs + MARKS_SLACK_MS]
+      for (const [topic, offset] of some) {
+        const { ageMs, keep } = this.options.rule(topic, offset)
+        scriptKeys.push(keys.stream(topic), keys.snapshot(topic))
+        args.push(ageMs, keep)
+      }
+      const answers = await reader.run('trim', scriptKeys, args) as Array<[bytes: number, first: number]>
+      for (const [index, [bytes, first]] of answers.entries()) {
+        const [topic, last] = some[index]!
+        this.seen.add(topic)
+        if (bytes === 0) this.sizes.delete(topic)
+        else this.sizes.set(topic, { bytes, first, last })
+      }
+    }
+  }
+
+  /** What is oldest over all topics goes first. */
+  private async holdToBytes (): Promise<void> {
+    const { reader, keys, bytes } = this.options
+    const recent = await reader.ask(keys.recent, redis => redis.memory('USAGE', keys.recent)) ?? 0
+    const allowed = bytes - recent
+    if (this.bytesFrom(0) <= allowed) return
+    let low = 0
+    let high = Math.max(...[...this.sizes.values()].map(({ last }) => last))
+    while (low < high) {
+      const middle = Math.floor((low + high) / 2)
+      if (this.bytesFrom(middle) > allowed * SLACK) low = middle + 1
+      else high = middle
+    }
+    await this.trim([...this.sizes].filter(([, { first }]) => first <= low).map(([topic, { last }]) => [topic, last]), low)
+  }
+
+  /** What would be left if everything up to an offset went: a topic's messages are taken to lie evenly in its span. */
+  private bytesFrom (offset: number): number {
+    let sum = 0
+    for (const { bytes, first, last } of this.sizes.values()) {
+      sum += first > offset ? bytes : last <= offset ? 0 : bytes * (last - offset) / (last - first)
+    }
+    return sum
+  }
+}

@@ -15,7 +15,7 @@ async function register (t: Test, given: object): Promise<void> {
 }
 
 const refused: ReadonlyArray<readonly [given: object, ...words: RegExp[]]> = [
-  [{ chanels: [] }, /has no option 'chanels'/, /did you mean 'channels'\?/, /prefix, channels, routes, sources, log, store, adminLink, settings/],
+  [{ chanels: [] }, /has no option 'chanels'/, /did you mean 'channels'\?/, /prefix, channels, routes, sources, log, coordination, adminLink, settings/],
   [{ prefix: 5 }, /prefix is a text like '\/live', not 5/],
   [{ channels: {} }, /channels is an array/],
   [{ routes: ['strem'] }, /routes: there is no 'strem'; did you mean 'stream'\?/, /docs, stream, tickets, publish, topics/],
@@ -23,7 +23,7 @@ const refused: ReadonlyArray<readonly [given: object, ...words: RegExp[]]> = [
   [{ sources: [{ name: 'mine' }] }, /sources\[0\] has no 'instruments'/],
   [{ sources: 'simulatd' }, /'simulatd' is not a source; these are/],
   [{ log: 'redis://localhost' }, /log has no 'shardOf'/],
-  [{ store: {} }, /store has no 'put'/],
+  [{ coordination: {} }, /coordination has no 'put'/],
   [{ settings: [] }, /settings is an object/],
   [{ settings: { AUTH: 'requird' } }, /settings: AUTH="requird" cannot be used: one of optional, required/],
   [{ settings: { JWT_SECRT: 's' } }, /settings: there is no 'JWT_SECRT'; did you mean 'JWT_SECRET'\?/, /FLUSH_MS/],

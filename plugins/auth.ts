@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import { isDeepStrictEqual } from 'node:util'
 import jwt, { type JWT } from '@fastify/jwt'
 import { type ErrorCode, ProtocolError } from '@tickwire/protocol'
 import type { FastifyRequest } from 'fastify'
@@ -11,6 +12,7 @@ import type { Keys } from '../src/auth/keys.js'
 import { cookiesAllowed } from '../src/auth/origin.js'
 import { Tickets } from '../src/auth/tickets.js'
 import { NOT_A_JWT, NOT_OURS, tokenFault } from '../src/auth/token-fault.js'
+import { VerifiedTokens } from '../src/auth/verified-tokens.js'
 import type { Coordination } from '../src/coordination/coordination.js'
 
 export interface AuthOptions {
@@ -85,6 +87,7 @@ export const auth = fp<AuthOptions>(async (app, { keys, issuer, audience, coordi
 
   const { [NAMESPACE]: signer } = app.jwt as unknown as Record<typeof NAMESPACE, JWT>
   const tickets = new Tickets(coordination)
+  const verified = new VerifiedTokens()
   const identities = new WeakMap<FastifyRequest, Promise<Identity>>()
   const users = new WeakMap<FastifyRequest, string>()
   /** By request, the ticket that lets it in. */
@@ -125,6 +128,9 @@ export const auth = fp<AuthOptions>(async (app, { keys, issuer, audience, coordi
     },
 
     async verify (token) {
+      const known = verified.find(token)
+      // A key that was withdrawn or changed since is not trusted any more.
+      if (known !== undefined && isDeepStrictEqual(await keys.find(known.kid), known.key)) return known.identity
       const { header, payload } = read(token)
       const found = await keys.find(header.kid)
       if (found === undefined) throw new ProtocolError('unauthorized', NOT_OURS)
@@ -134,7 +140,9 @@ export const auth = fp<AuthOptions>(async (app, { keys, issuer, audience, coordi
       } catch (error) {
         throw new ProtocolError('unauthorized', tokenFault(error, () => payload))
       }
-      return identityOf(claims)
+      const identity = identityOf(claims)
+      verified.add(token, { identity, kid: header.kid, key: found })
+      return identity
     },
 
     async identify (request) {

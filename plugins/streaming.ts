@@ -4,7 +4,6 @@ import { hostname } from 'node:os'
 import { type Channels, type Instrument, ProtocolError } from '@tickwire/protocol'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
-import type { Identity } from '../src/auth/identity.js'
 import { refusePublish } from '../src/auth/permissions.js'
 import { Connections } from '../src/connection/connections.js'
 import { Events } from '../src/connection/events.js'
@@ -13,6 +12,7 @@ import { answerDisconnects, disconnect } from '../src/connection/disconnect.js'
 import type { ConnectionLimits } from '../src/connection/connection-quota.js'
 import type { Address } from '../src/connection/registry.js'
 import { type HistoryAnswer, type HistoryRequest, readHistory } from '../src/hub/catch-up/history.js'
+import { Publishing } from '../src/connection/publishing.js'
 import { refuseUnknown } from '../src/connection/selectors.js'
 import { errorFields } from '../src/errors.js'
 import { Counters } from '../src/metrics/counters.js'
@@ -22,7 +22,8 @@ import type { Log } from '../src/log/log.js'
 import { Heartbeat } from '../src/nodes/heartbeat.js'
 import { LoadMeter } from '../src/nodes/load.js'
 import { Nodes } from '../src/nodes/nodes.js'
-import { Publisher, type PublishLimits } from '../src/publisher/publisher.js'
+import { PublishRequests } from '../src/publisher/publish-requests.js'
+import { Publisher } from '../src/publisher/publisher.js'
 import type { Source } from '../src/sources/source.js'
 import { SourceSupervisor } from '../src/sources/supervisor.js'
 import type { Coordination } from '../src/coordination/coordination.js'
@@ -44,6 +45,8 @@ export interface StreamingOptions extends ConnectionLimits {
   readonly idleTimeoutMs: number
   readonly maxSubscriptions: number
   readonly maxMessagesPerSecond: number
+  /** Most bytes of one message's data, as JSON. */
+  readonly maxMessageBytes: number
   readonly maxBufferedBytes: number
   readonly compression: boolean
   readonly authenticationRequired: boolean
@@ -63,6 +66,8 @@ export interface Streaming {
   readonly hub: Hub
   readonly counters: Counters
   readonly publisher: Publisher
+  /** What clients publish. */
+  readonly publishing: Publishing
   readonly connections: Connections
   readonly events: Events
   readonly sources: SourceSupervisor
@@ -70,8 +75,6 @@ export interface Streaming {
   readonly heartbeat: Heartbeat
   /** What the transports of the stream have in common. */
   readonly stream: StreamContext
-  /** Which topics somebody may publish to: those that the token permits and that exist. */
-  permitPublish (identity: Identity): NonNullable<PublishLimits['permit']>
   /** Makes instruments known, or moves them between sets. @throws ProtocolError that names the first that is refused; the others stand */
   declare (instruments: readonly Instrument[]): Promise<void>
   /** Ends a connection, or all of a user, on whichever node they are. @returns whether there was one @throws ProtocolError `log_unavailable` */
@@ -154,9 +157,12 @@ export const streaming = fp<StreamingOptions>(async (app, options) => {
     }))
   }
 
+  const publishing = new Publishing(new PublishRequests(publisher, channels, options.maxMessageBytes), events, identity =>
+    (channel, { symbol }) => refusePublish(identity, channel, symbol) ?? refuseUnknown(stream, channel, symbol))
   const stream: StreamContext = {
     hub,
     channels,
+    publishing,
     connections,
     events,
     directory: hub.directory,
@@ -180,8 +186,6 @@ export const streaming = fp<StreamingOptions>(async (app, options) => {
     onError
   }
   const history: Streaming['history'] = (topic, request) => readHistory(hub, topic, request)
-  const permitPublish: Streaming['permitPublish'] = identity => (channel, { symbol }) => (
-    refusePublish(identity, channel, symbol) ?? refuseUnknown(stream, channel, symbol))
   app.decorate('streaming', {
     log,
     coordination,
@@ -189,13 +193,13 @@ export const streaming = fp<StreamingOptions>(async (app, options) => {
     hub,
     counters,
     publisher,
+    publishing,
     connections,
     events,
     sources,
     nodes,
     heartbeat,
     stream,
-    permitPublish,
     history,
     async declare (instruments) {
       for (const [index, answer] of (await feed.declare(instruments)).entries()) {

@@ -13,7 +13,6 @@ import { topicRoutes } from './topics.js'
 /** What every group is given. */
 export interface RouteOptions {
   readonly originAllowed: OriginPolicy
-  readonly maxMessageBytes: number
   readonly development: boolean
   /** Shows an operator the path of a link that makes a browser an operator's; without it there are none. */
   readonly adminLink?: ((path: string) => void) | undefined

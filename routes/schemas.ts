@@ -1,5 +1,5 @@
 import { type TSchema, Type } from '@sinclair/typebox'
-import { ErrorMessage, Instrument, MAX_HEARTBEAT_SECONDS, MAX_POLL_LIMIT, MAX_WAIT_SECONDS, MIN_HEARTBEAT_SECONDS, PollAnswer } from '@tickwire/protocol'
+import { ErrorMessage, Instrument, MAX_HEARTBEAT_SECONDS, MAX_POLL_LIMIT, MAX_WAIT_SECONDS, MIN_HEARTBEAT_SECONDS, PollAnswer, PublishAnswer, PublishItem } from '@tickwire/protocol'
 import { NodesOverview } from '../src/nodes/schema.js'
 
 /**
@@ -46,15 +46,6 @@ export const cookieEndSchema = {
   response: { 204: Nothing, ...refused(403, 429) }
 }
 
-export const PublishItem = Type.Object({
-  channel: Type.String({ maxLength: 32 }),
-  symbol: Type.Optional(Type.String()),
-  user: Type.Optional(Type.String({ minLength: 1, maxLength: 128, description: 'whose private topic' })),
-  data: Type.Unknown({ description: "as the channel's schema has it" }),
-  snapshot: Type.Optional(Type.Boolean({ description: "replaces the topic's state" })),
-  idempotency_key: Type.Optional(Type.String({ minLength: 1, maxLength: 128, description: 'repeated within ten minutes, nothing is appended again' }))
-}, { additionalProperties: false })
-
 export const publishSchema = {
   tags: ['publish'],
   summary: 'Publishes one message, an array, or a line of JSON for each',
@@ -62,11 +53,7 @@ export const publishSchema = {
   consumes: ['application/json', 'application/x-ndjson'],
   body: Type.Union([PublishItem, Type.Array(PublishItem)]),
   response: {
-    200: Type.Object({
-      accepted: Type.Integer(),
-      rejected: Type.Array(Type.Object({ index: Type.Integer(), code: Type.String(), message: Type.String() })),
-      sequences: Type.Array(Type.Union([Type.Integer(), Type.Null()]))
-    }),
+    200: PublishAnswer,
     ...refused(400, 401, 403, 413, 429, 503)
   }
 }

@@ -150,6 +150,7 @@ export const tickwire = fp<TickwireOptions>(async (app, options) => {
       maxConnectionsPerUser: settings.MAX_CONNECTIONS_PER_USER,
       maxSubscriptions: settings.MAX_SUBSCRIPTIONS,
       maxMessagesPerSecond: settings.RATE_LIMIT_MESSAGES,
+      maxMessageBytes: settings.MAX_MESSAGE_BYTES,
       maxBufferedBytes: settings.MAX_BUFFERED_BYTES,
       compression,
       authenticationRequired: settings.AUTH !== 'optional',
@@ -161,7 +162,7 @@ export const tickwire = fp<TickwireOptions>(async (app, options) => {
     // Behind CORS, so that a page can read that it asks too often; before the routes, which it counts.
     await scope.register(requestRate, { maxRequestsPerSecond: settings.RATE_LIMIT_REQUESTS })
     const shared: RouteOptions = {
-      originAllowed, maxMessageBytes: settings.MAX_MESSAGE_BYTES, development: settings.NODE_ENV !== 'production', adminLink: options.adminLink
+      originAllowed, development: settings.NODE_ENV !== 'production', adminLink: options.adminLink
     }
     for (const name of order) if (routes.includes(name)) await scope.register(routeGroups[name] as FastifyPluginAsync<RouteOptions>, shared)
 

@@ -11,8 +11,10 @@ import { Delivery } from './delivery.js'
 import type { Events, Party } from './events.js'
 import { ErrorLimit } from './error-limit.js'
 import { MessageRate } from './message-rate.js'
+import { OpenAnswers } from './open-answers.js'
 import { Outlet } from './outlet.js'
 import type { ConnectionSlot } from './connection-quota.js'
+import type { Publishing } from './publishing.js'
 import type { NameContext } from './selectors.js'
 import type { Subscriptions } from './subscriptions.js'
 import type { CloseReason, Transport } from './transport.js'
@@ -23,6 +25,8 @@ const MAX_BAD_MESSAGES = 10
 const MAX_BAD_TOKENS = 10
 /** Actions that may wait for their turn; beyond it nothing more is read, until half of them are done. */
 const MAX_QUEUED_ACTIONS = 64
+/** Publishes of a connection that may wait for their answers; beyond them the next one waits for its turn. */
+const MAX_OPEN_ANSWERS = 64
 /** PROTOCOL.md, Liveness. */
 const AUTHENTICATION_MS = 5000
 /** How many looks at a connection ahead its heartbeat is sent: the next one, which may be late. */
@@ -35,6 +39,7 @@ export interface ConnectionContext extends NameContext {
   readonly hub: Hub
   readonly connections: Connections
   readonly events: Events
+  readonly publishing: Publishing
   readonly heartbeatMs: number
   readonly idleTimeoutMs: number
   readonly maxSubscriptions: number
@@ -92,6 +97,8 @@ export class Connection implements Member {
   /** Made with the first message: most clients send none. */
   private rate: MessageRate | undefined
   private subscriptionCount = 0
+  /** Made with the first answer that comes behind its turn: most clients publish nothing. */
+  private answers: OpenAnswers | undefined
   /** Why the server closed it. */
   private closedWith: ErrorCode | undefined
 
@@ -210,6 +217,21 @@ export class Connection implements Member {
         this.resumeBegan()
       }
     })
+  }
+
+  /** Resolves when the action whose turn it is may leave its answer for later. */
+  async untilMoreMayAnswer (): Promise<void> {
+    this.answers ??= new OpenAnswers(MAX_OPEN_ANSWERS)
+    await this.answers.room()
+  }
+
+  /** The answer to an action comes behind its turn, which is over: the next action does not wait for it. */
+  answerLater (answer: Promise<ControlMessage>, id: RequestId | undefined): void {
+    this.answers ??= new OpenAnswers(MAX_OPEN_ANSWERS)
+    this.answers.add(answer.then(message => { this.send(message) }, (error: unknown) => {
+      this.report(error)
+      this.sendError(toProtocolError(error), id)
+    }))
   }
 
   /** The action whose turn it is has its catch-up, which says what a cursor covers; or it was refused. */

@@ -1,5 +1,6 @@
 import { isIP } from 'node:net'
 import type { ErrorCode } from '@tickwire/protocol'
+import type { PublishCounts } from '../publisher/publish-requests.js'
 
 /** Where the lines go: what a logger has of it. */
 export interface Lines {
@@ -14,12 +15,6 @@ export interface Party {
   readonly address: string
   readonly user?: string | undefined
   readonly connection?: string
-}
-
-/** How many messages of a batch were taken, and how many not. */
-export interface PublishCounts {
-  accepted: number
-  rejected: number
 }
 
 /** At `info` no more lines of refusals and of closes for cause than these are written in a second. */

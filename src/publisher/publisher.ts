@@ -60,42 +60,34 @@ export class Publisher {
   }
 
   /**
-   * Appends what is good of a batch, in order, in one append; the rest of a batch stands when one item is bad, or when a part of the
-   * log does not take its items: those are answered with `log_unavailable`, and can be published again.
+   * Judges a batch and appends its good items, in order, in one append. An item that is bad, or whose part of the log does not take it
+   * (`log_unavailable`), is answered so, and the others stand; it can be published again.
    * @returns an answer for each item, in its place
    * @throws ProtocolError `log_unavailable`, where none was taken; StaleFence
    */
   async publish (batch: readonly Publication[], limits: PublishLimits): Promise<PublishResult[]> {
-    const results = new Array<PublishResult>(batch.length)
-    const items: AppendItem[] = []
-    const places: number[] = []
+    const judged = this.judge(batch, limits)
+    return await (judged instanceof Promise ? await judged : judged).append()
+  }
+
+  /** The first half of {@link publish}: batches that are appended in the order in which they came wait for each other between the two. */
+  judge (batch: readonly Publication[], limits: PublishLimits): JudgedBatch | Promise<JudgedBatch> {
     const refusals = new Array<Refusal | undefined>(batch.length)
     const asked: Array<Promise<void>> = []
     for (const [place, publication] of batch.entries()) {
-      const refusal = this.judge(publication, limits)
+      const refusal = this.permitted(publication, limits)
       if (refusal instanceof Promise) asked.push(refusal.then(answer => { refusals[place] = answer }))
       else refusals[place] = refusal
     }
-    if (asked.length > 0) await Promise.all(asked)
-    for (const [place, publication] of batch.entries()) {
-      const prepared = refusals[place] ?? this.prepare(publication, limits)
-      if ('code' in prepared) results[place] = prepared
-      else {
-        items.push(prepared)
-        places.push(place)
-      }
+    const judged = (): JudgedBatch => {
+      const items = batch.map((publication, place) => refusals[place] ?? this.prepare(publication, limits))
+      return new JudgedBatch(this.log, items, limits.fence)
     }
-    const appended = items.length === 0 ? [] : await this.log.append(items, limits.fence)
-    for (const [index, result] of appended.entries()) {
-      results[places[index]!] = 'error' in result
-        ? { code: result.error, message: result.message ?? 'the log holds as many topics as it may' }
-        : { sequence: result.sequence }
-    }
-    return results
+    return asked.length === 0 ? judged() : Promise.all(asked).then(judged)
   }
 
   /** Why a message cannot be published, whatever is in it. */
-  private judge (publication: Publication, { permit }: PublishLimits): Refusal | undefined | Promise<Refusal | undefined> {
+  private permitted (publication: Publication, { permit }: PublishLimits): Refusal | undefined | Promise<Refusal | undefined> {
     const channel = this.channels.get(publication.channel)
     if (channel === undefined) return refuse('unknown_channel')
     const misnamed = misnaming(channel.definition, publication.symbol, publication.user)
@@ -125,6 +117,25 @@ export class Publisher {
       replaces: publication.snapshot === true,
       idempotencyKey: idempotencyKey === undefined ? undefined : `${limits.publisher.length} ${limits.publisher} ${idempotencyKey}`
     }
+  }
+}
+
+/** A batch that has been judged: what of it can be appended, and why the rest cannot. */
+class JudgedBatch {
+  constructor (private readonly log: Log, private readonly items: ReadonlyArray<AppendItem | Refusal>, private readonly fence: Fence | undefined) {}
+
+  /** Gives the log its items before it returns. @returns and throws as {@link Publisher.publish} */
+  async append (): Promise<PublishResult[]> {
+    const good = this.items.filter((item): item is AppendItem => !('code' in item))
+    const appended = good.length === 0 ? [] : await this.log.append(good, this.fence)
+    let next = 0
+    return this.items.map(item => {
+      if ('code' in item) return item
+      const result = appended[next++]!
+      return 'error' in result
+        ? { code: result.error, message: result.message ?? 'the log holds as many topics as it may' }
+        : { sequence: result.sequence }
+    })
   }
 }
 

@@ -1,5 +1,4 @@
-import { clientActions, errorCodes, standardChannels } from '@tickwire/protocol'
-import { PublishItem } from '../../routes/schemas.js'
+import { clientActions, errorCodes, PublishItem, standardChannels } from '@tickwire/protocol'
 
 /** How often something was sent, how often it passed the parser, and how often it was answered without a refusal. */
 interface Count {

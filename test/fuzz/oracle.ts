@@ -1,7 +1,7 @@
 import { type TObject, Type } from '@sinclair/typebox'
 import { type TypeCheck, TypeCompiler } from '@sinclair/typebox/compiler'
 import {
-  type ActionName, Authenticated, clientActions, Closing, CursorMessage, DataMessage, decodeCursor, Done, EpochMessage, ErrorMessage, errorTable, Heartbeat, Lagging, PollAnswer, Pong, Reset, standardChannels, Subscribed, Unsubscribed, Welcome
+  type ActionName, Authenticated, clientActions, Closing, CursorMessage, DataMessage, decodeCursor, Done, EpochMessage, ErrorMessage, errorTable, Heartbeat, Lagging, PollAnswer, Pong, Published, Reset, standardChannels, Subscribed, Unsubscribed, Welcome
 } from '@tickwire/protocol'
 
 /** What a server may say, judged by the schemas of the protocol alone: what fits, and nothing beside it. */
@@ -9,7 +9,7 @@ import {
 const strictly = (schema: TObject): TypeCheck<TObject> => TypeCompiler.Compile(Type.Object(schema.properties, { additionalProperties: false }))
 
 const control: ReadonlyMap<string, TypeCheck<TObject>> = new Map([
-  Welcome, Subscribed, Reset, CursorMessage, EpochMessage, Unsubscribed, Done, Pong, Authenticated, Heartbeat, Lagging, Closing, ErrorMessage
+  Welcome, Subscribed, Reset, CursorMessage, EpochMessage, Unsubscribed, Done, Pong, Authenticated, Published, Heartbeat, Lagging, Closing, ErrorMessage
 ].map(schema => [String(schema.properties.type.const), strictly(schema)] as const))
 
 const data: ReadonlyMap<string, TypeCheck<TObject>> = new Map([...standardChannels.values()].map(channel =>
@@ -19,7 +19,7 @@ const looseData = strictly(DataMessage)
 const pollFrame = strictly(Type.Object({ ...PollAnswer.properties, messages: Type.Array(Type.Unknown()) }))
 
 /** Answers that end a message's turn: each message has exactly one. */
-export const ANSWERS: ReadonlySet<unknown> = new Set(['error', 'subscribed', 'unsubscribed', 'done', 'pong', 'authenticated'])
+export const ANSWERS: ReadonlySet<unknown> = new Set(['error', 'subscribed', 'unsubscribed', 'done', 'pong', 'authenticated', 'published'])
 
 const MAX_WORDS = 1000
 const CONTROL_CHARACTERS = /\p{Cc}/u
@@ -115,6 +115,8 @@ export interface Parsed {
   readonly fields: readonly string[]
   /** Whether it passes: then no answer may call it malformed. */
   readonly passes: boolean
+  /** Whether it may be taken as well as refused: a number that cannot be kept may be one of a single item, which is rejected alone. */
+  readonly isOpen: boolean
 }
 
 export function parseMessage (text: string): Parsed {
@@ -122,12 +124,14 @@ export function parseMessage (text: string): Parsed {
   try {
     value = JSON.parse(text)
   } catch {
-    return { fields: [], passes: false }
+    return { fields: [], passes: false, isOpen: false }
   }
   // Half of a character is no text, and a number that JavaScript reads as another is none of the message.
-  if (stringsOf(text).some(literal => HALF_CHARACTER.test(JSON.parse(literal) as string)) || !numbersOf(text).every(isKept)) return { fields: [], passes: false }
+  if (stringsOf(text).some(literal => HALF_CHARACTER.test(JSON.parse(literal) as string))) return { fields: [], passes: false, isOpen: false }
+  const isExact = numbersOf(text).every(isKept)
   const action = typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as { action?: unknown }).action : undefined
-  if (typeof action !== 'string' || !Object.hasOwn(clientActions, action)) return { fields: [], passes: false }
+  const isOpen = action === 'publish' && !isExact
+  if (typeof action !== 'string' || !Object.hasOwn(clientActions, action) || (!isExact && !isOpen)) return { fields: [], passes: false, isOpen }
   const known = clientActions[action as ActionName].properties
-  return { action: action as ActionName, fields: Object.keys(value as object).filter(name => Object.hasOwn(known, name)), passes: checks[action]!.Check(value) }
+  return { action: action as ActionName, fields: Object.keys(value as object).filter(name => Object.hasOwn(known, name)), passes: checks[action]!.Check(value), isOpen }
 }

@@ -118,6 +118,7 @@ class FuzzedSocket {
       for (const { code: refusal } of rejected) coverage.code(refusal)
       if (rejected.length === 0) coverage.accepted('channel subscribed', message.channel!)
     }
+    if (type === 'published') for (const { code: refusal } of message['rejected'] as Array<{ code: string }>) coverage.code(refusal)
     if (!ANSWERS.has(type)) return
     this.answered++
     this.lastAnswer = message
@@ -197,7 +198,7 @@ export class SocketWorker {
     await socket.until(answers)
     const answer = socket.lastAnswer as Message | undefined
     this.note(parsed, text, answer !== undefined && answer.type !== 'error')
-    if (answer === undefined) return
+    if (answer === undefined || parsed.isOpen) return
     const malformed = answer['code'] === 'invalid_json' || answer['code'] === 'invalid_message'
     // What fits the schema may still say two things that do not go together.
     if (!parsed.passes && !malformed) this.ground.fault(`what must be refused got ${JSON.stringify(answer)}`, text)

@@ -4,6 +4,9 @@ import { Connection, type ConnectionContext } from '../../src/connection/connect
 import { Connections } from '../../src/connection/connections.js'
 import { Events } from '../../src/connection/events.js'
 import { PAGE_MESSAGES } from '../../src/connection/delivery.js'
+import { Publishing } from '../../src/connection/publishing.js'
+import { Publisher } from '../../src/publisher/publisher.js'
+import { PublishRequests } from '../../src/publisher/publish-requests.js'
 import { Hub } from '../../src/hub/hub.js'
 import { Counters } from '../../src/metrics/counters.js'
 import type { Retention } from '../../src/log/log.js'
@@ -45,10 +48,12 @@ export async function startNode (options: NodeOptions = {}): Promise<Node> {
   const hub = new Hub({ log, channels, flushMs, recentBytes, counters: new Counters(), onError, ...(lingerMs === undefined ? {} : { lingerMs }) })
   await hub.start()
   const connections = new Connections({ maxConnections: 100_000, maxConnectionsPerIp: 100_000, maxConnectionsPerUser: 100_000 }, heartbeatMs)
+  const events = new Events({ info () {}, debug () {} })
   const context: ConnectionContext = {
     hub,
     connections,
-    events: new Events({ info () {}, debug () {} }),
+    events,
+    publishing: new Publishing(new PublishRequests(new Publisher({ log, channels }), channels, 65_536), events, () => () => undefined),
     channels,
     directory: hub.directory,
     membership: hub.membership,

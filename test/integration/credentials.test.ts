@@ -218,7 +218,7 @@ test('tickets', async t => {
   }
   const answer = await ask(`${one.origin}/api/ws/token`, bearer(one.token()))
   t.match(JSON.parse(answer.body), { ticket: /^[\w-]{43}$/, expires_in: 30 })
-  t.match(answer.headers, { 'cache-control': 'no-coordination', vary: 'Origin, Authorization' })
+  t.match(answer.headers, { 'cache-control': 'no-store', vary: 'Origin, Authorization' })
   t.equal(answer.headers['set-cookie'], undefined, 'no cookie unasked')
 
   for (const transport of transports) {

@@ -1,4 +1,4 @@
-import { decodeText, ProtocolError, readJson, readJsonItems } from '@tickwire/protocol'
+import { decodeText, ProtocolError, readJson, readJsonItems, readJsonMessage } from '@tickwire/protocol'
 import fc from 'fast-check'
 import { isDeepStrictEqual } from 'node:util'
 import { test } from 'tap'
@@ -93,4 +93,22 @@ test('what is no JSON is refused without repeating it, whatever it is', async t 
   const deep = '['.repeat(100_000)
   t.equal(refusal(`${deep}9007199254740993${deep.replaceAll('[', ']')}`), 'invalid_message', 'however deep')
   t.equal(refusal(`"${'\\\\'.repeat(200_000)}"`), undefined)
+})
+
+test('the items of a named list are judged one by one, and what stands beside them with the message', async t => {
+  const spaces = fc.constantFrom('', ' ', '\n')
+  const value = fc.constantFrom('1', '"a,]:{"', '[1,[2,{"messages":[3]}]]', '{"messages":[1e400]}'.replace('1e400', '1'), 'null', '{}', '[]')
+  const item = fc.oneof(value.map(text => ({ text, isExact: true })), fc.constantFrom('1e400', '[{"messages":[9007199254740993]}]', '{"a":[1,1e400]}').map(text => ({ text, isExact: false })))
+  const property = fc.record({ name: fc.constantFrom('"messages"', '"m\\u0065ssages"'), items: fc.array(item, { maxLength: 5 }), isExact: fc.boolean(), space: spaces, first: fc.boolean() })
+  fc.assert(fc.property(property, ({ name, items, isExact, space, first }) => {
+    const beside = `"x":${space}${isExact ? '[1,2]' : '[1,1e400]'}`
+    const list = `${name}${space}:${space}[${items.map(({ text }) => text).join(`${space},`)}]`
+    const { error, itemErrors } = readJsonMessage(`{${first ? `${list},${beside}` : `${beside},${list}`}}`, 'messages')
+    t.equal(error?.code, isExact ? undefined : 'invalid_message', list)
+    t.same([...itemErrors.keys()], items.flatMap((one, index) => one.isExact ? [] : [index]), list)
+  }), { numRuns: Math.min(numRuns, 500) })
+  const twice = readJsonMessage('{"messages":[1e400,1],"messages":[1,1e400,1]}', 'messages')
+  t.same([...twice.itemErrors.keys()], [1], 'of a property that is there twice the last counts')
+  t.equal(readJsonMessage('[1e400]', 'messages').error, undefined)
+  t.equal(readJsonMessage('{"deep":{"messages":[1e400]}}', 'messages').error?.code, 'invalid_message', 'a list of that name further down is none')
 })

@@ -31,6 +31,20 @@ export function readJson (text: string): JsonItem {
   return itemOf(value, number)
 }
 
+/** A message that may hold a list, whose items are judged one by one. */
+export interface JsonMessage extends JsonItem {
+  /** By index in the list: why an item cannot be taken as it was written. */
+  readonly itemErrors: ReadonlyMap<number, ProtocolError>
+}
+
+/** One object. `list` names the property whose items are judged by themselves. @throws ProtocolError `invalid_json` */
+export function readJsonMessage (text: string, list: string): JsonMessage {
+  const { value, inexact } = read(text, list)
+  const itemErrors = new Map<number, ProtocolError>()
+  for (const [place, number] of inexact) if (place !== OUTSIDE) itemErrors.set(place, inexactNumber(number))
+  return { ...itemOf(value, inexact.get(OUTSIDE)), itemErrors }
+}
+
 /** The items of an array, each judged by itself, or the one value of a text that is none. @throws ProtocolError `invalid_json` */
 export function readJsonItems (text: string): JsonItem[] {
   const { value, inexact } = read(text)
@@ -52,7 +66,11 @@ interface Read {
   readonly inexact: ReadonlyMap<number, string>
 }
 
-function read (text: string): Read {
+/** The place of what stands in no item of the list. */
+const OUTSIDE = -1
+
+/** @param list the property of the object whose items have places, where the text is an object */
+function read (text: string, list?: string): Read {
   const json = text.charCodeAt(0) === BYTE_ORDER_MARK ? text.slice(1) : text
   let value: unknown
   try {
@@ -63,10 +81,16 @@ function read (text: string): Read {
     error.cause = cause
     throw error
   }
-  return { value, inexact: findInexact(json, Array.isArray(value), SURROGATE_ESCAPE.test(json)) }
+  const places = Array.isArray(value) ? ITEMS : list === undefined ? NO_PLACES : { list }
+  return { value, inexact: findInexact(json, places, SURROGATE_ESCAPE.test(json)) }
 }
 
-const [QUOTE, BACKSLASH, COMMA, PLUS, MINUS, POINT, ZERO, NINE] = [0x22, 0x5c, 0x2c, 0x2b, 0x2d, 0x2e, 0x30, 0x39]
+/** What has places of its own: the items of the text, nothing, or the items of one property of the text. */
+type Places = 'items' | 'none' | { readonly list: string }
+const ITEMS = 'items'
+const NO_PLACES = 'none'
+
+const [QUOTE, BACKSLASH, COMMA, COLON, PLUS, MINUS, POINT, ZERO, NINE] = [0x22, 0x5c, 0x2c, 0x3a, 0x2b, 0x2d, 0x2e, 0x30, 0x39]
 const OPENING: ReadonlySet<number> = new Set([0x5b, 0x7b])
 const CLOSING: ReadonlySet<number> = new Set([0x5d, 0x7d])
 /** A number of so many characters without an exponent is always read as it is written. */
@@ -83,15 +107,20 @@ const isE = (code: number): boolean => (code | 0x20) === 0x65
  * @param halves whether there may be escapes in it that are half of a character
  * @throws ProtocolError `invalid_json`
  */
-function findInexact (json: string, isArray: boolean, halves: boolean): Map<number, string> {
+function findInexact (json: string, places: Places, halves: boolean): Map<number, string> {
   const inexact = new Map<number, string>()
-  let place = 0
+  const list = typeof places === 'string' ? undefined : places.list
+  let place = list === undefined ? 0 : OUTSIDE
+  /** How deep a comma stands that ends an item. */
+  let itemDepth = places === ITEMS ? 1 : NEVER
   let depth = 0
+  let [nameAt, nameEnd, isList] = [0, 0, false]
   for (let at = 0; at < json.length; at++) {
     const code = json.charCodeAt(at)
     if (code === QUOTE) {
       const end = endOfString(json, at)
       if (halves) checkString(json, at, end)
+      if (depth === 1) [nameAt, nameEnd] = [at, end]
       at = end
     } else if (code === MINUS || isDigit(code)) {
       let end = at + 1
@@ -103,12 +132,29 @@ function findInexact (json: string, isArray: boolean, halves: boolean): Map<numb
       }
       at = end - 1
     } else if (code === COMMA) {
-      if (isArray && depth === 1) place++
-    } else if (OPENING.has(code)) depth++
-    else if (CLOSING.has(code)) depth--
+      if (depth === itemDepth) place++
+    } else if (code === COLON) {
+      if (depth === 1 && list !== undefined) isList = JSON.parse(json.slice(nameAt, nameEnd + 1)) === list
+    } else if (OPENING.has(code)) {
+      depth++
+      if (depth === 2 && isList) {
+        // Of a property that is there twice, the last one counts.
+        for (const known of [...inexact.keys()]) if (known !== OUTSIDE) inexact.delete(known)
+        place = 0
+        itemDepth = depth
+      }
+    } else if (CLOSING.has(code)) {
+      depth--
+      if (depth === 1 && list !== undefined) {
+        place = OUTSIDE
+        itemDepth = NEVER
+      }
+    }
   }
   return inexact
 }
+
+const NEVER = -1
 
 function endOfString (json: string, start: number): number {
   for (let end = json.indexOf('"', start + 1); ; end = json.indexOf('"', end + 1)) {

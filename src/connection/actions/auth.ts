@@ -1,15 +1,24 @@
-import { type AuthAction, EVERY_SYMBOL, ProtocolError } from '@tickwire/protocol'
+import { AuthAction, EVERY_SYMBOL, ProtocolError } from '@tickwire/protocol'
 import type { Identity } from '../../auth/identity.js'
 import { refuseRead } from '../../auth/permissions.js'
 import { toProtocolError } from '../../errors.js'
 import type { Connection } from '../connection.js'
 import { isoTime } from '../../hub/frame.js'
+import type { Action } from './action.js'
 
 /**
  * Says who the client is, or renews what it said. A token of another user ends the connection, and so does one that does not permit all
  * that is subscribed to: after `authenticated` nothing may come that this token would not be given.
  */
-export async function auth (connection: Connection, message: AuthAction): Promise<void> {
+export const auth: Action<AuthAction> = {
+  schema: AuthAction,
+  authenticates: true,
+  // A token may expire while the client reads too slowly.
+  whileLagging: true,
+  perform
+}
+
+async function perform (connection: Connection, message: AuthAction): Promise<void> {
   const identity = await verified(connection, message)
   // The token before may have expired while this one was judged.
   if (identity === undefined || !connection.isOpen) return

@@ -1,11 +1,17 @@
-import { ProtocolError, type SnapshotAction } from '@tickwire/protocol'
+import { ProtocolError, SnapshotAction } from '@tickwire/protocol'
 import { LiveStates, stateMessage } from '../../hub/shards/live-states.js'
 import { Selection } from '../../hub/audience/selector.js'
 import type { Connection } from '../connection.js'
 import { requireSelectors } from '../selectors.js'
+import type { Action } from './action.js'
 
 /** Answers with the states of topics, whether they are subscribed to or not, followed by `done`. */
-export async function snapshot (connection: Connection, message: SnapshotAction): Promise<void> {
+export const snapshot: Action<SnapshotAction> = {
+  schema: SnapshotAction,
+  perform
+}
+
+async function perform (connection: Connection, message: SnapshotAction): Promise<void> {
   const selectors = await requireSelectors(connection.context, connection.identity, message.channel, message.symbols)
   if (selectors.some(({ channel }) => channel.reduce === undefined)) {
     throw new ProtocolError('not_found', `${message.channel} is a history and has no snapshot`)

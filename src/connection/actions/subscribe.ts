@@ -1,9 +1,10 @@
-import { decodeCursor, decodeEpoch, isSymbol, ProtocolError, type RejectedSymbol, type RequestId, type SubscribeAction } from '@tickwire/protocol'
+import { decodeCursor, decodeEpoch, isSymbol, ProtocolError, type RejectedSymbol, type RequestId, SubscribeAction } from '@tickwire/protocol'
 import { CatchUp } from '../../hub/catch-up/catch-up.js'
 import type { StartPosition } from '../../hub/catch-up/plan.js'
 import { Selection, type Selector } from '../../hub/audience/selector.js'
 import type { Connection } from '../connection.js'
 import { resolveSelectors } from '../selectors.js'
+import type { Action } from './action.js'
 
 /** One subscription of a request, its names resolved. */
 export interface Subscription {
@@ -14,7 +15,13 @@ export interface Subscription {
   readonly throttleMs?: number | undefined
 }
 
-export async function subscribe (connection: Connection, message: SubscribeAction): Promise<void> {
+export const subscribe: Action<SubscribeAction> = {
+  schema: SubscribeAction,
+  resumes: ({ after }) => after !== undefined,
+  perform
+}
+
+async function perform (connection: Connection, message: SubscribeAction): Promise<void> {
   const { throttle_ms: throttleMs, depth, last, fresh } = message
   const { granted, rejected } = await resolveSelectors(connection.context, connection.identity, message.channel, message.symbols, { throttleMs, depth, last, fresh })
   const start = startPosition(message, granted)

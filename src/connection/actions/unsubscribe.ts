@@ -1,11 +1,19 @@
-import type { UnsubscribeAction } from '@tickwire/protocol'
+import { UnsubscribeAction } from '@tickwire/protocol'
 import { LiveStates, stateMessage } from '../../hub/shards/live-states.js'
 import { makeSelector, Selection, type Selector } from '../../hub/audience/selector.js'
 import type { Connection } from '../connection.js'
 import { requireChannel } from '../selectors.js'
+import type { Action } from './action.js'
 
 /** Takes selectors as they were written; one that is not there is not an error. */
-export async function unsubscribe (connection: Connection, message: UnsubscribeAction): Promise<void> {
+export const unsubscribe: Action<UnsubscribeAction> = {
+  schema: UnsubscribeAction,
+  // A client that cannot keep up must be able to want less.
+  whileLagging: true,
+  perform
+}
+
+async function perform (connection: Connection, message: UnsubscribeAction): Promise<void> {
   const { hub, identity, encoder } = connection
   const channel = requireChannel(connection.context, message.channel)
   const symbols = new Set<string | undefined>(message.symbols ?? [undefined])

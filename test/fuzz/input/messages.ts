@@ -3,11 +3,12 @@ import type { Choices } from '../../helpers/random.js'
 import { FromSchema, type Meaning } from './from-schema.js'
 import { JsonWriter } from './json.js'
 import { garble, oddText, oddValue } from './odd.js'
+import { PublishItems } from './publish-items.js'
 import { type Person, SETS, SYMBOLS, type World } from './world.js'
 
 const actions = Object.keys(clientActions) as ActionName[]
-/** How often each is sent, of 20. */
-const SHARES: Record<ActionName, number> = { subscribe: 8, unsubscribe: 5, snapshot: 4, auth: 1, ping: 2 }
+/** How often each is sent, of 23. */
+const SHARES: Record<ActionName, number> = { subscribe: 8, unsubscribe: 5, snapshot: 4, auth: 1, ping: 2, publish: 3 }
 const drawn = actions.flatMap(action => Array<ActionName>(SHARES[action]).fill(action))
 const IDS: readonly unknown[] = [0, -1, 1, 2 ** 31, Number.MAX_SAFE_INTEGER, -Number.MAX_SAFE_INTEGER, 1e300, '', 'id', '__proto__', '📈', '\u0000', 'x'.repeat(64)]
 
@@ -18,10 +19,12 @@ export type Quality = 'fitting' | 'near' | 'garbled' | 'noise'
 export class Messages {
   private readonly schema: FromSchema
   private readonly json: JsonWriter
+  private readonly items: PublishItems
 
   constructor (private readonly random: Choices, private readonly world: World, private readonly person: Person) {
     this.schema = new FromSchema(random, this.meaning)
     this.json = new JsonWriter(random)
+    this.items = new PublishItems(random, world)
   }
 
   next (quality: Quality): string {
@@ -36,8 +39,16 @@ export class Messages {
   }
 
   private fitting (action: ActionName): unknown {
+    if (action === 'publish') return this.publishing()
     const message = this.schema.fitting(clientActions[action]) as Record<string, unknown>
     return this.random.next() < 0.85 ? this.sensible(message) : message
+  }
+
+  /** A batch, in which some items may be refused: the others stand. */
+  private publishing (): object {
+    const { random, items } = this
+    const messages = Array.from({ length: random.integer(1, 5) }, () => random.next() < 0.8 ? items.fitting() : items.near())
+    return { action: 'publish', ...(random.next() < 0.5 ? { id: random.pick(IDS.slice(0, 5)) } : {}), messages }
   }
 
   /** Without what is refused beside something else of the message. */

@@ -1,5 +1,6 @@
 import { type Static, type TSchema, Type } from '@sinclair/typebox'
 import { SELECTOR_FORMAT } from '../formats.js'
+import { MAX_PUBLISH_ITEMS, type PublishItem } from './publish.js'
 import { CHANNEL_PATTERN, MAX_CHANNEL_LENGTH } from '../topic.js'
 
 /** What a WebSocket client may send (PROTOCOL.md, Client → server), one schema for each action. */
@@ -68,14 +69,23 @@ export type AuthAction = Static<typeof AuthAction>
 export const PingAction = Type.Object({ action: Type.Literal('ping'), id }, closed)
 export type PingAction = Static<typeof PingAction>
 
+export const PublishAction = Type.Object({
+  action: Type.Literal('publish'),
+  id,
+  // Each is judged by itself, so that the others stand.
+  messages: Type.Array(Type.Unsafe<PublishItem>(Type.Unknown()), { minItems: 1, maxItems: MAX_PUBLISH_ITEMS })
+}, closed)
+export type PublishAction = Static<typeof PublishAction>
+
 /** By the value of `action`: look the action up first, then check its schema, so that an error can say what is wrong. */
 export const clientActions = {
   subscribe: SubscribeAction,
   unsubscribe: UnsubscribeAction,
   snapshot: SnapshotAction,
   auth: AuthAction,
-  ping: PingAction
+  ping: PingAction,
+  publish: PublishAction
 } as const satisfies Record<string, TSchema>
 
 export type ActionName = keyof typeof clientActions
-export type ClientMessage = SubscribeAction | UnsubscribeAction | SnapshotAction | AuthAction | PingAction
+export type ClientMessage = SubscribeAction | UnsubscribeAction | SnapshotAction | AuthAction | PingAction | PublishAction

@@ -1,6 +1,7 @@
 import { type Static, Type } from '@sinclair/typebox'
-import { type ErrorCode, errorCodes } from '../errors.js'
 import { RequestId } from './client.js'
+import { Code } from './code.js'
+import { PublishAnswer } from './publish.js'
 
 /** What a server sends (PROTOCOL.md, Server → client): the same objects on every transport. */
 
@@ -10,7 +11,6 @@ export const JSON_SUBPROTOCOL = 'tickwire.v1.json'
 /** A text frame is an array of messages. */
 export const BATCH_SUBPROTOCOL = 'tickwire.v1.batch'
 
-const Code = Type.Unsafe<ErrorCode>(Type.Union(errorCodes.map(code => Type.Literal(code))))
 const id = Type.Optional(RequestId)
 const Milliseconds = Type.Integer({ minimum: 0 })
 const UtcTime = Type.String({ description: 'ISO 8601 UTC with milliseconds' })
@@ -70,6 +70,7 @@ export const Pong = Type.Object({ type: Type.Literal('pong'), id, timestamp: Utc
 export const Authenticated = Type.Object({
   type: Type.Literal('authenticated'), id, user_id: Type.String(), expires_at: UtcTime
 })
+export const Published = Type.Object({ type: Type.Literal('published'), id, ...PublishAnswer.properties })
 export const AuthExpiring = Type.Object({ type: Type.Literal('auth_expiring'), expires_at: UtcTime })
 export const Heartbeat = Type.Object({ type: Type.Literal('heartbeat'), timestamp: UtcTime, cursor: Type.String() })
 export const Lagging = Type.Object({ type: Type.Literal('lagging'), behind: Type.Integer({ minimum: 0 }) })
@@ -82,8 +83,8 @@ export const ErrorMessage = Type.Object({
 export type ErrorMessage = Static<typeof ErrorMessage>
 
 export const ControlMessage = Type.Union([
-  Welcome, Subscribed, Reset, CursorMessage, EpochMessage, Unsubscribed, Done, Pong, Authenticated, AuthExpiring, Heartbeat, Lagging,
-  Closing, ErrorMessage
+  Welcome, Subscribed, Reset, CursorMessage, EpochMessage, Unsubscribed, Done, Pong, Authenticated, Published, AuthExpiring,
+  Heartbeat, Lagging, Closing, ErrorMessage
 ])
 export type ControlMessage = Static<typeof ControlMessage>
 

@@ -1,0 +1,32 @@
+import { type JsonItem, ProtocolError, type PublishAnswer } from '@tickwire/protocol'
+import type { Identity } from '../auth/identity.js'
+import type { PublishRequests } from '../publisher/publish-requests.js'
+import type { PublishLimits } from '../publisher/publisher.js'
+import type { Events, Party } from './events.js'
+
+/** A request that has been judged. Requests of one client are appended in the order in which they came. */
+export interface JudgedPublish {
+  /** Gives the log the good messages before it returns. @throws ProtocolError `forbidden`: none is permitted; `log_unavailable`: none was taken */
+  append (): Promise<PublishAnswer>
+}
+
+/** What a client publishes, by `POST /v1/publish` or by the action `publish`: judged by its token, and written down for the audit. */
+export class Publishing {
+  constructor (
+    private readonly requests: PublishRequests,
+    private readonly events: Events,
+    private readonly permit: (identity: Identity) => NonNullable<PublishLimits['permit']>
+  ) {}
+
+  async judge (items: readonly JsonItem[], identity: Identity, party: Party): Promise<JudgedPublish> {
+    const request = await this.requests.judge(items, identity.user ?? '', this.permit(identity))
+    return {
+      append: async () => {
+        const { answer, counts, isForbidden } = await request.append()
+        this.events.published(party, counts)
+        if (isForbidden) throw new ProtocolError('forbidden', 'the token permits none of these messages')
+        return answer
+      }
+    }
+  }
+}

@@ -30,3 +30,12 @@ test('docs/architecture.md has a row for every folder of src, and for the rooms 
   }
   t.end()
 })
+
+test('docs/adr/README.md has a line for every decision, by its number, and each once', t => {
+  const index = readFileSync(join(ROOT, 'docs/adr/README.md'), 'utf8')
+  const lines = [...index.matchAll(/^\| (\d+) \| \[[^\]]+\]\(([^)]+)\) \| [^|]+ \|$/gm)].map(([, number, file]) => ({ number: Number(number), file: file! }))
+  const files = readdirSync(join(ROOT, 'docs/adr')).filter(name => /^\d{4}-.*\.md$/.test(name))
+  t.same(lines.map(({ file }) => file).sort(), files.sort())
+  for (const { number, file } of lines) t.equal(number, Number(file.slice(0, 4)), file)
+  t.end()
+})

@@ -1,4 +1,4 @@
-// Who may import whom; DESIGN.md, "Folders", has the reasons.
+// Who may import whom; docs/architecture.md, "Who may import whom", has the reasons.
 
 /** What each folder of src may import of src beside itself, src/errors.ts and src/config.ts; `types`: types only. */
 const FOLDERS = {

@@ -6,11 +6,15 @@ import { promisify } from 'node:util'
 import { test } from 'tap'
 import { inBrowser, launchBrowser } from '../helpers/browser.js'
 import { until } from '../helpers/clients.js'
+import { blocksOf } from '../helpers/docs.js'
 import { freePort } from '../helpers/free-port.js'
-import { packAndInstall, readmeBlock, runAtPort } from '../helpers/installed.js'
+import { packAndInstall, runAtPort } from '../helpers/installed.js'
 import { ROOT } from '../helpers/root.js'
 
-const SECTION = 'In your own application'
+/** The example of docs/plugin.md, the line that its reader types before it, and the short example of README.md. */
+const [install] = blocksOf('docs/plugin.md', 'In your own application', 'sh') as [string]
+const [example] = blocksOf('docs/plugin.md', 'In your own application', 'js') as [string]
+const [shortExample] = blocksOf('README.md', 'Use it as a plugin', 'js') as [string]
 const run = promisify(execFile)
 
 async function answers (url: string): Promise<void> {
@@ -18,10 +22,10 @@ async function answers (url: string): Promise<void> {
 }
 
 /** What an application uses, or reads. */
-const SHIPPED = /^(package\.json|LICENSE|(README|PROTOCOL|CHANGELOG)\.md|dist\/PROTOCOL\.md|(dist\/(src|plugins|routes)|node_modules\/@tickwire\/protocol\/dist)\/.*\.(js|d\.ts|lua|html|css|svg)|node_modules\/@tickwire\/protocol\/(package\.json|README\.md))$/
+const SHIPPED = /^(package\.json|LICENSE|(README|PROTOCOL|CHANGELOG)\.md|dist\/PROTOCOL\.md|(dist\/(src|plugins|routes)|node_modules\/@tickwire\/protocol\/dist)\/.*\.(js|d\.ts|lua|html|css|svg)|node_modules\/@tickwire\/protocol\/(package\.json|README\.md)|docs\/.*\.md)$/
 
 test('the package, packed and installed into an empty folder', { ...inBrowser, timeout: 110_000 }, async t => {
-  const [, packages = ''] = /^npm install (.*)\/path\/to\/tickwire-server-\d+\.\d+\.\d+\.tgz$/m.exec(readmeBlock(SECTION, 'sh')) ?? []
+  const [, packages = ''] = /^npm install (.*)\/path\/to\/tickwire-server-\d+\.\d+\.\d+\.tgz$/m.exec(install) ?? []
   const { folder, files, warnings } = await packAndInstall(t, packages.trim().split(' '))
   const browser = await launchBrowser(t)
 
@@ -30,9 +34,9 @@ test('the package, packed and installed into an empty folder', { ...inBrowser, t
     t.equal(warnings, '', 'npm has nothing to say about it')
   })
 
-  await t.test('runs the example of the README as it stands, and its page shows what is published', async t => {
+  await t.test('runs the example of docs/plugin.md as it stands, and its page shows what is published', async t => {
     const port = await freePort()
-    writeFileSync(join(folder, 'app.mjs'), readmeBlock(SECTION, 'js'))
+    writeFileSync(join(folder, 'app.mjs'), example)
     runAtPort(t, folder, 'app.mjs', 3000, port)
     const origin = `http://localhost:${port}`
     await answers(origin)
@@ -43,8 +47,18 @@ test('the package, packed and installed into an empty folder', { ...inBrowser, t
     t.match(answer, { messages: [{ channel: 'lifts', symbol: 'gondola', data: { open: true, waiting_minutes: 5 } }] })
   })
 
+  await t.test('runs the example of README.md as it stands', async t => {
+    const port = await freePort()
+    writeFileSync(join(folder, 'short.mjs'), shortExample)
+    runAtPort(t, folder, 'short.mjs', 3000, port)
+    const snapshot = `http://localhost:${port}/live/v1/snapshot?topic=quotes:AAPL`
+    await answers(snapshot)
+    while (!(await fetch(snapshot)).ok) await delay(50)
+    t.match(await (await fetch(snapshot)).json(), { channel: 'quotes', symbol: 'AAPL', data: { bid: '189.10', ask: '189.12' } })
+  })
+
   await t.test('has types with which the example compiles, those of its dependencies checked too', async t => {
-    writeFileSync(join(folder, 'app.ts'), readmeBlock(SECTION, 'js'))
+    writeFileSync(join(folder, 'app.ts'), example)
     const options = ['--noEmit', '--strict', '--exactOptionalPropertyTypes', '--skipLibCheck', 'false', '--module', 'nodenext', '--target', 'es2023', '--types', 'node', '--typeRoots', join(ROOT, 'node_modules/@types')]
     writeFileSync(join(folder, 'package.json'), JSON.stringify({ type: 'module' }))
     const errors = await run(process.execPath, [join(ROOT, 'node_modules/typescript/bin/tsc'), ...options, 'app.ts'], { cwd: folder }).then(() => '', ({ stdout }: { stdout: string }) => stdout)

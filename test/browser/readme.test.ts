@@ -9,8 +9,8 @@ import { blocksOf } from '../helpers/docs.js'
 import { type Network, networkTo } from '../helpers/network.js'
 import { publish, SECRET, subscribers } from '../helpers/server.js'
 
-/** The snippets of README.md as they stand there: the rule, EventSource, WebSocket, polling; then those with tokens. */
-const [rule, events, socket, poll, ticket, cookie] = blocksOf('README.md', 'In a browser', 'js') as [string, string, string, string, string, string]
+/** The snippets of the page as they stand there: the rule, EventSource, WebSocket, polling; then those with tokens. */
+const [rule, events, socket, poll, ticket, cookie] = blocksOf('docs/clients/browser.md', 'In a browser', 'js') as [string, string, string, string, string, string]
 const OWN_BASE = "new URL('/', location.href)"
 
 interface Served {
@@ -56,7 +56,7 @@ const ways: ReadonlyArray<readonly [name: string, script: string]> = [
 const sequences = (lines: string[], topic: string): number[] => lines.filter(line => line.startsWith(`${topic} `)).map(line => Number(line.split(' ')[1]))
 
 for (const prefix of ['', '/live']) {
-  test(`README's snippets follow a stream across a cut, below '${prefix}/'`, { ...inBrowser, timeout: 120_000 }, async t => {
+  test(`the snippets for browsers follow a stream across a cut, below '${prefix}/'`, { ...inBrowser, timeout: 120_000 }, async t => {
     t.match(rule, OWN_BASE)
     const served = await serve(t, prefix)
     const browser = await launchBrowser(t)
@@ -90,7 +90,7 @@ for (const prefix of ['', '/live']) {
   })
 }
 
-test("README's snippets stop where the table of errors says so, although a browser does not say why a WebSocket was refused", { ...inBrowser, timeout: 120_000 }, async t => {
+test('the snippets for browsers stop where the table of errors says so, although a browser does not say why a WebSocket was refused', { ...inBrowser, timeout: 120_000 }, async t => {
   const browser = await launchBrowser(t)
   for (const [name, script] of ways) {
     const served = await serve(t, '', { UNKNOWN_SYMBOLS: 'reject' })
@@ -107,7 +107,7 @@ test("README's snippets stop where the table of errors says so, although a brows
   }
 })
 
-test("README's snippets come back where the table of errors says when", { ...inBrowser, timeout: 120_000 }, async t => {
+test('the snippets for browsers come back where the table of errors says when', { ...inBrowser, timeout: 120_000 }, async t => {
   const browser = await launchBrowser(t)
   for (const [name, script] of ways) {
     const served = await serve(t, '', { MAX_CONNECTIONS_PER_IP: 1, MAX_CONNECTIONS: 1 })
@@ -124,7 +124,7 @@ test("README's snippets come back where the table of errors says when", { ...inB
   }
 })
 
-test("README's snippets with a ticket and with a cookie read a private channel, below a prefix", inBrowser, async t => {
+test('the snippets with a ticket and with a cookie read a private channel, below a prefix', inBrowser, async t => {
   const served = await serve(t, '/live')
   const browser = await launchBrowser(t)
   const token = served.app.tickwire.signToken({ sub: 'alice' })

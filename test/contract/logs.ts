@@ -149,7 +149,7 @@ export async function openLog (
   return { ...opened, clock }
 }
 
-/** Whether a reader who had all up to an offset of the topic's shard lost anything of a topic (DESIGN, "Was anything lost?"). */
+/** Whether a reader that had everything up to an offset of the topic's shard lost messages of the topic. */
 export function wasLost ({ entries: [first], last }: Page, offset: number): boolean {
   return first === undefined ? (last?.offset ?? 0) > offset : first.previous > offset
 }

@@ -4,7 +4,10 @@ import { numberOf } from './topics.js'
 /** The Redis that holds a shard. */
 export type RedisOf = (shard: number) => Redis
 
-/** Keys as DESIGN lists them ("The log on Redis"): read from outside, so that the log's own word is not needed. */
+/**
+ * The keys of the log on Redis are read from outside, as src/log/redis/keys.ts lists them, so that the log is not
+ * judged by its own word.
+ */
 const PREFIX = 'tw'
 
 export interface StoredShard {

@@ -1,5 +1,5 @@
 import { execFile, spawn } from 'node:child_process'
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
@@ -27,14 +27,6 @@ export async function packAndInstall (t: Test, packages: readonly string[]): Pro
   mkdirSync(folder)
   const { stderr } = await run('npm', ['install', '--prefer-offline', '--no-audit', '--no-fund', ...packages, join(place, tarball.filename)], { cwd: folder })
   return { folder, files: tarball.files.map(({ path }) => path), warnings: stderr }
-}
-
-/** The first block of a language in a section of README.md, and the line that its reader is told to type before it. */
-export function readmeBlock (heading: string, language: string): string {
-  const section = readFileSync(join(ROOT, 'README.md'), 'utf8').split(`\n## ${heading}\n`)[1]?.split('\n## ')[0] ?? ''
-  const block = new RegExp(`^\`\`\`${language}\n(.*?)^\`\`\`$`, 'ms').exec(section)
-  if (block === null) throw new Error(`README.md has no block of ${language} under ${heading}`)
-  return block[1]!
 }
 
 /** Has a program listen at another port than the one that it names: that one may be taken on this machine. */

@@ -13,7 +13,7 @@ docker () { printf %s "$JWT_SECRET" > "$OUT/secret"; }
 npx () { shift; if [ "$1" = start ]; then printf %s "$JWT_SECRET" > "$OUT/secret"; else node "$COMMAND" "$@"; fi; }
 `
 
-for (const [page, heading] of [['README.md', 'In Docker'], ['docs/deployment/one-node.md', 'One node']] as const) {
+for (const [page, heading] of [['docs/deployment/several-nodes.md', 'In Docker'], ['docs/deployment/one-node.md', 'One node']] as const) {
   test(`${page}: whoever follows the lines below '${heading}' has a token that the server takes`, async t => {
     const out = mkdtempSync(join(tmpdir(), 'tickwire-docs-'))
     const lines = blocksOf(page, heading, 'sh').join('\n')

@@ -9,12 +9,12 @@ import { counts, difference, expectedLines, receivedLines } from '../helpers/rec
 import { ROOT } from '../helpers/root.js'
 import { startServer } from '../helpers/server.js'
 
-/** As README has it: what the server is started with, and where the replay is told to start. */
-const [start, go] = blocksOf('README.md', 'Replay a recording', 'sh') as [string, string]
+/** As the page has it: what the server is started with, and where the replay is told to start. */
+const [start, go] = blocksOf('docs/command.md', 'Replay a recording', 'sh') as [string, string]
 const sources = /SOURCES='(replay:[^']+)'/.exec(start)![1]!
 const file = join(ROOT, /^replay:([^?]+)/.exec(sources)![1]!)
 
-test("README's replay can be tried as it stands: the recording is there, and comes whole and in order", async t => {
+test('the replay of docs/command.md can be tried as it stands: the recording is there, and comes whole and in order', async t => {
   const expected = expectedLines(file)
   const all = counts(expected)
   for (const kind of ['quote', 'trade', 'snapshot', 'update']) t.ok(all[kind]! > 0, `${kind}: ${all[kind]}`)

@@ -115,3 +115,26 @@ test('two nodes count together; without Redis each counts alone, and reading goe
   t.same(statuses(alone), [200, 429], 'it is answered, and limited')
   t.ok(withStatus(alone, 200).length >= 2 * LIMIT, 'by each node')
 })
+
+test('every endpoint counts requests with bad credentials by their address', async t => {
+  const wrong = bearer('no.such.token')
+  const asking: ReadonlyArray<readonly [path: string, init: RequestInit]> = [
+    ['/v1/publish', { method: 'POST', body: '[]', headers: { 'content-type': 'application/json' } }],
+    ['/v1/publish', { method: 'POST', body: 'x', headers: { 'content-type': 'text/plain' } }],
+    ['/v1/admin/nodes', {}], ['/v1/admin/disconnect', { method: 'POST', body: '{}', headers: { 'content-type': 'application/json' } }],
+    ['/v1/admin/sources/x/start', { method: 'POST' }], ['/v1/history?topic=news', {}], ['/v1/snapshot?topic=quotes:A', {}], ['/v1/symbols', {}],
+    ['/v1/stream?subscribe=news', {}], ['/api/ws/token', {}]
+  ]
+  for (const [path, init] of asking) {
+    for (const headers of [wrong, {}]) {
+      const server = await startServer(t, { RATE_LIMIT_REQUESTS: LIMIT })
+      const answers = await Promise.all(Array.from({ length: MANY }, async () => {
+        const answer = await fetch(`${server.origin}${path}`, { ...init, headers: { ...init.headers, ...headers } })
+        await answer.arrayBuffer()
+        return answer.status
+      }))
+      const refused = answers.filter(status => status === 429).length
+      t.ok(refused >= MANY / 2, `${init.method ?? 'GET'} ${path} ${Object.keys(headers).join()}: ${refused} of ${MANY}`)
+    }
+  }
+})

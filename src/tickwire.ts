@@ -36,7 +36,7 @@ const TOKEN_SECONDS = 3600
 /** Names an application's own code as the publisher; no token can have it as its user. */
 const OWN_PUBLISHER = ''
 
-/** The settings of the environment variables of the same names (README, Configuration) that concern the streaming itself. */
+/** The settings of the environment variables of the same names (docs/configuration.md) that concern the streaming itself. */
 export type TickwireSettings = StreamingSettings
 
 export interface TickwireOptions {

@@ -2,8 +2,7 @@ import { randomInt } from 'node:crypto'
 import type { ErrorCode } from '@tickwire/protocol'
 
 /**
- * The contract of a log: ordered, replayable, and exact about what it lost (DESIGN: "Everything is a cursor over a
- * log"). A topic's messages carry a sequence that grows by exactly 1; a shard's messages carry an offset that
+ * The contract of a log: ordered, replayable, and exact about what it lost (ADR 1). A topic's messages carry a sequence that grows by exactly 1; a shard's messages carry an offset that
  * grows by exactly 1 over all its topics. Topics are named by their key (`topicKey` of the protocol package).
  */
 
@@ -33,6 +32,42 @@ export interface AppendItem {
    * appended. Whoever appends puts the publisher into it.
    */
   readonly idempotencyKey?: string | undefined
+  /** Of what a processor publishes. One that is not newer than the newest of its topic and processor is answered as before, and nothing is appended. */
+  readonly origin?: Origin | undefined
+}
+
+/**
+ * Which message of its input an output of a processor follows from. A processor that takes over from another repeats work, and the log
+ * appends none of it twice. Offsets order the messages of a shard, so all inputs of an output topic are on one shard.
+ */
+export interface Origin {
+  readonly processor: string
+  /** The input topic. */
+  readonly topic: string
+  /** In which the input message was appended. */
+  readonly epoch: number
+  /** Of the input message. */
+  readonly offset: number
+  /** Numbers what one input message brings about in one output topic, from 0. */
+  readonly part: number
+}
+
+/** The newest origin of an output topic and a processor. */
+export interface KeptOrigin extends Origin {
+  /** Sequence and offset of the output message that had it. */
+  readonly sequence: number
+  readonly outputOffset: number
+}
+
+/** Who appends, where that matters. */
+export interface AppendOptions {
+  /** Of the source or processor that all items come from. */
+  readonly fence?: Fence | undefined
+  /**
+   * The epochs of the inputs' shard, oldest first: they order origins of different epochs. A kept origin of another epoch follows from
+   * messages that the log has lost, and every other is newer. All origins of one append are of one processor, and of these epochs.
+   */
+  readonly lineage?: readonly number[] | undefined
 }
 
 export const IDEMPOTENCY_SECONDS = 600
@@ -91,7 +126,7 @@ export interface Page {
   readonly first: number | undefined
 }
 
-/** Whether nothing of a topic was lost behind an offset after which a page of it was read (DESIGN, "Was anything lost?"). */
+/** Whether nothing of a topic was lost behind an offset after which a page of it was read. */
 export function followsOn ({ entries: [first], last }: Page, after: number): boolean {
   return first === undefined ? (last?.offset ?? 0) <= after : first.previous <= after
 }
@@ -155,11 +190,13 @@ export interface Log {
 
   /**
    * Appends in order and answers each item in its place: what one shard does not take is an error in its place, what others took stands.
-   * @param fence of the source that they come from, for those of one
    * @throws ProtocolError `log_unavailable`, `overloaded`, where none was taken because no shard could; StaleFence, where a shard has a
    * newer fence of the source
    */
-  append (items: readonly AppendItem[], fence?: Fence): Promise<readonly AppendResult[]>
+  append (items: readonly AppendItem[], options?: AppendOptions): Promise<readonly AppendResult[]>
+
+  /** By output topic, the newest origin of a processor; of one shard of outputs, or of all. @throws ProtocolError `log_unavailable` */
+  origins (processor: string, shard?: number): Promise<ReadonlyMap<string, KeptOrigin>>
 
   /**
    * Raises a source's fence in every shard: from then on no append with an earlier one of the source is taken.

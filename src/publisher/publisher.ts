@@ -3,7 +3,7 @@ import { type TypeCheck, TypeCompiler } from '@sinclair/typebox/compiler'
 import {
   type ChannelDefinition, type Channels, type ErrorCode, errorTable, isSymbol, registerFormats, topicKey
 } from '@tickwire/protocol'
-import type { AppendItem, Fence, Log } from '../log/log.js'
+import type { AppendItem, AppendOptions, Log, Origin } from '../log/log.js'
 
 /** A message on its way into the log. */
 export interface Publication {
@@ -16,6 +16,8 @@ export interface Publication {
   readonly snapshot?: boolean | undefined
   /** Repeated within ten minutes for its topic and publisher, nothing is appended again. */
   readonly idempotencyKey?: string | undefined
+  /** Of what a processor publishes: its limits have the lineage. */
+  readonly origin?: Origin | undefined
 }
 
 export type PublishResult =
@@ -28,11 +30,9 @@ export interface PublisherOptions {
 }
 
 /** Limits on one batch of publications. */
-export interface PublishLimits {
+export interface PublishLimits extends AppendOptions {
   /** Names the publisher for its idempotency keys. */
   readonly publisher: string
-  /** Of the source that all of the batch comes from. */
-  readonly fence?: Fence | undefined
   /** Most bytes of one message's data. */
   readonly maxMessageBytes?: number
   /** Why a topic may not be published to beyond what its schema says: permissions, known symbols. What it can say at once is no promise. */
@@ -81,7 +81,7 @@ export class Publisher {
     }
     const judged = (): JudgedBatch => {
       const items = batch.map((publication, place) => refusals[place] ?? this.prepare(publication, limits))
-      return new JudgedBatch(this.log, items, limits.fence)
+      return new JudgedBatch(this.log, items, { fence: limits.fence, lineage: limits.lineage })
     }
     return asked.length === 0 ? judged() : Promise.all(asked).then(judged)
   }
@@ -104,7 +104,7 @@ export class Publisher {
   }
 
   private prepare (publication: Publication, limits: PublishLimits): AppendItem | Refusal {
-    const { symbol, user, data, idempotencyKey } = publication
+    const { symbol, user, data, idempotencyKey, origin } = publication
     const channel = this.channels.get(publication.channel)!
     const { definition } = channel
     const unfit = unfitness(channel, publication)
@@ -115,6 +115,7 @@ export class Publisher {
       topic: topicKey({ channel: definition.name, symbol, user }),
       payload,
       replaces: publication.snapshot === true,
+      origin,
       idempotencyKey: idempotencyKey === undefined ? undefined : `${limits.publisher.length} ${limits.publisher} ${idempotencyKey}`
     }
   }
@@ -122,12 +123,12 @@ export class Publisher {
 
 /** A batch that has been judged: what of it can be appended, and why the rest cannot. */
 class JudgedBatch {
-  constructor (private readonly log: Log, private readonly items: ReadonlyArray<AppendItem | Refusal>, private readonly fence: Fence | undefined) {}
+  constructor (private readonly log: Log, private readonly items: ReadonlyArray<AppendItem | Refusal>, private readonly options: AppendOptions) {}
 
   /** Gives the log its items before it returns. @returns and throws as {@link Publisher.publish} */
   async append (): Promise<PublishResult[]> {
     const good = this.items.filter((item): item is AppendItem => !('code' in item))
-    const appended = good.length === 0 ? [] : await this.log.append(good, this.fence)
+    const appended = good.length === 0 ? [] : await this.log.append(good, this.options)
     let next = 0
     return this.items.map(item => {
       if ('code' in item) return item

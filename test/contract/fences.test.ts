@@ -39,7 +39,7 @@ async function play ({ log, restart, fences: stored }: OpenLog, steps: readonly 
   let certain = true
   const append = async (who: number, topic: number): Promise<void> => {
     const fence = fences[who]!
-    const what = await outcome(log.append([item(topics[topic]!, fence)], fence))
+    const what = await outcome(log.append([item(topics[topic]!, fence)], { fence }))
     outcomes.push(what)
     if (certain && what !== (who === fences.length - 1 ? 'taken' : 'stale')) throw new Error(`an append with fence ${who + 1} of ${fences.length}: ${what}`)
   }
@@ -85,15 +85,15 @@ for (const backend of backends) {
       const { log } = await openLog(t, backend, { shards })
       const first = await log.raise('s')
       t.match(first, { source: 's', token: Number, id: String })
-      t.equal(await outcome(log.append(everywhere(1), first)), 'taken')
+      t.equal(await outcome(log.append(everywhere(1), { fence: first })), 'taken')
       const second = await log.raise('s')
       t.ok(second.token > first.token)
-      t.equal(await outcome(log.append(everywhere(2), first)), 'stale')
+      t.equal(await outcome(log.append(everywhere(2), { fence: first })), 'stale')
       for (const topic of topics) t.same(await payloads(log, topic), [1])
-      await t.rejects(log.append(everywhere(2), first), { name: 'StaleFence', message: /source s with the token \d+ are refused/ })
-      t.equal(await outcome(log.append(everywhere(3), second)), 'taken')
+      await t.rejects(log.append(everywhere(2), { fence: first }), { name: 'StaleFence', message: /source s with the token \d+ are refused/ })
+      t.equal(await outcome(log.append(everywhere(3), { fence: second })), 'taken')
       const other = await log.raise('other')
-      t.same([await outcome(log.append(everywhere(4), second)), await outcome(log.append(everywhere(5), other)), await outcome(log.append(everywhere(6)))], ['taken', 'taken', 'taken'], 'sources have nothing to do with one another')
+      t.same([await outcome(log.append(everywhere(4), { fence: second })), await outcome(log.append(everywhere(5), { fence: other })), await outcome(log.append(everywhere(6)))], ['taken', 'taken', 'taken'], 'sources have nothing to do with one another')
       for (const topic of topics) t.same(await payloads(log, topic), [1, 3, 4, 5, 6])
     })
 
@@ -107,7 +107,7 @@ for (const backend of backends) {
       for (let n = 0; n < 400; n++) {
         const fence = fences[n * 7 % 11 % 4]
         if (fence !== stale) expected.push(n)
-        calls.push(outcome(log.append([item(topics[0]!, n), item(topics[1]!, n)], fence)).then(what => `${what}${fence === stale ? ' late' : ''}`))
+        calls.push(outcome(log.append([item(topics[0]!, n), item(topics[1]!, n)], { fence })).then(what => `${what}${fence === stale ? ' late' : ''}`))
       }
       const outcomes = await Promise.all(calls)
       t.same([...new Set(outcomes)].sort(), ['stale late', 'taken'])
@@ -122,8 +122,8 @@ for (const backend of backends) {
       t.equal(new Set(raised.map(({ token }) => token)).size, raised.length)
       const last = await log.raise('s')
       t.ok(raised.every(({ token }) => token < last.token))
-      for (const fence of raised) t.equal(await outcome(log.append(everywhere(fence.token), fence)), 'stale')
-      t.equal(await outcome(log.append(everywhere(0), last)), 'taken')
+      for (const fence of raised) t.equal(await outcome(log.append(everywhere(fence.token), { fence })), 'stale')
+      t.equal(await outcome(log.append(everywhere(0), { fence: last })), 'taken')
     })
 
     suite('a source may have any name', async t => {
@@ -131,7 +131,7 @@ for (const backend of backends) {
       for (const name of ['', ' ', 'a:b', 'fence:a', '한글', 'x y\nz', 'epoch', '}']) {
         const stale = await log.raise(name)
         const good = await log.raise(name)
-        t.same([await outcome(log.append(everywhere(1), stale)), await outcome(log.append(everywhere(1), good))], ['stale', 'taken'], JSON.stringify(name))
+        t.same([await outcome(log.append(everywhere(1), { fence: stale })), await outcome(log.append(everywhere(1), { fence: good }))], ['stale', 'taken'], JSON.stringify(name))
       }
     })
 

@@ -19,6 +19,19 @@ for i = 1, #positions, 2 do
     if sequence == 0 then redis.call('HDEL', KEYS[2], topic)
     else redis.call('HSET', KEYS[2], topic, string.format('%d,%s', sequence, first[2][2]:match('^%d+'))) end
   end
+  -- The newest origin that is left of each processor: a stream says of each message which it had.
+  for _, origins in ipairs(redis.call('KEYS', tag .. 'origins:*')) do
+    local kept = redis.call('HGET', origins, topic)
+    if kept and tonumber(kept:match('^%d+:(%d+)')) > keep then
+      redis.call('HDEL', origins, topic)
+      for _, entry in ipairs(redis.call('XREVRANGE', stream, '+', '-')) do
+        if entry[2][6] then
+          redis.call('HSET', origins, topic, entry[1]:gsub('^(%d+)%-(%d+)$', '%2:%1') .. ':' .. entry[2][6])
+          break
+        end
+      end
+    end
+  end
   local snapshot = redis.call('HGET', tag .. 'snap:' .. topic, 'offset')
   if snapshot and tonumber(snapshot) > keep then redis.call('DEL', tag .. 'snap:' .. topic) end
 end

@@ -81,6 +81,6 @@ test('a source that a node with a fast clock had is taken over by a node on time
   const late = await log.raise('s')
   t.ok(late.token > early.token, 'the token that was raised last is the greater')
   const item = { topic: 'trades:A', payload: '{}' }
-  await t.rejects(log.append([item], early), StaleFence)
-  t.match(await log.append([item], late), [{ sequence: 1 }])
+  await t.rejects(log.append([item], { fence: early }), StaleFence)
+  t.match(await log.append([item], { fence: late }), [{ sequence: 1 }])
 })

@@ -50,7 +50,7 @@ class Node {
   constructor (readonly deployment: Deployment, readonly name: string, sources: readonly Source[], leases: Leases) {
     const { store, log } = deployment
     const { tokens } = deployment
-    const append = async (items: readonly AppendItem[], fence: Fence): Promise<void> => { await log.append(items, fence) }
+    const append = async (items: readonly AppendItem[], fence: Fence): Promise<void> => { await log.append(items, { fence }) }
     this.supervisor = new SourceSupervisor(sources, {
       node: { id: name, name: `node ${name}` },
       coordination: { leases, ask: question => store.ask(question), answer: answer => store.answer(answer) },

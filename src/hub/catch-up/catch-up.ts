@@ -13,7 +13,7 @@ import { SliceReader } from './slice-reader.js'
 import type { View } from '../conflation/view.js'
 
 /**
- * The one mechanism for everybody who stands at a position and needs what came after (DESIGN, The one idea): a
+ * The one mechanism for everybody who stands at a position and needs what came after (ADR 1): a
  * client that resumes, a client that polls, one that reads too slowly, and a new subscriber, who stands at the present
  * and needs the state first. It reads slices from the log up to where the hub stands, and joins live delivery in one tick, from the
  * hub's recent entries. Nothing live is buffered for it.

@@ -1,9 +1,10 @@
 import { randomUUID } from 'node:crypto'
 import { type Channels, parseTopicKey, ProtocolError } from '@tickwire/protocol'
 import {
-  type AppendItem, type AppendResult, type Entry, type EpochStart, type Fence, type Log, type LogClock, type Page, randomEpoch, type ReadFrom, type Retention, type ShardHead,
+  type AppendItem, type AppendOptions, type AppendResult, type Entry, type EpochStart, type Fence, type KeptOrigin, type Log, type LogClock, type Page, randomEpoch, type ReadFrom, type Retention, type ShardHead,
   type Snapshot, StaleFence, type TailBatch, type Tailing, type TopicPosition
 } from '../log.js'
+import { isNewer, processorOf } from '../origin-order.js'
 import { shardOf } from '../shard-of.js'
 import { AnsweredKeys } from './answered-keys.js'
 import { isOlder, OldestFirst, type TopicAge } from './oldest-first.js'
@@ -69,13 +70,14 @@ export class MemoryLog implements Log {
     return shardOf(topic, this.shards)
   }
 
-  async append (items: readonly AppendItem[], fence?: Fence): Promise<readonly AppendResult[]> {
+  async append (items: readonly AppendItem[], { fence, lineage = [] }: AppendOptions = {}): Promise<readonly AppendResult[]> {
     if (this.closed) throw new ProtocolError('log_unavailable')
+    processorOf(items, lineage)
     if (fence !== undefined && this.fences.get(fence.source)?.id !== fence.id) throw new StaleFence(fence)
     const timestamp = this.now()
     this.answers.expire(timestamp)
     const appended = new Map<number, Entry[]>()
-    const results = items.map(item => this.appendOne(item, timestamp, appended))
+    const results = items.map(item => this.appendOne(item, timestamp, lineage, appended))
     this.expire()
     this.tell([...appended].map(([shard, entries]) => ({ shard, epoch: this.states[shard]!.epochs.at(-1)!, entries })))
     return results
@@ -86,6 +88,15 @@ export class MemoryLog implements Log {
     const fence = { source, token: Math.max(this.now(), (this.fences.get(source)?.token ?? 0) + 1), id: randomUUID() }
     this.fences.set(source, fence)
     return fence
+  }
+
+  async origins (processor: string, shard?: number): Promise<ReadonlyMap<string, KeptOrigin>> {
+    const origins = new Map<string, KeptOrigin>()
+    for (const [topic, history] of this.histories) {
+      const origin = shard === undefined || history.shard === shard ? history.newestOrigin(processor) : undefined
+      if (origin !== undefined) origins.set(topic, origin)
+    }
+    return origins
   }
 
   async read (topic: string, from: ReadFrom, limit: number): Promise<Page> {
@@ -160,16 +171,21 @@ export class MemoryLog implements Log {
     this.tell(this.states.map(({ epochs }, shard) => ({ shard, epoch: epochs.at(-1)!, entries: [] })))
   }
 
-  private appendOne (item: AppendItem, timestamp: number, appended: Map<number, Entry[]>): AppendResult {
-    const { payload, replaces = false, idempotencyKey } = item
+  private appendOne (item: AppendItem, timestamp: number, lineage: readonly number[], appended: Map<number, Entry[]>): AppendResult {
+    const { payload, replaces = false, idempotencyKey, origin } = item
     const answer = idempotencyKey === undefined ? undefined : this.answers.get(item.topic, idempotencyKey)
     if (answer !== undefined) return answer
     const history = this.histories.get(item.topic) ?? this.begin(item.topic)
     if (history === undefined) return { error: 'overloaded' }
+    const kept = origin === undefined ? undefined : history.newestOrigin(origin.processor)
+    if (origin !== undefined && kept !== undefined && !isNewer(origin, kept, lineage)) {
+      return { sequence: kept.sequence, offset: kept.outputOffset, shard: history.shard }
+    }
     const { topic, shard, lastSequence, lastOffset: previous } = history
     const offset = ++this.states[shard]!.offset
     const entry: Entry = { topic, shard, offset, sequence: lastSequence + 1, previous, timestamp, payload, replaces }
     this.bytes += history.push(entry) + ENTRY_OVERHEAD_BYTES
+    if (origin !== undefined) history.noteOrigin(origin)
     this.agesOf(history).add(history)
     if (history.size > history.maxMessages) this.drop(history)
     const entries = appended.get(shard)

@@ -1,6 +1,7 @@
 import type { ChannelDefinition } from '@tickwire/protocol'
 import { EntryQueue } from '../entry-queue.js'
-import type { Entry, ReadFrom, TopicPosition } from '../log.js'
+import type { Entry, KeptOrigin, Origin, ReadFrom, TopicPosition } from '../log.js'
+import { OriginTrails } from './origin-trails.js'
 
 /** Bytes of payloads that are folded at a time: who asks for a state waits for no more, and nobody else for longer. */
 const MOST_UNFOLDED_BYTES = 256 * 1024
@@ -43,6 +44,8 @@ export class TopicHistory {
   private heldBytes = 0
   private unfoldedBytes = 0
   private cached: StateText | undefined
+  /** Of what processors published here; most topics have none. */
+  private origins: OriginTrails | undefined
 
   constructor (
     /** The one text of its key that all its entries share. */
@@ -90,6 +93,16 @@ export class TopicHistory {
     return bytes
   }
 
+  newestOrigin (processor: string): KeptOrigin | undefined {
+    return this.origins?.newest(processor)
+  }
+
+  /** Notes the origin of the last message. */
+  noteOrigin (origin: Origin): void {
+    this.origins ??= new OriginTrails()
+    this.origins.add({ ...origin, sequence: this.lastSequence, outputOffset: this.lastOffset })
+  }
+
   /** Drops the oldest message, of which there must be one; the state remembers it. @returns bytes of its payload */
   shift (): number {
     const isFolded = this.current !== undefined
@@ -97,6 +110,7 @@ export class TopicHistory {
       this.base = this.fold(this.base, this.entries.first)
       if (this.current !== undefined && this.current.sequence <= this.base.sequence) this.current = undefined
     }
+    this.origins?.settle(this.entries.firstOffset)
     const bytes = this.entries.shift()
     this.heldBytes -= bytes
     if (!isFolded) this.unfoldedBytes -= bytes
@@ -116,6 +130,7 @@ export class TopicHistory {
       lost.push(bytes)
     }
     if (lost.length === 0) return lost
+    this.origins?.loseBeyond(offset)
     this.cached = undefined
     if (this.current !== undefined && this.current.sequence > this.lastSequence) {
       this.current = undefined

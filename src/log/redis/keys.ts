@@ -12,6 +12,7 @@
  * | `{tw:k}:t:<topic>` | stream: `<offset>-<sequence>`; in `p` previous offset, time, and `r` where it replaces the state; data `d` |
  * | `{tw:k}:snap:<topic>` | hash: the folded state, its sequence, offset and time |
  * | `{tw:k}:answers:<node>` | hash: number of a batch → its answer, the last of a node |
+ * | `{tw:k}:origins:<processor>` | hash: output topic → sequence and offset of the message with the newest origin, and that: `5:17:<epoch>:<offset>:<part>:<input topic>` |
  * | `{tw:k}:once:<topic>\n<key>` | answer to a message with an idempotency key, for ten minutes |
  * | `{tw:k}:lease` | the node that drops what is too old, for some seconds |
  * | `{tw:k}:live` | channel on which each batch is told |
@@ -38,6 +39,7 @@ export class ShardKeys {
   stream (topic: string): string { return `${this.tag}t:${topic}` }
   snapshot (topic: string): string { return `${this.tag}snap:${topic}` }
   answers (node: string): string { return `${this.tag}answers:${node}` }
+  origins (processor: string): string { return `${this.tag}origins:${processor}` }
   once (topic: string, key: string): string { return `${this.tag}once:${topic.length}:${topic}${key}` }
 }
 

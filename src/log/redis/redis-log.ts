@@ -2,12 +2,13 @@ import { randomUUID } from 'node:crypto'
 import { type Channels, parseTopicKey, ProtocolError } from '@tickwire/protocol'
 import type { Redis } from 'ioredis'
 import {
-  type AppendItem, type AppendResult, type Entry, type Fence, followsOn, IDEMPOTENCY_SECONDS, type Log, type Page, randomEpoch, type ReadFrom, RECENT_SHARE, type Retention, type ShardHead, type Snapshot,
+  type AppendItem, type AppendOptions, type AppendResult, type Entry, type Fence, followsOn, IDEMPOTENCY_SECONDS, type KeptOrigin, type Log, type Page, randomEpoch, type ReadFrom, RECENT_SHARE, type Retention, type ShardHead, type Snapshot,
   StaleFence, type TailBatch, type Tailing, type TopicPosition
 } from '../log.js'
+import { processorOf } from '../origin-order.js'
 import { shardOf } from '../shard-of.js'
 import { Appender, type Outcome } from './append/appender.js'
-import { type BatchText, parseBatch, parseEntry, parsePosition, type StreamEntry } from './append/batch.js'
+import { type BatchText, parseBatch, parseEntry, parseOrigin, parsePosition, type StreamEntry } from './append/batch.js'
 import { connectRedis, type LogConnections } from './connect.js'
 import { fenceText, raiseFence } from './append/fences.js'
 import { fenceField, ShardKeys } from './keys.js'
@@ -47,7 +48,7 @@ const HOLE_PAGE = 500
 /** Topics that are asked for at a time. */
 const SCAN_COUNT = 5000
 
-/** The log on Redis Streams: shared by all nodes, replayable, and exact about what Redis itself lost (DESIGN). */
+/** The log on Redis Streams: shared by all nodes, replayable, and exact about what Redis itself lost (ADR 12). */
 export class RedisLog implements Log {
   readonly shards: number
   private readonly node = randomUUID()
@@ -71,7 +72,7 @@ export class RedisLog implements Log {
     this.reader = new Reader(reader, new Scripts(reader, ['read', 'head', 'state', 'snapshot', 'trim', 'fence']), this.shards)
     this.states = new States({ reader: this.reader, channels, keys: this.keys, shardOf: topic => this.shardOf(topic) })
     this.appenders = this.keys.map((keys, shard) => new Appender(shard, {
-      send: (number, text, fence) => this.sendBatch(shard, number, text, fence),
+      send: (number, text, options) => this.sendBatch(shard, number, text, options),
       onceKey: (topic, key) => keys.once(topic, key),
       flights: writer.sharded ? 1 : 2
     }))
@@ -116,10 +117,11 @@ export class RedisLog implements Log {
     return shardOf(topic, this.shards)
   }
 
-  async append (items: readonly AppendItem[], fence?: Fence): Promise<readonly AppendResult[]> {
+  async append (items: readonly AppendItem[], options: AppendOptions = {}): Promise<readonly AppendResult[]> {
     if (this.closed) throw new ProtocolError('log_unavailable')
+    processorOf(items, options.lineage)
     if (items.length === 0) return []
-    if (this.shards === 1) return this.answersOf(await this.appendTo(0, items, fence))
+    if (this.shards === 1) return this.answersOf(await this.appendTo(0, items, options))
     const places = new Map<number, number[]>()
     items.forEach(({ topic }, place) => {
       const shard = this.shardOf(topic)
@@ -129,7 +131,7 @@ export class RedisLog implements Log {
     })
     const outcomes = new Array<Outcome>(items.length)
     await Promise.all([...places].map(async ([shard, own]) => {
-      const answers = await this.appendTo(shard, own.map(place => items[place]!), fence)
+      const answers = await this.appendTo(shard, own.map(place => items[place]!), options)
       answers.forEach((answer, index) => { outcomes[own[index]!] = answer })
     }))
     return this.answersOf(outcomes)
@@ -137,6 +139,15 @@ export class RedisLog implements Log {
 
   async raise (source: string): Promise<Fence> {
     return await raiseFence(this.reader, this.keys, source)
+  }
+
+  async origins (processor: string, shard?: number): Promise<ReadonlyMap<string, KeptOrigin>> {
+    const origins = new Map<string, KeptOrigin>()
+    const shards = shard === undefined ? this.keys.keys() : [shard]
+    for (const index of shards) {
+      for (const [topic, text] of await this.scan(index, this.keys[index]!.origins(processor))) origins.set(topic, parseOrigin(processor, text))
+    }
+    return origins
   }
 
   async read (topic: string, from: ReadFrom, limit: number): Promise<Page> {
@@ -183,7 +194,7 @@ export class RedisLog implements Log {
   async topics (shard?: number): Promise<ReadonlyMap<string, TopicPosition>> {
     const topics = new Map<string, TopicPosition>()
     const shards = shard === undefined ? this.keys.keys() : [shard]
-    for (const index of shards) for (const [topic, position] of await this.scan(index)) topics.set(topic, position)
+    for (const index of shards) for (const [topic, text] of await this.scan(index, this.keys[index]!.seq)) topics.set(topic, parsePosition(text))
     return topics
   }
 
@@ -202,9 +213,9 @@ export class RedisLog implements Log {
 
   // ---- one shard
 
-  private async appendTo (shard: number, items: readonly AppendItem[], fence?: Fence): Promise<readonly Outcome[]> {
+  private async appendTo (shard: number, items: readonly AppendItem[], options: AppendOptions): Promise<readonly Outcome[]> {
     try {
-      return await this.appenders[shard]!.append(items, fence)
+      return await this.appenders[shard]!.append(items, options)
     } catch (error) {
       if (error instanceof ProtocolError) return items.map(() => error)
       throw error
@@ -222,13 +233,14 @@ export class RedisLog implements Log {
     return outcomes.map(outcome => outcome instanceof ProtocolError ? { error: outcome.code, message: outcome.message } : outcome)
   }
 
-  private async sendBatch (shard: number, number: number, { topics, onceKeys, items, payloads }: BatchText, fence: Fence | undefined): Promise<string> {
+  private async sendBatch (shard: number, number: number, { topics, onceKeys, items, payloads, processor, origins }: BatchText, { fence, lineage = [] }: AppendOptions): Promise<string> {
     const keys = this.keys[shard]!
     const answer = this.appends.run('append', [
-      ...keys.common, keys.seq, keys.recent, keys.marks, keys.answers(this.node), ...topics.map(topic => keys.stream(topic)), ...onceKeys
+      ...keys.common, keys.seq, keys.recent, keys.marks, keys.answers(this.node), keys.origins(processor ?? ''), ...topics.map(topic => keys.stream(topic)), ...onceKeys
     ], [
       randomEpoch(), this.shards, number, this.options.maxTopics, RECENT_MS, this.recentBytes, IDEMPOTENCY_SECONDS, KEPT_ANSWERS, JSON.stringify(topics), items, payloads,
       ...(fence === undefined ? ['', ''] : [fenceField(fence.source), fenceText(fence)]),
+      origins, origins === '' ? '' : `,${lineage.join(',')},`,
       ...topics.flatMap(topic => [topic, this.ruleOf(topic).messages])
     ]) as Promise<[kind: string, text: string]>
     const [kind, text] = await timeLimit(answer, APPEND_PATIENCE_MS).catch((error: unknown) => {
@@ -242,18 +254,17 @@ export class RedisLog implements Log {
   }
 
   /** The places of a scan mean nothing to another process than the one that gave them: an epoch that began meanwhile tells of one. */
-  private async scan (shard: number): Promise<Map<string, TopicPosition>> {
-    const { seq } = this.keys[shard]!
+  private async scan (shard: number, hash: string): Promise<Map<string, string>> {
     for (;;) {
       const { epoch } = await this.headOf(shard)
-      const topics = new Map<string, TopicPosition>()
+      const found = new Map<string, string>()
       let cursor = '0'
       do {
-        const [next, fields] = await this.reader.ask(seq, redis => redis.hscan(seq, cursor, 'COUNT', SCAN_COUNT))
+        const [next, fields] = await this.reader.ask(hash, redis => redis.hscan(hash, cursor, 'COUNT', SCAN_COUNT))
         cursor = next
-        for (let i = 0; i < fields.length; i += 2) topics.set(fields[i]!, parsePosition(fields[i + 1]!))
+        for (let i = 0; i < fields.length; i += 2) found.set(fields[i]!, fields[i + 1]!)
       } while (cursor !== '0')
-      if ((await this.headOf(shard)).epoch === epoch) return topics
+      if ((await this.headOf(shard)).epoch === epoch) return found
     }
   }
 

@@ -1,6 +1,6 @@
 import { performance } from 'node:perf_hooks'
 import { ProtocolError } from '@tickwire/protocol'
-import { type AppendItem, type AppendResult, type Fence, StaleFence } from '../../log.js'
+import { type AppendItem, type AppendOptions, type AppendResult, StaleFence } from '../../log.js'
 import { type BatchText, encodeBatch, parseAnswer } from './batch.js'
 import { afterReading, TimedOut } from '../time-limit.js'
 
@@ -17,9 +17,12 @@ const MAX_WAITING_LENGTH = 64 * 1024 * 1024
 /** What a server says that cannot append now, but may soon; or a connection that ended. */
 const PASSING = /^(?:READONLY|LOADING|MASTERDOWN|CLUSTERDOWN|MOVED|ASK|TRYAGAIN|NOSCRIPT|BUSY|Connection is closed|Reached the max retries|Stream isn't writeable|Command aborted)/
 
+/** Whether two calls can go in one batch. A processor has a fence of its own, and one lineage for as long as no epoch begins. */
+const isAlike = (one: AppendOptions, other: AppendOptions): boolean => one.fence === other.fence && one.lineage === other.lineage
+
 export interface AppenderOptions {
   /** Answers one batch, all of one source or none of any. The number is the same when a batch is sent again: what was appended then is answered as before. */
-  readonly send: (number: number, text: BatchText, fence: Fence | undefined) => Promise<string>
+  readonly send: (number: number, text: BatchText, options: AppendOptions) => Promise<string>
   readonly onceKey: (topic: string, key: string) => string
   /**
    * Batches on their way at a time. Two: Redis works on one while the next is made. One where the shard may move to another
@@ -34,7 +37,7 @@ export type Outcome = AppendResult | ProtocolError
 /** What was given to {@link Appender.append} at once; it may be in several batches. */
 interface Call {
   readonly results: Outcome[]
-  readonly fence: Fence | undefined
+  readonly options: AppendOptions
   readonly deadline: number
   left: number
   refused: boolean
@@ -78,10 +81,10 @@ export class Appender {
    * Each item is answered in its place: where one batch of them is refused, what others took stands.
    * @throws ProtocolError `overloaded`; StaleFence
    */
-  async append (items: readonly AppendItem[], fence?: Fence): Promise<Outcome[]> {
+  async append (items: readonly AppendItem[], options: AppendOptions = {}): Promise<Outcome[]> {
     if (this.waitingLength > MAX_WAITING_LENGTH) throw new ProtocolError('overloaded', 'the log takes messages more slowly than they come')
     return await new Promise<Outcome[]>((resolve, reject) => {
-      const call: Call = { results: new Array<Outcome>(items.length), fence, deadline: performance.now() + PATIENCE_MS, left: items.length, refused: false, resolve, reject }
+      const call: Call = { results: new Array<Outcome>(items.length), options, deadline: performance.now() + PATIENCE_MS, left: items.length, refused: false, resolve, reject }
       for (const [place, item] of items.entries()) {
         this.waiting.push({ item, place, call })
         this.waitingLength += item.payload.length
@@ -110,8 +113,8 @@ export class Appender {
     let length = 0
     let count = 0
     // A batch that is refused for its fence takes no other's messages with it, and so nobody's order changes.
-    const { fence } = this.waiting[0]!.call
-    while (count < this.waiting.length && count < MAX_BATCH_ITEMS && length < MAX_BATCH_LENGTH && this.waiting[count]!.call.fence === fence) length += this.waiting[count++]!.item.payload.length
+    const { options } = this.waiting[0]!.call
+    while (count < this.waiting.length && count < MAX_BATCH_ITEMS && length < MAX_BATCH_LENGTH && isAlike(this.waiting[count]!.call.options, options)) length += this.waiting[count++]!.item.payload.length
     const waiting = this.waiting.splice(0, count)
     this.waitingLength -= length
     const items = waiting.map(({ item }) => item)
@@ -122,7 +125,7 @@ export class Appender {
 
   private fly (flight: Flight): void {
     flight.sent = true
-    this.options.send(flight.number, flight.text, flight.waiting[0]!.call.fence).then(
+    this.options.send(flight.number, flight.text, flight.waiting[0]!.call.options).then(
       answer => { this.land(flight, parseAnswer(this.shard, flight.items, flight.text, answer)) },
       (error: unknown) => { this.fail(flight, error) }
     )

@@ -1,4 +1,4 @@
-import type { AppendItem, AppendResult, Entry, EpochStart, TopicPosition } from '../../log.js'
+import type { AppendItem, AppendResult, Entry, EpochStart, KeptOrigin, Origin, TopicPosition } from '../../log.js'
 
 /** What append.lua is given of a batch, beside its keys. */
 export interface BatchText {
@@ -6,10 +6,27 @@ export interface BatchText {
   readonly topics: readonly string[]
   /** Each once, numbered from 1 in this order. */
   readonly onceKeys: readonly string[]
-  /** Of each item the number of its topic, `r` where it replaces the state, `k` and the number of its idempotency key, and a comma. */
+  /** Of each item the number of its topic, `r` where it replaces the state, `k` and the number of its idempotency key, `o` where it has an origin, and a comma. */
   readonly items: string
   /** A payload a line: JSON text of one value holds no line break. */
   readonly payloads: string
+  /** The processor that all origins are of; absent where no item has one. */
+  readonly processor: string | undefined
+  /** A line for each item that has one, see {@link originText}. */
+  readonly origins: string
+}
+
+/** An origin as Redis keeps it: numbers, then the topic of the input. */
+const originText = ({ epoch, offset, part, topic }: Origin): string => `${epoch}:${offset}:${part}:${topic}`
+
+const KEPT_ORIGIN = /^(\d+):(\d+):(\d+):(\d+):(\d+):(.*)$/s
+
+/** What append.lua keeps of the newest origin: sequence and offset of the message that had it, and the origin. */
+export function parseOrigin (processor: string, text: string): KeptOrigin {
+  const [, sequence, outputOffset, epoch, offset, part, topic] = KEPT_ORIGIN.exec(text)!
+  return {
+    processor, topic: topic!, epoch: Number(epoch), offset: Number(offset), part: Number(part), sequence: Number(sequence), outputOffset: Number(outputOffset)
+  }
 }
 
 /** @param onceKey the Redis key of a topic's idempotency key */
@@ -23,13 +40,18 @@ export function encodeBatch (items: readonly AppendItem[], onceKey: (topic: stri
   }
   let described = ''
   let payloads = ''
-  for (const { topic, payload, replaces, idempotencyKey } of items) {
+  let origins = ''
+  for (const { topic, payload, replaces, idempotencyKey, origin } of items) {
     described += `${number(topics, topic)}${replaces === true ? 'r' : ''}`
     if (idempotencyKey !== undefined) described += `k${number(onceKeys, onceKey(topic, idempotencyKey))}`
+    if (origin !== undefined) {
+      described += 'o'
+      origins += originText(origin) + '\n'
+    }
     described += ','
     payloads += payload + '\n'
   }
-  return { topics: [...topics.keys()], onceKeys: [...onceKeys.keys()], items: described, payloads }
+  return { topics: [...topics.keys()], onceKeys: [...onceKeys.keys()], items: described, payloads, processor: items.find(({ origin }) => origin !== undefined)?.origin?.processor, origins }
 }
 
 /** Before: sequence and offset of each topic. */

@@ -2,21 +2,23 @@
 -- nodes. Everything is checked before the first write. A message costs one XADD; all else is done once for the batch, and
 -- texts that the caller has made are passed on as they are.
 --
--- KEYS  1 meta, 2 epochs, 3 seq, 4 recent, 5 marks, 6 answers of the calling node,
+-- KEYS  1 meta, 2 epochs, 3 seq, 4 recent, 5 marks, 6 answers of the calling node, 7 the newest origins of the processor,
 --       then the stream of each topic of the batch, then the idempotency keys of its items
 -- ARGV  1 candidate epoch, 2 shards of the log, 3 the node's number of this batch for this shard, 4 most topics,
 --       5 milliseconds and 6 bytes of recent entries that are kept, 7 seconds that an idempotency key is kept,
 --       8 answers kept per node, 9 the names of the topics as JSON, 10 the items, 11 their payloads, a line each,
 --       12 the field and 13 the text of the fence of the source that all of them come from, both empty where they are of none,
+--       14 the origins of items, a line each: epoch, offset, part and input topic, and 15 the epochs of the inputs' shard, oldest first, each
+--       between commas; both empty where no item has an origin,
 --       then for each topic its name and the most messages that it keeps
 --       Items: of each the number of its topic, 'r' where it replaces the state, 'k' and the number of its idempotency
---       key, and a comma.
+--       key, 'o' where it has an origin, and a comma.
 -- Answers {'answer', text} with a text of [first offset, [sequence and offset before, of each topic], [[item, sequence,
 --       offset], …]]: what is not among the last has the next sequence and the next offset; 0, 0 is one topic too many.
 --       Or {'shards', n}, {'type', topic}, or {'stale', fence that stands}
-local KEY_BASE, ARG_BASE = 6, 13
+local KEY_BASE, ARG_BASE = 7, 15
 local keys, argv, call, format = KEYS, ARGV, redis.call, string.format
-local meta, epochs, seq, recent, marks, answers = unpack(keys, 1, KEY_BASE)
+local meta, epochs, seq, recent, marks, answers, origins = unpack(keys, 1, KEY_BASE)
 local number = argv[3]
 
 local epoch, start, offset, made = enter(meta, epochs, argv[1], argv[2])
@@ -59,6 +61,27 @@ for topic = 1, topics do
 end
 local before = table.concat(positions, ',')
 
+-- The newest origin of each topic, where items have any: {rank of its epoch, offset, part, sequence and offset of its message}.
+local newest, moved_origins, next_origin = {}, {}, nil
+local function rank_of (epoch_text) return argv[15]:find(',' .. epoch_text .. ',', 1, true) end
+if argv[14] ~= '' then
+  next_origin = string.gmatch(argv[14], '((%d+):(%d+):(%d+):[^\n]*)\n')
+  for topic, text in ipairs(call('HMGET', origins, unpack(names))) do
+    if text then
+      local place, e, o, p = text:match('^(%d+:%d+):(%d+):(%d+):(%d+):')
+      newest[topic] = { rank_of(e), tonumber(o), tonumber(p), (place:gsub(':', ',')) }
+    end
+  end
+end
+
+-- Whether an origin is newer than what is kept: as isNewer of origin-order.ts.
+local function is_newer (kept, rank, o, p)
+  if not kept or not kept[1] then return true end
+  if rank ~= kept[1] then return rank > kept[1] end
+  if o ~= kept[2] then return o > kept[2] end
+  return p > kept[3]
+end
+
 local stored = call('HMGET', meta, 'marked', 'bytes', 'marked_bytes', 'oldest')
 local time = log_time(meta)
 local stamp = format(':%d', time)
@@ -66,12 +89,18 @@ local stamp = format(':%d', time)
 local first = offset + 1
 local exceptions, excepted, once_keys, item = {}, {}, {}, 0
 local next_payload = string.gmatch(argv[11], '[^\n]+')
-for index, flag, key in string.gmatch(argv[10], '(%d+)(r?)k?(%d*),') do
+for index, flag, key, from in string.gmatch(argv[10], '(%d+)(r?)k?(%d*)(o?),') do
   local topic, payload = tonumber(index), next_payload()
   local once, earlier
   if key ~= '' then
     once = keys[KEY_BASE + topics + key]
     earlier = once_keys[once] or call('GET', once)
+  end
+  local origin, e, o, p
+  if from == 'o' then
+    origin, e, o, p = next_origin()
+    e, o, p = rank_of(e), tonumber(o), tonumber(p)
+    if not earlier and not is_newer(newest[topic], e, o, p) then earlier = newest[topic][4] end
   end
   if earlier or refused[topic] then
     exceptions[#exceptions + 1] = format('[%d,%s]', item, earlier or '0,0')
@@ -80,7 +109,14 @@ for index, flag, key in string.gmatch(argv[10], '(%d+)(r?)k?(%d*),') do
     local sequence = sequences[topic] + 1
     offset = offset + 1
     local at = format('%d', offset)
-    call('XADD', keys[KEY_BASE + topic], 'MAXLEN', '~', limits[topic], at .. '-' .. sequence, 'p', previous[topic] .. stamp .. flag, 'd', payload)
+    local key_of, id, place = keys[KEY_BASE + topic], at .. '-' .. sequence, previous[topic] .. stamp .. flag
+    if origin then
+      call('XADD', key_of, 'MAXLEN', '~', limits[topic], id, 'p', place, 'd', payload, 'o', origin)
+      newest[topic] = { e, o, p, sequence .. ',' .. at }
+      moved_origins[names[topic]] = sequence .. ':' .. at .. ':' .. origin
+    else
+      call('XADD', key_of, 'MAXLEN', '~', limits[topic], id, 'p', place, 'd', payload)
+    end
     sequences[topic], previous[topic] = sequence, at
     if once then
       once_keys[once] = sequence .. ',' .. at
@@ -105,6 +141,7 @@ for topic = 1, topics do
   end
 end
 call('HSET', seq, unpack(moved))
+for name, origin in pairs(moved_origins) do call('HSET', origins, name, origin) end
 
 local items, payloads = argv[10], argv[11]
 if #exceptions > 0 then

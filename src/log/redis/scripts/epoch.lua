@@ -1,5 +1,5 @@
 -- In front of every script. A Redis that did not write last may have lost what came after its last save, or after it was cut
--- from its master: a new epoch begins behind what it has, before anything else (DESIGN, Epochs; ADR 25).
+-- from its master: a new epoch begins behind what it has, before anything else (ADR 12, ADR 25).
 --
 -- Who wrote last is a process in one time of being a master: its replication id is another one whenever it was a replica
 -- meanwhile, and then it may have less than it had.

@@ -21,6 +21,8 @@ export interface Entry {
   readonly payload: string
   /** The message replaces the topic's whole state. */
   readonly replaces: boolean
+  /** Of what a processor has published, where it is read from its topic. */
+  readonly origin?: Origin
 }
 
 export interface AppendItem {
@@ -41,6 +43,7 @@ export interface AppendItem {
  * appends none of it twice. Offsets order the messages of a shard, so all inputs of an output topic are on one shard.
  */
 export interface Origin {
+  /** See {@link PROCESSOR_NAME}. */
   readonly processor: string
   /** The input topic. */
   readonly topic: string
@@ -51,6 +54,9 @@ export interface Origin {
   /** Numbers what one input message brings about in one output topic, from 0. */
   readonly part: number
 }
+
+/** What a processor may be called. */
+export const PROCESSOR_NAME = /^[a-z0-9][a-z0-9._/-]{0,63}$/
 
 /** The newest origin of an output topic and a processor. */
 export interface KeptOrigin extends Origin {

@@ -1,4 +1,4 @@
-import type { AppendItem, Origin } from './log.js'
+import { type AppendItem, type Origin, PROCESSOR_NAME } from './log.js'
 
 /**
  * Whether an origin is newer than the one that is kept: later in the input's shard, over all its epochs. append.lua decides alike.
@@ -18,6 +18,7 @@ export function processorOf (items: readonly AppendItem[], lineage: readonly num
   for (const { origin } of items) {
     if (origin === undefined) continue
     processor ??= origin.processor
+    if (!PROCESSOR_NAME.test(processor)) throw new TypeError(`the name of a processor is of ${PROCESSOR_NAME}, not ${JSON.stringify(processor)}`)
     if (origin.processor !== processor) throw new TypeError(`one append is of one processor, not of ${processor} and ${origin.processor}`)
     if (!lineage.includes(origin.epoch)) throw new TypeError(`the lineage of an append names the epochs of its origins, and ${origin.epoch} is missing`)
   }

@@ -1,4 +1,4 @@
-import type { KeptOrigin } from '../log.js'
+import type { Entry, KeptOrigin } from '../log.js'
 
 /** The origins of one output topic, by processor: the newest, and those that become the newest again if the log loses its last messages. */
 export class OriginTrails {
@@ -13,6 +13,16 @@ export class OriginTrails {
     const trail = this.trails.get(origin.processor)
     if (trail === undefined) this.trails.set(origin.processor, [origin])
     else trail.push(origin)
+  }
+
+  withOrigin (entry: Entry): Entry {
+    for (const trail of this.trails.values()) {
+      const found = trail.find(({ outputOffset }) => outputOffset === entry.offset)
+      if (found === undefined) continue
+      const { sequence: _sequence, outputOffset: _outputOffset, ...origin } = found
+      return { ...entry, origin }
+    }
+    return entry
   }
 
   /** Messages up to an offset cannot be lost any more. */

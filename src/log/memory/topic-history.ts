@@ -142,7 +142,8 @@ export class TopicHistory {
   /** At most `limit` messages. */
   after (from: ReadFrom, limit: number): Entry[] {
     const entries: Entry[] = []
-    if (limit > 0) this.entries.after(from, entry => entries.push(entry) < limit)
+    const { origins } = this
+    if (limit > 0) this.entries.after(from, entry => entries.push(origins === undefined ? entry : origins.withOrigin(entry)) < limit)
     return entries
   }
 

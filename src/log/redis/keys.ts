@@ -9,10 +9,10 @@
  * | `{tw:k}:seq` | hash: topic → `sequence,offset` of its last message; never removed |
  * | `{tw:k}:recent` | stream of whole batches, of about a minute; its ids are their last offsets |
  * | `{tw:k}:marks` | stream of marks, about one a second: `<time>-<offset>`, and the bytes appended until then |
- * | `{tw:k}:t:<topic>` | stream: `<offset>-<sequence>`; in `p` previous offset, time, and `r` where it replaces the state; data `d` |
+ * | `{tw:k}:t:<topic>` | stream: `<offset>-<sequence>`; in `p` previous offset, time, and `r` where it replaces the state; data `d`; in `o` the origin of what a processor published |
  * | `{tw:k}:snap:<topic>` | hash: the folded state, its sequence, offset and time |
  * | `{tw:k}:answers:<node>` | hash: number of a batch → its answer, the last of a node |
- * | `{tw:k}:origins:<processor>` | hash: output topic → sequence and offset of the message with the newest origin, and that: `5:17:<epoch>:<offset>:<part>:<input topic>` |
+ * | `{tw:k}:origins:<processor>` | hash: output topic → sequence and offset of the message with the newest origin, and that: `5:17:<epoch>:<offset>:<part>:<processor>:<input topic>` |
  * | `{tw:k}:once:<topic>\n<key>` | answer to a message with an idempotency key, for ten minutes |
  * | `{tw:k}:lease` | the node that drops what is too old, for some seconds |
  * | `{tw:k}:live` | channel on which each batch is told |

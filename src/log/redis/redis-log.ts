@@ -8,7 +8,7 @@ import {
 import { processorOf } from '../origin-order.js'
 import { shardOf } from '../shard-of.js'
 import { Appender, type Outcome } from './append/appender.js'
-import { type BatchText, parseBatch, parseEntry, parseOrigin, parsePosition, type StreamEntry } from './append/batch.js'
+import { type BatchText, parseBatch, parseEntry, parseKeptOrigin, parsePosition, type StreamEntry } from './append/batch.js'
 import { connectRedis, type LogConnections } from './connect.js'
 import { fenceText, raiseFence } from './append/fences.js'
 import { fenceField, ShardKeys } from './keys.js'
@@ -145,7 +145,7 @@ export class RedisLog implements Log {
     const origins = new Map<string, KeptOrigin>()
     const shards = shard === undefined ? this.keys.keys() : [shard]
     for (const index of shards) {
-      for (const [topic, text] of await this.scan(index, this.keys[index]!.origins(processor))) origins.set(topic, parseOrigin(processor, text))
+      for (const [topic, text] of await this.scan(index, this.keys[index]!.origins(processor))) origins.set(topic, parseKeptOrigin(text))
     }
     return origins
   }

@@ -16,17 +16,22 @@ export interface BatchText {
   readonly origins: string
 }
 
-/** An origin as Redis keeps it: numbers, then the topic of the input. */
-const originText = ({ epoch, offset, part, topic }: Origin): string => `${epoch}:${offset}:${part}:${topic}`
+/** An origin as Redis keeps it. */
+const originText = ({ epoch, offset, part, processor, topic }: Origin): string => `${epoch}:${offset}:${part}:${processor}:${topic}`
 
-const KEPT_ORIGIN = /^(\d+):(\d+):(\d+):(\d+):(\d+):(.*)$/s
+const ORIGIN = /^(\d+):(\d+):(\d+):([^:]+):(.*)$/s
+
+function parseOrigin (text: string): Origin {
+  const [, epoch, offset, part, processor, topic] = ORIGIN.exec(text)!
+  return { processor: processor!, topic: topic!, epoch: Number(epoch), offset: Number(offset), part: Number(part) }
+}
+
+const KEPT_ORIGIN = /^(\d+):(\d+):(.*)$/s
 
 /** What append.lua keeps of the newest origin: sequence and offset of the message that had it, and the origin. */
-export function parseOrigin (processor: string, text: string): KeptOrigin {
-  const [, sequence, outputOffset, epoch, offset, part, topic] = KEPT_ORIGIN.exec(text)!
-  return {
-    processor, topic: topic!, epoch: Number(epoch), offset: Number(offset), part: Number(part), sequence: Number(sequence), outputOffset: Number(outputOffset)
-  }
+export function parseKeptOrigin (text: string): KeptOrigin {
+  const [, sequence, outputOffset, origin] = KEPT_ORIGIN.exec(text)!
+  return { ...parseOrigin(origin!), sequence: Number(sequence), outputOffset: Number(outputOffset) }
 }
 
 /** @param onceKey the Redis key of a topic's idempotency key */
@@ -121,10 +126,11 @@ export type StreamEntry = [id: string, fields: string[]]
 /** Of an entry: the topic's offset before it, when it was accepted, whether it replaces the state. */
 const POSITION = /^(\d+):(\d+)(r?)$/
 
-export function parseEntry (topic: string, shard: number, [id, [, position, , payload]]: StreamEntry): Entry {
+export function parseEntry (topic: string, shard: number, [id, [, position, , payload, , origin]]: StreamEntry): Entry {
   const [offset, sequence] = id.split('-')
   const [, previous, timestamp, replaces] = POSITION.exec(position!)!
   return {
-    topic, shard, offset: Number(offset), sequence: Number(sequence), previous: Number(previous), timestamp: Number(timestamp), payload: payload!, replaces: replaces === 'r'
+    topic, shard, offset: Number(offset), sequence: Number(sequence), previous: Number(previous), timestamp: Number(timestamp), payload: payload!, replaces: replaces === 'r',
+    ...(origin === undefined ? {} : { origin: parseOrigin(origin) })
   }
 }

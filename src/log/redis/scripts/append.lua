@@ -8,7 +8,7 @@
 --       5 milliseconds and 6 bytes of recent entries that are kept, 7 seconds that an idempotency key is kept,
 --       8 answers kept per node, 9 the names of the topics as JSON, 10 the items, 11 their payloads, a line each,
 --       12 the field and 13 the text of the fence of the source that all of them come from, both empty where they are of none,
---       14 the origins of items, a line each: epoch, offset, part and input topic, and 15 the epochs of the inputs' shard, oldest first, each
+--       14 the origins of items, a line each: epoch, offset, part, processor and input topic, and 15 the epochs of the inputs' shard, oldest first, each
 --       between commas; both empty where no item has an origin,
 --       then for each topic its name and the most messages that it keeps
 --       Items: of each the number of its topic, 'r' where it replaces the state, 'k' and the number of its idempotency

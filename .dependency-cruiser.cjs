@@ -8,6 +8,7 @@ const FOLDERS = {
   coordination: { may: ['log/redis/(connect|tail/listener|append/refusals|time-limit|masters/masters)\\.ts$'] },
   hub: { may: ['log/(log|entry-queue)\\.ts$', 'metrics/'] },
   sources: { may: ['log/log\\.ts$'], types: ['publisher/', 'coordination/(coordination|leases)\\.ts$'] },
+  processors: { may: ['log/log\\.ts$'], types: ['sources/source\\.ts$'] },
   nodes: { types: ['log/log\\.ts$', 'metrics/', 'sources/leased-source\\.ts$', 'coordination/(coordination|leases|node-registry)\\.ts$'] },
   connection: { may: ['hub/', 'auth/', 'metrics/'], types: ['coordination/coordination\\.ts$', 'publisher/'] },
   transports: { may: ['connection/', 'hub/', 'auth/identity\\.ts$'], types: ['auth/'] },

@@ -4,6 +4,7 @@ import type { FastifyBaseLogger } from 'fastify'
 import type { Hub } from '../src/hub/hub.js'
 import type { Fence } from '../src/log/log.js'
 import type { Publication, Publisher, PublishResult } from '../src/publisher/publisher.js'
+import type { OriginOptions } from '../src/sources/source.js'
 import { type Refusal, SoundBooks } from '../src/sources/sound-books.js'
 
 /** Names the sources of all servers as publishers; no token can have it as its user. */
@@ -13,7 +14,7 @@ const INTRODUCED = 'introduced'
 
 /** The way of a source's messages into the log. Each message and each instrument has its answer, in its place. */
 export interface SourceFeed {
-  publish (publications: readonly Publication[], fence?: Fence): Promise<readonly PublishResult[]>
+  publish (publications: readonly Publication[], fence?: Fence, origins?: OriginOptions): Promise<readonly PublishResult[]>
   /** Says what is not known as it is here. */
   declare (instruments: readonly Instrument[], fence?: Fence): Promise<readonly PublishResult[]>
   /** Says what is not known at all. */
@@ -42,9 +43,9 @@ export function sourceFeed (publisher: Publisher, { directory, channels, counter
       ? 'a message of a source was refused: its book is stale until the next snapshot'
       : 'a message of a source was refused; further ones of its topic are only counted')
   }
-  const append = async (publications: readonly Publication[], fence?: Fence): Promise<readonly PublishResult[]> => {
+  const append = async (publications: readonly Publication[], fence?: Fence, origins?: OriginOptions): Promise<readonly PublishResult[]> => {
     try {
-      const results = await publisher.publish(publications, { publisher: SOURCE_PUBLISHER, fence })
+      const results = await publisher.publish(publications, { publisher: SOURCE_PUBLISHER, fence, ...origins })
       const untaken = results.find(result => 'code' in result && result.code === 'log_unavailable')
       if (untaken !== undefined) throw new ProtocolError('log_unavailable')
       return results
@@ -54,10 +55,10 @@ export function sourceFeed (publisher: Publisher, { directory, channels, counter
       throw error
     }
   }
-  const publish: SourceFeed['publish'] = async (publications, fence) => {
+  const publish: SourceFeed['publish'] = async (publications, fence, origins) => {
     const deliveries = publications.map(publication => books.deliver(publication))
     const published = deliveries.flatMap(({ publication }) => publication ?? [])
-    const results = (published.length === 0 ? [] : await append(published, fence))[Symbol.iterator]()
+    const results = (published.length === 0 ? [] : await append(published, fence, origins))[Symbol.iterator]()
     return deliveries.map(({ publication, refusal }, place): PublishResult => {
       const result = publication === undefined ? undefined : results.next().value
       const answer = refusal ?? result!

@@ -22,6 +22,8 @@ import type { Log } from '../src/log/log.js'
 import { Heartbeat } from '../src/nodes/heartbeat.js'
 import { LoadMeter } from '../src/nodes/load.js'
 import { Nodes } from '../src/nodes/nodes.js'
+import { wantedBy } from '../src/processors/demand.js'
+import type { Processor } from '../src/processors/processor.js'
 import { PublishRequests } from '../src/publisher/publish-requests.js'
 import { Publisher } from '../src/publisher/publisher.js'
 import type { Source } from '../src/sources/source.js'
@@ -39,6 +41,8 @@ export interface StreamingOptions extends ConnectionLimits {
   readonly coordination: Coordination
   readonly channels: Channels
   readonly sources: readonly Source[]
+  /** Those that are among the sources. */
+  readonly processors: readonly Processor[]
   readonly flushMs: number | 'auto'
   readonly recentBytes: number
   readonly heartbeatMs: number
@@ -151,7 +155,7 @@ export const streaming = fp<StreamingOptions>(async (app, options) => {
   })
   for (const { name, lazy } of options.sources) {
     if (lazy === undefined) continue
-    demands.set(name, hub.demand.watch({ channels: lazy.channels, covers: symbol => sources.covers(name, symbol) }, () => {
+    demands.set(name, hub.demand.watch({ channels: wantedBy(options.processors, lazy.channels), covers: symbol => sources.covers(name, symbol) }, () => {
       sources.demanded(name)
       heartbeat.touch()
     }))

@@ -11,7 +11,7 @@ import { type Config, streamingSettings } from './config.js'
 import { type ErrorFields, errorFields } from './errors.js'
 import type { Log } from './log/log.js'
 import type { Coordination } from './coordination/coordination.js'
-import { tickwire } from './tickwire.js'
+import { tickwire, type TickwireOptions } from './tickwire.js'
 import { keyPairFiles, readKeyPair, tlsOptions } from './tls.js'
 import { HEAD_TIMEOUT_MS, refuseUnreadable, REQUEST_TIMEOUT_MS } from './unreadable.js'
 
@@ -31,12 +31,14 @@ export interface Parts {
   readonly adminLink?: (path: string) => void
   readonly log?: Log
   readonly coordination?: Coordination
+  readonly channels?: NonNullable<TickwireOptions['channels']>
+  readonly processors?: NonNullable<TickwireOptions['processors']>
   /** Where the lines of the server's log go; default: to the standard output. */
   readonly lines?: { write (line: string): void }
 }
 
 /** The whole server, ready to listen. Never listens itself. @throws ConfigError */
-export async function buildApp (config: Config, { log, coordination, lines, adminLink }: Parts = {}): Promise<FastifyInstance> {
+export async function buildApp (config: Config, { lines, ...parts }: Parts = {}): Promise<FastifyInstance> {
   const files = keyPairFiles(config)
   const pair = files === undefined ? undefined : await readKeyPair(files)
   const app = Fastify({
@@ -68,9 +70,7 @@ export async function buildApp (config: Config, { log, coordination, lines, admi
     routes: Object.keys(routeGroups) as RouteGroup[],
     sources: config.SOURCES,
     settings: streamingSettings(config),
-    ...(log === undefined ? {} : { log }),
-    ...(coordination === undefined ? {} : { coordination }),
-    ...(adminLink === undefined ? {} : { adminLink })
+    ...parts
   })
   return app
 }

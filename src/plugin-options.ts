@@ -5,9 +5,9 @@ import { insteadOf } from './nearest.js'
 
 type Given = Readonly<Record<string, unknown>>
 
-const OPTIONS = ['prefix', 'channels', 'routes', 'sources', 'log', 'coordination', 'adminLink', 'settings']
+const OPTIONS = ['prefix', 'channels', 'routes', 'sources', 'processors', 'log', 'coordination', 'adminLink', 'settings']
 const SOURCE = ['instruments', 'run']
-const LOG = ['shardOf', 'append', 'raise', 'read', 'tail', 'watch', 'recent', 'head', 'topics', 'snapshot', 'close']
+const LOG = ['shardOf', 'append', 'raise', 'read', 'tail', 'watch', 'recent', 'head', 'topics', 'snapshot', 'origins', 'close']
 const COORDINATION = ['put', 'take', 'count', 'ask', 'answer', 'close']
 
 const isObject = (value: unknown): value is Given => typeof value === 'object' && value !== null && !Array.isArray(value)

@@ -19,6 +19,9 @@ import { MemoryLog } from './log/memory/memory-log.js'
 import { RedisLog } from './log/redis/redis-log.js'
 import { settingNotices } from './notices.js'
 import { checkPluginOptions } from './plugin-options.js'
+import { checkProcessors } from './processors/check.js'
+import { processorSources } from './processors/processor-sources.js'
+import type { Processor } from './processors/processor.js'
 import type { Publication, PublishResult } from './publisher/publisher.js'
 import { parseSources } from './sources/registry.js'
 import type { Source } from './sources/source.js'
@@ -48,6 +51,8 @@ export interface TickwireOptions {
   readonly routes?: readonly RouteGroup[]
   /** Where messages come from beside `publish`: sources of your own, or a text as in `SOURCES`. Default: nowhere. */
   readonly sources?: readonly Source[] | string
+  /** What is computed from messages: each runs on one server at a time, and what it publishes is appended once, whoever takes it over. Default: nothing. */
+  readonly processors?: readonly Processor[]
   /** Default: on Redis where `REDIS_URL` is set, else in memory. It is closed with the application. */
   readonly log?: Log
   /** What several servers know together beside the log: tickets, leases, who is there. Default: in memory. It is closed with the application. */
@@ -111,9 +116,10 @@ declare module 'fastify' {
 export const tickwire = fp<TickwireOptions>(async (app, options) => {
   const order = Object.keys(routeGroups) as RouteGroup[]
   checkPluginOptions({ ...options }, order)
-  const { prefix = '', routes = DEFAULT_ROUTES, sources = [] } = options
+  const { prefix = '', routes = DEFAULT_ROUTES, sources = [], processors = [] } = options
   const settings = loadSettings(options.settings ?? {})
   const channels = allChannels(options.channels ?? [])
+  checkProcessors(processors, channels)
   const onError: OnError = (error, message) => { app.log.error({ err: errorFields(error) }, message) }
   const keys = openKeys(settings, onError)
   const [log, coordination] = await openLogAndCoordination(options, settings, channels, onError).catch((error: unknown) => {
@@ -140,7 +146,8 @@ export const tickwire = fp<TickwireOptions>(async (app, options) => {
       log,
       coordination,
       channels,
-      sources: typeof sources === 'string' ? parseSources(sources) : sources,
+      sources: [...typeof sources === 'string' ? parseSources(sources) : sources, ...processorSources(processors, log)],
+      processors,
       flushMs: settings.FLUSH_MS,
       recentBytes: settings.RETENTION_BYTES * RECENT_SHARE,
       heartbeatMs: settings.HEARTBEAT_MS,

@@ -1,5 +1,5 @@
 import { randomInt } from 'node:crypto'
-import type { ErrorCode } from '@tickwire/protocol'
+import type { ErrorCode, ShardPosition } from '@tickwire/protocol'
 
 /**
  * The contract of a log: ordered, replayable, and exact about what it lost (ADR 1). A topic's messages carry a sequence that grows by exactly 1; a shard's messages carry an offset that
@@ -74,6 +74,8 @@ export interface AppendOptions {
    * messages that the log has lost, and every other is newer. All origins of one append are of one processor, and of these epochs.
    */
   readonly lineage?: readonly number[] | undefined
+  /** By shard, the epoch that it must be in, so that nothing is appended behind a loss that the appender does not know of. */
+  readonly epochs?: readonly number[] | undefined
 }
 
 export const IDEMPOTENCY_SECONDS = 600
@@ -113,6 +115,15 @@ export class StaleFence extends Error {
 
   constructor ({ source, token }: Fence) {
     super(`messages of the source ${source} with the token ${token} are refused: another server has taken it over`)
+  }
+}
+
+/** An append to a shard that has begun another epoch than the appender knows. Nothing of it was appended there. */
+export class StaleEpoch extends Error {
+  override readonly name = 'StaleEpoch'
+
+  constructor (shard: number) {
+    super(`shard ${shard} has begun another epoch`)
   }
 }
 
@@ -165,6 +176,23 @@ export interface ShardHead {
   readonly epochs: readonly EpochStart[]
 }
 
+/** Whether a position lies in the log's past, so that what it stands for was not lost (PROTOCOL.md, Epochs). */
+export function isGood (position: ShardPosition, head: ShardHead): boolean {
+  const start = firstLost(position.epoch, head)
+  return start === undefined ? position.offset <= head.offset : position.offset < start
+}
+
+/** The offset from which on an epoch's messages are lost; undefined for the current epoch, and 0 for one that is not known. */
+export function firstLost (epoch: number, { epochs }: ShardHead): number | undefined {
+  const known = epochs.findLastIndex(other => other.epoch === epoch)
+  if (known < 0) return 0
+  const later = epochs.slice(known + 1)
+  return later.length === 0 ? undefined : Math.min(...later.map(({ start }) => start))
+}
+
+/** The epoch in which an offset was given out. */
+export const epochAt = (offset: number, { epochs }: ShardHead): number => (epochs.findLast(({ start }) => start <= offset) ?? epochs[0]!).epoch
+
 export interface TailBatch {
   readonly shard: number
   readonly epoch: EpochStart
@@ -197,7 +225,7 @@ export interface Log {
   /**
    * Appends in order and answers each item in its place: what one shard does not take is an error in its place, what others took stands.
    * @throws ProtocolError `log_unavailable`, `overloaded`, where none was taken because no shard could; StaleFence, where a shard has a
-   * newer fence of the source
+   * newer fence of the source; StaleEpoch
    */
   append (items: readonly AppendItem[], options?: AppendOptions): Promise<readonly AppendResult[]>
 

@@ -81,7 +81,7 @@ export class Publisher {
     }
     const judged = (): JudgedBatch => {
       const items = batch.map((publication, place) => refusals[place] ?? this.prepare(publication, limits))
-      return new JudgedBatch(this.log, items, { fence: limits.fence, lineage: limits.lineage })
+      return new JudgedBatch(this.log, items, { fence: limits.fence, lineage: limits.lineage, epochs: limits.epochs })
     }
     return asked.length === 0 ? judged() : Promise.all(asked).then(judged)
   }

@@ -4,7 +4,7 @@ import type { Fence } from '../log/log.js'
 import type { PublishResult } from '../publisher/publisher.js'
 import type { Lease, Leases } from '../coordination/leases.js'
 import { type SourceLogger, SourceRun } from './run.js'
-import type { Source, SourceMessage } from './source.js'
+import type { OriginOptions, Source, SourceMessage } from './source.js'
 
 /**
  * - `waiting`: it does not run here: it runs on another server, nobody subscribes to it, or it is held until somebody starts it;
@@ -38,7 +38,7 @@ export interface LeasedSourceOptions {
   readonly logger: SourceLogger
   readonly firstRetryMs: number
   raise (source: string): Promise<Fence>
-  publish (messages: readonly SourceMessage[], fence: Fence): Promise<readonly PublishResult[]>
+  publish (messages: readonly SourceMessage[], fence: Fence, origins?: OriginOptions): Promise<readonly PublishResult[]>
   declare (instruments: readonly Instrument[], fence: Fence): Promise<readonly PublishResult[]>
   /** Makes those known that nobody knows, whoever runs the source. */
   introduce (instruments: readonly Instrument[]): Promise<void>
@@ -203,7 +203,7 @@ export class LeasedSource {
     if (this.closed || !this.isHeld || holder !== options.node.id) return
     this.run = new SourceRun(source, {
       context: {
-        publish: messages => options.publish(messages, fence),
+        publish: (messages, origins) => options.publish(messages, fence, origins),
         declare: instruments => {
           this.take(instruments)
           return options.declare(instruments, fence)

@@ -111,7 +111,7 @@ export class SourceRun {
     return {
       signal,
       instrument: symbol => context.instrument(symbol),
-      publish: messages => append(() => context.publish(messages)),
+      publish: (messages, options) => append(() => context.publish(messages, options)),
       declare: instruments => append(() => context.declare(instruments)),
       guard: work => (...given) => {
         try {

@@ -1,23 +1,32 @@
 import type { Instrument } from '@tickwire/protocol'
+import type { AppendOptions, Origin } from '../log/log.js'
 import type { PublishResult } from '../publisher/publisher.js'
 
 /** A message as a source hands it over; the publisher validates, stamps and appends it. */
 export interface SourceMessage {
   readonly channel: string
-  readonly symbol?: string
+  readonly symbol?: string | undefined
   readonly data: unknown
+  /** Owner of a private channel's topic. */
+  readonly user?: string | undefined
   /** The message replaces the topic's whole state. */
-  readonly snapshot?: boolean
+  readonly snapshot?: boolean | undefined
+  /** Of what a processor publishes. */
+  readonly origin?: Origin
 }
+
+/** What goes with origins. */
+export type OriginOptions = Pick<AppendOptions, 'lineage' | 'epochs'>
 
 /** What a source is given to work with. */
 export interface SourceContext {
   /**
    * Resolves when the log has the messages: wait for it, so that a fast source cannot outrun the log.
+   * @param options of the messages of a processor
    * @returns an answer for each, in its place: what is refused is logged, and for the source to judge
    * @throws where the source is to end, or runs on another server by now: nothing more of it is taken
    */
-  publish (messages: readonly SourceMessage[]): Promise<readonly PublishResult[]>
+  publish (messages: readonly SourceMessage[], options?: OriginOptions): Promise<readonly PublishResult[]>
   /** Makes instruments known before their first message. @returns and @throws as `publish` */
   declare (instruments: readonly Instrument[]): Promise<readonly PublishResult[]>
   /** What is known of an instrument: another server may have declared it while the source ran there. */

@@ -101,6 +101,20 @@ for (const backend of backends) {
       t.same(sequencesOf(await log.append([item(1, origin(5))], { fence, lineage })), [1])
     })
 
+    suite('an append that names the epochs of shards is refused where one has begun another', async t => {
+      const { log, restart } = await openLog(t, backend, { shards })
+      const lineage = [FIRST]
+      const epochs = (await log.head()).map(({ epoch }) => epoch)
+      t.same(sequencesOf(await log.append([item(1, origin(1)), item(1, origin(1), 'quotes:OTHER')], { lineage, epochs })), [1, 1])
+      const keep = (await log.head()).map(({ offset }) => offset)
+      keep[log.shardOf(OUT)]!--
+      await restart(keep)
+      await t.rejects(log.append([item(9, origin(2))], { lineage, epochs }), { name: 'StaleEpoch' })
+      const now = (await log.head()).map(({ epoch }) => epoch)
+      const { sequence: before = 0 } = (await log.read(OUT, { sequence: 0 }, 1)).last ?? {}
+      t.same(sequencesOf(await log.append([item(2, origin(3))], { lineage, epochs: now })), [before + 1])
+    })
+
     suite('any sequence of appends, takeovers and losses leaves what each origin brought about once', async t => {
       const appending = fc.record({
         do: fc.constant('append' as const),

@@ -1,7 +1,7 @@
 import { test } from 'tap'
 import type { EpochStart } from '../../src/log/log.js'
 import { Lineage } from '../../src/log/redis/tail/lineage.js'
-import { isGood } from '../../src/hub/catch-up/position.js'
+import { isGood } from '../../src/log/log.js'
 
 /** How a node goes over from one history of a shard to another. Epochs are numbers, each with the offset at which it began. */
 const epochs = (...pairs: Array<[epoch: number, start: number]>): EpochStart[] => pairs.map(([epoch, start]) => ({ epoch, start }))

@@ -1,9 +1,9 @@
 import { type Cursor, instruments, type ResetReason, topicKey, parseTopicKey } from '@tickwire/protocol'
-import { followsOn, type ShardHead } from '../../log/log.js'
+import { followsOn, isGood, type ShardHead } from '../../log/log.js'
 import type { Bookmark } from './bookmark.js'
 import type { Hub } from '../hub.js'
 import { type PendingState, STATE_ALONE } from './pending.js'
-import { isGood, locate } from './position.js'
+import { locate } from './position.js'
 import type { Selection } from '../audience/selector.js'
 import { isWhole } from '../conflation/view.js'
 

@@ -1,13 +1,4 @@
-import type { ShardPosition } from '@tickwire/protocol'
-import type { Page, ShardHead } from '../../log/log.js'
-
-/** Whether a position lies in the log's past, so that what it stands for was not lost (PROTOCOL.md, Epochs). */
-export function isGood (position: ShardPosition, head: ShardHead): boolean {
-  const known = head.epochs.findLastIndex(({ epoch }) => epoch === position.epoch)
-  if (known < 0) return false
-  const later = head.epochs.slice(known + 1)
-  return later.length === 0 ? position.offset <= head.offset : position.offset < Math.min(...later.map(({ start }) => start))
-}
+import { isGood, type Page, type ShardHead } from '../../log/log.js'
 
 /**
  * Where a sequence of a topic lies, or why what came after it cannot be told.

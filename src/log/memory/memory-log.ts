@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { type Channels, parseTopicKey, ProtocolError } from '@tickwire/protocol'
 import {
   type AppendItem, type AppendOptions, type AppendResult, type Entry, type EpochStart, type Fence, type KeptOrigin, type Log, type LogClock, type Page, randomEpoch, type ReadFrom, type Retention, type ShardHead,
-  type Snapshot, StaleFence, type TailBatch, type Tailing, type TopicPosition
+  type Snapshot, StaleEpoch, StaleFence, type TailBatch, type Tailing, type TopicPosition
 } from '../log.js'
 import { isNewer, processorOf } from '../origin-order.js'
 import { shardOf } from '../shard-of.js'
@@ -70,10 +70,12 @@ export class MemoryLog implements Log {
     return shardOf(topic, this.shards)
   }
 
-  async append (items: readonly AppendItem[], { fence, lineage = [] }: AppendOptions = {}): Promise<readonly AppendResult[]> {
+  async append (items: readonly AppendItem[], { fence, lineage = [], epochs }: AppendOptions = {}): Promise<readonly AppendResult[]> {
     if (this.closed) throw new ProtocolError('log_unavailable')
     processorOf(items, lineage)
     if (fence !== undefined && this.fences.get(fence.source)?.id !== fence.id) throw new StaleFence(fence)
+    const moved = epochs === undefined ? undefined : items.map(({ topic }) => this.shardOf(topic)).find(shard => epochs[shard] !== this.epoch(shard))
+    if (moved !== undefined) throw new StaleEpoch(moved)
     const timestamp = this.now()
     this.answers.expire(timestamp)
     const appended = new Map<number, Entry[]>()

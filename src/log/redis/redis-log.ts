@@ -3,7 +3,7 @@ import { type Channels, parseTopicKey, ProtocolError } from '@tickwire/protocol'
 import type { Redis } from 'ioredis'
 import {
   type AppendItem, type AppendOptions, type AppendResult, type Entry, type Fence, followsOn, IDEMPOTENCY_SECONDS, type KeptOrigin, type Log, type Page, randomEpoch, type ReadFrom, RECENT_SHARE, type Retention, type ShardHead, type Snapshot,
-  StaleFence, type TailBatch, type Tailing, type TopicPosition
+  StaleEpoch, StaleFence, type TailBatch, type Tailing, type TopicPosition
 } from '../log.js'
 import { processorOf } from '../origin-order.js'
 import { shardOf } from '../shard-of.js'
@@ -233,14 +233,14 @@ export class RedisLog implements Log {
     return outcomes.map(outcome => outcome instanceof ProtocolError ? { error: outcome.code, message: outcome.message } : outcome)
   }
 
-  private async sendBatch (shard: number, number: number, { topics, onceKeys, items, payloads, processor, origins }: BatchText, { fence, lineage = [] }: AppendOptions): Promise<string> {
+  private async sendBatch (shard: number, number: number, { topics, onceKeys, items, payloads, processor, origins }: BatchText, { fence, lineage = [], epochs }: AppendOptions): Promise<string> {
     const keys = this.keys[shard]!
     const answer = this.appends.run('append', [
       ...keys.common, keys.seq, keys.recent, keys.marks, keys.answers(this.node), keys.origins(processor ?? ''), ...topics.map(topic => keys.stream(topic)), ...onceKeys
     ], [
       randomEpoch(), this.shards, number, this.options.maxTopics, RECENT_MS, this.recentBytes, IDEMPOTENCY_SECONDS, KEPT_ANSWERS, JSON.stringify(topics), items, payloads,
       ...(fence === undefined ? ['', ''] : [fenceField(fence.source), fenceText(fence)]),
-      origins, origins === '' ? '' : `,${lineage.join(',')},`,
+      origins, origins === '' ? '' : `,${lineage.join(',')},`, epochs?.[shard] ?? '',
       ...topics.flatMap(topic => [topic, this.ruleOf(topic).messages])
     ]) as Promise<[kind: string, text: string]>
     const [kind, text] = await timeLimit(answer, APPEND_PATIENCE_MS).catch((error: unknown) => {
@@ -250,6 +250,7 @@ export class RedisLog implements Log {
     })
     if (kind === 'answer') return text
     if (kind === 'stale' && fence !== undefined) throw new StaleFence(fence)
+    if (kind === 'epoch') throw new StaleEpoch(shard)
     throw new Error(kind === 'shards' ? `the log was made with ${text} shards` : 'a key of the log holds something else')
   }
 

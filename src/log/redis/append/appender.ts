@@ -1,6 +1,6 @@
 import { performance } from 'node:perf_hooks'
 import { ProtocolError } from '@tickwire/protocol'
-import { type AppendItem, type AppendOptions, type AppendResult, StaleFence } from '../../log.js'
+import { type AppendItem, type AppendOptions, type AppendResult, StaleEpoch, StaleFence } from '../../log.js'
 import { type BatchText, encodeBatch, parseAnswer } from './batch.js'
 import { afterReading, TimedOut } from '../time-limit.js'
 
@@ -17,8 +17,8 @@ const MAX_WAITING_LENGTH = 64 * 1024 * 1024
 /** What a server says that cannot append now, but may soon; or a connection that ended. */
 const PASSING = /^(?:READONLY|LOADING|MASTERDOWN|CLUSTERDOWN|MOVED|ASK|TRYAGAIN|NOSCRIPT|BUSY|Connection is closed|Reached the max retries|Stream isn't writeable|Command aborted)/
 
-/** Whether two calls can go in one batch. A processor has a fence of its own, and one lineage for as long as no epoch begins. */
-const isAlike = (one: AppendOptions, other: AppendOptions): boolean => one.fence === other.fence && one.lineage === other.lineage
+/** Whether two calls can go in one batch. A processor has a fence of its own, and one lineage and list of epochs for as long as no epoch begins. */
+const isAlike = (one: AppendOptions, other: AppendOptions): boolean => one.fence === other.fence && one.lineage === other.lineage && one.epochs === other.epochs
 
 export interface AppenderOptions {
   /** Answers one batch, all of one source or none of any. The number is the same when a batch is sent again: what was appended then is answered as before. */
@@ -79,7 +79,7 @@ export class Appender {
 
   /**
    * Each item is answered in its place: where one batch of them is refused, what others took stands.
-   * @throws ProtocolError `overloaded`; StaleFence
+   * @throws ProtocolError `overloaded`; StaleFence; StaleEpoch
    */
   async append (items: readonly AppendItem[], options: AppendOptions = {}): Promise<Outcome[]> {
     if (this.waitingLength > MAX_WAITING_LENGTH) throw new ProtocolError('overloaded', 'the log takes messages more slowly than they come')
@@ -141,7 +141,7 @@ export class Appender {
     if (!this.flights.includes(flight)) return
     if (!(error instanceof TimedOut || (error instanceof Error && PASSING.test(error.message)))) {
       this.take(flight)
-      this.refuse(flight.waiting, error instanceof StaleFence ? error : Object.assign(new ProtocolError('log_unavailable'), { cause: error }))
+      this.refuse(flight.waiting, error instanceof StaleFence || error instanceof StaleEpoch ? error : Object.assign(new ProtocolError('log_unavailable'), { cause: error }))
       this.gather()
       return
     }
@@ -197,12 +197,12 @@ export class Appender {
    * Where a part of a call is refused, the rest of it does not set out any more: nothing overtakes what was refused.
    * @param refused what waits no more
    */
-  private refuse (refused: readonly Waiting[], refusal: ProtocolError | StaleFence): void {
+  private refuse (refused: readonly Waiting[], refusal: ProtocolError | StaleFence | StaleEpoch): void {
     const notTaken = new ProtocolError('log_unavailable')
     for (const waiting of refused) {
       waiting.call.refused = true
-      if (refusal instanceof StaleFence) waiting.call.reject(refusal)
-      this.settle(waiting, refusal instanceof StaleFence ? notTaken : refusal)
+      if (!(refusal instanceof ProtocolError)) waiting.call.reject(refusal)
+      this.settle(waiting, refusal instanceof ProtocolError ? refusal : notTaken)
     }
     const left: Waiting[] = []
     for (const waiting of this.waiting) {

@@ -1,0 +1,75 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import { join } from 'node:path'
+import { test } from 'tap'
+import { deploy, patiently } from '../helpers/node-processes.js'
+import { Choices } from '../helpers/random.js'
+import { redisProgram } from '../helpers/redis-server.js'
+import { ROOT } from '../helpers/root.js'
+import { signedToken } from '../helpers/tokens.js'
+import { judgeCounts, judgeValues } from '../processors/judge.js'
+
+/** Processors on three servers and one Redis: servers are killed, stopped and ended, and Redis comes back without its last writes. */
+const options = { skip: redisProgram === undefined ? 'there is no Redis' : false } as const
+
+const SYMBOLS = ['A', 'B', 'C', 'D', 'E', 'F']
+const SECONDS = 20
+const PATIENCE_MS = 60_000
+const seed = Number(process.env['SEED'] ?? 15)
+
+test(`what processors publish is there once, whatever becomes of servers (SEED=${seed})`, options, async t => {
+  const random = new Choices(seed)
+  const deployment = await deploy(t, ['a', 'b', 'c'], 'none', [join(ROOT, 'dist/test/processors/node.js')])
+  const { nodes, observer: { parts: { log } } } = deployment
+  let made = 0
+  let over = false
+  let refused = 0
+  const publishing = (async () => {
+    while (!over) {
+      const items = Array.from({ length: random.integer(1, 8) }, () => {
+        const symbol = random.pick(SYMBOLS)
+        const key = { idempotency_key: `k${++made}` }
+        return random.next() < 0.3
+          ? { channel: 'quotes', symbol, data: { symbol, bid: String(made) }, ...key }
+          : { channel: 'trades', symbol, data: { symbol, price: '1', size: '1', timestamp: '2026-01-01T00:00:00Z', trade_id: `t${made}` }, ...key }
+      })
+      // Until it is taken: its keys say which of it are there already.
+      for (let taken = false; !taken && !over;) {
+        const response = await fetch(`${random.pick(nodes).origin}/v1/publish`, {
+          method: 'POST', body: JSON.stringify(items), headers: { authorization: `Bearer ${signedToken({ sub: 'p', publish: ['*'] })}`, 'content-type': 'application/json' }, signal: AbortSignal.timeout(5000)
+        }).catch(() => undefined)
+        taken = response?.status === 200 && (await response.json() as { rejected: unknown[] }).rejected.length === 0
+        if (!taken) refused++
+        await delay(10)
+      }
+    }
+  })()
+  const happened: string[] = []
+  for (const end = Date.now() + SECONDS * 1000; Date.now() < end; await delay(random.integer(500, 2500))) {
+    const node = random.pick(nodes)
+    const what = random.pick(['kill', 'stop', 'end'] as const)
+    happened.push(`${what} ${node.name}`)
+    if (what === 'stop') {
+      // Longer than its leases last: it goes on as if it still had them.
+      node.signal('SIGSTOP')
+      await delay(random.integer(500, 4500))
+      node.signal('SIGCONT')
+    } else {
+      if (what === 'end') {
+        node.signal('SIGTERM')
+        await delay(300)
+      }
+      await node.kill()
+      await node.start()
+    }
+  }
+  over = true
+  await publishing
+  t.comment(`${made} messages, ${refused} requests refused or unanswered; ${happened.join(', ')}`)
+  const faultsNow = async (): Promise<string[]> => await patiently(async () => [...await judgeCounts(log, SYMBOLS, true), ...await judgeValues(log, SYMBOLS, true)])
+  let faults = await faultsNow()
+  for (const deadline = Date.now() + PATIENCE_MS; faults.length > 0 && Date.now() < deadline; await delay(200)) faults = await faultsNow()
+  t.same(faults, [])
+  t.ok(made > 200, `${made} messages`)
+  const { leases } = await deployment.seen('all leases have a holder', ({ leases }) => leases.length === 5 && leases.every(({ holder }) => holder !== undefined))
+  t.same(leases.map(({ source }) => source).sort(), ['processor:counting/0', 'processor:counting/1', 'processor:counting/2', 'processor:counting/3', 'processor:valuing'])
+})

@@ -1,0 +1,140 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import fc from 'fast-check'
+import { test } from 'tap'
+import type { Fence, Log } from '../../src/log/log.js'
+import { MemoryLog } from '../../src/log/memory/memory-log.js'
+import { JournalRunner } from '../../src/processors/journal-runner.js'
+import { TopicRunner } from '../../src/processors/topic-runner.js'
+import { Publisher } from '../../src/publisher/publisher.js'
+import { judgeCounts, judgeValues } from '../processors/judge.js'
+import { counting, proofChannels, valuing } from '../processors/proofs.js'
+
+/** Processors over a log in memory, which is restarted without its last messages, and taken over from one another. */
+
+const SYMBOLS = ['A', 'B', 'C']
+const LOOK_MS = 5
+const RUNS = Number(process.env['FUZZ_RUNS'] ?? 40)
+
+/** One server's run of both processors, until it is stopped. What it does behind that is refused, as of a server that was held up. */
+class Host {
+  private readonly stopping = new AbortController()
+  private readonly runs: Array<Promise<void>> = []
+
+  constructor (private readonly log: Log) {}
+
+  async start (): Promise<void> {
+    for (let shard = 0; shard < this.log.shards; shard++) await this.begin(`counting/${shard}`, context => new TopicRunner(counting, this.log, shard, { lookMs: LOOK_MS }).run(context))
+    await this.begin('valuing', context => new JournalRunner(valuing, this.log, { lookMs: LOOK_MS }).run(context))
+  }
+
+  /** @param waits whether it ends in order, or is left to itself */
+  async stop (waits: boolean): Promise<void> {
+    if (waits) {
+      this.stopping.abort()
+      await Promise.all(this.runs)
+    } else setTimeout(() => { this.stopping.abort() }, 5)
+  }
+
+  private async begin (name: string, run: (context: Parameters<TopicRunner<unknown>['run']>[0]) => Promise<void>): Promise<void> {
+    const fence: Fence = await this.log.raise(name)
+    const publisher = new Publisher({ log: this.log, channels: proofChannels })
+    const { signal } = this.stopping
+    this.runs.push((async () => {
+      while (!signal.aborted) {
+        try {
+          await run({
+            signal,
+            publish: async (messages, options) => {
+              signal.throwIfAborted()
+              const results = await publisher.publish(messages, { publisher: '', fence, ...options })
+              const refused = results.find(result => 'code' in result)
+              if (refused !== undefined) throw new Error(JSON.stringify(refused))
+              return results.map(result => 'sequence' in result ? result.sequence : undefined)
+            }
+          })
+        } catch (error) {
+          if (signal.aborted || (error as Error).name === 'StaleFence') return
+          throw error
+        }
+      }
+    })())
+  }
+}
+
+/** Waits until nothing is appended any more. */
+async function settled (log: Log): Promise<void> {
+  const state = async (): Promise<string> => JSON.stringify((await log.head()).map(({ offset, epoch }) => [offset, epoch]))
+  for (let before = ''; ;) {
+    const now = await state()
+    if (now === before) return
+    before = now
+    await delay(10 * LOOK_MS)
+  }
+}
+
+type Step =
+  | { readonly do: 'publish', readonly items: ReadonlyArray<{ symbol: string, isQuote: boolean }> }
+  | { readonly do: 'lose', readonly losses: readonly number[] }
+  | { readonly do: 'takeover', readonly inOrder: boolean }
+  | { readonly do: 'wait' }
+
+const publish = fc.record({ do: fc.constant('publish' as const), items: fc.array(fc.record({ symbol: fc.constantFrom(...SYMBOLS), isQuote: fc.boolean() }), { minLength: 1, maxLength: 8 }) })
+const lose = fc.record({ do: fc.constant('lose' as const), losses: fc.array(fc.nat(6), { minLength: 3, maxLength: 3 }) })
+const takeover = fc.record({ do: fc.constant('takeover' as const), inOrder: fc.boolean() })
+const wait = fc.record({ do: fc.constant('wait' as const) })
+
+async function play (steps: readonly Step[], shards: number): Promise<string[]> {
+  const log = new MemoryLog({ channels: proofChannels, shards, retention: { messages: 10_000, seconds: 3600, bytes: 1 << 26 }, maxTopics: 100 })
+  const publisher = new Publisher({ log, channels: proofChannels })
+  let host = new Host(log)
+  await host.start()
+  let made = 0
+  let complete = true
+  try {
+    for (const step of steps) {
+      switch (step.do) {
+        case 'publish':
+          await publisher.publish(step.items.map(({ symbol, isQuote }) => isQuote
+            ? { channel: 'quotes', symbol, data: { symbol, bid: String(++made) } }
+            : { channel: 'trades', symbol, data: { symbol, price: '1', size: '1', timestamp: '2026-01-01T00:00:00Z', trade_id: `t${++made}` } }), { publisher: 'test' })
+          break
+        case 'lose':
+          complete = false
+          log.restart((await log.head()).map(({ offset }, shard) => Math.max(0, offset - step.losses[shard]!)))
+          break
+        case 'takeover':
+          await host.stop(step.inOrder)
+          host = new Host(log)
+          await host.start()
+          break
+        case 'wait':
+          await delay(3)
+      }
+    }
+    await settled(log)
+    return [...await judgeCounts(log, SYMBOLS, complete), ...await judgeValues(log, SYMBOLS, complete)]
+  } finally {
+    await host.stop(true)
+    await log.close()
+  }
+}
+
+for (const shards of [1, 3]) {
+  test(`${shards} shards: each input brings about its outputs once, whoever runs the processors`, async t => {
+    const steps = fc.array(fc.oneof({ weight: 5, arbitrary: publish }, { weight: 2, arbitrary: takeover }, { weight: 2, arbitrary: wait }), { minLength: 3, maxLength: 15 })
+    await fc.assert(fc.asyncProperty(steps, async list => {
+      const faults = await play(list, shards)
+      if (faults.length > 0) throw new Error(faults.join('; '))
+    }), { numRuns: RUNS })
+    t.pass(`${RUNS} runs`)
+  })
+
+  test(`${shards} shards: outputs that follow from lost messages are corrected, and lost outputs come again`, async t => {
+    const steps = fc.array(fc.oneof({ weight: 5, arbitrary: publish }, { weight: 2, arbitrary: lose }, { weight: 1, arbitrary: takeover }, { weight: 2, arbitrary: wait }), { minLength: 3, maxLength: 15 })
+    await fc.assert(fc.asyncProperty(steps, async list => {
+      const faults = await play(list, shards)
+      if (faults.length > 0) throw new Error(faults.join('; '))
+    }), { numRuns: RUNS })
+    t.pass(`${RUNS} runs`)
+  })
+}

@@ -17,19 +17,22 @@ export interface JournalOptions<State> {
   readonly description: string
   /** Of a decision. */
   readonly decision: TSchema
+  /** A journal is needed as far back as outputs may be lost. */
+  readonly retention?: ChannelDefinition['retention']
   initial (): State
   /** Must not change the state that it is given. */
   apply (state: State, decision: never): State
 }
 
 /** The channel of a processor's journal, whose one topic has the processor's state as its state. */
-export function journalChannel<State> ({ name, description, decision, initial, apply }: JournalOptions<State>): ChannelDefinition {
+export function journalChannel<State> ({ name, description, decision, retention, initial, apply }: JournalOptions<State>): ChannelDefinition {
   return defineChannel({
     name,
     type: name,
     description,
     keyed: false,
     access: 'internal',
+    ...(retention === undefined ? {} : { retention }),
     schema: Type.Object({ positions: Positions, decision, state: Type.Optional(Type.Unknown()) }),
     reduce: (before, message) => ({
       ...message, state: apply(before === undefined ? initial() : (before as JournalMessage<unknown, State>).state!, message.decision as never)

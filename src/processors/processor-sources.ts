@@ -5,7 +5,7 @@ import type { JournalProcessor, Processor, ProcessorContext, TopicProcessor } fr
 import { TopicRunner } from './topic-runner.js'
 
 /** What a lease of a processor is called. */
-export const leaseOf = (processor: string, shard?: number): string => `processor:${processor}${shard === undefined ? '' : `/${shard}`}`
+const leaseOf = (processor: string, shard?: number): string => `processor:${processor}${shard === undefined ? '' : `/${shard}`}`
 
 const isJournaled = (processor: Processor): processor is JournalProcessor => 'journal' in processor
 

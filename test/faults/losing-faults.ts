@@ -47,7 +47,7 @@ export async function flushed (world: World): Promise<void> {
   await world.ask(client => client.flushall())
   // Nodes append at once to what is empty: there is nothing to be read.
   const { shards } = world.options
-  const kept = { shards: Array.from({ length: shards }, () => ({ offset: 0, epochs: [] })), numbers: new Map(), shardOf: new Map(), faults: [] }
+  const kept = { shards: Array.from({ length: shards }, () => ({ offset: 0, epochs: [] })), numbers: new Map(), shardOf: new Map(), outputs: new Map(), faults: [] }
   world.losses.push({ name: 'flushed', beganAt, endedAt: Date.now(), kept, epochsBefore, shards: new Set(kept.shards.keys()) })
   leavers.comeBack()
 }

@@ -1,6 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Fault } from './fault.js'
 import { judge, type Verdict } from './judge.js'
+import { judgeOutputs, type Messages } from '../processors/judge.js'
+import type { StoredLog } from './stored-log.js'
 import { World, type WorldOptions } from './world.js'
 
 /** How long a client may take to get on after a fault before the run is given up: a poll takes 15 s to notice that its node is gone, and may notice it twice. */
@@ -8,6 +10,7 @@ const RECOVERY_TIMEOUT_MS = 60_000
 /** Between two faults. */
 const PAUSE_MS = [300, 1500] as const
 const PROGRESS_MS = 3000
+const SETTLE_MS = 300
 const WATCH_MS = 200
 
 export interface RunOptions extends WorldOptions {
@@ -59,7 +62,8 @@ export async function run (options: RunOptions): Promise<RunReport> {
     }
     // A cursor that was on its way, and a second message where none may be, are part of what is judged.
     await delay(200)
-    const final = await world.readLog()
+    const final = await settledLog(world)
+    violations.push(...await outputFaults(world, final))
     const verdict = judge({ publisher, clients: fleet.clients, losses: world.losses, final })
     const all = [...violations, ...late, ...verdict.violations]
     if (all.length > 0) for (const { name, lastWords } of world.nodes) if (lastWords !== '') say(`${name} said last:\n${lastWords}`)
@@ -75,6 +79,20 @@ export async function run (options: RunOptions): Promise<RunReport> {
     clearInterval(watcher)
     await world.close()
   }
+}
+
+/** The log, once processors have published what follows from it; or as it is after a while. */
+async function settledLog (world: World): Promise<StoredLog> {
+  let log = await world.readLog()
+  for (const deadline = Date.now() + RECOVERY_TIMEOUT_MS; Date.now() < deadline && (await outputFaults(world, log)).length > 0; await delay(SETTLE_MS)) log = await world.readLog()
+  return log
+}
+
+/** What processors have published twice, or not at all. */
+async function outputFaults ({ losses }: World, { numbers, outputs }: StoredLog): Promise<string[]> {
+  const symbols = [...new Set([...numbers.keys()].map(topic => topic.slice(topic.indexOf(':') + 1)))]
+  const messages: Messages = async topic => outputs.get(topic) ?? (numbers.get(topic) ?? []).map(number => ({ price: String(number), bid: String(number) }))
+  return await judgeOutputs(messages, symbols, losses.length === 0)
 }
 
 /** Nobody can go on without the nodes. */

@@ -1,5 +1,5 @@
 import type { Redis } from 'ioredis'
-import { numberOf } from './topics.js'
+import { isPublished, numberOf } from './topics.js'
 
 /** The Redis that holds a shard. */
 export type RedisOf = (shard: number) => Redis
@@ -23,6 +23,8 @@ export interface StoredLog {
   /** Of each topic, the numbers of its messages: that of sequence s at s - 1. */
   readonly numbers: ReadonlyMap<string, readonly number[]>
   readonly shardOf: ReadonlyMap<string, number>
+  /** Of each topic that a processor publishes to, the data of its messages. */
+  readonly outputs: ReadonlyMap<string, readonly unknown[]>
   /** What cannot be: a topic whose messages are not 1, 2, 3, … */
   readonly faults: readonly string[]
 }
@@ -44,6 +46,7 @@ export async function readShards (of: RedisOf, shards: number): Promise<StoredSh
 export async function readLog (of: RedisOf, shards: number): Promise<StoredLog> {
   const numbers = new Map<string, number[]>()
   const shardOf = new Map<string, number>()
+  const outputs = new Map<string, readonly unknown[]>()
   const faults: string[] = []
   const stored = await readShards(of, shards)
   for (let shard = 0; shard < shards; shard++) {
@@ -51,15 +54,16 @@ export async function readLog (of: RedisOf, shards: number): Promise<StoredLog> 
     const last = await redis.hgetall(`{${PREFIX}:${shard}}:seq`)
     await Promise.all(Object.entries(last).map(async ([topic, position]) => {
       const entries = await redis.xrange(`{${PREFIX}:${shard}}:t:${topic}`, '-', '+')
-      const own = entries.map(([id, fields], index) => {
+      const own = entries.map(([id, fields], index): unknown => {
         const sequence = Number(id.split('-')[1])
         if (sequence !== index + 1) faults.push(`${topic}: the stream has ${id} in place ${index + 1}`)
-        return numberOf(JSON.parse(fields[fields.indexOf('d') + 1]!))
+        return JSON.parse(fields[fields.indexOf('d') + 1]!)
       })
       if (Number.parseInt(position) !== own.length) faults.push(`${topic}: seq says ${position}, the stream holds ${own.length}`)
-      numbers.set(topic, own)
+      if (isPublished(topic)) numbers.set(topic, own.map(numberOf))
+      else outputs.set(topic, own)
       shardOf.set(topic, shard)
     }))
   }
-  return { shards: stored, numbers, shardOf, faults }
+  return { shards: stored, numbers, shardOf, outputs, faults }
 }

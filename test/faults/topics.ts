@@ -21,6 +21,9 @@ export function dataOf ({ channel, symbol }: Topic, number: number): object {
     : { symbol, price: String(number), size: '1', timestamp: '2026-01-01T00:00:00Z' }
 }
 
+/** Whether a topic is one that the run publishes to; processors publish to the others. */
+export const isPublished = (topic: string): boolean => /^(?:trades|quotes):/.test(topic)
+
 /** NaN where there is none. */
 export function numberOf (data: unknown): number {
   const { price, bid } = data as { price?: string, bid?: string }

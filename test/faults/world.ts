@@ -1,7 +1,9 @@
 import { createHmac } from 'node:crypto'
+import { join } from 'node:path'
 import type { Redis } from 'ioredis'
 import { Choices } from '../helpers/random.js'
 import type { RedisServer } from '../helpers/redis-server.js'
+import { ROOT } from '../helpers/root.js'
 import { askHolders, type Backing, type Kind } from './backing.js'
 import { Fleet } from './fleet.js'
 import type { Loss } from './loss.js'
@@ -13,6 +15,8 @@ import { readLog, readShards, type StoredLog } from './stored-log.js'
 import { makeTopics } from './topics.js'
 
 const HEARTBEAT_MS = 1500
+/** A server with the two processors whose outputs are judged. */
+const PROGRAM = join(ROOT, 'dist/test/processors/node.js')
 const SECRET = 'a secret for the fault checker only'
 const TOKEN_SECONDS = 86_400
 
@@ -60,7 +64,7 @@ export class World {
       RATE_LIMIT_REQUESTS: '1000000',
       HEARTBEAT_MS: String(HEARTBEAT_MS),
       LOG_LEVEL: 'error'
-    })))
+    }, [PROGRAM])))
     const world = new World(options, backing, nodes as [NodeProcess, NodeProcess])
     try {
       await Promise.all(nodes.map(node => node.start()))

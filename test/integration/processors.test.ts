@@ -6,7 +6,7 @@ import { Choices } from '../helpers/random.js'
 import { redisProgram } from '../helpers/redis-server.js'
 import { ROOT } from '../helpers/root.js'
 import { signedToken } from '../helpers/tokens.js'
-import { judgeCounts, judgeValues } from '../processors/judge.js'
+import { judgeOutputs, messagesOf } from '../processors/judge.js'
 
 /** Processors on three servers and one Redis: servers are killed, stopped and ended, and Redis comes back without its last writes. */
 const options = { skip: redisProgram === undefined ? 'there is no Redis' : false } as const
@@ -21,10 +21,11 @@ test(`what processors publish is there once, whatever becomes of servers (SEED=$
   const deployment = await deploy(t, ['a', 'b', 'c'], 'none', [join(ROOT, 'dist/test/processors/node.js')])
   const { nodes, observer: { parts: { log } } } = deployment
   let made = 0
-  let over = false
+  const publisher = new AbortController()
+  const over = (): boolean => publisher.signal.aborted
   let refused = 0
   const publishing = (async () => {
-    while (!over) {
+    while (!over()) {
       const items = Array.from({ length: random.integer(1, 8) }, () => {
         const symbol = random.pick(SYMBOLS)
         const key = { idempotency_key: `k${++made}` }
@@ -33,7 +34,7 @@ test(`what processors publish is there once, whatever becomes of servers (SEED=$
           : { channel: 'trades', symbol, data: { symbol, price: '1', size: '1', timestamp: '2026-01-01T00:00:00Z', trade_id: `t${made}` }, ...key }
       })
       // Until it is taken: its keys say which of it are there already.
-      for (let taken = false; !taken && !over;) {
+      for (let taken = false; !taken && !over();) {
         const response = await fetch(`${random.pick(nodes).origin}/v1/publish`, {
           method: 'POST', body: JSON.stringify(items), headers: { authorization: `Bearer ${signedToken({ sub: 'p', publish: ['*'] })}`, 'content-type': 'application/json' }, signal: AbortSignal.timeout(5000)
         }).catch(() => undefined)
@@ -62,10 +63,10 @@ test(`what processors publish is there once, whatever becomes of servers (SEED=$
       await node.start()
     }
   }
-  over = true
+  publisher.abort()
   await publishing
   t.comment(`${made} messages, ${refused} requests refused or unanswered; ${happened.join(', ')}`)
-  const faultsNow = async (): Promise<string[]> => await patiently(async () => [...await judgeCounts(log, SYMBOLS, true), ...await judgeValues(log, SYMBOLS, true)])
+  const faultsNow = async (): Promise<string[]> => await patiently(() => judgeOutputs(messagesOf(log), SYMBOLS, true))
   let faults = await faultsNow()
   for (const deadline = Date.now() + PATIENCE_MS; faults.length > 0 && Date.now() < deadline; await delay(200)) faults = await faultsNow()
   t.same(faults, [])

@@ -1,35 +1,37 @@
-import type { Entry, Log } from '../../src/log/log.js'
+import type { Log } from '../../src/log/log.js'
 import type { JournalMessage } from '../../src/processors/journal.js'
-import { digest } from './proofs.js'
+import { digest, markOf } from './proofs.js'
 
 /** What is wrong with what the two processors have published, by what the log has now. */
 
-async function all (log: Log, topic: string): Promise<readonly Entry[]> {
-  return (await log.read(topic, { sequence: 0 }, 1_000_000)).entries
+/** The data of all messages that the log has of a topic. */
+export type Messages = (topic: string) => Promise<readonly unknown[]>
+
+export const messagesOf = (log: Log): Messages => async topic => (
+  (await log.read(topic, { sequence: 0 }, 1_000_000)).entries.map(({ payload }) => JSON.parse(payload) as unknown))
+
+/** @param complete whether nothing was lost: then nothing may be missing, and nothing be there twice */
+export async function judgeOutputs (messages: Messages, symbols: readonly string[], complete: boolean): Promise<string[]> {
+  return [...await judgeCounts(messages, symbols, complete), ...await judgeValues(messages, symbols, complete)]
 }
 
-const dataOf = <Data>({ payload }: Entry): Data => JSON.parse(payload) as Data
-
-/** @param complete whether nothing was lost: then no output may be there twice either */
-export async function judgeCounts (log: Log, symbols: readonly string[], complete: boolean): Promise<string[]> {
+async function judgeCounts (all: Messages, symbols: readonly string[], complete: boolean): Promise<string[]> {
   const faults: string[] = []
   for (const symbol of symbols) {
-    const trades = await all(log, `trades:${symbol}`)
-    const outputs = (await all(log, `counts:${symbol}`)).map(entry => dataOf<{ count: number, digest: number }>(entry))
+    const trades = await all(`trades:${symbol}`)
+    const outputs = await all(`counts:${symbol}`) as ReadonlyArray<{ count: number, digest: number }>
     const last = outputs.at(-1)
-    const expected = trades.reduce((hash, entry) => digest(hash, dataOf<{ trade_id: string }>(entry).trade_id), 0)
+    const expected = trades.reduce<number>((hash, data) => digest(hash, markOf(data)), 0)
     if ((last?.count ?? 0) !== trades.length || (last?.digest ?? 0) !== expected) faults.push(`counts:${symbol} ends with ${last?.count} of ${trades.length} trades${last?.count === trades.length ? ', and others' : ''}`)
     if (complete && outputs.some(({ count }, index) => count !== index + 1)) faults.push(`counts:${symbol} counts ${outputs.map(({ count }) => count).join()}`)
   }
   return faults
 }
 
-/** @param complete whether nothing was lost: then the journal has every input once */
-export async function judgeValues (log: Log, symbols: readonly string[], complete: boolean): Promise<string[]> {
+async function judgeValues (all: Messages, symbols: readonly string[], complete: boolean): Promise<string[]> {
   const faults: string[] = []
   type Decision = { symbol: string, trade?: string, bid?: string, quote?: string }
-  const journal = await all(log, 'values_journal')
-  const decisions = journal.map(entry => dataOf<JournalMessage<Decision>>(entry).decision)
+  const decisions = (await all('values_journal') as ReadonlyArray<JournalMessage<Decision>>).map(({ decision }) => decision)
   const bids = new Map<string, string>()
   const bySymbol = new Map<string, Decision[]>()
   for (const decision of decisions) {
@@ -41,16 +43,16 @@ export async function judgeValues (log: Log, symbols: readonly string[], complet
   }
   for (const symbol of symbols) {
     const own = bySymbol.get(symbol) ?? []
-    const trades = (await all(log, `trades:${symbol}`)).map(entry => dataOf<{ trade_id: string }>(entry).trade_id)
+    const trades = (await all(`trades:${symbol}`)).map(markOf)
     const decided = own.map(({ trade }) => trade!)
     if (new Set(decided).size !== decided.length) faults.push(`the journal has trades of ${symbol} twice: ${decided.join()}`)
     if (complete && decided.join() !== trades.join()) faults.push(`the journal has ${decided.length} of ${trades.length} trades of ${symbol}`)
     if (complete) {
-      const quotes = (await all(log, `quotes:${symbol}`)).map(entry => dataOf<{ bid: string }>(entry).bid)
+      const quotes = (await all(`quotes:${symbol}`) as ReadonlyArray<{ bid: string }>).map(({ bid }) => bid)
       const read = decisions.filter(decision => decision.symbol === symbol && decision.quote !== undefined).map(({ quote }) => quote)
       if (read.join() !== quotes.join()) faults.push(`the journal has ${read.length} of ${quotes.length} quotes of ${symbol}`)
     }
-    faults.push(...judgeProjection(symbol, own, (await all(log, `values:${symbol}`)).map(entry => dataOf(entry)), complete))
+    faults.push(...judgeProjection(symbol, own, await all(`values:${symbol}`) as readonly Value[], complete))
   }
   return faults
 }

@@ -8,7 +8,7 @@ import type { JournalProcessor, TopicProcessor } from '../../src/processors/proc
 const closed = { additionalProperties: false } as const
 
 /** The messages of a symbol's trades: how many there are, and a digest that says which, in their order. */
-export const counts = defineChannel({
+const counts = defineChannel({
   name: 'counts',
   type: 'count',
   description: 'how many trades a symbol has had',
@@ -28,7 +28,8 @@ export const digest = (before: number, text: string): number => {
   return hash
 }
 
-const mark = (data: unknown): string => (data as { trade_id?: string }).trade_id ?? ''
+/** What tells a trade from all others of its symbol. */
+export const markOf = (data: unknown): string => (data as { trade_id?: string }).trade_id ?? (data as { price: string }).price
 
 export const counting: TopicProcessor<Count & { readonly symbol: string }> = {
   name: 'counting',
@@ -37,7 +38,7 @@ export const counting: TopicProcessor<Count & { readonly symbol: string }> = {
   outputOf: ({ symbol }) => ({ channel: 'counts', symbol }),
   restore: (data, { symbol }) => data === undefined ? { symbol: symbol!, count: 0, digest: 0 } : data as Count & { symbol: string },
   apply (before, { data, topic }) {
-    const state = { symbol: topic.symbol!, count: before.count + 1, digest: digest(before.digest, mark(data)) }
+    const state = { symbol: topic.symbol!, count: before.count + 1, digest: digest(before.digest, markOf(data)) }
     return { state, outputs: [state] }
   },
   correct: state => state
@@ -71,12 +72,12 @@ function apply (book: Book, decision: Decision): Book {
 
 const initial = (): Book => ({ bids: {}, values: {} })
 
-export const valuesJournal = journalChannel<Book>({
-  name: 'values_journal', description: 'decisions about trades', decision: Decision, initial, apply
+const valuesJournal = journalChannel<Book>({
+  name: 'values_journal', description: 'decisions about trades', decision: Decision, retention: { messages: 1_000_000 }, initial, apply
 })
 
 /** What was decided about a symbol's trades. */
-export const values = defineChannel({
+const values = defineChannel({
   name: 'values',
   type: 'value',
   description: 'each trade with the bid that it met',
@@ -97,7 +98,7 @@ export const valuing: JournalProcessor<Book, Decision> = {
   decide (book, { topic, data }) {
     const symbol = topic.symbol!
     if (topic.channel === 'quotes') return { symbol, quote: (data as { bid?: string }).bid ?? '' }
-    return { symbol, trade: mark(data), bid: book.bids[symbol] ?? '' }
+    return { symbol, trade: markOf(data), bid: book.bids[symbol] ?? '' }
   },
   apply,
   project: decision => 'quote' in decision ? [] : [{ channel: 'values', symbol: decision.symbol, data: decision }],

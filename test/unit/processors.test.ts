@@ -6,7 +6,7 @@ import { MemoryLog } from '../../src/log/memory/memory-log.js'
 import { JournalRunner } from '../../src/processors/journal-runner.js'
 import { TopicRunner } from '../../src/processors/topic-runner.js'
 import { Publisher } from '../../src/publisher/publisher.js'
-import { judgeCounts, judgeValues } from '../processors/judge.js'
+import { judgeOutputs, messagesOf } from '../processors/judge.js'
 import { counting, proofChannels, valuing } from '../processors/proofs.js'
 
 /** Processors over a log in memory, which is restarted without its last messages, and taken over from one another. */
@@ -112,7 +112,7 @@ async function play (steps: readonly Step[], shards: number): Promise<string[]> 
       }
     }
     await settled(log)
-    return [...await judgeCounts(log, SYMBOLS, complete), ...await judgeValues(log, SYMBOLS, complete)]
+    return await judgeOutputs(messagesOf(log), SYMBOLS, complete)
   } finally {
     await host.stop(true)
     await log.close()

@@ -130,7 +130,14 @@ export function parseEntry (topic: string, shard: number, [id, [, position, , pa
   const [offset, sequence] = id.split('-')
   const [, previous, timestamp, replaces] = POSITION.exec(position!)!
   return {
-    topic, shard, offset: Number(offset), sequence: Number(sequence), previous: Number(previous), timestamp: Number(timestamp), payload: payload!, replaces: replaces === 'r',
+    topic,
+    shard,
+    offset: Number(offset),
+    sequence: Number(sequence),
+    previous: Number(previous),
+    timestamp: Number(timestamp),
+    payload: payload!,
+    replaces: replaces === 'r',
     ...(origin === undefined ? {} : { origin: parseOrigin(origin) })
   }
 }

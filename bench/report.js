@@ -10,9 +10,14 @@ import { parseArgs } from 'node:util'
  * @returns {Defaults}
  */
 export function options (defaults) {
-  const { values } = parseArgs({
-    options: Object.fromEntries(Object.keys(defaults).map(name => [name, { type: /** @type {const} */ ('string') }]))
-  })
+  const names = Object.keys(defaults)
+  let values
+  try {
+    values = parseArgs({ options: Object.fromEntries(names.map(name => [name, { type: /** @type {const} */ ('string') }])) }).values
+  } catch (error) {
+    console.error(`${error instanceof Error ? error.message.split('. ')[0] : error}; there are: ${names.map(name => `--${name}`).join(', ')}`)
+    process.exit(2)
+  }
   return /** @type {Defaults} */ (Object.fromEntries(Object.entries(defaults).map(([name, value]) => [name, typeof value === 'number' ? Number(values[name] ?? value) : values[name] ?? value])))
 }
 

@@ -1,4 +1,4 @@
-import { parseArgs } from 'node:util'
+import { programOptions } from '../helpers/program-options.js'
 import { attacks } from './attacks.js'
 import { abuse, failures, summary } from './run.js'
 
@@ -12,7 +12,7 @@ the table of attacks (test/abuse/attacks.ts) says. Latency and the server's memo
 
 ${attacks.map(({ name, about }) => `  ${name.padEnd(18)}  ${about}`).join('\n')}`
 
-const { values } = parseArgs({ options: { seconds: { type: 'string', default: '20' }, attack: { type: 'string' }, help: { type: 'boolean', default: false } } })
+const values = programOptions(USAGE, { seconds: { type: 'string', default: '20' }, attack: { type: 'string' }, help: { type: 'boolean', default: false } })
 
 async function main (): Promise<number> {
   const chosen = values.attack === undefined ? attacks : attacks.filter(({ name }) => name === values.attack)

@@ -1,6 +1,6 @@
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
-import { parseArgs } from 'node:util'
+import { programOptions } from '../helpers/program-options.js'
 import { RedisServer } from '../helpers/redis-server.js'
 import { languages, thirdPartyClients } from './clients.js'
 import { exitCode, prepareContests } from './contests.js'
@@ -26,17 +26,15 @@ it says so. The exit code is 0 if all that were asked for ran and hold, 1 if one
 
 const text = (value: string) => ({ type: 'string', default: value } as const)
 const many = { type: 'string', multiple: true, default: [] as string[] } as const
-const { values } = parseArgs({
-  options: {
-    client: many,
-    language: many,
-    seconds: text('5'),
-    quiet: text('12'),
-    rate: text('50'),
-    list: { type: 'boolean', default: false },
-    help: { type: 'boolean', default: false },
-    cache: text(join(tmpdir(), `tickwire-clients-${process.getuid?.() ?? 0}`))
-  }
+const values = programOptions(USAGE, {
+  client: many,
+  language: many,
+  seconds: text('5'),
+  quiet: text('12'),
+  rate: text('50'),
+  list: { type: 'boolean', default: false },
+  help: { type: 'boolean', default: false },
+  cache: text(join(tmpdir(), `tickwire-clients-${process.getuid?.() ?? 0}`))
 })
 const SHOWN_FAULTS = 5
 

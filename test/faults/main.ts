@@ -1,4 +1,4 @@
-import { parseArgs } from 'node:util'
+import { programOptions } from '../helpers/program-options.js'
 import { Choices } from '../helpers/random.js'
 import { kinds } from './backing.js'
 import { faults } from './faults.js'
@@ -16,19 +16,17 @@ acknowledged must have come to every client, once and in order, or a reset must 
 ${faults.map(({ name, about, on }) => `                   ${name.padEnd(27)} ${about}${on.length === kinds.length ? '' : ` (${on.join(', ')})`}`).join('\n')}
   --short        what is stopped is stopped for 3 s, not for 10 s`
 
-const { values } = parseArgs({
-  options: {
-    redis: { type: 'string', default: 'standalone' },
-    seconds: { type: 'string', default: '300' },
-    seed: { type: 'string', default: String(Date.now() % 1_000_000) },
-    fault: { type: 'string' },
-    clients: { type: 'string', default: '200' },
-    topics: { type: 'string', default: '100' },
-    rate: { type: 'string', default: '300' },
-    shards: { type: 'string' },
-    short: { type: 'boolean', default: false },
-    help: { type: 'boolean', default: false }
-  }
+const values = programOptions(USAGE, {
+  redis: { type: 'string', default: 'standalone' },
+  seconds: { type: 'string', default: '300' },
+  seed: { type: 'string', default: String(Date.now() % 1_000_000) },
+  fault: { type: 'string' },
+  clients: { type: 'string', default: '200' },
+  topics: { type: 'string', default: '100' },
+  rate: { type: 'string', default: '300' },
+  shards: { type: 'string' },
+  short: { type: 'boolean', default: false },
+  help: { type: 'boolean', default: false }
 })
 
 async function main (): Promise<number> {

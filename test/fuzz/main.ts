@@ -1,4 +1,4 @@
-import { parseArgs } from 'node:util'
+import { programOptions } from '../helpers/program-options.js'
 import { failures, reportLines } from './report.js'
 import { fuzz } from './run.js'
 
@@ -22,15 +22,13 @@ The same seed makes the same inputs, but for the cursors, epochs and ids that th
 /** Below it, chance leaves something out. */
 const WHOLE_FROM = 100_000
 
-const { values } = parseArgs({
-  options: {
-    messages: { type: 'string', default: '1000000' },
-    seed: { type: 'string', default: String(Date.now() % 1_000_000) },
-    rate: { type: 'string', default: String(DEFAULT_RATE) },
-    control: { type: 'string', default: '20' },
-    seconds: { type: 'string', default: '1000000' },
-    help: { type: 'boolean', default: false }
-  }
+const values = programOptions(USAGE, {
+  messages: { type: 'string', default: '1000000' },
+  seed: { type: 'string', default: String(Date.now() % 1_000_000) },
+  rate: { type: 'string', default: String(DEFAULT_RATE) },
+  control: { type: 'string', default: '20' },
+  seconds: { type: 'string', default: '1000000' },
+  help: { type: 'boolean', default: false }
 })
 
 async function main (): Promise<number> {

@@ -1,4 +1,4 @@
-import { parseArgs } from 'node:util'
+import { programOptions } from '../helpers/program-options.js'
 import { RedisServer } from '../helpers/redis-server.js'
 import { failures, reportLines } from './report.js'
 import { rolling } from './run.js'
@@ -12,10 +12,8 @@ there refuses nobody. The goal for latency is a p99 of those who are connected w
 machine, the start of a process takes from it what the others serve with: that is measured alone too.`
 
 const text = (value: string) => ({ type: 'string', default: value } as const)
-const { values } = parseArgs({
-  options: {
-    clients: text('120'), topics: text('50'), rate: text('100'), nodes: text('3'), shards: text('4'), grace: text('10000'), calm: text('10'), redis: { type: 'string' }, help: { type: 'boolean', default: false }
-  }
+const values = programOptions(USAGE, {
+  clients: text('120'), topics: text('50'), rate: text('100'), nodes: text('3'), shards: text('4'), grace: text('10000'), calm: text('10'), redis: { type: 'string' }, help: { type: 'boolean', default: false }
 })
 
 async function main (): Promise<number> {

@@ -1,4 +1,4 @@
-import { parseArgs } from 'node:util'
+import { programOptions } from '../helpers/program-options.js'
 import { failures, figures, reportLines } from './report.js'
 import { soak } from './run.js'
 import { DEFAULT_FEED } from './server-process.js'
@@ -23,15 +23,13 @@ const PACE_MS = 20_000
 /** Some are silent for longer than the server waits for a sign of life. */
 const STALL_MS = [2000, 25_000] as const
 
-const { values } = parseArgs({
-  options: {
-    minutes: { type: 'string' },
-    hours: { type: 'string' },
-    clients: { type: 'string', default: '2000' },
-    rate: { type: 'string', default: String(DEFAULT_FEED.rate) },
-    seed: { type: 'string', default: String(Date.now() % 1_000_000) },
-    help: { type: 'boolean', default: false }
-  }
+const values = programOptions(USAGE, {
+  minutes: { type: 'string' },
+  hours: { type: 'string' },
+  clients: { type: 'string', default: '2000' },
+  rate: { type: 'string', default: String(DEFAULT_FEED.rate) },
+  seed: { type: 'string', default: String(Date.now() % 1_000_000) },
+  help: { type: 'boolean', default: false }
 })
 
 async function main (): Promise<number> {

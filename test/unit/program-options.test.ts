@@ -1,0 +1,15 @@
+import { spawnSync } from 'node:child_process'
+import { join } from 'node:path'
+import { test } from 'tap'
+import { ROOT } from '../helpers/root.js'
+
+for (const program of ['faults', 'soak', 'fuzz', 'abuse', 'rolling', 'clients']) {
+  test(`npm run ${program} says what a misspelt option should be, and how it is used`, t => {
+    const { status, stderr } = spawnSync(process.execPath, [join(ROOT, `dist/test/${program}/main.js`), '--secnods', '5'], { encoding: 'utf8' })
+    t.equal(status, 2)
+    t.match(stderr, /^there is no option --secnods; .*there are: /i)
+    t.match(stderr, new RegExp(`\n\nusage: npm run ${program} -- `))
+    t.notMatch(stderr, / at .*\.js/, 'no stack trace')
+    t.end()
+  })
+}

@@ -2,6 +2,7 @@ import { type ChannelDefinition, standardChannels } from '@tickwire/protocol'
 import { setTimeout as delay } from 'node:timers/promises'
 import { test } from 'tap'
 import { receiveText } from '../../src/connection/dispatch.js'
+import { readHistory } from '../../src/hub/catch-up/history.js'
 import { MemoryLog } from '../../src/log/memory/memory-log.js'
 import { type Message, RuleFollower } from '../helpers/clients.js'
 import { MemoryWire } from '../helpers/memory-wire.js'
@@ -129,6 +130,42 @@ test('a message that cannot be encoded is told by a reset, and no cursor covers 
   t.same(short(wire, 'trades').slice(-1), ['3'])
   t.same(gaps(wire), [])
   t.equal(node.errors.length, 1)
+})
+
+test('a message that cannot be encoded keeps no other from a history, a snapshot, or what remains after an unsubscribe', async t => {
+  const node = await startNode()
+  t.teardown(() => node.close())
+  const quote = (symbol: string): { topic: string, payload: string } => ({ topic: `quotes:${symbol}`, payload: JSON.stringify({ symbol, last: '1' }) })
+  await node.log.append([trade(1), trade(2), trade(3), quote('A'), quote('B')])
+  await ticks()
+  const { entry, snapshot } = node.hub.encoders.string
+  let fails = false
+  Object.assign(node.hub.encoders.string, {
+    entry (message: Parameters<typeof entry>[0]) {
+      if (message.topic === 'trades:A' && message.sequence === 2) throw new Error('cannot be encoded')
+      return entry.call(this, message)
+    },
+    snapshot (state: Parameters<typeof snapshot>[0]) {
+      if (fails && state.topic === 'quotes:A') throw new Error('cannot be encoded')
+      return snapshot.call(this, state)
+    }
+  })
+  const history = await readHistory(node.hub, 'trades:A', { limit: 10 })
+  t.same(history!.messages.map(text => JSON.parse(text) as Message).map(({ type, sequence, reason }) => reason ?? `${type} ${sequence}`), ['trade 1', 'history_lost', 'trade 3'])
+  const wire = new MemoryWire(true)
+  const connection = node.connect(wire)
+  receiveText(connection, JSON.stringify({ action: 'subscribe', channel: 'quotes', symbols: ['A', 'B'] }))
+  receiveText(connection, JSON.stringify({ action: 'subscribe', channel: 'quotes', symbols: ['*'] }))
+  await ticks(30)
+  fails = true
+  receiveText(connection, JSON.stringify({ action: 'snapshot', id: 'all', channel: 'quotes', symbols: ['A', 'B'] }))
+  await ticks(30)
+  t.same(wire.messages.slice(-2).map(({ type, symbol, id }) => symbol ?? `${type} ${String(id)}`), ['B', 'done all'])
+  receiveText(connection, JSON.stringify({ action: 'unsubscribe', id: 'two', channel: 'quotes', symbols: ['A', 'B'] }))
+  await ticks(30)
+  const after = wire.messages.slice(wire.messages.findIndex(({ type }) => type === 'unsubscribed'))
+  t.same(after.filter(({ channel, type }) => channel === 'quotes' && type !== 'unsubscribed').map(({ type, symbol }) => `${type} ${symbol}`), ['reset A', 'reset B', 'quote B'])
+  t.equal(wire.closedWith, undefined)
 })
 
 test('a subscriber that fails is closed with internal, and the others are sent everything', async t => {

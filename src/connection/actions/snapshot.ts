@@ -1,5 +1,5 @@
 import { ProtocolError, SnapshotAction } from '@tickwire/protocol'
-import { LiveStates, stateMessage } from '../../hub/shards/live-states.js'
+import { LiveStates, tellState } from '../../hub/shards/live-states.js'
 import { Selection } from '../../hub/audience/selector.js'
 import type { Connection } from '../connection.js'
 import { requireSelectors } from '../selectors.js'
@@ -40,6 +40,7 @@ async function sendStates (connection: Connection, selection: Selection): Promis
   const live = connection.delivery.selection()
   // What is pending of a throttled topic is part of its snapshot, and must not follow it.
   connection.delivery.settle()
-  connection.sendTexts([...states.values()].map(state =>
-    stateMessage(hub, connection.encoder, state, live.has(state.topic) ? live.view(state.topic).depth : 0)))
+  // A state that cannot be made is left out, and the others are sent.
+  connection.sendTexts([...states.values()].flatMap(state =>
+    tellState(hub, connection.encoder, state, live.has(state.topic) ? live.view(state.topic).depth : 0) ?? []))
 }

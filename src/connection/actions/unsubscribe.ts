@@ -1,5 +1,5 @@
 import { UnsubscribeAction } from '@tickwire/protocol'
-import { LiveStates, stateMessage } from '../../hub/shards/live-states.js'
+import { LiveStates, tellState } from '../../hub/shards/live-states.js'
 import { makeSelector, Selection, type Selector } from '../../hub/audience/selector.js'
 import type { Connection } from '../connection.js'
 import { requireChannel } from '../selectors.js'
@@ -43,7 +43,8 @@ async function perform (connection: Connection, message: UnsubscribeAction): Pro
     if (state === undefined) continue
     const { depth } = left.view(topic)
     if (depth > 0) hub.cutStates.begin(topic, state.payload)
-    texts.push(stateMessage(hub, encoder, state, depth))
+    const text = tellState(hub, encoder, state, depth)
+    if (text !== undefined) texts.push(text)
   }
   connection.sendTexts(texts)
   connection.delivery.requireReset(kept.filter(isHistory), 'entered')

@@ -1,5 +1,6 @@
 import { decodeEpoch, encodeEpoch } from '@tickwire/protocol'
 import type { Hub } from '../hub.js'
+import { encodeEach } from './encode-each.js'
 import { newestThatFit, oldestThatFit, SLICE_CHARACTERS } from './retained.js'
 import { locate } from './position.js'
 
@@ -44,7 +45,7 @@ export async function readHistory (hub: Hub, topic: string, request: HistoryRequ
   }
   // Without a sequence the newest are asked for.
   const entries = request.after === undefined ? newestThatFit(page.entries, SLICE_CHARACTERS) : oldestThatFit(page.entries, SLICE_CHARACTERS)
-  for (const entry of entries) messages.push(encoder.entry(entry))
+  messages.push(...encodeEach(hub, encoder, entries))
   const last = page.last?.sequence ?? 0
   const epoch = encodeEpoch(decodeEpoch(hub.epochText())!.map((told, index) => index === shard ? page.epoch : told))
   return { epoch, messages, first: page.first ?? last + 1, last, more: entries.length > 0 && entries.at(-1)!.sequence < last }

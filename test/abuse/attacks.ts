@@ -14,6 +14,8 @@ export interface Attack {
 const SLOW = 150
 const DRIP_MS = 100
 const RETRY_MS = 50
+/** PROTOCOL.md, Limits: in which requests of an address are counted. */
+const RATE_WINDOW_MS = 1000
 /** More than one address may have. */
 const CROWD = 300
 const FLOODERS = 8
@@ -60,7 +62,7 @@ export const attacks: readonly Attack[] = [
   {
     name: 'slow-bodies',
     about: `${SLOW} publishes whose body never ends`,
-    told: ['refused unauthorized'],
+    told: ['refused unauthorized', 'refused rate_limited'],
     run: target => drip(target, 'POST /v1/publish HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 8000000\r\n\r\n', ' ')
   },
   {
@@ -69,6 +71,8 @@ export const attacks: readonly Attack[] = [
     // What a peer is told that never reads, it does not hear.
     told: ['lagging'],
     async run (target) {
+      // Each asks once, and what the attack before has asked counts against the same address.
+      await delay(RATE_WINDOW_MS)
       for (let index = 0; index < LISTENERS; index++) {
         const socket = target.webSocket(`subscribe=${LARGE_TOPIC};last=10000`, false)
         if (index % 10 === 0) void target.glance(socket, message({ action: 'snapshot', channel: 'book', symbols: [LARGE_TOPIC.split(':')[1]] }))

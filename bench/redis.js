@@ -8,14 +8,15 @@ import { provideServices } from '../scripts/services.js'
 
 /**
  * A Redis of a bench's own, on a socket, without persistence. It ends with the bench.
+ * @param {readonly string[]} [settings] beside its defaults
  * @returns {Promise<{ url: string, pid: number, program: string, client: () => Redis, close: () => void }>}
  */
-export async function startRedis () {
+export async function startRedis (settings = []) {
   const program = provideServices()['TEST_REDIS_SERVER'] ?? ''
   if (program === '') throw new Error('this bench needs a redis-server on this machine')
   const folder = mkdtempSync(join(tmpdir(), 'tickwire-bench-'))
   const url = join(folder, 'redis.sock')
-  const child = spawn(program, ['--port', '0', '--unixsocket', url, '--dir', folder, '--save', '', '--appendonly', 'no', '--maxmemory-policy', 'noeviction'], { stdio: 'ignore' })
+  const child = spawn(program, ['--port', '0', '--unixsocket', url, '--dir', folder, '--save', '', '--appendonly', 'no', '--maxmemory-policy', 'noeviction', ...settings], { stdio: 'ignore' })
   const close = () => {
     process.off('exit', close)
     child.kill('SIGKILL')

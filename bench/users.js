@@ -78,13 +78,15 @@ async function inProcess (url) {
 }
 
 const rows = [{ log: 'memory', ...await inProcess(''), 'Redis, MiB': '–' }]
-const redis = await startRedis()
-const client = redis.client()
-const usedMemory = async () => Number(/used_memory:(\d+)/.exec(await client.info('memory'))?.[1])
-const empty = await usedMemory()
-const figures = await inProcess(redis.url)
-rows.push({ log: 'redis', ...figures, 'Redis, MiB': mib(await usedMemory() - empty) })
+for (const nodeBytes of ['4096', '1024']) {
+  const redis = await startRedis(['--stream-node-max-bytes', nodeBytes])
+  const client = redis.client()
+  const usedMemory = async () => Number(/used_memory:(\d+)/.exec(await client.info('memory'))?.[1])
+  const empty = await usedMemory()
+  const figures = await inProcess(redis.url)
+  rows.push({ log: `redis, stream-node-max-bytes ${nodeBytes}`, ...figures, 'Redis, MiB': mib(await usedMemory() - empty) })
+  client.disconnect()
+  redis.close()
+}
 reportTable('users', settings, rows)
-client.disconnect()
-redis.close()
 process.exit(0)

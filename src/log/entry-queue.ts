@@ -105,6 +105,8 @@ class Block {
  */
 export class EntryQueue {
   size = 0
+  /** The one entry of a queue without blocks: most topics of users never have another, and a block costs six objects. */
+  private only: Entry | undefined
   private readonly blocks: Block[] = []
   /** One that was emptied, for the next to come. */
   private spare: Block | undefined
@@ -113,6 +115,20 @@ export class EntryQueue {
 
   /** @returns bytes of its payload */
   push (entry: Entry): number {
+    const { only } = this
+    if (only === undefined) {
+      if (this.size > 0) return this.pushIntoBlock(entry)
+      this.only = entry
+      this.size = 1
+      return Buffer.byteLength(entry.payload)
+    }
+    this.only = undefined
+    this.pushIntoBlock(only)
+    this.size--
+    return this.pushIntoBlock(entry)
+  }
+
+  private pushIntoBlock (entry: Entry): number {
     let block = this.blocks.at(-1)
     if (block === undefined || !block.hasRoomFor(entry.payload)) this.blocks.push(block = this.nextBlock(block, entry.payload))
     this.size++
@@ -122,37 +138,44 @@ export class EntryQueue {
   // The oldest and the newest: there must be one.
 
   get first (): Entry {
+    if (this.only !== undefined) return this.only
     const block = this.blocks[0]!
     return block.entry(block.start, this.shard)
   }
 
   get firstOffset (): number {
+    if (this.only !== undefined) return this.only.offset
     const block = this.blocks[0]!
     return block.number(block.start, OFFSET)
   }
 
   get firstSequence (): number {
+    if (this.only !== undefined) return this.only.sequence
     const block = this.blocks[0]!
     return block.number(block.start, SEQUENCE)
   }
 
   get firstTimestamp (): number {
+    if (this.only !== undefined) return this.only.timestamp
     const block = this.blocks[0]!
     return block.number(block.start, TIMESTAMP)
   }
 
   get last (): Entry {
+    if (this.only !== undefined) return this.only
     const block = this.blocks.at(-1)!
     return block.entry(block.end - 1, this.shard)
   }
 
   get lastOffset (): number {
+    if (this.only !== undefined) return this.only.offset
     const block = this.blocks.at(-1)!
     return block.number(block.end - 1, OFFSET)
   }
 
   /** Drops the oldest. @returns bytes of its payload */
   shift (): number {
+    if (this.only !== undefined) return this.removeOnly(this.only)
     const block = this.blocks[0]!
     const bytes = block.bytes(block.start++)
     this.size--
@@ -165,6 +188,7 @@ export class EntryQueue {
 
   /** Drops the newest. @returns bytes of its payload */
   pop (): number {
+    if (this.only !== undefined) return this.removeOnly(this.only)
     const block = this.blocks.at(-1)!
     const bytes = block.bytes(--block.end)
     this.size--
@@ -172,7 +196,14 @@ export class EntryQueue {
     return bytes
   }
 
+  private removeOnly ({ payload }: Entry): number {
+    this.only = undefined
+    this.size = 0
+    return Buffer.byteLength(payload)
+  }
+
   clear (): void {
+    this.only = undefined
     this.blocks.length = this.size = 0
     this.spare = undefined
   }
@@ -182,8 +213,12 @@ export class EntryQueue {
    * it returns false.
    */
   after (from: ReadFrom, visit: (entry: Entry) => boolean, wanted?: (topic: string, offset: number) => boolean): void {
+    const { blocks, only } = this
+    if (only !== undefined) {
+      if (('offset' in from ? only.offset > from.offset : only.sequence > from.sequence) && wanted?.(only.topic, only.offset) !== false) visit(only)
+      return
+    }
     const [column, value] = 'offset' in from ? [OFFSET, from.offset] : [SEQUENCE, from.sequence]
-    const { blocks } = this
     for (let i = firstThat(0, blocks.length, i => blocks[i]!.number(blocks[i]!.end - 1, column) > value); i < blocks.length; i++) {
       const block = blocks[i]!
       for (let place = firstThat(block.start, block.end, place => block.number(place, column) > value); place < block.end; place++) {

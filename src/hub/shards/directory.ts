@@ -19,7 +19,8 @@ export class Directory {
 
   /** The topics of a channel (and user), with their last positions. */
   topics (scope: string): ReadonlyMap<string, TopicPosition> {
-    return this.scopes.get(scope) ?? NO_TOPICS
+    const only = this.positions.get(scope)
+    return only === undefined ? this.scopes.get(scope) ?? NO_TOPICS : new Map([[scope, only]])
   }
 
   last (topic: string): TopicPosition | undefined {
@@ -98,6 +99,8 @@ export class Directory {
     const position = { sequence, offset }
     this.positions.set(topic, position)
     const scope = topicScope(topic)
+    // A topic without a symbol is all that its scope has, and there may be one for each user and channel.
+    if (scope === topic) return
     let topics = this.scopes.get(scope)
     if (topics === undefined) this.scopes.set(scope, topics = new Map())
     topics.set(topic, position)

@@ -213,7 +213,8 @@ async function openLog (settings: TickwireSettings, channels: Channels, onError:
     channels,
     shards: settings.LOG_SHARDS,
     retention: { messages: settings.RETENTION_MESSAGES, seconds: settings.RETENTION_SECONDS, bytes: settings.RETENTION_BYTES },
-    maxTopics: settings.MAX_TOPICS
+    maxTopics: settings.MAX_TOPICS,
+    maxTopicNames: settings.MAX_TOPIC_NAMES
   }
   if (settings.REDIS_URL === undefined) return new MemoryLog(options)
   const { REDIS_URL: url, REDIS_KEY_PREFIX: keyPrefix } = settings

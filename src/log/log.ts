@@ -65,6 +65,9 @@ export interface KeptOrigin extends Origin {
   readonly outputOffset: number
 }
 
+/** Last sequences that a log keeps, for each topic that it may hold messages of, where nothing else is said. */
+export const NAMES_PER_TOPIC = 10
+
 /** Who appends, where that matters. */
 export interface AppendOptions {
   /** Of the source or processor that all items come from. */
@@ -93,7 +96,7 @@ export const COMMON_SHARD = 0
 export const RECENT_SHARE = 0.25
 
 /**
- * `overloaded`: the log holds as many topics as it may, and this would be one more; or it takes messages more slowly than they come.
+ * `overloaded`: the log holds messages of as many topics as it may, or knows as many, and this would be one more; or it takes messages more slowly than they come.
  * `log_unavailable`: a part of the log could not be reached; the message says so where that part may have the item all the same.
  */
 export type AppendResult =

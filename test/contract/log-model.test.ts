@@ -74,7 +74,10 @@ class Model {
       const known = item.idempotencyKey === undefined ? undefined : this.keys.find(key => key.name === name)
       if (known !== undefined) return known.result
       const own = this.of(topic)
-      if (own.length === 0 && new Set(this.entries.map(entry => entry.topic)).size >= this.maxTopics) return { error: 'overloaded' }
+      const isRetained = ({ dropped }: ModelEntry): boolean => !dropped
+      const topics = (): number => new Set(this.entries.filter(isRetained).map(entry => entry.topic)).size
+      if (!own.some(isRetained) && topics() >= this.maxTopics) this.expire()
+      if (!own.some(isRetained) && topics() >= this.maxTopics) return { error: 'overloaded' }
       const shard = shardOf(topic)
       const [sequence, offset] = [own.length + 1, this.offset(shard) + 1]
       const entry = { topic, shard, offset, sequence, previous: own.at(-1)?.offset ?? 0, timestamp: this.time, payload, replaces, dropped: false }

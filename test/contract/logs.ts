@@ -35,6 +35,7 @@ export interface OpenOptions {
   readonly shards: number
   readonly retention: Retention
   readonly maxTopics: number
+  readonly maxTopicNames?: number
   readonly clock: ManualClock
 }
 
@@ -80,10 +81,10 @@ function redisBackend (name: string, overOthers: boolean, start: () => Promise<R
   return {
     name,
     overOthers,
-    async open ({ shards, retention, maxTopics }) {
+    async open ({ clock: _clock, ...options }) {
       const group = await (started ??= start())
       const keyPrefix = `log${++logs}`
-      const log = await RedisLog.open({ url: group.url, keyPrefix, channels: standardChannels, shards, retention, maxTopics, onError: error => { process.emitWarning(String(error)) } })
+      const log = await RedisLog.open({ url: group.url, keyPrefix, channels: standardChannels, ...options, onError: error => { process.emitWarning(String(error)) } })
       return {
         log,
         async restart (keep) {
@@ -141,10 +142,10 @@ export const AMPLE: Retention = { messages: 10_000, seconds: 3600, bytes: 1 << 2
 
 /** Opens a log that is closed when the test ends. */
 export async function openLog (
-  t: Test, backend: LogBackend, { shards = 1, retention = {}, maxTopics = 1000 }: { shards?: number, retention?: Partial<Retention>, maxTopics?: number } = {}
+  t: Test, backend: LogBackend, { shards = 1, retention = {}, maxTopics = 1000, ...more }: { shards?: number, retention?: Partial<Retention>, maxTopics?: number, maxTopicNames?: number } = {}
 ): Promise<OpenLog & { readonly clock: ManualClock }> {
   const clock = new ManualClock()
-  const opened = await backend.open({ shards, retention: { ...AMPLE, ...retention }, maxTopics, clock })
+  const opened = await backend.open({ shards, retention: { ...AMPLE, ...retention }, maxTopics, clock, ...more })
   t.teardown(() => opened.close())
   return { ...opened, clock }
 }

@@ -6,7 +6,7 @@
 local tag, keep = ARGV[1], tonumber(ARGV[2])
 local positions = redis.call('HGETALL', KEYS[2])
 for i = 1, #positions, 2 do
-  local topic, offset = positions[i], tonumber(positions[i + 1]:match(',(%d+)$'))
+  local topic, offset = positions[i], tonumber(positions[i + 1]:match(',(%d+)'))
   local stream = tag .. 't:' .. topic
   if offset > keep then
     local first
@@ -43,6 +43,9 @@ for _, key in ipairs(redis.call('KEYS', tag .. 'answers:*')) do redis.call('DEL'
 for _, batch in ipairs(redis.call('XRANGE', KEYS[3], string.format('%d', keep + 1), '+')) do redis.call('XDEL', KEYS[3], batch[1]) end
 local left = redis.call('XREVRANGE', KEYS[3], '+', '-', 'COUNT', 1)[1]
 if redis.call('EXISTS', KEYS[3]) == 1 then redis.call('XSETID', KEYS[3], left and left[1] or '0-1') end
+local left_topics = 0
+for _, position in ipairs(redis.call('HVALS', KEYS[2])) do if position:match('^%d+,%d+$') then left_topics = left_topics + 1 end end
+redis.call('HSET', KEYS[1], 'topics', left_topics)
 redis.call('DEL', tag .. 'marks')
 redis.call('HDEL', KEYS[1], 'marked', 'oldest')
 redis.call('HSET', KEYS[1], 'offset', string.format('%d', keep), 'run', 'another')

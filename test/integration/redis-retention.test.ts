@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises'
 import { type Test, test } from 'tap'
 import { type Message, openClient, RuleFollower, until } from '../helpers/clients.js'
 import { redisProgram, RedisServer } from '../helpers/redis-server.js'
@@ -92,4 +93,39 @@ test('a shard that holds too much drops its oldest, over all topics', options, a
   t.same(news.entries.map(({ sequence }) => sequence), Array.from({ length: news.entries.length }, (_, index) => news.first! + index), 'without a hole')
   t.same((await log.read('trades:OLD', { sequence: 0 }, 10)).entries, [], 'what is older than what is left is gone, of other topics too')
   t.equal((await log.read('trades:NEW', { sequence: 0 }, 10)).entries.length, 1)
+})
+
+test('only topics with messages count, and a topic goes on where it ended', options, async t => {
+  const { node } = await start(t, { RETENTION_SECONDS: 1, MAX_TOPICS: 3, MAX_TOPIC_NAMES: 5 })
+  const { log } = node.parts
+  const append = async (...topics: string[]): Promise<unknown[]> => (
+    await log.append(topics.map((topic, n) => ({ topic, payload: `{"n":${n}}` })))).map(result => 'error' in result ? result.error : result.sequence)
+  // What is quiet grows old by what is appended beside it.
+  const emptied = async (topic: string): Promise<void> => {
+    const deadline = Date.now() + 20_000
+    while ((await log.read(topic, { sequence: 0 }, 10)).first !== undefined) {
+      if (Date.now() > deadline) throw new Error(`${topic} was not emptied`)
+      await append('quotes:BUSY')
+      await delay(20)
+    }
+  }
+  await append('quotes:BUSY')
+  t.same(await append('trades:A', 'trades:B', 'trades:C', 'trades:A'), [1, 1, 'overloaded', 2])
+  await emptied('trades:A')
+  await emptied('trades:B')
+  t.same(await append('trades:C', 'trades:D', 'trades:A'), [1, 1, 'overloaded'], 'those without messages make room')
+  const last = (await log.read('trades:A', { sequence: 0 }, 10)).last!
+  t.equal(last.sequence, 2)
+  t.strictSame((await log.topics()).get('trades:A'), last, 'its last position is known')
+  await emptied('trades:C')
+  await emptied('trades:D')
+  t.same(await append('trades:A', 'trades:E', 'trades:A'), [3, 'overloaded', 4], 'no sequence is given twice, and names are bounded')
+  t.match((await log.read('trades:A', { sequence: 2 }, 10)).entries.slice(0, 1), [{ sequence: 3, previous: last.offset }])
+  // Another trim finds nothing to mark twice.
+  for (let round = 0; round < 3; round++) {
+    await emptied('trades:A')
+    t.same(await append('trades:B', 'trades:C', 'trades:D').then(answers => answers.filter(answer => answer === 'overloaded').length), 1)
+    await emptied('trades:B')
+    await emptied('trades:C')
+  }
 })

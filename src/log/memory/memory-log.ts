@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { type Channels, parseTopicKey, ProtocolError } from '@tickwire/protocol'
 import {
-  type AppendItem, type AppendOptions, type AppendResult, type Entry, type EpochStart, type Fence, type KeptOrigin, type Log, type LogClock, type Page, randomEpoch, type ReadFrom, type Retention, type ShardHead,
+  type AppendItem, type AppendOptions, type AppendResult, type Entry, type EpochStart, type Fence, type KeptOrigin, type Log, type LogClock, NAMES_PER_TOPIC, type Page, randomEpoch, type ReadFrom, type Retention, type ShardHead,
   type Snapshot, StaleEpoch, StaleFence, type TailBatch, type Tailing, type TopicPosition
 } from '../log.js'
 import { isNewer, processorOf } from '../origin-order.js'
@@ -21,7 +21,10 @@ export interface MemoryLogOptions {
   readonly channels: Channels
   readonly shards?: number
   readonly retention: Retention
+  /** Most topics with messages. */
   readonly maxTopics: number
+  /** Most topics that ever had one in an epoch: their last sequences are kept. Default: {@link NAMES_PER_TOPIC} for each of `maxTopics`. */
+  readonly maxTopicNames?: number
   readonly clock?: LogClock
 }
 
@@ -45,6 +48,10 @@ export class MemoryLog implements Log {
   private readonly clock: LogClock
   private readonly states: Shard[]
   private readonly histories = new Map<string, TopicHistory>()
+  /** Topics of which only the last position is left. */
+  private readonly dormant = new Map<string, TopicPosition>()
+  /** Topics with messages. */
+  private retained = 0
   /** By age bound, in milliseconds. */
   private readonly ages = new Map<number, OldestFirst>()
   private readonly answers = new AnsweredKeys()
@@ -107,7 +114,7 @@ export class MemoryLog implements Log {
     return {
       epoch: this.epoch(this.shardOf(topic)),
       entries: history?.after(from, limit) ?? [],
-      last: history?.last,
+      last: history?.last ?? this.dormant.get(topic),
       first: history === undefined || history.size === 0 ? undefined : history.oldestSequence
     }
   }
@@ -133,8 +140,9 @@ export class MemoryLog implements Log {
   }
 
   async topics (shard?: number): Promise<ReadonlyMap<string, TopicPosition>> {
-    const some = [...this.histories].filter(([, history]) => shard === undefined || history.shard === shard)
-    return new Map(some.map(([topic, { last }]) => [topic, last]))
+    const topics = new Map([...this.histories].map(([topic, { last }]) => [topic, last]))
+    for (const [topic, last] of this.dormant) topics.set(topic, last)
+    return shard === undefined ? topics : new Map([...topics].filter(([topic]) => this.shardOf(topic) === shard))
   }
 
   async snapshot (topic: string): Promise<Snapshot | undefined> {
@@ -161,6 +169,7 @@ export class MemoryLog implements Log {
       for (const bytes of history.loseBeyond(keep[history.shard]!)) this.bytes -= bytes + ENTRY_OVERHEAD_BYTES
       if (history.lastSequence === 0) this.histories.delete(topic)
     }
+    this.retained = [...this.histories.values()].filter(({ size }) => size > 0).length
     // Offsets are given out again: a topic's oldest message may now come before the place that it had.
     for (const ages of this.ages.values()) ages.clear()
     for (const history of this.histories.values()) if (history.size > 0) this.agesOf(history).add(history)
@@ -177,7 +186,7 @@ export class MemoryLog implements Log {
     const { payload, replaces = false, idempotencyKey, origin } = item
     const answer = idempotencyKey === undefined ? undefined : this.answers.get(item.topic, idempotencyKey)
     if (answer !== undefined) return answer
-    const history = this.histories.get(item.topic) ?? this.begin(item.topic)
+    const history = this.historyFor(item.topic)
     if (history === undefined) return { error: 'overloaded' }
     const kept = origin === undefined ? undefined : history.newestOrigin(origin.processor)
     if (origin !== undefined && kept !== undefined && !isNewer(origin, kept, lineage)) {
@@ -186,6 +195,7 @@ export class MemoryLog implements Log {
     const { topic, shard, lastSequence, lastOffset: previous } = history
     const offset = ++this.states[shard]!.offset
     const entry: Entry = { topic, shard, offset, sequence: lastSequence + 1, previous, timestamp, payload, replaces }
+    if (history.size === 0) this.retained++
     this.bytes += history.push(entry) + ENTRY_OVERHEAD_BYTES
     if (origin !== undefined) history.noteOrigin(origin)
     this.agesOf(history).add(history)
@@ -198,12 +208,25 @@ export class MemoryLog implements Log {
     return result
   }
 
-  /** A topic's first message. Its last sequence is never forgotten, so their number is bounded. */
+  /** Where a topic's next message goes; undefined where there is no room for one more topic. */
+  private historyFor (topic: string): TopicHistory | undefined {
+    const known = this.histories.get(topic)
+    if (known !== undefined && known.size > 0) return known
+    // What has grown too old makes room.
+    if (this.retained >= this.options.maxTopics) this.expire()
+    return this.retained >= this.options.maxTopics ? undefined : this.histories.get(topic) ?? this.begin(topic)
+  }
+
+  /** A topic's first message, or the first since its last one was dropped. A last sequence is never forgotten, so their number is bounded. */
   private begin (topic: string): TopicHistory | undefined {
-    if (this.histories.size >= this.options.maxTopics) return undefined
+    const { maxTopics, maxTopicNames = NAMES_PER_TOPIC * maxTopics } = this.options
+    const last = this.dormant.get(topic)
+    if (last === undefined && this.histories.size + this.dormant.size >= maxTopicNames) return undefined
     const channel = this.options.channels.get(parseTopicKey(topic).channel)
     const { messages, seconds } = { ...this.options.retention, ...channel?.retention }
     const history = new TopicHistory(topic, this.shardOf(topic), channel?.reduce, messages, seconds * 1000)
+    if (last !== undefined) history.goOnFrom(last)
+    this.dormant.delete(topic)
     this.histories.set(topic, history)
     return history
   }
@@ -218,6 +241,11 @@ export class MemoryLog implements Log {
     const shard = this.states[history.shard]!
     shard.dropped = Math.max(shard.dropped, history.oldestOffset)
     this.bytes -= history.shift() + ENTRY_OVERHEAD_BYTES
+    if (history.size > 0) return
+    this.retained--
+    if (!history.isEmpty) return
+    this.histories.delete(history.topic)
+    this.dormant.set(history.topic, history.last)
   }
 
   /** Drops what is too old, and the oldest of all while there is too much. */

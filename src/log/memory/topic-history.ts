@@ -64,6 +64,17 @@ export class TopicHistory {
     return { sequence: this.lastSequence, offset: this.lastOffset }
   }
 
+  /** Whether only its last position is left to know: neither messages nor a state, nor what a processor has published. */
+  get isEmpty (): boolean {
+    return this.size === 0 && this.base === undefined && this.current === undefined && this.origins === undefined
+  }
+
+  /** Goes on where a topic of this name ended, of which nothing else is left. */
+  goOnFrom ({ sequence, offset }: TopicPosition): void {
+    this.lastSequence = sequence
+    this.lastOffset = offset
+  }
+
   get size (): number {
     return this.entries.size
   }

@@ -4,9 +4,9 @@
  *
  * | key | holds |
  * |---|---|
- * | `{tw:k}:meta` | hash: layout, shards, run (of the Redis process that wrote last), epoch, start, offset, time, bytes, what the last mark said, and of each source `fence:<source>` |
+ * | `{tw:k}:meta` | hash: layout, shards, run (of the Redis process that wrote last), epoch, start, offset, time, bytes, topics with messages, what the last mark said, and of each source `fence:<source>` |
  * | `{tw:k}:epochs` | list of `epoch:start`, the last 32 |
- * | `{tw:k}:seq` | hash: topic → `sequence,offset` of its last message; never removed |
+ * | `{tw:k}:seq` | hash: topic → `sequence,offset` of its last message, and `,-` behind it where the topic has no messages any more; never removed |
  * | `{tw:k}:recent` | stream of whole batches, of about a minute; its ids are their last offsets |
  * | `{tw:k}:marks` | stream of marks, about one a second: `<time>-<offset>`, and the bytes appended until then |
  * | `{tw:k}:t:<topic>` | stream: `<offset>-<sequence>`; in `p` previous offset, time, and `r` where it replaces the state; data `d`; in `o` the origin of what a processor published |

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { type Channels, parseTopicKey, ProtocolError } from '@tickwire/protocol'
 import type { Redis } from 'ioredis'
 import {
-  type AppendItem, type AppendOptions, type AppendResult, type Entry, type Fence, followsOn, IDEMPOTENCY_SECONDS, type KeptOrigin, type Log, type Page, randomEpoch, type ReadFrom, RECENT_SHARE, type Retention, type ShardHead, type Snapshot,
+  type AppendItem, type AppendOptions, type AppendResult, type Entry, type Fence, followsOn, IDEMPOTENCY_SECONDS, type KeptOrigin, type Log, NAMES_PER_TOPIC, type Page, randomEpoch, type ReadFrom, RECENT_SHARE, type Retention, type ShardHead, type Snapshot,
   StaleEpoch, StaleFence, type TailBatch, type Tailing, type TopicPosition
 } from '../log.js'
 import { processorOf } from '../origin-order.js'
@@ -31,7 +31,10 @@ export interface RedisLogOptions {
   /** See {@link RedisSetup}. */
   readonly alsoRun?: RedisSetup['alsoRun']
   readonly retention: Retention
+  /** Most topics of a shard with messages. */
   readonly maxTopics: number
+  /** Most topics of a shard that ever had one: their last sequences are kept. Default: {@link NAMES_PER_TOPIC} for each of `maxTopics`. */
+  readonly maxTopicNames?: number
   readonly onError: (error: unknown, message: string) => void
 }
 
@@ -235,12 +238,13 @@ export class RedisLog implements Log {
 
   private async sendBatch (shard: number, number: number, { topics, onceKeys, items, payloads, processor, origins }: BatchText, { fence, lineage = [], epochs }: AppendOptions): Promise<string> {
     const keys = this.keys[shard]!
+    const { maxTopics, maxTopicNames = NAMES_PER_TOPIC * maxTopics } = this.options
     const answer = this.appends.run('append', [
       ...keys.common, keys.seq, keys.recent, keys.marks, keys.answers(this.node), keys.origins(processor ?? ''), ...topics.map(topic => keys.stream(topic)), ...onceKeys
     ], [
-      randomEpoch(), this.shards, number, this.options.maxTopics, RECENT_MS, this.recentBytes, IDEMPOTENCY_SECONDS, KEPT_ANSWERS, JSON.stringify(topics), items, payloads,
+      randomEpoch(), this.shards, number, maxTopics, RECENT_MS, this.recentBytes, IDEMPOTENCY_SECONDS, KEPT_ANSWERS, JSON.stringify(topics), items, payloads,
       ...(fence === undefined ? ['', ''] : [fenceField(fence.source), fenceText(fence)]),
-      origins, origins === '' ? '' : `,${lineage.join(',')},`, epochs?.[shard] ?? '',
+      origins, origins === '' ? '' : `,${lineage.join(',')},`, epochs?.[shard] ?? '', maxTopicNames,
       ...topics.flatMap(topic => [topic, this.ruleOf(topic).messages])
     ]) as Promise<[kind: string, text: string]>
     const [kind, text] = await timeLimit(answer, APPEND_PATIENCE_MS).catch((error: unknown) => {

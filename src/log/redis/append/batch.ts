@@ -114,6 +114,9 @@ export function parseBatch (shard: number, text: string): Batch {
   return { epoch: { epoch, start }, entries }
 }
 
+/** Whether a position says that the topic has no messages any more. */
+export const isDormant = (text: string): boolean => text.endsWith(',-')
+
 /** The place of a topic's last message, as `seq` holds it. */
 export function parsePosition (text: string): TopicPosition {
   const [sequence, offset] = text.split(',')

@@ -4,20 +4,20 @@
 --
 -- KEYS  1 meta, 2 epochs, 3 seq, 4 recent, 5 marks, 6 answers of the calling node, 7 the newest origins of the processor,
 --       then the stream of each topic of the batch, then the idempotency keys of its items
--- ARGV  1 candidate epoch, 2 shards of the log, 3 the node's number of this batch for this shard, 4 most topics,
+-- ARGV  1 candidate epoch, 2 shards of the log, 3 the node's number of this batch for this shard, 4 most topics with messages,
 --       5 milliseconds and 6 bytes of recent entries that are kept, 7 seconds that an idempotency key is kept,
 --       8 answers kept per node, 9 the names of the topics as JSON, 10 the items, 11 their payloads, a line each,
 --       12 the field and 13 the text of the fence of the source that all of them come from, both empty where they are of none,
 --       14 the origins of items, a line each: epoch, offset, part, processor and input topic, and 15 the epochs of the inputs' shard, oldest first, each
 --       between commas; both empty where no item has an origin,
---       16 the epoch that the shard must be in, or empty,
+--       16 the epoch that the shard must be in, or empty, 17 most topics that ever had a message,
 --       then for each topic its name and the most messages that it keeps
 --       Items: of each the number of its topic, 'r' where it replaces the state, 'k' and the number of its idempotency
 --       key, 'o' where it has an origin, and a comma.
 -- Answers {'answer', text} with a text of [first offset, [sequence and offset before, of each topic], [[item, sequence,
 --       offset], …]]: what is not among the last has the next sequence and the next offset; 0, 0 is one topic too many.
 --       Or {'shards', n}, {'type', topic}, {'stale', fence that stands}, or {'epoch', the one that it is in}
-local KEY_BASE, ARG_BASE = 7, 16
+local KEY_BASE, ARG_BASE = 7, 17
 local keys, argv, call, format = KEYS, ARGV, redis.call, string.format
 local meta, epochs, seq, recent, marks, answers, origins = unpack(keys, 1, KEY_BASE)
 local number = argv[3]
@@ -47,20 +47,29 @@ for at = ARG_BASE + 1, #argv, 2 do
 end
 local topics = #names
 local positions = call('HMGET', seq, unpack(names))
+local stored = call('HMGET', meta, 'marked', 'bytes', 'marked_bytes', 'oldest', 'topics')
 local sequences, previous, refused = {}, {}, {}
-local known
+-- Topics that have no messages now: they count again once they have one.
+local woken, retained, known = {}, nil, nil
 for topic = 1, topics do
   local position = positions[topic]
-  if position then
-    local sequence, at = position:match('^(%d+),(%d+)$')
-    sequences[topic], previous[topic] = tonumber(sequence), at
-  else
+  local sequence, at, dormant = '0', '0', ',-'
+  if position then sequence, at, dormant = position:match('^(%d+),(%d+)(.*)$') end
+  if dormant ~= '' then
     local kind = call('TYPE', keys[KEY_BASE + topic]).ok
     if kind ~= 'none' and kind ~= 'stream' then return { 'type', names[topic] } end
     known = known or call('HLEN', seq)
-    if known >= tonumber(argv[4]) then refused[topic] = true else known = known + 1 end
-    sequences[topic], previous[topic], positions[topic] = 0, '0', '0,0'
+    retained = retained or tonumber(stored[5] or known)
+    if retained >= tonumber(argv[4]) or (not position and known >= tonumber(argv[17])) then
+      refused[topic] = true
+    else
+      retained = retained + 1
+      if not position then known = known + 1 end
+      woken[topic] = true
+    end
+    positions[topic] = sequence .. ',' .. at
   end
+  sequences[topic], previous[topic] = tonumber(sequence), at
 end
 local before = table.concat(positions, ',')
 
@@ -85,12 +94,11 @@ local function is_newer (kept, rank, o, p)
   return p > kept[3]
 end
 
-local stored = call('HMGET', meta, 'marked', 'bytes', 'marked_bytes', 'oldest')
 local time = log_time(meta)
 local stamp = format(':%d', time)
 
 local first = offset + 1
-local exceptions, excepted, once_keys, item = {}, {}, {}, 0
+local exceptions, excepted, once_keys, appended, item = {}, {}, {}, {}, 0
 local next_payload = string.gmatch(argv[11], '[^\n]+')
 for index, flag, key, from in string.gmatch(argv[10], '(%d+)(r?)k?(%d*)(o?),') do
   local topic, payload = tonumber(index), next_payload()
@@ -120,7 +128,7 @@ for index, flag, key, from in string.gmatch(argv[10], '(%d+)(r?)k?(%d*)(o?),') d
     else
       call('XADD', key_of, 'MAXLEN', '~', limits[topic], id, 'p', place, 'd', payload)
     end
-    sequences[topic], previous[topic] = sequence, at
+    sequences[topic], previous[topic], appended[topic] = sequence, at, true
     if once then
       once_keys[once] = sequence .. ',' .. at
       call('SET', once, once_keys[once], 'EX', argv[7])
@@ -136,14 +144,16 @@ call('HDEL', answers, format('%d', number - argv[8]))
 call('EXPIRE', answers, 3600)
 if offset < first then return { 'answer', text } end
 
-local moved = {}
+local moved, began = {}, 0
 for topic = 1, topics do
-  if not refused[topic] then
+  if appended[topic] then
+    if woken[topic] then began = began + 1 end
     moved[#moved + 1] = names[topic]
     moved[#moved + 1] = sequences[topic] .. ',' .. previous[topic]
   end
 end
 call('HSET', seq, unpack(moved))
+if began > 0 then call('HSET', meta, 'topics', format('%d', tonumber(stored[5] or call('HLEN', seq) - began) + began)) end
 for name, origin in pairs(moved_origins) do call('HSET', origins, name, origin) end
 
 local items, payloads = argv[10], argv[11]

@@ -1,9 +1,9 @@
 -- Drops what is too old of some topics, and of the marks, and says what is left of the topics.
 --
--- KEYS  1 meta, 2 epochs, 3 marks, then for each topic its stream and its snapshot
+-- KEYS  1 meta, 2 epochs, 3 marks, 4 seq, then for each topic its stream and its snapshot
 -- ARGV  1 candidate epoch, 2 shards of the log, 3 offset up to which everything goes, whatever its age
 --       4 the milliseconds for which marks are kept,
---       then for each topic: the milliseconds for which its messages are kept, and what is kept in any case:
+--       then for each topic its name, the milliseconds for which its messages are kept, and what is kept in any case:
 --       '' nothing, 'folded' what its snapshot does not hold yet, or an offset from which on
 -- Answers for each topic {bytes of its stream, its first offset}, {0, 0} where nothing is left
 enter(KEYS[1], KEYS[2], ARGV[1], ARGV[2])
@@ -20,11 +20,11 @@ local function up_to (age)
 end
 
 local answers = {}
-for topic = 0, (#KEYS - 3) / 2 - 1 do
-  local stream, age, keep = KEYS[4 + 2 * topic], ARGV[5 + 2 * topic], ARGV[6 + 2 * topic]
+for topic = 0, (#KEYS - 4) / 2 - 1 do
+  local stream, name, age, keep = KEYS[5 + 2 * topic], ARGV[5 + 3 * topic], ARGV[6 + 3 * topic], ARGV[7 + 3 * topic]
   local from = math.max(tonumber(ARGV[3]), up_to(age)) + 1
   if keep == 'folded' then
-    from = math.min(from, tonumber(redis.call('HGET', KEYS[5 + 2 * topic], 'offset') or 0) + 1)
+    from = math.min(from, tonumber(redis.call('HGET', KEYS[6 + 2 * topic], 'offset') or 0) + 1)
   elseif keep ~= '' then
     from = math.min(from, tonumber(keep))
   end
@@ -34,6 +34,12 @@ for topic = 0, (#KEYS - 3) / 2 - 1 do
     answers[topic + 1] = { redis.call('MEMORY', 'USAGE', stream), tonumber(first[1]:match('^%d+')) }
   else
     redis.call('DEL', stream)
+    -- Only its last position is left, and says so: it does not count as a topic of the log any more.
+    local position = redis.call('HGET', KEYS[4], name)
+    if position and position:match('^%d+,%d+$') then
+      redis.call('HSET', KEYS[4], name, position .. ',-')
+      if redis.call('HEXISTS', KEYS[1], 'topics') == 1 then redis.call('HINCRBY', KEYS[1], 'topics', -1) end
+    end
     answers[topic + 1] = { 0, 0 }
   end
 end

@@ -1,4 +1,4 @@
-import { parsePosition } from '../append/batch.js'
+import { isDormant, parsePosition } from '../append/batch.js'
 import type { ShardKeys } from '../keys.js'
 import type { Reader } from '../tail/reader.js'
 
@@ -43,7 +43,10 @@ export class ShardRetention {
     const { reader, keys } = this.options
     const [next, fields] = await reader.ask(keys.seq, redis => redis.hscan(keys.seq, this.cursor, 'COUNT', TOPICS_AT_A_TIME))
     const topics: Array<[topic: string, last: number]> = []
-    for (let i = 0; i < fields.length; i += 2) topics.push([fields[i]!, parsePosition(fields[i + 1]!).offset])
+    for (let i = 0; i < fields.length; i += 2) {
+      const [topic, position] = [fields[i]!, fields[i + 1]!]
+      if (!isDormant(position)) topics.push([topic, parsePosition(position).offset])
+    }
     await this.trim(topics, 0)
     this.cursor = next
     if (next !== '0') return
@@ -61,12 +64,12 @@ export class ShardRetention {
     const { reader, keys } = this.options
     for (let at = 0; at < topics.length; at += TOPICS_AT_A_TIME) {
       const some = topics.slice(at, at + TOPICS_AT_A_TIME)
-      const scriptKeys = [...keys.common, keys.marks]
+      const scriptKeys = [...keys.common, keys.marks, keys.seq]
       const args: Array<string | number> = [upTo, this.options.longestMs + MARKS_SLACK_MS]
       for (const [topic, offset] of some) {
         const { ageMs, keep } = this.options.rule(topic, offset)
         scriptKeys.push(keys.stream(topic), keys.snapshot(topic))
-        args.push(ageMs, keep)
+        args.push(topic, ageMs, keep)
       }
       const answers = await reader.run('trim', scriptKeys, args) as Array<[bytes: number, first: number]>
       for (const [index, [bytes, first]] of answers.entries()) {

@@ -77,6 +77,7 @@ async function inProcess (url) {
   })
 }
 
+/** @type {Array<Record<string, string | number>>} */
 const rows = [{ log: 'memory', ...await inProcess(''), 'Redis, MiB': '–' }]
 for (const nodeBytes of ['4096', '1024']) {
   const redis = await startRedis(['--stream-node-max-bytes', nodeBytes])

@@ -3,7 +3,7 @@ import { type Instrument, instruments as instrumentsChannel, ProtocolError, topi
 import type { FastifyBaseLogger } from 'fastify'
 import type { Hub } from '../src/hub/hub.js'
 import type { Fence } from '../src/log/log.js'
-import type { Publication, Publisher, PublishResult } from '../src/publisher/publisher.js'
+import { type Publication, type Publisher, type PublishResult, TOO_MANY_TOPICS } from '../src/publisher/publisher.js'
 import type { OriginOptions } from '../src/sources/source.js'
 import { type Refusal, SoundBooks } from '../src/sources/sound-books.js'
 
@@ -46,8 +46,8 @@ export function sourceFeed (publisher: Publisher, { directory, channels, counter
   const append = async (publications: readonly Publication[], fence?: Fence, origins?: OriginOptions): Promise<readonly PublishResult[]> => {
     try {
       const results = await publisher.publish(publications, { publisher: SOURCE_PUBLISHER, fence, ...origins })
-      const untaken = results.find(result => 'code' in result && result.code === 'log_unavailable')
-      if (untaken !== undefined) throw new ProtocolError('log_unavailable')
+      const untaken = results.find(result => 'code' in result && (result.code === 'log_unavailable' || (result.code === 'overloaded' && result.message !== TOO_MANY_TOPICS)))
+      if (untaken !== undefined && 'code' in untaken) throw new ProtocolError(untaken.code, untaken.message)
       return results
     } catch (error) {
       // Whether the log has any of them is not known: the source begins anew.

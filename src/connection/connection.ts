@@ -231,7 +231,7 @@ export class Connection implements Member {
     this.answers.add(answer.then(message => { this.send(message) }, (error: unknown) => {
       this.report(error)
       this.sendError(toProtocolError(error), id)
-    }))
+    }).catch((error: unknown) => { this.fail(error) }))
   }
 
   /** The action whose turn it is has its catch-up, which says what a cursor covers; or it was refused. */

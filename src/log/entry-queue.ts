@@ -245,7 +245,7 @@ export class EntryQueue {
 }
 
 /** The first number of a range that is so; all behind it must be, and none before it. */
-function firstThat (low: number, high: number, isSo: (value: number) => boolean): number {
+export function firstThat (low: number, high: number, isSo: (value: number) => boolean): number {
   while (low < high) {
     const middle = (low + high) >>> 1
     if (isSo(middle)) high = middle

@@ -34,7 +34,7 @@ export interface AppendItem {
    * appended. Whoever appends puts the publisher into it.
    */
   readonly idempotencyKey?: string | undefined
-  /** Of what a processor publishes. One that is not newer than the newest of its topic and processor is answered as before, and nothing is appended. */
+  /** Of what a processor publishes. One that is not newer than the newest of its topic and processor is answered with that one's place, and nothing is appended. */
   readonly origin?: Origin | undefined
 }
 
@@ -100,7 +100,13 @@ export const RECENT_SHARE = 0.25
  * `log_unavailable`: a part of the log could not be reached; the message says so where that part may have the item all the same.
  */
 export type AppendResult =
-  | { readonly sequence: number, readonly offset: number, readonly shard: number }
+  | {
+    readonly sequence: number
+    readonly offset: number
+    readonly shard: number
+    /** The item has an origin that is not newer: nothing was appended, and this is the message with the newest origin. */
+    readonly repeated?: true
+  }
   | { readonly error: ErrorCode, readonly message?: string }
 
 /** The right to append as a source: whoever raised it last has it (ADR 28). */

@@ -87,7 +87,11 @@ class Journal<State, Decision> {
 
   async load (): Promise<void> {
     const snapshot = await this.log.snapshot(this.topic)
-    if (snapshot === undefined) return
+    if (snapshot === undefined) {
+      const { last } = await this.log.read(this.topic, { sequence: 0 }, 1)
+      if (last !== undefined) throw new Error(`the state of the journal ${this.topic} is not known any more, so that ${this.processor.name} cannot go on from it`)
+      return
+    }
     const { positions, state } = JSON.parse(snapshot.payload) as JournalMessage<Decision, State>
     this.positions = positions
     this.state = state!
@@ -109,7 +113,13 @@ class Journal<State, Decision> {
       }
     }
     // Corrections come first, and stand for all that the corrected topics were still to be given.
-    await this.publish(await this.corrections(({ offset, epoch }) => offset < first || epochs.get(offset) === epoch))
+    await this.publish(await this.corrections(({ offset, epoch, part }) => {
+      const decided = epochs.get(offset)
+      if (offset < first || decided === epoch) return true
+      // A correction has the epoch in which it was made, which is that of its last decision or a later one.
+      const { lineage } = this.epochs
+      return part === CORRECTION_PART && decided !== undefined && lineage.indexOf(decided) <= lineage.indexOf(epoch)
+    }))
     await this.publish(outputs)
   }
 
@@ -164,13 +174,13 @@ class Journal<State, Decision> {
 
   private async write (messages: readonly ProcessorMessage[], decisions: readonly Decision[]): Promise<void> {
     if (messages.length === 0) return
-    const sequences = await this.context.publish(messages, this.epochs)
+    const answers = await this.context.publish(messages, this.epochs)
     const outputs: ProcessorMessage[] = []
-    for (const [index, sequence] of sequences.entries()) {
+    for (const [index, answer] of answers.entries()) {
       const number = ++this.number
-      if (sequence === undefined) throw new Error(`the journal ${this.topic} refuses a decision of the processor ${this.processor.name}`)
-      // The journal has lost its last messages.
-      if (sequence !== number) throw new BeginAnew()
+      if (answer === undefined) throw new Error(`the journal ${this.topic} refuses a decision of the processor ${this.processor.name}`)
+      // The journal has lost its last messages, or has one that this run does not know of: it came late.
+      if (answer.repeated === true || answer.sequence !== number) throw new BeginAnew()
       outputs.push(...this.outputsOf(number, this.head.epoch, decisions[index]!))
     }
     await this.publish(outputs)

@@ -32,6 +32,6 @@ function asSource (name: string, run: (context: ProcessorContext) => Promise<voi
 function contextOf ({ publish, signal }: SourceContext): ProcessorContext {
   return {
     signal,
-    publish: async (messages, options) => (await publish(messages, options)).map(result => 'sequence' in result ? result.sequence : undefined)
+    publish: async (messages, options) => (await publish(messages, options)).map(result => 'sequence' in result ? result : undefined)
   }
 }

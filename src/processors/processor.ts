@@ -79,8 +79,8 @@ export interface RunEpochs {
 
 /** What a processor publishes through, under the fence of its lease. */
 export interface ProcessorContext {
-  /** @returns the sequence of each message, in its place; undefined for one that is refused @throws StaleEpoch; what else keeps it from being appended */
-  publish (messages: readonly ProcessorMessage[], options: RunEpochs): Promise<ReadonlyArray<number | undefined>>
+  /** @returns of each message, in its place, where it is; undefined for one that is refused @throws StaleEpoch; what else keeps them from being appended */
+  publish (messages: readonly ProcessorMessage[], options: RunEpochs): Promise<ReadonlyArray<{ readonly sequence: number, readonly repeated?: true } | undefined>>
   /** Aborted when another server is to run it. */
   readonly signal: AbortSignal
 }

@@ -1,9 +1,12 @@
+import { setTimeout as delay } from 'node:timers/promises'
 import { parseTopicKey } from '@tickwire/protocol'
 import { type Entry, followsOn, type Log, type ShardHead, StaleEpoch, type TailBatch, type Tailing } from '../log/log.js'
 import type { Input } from './processor.js'
 
 /** Characters of payload that may wait for a processor; beyond them it reads the log anew. */
 const MAX_WAITING = 16 << 20
+/** A log that begins one epoch after another is not read without a pause. */
+const ANEW_PAUSE_MS = 20
 /** Messages of a topic that are read at a time. */
 const PAGE = 500
 
@@ -19,6 +22,7 @@ export async function untilAborted (signal: AbortSignal, once: () => Promise<voi
       await once()
     } catch (error) {
       if (!(error instanceof BeginAnew || error instanceof StaleEpoch)) throw error
+      await delay(ANEW_PAUSE_MS)
     }
   }
 }

@@ -8,6 +8,8 @@ import { inputOf, readTopic, ShardInputs, untilAborted } from './shard-inputs.js
 const LOOK_MS = 1000
 /** Input topics that are restored at a time. */
 const RESTORED_AT_A_TIME = 64
+/** Outputs that are appended at a time. */
+const MAX_OUTPUTS = 500
 /** Outputs that are looked through at a time for one that was not lost. */
 const PAGE = 100
 
@@ -63,20 +65,28 @@ export class TopicRunner<State> {
     }
   }
 
-  /** The state of an input topic behind its newest output that was not lost, and whether outputs behind that one were. */
+  /**
+   * The state of an input topic behind outputs that were not lost, and up to which input that is. The newest of them may be one of several
+   * of its input, of which the others were never appended: so its input is repeated, from the state before it.
+   */
   async restore (topic: string, output: string, kept: KeptOrigin | undefined, head: ShardHead): Promise<{ readonly state: State, readonly offset: number }> {
-    const { processor } = this
     const to = parseTopicKey(output)
-    if (kept === undefined) return { state: processor.restore(undefined, to), offset: 0 }
-    for (let end = kept.sequence; end > 0;) {
-      const start = Math.max(0, end - (end === kept.sequence ? 1 : PAGE))
+    const from = ({ payload, origin }: Entry): { state: State, offset: number } => ({ state: this.processor.restore(JSON.parse(payload), to), offset: origin!.offset })
+    let newest: Entry | undefined
+    for (let end = kept?.sequence ?? 0; end > 0;) {
+      const start = Math.max(0, end - PAGE)
       const { entries } = await this.log.read(output, { sequence: start }, end - start)
-      const found = entries.findLast(({ sequence, origin }) => sequence <= end && this.isOwn(origin, topic) && isGood(origin!, head))
-      if (found !== undefined) return { state: processor.restore(JSON.parse(found.payload), to), offset: found.origin!.offset }
-      if ((entries[0]?.sequence ?? Infinity) > start + 1) break
+      for (const entry of entries.toReversed()) {
+        if (entry.sequence > end || !this.isOwn(entry.origin, topic) || !isGood(entry.origin!, head)) continue
+        newest ??= entry
+        if (entry.origin!.offset < newest.origin!.offset) return from(entry)
+      }
+      // Of an input whose outputs are the first that the log still has, nothing tells the state before it.
+      if (newest !== undefined && (entries[0]?.sequence ?? Infinity) > start + 1) return from(newest)
+      if (entries.length === 0) break
       end = start
     }
-    return { state: processor.restore(undefined, to), offset: 0 }
+    return { state: this.processor.restore(undefined, to), offset: 0 }
   }
 
   private isOwn (origin: Origin | undefined, topic: string): boolean {
@@ -164,6 +174,6 @@ class ShardWork<State> {
   }
 
   private async publish (messages: readonly ProcessorMessage[]): Promise<void> {
-    if (messages.length > 0) await this.context.publish(messages, this.epochs)
+    for (let at = 0; at < messages.length; at += MAX_OUTPUTS) await this.context.publish(messages.slice(at, at + MAX_OUTPUTS), this.epochs)
   }
 }

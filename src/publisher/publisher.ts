@@ -21,7 +21,11 @@ export interface Publication {
 }
 
 export type PublishResult =
-  | { readonly sequence: number }
+  | {
+    readonly sequence: number
+    /** See `AppendResult` of the log. */
+    readonly repeated?: true
+  }
   | { readonly code: ErrorCode, readonly message: string }
 
 export interface PublisherOptions {
@@ -121,6 +125,9 @@ export class Publisher {
   }
 }
 
+/** Why a single topic is refused with `overloaded`: others are taken. */
+export const TOO_MANY_TOPICS = 'the log holds as many topics as it may'
+
 /** A batch that has been judged: what of it can be appended, and why the rest cannot. */
 class JudgedBatch {
   constructor (private readonly log: Log, private readonly items: ReadonlyArray<AppendItem | Refusal>, private readonly options: AppendOptions) {}
@@ -134,8 +141,8 @@ class JudgedBatch {
       if ('code' in item) return item
       const result = appended[next++]!
       return 'error' in result
-        ? { code: result.error, message: result.message ?? 'the log holds as many topics as it may' }
-        : { sequence: result.sequence }
+        ? { code: result.error, message: result.message ?? TOO_MANY_TOPICS }
+        : { sequence: result.sequence, ...(result.repeated === true ? { repeated: true } : {}) }
     })
   }
 }

@@ -19,11 +19,12 @@ async function judgeCounts (all: Messages, symbols: readonly string[], complete:
   const faults: string[] = []
   for (const symbol of symbols) {
     const trades = await all(`trades:${symbol}`)
-    const outputs = await all(`counts:${symbol}`) as ReadonlyArray<{ count: number, digest: number }>
+    const outputs = await all(`counts:${symbol}`) as ReadonlyArray<{ count: number, digest: number, part?: number }>
     const last = outputs.at(-1)
     const expected = trades.reduce<number>((hash, data) => digest(hash, markOf(data)), 0)
     if ((last?.count ?? 0) !== trades.length || (last?.digest ?? 0) !== expected) faults.push(`counts:${symbol} ends with ${last?.count} of ${trades.length} trades${last?.count === trades.length ? ', and others' : ''}`)
-    if (complete && outputs.some(({ count }, index) => count !== index + 1)) faults.push(`counts:${symbol} counts ${outputs.map(({ count }) => count).join()}`)
+    const isWrong = complete && outputs.some(({ count, part }, index) => count !== Math.floor(index / 2) + 1 || part !== index % 2)
+    if (isWrong || (complete && outputs.length !== 2 * trades.length)) faults.push(`counts:${symbol} counts ${outputs.map(({ count, part }) => `${count}.${part}`).join()}`)
   }
   return faults
 }

@@ -14,7 +14,7 @@ const counts = defineChannel({
   description: 'how many trades a symbol has had',
   keyed: true,
   access: 'public',
-  schema: Type.Object({ symbol: Type.String(), count: Type.Integer({ minimum: 0 }), digest: Type.Integer() }, closed),
+  schema: Type.Object({ symbol: Type.String(), count: Type.Integer({ minimum: 0 }), digest: Type.Integer(), part: Type.Optional(Type.Integer()) }, closed),
   reduce: 'last',
   merge: 'last'
 })
@@ -36,10 +36,11 @@ export const counting: TopicProcessor<Count & { readonly symbol: string }> = {
   inputs: ['trades'],
   outputs: ['counts'],
   outputOf: ({ symbol }) => ({ channel: 'counts', symbol }),
-  restore: (data, { symbol }) => data === undefined ? { symbol: symbol!, count: 0, digest: 0 } : data as Count & { symbol: string },
+  restore: (data, { symbol }) => data === undefined ? { symbol: symbol!, count: 0, digest: 0 } : ({ symbol: symbol!, count: (data as Count).count, digest: (data as Count).digest }),
   apply (before, { data, topic }) {
     const state = { symbol: topic.symbol!, count: before.count + 1, digest: digest(before.digest, markOf(data)) }
-    return { state, outputs: [state] }
+    // Two outputs of each input: the log may take one and not the other.
+    return { state, outputs: [{ ...state, part: 0 }, { ...state, part: 1 }] }
   },
   correct: state => state
 }

@@ -1,11 +1,13 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import fc from 'fast-check'
+import { ProtocolError } from '@tickwire/protocol'
 import { test } from 'tap'
 import type { Fence, Log } from '../../src/log/log.js'
 import { MemoryLog } from '../../src/log/memory/memory-log.js'
 import { JournalRunner } from '../../src/processors/journal-runner.js'
 import { TopicRunner } from '../../src/processors/topic-runner.js'
 import { Publisher } from '../../src/publisher/publisher.js'
+import { Choices } from '../helpers/random.js'
 import { judgeOutputs, messagesOf } from '../processors/judge.js'
 import { counting, proofChannels, valuing } from '../processors/proofs.js'
 
@@ -20,7 +22,7 @@ class Host {
   private readonly stopping = new AbortController()
   private readonly runs: Array<Promise<void>> = []
 
-  constructor (private readonly log: Log) {}
+  constructor (private readonly log: Log, private readonly random: Choices) {}
 
   async start (): Promise<void> {
     for (let shard = 0; shard < this.log.shards; shard++) await this.begin(`counting/${shard}`, context => new TopicRunner(counting, this.log, shard, { lookMs: LOOK_MS }).run(context))
@@ -46,15 +48,18 @@ class Host {
             signal,
             publish: async (messages, options) => {
               signal.throwIfAborted()
-              const results = await publisher.publish(messages, { publisher: '', fence, ...options })
+              // A log on the network takes a call in parts, and may take some of them alone.
+              const first = this.random.next() < 0.2 ? this.random.integer(0, messages.length - 1) : undefined
+              const results = await publisher.publish(messages.slice(0, first), { publisher: '', fence, ...options })
+              if (first !== undefined) throw new ProtocolError('log_unavailable')
               const refused = results.find(result => 'code' in result)
               if (refused !== undefined) throw new Error(JSON.stringify(refused))
-              return results.map(result => 'sequence' in result ? result.sequence : undefined)
+              return results.map(result => 'sequence' in result ? result : undefined)
             }
           })
         } catch (error) {
           if (signal.aborted || (error as Error).name === 'StaleFence') return
-          throw error
+          if ((error as { code?: string }).code !== 'log_unavailable') throw error
         }
       }
     })())
@@ -86,7 +91,8 @@ const wait = fc.record({ do: fc.constant('wait' as const) })
 async function play (steps: readonly Step[], shards: number): Promise<string[]> {
   const log = new MemoryLog({ channels: proofChannels, shards, retention: { messages: 10_000, seconds: 3600, bytes: 1 << 26 }, maxTopics: 100 })
   const publisher = new Publisher({ log, channels: proofChannels })
-  let host = new Host(log)
+  const random = new Choices(steps.length)
+  let host = new Host(log, random)
   await host.start()
   let made = 0
   let complete = true
@@ -104,7 +110,7 @@ async function play (steps: readonly Step[], shards: number): Promise<string[]> 
           break
         case 'takeover':
           await host.stop(step.inOrder)
-          host = new Host(log)
+          host = new Host(log, random)
           await host.start()
           break
         case 'wait':

@@ -16,6 +16,8 @@ export const publish: Action<PublishAction> = {
     })
     await connection.untilMoreMayAnswer()
     const judged = await connection.context.publishing.judge(items, connection.identity, connection.party)
+    // Its token may have expired meanwhile, or an operator has ended it.
+    if (!connection.isOpen) return
     connection.answerLater(judged.append().then(answer => ({ type: 'published', ...(id === undefined ? {} : { id }), ...answer })), id)
   }
 }

@@ -190,7 +190,7 @@ export class MemoryLog implements Log {
     if (history === undefined) return { error: 'overloaded' }
     const kept = origin === undefined ? undefined : history.newestOrigin(origin.processor)
     if (origin !== undefined && kept !== undefined && !isNewer(origin, kept, lineage)) {
-      return { sequence: kept.sequence, offset: kept.outputOffset, shard: history.shard }
+      return { sequence: kept.sequence, offset: kept.outputOffset, shard: history.shard, repeated: true }
     }
     const { topic, shard, lastSequence, lastOffset: previous } = history
     const offset = ++this.states[shard]!.offset

@@ -1,3 +1,4 @@
+import { firstThat } from '../entry-queue.js'
 import type { Entry, KeptOrigin } from '../log.js'
 
 /** The origins of one output topic, by processor: the newest, and those that become the newest again if the log loses its last messages. */
@@ -17,8 +18,8 @@ export class OriginTrails {
 
   withOrigin (entry: Entry): Entry {
     for (const trail of this.trails.values()) {
-      const found = trail.find(({ outputOffset }) => outputOffset === entry.offset)
-      if (found === undefined) continue
+      const found = trail[firstThat(0, trail.length, place => trail[place]!.outputOffset >= entry.offset)]
+      if (found?.outputOffset !== entry.offset) continue
       const { sequence: _sequence, outputOffset: _outputOffset, ...origin } = found
       return { ...entry, origin }
     }

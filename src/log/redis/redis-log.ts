@@ -133,10 +133,13 @@ export class RedisLog implements Log {
       else found.push(place)
     })
     const outcomes = new Array<Outcome>(items.length)
-    await Promise.all([...places].map(async ([shard, own]) => {
+    // All have answered before one that refuses is told of: nothing is appended behind that.
+    const settled = await Promise.allSettled([...places].map(async ([shard, own]) => {
       const answers = await this.appendTo(shard, own.map(place => items[place]!), options)
       answers.forEach((answer, index) => { outcomes[own[index]!] = answer })
     }))
+    const refused = settled.find(outcome => outcome.status === 'rejected')
+    if (refused !== undefined) throw refused.reason
     return this.answersOf(outcomes)
   }
 

@@ -68,11 +68,12 @@ export function parseAnswer (shard: number, items: readonly AppendItem[], { topi
   const sequences = new Map(topics.map((topic, index) => [topic, before[2 * index]!]))
   let offset = first
   let exception = 0
-  return items.map(({ topic }, index): AppendResult => {
+  return items.map(({ topic, origin }, index): AppendResult => {
     const other = exceptions[exception]
     if (other?.[0] === index) {
       exception++
-      return other[1] === 0 ? { error: 'overloaded' } : { sequence: other[1], offset: other[2], shard }
+      if (other[1] === 0) return { error: 'overloaded' }
+      return { sequence: other[1], offset: other[2], shard, ...(origin === undefined ? {} : { repeated: true }) }
     }
     const sequence = sequences.get(topic)! + 1
     sequences.set(topic, sequence)

@@ -7,7 +7,7 @@ import {
 } from '../log.js'
 import { processorOf } from '../origin-order.js'
 import { shardOf } from '../shard-of.js'
-import { Appender, type Outcome } from './append/appender.js'
+import { Appender, type Outcome, TooEarly } from './append/appender.js'
 import { type BatchText, parseBatch, parseEntry, parseKeptOrigin, parsePosition, type StreamEntry } from './append/batch.js'
 import { connectRedis, type LogConnections } from './connect.js'
 import { fenceText, raiseFence } from './append/fences.js'
@@ -75,7 +75,7 @@ export class RedisLog implements Log {
     this.reader = new Reader(reader, new Scripts(reader, ['read', 'head', 'state', 'snapshot', 'trim', 'fence']), this.shards)
     this.states = new States({ reader: this.reader, channels, keys: this.keys, shardOf: topic => this.shardOf(topic) })
     this.appenders = this.keys.map((keys, shard) => new Appender(shard, {
-      send: (number, text, options) => this.sendBatch(shard, number, text, options),
+      send: (number, text, options, follows) => this.sendBatch(shard, number, text, options, follows),
       onceKey: (topic, key) => keys.once(topic, key),
       flights: writer.sharded ? 1 : 2
     }))
@@ -239,7 +239,7 @@ export class RedisLog implements Log {
     return outcomes.map(outcome => outcome instanceof ProtocolError ? { error: outcome.code, message: outcome.message } : outcome)
   }
 
-  private async sendBatch (shard: number, number: number, { topics, onceKeys, items, payloads, processor, origins }: BatchText, { fence, lineage = [], epochs }: AppendOptions): Promise<string> {
+  private async sendBatch (shard: number, number: number, { topics, onceKeys, items, payloads, processor, origins }: BatchText, { fence, lineage = [], epochs }: AppendOptions, follows: boolean): Promise<string> {
     const keys = this.keys[shard]!
     const { maxTopics, maxTopicNames = NAMES_PER_TOPIC * maxTopics } = this.options
     const answer = this.appends.run('append', [
@@ -247,7 +247,7 @@ export class RedisLog implements Log {
     ], [
       randomEpoch(), this.shards, number, maxTopics, RECENT_MS, this.recentBytes, IDEMPOTENCY_SECONDS, KEPT_ANSWERS, JSON.stringify(topics), items, payloads,
       ...(fence === undefined ? ['', ''] : [fenceField(fence.source), fenceText(fence)]),
-      origins, origins === '' ? '' : `,${lineage.join(',')},`, epochs?.[shard] ?? '', maxTopicNames,
+      origins, origins === '' ? '' : `,${lineage.join(',')},`, epochs?.[shard] ?? '', maxTopicNames, follows ? number - 1 : '',
       ...topics.flatMap(topic => [topic, this.ruleOf(topic).messages])
     ]) as Promise<[kind: string, text: string]>
     const [kind, text] = await timeLimit(answer, APPEND_PATIENCE_MS).catch((error: unknown) => {
@@ -258,6 +258,7 @@ export class RedisLog implements Log {
     if (kind === 'answer') return text
     if (kind === 'stale' && fence !== undefined) throw new StaleFence(fence)
     if (kind === 'epoch') throw new StaleEpoch(shard)
+    if (kind === 'early') throw new TooEarly()
     throw new Error(kind === 'shards' ? `the log was made with ${text} shards` : 'a key of the log holds something else')
   }
 

@@ -21,8 +21,11 @@ const PASSING = /^(?:READONLY|LOADING|MASTERDOWN|CLUSTERDOWN|MOVED|ASK|TRYAGAIN|
 const isAlike = (one: AppendOptions, other: AppendOptions): boolean => one.fence === other.fence && one.lineage === other.lineage && one.epochs === other.epochs
 
 export interface AppenderOptions {
-  /** Answers one batch, all of one source or none of any. The number is the same when a batch is sent again: what was appended then is answered as before. */
-  readonly send: (number: number, text: BatchText, options: AppendOptions) => Promise<string>
+  /**
+   * Answers one batch, all of one source or none of any. The number is the same when a batch is sent again: what was appended then is
+   * answered as before. Of one that follows another without an answer, nothing is appended before that other one: it fails with {@link TooEarly}.
+   */
+  readonly send: (number: number, text: BatchText, options: AppendOptions, follows: boolean) => Promise<string>
   readonly onceKey: (topic: string, key: string) => string
   /**
    * Batches on their way at a time. Two: Redis works on one while the next is made. One where the shard may move to another
@@ -30,6 +33,9 @@ export interface AppenderOptions {
    */
   readonly flights: 1 | 2
 }
+
+/** A batch came before the one that it follows, which was refused or lost on its way. It is sent again behind it. */
+export class TooEarly extends Error {}
 
 /** What became of an item; the error is `log_unavailable`. */
 export type Outcome = AppendResult | ProtocolError
@@ -125,7 +131,8 @@ export class Appender {
 
   private fly (flight: Flight): void {
     flight.sent = true
-    this.options.send(flight.number, flight.text, flight.waiting[0]!.call.options).then(
+    const follows = this.flights.some(({ number }) => number === flight.number - 1)
+    this.options.send(flight.number, flight.text, flight.waiting[0]!.call.options, follows).then(
       answer => { this.land(flight, parseAnswer(this.shard, flight.items, flight.text, answer)) },
       (error: unknown) => { this.fail(flight, error) }
     )
@@ -139,7 +146,7 @@ export class Appender {
 
   private fail (flight: Flight, error: unknown): void {
     if (!this.flights.includes(flight)) return
-    if (!(error instanceof TimedOut || (error instanceof Error && PASSING.test(error.message)))) {
+    if (!(error instanceof TimedOut || error instanceof TooEarly || (error instanceof Error && PASSING.test(error.message)))) {
       this.take(flight)
       this.refuse(flight.waiting, error instanceof StaleFence || error instanceof StaleEpoch ? error : Object.assign(new ProtocolError('log_unavailable'), { cause: error }))
       this.gather()
@@ -156,7 +163,14 @@ export class Appender {
       this.retry = setTimeout(() => { this.sendAgain() }, RETRY_MS)
       return
     }
-    for (const flight of this.flights) this.fly(flight)
+    const notTaken = new ProtocolError('log_unavailable')
+    for (const flight of [...this.flights]) {
+      // The rest of a call of which a part was refused stays behind.
+      if (flight.waiting.every(({ call }) => call.refused)) {
+        this.take(flight)
+        for (const waiting of flight.waiting) this.settle(waiting, notTaken)
+      } else this.fly(flight)
+    }
     this.gather()
   }
 

@@ -11,13 +11,14 @@
 --       14 the origins of items, a line each: epoch, offset, part, processor and input topic, and 15 the epochs of the inputs' shard, oldest first, each
 --       between commas; both empty where no item has an origin,
 --       16 the epoch that the shard must be in, or empty, 17 most topics that ever had a message,
+--       18 the number of the batch that this one follows, where it has no answer yet,
 --       then for each topic its name and the most messages that it keeps
 --       Items: of each the number of its topic, 'r' where it replaces the state, 'k' and the number of its idempotency
 --       key, 'o' where it has an origin, and a comma.
 -- Answers {'answer', text} with a text of [first offset, [sequence and offset before, of each topic], [[item, sequence,
 --       offset], …]]: what is not among the last has the next sequence and the next offset; 0, 0 is one topic too many.
---       Or {'shards', n}, {'type', topic}, {'stale', fence that stands}, or {'epoch', the one that it is in}
-local KEY_BASE, ARG_BASE = 7, 17
+--       Or {'shards', n}, {'type', topic}, {'stale', fence that stands}, {'epoch', the one that it is in}, or {'early'}
+local KEY_BASE, ARG_BASE = 7, 18
 local keys, argv, call, format = KEYS, ARGV, redis.call, string.format
 local meta, epochs, seq, recent, marks, answers, origins = unpack(keys, 1, KEY_BASE)
 local number = argv[3]
@@ -26,6 +27,8 @@ local epoch, start, offset, made = enter(meta, epochs, argv[1], argv[2])
 if made ~= argv[2] then return { 'shards', made } end
 local answered = call('HGET', answers, number)
 if answered then return { 'answer', answered } end
+-- The one before was refused or lost on its way: it is sent again, and this one behind it.
+if argv[18] ~= '' and call('HEXISTS', answers, argv[18]) == 0 then return { 'early' } end
 
 if argv[16] ~= '' and tonumber(argv[16]) ~= epoch then return { 'epoch', format('%d', epoch) } end
 

@@ -17,7 +17,7 @@ describe('types follow the schemas', () => {
 
   test('an action is told by its name', () => {
     expect<Extract<ClientMessage, { action: 'ping' }>>().type.toBeAssignableFrom({ action: 'ping' as const })
-    expect<ClientMessage['action']>().type.toBe<'subscribe' | 'unsubscribe' | 'snapshot' | 'auth' | 'ping'>()
+    expect<ClientMessage['action']>().type.toBe<'subscribe' | 'unsubscribe' | 'snapshot' | 'auth' | 'ping' | 'publish'>()
   })
 
   test('codes are those of the table', () => {

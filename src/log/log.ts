@@ -192,11 +192,17 @@ export function isGood (position: ShardPosition, head: ShardHead): boolean {
 }
 
 /** The offset from which on an epoch's messages are lost; undefined for the current epoch, and 0 for one that is not known. */
-export function firstLost (epoch: number, { epochs }: ShardHead): number | undefined {
+function firstLost (epoch: number, { epochs }: ShardHead): number | undefined {
   const known = epochs.findLastIndex(other => other.epoch === epoch)
   if (known < 0) return 0
   const later = epochs.slice(known + 1)
   return later.length === 0 ? undefined : Math.min(...later.map(({ start }) => start))
+}
+
+/** Up to which offset a position's messages are left. Of an epoch that is not known, all before the present one may be lost. */
+export function lastKept (position: ShardPosition, head: ShardHead): number {
+  if (isGood(position, head)) return position.offset
+  return (firstLost(position.epoch, head) || head.epochs.at(-1)!.start) - 1
 }
 
 /** The epoch in which an offset was given out. */

@@ -1,15 +1,27 @@
 import type { Log } from '../log/log.js'
 
-/** The epochs of all shards at some time. */
-export type Watched = readonly number[]
+/** How often it is looked whether the log has lost anything. */
+const LOOK_MS = 1000
 
-/** @throws ProtocolError `log_unavailable` */
-export async function watchEpochs (log: Log): Promise<Watched> {
-  return (await log.head()).map(({ epoch }) => epoch)
+/** Tells whether all shards are in the epochs that they were in when a run began: one in another may have lost outputs. */
+export class EpochWatch {
+  private lookedAt = performance.now()
+
+  /** @param epochs by shard */
+  private constructor (private readonly log: Log, readonly epochs: readonly number[], readonly lookMs: number) {}
+
+  /** @throws ProtocolError `log_unavailable` */
+  static async begin (log: Log, lookMs = LOOK_MS): Promise<EpochWatch> {
+    return new EpochWatch(log, await epochsOf(log), lookMs)
+  }
+
+  /** Asks the log no more often than each `lookMs`. @throws ProtocolError `log_unavailable` */
+  async holds (): Promise<boolean> {
+    if (performance.now() - this.lookedAt < this.lookMs) return true
+    this.lookedAt = performance.now()
+    const now = await epochsOf(this.log)
+    return this.epochs.every((epoch, shard) => now[shard] === epoch)
+  }
 }
 
-/** Whether no shard has begun an epoch since: one that has may have lost outputs. @throws ProtocolError `log_unavailable` */
-export async function inEpochsOf (log: Log, watched: Watched): Promise<boolean> {
-  const epochs = await watchEpochs(log)
-  return watched.every((epoch, shard) => epochs[shard] === epoch)
-}
+const epochsOf = async (log: Log): Promise<number[]> => (await log.head()).map(({ epoch }) => epoch)

@@ -1,13 +1,12 @@
 import { setMaxListeners } from 'node:events'
 import { parseTopicKey } from '@tickwire/protocol'
-import { type Entry, epochAt, firstLost, isGood, type Log, type Origin, type ShardHead } from '../log/log.js'
-import { inEpochsOf, type Watched, watchEpochs } from './epochs.js'
+import { type Entry, epochAt, isGood, lastKept, type Log, type Origin, type ShardHead } from '../log/log.js'
+import { EpochWatch } from './epochs.js'
 import type { JournalMessage, Positions } from './journal.js'
-import type { JournalProcessor, Output, ProcessorContext, ProcessorMessage, RunEpochs } from './processor.js'
+import { Outputs } from './outputs.js'
+import type { JournalProcessor, Output, ProcessorContext, ProcessorMessage } from './processor.js'
 import { BeginAnew, inputOf, readTopic, ShardInputs, untilAborted } from './shard-inputs.js'
 
-/** How often it is looked whether the log has lost anything. */
-const LOOK_MS = 1000
 /** Behind all parts of a decision. */
 const CORRECTION_PART = Number.MAX_SAFE_INTEGER
 /** Decisions that are appended at a time. */
@@ -15,12 +14,8 @@ const MAX_DECISIONS = 500
 
 /** A {@link JournalProcessor}, from the state that its journal says. */
 export class JournalRunner<State, Decision> {
-  private readonly lookMs: number
-
-  /** @param times what a test may want shorter, in milliseconds */
-  constructor (private readonly processor: JournalProcessor<State, Decision>, private readonly log: Log, times: { readonly lookMs?: number } = {}) {
-    this.lookMs = times.lookMs ?? LOOK_MS
-  }
+  /** @param lookMs see {@link EpochWatch} */
+  constructor (private readonly processor: JournalProcessor<State, Decision>, private readonly log: Log, private readonly lookMs?: number) {}
 
   /** Until the signal is aborted. @throws where the log does not take or give what it should: it is run anew then */
   async run (context: ProcessorContext): Promise<void> {
@@ -36,52 +31,45 @@ export class JournalRunner<State, Decision> {
     try {
       const failure = opened.find(outcome => outcome.status === 'rejected')
       if (failure !== undefined) throw failure.reason
-      const watched = await watchEpochs(log)
-      const journal = new Journal(processor, log, context, inputs[log.shardOf(processor.journal)]!.head, watched)
+      const watch = await EpochWatch.begin(log, this.lookMs)
+      const { head } = inputs[log.shardOf(processor.journal)]!
+      const journal = new Journal(processor, log, head, new Outputs(context, head, watch.epochs))
       await journal.load()
       await journal.project()
       for (const input of inputs) await journal.catchUp(input)
-      let lookedAt = performance.now()
-      while (!context.signal.aborted) {
-        await journal.decideAll(await this.arrivals(inputs, context.signal))
-        if (performance.now() - lookedAt < this.lookMs) continue
-        lookedAt = performance.now()
-        if (!await inEpochsOf(log, watched)) return
-      }
+      while (!context.signal.aborted && await watch.holds()) await journal.decideAll(await arrivals(inputs, watch.lookMs, context.signal))
     } finally {
       for (const input of inputs) input.end()
     }
   }
+}
 
-  /** What came in any shard. @throws BeginAnew */
-  private async arrivals (inputs: readonly ShardInputs[], signal: AbortSignal): Promise<Array<{ input: ShardInputs, entry: Entry }>> {
-    const come = new AbortController()
-    setMaxListeners(inputs.length, come.signal)
-    const stop = (): void => { come.abort() }
-    signal.addEventListener('abort', stop)
-    // The first shard that has something wakes the others, which give what they have.
-    const arrived = await Promise.all(inputs.map(async input => {
-      const entries = await input.next(this.lookMs, come.signal).finally(() => { come.abort() })
-      return entries.map(entry => ({ input, entry }))
-    })).finally(() => { signal.removeEventListener('abort', stop) })
-    return arrived.flat()
-  }
+/** What came in any shard; nothing where nothing came in time. @throws BeginAnew */
+async function arrivals (inputs: readonly ShardInputs[], withinMs: number, signal: AbortSignal): Promise<Array<{ input: ShardInputs, entry: Entry }>> {
+  const come = new AbortController()
+  setMaxListeners(inputs.length, come.signal)
+  const stop = (): void => { come.abort() }
+  signal.addEventListener('abort', stop)
+  // The first shard that has something wakes the others, which give what they have.
+  const arrived = await Promise.all(inputs.map(async input => {
+    const entries = await input.next(withinMs, come.signal).finally(stop)
+    return entries.map(entry => ({ input, entry }))
+  })).finally(() => { signal.removeEventListener('abort', stop) })
+  return arrived.flat()
 }
 
 /** The journal while no epoch begins. */
 class Journal<State, Decision> {
   private readonly topic: string
-  private readonly epochs: RunEpochs
   private state: State
   private positions: Positions = {}
   /** Of the last decision. A decision is the message of the journal with its number as the sequence. */
   private number = 0
 
   constructor (
-    private readonly processor: JournalProcessor<State, Decision>, private readonly log: Log, private readonly context: ProcessorContext, private readonly head: ShardHead, epochs: Watched
+    private readonly processor: JournalProcessor<State, Decision>, private readonly log: Log, private readonly head: ShardHead, private readonly outputs: Outputs
   ) {
     this.topic = processor.journal
-    this.epochs = { lineage: head.epochs.map(({ epoch }) => epoch), epochs }
     this.state = processor.initial()
   }
 
@@ -104,23 +92,23 @@ class Journal<State, Decision> {
     let first = this.number + 1
     /** By number of a decision, the epoch that its outputs have. */
     const epochs = new Map<number, number>()
-    const outputs: ProcessorMessage[] = []
+    const projected: ProcessorMessage[] = []
     for await (const page of readTopic(log, topic, 0, this.head)) {
       for (const { entry: { sequence, origin, payload } } of page) {
         first = Math.min(first, sequence)
         epochs.set(sequence, origin!.epoch)
-        outputs.push(...this.outputsOf(sequence, origin!.epoch, (JSON.parse(payload) as JournalMessage<Decision>).decision))
+        projected.push(...this.outputsOf(sequence, origin!.epoch, (JSON.parse(payload) as JournalMessage<Decision>).decision))
       }
     }
     // Corrections come first, and stand for all that the corrected topics were still to be given.
-    await this.publish(await this.corrections(({ offset, epoch, part }) => {
+    await this.outputs.publish(await this.corrections(({ offset, epoch, part }) => {
       const decided = epochs.get(offset)
       if (offset < first || decided === epoch) return true
       // A correction has the epoch in which it was made, which is that of its last decision or a later one.
-      const { lineage } = this.epochs
+      const { lineage } = this.outputs
       return part === CORRECTION_PART && decided !== undefined && lineage.indexOf(decided) <= lineage.indexOf(epoch)
     }))
-    await this.publish(outputs)
+    await this.outputs.publish(projected)
   }
 
   /** @param stands whether the decision that an output follows from is in the journal, or was before retention dropped it */
@@ -139,7 +127,9 @@ class Journal<State, Decision> {
   /** Decides about what came in a shard since its position in the journal, as far as the shard stood when it began to be followed. */
   async catchUp (input: ShardInputs): Promise<void> {
     const { head, shard } = input
-    const from = this.start(shard, head)
+    const known = this.positions[shard]
+    // What the shard has lost is decided about for good.
+    const from = known === undefined ? 0 : lastKept({ epoch: known[0], offset: known[1] }, head)
     const found: Array<{ input: ShardInputs, entry: Entry, missed: boolean }> = []
     for (const topic of await input.topics()) {
       for await (const page of readTopic(this.log, topic, from, head)) found.push(...page.map(one => ({ input, ...one })))
@@ -174,26 +164,16 @@ class Journal<State, Decision> {
 
   private async write (messages: readonly ProcessorMessage[], decisions: readonly Decision[]): Promise<void> {
     if (messages.length === 0) return
-    const answers = await this.context.publish(messages, this.epochs)
-    const outputs: ProcessorMessage[] = []
+    const answers = await this.outputs.publish(messages)
+    const projected: ProcessorMessage[] = []
     for (const [index, answer] of answers.entries()) {
       const number = ++this.number
       if (answer === undefined) throw new Error(`the journal ${this.topic} refuses a decision of the processor ${this.processor.name}`)
       // The journal has lost its last messages, or has one that this run does not know of: it came late.
       if (answer.repeated === true || answer.sequence !== number) throw new BeginAnew()
-      outputs.push(...this.outputsOf(number, this.head.epoch, decisions[index]!))
+      projected.push(...this.outputsOf(number, this.head.epoch, decisions[index]!))
     }
-    await this.publish(outputs)
-  }
-
-  /** Behind which offset of a shard nothing has been decided about. What the shard has lost is decided about for good. */
-  private start (shard: number, head: ShardHead): number {
-    const known = this.positions[shard]
-    if (known === undefined) return 0
-    const [epoch, offset] = known
-    if (isGood({ epoch, offset }, head)) return offset
-    const lost = firstLost(epoch, head)
-    return (lost === undefined || lost === 0 ? head.epochs.at(-1)!.start : lost) - 1
+    await this.outputs.publish(projected)
   }
 
   private outputsOf (number: number, epoch: number, decision: Decision): ProcessorMessage[] {
@@ -208,9 +188,5 @@ class Journal<State, Decision> {
 
   private message (output: Output, at: Pick<Origin, 'epoch' | 'offset' | 'part'>): ProcessorMessage {
     return { ...output, origin: { processor: this.processor.name, topic: this.topic, ...at } }
-  }
-
-  private async publish (messages: readonly ProcessorMessage[]): Promise<void> {
-    for (let at = 0; at < messages.length; at += MAX_DECISIONS) await this.context.publish(messages.slice(at, at + MAX_DECISIONS), this.epochs)
   }
 }

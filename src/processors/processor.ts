@@ -77,10 +77,13 @@ export interface RunEpochs {
   readonly epochs: readonly number[]
 }
 
+/** Where a message of a processor is, see `AppendResult` of the log; undefined where it was refused. */
+export type Published = { readonly sequence: number, readonly repeated?: true } | undefined
+
 /** What a processor publishes through, under the fence of its lease. */
 export interface ProcessorContext {
-  /** @returns of each message, in its place, where it is; undefined for one that is refused @throws StaleEpoch; what else keeps them from being appended */
-  publish (messages: readonly ProcessorMessage[], options: RunEpochs): Promise<ReadonlyArray<{ readonly sequence: number, readonly repeated?: true } | undefined>>
+  /** @returns an answer for each message, in its place @throws StaleEpoch; what else keeps them from being appended */
+  publish (messages: readonly ProcessorMessage[], options: RunEpochs): Promise<readonly Published[]>
   /** Aborted when another server is to run it. */
   readonly signal: AbortSignal
 }

@@ -15,7 +15,7 @@ export class BeginAnew extends Error {
   override readonly name = 'BeginAnew'
 }
 
-/** Runs a processor from the log's state, again and again, until the signal is aborted. @throws what `once` throws but for these two */
+/** Runs `once` again whenever it ends, or throws {@link BeginAnew} or StaleEpoch, until the signal is aborted. @throws what else `once` throws */
 export async function untilAborted (signal: AbortSignal, once: () => Promise<void>): Promise<void> {
   while (!signal.aborted) {
     try {

@@ -25,8 +25,8 @@ class Host {
   constructor (private readonly log: Log, private readonly random: Choices) {}
 
   async start (): Promise<void> {
-    for (let shard = 0; shard < this.log.shards; shard++) await this.begin(`counting/${shard}`, context => new TopicRunner(counting, this.log, shard, { lookMs: LOOK_MS }).run(context))
-    await this.begin('valuing', context => new JournalRunner(valuing, this.log, { lookMs: LOOK_MS }).run(context))
+    for (let shard = 0; shard < this.log.shards; shard++) await this.begin(`counting/${shard}`, context => new TopicRunner(counting, this.log, shard, LOOK_MS).run(context))
+    await this.begin('valuing', context => new JournalRunner(valuing, this.log, LOOK_MS).run(context))
   }
 
   /** @param waits whether it ends in order, or is left to itself */

@@ -11,7 +11,6 @@ import { Delivery } from './delivery.js'
 import type { Events, Party } from './events.js'
 import { ErrorLimit } from './error-limit.js'
 import { MessageRate } from './message-rate.js'
-import { OpenAnswers } from './open-answers.js'
 import { Outlet } from './outlet.js'
 import type { ConnectionSlot } from './connection-quota.js'
 import type { Publishing } from './publishing.js'
@@ -97,8 +96,8 @@ export class Connection implements Member {
   /** Made with the first message: most clients send none. */
   private rate: MessageRate | undefined
   private subscriptionCount = 0
-  /** Made with the first answer that comes behind its turn: most clients publish nothing. */
-  private answers: OpenAnswers | undefined
+  /** Answers that come behind the turn of their action. */
+  private openAnswers = 0
   /** Why the server closed it. */
   private closedWith: ErrorCode | undefined
 
@@ -219,19 +218,21 @@ export class Connection implements Member {
     })
   }
 
-  /** Resolves when the action whose turn it is may leave its answer for later. */
-  async untilMoreMayAnswer (): Promise<void> {
-    this.answers ??= new OpenAnswers(MAX_OPEN_ANSWERS)
-    await this.answers.room()
+  /** Resolves when the action whose turn it is may leave its answer for later; also when the connection ends. */
+  async untilAnswersLater (): Promise<void> {
+    await this.outlet.until(() => this.openAnswers < MAX_OPEN_ANSWERS)
   }
 
   /** The answer to an action comes behind its turn, which is over: the next action does not wait for it. */
   answerLater (answer: Promise<ControlMessage>, id: RequestId | undefined): void {
-    this.answers ??= new OpenAnswers(MAX_OPEN_ANSWERS)
-    this.answers.add(answer.then(message => { this.send(message) }, (error: unknown) => {
+    this.openAnswers++
+    void answer.then(message => { this.send(message) }, (error: unknown) => {
       this.report(error)
       this.sendError(toProtocolError(error), id)
-    }).catch((error: unknown) => { this.fail(error) }))
+    }).catch((error: unknown) => { this.fail(error) }).finally(() => {
+      this.openAnswers--
+      this.outlet.wake()
+    })
   }
 
   /** The action whose turn it is has its catch-up, which says what a cursor covers; or it was refused. */

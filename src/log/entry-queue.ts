@@ -116,22 +116,20 @@ export class EntryQueue {
   /** @returns bytes of its payload */
   push (entry: Entry): number {
     const { only } = this
-    if (only === undefined) {
-      if (this.size > 0) return this.pushIntoBlock(entry)
+    if (++this.size === 1) {
       this.only = entry
-      this.size = 1
       return Buffer.byteLength(entry.payload)
     }
-    this.only = undefined
-    this.pushIntoBlock(only)
-    this.size--
+    if (only !== undefined) {
+      this.only = undefined
+      this.pushIntoBlock(only)
+    }
     return this.pushIntoBlock(entry)
   }
 
   private pushIntoBlock (entry: Entry): number {
     let block = this.blocks.at(-1)
     if (block === undefined || !block.hasRoomFor(entry.payload)) this.blocks.push(block = this.nextBlock(block, entry.payload))
-    this.size++
     return block.push(entry)
   }
 
@@ -233,9 +231,7 @@ export class EntryQueue {
     this.spare = undefined
     const bytes = Buffer.byteLength(payload)
     const mean = (before?.meanSize ?? bytes) * MARGIN
-    // Many topics only ever have one message.
-    const least = this.size === 0 ? 1 : LEAST_ENTRIES
-    const entries = Math.ceil(Math.min(MOST_ENTRIES, Math.max(least, this.size * SHARE), Math.max(1, MOST_BYTES / mean)))
+    const entries = Math.ceil(Math.min(MOST_ENTRIES, Math.max(LEAST_ENTRIES, this.size * SHARE), Math.max(1, MOST_BYTES / mean)))
     if (spare?.entries === entries) {
       spare.clear()
       if (spare.hasRoomFor(payload)) return spare

@@ -12,8 +12,8 @@ export function isNewer (origin: Origin, kept: Origin | undefined, lineage: read
   return origin.offset !== kept.offset ? origin.offset > kept.offset : origin.part > kept.part
 }
 
-/** The one processor whose origins some items have; undefined where none has one. @throws TypeError */
-export function processorOf (items: readonly AppendItem[], lineage: readonly number[] = []): string | undefined {
+/** @throws TypeError for origins of several processors, or of an epoch that the lineage does not name */
+export function checkOrigins (items: readonly AppendItem[], lineage: readonly number[] = []): void {
   let processor: string | undefined
   for (const { origin } of items) {
     if (origin === undefined) continue
@@ -22,5 +22,4 @@ export function processorOf (items: readonly AppendItem[], lineage: readonly num
     if (origin.processor !== processor) throw new TypeError(`one append is of one processor, not of ${processor} and ${origin.processor}`)
     if (!lineage.includes(origin.epoch)) throw new TypeError(`the lineage of an append names the epochs of its origins, and ${origin.epoch} is missing`)
   }
-  return processor
 }

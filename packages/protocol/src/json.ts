@@ -81,18 +81,15 @@ function read (text: string, list?: string): Read {
     error.cause = cause
     throw error
   }
-  const places = Array.isArray(value) ? ITEMS : list === undefined ? NO_PLACES : { list }
-  return { value, inexact: findInexact(json, places, SURROGATE_ESCAPE.test(json)) }
+  const isArray = Array.isArray(value)
+  return { value, inexact: findInexact(json, isArray, isArray ? undefined : list, SURROGATE_ESCAPE.test(json)) }
 }
-
-/** What has places of its own: the items of the text, nothing, or the items of one property of the text. */
-type Places = 'items' | 'none' | { readonly list: string }
-const ITEMS = 'items'
-const NO_PLACES = 'none'
 
 const [QUOTE, BACKSLASH, COMMA, COLON, PLUS, MINUS, POINT, ZERO, NINE] = [0x22, 0x5c, 0x2c, 0x3a, 0x2b, 0x2d, 0x2e, 0x30, 0x39]
 const OPENING: ReadonlySet<number> = new Set([0x5b, 0x7b])
 const CLOSING: ReadonlySet<number> = new Set([0x5d, 0x7d])
+/** While no comma ends an item. */
+const NO_DEPTH = -1
 /** A number of so many characters without an exponent is always read as it is written. */
 const SURELY_EXACT = 15
 
@@ -104,15 +101,16 @@ const isE = (code: number): boolean => (code | 0x20) === 0x65
  * Looks at each number outside of strings. Strings, which are most of a message, are stepped over by `indexOf`: a regular expression
  * that finds what to look at costs more.
  * @param json is JSON, as `JSON.parse` has found
+ * @param isArray whether its own items have places
+ * @param list otherwise the property whose items have
  * @param halves whether there may be escapes in it that are half of a character
  * @throws ProtocolError `invalid_json`
  */
-function findInexact (json: string, places: Places, halves: boolean): Map<number, string> {
+function findInexact (json: string, isArray: boolean, list: string | undefined, halves: boolean): Map<number, string> {
   const inexact = new Map<number, string>()
-  const list = typeof places === 'string' ? undefined : places.list
   let place = list === undefined ? 0 : OUTSIDE
   /** How deep a comma stands that ends an item. */
-  let itemDepth = places === ITEMS ? 1 : NEVER
+  let itemDepth = isArray ? 1 : NO_DEPTH
   let depth = 0
   let [nameAt, nameEnd, isList] = [0, 0, false]
   for (let at = 0; at < json.length; at++) {
@@ -147,14 +145,12 @@ function findInexact (json: string, places: Places, halves: boolean): Map<number
       depth--
       if (depth === 1 && list !== undefined) {
         place = OUTSIDE
-        itemDepth = NEVER
+        itemDepth = NO_DEPTH
       }
     }
   }
   return inexact
 }
-
-const NEVER = -1
 
 function endOfString (json: string, start: number): number {
   for (let end = json.indexOf('"', start + 1); ; end = json.indexOf('"', end + 1)) {

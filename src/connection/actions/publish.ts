@@ -14,7 +14,7 @@ export const publish: Action<PublishAction> = {
       const error = itemErrors.get(index)
       return error === undefined ? { value } : { value, error }
     })
-    await connection.untilMoreMayAnswer()
+    await connection.untilAnswersLater()
     const judged = await connection.context.publishing.judge(items, connection.identity, connection.party)
     // Its token may have expired meanwhile, or an operator has ended it.
     if (!connection.isOpen) return

@@ -4,7 +4,7 @@ import {
   type AppendItem, type AppendOptions, type AppendResult, type Entry, type EpochStart, type Fence, type KeptOrigin, type Log, type LogClock, NAMES_PER_TOPIC, type Page, randomEpoch, type ReadFrom, type Retention, type ShardHead,
   type Snapshot, StaleEpoch, StaleFence, type TailBatch, type Tailing, type TopicPosition
 } from '../log.js'
-import { isNewer, processorOf } from '../origin-order.js'
+import { isNewer, checkOrigins } from '../origin-order.js'
 import { shardOf } from '../shard-of.js'
 import { AnsweredKeys } from './answered-keys.js'
 import { isOlder, OldestFirst, type TopicAge } from './oldest-first.js'
@@ -79,7 +79,7 @@ export class MemoryLog implements Log {
 
   async append (items: readonly AppendItem[], { fence, lineage = [], epochs }: AppendOptions = {}): Promise<readonly AppendResult[]> {
     if (this.closed) throw new ProtocolError('log_unavailable')
-    processorOf(items, lineage)
+    checkOrigins(items, lineage)
     if (fence !== undefined && this.fences.get(fence.source)?.id !== fence.id) throw new StaleFence(fence)
     const moved = epochs === undefined ? undefined : items.map(({ topic }) => this.shardOf(topic)).find(shard => epochs[shard] !== this.epoch(shard))
     if (moved !== undefined) throw new StaleEpoch(moved)

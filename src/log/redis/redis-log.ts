@@ -5,7 +5,7 @@ import {
   type AppendItem, type AppendOptions, type AppendResult, type Entry, type Fence, followsOn, IDEMPOTENCY_SECONDS, type KeptOrigin, type Log, NAMES_PER_TOPIC, type Page, randomEpoch, type ReadFrom, RECENT_SHARE, type Retention, type ShardHead, type Snapshot,
   StaleEpoch, StaleFence, type TailBatch, type Tailing, type TopicPosition
 } from '../log.js'
-import { processorOf } from '../origin-order.js'
+import { checkOrigins } from '../origin-order.js'
 import { shardOf } from '../shard-of.js'
 import { Appender, type Outcome, TooEarly } from './append/appender.js'
 import { type BatchText, parseBatch, parseEntry, parseKeptOrigin, parsePosition, type StreamEntry } from './append/batch.js'
@@ -122,7 +122,7 @@ export class RedisLog implements Log {
 
   async append (items: readonly AppendItem[], options: AppendOptions = {}): Promise<readonly AppendResult[]> {
     if (this.closed) throw new ProtocolError('log_unavailable')
-    processorOf(items, options.lineage)
+    checkOrigins(items, options.lineage)
     if (items.length === 0) return []
     if (this.shards === 1) return this.answersOf(await this.appendTo(0, items, options))
     const places = new Map<number, number[]>()

@@ -46,17 +46,19 @@ export function encodeBatch (items: readonly AppendItem[], onceKey: (topic: stri
   let described = ''
   let payloads = ''
   let origins = ''
+  let processor: string | undefined
   for (const { topic, payload, replaces, idempotencyKey, origin } of items) {
     described += `${number(topics, topic)}${replaces === true ? 'r' : ''}`
     if (idempotencyKey !== undefined) described += `k${number(onceKeys, onceKey(topic, idempotencyKey))}`
     if (origin !== undefined) {
       described += 'o'
       origins += originText(origin) + '\n'
+      processor = origin.processor
     }
     described += ','
     payloads += payload + '\n'
   }
-  return { topics: [...topics.keys()], onceKeys: [...onceKeys.keys()], items: described, payloads, processor: items.find(({ origin }) => origin !== undefined)?.origin?.processor, origins }
+  return { topics: [...topics.keys()], onceKeys: [...onceKeys.keys()], items: described, payloads, processor, origins }
 }
 
 /** Before: sequence and offset of each topic. */

@@ -40,5 +40,5 @@ export class Tickets {
   }
 }
 
-/** Who can read the coordination must not be able to use what it finds there. */
+/** A ticket is kept under its hash, so that nobody who can read the kept texts can use one. */
 const keyOf = (ticket: string): string => `ticket:${createHash('sha256').update(ticket).digest('base64url')}`

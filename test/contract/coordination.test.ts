@@ -6,7 +6,7 @@ import { openCoordinations, coordinationBackends } from './coordinations.js'
 const LONG_MS = 60_000
 const SHORT_MS = 100
 
-/** What a caller may use as a key: nothing of it may mean anything to the coordination. */
+/** What a caller may use as a key: no backend may read a meaning into any of it. */
 const ODD_KEYS = ['', ' ', 'a b', '{a}b', '}', '{', 'a:b', 'a\nb', '*', '한글 🎟', 'x'.repeat(1000)]
 
 for (const backend of coordinationBackends) {

@@ -4,7 +4,7 @@ import { RedisCoordination } from '../../src/coordination/redis/redis-coordinati
 import type { Coordination } from '../../src/coordination/coordination.js'
 import { redisProgram, RedisServer } from '../helpers/redis-server.js'
 
-/** What two nodes of one deployment have; where there can be only one node, it is the same coordination twice. */
+/** What two nodes of one deployment have; where there can be only one node, both are the same object. */
 export interface OpenCoordinations {
   readonly nodes: readonly [Coordination, Coordination]
   close (): Promise<void>
@@ -18,7 +18,7 @@ export interface CoordinationBackend {
 let server: Promise<RedisServer> | undefined
 let prefixes = 0
 
-/** One Redis for all coordinations of a process, each pair with a prefix of its own. */
+/** One Redis for all pairs of a process, each pair with a prefix of its own. */
 const redisBackend: CoordinationBackend = {
   name: 'redis',
   async open () {

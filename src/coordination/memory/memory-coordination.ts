@@ -17,7 +17,7 @@ interface Window {
   readonly endsAt: number
 }
 
-/** The coordination of a single node: it ends with the process. */
+/** The same for a single node: it ends with the process. */
 export class MemoryCoordination implements Coordination {
   readonly leases: MemoryLeases
   readonly registry: MemoryNodeRegistry

@@ -1,5 +1,5 @@
 /**
- * The keys of the coordination, all of them; each has a hash tag of its own, but for the two of a lease, which one script has both of. They begin as those of the log do, so that one
+ * All keys of what the nodes know together; each has a hash tag of its own, but for the two of a lease, which one script has both of. They begin as those of the log do, so that one
  * pattern of an access list covers both.
  *
  * | key | holds |
@@ -24,7 +24,7 @@ export class CoordinationKeys {
   answers (node: string): string { return `{${this.prefix}:answers:${node}}` }
 }
 
-/** Every command that the coordination runs, as far as an access list judges it. */
+/** Every command that these keys are used with, as far as an access list judges it. */
 export function coordinationCommands (prefix: string): string[][] {
   const keys = new CoordinationKeys(prefix)
   const count = keys.count('')

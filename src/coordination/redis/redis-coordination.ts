@@ -19,7 +19,7 @@ export interface RedisCoordinationOptions {
 /** Redis answers in a fraction of a millisecond. */
 const COUNT_PATIENCE_MS = 50
 
-/** The coordination of all nodes that share a Redis. */
+/** What all nodes that share a Redis know together. */
 export class RedisCoordination implements Coordination {
   readonly leases: RedisLeases
   readonly registry: RedisNodeRegistry

@@ -10,8 +10,9 @@ const FOLDERS = {
   sources: { may: ['log/log\\.ts$'], types: ['publisher/', 'coordination/(coordination|leases)\\.ts$'] },
   processors: { may: ['log/log\\.ts$'], types: ['sources/source\\.ts$'] },
   nodes: { types: ['log/log\\.ts$', 'metrics/', 'sources/leased-source\\.ts$', 'coordination/(coordination|leases|node-registry)\\.ts$'] },
-  connection: { may: ['hub/', 'auth/', 'metrics/'], types: ['coordination/coordination\\.ts$', 'publisher/'] },
-  transports: { may: ['connection/', 'hub/', 'auth/identity\\.ts$'], types: ['auth/'] },
+  dialects: { may: ['hub/iso-time\\.ts$'], types: ['hub/format\\.ts$'] },
+  connection: { may: ['hub/', 'auth/', 'metrics/'], types: ['dialects/', 'coordination/coordination\\.ts$', 'publisher/'] },
+  transports: { may: ['connection/', 'hub/', 'auth/identity\\.ts$'], types: ['auth/', 'dialects/'] },
   cli: { types: ['nodes/schema\\.ts$'], may: ['sources/registry\\.ts$', 'log/redis/setup\\.ts$', 'coordination/redis/keys\\.ts$', 'auth/public-key\\.ts$', '(server|tls|notices)\\.ts$'] },
 }
 
@@ -77,7 +78,7 @@ module.exports = {
       comment: 'routes use decorators, transports, auth, the schema of nodes and errors; what else they need is a decorator',
       severity: 'error',
       from: { path: '^routes/' },
-      to: { path: '^src/', pathNot: ['^src/(transports|auth)/', '^src/nodes/schema\\.ts$', '^src/publisher/', SHARED] },
+      to: { path: '^src/', pathNot: ['^src/(transports|auth)/', '^src/dialects/dialects\\.ts$', '^src/nodes/schema\\.ts$', '^src/publisher/', SHARED] },
     },
     {
       name: 'routes-publisher-types-only',

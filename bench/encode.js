@@ -8,12 +8,12 @@
  */
 import { TypeCompiler } from '@sinclair/typebox/compiler'
 import { standardChannels } from '@tickwire/protocol'
-import { MessageEncoder } from '../dist/src/hub/frame.js'
+import { Dialects } from '../dist/src/dialects/dialects.js'
 import { RecentEntries } from '../dist/src/hub/shards/recent.js'
 import { MemoryLog } from '../dist/src/log/memory/memory-log.js'
 import { Publisher } from '../dist/src/publisher/publisher.js'
 import { identity, gzip } from '../dist/src/transports/sse/content-coding.js'
-import { batchFormats, jsonFormats } from '../dist/src/transports/ws/frame.js'
+import { deflatedFrames, plainFrames } from '../dist/src/transports/ws/frame.js'
 import { options, percentile, reportTable } from './report.js'
 
 const settings = options({ topics: 1000, each: '1,5,20', seconds: 2, rounds: 5 })
@@ -38,7 +38,9 @@ const log = () => new MemoryLog({ channels: standardChannels, retention: RETENTI
 const check = TypeCompiler.Compile(/** @type {import('@tickwire/protocol').ChannelDefinition} */ (standardChannels.get('trades')).schema)
 const publisher = new Publisher({ log: log(), channels: standardChannels })
 const plainLog = log()
-const encoder = new MessageEncoder(standardChannels, 'string')
+const dialects = new Dialects(standardChannels)
+const native = dialects.native()
+const batch = dialects.of('tickwire.v1.batch')
 const recent = new RecentEntries(0, 0, RETENTION.bytes / 4)
 let offset = 0
 
@@ -49,13 +51,19 @@ const stages = [
   ['append to the memory log', 1, () => plainLog.append(items)],
   ['publish: all of that', 1, () => publisher.publish(publications, { publisher: 'bench' })],
   ['keep among the recent', 1, () => { for (const entry of entries) recent.push({ ...entry, offset: ++offset }) }],
-  ['as a message', 1, () => { for (const entry of entries) encoder.entry(entry) }]
+  ['as a message', 1, () => { for (const entry of entries) native.writer.data(entry) }]
 ]
-const formats = { json: jsonFormats.plain, batch: batchFormats.plain, 'batch deflated': batchFormats.deflated, sse: identity.format, 'sse gzip': gzip.format }
+const formats = {
+  json: native.on(plainFrames),
+  batch: batch.on(plainFrames),
+  'batch deflated': batch.on(deflatedFrames),
+  sse: native.on(identity.events),
+  'sse gzip': native.on(gzip.events)
+}
 for (const each of settings.each.split(',').map(Number)) {
   for (const [name, format] of Object.entries(formats)) {
     stages.push([`as bytes: ${name}`, each, () => {
-      for (let from = 0; from < BATCH; from += each) format.encode(entries.slice(from, from + each).map(entry => encoder.entry(entry)))
+      for (let from = 0; from < BATCH; from += each) format.join(entries.slice(from, from + each).map(entry => format.data(entry)))
     }])
   }
 }

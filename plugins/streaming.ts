@@ -7,13 +7,14 @@ import fp from 'fastify-plugin'
 import { refusePublish } from '../src/auth/permissions.js'
 import { Connections } from '../src/connection/connections.js'
 import { Events } from '../src/connection/events.js'
-import { PAGE_MESSAGES } from '../src/connection/delivery.js'
+import { PAGE_MESSAGES } from '../src/connection/delivery/delivery.js'
 import { answerDisconnects, disconnect } from '../src/connection/disconnect.js'
 import type { ConnectionLimits } from '../src/connection/connection-quota.js'
 import type { Address } from '../src/connection/registry.js'
 import { type HistoryAnswer, type HistoryRequest, readHistory } from '../src/hub/catch-up/history.js'
 import { Publishing } from '../src/connection/publishing.js'
 import { refuseUnknown } from '../src/connection/selectors.js'
+import { Dialects } from '../src/dialects/dialects.js'
 import { errorFields } from '../src/errors.js'
 import { Counters } from '../src/metrics/counters.js'
 import type { Watch } from '../src/hub/audience/demand.js'
@@ -163,8 +164,10 @@ export const streaming = fp<StreamingOptions>(async (app, options) => {
 
   const publishing = new Publishing(new PublishRequests(publisher, channels, options.maxMessageBytes), events, identity =>
     (channel, { symbol }) => refusePublish(identity, channel, symbol) ?? refuseUnknown(stream, channel, symbol))
+  const dialects = new Dialects(channels)
   const stream: StreamContext = {
     hub,
+    dialects,
     channels,
     publishing,
     connections,
@@ -189,7 +192,7 @@ export const streaming = fp<StreamingOptions>(async (app, options) => {
     spendTicket: request => app.authenticator.spend(request),
     onError
   }
-  const history: Streaming['history'] = (topic, request) => readHistory(hub, topic, request)
+  const history: Streaming['history'] = (topic, request) => readHistory(hub, dialects.native().writer, topic, request)
   app.decorate('streaming', {
     log,
     coordination,

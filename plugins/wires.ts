@@ -7,7 +7,7 @@ import { allowedOrigin, isListed, isPreflight, type OriginPolicy } from '../src/
 import { errorFields } from '../src/errors.js'
 import { perMessageDeflate } from '../src/transports/ws/extensions.js'
 import { handshakesOf } from '../src/transports/ws/handshakes.js'
-import { subprotocols } from '../src/transports/ws/websocket-transport.js'
+import { subprotocols } from '../src/dialects/dialects.js'
 
 export interface WiresOptions {
   readonly originAllowed: OriginPolicy
@@ -47,7 +47,7 @@ export const wires = fp<WiresOptions>(async (app, { originAllowed, listedOrigins
       server: handshakesOf(app.server),
       maxPayload: maxMessageBytes,
       perMessageDeflate: compression ? perMessageDeflate : false,
-      handleProtocols: offered => [...offered].find(protocol => subprotocols.has(protocol)) ?? false
+      handleProtocols: offered => [...offered].find(protocol => subprotocols.includes(protocol)) ?? false
     },
     // Those of the stream end with the streaming plugin, each with its own reason, before this.
     preClose: function (done) {

@@ -8,7 +8,7 @@ import { judgeStreamRequest, type StreamRequest } from '../src/transports/stream
 import { agreedExtension } from '../src/transports/ws/extensions.js'
 import { answerOptions } from './options.js'
 import { streamSchema } from './schemas.js'
-import { subprotocols } from '../src/transports/ws/websocket-transport.js'
+import { subprotocols } from '../src/dialects/dialects.js'
 
 const STREAM = '/v1/stream'
 
@@ -86,8 +86,8 @@ function requireKnownSubprotocol (offered: string | undefined): void {
   const names = offered.split(',').map(name => name.trim())
   // RFC 6455, 4.1: each a token, none twice.
   const wellFormed = names.every(name => TOKEN.test(name)) && new Set(names).size === names.length
-  if (wellFormed && names.some(name => subprotocols.has(name))) return
-  throw new ProtocolError('bad_request', `the subprotocols are: ${[...subprotocols.keys()].join(', ')}`)
+  if (wellFormed && names.some(name => subprotocols.includes(name))) return
+  throw new ProtocolError('bad_request', `the subprotocols are: ${subprotocols.join(', ')}`)
 }
 
 /** What `ws` finds of what the client offered, and answers. */

@@ -16,7 +16,7 @@ function one (parameters: Map<string, string[]>, name: string): string | undefin
 
 /** What is known of single topics: their history, their state, and the instruments there are. */
 export async function topicRoutes (app: FastifyInstance, { originAllowed }: { originAllowed: OriginPolicy }): Promise<void> {
-  const { log, channels, hub } = app.streaming
+  const { log, channels, hub, stream } = app.streaming
 
   app.addHook('onRequest', async request => { refuseForeignPage(originAllowed, request) })
 
@@ -68,7 +68,7 @@ export async function topicRoutes (app: FastifyInstance, { originAllowed }: { or
     const { key } = await readableTopic(request, one(parameters, 'topic'))
     const snapshot = await log.snapshot(key)
     if (snapshot === undefined) throw new ProtocolError('not_found', 'the topic has no state')
-    return await sendJson(request, reply, hub.encoders.string.snapshot(snapshot))
+    return await sendJson(request, reply, stream.dialects.native().writer.data({ ...snapshot, replaces: true }))
   })
 
   app.get('/v1/symbols', { schema: symbolsSchema }, async (request, reply) => {

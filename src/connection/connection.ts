@@ -3,19 +3,20 @@ import {
 } from '@tickwire/protocol'
 import { ANONYMOUS, endOf, type Identity } from '../auth/identity.js'
 import { errorMessage, type Refusal, toProtocolError } from '../errors.js'
-import { isoTime, type MessageEncoder } from '../hub/frame.js'
+import type { Format, Written } from '../hub/format.js'
 import type { Hub } from '../hub/hub.js'
+import { isoTime } from '../hub/iso-time.js'
 import type { TransportCounters } from '../metrics/counters.js'
 import type { Connections, Member } from './connections.js'
-import { Delivery } from './delivery.js'
+import { Delivery } from './delivery/delivery.js'
 import type { Events, Party } from './events.js'
 import { ErrorLimit } from './error-limit.js'
 import { MessageRate } from './message-rate.js'
-import { Outlet } from './outlet.js'
+import { Outlet } from './delivery/outlet.js'
 import type { ConnectionSlot } from './connection-quota.js'
 import type { Publishing } from './publishing.js'
 import type { NameContext } from './selectors.js'
-import type { Subscriptions } from './subscriptions.js'
+import type { Subscriptions } from './delivery/subscriptions.js'
 import type { CloseReason, Transport } from './transport.js'
 
 /** Bad messages within a minute after which a connection is closed (PROTOCOL.md, Errors and closing). */
@@ -76,7 +77,7 @@ export interface TurnOptions {
  * after another; a catch-up is part of the action that needs it. What it is sent is its delivery's affair.
  */
 export class Connection implements Member {
-  readonly format
+  readonly format: Format
   readonly delivery: Delivery
 
   private readonly counters: TransportCounters
@@ -136,10 +137,6 @@ export class Connection implements Member {
     return this.context.hub
   }
 
-  get encoder (): MessageEncoder {
-    return this.hub.encoders[this.format.decimals]
-  }
-
   get subscriptions (): Subscriptions {
     return this.delivery.subscriptions
   }
@@ -196,7 +193,7 @@ export class Connection implements Member {
   /** Runs something after the actions that came before it. */
   enqueue (task: () => Promise<void>, { id, resumes = false, closes = false, whileLagging = false }: TurnOptions = {}): void {
     if (++this.queued === MAX_QUEUED_ACTIONS) this.transport.pause(true)
-    if (resumes) this.delivery.expectResume()
+    if (resumes) this.delivery.cursor.expectResume()
     this.queue = this.queue.then(async () => {
       if (--this.queued === MAX_QUEUED_ACTIONS / 2) this.transport.pause(false)
       // Who does not read its answers gets no more of them.
@@ -237,7 +234,7 @@ export class Connection implements Member {
 
   /** The action whose turn it is has its catch-up, which says what a cursor covers; or it was refused. */
   resumeBegan (): void {
-    if (this.resumePending) this.delivery.resumeBegan()
+    if (this.resumePending) this.delivery.cursor.resumeBegan()
     this.resumePending = false
   }
 
@@ -295,9 +292,9 @@ export class Connection implements Member {
     this.send(errorMessage(error, id))
   }
 
-  /** What an action answers: JSON texts, in order. */
-  sendTexts (texts: readonly string[]): void {
-    this.outlet.sendTexts(texts)
+  /** Sends messages of topics, in order, as the format has written them. */
+  sendWritten (messages: readonly Written[]): void {
+    this.outlet.sendWritten(messages)
   }
 
   /** Resolves when the client is live; also when the connection ends. */
@@ -332,11 +329,11 @@ export class Connection implements Member {
 
   private heartbeat (now: number): void {
     // A client that has not read what was sent needs no sign of life.
-    const cursor = this.outlet.isFull ? undefined : this.delivery.cursorText()
+    const cursor = this.outlet.isFull ? undefined : this.delivery.cursor.text()
     if (cursor === undefined) return
-    this.delivery.noteCursor(now)
+    this.delivery.cursor.markSent(now)
     this.send({ type: 'heartbeat', timestamp: isoTime(now), cursor })
-    if (this.transport.cursorWithEachFlush) this.outlet.write([this.format.encodeCursor(cursor)])
+    if (this.transport.cursorWithEachFlush) this.outlet.write([this.format.cursor(cursor)])
   }
 
   /** The last word to the client, and the end of the wire. */
@@ -349,7 +346,7 @@ export class Connection implements Member {
     this.state = 'closing'
     this.closedWith = code
     this.counters.close(code)
-    this.transport.close({ code, message, retryAfterMs: retry }, this.format.encode([JSON.stringify(closing)]))
+    this.transport.close({ code, message, retryAfterMs: retry }, this.format.join([this.format.control(closing)]))
     this.outlet.close()
   }
 

@@ -20,8 +20,9 @@ export interface Member extends Addressable {
 /** What has been sent something behind its last cursor. */
 export interface CursorReader {
   /** Undefined once it has had a cursor, or its wire is gone; else when it was sent something last, in milliseconds since 1970. */
-  readonly cursorPendingSince: number | undefined
-  sendCursor (): unknown
+  readonly pendingSince: number | undefined
+  /** Sends a cursor of everything that was sent. */
+  send (): unknown
   /** Ends it, because that failed. */
   fail (error: unknown): void
 }
@@ -100,12 +101,12 @@ export class Connections {
     const before = Date.now() - CURSOR_QUIET_MS
     for (const reader of this.cursorPending) {
       try {
-        if (reader.cursorPendingSince !== undefined && reader.cursorPendingSince <= before) reader.sendCursor()
+        if (reader.pendingSince !== undefined && reader.pendingSince <= before) reader.send()
       } catch (error) {
         reader.fail(error)
         this.cursorPending.delete(reader)
       }
-      if (reader.cursorPendingSince === undefined) this.cursorPending.delete(reader)
+      if (reader.pendingSince === undefined) this.cursorPending.delete(reader)
     }
   }
 }

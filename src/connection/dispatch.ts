@@ -1,12 +1,13 @@
 import { ProtocolError } from '@tickwire/protocol'
+import type { Dialect } from '../dialects/dialect.js'
 import type { Action } from './actions/action.js'
 import { readAction } from './actions/index.js'
 import type { Connection } from './connection.js'
 
-/** What a client says, by a text or a binary frame, to the action that it asks for. */
-export function receiveText (connection: Connection, text: string): void {
+/** Passes what a client said, a text or bytes, on to the action that it asks for. */
+export function receive (connection: Connection, dialect: Dialect, received: string | Buffer): void {
   if (!connection.isOpen) return
-  const read = readAction(text)
+  const read = readAction(() => dialect.read(received))
   if (!connection.admits(() => 'error' in read ? read.id : read.message.id)) return
   if ('error' in read) {
     connection.badMessage(read.error, read.id)
@@ -33,8 +34,4 @@ function demandRight (connection: Connection, { authenticates, refuse }: Action)
 /** What a client sends beside messages, and is answered by the wire itself, counts as they do. */
 export function receiveControl (connection: Connection): void {
   if (connection.isOpen) connection.admits()
-}
-
-export function receiveBinary (connection: Connection): void {
-  if (connection.isOpen) connection.badMessage(new ProtocolError('invalid_message', 'messages are text frames'))
 }

@@ -1,5 +1,5 @@
 import type { ErrorCode } from '@tickwire/protocol'
-import type { Format } from '../hub/frame.js'
+import type { Format } from '../hub/format.js'
 
 /** Why a connection ends: an entry of the error table, and words for the client. */
 export interface CloseReason {

@@ -4,7 +4,6 @@ import type { Audience } from './audience/audience.js'
 import type { CutStates } from './conflation/cut-states.js'
 import type { Directory } from './shards/directory.js'
 import type { Failures } from './failures.js'
-import type { Encoders } from './frame.js'
 import type { Interest } from './shards/interest.js'
 import type { Counters } from '../metrics/counters.js'
 import type { LogTime } from './shards/log-time.js'
@@ -30,7 +29,6 @@ export interface ShardState {
 export interface HubParts {
   readonly log: Log
   readonly channels: Channels
-  readonly encoders: Encoders
   readonly directory: Directory
   readonly membership: Membership
   readonly audience: Audience

@@ -12,7 +12,7 @@ import { passedOnBeyond } from './shards/epoch-change.js'
 import { Failures } from './failures.js'
 import { type Flushed, FlushWindow } from './flush-window.js'
 import { Following } from './shards/following.js'
-import { type Encoders, type Format, MessageEncoder } from './frame.js'
+import type { Format } from './format.js'
 import type { HubParts, ShardState } from './hub-parts.js'
 import type { Interest } from './shards/interest.js'
 import { InstrumentMoves } from './audience/instrument-moves.js'
@@ -46,7 +46,6 @@ export interface HubOptions {
 export class Hub implements HubParts {
   readonly log: Log
   readonly channels: Channels
-  readonly encoders: Encoders
   readonly counters: Counters
   readonly failures: Failures
   readonly directory: Directory
@@ -81,7 +80,6 @@ export class Hub implements HubParts {
     this.counters = options.counters
     this.failures = new Failures(options.channels, options.counters, options.onError)
     this.directory = new Directory(this.failures)
-    this.encoders = { string: new MessageEncoder(options.channels, 'string'), number: new MessageEncoder(options.channels, 'number') }
     this.window = new FlushWindow(options.flushMs, () => this.flush())
     this.conflator = new Conflator(this, () => { this.sendDue() })
     const over = (): boolean => this.closed
@@ -317,7 +315,7 @@ export class Hub implements HubParts {
     this.conflator.add(topic, entries, views)
     const whole = views.find(isWhole)
     if (whole === undefined) return 0
-    const bytes = new TopicBytes(this, topic, encoder => entries.map(entry => encoder.entry(entry)))
+    const bytes = new TopicBytes(this, topic, writer => entries.map(entry => writer.data(entry)))
     let delivered = 0
     for (const subscriber of audience.members(whole)) {
       if (deliverTo(subscriber, bytes)) dirty.push(subscriber)

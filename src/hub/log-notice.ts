@@ -46,7 +46,7 @@ export class LogNotices {
   private announce (subscribers: Iterable<Subscriber>): void {
     const payload = JSON.stringify(notice(this.available))
     const sequence = this.hub.directory.last(topic)?.sequence ?? 0
-    const bytes = new TopicBytes(this.hub, topic, encoder => [encoder.snapshot({ topic, epoch: 0, sequence, timestamp: Date.now(), payload, asOf: 0 })])
+    const bytes = new TopicBytes(this.hub, topic, writer => [writer.data({ topic, sequence, timestamp: Date.now(), replaces: true, payload })])
     flushAll([...subscribers].filter(subscriber => deliverTo(subscriber, bytes)))
   }
 }

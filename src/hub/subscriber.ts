@@ -1,5 +1,5 @@
 import type { ResetReason } from '@tickwire/protocol'
-import type { Format } from './frame.js'
+import type { Format } from './format.js'
 import { type TopicBytes, Unencodable } from './topic-bytes.js'
 
 /** What the hub delivers to: a connection, or a poll that waits. */

@@ -1,5 +1,5 @@
 import type { Failures } from './failures.js'
-import type { Encoders, Format, MessageEncoder } from './frame.js'
+import type { Format, MessageWriter, Written } from './format.js'
 
 /** The messages of a topic cannot be encoded: the topic is at fault, not the one who was to be given them. */
 export class Unencodable extends Error {
@@ -17,9 +17,9 @@ export class TopicBytes {
   private failed: Set<Format> | undefined
 
   constructor (
-    private readonly hub: { readonly encoders: Encoders, readonly failures: Failures },
+    private readonly hub: { readonly failures: Failures },
     readonly topic: string,
-    private readonly write: (encoder: MessageEncoder) => readonly string[]
+    private readonly write: (writer: MessageWriter) => readonly Written[]
   ) {}
 
   /** @throws Unencodable */
@@ -39,8 +39,8 @@ export class TopicBytes {
 
   private encode (format: Format): Buffer {
     try {
-      const messages = this.write(this.hub.encoders[format.decimals])
-      const bytes = format.encode(messages)
+      const messages = this.write(format)
+      const bytes = format.join(messages)
       this.messages = messages.length
       return bytes
     } catch (error) {

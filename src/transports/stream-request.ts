@@ -9,7 +9,8 @@ import { Connection, type ConnectionContext } from '../connection/connection.js'
 import type { ConnectionSlot } from '../connection/connection-quota.js'
 import { requireChannel, requireSelectors } from '../connection/selectors.js'
 import type { Transport } from '../connection/transport.js'
-import type { StartPosition } from '../hub/catch-up/plan.js'
+import type { Dialects } from '../dialects/dialects.js'
+import type { StartPosition } from '../hub/catch-up/start.js'
 import { asksForEventStream } from './accept.js'
 import { type Liveness, livenessOf } from './liveness.js'
 import type { PollSessions } from './poll/held-poll.js'
@@ -17,6 +18,7 @@ import { streamQueryOf } from './stream-query.js'
 
 /** What the transports of a node have in common. */
 export interface StreamContext extends ConnectionContext, Liveness {
+  readonly dialects: Dialects
   readonly polls: PollSessions
   /** Whether clients that can read it are sent less, at the cost of making it so. */
   readonly compression: boolean

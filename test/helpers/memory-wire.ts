@@ -1,19 +1,15 @@
 import type { CloseReason, Transport } from '../../src/connection/transport.js'
-import type { Format } from '../../src/hub/frame.js'
+import type { Wire } from '../../src/dialects/dialect.js'
+import { native } from './native.js'
 import type { Message } from './clients.js'
 
-/** Lines of JSON: a format that a test can read back at once. */
-const lineFormat: Format = {
-  name: 'lines',
-  decimals: 'string',
-  encode: messages => Buffer.from(messages.map(message => message + '\n').join('')),
-  encodeCursor: cursor => Buffer.from(JSON.stringify({ type: 'cursor', cursor }) + '\n')
-}
+/** Lines of JSON, which a test can read back at once. */
+export const lines: Wire = { encode: payloads => Buffer.from(payloads.map(payload => payload + '\n').join('')) }
 
 /** A wire without a network: what is written is parsed at once; it can be made to stall. */
 export class MemoryWire implements Transport {
   readonly name = 'memory'
-  readonly format = lineFormat
+  readonly format = native.on(lines)
   readonly knownAtOnce = true
   readonly messages: Message[] = []
   closedWith: CloseReason | undefined

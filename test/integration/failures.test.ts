@@ -2,8 +2,8 @@ import type { AddressInfo } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
 import Fastify from 'fastify'
 import { test } from 'tap'
-import { Delivery } from '../../src/connection/delivery.js'
-import { MessageEncoder } from '../../src/hub/frame.js'
+import { Delivery } from '../../src/connection/delivery/delivery.js'
+import { JsonWriter } from '../../src/dialects/native/json-writer.js'
 import { book, defineChannel, type Source, tickwire, trades } from '../../src/index.js'
 import { keepLog } from '../helpers/kept-log.js'
 import { type Client, type Message, openClient, RuleFollower, type TransportName, transportNames, until } from '../helpers/clients.js'
@@ -68,14 +68,12 @@ test(`the process survives ${EXCEPTIONS} exceptions, honest clients miss nothing
   })
 
   // The encoder and the subscriber fail for these topics and those who hold them alone.
-  const { entry, snapshot, merged } = MessageEncoder.prototype
+  const { data } = JsonWriter.prototype
   const { deliver, flush } = Delivery.prototype
   const holdsWild = ({ subscriptions }: Delivery): boolean => [...subscriptions.selectors()].some(({ key }) => isWild(key))
-  t.teardown(() => { Object.assign(MessageEncoder.prototype, { entry, snapshot, merged }); Object.assign(Delivery.prototype, { deliver, flush }) })
-  Object.assign(MessageEncoder.prototype, {
-    entry (this: MessageEncoder, message: Parameters<typeof entry>[0]) { if (isWild(message.topic)) thrower.at('encode'); return entry.call(this, message) },
-    snapshot (this: MessageEncoder, message: Parameters<typeof snapshot>[0]) { if (isWild(message.topic)) thrower.at('encode'); return snapshot.call(this, message) },
-    merged (this: MessageEncoder, message: Parameters<typeof merged>[0]) { if (isWild(message.last.topic)) thrower.at('encode'); return merged.call(this, message) }
+  t.teardown(() => { Object.assign(JsonWriter.prototype, { data }); Object.assign(Delivery.prototype, { deliver, flush }) })
+  Object.assign(JsonWriter.prototype, {
+    data (this: JsonWriter, message: Parameters<typeof data>[0]) { if (isWild(message.topic)) thrower.at('encode'); return data.call(this, message) }
   })
   Object.assign(Delivery.prototype, {
     deliver (this: Delivery, bytes: Parameters<typeof deliver>[0]) { if (holdsWild(this)) thrower.at('deliver'); return deliver.call(this, bytes) },

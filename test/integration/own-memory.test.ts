@@ -10,6 +10,7 @@ import { KernelQueues } from '../../src/transports/sse/kernel-queues.js'
 import { WebSocketTransport } from '../../src/transports/ws/websocket-transport.js'
 import { bytesUsed } from '../helpers/memory.js'
 import { listen } from '../helpers/network.js'
+import { native } from '../helpers/native.js'
 
 /** More than the kernel takes for a client that does not read. */
 const STALLS = 16 * 2 ** 20
@@ -33,7 +34,7 @@ const wires: Record<string, (t: Test) => Promise<Transport>> = {
     const connected = once(sockets, 'connection')
     await stalled(t, server, 'GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n')
     const [socket] = await connected
-    return new WebSocketTransport(socket, 'string', LIVENESS)
+    return new WebSocketTransport(socket, native, LIVENESS)
   },
   async sse (t) {
     const server = createServer((_request, response) => {
@@ -43,7 +44,7 @@ const wires: Record<string, (t: Test) => Promise<Transport>> = {
     const opened = once(server, 'opened')
     await stalled(t, server, 'GET / HTTP/1.1\r\nHost: localhost\r\n\r\n')
     const [response] = await opened
-    return new EventStreamTransport(response, 'string', identity, LIVENESS)
+    return new EventStreamTransport(response, native, identity, LIVENESS)
   }
 }
 
@@ -52,14 +53,14 @@ for (const [name, open] of Object.entries(wires)) {
     const transport = await open(t)
     transport.write([Buffer.allocUnsafeSlow(STALLS)])
     // What was written last may be kept, to be written to others.
-    transport.write([transport.format.encode(['{}'])])
+    transport.write([transport.format.join(['{}'])])
     t.ok(transport.unsent() > 0, 'the client does not read')
     const before = await bytesUsed()
     const unsent = transport.unsent()
     for (let n = 0; n < MESSAGES; n++) {
-      transport.write([transport.format.encode([JSON.stringify({ n })])])
+      transport.write([transport.format.join([JSON.stringify({ n })])])
       // What others are sent meanwhile takes the rest of the shared memory.
-      for (let other = 0; other < 10; other++) transport.format.encode(['x'.repeat(1000)])
+      for (let other = 0; other < 10; other++) transport.format.join(['x'.repeat(1000)])
     }
     const waits = transport.unsent() - unsent
     const grown = await bytesUsed() - before

@@ -1,17 +1,16 @@
 import fc from 'fast-check'
 import { test } from 'tap'
 import { standardChannels } from '@tickwire/protocol'
-import { receiveText } from '../../src/connection/dispatch.js'
+import { native, receiveText } from '../helpers/native.js'
 import { Audience } from '../../src/hub/audience/audience.js'
-import type { Format } from '../../src/hub/frame.js'
 import { Membership } from '../../src/hub/audience/membership.js'
 import { makeSelector, type Selector } from '../../src/hub/audience/selector.js'
 import type { Subscriber } from '../../src/hub/subscriber.js'
 import { type View, viewKey, widerView } from '../../src/hub/conflation/view.js'
-import { MemoryWire } from '../helpers/memory-wire.js'
+import { lines, MemoryWire } from '../helpers/memory-wire.js'
 import { startNode, ticks } from '../helpers/node.js'
 
-const format: Format = { name: 'none', decimals: 'string', encode: () => Buffer.alloc(0), encodeCursor: () => Buffer.alloc(0) }
+const format = native.on(lines)
 const newSubscriber = (): Subscriber => ({ format, lostTopics: undefined, settledAt: 0, deliver: () => true, flush: () => {}, requireReset: () => {}, lose: () => {}, fail: () => {}, restated: () => {} })
 const book = standardChannels.get('book')!
 const selector = (symbol: string, view: View): Selector => makeSelector(book, symbol, undefined, { view })

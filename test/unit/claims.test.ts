@@ -1,6 +1,6 @@
 import { test } from 'tap'
 import { identityOf } from '../../src/auth/claims.js'
-import { isoTime } from '../../src/hub/frame.js'
+import { isoTime } from '../../src/hub/iso-time.js'
 
 const claims = { sub: 'alice', exp: 1_800_000_000, iss: 'tickwire', aud: 'tickwire' }
 

@@ -1,7 +1,7 @@
 import { test } from 'tap'
 import { standardChannels } from '@tickwire/protocol'
 import { beginSubscriptions, type Subscription } from '../../src/connection/actions/subscribe.js'
-import { receiveText } from '../../src/connection/dispatch.js'
+import { receiveText } from '../helpers/native.js'
 import { makeSelector } from '../../src/hub/audience/selector.js'
 import { holdLog } from '../helpers/hold-log.js'
 import { MemoryWire } from '../helpers/memory-wire.js'

@@ -5,6 +5,7 @@ import { acceptsGzip } from '../../src/transports/accept-encoding.js'
 import { deflateBlock } from '../../src/transports/deflate.js'
 import { type ContentCoding, gzip, identity } from '../../src/transports/sse/content-coding.js'
 import { agreedExtension } from '../../src/transports/ws/extensions.js'
+import { native } from '../helpers/native.js'
 
 const numRuns = Number(process.env['FUZZ_RUNS'] ?? 300)
 /** As browsers and fetch read a stream that has not ended. */
@@ -32,8 +33,8 @@ const text = fc.oneof(fc.string({ unit: 'binary', maxLength: 1000, size: 'max' }
 const part = fc.tuple(fc.constantFrom('encode' as const, 'cursor' as const, 'messages' as const), text)
 const write: Readonly<Record<Part[0], (coding: ContentCoding, text: string) => Buffer>> = {
   encode: (coding, text) => coding.encode(text),
-  cursor: ({ format }, text) => format.encodeCursor(text),
-  messages: ({ format }, text) => format.encode(text === '' ? [] : [text, text])
+  cursor: ({ events }, text) => native.on(events).cursor(text),
+  messages: ({ events }, text) => native.on(events).join(text === '' ? [] : [text, text])
 }
 const written = (coding: ContentCoding, parts: readonly Part[]): Buffer => Buffer.concat([coding.head, ...parts.map(([kind, text]) => write[kind](coding, text))])
 

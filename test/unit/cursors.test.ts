@@ -2,7 +2,7 @@ import { test } from 'tap'
 import { decodeCursor, standardChannels } from '@tickwire/protocol'
 import { beginSubscriptions, type Subscription } from '../../src/connection/actions/subscribe.js'
 import type { Connection } from '../../src/connection/connection.js'
-import { receiveText } from '../../src/connection/dispatch.js'
+import { receiveText } from '../helpers/native.js'
 import { makeSelector } from '../../src/hub/audience/selector.js'
 import { holdLog } from '../helpers/hold-log.js'
 import { MemoryWire } from '../helpers/memory-wire.js'
@@ -70,7 +70,7 @@ test('no cursor is sent while first states are still to come', async t => {
   const release = holdLog(node.log, 'snapshot', topic => topic === 'quotes:B')
   subscribe(connection, 'quotes', ['A', 'B'])
   await ticks()
-  connection.delivery.sendCursor()
+  connection.delivery.cursor.send()
   t.same(cursors(wire), [])
   release()
   await ticks()

@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { decodeCursor } from '@tickwire/protocol'
 import { test } from 'tap'
 import type { Connection } from '../../src/connection/connection.js'
-import { receiveText } from '../../src/connection/dispatch.js'
+import { receiveText } from '../helpers/native.js'
 import { holdLog } from '../helpers/hold-log.js'
 import { MemoryWire } from '../helpers/memory-wire.js'
 import { startNode, ticks } from '../helpers/node.js'
@@ -38,7 +38,7 @@ test('until the resets of a new epoch have been sent, cursors are of the old one
   node.log.restart([1])
   // Longer than the throttle: what was pending has gone out, with the cursor of its flush.
   await delay(40)
-  connection.delivery.sendCursor()
+  connection.delivery.cursor.send()
   t.equal(epochOf(lastCursor(wire)), old)
   const before = data(wire).length
   release()

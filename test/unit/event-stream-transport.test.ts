@@ -3,6 +3,7 @@ import { test } from 'tap'
 import { identity } from '../../src/transports/sse/content-coding.js'
 import { EventStreamTransport } from '../../src/transports/sse/event-stream-transport.js'
 import type { KernelQueues } from '../../src/transports/sse/kernel-queues.js'
+import { native } from '../helpers/native.js'
 
 const HEARTBEAT_MS = 1000
 const HEARTBEAT_BYTES = 150
@@ -18,7 +19,7 @@ class Peer {
 
   constructor (liveness: { readonly heartbeatMs?: number, readonly idleTimeoutMs?: number } = {}) {
     const response = { on: () => {}, write: () => true, writableLength: 0, socket: this.socket, destroy: () => { this.destroyed = true } }
-    this.transport = new EventStreamTransport(response as unknown as ServerResponse, 'string', identity, {
+    this.transport = new EventStreamTransport(response as unknown as ServerResponse, native, identity, {
       heartbeatMs: HEARTBEAT_MS, idleTimeoutMs: HEARTBEAT_MS, kernelQueues: this.queues as unknown as KernelQueues, ...liveness
     })
   }

@@ -1,7 +1,7 @@
 import { decodeCursor, decodeEpoch } from '@tickwire/protocol'
 import { type Test, test } from 'tap'
 import type { Connection } from '../../src/connection/connection.js'
-import { receiveText } from '../../src/connection/dispatch.js'
+import { receiveText } from '../helpers/native.js'
 import { COMMON_SHARD } from '../../src/log/log.js'
 import { type Message, until } from '../helpers/clients.js'
 import { holdLog } from '../helpers/hold-log.js'

@@ -1,7 +1,7 @@
 import { decodeCursor, encodeCursor } from '@tickwire/protocol'
 import { type Test, test } from 'tap'
 import type { Connection } from '../../src/connection/connection.js'
-import { receiveText } from '../../src/connection/dispatch.js'
+import { receiveText, writer } from '../helpers/native.js'
 import { makeSelector } from '../../src/hub/audience/selector.js'
 import { poll } from '../../src/transports/poll/poll.js'
 import { type Message, RuleFollower } from '../helpers/clients.js'
@@ -139,7 +139,7 @@ for (const { name, reason, begin, act } of ways) {
       const told = got.findIndex(({ type }) => type === 'epoch')
       t.equal(of(got.slice(0, told), 'A').at(-1), String(MESSAGES), 'the epoch is told behind what it causes')
     }
-    reader.connection.delivery.sendCursor()
+    reader.connection.delivery.cursor.send()
     const again = connect(node)
     subscribe(again.connection, ['A', 'X'], { after: lastCursor(wire) })
     await ticks()
@@ -194,7 +194,7 @@ test('who resumes with a cursor from before a symbol entered a set is given its 
   t.same(of(reader.wire.messages, 'A'), ['reset entered', ...range(1, MESSAGES + 1)])
   t.ok(reader.wire.most < MOST_AT_ONCE, `at most ${reader.wire.most} bytes`)
   const polled = await poll(node.hub, [makeSelector(node.hub.channels.get('trades')!, '@sector/x', undefined)], {
-    start: { from: 'cursor', cursor: decodeCursor(cursor)! }, snapshots: true, decimals: 'string', limit: 10, waitMs: 0, signal: new AbortController().signal
+    start: { from: 'cursor', cursor: decodeCursor(cursor)! }, snapshots: true, writer, limit: 10, waitMs: 0, signal: new AbortController().signal
   })
   const answer = JSON.parse(polled.text) as { messages: Message[] }
   const got = of(answer.messages, 'A')

@@ -1,5 +1,5 @@
 import { test } from 'tap'
-import { receiveText } from '../../src/connection/dispatch.js'
+import { receiveText } from '../helpers/native.js'
 import type { Entry, TailBatch } from '../../src/log/log.js'
 import { type Message, RuleFollower } from '../helpers/clients.js'
 import { MemoryWire } from '../helpers/memory-wire.js'

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { test } from 'tap'
 import { decodeEpoch, encodeCursor } from '@tickwire/protocol'
-import { receiveText } from '../../src/connection/dispatch.js'
+import { receiveText } from '../helpers/native.js'
 import { MemoryWire } from '../helpers/memory-wire.js'
 import { startNode, ticks } from '../helpers/node.js'
 import { RuleFollower, until } from '../helpers/clients.js'

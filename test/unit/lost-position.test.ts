@@ -4,6 +4,7 @@ import { makeSelector } from '../../src/hub/audience/selector.js'
 import { poll } from '../../src/transports/poll/poll.js'
 import { type Message, RuleFollower } from '../helpers/clients.js'
 import { startNode, ticks } from '../helpers/node.js'
+import { writer } from '../helpers/native.js'
 
 /** A client whose position is lost, and who is given what the log has in more than one answer. */
 const trades = standardChannels.get('trades')!
@@ -20,7 +21,7 @@ test('each topic is reset once, however many polls the rest takes, and one that 
     const follower = new RuleFollower()
     const ask = async (): Promise<boolean> => {
       const { text } = await poll(node.hub, [makeSelector(trades, '*', undefined)], {
-        start: { from: 'cursor', cursor }, snapshots: true, decimals: 'string', limit: 7, waitMs: 0, signal: new AbortController().signal
+        start: { from: 'cursor', cursor }, snapshots: true, writer, limit: 7, waitMs: 0, signal: new AbortController().signal
       })
       const answer = JSON.parse(text) as { cursor: string, messages: Message[], more: boolean }
       cursor = decodeCursor(answer.cursor)!

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { decodeCursor, ProtocolError, standardChannels } from '@tickwire/protocol'
 import { test } from 'tap'
-import { receiveText } from '../../src/connection/dispatch.js'
+import { receiveText, writer } from '../helpers/native.js'
 import { makeSelector } from '../../src/hub/audience/selector.js'
 import { poll } from '../../src/transports/poll/poll.js'
 import { type Message, until } from '../helpers/clients.js'
@@ -34,7 +34,7 @@ async function pollOn (node: Node, ledger: Ledger, topics: readonly string[], ch
       const { text } = await poll(node.hub, selectors, {
         start: after === undefined ? { from: 'now' } : { from: 'cursor', cursor: decodeCursor(after)! },
         snapshots: true,
-        decimals: 'string',
+        writer,
         limit: choices.integer(1, 50),
         waitMs: choices.integer(0, 3),
         signal: new AbortController().signal

@@ -1,6 +1,6 @@
 import { test } from 'tap'
 import type { Connection } from '../../src/connection/connection.js'
-import { receiveText } from '../../src/connection/dispatch.js'
+import { receiveText } from '../helpers/native.js'
 import { type Message, until } from '../helpers/clients.js'
 import { MemoryWire } from '../helpers/memory-wire.js'
 import { startNode, ticks } from '../helpers/node.js'

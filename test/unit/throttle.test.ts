@@ -3,7 +3,7 @@ import { decodeCursor, standardChannels } from '@tickwire/protocol'
 import fc from 'fast-check'
 import { test } from 'tap'
 import type { Connection } from '../../src/connection/connection.js'
-import { receiveText } from '../../src/connection/dispatch.js'
+import { receiveText, writer } from '../helpers/native.js'
 import { makeSelector } from '../../src/hub/audience/selector.js'
 import { poll } from '../../src/transports/poll/poll.js'
 import type { Message } from '../helpers/clients.js'
@@ -137,7 +137,7 @@ class Client {
       makeSelector(standardChannels.get(channel)!, selector, undefined, { view: { throttleMs: throttle ?? 0, depth: depth ?? 0 } }))
     if (selectors.length === 0) return
     const { text } = await poll(this.node.hub, selectors, {
-      start: { from: 'cursor', cursor: decodeCursor(this.cursor)! }, snapshots: true, decimals: 'string', limit: 3, waitMs: 0, signal: new AbortController().signal
+      start: { from: 'cursor', cursor: decodeCursor(this.cursor)! }, snapshots: true, writer, limit: 3, waitMs: 0, signal: new AbortController().signal
     })
     const answer = JSON.parse(text) as { cursor: string, messages: Message[] }
     this.follower.connect()

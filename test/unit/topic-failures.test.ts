@@ -1,7 +1,8 @@
 import { type ChannelDefinition, standardChannels } from '@tickwire/protocol'
 import { setTimeout as delay } from 'node:timers/promises'
-import { test } from 'tap'
-import { receiveText } from '../../src/connection/dispatch.js'
+import { type Test, test } from 'tap'
+import { receiveText, writer } from '../helpers/native.js'
+import type { OutgoingMessage } from '../../src/hub/format.js'
 import { readHistory } from '../../src/hub/catch-up/history.js'
 import { MemoryLog } from '../../src/log/memory/memory-log.js'
 import { type Message, RuleFollower } from '../helpers/clients.js'
@@ -12,6 +13,16 @@ import { type Node, startNode, ticks } from '../helpers/node.js'
 const book = standardChannels.get('book')!
 const { reduce, levels, merge } = book
 if (typeof reduce !== 'function' || typeof merge !== 'function' || levels === undefined) throw new Error('a book has them all')
+
+/** Lets the dialect fail to write some messages until the end of a test. */
+function failWriting (t: Test, fails: (message: OutgoingMessage) => boolean): void {
+  const { data } = writer
+  t.teardown(() => { writer.data = data })
+  writer.data = message => {
+    if (fails(message)) throw new Error('cannot be written')
+    return data.call(writer, message)
+  }
+}
 
 /** The book's channel, where some functions fail on a level whose price is 13. */
 const failsAt = (part: 'reduce' | 'merge' | 'cut'): ReadonlyMap<string, ChannelDefinition> => {
@@ -111,13 +122,7 @@ test('a message that cannot be encoded is told by a reset, and no cursor covers 
   await ticks()
   const wire = connect(node, { channel: 'trades' }, { channel: 'quotes' })
   await ticks(30)
-  const { entry } = node.hub.encoders.string
-  Object.assign(node.hub.encoders.string, {
-    entry (message: Parameters<typeof entry>[0]) {
-      if (message.topic === 'trades:A' && message.sequence === 2) throw new Error('cannot be encoded')
-      return entry.call(this, message)
-    }
-  })
+  failWriting(t, ({ topic, sequence }) => topic === 'trades:A' && sequence === 2)
   await node.log.append([trade(2), { topic: 'quotes:A', payload: '{"symbol":"A","last":"1"}' }])
   await delay(30)
   await node.log.append([trade(3)])
@@ -138,19 +143,9 @@ test('a message that cannot be encoded keeps no other from a history, a snapshot
   const quote = (symbol: string): { topic: string, payload: string } => ({ topic: `quotes:${symbol}`, payload: JSON.stringify({ symbol, last: '1' }) })
   await node.log.append([trade(1), trade(2), trade(3), quote('A'), quote('B')])
   await ticks()
-  const { entry, snapshot } = node.hub.encoders.string
   let fails = false
-  Object.assign(node.hub.encoders.string, {
-    entry (message: Parameters<typeof entry>[0]) {
-      if (message.topic === 'trades:A' && message.sequence === 2) throw new Error('cannot be encoded')
-      return entry.call(this, message)
-    },
-    snapshot (state: Parameters<typeof snapshot>[0]) {
-      if (fails && state.topic === 'quotes:A') throw new Error('cannot be encoded')
-      return snapshot.call(this, state)
-    }
-  })
-  const history = await readHistory(node.hub, 'trades:A', { limit: 10 })
+  failWriting(t, ({ topic, sequence, replaces }) => (topic === 'trades:A' && sequence === 2) || (fails && replaces && topic === 'quotes:A'))
+  const history = await readHistory(node.hub, writer, 'trades:A', { limit: 10 })
   t.same(history!.messages.map(text => JSON.parse(text) as Message).map(({ type, sequence, reason }) => reason ?? `${type} ${sequence}`), ['trade 1', 'history_lost', 'trade 3'])
   const wire = new MemoryWire(true)
   const connection = node.connect(wire)

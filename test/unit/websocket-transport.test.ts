@@ -3,6 +3,7 @@ import { test } from 'tap'
 import type { WebSocket } from 'ws'
 import type { KernelQueues } from '../../src/transports/sse/kernel-queues.js'
 import { WebSocketTransport } from '../../src/transports/ws/websocket-transport.js'
+import { native } from '../helpers/native.js'
 
 /** PROTOCOL.md, Liveness, with a clock of the test's. */
 const HEARTBEAT_MS = 25_000
@@ -42,11 +43,11 @@ class Peer {
         this.pings.push({ payload, end: this.raw.bytesWritten })
       }
     })
-    this.transport = new WebSocketTransport(this.socket as unknown as WebSocket, 'string', {
+    this.transport = new WebSocketTransport(this.socket as unknown as WebSocket, native, {
       heartbeatMs: HEARTBEAT_MS, idleTimeoutMs: IDLE_TIMEOUT_MS, kernelQueues: this.queues as unknown as KernelQueues
     })
     this.transport.connect({
-      onText: () => {}, onBinary: () => {}, onControl: () => { this.controls++ }, onDrain: () => {}, onClose: () => {}, onTooBig: () => {}, onNotText: () => {}
+      onMessage: () => {}, onControl: () => { this.controls++ }, onDrain: () => {}, onClose: () => {}, onTooBig: () => {}, onNotText: () => {}
     })
   }
 

@@ -6,7 +6,10 @@ import type { AddressInfo } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { type Test, test } from 'tap'
 import { WebSocket } from 'ws'
-import { batchFormats, encodeDeflatedFrames, encodeTextFrames, jsonFormats } from '../../src/transports/ws/frame.js'
+import { deflatedFrames, encodeDeflatedFrames, encodeTextFrames, plainFrames } from '../../src/transports/ws/frame.js'
+import { dialects, native } from '../helpers/native.js'
+
+const batch = dialects.of('tickwire.v1.batch')
 
 const numRuns = Number(process.env['FUZZ_RUNS'] ?? 300)
 
@@ -165,13 +168,13 @@ test('the bytes of a server: final, unmasked, the shortest length (RFC 6455, 5.2
   t.same([...encodeTextFrames(['a'.repeat(65_536)]).subarray(0, 11)], [0x81, 127, 0, 0, 0, 0, 0, 1, 0, 0, 0x61])
 })
 
-test('the two formats', async t => {
+test('the two dialects', async t => {
   const reader = await Reader.open(t)
   const messages = ['{"a":1}', '{"b":"é"}']
-  t.same(await reader.read(jsonFormats.plain.encode(messages), 2), messages, 'json: a frame is a message')
-  t.same(await reader.read(batchFormats.plain.encode(messages), 1), ['[{"a":1},{"b":"é"}]'], 'batch: a frame is an array')
-  t.same(await reader.read(jsonFormats.plain.encodeCursor('AQ-_.r'), 1), ['{"type":"cursor","cursor":"AQ-_.r"}'])
-  t.same(await reader.read(batchFormats.plain.encodeCursor('AQ-_.r'), 1), ['[{"type":"cursor","cursor":"AQ-_.r"}]'])
+  t.same(await reader.read(native.on(plainFrames).join(messages), 2), messages, 'json: a frame is a message')
+  t.same(await reader.read(batch.on(plainFrames).join(messages), 1), ['[{"a":1},{"b":"é"}]'], 'batch: a frame is an array')
+  t.same(await reader.read(native.on(plainFrames).cursor('AQ-_.r'), 1), ['{"type":"cursor","cursor":"AQ-_.r"}'])
+  t.same(await reader.read(batch.on(plainFrames).cursor('AQ-_.r'), 1), ['[{"type":"cursor","cursor":"AQ-_.r"}]'])
 })
 
 /** What Go's coder/websocket reads at most, where it is not told to read more. */
@@ -179,11 +182,11 @@ const MOST_BYTES = 32_768
 
 test('a frame of batch ends at 32 KiB, or holds one message', async t => {
   const length = fc.tuple(fc.constantFrom('a', '한', '😀'), fc.oneof(fc.nat(400), fc.nat(12_000), fc.integer({ min: 32_700, max: 32_800 })))
-  for (const [name, format, extension] of [['plain', batchFormats.plain, undefined], ['deflated', batchFormats.deflated, DEFLATE]] as const) {
+  for (const [name, format, extension] of [['plain', batch.on(plainFrames), undefined], ['deflated', batch.on(deflatedFrames), DEFLATE]] as const) {
     const reader = await Reader.open(t, extension)
     await fc.assert(fc.asyncProperty(fc.array(length, { minLength: 1, maxLength: 40 }), async lengths => {
       const messages = lengths.map(([character, count]) => JSON.stringify(character.repeat(count)))
-      const bytes = format.encode(messages)
+      const bytes = format.join(messages)
       const frames = await reader.readAll(bytes)
       const arrays = frames.map(frame => JSON.parse(frame) as string[])
       if (JSON.stringify(arrays.flat().map(text => JSON.stringify(text))) !== JSON.stringify(messages)) throw new Error('not the same messages')
@@ -199,6 +202,6 @@ test('a frame of batch ends at 32 KiB, or holds one message', async t => {
   }
   const two = (bytes: number): string[] => ['"a"', `"${'b'.repeat(bytes - 8)}"`]
   const reader = await Reader.open(t)
-  t.equal((await reader.read(batchFormats.plain.encode(two(MOST_BYTES)), 1))[0]!.length, MOST_BYTES, '32 KiB are not too much')
-  t.same((await reader.read(batchFormats.plain.encode(two(MOST_BYTES + 1)), 2)).map(text => text.length), [5, MOST_BYTES - 3], 'one byte more is')
+  t.equal((await reader.read(batch.on(plainFrames).join(two(MOST_BYTES)), 1))[0]!.length, MOST_BYTES, '32 KiB are not too much')
+  t.same((await reader.read(batch.on(plainFrames).join(two(MOST_BYTES + 1)), 2)).map(text => text.length), [5, MOST_BYTES - 3], 'one byte more is')
 })

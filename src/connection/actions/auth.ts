@@ -3,7 +3,7 @@ import type { Identity } from '../../auth/identity.js'
 import { refuseRead } from '../../auth/permissions.js'
 import { toProtocolError } from '../../errors.js'
 import type { Connection } from '../connection.js'
-import { isoTime } from '../../hub/frame.js'
+import { isoTime } from '../../hub/iso-time.js'
 import type { Action } from './action.js'
 
 /**

@@ -1,6 +1,8 @@
 import { FormatRegistry } from '@sinclair/typebox'
 import { type TypeCheck, TypeCompiler } from '@sinclair/typebox/compiler'
-import { type ActionName, type ClientMessage, type JsonMessage, ProtocolError, readJsonMessage, registerFormats, type RequestId } from '@tickwire/protocol'
+import {
+  type ActionName, type ClientMessage, type JsonMessage, ProtocolError, registerFormats, type RequestId
+} from '@tickwire/protocol'
 import { toProtocolError } from '../../errors.js'
 import type { Action, ItemErrors } from './action.js'
 import { auth } from './auth.js'
@@ -23,18 +25,18 @@ export type ReadAction =
   | { readonly action: Action, readonly message: ClientMessage, readonly itemErrors: ItemErrors }
   | { readonly error: ProtocolError, readonly id?: RequestId }
 
-/** The property whose items are judged one by one, see {@link publish}. */
-const LIST = 'messages'
-
-/** Reads a client's message, or says what is wrong with it; the id is echoed where there is a usable one. */
-export function readAction (text: string): ReadAction {
-  let read: JsonMessage
+/**
+ * Finds the action that a client asks for, or says what is wrong with its message. The id is echoed where there is a usable one.
+ * @param read reads the message, as its dialect does
+ */
+export function readAction (read: () => JsonMessage): ReadAction {
+  let message: JsonMessage
   try {
-    read = readJsonMessage(text, LIST)
+    message = read()
   } catch (error) {
     return { error: toProtocolError(error) }
   }
-  const { value, error, itemErrors } = read
+  const { value, error, itemErrors } = message
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     return { error: new ProtocolError('invalid_message', 'a message is an object with an action') }
   }

@@ -1,5 +1,5 @@
 import { PingAction } from '@tickwire/protocol'
-import { isoTime } from '../../hub/frame.js'
+import { isoTime } from '../../hub/iso-time.js'
 import type { Action } from './action.js'
 
 /** Answered when it is read, whatever waits for its turn. */

@@ -36,11 +36,11 @@ async function sendStates (connection: Connection, selection: Selection): Promis
     // A state of now would leave out what a client that lags is still to be sent.
     await connection.untilLive()
     states = await LiveStates.settled(hub, topics)
-  } while (!connection.delivery.isLive)
+  } while (connection.isOpen && !connection.delivery.isLive)
   const live = connection.delivery.selection()
   // What is pending of a throttled topic is part of its snapshot, and must not follow it.
   connection.delivery.settle()
   // A state that cannot be made is left out, and the others are sent.
-  connection.sendTexts([...states.values()].flatMap(state =>
-    tellState(hub, connection.encoder, state, live.has(state.topic) ? live.view(state.topic).depth : 0) ?? []))
+  connection.sendWritten([...states.values()].flatMap(state =>
+    tellState(hub, connection.format, state, live.has(state.topic) ? live.view(state.topic).depth : 0) ?? []))
 }

@@ -1,6 +1,6 @@
 import { decodeCursor, decodeEpoch, isSymbol, ProtocolError, type RejectedSymbol, type RequestId, SubscribeAction } from '@tickwire/protocol'
 import { CatchUp } from '../../hub/catch-up/catch-up.js'
-import type { StartPosition } from '../../hub/catch-up/plan.js'
+import type { StartPosition } from '../../hub/catch-up/start.js'
 import { Selection, type Selector } from '../../hub/audience/selector.js'
 import type { Connection } from '../connection.js'
 import { resolveSelectors } from '../selectors.js'
@@ -43,7 +43,7 @@ export async function beginSubscriptions (
   const next = connection.subscriptions.selection(selectors)
   const catchUp = await CatchUp.open(connection.hub, new Selection(selectors, connection.hub.membership), start, {
     snapshots,
-    decimals: connection.format.decimals,
+    writer: connection.format,
     except: topic => live.has(topic),
     ...(live.reduced || next.reduced ? { restates: (topic: string) => live.view(topic).depth !== next.view(topic).depth } : {}),
     viewOf: topic => next.view(topic)

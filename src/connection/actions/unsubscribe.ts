@@ -1,6 +1,7 @@
 import { UnsubscribeAction } from '@tickwire/protocol'
 import { LiveStates, tellState } from '../../hub/shards/live-states.js'
 import { makeSelector, Selection, type Selector } from '../../hub/audience/selector.js'
+import type { Written } from '../../hub/format.js'
 import type { Connection } from '../connection.js'
 import { requireChannel } from '../selectors.js'
 import type { Action } from './action.js'
@@ -14,7 +15,7 @@ export const unsubscribe: Action<UnsubscribeAction> = {
 }
 
 async function perform (connection: Connection, message: UnsubscribeAction): Promise<void> {
-  const { hub, identity, encoder } = connection
+  const { hub, identity, format } = connection
   const channel = requireChannel(connection.context, message.channel)
   const symbols = new Set<string | undefined>(message.symbols ?? [undefined])
   const selectors = [...symbols].map(symbol => makeSelector(channel, symbol, identity.user))
@@ -34,19 +35,19 @@ async function perform (connection: Connection, message: UnsubscribeAction): Pro
   // In the same tick, so that no cursor comes in between that would cover what the client has just forgotten.
   const left = connection.delivery.selection()
   const isHistory = (topic: string): boolean => hub.channelOf(topic)?.reduce === undefined
-  const texts: string[] = []
+  const messages: Written[] = []
   for (const topic of kept) {
     if (isHistory(topic)) continue
-    texts.push(encoder.reset(topic, 'entered'))
+    messages.push(format.reset(topic, 'entered'))
     hub.counters.resets.entered++
     const state = states.get(topic)
     if (state === undefined) continue
     const { depth } = left.view(topic)
     if (depth > 0) hub.cutStates.begin(topic, state.payload)
-    const text = tellState(hub, encoder, state, depth)
-    if (text !== undefined) texts.push(text)
+    const message = tellState(hub, format, state, depth)
+    if (message !== undefined) messages.push(message)
   }
-  connection.sendTexts(texts)
+  connection.sendWritten(messages)
   connection.delivery.requireReset(kept.filter(isHistory), 'entered')
 }
 

@@ -1,8 +1,8 @@
 import { type Instrument, parseTopicKey } from '@tickwire/protocol'
-import type { MessageEncoder } from '../frame.js'
+import type { MessageWriter, Written } from '../format.js'
 import type { HubParts } from '../hub-parts.js'
 import type { Snapshot } from '../../log/log.js'
-import { LiveStates, stateMessage } from '../shards/live-states.js'
+import { LiveStates, writeState } from '../shards/live-states.js'
 import type { Entrance } from './membership.js'
 import { deliverTo, flushAll, type Subscriber, forEachSubscriber } from '../subscriber.js'
 import { TopicBytes } from '../topic-bytes.js'
@@ -33,9 +33,9 @@ export async function moveInstrument (hub: HubParts, instrument: Instrument): Pr
     const had = before.get(topic)!
     const isHistory = hub.channelOf(topic)?.reduce === undefined
     for (const view of audience.views()) {
-      const write = (encoder: MessageEncoder): string[] => state === undefined ? [] : [stateMessage(hub, encoder, state, view.depth)]
+      const write = (writer: MessageWriter): Written[] => state === undefined ? [] : [writeState(hub, writer, state, view.depth)]
       const given = new TopicBytes(hub, topic, write)
-      const entered = new TopicBytes(hub, topic, encoder => [encoder.reset(topic, 'entered'), ...write(encoder)])
+      const entered = new TopicBytes(hub, topic, writer => [writer.reset(topic, 'entered'), ...write(writer)])
       for (const subscriber of audience.members(view)) {
         const old = had.get(subscriber)
         if (old?.depth === view.depth) continue

@@ -1,4 +1,4 @@
-import type { MessageEncoder } from '../frame.js'
+import type { MessageWriter } from '../format.js'
 import type { Hub } from '../hub.js'
 import type { Plan, PlanOptions } from './plan.js'
 import type { Selection } from '../audience/selector.js'
@@ -11,7 +11,7 @@ export interface CatchUpParts {
   readonly selection: Selection
   readonly plan: Plan
   readonly options: PlanOptions
-  readonly encoder: MessageEncoder
+  readonly writer: MessageWriter
   /** How a topic is wanted once it is live. */
   viewOf (topic: string): View
   /** Brings the plan into the hub's epochs, where it has gone to others. */

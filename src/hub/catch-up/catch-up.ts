@@ -2,12 +2,14 @@ import { encodeEpoch, type ThrottledChannels } from '@tickwire/protocol'
 import type { Entry, Snapshot } from '../../log/log.js'
 import { type Bookmark, coveredBy, setsNow } from './bookmark.js'
 import type { CatchUpParts } from './catch-up-parts.js'
-import type { Decimals, MessageEncoder } from '../frame.js'
+import type { MessageWriter, Written } from '../format.js'
 import { SLICE_CHARACTERS } from './retained.js'
 import type { Hub } from '../hub.js'
 import { LiveStates, tellState } from '../shards/live-states.js'
 import { PendingStates } from './pending-states.js'
-import { Plan, type PlanOptions, type StartPosition } from './plan.js'
+import { NewTopics } from './new-topics.js'
+import { Plan, type PlanOptions } from './plan.js'
+import { Start, type StartPosition } from './start.js'
 import type { Selection } from '../audience/selector.js'
 import { SliceReader } from './slice-reader.js'
 import type { View } from '../conflation/view.js'
@@ -19,20 +21,21 @@ import type { View } from '../conflation/view.js'
  * hub's recent entries. Nothing live is buffered for it.
  */
 
-/** What is to be sent next, in this order, as JSON texts. */
+/** What is to be sent next, in this order, as it was written. */
 export interface Slice {
   /** Whether it begins the resets of a new epoch: no cursor from before may be gone on from. */
   readonly voids: boolean
   /** Resets, with what the log still holds of topics without a state, snapshots, and what `last` asked for. */
-  readonly states: readonly string[]
+  readonly states: readonly Written[]
   /** The epochs, where the log began a new one since the slice before. */
   readonly newEpoch: string | undefined
-  readonly messages: readonly string[]
+  readonly messages: readonly Written[]
 }
 
 export interface CatchUpOptions extends Partial<PlanOptions> {
   readonly snapshots: boolean
-  readonly decimals?: Decimals
+  /** Writes what is sent. */
+  readonly writer: MessageWriter
   /** How a topic is wanted once it is live, where that is not what the selection says. */
   readonly viewOf?: (topic: string) => View
 }
@@ -43,7 +46,7 @@ export class CatchUp {
   private epochPending: boolean
   private voids = false
   /** What {@link join} had taken when a topic failed: it comes before that topic's reset. */
-  private left: readonly string[] = []
+  private left: readonly Written[] = []
   /** The position behind all that the slices so far have said: what is being read is not sent yet. */
   private sentUpTo: number[]
   /** What is known of the topics of `plan.joining`. */
@@ -53,12 +56,22 @@ export class CatchUp {
     private readonly hub: Hub,
     private readonly selection: Selection,
     private readonly plan: Plan,
-    private readonly encoder: MessageEncoder,
+    private readonly newTopics: NewTopics,
+    private readonly writer: MessageWriter,
     private readonly options: PlanOptions,
     private readonly viewOf: (topic: string) => View,
     epochPending: boolean
   ) {
-    const parts: CatchUpParts = { hub, selection, plan, encoder, options, viewOf, followEpochs: () => { this.followEpochs() }, voidCursors: () => { this.voids = true } }
+    const parts: CatchUpParts = {
+      hub,
+      selection,
+      plan,
+      writer,
+      options,
+      viewOf,
+      followEpochs: () => { this.followEpochs() },
+      voidCursors: () => { this.voids = true }
+    }
     this.pendingStates = new PendingStates(parts)
     this.reader = new SliceReader(parts)
     this.sentUpTo = [...plan.position]
@@ -71,15 +84,17 @@ export class CatchUp {
    * @throws ProtocolError `log_unavailable`
    */
   static async open (hub: Hub, selection: Selection, start: StartPosition, options: CatchUpOptions): Promise<CatchUp> {
-    const { decimals = 'string', viewOf = topic => selection.view(topic), ...given } = options
+    const { writer, viewOf = topic => selection.view(topic), ...given } = options
     const planned: PlanOptions = { except: () => false, reduced: 'join', maxBacklog: Infinity, maxRetained: Infinity, dropped: 'history_lost', ...given }
     const shards = selection.shards(hub.log)
     await hub.interest.follow(shards)
     try {
       await hub.epochChange
-      const plan = new Plan(hub, selection, planned)
-      await plan.start(start)
-      return new CatchUp(hub, selection, plan, hub.encoders[decimals], planned, viewOf, start.from === 'bookmark' && start.bookmark.epochPending)
+      const plan = new Plan(hub, selection, planned, start.from !== 'now')
+      const newTopics = new NewTopics(plan, hub, selection, planned)
+      await new Start(plan, hub, selection, planned).at(start)
+      const epochPending = start.from === 'bookmark' && start.bookmark.epochPending
+      return new CatchUp(hub, selection, plan, newTopics, writer, planned, viewOf, epochPending)
     } catch (error) {
       hub.interest.release(shards)
       throw error
@@ -98,7 +113,7 @@ export class CatchUp {
 
   /** Whether every topic follows on from the position that the client gave, as far as is known now. */
   get recovered (): boolean {
-    return !this.plan.lost
+    return this.plan.recovered
   }
 
   /** The epochs in which it stands. */
@@ -116,7 +131,7 @@ export class CatchUp {
    * or states are owed that no position would tell of.
    */
   offsets (): ReadonlyMap<number, number> | undefined {
-    if (this.hasPendingStates || this.plan.movesUnseen || !this.inHubsEpochs) return undefined
+    if (this.hasPendingStates || this.newTopics.movesUnseen || !this.inHubsEpochs) return undefined
     return new Map(this.plan.shards.map(shard => [shard, this.sentUpTo[shard]!]))
   }
 
@@ -168,7 +183,7 @@ export class CatchUp {
    * All that is left, from the hub's recent entries: whoever sends it and attaches in the same tick has missed
    * nothing and sends nothing twice. Undefined where more than `limit` is left, or something must be waited for.
    */
-  join (limit: number): readonly string[] | undefined {
+  join (limit: number): readonly Written[] | undefined {
     this.noteNewTopics()
     if (!this.canJoin()) return undefined
     const states = this.plan.joining.size === 0 ? NO_STATES : this.liveStates?.now()
@@ -181,7 +196,7 @@ export class CatchUp {
       recent.after(this.plan.position[shard]!, this.reader.wants, entry => entries.push(entry) <= limit && (characters += entry.payload.length) <= SLICE_CHARACTERS)
       if (entries.length > limit || characters > SLICE_CHARACTERS) return undefined
     }
-    this.plan.position = this.hub.shards.map(shard => shard.flushed)
+    this.plan.advanceToHub()
     const texts = this.reader.emit(entries)
     if (this.hasPendingStates) {
       this.left = texts
@@ -216,7 +231,7 @@ export class CatchUp {
     const newEpoch = this.epochPending && !this.hasPendingStates ? this.epochText : undefined
     if (newEpoch !== undefined) this.epochPending = false
     const nothing = states.length === 0 && messages.length === 0 && newEpoch === undefined
-    if (nothing && !this.hasPendingStates && !this.plan.movesUnseen && !this.canJoin()) await this.hub.advanced()
+    if (nothing && !this.hasPendingStates && !this.newTopics.movesUnseen && !this.canJoin()) await this.hub.advanced()
     this.sentUpTo = [...this.plan.position]
     const { voids } = this
     this.voids = false
@@ -224,18 +239,18 @@ export class CatchUp {
     return { voids, states, newEpoch, messages: this.reader.emit(messages) }
   }
 
-  private joiningStates (states: ReadonlyMap<string, Snapshot>): string[] {
-    const texts: string[] = []
+  private joiningStates (states: ReadonlyMap<string, Snapshot>): Written[] {
+    const texts: Written[] = []
     for (const topic of this.plan.joining) {
       const state = states.get(topic)
       const { depth } = this.viewOf(topic)
       const holds = this.plan.sent.has(topic) || this.plan.resumed || this.options.except(topic)
-      const text = state === undefined ? undefined : tellState(this.hub, this.encoder, state, depth)
+      const text = state === undefined ? undefined : tellState(this.hub, this.writer, state, depth)
       if (state === undefined || text === undefined) {
         if (depth > 0) this.waitForState(topic)
         if (!holds || this.plan.sent.get(topic) === 0) continue
         this.hub.counters.resets.history_lost++
-        texts.push(this.encoder.reset(topic, 'history_lost'))
+        texts.push(this.writer.reset(topic, 'history_lost'))
         continue
       }
       if (depth > 0) this.hub.cutStates.begin(topic, state.payload)
@@ -256,11 +271,11 @@ export class CatchUp {
 
   /** What is known of the topics of `plan.joining` lacks those that come up now. */
   private noteNewTopics (): void {
-    if (this.plan.noteNewTopics()) this.liveStates = undefined
+    if (this.newTopics.look()) this.liveStates = undefined
   }
 
   private canJoin (): boolean {
-    if (this.plan.pending.size > 0 || this.plan.movesUnseen || this.epochPending) return false
+    if (this.plan.pending.size > 0 || this.newTopics.movesUnseen || this.epochPending) return false
     if (!this.inHubsEpochs) return false
     for (const [topic, floor] of this.plan.floors) {
       if (floor > this.hub.shards[this.hub.log.shardOf(topic)]!.flushed) return false
@@ -273,24 +288,9 @@ export class CatchUp {
     for (const [shard, { epochs }] of this.hub.shards.entries()) {
       const known = epochs.findLastIndex(({ epoch }) => epoch === this.plan.epochs[shard])
       if (known === epochs.length - 1) continue
-      this.plan.epochs[shard] = this.hub.epoch(shard)
-      this.epochPending = true
-      if (!this.plan.shards.includes(shard)) continue
       const start = Math.min(...epochs.slice(known + 1).map(epoch => epoch.start))
-      const inShard = (topic: string): boolean => this.hub.log.shardOf(topic) === shard
-      for (const [topic, offset] of this.plan.sent) {
-        if (!inShard(topic) || offset < start || !this.selection.has(topic) || this.options.except(topic)) continue
-        this.plan.pending.set(topic, { reason: 'epoch_changed' })
-        this.voids = true
-      }
-      for (const [topic, floor] of this.plan.floors) {
-        if (inShard(topic) && floor >= start) this.plan.floors.set(topic, start - 1)
-      }
-      const origin = this.plan.origin[shard]
-      if (origin !== undefined && origin >= start) {
-        this.plan.resetShard(shard)
-        this.voids = true
-      } else this.plan.position[shard] = Math.min(this.plan.position[shard]!, start - 1)
+      if (this.plan.enterEpoch(shard, this.hub.epoch(shard), start)) this.voids = true
+      this.epochPending = true
       this.sentUpTo[shard] = Math.min(this.sentUpTo[shard]!, this.plan.position[shard]!)
       this.liveStates = undefined
     }

@@ -1,8 +1,9 @@
 import { performance } from 'node:perf_hooks'
 import type { ResetReason } from '@tickwire/protocol'
 import type { Snapshot } from '../../log/log.js'
+import type { Written } from '../format.js'
 import type { CatchUpParts } from './catch-up-parts.js'
-import { encodeEach } from './encode-each.js'
+import { writeEach } from './write-each.js'
 import { charactersOf, type RetainedPage, readRetained, readNewest, SLICE_CHARACTERS } from './retained.js'
 import { readState, tellState } from '../shards/live-states.js'
 import type { PendingState } from './pending.js'
@@ -34,7 +35,7 @@ export class PendingStates {
   }
 
   /** As many as make a slice, as JSON texts; none where the hub had to be waited for. */
-  async next (): Promise<string[]> {
+  async next (): Promise<Written[]> {
     try {
       return await this.read()
     } finally {
@@ -43,9 +44,9 @@ export class PendingStates {
     }
   }
 
-  private async read (): Promise<string[]> {
+  private async read (): Promise<Written[]> {
     const { plan } = this.catchUp
-    const texts: string[] = []
+    const texts: Written[] = []
     let [characters, counted] = [0, 0]
     const began = performance.now()
     for (;;) {
@@ -61,15 +62,13 @@ export class PendingStates {
   }
 
   /** Undefined where the log is at another epoch, which had to be waited for. */
-  private async give (topic: string, wanted: PendingState): Promise<string[] | undefined> {
-    const { hub, plan, encoder, viewOf } = this.catchUp
-    const { pending, floors, backlog, sent } = plan
-    const behind = backlog.get(topic)
-    backlog.delete(topic)
+  private async give (topic: string, wanted: PendingState): Promise<Written[] | undefined> {
+    const { hub, plan, writer, viewOf } = this.catchUp
+    const behind = plan.takeBacklog(topic)
     const wantsState = this.givesState(topic, wanted.reason, behind)
     const snapshot = wantsState ? await this.snapshotInEpoch(topic) : undefined
     const { depth } = viewOf(topic)
-    const state = snapshot === undefined ? undefined : tellState(hub, encoder, snapshot, depth)
+    const state = snapshot === undefined ? undefined : tellState(hub, writer, snapshot, depth)
     if (wanted.voids === true && !plan.joinsByState(topic)) this.catchUp.voidCursors()
     // Of what a client may hold that resumes, nothing follows on where no state can be told.
     const reason = wanted.reason ?? (wantsState && state === undefined && plan.resumed ? 'history_lost' : undefined)
@@ -77,22 +76,16 @@ export class PendingStates {
     // The client has just forgotten what it had up to the position, and no state stands for it.
     if (reason !== undefined && state === undefined && !plan.joinsByState(topic)) return await this.giveRetained(topic, { ...wanted, reason })
     const newest = behind === undefined ? [] : await readNewest(hub.log, topic, { sequence: behind }, Infinity, SLICE_CHARACTERS)
-    pending.delete(topic)
-    const texts = [...this.reset(topic, reason), ...encodeEach(hub, encoder, newest)]
+    const texts = [...this.reset(topic, reason), ...writeEach(hub, writer, newest)]
     const upTo = (state === undefined ? undefined : snapshot?.asOf) ?? newest.at(-1)?.offset
-    if (upTo !== undefined) {
-      floors.set(topic, upTo)
-      sent.set(topic, upTo)
-    }
+    plan.markGiven(topic, upTo)
     if (state !== undefined) texts.push(state)
     return texts
   }
 
   /** A book of some depth whose state is not known waits for a message that replaces it. */
-  private waitForState (topic: string, reason: ResetReason | undefined): string[] {
-    const { plan, hub } = this.catchUp
-    plan.pending.delete(topic)
-    plan.floors.set(topic, plan.position[hub.log.shardOf(topic)]!)
+  private waitForState (topic: string, reason: ResetReason | undefined): Written[] {
+    this.catchUp.plan.markWaiting(topic)
     return this.reset(topic, reason)
   }
 
@@ -147,8 +140,8 @@ export class PendingStates {
   }
 
   /** A part of what the log still holds of a topic up to the position; the first behind the reset. */
-  private async giveRetained (topic: string, { reason, givenUpTo }: PendingState): Promise<string[] | undefined> {
-    const { hub, plan, options, encoder } = this.catchUp
+  private async giveRetained (topic: string, { reason, givenUpTo }: PendingState): Promise<Written[] | undefined> {
+    const { hub, plan, options, writer } = this.catchUp
     const shard = hub.log.shardOf(topic)
     const advanced = hub.advanced()
     const { epoch, entries, followsOn, moreBehind, end } = await this.readPart(topic, givenUpTo ?? 0, plan.position[shard]!)
@@ -157,13 +150,11 @@ export class PendingStates {
       return undefined
     }
     const again = givenUpTo !== undefined && !followsOn
-    const texts = [...this.reset(topic, givenUpTo === undefined ? reason : again ? options.dropped : undefined), ...encodeEach(hub, encoder, entries)]
+    const texts = [...this.reset(topic, givenUpTo === undefined ? reason : again ? options.dropped : undefined), ...writeEach(hub, writer, entries)]
     const last = entries.at(-1)
-    if (last !== undefined) plan.sent.set(topic, last.offset)
-    if (moreBehind === undefined) {
-      plan.pending.delete(topic)
-      plan.floors.set(topic, end)
-    } else plan.pending.set(topic, { reason, givenUpTo: moreBehind })
+    if (last !== undefined) plan.markSent(topic, last.offset)
+    if (moreBehind === undefined) plan.markHistoryGiven(topic, end)
+    else plan.markPartGiven(topic, reason, moreBehind)
     return texts
   }
 
@@ -177,11 +168,11 @@ export class PendingStates {
     return { epoch, entries, followsOn: true, end }
   }
 
-  private reset (topic: string, reason: ResetReason | undefined): string[] {
+  private reset (topic: string, reason: ResetReason | undefined): Written[] {
     if (reason === undefined) return []
-    const { hub, plan, encoder } = this.catchUp
+    const { hub, plan, writer } = this.catchUp
     hub.counters.resets[reason]++
-    plan.sent.set(topic, 0)
-    return [encoder.reset(topic, reason)]
+    plan.markReset(topic)
+    return [writer.reset(topic, reason)]
   }
 }

@@ -1,9 +1,10 @@
 import type { Entry } from '../../log/log.js'
 import type { CatchUpParts } from './catch-up-parts.js'
 import { mergeEntries } from '../conflation/conflate.js'
-import { encodeEach } from './encode-each.js'
+import { mergedMessage } from '../conflation/merged.js'
+import type { Written } from '../format.js'
+import { writeEach } from './write-each.js'
 import { oldestThatFit, SLICE_CHARACTERS } from './retained.js'
-import { STATE_ALONE } from './pending.js'
 import { readMerged, type TopicStart } from './read-merged.js'
 import { isWhole } from '../conflation/view.js'
 
@@ -22,10 +23,10 @@ export class SliceReader {
     return entries
   }
 
-  /** As JSON texts. */
-  emit (entries: readonly Entry[]): string[] {
-    const { hub, plan, selection, encoder } = this.catchUp
-    const texts: string[] = []
+  /** Writes them as they are wanted. */
+  emit (entries: readonly Entry[]): Written[] {
+    const { hub, plan, selection, writer } = this.catchUp
+    const texts: Written[] = []
     const throttled = new Map<string, Entry[]>()
     for (const entry of entries) {
       const { topic } = entry
@@ -33,16 +34,16 @@ export class SliceReader {
       if (plan.pending.has(topic)) continue
       if (entry.previous === 0 && entry.offset > (plan.lostTopics ?? Infinity) && !plan.sent.has(topic)) {
         hub.counters.resets.epoch_changed++
-        texts.push(encoder.reset(topic, 'epoch_changed'))
+        texts.push(writer.reset(topic, 'epoch_changed'))
       }
-      plan.sent.set(topic, entry.offset)
+      plan.markSent(topic, entry.offset)
       if (!this.merges || isWhole(selection.view(topic))) this.emitOne(entry, texts)
       else if (throttled.has(topic)) throttled.get(topic)!.push(entry)
       else throttled.set(topic, [entry])
     }
     for (const [topic, waiting] of throttled) {
       try {
-        texts.push(encoder.merged(mergeEntries(hub.channelOf(topic)!, waiting)))
+        texts.push(writer.data(mergedMessage(mergeEntries(hub.channelOf(topic)!, waiting))))
       } catch (error) {
         hub.failures.note(topic, 'conflate', error)
         plan.lose(topic)
@@ -51,16 +52,16 @@ export class SliceReader {
     return texts
   }
 
-  private emitOne (entry: Entry, texts: string[]): void {
-    const { hub, plan, encoder } = this.catchUp
+  private emitOne (entry: Entry, texts: Written[]): void {
+    const { hub, plan, writer } = this.catchUp
     const { topic } = entry
     // Where each message stands for itself, a reset in place of one that cannot be encoded is enough.
     if (typeof hub.channelOf(topic)?.reduce !== 'function') {
-      for (const text of encodeEach(hub, encoder, [entry])) texts.push(text)
+      for (const text of writeEach(hub, writer, [entry])) texts.push(text)
       return
     }
     try {
-      texts.push(encoder.entry(entry))
+      texts.push(writer.data(entry))
     } catch (error) {
       hub.failures.note(topic, 'encode', error)
       plan.lose(topic)
@@ -87,7 +88,7 @@ export class SliceReader {
       end = entry.offset
       return false
     })
-    plan.position[shard] = end
+    plan.advance(shard, end)
     return entries
   }
 
@@ -108,11 +109,11 @@ export class SliceReader {
       await advanced
       return []
     }
-    for (const topic of page.trimmed) plan.pending.set(topic, { reason: options.dropped })
+    for (const topic of page.trimmed) plan.restate(topic, options.dropped)
     // The position only moves once those have their reset: it says where they go on.
     if (plan.pending.size > 0) return []
     const entries = this.merges ? page.entries : oldestThatFit(page.entries, SLICE_CHARACTERS)
-    plan.position[shard] = entries.length < page.entries.length ? entries.at(-1)!.offset : page.end
+    plan.advance(shard, entries.length < page.entries.length ? entries.at(-1)!.offset : page.end)
     return entries.filter(({ topic, offset }) => this.wants(topic, offset))
   }
 
@@ -127,7 +128,7 @@ export class SliceReader {
     if (options.reduced === 'join' || !selection.reduced) return entries
     return entries.filter(({ topic }) => {
       const whole = selection.view(topic).depth === 0
-      if (!whole && !plan.pending.has(topic)) plan.pending.set(topic, STATE_ALONE)
+      if (!whole && !plan.pending.has(topic)) plan.requireState(topic)
       return whole
     })
   }

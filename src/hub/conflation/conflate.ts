@@ -1,6 +1,6 @@
 import type { ChannelDefinition } from '@tickwire/protocol'
 import type { Entry } from '../../log/log.js'
-import type { Merged } from '../frame.js'
+import type { Merged } from './merged.js'
 import type { View } from './view.js'
 
 /** Messages of a topic that wait to be sent as one. */

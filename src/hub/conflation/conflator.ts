@@ -1,13 +1,14 @@
 import { type ChannelDefinition, parseTopicKey } from '@tickwire/protocol'
 import type { Entry } from '../../log/log.js'
 import { Clock, mergeEntries, type Pending } from './conflate.js'
+import { mergedMessage } from './merged.js'
 import type { HubParts } from '../hub-parts.js'
 import { deliverTo, loseFor, type Subscriber } from '../subscriber.js'
 import { TopicBytes } from '../topic-bytes.js'
 import { isWhole, type View, viewKey } from './view.js'
 
 /** The part of the hub that is needed here. */
-type Live = Pick<HubParts, 'audience' | 'channels' | 'cutStates' | 'encoders' | 'failures'>
+type Live = Pick<HubParts, 'audience' | 'channels' | 'cutStates' | 'failures'>
 
 /** Messages for those who want less than every one: joined while they wait, sent by the clock of their view. */
 export class Conflator {
@@ -129,7 +130,7 @@ export class Conflator {
   }
 
   private bytes (pending: Pending): TopicBytes {
-    return new TopicBytes(this.hub, pending.last.topic, encoder => [encoder.merged(pending)])
+    return new TopicBytes(this.hub, pending.last.topic, writer => [writer.data(mergedMessage(pending))])
   }
 
   private clock (view: View): Clock {

@@ -1,6 +1,6 @@
 import type { ChannelDefinition } from '@tickwire/protocol'
 import type { Entry } from '../../log/log.js'
-import type { Merged } from '../frame.js'
+import type { Merged } from './merged.js'
 
 interface CutState {
   /** The whole state where the hub stands; undefined before the topic's first message. */

@@ -1,9 +1,9 @@
 import type { ResetReason } from '@tickwire/protocol'
 import type { Entry, Snapshot } from '../../log/log.js'
-import type { MessageEncoder } from '../frame.js'
+import type { MessageWriter, Written } from '../format.js'
 import { charactersOf, readWhole, SLICE_CHARACTERS } from '../catch-up/retained.js'
 import type { HubParts } from '../hub-parts.js'
-import { readState, stateMessage } from './live-states.js'
+import { readState, writeState } from './live-states.js'
 import { deliverTo, flushAll, type Subscriber, forEachSubscriber } from '../subscriber.js'
 import { TopicBytes } from '../topic-bytes.js'
 
@@ -41,7 +41,7 @@ export async function changeEpoch (
     const audience = hub.audience.of(topic)
     hub.cutStates.restart(topic, snapshot?.payload)
     for (const view of audience.views()) {
-      const bytes = new TopicBytes(hub, topic, encoder => [encoder.reset(topic, reason), ...messages(hub, encoder, state, view.depth)])
+      const bytes = new TopicBytes(hub, topic, writer => [writer.reset(topic, reason), ...messages(hub, writer, state, view.depth)])
       for (const subscriber of audience.members(view)) {
         deliverTo(subscriber, bytes)
         hub.counters.resets[reason]++
@@ -79,10 +79,10 @@ async function readStates (hub: HubParts, topics: Iterable<string>): Promise<{ r
   return { given, owed }
 }
 
-function messages (hub: HubParts, encoder: MessageEncoder, { snapshot, entries = [] }: Given, depth: number): string[] {
-  if (snapshot !== undefined) return [stateMessage(hub, encoder, snapshot, depth)]
+function messages (hub: HubParts, writer: MessageWriter, { snapshot, entries = [] }: Given, depth: number): Written[] {
+  if (snapshot !== undefined) return [writeState(hub, writer, snapshot, depth)]
   // A book of some depth whose state is not known waits for a message that replaces it.
-  return depth > 0 ? [] : entries.map(entry => encoder.entry(entry))
+  return depth > 0 ? [] : entries.map(entry => writer.data(entry))
 }
 
 /** The topics of a shard of which something at or beyond an offset was passed on. */

@@ -1,6 +1,6 @@
 import { encodePositions, type ShardPosition } from '@tickwire/protocol'
 import { type Entry, NO_EPOCH } from '../../log/log.js'
-import type { Format } from '../frame.js'
+import type { Format } from '../format.js'
 import type { ShardState } from '../hub-parts.js'
 
 /**
@@ -24,7 +24,7 @@ export class LiveCursor {
     let frames = this.frames.get(format)
     if (frames === undefined) this.frames.set(format, frames = new Map())
     let frame = frames.get(marks)
-    if (frame === undefined) frames.set(marks, frame = format.encodeCursor(this.text(marks)))
+    if (frame === undefined) frames.set(marks, frame = format.cursor(this.text(marks)))
     return frame
   }
 

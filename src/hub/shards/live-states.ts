@@ -1,6 +1,6 @@
 import { ProtocolError } from '@tickwire/protocol'
 import type { Entry, Snapshot } from '../../log/log.js'
-import type { MessageEncoder } from '../frame.js'
+import type { MessageWriter, Written } from '../format.js'
 import type { HubParts } from '../hub-parts.js'
 
 /**
@@ -131,10 +131,10 @@ export async function readState (hub: HubParts, topic: string): Promise<Snapshot
   }
 }
 
-/** As {@link stateMessage}; undefined where it cannot be made. */
-export function tellState (hub: HubParts, encoder: MessageEncoder, snapshot: Snapshot, depth: number): string | undefined {
+/** As {@link writeState}; undefined where it cannot be made. */
+export function tellState (hub: HubParts, writer: MessageWriter, snapshot: Snapshot, depth: number): Written | undefined {
   try {
-    return stateMessage(hub, encoder, snapshot, depth)
+    return writeState(hub, writer, snapshot, depth)
   } catch (error) {
     hub.failures.note(snapshot.topic, 'encode', error)
     return undefined
@@ -142,7 +142,9 @@ export function tellState (hub: HubParts, encoder: MessageEncoder, snapshot: Sna
 }
 
 /** A topic's state as a message, cut to a depth where one is given. */
-export function stateMessage (hub: HubParts, encoder: MessageEncoder, snapshot: Snapshot, depth: number): string {
+export function writeState (hub: HubParts, writer: MessageWriter, snapshot: Snapshot, depth: number): Written {
   const levels = depth === 0 ? undefined : hub.channelOf(snapshot.topic)?.levels
-  return encoder.snapshot(levels === undefined ? snapshot : { ...snapshot, payload: JSON.stringify(levels.cut(JSON.parse(snapshot.payload) as never, depth)) })
+  const message = { ...snapshot, replaces: true }
+  if (levels === undefined) return writer.data(message)
+  return writer.data({ ...message, payload: JSON.stringify(levels.cut(JSON.parse(snapshot.payload) as never, depth)) })
 }

@@ -7,7 +7,7 @@ import { TopicBytes } from '../topic-bytes.js'
  * before its first message. Topics that were named got theirs at once.
  */
 export function deliverReborn (hub: HubParts, topic: string, dirty: Subscriber[]): void {
-  const reset = new TopicBytes(hub, topic, encoder => [encoder.reset(topic, 'epoch_changed')])
+  const reset = new TopicBytes(hub, topic, writer => [writer.reset(topic, 'epoch_changed')])
   for (const subscriber of hub.audience.broadHolders(topic)) {
     if (subscriber.lostTopics === undefined) continue
     if (deliverTo(subscriber, reset)) dirty.push(subscriber)

@@ -31,7 +31,7 @@ export const pollTransport: HttpTransport = {
         const { text, messages } = await poll(context.hub, selectors, {
           start,
           snapshots: query.snapshot ?? true,
-          decimals: query.decimals ?? 'string',
+          writer: context.dialects.native(query.decimals).writer,
           limit: query.limit ?? DEFAULT_POLL_LIMIT,
           // Nothing is given to who has no token any more; the cursor is, for the next one.
           waitMs: Math.min((query.wait ?? 0) * 1000, endOf(identity, now) - now),

@@ -1,20 +1,19 @@
 import { escapeLineBreaks, sseCursor, sseMessage } from '@tickwire/protocol'
-import type { Format } from '../../hub/frame.js'
+import type { Wire } from '../../dialects/dialect.js'
 import { DEFLATE_FROM_BYTES, deflateBlock } from '../deflate.js'
 
 /** How the text of an event stream becomes the bytes of a response: every byte of one stream is made by one coding. */
 export interface ContentCoding {
-  readonly format: Format
+  /** Payloads as events. */
+  readonly events: Wire
   /** What a stream begins with. */
   readonly head: Buffer
   encode (text: string): Buffer
 }
 
 export const identity: ContentCoding = {
-  format: {
-    name: 'sse',
-    decimals: 'string',
-    encode: messages => eventBytes(messages.map(sseMessage).join('')),
+  events: {
+    encode: payloads => eventBytes(payloads.map(sseMessage).join('')),
     encodeCursor: cursor => Buffer.from(sseCursor(cursor))
   },
   head: Buffer.alloc(0),
@@ -43,10 +42,8 @@ const GZIP_HEAD = Buffer.from([0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff])
  * that it is closing.
  */
 export const gzip: ContentCoding = {
-  format: {
-    name: 'sse gzip',
-    decimals: 'string',
-    encode: messages => gzipPart(eventBytes(messages.map(sseMessage).join(''))),
+  events: {
+    encode: payloads => gzipPart(eventBytes(payloads.map(sseMessage).join(''))),
     // It holds its cursor twice and comes with each window, once for all: it is worth its deflate, however short.
     encodeCursor: cursor => deflateBlock(Buffer.from(sseCursor(cursor)))
   },

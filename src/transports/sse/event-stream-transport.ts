@@ -2,7 +2,8 @@ import type { ServerResponse } from 'node:http'
 import { TLSSocket } from 'node:tls'
 import { sseRetry } from '@tickwire/protocol'
 import type { CloseReason, Transport } from '../../connection/transport.js'
-import { type Decimals, type Format, withDecimals } from '../../hub/frame.js'
+import type { Dialect } from '../../dialects/dialect.js'
+import type { Format } from '../../hub/format.js'
 import type { Liveness } from '../liveness.js'
 import { inOwnMemory } from '../own-memory.js'
 import { ReadProgress } from '../read-progress.js'
@@ -40,9 +41,9 @@ export class EventStreamTransport implements Transport {
 
   /** @param response its head has been sent, and nothing else */
   constructor (
-    private readonly response: ServerResponse, decimals: Decimals, private readonly coding: ContentCoding, private readonly liveness: Liveness
+    private readonly response: ServerResponse, dialect: Dialect, private readonly coding: ContentCoding, private readonly liveness: Liveness
   ) {
-    this.format = withDecimals(coding.format, decimals)
+    this.format = dialect.on(coding.events)
     this.knownAtOnce = !(response.socket instanceof TLSSocket)
     // An error is followed by close, which says all that matters.
     response.on('error', () => {})

@@ -48,7 +48,7 @@ export const eventStreamTransport: HttpTransport = {
     Reflect.deleteProperty(reply.raw, 'write')
     reply.raw.off('pipe', letGo)
     const { context, query } = stream
-    const connection = openConnection(stream, new EventStreamTransport(reply.raw, query.decimals ?? 'string', coding, livenessOf(context, query.heartbeat)))
+    const connection = openConnection(stream, new EventStreamTransport(reply.raw, context.dialects.native(query.decimals), coding, livenessOf(context, query.heartbeat)))
     reply.raw.socket?.on('drain', () => { connection.onDrain() })
     const gone = (): void => { connection.onClose() }
     if (reply.raw.destroyed) gone()

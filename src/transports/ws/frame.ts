@@ -1,4 +1,4 @@
-import type { Format } from '../../hub/frame.js'
+import type { Wire } from '../../dialects/dialect.js'
 import { BLOCK_END_BYTES, DEFLATE_FROM_BYTES, deflateBlock } from '../deflate.js'
 
 /**
@@ -45,7 +45,7 @@ export function encodeTextFrames (texts: readonly string[]): Buffer {
   return buffer
 }
 
-/** The same for clients that negotiated permessage-deflate without context takeover; what does not shrink stays as it is. */
+/** The same, deflated; what does not shrink stays as it is. */
 export function encodeDeflatedFrames (texts: readonly string[]): Buffer {
   // No text has fewer bytes than characters, and hardly any has more.
   if (texts.every(({ length }) => length < DEFLATE_FROM_BYTES)) return encodeTextFrames(texts)
@@ -74,60 +74,7 @@ function deflatedPayload (text: string): Payload {
   return deflated.length < bytes.length ? { first: FINAL_DEFLATED_TEXT, bytes: deflated } : { first: FINAL_TEXT, bytes }
 }
 
-const cursorMessage = (cursor: string): string => `{"type":"cursor","cursor":"${cursor}"}`
+export const plainFrames: Wire = { encode: encodeTextFrames }
 
-type FrameEncoder = (texts: readonly string[]) => Buffer
-
-const json = (name: string, encodeFrames: FrameEncoder): Format => ({
-  name,
-  decimals: 'string',
-  encode: encodeFrames,
-  encodeCursor: cursor => encodeTextFrames([cursorMessage(cursor)])
-})
-
-/** PROTOCOL.md, One URL: what common clients read at most where nobody tells them to read more. */
-const MAX_BATCH_BYTES = 32_768
-/** Of a character (a unit of UTF-16) in UTF-8, at most. */
-const CHARACTER_BYTES = 3
-
-/** Messages as arrays that each fit a frame; one that is too long by itself is alone in its own. */
-function batchTexts (messages: readonly string[]): string[] {
-  let characters = 1
-  for (const { length } of messages) characters += length + 1
-  // Nearly all windows: for them no bytes are counted.
-  if (messages.length === 1 || characters * CHARACTER_BYTES <= MAX_BATCH_BYTES) return [`[${messages.join(',')}]`]
-  const texts: string[] = []
-  let first = 0
-  // Of the frame so far: a bracket, and each message with the comma or the bracket behind it.
-  let bytes = 1
-  for (let index = 0; index < messages.length; index++) {
-    const more = Buffer.byteLength(messages[index]!) + 1
-    if (index > first && bytes + more > MAX_BATCH_BYTES) {
-      texts.push(`[${messages.slice(first, index).join(',')}]`)
-      first = index
-      bytes = 1
-    }
-    bytes += more
-  }
-  texts.push(`[${messages.slice(first).join(',')}]`)
-  return texts
-}
-
-const batch = (name: string, encodeFrames: FrameEncoder): Format => ({
-  name,
-  decimals: 'string',
-  encode: messages => encodeFrames(batchTexts(messages)),
-  encodeCursor: cursor => encodeTextFrames([`[${cursorMessage(cursor)}]`])
-})
-
-/** A subprotocol's frames, as they are and deflated. */
-export interface FrameFormats {
-  readonly plain: Format
-  readonly deflated: Format
-}
-
-/** Subprotocol `tickwire.v1.json`: a text frame is one message. */
-export const jsonFormats: FrameFormats = { plain: json('json', encodeTextFrames), deflated: json('json deflated', encodeDeflatedFrames) }
-
-/** Subprotocol `tickwire.v1.batch`: a text frame is an array of messages, of at most {@link MAX_BATCH_BYTES} or a single one. */
-export const batchFormats: FrameFormats = { plain: batch('batch', encodeTextFrames), deflated: batch('batch deflated', encodeDeflatedFrames) }
+/** For clients that negotiated permessage-deflate without context takeover. */
+export const deflatedFrames: Wire = { encode: encodeDeflatedFrames }

@@ -1,4 +1,4 @@
-import { receiveBinary, receiveControl, receiveText } from '../../connection/dispatch.js'
+import { receive, receiveControl } from '../../connection/dispatch.js'
 import { livenessOf } from '../liveness.js'
 import { openConnection } from '../stream-request.js'
 import type { UpgradeTransport } from '../transport.js'
@@ -8,11 +8,12 @@ export const webSocketTransport: UpgradeTransport = {
   name: 'websocket',
   parameters: ['heartbeat'],
   serve (stream, socket) {
-    const transport = new WebSocketTransport(socket, stream.query.decimals ?? 'string', livenessOf(stream.context, stream.query.heartbeat))
+    const { context, query } = stream
+    const dialect = context.dialects.of(socket.protocol, query.decimals)
+    const transport = new WebSocketTransport(socket, dialect, livenessOf(context, query.heartbeat))
     const connection = openConnection(stream, transport)
     transport.connect({
-      onText: text => { receiveText(connection, text) },
-      onBinary: () => { receiveBinary(connection) },
+      onMessage: message => { receive(connection, dialect, message) },
       onControl: () => { receiveControl(connection) },
       onDrain: () => { connection.onDrain() },
       onClose: () => { connection.onClose() },

@@ -1,22 +1,17 @@
 import type { Socket } from 'node:net'
 import { TLSSocket } from 'node:tls'
-import { BATCH_SUBPROTOCOL, errorTable, JSON_SUBPROTOCOL } from '@tickwire/protocol'
+import { errorTable } from '@tickwire/protocol'
 import type { WebSocket } from 'ws'
 import type { CloseReason, Transport, TransportEvents } from '../../connection/transport.js'
-import { type Decimals, type Format, withDecimals } from '../../hub/frame.js'
+import type { Dialect } from '../../dialects/dialect.js'
+import type { Format } from '../../hub/format.js'
 import type { Liveness } from '../liveness.js'
 import { inOwnMemory } from '../own-memory.js'
 import { ReadProgress } from '../read-progress.js'
 import { SharedJoin } from '../shared-join.js'
 import { PER_MESSAGE_DEFLATE } from './extensions.js'
-import { batchFormats, type FrameFormats, jsonFormats } from './frame.js'
+import { deflatedFrames, plainFrames } from './frame.js'
 import { Pings } from './pings.js'
-
-/** By subprotocol; a client that names none is sent messages one by one. */
-export const subprotocols: ReadonlyMap<string, FrameFormats> = new Map([
-  [JSON_SUBPROTOCOL, jsonFormats],
-  [BATCH_SUBPROTOCOL, batchFormats]
-])
 
 const frames = new SharedJoin(Buffer.concat)
 
@@ -52,9 +47,8 @@ interface Internals {
 }
 
 export interface WebSocketEvents extends TransportEvents {
-  /** A whole text from the client. */
-  onText (text: string): void
-  onBinary (): void
+  /** A whole message from the client, of text or of bytes. */
+  onMessage (message: string | Buffer): void
   /** A ping, which has been answered, or a pong that answers none. */
   onControl (): void
   onTooBig (): void
@@ -79,10 +73,9 @@ export class WebSocketTransport implements Transport {
   /** When it was seen to take more of what stands before the first ping that it has not answered. */
   private nearerAt = this.pingedAt
 
-  constructor (private readonly socket: WebSocket, decimals: Decimals, private readonly liveness: Liveness) {
+  constructor (private readonly socket: WebSocket, dialect: Dialect, private readonly liveness: Liveness) {
     this.progress = new ReadProgress(liveness.kernelQueues)
-    const { plain, deflated } = subprotocols.get(socket.protocol) ?? jsonFormats
-    this.format = withDecimals(socket.extensions === PER_MESSAGE_DEFLATE ? deflated : plain, decimals)
+    this.format = dialect.on(socket.extensions === PER_MESSAGE_DEFLATE ? deflatedFrames : plainFrames)
     this.raw = (socket as unknown as Internals)._socket
     this.raw.setNoDelay(true)
     this.knownAtOnce = !(this.raw instanceof TLSSocket)
@@ -95,8 +88,7 @@ export class WebSocketTransport implements Transport {
       // Without context takeover it is good for nothing more, and would be most of what an idle connection takes.
       inflating?.cleanup()
       this.heardAt = Date.now()
-      if (isBinary) events.onBinary()
-      else events.onText(data.toString())
+      events.onMessage(isBinary ? data : data.toString())
     })
     this.socket.on('pong', (data: Buffer) => {
       this.heardAt = Date.now()

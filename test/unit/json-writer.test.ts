@@ -1,7 +1,8 @@
 import { parseTopicKey, standardChannels, topicKey } from '@tickwire/protocol'
 import fc from 'fast-check'
 import { test } from 'tap'
-import { isoTime, MessageEncoder } from '../../src/hub/frame.js'
+import { JsonWriter } from '../../src/dialects/native/json-writer.js'
+import { isoTime } from '../../src/hub/iso-time.js'
 import type { Entry } from '../../src/log/log.js'
 
 const numRuns = Number(process.env['FUZZ_RUNS'] ?? 500)
@@ -12,33 +13,33 @@ const entry = (topic: string, more: Partial<Entry> = {}): Entry => ({
 })
 
 test('a data message', async t => {
-  const encoder = new MessageEncoder(standardChannels, 'string')
+  const writer = new JsonWriter(standardChannels, 'string')
   t.equal(
-    encoder.entry(entry('quotes:AAPL')),
+    writer.data(entry('quotes:AAPL')),
     '{"type":"quote","channel":"quotes","symbol":"AAPL","sequence":7,"timestamp":"2026-02-07T14:30:00.123Z","data":{"bid":"185.50"}}'
   )
-  t.same(JSON.parse(encoder.entry(entry('book:X', { replaces: true }))), {
+  t.same(JSON.parse(writer.data(entry('book:X', { replaces: true }))), {
     type: 'book', channel: 'book', symbol: 'X', sequence: 7, timestamp: '2026-02-07T14:30:00.123Z', snapshot: true, data: { bid: '185.50' }
   })
-  t.same(JSON.parse(encoder.snapshot({ topic: 'quotes:AAPL', epoch: 1, sequence: 7, timestamp: TIME, payload: '{}', asOf: 9 })), {
-    type: 'quote', channel: 'quotes', symbol: 'AAPL', sequence: 7, timestamp: '2026-02-07T14:30:00.123Z', snapshot: true, data: {}
+  t.same(JSON.parse(writer.data({ topic: 'quotes:AAPL', sequence: 7, timestamp: TIME, replaces: true, payload: '{}', prev: 3 })), {
+    type: 'quote', channel: 'quotes', symbol: 'AAPL', sequence: 7, timestamp: '2026-02-07T14:30:00.123Z', snapshot: true, prev: 3, data: {}
   })
 })
 
 test('a reset', async t => {
-  const encoder = new MessageEncoder(standardChannels, 'string')
-  t.equal(encoder.reset('quotes:AAPL', 'history_lost'), '{"type":"reset","channel":"quotes","symbol":"AAPL","reason":"history_lost"}')
-  t.equal(encoder.reset('orders@alice', 'epoch_changed'), '{"type":"reset","channel":"orders","reason":"epoch_changed"}')
+  const writer = new JsonWriter(standardChannels, 'string')
+  t.equal(writer.reset('quotes:AAPL', 'history_lost'), '{"type":"reset","channel":"quotes","symbol":"AAPL","reason":"history_lost"}')
+  t.equal(writer.reset('orders@alice', 'epoch_changed'), '{"type":"reset","channel":"orders","reason":"epoch_changed"}')
 })
 
 test('the owner of a private topic never leaves the server, whatever the user is called', async t => {
-  const encoder = new MessageEncoder(standardChannels, 'string')
+  const writer = new JsonWriter(standardChannels, 'string')
   fc.assert(fc.property(fc.string({ unit: 'binary' }), fc.constantFrom<readonly [string, string?]>(['orders'], ['strategy', 'S1']), (user, [channel, symbol]) => {
     const topic = { channel, ...(symbol === undefined ? {} : { symbol }) }
     const key = topicKey({ ...topic, user })
-    const message = encoder.entry(entry(key))
-    const other = encoder.entry(entry(topicKey({ ...topic, user: 'somebody else' })))
-    if (message !== other || encoder.reset(key, 'lagging') !== encoder.reset(topicKey(topic), 'lagging')) throw new Error(message)
+    const message = writer.data(entry(key))
+    const other = writer.data(entry(topicKey({ ...topic, user: 'somebody else' })))
+    if (message !== other || writer.reset(key, 'lagging') !== writer.reset(topicKey(topic), 'lagging')) throw new Error(message)
     if (parseTopicKey(key).user !== user) throw new Error(key)
   }), { numRuns })
   t.pass(`${numRuns} users`)

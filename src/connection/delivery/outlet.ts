@@ -1,7 +1,8 @@
 import { getDefaultHighWaterMark } from 'node:stream'
 import type { ControlMessage } from '@tickwire/protocol'
-import type { TransportCounters } from '../metrics/counters.js'
-import type { Transport } from './transport.js'
+import type { Written } from '../../hub/format.js'
+import type { TransportCounters } from '../../metrics/counters.js'
+import type { Transport } from '../transport.js'
 
 /** Of answers that are given at once, this many times `maxBufferedBytes` are given to one who does not read them. */
 const MAX_UNREAD_FACTOR = 16
@@ -44,17 +45,18 @@ export class Outlet {
   }
 
   send (message: ControlMessage): void {
-    const text = JSON.stringify(message)
-    this.write([this.transport.format.encode([text])])
-    this.unreadBytes = this.isFull ? this.unreadBytes + text.length : 0
+    const { format } = this.transport
+    const bytes = format.join([format.control(message)])
+    this.write([bytes])
+    this.unreadBytes = this.isFull ? this.unreadBytes + bytes.length : 0
     if (this.unreadBytes > MAX_UNREAD_FACTOR * this.maxBufferedBytes) this.onUnread()
   }
 
-  /** What an action or a catch-up answers: JSON texts, in order. */
-  sendTexts (texts: readonly string[]): void {
-    if (texts.length === 0) return
-    this.counters.messages += texts.length
-    this.write([this.transport.format.encode(texts)])
+  /** Sends messages of topics, in order, as the format has written them. */
+  sendWritten (messages: readonly Written[]): void {
+    if (messages.length === 0) return
+    this.counters.messages += messages.length
+    this.write([this.transport.format.join(messages)])
   }
 
   /** @param now milliseconds since 1970 */

@@ -1,8 +1,8 @@
 import { encodeMarks, ProtocolError } from '@tickwire/protocol'
-import type { Hub } from '../hub/hub.js'
-import { Selection, type Selector, shardsOf } from '../hub/audience/selector.js'
-import type { Subscriber } from '../hub/subscriber.js'
-import { isWhole } from '../hub/conflation/view.js'
+import type { Hub } from '../../hub/hub.js'
+import { Selection, type Selector, shardsOf } from '../../hub/audience/selector.js'
+import type { Subscriber } from '../../hub/subscriber.js'
+import { isWhole } from '../../hub/conflation/view.js'
 
 /** What one connection subscribes to, live or not, and what its cursors must say of it. */
 export class Subscriptions {

@@ -1,0 +1,11 @@
+import { standardChannels } from '@tickwire/protocol'
+import type { Connection } from '../../src/connection/connection.js'
+import { receive } from '../../src/connection/dispatch.js'
+import { Dialects } from '../../src/dialects/dialects.js'
+
+export const dialects = new Dialects(standardChannels)
+export const native = dialects.native()
+export const { writer } = native
+
+/** Passes a client's text on, as a transport does. */
+export const receiveText = (connection: Connection, text: string): void => { receive(connection, native, text) }

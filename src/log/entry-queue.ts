@@ -1,31 +1,36 @@
 import type { Entry, ReadFrom } from './log.js'
 
-/** What each entry has as numbers, in this order. */
+/** The columns of an entry's numbers, in this order. */
 const OFFSET = 0
 const SEQUENCE = 1
 const PREVIOUS = 2
 const TIMESTAMP = 3
 const REPLACES = 4
-/** Where its payload ends among the bytes of its block. */
+/** Where the entry's payload ends among the bytes of its block. */
 const END = 5
 const NUMBERS = 6
 
-/** Entries of a block: a share of those that are held, so that what a block still has of dropped ones is never most of it. */
+/**
+ * A block has room for this share of the queue's entries, within these bounds. So the dropped entries that a
+ * block still has never take most of the queue's memory.
+ */
 const LEAST_ENTRIES = 4
 const MOST_ENTRIES = 64
 const SHARE = 1 / 4
-/** Blocks beside which an empty one is kept: what is held must be much more. */
+/**
+ * An emptied block is kept for reuse only beside this many others, so that it is a small part of the memory.
+ */
 const SPARE_BESIDE = 3
 /** Bytes for the payloads of a block of more than one entry. */
 const MOST_BYTES = 16_384
-/** What a block has room for, by what the payloads before it took. */
+/** A block has room for payloads of this multiple of the mean size in the block before. */
 const MARGIN = 1.1
-/** Bytes that a character of a payload may take. */
+/** Bytes that a character of a payload may take in UTF-8. */
 const MOST_PER_CHARACTER = 3
 
-/** Some entries that follow each other. The first of them are dropped first. */
+/** Some consecutive entries. They are dropped from the front. */
 class Block {
-  /** Of the first that is held, and behind the last. */
+  /** The row of the first entry that is not dropped, and the row after the last. */
   start = 0
   end = 0
   private readonly numbers: Float64Array
@@ -38,7 +43,7 @@ class Block {
     this.payloads = Buffer.from(memory, this.numbers.byteLength)
   }
 
-  /** Of a payload, in bytes. */
+  /** Mean size of a payload, in bytes. */
   get meanSize (): number {
     return this.payloadEnd(this.end - 1) / this.end
   }
@@ -53,7 +58,7 @@ class Block {
     this.start = this.end = this.topics.length = 0
   }
 
-  /** @returns bytes of its payload, for which there must be room */
+  /** Appends an entry, for which there must be room. @returns the size of its payload in bytes */
   push ({ topic, payload, offset, sequence, previous, timestamp, replaces }: Entry): number {
     const begin = this.payloadEnd(this.end - 1)
     const bytes = this.payloads.write(payload, begin)
@@ -69,51 +74,55 @@ class Block {
     return bytes
   }
 
-  number (place: number, column: number): number {
-    return this.numbers[place * NUMBERS + column]!
+  number (row: number, column: number): number {
+    return this.numbers[row * NUMBERS + column]!
   }
 
-  topic (place: number): string {
-    return this.topics[place]!
+  topic (row: number): string {
+    return this.topics[row]!
   }
 
-  bytes (place: number): number {
-    return this.payloadEnd(place) - this.payloadEnd(place - 1)
+  bytes (row: number): number {
+    return this.payloadEnd(row) - this.payloadEnd(row - 1)
   }
 
-  entry (place: number, shard: number): Entry {
+  entry (row: number, shard: number): Entry {
     return {
-      topic: this.topics[place]!,
+      topic: this.topics[row]!,
       shard,
-      offset: this.number(place, OFFSET),
-      sequence: this.number(place, SEQUENCE),
-      previous: this.number(place, PREVIOUS),
-      timestamp: this.number(place, TIMESTAMP),
-      payload: this.payloads.toString('utf8', this.payloadEnd(place - 1), this.payloadEnd(place)),
-      replaces: this.number(place, REPLACES) === 1
+      offset: this.number(row, OFFSET),
+      sequence: this.number(row, SEQUENCE),
+      previous: this.number(row, PREVIOUS),
+      timestamp: this.number(row, TIMESTAMP),
+      payload: this.payloads.toString('utf8', this.payloadEnd(row - 1), this.payloadEnd(row)),
+      replaces: this.number(row, REPLACES) === 1
     }
   }
 
-  private payloadEnd (place: number): number {
-    return place < 0 ? 0 : this.number(place, END)
+  private payloadEnd (row: number): number {
+    return row < 0 ? 0 : this.number(row, END)
   }
 }
 
 /**
- * Entries of one shard, oldest first, for those who hold many of them. They are kept outside of the garbage collector's heap, in
- * blocks that are used again, and an entry is made when it is read: what is held costs a collection nothing (ADR 19).
+ * Entries of one shard, oldest first, for an owner that keeps many of them. Blocks outside the garbage
+ * collector's heap hold the entries, and an entry becomes an object only when it is read. So the entries add
+ * nothing to a collection (ADR 19).
  */
 export class EntryQueue {
   size = 0
-  /** The one entry of a queue without blocks: most topics of users never have another, and a block costs six objects. */
+  /**
+   * The one entry of a queue without blocks: most topics of users never get another, and a block costs six
+   * objects.
+   */
   private only: Entry | undefined
   private readonly blocks: Block[] = []
-  /** One that was emptied, for the next to come. */
+  /** An emptied block, which the next block reuses if it fits. */
   private spare: Block | undefined
 
   constructor (private readonly shard: number) {}
 
-  /** @returns bytes of its payload */
+  /** @returns the size of the entry's payload in bytes */
   push (entry: Entry): number {
     const { only } = this
     if (++this.size === 1) {
@@ -129,11 +138,14 @@ export class EntryQueue {
 
   private pushIntoBlock (entry: Entry): number {
     let block = this.blocks.at(-1)
-    if (block === undefined || !block.hasRoomFor(entry.payload)) this.blocks.push(block = this.nextBlock(block, entry.payload))
+    if (block === undefined || !block.hasRoomFor(entry.payload)) {
+      block = this.nextBlock(block, entry.payload)
+      this.blocks.push(block)
+    }
     return block.push(entry)
   }
 
-  // The oldest and the newest: there must be one.
+  // The getters of the oldest and the newest entry need a queue that is not empty, as do `shift` and `pop`.
 
   get first (): Entry {
     if (this.only !== undefined) return this.only
@@ -171,7 +183,7 @@ export class EntryQueue {
     return block.number(block.end - 1, OFFSET)
   }
 
-  /** Drops the oldest. @returns bytes of its payload */
+  /** Drops the oldest entry. @returns the size of its payload in bytes */
   shift (): number {
     if (this.only !== undefined) return this.removeOnly(this.only)
     const block = this.blocks[0]!
@@ -184,7 +196,7 @@ export class EntryQueue {
     return bytes
   }
 
-  /** Drops the newest. @returns bytes of its payload */
+  /** Drops the newest entry. @returns the size of its payload in bytes */
   pop (): number {
     if (this.only !== undefined) return this.removeOnly(this.only)
     const block = this.blocks.at(-1)!
@@ -207,21 +219,28 @@ export class EntryQueue {
   }
 
   /**
-   * Calls `visit` for each entry after an offset, or a sequence where all are of one topic, that is wanted, oldest first, until
-   * it returns false.
+   * Calls `visit` for each wanted entry after a position, oldest first, until `visit` returns false. The
+   * position is an offset; it may be a sequence if all entries are of one topic.
    */
-  after (from: ReadFrom, visit: (entry: Entry) => boolean, wanted?: (topic: string, offset: number) => boolean): void {
+  after (
+    from: ReadFrom,
+    visit: (entry: Entry) => boolean,
+    wanted?: (topic: string, offset: number) => boolean
+  ): void {
     const { blocks, only } = this
     if (only !== undefined) {
-      if (('offset' in from ? only.offset > from.offset : only.sequence > from.sequence) && wanted?.(only.topic, only.offset) !== false) visit(only)
+      const isAfter = 'offset' in from ? only.offset > from.offset : only.sequence > from.sequence
+      if (isAfter && wanted?.(only.topic, only.offset) !== false) visit(only)
       return
     }
     const [column, value] = 'offset' in from ? [OFFSET, from.offset] : [SEQUENCE, from.sequence]
-    for (let i = firstThat(0, blocks.length, i => blocks[i]!.number(blocks[i]!.end - 1, column) > value); i < blocks.length; i++) {
+    const endsAfter = (block: Block): boolean => block.number(block.end - 1, column) > value
+    for (let i = firstThat(0, blocks.length, i => endsAfter(blocks[i]!)); i < blocks.length; i++) {
       const block = blocks[i]!
-      for (let place = firstThat(block.start, block.end, place => block.number(place, column) > value); place < block.end; place++) {
-        if (wanted !== undefined && !wanted(block.topic(place), block.number(place, OFFSET))) continue
-        if (!visit(block.entry(place, this.shard))) return
+      let row = firstThat(block.start, block.end, row => block.number(row, column) > value)
+      for (; row < block.end; row++) {
+        if (wanted !== undefined && !wanted(block.topic(row), block.number(row, OFFSET))) continue
+        if (!visit(block.entry(row, this.shard))) return
       }
     }
   }
@@ -231,7 +250,8 @@ export class EntryQueue {
     this.spare = undefined
     const bytes = Buffer.byteLength(payload)
     const mean = (before?.meanSize ?? bytes) * MARGIN
-    const entries = Math.ceil(Math.min(MOST_ENTRIES, Math.max(LEAST_ENTRIES, this.size * SHARE), Math.max(1, MOST_BYTES / mean)))
+    const share = Math.max(LEAST_ENTRIES, this.size * SHARE)
+    const entries = Math.ceil(Math.min(MOST_ENTRIES, share, Math.max(1, MOST_BYTES / mean)))
     if (spare?.entries === entries) {
       spare.clear()
       if (spare.hasRoomFor(payload)) return spare
@@ -240,7 +260,10 @@ export class EntryQueue {
   }
 }
 
-/** The first number of a range that is so; all behind it must be, and none before it. */
+/**
+ * Returns the first number of a range that satisfies `isSo`: all numbers after it must, and none before it
+ * may.
+ */
 export function firstThat (low: number, high: number, isSo: (value: number) => boolean): number {
   while (low < high) {
     const middle = (low + high) >>> 1

@@ -2,18 +2,22 @@ import { randomInt } from 'node:crypto'
 import type { ErrorCode, ShardPosition } from '@tickwire/protocol'
 
 /**
- * The contract of a log: ordered, replayable, and exact about what it lost (ADR 1). A topic's messages carry a sequence that grows by exactly 1; a shard's messages carry an offset that
- * grows by exactly 1 over all its topics. Topics are named by their key (`topicKey` of the protocol package).
+ * The contract of a log: ordered, replayable, and exact about what it lost (ADR 1). The messages of a topic
+ * carry a sequence that grows by exactly 1. The messages of a shard carry an offset that grows by exactly 1
+ * over all its topics. A topic is named by its key (`topicKey` of the protocol package).
  */
 
-/** One message of the log. Entries are shared by all who read them: never changed. */
+/** One message of the log. All readers share the same object, so nobody may change it. */
 export interface Entry {
   /** The topic's key. */
   readonly topic: string
   readonly shard: number
   readonly offset: number
   readonly sequence: number
-  /** Offset of the topic's message before this one, 0 for its first: what tells whether anything between was lost. */
+  /**
+   * Offset of the topic's message before this one, 0 for its first. A reader compares it with the offset
+   * before to detect a loss.
+   */
   readonly previous: number
   /** When the log accepted it, in milliseconds since 1970. */
   readonly timestamp: number
@@ -21,7 +25,7 @@ export interface Entry {
   readonly payload: string
   /** The message replaces the topic's whole state. */
   readonly replaces: boolean
-  /** Of what a processor has published, where it is read from its topic. */
+  /** Set on a message of a processor when it is read from its topic; a tailed message has none. */
   readonly origin?: Origin
 }
 
@@ -30,109 +34,131 @@ export interface AppendItem {
   readonly payload: string
   readonly replaces?: boolean
   /**
-   * A key repeated within {@link IDEMPOTENCY_SECONDS} for its topic is answered as before, and nothing is
-   * appended. Whoever appends puts the publisher into it.
+   * If the topic repeats a key within {@link IDEMPOTENCY_SECONDS}, the log appends nothing and answers as it
+   * did the first time. The caller makes keys of different publishers differ.
    */
   readonly idempotencyKey?: string | undefined
-  /** Of what a processor publishes. One that is not newer than the newest of its topic and processor is answered with that one's place, and nothing is appended. */
+  /**
+   * Set by a processor. If the origin is not newer than the newest that the topic has of this processor, the
+   * log appends nothing and answers with the message that has the newest.
+   */
   readonly origin?: Origin | undefined
 }
 
 /**
- * Which message of its input an output of a processor follows from. A processor that takes over from another repeats work, and the log
- * appends none of it twice. Offsets order the messages of a shard, so all inputs of an output topic are on one shard.
+ * The input message that an output of a processor follows from. A processor that takes over from another
+ * repeats some of its work; the origin keeps the log from appending an output twice. Offsets order the
+ * messages of one shard only, so all inputs of an output topic must be on one shard.
  */
 export interface Origin {
   /** See {@link PROCESSOR_NAME}. */
   readonly processor: string
   /** The input topic. */
   readonly topic: string
-  /** In which the input message was appended. */
+  /** The epoch in which the input message was appended. */
   readonly epoch: number
-  /** Of the input message. */
+  /** The offset of the input message. */
   readonly offset: number
-  /** Numbers what one input message brings about in one output topic, from 0. */
+  /** Counts the outputs of one input message in one output topic, from 0. */
   readonly part: number
 }
 
-/** What a processor may be called. */
+/** The form of a processor's name. */
 export const PROCESSOR_NAME = /^[a-z0-9][a-z0-9._/-]{0,63}$/
 
-/** The newest origin of an output topic and a processor. */
+/** The newest origin that an output topic has of one processor. */
 export interface KeptOrigin extends Origin {
-  /** Sequence and offset of the output message that had it. */
+  /** Sequence and offset of the output message that has this origin. */
   readonly sequence: number
   readonly outputOffset: number
 }
 
-/** Last sequences that a log keeps, for each topic that it may hold messages of, where nothing else is said. */
+/** By default a log keeps the last sequences of this many topics for each topic that may have messages. */
 export const NAMES_PER_TOPIC = 10
 
-/** Who appends, where that matters. */
+/** Conditions that an append must meet. */
 export interface AppendOptions {
-  /** Of the source or processor that all items come from. */
+  /** The fence of the source or processor that publishes all items. */
   readonly fence?: Fence | undefined
   /**
-   * The epochs of the inputs' shard, oldest first: they order origins of different epochs. A kept origin of another epoch follows from
-   * messages that the log has lost, and every other is newer. All origins of one append are of one processor, and of these epochs.
+   * The epochs of the inputs' shard, oldest first; they order origins of different epochs. A kept origin
+   * whose epoch is not among them follows from messages that the log has lost, so any other origin is newer.
+   * All origins of one append must be of one processor and of these epochs.
    */
   readonly lineage?: readonly number[] | undefined
-  /** By shard, the epoch that it must be in, so that nothing is appended behind a loss that the appender does not know of. */
+  /**
+   * By shard, the epoch that the shard must be in. It prevents an append after a loss that the appender does
+   * not know of.
+   */
   readonly epochs?: readonly number[] | undefined
 }
 
 export const IDEMPOTENCY_SECONDS = 600
 
-/** The epoch that no log is ever in: what stands in it is lost. */
+/** No log is ever in this epoch: a position in it counts as lost. */
 export const NO_EPOCH = 0
 
-/** 32 bits, so that two never meet; not {@link NO_EPOCH}. */
+/** Random 32 bits, so that two epochs never meet; never {@link NO_EPOCH}. */
 export const randomEpoch = (): number => randomInt(NO_EPOCH + 1, 2 ** 32)
 
-/** The shard of what every node must hear: instruments, and what the operators say. Every node follows it. */
+/**
+ * The shard of what every node must hear: instruments, and the operators' messages. Every node follows it.
+ */
 export const COMMON_SHARD = 0
 
-/** Share of the retention's bytes that what came last may take once more: as recent entries of the log, and in each node. */
+/**
+ * Share of the retention's bytes that the newest entries may take a second time, in the log and in each node.
+ */
 export const RECENT_SHARE = 0.25
 
 /**
- * `overloaded`: the log holds messages of as many topics as it may, or knows as many, and this would be one more; or it takes messages more slowly than they come.
- * `log_unavailable`: a part of the log could not be reached; the message says so where that part may have the item all the same.
+ * - `overloaded`: the item would exceed the number of topics that may have messages, or the number of topics
+ *   that the log may know; or the log appends more slowly than messages come.
+ * - `log_unavailable`: the log could not reach a shard. If that shard may have appended the item all the
+ *   same, the message says so.
  */
 export type AppendResult =
   | {
     readonly sequence: number
     readonly offset: number
     readonly shard: number
-    /** The item has an origin that is not newer: nothing was appended, and this is the message with the newest origin. */
+    /**
+     * The item's origin was not newer: nothing was appended, and this is the message with the newest origin.
+     */
     readonly repeated?: true
   }
   | { readonly error: ErrorCode, readonly message?: string }
 
-/** The right to append as a source: whoever raised it last has it (ADR 28). */
+/** The right to append as a source. The node that raised the source's fence last has it (ADR 28). */
 export interface Fence {
   readonly source: string
-  /** Above every token that any shard had of the source when it was raised; in milliseconds since 1970 or more. */
+  /**
+   * Higher than every token that any shard had of the source before; at least the log's time in ms since
+   * 1970.
+   */
   readonly token: number
-  /** Random: should a token be given twice after all, the two are not taken for one. */
+  /** Random: it tells two fences apart if both got the same token. */
   readonly id: string
 }
 
-/** An append as a source that has another holder by now. Nothing of it was appended to the shard that refused it. */
+/** The source has another holder by now. The shard that refused the append took none of its items. */
 export class StaleFence extends Error {
   override readonly name = 'StaleFence'
 
   constructor ({ source, token }: Fence) {
-    super(`messages of the source ${source} with the token ${token} are refused: another server has taken it over`)
+    super(
+      `messages of the source ${source} with the token ${token} are refused: ` +
+      'another server has taken the source over'
+    )
   }
 }
 
-/** An append to a shard that has begun another epoch than the appender knows. Nothing of it was appended there. */
+/** The shard is in another epoch than the appender names. It took none of the append's items. */
 export class StaleEpoch extends Error {
   override readonly name = 'StaleEpoch'
 
   constructor (shard: number) {
-    super(`shard ${shard} has begun another epoch`)
+    super(`shard ${shard} has begun a new epoch: read its head, then append again`)
   }
 }
 
@@ -142,17 +168,19 @@ export interface TopicPosition {
 }
 
 export interface Page {
-  /** Of the topic's shard, when this was read. */
+  /** The shard's epoch when the page was read. */
   readonly epoch: number
   /** Oldest first. */
   readonly entries: readonly Entry[]
-  /** The topic's last message, whether the log still holds it or not; undefined for a topic that never was. */
+  /**
+   * The topic's last message, even if it is not retained any more; undefined for a topic that never had one.
+   */
   readonly last: TopicPosition | undefined
-  /** The sequence of the oldest message that the log still holds. */
+  /** The sequence of the oldest retained message; undefined if none is retained. */
   readonly first: number | undefined
 }
 
-/** Whether nothing of a topic was lost behind an offset after which a page of it was read. */
+/** Whether the topic lost nothing after `after`, the offset from which the page was read. */
 export function followsOn ({ entries: [first], last }: Page, after: number): boolean {
   return first === undefined ? (last?.offset ?? 0) <= after : first.previous <= after
 }
@@ -162,16 +190,22 @@ export interface Snapshot {
   readonly topic: string
   readonly epoch: number
   /** Of the last message folded in. */
+  /** Sequence of the last message that was folded in. */
   readonly sequence: number
   /** When the log accepted that message, in milliseconds since 1970. */
   readonly timestamp: number
   /** The state as JSON text. */
   readonly payload: string
-  /** The shard's offset when this was read: every message of the topic up to here is folded in, none beyond. */
+  /**
+   * The shard's offset when the state was read: it holds the topic's messages up to here, and none after it.
+   */
   readonly asOf: number
 }
 
-/** An epoch and the offset of its first message. A position of the epoch before is good if it lies before `start`. */
+/**
+ * An epoch and the offset of its first message. A position of the epoch before is good if its offset is
+ * less than `start`.
+ */
 export interface EpochStart {
   readonly epoch: number
   readonly start: number
@@ -179,19 +213,21 @@ export interface EpochStart {
 
 export interface ShardHead {
   readonly epoch: number
-  /** Of the shard's last message, 0 where there is none. */
+  /** Offset of the shard's last message, 0 if it has none. */
   readonly offset: number
-  /** The epochs known, oldest first; the last is the current one. */
+  /** The epochs that the log remembers, oldest first; the last is the current one. */
   readonly epochs: readonly EpochStart[]
 }
 
-/** Whether a position lies in the log's past, so that what it stands for was not lost (PROTOCOL.md, Epochs). */
+/** Whether a position lies in the log's past, so that nothing up to it was lost (PROTOCOL.md, Epochs). */
 export function isGood (position: ShardPosition, head: ShardHead): boolean {
   const start = firstLost(position.epoch, head)
   return start === undefined ? position.offset <= head.offset : position.offset < start
 }
 
-/** The offset from which on an epoch's messages are lost; undefined for the current epoch, and 0 for one that is not known. */
+/**
+ * The offset from which an epoch's messages are lost: undefined for the current epoch, 0 for an unknown one.
+ */
 function firstLost (epoch: number, { epochs }: ShardHead): number | undefined {
   const known = epochs.findLastIndex(other => other.epoch === epoch)
   if (known < 0) return 0
@@ -199,37 +235,49 @@ function firstLost (epoch: number, { epochs }: ShardHead): number | undefined {
   return later.length === 0 ? undefined : Math.min(...later.map(({ start }) => start))
 }
 
-/** Up to which offset a position's messages are left. Of an epoch that is not known, all before the present one may be lost. */
+/**
+ * Returns the offset up to which nothing of a position was lost. If the log does not know the position's
+ * epoch, it may have lost anything before its current epoch, so the answer is the offset before that epoch's
+ * start.
+ */
 export function lastKept (position: ShardPosition, head: ShardHead): number {
   if (isGood(position, head)) return position.offset
   return (firstLost(position.epoch, head) || head.epochs.at(-1)!.start) - 1
 }
 
-/** The epoch in which an offset was given out. */
-export const epochAt = (offset: number, { epochs }: ShardHead): number => (epochs.findLast(({ start }) => start <= offset) ?? epochs[0]!).epoch
+/** Returns the epoch in which the log gave out an offset. */
+export function epochAt (offset: number, { epochs }: ShardHead): number {
+  return (epochs.findLast(({ start }) => start <= offset) ?? epochs[0]!).epoch
+}
 
 export interface TailBatch {
   readonly shard: number
   readonly epoch: EpochStart
-  /** In order of offset, without a hole behind the batch before. Empty where only the epoch is news. */
+  /**
+   * In order of offset, and without a gap after the batch before, unless `hole` is set. Empty if the batch
+   * only announces an epoch.
+   */
   readonly entries: readonly Entry[]
-  /** Where the log does not hold all any more that came behind the batch before: what is left of it is in `entries`. */
+  /**
+   * Set if the log has dropped messages that came after the batch before; `entries` has those that are
+   * retained.
+   */
   readonly hole?: {
-    /** The last offset of it: those of `entries` are no greater. */
+    /** The last offset of the hole; no entry of the batch is beyond it. */
     readonly upTo: number
-    /** The topics of which messages are missing. */
+    /** The topics that lost messages. */
     readonly lost: ReadonlySet<string>
   }
 }
 
-/** A shard that is being followed. */
+/** A shard that somebody follows. */
 export interface Tailing {
-  /** Where the log stood when that began: batches go on from here. */
+  /** Where the log stood when following began; batches continue from here. */
   readonly head: ShardHead
   end (): void
 }
 
-/** Where to read from: what comes after an offset of the topic's shard, or after a sequence of the topic. */
+/** Reads what comes after an offset of the topic's shard, or after a sequence of the topic. */
 export type ReadFrom = { readonly offset: number } | { readonly sequence: number }
 
 export interface Log {
@@ -238,65 +286,81 @@ export interface Log {
   shardOf (topic: string): number
 
   /**
-   * Appends in order and answers each item in its place: what one shard does not take is an error in its place, what others took stands.
-   * @throws ProtocolError `log_unavailable`, `overloaded`, where none was taken because no shard could; StaleFence, where a shard has a
-   * newer fence of the source; StaleEpoch
+   * Appends in order and answers each item at its index. If one shard refuses its items, each of them gets an
+   * error, and the items of other shards stay appended.
+   * @throws ProtocolError `log_unavailable` or `overloaded`, if no shard took anything; StaleFence, if a
+   * shard has a newer fence of the source; StaleEpoch, if a shard is in another epoch than `options.epochs`
+   * says
    */
   append (items: readonly AppendItem[], options?: AppendOptions): Promise<readonly AppendResult[]>
 
-  /** By output topic, the newest origin of a processor; of one shard of outputs, or of all. @throws ProtocolError `log_unavailable` */
+  /**
+   * Returns a processor's newest origin by output topic, for one shard of outputs or for all.
+   * @throws ProtocolError `log_unavailable`
+   */
   origins (processor: string, shard?: number): Promise<ReadonlyMap<string, KeptOrigin>>
 
   /**
-   * Raises a source's fence in every shard: from then on no append with an earlier one of the source is taken.
+   * Raises a source's fence in every shard. From then on every shard refuses appends with an earlier fence of
+   * the source.
    * @throws ProtocolError `log_unavailable`
    */
   raise (source: string): Promise<Fence>
 
-  /** At most `limit` messages of a topic. Holds no more than the log does: compare `previous` and `last`. */
+  /** Reads at most `limit` retained messages of a topic. To detect a loss, compare `previous` and `last`. */
   read (topic: string, from: ReadFrom, limit: number): Promise<Page>
 
   /**
-   * Follows a shard: calls `onBatch` for all that is appended behind the head that it answers with, in order; the first of it may
-   * come before the answer. @throws ProtocolError `log_unavailable`
+   * Follows a shard: calls `onBatch`, in order, for everything that is appended after the head that it
+   * answers with. The first calls may come before the answer.
+   * @throws ProtocolError `log_unavailable`
    */
   tail (shard: number, onBatch: (batch: TailBatch) => void): Promise<Tailing>
 
-  /** Calls `onChange` when the log cannot be reached any more, and when it can be again. Returns the function that ends it. */
+  /**
+   * Calls `onChange` when the log becomes unreachable, and when it can be reached again. Returns a function
+   * that ends this.
+   */
   watch (onChange: (available: boolean) => void): () => void
 
   /**
-   * The newest messages of a shard, about `maxBytes` of them, oldest first, without a hole up to its end; none where they are not
-   * at hand. Read when a node begins to follow it, so that clients of another need not be served from their topics one by one.
+   * Reads the newest messages of a shard, about `maxBytes` of them, oldest first and without a gap up to the
+   * shard's end; returns none if they are not at hand. A node reads them when it begins to follow the shard,
+   * so that it need not serve the clients of another node from their topics one by one.
    */
   recent (shard: number, maxBytes: number): Promise<readonly Entry[]>
 
-  /** Read from the log itself: of some shards in their order, or of all. */
+  /** Reads heads from the log itself: of the given shards in their order, or of all. */
   head (shards?: readonly number[]): Promise<readonly ShardHead[]>
 
-  /** The last position of every topic that ever was, of one shard or of all: read when a node begins to follow it, and after a new epoch. */
+  /**
+   * Returns the last position of every topic that ever had a message, of one shard or of all. A node reads it
+   * when it begins to follow a shard, and after a new epoch.
+   */
   topics (shard?: number): Promise<ReadonlyMap<string, TopicPosition>>
 
   /**
-   * Undefined where the channel has no state, or the topic none that the log knows. A message that the channel fails to fold is taken all
-   * the same: the state is not known until another replaces it. @throws what the channel threw, until then
+   * Returns a topic's state; undefined if the channel has no state, or if the log knows none of the topic.
+   * The log appends a message even if the channel fails to fold it; the state is then unknown until a message
+   * replaces it.
+   * @throws while the state is unknown for that reason, what the channel threw
    */
   snapshot (topic: string): Promise<Snapshot | undefined>
 
   close (): Promise<void>
 }
 
-/** Bounds of what a log keeps; what is dropped first is the oldest. */
+/** Bounds of what a log retains. It drops the oldest first. */
 export interface Retention {
-  /** Per topic. */
+  /** Messages of a topic. */
   readonly messages: number
-  /** Per topic. */
+  /** Age of a topic's messages. */
   readonly seconds: number
-  /** In all (memory) or per shard (Redis). */
+  /** Bytes of all messages (in memory), or of each shard (on Redis). */
   readonly bytes: number
 }
 
-/** Time and randomness, given from outside so that tests are exact. */
+/** Time and randomness, injected so that tests are exact. */
 export interface LogClock {
   /** Milliseconds since 1970. */
   now (): number

@@ -1,7 +1,8 @@
 import { type AppendItem, type Origin, PROCESSOR_NAME } from './log.js'
 
 /**
- * Whether an origin is newer than the one that is kept: later in the input's shard, over all its epochs. append.lua decides alike.
+ * Whether an origin is newer than the kept one: later in the input's shard, over all its epochs. append.lua
+ * applies the same rule.
  * @param lineage see {@link AppendOptions}
  */
 export function isNewer (origin: Origin, kept: Origin | undefined, lineage: readonly number[]): boolean {
@@ -12,14 +13,29 @@ export function isNewer (origin: Origin, kept: Origin | undefined, lineage: read
   return origin.offset !== kept.offset ? origin.offset > kept.offset : origin.part > kept.part
 }
 
-/** @throws TypeError for origins of several processors, or of an epoch that the lineage does not name */
+/**
+ * @throws TypeError for a malformed name, origins of several processors, or an epoch that the lineage lacks
+ */
 export function checkOrigins (items: readonly AppendItem[], lineage: readonly number[] = []): void {
   let processor: string | undefined
   for (const { origin } of items) {
     if (origin === undefined) continue
     processor ??= origin.processor
-    if (!PROCESSOR_NAME.test(processor)) throw new TypeError(`the name of a processor is of ${PROCESSOR_NAME}, not ${JSON.stringify(processor)}`)
-    if (origin.processor !== processor) throw new TypeError(`one append is of one processor, not of ${processor} and ${origin.processor}`)
-    if (!lineage.includes(origin.epoch)) throw new TypeError(`the lineage of an append names the epochs of its origins, and ${origin.epoch} is missing`)
+    if (!PROCESSOR_NAME.test(processor)) {
+      throw new TypeError(
+        `a processor is called ${JSON.stringify(processor)}, but its name must match ${PROCESSOR_NAME}`
+      )
+    }
+    if (origin.processor !== processor) {
+      throw new TypeError(
+        `one append has origins of the processors ${processor} and ${origin.processor}; ` +
+        'append the items of each of them separately'
+      )
+    }
+    if (!lineage.includes(origin.epoch)) {
+      throw new TypeError(
+        `the lineage of an append lacks epoch ${origin.epoch}; it must name the epochs of all origins`
+      )
+    }
   }
 }

@@ -5,8 +5,8 @@ const INSTRUMENT_PREFIX = topicKey({ channel: instruments.name, symbol: '' })
 const SYSTEM = topicKey({ channel: system.name })
 
 /**
- * The shard of a topic, by its key: the same in every log and on every node. What every node must hear is in the one that all of
- * them follow (ADR 27); the rest is spread by FNV-1a.
+ * Returns the shard of a topic by its key: the same in every log and on every node. Topics that every node
+ * must hear are on the shard that all nodes follow (ADR 27); FNV-1a spreads the others.
  */
 export function shardOf (topic: string, shards: number): number {
   if (shards === 1 || topic === SYSTEM || topic.startsWith(INSTRUMENT_PREFIX)) return COMMON_SHARD

@@ -1,17 +1,26 @@
 import type { Entry } from '../log.js'
 import type { TopicHistory } from './topic-history.js'
 
-/** What messages are ordered by. Numbers alone, because a place must not keep a dropped message alive. */
+/**
+ * The order of messages. It has numbers alone, because a heap entry must not keep a dropped message alive.
+ */
 type Age = Pick<Entry, 'timestamp' | 'offset' | 'shard'>
 
-/** Whether a message came before another: within a millisecond the offset decides; between shards any order will do. */
+/**
+ * Whether a message came before another. Within a millisecond the offset decides; between shards any order
+ * will do.
+ */
 export function isOlder (a: Age, b: Age): boolean {
   if (a.timestamp !== b.timestamp) return a.timestamp < b.timestamp
   return a.offset === b.offset ? a.shard < b.shard : a.offset < b.offset
 }
 
+/** An entry of the heap. */
 export interface TopicAge {
-  /** Of the oldest message when it was looked at last; a topic that was trimmed since has a later one. */
+  /**
+   * Of the topic's oldest message when the heap last looked; if the topic was trimmed since, its oldest is
+   * younger.
+   */
   timestamp: number
   offset: number
   readonly shard: number
@@ -19,43 +28,44 @@ export interface TopicAge {
 }
 
 /**
- * Topics by the age of their oldest message (a binary heap), so that dropping the oldest costs the logarithm of
- * the topics and nothing is scanned. Each topic that holds messages has one place; it is corrected when it comes up.
+ * Topics by the age of their oldest message, in a binary heap: dropping the oldest costs the logarithm of the
+ * number of topics, and nothing scans them all. Each topic with messages has one entry, which is corrected
+ * when it comes up.
  */
 export class OldestFirst {
   private readonly heap: TopicAge[] = []
 
-  /** Takes in a topic that holds messages. One that was emptied may still have its place from before. */
+  /** Adds a topic that has messages. A topic that was emptied may still have its entry from before. */
   add (topic: TopicHistory): void {
-    if (topic.placed) return
-    topic.placed = true
+    if (topic.isInHeap) return
+    topic.isInHeap = true
     const { oldestTimestamp: timestamp, oldestOffset: offset, shard } = topic
     this.heap.push({ timestamp, offset, shard, topic })
     this.rise(this.heap.length - 1)
   }
 
-  /** Where the oldest message is. */
+  /** The topic with the oldest message. */
   get first (): TopicAge | undefined {
     for (;;) {
-      const place = this.heap[0]
-      if (place === undefined) return undefined
-      const { topic } = place
+      const age = this.heap[0]
+      if (age === undefined) return undefined
+      const { topic } = age
       if (topic.size === 0) this.removeFirst()
-      else if (topic.oldestOffset !== place.offset || topic.oldestTimestamp !== place.timestamp) {
-        place.timestamp = topic.oldestTimestamp
-        place.offset = topic.oldestOffset
+      else if (topic.oldestOffset !== age.offset || topic.oldestTimestamp !== age.timestamp) {
+        age.timestamp = topic.oldestTimestamp
+        age.offset = topic.oldestOffset
         this.sink(0)
-      } else return place
+      } else return age
     }
   }
 
   clear (): void {
-    for (const { topic } of this.heap) topic.placed = false
+    for (const { topic } of this.heap) topic.isInHeap = false
     this.heap.length = 0
   }
 
   private removeFirst (): void {
-    this.heap[0]!.topic.placed = false
+    this.heap[0]!.topic.isInHeap = false
     const last = this.heap.pop()!
     if (this.heap.length === 0) return
     this.heap[0] = last
@@ -84,8 +94,8 @@ export class OldestFirst {
   }
 
   private swap (a: number, b: number): void {
-    const place = this.heap[a]!
+    const age = this.heap[a]!
     this.heap[a] = this.heap[b]!
-    this.heap[b] = place
+    this.heap[b] = age
   }
 }

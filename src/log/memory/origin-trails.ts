@@ -1,9 +1,12 @@
 import { firstThat } from '../entry-queue.js'
 import type { Entry, KeptOrigin } from '../log.js'
 
-/** The origins of one output topic, by processor: the newest, and those that become the newest again if the log loses its last messages. */
+/**
+ * The origins of one output topic by processor: the newest, and older ones that become the newest if the log
+ * loses the newest messages.
+ */
 export class OriginTrails {
-  /** Oldest first. */
+  /** By processor, oldest first. */
   private readonly trails = new Map<string, KeptOrigin[]>()
 
   newest (processor: string): KeptOrigin | undefined {
@@ -18,7 +21,7 @@ export class OriginTrails {
 
   withOrigin (entry: Entry): Entry {
     for (const trail of this.trails.values()) {
-      const found = trail[firstThat(0, trail.length, place => trail[place]!.outputOffset >= entry.offset)]
+      const found = trail[firstThat(0, trail.length, index => trail[index]!.outputOffset >= entry.offset)]
       if (found?.outputOffset !== entry.offset) continue
       const { sequence: _sequence, outputOffset: _outputOffset, ...origin } = found
       return { ...entry, origin }
@@ -26,7 +29,10 @@ export class OriginTrails {
     return entry
   }
 
-  /** Messages up to an offset cannot be lost any more. */
+  /**
+   * Forgets origins that cannot become the newest again, because messages up to `offset` cannot be lost any
+   * more.
+   */
   settle (offset: number): void {
     for (const trail of this.trails.values()) {
       const later = trail.findIndex(({ outputOffset }) => outputOffset > offset)

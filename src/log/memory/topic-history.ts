@@ -3,13 +3,15 @@ import { EntryQueue } from '../entry-queue.js'
 import type { Entry, KeptOrigin, Origin, ReadFrom, TopicPosition } from '../log.js'
 import { OriginTrails } from './origin-trails.js'
 
-/** Bytes of payloads that are folded at a time: who asks for a state waits for no more, and nobody else for longer. */
+/**
+ * Once this many bytes of payloads are not folded, `push` folds them: so no read of a state has to fold more.
+ */
 const MOST_UNFOLDED_BYTES = 256 * 1024
 
 interface State {
-  /** Not known where {@link failure} is there. */
+  /** Unknown if there is a {@link failure}. */
   readonly value: unknown
-  /** What the channel threw when it folded a message: until one replaces the state, it is not known. */
+  /** What the channel threw when it folded a message. The state is unknown until a message replaces it. */
   readonly failure?: { readonly error: unknown }
   readonly sequence: number
   readonly timestamp: number
@@ -23,38 +25,42 @@ export interface StateText {
 }
 
 /**
- * What the log holds of one topic: its last messages, and its state. The state is folded only when it is asked
- * for, when there is much to fold, or when a message that it needs is about to be dropped; what was dropped is kept apart, as the base, so
- * that a loss of the newest messages leaves a state that never saw them.
+ * What the log has of one topic: its last messages, and its state. The history folds the state only when
+ * somebody reads it, when many bytes wait to be folded, or when a message is dropped. It keeps the state of
+ * the dropped messages apart, as the base: if the newest messages are lost, it can fold a state that never
+ * had them.
  */
 export class TopicHistory {
   lastSequence = 0
   lastOffset = 0
-  /** Whether `OldestFirst` has a place for it. */
-  placed = false
+  /** Whether `OldestFirst` has an entry for it. */
+  isInHeap = false
   private readonly entries: EntryQueue
-  /** The state that the dropped messages left behind. */
+  /** The state after the last dropped message. */
   private base: State | undefined
   /**
-   * The base and the messages held, as far as they were folded when a snapshot was last asked for: folding 10,000
-   * book updates afresh takes 10 ms. Never behind the base, and never the same object.
+   * The base and the retained messages, as far as they were folded last: folding 10,000 book updates anew
+   * takes 10 ms. Never older than the base, and never the same object.
    */
   private current: State | undefined
-  /** Bytes of the payloads held, and of those that come behind {@link current}, or behind the base where there is none. */
+  /**
+   * Bytes of the retained payloads; and of those after {@link current}, or after the base if there is no
+   * current.
+   */
   private heldBytes = 0
   private unfoldedBytes = 0
   private cached: StateText | undefined
-  /** Of what processors published here; most topics have none. */
+  /** Origins of what processors published here. Most topics have none. */
   private origins: OriginTrails | undefined
 
   constructor (
-    /** The one text of its key that all its entries share. */
+    /** The topic's key, as the one string that all its entries share. */
     readonly topic: string,
     readonly shard: number,
     private readonly reduce: ChannelDefinition['reduce'],
-    /** Most messages held. */
+    /** Most messages that are retained. */
     readonly maxMessages: number,
-    /** Longest that a message is held, in milliseconds. */
+    /** How long a message is retained, in milliseconds. */
     readonly maxAgeMs: number
   ) {
     this.entries = new EntryQueue(shard)
@@ -64,13 +70,14 @@ export class TopicHistory {
     return { sequence: this.lastSequence, offset: this.lastOffset }
   }
 
-  /** Whether only its last position is left to know: neither messages nor a state, nor what a processor has published. */
+  /** Whether nothing is left but the last position: no message, no state, and no origin of a processor. */
   get isEmpty (): boolean {
-    return this.size === 0 && this.base === undefined && this.current === undefined && this.origins === undefined
+    const { base, current, origins } = this
+    return this.size === 0 && base === undefined && current === undefined && origins === undefined
   }
 
-  /** Goes on where a topic of this name ended, of which nothing else is left. */
-  goOnFrom ({ sequence, offset }: TopicPosition): void {
+  /** Continues a topic that had nothing left but its last position. */
+  continueFrom ({ sequence, offset }: TopicPosition): void {
     this.lastSequence = sequence
     this.lastOffset = offset
   }
@@ -79,7 +86,7 @@ export class TopicHistory {
     return this.entries.size
   }
 
-  /** Of the oldest message held, of which there must be one; so the two that follow. */
+  /** Needs a message, as do the two getters below. */
   get oldestSequence (): number {
     return this.entries.firstSequence
   }
@@ -92,7 +99,7 @@ export class TopicHistory {
     return this.entries.firstTimestamp
   }
 
-  /** @returns bytes of its payload */
+  /** @returns the size of the entry's payload in bytes */
   push (entry: Entry): number {
     this.lastSequence = entry.sequence
     this.lastOffset = entry.offset
@@ -108,13 +115,16 @@ export class TopicHistory {
     return this.origins?.newest(processor)
   }
 
-  /** Notes the origin of the last message. */
+  /** Notes the origin of the newest message. */
   noteOrigin (origin: Origin): void {
     this.origins ??= new OriginTrails()
     this.origins.add({ ...origin, sequence: this.lastSequence, outputOffset: this.lastOffset })
   }
 
-  /** Drops the oldest message, of which there must be one; the state remembers it. @returns bytes of its payload */
+  /**
+   * Drops the oldest message, of which there must be one, and folds it into the base.
+   * @returns its payload's bytes
+   */
   shift (): number {
     const isFolded = this.current !== undefined
     if (this.reduce !== undefined) {
@@ -128,7 +138,10 @@ export class TopicHistory {
     return bytes
   }
 
-  /** Forgets all beyond an offset, of which it must still hold everything. @returns bytes of the payload of each */
+  /**
+   * Forgets all messages after an offset, all of which must still be retained.
+   * @returns the bytes of each payload
+   */
   loseBeyond (offset: number): number[] {
     const lost: number[] = []
     while (this.size > 0 && this.entries.lastOffset > offset) {
@@ -150,15 +163,22 @@ export class TopicHistory {
     return lost
   }
 
-  /** At most `limit` messages. */
+  /** Returns at most `limit` messages. */
   after (from: ReadFrom, limit: number): Entry[] {
     const entries: Entry[] = []
     const { origins } = this
-    if (limit > 0) this.entries.after(from, entry => entries.push(origins === undefined ? entry : origins.withOrigin(entry)) < limit)
+    if (limit <= 0) return entries
+    this.entries.after(from, entry => {
+      entries.push(origins === undefined ? entry : origins.withOrigin(entry))
+      return entries.length < limit
+    })
     return entries
   }
 
-  /** Undefined where the channel has no state. @throws what the channel threw, while the state is not known because of that */
+  /**
+   * Returns undefined if the channel has no state.
+   * @throws while a failure keeps the state unknown, what the channel threw
+   */
   state (): StateText | undefined {
     if (this.reduce === undefined) return undefined
     this.cached ??= this.stateNow()
@@ -177,9 +197,9 @@ export class TopicHistory {
     return { payload, sequence: state.sequence, timestamp: state.timestamp }
   }
 
-  /** The state after all messages held, of which there must be one. */
+  /** Returns the state after all retained messages, of which there must be one. */
   private foldHeld (): State | undefined {
-    // A fold may change the state that it is given: the base stays as it is.
+    // A fold may change the state that it gets, and the base must stay as it is.
     let state = this.current ?? (this.base && copyOf(this.base))
     this.entries.after({ sequence: state?.sequence ?? 0 }, entry => {
       state = this.fold(state, entry)
@@ -190,14 +210,18 @@ export class TopicHistory {
     return state
   }
 
-  /** Appending and dropping go on whatever the channel throws: the state waits for a message that replaces it. */
+  /**
+   * Never throws, so that appending and dropping go on. After a failure the state waits for a message that
+   * replaces it.
+   */
   private fold (state: State | undefined, entry: Entry): State {
     const { sequence, timestamp, payload, replaces } = entry
     if (typeof this.reduce !== 'function') return { value: payload, sequence, timestamp }
     if (state?.failure !== undefined && !replaces) return { ...state, sequence, timestamp }
     try {
       const before = state?.failure === undefined ? state?.value : undefined
-      return { value: this.reduce(before as never, JSON.parse(payload) as never, replaces) as unknown, sequence, timestamp }
+      const value = this.reduce(before as never, JSON.parse(payload) as never, replaces) as unknown
+      return { value, sequence, timestamp }
     } catch (error) {
       return { value: undefined, failure: { error }, sequence, timestamp }
     }

@@ -7,15 +7,20 @@ import { SingleTopology, type Topology } from './masters/topology.js'
 import { cannotBeUsed } from './append/refusals.js'
 import { timeLimit } from './time-limit.js'
 
-/** What the client itself asks when it connects must be answered in this time: a partitioned server answers nothing for ever. */
+/**
+ * Commands that the client itself sends when it connects fail after this time: a partitioned server would
+ * never answer.
+ */
 const COMMAND_TIMEOUT_MS = 5000
-/** What is not connected by then is given up. */
+/** All connections must be open after this time. */
 const CONNECT_ALL_MS = 10_000
 
-/** Connections to all masters, each set for one purpose: none waits behind the others' answers. */
+/**
+ * A set of connections to all masters for each purpose, so that none waits for answers of another purpose.
+ */
 export type Connections<Purpose extends string> = Readonly<Record<Purpose, Masters>> & { close (): void }
 
-/** One set that appends, one that reads and one that listens. */
+/** Of the three sets, one appends, one reads and one listens. */
 export type LogConnections = Connections<'writer' | 'reader' | 'subscriber'>
 
 interface Setup {
@@ -28,8 +33,13 @@ export async function connectRedis (setup: Setup): Promise<LogConnections> {
   return await connectAll(setup, ['writer', 'reader', 'subscriber'], { commandTimeout: COMMAND_TIMEOUT_MS })
 }
 
-/** Connects all, or none. @throws LogSetupError */
-export async function connectAll<Purpose extends string> (setup: Setup, purposes: readonly Purpose[], options: ConnectionOptions, withinMs = CONNECT_ALL_MS): Promise<Connections<Purpose>> {
+/** Connects all sets, or none. @throws LogSetupError */
+export async function connectAll<Purpose extends string> (
+  setup: Setup,
+  purposes: readonly Purpose[],
+  options: ConnectionOptions,
+  withinMs = CONNECT_ALL_MS
+): Promise<Connections<Purpose>> {
   const address = parseAddress(setup.url)
   const topology = topologyOf(address, options)
   const open = openerOf(address, options)
@@ -39,7 +49,9 @@ export async function connectAll<Purpose extends string> (setup: Setup, purposes
     topology.close()
   }
   try {
-    await timeLimit(topology.start().then(() => Promise.all(masters.map(([, connections]) => connections.connect()))), withinMs)
+    const connected = topology.start()
+      .then(() => Promise.all(masters.map(([, connections]) => connections.connect())))
+    await timeLimit(connected, withinMs)
   } catch (error) {
     close()
     throw cannotBeUsed(setup, error)
@@ -55,5 +67,5 @@ function topologyOf (address: RedisAddress, options: ConnectionOptions): Topolog
   }
 }
 
-/** Of a Redis whose address the client library reads. */
+/** Stands for a single Redis, whose address the client library reads from the URL itself. */
 const SELF: Endpoint = { host: '', port: 0 }

@@ -1,21 +1,29 @@
 /**
- * The keys of the log, all of them. Those of a shard carry one hash tag, so that a script stays in one slot. Shard 0 holds what every
- * node must hear, instruments and `system`, beside its share of the other topics.
+ * All keys of the log. The keys of one shard share a hash tag, `{tw:k}` for shard k, so that a script stays
+ * in one slot. Shard 0 holds what every node must hear, `instruments` and `system`, beside its share of the
+ * other topics.
  *
- * | key | holds |
- * |---|---|
- * | `{tw:k}:meta` | hash: layout, shards, run (of the Redis process that wrote last), epoch, start, offset, time, bytes, topics with messages, what the last mark said, and of each source `fence:<source>` |
- * | `{tw:k}:epochs` | list of `epoch:start`, the last 32 |
- * | `{tw:k}:seq` | hash: topic → `sequence,offset` of its last message, and `,-` behind it where the topic has no messages any more; never removed |
- * | `{tw:k}:recent` | stream of whole batches, of about a minute; its ids are their last offsets |
- * | `{tw:k}:marks` | stream of marks, about one a second: `<time>-<offset>`, and the bytes appended until then |
- * | `{tw:k}:t:<topic>` | stream: `<offset>-<sequence>`; in `p` previous offset, time, and `r` where it replaces the state; data `d`; in `o` the origin of what a processor published |
- * | `{tw:k}:snap:<topic>` | hash: the folded state, its sequence, offset and time |
- * | `{tw:k}:answers:<node>` | hash: number of a batch → its answer, the last of a node |
- * | `{tw:k}:origins:<processor>` | hash: output topic → sequence and offset of the message with the newest origin, and that: `5:17:<epoch>:<offset>:<part>:<processor>:<input topic>` |
- * | `{tw:k}:once:<topic>\n<key>` | answer to a message with an idempotency key, for ten minutes |
- * | `{tw:k}:lease` | the node that drops what is too old, for some seconds |
- * | `{tw:k}:live` | channel on which each batch is told |
+ * - `{tw:k}:meta`: a hash with layout, shards, run (the Redis process that wrote last), epoch, start, offset,
+ *   time, bytes, topics (the number of topics with messages), marked, marked_bytes and oldest (from the last
+ *   mark), and `fence:<source>` for each source.
+ * - `{tw:k}:epochs`: a list of the last 32 `epoch:start`.
+ * - `{tw:k}:seq`: a hash of topic → `sequence,offset` of its last message, followed by `,-` if the topic has
+ *   no messages any more. Its fields are never removed.
+ * - `{tw:k}:recent`: a stream of whole batches, about a minute of them. An id is the last offset of its
+ *   batch.
+ * - `{tw:k}:marks`: a stream of marks, about one a second: `<time>-<offset>`, and the bytes appended until
+ *   then.
+ * - `{tw:k}:t:<topic>`: a stream with ids `<offset>-<sequence>`. Field `p` has the previous offset, the time,
+ *   and `r` if the message replaces the state; `d` the data; `o` the origin, if a processor published the
+ *   message.
+ * - `{tw:k}:snap:<topic>`: a hash with the folded state, its sequence, offset and time.
+ * - `{tw:k}:answers:<node>`: a hash of batch number → answer, for the last batches of a node.
+ * - `{tw:k}:origins:<processor>`: a hash of output topic → the sequence and offset of the message with the
+ *   newest origin, and that origin: `5:17:<epoch>:<offset>:<part>:<processor>:<input topic>`.
+ * - `{tw:k}:once:<length of topic>:<topic><key>`: the answer to a message with an idempotency key, for ten
+ *   minutes.
+ * - `{tw:k}:lease`: for some seconds, the node that drops what is too old.
+ * - `{tw:k}:live`: the channel on which each batch is published.
  */
 export class ShardKeys {
   private readonly tag: string
@@ -24,7 +32,7 @@ export class ShardKeys {
     this.tag = `{${prefix}:${shard}}:`
   }
 
-  /** What every script begins with. */
+  /** The keys that every script gets first. */
   get common (): readonly string[] {
     return [this.meta, this.epochs]
   }

@@ -1,19 +1,24 @@
 import { randomUUID } from 'node:crypto'
-import { type Channels, parseTopicKey, ProtocolError } from '@tickwire/protocol'
+import { type Channels, ProtocolError } from '@tickwire/protocol'
 import type { Redis } from 'ioredis'
 import {
-  type AppendItem, type AppendOptions, type AppendResult, type Entry, type Fence, followsOn, IDEMPOTENCY_SECONDS, type KeptOrigin, type Log, NAMES_PER_TOPIC, type Page, randomEpoch, type ReadFrom, RECENT_SHARE, type Retention, type ShardHead, type Snapshot,
-  StaleEpoch, StaleFence, type TailBatch, type Tailing, type TopicPosition
+  type AppendItem, type AppendOptions, type AppendResult, type Entry, type Fence, followsOn,
+  IDEMPOTENCY_SECONDS, type KeptOrigin, type Log, NAMES_PER_TOPIC, type Page, randomEpoch, type ReadFrom,
+  RECENT_SHARE, type Retention, type ShardHead, type Snapshot, StaleEpoch, StaleFence, type TailBatch,
+  type Tailing, type TopicPosition
 } from '../log.js'
 import { checkOrigins } from '../origin-order.js'
 import { shardOf } from '../shard-of.js'
 import { Appender, type Outcome, TooEarly } from './append/appender.js'
-import { type BatchText, parseBatch, parseEntry, parseKeptOrigin, parsePosition, type StreamEntry } from './append/batch.js'
+import {
+  type BatchText, parseBatch, parseEntry, parseKeptOrigin, parsePosition, type StreamEntry
+} from './append/batch.js'
 import { connectRedis, type LogConnections } from './connect.js'
 import { fenceText, raiseFence } from './append/fences.js'
 import { fenceField, ShardKeys } from './keys.js'
 import { Reader } from './tail/reader.js'
 import { ShardRetention } from './upkeep/retention.js'
+import { RetentionRules } from './upkeep/rules.js'
 import { cannotBeUsed, otherShards } from './append/refusals.js'
 import { Scripts } from './scripts/scripts.js'
 import { checkRedis, type RedisSetup } from './setup.js'
@@ -31,27 +36,38 @@ export interface RedisLogOptions {
   /** See {@link RedisSetup}. */
   readonly alsoRun?: RedisSetup['alsoRun']
   readonly retention: Retention
-  /** Most topics of a shard with messages. */
+  /** Most topics of a shard that may have messages. */
   readonly maxTopics: number
-  /** Most topics of a shard that ever had one: their last sequences are kept. Default: {@link NAMES_PER_TOPIC} for each of `maxTopics`. */
+  /**
+   * Most topics of a shard that may ever have had a message: the log keeps their last sequences. Default:
+   * {@link NAMES_PER_TOPIC} for each of `maxTopics`.
+   */
   readonly maxTopicNames?: number
   readonly onError: (error: unknown, message: string) => void
 }
 
-/** How long recent entries are kept. */
+/** How long the log keeps recent entries. */
 const RECENT_MS = 60_000
-/** Recent batches that are read at a time. */
+/** Recent batches in one read. */
 const RECENT_PAGE = 16
-/** A batch that is not answered in this time is sent again, by a new connection: there is time for that within a publish. */
+/**
+ * After this time without an answer, a batch is sent again on a new connection; a publish has time for that.
+ */
 const APPEND_PATIENCE_MS = 400
-/** Answers of a node that are kept, so that a batch that is sent again is answered as before: more than are ever on their way. */
+/**
+ * Answers that the log keeps of a node, so that it can repeat them: more than a node ever has batches under
+ * way.
+ */
 const KEPT_ANSWERS = 16
-/** Messages of a topic that are read at a time where the recent entries do not reach. */
+/** Messages of a topic in one read, where the recent entries do not reach. */
 const HOLE_PAGE = 500
-/** Topics that are asked for at a time. */
+/** Fields of a hash in one step of a scan. */
 const SCAN_COUNT = 5000
 
-/** The log on Redis Streams: shared by all nodes, replayable, and exact about what Redis itself lost (ADR 12). */
+/**
+ * The log on Redis Streams: all nodes share it, it is replayable, and exact about what Redis itself lost (ADR
+ * 12).
+ */
 export class RedisLog implements Log {
   readonly shards: number
   private readonly node = randomUUID()
@@ -63,32 +79,38 @@ export class RedisLog implements Log {
   private readonly states: States
   private readonly follower: Tail
   private readonly upkeep: Upkeep
-  private readonly rules = new Map<string, { readonly messages: number, readonly ageMs: number }>()
+  private readonly rules: RetentionRules
   private closed = false
 
-  private constructor (private readonly options: RedisLogOptions, private readonly connections: LogConnections) {
+  private constructor (
+    private readonly options: RedisLogOptions,
+    private readonly connections: LogConnections
+  ) {
     const { channels, retention } = options
     const { writer, reader, subscriber } = connections
     this.shards = options.shards
     this.keys = Array.from({ length: this.shards }, (_, shard) => new ShardKeys(options.keyPrefix, shard))
     this.appends = new Scripts(writer, ['append'])
-    this.reader = new Reader(reader, new Scripts(reader, ['read', 'head', 'state', 'snapshot', 'trim', 'fence']), this.shards)
-    this.states = new States({ reader: this.reader, channels, keys: this.keys, shardOf: topic => this.shardOf(topic) })
+    const readScripts = new Scripts(reader, ['read', 'head', 'state', 'snapshot', 'trim', 'fence'])
+    this.reader = new Reader(reader, readScripts, this.shards)
+    this.states = new States({
+      reader: this.reader, channels, keys: this.keys, shardOf: topic => this.shardOf(topic)
+    })
     this.appenders = this.keys.map((keys, shard) => new Appender(shard, {
       send: (number, text, options, follows) => this.sendBatch(shard, number, text, options, follows),
       onceKey: (topic, key) => keys.once(topic, key),
       flights: writer.sharded ? 1 : 2
     }))
-    const ages = [retention.seconds, ...[...channels.values()].map(channel => channel.retention?.seconds ?? 0)]
+    this.rules = new RetentionRules(channels, retention)
     this.upkeep = new Upkeep({
       masters: reader,
       keys: this.keys,
       states: this.states,
       node: this.node,
       retentions: this.keys.map(keys => new ShardRetention({
-        reader: this.reader, keys, bytes: retention.bytes, longestMs: Math.max(...ages) * 1000, rule: (topic, lastOffset) => this.retentionRule(topic, lastOffset)
+        reader: this.reader, keys, bytes: retention.bytes, rules: this.rules
       })),
-      maxMessages: topic => this.ruleOf(topic).messages,
+      maxMessages: topic => this.rules.boundsOf(topic).messages,
       onError: options.onError
     })
     this.follower = new Tail({
@@ -96,13 +118,14 @@ export class RedisLog implements Log {
       subscriber,
       reader,
       headOf: shard => this.headOf(shard),
-      readRecent: (shard, after, limit) => this.recentBatches(shard, (redis, recent) => redis.xrange(recent, after + 1, '+', 'COUNT', limit)),
+      readRecent: (shard, after, limit) =>
+        this.recentBatches(shard, (redis, recent) => redis.xrange(recent, after + 1, '+', 'COUNT', limit)),
       readBeyond: (shard, after, before) => this.readBeyond(shard, after, before),
       onError: (error, message) => { if (!this.closed) options.onError(error, message) }
     })
   }
 
-  /** @throws LogSetupError that says what is wrong and what to do */
+  /** @throws LogSetupError, which says what is wrong and what to do */
   static async open (options: RedisLogOptions): Promise<RedisLog> {
     await checkRedis(options)
     const log = new RedisLog(options, await connectRedis(options))
@@ -125,17 +148,17 @@ export class RedisLog implements Log {
     checkOrigins(items, options.lineage)
     if (items.length === 0) return []
     if (this.shards === 1) return this.answersOf(await this.appendTo(0, items, options))
-    const places = new Map<number, number[]>()
-    items.forEach(({ topic }, place) => {
+    const indexes = new Map<number, number[]>()
+    items.forEach(({ topic }, index) => {
       const shard = this.shardOf(topic)
-      const found = places.get(shard)
-      if (found === undefined) places.set(shard, [place])
-      else found.push(place)
+      const found = indexes.get(shard)
+      if (found === undefined) indexes.set(shard, [index])
+      else found.push(index)
     })
     const outcomes = new Array<Outcome>(items.length)
-    // All have answered before one that refuses is told of: nothing is appended behind that.
-    const settled = await Promise.allSettled([...places].map(async ([shard, own]) => {
-      const answers = await this.appendTo(shard, own.map(place => items[place]!), options)
+    // Waits for all shards before it throws a refusal, so that nothing is still appended after that.
+    const settled = await Promise.allSettled([...indexes].map(async ([shard, own]) => {
+      const answers = await this.appendTo(shard, own.map(index => items[index]!), options)
       answers.forEach((answer, index) => { outcomes[own[index]!] = answer })
     }))
     const refused = settled.find(outcome => outcome.status === 'rejected')
@@ -151,7 +174,8 @@ export class RedisLog implements Log {
     const origins = new Map<string, KeptOrigin>()
     const shards = shard === undefined ? this.keys.keys() : [shard]
     for (const index of shards) {
-      for (const [topic, text] of await this.scan(index, this.keys[index]!.origins(processor))) origins.set(topic, parseKeptOrigin(text))
+      const found = await this.scan(index, this.keys[index]!.origins(processor))
+      for (const [topic, text] of found) origins.set(topic, parseKeptOrigin(text))
     }
     return origins
   }
@@ -159,8 +183,12 @@ export class RedisLog implements Log {
   async read (topic: string, from: ReadFrom, limit: number): Promise<Page> {
     const shard = this.shardOf(topic)
     const keys = this.keys[shard]!
-    const [mode, after] = 'offset' in from ? ['offset', from.offset] as const : ['sequence', from.sequence] as const
-    const [epoch, last, first, entries] = await this.reader.run('read', [...keys.common, keys.seq, keys.stream(topic)], [topic, mode, after, limit]) as [string, string, string, StreamEntry[]]
+    const [mode, after] = 'offset' in from ? ['offset', from.offset] : ['sequence', from.sequence]
+    const scriptKeys = [...keys.common, keys.seq, keys.stream(topic)]
+    const [epoch, last, first, entries] =
+      await this.reader.run('read', scriptKeys, [topic, mode, after, limit]) as
+        [epoch: string, last: string, first: string, entries: StreamEntry[]]
+
     return {
       epoch: Number(epoch),
       entries: entries.map(entry => parseEntry(topic, shard, entry)),
@@ -184,7 +212,8 @@ export class RedisLog implements Log {
   async recent (shard: number, maxBytes: number): Promise<readonly Entry[]> {
     const newestFirst: Array<readonly Entry[]> = []
     for (let end = '+', length = 0, more = true; more && length < maxBytes;) {
-      const page = await this.recentBatches(shard, (redis, recent) => redis.xrevrange(recent, end, '-', 'COUNT', RECENT_PAGE))
+      const page = await this.recentBatches(shard, (redis, recent) =>
+        redis.xrevrange(recent, end, '-', 'COUNT', RECENT_PAGE))
       for (const text of page) {
         newestFirst.push(parseBatch(shard, text).entries)
         length += text.length
@@ -192,15 +221,20 @@ export class RedisLog implements Log {
       more = page.length === RECENT_PAGE
       end = `(${newestFirst.at(-1)?.at(-1)?.offset ?? 0}-0`
     }
-    // Only as far back as nothing is missing between.
-    const whole = newestFirst.findIndex((entries, index) => index > 0 && entries.at(-1)!.offset + 1 !== newestFirst[index - 1]![0]!.offset)
-    return newestFirst.slice(0, whole < 0 ? undefined : whole).reverse().flat()
+    // Returns only the batches after the newest gap.
+    const gap = newestFirst.findIndex((entries, index) => {
+      return index > 0 && entries.at(-1)!.offset + 1 !== newestFirst[index - 1]![0]!.offset
+    })
+    return newestFirst.slice(0, gap < 0 ? undefined : gap).reverse().flat()
   }
 
   async topics (shard?: number): Promise<ReadonlyMap<string, TopicPosition>> {
     const topics = new Map<string, TopicPosition>()
     const shards = shard === undefined ? this.keys.keys() : [shard]
-    for (const index of shards) for (const [topic, text] of await this.scan(index, this.keys[index]!.seq)) topics.set(topic, parsePosition(text))
+    for (const index of shards) {
+      const found = await this.scan(index, this.keys[index]!.seq)
+      for (const [topic, text] of found) topics.set(topic, parsePosition(text))
+    }
     return topics
   }
 
@@ -219,7 +253,11 @@ export class RedisLog implements Log {
 
   // ---- one shard
 
-  private async appendTo (shard: number, items: readonly AppendItem[], options: AppendOptions): Promise<readonly Outcome[]> {
+  private async appendTo (
+    shard: number,
+    items: readonly AppendItem[],
+    options: AppendOptions
+  ): Promise<readonly Outcome[]> {
     try {
       return await this.appenders[shard]!.append(items, options)
     } catch (error) {
@@ -234,24 +272,39 @@ export class RedisLog implements Log {
     const failures = outcomes.filter(outcome => outcome instanceof ProtocolError)
     const [failure] = failures
     if (failure !== undefined && failures.length === outcomes.length) throw failure
-    // What Redis said is for the operator, who hears of one that cannot be reached from whoever follows it.
-    for (const error of new Set(failures)) if (error.cause !== undefined) this.options.onError(error, 'a part of what was published could not be appended')
-    return outcomes.map(outcome => outcome instanceof ProtocolError ? { error: outcome.code, message: outcome.message } : outcome)
+    // Logs what Redis itself said, for the operator. That a shard cannot be reached is reported by its tail.
+    for (const error of new Set(failures)) {
+      if (error.cause === undefined) continue
+      this.options.onError(error, 'the log could not append a part of what was published')
+    }
+    return outcomes.map(outcome => {
+      return outcome instanceof ProtocolError ? { error: outcome.code, message: outcome.message } : outcome
+    })
   }
 
-  private async sendBatch (shard: number, number: number, { topics, onceKeys, items, payloads, processor, origins }: BatchText, { fence, lineage = [], epochs }: AppendOptions, follows: boolean): Promise<string> {
+  private async sendBatch (
+    shard: number,
+    number: number,
+    { topics, onceKeys, items, payloads, processor, origins }: BatchText,
+    { fence, lineage = [], epochs }: AppendOptions,
+    follows: boolean
+  ): Promise<string> {
     const keys = this.keys[shard]!
     const { maxTopics, maxTopicNames = NAMES_PER_TOPIC * maxTopics } = this.options
     const answer = this.appends.run('append', [
-      ...keys.common, keys.seq, keys.recent, keys.marks, keys.answers(this.node), keys.origins(processor ?? ''), ...topics.map(topic => keys.stream(topic)), ...onceKeys
+      ...keys.common, keys.seq, keys.recent, keys.marks, keys.answers(this.node),
+      keys.origins(processor ?? ''),
+      ...topics.map(topic => keys.stream(topic)), ...onceKeys
     ], [
-      randomEpoch(), this.shards, number, maxTopics, RECENT_MS, this.recentBytes, IDEMPOTENCY_SECONDS, KEPT_ANSWERS, JSON.stringify(topics), items, payloads,
+      randomEpoch(), this.shards, number, maxTopics, RECENT_MS, this.recentBytes, IDEMPOTENCY_SECONDS,
+      KEPT_ANSWERS, JSON.stringify(topics), items, payloads,
       ...(fence === undefined ? ['', ''] : [fenceField(fence.source), fenceText(fence)]),
-      origins, origins === '' ? '' : `,${lineage.join(',')},`, epochs?.[shard] ?? '', maxTopicNames, follows ? number - 1 : '',
-      ...topics.flatMap(topic => [topic, this.ruleOf(topic).messages])
+      origins, origins === '' ? '' : `,${lineage.join(',')},`, epochs?.[shard] ?? '', maxTopicNames,
+      follows ? number - 1 : '',
+      ...topics.flatMap(topic => [topic, this.rules.boundsOf(topic).messages])
     ]) as Promise<[kind: string, text: string]>
     const [kind, text] = await timeLimit(answer, APPEND_PATIENCE_MS).catch((error: unknown) => {
-      // A connection that answers nothing may never do so again.
+      // A connection that does not answer may never answer again.
       if (error instanceof TimedOut) this.connections.writer.renew(keys.meta)
       throw error
     })
@@ -259,17 +312,23 @@ export class RedisLog implements Log {
     if (kind === 'stale' && fence !== undefined) throw new StaleFence(fence)
     if (kind === 'epoch') throw new StaleEpoch(shard)
     if (kind === 'early') throw new TooEarly()
-    throw new Error(kind === 'shards' ? `the log was made with ${text} shards` : 'a key of the log holds something else')
+    throw new Error(
+      kind === 'shards' ? `the log was made with ${text} shards` : 'a key of the log holds something else'
+    )
   }
 
-  /** The places of a scan mean nothing to another process than the one that gave them: an epoch that began meanwhile tells of one. */
+  /**
+   * Scans a hash. The cursor of a scan is valid only in the Redis process that gave it: if a new epoch has
+   * begun meanwhile, the process may be another one, so the scan starts again.
+   */
   private async scan (shard: number, hash: string): Promise<Map<string, string>> {
     for (;;) {
       const { epoch } = await this.headOf(shard)
       const found = new Map<string, string>()
       let cursor = '0'
       do {
-        const [next, fields] = await this.reader.ask(hash, redis => redis.hscan(hash, cursor, 'COUNT', SCAN_COUNT))
+        const [next, fields] =
+          await this.reader.ask(hash, redis => redis.hscan(hash, cursor, 'COUNT', SCAN_COUNT))
         cursor = next
         for (let i = 0; i < fields.length; i += 2) found.set(fields[i]!, fields[i + 1]!)
       } while (cursor !== '0')
@@ -279,7 +338,10 @@ export class RedisLog implements Log {
 
   private async headOf (shard: number): Promise<ShardHead> {
     return await this.heads.read(String(shard), async () => {
-      const [offset, list, made] = await this.reader.run('head', this.keys[shard]!.common, [...this.follower.left(shard)], { urgent: true }) as [offset: string, epochs: string[], shards: string]
+      const left = [...this.follower.left(shard)]
+      const [offset, list, made] =
+        await this.reader.run('head', this.keys[shard]!.common, left, { urgent: true }) as
+          [offset: string, epochs: string[], shards: string]
       if (Number(made) !== this.shards) throw otherShards(made)
       const epochs = list.map(entry => {
         const [epoch, start] = entry.split(':')
@@ -289,14 +351,22 @@ export class RedisLog implements Log {
     })
   }
 
-  /** Texts of recent batches. The tail waits behind nobody. */
-  private async recentBatches (shard: number, read: (redis: Redis, recent: string) => Promise<unknown>): Promise<string[]> {
+  /** Reads texts of recent batches, ahead of all other reads, because the tail needs them. */
+  private async recentBatches (
+    shard: number,
+    read: (redis: Redis, recent: string) => Promise<unknown>
+  ): Promise<string[]> {
     const { recent } = this.keys[shard]!
-    const page = await this.reader.ask(recent, redis => read(redis, recent), { urgent: true }) as Array<[id: string, fields: string[]]>
+    const page = await this.reader.ask(recent, redis => read(redis, recent), { urgent: true }) as
+      Array<[id: string, fields: string[]]>
     return page.map(([, fields]) => fields[1]!)
   }
 
-  private async readBeyond (shard: number, after: number, before: number): Promise<{ entries: Entry[], lost: Set<string> }> {
+  private async readBeyond (
+    shard: number,
+    after: number,
+    before: number
+  ): Promise<{ entries: Entry[], lost: Set<string> }> {
     const entries: Entry[] = []
     const lost = new Set<string>()
     for (const [topic, last] of await this.topics(shard)) {
@@ -315,21 +385,5 @@ export class RedisLog implements Log {
 
   private get recentBytes (): number {
     return Math.floor(this.options.retention.bytes * RECENT_SHARE)
-  }
-
-  private ruleOf (topic: string): { readonly messages: number, readonly ageMs: number } {
-    const name = parseTopicKey(topic).channel
-    let rule = this.rules.get(name)
-    if (rule === undefined) {
-      const { messages, seconds } = { ...this.options.retention, ...this.options.channels.get(name)?.retention }
-      this.rules.set(name, rule = { messages, ageMs: Math.round(seconds * 1000) })
-    }
-    return rule
-  }
-
-  /** A state is never dropped: where the last message is the state that one stays, and what is folded is kept first. */
-  private retentionRule (topic: string, lastOffset: number): { ageMs: number, keep: '' | 'folded' | number } {
-    const reduce = this.options.channels.get(parseTopicKey(topic).channel)?.reduce
-    return { ageMs: this.ruleOf(topic).ageMs, keep: reduce === 'last' ? lastOffset : reduce === undefined ? '' : 'folded' }
   }
 }

@@ -1,17 +1,18 @@
-/** A command that Redis did not answer in time. */
+/** Redis did not answer a command in time. */
 export class TimedOut extends Error {
   override readonly name = 'TimedOut'
 }
 
 /**
- * What an answer must come within. Where the event loop was held up, an answer that has come meanwhile is read before
- * the time is found to be over.
+ * Waits for an answer within a time. If something blocked the event loop, answers that have arrived meanwhile
+ * are read before the time counts as over.
  * @throws TimedOut
  */
 export async function timeLimit<Answer> (answer: Promise<Answer>, milliseconds: number): Promise<Answer> {
   let timer: NodeJS.Timeout | undefined
   const late = new Promise<never>((_resolve, reject) => {
-    timer = setTimeout(() => { afterReading(() => { reject(new TimedOut(`no answer within ${milliseconds} ms`)) }) }, milliseconds)
+    const giveUp = (): void => { reject(new TimedOut(`no answer within ${milliseconds} ms`)) }
+    timer = setTimeout(() => { afterReading(giveUp) }, milliseconds)
   })
   try {
     return await Promise.race([answer, late])
@@ -20,7 +21,7 @@ export async function timeLimit<Answer> (answer: Promise<Answer>, milliseconds: 
   }
 }
 
-/** Calls back when what has come in by now has been read: timers come before it. */
+/** Calls back after the event loop has read what has arrived by now: it runs timers before that. */
 export function afterReading (callback: () => void): void {
   setImmediate(() => { setImmediate(callback) })
 }

@@ -5,29 +5,30 @@ import { type ClusterAddress, type Endpoint, shownEndpoint } from './address.js'
 import { firstConnection, type Open } from './connection.js'
 import type { Topology } from './topology.js'
 
-/** How often a node is asked who holds which slots; and how soon again where something is wrong. */
+/** How often a node is asked which node holds which slots, and how soon again if something is wrong. */
 const LOOK_MS = 1000
 const LOOK_AGAIN_MS = 50
 const ANSWER_TIMEOUT_MS = 1000
 const SLOTS = 16_384
 
-/** As `CLUSTER SLOTS` answers: the first node of a range is its master. */
+/** The answer of `CLUSTER SLOTS`: the first node of a range is its master. */
 type Node = [host: string | null, port: number, id: string, ...rest: unknown[]]
 type Range = [from: number, to: number, ...nodes: Node[]]
 
 /**
- * The masters of a Redis Cluster. One node is asked, as long as it answers and finds the Cluster whole: two nodes that see it
- * differently would have us go to and fro. A master that says where a slot has moved is believed, and asked from then on.
+ * The masters of a Redis Cluster. It asks one node for as long as that node answers and sees the Cluster
+ * whole: if it asked two nodes that see the Cluster differently, it would switch back and forth. If a master
+ * says where a slot has moved, it believes that master and asks it from then on.
  */
 export class ClusterTopology implements Topology {
   readonly sharded = true
   readonly fixed = false
   private readonly slots = new Array<Endpoint | undefined>(SLOTS).fill(undefined)
   private readonly listeners: Array<() => void> = []
-  /** Who may be asked, each once: the nodes of the address, and those that the Cluster has. */
+  /** Nodes that may be asked, by name: those of the address, and those that the Cluster has. */
   private nodes: Map<string, Endpoint>
   private asked: { readonly endpoint: Endpoint, readonly redis: Redis } | undefined
-  /** Who is asked next, before all others. */
+  /** The node to ask next, before all others. */
   private next: Endpoint | undefined
   private looking = false
   private timer: NodeJS.Timeout | undefined
@@ -45,7 +46,12 @@ export class ClusterTopology implements Topology {
       try {
         await this.ask(endpoint)
         const missing = this.slots.findIndex(master => master === undefined)
-        if (missing >= 0) throw new Error(`the Redis Cluster is not whole: nobody holds slot ${missing}; see to its nodes with redis-cli --cluster check`)
+        if (missing >= 0) {
+          throw new Error(
+            `the Redis Cluster is not whole: nobody holds slot ${missing}; ` +
+            'see to its nodes with redis-cli --cluster check'
+          )
+        }
         this.plan()
         return
       } catch (error) {
@@ -73,7 +79,7 @@ export class ClusterTopology implements Topology {
       this.slots[slot] = endpoint
       this.changed()
     }
-    // It knows of it first.
+    // The new master knows of the move first.
     this.next = endpoint
     this.refresh()
   }
@@ -100,7 +106,7 @@ export class ClusterTopology implements Topology {
     this.timer = setTimeout(() => { void this.look() }, this.isSoon ? LOOK_AGAIN_MS : LOOK_MS).unref()
   }
 
-  /** Asks the same node as before, or where that does not know, the others in turn. */
+  /** Asks the same node as before. If that fails, it asks the others in turn. */
   private async look (): Promise<void> {
     this.looking = true
     this.isSoon = false
@@ -125,12 +131,21 @@ export class ClusterTopology implements Topology {
     return redis
   }
 
-  /** @throws where it does not answer, or does not find the Cluster whole */
+  /**
+   * Asks a node and takes its answer.
+   * @throws if the node does not answer, or does not see the Cluster whole
+   */
   private async ask (endpoint: Endpoint): Promise<void> {
     const redis = this.turnTo(endpoint)
     await timeLimit(firstConnection(redis), ANSWER_TIMEOUT_MS)
-    const [state, ranges] = await timeLimit(Promise.all([redis.call('CLUSTER', 'INFO') as Promise<string>, redis.call('CLUSTER', 'SLOTS') as Promise<Range[]>]), ANSWER_TIMEOUT_MS)
-      .catch((error: unknown) => { throw /cluster support disabled/.test(String(error)) ? new Error('it is no node of a Redis Cluster; begin the address with redis://') : error })
+    const questions = Promise.all([
+      redis.call('CLUSTER', 'INFO') as Promise<string>,
+      redis.call('CLUSTER', 'SLOTS') as Promise<Range[]>
+    ])
+    const [state, ranges] = await timeLimit(questions, ANSWER_TIMEOUT_MS).catch((error: unknown) => {
+      if (!/cluster support disabled/.test(String(error))) throw error
+      throw new Error('it is no node of a Redis Cluster; begin the address with redis://')
+    })
     if (this.closed) return
     if (/cluster_state:fail/.test(state)) throw new Error('CLUSTERDOWN')
     this.take(ranges, endpoint)

@@ -3,32 +3,40 @@ import { afterReading } from '../time-limit.js'
 import type { Endpoint, RedisAddress, SentinelAddress } from './address.js'
 
 const CONNECT_TIMEOUT_MS = 2000
-/** From when it is connected to when it is ready: what is stopped takes connections and never answers. */
+/** How long a connection may take to become ready: a stopped Redis takes connections and never answers. */
 const HANDSHAKE_TIMEOUT_MS = 2000
-/** How long a connection that is given up may take to say goodbye. */
+/** How long a connection that is ended may take to close. */
 const DISCONNECT_TIMEOUT_MS = 50
 const FIRST_RETRY_MS = 20
 const LAST_RETRY_MS = 250
 
-/** What the address does not say. Replies have the form that ioredis gives them by default. */
+/** Options that the address does not give. Replies have the form that ioredis gives them by default. */
 export type ConnectionOptions = Omit<RedisOptions, 'replyMapping'>
 
 /** Makes a connection that is not connected yet. */
 export type Open = (endpoint: Endpoint) => Redis
 
 /**
- * To masters: a connection that comes back by itself. While there is no server nothing is queued, and what was not answered fails
- * with its connection: whoever sent it knows whether it may be sent again.
+ * Opens connections to masters. A connection comes back by itself. While it has no server it queues nothing,
+ * and commands without an answer fail when it closes: only the caller knows whether a command may be sent
+ * again.
  */
 export const openerOf = (address: RedisAddress, options: ConnectionOptions): Open => endpoint => {
-  if (address.kind === 'single') return guarded(new Redis(address.url, { ...base, ...options }))
+  const own = { ...base, ...options }
+  if (address.kind === 'single') return guarded(new Redis(address.url, own))
   const { tls, username, password } = address
-  return guarded(new Redis({ ...base, ...endpoint, ...login(tls, username, password), ...(address.kind === 'sentinel' ? { db: address.db } : {}), ...options }))
+  const db = address.kind === 'sentinel' ? { db: address.db } : {}
+  return guarded(new Redis({ ...base, ...endpoint, ...login(tls, username, password), ...db, ...options }))
 }
 
-/** To Sentinels, which have a password of their own. */
-export const sentinelOpenerOf = ({ tls, sentinelPassword }: SentinelAddress, options: ConnectionOptions): Open =>
-  endpoint => guarded(new Redis({ ...base, ...endpoint, ...login(tls, undefined, sentinelPassword), ...options }))
+/** Opens connections to Sentinels, which have a password of their own. */
+export const sentinelOpenerOf = (
+  { tls, sentinelPassword }: SentinelAddress,
+  options: ConnectionOptions
+): Open => endpoint => {
+  const own = login(tls, undefined, sentinelPassword)
+  return guarded(new Redis({ ...base, ...endpoint, ...own, ...options }))
+}
 
 const base = {
   lazyConnect: true,
@@ -41,22 +49,27 @@ const base = {
   maxRetriesPerRequest: 0
 } as const
 
-const login = (tls: boolean, username: string | undefined, password: string | undefined): ConnectionOptions => ({
-  ...(tls ? { tls: {} } : {}), ...(username === undefined ? {} : { username }), ...(password === undefined ? {} : { password })
-})
+function login (tls: boolean, username: string | undefined, password: string | undefined): ConnectionOptions {
+  return {
+    ...(tls ? { tls: {} } : {}),
+    ...(username === undefined ? {} : { username }),
+    ...(password === undefined ? {} : { password })
+  }
+}
 
 function guarded (redis: Redis): Redis {
   let handshake: NodeJS.Timeout | undefined
   redis.on('connect', () => {
-    handshake = setTimeout(() => { afterReading(() => { if (redis.status === 'connect') redis.disconnect(true) }) }, HANDSHAKE_TIMEOUT_MS)
+    const reconnect = (): void => { if (redis.status === 'connect') redis.disconnect(true) }
+    handshake = setTimeout(() => { afterReading(reconnect) }, HANDSHAKE_TIMEOUT_MS)
   })
   for (const event of ['ready', 'close']) redis.on(event, () => { clearTimeout(handshake) })
-  // Whoever sends is told; a connection that nobody waits for tries again.
+  // Each command that fails tells its caller, and the connection tries again by itself.
   redis.on('error', () => {})
   return redis
 }
 
-/** Of a connection that has been told to connect. @throws what went wrong first */
+/** Waits until a connection that has begun to connect is ready. @throws the first error of the connection */
 export async function firstConnection (redis: Redis): Promise<void> {
   if (redis.status === 'ready') return
   let stop = (): void => {}

@@ -5,20 +5,26 @@ import { firstConnection, type Open } from './connection.js'
 import { slotOf } from './slot.js'
 import type { Topology } from './topology.js'
 
-/** How a server says that a slot is elsewhere (Redis Cluster specification, MOVED Redirection, ASK Redirection). */
+/**
+ * How a server says that a slot is elsewhere (Redis Cluster specification, MOVED Redirection and ASK
+ * Redirection).
+ */
 const REDIRECTION = /^(MOVED|ASK) (\d+) (.*):(\d+)$/
-/** What says that the master is another one now, or that this one is none. */
+/** Errors after which the master may be another one, or this one may be none. */
 const NOT_HERE = /^(?:READONLY|MASTERDOWN|CLUSTERDOWN|Connection is closed|Reached the max retries|Stream isn't writeable)/
 
 export interface Master {
-  /** `host:port`; undefined where it is the one that the address names. */
+  /** `host:port`; undefined if it is the one that the address names. */
   readonly name: string | undefined
   readonly redis: Redis
 }
 
+type Resend = <Answer>(command: (redis: Redis) => Promise<Answer>) => Promise<Answer>
+
 /**
- * One connection to each master, for one purpose. Commands go to the master that holds their key. Nothing is sent again here but
- * what a server has refused because the slot is at another master that is connected already.
+ * One connection to each master, for one purpose. A command goes to the master that holds its key. A command
+ * is sent again only if a server refused it because its slot is at another master, and that master is
+ * connected already.
  */
 export class Masters {
   private readonly connections = new Map<string, Redis>()
@@ -35,7 +41,10 @@ export class Masters {
     return this.topology.sharded
   }
 
-  /** Resolves when all that are known are connected. @throws AtServer */
+  /**
+   * Connects to all known masters.
+   * @throws AtServer; if the address names the one master, the error itself
+   */
   async connect (): Promise<void> {
     await Promise.all(this.topology.masters().map(async endpoint => {
       try {
@@ -46,29 +55,36 @@ export class Masters {
     }))
   }
 
-  /** Calls back with every connection that there is or will be. */
+  /** Calls `listener` for each present and future connection. */
   each (listener: (redis: Redis) => void): void {
     this.listeners.push(listener)
     for (const redis of this.connections.values()) listener(redis)
   }
 
-  /** Calls back when a key may belong to another connection than before. */
+  /** Calls `listener` when a key may belong to another connection than before. */
   onChange (listener: () => void): void {
     this.topology.onChange(listener)
   }
 
-  /** Those of the masters that are known. */
+  /** Returns the known masters. */
   all (): readonly Master[] {
-    return this.topology.masters().map(endpoint => ({ name: this.topology.fixed ? undefined : shownEndpoint(endpoint), redis: this.connectionTo(endpoint) }))
+    return this.topology.masters().map(endpoint => ({
+      name: this.topology.fixed ? undefined : shownEndpoint(endpoint),
+      redis: this.connectionTo(endpoint)
+    }))
   }
 
-  /** To the master of a key, as far as is known. */
+  /** Returns the connection to the master of a key; undefined if no master is known. */
   of (key: string): Redis | undefined {
     const endpoint = this.topology.masterOf(slotOf(key))
     return endpoint === undefined || this.closed ? undefined : this.connectionTo(endpoint)
   }
 
-  /** @param command sends one command with keys of the same slot; it may be called again, with another connection */
+  /**
+   * Sends a command to the master of a key.
+   * @param command sends one command, whose keys are of one slot; it may be called again with another
+   * connection
+   */
   async send<Answer> (key: string, command: (redis: Redis) => Promise<Answer>): Promise<Answer> {
     const redis = this.of(key)
     if (redis === undefined) {
@@ -84,7 +100,7 @@ export class Masters {
     }
   }
 
-  /** Makes the connection of a key anew, which answers nothing: it may never do so again. */
+  /** Makes the connection of a key anew. For one that does not answer: it may never answer again. */
   renew (key: string): void {
     const redis = this.of(key)
     if (redis?.status === 'ready') redis.disconnect(true)
@@ -96,17 +112,17 @@ export class Masters {
     this.connections.clear()
   }
 
-  /** How to go on after an error; undefined where whoever sent has to decide. */
-  private redirected (redis: Redis, error: unknown): (<Answer>(command: (redis: Redis) => Promise<Answer>) => Promise<Answer>) | undefined {
+  /** Returns a function that sends a command again after an error; undefined if the caller has to decide. */
+  private redirected (redis: Redis, error: unknown): Resend | undefined {
     const text = error instanceof Error ? error.message : String(error)
     const [, kind, slot, host, port] = REDIRECTION.exec(text) ?? []
     if (kind === undefined) {
-      // The connection leads to what is no master any more: by the same name there may be another.
+      // The connection leads to a server that is no master any more. By the same name there may be a master.
       if (text.startsWith('READONLY')) redis.disconnect(true)
       if (NOT_HERE.test(text)) this.topology.refresh()
       return undefined
     }
-    // Without a host it is the one that was asked.
+    // A redirection without a host means the host that was asked.
     const to = { host: host === '' ? redis.options.host! : host!, port: Number(port) }
     if (kind === 'MOVED') this.topology.moved(Number(slot), to)
     if (this.closed) return undefined

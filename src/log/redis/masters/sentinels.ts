@@ -5,23 +5,26 @@ import { type Endpoint, type SentinelAddress, shownEndpoint } from './address.js
 import { firstConnection, type Open } from './connection.js'
 import type { Topology } from './topology.js'
 
-/** How often each Sentinel is asked, beside what it tells by itself; and how soon again where something is wrong. */
+/**
+ * How often each Sentinel is asked, beside what it says unasked, and how soon again if something is wrong.
+ */
 const LOOK_MS = 1000
 const LOOK_AGAIN_MS = 100
 const ANSWER_TIMEOUT_MS = 1000
-/** Sentinels that are asked at most: those of the address, and those that they name. */
+/** Most Sentinels that are asked: those of the address, and those that they name. */
 const MOST_SENTINELS = 16
 
-/** What a Sentinel holds for the master. */
+/** The master that a Sentinel names. */
 interface Belief {
   readonly master: Endpoint
-  /** Of the failover that made it the master: what is greater is newer. */
+  /** Of the failover that made it the master; a higher one is newer. */
   readonly epoch: number
 }
 
 /**
- * The master that Sentinels watch. All of them are listened to: the one that led a failover knows of it first, and a client that
- * asked another would go on writing to the old master, which does not know yet that it is none.
+ * The master that Sentinels watch. It listens to all of them. The Sentinel that led a failover knows of it
+ * first; a client that asked another would go on writing to the old master, which does not know yet that it
+ * is none.
  */
 export class SentinelTopology implements Topology {
   readonly sharded = false
@@ -81,7 +84,7 @@ export class SentinelTopology implements Topology {
     for (const redis of this.sentinels.values()) redis.disconnect()
   }
 
-  /** @throws AtServer */
+  /** Connects to a Sentinel, and asks it. @throws AtServer */
   private async meet (endpoint: Endpoint): Promise<void> {
     const name = shownEndpoint(endpoint)
     if (this.closed || this.sentinels.has(name)) return
@@ -102,29 +105,44 @@ export class SentinelTopology implements Topology {
   }
 
   private lookAtAll (): void {
-    for (const [name, redis] of this.sentinels) if (redis.status === 'ready') void this.look(name, redis).catch(() => {})
+    for (const [name, redis] of this.sentinels) {
+      if (redis.status === 'ready') void this.look(name, redis).catch(() => {})
+    }
   }
 
   private async look (name: string, redis: Redis): Promise<void> {
     const { master } = this.address
     let answer: Record<string, string>
     try {
-      answer = fieldsOf(await timeLimit(redis.call('SENTINEL', 'MASTER', master) as Promise<string[]>, ANSWER_TIMEOUT_MS))
+      const question = redis.call('SENTINEL', 'MASTER', master) as Promise<string[]>
+      answer = fieldsOf(await timeLimit(question, ANSWER_TIMEOUT_MS))
     } catch (error) {
       this.beliefs.delete(name)
-      throw await this.inWords(redis, error)
+      throw await this.explain(redis, error)
     }
-    this.believe(name, { master: { host: answer['ip']!, port: Number(answer['port']) }, epoch: Number(answer['config-epoch']) })
-    const others = await timeLimit(redis.call('SENTINEL', 'SENTINELS', master) as Promise<string[][]>, ANSWER_TIMEOUT_MS)
-    for (const { ip, port } of others.map(fieldsOf)) if (this.sentinels.size < MOST_SENTINELS) this.meet({ host: ip!, port: Number(port) }).catch(() => {})
+    const endpoint = { host: answer['ip']!, port: Number(answer['port']) }
+    this.believe(name, { master: endpoint, epoch: Number(answer['config-epoch']) })
+    const question = redis.call('SENTINEL', 'SENTINELS', master) as Promise<string[][]>
+    const others = await timeLimit(question, ANSWER_TIMEOUT_MS)
+    for (const { ip, port } of others.map(fieldsOf)) {
+      if (this.sentinels.size < MOST_SENTINELS) this.meet({ host: ip!, port: Number(port) }).catch(() => {})
+    }
   }
 
-  private async inWords (redis: Redis, error: unknown): Promise<unknown> {
+  /** Turns an error of a Sentinel into one that says what to do. */
+  private async explain (redis: Redis, error: unknown): Promise<unknown> {
     const text = String(error)
-    if (/unknown command/i.test(text)) return new Error('what listens there is no Sentinel; give the addresses of Sentinels, or that of a Redis of its own with redis://')
+    if (/unknown command/i.test(text)) {
+      return new Error(
+        'what listens there is no Sentinel; give the addresses of Sentinels, or that of a Redis of its own ' +
+        'with redis://'
+      )
+    }
     if (!/No such master/.test(text)) return error
-    const known = (await timeLimit(redis.call('SENTINEL', 'MASTERS') as Promise<string[][]>, ANSWER_TIMEOUT_MS)).map(fieldsOf).map(({ name }) => name)
-    return new Error(`it watches no master of the name ${this.address.master}; ${known.length === 0 ? 'have it watch one' : `it knows ${known.slice(0, 5).join(', ')}`}`)
+    const question = redis.call('SENTINEL', 'MASTERS') as Promise<string[][]>
+    const known = (await timeLimit(question, ANSWER_TIMEOUT_MS)).map(fieldsOf).map(({ name }) => name)
+    const advice = known.length === 0 ? 'have it watch one' : `it knows ${known.slice(0, 5).join(', ')}`
+    return new Error(`it watches no master of the name ${this.address.master}; ${advice}`)
   }
 
   private believe (name: string, belief: Belief): void {
@@ -132,17 +150,24 @@ export class SentinelTopology implements Topology {
     this.beliefs.set(name, belief)
     const before = this.known
     const all = [...this.beliefs.values()]
-    // Who leads a failover counts it before it names the new master: of the newest what most say holds, and what changed last.
+    // A Sentinel that leads a failover raises its epoch before it names the new master. So of the beliefs
+    // with the newest epoch the one that most Sentinels share counts; between equals it stays with the known
+    // master.
     const newest = Math.max(...all.map(({ epoch }) => epoch))
     const votes = new Map<string, number>()
-    for (const { master, epoch } of all) if (epoch === newest) votes.set(shownEndpoint(master), (votes.get(shownEndpoint(master)) ?? 0) + 1)
-    const votesOf = (other: Belief | undefined): number => other?.epoch === newest ? votes.get(shownEndpoint(other.master)) ?? 0 : 0
+    for (const { master, epoch } of all) {
+      const shown = shownEndpoint(master)
+      if (epoch === newest) votes.set(shown, (votes.get(shown) ?? 0) + 1)
+    }
+    const votesOf = (other: Belief | undefined): number =>
+      other?.epoch === newest ? votes.get(shownEndpoint(other.master)) ?? 0 : 0
     for (const other of all) if (votesOf(other) > votesOf(this.known)) this.known = other
-    if (before !== undefined && shownEndpoint(before.master) !== shownEndpoint(this.known!.master)) for (const listener of this.listeners) listener()
+    if (before === undefined || shownEndpoint(before.master) === shownEndpoint(this.known!.master)) return
+    for (const listener of this.listeners) listener()
   }
 }
 
-/** A map as RESP 2 has it: names and values in turn. */
+/** Reads a map as RESP 2 has it: names and values in turn. */
 function fieldsOf (list: readonly string[]): Record<string, string> {
   const fields: Record<string, string> = {}
   for (let i = 0; i < list.length; i += 2) fields[list[i]!] = list[i + 1]!

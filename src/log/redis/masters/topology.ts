@@ -1,30 +1,31 @@
 import type { Endpoint } from './address.js'
 
 /**
- * Where the masters are. One Redis has one that stays; Sentinels know one that changes; the nodes of a Cluster know who holds
- * which slots. Whoever sends commands tells what it is told by servers, so that a change is known with the first command.
+ * Where the masters are. A single Redis has one master that stays. Sentinels know one that changes. The nodes
+ * of a Cluster know which master holds which slots. Whoever sends commands passes on what servers say of
+ * moved slots, so that the first command that meets a change makes it known.
  */
 export interface Topology {
   /** Whether keys belong to different masters. */
   readonly sharded: boolean
-  /** Whether the one master is what the address says. */
+  /** Whether the one master is the one that the address names. */
   readonly fixed: boolean
-  /** Resolves when the masters are known. @throws AtServer, LogSetupError */
+  /** Finds the masters. @throws AtServer, LogSetupError */
   start (): Promise<void>
-  /** Undefined while it is not known. */
+  /** Returns undefined while the master is not known. */
   masterOf (slot: number): Endpoint | undefined
-  /** All of them, each once. */
+  /** Returns all masters, each once. */
   masters (): readonly Endpoint[]
-  /** A server has said where a slot is now. */
+  /** Notes that a server has said where a slot is now. */
   moved (slot: number, to: Endpoint): void
-  /** What is known may be over: it is looked up anew, at once. */
+  /** Looks soon for the masters again, because what is known may be outdated. */
   refresh (): void
-  /** Calls back when a master is another than before. */
+  /** Calls `listener` when a master has changed. */
   onChange (listener: () => void): void
   close (): void
 }
 
-/** One Redis, whatever it becomes. */
+/** One Redis, whatever role it takes. */
 export class SingleTopology implements Topology {
   readonly sharded = false
   readonly fixed = true

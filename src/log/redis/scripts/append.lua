@@ -1,23 +1,28 @@
--- Appends a batch to one shard in one step: offsets, sequences, streams, the recent entries, and one message to all
--- nodes. Everything is checked before the first write. A message costs one XADD; all else is done once for the batch, and
--- texts that the caller has made are passed on as they are.
+-- Appends a batch to one shard in one step: offsets, sequences, streams, recent entries, and one message to
+-- all nodes. It checks everything before its first write. Each message costs one XADD; all else is done once
+-- for the batch, and the script passes on texts that the caller has made as they are.
 --
--- KEYS  1 meta, 2 epochs, 3 seq, 4 recent, 5 marks, 6 answers of the calling node, 7 the newest origins of the processor,
---       then the stream of each topic of the batch, then the idempotency keys of its items
--- ARGV  1 candidate epoch, 2 shards of the log, 3 the node's number of this batch for this shard, 4 most topics with messages,
---       5 milliseconds and 6 bytes of recent entries that are kept, 7 seconds that an idempotency key is kept,
---       8 answers kept per node, 9 the names of the topics as JSON, 10 the items, 11 their payloads, a line each,
---       12 the field and 13 the text of the fence of the source that all of them come from, both empty where they are of none,
---       14 the origins of items, a line each: epoch, offset, part, processor and input topic, and 15 the epochs of the inputs' shard, oldest first, each
---       between commas; both empty where no item has an origin,
---       16 the epoch that the shard must be in, or empty, 17 most topics that ever had a message,
---       18 the number of the batch that this one follows, where it has no answer yet,
+-- KEYS  1 meta, 2 epochs, 3 seq, 4 recent, 5 marks, 6 answers of the calling node, 7 newest origins of the
+--       processor, then the stream of each topic of the batch, then the idempotency keys of its items
+-- ARGV  1 candidate epoch, 2 shards of the log, 3 the node's number of this batch for this shard,
+--       4 most topics that may have messages,
+--       5 milliseconds and 6 bytes of recent entries to keep, 7 seconds to keep an idempotency key,
+--       8 answers to keep per node, 9 the names of the topics as JSON,
+--       10 the items, 11 their payloads, one a line,
+--       12 the field and 13 the text of the fence that the items come under, both empty if there is none,
+--       14 the origins of the items, one a line: `epoch:offset:part:processor:input topic`,
+--       15 the epochs of the inputs' shard, oldest first, each between commas;
+--       14 and 15 are empty if no item has an origin,
+--       16 the epoch that the shard must be in, or empty, 17 most topics that may ever have had a message,
+--       18 the number of the batch that this one follows if that one has no answer yet, or empty,
 --       then for each topic its name and the most messages that it keeps
---       Items: of each the number of its topic, 'r' where it replaces the state, 'k' and the number of its idempotency
---       key, 'o' where it has an origin, and a comma.
--- Answers {'answer', text} with a text of [first offset, [sequence and offset before, of each topic], [[item, sequence,
---       offset], …]]: what is not among the last has the next sequence and the next offset; 0, 0 is one topic too many.
---       Or {'shards', n}, {'type', topic}, {'stale', fence that stands}, {'epoch', the one that it is in}, or {'early'}
+--       An item is the number of its topic, 'r' if it replaces the state, 'k' and the number of its
+--       idempotency key if it has one, 'o' if it has an origin, and a comma.
+-- Answers {'answer', text}. The text is JSON: [first offset, [sequence and offset of each topic before],
+--       [[item, sequence, offset], …]]. An item that is not in the last list has the next sequence and the
+--       next offset. In that list 0, 0 means that the item would be one topic too many.
+--       Or {'shards', n}, {'type', topic}, {'stale', the shard's fence}, {'epoch', the shard's epoch},
+--       or {'early'}
 local KEY_BASE, ARG_BASE = 7, 18
 local keys, argv, call, format = KEYS, ARGV, redis.call, string.format
 local meta, epochs, seq, recent, marks, answers, origins = unpack(keys, 1, KEY_BASE)
@@ -27,7 +32,7 @@ local epoch, start, offset, made = enter(meta, epochs, argv[1], argv[2])
 if made ~= argv[2] then return { 'shards', made } end
 local answered = call('HGET', answers, number)
 if answered then return { 'answer', answered } end
--- The one before was refused or lost on its way: it is sent again, and this one behind it.
+-- The batch before was refused or lost on its way. The node sends it again, and this one after it.
 if argv[18] ~= '' and call('HEXISTS', answers, argv[18]) == 0 then return { 'early' } end
 
 if argv[16] ~= '' and tonumber(argv[16]) ~= epoch then return { 'epoch', format('%d', epoch) } end
@@ -37,8 +42,10 @@ local heals = false
 if fence ~= '' then
   local standing = call('HGET', meta, fence)
   if standing ~= own then
-    if standing and tonumber(standing:match('^%d+')) >= tonumber(own:match('^%d+')) then return { 'stale', standing } end
-    -- A failover has lost it here.
+    if standing and tonumber(standing:match('^%d+')) >= tonumber(own:match('^%d+')) then
+      return { 'stale', standing }
+    end
+    -- The fence is higher than what the shard has: a failover has lost it here.
     heals = true
   end
 end
@@ -52,7 +59,8 @@ local topics = #names
 local positions = call('HMGET', seq, unpack(names))
 local stored = call('HMGET', meta, 'marked', 'bytes', 'marked_bytes', 'oldest', 'topics')
 local sequences, previous, refused = {}, {}, {}
--- Topics that have no messages now: they count again once they have one.
+-- Topics that have no messages now. If the batch gives one a message, it counts as a topic with messages
+-- again.
 local woken, retained, known = {}, nil, nil
 for topic = 1, topics do
   local position = positions[topic]
@@ -76,7 +84,8 @@ for topic = 1, topics do
 end
 local before = table.concat(positions, ',')
 
--- The newest origin of each topic, where items have any: {rank of its epoch, offset, part, sequence and offset of its message}.
+-- The newest origin of each topic, if items have any: {rank of its epoch, offset, part, 'sequence,offset' of
+-- its message}
 local newest, moved_origins, next_origin = {}, {}, nil
 local function rank_of (epoch_text) return argv[15]:find(',' .. epoch_text .. ',', 1, true) end
 if argv[14] ~= '' then
@@ -89,7 +98,7 @@ if argv[14] ~= '' then
   end
 end
 
--- Whether an origin is newer than what is kept: as isNewer of origin-order.ts.
+-- Whether an origin is newer than the kept one: the same rule as isNewer in origin-order.ts
 local function is_newer (kept, rank, o, p)
   if not kept or not kept[1] then return true end
   if rank ~= kept[1] then return rank > kept[1] end
@@ -156,7 +165,10 @@ for topic = 1, topics do
   end
 end
 call('HSET', seq, unpack(moved))
-if began > 0 then call('HSET', meta, 'topics', format('%d', tonumber(stored[5] or call('HLEN', seq) - began) + began)) end
+if began > 0 then
+  local before_batch = tonumber(stored[5] or call('HLEN', seq) - began)
+  call('HSET', meta, 'topics', format('%d', before_batch + began))
+end
 for name, origin in pairs(moved_origins) do call('HSET', origins, name, origin) end
 
 local items, payloads = argv[10], argv[11]
@@ -173,10 +185,13 @@ if #exceptions > 0 then
   end
   items, payloads = table.concat(kept_items, ',') .. ',', table.concat(kept_payloads, '\n') .. '\n'
 end
--- As nodes hear it: a line of JSON, then a payload a line; JSON text of one value holds no line break.
-local batch = format('[%d,%d,%d,%d,%s,[%s],"%s"]\n', epoch, start, first, time, argv[9], before, items) .. payloads
+-- The form in which nodes get a batch: a line of JSON, then one payload a line. JSON text of one value has no
+-- line break.
+local header = format('[%d,%d,%d,%d,%s,[%s],"%s"]\n', epoch, start, first, time, argv[9], before, items)
+local batch = header .. payloads
 
--- Marks say which offset an age stands for, and which amount of bytes: one a second, or more where much is appended.
+-- A mark says which offset, and how many bytes, belong to a time. One is made each second, or earlier if much
+-- is appended.
 local bytes, oldest = tonumber(stored[2] or 0) + #batch, stored[4] or '0'
 if time - tonumber(stored[1] or 0) >= 1000 or bytes - tonumber(stored[3] or 0) >= argv[6] / 16 then
   call('XADD', marks, format('%d-%d', time, first - 1), 'b', format('%d', bytes - #batch))

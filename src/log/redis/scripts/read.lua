@@ -1,8 +1,10 @@
--- Reads a topic after an offset or a sequence.
+-- Reads messages of a topic after an offset or a sequence.
 --
 -- KEYS  1 meta, 2 epochs, 3 seq, 4 the topic's stream
--- ARGV  1 candidate epoch, 2 shards of the log, 3 topic, 4 'offset' or 'sequence', 5 after which, 6 most entries
--- Answers {epoch, 'sequence,offset' of the last message or '', sequence of the first that is held or '', entries}
+-- ARGV  1 candidate epoch, 2 shards of the log, 3 topic, 4 'offset' or 'sequence', 5 the one to read after,
+--       6 most entries
+-- Answers {epoch, 'sequence,offset' of the last message or '', sequence of the first retained message or '',
+--       entries}
 local epoch = enter(KEYS[1], KEYS[2], ARGV[1], ARGV[2])
 local last = redis.call('HGET', KEYS[3], ARGV[3]) or ''
 local oldest = redis.call('XRANGE', KEYS[4], '-', '+', 'COUNT', 1)[1]
@@ -13,7 +15,7 @@ if oldest and limit > 0 then
   if ARGV[4] == 'offset' then
     entries = redis.call('XRANGE', KEYS[4], string.format('%.0f', ARGV[5] + 1), '+', 'COUNT', limit)
   else
-    -- Sequences have no hole: so many entries from the end are those after it.
+    -- Sequences have no gap, so the entries after a sequence are this many from the end.
     local newer = math.min(tonumber(last:match('^%d+')) - ARGV[5], redis.call('XLEN', KEYS[4]))
     if newer > 0 then
       local reversed = redis.call('XREVRANGE', KEYS[4], '+', '-', 'COUNT', string.format('%d', newer))

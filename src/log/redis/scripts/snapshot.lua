@@ -1,7 +1,8 @@
--- Keeps a folded state, unless a newer one is there or the epoch is not the present one.
+-- Keeps a folded state, unless the key has a newer one or the state is not of the current epoch.
 --
 -- KEYS  1 meta, 2 epochs, 3 the topic's snapshot
--- ARGV  1 candidate epoch, 2 shards of the log, 3 epoch, 4 sequence, 5 offset, 6 time, 7 payload, 8 seconds it is kept
+-- ARGV  1 candidate epoch, 2 shards of the log, 3 epoch, 4 sequence, 5 offset, 6 time, 7 payload,
+--       8 seconds to keep it
 local epoch, _, offset = enter(KEYS[1], KEYS[2], ARGV[1], ARGV[2])
 if tonumber(ARGV[3]) ~= epoch or tonumber(ARGV[5]) > offset then return 0 end
 local known = redis.call('HMGET', KEYS[3], 'offset')

@@ -1,7 +1,7 @@
 import { type Channels, parseTopicKey } from '@tickwire/protocol'
 import type { Entry } from '../../log.js'
 
-/** A state and the message that it stands for. */
+/** A state, and the position of the last message folded into it. */
 export interface Folded {
   readonly epoch: number
   readonly sequence: number
@@ -10,10 +10,10 @@ export interface Folded {
   readonly state: unknown
 }
 
-/** States that this node has folded: most topics are asked for again. */
+/** Most states that this node keeps: it is asked for most topics more than once. */
 const MAX_CACHED = 10_000
 
-/** What topics come to whose state is more than their last message. */
+/** The states of topics whose channel folds messages, as far as this node has folded them. */
 export class FoldedStates {
   private readonly cache = new Map<string, Folded>()
 
@@ -24,11 +24,17 @@ export class FoldedStates {
   }
 
   /**
-   * Folds messages onto what is known, in order. Undefined where some are missing between: the state is not known
-   * until a message replaces it. The same holds behind a message that the channel failed to fold.
-   * @throws what it threw, where no message has replaced the state since
+   * Folds messages onto a base, in order. If messages are missing between, or if the channel fails to fold
+   * one, the state is unknown until a message replaces it.
+   * @returns the state; undefined if messages are missing
+   * @throws what the channel threw, if no message has replaced the state since
    */
-  fold (topic: string, epoch: number, base: Folded | undefined, entries: readonly Entry[]): Folded | undefined {
+  fold (
+    topic: string,
+    epoch: number,
+    base: Folded | undefined,
+    entries: readonly Entry[]
+  ): Folded | undefined {
     const reduce = this.channels.get(parseTopicKey(topic).channel)?.reduce
     if (typeof reduce !== 'function') return undefined
     let folded = base
@@ -37,10 +43,11 @@ export class FoldedStates {
       if (!replaces && previous !== (folded?.offset ?? 0)) folded = undefined
       if (!replaces && folded === undefined && previous !== 0) continue
       try {
-        folded = { epoch, sequence, offset, timestamp, state: reduce(folded?.state as never, JSON.parse(payload) as never, replaces) }
+        const state = reduce(folded?.state as never, JSON.parse(payload) as never, replaces)
+        folded = { epoch, sequence, offset, timestamp, state }
         failure = undefined
       } catch (error) {
-        // What it was given may be half changed.
+        // The channel may have changed a part of the state that it got.
         folded = undefined
         failure = { error }
       }

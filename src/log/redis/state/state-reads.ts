@@ -3,20 +3,22 @@ import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { StreamEntry } from '../append/batch.js'
 import type { Folded } from './folded-states.js'
 
-/** Topics that are asked for at a time: Redis does nothing else meanwhile. */
+/** Most topics in one read: Redis does nothing else meanwhile. */
 const MAX_TOPICS = 128
-/** Bytes of payloads behind which the rest is asked for anew: a topic alone may have more. */
+/**
+ * After this many bytes of payloads, the next read asks for the other topics. One topic alone may have more.
+ */
 const MAX_BYTES = 1 << 20
-/** For how long answers are worked on at a time: then others have their turn. */
+/** How long answers are worked on before other work of the event loop gets a turn. */
 const WORK_MS = 5
 
-/** What a caller knows of a topic, see state.lua. */
+/** What a caller has folded of a topic; see state.lua. */
 export interface StateQuestion {
   readonly topic: string
   readonly from: number
   readonly epoch: number
   readonly lastOnly: boolean
-  /** What the caller goes on from. */
+  /** The state that the caller folds onto. */
   readonly known?: Folded | undefined
 }
 
@@ -25,11 +27,11 @@ export type TopicAnswer = [kept: Kept | [], entries: StreamEntry[]]
 type BatchAnswer = [epoch: string, offset: string, answers: Array<TopicAnswer | Error>]
 
 export interface StateReadsOptions<State> {
-  /** Made when the question is sent. */
+  /** Makes the question for a topic. It is called when the question is sent. */
   question (topic: string): StateQuestion
-  /** Asks for some topics of the shard; answers for the first of them, one at least. */
+  /** Asks for some topics of the shard. It answers for the first of them, and at least for one. */
   ask (questions: readonly StateQuestion[], maxBytes: number): Promise<BatchAnswer>
-  /** Made in the order in which it was asked. */
+  /** Makes the state from an answer. It is called in the order of the questions. */
   state (question: StateQuestion, epoch: number, asOf: number, answer: TopicAnswer): State
   failure (topic: string, error: Error): Error
 }
@@ -41,9 +43,9 @@ interface Waiting<State> {
 }
 
 /**
- * Reads the states of one shard's topics. While a batch is on its way, what is asked for meanwhile waits for the next one; whoever
- * asks for a topic that waits already shares its answer. So many clients that begin at once cost Redis what one of them does, and a
- * node holds one batch of a shard at a time.
+ * Reads the states of one shard's topics. While one read is under way, topics wait for the next; callers that
+ * ask for the same waiting topic share its answer. So many clients that begin at once cost Redis no more than
+ * one client with all their topics, and a node has one answer of a shard in memory at a time.
  */
 export class StateReads<State> {
   private readonly waiting = new Map<string, Waiting<State>>()
@@ -51,7 +53,7 @@ export class StateReads<State> {
 
   constructor (private readonly options: StateReadsOptions<State>) {}
 
-  /** What is answered was read after this call. */
+  /** Reads the state of a topic, as it is after this call. */
   async read (topic: string): Promise<State> {
     let waiting = this.waiting.get(topic)
     if (waiting === undefined) {
@@ -63,7 +65,7 @@ export class StateReads<State> {
 
   private async readAll (): Promise<void> {
     this.reading = true
-    // Whoever asks in the same turn goes along.
+    // Callers in the same turn share the first read.
     await nextTurn()
     while (this.waiting.size > 0) await this.readSome()
     this.reading = false
@@ -78,13 +80,20 @@ export class StateReads<State> {
       await this.settle(some, questions, Number(epoch), Number(offset), answers)
       this.putBack(some.slice(answers.length))
     } catch (error) {
-      // Those who wait need not find out one batch after another that the shard cannot be reached.
+      // Rejects all that wait, so that they need not find out one read after another that the shard is
+      // unreachable.
       for (const [, waiting] of [...some, ...this.waiting]) waiting.reject(error)
       this.waiting.clear()
     }
   }
 
-  private async settle (some: ReadonlyArray<[topic: string, waiting: Waiting<State>]>, questions: readonly StateQuestion[], epoch: number, asOf: number, answers: BatchAnswer[2]): Promise<void> {
+  private async settle (
+    some: ReadonlyArray<[topic: string, waiting: Waiting<State>]>,
+    questions: readonly StateQuestion[],
+    epoch: number,
+    asOf: number,
+    answers: BatchAnswer[2]
+  ): Promise<void> {
     let began = performance.now()
     for (const [index, answer] of answers.entries()) {
       const [topic, waiting] = some[index]!
@@ -100,7 +109,10 @@ export class StateReads<State> {
     }
   }
 
-  /** What there was no room for comes first, before whoever asked meanwhile; who asked for the same shares it. */
+  /**
+   * Puts topics that the read had no room for before those that were asked for since. If a topic was asked
+   * for again, both callers share one answer.
+   */
   private putBack (left: ReadonlyArray<[topic: string, waiting: Waiting<State>]>): void {
     const since = [...this.waiting]
     this.waiting.clear()

@@ -6,7 +6,7 @@ import type { ShardKeys } from '../keys.js'
 import type { Reader } from '../tail/reader.js'
 import { type Kept, type StateQuestion, StateReads, type TopicAnswer } from './state-reads.js'
 
-/** How long a folded state outlives its topic's stream. */
+/** How long a kept state outlives its last update. */
 const SNAPSHOT_SECONDS = 7 * 86_400
 
 export interface StatesOptions {
@@ -16,7 +16,9 @@ export interface StatesOptions {
   shardOf (topic: string): number
 }
 
-/** What topics come to: read from the log, and kept in it where folding anew would need messages that go. */
+/**
+ * The states of topics: read from the log, and kept in it before the messages go that they were folded from.
+ */
 export class States {
   private readonly folded: FoldedStates
   private readonly reads: ReadonlyArray<StateReads<Snapshot | undefined>>
@@ -31,31 +33,36 @@ export class States {
         [...keys.common, ...questions.flatMap(({ topic }) => [keys.stream(topic), keys.snapshot(topic)])],
         [maxBytes, ...questions.flatMap(({ from, epoch, lastOnly }) => [from, epoch, lastOnly ? 1 : 0])]
       ) as never,
-      state: (question, epoch, asOf, answer) => question.lastOnly ? this.lastMessage(question, epoch, asOf, answer) : this.foldedState(question, epoch, asOf, answer),
+      state: (question, epoch, asOf, answer) => question.lastOnly
+        ? this.lastMessage(question, epoch, asOf, answer)
+        : this.foldedState(question, epoch, asOf, answer),
       failure: (_topic, error) => reader.failure(keys.meta, error)
     }))
   }
 
-  /** Undefined where the channel has no state or the topic none yet. */
+  /** Returns undefined if the channel has no state, or the topic has none yet. */
   async snapshot (topic: string): Promise<Snapshot | undefined> {
     if (this.reduceOf(topic) === undefined) return undefined
     return await this.reads[this.options.shardOf(topic)]!.read(topic)
   }
 
-  /** Whether its state is more than its last message. */
+  /** Whether the topic's state is folded, and so more than its last message. */
   isFolded (topic: string): boolean {
     return typeof this.reduceOf(topic) === 'function'
   }
 
-  /** Puts the present state of a topic into the log. */
+  /** Writes the current state of a topic into the log. */
   async keep (topic: string): Promise<void> {
     const snapshot = await this.snapshot(topic)
     const folded = this.folded.get(topic)
     if (snapshot === undefined || folded === undefined) return
     const keys = this.options.keys[this.options.shardOf(topic)]!
-    await this.options.reader.run('snapshot', [...keys.common, keys.snapshot(topic)], [
-      folded.epoch, folded.sequence, folded.offset, folded.timestamp, JSON.stringify(folded.state), SNAPSHOT_SECONDS
-    ])
+    const { epoch, sequence, offset, timestamp, state } = folded
+    await this.options.reader.run(
+      'snapshot',
+      [...keys.common, keys.snapshot(topic)],
+      [epoch, sequence, offset, timestamp, JSON.stringify(state), SNAPSHOT_SECONDS]
+    )
   }
 
   private reduceOf (topic: string): 'last' | object | undefined {
@@ -68,21 +75,41 @@ export class States {
     return { topic, from: known?.offset ?? -1, epoch: known?.epoch ?? 0, lastOnly: false, known }
   }
 
-  private lastMessage ({ topic }: StateQuestion, epoch: number, asOf: number, [, [last]]: TopicAnswer): Snapshot | undefined {
+  private lastMessage (
+    { topic }: StateQuestion,
+    epoch: number,
+    asOf: number,
+    [, [last]]: TopicAnswer
+  ): Snapshot | undefined {
     if (last === undefined) return undefined
     const { sequence, timestamp, payload } = parseEntry(topic, this.options.shardOf(topic), last)
     return { topic, epoch, sequence, timestamp, payload, asOf }
   }
 
-  private foldedState ({ topic, known }: StateQuestion, epoch: number, asOf: number, [kept, found]: TopicAnswer): Snapshot | undefined {
+  private foldedState (
+    { topic, known }: StateQuestion,
+    epoch: number,
+    asOf: number,
+    [kept, found]: TopicAnswer
+  ): Snapshot | undefined {
     const entries = found.map(entry => parseEntry(topic, this.options.shardOf(topic), entry))
-    const goesOn = known !== undefined && known.offset <= asOf && known.epoch === epoch
-    const base: Folded | undefined = isKept(kept)
-      ? { epoch, sequence: Number(kept[0]), offset: Number(kept[1]), timestamp: Number(kept[2]), state: JSON.parse(kept[3]) }
-      : goesOn ? known : undefined
+    const isUsable = known !== undefined && known.offset <= asOf && known.epoch === epoch
+    const base = isKept(kept) ? parseKept(epoch, kept) : isUsable ? known : undefined
     const folded = entries.length === 0 ? base : this.folded.fold(topic, epoch, base, entries)
-    return folded === undefined ? undefined : { topic, epoch, sequence: folded.sequence, timestamp: folded.timestamp, payload: JSON.stringify(folded.state), asOf }
+    if (folded === undefined) return undefined
+    const { sequence, timestamp, state } = folded
+    return { topic, epoch, sequence, timestamp, payload: JSON.stringify(state), asOf }
   }
 }
 
 const isKept = (kept: Kept | []): kept is Kept => kept.length > 0
+
+function parseKept (epoch: number, [sequence, offset, time, payload]: Kept): Folded {
+  return {
+    epoch,
+    sequence: Number(sequence),
+    offset: Number(offset),
+    timestamp: Number(time),
+    state: JSON.parse(payload)
+  }
+}

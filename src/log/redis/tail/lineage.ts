@@ -1,11 +1,11 @@
 import type { EpochStart } from '../../log.js'
 
-/** Epochs that are remembered as left: more than any log names (the last 32). */
+/** Most left epochs that are remembered: more than any log names (its last 32). */
 const MOST_LEFT = 64
 
 /**
- * The epochs that a node has followed of one shard, and how it goes on where the log is in others: after a failover, or where the
- * connection leads to an old master that went on by itself.
+ * The epochs of one shard that a node has followed. It decides how the node goes on if the log is in other
+ * epochs: after a failover, or if the connection leads to an old master that went on by itself (ADR 25).
  */
 export class Lineage {
   private epochs: readonly EpochStart[]
@@ -21,28 +21,30 @@ export class Lineage {
     return this.epochs.at(-1)!.epoch
   }
 
-  /** Epochs that are never entered again: what was told in them was taken back since. */
+  /** Epochs that are never entered again: messages that were delivered in them have been taken back since. */
   get left (): readonly number[] {
     return [...this.gone]
   }
 
-  /** Leaves the current epoch although no other is known yet. */
+  /** Leaves the current epoch before the next one is known. */
   leave (): void {
     this.forsake(this.current)
   }
 
   /**
-   * Goes over to the epochs of the log. Returns what is to be told one after another: each of them ends what was told before it at
-   * its start. Where the log does not know the last epochs that were followed, the first is the last that both know, begun
-   * again where they part.
+   * Changes to the epochs of the log. Returns the epochs to announce, one after another: the start of each
+   * takes back what was delivered from that offset on. If the log does not know the last epochs that were
+   * followed, the first to announce is the last common epoch, which begins again where the two histories
+   * part.
    */
   follow (epochs: readonly EpochStart[]): EpochStart[] {
     let common = epochs.length - 1
     while (common >= 0 && !this.epochs.some(({ epoch }) => epoch === epochs[common]!.epoch)) common--
     const shared = epochs[common]
     const news = epochs.slice(common + 1)
-    // Of which none is known any more, all are told.
-    const parted = shared === undefined ? undefined : this.epochs[this.epochs.findIndex(({ epoch }) => epoch === shared.epoch) + 1]
+    // If the two have no epoch in common, all epochs of the log are announced.
+    const parting = this.epochs.findIndex(({ epoch }) => epoch === shared?.epoch) + 1
+    const parted = shared === undefined ? undefined : this.epochs[parting]
     const before = this.current
     this.epochs = epochs
     if (this.current !== before) this.forsake(before)

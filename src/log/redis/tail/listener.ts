@@ -2,34 +2,39 @@ import type { Redis } from 'ioredis'
 import type { Masters } from '../masters/masters.js'
 import { TimedOut, timeLimit } from '../time-limit.js'
 
-/** How often a connection is asked whether it still answers, and how long it may take until it is made anew. */
+/** How often a connection is pinged, and how long it may take to answer before it is made anew. */
 const PING_MS = 1000
 const PING_PATIENCE_MS = 900
-/** How soon a shard is listened to again that could not be. */
+/** How soon the listener subscribes again to a shard that it could not subscribe to. */
 const LISTEN_AGAIN_MS = 50
 
 export interface ListenerCallbacks {
-  /** What was published to a shard. */
+  /** A text was published to a shard. */
   onText (shard: number, text: string): void
-  /** What was published to a shard may have been missed: it is not heard any more, or it is heard again. */
+  /** The listener may have missed a text: it is not subscribed to the shard any more, or it is again. */
   onMissed (shard: number): void
 }
 
 /**
- * Hears what is published to shards, each from its master. Pub/sub may lose messages: the listener says when it may have, and
- * listens again by itself to all that it was told to, wherever that is then.
+ * Hears what is published to shards, each from its master. Pub/sub may lose messages. The listener says when
+ * it may have missed some, and subscribes again by itself to all wanted shards, at whichever masters they are
+ * then.
  */
 export class ShardListener {
   private readonly wanted = new Set<number>()
-  /** Of those that are wanted, the connection on which they are heard. */
+  /** By wanted shard, the connection that is subscribed to it. */
   private readonly heard = new Map<number, Redis>()
-  /** Those that are being listened to at this moment. */
+  /** Shards whose subscription is under way. */
   private readonly trying = new Set<number>()
   private readonly timer: NodeJS.Timeout
   private again: NodeJS.Timeout | undefined
 
   /** @param channels by shard */
-  constructor (private readonly masters: Masters, private readonly channels: readonly string[], private readonly callbacks: ListenerCallbacks) {
+  constructor (
+    private readonly masters: Masters,
+    private readonly channels: readonly string[],
+    private readonly callbacks: ListenerCallbacks
+  ) {
     const shards = new Map(channels.map((channel, shard) => [channel, shard]))
     masters.each(redis => {
       redis.on('smessage', (channel: string, text: string) => {
@@ -37,15 +42,18 @@ export class ShardListener {
         if (shard !== undefined && this.wanted.has(shard)) this.callbacks.onText(shard, text)
       })
       redis.on('ready', () => { this.listenToAll() })
-      redis.on('close', () => { this.deaf(redis) })
-      // A node that does not hold a slot any more ends the subscriptions to it; the client does not say which.
-      redis.on('moved', () => { this.deaf(redis) })
+      redis.on('close', () => { this.loseAll(redis) })
+      // A node that does not hold a slot any more ends its subscriptions, and the client does not say which.
+      redis.on('moved', () => { this.loseAll(redis) })
     })
     masters.onChange(() => { this.listenToAll() })
-    this.timer = setInterval(() => { this.lookAfter() }, PING_MS).unref()
+    this.timer = setInterval(() => { this.checkAll() }, PING_MS).unref()
   }
 
-  /** Resolves when it is heard. Where that fails, it is tried again until it is heard or not wanted any more. */
+  /**
+   * Subscribes to a shard. If that fails, it throws, and tries again until it succeeds or `unlisten` is
+   * called.
+   */
   async listen (shard: number): Promise<void> {
     this.wanted.add(shard)
     try {
@@ -60,11 +68,11 @@ export class ShardListener {
     if (!this.wanted.delete(shard)) return
     const redis = this.heard.get(shard)
     this.heard.delete(shard)
-    // A connection that is away begins with what is wanted then.
+    // If the connection is closed now, it subscribes to what is wanted when it is back.
     redis?.sunsubscribe(this.channels[shard]!).catch(() => {})
   }
 
-  /** Something was published to it that was not heard. */
+  /** Subscribes to a shard again, because something was published that was not heard. */
   listenAnew (shard: number): void {
     this.heard.delete(shard)
     this.listenToAll()
@@ -83,7 +91,7 @@ export class ShardListener {
       await redis.ssubscribe(channel)
       return redis
     })
-    // It was closed, or not wanted any more, before this was known.
+    // The connection may have closed, or `unlisten` may have been called, before the answer came.
     if (redis.status !== 'ready') throw new Error('Connection is closed')
     const before = this.heard.get(shard)
     if (this.wanted.has(shard)) this.heard.set(shard, redis)
@@ -91,8 +99,8 @@ export class ShardListener {
     if (before !== redis) before?.sunsubscribe(channel).catch(() => {})
   }
 
-  /** What was heard on a connection is not heard any more. */
-  private deaf (redis: Redis): void {
+  /** Forgets the subscriptions of a connection, which may have ended. */
+  private loseAll (redis: Redis): void {
     for (const [shard, on] of this.heard) {
       if (on !== redis) continue
       this.heard.delete(shard)
@@ -101,13 +109,16 @@ export class ShardListener {
     this.listenToAll()
   }
 
-  /** Listens to what is wanted and not heard, or heard from who is not its master any more. */
+  /** Subscribes to each wanted shard that is not subscribed to, or not at its current master. */
   private listenToAll (): void {
     for (const shard of this.wanted) {
       const on = this.heard.get(shard)
-      if (this.trying.has(shard) || (on !== undefined && on === this.masters.of(this.channels[shard]!))) continue
+      const isHeard = on !== undefined && on === this.masters.of(this.channels[shard]!)
+      if (isHeard || this.trying.has(shard)) continue
       this.trying.add(shard)
-      this.subscribe(shard).then(() => { this.callbacks.onMissed(shard) }, () => { this.listenSoon() }).finally(() => { this.trying.delete(shard) })
+      this.subscribe(shard)
+        .then(() => { this.callbacks.onMissed(shard) }, () => { this.listenSoon() })
+        .finally(() => { this.trying.delete(shard) })
     }
   }
 
@@ -119,10 +130,13 @@ export class ShardListener {
     }, LISTEN_AGAIN_MS).unref()
   }
 
-  private lookAfter (): void {
+  private checkAll (): void {
     this.listenToAll()
     for (const redis of new Set([...this.wanted].map(shard => this.masters.of(this.channels[shard]!)))) {
-      if (redis?.status === 'ready') timeLimit(redis.ping(), PING_PATIENCE_MS).catch((error: unknown) => { if (error instanceof TimedOut) redis.disconnect(true) })
+      if (redis?.status !== 'ready') continue
+      timeLimit(redis.ping(), PING_PATIENCE_MS).catch((error: unknown) => {
+        if (error instanceof TimedOut) redis.disconnect(true)
+      })
     }
   }
 }

@@ -7,38 +7,62 @@ import type { ReadScript, Scripts } from '../scripts/scripts.js'
 import { LogSetupError } from '../setup-error.js'
 import { TimedOut, timeLimit } from '../time-limit.js'
 
-/** A read that is not answered in this time failed. */
+/** A read without an answer after this time has failed. */
 const PATIENCE_MS = 900
-/** Reads on their way at a time: the others wait here, where they cost Redis nothing and no time-out runs. */
+/**
+ * Most reads that are under way. The others wait here, where they cost Redis nothing and no time limit runs.
+ */
 const MAX_RUNNING = 64
-/** What a server says that is not asked in vain: the slot is being moved, or it does not know the script yet; and how soon it is asked again. */
+/**
+ * Errors after which the same question may succeed soon: the slot is being moved, or the master does not know
+ * the script.
+ */
 const ASK_AGAIN = /^(?:MOVED|ASK|TRYAGAIN|NOSCRIPT)/
 const ASK_AGAIN_MS = 25
 
 export interface Urgency {
-  /** Whether it is asked before all that waits. */
+  /** Whether it goes ahead of all reads that wait. */
   readonly urgent?: boolean
 }
 
-/** Asks Redis by the log's scripts, a bounded number at a time. */
+/** Sends the log's scripts and commands to Redis, a bounded number at a time. */
 export class Reader {
   private running = 0
   private readonly waiting: Array<() => void> = []
 
-  constructor (private readonly masters: Masters, private readonly scripts: Scripts, private readonly shards: number) {}
+  constructor (
+    private readonly masters: Masters,
+    private readonly scripts: Scripts,
+    private readonly shards: number
+  ) {}
 
   /** Runs a script. @throws ProtocolError `log_unavailable`, LogSetupError */
-  async run (name: ReadScript, keys: readonly string[], args: ReadonlyArray<string | number>, urgency?: Urgency): Promise<unknown> {
-    return await this.attempt(keys[0]!, () => this.scripts.run(name, keys, [randomInt(2 ** 32), this.shards, ...args]), urgency)
+  async run (
+    name: ReadScript,
+    keys: readonly string[],
+    args: ReadonlyArray<string | number>,
+    urgency?: Urgency
+  ): Promise<unknown> {
+    return await this.attempt(keys[0]!, () => {
+      return this.scripts.run(name, keys, [randomInt(2 ** 32), this.shards, ...args])
+    }, urgency)
   }
 
-  /** Sends any other command with one key. @throws ProtocolError `log_unavailable`, LogSetupError */
-  async ask<Answer> (key: string, command: (redis: Redis) => Promise<Answer>, urgency?: Urgency): Promise<Answer> {
+  /** Sends another command, with one key. @throws ProtocolError `log_unavailable`, LogSetupError */
+  async ask<Answer> (
+    key: string,
+    command: (redis: Redis) => Promise<Answer>,
+    urgency?: Urgency
+  ): Promise<Answer> {
     return await this.attempt(key, () => this.masters.send(key, command), urgency)
   }
 
-  private async attempt<Answer> (key: string, send: () => Promise<Answer>, { urgent = false }: Urgency = {}): Promise<Answer> {
-    if (!urgent) await this.room()
+  private async attempt<Answer> (
+    key: string,
+    send: () => Promise<Answer>,
+    { urgent = false }: Urgency = {}
+  ): Promise<Answer> {
+    if (!urgent) await this.waitForRoom()
     this.running++
     let over = false
     try {
@@ -61,16 +85,20 @@ export class Reader {
     }
   }
 
-  private async room (): Promise<void> {
+  private async waitForRoom (): Promise<void> {
     while (this.running >= MAX_RUNNING) await new Promise<void>(resolve => { this.waiting.push(resolve) })
   }
 
-  /** What a failed read is to whoever asked. */
+  /** Returns the error that the caller of a failed read gets. */
   failure (key: string, error: unknown): Error {
-    if (/WRONGTYPE/.test(messageOf(error))) return new LogSetupError('REDIS_KEY_PREFIX: keys of the log hold something else in this Redis; choose another prefix')
-    // A connection that answers nothing may never do so again.
+    if (/WRONGTYPE/.test(messageOf(error))) {
+      return new LogSetupError(
+        'REDIS_KEY_PREFIX: keys of the log hold something else in this Redis; choose another prefix'
+      )
+    }
+    // A connection that does not answer may never answer again.
     if (error instanceof TimedOut) this.masters.renew(key)
-    // The client's words are for the operator's log, not for who asked.
+    // The words of the Redis client are for the operator's log, not for the caller.
     return Object.assign(new ProtocolError('log_unavailable'), { cause: error })
   }
 }

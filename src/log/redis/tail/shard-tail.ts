@@ -4,28 +4,35 @@ import type { Entry, EpochStart, ShardHead, TailBatch } from '../../log.js'
 import { parseBatch } from '../append/batch.js'
 import type { Lineage } from './lineage.js'
 
-/** Batches that are read at a time of what was missed. */
+/** Missed batches in one read. */
 const PAGE = 32
-/** What was published so long ago and was not heard is not on its way any more. */
+/** A batch that was published this long ago and was not heard will not be heard any more. */
 const DEAF_MS = 1000
 
-/** What a tail asks the log. */
+/** The reads of the log that a tail needs. */
 export interface TailSource {
-  /** Never in an epoch that was left: see {@link Lineage}. */
+  /** Reads the head. It is never in an epoch that was left, see {@link Lineage}. */
   headOf (shard: number): Promise<ShardHead>
-  /** At most `limit` recent batches that end beyond an offset, as texts. */
+  /** Reads the texts of at most `limit` recent batches that end after an offset. */
   readRecent (shard: number, after: number, limit: number): Promise<readonly string[]>
-  /** Every message of a shard between two offsets that its streams still hold, in order, and the topics that lost some. */
-  readBeyond (shard: number, after: number, before: number): Promise<{ readonly entries: readonly Entry[], readonly lost: ReadonlySet<string> }>
+  /**
+   * Reads every retained message of a shard between two offsets, in order, and says which topics lost some.
+   */
+  readBeyond (shard: number, after: number, before: number): Promise<{
+    readonly entries: readonly Entry[]
+    readonly lost: ReadonlySet<string>
+  }>
 }
 
 export interface ShardTailCallbacks {
-  /** The log answered where the shard stands, and what was missed has been told. */
+  /** The log said where the shard stands, and missed batches have been delivered. */
   onAnswer (): void
   onFailure (error: unknown): void
-  /** What was published a while ago was not heard: the shard is to be listened to anew. */
+  /**
+   * Something published {@link DEAF_MS} ago was not heard: the listener has to subscribe to the shard again.
+   */
   onDeaf (): void
-  /** The epochs that the node has followed of the shard. @param epochs of the log now */
+  /** Returns the epochs of the shard that the node has followed. @param epochs of the log now */
   lineage (epochs: readonly EpochStart[]): Lineage
 }
 
@@ -33,44 +40,51 @@ interface Position {
   readonly lineage: Lineage
   epoch: EpochStart
   offset: number
-  /** Of the last message that was heard. */
+  /** Offset of the last message that was heard. */
   heard: number
 }
 
 export type Listener = (batch: TailBatch) => void
 
 /**
- * Follows one shard: what is published is the fast path, the streams are the truth. A hole in the offsets, or a look, makes it
- * read what it missed before it goes on; it never tells out of order.
+ * Follows one shard. Pub/sub is the fast path, and the streams are the truth. If the offsets have a gap, or a
+ * look finds that something was missed, it first reads what it missed. It never delivers out of order.
  */
 export class ShardTail {
-  /** Where it stands; undefined until the log was asked for the first time. */
+  /** Undefined until the log has answered for the first time. */
   private position: Position | undefined
-  /** Whether it is known that something may not have been heard. */
+  /** Whether something may not have been heard. */
   private missed = false
-  /** What a look found that had not been heard, and when; undefined where there was nothing. */
+  /**
+   * The offset up to which a look found something that had not been heard, and when; undefined if all was
+   * heard.
+   */
   private unheard: { readonly offset: number, readonly at: number } | undefined
   private readonly listeners = new Set<Listener>()
-  /** What is being dealt with, one after another. */
+  /** The end of the queue of tasks, which run one after another. */
   private busy: Promise<void> = Promise.resolve()
-  /** Whether a look waits for its turn: another would see no more than it. */
+  /** Whether a look waits in the queue; a second one would find no more. */
   private looking = false
   private ended = false
 
-  constructor (private readonly shard: number, private readonly source: TailSource, private readonly callbacks: ShardTailCallbacks) {}
+  constructor (
+    private readonly shard: number,
+    private readonly source: TailSource,
+    private readonly callbacks: ShardTailCallbacks
+  ) {}
 
-  /** What was published. */
+  /** Takes a text that was published. */
   hear (text: string): void {
     this.enqueue(async () => { await this.take(text) })
   }
 
-  /** What was published may have been missed. */
+  /** Notes that something published may have been missed, and looks. */
   miss (): void {
     this.missed = true
     this.look()
   }
 
-  /** Asks whether something was missed. */
+  /** Asks the log whether something was missed. */
   look (): void {
     if (this.looking) return
     this.looking = true
@@ -82,7 +96,10 @@ export class ShardTail {
     })
   }
 
-  /** Tells a listener of all that comes behind the head that it answers with. @throws ProtocolError `log_unavailable` */
+  /**
+   * Delivers to a listener everything after the head that it returns.
+   * @throws ProtocolError `log_unavailable`
+   */
   async join (listener: Listener): Promise<ShardHead> {
     const joined = this.busy.then(async () => {
       const { epochs } = await this.catchUp()
@@ -104,33 +121,39 @@ export class ShardTail {
   }
 
   private enqueue (task: () => Promise<void>): void {
-    this.busy = this.busy.then(async () => { if (!this.ended) await task() }).catch((error: unknown) => { if (!this.ended) this.callbacks.onFailure(error) })
+    this.busy = this.busy
+      .then(async () => { if (!this.ended) await task() })
+      .catch((error: unknown) => { if (!this.ended) this.callbacks.onFailure(error) })
   }
 
   private async take (text: string): Promise<void> {
     const { epoch, entries } = parseBatch(this.shard, text)
     const [first] = entries
-    const isSameEpoch = epoch.epoch === this.position?.epoch.epoch
-    if (isSameEpoch) this.position!.heard = Math.max(this.position!.heard, entries.at(-1)?.offset ?? 0)
-    if (isSameEpoch && first !== undefined && first.offset <= this.position!.offset + 1) this.tell(entries)
+    const { position } = this
+    const isSameEpoch = epoch.epoch === position?.epoch.epoch
+    if (isSameEpoch) position!.heard = Math.max(position!.heard, entries.at(-1)?.offset ?? 0)
+    if (isSameEpoch && first !== undefined && first.offset <= position!.offset + 1) this.deliver(entries)
     else if (!isSameEpoch || first !== undefined) await this.catchUp()
   }
 
-  /** What a look finds is the truth: where it was not heard, the shard is listened to anew. */
+  /**
+   * Has the listener subscribe again if a look found something {@link DEAF_MS} ago that is still not heard.
+   */
   private listenAgain (): void {
     const { position, unheard } = this
     if (position === undefined) return
     const { offset } = position
     if (this.missed) position.heard = offset
     this.missed = false
-    if (position.heard >= (unheard?.offset ?? 0)) this.unheard = position.heard < offset ? { offset, at: performance.now() } : undefined
-    else if (performance.now() - unheard!.at >= DEAF_MS) {
+    if (unheard === undefined || position.heard >= unheard.offset) {
+      this.unheard = position.heard < offset ? { offset, at: performance.now() } : undefined
+    } else if (performance.now() - unheard.at >= DEAF_MS) {
       this.unheard = undefined
       this.callbacks.onDeaf()
     }
   }
 
-  /** Reads what was missed, up to where the log stands. */
+  /** Reads and delivers what was missed, up to the head of the log. */
   private async catchUp (): Promise<ShardHead> {
     for (;;) {
       const head = await this.source.headOf(this.shard)
@@ -138,11 +161,14 @@ export class ShardTail {
     }
   }
 
-  /** @returns whether it was reached: what is read after another epoch has begun says nothing of what came before it */
+  /**
+   * Delivers up to a head.
+   * @returns false if a new epoch began meanwhile: what was read since then says nothing of what came before
+   */
   private async reach (head: ShardHead): Promise<boolean> {
-    const position = this.position ??= this.begin(head)
+    const position = this.position ??= this.beginAt(head)
     if (head.epoch === position.epoch.epoch && head.offset < position.offset) {
-      // Less than was told, in the same epoch: another one begins there.
+      // The log has less than was delivered, in the same epoch: it must begin another one.
       position.lineage.leave()
       return false
     }
@@ -153,20 +179,21 @@ export class ShardTail {
       for (const text of page) {
         const { epoch, entries } = parseBatch(this.shard, text)
         if (!head.epochs.some(known => known.epoch === epoch.epoch)) return false
-        if (entries[0]!.offset > position.offset + 1 && !await this.readHole(head, entries[0]!.offset)) return false
-        this.tell(entries)
+        const { offset } = entries[0]!
+        if (offset > position.offset + 1 && !await this.readHole(head, offset)) return false
+        this.deliver(entries)
       }
       if (page.length < PAGE) break
     }
     return position.offset >= head.offset || await this.readHole(head, head.offset + 1)
   }
 
-  /** Where nobody was told anything yet, it stands where the log stands. */
-  private begin ({ epochs, offset }: ShardHead): Position {
+  /** Begins where the log stands: no listener got anything before. */
+  private beginAt ({ epochs, offset }: ShardHead): Position {
     return { lineage: this.callbacks.lineage(epochs), epoch: epochs.at(-1)!, offset, heard: offset }
   }
 
-  /** What was told from the start of an epoch on is taken back. */
+  /** Enters an epoch, which takes back what was delivered from its start on. */
   private enter (epoch: EpochStart): void {
     const position = this.position!
     position.epoch = epoch
@@ -176,7 +203,10 @@ export class ShardTail {
     this.pass({ shard: this.shard, epoch, entries: [] })
   }
 
-  /** What is not among the recent entries any more is in the topics' streams, as far as they hold it. @returns as {@link reach} */
+  /**
+   * Reads messages that the recent entries do not have any more, as far as the streams of topics retain them.
+   * @returns as {@link reach}
+   */
   private async readHole (head: ShardHead, before: number): Promise<boolean> {
     const position = this.position!
     const { entries, lost } = await this.source.readBeyond(this.shard, position.offset, before)
@@ -186,9 +216,10 @@ export class ShardTail {
     return true
   }
 
-  private tell (entries: readonly Entry[]): void {
+  private deliver (entries: readonly Entry[]): void {
     const position = this.position!
-    const news = entries[0] !== undefined && entries[0].offset > position.offset ? entries : entries.filter(({ offset }) => offset > position.offset)
+    const isAllNew = entries[0] !== undefined && entries[0].offset > position.offset
+    const news = isAllNew ? entries : entries.filter(({ offset }) => offset > position.offset)
     if (news.length === 0) return
     position.offset = news.at(-1)!.offset
     this.pass({ shard: this.shard, epoch: position.epoch, entries: news })
@@ -200,7 +231,7 @@ export class ShardTail {
       try {
         listener(batch)
       } catch (error) {
-        // One that fails must not keep the batch from the others.
+        // A listener that fails must not keep the batch from the others.
         process.emitWarning(error instanceof Error ? error : String(error))
       }
     }

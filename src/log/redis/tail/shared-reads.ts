@@ -1,9 +1,9 @@
-/** Reads that many ask for at once: whoever asks before one is sent shares its answer. */
+/** Reads that many callers ask for at once: all who ask before a read is sent share its answer. */
 export class SharedReads<Answer> {
   private readonly running = new Map<string, Promise<unknown>>()
   private readonly next = new Map<string, Promise<Answer>>()
 
-  /** @param key what is read: the same for the same answer */
+  /** @param key names the read: reads with the same answer have the same key */
   read (key: string, send: () => Promise<Answer>): Promise<Answer> {
     const next = this.next.get(key)
     if (next !== undefined) return next
@@ -19,7 +19,9 @@ export class SharedReads<Answer> {
 
   private start (key: string, send: () => Promise<Answer>): Promise<Answer> {
     const answer = send()
-    const ended = answer.then(() => {}, () => {}).then(() => { if (this.running.get(key) === ended) this.running.delete(key) })
+    const ended = answer
+      .then(() => {}, () => {})
+      .then(() => { if (this.running.get(key) === ended) this.running.delete(key) })
     this.running.set(key, ended)
     return answer
   }

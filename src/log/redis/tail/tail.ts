@@ -6,38 +6,47 @@ import type { Masters } from '../masters/masters.js'
 import { type Listener, ShardTail, type TailSource } from './shard-tail.js'
 import { timeLimit } from '../time-limit.js'
 
-/** How often each shard is asked whether something was missed: pub/sub may lose messages. */
+/** How often each shard is checked for missed batches: pub/sub may lose messages. */
 const LOOK_MS = 1000
-/** How soon it is asked again while one does not answer, and for how long it may not answer until that is said. */
+/**
+ * How soon shards are checked again while one does not answer, and how long it may not answer until watchers
+ * hear of it.
+ */
 const LOOK_AGAIN_MS = 100
 const GRACE_MS = 500
-/** How long is waited until a shard is heard. */
+/** How long `follow` waits until it hears the shard. */
 const LISTEN_PATIENCE_MS = 900
 
 export interface TailOptions extends TailSource {
-  /** Of pub/sub, by shard. */
+  /** Pub/sub channels, by shard. */
   readonly channels: readonly string[]
   /** The connections that listen. */
   readonly subscriber: Masters
-  /** The connections that the questions go by. */
+  /** The connections that reads use. */
   readonly reader: Masters
   readonly onError: (error: unknown, message: string) => void
 }
 
 interface Followed {
   readonly tail: ShardTail
-  /** Those who follow it, or are about to. */
+  /** Number of followers, with those that are about to follow. */
   users: number
 }
 
-/** Follows the shards that somebody asks for, and no others: hears what is published to them, and looks each second whether something was missed. */
+/**
+ * Follows the shards that somebody asks for, and no others: hears what is published to them, and checks each
+ * second whether something was missed.
+ */
 export class Tail {
   private readonly shards = new Map<number, Followed>()
-  /** Of every shard that was ever followed: one that is followed again still knows what it has left. */
+  /**
+   * The epochs of every shard that was ever followed: if one is followed again, it still knows what it has
+   * left.
+   */
   private readonly lineages = new Map<number, Lineage>()
   private readonly watchers = new Set<(available: boolean) => void>()
   private available = true
-  /** Shards that do not answer, and since when, in milliseconds since 1970. */
+  /** By shard that does not answer, since when, in milliseconds of `performance.now`. */
   private readonly failing = new Map<number, number>()
   private timer: NodeJS.Timeout | undefined
   private readonly listener: ShardListener
@@ -54,7 +63,7 @@ export class Tail {
 
   /** See `Log.tail`. */
   async follow (shard: number, onBatch: Listener): Promise<Tailing> {
-    // A function of its own, so that one listener may follow a shard twice.
+    // A function of its own, so that one `onBatch` may follow a shard twice.
     const listener: Listener = batch => { onBatch(batch) }
     const followed = this.use(shard)
     let ended = false
@@ -64,7 +73,8 @@ export class Tail {
       followed.tail.leave(listener)
       this.leave(shard, followed)
     }
-    // First to hear and then to ask, so that nothing comes between. Where it cannot be heard now it is tried again, and then looked at.
+    // Listens first and then reads the head, so that nothing gets lost between. If listening fails now, the
+    // listener tries again, and the tail then looks for what it missed.
     await timeLimit(this.listener.listen(shard), LISTEN_PATIENCE_MS).catch(() => {})
     try {
       return { head: await followed.tail.join(listener), end }
@@ -74,12 +84,12 @@ export class Tail {
     }
   }
 
-  /** The epochs of a shard that are never entered again. */
+  /** Returns the epochs of a shard that are never entered again. */
   left (shard: number): readonly number[] {
     return this.lineages.get(shard)?.left ?? []
   }
 
-  /** Calls `onChange` when the log cannot be reached any more, and when it can be again. */
+  /** See `Log.watch`. */
   watch (onChange: (available: boolean) => void): () => void {
     this.watchers.add(onChange)
     return () => { this.watchers.delete(onChange) }
@@ -116,7 +126,7 @@ export class Tail {
     if (this.failing.has(shard)) this.answered(shard)
   }
 
-  /** @param epochs where it begins */
+  /** @param epochs of the log when following begins */
   private lineageOf (shard: number, epochs: readonly EpochStart[]): Lineage {
     let lineage = this.lineages.get(shard)
     if (lineage === undefined) this.lineages.set(shard, lineage = new Lineage(epochs))
@@ -129,7 +139,7 @@ export class Tail {
     if (!this.closed) this.timer = setTimeout(() => { this.look() }, inMs).unref()
   }
 
-  /** Asks every shard that is followed whether something was missed. */
+  /** Checks every followed shard for missed batches. */
   private look (): void {
     if (this.closed) return
     this.plan(this.failing.size === 0 ? LOOK_MS : LOOK_AGAIN_MS)
@@ -138,7 +148,7 @@ export class Tail {
 
   private answered (shard: number): void {
     this.failing.delete(shard)
-    if (this.failing.size === 0) this.isAvailable(true)
+    if (this.failing.size === 0) this.setAvailable(true)
   }
 
   private failed (shard: number, error: unknown): void {
@@ -149,10 +159,10 @@ export class Tail {
     this.failing.set(shard, since)
     if (!this.available || now - since < GRACE_MS) return
     this.options.onError(error, 'the log cannot be followed; it is tried again until it can')
-    this.isAvailable(false)
+    this.setAvailable(false)
   }
 
-  private isAvailable (available: boolean): void {
+  private setAvailable (available: boolean): void {
     if (this.available === available) return
     this.available = available
     for (const watcher of this.watchers) watcher(available)

@@ -1,23 +1,23 @@
 import { isDormant, parsePosition } from '../append/batch.js'
 import type { ShardKeys } from '../keys.js'
 import type { Reader } from '../tail/reader.js'
+import type { RetentionRules } from './rules.js'
 
-/** Topics that are looked at in one call: Redis does nothing else meanwhile. */
+/** Most topics in one call: Redis does nothing else meanwhile. */
 const TOPICS_AT_A_TIME = 250
-/** Where it holds more than it may, it drops a little more than that, so that it need not do so at once again. */
+/**
+ * If a shard exceeds its bytes, it drops down to this share of them, so that it need not drop again at once.
+ */
 const SLACK = 0.95
-/** How long marks outlive what they are needed for. */
+/** How long marks outlive the messages that they are needed for. */
 const MARKS_SLACK_MS = 60_000
 
 export interface RetentionOptions {
   readonly reader: Reader
   readonly keys: ShardKeys
-  /** Most bytes of the shard's messages, the recent entries among them. */
+  /** Most bytes of the shard's messages, including the recent entries. */
   readonly bytes: number
-  /** The longest that any channel keeps its messages. */
-  readonly longestMs: number
-  /** How long the messages of a topic are kept, and what of it is kept in any case. */
-  rule (topic: string, lastOffset: number): { readonly ageMs: number, readonly keep: '' | 'folded' | number }
+  readonly rules: RetentionRules
 }
 
 interface Size {
@@ -27,21 +27,24 @@ interface Size {
 }
 
 /**
- * What goes from one shard because of its age or because the shard holds too much; the count of messages is held to by
- * the append itself. It looks at the topics in rotation. One node at a time does it; two would do no harm.
+ * Drops the messages of one shard that are too old or exceed its bytes; the append itself holds topics to
+ * their number of messages. It goes through the topics in rotation. One node at a time does it; if two did,
+ * it would do no harm.
  */
 export class ShardRetention {
   private cursor = '0'
   private readonly sizes = new Map<string, Size>()
-  /** Topics seen in this round of the rotation: what was not is gone. */
+  /** Topics seen in this round of the rotation. A topic that was not seen is gone. */
   private seen = new Set<string>()
 
   constructor (private readonly options: RetentionOptions) {}
 
-  /** Looks at the next topics. */
+  /** Trims the next topics of the rotation. */
   async step (): Promise<void> {
     const { reader, keys } = this.options
-    const [next, fields] = await reader.ask(keys.seq, redis => redis.hscan(keys.seq, this.cursor, 'COUNT', TOPICS_AT_A_TIME))
+    const [next, fields] = await reader.ask(keys.seq, redis =>
+      redis.hscan(keys.seq, this.cursor, 'COUNT', TOPICS_AT_A_TIME))
+
     const topics: Array<[topic: string, last: number]> = []
     for (let i = 0; i < fields.length; i += 2) {
       const [topic, position] = [fields[i]!, fields[i + 1]!]
@@ -61,13 +64,13 @@ export class ShardRetention {
   }
 
   private async trim (topics: ReadonlyArray<[topic: string, last: number]>, upTo: number): Promise<void> {
-    const { reader, keys } = this.options
+    const { reader, keys, rules } = this.options
     for (let at = 0; at < topics.length; at += TOPICS_AT_A_TIME) {
       const some = topics.slice(at, at + TOPICS_AT_A_TIME)
       const scriptKeys = [...keys.common, keys.marks, keys.seq]
-      const args: Array<string | number> = [upTo, this.options.longestMs + MARKS_SLACK_MS]
+      const args: Array<string | number> = [upTo, rules.longestMs + MARKS_SLACK_MS]
       for (const [topic, offset] of some) {
-        const { ageMs, keep } = this.options.rule(topic, offset)
+        const { ageMs, keep } = rules.trimRule(topic, offset)
         scriptKeys.push(keys.stream(topic), keys.snapshot(topic))
         args.push(topic, ageMs, keep)
       }
@@ -81,7 +84,7 @@ export class ShardRetention {
     }
   }
 
-  /** What is oldest over all topics goes first. */
+  /** Drops the oldest messages over all topics until the shard is within its bytes. */
   private async holdToBytes (): Promise<void> {
     const { reader, keys, bytes } = this.options
     const recent = await reader.ask(keys.recent, redis => redis.memory('USAGE', keys.recent)) ?? 0
@@ -94,10 +97,14 @@ export class ShardRetention {
       if (this.bytesFrom(middle) > allowed * SLACK) low = middle + 1
       else high = middle
     }
-    await this.trim([...this.sizes].filter(([, { first }]) => first <= low).map(([topic, { last }]) => [topic, last]), low)
+    const older = [...this.sizes].filter(([, { first }]) => first <= low)
+    await this.trim(older.map(([topic, { last }]) => [topic, last]), low)
   }
 
-  /** What would be left if everything up to an offset went: a topic's messages are taken to lie evenly in its span. */
+  /**
+   * Estimates the bytes left if everything up to an offset went: as if a topic's messages lay evenly in its
+   * span.
+   */
   private bytesFrom (offset: number): number {
     let sum = 0
     for (const { bytes, first, last } of this.sizes.values()) {

@@ -3,10 +3,10 @@ import type { Masters } from '../masters/masters.js'
 import type { ShardRetention } from './retention.js'
 import type { States } from '../state/states.js'
 
-/** How long a node that is gone keeps others from its work. */
+/** How long the lease of a node that is gone keeps others from its work. */
 const LEASE_MS = 3000
 const STEP_MS = 1000
-/** A state is kept after so many messages at the latest, as a share of those that the topic holds. */
+/** A state is kept at the latest after a quarter of the messages that its topic may have. */
 const KEEP_SHARE = 4
 
 export interface UpkeepOptions {
@@ -21,13 +21,16 @@ export interface UpkeepOptions {
 }
 
 /**
- * What has to be done for a shard beside appending. Folded states are kept, long before the messages go that they were folded
- * from: by each node those of the topics that it appends to, since no other need hear of them (ADR 27). What is too old is
- * dropped by the node that holds the shard's lease.
+ * The work on shards beside appending. Each node keeps the folded states of the topics that it appends to,
+ * long before the messages go that they were folded from; no other node need hear of these topics (ADR 27).
+ * The node that holds a shard's lease drops what is too old.
  */
 export class Upkeep {
   private readonly held: boolean[]
-  /** Topics whose state has changed since it was kept, with how many messages of this node's. */
+  /**
+   * By topic whose state has changed since it was kept, the number of messages that this node has appended
+   * since.
+   */
   private readonly changed = new Map<string, number>()
   private timer: NodeJS.Timeout | undefined
   private step: Promise<void> = Promise.resolve()
@@ -47,12 +50,13 @@ export class Upkeep {
     clearInterval(this.timer)
   }
 
-  /** This node appended a message to a topic. */
+  /** Notes that this node has appended a message to a topic. */
   note (topic: string): void {
     if (!this.options.states.isFolded(topic)) return
     const count = (this.changed.get(topic) ?? 0) + 1
     this.changed.set(topic, count)
-    if (count % Math.max(1, Math.floor(this.options.maxMessages(topic) / KEEP_SHARE)) === 0) void this.keep(topic)
+    const often = Math.max(1, Math.floor(this.options.maxMessages(topic) / KEEP_SHARE))
+    if (count % often === 0) void this.keep(topic)
   }
 
   private async takeStep (): Promise<void> {
@@ -61,22 +65,26 @@ export class Upkeep {
     await Promise.all([...this.changed.keys()].map(topic => this.keep(topic)))
     for (const [shard, retention] of this.options.retentions.entries()) {
       if (this.held[shard] !== true) retention.forget()
-      else await this.attempt(() => retention.step(), 'what is too old could not be dropped; it is tried again')
+      else await this.attempt(() => retention.step(), 'old messages could not be dropped; it is tried again')
     }
   }
 
   private async renew (): Promise<void> {
-    await Promise.all(this.options.keys.map(async ({ lease }, shard) => { this.held[shard] = await this.take(lease) }))
+    await Promise.all(this.options.keys.map(async ({ lease }, shard) => {
+      this.held[shard] = await this.takeLease(lease)
+    }))
   }
 
-  private async take (lease: string): Promise<boolean> {
+  private async takeLease (lease: string): Promise<boolean> {
     const { masters, node } = this.options
     try {
-      if (await masters.send(lease, redis => redis.get(lease)) !== node) return await masters.send(lease, redis => redis.set(lease, node, 'PX', LEASE_MS, 'NX')) === 'OK'
+      if (await masters.send(lease, redis => redis.get(lease)) !== node) {
+        return await masters.send(lease, redis => redis.set(lease, node, 'PX', LEASE_MS, 'NX')) === 'OK'
+      }
       await masters.send(lease, redis => redis.pexpire(lease, LEASE_MS))
       return true
     } catch (error) {
-      // A Redis that is full takes no lease, and needs somebody to drop what is too old.
+      // A Redis whose memory is full refuses the lease, and yet somebody must drop what is too old.
       return /OOM/.test(String(error))
     }
   }

@@ -1,9 +1,9 @@
 import { isIP } from 'node:net'
 
-/** Names that stand for networks where a list of proxies is read. */
+/** Names of networks that a list of proxies may contain (Fastify knows them). */
 const NETWORKS: readonly string[] = ['loopback', 'linklocal', 'uniquelocal']
 
-/** Whether a text is a comma list of IP addresses, networks in CIDR notation, and names of networks. */
+/** Tells whether a text is a comma list of IP addresses, networks in CIDR notation, and names of networks. */
 export function isAddressList (text: string): boolean {
   return text.split(',').map(part => part.trim()).every(part => NETWORKS.includes(part) || isNetwork(part))
 }

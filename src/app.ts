@@ -15,29 +15,38 @@ import { tickwire, type TickwireOptions } from './tickwire.js'
 import { keyPairFiles, readKeyPair, tlsOptions } from './tls.js'
 import { HEAD_TIMEOUT_MS, refuseUnreadable, REQUEST_TIMEOUT_MS } from './unreadable.js'
 
-/** How long a client may take for the handshake of TLS. */
+/** How long a client may take for the TLS handshake. */
 const TLS_HANDSHAKE_MS = 10_000
 
-/** What Node's server must be made with, be it of HTTP or HTTPS: the second says how often times are looked after. */
+/** Options for the constructor of Node's server, HTTP or HTTPS. Node checks its timeouts at the interval. */
 const SERVER_TIMES = { headersTimeout: HEAD_TIMEOUT_MS, connectionsCheckingInterval: 1000 }
-/** How long a connection is kept between two requests: longer than proxies keep theirs, or one would ask where nobody is any more. */
+/**
+ * How long the server keeps an idle connection. If a proxy kept its connections for longer, it could send a
+ * request over one that the server has just closed.
+ */
 const KEEP_ALIVE_MS = 72_000
-/** Connections of one address, as a factor of those that may carry a stream: the others carry single requests, or nothing yet. */
+/**
+ * Connections that one address may have, as a multiple of those that may carry a stream. The others carry
+ * single requests, or nothing yet.
+ */
 const SOCKETS_PER_STREAM = 2
 
-/** What the configuration does not say, and what a test may give instead of what it would make. */
+/**
+ * What the configuration does not contain, and parts that a test gives instead of those that the server
+ * makes.
+ */
 export interface Parts {
-  /** Shows an operator the path of a link to the page with a one-time code. */
+  /** Shows an operator the path of a link to the page, which contains a one-time code. */
   readonly adminLink?: (path: string) => void
   readonly log?: Log
   readonly coordination?: Coordination
   readonly channels?: NonNullable<TickwireOptions['channels']>
   readonly processors?: NonNullable<TickwireOptions['processors']>
-  /** Where the lines of the server's log go; default: to the standard output. */
+  /** Receives the lines of the server's log; default: the standard output. */
   readonly lines?: { write (line: string): void }
 }
 
-/** The whole server, ready to listen. Never listens itself. @throws ConfigError */
+/** Makes the whole server, ready to listen; it does not listen itself. @throws ConfigError */
 export async function buildApp (config: Config, { lines, ...parts }: Parts = {}): Promise<FastifyInstance> {
   const files = keyPairFiles(config)
   const pair = files === undefined ? undefined : await readKeyPair(files)
@@ -48,20 +57,27 @@ export async function buildApp (config: Config, { lines, ...parts }: Parts = {})
     forceCloseConnections: 'idle',
     requestTimeout: REQUEST_TIMEOUT_MS,
     keepAliveTimeout: KEEP_ALIVE_MS,
-    // While it closes it answers as while it goes on: what the stream refuses then is in the table of errors.
+    // A closing server goes on answering: the table of errors says what the stream refuses then.
     return503OnClosing: false,
     clientErrorHandler: refuseUnreadable,
-    // What Fastify refuses before it knows the route; its own answer would repeat the URL.
+    // Fastify refuses such a request before it knows the route; its own answer would repeat the URL.
     frameworkErrors: (_error, request, reply) => {
-      // No hook is run for it, so that one that asked for an upgrade would stay.
+      // Fastify runs no hooks for this answer, so a connection that asked for an upgrade would stay open.
       reply.raw.once('finish', () => { request.raw.socket.destroySoon() })
-      sendError(reply.header('Connection', 'close'), new ProtocolError('bad_request', 'the URL is not one that can be read'))
+      const refusal = new ProtocolError('bad_request', 'the server cannot read the URL')
+      sendError(reply.header('Connection', 'close'), refusal)
     },
-    ...(pair === undefined ? { http: SERVER_TIMES } : { https: { ...SERVER_TIMES, ...tlsOptions(pair), handshakeTimeout: TLS_HANDSHAKE_MS, noDelay: true } })
+    ...(pair === undefined
+      ? { http: SERVER_TIMES }
+      : {
+          https: { ...SERVER_TIMES, ...tlsOptions(pair), handshakeTimeout: TLS_HANDSHAKE_MS, noDelay: true }
+        })
   }) as unknown as FastifyInstance
   await app.register(errors, { notFound: true })
-  // Behind a proxy all come from its address.
-  if (config.TRUST_PROXY === false) await app.register(socketLimit, { maxPerAddress: SOCKETS_PER_STREAM * config.MAX_CONNECTIONS_PER_IP })
+  // Behind a proxy, all connections come from the proxy's address.
+  if (config.TRUST_PROXY === false) {
+    await app.register(socketLimit, { maxPerAddress: SOCKETS_PER_STREAM * config.MAX_CONNECTIONS_PER_IP })
+  }
   await app.register(sockets, { graceMs: config.SHUTDOWN_GRACE_MS })
   await app.register(slowReaders)
   if (config.HOST === LOCALHOST) await app.register(localhost)
@@ -77,7 +93,10 @@ export async function buildApp (config: Config, { lines, ...parts }: Parts = {})
 
 const withoutQuery = (url: string): string => url.split(/[?#]/, 1)[0]!
 
-/** A token may stand in a query, and what a client sent in the fields of an error: neither is logged, whoever logs it (ADR 23). */
+/**
+ * The query of a URL may contain a token, and the fields of an error what a client sent: the log shows
+ * neither (ADR 23).
+ */
 const serializers = {
   req: ({ method, url, ip }: FastifyRequest) => ({ method, path: withoutQuery(url), ip }),
   path: withoutQuery,
@@ -85,7 +104,12 @@ const serializers = {
   err: (error: Error | ErrorFields) => ({ ...(error instanceof Error ? errorFields(error) : error) })
 }
 
-/** Fastify takes no number: it cannot know whether one who connects is a proxy. Who gives one says that all who do are. */
-function trustedProxies (trusted: Config['TRUST_PROXY']): boolean | string | ((address: string, hop: number) => boolean) {
+/**
+ * Fastify takes no number of proxies, because it cannot know whether the peer of a connection is a proxy. An
+ * operator who sets a number says that every peer is one.
+ */
+function trustedProxies (
+  trusted: Config['TRUST_PROXY']
+): boolean | string | ((address: string, hop: number) => boolean) {
   return typeof trusted === 'number' ? (_address, hop) => hop < trusted : trusted
 }

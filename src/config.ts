@@ -4,8 +4,9 @@ import { isAddressList } from './addresses.js'
 import { insteadOf } from './nearest.js'
 
 /**
- * The environment variables, their defaults and bounds: the one place that knows them. Of each, `description` says what it means,
- * `unit` what its number counts, and `allowed` what else bounds and choices cannot say.
+ * The environment variables, their defaults and bounds; no other file knows them. `description` says what a
+ * variable means, `unit` what its number counts, and `allowed` which values it takes where bounds and choices
+ * cannot say so.
  */
 
 const Count = (defaultValue: number, description: string, unit?: string, maximum = 1_000_000_000) =>
@@ -20,72 +21,138 @@ const MEBIBYTE = 1024 * 1024
 const HOUR_MS = 3_600_000
 
 export const ConfigSchema = Type.Object({
-  PORT: Type.Integer({ minimum: 0, maximum: 65535, default: 8080, description: 'the port it listens on; 0: any that is free' }),
-  HOST: Type.String({ default: '127.0.0.1', minLength: 1, description: 'the address it listens on; localhost is 127.0.0.1 and ::1, 0.0.0.0 all of this machine' }),
-  NODE_ENV: Type.Optional(Type.String({ description: 'production: demands a key for tokens, sets AUTH=required, refuses ALLOWED_ORIGINS=*' })),
-  NODE_NAME: Type.Optional(Type.String({ pattern: '^[A-Za-z0-9._-]{1,64}$', description: 'how operators see this server; without it, its host and process', allowed: '1 to 64 letters, digits, . _ and -' })),
-  NODE_URL: Type.Optional(Type.String({ pattern: '^https?://[^\\s/@]+(/[^\\s@]*)?$', description: 'where operators and others reach this server', allowed: 'where others reach this server: http://host:8080' })),
-  LOG_LEVEL: Type.Union(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'].map(level => Type.Literal(level)), { default: 'info', description: 'the least of what is logged: trace, debug, info, warn, error, fatal, silent' }),
+  PORT: Type.Integer({
+    minimum: 0, maximum: 65535, default: 8080, description: 'the port to listen on; 0: any free port'
+  }),
+  HOST: Type.String({
+    default: '127.0.0.1',
+    minLength: 1,
+    description: 'the address to listen on; localhost: 127.0.0.1 and ::1; 0.0.0.0: all of this machine'
+  }),
+  NODE_ENV: Type.Optional(Type.String({
+    description: 'production: demands a key for tokens, sets AUTH=required, refuses ALLOWED_ORIGINS=*'
+  })),
+  NODE_NAME: Type.Optional(Type.String({
+    pattern: '^[A-Za-z0-9._-]{1,64}$',
+    description: 'the name that operators see for this server; default: its host and process',
+    allowed: '1 to 64 letters, digits, . _ and -'
+  })),
+  NODE_URL: Type.Optional(Type.String({
+    pattern: '^https?://[^\\s/@]+(/[^\\s@]*)?$',
+    description: 'the address at which operators and other servers reach this server',
+    allowed: 'an address without a user or password, such as http://host:8080'
+  })),
+  LOG_LEVEL: Type.Union(
+    ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'].map(level => Type.Literal(level)),
+    {
+      default: 'info', description: 'the lowest level to log: trace, debug, info, warn, error, fatal, silent'
+    }
+  ),
   REDIS_URL: Type.Optional(Type.String({
     pattern: '^(rediss?(\\+(sentinel|cluster))?://.+|/.+)$',
-    description: 'the Redis that holds the log; without it, the log is in memory',
-    allowed: 'redis://host:6379, redis+sentinel://host:26379,…/master, redis+cluster://host:6379,…, with rediss for TLS, or the path of a socket'
+    description: 'the Redis that holds the log; default: the log is in memory',
+    allowed: 'redis://host:6379, redis+sentinel://host:26379,…/master, redis+cluster://host:6379,…, ' +
+      'with rediss for TLS, or the path of a socket'
   })),
-  REDIS_KEY_PREFIX: Type.String({ pattern: '^[A-Za-z0-9._-]{1,32}$', default: 'tw', description: 'what its keys in Redis begin with', allowed: '1 to 32 letters, digits, . _ and -' }),
-  LOG_SHARDS: Count(1, 'parts of the log, at most 32; fixed for the life of a log on Redis', undefined, 32),
+  REDIS_KEY_PREFIX: Type.String({
+    pattern: '^[A-Za-z0-9._-]{1,32}$',
+    default: 'tw',
+    description: 'the beginning of every key in Redis',
+    allowed: '1 to 32 letters, digits, . _ and -'
+  }),
+  LOG_SHARDS: Count(1, 'shards of the log, at most 32; fixed for the life of a log on Redis', undefined, 32),
   RETENTION_MESSAGES: Count(10_000, 'messages that the log keeps of each topic'),
   RETENTION_SECONDS: Count(3600, 'how long the log keeps a message', 'seconds'),
-  RETENTION_BYTES: Bytes(256 * MEBIBYTE, 1, Number.MAX_SAFE_INTEGER, 'what the log keeps in all, on Redis in each shard'),
+  RETENTION_BYTES: Bytes(
+    256 * MEBIBYTE, 1, Number.MAX_SAFE_INTEGER, 'what the log keeps in all; on Redis, in each shard'
+  ),
   FLUSH_MS: Type.Union([Type.Literal('auto'), Type.Integer({ minimum: 0, maximum: 1000 })], {
-    default: 'auto', unit: 'ms', description: 'for how long messages are gathered into one write; auto: as long as the load demands, at most 50'
+    default: 'auto',
+    unit: 'ms',
+    description: 'how long to gather messages into one write; auto: by the load, at most 50 ms'
   }),
-  HEARTBEAT_MS: Milliseconds(25_000, 10, HOUR_MS, 'how often a silent connection is sent a sign of life'),
-  IDLE_TIMEOUT_MS: Milliseconds(30_000, 20, HOUR_MS, 'after how long without a sign of life a client is cut; at least HEARTBEAT_MS'),
-  MAX_CONNECTIONS: Count(12_000, 'clients of this server, held polls too'),
+  HEARTBEAT_MS: Milliseconds(25_000, 10, HOUR_MS, 'how often to send each client a heartbeat'),
+  IDLE_TIMEOUT_MS: Milliseconds(
+    30_000, 20, HOUR_MS, 'how long a client may give no sign of life before it is cut; at least HEARTBEAT_MS'
+  ),
+  MAX_CONNECTIONS: Count(12_000, 'clients of this server, including held polls'),
   MAX_CONNECTIONS_PER_IP: Count(200, 'clients of one address'),
   MAX_CONNECTIONS_PER_USER: Count(100, 'clients of one user'),
   MAX_SUBSCRIPTIONS: Count(1000, 'selectors of one connection'),
-  MAX_MESSAGE_BYTES: Bytes(65_536, 1024, 64 * MEBIBYTE, 'the largest message of a client, and the largest that is published'),
-  MAX_BUFFERED_BYTES: Bytes(65_536, 1024, 64 * MEBIBYTE, 'unsent bytes beyond which a client is sent nothing more until it has read'),
-  MAX_TOPICS: Count(100_000, 'topics that the log has messages of'),
-  MAX_TOPIC_NAMES: Count(1_000_000, 'topics whose last sequence the log keeps'),
+  MAX_MESSAGE_BYTES: Bytes(
+    65_536, 1024, 64 * MEBIBYTE, 'the largest message from a client, and the largest published message'
+  ),
+  MAX_BUFFERED_BYTES: Bytes(
+    65_536, 1024, 64 * MEBIBYTE, 'unsent bytes beyond which a client gets nothing more until it has read'
+  ),
+  MAX_TOPICS: Count(100_000, 'topics of which the log has messages'),
+  MAX_TOPIC_NAMES: Count(1_000_000, 'topics of which the log keeps the last sequence'),
   RATE_LIMIT_MESSAGES: Count(50, 'messages that one WebSocket may send in a second'),
   RATE_LIMIT_REQUESTS: Count(100, 'HTTP requests of one user, or one address, in a second'),
-  AUTH: Type.Union([Type.Literal('optional'), Type.Literal('required')], { description: 'required: nothing can be read without a token; optional: what is public can (default optional; in production required)' }),
-  JWT_SECRET: given('the secret that tokens are signed and checked with; without any key, a random one'),
-  JWT_PUBLIC_KEY: given('the public key that tokens are checked with, as PEM or the path of one'),
-  JWT_JWKS_URL: Type.Optional(Type.String({ pattern: '^https?://[^\\s]+$', description: 'the address of the set of keys that tokens are checked with', allowed: 'the https address of a set of keys (RFC 7517)' })),
-  JWT_ISSUER: Type.String({ minLength: 1, default: 'tickwire', description: 'the iss that a token must have' }),
-  JWT_AUDIENCE: Type.String({ minLength: 1, default: 'tickwire', description: 'the aud that a token must have' }),
-  ALLOWED_ORIGINS: Type.String({ default: '', description: 'comma list of the origins, https://app.example, whose pages may read beside its own; * for all' }),
+  AUTH: Type.Union([Type.Literal('optional'), Type.Literal('required')], {
+    description: 'optional: anybody may read public channels; required: reading takes a token ' +
+      '(default optional; in production required)'
+  }),
+  JWT_SECRET: given('the secret that signs and checks tokens; without any key, a random one'),
+  JWT_PUBLIC_KEY: given('the public key that checks tokens, as PEM or as the path of a PEM file'),
+  JWT_JWKS_URL: Type.Optional(Type.String({
+    pattern: '^https?://[^\\s]+$',
+    description: 'the address of the set of keys that check tokens',
+    allowed: 'the https address of a set of keys (RFC 7517)'
+  })),
+  JWT_ISSUER: Type.String({
+    minLength: 1, default: 'tickwire', description: 'the iss that every token must have'
+  }),
+  JWT_AUDIENCE: Type.String({
+    minLength: 1, default: 'tickwire', description: 'the aud that every token must have'
+  }),
+  ALLOWED_ORIGINS: Type.String({
+    default: '',
+    description: 'comma list of the origins (https://app.example) whose pages may read, ' +
+      "beside the server's own; * for all"
+  }),
   TRUST_PROXY: Type.Union([
     Type.Boolean(),
     Type.Integer({ minimum: 1, maximum: 32, allowed: 'a number of proxies from 1 to 32' }),
     Type.String({ allowed: 'a comma list of their addresses and networks (10.0.0.0/8, loopback)' })
-  ], { default: false, description: 'whose X-Forwarded-For is believed: how many proxies, a comma list of their addresses, or true' }),
+  ], {
+    default: false,
+    description: 'whose X-Forwarded-For to believe: a number of proxies, their addresses as a comma list, ' +
+      'or true'
+  }),
   TLS_CERT: given('the file of the certificate, in PEM; with TLS_KEY the server speaks TLS'),
-  TLS_KEY: given('the file of its key, in PEM'),
-  COMPRESSION: Type.Union([Type.Literal('on'), Type.Literal('off')], { default: 'on', description: 'whether it compresses for clients that offer it' }),
+  TLS_KEY: given("the file of the certificate's key, in PEM"),
+  COMPRESSION: Type.Union([Type.Literal('on'), Type.Literal('off')], {
+    default: 'on', description: 'whether to compress for clients that offer it'
+  }),
   SHUTDOWN_GRACE_MS: Milliseconds(10_000, 0, 600_000, 'how long closing may take'),
-  SOURCES: Type.String({ default: 'simulated', description: 'where messages come from: comma list of simulated[?rate=N…], replay:<file>[?speed=N…], or none' }),
-  UNKNOWN_SYMBOLS: Type.Union([Type.Literal('reject'), Type.Literal('accept')], { default: 'reject', description: 'accept: any well-formed symbol may be published and subscribed to' })
+  SOURCES: Type.String({
+    default: 'simulated',
+    description: 'where messages come from: none, or a comma list of simulated[?rate=N…] ' +
+      'and replay:<file>[?speed=N…]'
+  }),
+  UNKNOWN_SYMBOLS: Type.Union([Type.Literal('reject'), Type.Literal('accept')], {
+    default: 'reject', description: 'accept: clients may publish and subscribe to any well-formed symbol'
+  })
 })
 export type Config = Static<typeof ConfigSchema>
 type Name = keyof Config
 const NAMES = Object.keys(ConfigSchema.properties) as Name[]
 
-/** Settings of the process, which an application with the plugin has of its own. */
-const OF_THE_PROCESS = ['PORT', 'HOST', 'LOG_LEVEL', 'TRUST_PROXY', 'TLS_CERT', 'TLS_KEY', 'SHUTDOWN_GRACE_MS', 'SOURCES'] as const
+/** Settings of the process; an application that uses the plugin decides these itself. */
+const OF_THE_PROCESS = [
+  'PORT', 'HOST', 'LOG_LEVEL', 'TRUST_PROXY', 'TLS_CERT', 'TLS_KEY', 'SHUTDOWN_GRACE_MS', 'SOURCES'
+] as const
 /** The settings that concern the streaming itself. */
 export type StreamingSettings = Omit<Config, typeof OF_THE_PROCESS[number]>
 const STREAMING = NAMES.filter(name => !OF_THE_PROCESS.some(other => other === name))
 
-/** A setting that the server cannot start with; the message says which, and what is allowed. */
+/** A setting with which the server cannot start; the message names it and says what is allowed. */
 export class ConfigError extends Error {
   override readonly name = 'ConfigError'
 }
 
-/** The configuration of the process. @throws ConfigError */
+/** Reads the configuration of the process from its environment. @throws ConfigError */
 export function loadConfig (env: Readonly<Record<string, string | undefined>>): Config {
   const values: Record<string, unknown> = {}
   for (const name of NAMES) {
@@ -95,11 +162,19 @@ export function loadConfig (env: Readonly<Record<string, string | undefined>>): 
   return checked(values, env)
 }
 
-/** The settings that an application gives, with the defaults of those that it leaves out. @throws ConfigError */
+/**
+ * Reads the settings of an application, and adds the defaults of those that it leaves out.
+ * @throws ConfigError
+ */
 export function loadSettings (given: Readonly<Record<string, unknown>>): StreamingSettings {
   for (const name of Object.keys(given)) {
-    if (OF_THE_PROCESS.some(other => other === name)) throw new ConfigError(`settings: ${name} is the command's: an application listens, and closes, itself`)
-    if (!STREAMING.some(known => known === name)) throw new ConfigError(`settings: there is no '${name}'${insteadOf(name, STREAMING)}`)
+    if (OF_THE_PROCESS.some(other => other === name)) {
+      throw new ConfigError(`settings: ${name} is for the command alone: ` +
+        'an application itself listens and closes')
+    }
+    if (!STREAMING.some(known => known === name)) {
+      throw new ConfigError(`settings: there is no '${name}'${insteadOf(name, STREAMING)}`)
+    }
   }
   try {
     return streamingSettings(checked(given, given))
@@ -108,17 +183,21 @@ export function loadSettings (given: Readonly<Record<string, unknown>>): Streami
   }
 }
 
-/** Of a configuration, what the plugin is given. */
+/** Returns the settings of a configuration that the plugin takes. */
 export function streamingSettings (config: Config): StreamingSettings {
-  return Object.fromEntries(STREAMING.map(name => [name, config[name]]).filter(([, value]) => value !== undefined)) as StreamingSettings
+  const given = STREAMING.map(name => [name, config[name]]).filter(([, value]) => value !== undefined)
+  return Object.fromEntries(given) as StreamingSettings
 }
 
 /**
- * Values with the defaults of those that are undefined, each as its schema has it and all fitting together.
- * @param given as they were written, which a refusal shows
+ * Adds defaults for the values that are undefined, and checks each value by its schema and all of them
+ * together.
+ * @param given the values as they were written, for the message of a refusal
  * @throws ConfigError
  */
-function checked (values: Readonly<Record<string, unknown>>, given: Readonly<Record<string, unknown>>): Config {
+function checked (
+  values: Readonly<Record<string, unknown>>, given: Readonly<Record<string, unknown>>
+): Config {
   const production = values['NODE_ENV'] === 'production'
   const complete: Record<string, unknown> = {}
   for (const name of NAMES) {
@@ -128,50 +207,76 @@ function checked (values: Readonly<Record<string, unknown>>, given: Readonly<Rec
     complete[name] = value
   }
   const config = complete as Config
-  if (typeof config.TRUST_PROXY === 'string' && !isAddressList(config.TRUST_PROXY)) throw unusable('TRUST_PROXY', config.TRUST_PROXY)
-  if (config.IDLE_TIMEOUT_MS < config.HEARTBEAT_MS) {
-    throw new ConfigError('IDLE_TIMEOUT_MS must be at least HEARTBEAT_MS: a peer is asked for a sign of life once a heartbeat')
+  if (typeof config.TRUST_PROXY === 'string' && !isAddressList(config.TRUST_PROXY)) {
+    throw unusable('TRUST_PROXY', config.TRUST_PROXY)
   }
-  if ((config.TLS_CERT === undefined) !== (config.TLS_KEY === undefined)) throw new ConfigError('TLS_CERT and TLS_KEY go together: the files of a certificate and of its key')
+  if (config.IDLE_TIMEOUT_MS < config.HEARTBEAT_MS) {
+    throw new ConfigError('IDLE_TIMEOUT_MS must be at least HEARTBEAT_MS: ' +
+      'the server asks a client for a sign of life once a heartbeat')
+  }
+  if ((config.TLS_CERT === undefined) !== (config.TLS_KEY === undefined)) {
+    throw new ConfigError('TLS_CERT and TLS_KEY go together: set both, ' +
+      'the file of a certificate and of its key')
+  }
   checkKeySettings(config)
-  if (production && config.ALLOWED_ORIGINS.split(',').some(origin => origin.trim() === '*')) throw new ConfigError('ALLOWED_ORIGINS=* is not allowed in production: name the origins')
+  if (production && config.ALLOWED_ORIGINS.split(',').some(origin => origin.trim() === '*')) {
+    throw new ConfigError('ALLOWED_ORIGINS=* is not allowed in production: name the origins')
+  }
   return config
 }
 
-/** Of a secret that tokens are signed with: as many as the signature has (RFC 7518, 3.2). */
+/** A secret needs at least as many bytes as the signature has (RFC 7518, 3.2). */
 const MIN_SECRET_BYTES = 32
 
-/** How tokens are checked: one of these. */
+/** The settings that say how tokens are checked; only one of them may be set. */
 const KEY_SETTINGS = ['JWT_SECRET', 'JWT_PUBLIC_KEY', 'JWT_JWKS_URL'] as const
 export type KeySettings = Pick<Config, typeof KEY_SETTINGS[number] | 'NODE_ENV'>
 
 /**
- * Which of the settings says how tokens are checked; undefined where none does.
- * @throws ConfigError where more than one does, or none in production, or one holds what belongs into another
+ * Returns the setting that says how tokens are checked; undefined if none is set.
+ * @throws ConfigError if more than one is set, if none is set in production, or if its value cannot be used
  */
 export function checkKeySettings (settings: KeySettings): typeof KEY_SETTINGS[number] | undefined {
   const production = settings.NODE_ENV === 'production'
   const given = KEY_SETTINGS.filter(name => settings[name] !== undefined)
-  if (given.length > 1) throw new ConfigError(`${given.join(' and ')} are set: tokens are checked with one of them`)
-  if (production && given.length === 0) throw new ConfigError(`JWT_SECRET is needed in production, or ${KEY_SETTINGS.slice(1).join(' or ')}: tokens are checked with it`)
-  // Everybody may know a public key: as a secret it would let everybody sign.
-  if (/-----BEGIN |"kty"/.test(settings.JWT_SECRET ?? '')) throw new ConfigError('JWT_SECRET holds a key and no secret: a public key belongs into JWT_PUBLIC_KEY')
+  if (given.length > 1) {
+    throw new ConfigError(`${given.join(' and ')} are set: only one of them can check tokens; ` +
+      'unset the others')
+  }
+  if (production && given.length === 0) {
+    throw new ConfigError('JWT_SECRET is needed in production to check tokens; ' +
+      `or set ${KEY_SETTINGS.slice(1).join(' or ')}`)
+  }
+  // Anybody may know a public key; if it served as a secret, anybody could sign tokens.
+  if (/-----BEGIN |"kty"/.test(settings.JWT_SECRET ?? '')) {
+    throw new ConfigError('JWT_SECRET holds a key, not a secret; put a public key into JWT_PUBLIC_KEY')
+  }
   if (production && isShortSecret(settings)) {
-    throw new ConfigError(`JWT_SECRET is shorter than ${MIN_SECRET_BYTES} bytes: who has one token could find it out by trying; make one with: openssl rand -hex 32`)
+    throw new ConfigError(`JWT_SECRET is shorter than ${MIN_SECRET_BYTES} bytes: ` +
+      'somebody who has one token could find the secret by trying; make one with: openssl rand -hex 32')
   }
   if (settings.JWT_JWKS_URL !== undefined) checkKeySetUrl(settings.JWT_JWKS_URL, production)
   return given[0]
 }
 
-/** Whether tokens are signed with a secret that is good enough for a try, and not for production. */
-export const isShortSecret = ({ JWT_SECRET }: KeySettings): boolean => JWT_SECRET !== undefined && Buffer.byteLength(JWT_SECRET) < MIN_SECRET_BYTES
+/**
+ * Tells whether the secret for tokens is too short for production. Elsewhere it may be, to try the server
+ * out.
+ */
+export const isShortSecret = ({ JWT_SECRET }: KeySettings): boolean =>
+  JWT_SECRET !== undefined && Buffer.byteLength(JWT_SECRET) < MIN_SECRET_BYTES
 
-/** Who can change the set on its way can sign every token. */
+/** Demands https in production: somebody who can change the set on its way could sign any token. */
 function checkKeySetUrl (text: string, production: boolean): void {
   if (!URL.canParse(text)) throw new ConfigError('JWT_JWKS_URL is not an address')
   const { protocol, hostname, username, password } = new URL(text)
-  if (username !== '' || password !== '') throw new ConfigError('JWT_JWKS_URL must not hold a name or a password: public keys are asked for without')
-  if (production && protocol !== 'https:' && !LOOPBACK.test(hostname)) throw new ConfigError('JWT_JWKS_URL must begin with https:// in production, unless it is on this machine')
+  if (username !== '' || password !== '') {
+    throw new ConfigError('JWT_JWKS_URL must not hold a name or a password: ' +
+      'the server fetches public keys without')
+  }
+  if (production && protocol !== 'https:' && !LOOPBACK.test(hostname)) {
+    throw new ConfigError('JWT_JWKS_URL must begin with https:// in production, unless it is on this machine')
+  }
 }
 
 const LOOPBACK = /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/
@@ -185,23 +290,29 @@ function read (schema: TSchema, text: string): unknown {
   if (schema['type'] === 'integer') return /^\d{1,16}$/.test(text) ? Number(text) : text
   if (schema['type'] === 'boolean') return text === 'true' ? true : text === 'false' ? false : text
   if (Array.isArray(schema['anyOf'])) {
-    const choice = schema['anyOf'].map((choice: TSchema) => read(choice, text)).find(value => typeof value !== 'string')
-    return choice ?? text
+    const values = schema['anyOf'].map((choice: TSchema) => read(choice, text))
+    return values.find(value => typeof value !== 'string') ?? text
   }
   return text
 }
 
 function unusable (name: Name, given: unknown): ConfigError {
-  return new ConfigError(`${name}=${isConfidential(name) ? '…' : JSON.stringify(given)} cannot be used: ${allowed(ConfigSchema.properties[name])}`)
+  const shown = isConfidential(name) ? '…' : JSON.stringify(given)
+  return new ConfigError(`${name}=${shown} cannot be used: ${allowed(ConfigSchema.properties[name])}`)
 }
 
-/** Whether a setting may hold what nobody else should read: a secret, an address with a password, a private key in the wrong place. */
+/**
+ * Tells whether a setting may contain what nobody else should read: a secret, an address with a password, a
+ * private key in the wrong place.
+ */
 export const isConfidential = (name: string): boolean => /SECRET|PUBLIC_KEY|_URL/.test(name)
 
 function allowed (schema: TSchema): string {
   if (typeof schema['allowed'] === 'string') return schema['allowed']
   if (schema['type'] === 'integer') return `a whole number from ${schema['minimum']} to ${schema['maximum']}`
   if (schema['type'] === 'boolean') return 'true or false'
-  if (Array.isArray(schema['anyOf'])) return `one of ${schema['anyOf'].map((choice: TSchema) => choice['const'] ?? allowed(choice)).join(', ')}`
+  if (Array.isArray(schema['anyOf'])) {
+    return `one of ${schema['anyOf'].map((choice: TSchema) => choice['const'] ?? allowed(choice)).join(', ')}`
+  }
   return 'a text that is not empty'
 }

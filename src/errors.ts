@@ -1,14 +1,16 @@
-import { type ErrorCode, type ErrorMessage, errorTable, ProtocolError, type RequestId } from '@tickwire/protocol'
+import {
+  type ErrorCode, type ErrorMessage, errorTable, ProtocolError, type RequestId
+} from '@tickwire/protocol'
 
-/** What a client is told of a refusal. */
+/** The fields of a refusal that its client gets. */
 export type Refusal = Pick<ProtocolError, 'code' | 'message' | 'retryAfterMs'>
 
-/** What went wrong as a refusal from the table; what is not one is `internal`, and says nothing of itself. */
+/** Returns a refusal as it is, and `internal` for any other error, which reveals nothing of it. */
 export function toProtocolError (error: unknown): ProtocolError {
   return error instanceof ProtocolError ? error : new ProtocolError('internal')
 }
 
-/** How long a client waits where the table has it come back and the refusal does not say. */
+/** How long a client waits if the table has it reconnect and the refusal names no time. */
 const DEFAULT_RETRY_MS = 1000
 
 export function retryAfterMs (error: Refusal): number | undefined {
@@ -16,7 +18,7 @@ export function retryAfterMs (error: Refusal): number | undefined {
   return errorTable[error.code].client === 'reconnect' ? DEFAULT_RETRY_MS : undefined
 }
 
-/** The `error` object: a message on a WebSocket, the body of an HTTP answer elsewhere. */
+/** Makes the `error` object: a message on a WebSocket, the body of an HTTP answer elsewhere. */
 export function errorMessage (error: Refusal, id?: RequestId): ErrorMessage {
   const retry = retryAfterMs(error)
   return {
@@ -36,13 +38,20 @@ export interface ErrorFields {
 }
 
 /**
- * An error as it is logged. Libraries hang on theirs what they were given: a command of Redis with its arguments, a packet, and so
- * messages and tokens.
+ * Returns the fields of an error that are logged. Libraries attach to their errors what they were given, such
+ * as a Redis command with its arguments, or a packet; that can contain messages and tokens.
  */
 export function errorFields (error: unknown): ErrorFields {
-  if (!(error instanceof Error)) return { type: typeof error, message: 'what was thrown is no error', stack: '' }
+  if (!(error instanceof Error)) {
+    return { type: typeof error, message: 'the thrown value is not an Error', stack: '' }
+  }
   const { code } = error as NodeJS.ErrnoException
-  return { type: error.name, message: error.message, stack: error.stack ?? '', ...(typeof code === 'string' ? { code } : {}) }
+  return {
+    type: error.name,
+    message: error.message,
+    stack: error.stack ?? '',
+    ...(typeof code === 'string' ? { code } : {})
+  }
 }
 
 export type { ErrorCode }

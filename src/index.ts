@@ -1,5 +1,5 @@
-/** What an application imports: the plugin, and what its options and messages are made of. */
-// The schemas of channels are written with it; an application need not install it.
+/** What an application imports: the plugin, and the types of its options and messages. */
+// Applications write the schemas of their channels with TypeBox, and need not install it.
 export { type Static, type TSchema, Type } from '@sinclair/typebox'
 export * from '@tickwire/protocol'
 export type { TokenClaims } from '../plugins/auth.js'
@@ -11,4 +11,6 @@ export type { Source, SourceContext, SourceMessage } from './sources/source.js'
 export { type JournalMessage, journalChannel, type JournalOptions } from './processors/journal.js'
 export type { Input, JournalProcessor, Output, Processor, TopicProcessor } from './processors/processor.js'
 export type { Count, Coordination } from './coordination/coordination.js'
-export { type Message, type Tickwire, tickwire, type TickwireOptions, type TickwireSettings } from './tickwire.js'
+export {
+  type Message, type Tickwire, tickwire, type TickwireOptions, type TickwireSettings
+} from './tickwire.js'

@@ -1,26 +1,48 @@
 import { ConfigError } from './config.js'
 import { insteadOf } from './nearest.js'
 
-/** What the plugin is given, as JavaScript gives it: looked at once, so that nothing misspelt is read as if it were not there. */
+/**
+ * Checks the plugin's options at run time: JavaScript callers have no types, and a misspelt option must not
+ * be ignored.
+ */
 
 type Given = Readonly<Record<string, unknown>>
 
-const OPTIONS = ['prefix', 'channels', 'routes', 'sources', 'processors', 'log', 'coordination', 'adminLink', 'settings']
+const OPTIONS = [
+  'prefix', 'channels', 'routes', 'sources', 'processors', 'log', 'coordination', 'adminLink', 'settings'
+]
 const SOURCE = ['instruments', 'run']
-const LOG = ['shardOf', 'append', 'raise', 'read', 'tail', 'watch', 'recent', 'head', 'topics', 'snapshot', 'origins', 'close']
+const LOG = [
+  'shardOf', 'append', 'raise', 'read', 'tail', 'watch', 'recent', 'head', 'topics', 'snapshot', 'origins',
+  'close'
+]
 const COORDINATION = ['put', 'take', 'count', 'ask', 'answer', 'close']
 
-const isObject = (value: unknown): value is Given => typeof value === 'object' && value !== null && !Array.isArray(value)
+const isObject = (value: unknown): value is Given =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)
 
-/** Channels and settings have checks of their own. @throws ConfigError that says which option is wrong, and what it may be */
+/**
+ * Checks all options but the contents of channels, processors and settings, which have checks of their own.
+ * @throws ConfigError that says which option is wrong, and what it may be
+ */
 export function checkPluginOptions (options: Given, routeGroups: readonly string[]): void {
   const unknown = Object.keys(options).find(name => !OPTIONS.includes(name))
-  if (unknown !== undefined) throw new ConfigError(`tickwire has no option '${unknown}'${insteadOf(unknown, OPTIONS)}`)
+  if (unknown !== undefined) {
+    throw new ConfigError(`tickwire has no option '${unknown}'${insteadOf(unknown, OPTIONS)}`)
+  }
   const { prefix, channels, routes, sources, log, coordination, adminLink, settings } = options
-  if (prefix !== undefined && typeof prefix !== 'string') throw new ConfigError(`prefix is a text like '/live', not ${String(prefix)}`)
-  if (channels !== undefined && !Array.isArray(channels)) throw new ConfigError('channels is an array of what defineChannel returns')
-  if (settings !== undefined && !isObject(settings)) throw new ConfigError('settings is an object: { AUTH: \'required\' }')
-  if (adminLink !== undefined && typeof adminLink !== 'function') throw new ConfigError('adminLink is a function that shows a path to the operator')
+  if (prefix !== undefined && typeof prefix !== 'string') {
+    throw new ConfigError(`prefix is a text like '/live', not ${String(prefix)}`)
+  }
+  if (channels !== undefined && !Array.isArray(channels)) {
+    throw new ConfigError('channels is an array of what defineChannel returns')
+  }
+  if (settings !== undefined && !isObject(settings)) {
+    throw new ConfigError('settings is an object: { AUTH: \'required\' }')
+  }
+  if (adminLink !== undefined && typeof adminLink !== 'function') {
+    throw new ConfigError('adminLink is a function that shows a path to the operator')
+  }
   checkRoutes(routes, routeGroups)
   if (typeof sources !== 'string') checkSources(sources)
   if (log !== undefined) demandMethods('log', log, LOG)
@@ -30,7 +52,11 @@ export function checkPluginOptions (options: Given, routeGroups: readonly string
 function checkRoutes (routes: unknown, groups: readonly string[]): void {
   if (routes === undefined) return
   if (!Array.isArray(routes)) throw new ConfigError(`routes is an array of ${groups.join(', ')}`)
-  for (const name of routes.map(String)) if (!groups.includes(name)) throw new ConfigError(`routes: there is no '${name}'${insteadOf(name, groups)}`)
+  for (const name of routes.map(String)) {
+    if (!groups.includes(name)) {
+      throw new ConfigError(`routes: there is no '${name}'${insteadOf(name, groups)}`)
+    }
+  }
 }
 
 function checkSources (sources: unknown): void {
@@ -43,6 +69,8 @@ function checkSources (sources: unknown): void {
 }
 
 function demandMethods (option: string, value: unknown, methods: readonly string[]): void {
-  const missing = methods.find(method => typeof value !== 'object' || value === null || typeof (value as Given)[method] !== 'function')
-  if (missing !== undefined) throw new ConfigError(`${option} has no '${missing}': it is an object with ${methods.join(', ')}`)
+  const missing = methods.find(method =>
+    typeof value !== 'object' || value === null || typeof (value as Given)[method] !== 'function')
+  if (missing === undefined) return
+  throw new ConfigError(`${option} has no '${missing}': it is an object with ${methods.join(', ')}`)
 }

@@ -9,17 +9,22 @@ import { type Config, ConfigError, loadConfig } from './config.js'
 import { LogSetupError } from './log/redis/setup.js'
 import { environmentNotices } from './notices.js'
 
-/** What shells make of a signal: the exit code of a process that it ended. */
+/** The exit code of a process that a signal ended is this and the signal's number, as shells have it. */
 const BY_SIGNAL = 128
 
-/** The process: configuration, listening, and a close that lets clients know. @returns the exit code, 0 once it listens */
+/**
+ * Runs the server as a process, until a signal closes it gracefully.
+ * @returns the exit code, 0 once it listens
+ */
 export async function serve (): Promise<number> {
   try {
     const config = loadConfig(process.env)
-    const app = await buildApp(config, { adminLink: path => { void listening.then(address => { showLink(address + path) }) } })
+    const adminLink = (path: string): void => { void listening.then(address => { showLink(address + path) }) }
+    const app = await buildApp(config, { adminLink })
     for (const notice of environmentNotices(process.env, config)) app.log.warn(notice)
-    const listening = app.listen({ port: config.PORT, host: await firstAddress(config.HOST) }).catch(async (error: unknown) => {
-      // Its sources would keep alive what cannot listen.
+    const host = await firstAddress(config.HOST)
+    const listening = app.listen({ port: config.PORT, host }).catch(async (error: unknown) => {
+      // Otherwise its sources would keep the process alive, which does not listen.
       await app.close()
       throw listenError(error, config)
     })
@@ -28,11 +33,13 @@ export async function serve (): Promise<number> {
       delay: config.SHUTDOWN_GRACE_MS,
       logger: { error: error => { app.log.error({ err: error }, 'closing failed') } },
       onSecondSignal: signal => {
-        app.log.warn({ signal }, 'told again to end: not all clients were')
+        app.log.warn({ signal }, 'a second signal ends the server before it has said goodbye to all clients')
         process.exit(BY_SIGNAL + constants.signals[signal])
       },
       onSecondError: error => { app.log.fatal({ err: error }, 'the server failed while it closed') },
-      onTimeout: () => { app.log.error({ grace_ms: config.SHUTDOWN_GRACE_MS }, 'closing took longer than SHUTDOWN_GRACE_MS') }
+      onTimeout: () => {
+        app.log.error({ grace_ms: config.SHUTDOWN_GRACE_MS }, 'closing took longer than SHUTDOWN_GRACE_MS')
+      }
     }, async ({ err: error, signal }) => {
       if (error !== undefined) app.log.fatal({ err: error }, 'the server failed')
       else app.log.info({ signal, connections: app.tickwire.parts.connections.active }, 'closing')
@@ -42,28 +49,38 @@ export async function serve (): Promise<number> {
     console.log(`tickwire listens on ${address}`)
     return 0
   } catch (error) {
-    const known = error instanceof ConfigError || error instanceof LogSetupError || (error instanceof Error && 'code' in error)
+    const known = error instanceof ConfigError || error instanceof LogSetupError ||
+      (error instanceof Error && 'code' in error)
     console.error(known ? `tickwire: ${(error as Error).message}` : error)
     return 1
   }
 }
 
-/** On the standard error: what is on the standard output is the log, and often kept. */
+/** Writes the link to the standard error: the standard output has the log, which is often kept. */
 function showLink (link: string): void {
-  console.error(`tickwire: to operate this server from its page, open within ${LINK_SECONDS / 60} minutes, in one browser:\n  ${link}`)
+  console.error('tickwire: to operate this server from its page, ' +
+    `open within ${LINK_SECONDS / 60} minutes, in one browser:\n  ${link}`)
 }
 
-/** Of `localhost` the first of its addresses: plugins/localhost.ts looks after the others. */
-const firstAddress = async (host: string): Promise<string> => host === LOCALHOST ? (await lookup(host)).address : host
+/**
+ * Returns the first address of `localhost`, and any other host as it is: plugins/localhost.ts serves the
+ * other addresses.
+ */
+const firstAddress = async (host: string): Promise<string> =>
+  host === LOCALHOST ? (await lookup(host)).address : host
 
-/** What to do about an address that cannot be had; other errors stay as they are. */
+/** Says what to do if the server cannot listen on an address; returns other errors as they are. */
 function listenError (error: unknown, { HOST, PORT }: Config): unknown {
   switch (error instanceof Error && 'code' in error ? error.code : undefined) {
-    case 'EADDRINUSE': return new ConfigError(`port ${PORT} of ${HOST} is taken; stop what listens there, or choose another with PORT`)
+    case 'EADDRINUSE':
+      return new ConfigError(`port ${PORT} of ${HOST} is taken; stop what listens there, ` +
+        'or choose another with PORT')
     case 'EADDRNOTAVAIL': return new ConfigError(`HOST=${HOST} is not an address of this machine`)
     case 'EACCES': return new ConfigError(`PORT=${PORT} needs privileges; choose one above 1023`)
     default: return error
   }
 }
 
-if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.argv[1]).href) process.exitCode = await serve()
+if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.argv[1]).href) {
+  process.exitCode = await serve()
+}

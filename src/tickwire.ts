@@ -1,4 +1,6 @@
-import { type ChannelDefinition, channelFault, type Channels, type Instrument, ProtocolError, standardChannels } from '@tickwire/protocol'
+import {
+  type ChannelDefinition, channelFault, type Channels, type Instrument, ProtocolError, standardChannels
+} from '@tickwire/protocol'
 import type { Static, TSchema } from '@sinclair/typebox'
 import type { FastifyPluginAsync } from 'fastify'
 import fp from 'fastify-plugin'
@@ -12,7 +14,9 @@ import { type RouteGroup, routeGroups, type RouteOptions } from '../routes/index
 import { faultOfClaims } from './auth/claims.js'
 import { openKeys } from './auth/open-keys.js'
 import { listedOrigins, originPolicy } from './auth/origin.js'
-import { checkKeySettings, ConfigError, isShortSecret, loadSettings, type StreamingSettings } from './config.js'
+import {
+  checkKeySettings, ConfigError, isShortSecret, loadSettings, type StreamingSettings
+} from './config.js'
 import { errorFields } from './errors.js'
 import { type Log, RECENT_SHARE } from './log/log.js'
 import { MemoryLog } from './log/memory/memory-log.js'
@@ -30,79 +34,101 @@ import { coordinationCommands } from './coordination/redis/keys.js'
 import { RedisCoordination } from './coordination/redis/redis-coordination.js'
 import type { Coordination } from './coordination/coordination.js'
 
-/** What is served where the options do not say: the stream and what its clients use beside it. */
+/** Groups of endpoints that are served by default: the stream, and what its clients use beside it. */
 const DEFAULT_ROUTES: readonly RouteGroup[] = ['stream', 'tickets', 'publish', 'topics']
 
-/** How long a token is good where the application does not say. */
+/** How long a token is valid unless the application says otherwise. */
 const TOKEN_SECONDS = 3600
 
 /** Names an application's own code as the publisher; no token can have it as its user. */
 const OWN_PUBLISHER = ''
 
-/** The settings of the environment variables of the same names (docs/configuration.md) that concern the streaming itself. */
+/**
+ * The settings that concern the streaming itself, named as the environment variables of
+ * docs/configuration.md.
+ */
 export type TickwireSettings = StreamingSettings
 
 export interface TickwireOptions {
-  /** What stands before every path: `/market` makes the stream `/market/v1/stream`. Default: none. */
+  /** A prefix for every path: `/market` makes the stream `/market/v1/stream`. Default: none. */
   readonly prefix?: string
-  /** Channels beside the standard ones: see `defineChannel`. */
+  /** Channels beside the standard ones, made with `defineChannel`. */
   readonly channels?: readonly ChannelDefinition[]
-  /** Which groups of endpoints are served. Default: `stream`, `tickets`, `publish`, `topics`. */
+  /** The groups of endpoints to serve. Default: `stream`, `tickets`, `publish`, `topics`. */
   readonly routes?: readonly RouteGroup[]
-  /** Where messages come from beside `publish`: sources of your own, or a text as in `SOURCES`. Default: nowhere. */
+  /**
+   * Where messages come from beside `publish`: sources of your own, or a text as in `SOURCES`. Default: none.
+   */
   readonly sources?: readonly Source[] | string
-  /** What is computed from messages: each runs on one server at a time, and what it publishes is appended once, whoever takes it over. Default: nothing. */
+  /**
+   * Processors, which compute messages from messages. Each runs on one server at a time. The log appends what
+   * a processor publishes once, even if another server takes the processor over. Default: none.
+   */
   readonly processors?: readonly Processor[]
-  /** Default: on Redis where `REDIS_URL` is set, else in memory. It is closed with the application. */
+  /** The log. Default: on Redis if `REDIS_URL` is set, else in memory. It closes with the application. */
   readonly log?: Log
-  /** What several servers know together beside the log: tickets, leases, who is there. Default: in memory. It is closed with the application. */
+  /**
+   * What several servers know together beside the log: tickets, leases, which servers there are. Default: on
+   * Redis if `REDIS_URL` is set, else in memory. It closes with the application.
+   */
   readonly coordination?: Coordination
-  /** Settings that differ from their defaults. Environment variables are not read. */
+  /** Settings that differ from their defaults. The plugin reads no environment variables. */
   readonly settings?: { readonly [Name in keyof TickwireSettings]?: TickwireSettings[Name] | undefined }
   /**
-   * Shows the operator a path on this server, once it listens and whenever the page asks for it: with the server's address before it, it is a link
-   * that gives one browser a token with `admin`. Show it only where nobody else can read it. Needs the routes `page`; nothing in production.
-   * Default: there are no such links.
+   * Shows the operator a path on this server, once it listens and whenever the page asks for it. The path,
+   * behind the server's address, is a link that gives one browser a token with `admin`; show it only where
+   * nobody else can read it. Needs the routes `page`, and does nothing in production. Default: there are no
+   * such links.
    */
   readonly adminLink?: (path: string) => void
 }
 
 /** A message of a channel, as {@link Tickwire.publish} takes it. */
 export interface Message<Data> {
-  /** For a channel whose topics have one. */
+  /** The symbol, for a channel whose topics have one. */
   readonly symbol?: string
-  /** Whose topic it is, for a channel of private topics. */
+  /** The owner of the topic, for a channel of private topics. */
   readonly user?: string
   readonly data: Data
   /** The message replaces the topic's whole state. */
   readonly snapshot?: boolean
-  /** Repeated within ten minutes for its topic, nothing is appended again. */
+  /**
+   * If the key was used for this topic within the last ten minutes, the log does not append the message
+   * again.
+   */
   readonly idempotencyKey?: string
 }
 
-/** What an application has of the streaming in it. */
+/** What an application can do with the streaming: `app.tickwire`. */
 export interface Tickwire {
   readonly channels: Channels
   /**
-   * Validates a message, appends it to the log and so sends it to all its subscribers.
+   * Validates a message and appends it to the log, from where it goes to all its subscribers.
    * @returns its sequence, once the log has it
-   * @throws ProtocolError where it does not fit the channel, or the log cannot be reached or is full
+   * @throws ProtocolError if it does not fit the channel, or if the log cannot be reached or is full
    */
-  publish<Schema extends TSchema> (channel: ChannelDefinition<Schema>, message: Message<Static<Schema>>): Promise<number>
-  /** Many at once, of any channels, in order; each has its answer, and one that is refused stops none of the others. */
+  publish<Schema extends TSchema> (
+    channel: ChannelDefinition<Schema>, message: Message<Static<Schema>>
+  ): Promise<number>
+  /**
+   * Publishes many messages, of any channels, in order. Each has a result of its own; a refusal stops no
+   * other.
+   */
   publishAll (publications: readonly Publication[]): Promise<readonly PublishResult[]>
   /**
-   * Makes instruments known, so that they may be subscribed to, or moves them between markets and sectors.
-   * @throws ProtocolError that names the first that is refused, as one whose market or sector cannot be a set's name; the others stand
+   * Declares instruments, so that clients may subscribe to them, or moves them between markets and sectors.
+   * @throws ProtocolError for the first that is refused, for instance because its market or sector cannot
+   *   name a symbol set; the others are declared
    */
   declare (instruments: readonly Instrument[]): Promise<void>
   /**
-   * A token for a user of this application: `sub` says who it is, `read`, `publish` and `admin` what it permits (PROTOCOL.md, Credentials).
-   * @param seconds how long it is good; default: an hour
-   * @throws Error that says what is wrong with them, or that there is no `JWT_SECRET` to sign with
+   * Signs a token for a user of this application. `sub` names the user; `read`, `publish` and `admin` say
+   * what the token permits (PROTOCOL.md, Credentials).
+   * @param seconds how long the token is valid; default: an hour
+   * @throws Error that says what is wrong with the claims, or that there is no `JWT_SECRET` to sign with
    */
   signToken (claims: TokenClaims, seconds?: number): string
-  /** What it is made of: log, hub, connections. Not a stable interface. */
+  /** The log, the hub, the connections and other parts. Not a stable interface. */
   readonly parts: Streaming
 }
 
@@ -112,7 +138,10 @@ declare module 'fastify' {
   }
 }
 
-/** Streaming as a part of a Fastify application. It refuses, with a ConfigError, what it does not know. */
+/**
+ * The plugin: streaming as a part of a Fastify application. It throws a ConfigError for any option it does
+ * not know.
+ */
 export const tickwire = fp<TickwireOptions>(async (app, options) => {
   const order = Object.keys(routeGroups) as RouteGroup[]
   checkPluginOptions({ ...options }, order)
@@ -122,31 +151,41 @@ export const tickwire = fp<TickwireOptions>(async (app, options) => {
   checkProcessors(processors, channels)
   const onError: OnError = (error, message) => { app.log.error({ err: errorFields(error) }, message) }
   const keys = openKeys(settings, onError)
-  const [log, coordination] = await openLogAndCoordination(options, settings, channels, onError).catch((error: unknown) => {
+  const opened = openLogAndCoordination(options, settings, channels, onError)
+  const [log, coordination] = await opened.catch((error: unknown) => {
     keys.close()
     throw error
   })
-  if (checkKeySettings(settings) === undefined) app.log.warn('JWT_SECRET is not set: tokens are checked with a random secret, so none made elsewhere is valid')
-  else if (isShortSecret(settings)) app.log.warn('JWT_SECRET is shorter than 32 bytes: production refuses to start with it; make one with: openssl rand -hex 32')
+  if (checkKeySettings(settings) === undefined) {
+    app.log.warn('JWT_SECRET is not set: a random secret checks tokens, so no token made elsewhere is valid')
+  } else if (isShortSecret(settings)) {
+    app.log.warn('JWT_SECRET is shorter than 32 bytes: production refuses to start with it; ' +
+      'make one with: openssl rand -hex 32')
+  }
   for (const notice of settingNotices(settings)) app.log.warn(notice)
   const compression = settings.COMPRESSION === 'on'
   const originAllowed = originPolicy(settings.ALLOWED_ORIGINS)
   const listed = listedOrigins(settings.ALLOWED_ORIGINS)
 
   await app.register(async scope => {
-    // Requests are judged by the handlers, with the compilers that judge WebSocket messages: schemas here are for the docs.
+    // The handlers check requests, with the compilers that check WebSocket messages; schemas here are for the
+    // docs.
     scope.setValidatorCompiler(() => () => true)
     scope.setSerializerCompiler(() => data => JSON.stringify(data))
-    // Fastify reads it as a text, which no endpoint takes: it is to be refused as any other type.
+    // Fastify reads text/plain by default. No endpoint takes it, so it must be refused like any other type.
     scope.removeContentTypeParser('text/plain')
     await scope.register(errors, { notFound: false })
     await scope.register(jsonBody)
-    await scope.register(auth, { keys, issuer: settings.JWT_ISSUER, audience: settings.JWT_AUDIENCE, coordination, listedOrigins: listed })
+    await scope.register(auth, {
+      keys, issuer: settings.JWT_ISSUER, audience: settings.JWT_AUDIENCE, coordination, listedOrigins: listed
+    })
     await scope.register(streaming, {
       log,
       coordination,
       channels,
-      sources: [...typeof sources === 'string' ? parseSources(sources) : sources, ...processorSources(processors, log)],
+      sources: [
+        ...typeof sources === 'string' ? parseSources(sources) : sources, ...processorSources(processors, log)
+      ],
       processors,
       flushMs: settings.FLUSH_MS,
       recentBytes: settings.RETENTION_BYTES * RECENT_SHARE,
@@ -165,21 +204,31 @@ export const tickwire = fp<TickwireOptions>(async (app, options) => {
       nodeName: settings.NODE_NAME,
       nodeUrl: settings.NODE_URL
     })
-    await scope.register(wires, { originAllowed, listedOrigins: listed, maxMessageBytes: settings.MAX_MESSAGE_BYTES, compression })
-    // Behind CORS, so that a page can read that it asks too often; before the routes, which it counts.
+    await scope.register(wires, {
+      originAllowed, listedOrigins: listed, maxMessageBytes: settings.MAX_MESSAGE_BYTES, compression
+    })
+    // After CORS, so that a page can read that it asks too often; before the routes, whose requests it
+    // counts.
     await scope.register(requestRate, { maxRequestsPerSecond: settings.RATE_LIMIT_REQUESTS })
     const shared: RouteOptions = {
       originAllowed, development: settings.NODE_ENV !== 'production', adminLink: options.adminLink
     }
-    for (const name of order) if (routes.includes(name)) await scope.register(routeGroups[name] as FastifyPluginAsync<RouteOptions>, shared)
+    for (const name of order) {
+      if (routes.includes(name)) {
+        await scope.register(routeGroups[name] as FastifyPluginAsync<RouteOptions>, shared)
+      }
+    }
 
     const { authenticator, streaming: parts } = scope
     const { publisher, declare } = parts
     app.decorate('tickwire', {
       channels,
       async publish (channel, message) {
-        const [result] = await publisher.publish([{ ...message, channel: channel.name }], { publisher: OWN_PUBLISHER })
-        if (result === undefined || 'code' in result) throw new ProtocolError(result?.code ?? 'internal', result?.message)
+        const publication = { ...message, channel: channel.name }
+        const [result] = await publisher.publish([publication], { publisher: OWN_PUBLISHER })
+        if (result === undefined || 'code' in result) {
+          throw new ProtocolError(result?.code ?? 'internal', result?.message)
+        }
         return result.sequence
       },
       publishAll: publications => publisher.publish(publications, { publisher: OWN_PUBLISHER }),
@@ -196,8 +245,10 @@ export const tickwire = fp<TickwireOptions>(async (app, options) => {
 
 type OnError = (error: unknown, message: string) => void
 
-/** Both, or neither. @throws LogSetupError */
-async function openLogAndCoordination (options: TickwireOptions, settings: TickwireSettings, channels: Channels, onError: OnError): Promise<[Log, Coordination]> {
+/** Opens both, or neither. @throws LogSetupError */
+async function openLogAndCoordination (
+  options: TickwireOptions, settings: TickwireSettings, channels: Channels, onError: OnError
+): Promise<[Log, Coordination]> {
   const log = options.log ?? await openLog(settings, channels, onError)
   try {
     return [log, options.coordination ?? await openCoordination(settings, onError)]
@@ -207,32 +258,48 @@ async function openLogAndCoordination (options: TickwireOptions, settings: Tickw
   }
 }
 
-/** The log that the settings ask for. @throws LogSetupError */
+/** Opens the log that the settings ask for. @throws LogSetupError */
 async function openLog (settings: TickwireSettings, channels: Channels, onError: OnError): Promise<Log> {
   const options = {
     channels,
     shards: settings.LOG_SHARDS,
-    retention: { messages: settings.RETENTION_MESSAGES, seconds: settings.RETENTION_SECONDS, bytes: settings.RETENTION_BYTES },
+    retention: {
+      messages: settings.RETENTION_MESSAGES,
+      seconds: settings.RETENTION_SECONDS,
+      bytes: settings.RETENTION_BYTES
+    },
     maxTopics: settings.MAX_TOPICS,
     maxTopicNames: settings.MAX_TOPIC_NAMES
   }
   if (settings.REDIS_URL === undefined) return new MemoryLog(options)
   const { REDIS_URL: url, REDIS_KEY_PREFIX: keyPrefix } = settings
-  return await RedisLog.open({ ...options, url, keyPrefix, alsoRun: coordinationCommands(keyPrefix), onError })
+  const alsoRun = coordinationCommands(keyPrefix)
+  return await RedisLog.open({ ...options, url, keyPrefix, alsoRun, onError })
 }
 
-/** Where the nodes of a log share what they know: on its Redis, or for one alone in memory. @throws LogSetupError */
-async function openCoordination ({ REDIS_URL: url, REDIS_KEY_PREFIX: keyPrefix }: TickwireSettings, onError: OnError): Promise<Coordination> {
-  return url === undefined ? new MemoryCoordination() : await RedisCoordination.open({ url, keyPrefix, onError })
+/**
+ * Opens what the nodes of a log share: on its Redis, or in memory for a single node.
+ * @throws LogSetupError
+ */
+async function openCoordination (
+  { REDIS_URL: url, REDIS_KEY_PREFIX: keyPrefix }: TickwireSettings, onError: OnError
+): Promise<Coordination> {
+  if (url === undefined) return new MemoryCoordination()
+  return await RedisCoordination.open({ url, keyPrefix, onError })
 }
 
-/** @throws ConfigError that says which definition cannot be used, and why */
+/**
+ * Adds an application's channels to the standard ones.
+ * @throws ConfigError that says what is wrong with a definition
+ */
 function allChannels (own: readonly ChannelDefinition[]): Channels {
   const channels = new Map(standardChannels)
   for (const definition of own) {
     const fault = channelFault(definition)
     if (fault !== undefined) throw new ConfigError(fault)
-    if (channels.has(definition.name)) throw new ConfigError(`the channel '${definition.name}' exists already`)
+    if (channels.has(definition.name)) {
+      throw new ConfigError(`the channel '${definition.name}' exists already`)
+    }
     channels.set(definition.name, definition)
   }
   return channels

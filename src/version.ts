@@ -1,4 +1,5 @@
 import { createRequire } from 'node:module'
 
-/** Of this package. */
-export const { version } = createRequire(import.meta.url)('@tickwire/server/package.json') as { version: string }
+/** The version of this package. */
+const require = createRequire(import.meta.url)
+export const { version } = require('@tickwire/server/package.json') as { version: string }

@@ -12,7 +12,7 @@ import { startServer } from '../helpers/server.js'
 test('the help of start says what each flag means, its default and its unit', async t => {
   const { out } = await runCommand(['start', '--help'])
   const line = (start: string): string => out.split('\n').find(line => line.trim().startsWith(start)) ?? `no line begins with ${start}`
-  t.match(line('--port <number>'), /the port it listens on; 0: any that is free \(default 8080\)$/)
+  t.match(line('--port <number>'), /the port to listen on; 0: any free port \(default 8080\)$/)
   t.match(line('--heartbeat-ms <ms>'), /how often .* \(default 25000 ms\)$/)
   t.match(line('--retention-seconds <seconds>'), /\(default 3600 seconds\)$/)
   t.match(line('--retention-bytes <bytes>'), /\(default 268435456 bytes\)$/)

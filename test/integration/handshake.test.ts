@@ -58,7 +58,7 @@ test('a URL that cannot be read is refused from the table, and is not repeated',
     if (typeof answer === 'string') t.fail(`${path}: ${answer}`)
     else {
       t.equal(answer.status, 400, path)
-      t.same(JSON.parse(answer.body.toString()), { type: 'error', code: 'bad_request', message: 'the URL is not one that can be read' }, path)
+      t.same(JSON.parse(answer.body.toString()), { type: 'error', code: 'bad_request', message: 'the server cannot read the URL' }, path)
     }
   }
 })

@@ -83,7 +83,7 @@ const variables: Readonly<Record<keyof typeof ConfigSchema.properties, Variable>
   NODE_ENV: text('development', 'test'),
   NODE_NAME: { good: [['eu-1.a_b', 'eu-1.a_b']], bad: ['a b', 'a/b', 'x'.repeat(65)], allowed: '1 to 64 letters, digits, . _ and -' },
   NODE_URL: {
-    good: ['http://10.0.0.1:8080', 'https://n1.example/live'].map(url => [url, url]), bad: ['n1.example', 'http://', 'http://me:secret@n1.example'], allowed: 'where others reach this server: http://host:8080'
+    good: ['http://10.0.0.1:8080', 'https://n1.example/live'].map(url => [url, url]), bad: ['n1.example', 'http://', 'http://me:secret@n1.example'], allowed: 'an address without a user or password, such as http://host:8080'
   },
   LOG_LEVEL: choice('trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'),
   REDIS_URL: { good: [['redis://h:6379', 'redis://h:6379'], ['/tmp/redis.sock', '/tmp/redis.sock'], ['rediss+sentinel://h,i:1/m', 'rediss+sentinel://h,i:1/m'], ['redis+cluster://h', 'redis+cluster://h']], bad: ['localhost', 'http://h', 'redis+tls://h'], allowed: 'redis://host:6379, redis+sentinel://host:26379,…/master, redis+cluster://host:6379,…, with rediss for TLS, or the path of a socket' },
@@ -181,16 +181,16 @@ test('production', async t => {
 
 test('tokens are checked in one way', async t => {
   const keys = { JWT_SECRET: 'a secret', JWT_PUBLIC_KEY: '/etc/keys/tokens.pem', JWT_JWKS_URL: 'https://id.example/keys' }
-  t.equal(refusal(keys), 'JWT_SECRET and JWT_PUBLIC_KEY and JWT_JWKS_URL are set: tokens are checked with one of them')
-  for (const name of Object.keys(keys)) t.match(refusal({ ...keys, [name]: '' }), /are set: tokens are checked with one of them$/)
+  t.equal(refusal(keys), 'JWT_SECRET and JWT_PUBLIC_KEY and JWT_JWKS_URL are set: only one of them can check tokens; unset the others')
+  for (const name of Object.keys(keys)) t.match(refusal({ ...keys, [name]: '' }), /are set: only one of them can check tokens; unset the others$/)
   t.match(refusal({ JWT_JWKS_URL: 'https://me:hunter2@id.example/keys' }), /^JWT_JWKS_URL must not hold a name or a password/)
   for (const secret of ['-----BEGIN PUBLIC KEY-----\nMII', ' \n-----BEGIN RSA PUBLIC KEY-----', '{"kty":"RSA","n":"a","e":"AQAB"}']) {
-    t.match(refusal({ JWT_SECRET: secret }), /^JWT_SECRET holds a key and no secret/, 'what everybody may know is no secret')
+    t.match(refusal({ JWT_SECRET: secret }), /^JWT_SECRET holds a key, not a secret/, 'what everybody may know is no secret')
   }
 })
 
 test('a secret that could be found out by trying is not taken in production', async t => {
-  const sentence = 'JWT_SECRET is shorter than 32 bytes: who has one token could find it out by trying; make one with: openssl rand -hex 32'
+  const sentence = 'JWT_SECRET is shorter than 32 bytes: somebody who has one token could find the secret by trying; make one with: openssl rand -hex 32'
   for (const [secret, expected] of [['s', sentence], ['s'.repeat(31), sentence], ['s'.repeat(32), undefined], ['é'.repeat(15), sentence], ['é'.repeat(16), undefined]] as const) {
     t.equal(refusal({ NODE_ENV: 'production', JWT_SECRET: secret }), expected, `${Buffer.byteLength(secret)} bytes`)
     t.equal(refusal({ JWT_SECRET: secret }), undefined, 'for a try, any is good')

@@ -32,9 +32,9 @@ const refused: ReadonlyArray<readonly [given: object, ...words: RegExp[]]> = [
   [{ settings: { HEARTBEAT_MS: -1 } }, /HEARTBEAT_MS=-1 cannot be used: a whole number from 10/],
   [{ settings: { HEARTBEAT_MS: 50_000 } }, /IDLE_TIMEOUT_MS must be at least HEARTBEAT_MS/],
   [{ settings: { JWT_SECRET: '' } }, /JWT_SECRET=… cannot be used/],
-  [{ settings: { JWT_SECRET: 's', JWT_JWKS_URL: 'https://id.example/keys' } }, /tokens are checked with one of them/],
+  [{ settings: { JWT_SECRET: 's', JWT_JWKS_URL: 'https://id.example/keys' } }, /only one of them can check tokens/],
   [{ settings: { NODE_ENV: 'production', JWT_SECRET: 's' } }, /shorter than 32 bytes/],
-  [{ settings: { PORT: 80 } }, /settings: PORT is the command's: an application listens, and closes, itself/]
+  [{ settings: { PORT: 80 } }, /settings: PORT is for the command alone: an application itself listens and closes/]
 ]
 
 test('the plugin refuses options and settings that do not exist, and values that are none', async t => {

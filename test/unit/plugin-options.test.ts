@@ -45,14 +45,14 @@ test('the plugin refuses options and settings that do not exist, and values that
 })
 
 const badChannels: ReadonlyArray<readonly [given: object, words: RegExp]> = [
-  [{ access: 'private' }, /'counts' has access 'private'; it is one of public, capability, user, internal \(a private channel of PROTOCOL.md is one of user\)/],
+  [{ access: 'private' }, /'counts' has access 'private'; it is one of public, capability, user, internal \(a private channel of PROTOCOL.md has access 'user'\)/],
   [{ access: undefined }, /has no access/],
   [{ acces: 'user' }, /has an option 'acces'; there are: name, type, description, keyed, access, schema, retention, reduce, merge, levels/],
   [{ reduce: 'lastt' }, /has reduce 'lastt'; it is 'last' or a function/],
   [{ merge: 'first' }, /has merge 'first'; it is 'last' or a function/],
   [{ keyed: 'yes' }, /has keyed 'yes'; it is true or false/],
   [{ type: '' }, /has no type/],
-  ...['welcome', 'reset', 'cursor', 'error'].map((type): [object, RegExp] => [{ type }, /which is that of a message of the protocol itself/]),
+  ...['welcome', 'reset', 'cursor', 'error'].map((type): [object, RegExp] => [{ type }, /which the protocol's own messages use/]),
   [{ schema: { type: 'object' } }, /has a schema that is not made with Type/],
   [{ retention: { message: 5 } }, /has a retention with 'message'; there are: messages, seconds/],
   [{ retention: { messages: 0 } }, /has a retention that is not above 0/],

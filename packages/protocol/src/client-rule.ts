@@ -1,14 +1,14 @@
 /**
- * What a message means to a client by the rule of PROTOCOL.md:
- * - `new`: it follows on, and is applied;
- * - `duplicate`: the client has it;
- * - `gap`: something is missing between; the server never sends one without a reset;
- * - `reset`: what is known of its topic is forgotten;
- * - `control`: it is no message of a topic.
+ * What a message means to a client (PROTOCOL.md, The client's rule):
+ * - `new`: the message follows on, and the client applies it;
+ * - `duplicate`: the client already has it;
+ * - `gap`: messages before it are missing; the server never sends one without a reset;
+ * - `reset`: the client forgets what it holds of the topic;
+ * - `control`: it is not a message of a topic.
  */
 export type Verdict = 'new' | 'duplicate' | 'gap' | 'reset' | 'control'
 
-/** A message as far as the rule looks at it. */
+/** The fields of a message that the rule reads. */
 interface Message {
   readonly type: string
   readonly channel?: unknown
@@ -20,33 +20,35 @@ interface Message {
 }
 
 /**
- * The client's rule, through reconnects: hand it every message, tell it of every cursor that is kept and of every
- * connection. It needs no more of a connection than that.
+ * The client's rule, across reconnects. The client hands it every message, in order, and calls it for every
+ * cursor that it keeps and for every connection that it opens.
  */
 export class ClientRule {
-  /** By topic, the last sequence that was accepted. */
+  /** By topic, the last sequence that the client accepted. */
   private readonly last = new Map<string, number>()
-  /** By topic, where it stood when the cursor came that is kept; 0: nothing. */
+  /** By topic, the last sequence when the kept cursor came; 0: none. */
   private readonly atCursor = new Map<string, number>()
-  /** By topic, where the present connection stands, where that is not what the cursor says; 0: nothing. */
+  /** By topic, the last sequence that this connection was sent after the kept cursor; 0: none. */
   private readonly here = new Map<string, number>()
   private epoch: unknown
 
-  /** A connection begins: it goes on from the cursor that is kept. */
+  /** Notes that a connection begins; it resumes from the kept cursor. */
   connected (): void {
     this.here.clear()
   }
 
-  /** A cursor came, and is kept. */
+  /** Notes that a cursor came and that the client keeps it. */
   cursor (): void {
     for (const [topic, sequence] of this.here) this.atCursor.set(topic, sequence)
     this.here.clear()
   }
 
+  /** Judges a message and remembers its sequence. */
   take (message: Message): Verdict {
-    if (message.type === 'subscribed' || message.type === 'epoch') this.enter(message.epoch)
-    if (typeof message.channel !== 'string') return 'control'
-    const topic = typeof message.symbol === 'string' ? `${message.channel}:${message.symbol}` : message.channel
+    if (message.type === 'subscribed' || message.type === 'epoch') this.enterEpoch(message.epoch)
+    const { channel, symbol } = message
+    if (typeof channel !== 'string') return 'control'
+    const topic = typeof symbol === 'string' ? `${channel}:${symbol}` : channel
     if (message.type === 'reset') {
       this.last.delete(topic)
       this.here.set(topic, 0)
@@ -64,10 +66,11 @@ export class ClientRule {
   }
 
   /**
-   * Another epoch: what came on an earlier connection behind the cursor may be lost, and its sequences given out
-   * again. What the server knows that it sent it resets itself.
+   * In another epoch, messages that came on an earlier connection after the cursor may be lost, and other
+   * messages may have their sequences. The client goes back to its cursor, or to what this connection was
+   * sent since; the server itself resets what it knows that it sent (PROTOCOL.md, The client's rule, 5).
    */
-  private enter (epoch: unknown): void {
+  private enterEpoch (epoch: unknown): void {
     const before = this.epoch
     this.epoch = epoch
     if (before === undefined || before === epoch) return

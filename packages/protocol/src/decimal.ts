@@ -1,12 +1,12 @@
 /** A price, size or amount as the source wrote it: `185.50` stays `185.50` (PROTOCOL.md, Data). */
 export const DECIMAL_PATTERN = '^-?(0|[1-9][0-9]*)(\\.[0-9]+)?$'
 
-/** Longest decimal that is accepted, so that a stranger's number cannot make every comparison long. */
+/** The longest decimal that is accepted: a publisher must not make every comparison slow. */
 export const MAX_DECIMAL_LENGTH = 64
 
 const ZERO = /^-?[0.]*$/
 
-/** True for zero in any spelling: `0`, `0.00`, `-0.0`. */
+/** Returns whether a decimal is zero in any spelling: `0`, `0.00`, `-0.0`. */
 export function isZeroDecimal (decimal: string): boolean {
   return ZERO.test(decimal)
 }
@@ -31,8 +31,8 @@ function compareMagnitudes (a: string, b: string): number {
 }
 
 /**
- * Compares two decimals by value, exactly: negative where `a < b`, 0 where they are equal in any
- * spelling, positive where `a > b`. Both must match {@link DECIMAL_PATTERN}.
+ * Compares two decimals by value, exactly. Returns a negative number if `a < b`, 0 if they are equal in any
+ * spelling, and a positive number if `a > b`. Both must match {@link DECIMAL_PATTERN}.
  */
 export function compareDecimals (a: string, b: string): number {
   if (a === b) return 0

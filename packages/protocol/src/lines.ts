@@ -2,8 +2,9 @@ const LINE_FEED = 0x0a
 const CARRIAGE_RETURN = 0x0d
 
 /**
- * The lines of a stream of bytes, without their ends: a line may be judged by itself, and a character that is divided between two chunks
- * is whole in its line. Only a line feed ends one: JSON text may hold U+2028 and the like.
+ * Yields the lines of a stream of bytes, without their line ends. Each line can be judged by itself, and a
+ * character that is split between two chunks is whole in its line. Only a line feed ends a line, because JSON
+ * text may hold U+2028 and the like.
  */
 export async function * byteLines (chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
   let begun: Uint8Array[] = []
@@ -21,7 +22,9 @@ export async function * byteLines (chunks: AsyncIterable<Uint8Array>): AsyncGene
 
 function joined (parts: readonly Uint8Array[]): Uint8Array {
   const [first] = parts
-  const line = first !== undefined && parts.length === 1 ? first : new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0))
+  const line = first !== undefined && parts.length === 1
+    ? first
+    : new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0))
   if (line !== first) {
     let at = 0
     for (const part of parts) {

@@ -1,9 +1,13 @@
 import { MAX_CURSOR_LENGTH } from './cursor.js'
 import { ProtocolError } from './errors.js'
-import { MAX_DEPTH, MAX_LAST, MAX_SYMBOLS, MAX_THROTTLE_MS, MAX_TOKEN_LENGTH, MIN_THROTTLE_MS } from './messages/client.js'
+import {
+  MAX_DEPTH, MAX_LAST, MAX_SYMBOLS, MAX_THROTTLE_MS, MAX_TOKEN_LENGTH, MIN_THROTTLE_MS
+} from './messages/client.js'
 import { EVERY_SYMBOL, isChannelName, isSymbol, isSymbolSet } from './topic.js'
 
-/** The query of `GET /v1/stream` (PROTOCOL.md, One URL), and what other queries share with it. */
+/**
+ * Reads and writes the query of `GET /v1/stream` (PROTOCOL.md, One URL), and reads the queries of other URLs.
+ */
 
 export interface SubscribeParameter {
   readonly channel: string
@@ -19,7 +23,7 @@ export interface StreamQuery {
   readonly subscribe: readonly SubscribeParameter[]
   readonly throttleMs?: number
   readonly after?: string
-  /** As the header of that name has it; empty: none. */
+  /** The value of the header `Last-Event-ID`, sent as a parameter; empty: none. */
   readonly lastEventId?: string
   readonly snapshot?: boolean
   readonly decimals?: 'number' | 'string'
@@ -44,7 +48,7 @@ const NOT_ASCII = /[\u0080-\uffff]/
 
 function decode (text: string, what: string): string {
   try {
-    // Node hands over what is not percent-encoded byte by byte: letters would come out as others.
+    // Node passes on what is not percent-encoded byte by byte, so letters would become other letters.
     if (NOT_ASCII.test(text)) throw new URIError('not percent-encoded')
     return decodeURIComponent(text.replaceAll('+', ' '))
   } catch {
@@ -52,34 +56,42 @@ function decode (text: string, what: string): string {
   }
 }
 
-/** A parameter's name is the client's own text: it is only repeated when it is a plain word. */
+/** A parameter's name is the client's own text, so an error repeats it only if it is a plain word. */
 const quoted = (name: string): string => /^[a-z_]{1,32}$/.test(name) ? `'${name}'` : 'a parameter'
 
 /**
- * The query of a URL as it was sent: what stands behind its first `?`. A fragment is refused, because the part of the URL behind it
- * would be passed over.
+ * Returns the query of a URL as the client sent it: the text after the first `?`. Refuses a fragment, because
+ * the server would ignore the part of the URL after it.
  * @throws ProtocolError `bad_request`
  */
 export function searchOf (url: string): string {
-  if (url.includes('#')) throw bad("a URL is sent without '#' and what stands behind it; in a value it is written %23")
+  if (url.includes('#')) throw bad("a URL must not hold '#'; write it as %23 in a value")
   const mark = url.indexOf('?')
   return mark < 0 ? '' : url.slice(mark + 1)
 }
 
 /**
- * The parameters of a URL's query, decoded.
- * @param search what stands behind the `?`
- * @param known the names that are allowed; any other is a `bad_request`, and so is one given twice
- * @param repeatable those of them that may be given more than once
+ * Returns the parameters of a URL's query, decoded.
+ * @param search the text after the `?`
+ * @param known the names that are allowed; any other is a `bad_request`, and so is a name that is given twice
+ * @param repeatable the names among them that may be given more than once
+ * @throws ProtocolError `bad_request`
  */
-export function parseParameters (search: string, known: readonly string[], repeatable: readonly string[] = []): Map<string, string[]> {
-  if (search.includes('?')) throw bad("'?' stands in a URL once; parameters are joined by '&', and in a value it is written %3F")
+export function parseParameters (
+  search: string, known: readonly string[], repeatable: readonly string[] = []
+): Map<string, string[]> {
+  if (search.includes('?')) {
+    throw bad("a URL holds one '?': join parameters by '&', and write '?' as %3F in a value")
+  }
   const parameters = new Map<string, string[]>()
   for (const pair of search.split('&')) {
     if (pair === '') continue
     const equals = pair.indexOf('=')
     const name = decode(equals < 0 ? pair : pair.slice(0, equals), 'a parameter name')
-    if (!known.includes(name)) throw bad(`${quoted(name)} is not a parameter here; ${known.length === 0 ? 'there are none' : `these are: ${known.join(', ')}`}`)
+    if (!known.includes(name)) {
+      const allowed = known.length === 0 ? 'there are none' : `these are: ${known.join(', ')}`
+      throw bad(`${quoted(name)} is not a parameter here; ${allowed}`)
+    }
     if (equals < 0) throw bad(`'${name}' has no value`)
     const values = parameters.get(name)
     const value = decode(pair.slice(equals + 1), `the value of '${name}'`)
@@ -90,7 +102,10 @@ export function parseParameters (search: string, known: readonly string[], repea
   return parameters
 }
 
-/** A whole number in plain digits between two bounds; anything else is a `bad_request`. */
+/**
+ * Reads a whole number in plain digits between two bounds.
+ * @throws ProtocolError `bad_request`
+ */
 export function parseInteger (name: string, text: string, minimum: number, maximum: number): number {
   const value = /^(0|[1-9]\d{0,15})$/.test(text) ? Number(text) : NaN
   if (!(value >= minimum && value <= maximum)) {
@@ -106,7 +121,9 @@ function parseChoice<Choice extends string> (name: string, text: string, choices
 }
 
 function parseText (name: string, text: string, maximum: number): string {
-  if (text === '' || text.length > maximum) throw bad(`${quoted(name)} is a text of 1 to ${maximum} characters`)
+  if (text === '' || text.length > maximum) {
+    throw bad(`${quoted(name)} is a text of 1 to ${maximum} characters`)
+  }
   return text
 }
 
@@ -114,7 +131,9 @@ function parseSubscribe (text: string): SubscribeParameter {
   const [selector = '', ...options] = text.split(';')
   const colon = selector.indexOf(':')
   const channel = colon < 0 ? selector : selector.slice(0, colon)
-  if (!isChannelName(channel)) throw bad("'subscribe' is a channel, its symbols, then options: quotes:AAPL,MSFT;throttle_ms=250")
+  if (!isChannelName(channel)) {
+    throw bad("'subscribe' is a channel, its symbols, then options: quotes:AAPL,MSFT;throttle_ms=250")
+  }
   const parsed: { -readonly [Key in keyof SubscribeParameter]: SubscribeParameter[Key] } = { channel }
   if (colon >= 0) {
     const symbols = selector.slice(colon + 1).split(',')
@@ -132,20 +151,24 @@ function parseSubscribe (text: string): SubscribeParameter {
     if (seen.has(name)) throw bad(`the option ${quoted(name)} is given twice`)
     seen.add(name)
     if (name === 'fresh' && value === undefined) parsed.fresh = true
-    else if (name === 'throttle_ms') parsed.throttleMs = parseInteger(name, value ?? '', MIN_THROTTLE_MS, MAX_THROTTLE_MS)
-    else if (name === 'depth') parsed.depth = parseInteger(name, value ?? '', 1, MAX_DEPTH)
+    else if (name === 'throttle_ms') {
+      parsed.throttleMs = parseInteger(name, value ?? '', MIN_THROTTLE_MS, MAX_THROTTLE_MS)
+    } else if (name === 'depth') parsed.depth = parseInteger(name, value ?? '', 1, MAX_DEPTH)
     else if (name === 'last') parsed.last = parseInteger(name, value ?? '', 1, MAX_LAST)
     else throw bad("the options of 'subscribe' are throttle_ms=, depth=, last= and fresh")
   }
   return parsed
 }
 
-const PARAMETERS = ['subscribe', 'throttle_ms', 'after', 'lastEventId', 'snapshot', 'decimals', 'wait', 'limit', 'heartbeat', 'token', 'ticket']
+const PARAMETERS = [
+  'subscribe', 'throttle_ms', 'after', 'lastEventId', 'snapshot', 'decimals', 'wait', 'limit', 'heartbeat',
+  'token', 'ticket'
+]
 
 /**
- * Reads a stream's query. Whether channels and symbols exist, and whether a parameter belongs to the transport,
- * is for the caller to judge.
- * @param search what stands behind the `?` of the URL, still percent-encoded
+ * Reads a stream's query. The caller checks whether channels and symbols exist, and whether a parameter
+ * belongs to the transport.
+ * @param search the text after the `?` of the URL, still percent-encoded
  * @throws ProtocolError `bad_request`, `bad_cursor`
  */
 export function parseStreamQuery (search: string): StreamQuery {
@@ -155,7 +178,9 @@ export function parseStreamQuery (search: string): StreamQuery {
   }
   for (const [name, [value = '']] of parameters) {
     switch (name) {
-      case 'throttle_ms': query.throttleMs = parseInteger(name, value, MIN_THROTTLE_MS, MAX_THROTTLE_MS); break
+      case 'throttle_ms':
+        query.throttleMs = parseInteger(name, value, MIN_THROTTLE_MS, MAX_THROTTLE_MS)
+        break
       case 'after':
         if (value === '' || value.length > MAX_CURSOR_LENGTH) throw new ProtocolError('bad_cursor')
         query.after = value
@@ -165,7 +190,9 @@ export function parseStreamQuery (search: string): StreamQuery {
       case 'decimals': query.decimals = parseChoice(name, value, ['number', 'string']); break
       case 'wait': query.wait = parseInteger(name, value, 0, MAX_WAIT_SECONDS); break
       case 'limit': query.limit = parseInteger(name, value, 1, MAX_POLL_LIMIT); break
-      case 'heartbeat': query.heartbeat = parseInteger(name, value, MIN_HEARTBEAT_SECONDS, MAX_HEARTBEAT_SECONDS); break
+      case 'heartbeat':
+        query.heartbeat = parseInteger(name, value, MIN_HEARTBEAT_SECONDS, MAX_HEARTBEAT_SECONDS)
+        break
       case 'token': query.token = parseText(name, value, MAX_TOKEN_LENGTH); break
       case 'ticket': query.ticket = parseText(name, value, MAX_TOKEN_LENGTH); break
     }
@@ -183,9 +210,10 @@ function formatSubscribe (parameter: SubscribeParameter): string {
   return text
 }
 
-/** The query that {@link parseStreamQuery} reads back as given. */
+/** Returns a query as text, which {@link parseStreamQuery} reads back as it was. */
 export function formatStreamQuery (query: StreamQuery): string {
-  const pairs: Array<[string, string]> = query.subscribe.map(parameter => ['subscribe', formatSubscribe(parameter)])
+  const pairs: Array<[string, string]> =
+    query.subscribe.map(parameter => ['subscribe', formatSubscribe(parameter)])
   const plain = {
     throttle_ms: query.throttleMs,
     after: query.after,

@@ -1,12 +1,15 @@
 /**
  * Names of topics (PROTOCOL.md, Terms).
  *
- * A topic is written `channel:symbol`, or `channel` where the channel has no symbols; a symbol may hold further colons. The log
- * keeps a user's private topics apart by a suffix that no channel or symbol can hold: `orders@alice`. The suffix never leaves
- * the server.
+ * A topic is written `channel:symbol`, or `channel` if the channel has no symbols; a symbol may hold further
+ * colons. The log keeps a user's private topics apart by a suffix that no channel and no symbol can hold:
+ * `orders@alice`. The suffix never leaves the server.
  */
 
-/** What a symbol may hold, for an expression with the flag `u`. It must be in Unicode's form NFC, too, so that one name has one spelling. */
+/**
+ * The pattern of a symbol, for a regular expression with the flag `u`. A symbol must also be in Unicode's
+ * form NFC, so that one name has one spelling.
+ */
 export const SYMBOL_PATTERN = '[\\p{L}\\p{N}._^#&][\\p{L}\\p{M}\\p{N}._/=^:+&#!-]{0,63}'
 export const CHANNEL_PATTERN = '[a-z][a-z0-9_]*(?:\\.[a-z0-9_]+)*'
 
@@ -14,20 +17,25 @@ export const CHANNEL_PATTERN = '[a-z][a-z0-9_]*(?:\\.[a-z0-9_]+)*'
 export const MAX_CHANNEL_LENGTH = 32
 
 const symbolExpression = new RegExp(`^${SYMBOL_PATTERN}$`, 'u')
-/** Of {@link SYMBOL_PATTERN} what is ASCII, and so in NFC: nearly every symbol, and each message names it twice. */
+/**
+ * The ASCII part of {@link SYMBOL_PATTERN}, which is always in NFC. Nearly every symbol matches it, and each
+ * message names its symbol twice, so this faster check comes first.
+ */
 const asciiSymbol = /^[A-Za-z0-9._^#&][A-Za-z0-9._/=^:+&#!-]{0,63}$/
 const setPrefix = /^@(?:market|sector)\//
 const channelExpression = new RegExp(`^(?:${CHANNEL_PATTERN})$`)
 
+/** Returns whether a text is well-formed as a symbol. */
 export const isSymbol = (text: string): boolean =>
   asciiSymbol.test(text) || (symbolExpression.test(text) && text.normalize('NFC') === text)
+/** Returns whether a text is well-formed as the name of a channel. */
 export const isChannelName = (text: string): boolean =>
   text.length <= MAX_CHANNEL_LENGTH && channelExpression.test(text)
 
 /** The selector that stands for every symbol of a channel. */
 export const EVERY_SYMBOL = '*'
 
-/** Names of sets are symbols. */
+/** Returns whether a text is well-formed as a symbol set. The name of a market or a sector is a symbol. */
 export function isSymbolSet (text: string): boolean {
   const prefix = setPrefix.exec(text)?.[0]
   return text === EVERY_SYMBOL || (prefix !== undefined && isSymbol(text.slice(prefix.length)))
@@ -40,16 +48,16 @@ export interface Topic {
   readonly user?: string | undefined
 }
 
-/** No channel and no symbol holds it; a user's name may. */
+/** No channel and no symbol can hold it; a user's name can. */
 const USER_MARK = '@'
 
-/** The log's key of a topic. */
+/** Returns the log's key of a topic. */
 export function topicKey (topic: Topic): string {
   const name = topic.symbol === undefined ? topic.channel : `${topic.channel}:${topic.symbol}`
   return topic.user === undefined ? name : name + USER_MARK + topic.user
 }
 
-/** The topic of a key made by {@link topicKey}. */
+/** Returns the topic of a key made by {@link topicKey}. */
 export function parseTopicKey (key: string): Topic {
   const mark = key.indexOf(USER_MARK)
   const name = mark < 0 ? key : key.slice(0, mark)
@@ -61,7 +69,7 @@ export function parseTopicKey (key: string): Topic {
   }
 }
 
-/** Channel and user of a key: what a subscription to every symbol of a channel is matched by. */
+/** Returns the channel and user of a key. A subscription to every symbol of a channel is matched by these. */
 export function topicScope (key: string): string {
   const colon = key.indexOf(':')
   const mark = key.indexOf(USER_MARK)
@@ -70,7 +78,7 @@ export function topicScope (key: string): string {
 }
 
 /**
- * The topic that a client wrote, as in `topic=trades:AAPL`; undefined where it is not well-formed.
+ * Reads a topic that a client wrote, as in `topic=trades:AAPL`. Returns undefined if it is not well-formed.
  * Clients never name a user.
  */
 export function parseTopicName (text: string): Topic | undefined {

@@ -1,14 +1,17 @@
 /**
  * Who may read a channel:
- * - `public`: everybody, but for a token whose `read` claim leaves it out;
- * - `capability`: who has a token whose `read` claim names it;
- * - `user`: each user the own topics, which no request can name another's of;
+ * - `public`: everybody, except with a token whose `read` claim leaves the channel out;
+ * - `capability`: only with a token whose `read` claim names the channel;
+ * - `user`: each user reads their own topics; no request can name the topics of another user;
  * - `internal`: nobody outside the server.
  */
 export const channelAccess = ['public', 'capability', 'user', 'internal'] as const
 export type ChannelAccess = typeof channelAccess[number]
 
-/** Whether a channel is for anybody outside the server. An access that nobody knows is for nobody. */
+/**
+ * Returns whether anybody outside the server may use a channel. An access that is not in the list counts as
+ * `internal`.
+ */
 export function isServed ({ access }: { readonly access: ChannelAccess }): boolean {
   return access !== 'internal' && channelAccess.includes(access)
 }

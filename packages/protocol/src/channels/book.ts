@@ -9,26 +9,34 @@ export const Book = Type.Object({
   symbol: SymbolName(),
   bids: Type.Array(BookLevel, { description: 'best first' }),
   asks: Type.Array(BookLevel, { description: 'best first' }),
-  checksum: Type.Optional(Type.Union([Type.String({ maxLength: 64 }), Type.Integer()], { description: 'as the venue gave it' })),
-  venue_sequence: Type.Optional(Type.Union([Type.Integer(), Type.String({ pattern: '^[0-9]{1,64}$' })], {
-    title: 'an integer, or a string of digits', description: 'as the venue gave it: a string of digits where it may be more than a JavaScript number holds'
+  checksum: Type.Optional(Type.Union([Type.String({ maxLength: 64 }), Type.Integer()], {
+    description: 'as the venue gave it'
   })),
-  stale: Type.Optional(Type.Literal(true, { description: 'a snapshot with empty sides: what the book holds is not known until its next snapshot' }))
+  venue_sequence: Type.Optional(Type.Union([Type.Integer(), Type.String({ pattern: '^[0-9]{1,64}$' })], {
+    title: 'an integer, or a string of digits',
+    description: 'as the venue gave it: a string of digits if it may be more than a JavaScript number holds'
+  })),
+  stale: Type.Optional(Type.Literal(true, {
+    description: 'a snapshot with empty sides: what the book holds is not known until its next snapshot'
+  }))
 }, closed)
 export type Book = Static<typeof Book>
 
-/** Negative where price `a` stands before price `b` on its side of the book. */
+/** Returns a negative number if price `a` comes before price `b` on its side of the book. */
 type SideOrder = (a: string, b: string) => number
 
 export const bidOrder: SideOrder = (a, b) => compareDecimals(b, a)
 export const askOrder: SideOrder = compareDecimals
 
 /**
- * @param removals whether a removed level stays, with its size of zero, for a message; a state drops it
- * @param near where to look for it first
- * @returns the place behind it
+ * Puts a level into a side of a book, or replaces or removes the level of the same price.
+ * @param removals whether a removed level stays with its size of zero, as in a message; a state drops it
+ * @param near the index at which the search begins
+ * @returns the index after the level
  */
-function applyLevel (side: BookLevel[], level: BookLevel, order: SideOrder, removals: boolean, near: number): number {
+function applyLevel (
+  side: BookLevel[], level: BookLevel, order: SideOrder, removals: boolean, near: number
+): number {
   const at = findLevel(side, level[0], order, near)
   const found = at < side.length && order(side[at]![0], level[0]) === 0
   if (!removals && isZeroDecimal(level[1])) {
@@ -40,12 +48,17 @@ function applyLevel (side: BookLevel[], level: BookLevel, order: SideOrder, remo
   return at + 1
 }
 
-/** The first place whose price does not stand before another; looked for from a place near it, in growing steps. */
+/**
+ * Returns the index of the first level that does not come before a price. Searches from `near` in growing
+ * steps.
+ */
 function findLevel (side: readonly BookLevel[], price: string, order: SideOrder, near: number): number {
   const before = (at: number): boolean => order(side[at]![0], price) < 0
   let [low, high] = [near, near]
   if (near < side.length && before(near)) {
-    for (let step = 1; high < side.length && before(high); step *= 2) [low, high] = [high + 1, high + step]
+    for (let step = 1; high < side.length && before(high); step *= 2) {
+      [low, high] = [high + 1, high + step]
+    }
   } else {
     for (let step = 1; low > 0 && !before(low - 1); step *= 2) [low, high] = [low - step, low - 1]
   }
@@ -59,17 +72,21 @@ function findLevel (side: readonly BookLevel[], price: string, order: SideOrder,
   return low
 }
 
-/** Levels mostly come in order: each is looked for behind the one before. */
-function applyLevels (side: BookLevel[], levels: readonly BookLevel[], order: SideOrder, removals = false): void {
+/** Levels mostly come in order, so the search for each level begins after the one before. */
+function applyLevels (
+  side: BookLevel[], levels: readonly BookLevel[], order: SideOrder, removals = false
+): void {
   let near = 0
   for (const level of levels) near = applyLevel(side, level, order, removals, near)
 }
 
 /**
- * The book after `data`: an update sets the size of each of its levels, or removes a level whose size is zero in
- * any spelling; a snapshot replaces all. Checksum and venue sequence are those of the last message.
+ * Returns the book after `data`. An update sets the size of each of its levels, and removes a level if the
+ * new size is zero in any spelling; a snapshot replaces the whole book. Checksum and venue sequence are those
+ * of the last message.
  *
- * A snapshot's levels are put in place one by one as well: the state must be in order, whatever was published.
+ * A publisher may send a snapshot's levels in any order. They too are put in one by one, so that the state is
+ * in order.
  */
 export function reduceBook (state: Book | undefined, data: Book, replaces: boolean): Book {
   const { bids, asks } = replaces || state === undefined ? { bids: [], asks: [] } : state
@@ -78,10 +95,13 @@ export function reduceBook (state: Book | undefined, data: Book, replaces: boole
   return withStale({ ...data, bids, asks }, !replaces && state?.stale === true)
 }
 
-/** A book that is stale stays so until a snapshot, whatever is published meanwhile. */
+/** A stale book stays stale until a snapshot, whatever updates come meanwhile. */
 const withStale = (book: Book, isStale: boolean): Book => isStale ? { ...book, stale: true } : book
 
-/** Level changes joined: of each level the last size, a removal as its zero; upon a snapshot, the snapshot after them. */
+/**
+ * Conflates two messages into one that holds the last size of each level; a removal keeps its size of zero.
+ * If `pending` is a snapshot, the result is the snapshot after both.
+ */
 export function mergeBook (pending: Book, data: Book, replaces: boolean): Book {
   const bids: BookLevel[] = []
   const asks: BookLevel[] = []
@@ -90,16 +110,21 @@ export function mergeBook (pending: Book, data: Book, replaces: boolean): Book {
   return withStale({ ...data, bids, asks }, pending.stale === true)
 }
 
-/** A checksum is that of the venue's whole book: it says nothing about a part. */
+/** Leaves out the checksum, because a venue's checksum is that of its whole book. */
 function cutBook ({ checksum, ...state }: Book, depth: number): Book {
   return { ...state, bids: state.bids.slice(0, depth), asks: state.asks.slice(0, depth) }
 }
 
-function changedLevels (before: readonly BookLevel[], after: readonly BookLevel[], order: SideOrder): BookLevel[] {
+/** Returns the levels that turn one side into another; a removed level has the size `0`. */
+function changedLevels (
+  before: readonly BookLevel[], after: readonly BookLevel[], order: SideOrder
+): BookLevel[] {
   const changed: BookLevel[] = []
   let old = 0
   for (const level of after) {
-    for (; old < before.length && order(before[old]![0], level[0]) < 0; old++) changed.push([before[old]![0], '0'])
+    for (; old < before.length && order(before[old]![0], level[0]) < 0; old++) {
+      changed.push([before[old]![0], '0'])
+    }
     if (old < before.length && order(before[old]![0], level[0]) === 0) {
       const [price, size] = before[old++]!
       if (price !== level[0] || size !== level[1]) changed.push(level)
@@ -121,7 +146,8 @@ export const bookLevels: Cut<Book> = {
 export const book = defineChannel({
   name: 'book',
   type: 'book',
-  description: 'Order book: a snapshot of all levels, then the levels that changed; a size of zero removes a level.',
+  description: 'Order book: a snapshot of all levels, then the levels that changed; ' +
+    'a size of zero removes a level.',
   keyed: true,
   access: 'public',
   schema: Book,

@@ -6,26 +6,30 @@ import type { ChannelAccess } from './access.js'
 import { channelFault } from './check.js'
 
 /**
- * A function that is compared as methods are: so channels of different data can stand in one list. What is behind
- * the list hands each only data that its own schema has validated.
+ * A function type that TypeScript compares like a method, so that channels of different data fit in one list.
+ * The code behind the list gives each channel only data that the channel's own schema has validated.
  */
 type Method<Arguments extends unknown[], Result> = { call (...args: Arguments): Result }['call']
 
-/** How a topic's state follows from its messages; a snapshot is that state. */
+/** Folds a message into a topic's state; a snapshot is that state. */
 export type Reduce<Data> = Method<[state: Data | undefined, data: Data, replaces: boolean], Data>
 
 /**
- * Joins a message to those that wait to be sent as one (throttling): the result does to a state what they would do
- * one after another, also to a state that holds some of them already. It changes neither of them.
- * @param replaces whether `pending` replaces the state: then the result does, too
+ * Conflates a message with the pending message of a throttled subscriber. The result does to a state what
+ * both messages do one after the other, even to a state that already holds some of them. It changes neither
+ * message.
+ * @param replaces whether `pending` replaces the state; if so, the result replaces it too
  */
 export type Merge<Data> = Method<[pending: Data, data: Data, replaces: boolean], Data>
 
-/** How a state is cut to its best levels, for subscribers that ask for a `depth`. */
+/** Cuts a state to its best levels, for subscribers that ask for a `depth`. */
 export interface Cut<Data> {
-  /** The best `depth` levels of a state, sharing nothing with it that {@link Reduce} changes. */
+  /**
+   * Returns the best `depth` levels of a state. The result shares nothing with it that {@link Reduce}
+   * changes.
+   */
   cut (state: Data, depth: number): Data
-  /** The message that makes one cut state into the next; undefined where they are the same. */
+  /** Returns the message that turns one cut state into the next; undefined if they are the same. */
   changes (before: Data, after: Data): Data | undefined
 }
 
@@ -33,47 +37,60 @@ export interface ChannelDefinition<Schema extends TSchema = TSchema> {
   readonly name: string
   /** The `type` of its messages. */
   readonly type: string
-  /** What a subscriber reads in the docs. */
+  /** A sentence for the docs. */
   readonly description: string
   /** Whether its topics have a symbol. */
   readonly keyed: boolean
   readonly access: ChannelAccess
   readonly schema: Schema
-  /** What a topic of this channel keeps, where it differs from the log's own bounds. */
+  /** How much of a topic of this channel is retained, if it differs from the log's own bounds. */
   readonly retention?: { readonly messages?: number, readonly seconds?: number }
   /**
-   * `last`: the last message is the state. A function folds a message into the state and returns it; it may
-   * change the state it was given, never the message. Absent: the channel is a history without a state, and has
-   * no snapshot.
+   * `last`: the last message is the state. A function folds a message into the state and returns the state;
+   * it may change the state that it is given, but not the message. Absent: the channel is a history; its
+   * topics have no state and no snapshot.
    */
   readonly reduce?: 'last' | Reduce<Static<Schema>>
   /**
-   * How messages are joined into one for a throttled subscriber. `last`: the last one does what all of them do.
-   * Absent: each message counts, and the channel cannot be throttled. Goes with `reduce`: who is throttled resumes
-   * by snapshot.
+   * Conflates messages for a throttled subscriber. `last`: the last message does what all of them do. Absent:
+   * each message counts, and the channel cannot be throttled. It needs `reduce`, because a throttled
+   * subscriber resumes by snapshot.
    */
   readonly merge?: 'last' | Merge<Static<Schema>>
-  /** For a channel whose state has a best part. Goes with functions for `reduce` and `merge`. */
+  /**
+   * For a channel whose state has a best part, such as a book. It needs functions for `reduce` and `merge`.
+   */
   readonly levels?: Cut<Static<Schema>>
 }
 
-/** Keeps the schema's own type, so that `reduce` is checked against it. @throws TypeError for a definition that cannot be used */
-export function defineChannel<Schema extends TSchema> (definition: ChannelDefinition<Schema>): ChannelDefinition<Schema> {
+/**
+ * Returns the definition of a channel, checked. It keeps the schema's own type, so that the compiler checks
+ * `reduce` against it.
+ * @throws TypeError if the server cannot use the definition
+ */
+export function defineChannel<Schema extends TSchema> (
+  definition: ChannelDefinition<Schema>
+): ChannelDefinition<Schema> {
   const fault = channelFault(definition)
   if (fault !== undefined) throw new TypeError(fault)
   return definition
 }
 
-/** A day of the Gregorian calendar: each month has its days, and February 29 in leap years alone. */
+/**
+ * A day of the Gregorian calendar: each month has its own number of days, and February 29 is in leap years
+ * only.
+ */
 const DAY = [
-  '\\d{4}-(?:(?:0[13578]|1[02])-(?:0[1-9]|[12]\\d|3[01])|(?:0[469]|11)-(?:0[1-9]|[12]\\d|30)|02-(?:0[1-9]|1\\d|2[0-8]))',
+  '\\d{4}-(?:(?:0[13578]|1[02])-(?:0[1-9]|[12]\\d|3[01])|' +
+    '(?:0[469]|11)-(?:0[1-9]|[12]\\d|30)|02-(?:0[1-9]|1\\d|2[0-8]))',
   '(?:\\d{2}(?:0[48]|[2468][048]|[13579][26])|(?:[02468][048]|[13579][26])00)-02-29'
 ].join('|')
 const HOUR_MINUTE = '(?:[01]\\d|2[0-3]):[0-5]\\d'
 
 /**
- * A real instant: ISO 8601 with a zone, as the venue wrote it. The second 60 is a leap second. A pattern can say all of it, so that the
- * schema does, wherever it is read, and it costs no more than one that only counts digits.
+ * A real instant: ISO 8601 with a zone, as the venue wrote it. The second 60 is a leap second. The pattern
+ * alone refuses dates that do not exist, so every reader of the schema does; it costs no more than a pattern
+ * that only counts digits.
  */
 export const Timestamp = (description = 'ISO 8601, as the source wrote it') => Type.String({
   pattern: `^(?:${DAY})T${HOUR_MINUTE}:(?:[0-5]\\d|60)(?:\\.\\d{1,9})?(?:Z|[+-]${HOUR_MINUTE})$`,
@@ -97,5 +114,5 @@ export const Identifier = () => Type.String({ minLength: 1, maxLength: 128 })
 export const Side = (description?: string) =>
   Type.Union([Type.Literal('buy'), Type.Literal('sell')], description === undefined ? {} : { description })
 
-/** Data objects are closed: a field that the table does not have is an error, not a guess. */
+/** Data objects are closed: the server refuses a field that is not in the table (PROTOCOL.md, Data). */
 export const closed = { additionalProperties: false } as const

@@ -17,5 +17,6 @@ const definitions: readonly ChannelDefinition[] = [
   quotes, trades, book, market, news, system, orders, portfolio, alerts, instruments
 ]
 
-/** The channels that come with the server: a new one is a file in this folder and a name in this list. */
-export const standardChannels: Channels = new Map(definitions.map(definition => [definition.name, definition]))
+/** The channels that come with the server. To add one, add a file to this folder and a name to this list. */
+export const standardChannels: Channels =
+  new Map(definitions.map(definition => [definition.name, definition]))

@@ -7,7 +7,7 @@ export const Trade = Type.Object({
   size: Decimal(),
   timestamp: Timestamp('when the venue traded, ISO 8601'),
   exchange: Type.Optional(Text(32)),
-  side: Type.Optional(Side('of the taker: `buy` lifted an offer')),
+  side: Type.Optional(Side('of the taker: `buy` lifted an offer, `sell` hit a bid')),
   trade_id: Type.Optional(Identifier())
 }, closed)
 export type Trade = Static<typeof Trade>

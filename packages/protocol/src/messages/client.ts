@@ -3,16 +3,16 @@ import { SELECTOR_FORMAT } from '../formats.js'
 import { MAX_PUBLISH_ITEMS, type PublishItem } from './publish.js'
 import { CHANNEL_PATTERN, MAX_CHANNEL_LENGTH } from '../topic.js'
 
-/** What a WebSocket client may send (PROTOCOL.md, Client → server), one schema for each action. */
+/** The messages of a WebSocket client (PROTOCOL.md, Client → server), one schema for each action. */
 
-/** Most symbols that one message, or one `subscribe` of a query, may name. */
+/** The most symbols that one message, or one `subscribe` of a query, may name. */
 export const MAX_SYMBOLS = 1000
 export const MAX_TOKEN_LENGTH = 8192
 export const MIN_THROTTLE_MS = 10
 export const MAX_THROTTLE_MS = 60_000
-/** Most levels of a side that `depth` may ask for. */
+/** The most levels of a side that `depth` may ask for. */
 export const MAX_DEPTH = 5000
-/** Most messages of a topic that `last` may ask for. */
+/** The most messages of a topic that `last` may ask for. */
 export const MAX_LAST = 10_000
 
 const closed = { additionalProperties: false } as const
@@ -41,9 +41,9 @@ export const SubscribeAction = Type.Object({
   fresh: Type.Optional(Type.Boolean()),
   snapshot: Type.Optional(Type.Boolean()),
   after: Type.Optional(Type.Union([
-    // How long a cursor may be is judged with the cursor, which has a code of its own.
+    // The length of a cursor is checked when it is read: a bad cursor has an error code of its own.
     Type.String(),
-    // By symbol: what its names may be no schema can say; they are judged with the position.
+    // By symbol. No schema can check the names; they are checked when the position is read.
     Type.Record(Type.String(), Sequence),
     Sequence
   ])),
@@ -72,12 +72,15 @@ export type PingAction = Static<typeof PingAction>
 export const PublishAction = Type.Object({
   action: Type.Literal('publish'),
   id,
-  // Each is judged by itself, so that the others stand.
+  // Each item is checked by itself, so that the others stand if one is bad.
   messages: Type.Array(Type.Unsafe<PublishItem>(Type.Unknown()), { minItems: 1, maxItems: MAX_PUBLISH_ITEMS })
 }, closed)
 export type PublishAction = Static<typeof PublishAction>
 
-/** By the value of `action`: look the action up first, then check its schema, so that an error can say what is wrong. */
+/**
+ * The schemas by the value of `action`. A reader looks the action up first and then checks its schema, so
+ * that an error can say what is wrong.
+ */
 export const clientActions = {
   subscribe: SubscribeAction,
   unsubscribe: UnsubscribeAction,
@@ -88,4 +91,5 @@ export const clientActions = {
 } as const satisfies Record<string, TSchema>
 
 export type ActionName = keyof typeof clientActions
-export type ClientMessage = SubscribeAction | UnsubscribeAction | SnapshotAction | AuthAction | PingAction | PublishAction
+export type ClientMessage =
+  | SubscribeAction | UnsubscribeAction | SnapshotAction | AuthAction | PingAction | PublishAction

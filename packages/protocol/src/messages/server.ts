@@ -3,7 +3,7 @@ import { RequestId } from './client.js'
 import { Code } from './code.js'
 import { PublishAnswer } from './publish.js'
 
-/** What a server sends (PROTOCOL.md, Server → client): the same objects on every transport. */
+/** The messages of a server (PROTOCOL.md, Server → client): the same objects on every transport. */
 
 export const PROTOCOL_NAME = 'tickwire.v1'
 /** A text frame is one message. */
@@ -15,7 +15,7 @@ const id = Type.Optional(RequestId)
 const Milliseconds = Type.Integer({ minimum: 0 })
 const UtcTime = Type.String({ description: 'ISO 8601 UTC with milliseconds' })
 
-/** A data message; `data` is what the channel's schema says. */
+/** A data message; `data` fits the channel's schema. */
 export const DataMessage = Type.Object({
   type: Type.String(),
   channel: Type.String(),
@@ -37,7 +37,9 @@ export const Welcome = Type.Object({
   heartbeat_ms: Milliseconds
 })
 
-export const RejectedSymbol = Type.Object({ symbol: Type.Optional(Type.String()), code: Code, message: Type.String() })
+export const RejectedSymbol = Type.Object({
+  symbol: Type.Optional(Type.String()), code: Code, message: Type.String()
+})
 export type RejectedSymbol = Static<typeof RejectedSymbol>
 
 export const Subscribed = Type.Object({
@@ -53,12 +55,18 @@ export const Subscribed = Type.Object({
 })
 
 export const ResetReason = Type.Union([
-  Type.Literal('history_lost'), Type.Literal('epoch_changed'), Type.Literal('lagging'), Type.Literal('entered')
+  Type.Literal('history_lost'),
+  Type.Literal('epoch_changed'),
+  Type.Literal('lagging'),
+  Type.Literal('entered')
 ])
 export type ResetReason = Static<typeof ResetReason>
 
 export const Reset = Type.Object({
-  type: Type.Literal('reset'), channel: Type.String(), symbol: Type.Optional(Type.String()), reason: ResetReason
+  type: Type.Literal('reset'),
+  channel: Type.String(),
+  symbol: Type.Optional(Type.String()),
+  reason: ResetReason
 })
 export const CursorMessage = Type.Object({ type: Type.Literal('cursor'), cursor: Type.String() })
 export const EpochMessage = Type.Object({ type: Type.Literal('epoch'), epoch: Type.String() })
@@ -72,26 +80,38 @@ export const Authenticated = Type.Object({
 })
 export const Published = Type.Object({ type: Type.Literal('published'), id, ...PublishAnswer.properties })
 export const AuthExpiring = Type.Object({ type: Type.Literal('auth_expiring'), expires_at: UtcTime })
-export const Heartbeat = Type.Object({ type: Type.Literal('heartbeat'), timestamp: UtcTime, cursor: Type.String() })
-export const Lagging = Type.Object({ type: Type.Literal('lagging'), behind: Type.Integer({ minimum: 0 }) })
+export const Heartbeat = Type.Object({
+  type: Type.Literal('heartbeat'), timestamp: UtcTime, cursor: Type.String()
+})
+export const Lagging = Type.Object({
+  type: Type.Literal('lagging'), behind: Type.Integer({ minimum: 0 })
+})
 export const Closing = Type.Object({
-  type: Type.Literal('closing'), code: Code, reason: Type.String(), retry_after_ms: Type.Optional(Milliseconds)
+  type: Type.Literal('closing'),
+  code: Code,
+  reason: Type.String(),
+  retry_after_ms: Type.Optional(Milliseconds)
 })
 export const ErrorMessage = Type.Object({
-  type: Type.Literal('error'), id, code: Code, message: Type.String(), retry_after_ms: Type.Optional(Milliseconds)
+  type: Type.Literal('error'),
+  id,
+  code: Code,
+  message: Type.String(),
+  retry_after_ms: Type.Optional(Milliseconds)
 })
 export type ErrorMessage = Static<typeof ErrorMessage>
 
 export const ControlMessage = Type.Union([
-  Welcome, Subscribed, Reset, CursorMessage, EpochMessage, Unsubscribed, Done, Pong, Authenticated, Published, AuthExpiring,
-  Heartbeat, Lagging, Closing, ErrorMessage
+  Welcome, Subscribed, Reset, CursorMessage, EpochMessage, Unsubscribed, Done, Pong, Authenticated, Published,
+  AuthExpiring, Heartbeat, Lagging, Closing, ErrorMessage
 ])
 export type ControlMessage = Static<typeof ControlMessage>
 
-/** The types of control messages, which no channel's messages may have: a client could not tell them apart. */
-export const controlTypes: readonly string[] = ControlMessage.anyOf.map(({ properties }) => properties.type.const)
+/** The types of control messages. No channel may use them: a client could not tell the messages apart. */
+export const controlTypes: readonly string[] =
+  ControlMessage.anyOf.map(({ properties }) => properties.type.const)
 
-/** A poll's answer. */
+/** The answer to a poll. */
 export const PollAnswer = Type.Object({
   cursor: Type.String(),
   messages: Type.Array(Type.Union([DataMessage, Reset])),

@@ -1,0 +1,40 @@
+import { Kysely } from 'kysely'
+import type { Database } from '../database.js'
+import { migrate } from '../migrate.js'
+import { migrations } from '../migrations/index.js'
+import type { Tables } from '../tables.js'
+import { type JsonRows, upserts } from '../upsert.js'
+import { DuckDBDialect } from './dialect.js'
+import { DuckDBFile } from './file.js'
+
+const READERS = 2
+const STATEMENT_TIMEOUT_MS = 10_000
+const MIGRATION_TIMEOUT_MS = 3_600_000
+
+const IS_REFUSAL = /^(Constraint|Conversion|Out of Range) Error/
+
+const json: JsonRows = {
+  types: { text: 'VARCHAR', integer: 'BIGINT' },
+  from: columns => `(select unnest(from_json($1, '[{${columns.map(([name, type]) => `${name}: "${type}"`).join(', ')}}]')) as r)`
+}
+
+/**
+ * A DuckDB in a file of this process.
+ * @throws ConfigError that says which file, and what to do
+ */
+export async function openDuckDB (path: string, schema = migrations): Promise<Database> {
+  const file = await DuckDBFile.open(path)
+  try {
+    await migrate(new Kysely<unknown>({ dialect: new DuckDBDialect(file, 1, MIGRATION_TIMEOUT_MS) }), schema, path)
+  } catch (error) {
+    await file.close()
+    throw error
+  }
+  return {
+    reader: new Kysely<Tables>({ dialect: new DuckDBDialect(file, READERS, STATEMENT_TIMEOUT_MS) }),
+    writer: new Kysely<Tables>({ dialect: new DuckDBDialect(file, 1, STATEMENT_TIMEOUT_MS) }),
+    upsert: upserts(json),
+    isRefusal: error => error instanceof Error && IS_REFUSAL.test(error.message),
+    close: () => file.close()
+  }
+}

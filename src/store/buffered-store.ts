@@ -13,6 +13,8 @@ export interface StoreOptions {
   readonly limits?: WriterLimits
   /** From 0 to 1. */
   readonly random?: () => number
+  /** In milliseconds since 1970. */
+  readonly now?: () => number
 }
 
 /** A store on one database, whose rows wait in memory until they are written. */
@@ -21,10 +23,10 @@ export class BufferedStore implements Store {
   private readonly forgetting: NodeJS.Timeout
 
   /** @param database is closed with the store */
-  constructor (private readonly database: Database, { log, limits, random }: StoreOptions) {
+  constructor (private readonly database: Database, { log, limits, random, now = Date.now }: StoreOptions) {
     this.writer = new Writer(database, log, limits, random)
-    this.forgetting = setInterval(() => { void this.forget() }, FORGET_EVERY_MS).unref()
-    void this.forget()
+    this.forgetting = setInterval(() => { void this.forget(now()) }, FORGET_EVERY_MS).unref()
+    void this.forget(now())
   }
 
   write<Name extends TableName>(table: Name, rows: Row<Name> | readonly Row<Name>[]): void {
@@ -48,9 +50,9 @@ export class BufferedStore implements Store {
     return await this.writer.close(withinMs, () => this.database.close())
   }
 
-  private async forget (): Promise<void> {
+  private async forget (now: number): Promise<void> {
     try {
-      await forgetRemoved(this.database.writer, Date.now())
+      await forgetRemoved(this.database.writer, now)
     } catch {
       // There is no hurry: next time.
     }

@@ -1,17 +1,17 @@
-import type { CompiledQuery, Kysely } from 'kysely'
+import type { Kysely } from 'kysely'
 import type { AnyRow, TableName, Tables } from './tables.js'
 
 /** What a store writes to: one database, of whichever kind, whose schema is this program's. Every statement ends in bounded time. */
 export interface Database {
   readonly reader: Kysely<Tables>
-  /** With a connection of its own, so that no reader keeps it waiting. */
+  /** For all else, with a connection of its own, so that no reader keeps it waiting. */
   readonly writer: Kysely<Tables>
   /**
-   * The statement that inserts rows of different keys, or replaces older ones, all or none. It may have succeeded although it fails:
-   * writing the rows again is harmless.
+   * Inserts rows of different keys, or replaces older ones, all or none. It may have succeeded although it rejects: writing the rows
+   * again is harmless.
    */
-  upsert(table: TableName, rows: readonly AnyRow[]): CompiledQuery
-  /** Whether an upsert failed because of what a row holds. Any other failure may pass. */
+  write(table: TableName, rows: readonly AnyRow[]): Promise<void>
+  /** Whether `write` failed because of what a row holds. Any other failure may pass. */
   isRefusal(error: unknown): boolean
   /** Ends also what is under way. */
   close(): Promise<void>

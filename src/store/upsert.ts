@@ -1,5 +1,5 @@
-import { CompiledQuery } from 'kysely'
-import { type AnyRow, type TableDefinition, type TableName, tables } from './tables.js'
+import { CompiledQuery, type Kysely } from 'kysely'
+import { type AnyRow, type TableDefinition, type TableName, tables, type Tables } from './tables.js'
 
 /** Where both kinds of databases differ: how the rows of a JSON text become those of a SELECT. */
 export interface JsonRows {
@@ -12,9 +12,9 @@ export interface JsonRows {
  * Statements that write rows of a table by key, where those in the database are older. The rows are one JSON text: one parameter for each
  * value costs the event loop 15 times as much (`npm run bench -- store`), and DuckDB writes a third of the rows.
  */
-export function upserts (json: JsonRows): (table: TableName, rows: readonly AnyRow[]) => CompiledQuery {
+export function upsert (writer: Kysely<Tables>, json: JsonRows): (table: TableName, rows: readonly AnyRow[]) => Promise<void> {
   const statements = new Map(Object.entries(tables).map(([name, definition]) => [name, statement(name, definition, json)]))
-  return (table, rows) => CompiledQuery.raw(statements.get(table)!, [JSON.stringify(rows)])
+  return async (table, rows) => { await writer.executeQuery(CompiledQuery.raw(statements.get(table)!, [JSON.stringify(rows)])) }
 }
 
 function statement (name: string, { columns, key, version }: TableDefinition, { types, from }: JsonRows): string {

@@ -71,9 +71,16 @@ export class PostgresServer {
   }
 
   async start (): Promise<void> {
+    await eventually('PostgreSQL answers', async () => {
+      // After a crash it refuses to start until the last process of the one before has ended.
+      if (this.child === undefined || this.child.exitCode !== null) this.spawn()
+      return await this.ask('select 1').then(() => true, () => false)
+    })
+  }
+
+  private spawn (): void {
     this.child = spawn(postgresProgram!, ['-D', this.data, '-k', this.folder, '-c', 'listen_addresses=', ...SMALL, ...(this.isDurable ? [] : QUICK)], { ...this.owner, cwd: '/', stdio: 'ignore' })
     this.child.unref()
-    await eventually('PostgreSQL answers', async () => await this.ask('select 1').then(() => true, () => false))
   }
 
   /** Asks by a connection of its own. */
@@ -101,7 +108,7 @@ export class PostgresServer {
     return name
   }
 
-  /** Ends all its processes at once, as a crash of the machine would, but for what the system has not written yet. */
+  /** Ends it at once, as a crash would; its processes end when they see that. */
   async kill (): Promise<void> {
     const { child } = this
     if (child === undefined) return
@@ -110,14 +117,6 @@ export class PostgresServer {
     child.kill('SIGKILL')
     await ended
     this.child = undefined
-    // Its children end when they see that it is gone; only then a new one can begin.
-    await eventually('its processes end', () => this.children().length === 0)
-  }
-
-  /** The processes that serve connections, and its own helpers. */
-  private children (): number[] {
-    const text = execFileSync('ps', ['-eo', 'pid=,args='], { encoding: 'utf8' })
-    return text.split('\n').filter(line => line.includes(this.data) && !line.includes('ps -eo')).map(line => Number.parseInt(line, 10))
   }
 
   async close (): Promise<void> {

@@ -3,7 +3,7 @@ import type { Database } from '../database.js'
 import { migrate } from '../migrate.js'
 import { migrations } from '../migrations/index.js'
 import type { Tables } from '../tables.js'
-import { type JsonRows, upserts } from '../upsert.js'
+import { type JsonRows, upsert } from '../upsert.js'
 import { DuckDBDialect } from './dialect.js'
 import { DuckDBFile } from './file.js'
 
@@ -30,10 +30,12 @@ export async function openDuckDB (path: string, schema = migrations): Promise<Da
     await file.close()
     throw error
   }
+  const connections = (atOnce: number): Kysely<Tables> => new Kysely<Tables>({ dialect: new DuckDBDialect(file, atOnce, STATEMENT_TIMEOUT_MS) })
+  const [reader, writer] = [connections(READERS), connections(1)]
   return {
-    reader: new Kysely<Tables>({ dialect: new DuckDBDialect(file, READERS, STATEMENT_TIMEOUT_MS) }),
-    writer: new Kysely<Tables>({ dialect: new DuckDBDialect(file, 1, STATEMENT_TIMEOUT_MS) }),
-    upsert: upserts(json),
+    reader,
+    writer,
+    write: upsert(writer, json),
     isRefusal: error => error instanceof Error && IS_REFUSAL.test(error.message),
     close: () => file.close()
   }

@@ -5,7 +5,7 @@ import type { Database } from '../database.js'
 import { migrate } from '../migrate.js'
 import { migrations } from '../migrations/index.js'
 import { tableNames, type Tables } from '../tables.js'
-import { type JsonRows, upserts } from '../upsert.js'
+import { type JsonRows, upsert } from '../upsert.js'
 import { Pool } from './pool.js'
 
 const READERS = 3
@@ -43,7 +43,7 @@ export async function openPostgres (url: string, schema = migrations): Promise<D
   return {
     reader,
     writer,
-    upsert: upserts(json),
+    write: upsert(writer, json),
     isRefusal,
     async close () {
       await Promise.all([reader.destroy(), writer.destroy()])

@@ -176,7 +176,7 @@ export class Writer {
   private async writeRows (state: TableState, rows: readonly WaitingRow[]): Promise<void> {
     if (rows.length === 0) return
     try {
-      await this.database.writer.executeQuery(this.database.upsert(state.name, rows.map(({ row }) => row)))
+      await this.database.write(state.name, rows.map(({ row }) => row))
       state.written += rows.length
     } catch (error) {
       if (!this.database.isRefusal(error)) throw error

@@ -1,5 +1,14 @@
-import type { Kysely } from 'kysely'
+import type { Kysely, Migration } from 'kysely'
 import type { AnyRow, TableName, Tables } from './tables.js'
+
+export interface DatabaseOptions {
+  readonly schema?: Readonly<Record<string, Migration>>
+  /** After which a statement is ended. */
+  readonly statementMs?: number
+}
+
+/** Long for a batch of rows, short for whoever waits for a database that does not answer. */
+export const STATEMENT_MS = 10_000
 
 /** What a store writes to: one database, of whichever kind, whose schema is this program's. Every statement ends in bounded time. */
 export interface Database {

@@ -59,7 +59,7 @@ for (const backend of storeBackends) {
         store.write('states', rows)
         equal(await store.flush(), true)
         deepEqual(sorted(await rowsOf(store)), sorted(rows))
-      }), { numRuns: 60 })
+      }), { numRuns: 30 })
     })
 
     t.test('keeps the newest row of a key, in whichever order and however often they come', async t => {
@@ -82,7 +82,7 @@ for (const backend of storeBackends) {
         }
         equal(await store.flush(), true)
         deepEqual(await rowsOf(store), sorted([...newest.values()]))
-      }), { numRuns: 40 })
+      }), { numRuns: 30 })
     })
 
     t.test('writes bounded statements: by rows, and by bytes', async t => {
@@ -203,7 +203,7 @@ for (const backend of storeBackends) {
 
     t.test('refuses a schema that is newer than the program', async t => {
       const place = await makePlace(t, backend)
-      const newer = await place.open({ ...migrations, '9999-later': { up: async db => { await sql`create table later (x integer)`.execute(db) } } })
+      const newer = await place.open({ schema: { ...migrations, '9999-later': { up: async db => { await sql`create table later (x integer)`.execute(db) } } } })
       await newer.close()
       await t.rejects(place.open(), /has a newer schema than this version of the server \(9999-later\): run the version that wrote it/)
     })
@@ -223,7 +223,7 @@ for (const backend of storeBackends) {
           }
         }
       }
-      await t.rejects(place.open(broken), /the migration 9999-broken failed, and nothing was changed: .*nowhere/)
+      await t.rejects(place.open({ schema: broken }), /the migration 9999-broken failed, and nothing was changed: .*nowhere/)
       const again = await place.open()
       t.same(Object.keys(await schemaOf(again.reader as unknown as Kysely<never>)), ['states', 'tickwire_migrations', 'tickwire_migrations_lock'])
       t.strictSame(await rowsOf({ query: again.reader }), states(10))

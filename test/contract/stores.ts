@@ -1,12 +1,11 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { Migration } from 'kysely'
 import pg from 'pg'
 import type { Test } from 'tap'
 import type { Config } from '../../src/config.js'
 import { BufferedStore, type StoreOptions } from '../../src/store/buffered-store.js'
-import type { Database } from '../../src/store/database.js'
+import type { Database, DatabaseOptions } from '../../src/store/database.js'
 import { openDuckDB } from '../../src/store/duckdb/duckdb-database.js'
 import { openPostgres } from '../../src/store/postgres/postgres-database.js'
 import type { Store } from '../../src/store/store.js'
@@ -18,7 +17,7 @@ import { postgresProgram, PostgresServer, postgresUrl } from '../helpers/postgre
 export interface StorePlace {
   /** As the server's configuration has it. */
   readonly settings: Pick<Config, 'DATABASE_URL' | 'DATA_DIR'>
-  open (schema?: Readonly<Record<string, Migration>>): Promise<Database>
+  open (options?: DatabaseOptions): Promise<Database>
   remove (): Promise<void>
 }
 
@@ -52,7 +51,7 @@ const postgres: StoreBackend = {
   name: 'PostgreSQL',
   async make () {
     const url = await createDatabase()
-    return { settings: { DATABASE_URL: url, DATA_DIR: '/nowhere' }, open: schema => openPostgres(url, schema), remove: async () => {} }
+    return { settings: { DATABASE_URL: url, DATA_DIR: '/nowhere' }, open: options => openPostgres(url, options), remove: async () => {} }
   }
 }
 
@@ -64,7 +63,7 @@ export const storeBackends: readonly StoreBackend[] = [
       const folder = mkdtempSync(join(tmpdir(), 'tickwire-store-'))
       return {
         settings: { DATA_DIR: folder },
-        open: schema => openDuckDB(join(folder, 'tickwire.duckdb'), schema),
+        open: options => openDuckDB(join(folder, 'tickwire.duckdb'), options),
         remove: async () => { rmSync(folder, { recursive: true, force: true }) }
       }
     }
@@ -89,7 +88,7 @@ export interface OpenedStore {
 export const QUICK: WriterLimits = { ...WRITER_LIMITS, lingerMs: 1, retry: { leastMs: 1, mostMs: 20 } }
 
 /** @param wrap stands between the store and its database */
-export async function openStore (t: Test, place: StorePlace, { wrap = database => database, ...options }: Partial<StoreOptions> & { wrap?: (database: Database) => Database } = {}): Promise<OpenedStore> {
+export async function openStore (t: Test, place: Pick<StorePlace, 'open'>, { wrap = database => database, ...options }: Partial<StoreOptions> & { wrap?: (database: Database) => Database } = {}): Promise<OpenedStore> {
   const lines: Line[] = []
   const database = wrap(await place.open())
   const store = new BufferedStore(database, { limits: QUICK, now: () => NOW, log: (level, fields, message) => { lines.push({ level, fields, message }) }, ...options })

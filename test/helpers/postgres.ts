@@ -4,6 +4,7 @@ import { userInfo } from 'node:os'
 import { dirname, join } from 'node:path'
 import pg from 'pg'
 import { eventually } from './eventually.js'
+import { limitFiles } from './file-limit.js'
 
 /** The program `postgres` that `npm test` has found or installed. */
 export const postgresProgram = process.env['TEST_POSTGRES']
@@ -61,10 +62,6 @@ export class PostgresServer {
     return join(this.folder, 'data')
   }
 
-  get pid (): number {
-    return this.child!.pid!
-  }
-
   /** Where a database of it is. */
   url (database = 'postgres', user = 'admin'): string {
     return `postgres://${user}@/${database}?host=${encodeURIComponent(this.folder)}`
@@ -106,6 +103,11 @@ export class PostgresServer {
     const name = `test${++this.databases}`
     await this.ask(`create database ${name} ${more}`)
     return name
+  }
+
+  /** The largest file that processes for new connections may write. */
+  limitFiles (bytes: number | 'unlimited'): void {
+    limitFiles(this.child!.pid!, bytes, this.owner)
   }
 
   /** Ends it at once, as a crash would; its processes end when they see that. */

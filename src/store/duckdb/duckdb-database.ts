@@ -1,5 +1,5 @@
 import { Kysely } from 'kysely'
-import type { Database } from '../database.js'
+import { type Database, type DatabaseOptions, STATEMENT_MS } from '../database.js'
 import { migrate } from '../migrate.js'
 import { migrations } from '../migrations/index.js'
 import type { Tables } from '../tables.js'
@@ -8,8 +8,7 @@ import { DuckDBDialect } from './dialect.js'
 import { DuckDBFile } from './file.js'
 
 const READERS = 2
-const STATEMENT_TIMEOUT_MS = 10_000
-const MIGRATION_TIMEOUT_MS = 3_600_000
+const MIGRATION_MS = 3_600_000
 
 const IS_REFUSAL = /^(Constraint|Conversion|Out of Range) Error/
 
@@ -22,15 +21,15 @@ const json: JsonRows = {
  * A DuckDB in a file of this process.
  * @throws ConfigError that says which file, and what to do
  */
-export async function openDuckDB (path: string, schema = migrations): Promise<Database> {
+export async function openDuckDB (path: string, { schema = migrations, statementMs = STATEMENT_MS }: DatabaseOptions = {}): Promise<Database> {
   const file = await DuckDBFile.open(path)
   try {
-    await migrate(new Kysely<unknown>({ dialect: new DuckDBDialect(file, 1, MIGRATION_TIMEOUT_MS) }), schema, path)
+    await migrate(new Kysely<unknown>({ dialect: new DuckDBDialect(file, 1, MIGRATION_MS) }), schema, path)
   } catch (error) {
     await file.close()
     throw error
   }
-  const connections = (atOnce: number): Kysely<Tables> => new Kysely<Tables>({ dialect: new DuckDBDialect(file, atOnce, STATEMENT_TIMEOUT_MS) })
+  const connections = (atOnce: number): Kysely<Tables> => new Kysely<Tables>({ dialect: new DuckDBDialect(file, atOnce, statementMs) })
   const [reader, writer] = [connections(READERS), connections(1)]
   return {
     reader,

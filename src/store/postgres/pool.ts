@@ -3,18 +3,17 @@ import pg from 'pg'
 import { exactInteger } from '../exact-integer.js'
 
 const CONNECT_MS = 5_000
-/** The server ends a statement by itself; one that does not answer at all is given up a little later. */
-const STATEMENT_TIMEOUT_MS = 10_000
-const ANSWER_TIMEOUT_MS = 12_000
+/** The server ends a statement by itself; one that does not answer at all is given up so much later. */
+const ANSWER_GRACE_MS = 2_000
 
-/** Of these types, values are no text: PostgreSQL's client leaves 64 bits as text, and rounds floats to nothing of ours. */
+/** By type: the client would leave these as text. */
 const PARSERS = { [pg.types.builtins.INT8]: exactInteger }
 
 export interface PoolOptions {
   readonly url: string
   readonly connections: number
-  /** Without one, statements may take as long as they like: migrations. */
-  readonly isBounded: boolean
+  /** After which a statement is ended; without it, none is. */
+  readonly statementMs: number | undefined
   /** Whether a failure says nothing about the connection, which is then kept. */
   isHarmless (error: unknown): boolean
 }
@@ -25,6 +24,7 @@ export class Pool implements PostgresPool {
   private readonly inUse = new Set<pg.PoolClient>()
 
   constructor (private readonly options: PoolOptions) {
+    const { statementMs } = options
     this.pool = new pg.Pool({
       connectionString: options.url,
       max: options.connections,
@@ -32,7 +32,7 @@ export class Pool implements PostgresPool {
       keepAlive: true,
       application_name: 'tickwire',
       types: { getTypeParser: (oid, format) => (format !== 'binary' && PARSERS[oid]) || pg.types.getTypeParser(oid, format) },
-      ...(options.isBounded ? { statement_timeout: STATEMENT_TIMEOUT_MS, query_timeout: ANSWER_TIMEOUT_MS } : {})
+      ...(statementMs === undefined ? {} : { statement_timeout: statementMs, query_timeout: statementMs + ANSWER_GRACE_MS })
     })
     // What fails while nobody waits for it is found out by the next statement.
     this.pool.on('error', () => {})

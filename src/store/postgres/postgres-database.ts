@@ -1,7 +1,7 @@
 import { Kysely, PostgresDialect, sql } from 'kysely'
 import pg from 'pg'
 import { ConfigError } from '../../config.js'
-import type { Database } from '../database.js'
+import { type Database, type DatabaseOptions, STATEMENT_MS } from '../database.js'
 import { migrate } from '../migrate.js'
 import { migrations } from '../migrations/index.js'
 import { tableNames, type Tables } from '../tables.js'
@@ -26,11 +26,12 @@ const isRefusal = (error: unknown): boolean => error instanceof pg.DatabaseError
  * @param url may hold a password, which no message shows
  * @throws ConfigError that says where, and what to do
  */
-export async function openPostgres (url: string, schema = migrations): Promise<Database> {
+export async function openPostgres (url: string, { schema = migrations, statementMs = STATEMENT_MS }: DatabaseOptions = {}): Promise<Database> {
   const where = placeOf(url)
-  const open = <Schema>(connections: number, isBounded: boolean): Kysely<Schema> => (
-    new Kysely<Schema>({ dialect: new PostgresDialect({ pool: new Pool({ url, connections, isBounded, isHarmless: isRefusal }) }) }))
-  const setup = open<unknown>(1, false)
+  const open = <Schema>(connections: number, statementMs?: number): Kysely<Schema> => (
+    new Kysely<Schema>({ dialect: new PostgresDialect({ pool: new Pool({ url, connections, statementMs, isHarmless: isRefusal }) }) }))
+  // A migration takes as long as it takes.
+  const setup = open<unknown>(1)
   try {
     await migrate(setup, schema, where.text)
     await checkRights(setup, where)
@@ -39,7 +40,7 @@ export async function openPostgres (url: string, schema = migrations): Promise<D
   } finally {
     await setup.destroy()
   }
-  const [reader, writer] = [open<Tables>(READERS, true), open<Tables>(1, true)]
+  const [reader, writer] = [open<Tables>(READERS, statementMs), open<Tables>(1, statementMs)]
   return {
     reader,
     writer,

@@ -1,6 +1,6 @@
-// Redis, Chromium and nginx for the tests: on PATH, else docker compose, else apt-get, else a clear refusal.
+// Redis, PostgreSQL, Chromium and nginx for the tests: on PATH, else docker compose, else apt-get, else a clear refusal.
 import { spawnSync } from 'node:child_process'
-import { accessSync, constants } from 'node:fs'
+import { accessSync, constants, readdirSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
 import { PrepareError, root, say, seconds } from './prepare.js'
 
@@ -11,12 +11,18 @@ const COMPOSE_FILE = join('scripts', 'docker-compose.test.yml')
 
 /** Where Debian keeps servers; not on the PATH of everybody. */
 const SERVER_FOLDERS = ['/usr/local/sbin', '/usr/sbin']
+/** Debian keeps each version of PostgreSQL in a folder of its own, which is on nobody's PATH. */
+const POSTGRES_FOLDER = '/usr/lib/postgresql'
+
+/** Tells Debian's package to start no server of its own. */
+const NO_CLUSTER = 'mkdir -p /etc/postgresql-common && echo "create_main_cluster = false" > /etc/postgresql-common/createcluster.conf'
 
 /**
  * @typedef {object} Service
  * @property {string} name
  * @property {string[]} programs
  * @property {string} aptPackage
+ * @property {string} [beforeApt] what the shell runs before the package is installed
  * @property {string} binary the environment variable that tells the tests of a program to start as often as they like
  * @property {{ service: string, url: string, address: string }} [docker] where the one instance that docker runs does
  *   as well: its name in COMPOSE_FILE, and the environment variable that tells the tests of its address
@@ -30,6 +36,15 @@ const SERVICES = [
     aptPackage: 'redis-server',
     binary: 'TEST_REDIS_SERVER',
     docker: { service: 'redis', url: 'TEST_REDIS_URL', address: 'redis://127.0.0.1:6399' },
+  },
+  {
+    // Beside it lies initdb.
+    name: 'PostgreSQL',
+    programs: ['postgres'],
+    aptPackage: 'postgresql',
+    beforeApt: NO_CLUSTER,
+    binary: 'TEST_POSTGRES',
+    docker: { service: 'postgres', url: 'TEST_POSTGRES_URL', address: 'postgres://postgres:tickwire@127.0.0.1:5499/postgres' },
   },
   {
     name: 'Chromium',
@@ -77,7 +92,7 @@ function provide (wanted) {
 /** @param {string[]} programs */
 function onPath (programs) {
   for (const program of programs) {
-    for (const folder of [...(process.env.PATH ?? '').split(delimiter), ...SERVER_FOLDERS]) {
+    for (const folder of [...(process.env.PATH ?? '').split(delimiter), ...SERVER_FOLDERS, ...postgresFolders()]) {
       const path = join(folder, program)
       try {
         accessSync(path, constants.X_OK)
@@ -86,6 +101,16 @@ function onPath (programs) {
     }
   }
   return undefined
+}
+
+/** The newest version first. */
+function postgresFolders () {
+  try {
+    const versions = readdirSync(POSTGRES_FOLDER).filter(name => /^\d+$/.test(name)).sort((a, b) => Number(b) - Number(a))
+    return versions.map(version => join(POSTGRES_FOLDER, version, 'bin'))
+  } catch {
+    return []
+  }
 }
 
 /**
@@ -111,13 +136,17 @@ export function findOrInstall (wanted) {
   return onPath(wanted.programs) ?? installWithApt(wanted)
 }
 
-/** @param {{ name: string, programs: string[], packages: string[] }} wanted */
-function installWithApt ({ name, programs, packages }) {
+/** @param {{ name: string, programs: string[], packages: string[], beforeApt?: string }} wanted */
+function installWithApt ({ name, programs, packages, beforeApt }) {
   if (onPath(['apt-get']) === undefined) return undefined
   const sudo = process.getuid?.() === 0 ? [] : ['sudo', '-n']
   if (sudo.length > 0 && onPath(['sudo']) === undefined) return undefined
   const started = performance.now()
   say(`${name} is missing; installing ${packages.join(' ')} with apt-get…`)
+  if (beforeApt !== undefined) {
+    const [command, ...args] = [...sudo, 'sh', '-c', beforeApt]
+    if (!succeeds(command, args)) return undefined
+  }
   const apt = [...sudo, 'env', 'DEBIAN_FRONTEND=noninteractive', 'apt-get', '-qq', '-o', 'Dpkg::Use-Pty=0']
   for (const args of [['update'], ['install', '--yes', '--no-install-recommends', ...packages]]) {
     const [command, ...rest] = [...apt, ...args]

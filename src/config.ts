@@ -60,6 +60,16 @@ export const ConfigSchema = Type.Object({
     description: 'the beginning of every key in Redis',
     allowed: '1 to 32 letters, digits, . _ and -'
   }),
+  DATABASE_URL: Type.Optional(Type.String({
+    pattern: '^postgres(ql)?://.+$',
+    description: 'the PostgreSQL that keeps what must outlive the log; default: a file in DATA_DIR',
+    allowed: 'postgres://user:password@host:5432/database'
+  })),
+  DATA_DIR: Type.String({
+    minLength: 1,
+    default: './data',
+    description: 'the folder of the file that keeps what must outlive the log, for one server without DATABASE_URL'
+  }),
   LOG_SHARDS: Count(1, 'shards of the log, at most 32; fixed for the life of a log on Redis', undefined, 32),
   RETENTION_MESSAGES: Count(10_000, 'messages that the log keeps of each topic'),
   RETENTION_SECONDS: Count(3600, 'how long the log keeps a message', 'seconds'),

@@ -2,7 +2,7 @@ import { ConfigSchema } from '../../config.js'
 import { type Command, flagOf, type Option, UsageError } from '../command.js'
 
 /** Secrets do not belong on a command line, where everybody on the machine can read them. */
-const SECRET = /SECRET|REDIS_URL/
+const SECRET = /SECRET|REDIS_URL|DATABASE_URL/
 
 /** So many choices are shown in the place of a value. */
 const MAX_CHOICES = 3

@@ -1,0 +1,144 @@
+import { mkdirSync, realpathSync } from 'node:fs'
+import { basename, dirname, join } from 'node:path'
+import type { DuckDBConnection, DuckDBInstance } from '@duckdb/node-api'
+import { ConfigError } from '../../config.js'
+
+type DuckDB = typeof import('@duckdb/node-api')
+
+/** Of this process: DuckDB locks a file against other processes only, and twice in one process would destroy it. */
+const openFiles = new Set<string>()
+
+/**
+ * It shares the machine with the streaming: one thread computes, in bounded memory, and nothing but its own file is read or fetched.
+ * Written changes go to the file itself (a checkpoint) when there are so many bytes of them.
+ */
+const OPTIONS = {
+  threads: '1',
+  memory_limit: '512MB',
+  checkpoint_threshold: '16MB',
+  enable_external_access: 'false',
+  autoinstall_known_extensions: 'false',
+  autoload_known_extensions: 'false'
+}
+
+/** After a failure of this kind DuckDB answers nothing any more until the file is opened anew: a full disk is one. */
+const IS_FATAL = /^FATAL Error|database has been invalidated/
+const IS_LOCKED = /Could not set lock on file|being used by another process/i
+const IS_FOREIGN = /not a valid DuckDB database file|Serialization Error|version number/i
+
+/** A database file that one process has open; it is opened anew where a failure demands it. */
+export class DuckDBFile {
+  private readonly connections = new Set<DuckDBConnection>()
+  private instance: DuckDBInstance | undefined
+  private opening: Promise<DuckDBInstance> | undefined
+  private hasFailed = false
+  private isClosed = false
+  /** Called when no connection is left. */
+  private readonly waiters: (() => void)[] = []
+
+  private constructor (readonly path: string, private readonly duckdb: DuckDB) {}
+
+  /** @throws ConfigError that says what to do */
+  static async open (path: string): Promise<DuckDBFile> {
+    const duckdb = await loadDuckDB()
+    const real = prepareFolder(path)
+    if (openFiles.has(real)) throw new ConfigError(`${path} is open in this process already: each server needs a DATA_DIR of its own, or DATABASE_URL`)
+    openFiles.add(real)
+    const file = new DuckDBFile(real, duckdb)
+    try {
+      file.instance = await duckdb.DuckDBInstance.create(real, OPTIONS)
+      return file
+    } catch (error) {
+      openFiles.delete(real)
+      throw openError(path, error instanceof Error ? error.message : String(error))
+    }
+  }
+
+  /** A connection, which is to be released. It waits where the file must be opened anew. */
+  async connect (): Promise<DuckDBConnection> {
+    const instance = await this.usable()
+    const connection = await instance.connect()
+    this.connections.add(connection)
+    return connection
+  }
+
+  release (connection: DuckDBConnection): void {
+    this.connections.delete(connection)
+    connection.closeSync()
+    if (this.connections.size === 0) for (const wake of this.waiters.splice(0)) wake()
+  }
+
+  /** Takes note of how a statement failed. */
+  noteFailure (error: unknown): void {
+    if (error instanceof Error && IS_FATAL.test(error.message)) this.hasFailed = true
+  }
+
+  async close (): Promise<void> {
+    if (this.isClosed) return
+    this.isClosed = true
+    for (const connection of this.connections) connection.interrupt()
+    await this.unused()
+    await this.opening?.catch(() => {})
+    await this.checkpoint()
+    this.instance?.closeSync()
+    openFiles.delete(this.path)
+  }
+
+  private async usable (): Promise<DuckDBInstance> {
+    if (this.isClosed) throw new Error('the store is closed')
+    if (!this.hasFailed && this.instance !== undefined) return this.instance
+    return await (this.opening ??= this.openAnew().finally(() => { this.opening = undefined }))
+  }
+
+  private async openAnew (): Promise<DuckDBInstance> {
+    await this.unused()
+    this.instance?.closeSync()
+    this.instance = undefined
+    this.instance = await this.duckdb.DuckDBInstance.create(this.path, OPTIONS)
+    this.hasFailed = false
+    return this.instance
+  }
+
+  private async unused (): Promise<void> {
+    while (this.connections.size > 0) await new Promise<void>(resolve => { this.waiters.push(resolve) })
+  }
+
+  /** Done by closing as well, where it would hold up the event loop. */
+  private async checkpoint (): Promise<void> {
+    try {
+      const connection = await this.instance?.connect()
+      await connection?.run('checkpoint').finally(() => { connection.closeSync() })
+    } catch {
+      // The changes are safe where they are, and the next start reads them.
+    }
+  }
+}
+
+async function loadDuckDB (): Promise<DuckDB> {
+  try {
+    return await import('@duckdb/node-api')
+  } catch (error) {
+    throw new ConfigError('without DATABASE_URL the store needs DuckDB, an optional dependency that is not installed or does not load here: ' +
+      'npm install @duckdb/node-api, or set DATABASE_URL to a PostgreSQL', { cause: error })
+  }
+}
+
+/** @returns the file's path without symbolic links, so that no other name for it is taken for another file */
+function prepareFolder (path: string): string {
+  try {
+    mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
+    return join(realpathSync(dirname(path)), basename(path))
+  } catch (error) {
+    throw new ConfigError(`DATA_DIR: the folder ${dirname(path)} cannot be made: ${error instanceof Error ? error.message : String(error)}`)
+  }
+}
+
+function openError (path: string, message: string): ConfigError {
+  if (IS_LOCKED.test(message)) {
+    const holder = /PID (\d+)/.exec(message)?.[1]
+    return new ConfigError(`${path} is in use by another process${holder === undefined ? '' : ` (${holder})`}, and DuckDB allows one: ` +
+      'stop the other server, give this one a DATA_DIR of its own, or share a PostgreSQL with DATABASE_URL')
+  }
+  const what = IS_FOREIGN.test(message) ? 'is no database of this version of DuckDB; move it away, or choose another DATA_DIR' : 'cannot be opened'
+  return new ConfigError(`${path} ${what}: ${message.split('\n')[0]}`)
+}

@@ -1,0 +1,53 @@
+import type { Kysely } from 'kysely'
+import type { Row, TableName, Tables } from './tables.js'
+
+/**
+ * The contract of a store: what must outlive the log, and can be queried (ADR 40). Nobody waits for it: rows are written in batches
+ * behind the caller's back. If the database is slow or away, rows wait up to a bound; beyond it the store drops the oldest, and says so.
+ */
+export interface Store {
+  /**
+   * Takes rows to be written, and returns at once; it never throws. Of each key the newest row is kept (`version` in tables.ts), so that
+   * rows may be written again.
+   */
+  write<Name extends TableName>(table: Name, rows: Row<Name> | readonly Row<Name>[]): void
+  /** Reads what has been written: `await store.query.selectFrom('states').selectAll().execute()`. Rejects if the database is away. */
+  readonly query: Query
+  /**
+   * Waits until the rows that were taken before are in the database.
+   * @param withinMs how long to wait
+   * @returns whether all of them are: not those that were dropped or refused, or that still wait at the end of the time
+   */
+  flush(withinMs?: number): Promise<boolean>
+  health(): StoreHealth
+  /**
+   * Writes what still waits, and closes the database. Rows that come later are dropped.
+   * @param withinMs how long to try
+   * @returns how many rows were not written, by table; empty if all were
+   */
+  close(withinMs?: number): Promise<Readonly<Partial<Record<TableName, number>>>>
+}
+
+export type Query = Pick<Kysely<Tables>, 'selectFrom'>
+
+export interface StoreHealth {
+  /** `unavailable`: the last write failed, and the store tries again. */
+  readonly state: 'available' | 'unavailable' | 'closed'
+  /** Why it is unavailable. */
+  readonly error?: string
+  readonly tables: Readonly<Record<TableName, TableHealth>>
+}
+
+/** Of a table's rows. The last three only grow. */
+export interface TableHealth {
+  readonly waiting: number
+  readonly waitingBytes: number
+  readonly written: number
+  /** For want of room or time. */
+  readonly dropped: number
+  /** Each by itself, because the database does not take it. */
+  readonly refused: number
+}
+
+/** Is told what happens to a store, at most once a period for each kind of event. */
+export type StoreLog = (level: 'info' | 'warn' | 'error', fields: Readonly<Record<string, string | number>>, message: string) => void

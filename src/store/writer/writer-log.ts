@@ -1,0 +1,62 @@
+import type { StoreLog } from '../store.js'
+import { type TableName, tableNames } from '../tables.js'
+import { Periodic } from './periodic.js'
+
+interface Refusal {
+  readonly key: string
+  readonly why: string
+}
+
+/** What a store says of its database: at most one line a period of each kind, and table. */
+export class WriterLog {
+  private unavailableSince: number | undefined
+  private readonly failures: Periodic<string>
+  private readonly drops: Readonly<Record<TableName, Periodic<number>>>
+  private readonly refusals: Readonly<Record<TableName, Periodic<Refusal>>>
+
+  /** @param log once a period, of each kind */
+  constructor (periodMs: number, private readonly log: StoreLog) {
+    const perTable = <Value>(make: (table: TableName) => Value): Readonly<Record<TableName, Value>> => (
+      Object.fromEntries(tableNames.map(name => [name, make(name)])) as Record<TableName, Value>)
+    this.failures = new Periodic(periodMs, (attempts, error) => {
+      log('warn', { event: 'store', error, attempts }, 'the store cannot write; rows wait, and it tries again')
+    })
+    this.drops = perTable(table => new Periodic(periodMs, (rows, waiting) => {
+      log('error', { event: 'store', table, rows, waiting }, 'the store has dropped rows, the oldest that waited: more came than it could write')
+    }))
+    this.refusals = perTable(table => new Periodic(periodMs, (rows, { key, why }) => {
+      log('error', { event: 'store', table, rows, key, error: why }, 'the database refuses rows; the key is the last one\'s')
+    }))
+  }
+
+  failed (error: string): void {
+    this.unavailableSince ??= performance.now()
+    this.failures.add(1, error)
+  }
+
+  /** @param waiting rows of the table that still wait */
+  dropped (table: TableName, waiting: number): void {
+    this.drops[table].add(1, waiting)
+  }
+
+  refused (table: TableName, key: string, why: string): void {
+    this.refusals[table].add(1, { key, why })
+  }
+
+  succeeded (): void {
+    if (this.unavailableSince === undefined) return
+    // What was dropped is said before it is well again.
+    for (const drops of Object.values(this.drops)) drops.close()
+    this.failures.close()
+    this.log('info', { event: 'store', after_ms: Math.round(performance.now() - this.unavailableSince) }, 'the store writes again')
+    this.unavailableSince = undefined
+  }
+
+  /** @param unwritten how many rows were not written, by table */
+  close (unwritten: Readonly<Partial<Record<TableName, number>>>): void {
+    for (const periodic of [this.failures, ...Object.values(this.drops), ...Object.values(this.refusals)]) periodic.close()
+    for (const [table, rows] of Object.entries(unwritten)) {
+      this.log('error', { event: 'store', table, rows }, 'the store was closed before it could write all rows')
+    }
+  }
+}

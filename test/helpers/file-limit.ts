@@ -1,0 +1,10 @@
+import { execFileSync } from 'node:child_process'
+
+/**
+ * The largest file that a process may write, and those that it starts from now on: like a full disk, without a disk. A soft limit, so that
+ * it can be lifted.
+ * @param owner as which that process runs, where this one runs as root
+ */
+export function limitFiles (pid: number, bytes: number | 'unlimited', owner: { readonly uid?: number, readonly gid?: number } = {}): void {
+  execFileSync('prlimit', ['--pid', String(pid), `--fsize=${bytes}:`], owner)
+}

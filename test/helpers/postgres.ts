@@ -1,0 +1,134 @@
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
+import { chmodSync, chownSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { userInfo } from 'node:os'
+import { dirname, join } from 'node:path'
+import pg from 'pg'
+import { eventually } from './eventually.js'
+import { limitFiles } from './file-limit.js'
+
+/** The program `postgres` that `npm test` has found or installed. */
+export const postgresProgram = process.env['TEST_POSTGRES']
+/** The PostgreSQL that runs in docker, where there is no program to start. */
+export const postgresUrl = process.env['TEST_POSTGRES_URL']
+
+/** As which it runs where the tests run as root, which it refuses: Debian's user of it, else nobody. */
+const USERS = ['postgres', 'nobody']
+
+/** A page of memory is enough for tests, and nothing waits for the disk. */
+const QUICK = ['-c', 'fsync=off', '-c', 'synchronous_commit=off', '-c', 'full_page_writes=off']
+const SMALL = ['-c', 'shared_buffers=16MB', '-c', 'max_connections=40', '-c', 'autovacuum=off']
+
+const open = new Set<PostgresServer>()
+process.once('exit', () => { for (const server of open) server.endAtOnce() })
+
+interface Owner {
+  readonly uid?: number
+  readonly gid?: number
+}
+
+function owner (): Owner {
+  if (userInfo().uid !== 0) return {}
+  for (const line of readFileSync('/etc/passwd', 'utf8').split('\n')) {
+    const [name, , uid, gid] = line.split(':')
+    if (USERS.includes(name!)) return { uid: Number(uid), gid: Number(gid) }
+  }
+  throw new Error(`none of the users ${USERS.join(' and ')} is there, and PostgreSQL does not run as root`)
+}
+
+/** A PostgreSQL of a test's own, on a socket in a folder of its own. */
+export class PostgresServer {
+  private readonly owner = owner()
+  private child: ChildProcess | undefined
+  private databases = 0
+
+  private constructor (readonly folder: string, private readonly isDurable: boolean) {}
+
+  /**
+   * @param isDurable what was acknowledged survives a crash
+   * @param folder an empty one for its data; else one in /tmp: the path of a socket has at most 107 bytes
+   */
+  static async start ({ isDurable = false, folder = mkdtempSync('/tmp/tickwire-pg-') } = {}): Promise<PostgresServer> {
+    const server = new PostgresServer(folder, isDurable)
+    open.add(server)
+    const { uid, gid } = server.owner
+    if (uid !== undefined && gid !== undefined) chownSync(folder, uid, gid)
+    chmodSync(folder, 0o700)
+    execFileSync(join(dirname(postgresProgram!), 'initdb'), ['--pgdata', server.data, '--username', 'admin', '--auth', 'trust', '--encoding', 'UTF8', '--locale', 'C', '--no-sync', '--no-instructions'], { ...server.owner, cwd: '/', stdio: 'ignore' })
+    await server.start()
+    return server
+  }
+
+  private get data (): string {
+    return join(this.folder, 'data')
+  }
+
+  /** Where a database of it is. */
+  url (database = 'postgres', user = 'admin'): string {
+    return `postgres://${user}@/${database}?host=${encodeURIComponent(this.folder)}`
+  }
+
+  async start (): Promise<void> {
+    await eventually('PostgreSQL answers', async () => {
+      // After a crash it refuses to start until the last process of the one before has ended.
+      if (this.child === undefined || this.child.exitCode !== null) this.spawn()
+      return await this.ask('select 1').then(() => true, () => false)
+    })
+  }
+
+  private spawn (): void {
+    this.child = spawn(postgresProgram!, ['-D', this.data, '-k', this.folder, '-c', 'listen_addresses=', ...SMALL, ...(this.isDurable ? [] : QUICK)], { ...this.owner, cwd: '/', stdio: 'ignore' })
+    this.child.unref()
+  }
+
+  /** Asks by a connection of its own. */
+  async ask (sql: string, database = 'postgres'): Promise<Record<string, unknown>[]> {
+    const client = await this.client(database)
+    try {
+      return (await client.query<Record<string, unknown>>(sql)).rows
+    } finally {
+      await client.end()
+    }
+  }
+
+  async client (database = 'postgres'): Promise<pg.Client> {
+    const client = new pg.Client({ connectionString: this.url(database) })
+    // It may be killed meanwhile.
+    client.on('error', () => {})
+    await client.connect()
+    return client
+  }
+
+  /** @returns the name of a new and empty database */
+  async createDatabase (more = ''): Promise<string> {
+    const name = `test${++this.databases}`
+    await this.ask(`create database ${name} ${more}`)
+    return name
+  }
+
+  /** The largest file that processes for new connections may write. */
+  limitFiles (bytes: number | 'unlimited'): void {
+    limitFiles(this.child!.pid!, bytes, this.owner)
+  }
+
+  /** Ends it at once, as a crash would; its processes end when they see that. */
+  async kill (): Promise<void> {
+    const { child } = this
+    if (child === undefined) return
+    const ended = new Promise(resolve => { child.once('exit', resolve) })
+    child.ref()
+    child.kill('SIGKILL')
+    await ended
+    this.child = undefined
+  }
+
+  async close (): Promise<void> {
+    await this.kill()
+    open.delete(this)
+    rmSync(this.folder, { recursive: true, force: true })
+  }
+
+  endAtOnce (): void {
+    this.child?.kill('SIGKILL')
+    rmSync(this.folder, { recursive: true, force: true })
+  }
+}

@@ -1,11 +1,11 @@
-/** What each node says of itself, until it leaves or its time is over. */
+/** The records of nodes. A record is kept until its node leaves, or it expires. */
 export interface NodeRegistry {
-  /** Replaces what the node said before. @throws ProtocolError `log_unavailable` */
+  /** Sets the record of a node, for `forMs`. @throws ProtocolError `log_unavailable` */
   register (node: string, text: string, forMs: number): Promise<void>
 
   /** @throws ProtocolError `log_unavailable` */
   unregister (node: string): Promise<void>
 
-  /** By node. @throws ProtocolError `log_unavailable` */
+  /** Returns the records by node. @throws ProtocolError `log_unavailable` */
   nodes (): Promise<ReadonlyMap<string, string>>
 }

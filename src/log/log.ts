@@ -189,7 +189,6 @@ export function followsOn ({ entries: [first], last }: Page, after: number): boo
 export interface Snapshot {
   readonly topic: string
   readonly epoch: number
-  /** Of the last message folded in. */
   /** Sequence of the last message that was folded in. */
   readonly sequence: number
   /** When the log accepted that message, in milliseconds since 1970. */

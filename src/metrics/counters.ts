@@ -1,17 +1,17 @@
 import type { ErrorCode, ResetReason } from '@tickwire/protocol'
 
-/** What happened on one transport since the node started; plain numbers, so that counting costs nothing. */
+/** Counts of one transport since the node started: plain numbers, so that counting costs nothing. */
 export class TransportCounters {
   opened = 0
   closed = 0
   /** Data messages and resets written. */
   messages = 0
-  /** As handed to the system, with their framing. */
+  /** Bytes handed to the operating system, including framing. */
   bytes = 0
-  /** Those that began at a position of the client, and those that began at the present. */
+  /** Connections that began at the client's position, and connections that began at the present. */
   resumes = 0
   fresh = 0
-  /** Those that are being caught up now because they read too slowly, and how often that began. */
+  /** Clients that are lagging now, and how often a client began to lag. */
   lagging = 0
   lags = 0
   readonly refusals = new Map<ErrorCode, number>()
@@ -27,25 +27,35 @@ export class TransportCounters {
 }
 
 /**
- * Where work on a topic failed: at its state in the log, at conflating it or cutting it to a depth, at encoding it, at passing it on, or
- * at what an instrument says of itself.
+ * Where work on a topic failed: when its state was read from the log, when it was conflated or cut to a
+ * depth, when it was encoded, when it was delivered, or when an instrument's own message was read.
  */
 export type FailurePlace = 'state' | 'conflate' | 'encode' | 'deliver' | 'instrument'
 
-/** What a node counts. Labels come from closed sets: nothing that a client says becomes one. */
+interface SourceRefusals {
+  readonly source: string
+  readonly channel: string
+  readonly code: ErrorCode
+  count: number
+}
+
+/** The counts of a node. Labels come from closed sets: nothing that a client sends becomes a label. */
 export class Counters {
-  /** What the log's tail brought: messages, and the batches in which they came. */
+  /** Messages that the log's tail brought, and the batches in which they came. */
   received = 0
   batches = 0
   subscriptions = 0
-  /** By source: appends that were refused because it runs on another node by now. */
+  /** By source, appends that were refused because the source runs on another node by now. */
   readonly fenced = new Map<string, number>()
-  /** By source, channel and code: messages of sources that were refused, and updates of books that are stale. */
-  readonly sourceRefusals = new Map<string, { readonly source: string, readonly channel: string, readonly code: ErrorCode, count: number }>()
+  /** By source, channel and code: refused messages of sources, and updates of books that are stale. */
+  readonly sourceRefusals = new Map<string, SourceRefusals>()
   readonly resets: Record<ResetReason, number> = { history_lost: 0, epoch_changed: 0, lagging: 0, entered: 0 }
-  /** By channel and place: what channels and encoders threw. */
+  /** By channel and place, how often a channel or an encoder threw. */
   readonly failures = new Map<string, Map<FailurePlace, number>>()
-  /** Told for each window how long its oldest message took from the log to the last socket, in milliseconds. */
+  /**
+   * Called for each window with how long its oldest message took from the log to the last socket, in
+   * milliseconds.
+   */
   onWindow: (latencyMs: number) => void = () => {}
   private readonly transports = new Map<string, TransportCounters>()
 
@@ -55,7 +65,7 @@ export class Counters {
     return counters
   }
 
-  /** @param channel one that exists: there are few */
+  /** Counts a failure. @param channel one that exists: there are few */
   fail (channel: string, place: FailurePlace): void {
     let places = this.failures.get(channel)
     if (places === undefined) this.failures.set(channel, places = new Map())

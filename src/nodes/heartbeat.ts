@@ -3,23 +3,26 @@ import type { NodeRegistry } from '../coordination/node-registry.js'
 import type { NodeRecord } from './schema.js'
 
 const BEAT_MS = 1000
-/** How long a node that is gone is still listed. */
+/** How long a node that has died is still listed. */
 const RECORD_MS = 5000
-/** A node that could not say for so long that it is there is not ready. */
+/** A node that could not register for this long is not ready. */
 const REGISTERED_MS = 3500
+
+const NOT_REGISTERED =
+  'this server cannot register with the others; it tries again, and is not ready meanwhile'
 
 export interface HeartbeatOptions {
   readonly registry: NodeRegistry
   readonly node: string
-  /** What the node says of itself. @param measured whether a second has passed, over which its load is measured */
+  /** Returns the node's record. @param measured whether to measure its load, because a second has passed */
   record (measured: boolean): NodeRecord
   onError (error: unknown, message: string): void
 }
 
-/** Says each second that this node is there. */
+/** Registers this node each second. */
 export class Heartbeat {
   private timer: NodeJS.Timeout | undefined
-  /** As `performance.now` has it. */
+  /** A time of `performance.now`. */
   private registeredAt = -Infinity
   private beating: Promise<void> | undefined
   private due = false
@@ -28,23 +31,23 @@ export class Heartbeat {
 
   constructor (private readonly options: HeartbeatOptions) {}
 
-  /** Resolves when it has been said first, or could not be. */
+  /** Registers for the first time. Resolves also if that fails. */
   async start (): Promise<void> {
     this.timer = setInterval(() => { void this.beat(true) }, BEAT_MS).unref()
     await this.beat(true)
   }
 
-  /** Whether the others know that this node is there. */
+  /** Whether the other nodes see this one in the list. */
   get isRegistered (): boolean {
     return performance.now() - this.registeredAt < REGISTERED_MS
   }
 
-  /** Something that others are to know has changed: it is said at once. */
+  /** Registers at once, because the record has changed. */
   touch (): void {
     if (this.timer !== undefined) void this.beat(false)
   }
 
-  /** It goes, and is not listed any more. */
+  /** Removes this node from the list, and registers no more. */
   async close (): Promise<void> {
     this.closed = true
     clearInterval(this.timer)
@@ -59,23 +62,23 @@ export class Heartbeat {
       this.due = true
       return
     }
-    this.beating = this.say(measured).finally(() => { this.beating = undefined })
+    this.beating = this.register(measured).finally(() => { this.beating = undefined })
     await this.beating
     if (!this.due) return
     this.due = false
     await this.beat(false)
   }
 
-  private async say (measured: boolean): Promise<void> {
+  private async register (measured: boolean): Promise<void> {
     const { registry, node, record, onError } = this.options
-    // The answer may come late: it counts from when it was asked for.
+    // The answer may come late, so the registration counts from when it was sent.
     const at = performance.now()
     try {
       await registry.register(node, JSON.stringify(record(measured)), RECORD_MS)
       this.registeredAt = at
       this.failing = false
     } catch (error) {
-      if (!this.failing) onError(error, 'this server cannot be registered with the others now; it is tried again, and is not ready meanwhile')
+      if (!this.failing) onError(error, NOT_REGISTERED)
       this.failing = true
     }
   }

@@ -2,10 +2,10 @@ import { monitorEventLoopDelay, performance } from 'node:perf_hooks'
 import type { Counters } from '../metrics/counters.js'
 import type { NodeRecord } from './schema.js'
 
-/** How often the event loop's delay is looked at; it is part of what is measured. */
+/** How often the event loop's delay is sampled. Each measured delay includes this time. */
 const RESOLUTION_MS = 20
 
-/** What a node has done since it was asked last. */
+/** Measures what a node does. */
 export class LoadMeter {
   private readonly delays = monitorEventLoopDelay({ resolution: RESOLUTION_MS })
   private at = performance.now()
@@ -16,10 +16,17 @@ export class LoadMeter {
 
   constructor (private readonly counters: Counters, private readonly connections: () => number) {
     this.delays.enable()
-    this.latest = { connections: 0, messages_per_second: 0, received_per_second: 0, cpu: 0, memory_bytes: process.memoryUsage.rss(), event_loop_delay_ms: 0 }
+    this.latest = {
+      connections: 0,
+      messages_per_second: 0,
+      received_per_second: 0,
+      cpu: 0,
+      memory_bytes: process.memoryUsage.rss(),
+      event_loop_delay_ms: 0
+    }
   }
 
-  /** Measures anew, over the time since the last measure. */
+  /** Measures the load since the last measurement. */
   measure (): NodeRecord['load'] {
     const now = performance.now()
     const seconds = (now - this.at) / 1000
@@ -43,7 +50,7 @@ export class LoadMeter {
     return this.latest
   }
 
-  /** As measured last, with the connections of now. */
+  /** The last measurement, with the current number of connections. */
   get last (): NodeRecord['load'] {
     return { ...this.latest, connections: this.connections() }
   }

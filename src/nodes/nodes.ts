@@ -5,55 +5,66 @@ import type { Lease } from '../coordination/leases.js'
 import type { Coordination } from '../coordination/coordination.js'
 import { NodeRecord, type NodesOverview } from './schema.js'
 
-/** How long the nodes may take to say how far they follow the log. */
+/** How long nodes may take to say how far they follow the log. */
 const PATIENCE_MS = 1000
 
 const KIND = 'positions'
 
-/** By shard, the offset up to which a node has the log; null for one that it does not follow. */
+/** By shard, the offset up to which a node has read the log; null for a shard that it does not follow. */
 type Positions = ReadonlyArray<number | null>
 
-/** As it is answered, in JSON. */
+/** An answer to a question of kind {@link KIND}, as JSON. */
 interface PositionsAnswer {
   readonly node: string
   readonly positions: Positions
 }
 
-/** The nodes of a deployment, as each of them sees it. */
+/** The nodes of a deployment, as seen from one of them. */
 export class Nodes {
-  constructor (private readonly coordination: Coordination, private readonly log: Log, private readonly own: string) {}
+  constructor (
+    private readonly coordination: Coordination,
+    private readonly log: Log,
+    private readonly own: string
+  ) {}
 
-  /** Has this node say how far it follows the log, when it is asked. Returns the function that ends it. */
+  /** Lets this node answer how far it follows the log. Returns a function that ends this. */
   answerPositions (positions: () => Positions): () => void {
     return this.coordination.answer(question => {
       const { kind } = JSON.parse(question) as { readonly kind?: unknown }
-      return kind === KIND ? JSON.stringify({ node: this.own, positions: positions() } satisfies PositionsAnswer) : ''
+      if (kind !== KIND) return ''
+      return JSON.stringify({ node: this.own, positions: positions() } satisfies PositionsAnswer)
     })
   }
 
-  /** All that are there. @throws ProtocolError `log_unavailable` */
+  /** Returns the records of all nodes. @throws ProtocolError `log_unavailable` */
   async all (): Promise<NodeRecord[]> {
-    const records = [...(await this.coordination.registry.nodes()).values()].flatMap(text => parseRecord(text) ?? [])
+    const texts = [...(await this.coordination.registry.nodes()).values()]
+    const records = texts.flatMap(text => parseRecord(text) ?? [])
     return records.sort((a, b) => a.name.localeCompare(b.name) || a.id.localeCompare(b.id))
   }
 
-  /** Those beside this one. @throws ProtocolError `log_unavailable` */
+  /** Returns the records of the other nodes. @throws ProtocolError `log_unavailable` */
   async others (): Promise<NodeRecord[]> {
     return (await this.all()).filter(({ id }) => id !== this.own)
   }
 
-  /** Nodes, leases and shards, now. @throws ProtocolError `log_unavailable` */
+  /** Returns nodes, leases and shards as they are now. @throws ProtocolError `log_unavailable` */
   async overview (): Promise<NodesOverview> {
     const nodes = await this.all()
     const names = [...new Set(nodes.flatMap(({ sources }) => Object.keys(sources)))].sort()
-    const leases = await Promise.all(names.map(async name => leaseOf(name, await this.coordination.leases.look(name))))
-    // Asked in this order, what a node has not got of the heads is what it lags behind.
+    const leases = await Promise.all(names.map(async name => {
+      return leaseOf(name, await this.coordination.leases.look(name))
+    }))
+    // Heads are read before positions, so that a node's lag is what it has not read of them.
     const heads = await this.log.head()
     const positions = await this.positions()
     const lagOf = (node: string, shard: number): number | undefined => {
       const position = positions.get(node)?.[shard]
-      return position === undefined || position === null ? undefined : Math.max(0, heads[shard]!.offset - position)
+      if (position === undefined || position === null) return undefined
+      return Math.max(0, heads[shard]!.offset - position)
     }
+    const lagOfAll = (node: string): number =>
+      heads.reduce((sum, _, shard) => sum + (lagOf(node, shard) ?? 0), 0)
     const shards = heads.map(({ epoch, offset }, shard) => ({
       shard,
       epoch: epoch.toString(16).padStart(8, '0'),
@@ -64,9 +75,7 @@ export class Nodes {
       })
     }))
     return {
-      nodes: nodes.map(node => ({
-        ...node, ...(positions.has(node.id) ? { lag: heads.reduce((sum, _, shard) => sum + (lagOf(node.id, shard) ?? 0), 0) } : {})
-      })),
+      nodes: nodes.map(node => ({ ...node, ...(positions.has(node.id) ? { lag: lagOfAll(node.id) } : {}) })),
       leases,
       shards
     }
@@ -81,15 +90,22 @@ export class Nodes {
   }
 }
 
-/** Undefined for what another version may say. */
+/** Returns undefined for the record of another version that this one cannot read. */
 function parseRecord (text: string): NodeRecord | undefined {
   const record: unknown = JSON.parse(text)
   return Value.Check(NodeRecord, record) ? record : undefined
 }
 
 function leaseOf (source: string, { holder, note, switched }: Lease): NodesOverview['leases'][number] {
-  const state = holder !== undefined ? 'running' as const : switched === false ? 'ended' as const : 'waiting' as const
+  const state = holder !== undefined ? 'running' : switched === false ? 'ended' : 'waiting'
   if (holder === undefined) return { source, state }
   const { name, token, since } = JSON.parse(note) as LeaseNote
-  return { source, state, holder, name, ...(token === undefined ? {} : { token }), ...(since === undefined ? {} : { since: new Date(since).toISOString() }) }
+  return {
+    source,
+    state,
+    holder,
+    name,
+    ...(token === undefined ? {} : { token }),
+    ...(since === undefined ? {} : { since: new Date(since).toISOString() })
+  }
 }

@@ -1,6 +1,6 @@
 import { type Static, Type } from '@sinclair/typebox'
 
-/** What a node says of itself, each second: what the others know of it, and what `GET /v1/admin/nodes` shows. */
+/** The record of a node, each second: what the other nodes see of it, and `GET /v1/admin/nodes` shows. */
 export const NodeRecord = Type.Object({
   id: Type.String({ description: 'random: of one process' }),
   name: Type.String({ description: 'NODE_NAME, or its host and the number of its process' }),
@@ -13,10 +13,12 @@ export const NodeRecord = Type.Object({
     received_per_second: Type.Number({ description: 'that came from the log' }),
     cpu: Type.Number({ description: 'cores used' }),
     memory_bytes: Type.Integer(),
-    event_loop_delay_ms: Type.Number({ description: '99 % of its turns begin no later than so' })
+    event_loop_delay_ms: Type.Number({ description: '99 % of its event loop turns begin no later than this' })
   }, { description: 'of the last second' }),
-  sources: Type.Record(Type.String(), Type.String(), { description: 'its sources: waiting, running, retrying or ended there' }),
-  wants: Type.Array(Type.String(), { description: 'lazy sources that somebody there subscribes to' })
+  sources: Type.Record(Type.String(), Type.String(), {
+    description: 'its sources: waiting, running, retrying or ended on this node'
+  }),
+  wants: Type.Array(Type.String(), { description: 'lazy sources that somebody on this node subscribes to' })
 })
 export type NodeRecord = Static<typeof NodeRecord>
 
@@ -24,11 +26,16 @@ const NodeId = Type.String({ description: "a node's id" })
 
 export const NodesOverview = Type.Object({
   nodes: Type.Array(Type.Intersect([NodeRecord, Type.Object({
-    lag: Type.Optional(Type.Integer({ description: 'messages of the log that it had not got when it was asked; absent where it did not answer in time' }))
+    lag: Type.Optional(Type.Integer({
+      description:
+        'messages of the log that it had not read when it was asked; absent if it did not answer in time'
+    }))
   })])),
   leases: Type.Array(Type.Object({
     source: Type.String(),
-    state: Type.Union([Type.Literal('running'), Type.Literal('waiting'), Type.Literal('ended')], { description: 'waiting: to be started, to be wanted, or for a node to take it' }),
+    state: Type.Union([Type.Literal('running'), Type.Literal('waiting'), Type.Literal('ended')], {
+      description: 'waiting: to be started, to be wanted, or for a node to take it'
+    }),
     holder: Type.Optional(NodeId),
     name: Type.Optional(Type.String({ description: "the holder's" })),
     token: Type.Optional(Type.Integer({ description: 'messages with a lower one are refused' })),

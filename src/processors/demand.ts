@@ -1,11 +1,16 @@
 import type { Processor } from './processor.js'
 
-/** Some channels, and those that processors publish to because of them: who subscribes to these wants the former, too. */
+/**
+ * Returns some channels, and all that processors publish to because of them: a subscriber of one of these
+ * needs the messages of the first, too.
+ */
 export function wantedBy (processors: readonly Processor[], channels: readonly string[]): readonly string[] {
   const wanted = new Set(channels)
   for (let size = 0; size < wanted.size;) {
     size = wanted.size
-    for (const { inputs, outputs } of processors) if (inputs.some(input => wanted.has(input))) for (const output of outputs) wanted.add(output)
+    for (const { inputs, outputs } of processors) {
+      if (inputs.some(input => wanted.has(input))) for (const output of outputs) wanted.add(output)
+    }
   }
   return [...wanted]
 }

@@ -1,11 +1,14 @@
 import { type Static, type TSchema, Type } from '@sinclair/typebox'
 import { type ChannelDefinition, defineChannel } from '@tickwire/protocol'
 
-/** By shard, in which epoch and up to which offset its inputs have been read. */
+/** By shard, the epoch and the offset up to which the processor has read its inputs. */
 const Positions = Type.Record(Type.String(), Type.Tuple([Type.Integer(), Type.Integer()]))
 export type Positions = Static<typeof Positions>
 
-/** A message of a journal: one decision, and where the processor stood in its inputs; as a state, also what follows from all decisions. */
+/**
+ * A message of a journal: one decision, and the processor's position in its inputs. The journal's state also
+ * has the state that follows from all decisions.
+ */
 export interface JournalMessage<Decision = unknown, State = unknown> {
   readonly positions: Positions
   readonly decision: Decision
@@ -15,17 +18,18 @@ export interface JournalMessage<Decision = unknown, State = unknown> {
 export interface JournalOptions<State> {
   readonly name: string
   readonly description: string
-  /** Of a decision. */
+  /** The schema of a decision. */
   readonly decision: TSchema
-  /** A journal is needed as far back as outputs may be lost. */
+  /** The journal must be retained for as long as outputs may be lost. */
   readonly retention?: ChannelDefinition['retention']
   initial (): State
-  /** Must not change the state that it is given. */
+  /** Returns the next state, and must not change the one that it gets. */
   apply (state: State, decision: never): State
 }
 
-/** The channel of a processor's journal, whose one topic has the processor's state as its state. */
-export function journalChannel<State> ({ name, description, decision, retention, initial, apply }: JournalOptions<State>): ChannelDefinition {
+/** Makes the channel of a processor's journal. The state of its one topic has the processor's state. */
+export function journalChannel<State> (options: JournalOptions<State>): ChannelDefinition {
+  const { name, description, decision, retention, initial, apply } = options
   return defineChannel({
     name,
     type: name,
@@ -34,8 +38,9 @@ export function journalChannel<State> ({ name, description, decision, retention,
     access: 'internal',
     ...(retention === undefined ? {} : { retention }),
     schema: Type.Object({ positions: Positions, decision, state: Type.Optional(Type.Unknown()) }),
-    reduce: (before, message) => ({
-      ...message, state: apply(before === undefined ? initial() : (before as JournalMessage<unknown, State>).state!, message.decision as never)
-    })
+    reduce: (before, message) => {
+      const state = before === undefined ? initial() : (before as JournalMessage<unknown, State>).state!
+      return { ...message, state: apply(state, message.decision as never) }
+    }
   })
 }

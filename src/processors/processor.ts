@@ -1,18 +1,18 @@
 import type { Topic } from '@tickwire/protocol'
 import type { Entry } from '../log/log.js'
 
-/** A message of an input, as a processor is given it. */
+/** A message of an input, as a processor gets it. */
 export interface Input {
   readonly topic: Topic
   /** The message's `data`. */
   readonly data: unknown
-  /** Of the input topic. */
+  /** In its input topic. */
   readonly sequence: number
   /** When the log accepted it, in milliseconds since 1970. */
   readonly timestamp: number
   /** The message replaces the whole state of its topic. */
   readonly replaces: boolean
-  /** Whether the log dropped messages of the topic before this one that the processor has not seen. */
+  /** Whether the log has dropped messages of the topic before this one that the processor has not seen. */
   readonly missed: boolean
 }
 
@@ -24,67 +24,79 @@ export interface Output extends Topic {
 }
 
 /**
- * A processor each of whose output topics follows from one input topic: bars from trades. It runs once for each shard of the log, on
- * whichever server has the lease of that shard, and takes its state from what it has published. Its functions are pure: a server that
- * takes over repeats what was done since the newest output, and the log appends none of it twice.
+ * A processor each of whose output topics follows from one input topic: bars from trades. It runs once for
+ * each shard of the log, on the server that has that shard's lease, and restores its state from its own
+ * outputs. Its functions must be pure: a server that takes over repeats what was done since the newest
+ * output, and the log appends none of it twice.
  */
 export interface TopicProcessor<State = unknown> {
   /** See `PROCESSOR_NAME` of the log. */
   readonly name: string
-  /** The channels that it follows. */
+  /** The channels that it reads. */
   readonly inputs: readonly string[]
-  /** The channels that it publishes to. Who subscribes to these wants its inputs, too. */
+  /** The channels that it publishes to. A subscriber of one of them creates demand for the inputs, too. */
   readonly outputs: readonly string[]
-  /** Where the outputs of an input topic go. No two input topics share an output topic. */
+  /** Returns the output topic of an input topic. No two input topics may share one. */
   outputOf (input: Topic): Topic
-  /** The state behind an output of a topic; `data` is undefined where the topic has none yet. */
+  /** Returns the state after an output of a topic; `data` is undefined if the topic has none yet. */
   restore (data: unknown, output: Topic): State
-  /** What a message does: the next state, and the data of the outputs, in order. */
+  /** Applies a message: returns the next state, and the data of its outputs, in order. */
   apply (state: State, message: Input): { readonly state: State, readonly outputs: readonly unknown[] }
-  /** The output that says what a state is: published when the log has lost messages that the topic's outputs follow from. */
+  /**
+   * Returns an output that says what a state is. It is published if the log has lost messages that outputs
+   * follow from.
+   */
   correct (state: State, output: Topic): unknown
 }
 
 /**
- * A processor with several inputs whose order matters: orders and quotes. It runs on one server at a time. It writes each decision to one
- * journal topic before anything follows from it, with its positions in all inputs. Outputs are projections of the journal: if the journal
- * loses its last messages, what is left of it is the truth, and the processor corrects its outputs.
+ * A processor with several inputs whose order matters: orders and quotes. It runs on one server at a time. It
+ * appends each decision, with its positions in all inputs, to one journal topic before it publishes anything
+ * that follows from the decision. Outputs are projections of the journal. If the journal loses its last
+ * messages, the processor corrects its outputs to what is left of the journal.
  */
 export interface JournalProcessor<State = unknown, Decision = unknown> {
   readonly name: string
   readonly inputs: readonly string[]
   readonly outputs: readonly string[]
-  /** Made by `journalChannel`: its state is the processor's. */
+  /** A channel made by `journalChannel`; its state has the processor's. */
   readonly journal: string
-  /** Before the first decision. */
+  /** Returns the state before the first decision. */
   initial (): State
-  /** What is decided about a message; undefined for nothing. */
+  /** Decides about a message; returns undefined if there is nothing to decide. */
   decide (state: State, message: Input): Decision | undefined
   apply (state: State, decision: Decision): State
-  /** The outputs of a decision, in order. */
+  /** Returns the outputs of a decision, in order. */
   project (decision: Decision): readonly Output[]
-  /** What an output topic says of a state; undefined for nothing. Published when decisions are lost that the topic follows from. */
+  /**
+   * Returns an output that says what a state means for a topic; undefined for none. It is published if the
+   * journal has lost decisions that the topic follows from.
+   */
   correct (state: State, topic: Topic): unknown
 }
 
 export type Processor = TopicProcessor | JournalProcessor
 
-/** In which epochs a processor runs: it publishes nothing in others. */
+/** The epochs of a run. The run publishes nothing in others. */
 export interface RunEpochs {
-  /** Of the shard of its inputs, oldest first. */
+  /** The epochs of the inputs' shard, oldest first. */
   readonly lineage: readonly number[]
-  /** By shard, where its outputs go. */
+  /** By shard, the epoch in which outputs are appended. */
   readonly epochs: readonly number[]
 }
 
-/** Where a message of a processor is, see `AppendResult` of the log; undefined where it was refused. */
+/** The result of publishing a message, see `AppendResult` of the log; undefined if it was refused. */
 export type Published = { readonly sequence: number, readonly repeated?: true } | undefined
 
-/** What a processor publishes through, under the fence of its lease. */
+/** What a run of a processor gets. It publishes under the fence of the processor's lease. */
 export interface ProcessorContext {
-  /** @returns an answer for each message, in its place @throws StaleEpoch; what else keeps them from being appended */
+  /**
+   * Publishes in order.
+   * @returns an answer for each message, at its index
+   * @throws StaleEpoch, and whatever else keeps the messages from being appended
+   */
   publish (messages: readonly ProcessorMessage[], options: RunEpochs): Promise<readonly Published[]>
-  /** Aborted when another server is to run it. */
+  /** Aborted when the run must end, for instance because another server has the lease. */
   readonly signal: AbortSignal
 }
 

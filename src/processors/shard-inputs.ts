@@ -1,21 +1,29 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { parseTopicKey } from '@tickwire/protocol'
-import { type Entry, followsOn, type Log, type ShardHead, StaleEpoch, type TailBatch, type Tailing } from '../log/log.js'
+import {
+  type Entry, followsOn, type Log, type ShardHead, StaleEpoch, type TailBatch, type Tailing
+} from '../log/log.js'
 import type { Input } from './processor.js'
 
-/** Characters of payload that may wait for a processor; beyond them it reads the log anew. */
+/** Characters of payload that may wait for a processor. If more wait, it begins anew from the log. */
 const MAX_WAITING = 16 << 20
-/** A log that begins one epoch after another is not read without a pause. */
+/** The pause before a run begins anew, for a log that begins one epoch after another. */
 const ANEW_PAUSE_MS = 20
-/** Messages of a topic that are read at a time. */
+/** Messages of a topic in one read. */
 const PAGE = 500
 
-/** A processor must begin anew: the log began an epoch, dropped what was not read yet, or is too far ahead. No failure. */
+/**
+ * The run of a processor must begin anew: the log has begun an epoch, has dropped what was not read yet, or
+ * is too far ahead. This is no failure.
+ */
 export class BeginAnew extends Error {
   override readonly name = 'BeginAnew'
 }
 
-/** Runs `once` again whenever it ends, or throws {@link BeginAnew} or StaleEpoch, until the signal is aborted. @throws what else `once` throws */
+/**
+ * Runs `once` again whenever it ends, or throws {@link BeginAnew} or StaleEpoch, until the signal is aborted.
+ * @throws whatever else `once` throws
+ */
 export async function untilAborted (signal: AbortSignal, once: () => Promise<void>): Promise<void> {
   while (!signal.aborted) {
     try {
@@ -27,20 +35,24 @@ export async function untilAborted (signal: AbortSignal, once: () => Promise<voi
   }
 }
 
-/** What a processor follows of a shard: its input topics, from where the log stood when that began. */
+/** Follows the input topics of one shard, from the head at which following began. */
 export class ShardInputs {
   private waiting: Entry[] = []
   private characters = 0
   private isOutdated = false
   private wake: () => void = () => {}
 
-  private constructor (private readonly log: Log, readonly shard: number, private readonly channels: ReadonlySet<string>) {}
+  private constructor (
+    private readonly log: Log,
+    readonly shard: number,
+    private readonly channels: ReadonlySet<string>
+  ) {}
 
   private tailing: Tailing | undefined
-  /** Of batches that came before the answer that says where this began: they are behind it. */
+  /** Epochs of batches that came before the answer that has the head. */
   private early: number[] = []
 
-  /** @throws ProtocolError `log_unavailable` */
+  /** Begins to follow a shard. @throws ProtocolError `log_unavailable` */
   static async follow (log: Log, shard: number, channels: ReadonlySet<string>): Promise<ShardInputs> {
     const inputs = new ShardInputs(log, shard, channels)
     inputs.tailing = await log.tail(shard, batch => { inputs.take(batch) })
@@ -48,7 +60,7 @@ export class ShardInputs {
     return inputs
   }
 
-  /** Where the log stood when this began: later messages come by {@link next}. */
+  /** Where the log stood when following began. Later entries come by {@link next}. */
   get head (): ShardHead {
     return this.tailing!.head
   }
@@ -57,14 +69,18 @@ export class ShardInputs {
     return this.channels.has(parseTopicKey(topic).channel)
   }
 
-  /** The input topics that there are. */
+  /** Returns the input topics that exist. */
   async topics (): Promise<string[]> {
     return [...(await this.log.topics(this.shard)).keys()].filter(topic => this.isInput(topic))
   }
 
-  /** What came since, in the shard's order; nothing where nothing came in time. @throws BeginAnew */
+  /**
+   * Waits for entries, and returns them in the shard's order; none if none came in time.
+   * @throws BeginAnew
+   */
   async next (withinMs: number, signal: AbortSignal): Promise<readonly Entry[]> {
-    if (this.waiting.length === 0 && !this.isOutdated && !signal.aborted) await this.arrival(withinMs, signal)
+    const mustWait = this.waiting.length === 0 && !this.isOutdated && !signal.aborted
+    if (mustWait) await this.waitForEntries(withinMs, signal)
     if (this.isOutdated) throw new BeginAnew()
     const { waiting } = this
     this.waiting = []
@@ -76,17 +92,17 @@ export class ShardInputs {
     this.tailing?.end()
   }
 
-  private async arrival (withinMs: number, signal: AbortSignal): Promise<void> {
+  private async waitForEntries (withinMs: number, signal: AbortSignal): Promise<void> {
     await new Promise<void>(resolve => {
-      const come = (): void => {
+      const wake = (): void => {
         clearTimeout(timer)
-        signal.removeEventListener('abort', come)
+        signal.removeEventListener('abort', wake)
         this.wake = () => {}
         resolve()
       }
-      const timer = setTimeout(come, withinMs)
-      this.wake = come
-      signal.addEventListener('abort', come)
+      const timer = setTimeout(wake, withinMs)
+      this.wake = wake
+      signal.addEventListener('abort', wake)
     })
   }
 
@@ -108,21 +124,38 @@ export class ShardInputs {
   }
 }
 
+/** An entry, and whether the log has dropped messages of its topic before it. */
+interface ReadEntry {
+  readonly entry: Entry
+  readonly missed: boolean
+}
+
 /**
- * A topic's messages behind an offset and up to where its shard stood, or before, page by page. The first says whether messages before it
- * were dropped. @throws BeginAnew where the shard is in another epoch by now: what lies there may be other messages
+ * Reads a topic's messages after an offset, up to that of a head, page by page. `missed` can only be true of
+ * a page's first entry.
+ * @throws BeginAnew if the shard is in another epoch by now: it may have other messages at these offsets
  */
-export async function * readTopic (log: Log, topic: string, behind: number, { epoch, offset: upTo }: Pick<ShardHead, 'epoch' | 'offset'>): AsyncGenerator<ReadonlyArray<{ readonly entry: Entry, readonly missed: boolean }>> {
-  for (let from = behind; ;) {
+export async function * readTopic (
+  log: Log,
+  topic: string,
+  after: number,
+  { epoch, offset: upTo }: Pick<ShardHead, 'epoch' | 'offset'>
+): AsyncGenerator<readonly ReadEntry[]> {
+  for (let from = after; ;) {
     const page = await log.read(topic, { offset: from }, PAGE)
     if (page.epoch !== epoch) throw new BeginAnew()
     const entries = page.entries.filter(({ offset }) => offset <= upTo)
-    if (entries.length > 0) yield entries.map((entry, index) => ({ entry, missed: index === 0 && !followsOn(page, from) }))
+    if (entries.length > 0) {
+      const hasGap = !followsOn(page, from)
+      yield entries.map((entry, index) => ({ entry, missed: index === 0 && hasGap }))
+    }
     if (entries.length < PAGE) return
     from = entries.at(-1)!.offset
   }
 }
 
-export function inputOf ({ topic, payload, sequence, timestamp, replaces }: Entry, missed: boolean): Input {
-  return { topic: parseTopicKey(topic), data: JSON.parse(payload) as unknown, sequence, timestamp, replaces, missed }
+export function inputOf (entry: Entry, missed: boolean): Input {
+  const { topic, payload, sequence, timestamp, replaces } = entry
+  const data: unknown = JSON.parse(payload)
+  return { topic: parseTopicKey(topic), data, sequence, timestamp, replaces, missed }
 }

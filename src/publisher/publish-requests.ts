@@ -4,7 +4,7 @@ import type { Publication, Publisher, PublishLimits, PublishResult } from './pub
 
 const itemCheck = TypeCompiler.Compile(PublishItem)
 
-/** How many messages of a channel a request brought, and how many of them were taken. */
+/** How many messages of a channel a request had, by whether the log took them. */
 export interface PublishCounts {
   accepted: number
   rejected: number
@@ -12,35 +12,57 @@ export interface PublishCounts {
 
 export interface PublishOutcome {
   readonly answer: PublishAnswer
-  /** By channel that exists; those of no such channel are counted together. */
+  /** By channel that exists; messages of unknown channels are counted together. */
   readonly counts: ReadonlyMap<string, PublishCounts>
-  /** Whether the token permits none of the messages: then the request as a whole is refused. */
+  /** Whether the token permits none of the messages: then the whole request is refused. */
   readonly isForbidden: boolean
 }
 
-/** A request that has been judged and waits to be appended. */
+/** A request whose messages have been judged, and can be appended. */
 export interface JudgedRequest {
-  /** Gives the log the good messages before it returns. @throws ProtocolError `log_unavailable`: none was taken */
+  /**
+   * Appends the good messages. It hands them to the log before it returns its promise, so that calls keep
+   * their order.
+   * @throws ProtocolError `log_unavailable` if none was taken
+   */
   append (): Promise<PublishOutcome>
 }
 
-/** What is counted for messages that name no channel that exists. */
+/** The key of counts for messages of unknown channels. */
 const NO_CHANNEL = '(none)'
 
-/** Requests of clients to publish (PROTOCOL.md, Publishing), whichever way they came: each message has its own answer. */
-export class PublishRequests {
-  constructor (private readonly publisher: Publisher, private readonly channels: Channels, private readonly maxMessageBytes: number) {}
+const FORM = 'a message has channel, symbol, data, and optionally snapshot, idempotency_key, user'
 
-  /** @param user the publisher: its idempotency keys are its own */
-  async judge (items: readonly JsonItem[], user: string, permit: NonNullable<PublishLimits['permit']>): Promise<JudgedRequest> {
+/**
+ * Requests of clients to publish, over HTTP or WebSocket. Each message has its own answer (PROTOCOL.md,
+ * Publishing).
+ */
+export class PublishRequests {
+  constructor (
+    private readonly publisher: Publisher,
+    private readonly channels: Channels,
+    private readonly maxMessageBytes: number
+  ) {}
+
+  /**
+   * Judges the messages of a request.
+   * @param user the publisher, whose idempotency keys are its own
+   * @param permit whether the publisher's token permits a message
+   */
+  async judge (
+    items: readonly JsonItem[],
+    user: string,
+    permit: NonNullable<PublishLimits['permit']>
+  ): Promise<JudgedRequest> {
     const good: Publication[] = []
     const refusals = items.map(({ value, error }): PublishResult | undefined => {
       if (error !== undefined) return { code: error.code, message: error.message }
-      if (!itemCheck.Check(value)) return { code: 'invalid_message', message: 'a message has channel, symbol, data, and optionally snapshot, idempotency_key, user' }
+      if (!itemCheck.Check(value)) return { code: 'invalid_message', message: FORM }
       good.push({ ...value, idempotencyKey: value.idempotency_key })
       return undefined
     })
-    const batch = await this.publisher.judge(good, { publisher: user, maxMessageBytes: this.maxMessageBytes, permit })
+    const { maxMessageBytes } = this
+    const batch = await this.publisher.judge(good, { publisher: user, maxMessageBytes, permit })
     return {
       append: async () => {
         const published = await batch.append()
@@ -59,11 +81,14 @@ export class PublishRequests {
         sequences: results.map(result => 'sequence' in result ? result.sequence : null)
       },
       counts: this.countsOf(items, results),
-      isForbidden: results.length > 0 && results.every(result => 'code' in result && result.code === 'forbidden')
+      isForbidden: results.length > 0 && results.every(isForbidden)
     }
   }
 
-  private countsOf (items: readonly JsonItem[], results: readonly PublishResult[]): Map<string, PublishCounts> {
+  private countsOf (
+    items: readonly JsonItem[],
+    results: readonly PublishResult[]
+  ): Map<string, PublishCounts> {
     const byChannel = new Map<string, PublishCounts>()
     for (const [index, { value }] of items.entries()) {
       const named = (value as { channel?: unknown } | null)?.channel
@@ -75,3 +100,5 @@ export class PublishRequests {
     return byChannel
   }
 }
+
+const isForbidden = (result: PublishResult): boolean => 'code' in result && result.code === 'forbidden'

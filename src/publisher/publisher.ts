@@ -5,18 +5,18 @@ import {
 } from '@tickwire/protocol'
 import type { AppendItem, AppendOptions, Log, Origin } from '../log/log.js'
 
-/** A message on its way into the log. */
+/** A message to append to the log. */
 export interface Publication {
   readonly channel: string
   readonly symbol?: string | undefined
-  /** Owner of a private channel's topic. */
+  /** The user that a private channel's topic belongs to. */
   readonly user?: string | undefined
   readonly data: unknown
   /** The message replaces the topic's whole state. */
   readonly snapshot?: boolean | undefined
-  /** Repeated within ten minutes for its topic and publisher, nothing is appended again. */
+  /** If its topic and publisher repeat a key within ten minutes, nothing is appended again. */
   readonly idempotencyKey?: string | undefined
-  /** Of what a processor publishes: its limits have the lineage. */
+  /** Set by a processor; {@link PublishLimits} then has the lineage. */
   readonly origin?: Origin | undefined
 }
 
@@ -33,14 +33,19 @@ export interface PublisherOptions {
   readonly channels: Channels
 }
 
-/** Limits on one batch of publications. */
+type Verdict = ErrorCode | undefined
+
+/** Who publishes a batch, and within which limits. */
 export interface PublishLimits extends AppendOptions {
-  /** Names the publisher for its idempotency keys. */
+  /** The publisher's name, which keeps its idempotency keys apart from those of others. */
   readonly publisher: string
   /** Most bytes of one message's data. */
   readonly maxMessageBytes?: number
-  /** Why a topic may not be published to beyond what its schema says: permissions, known symbols. What it can say at once is no promise. */
-  readonly permit?: (channel: ChannelDefinition, publication: Publication) => ErrorCode | undefined | Promise<ErrorCode | undefined>
+  /**
+   * Returns why a message may not be published, beyond what its schema says: permissions, known symbols.
+   * Undefined if it may. A promise only if it cannot answer at once.
+   */
+  readonly permit?: (channel: ChannelDefinition, publication: Publication) => Verdict | Promise<Verdict>
 }
 
 type Refusal = Extract<PublishResult, { code: ErrorCode }>
@@ -52,7 +57,7 @@ interface Channel {
 
 registerFormats(FormatRegistry)
 
-/** Validates messages and appends them to the log; the log stamps and numbers them. */
+/** Validates messages and appends them to the log, which numbers them and sets their time. */
 export class Publisher {
   private readonly log: Log
   private readonly channels: ReadonlyMap<string, Channel>
@@ -64,34 +69,42 @@ export class Publisher {
   }
 
   /**
-   * Judges a batch and appends its good items, in order, in one append. An item that is bad, or whose part of the log does not take it
-   * (`log_unavailable`), is answered so, and the others stand; it can be published again.
-   * @returns an answer for each item, in its place
-   * @throws ProtocolError `log_unavailable`, where none was taken; StaleFence
+   * Judges a batch and appends its good items, in order, in one append. An item that is bad, or that its
+   * shard does not take (`log_unavailable`), gets an error as its answer; the others stay appended. It may be
+   * published again.
+   * @returns an answer for each item, at its index
+   * @throws ProtocolError `log_unavailable` if no item was taken; StaleFence
    */
   async publish (batch: readonly Publication[], limits: PublishLimits): Promise<PublishResult[]> {
     const judged = this.judge(batch, limits)
     return await (judged instanceof Promise ? await judged : judged).append()
   }
 
-  /** The first half of {@link publish}: batches that are appended in the order in which they came wait for each other between the two. */
+  /**
+   * Does the first half of {@link publish}, everything before the append. A caller that must keep the order
+   * of batches waits for the batch before between the two halves.
+   */
   judge (batch: readonly Publication[], limits: PublishLimits): JudgedBatch | Promise<JudgedBatch> {
     const refusals = new Array<Refusal | undefined>(batch.length)
     const asked: Array<Promise<void>> = []
-    for (const [place, publication] of batch.entries()) {
+    for (const [index, publication] of batch.entries()) {
       const refusal = this.permitted(publication, limits)
-      if (refusal instanceof Promise) asked.push(refusal.then(answer => { refusals[place] = answer }))
-      else refusals[place] = refusal
+      if (refusal instanceof Promise) asked.push(refusal.then(answer => { refusals[index] = answer }))
+      else refusals[index] = refusal
     }
     const judged = (): JudgedBatch => {
-      const items = batch.map((publication, place) => refusals[place] ?? this.prepare(publication, limits))
-      return new JudgedBatch(this.log, items, { fence: limits.fence, lineage: limits.lineage, epochs: limits.epochs })
+      const { fence, lineage, epochs } = limits
+      const items = batch.map((publication, index) => refusals[index] ?? this.prepare(publication, limits))
+      return new JudgedBatch(this.log, items, { fence, lineage, epochs })
     }
     return asked.length === 0 ? judged() : Promise.all(asked).then(judged)
   }
 
-  /** Why a message cannot be published, whatever is in it. */
-  private permitted (publication: Publication, { permit }: PublishLimits): Refusal | undefined | Promise<Refusal | undefined> {
+  /** Returns why a message is refused without a look at its data: its channel, its names, its permission. */
+  private permitted (
+    publication: Publication,
+    { permit }: PublishLimits
+  ): Refusal | undefined | Promise<Refusal | undefined> {
     const channel = this.channels.get(publication.channel)
     if (channel === undefined) return refuse('unknown_channel')
     const misnamed = misnaming(channel.definition, publication.symbol, publication.user)
@@ -100,11 +113,15 @@ export class Publisher {
     return code instanceof Promise ? code.then(refusalOf) : refusalOf(code)
   }
 
-  /** Why a message would be refused by what it is, whoever publishes it; for those who have to know before it is appended. */
+  /**
+   * Returns why a message would be refused, whoever publishes it. For callers that must know before they
+   * publish.
+   */
   refusalOf (publication: Publication): Refusal | undefined {
     const channel = this.channels.get(publication.channel)
     if (channel === undefined) return refuse('unknown_channel')
-    return misnaming(channel.definition, publication.symbol, publication.user) ?? unfitness(channel, publication)
+    const { symbol, user } = publication
+    return misnaming(channel.definition, symbol, user) ?? unfitness(channel, publication)
   }
 
   private prepare (publication: Publication, limits: PublishLimits): AppendItem | Refusal {
@@ -114,25 +131,37 @@ export class Publisher {
     const unfit = unfitness(channel, publication)
     if (unfit !== undefined) return unfit
     const payload = JSON.stringify(data)
-    if (limits.maxMessageBytes !== undefined && Buffer.byteLength(payload) > limits.maxMessageBytes) return refuse('message_too_big')
+    const { maxMessageBytes, publisher } = limits
+    if (maxMessageBytes !== undefined && Buffer.byteLength(payload) > maxMessageBytes) {
+      return refuse('message_too_big')
+    }
     return {
       topic: topicKey({ channel: definition.name, symbol, user }),
       payload,
       replaces: publication.snapshot === true,
       origin,
-      idempotencyKey: idempotencyKey === undefined ? undefined : `${limits.publisher.length} ${limits.publisher} ${idempotencyKey}`
+      idempotencyKey: idempotencyKey === undefined
+        ? undefined
+        : `${publisher.length} ${publisher} ${idempotencyKey}`
     }
   }
 }
 
-/** Why a single topic is refused with `overloaded`: others are taken. */
+/** The message of `overloaded` for one item of a batch: the log takes items of topics that it has already. */
 export const TOO_MANY_TOPICS = 'the log holds as many topics as it may'
 
-/** A batch that has been judged: what of it can be appended, and why the rest cannot. */
+/** A batch that has been judged: items that can be appended, and refusals of the others, in order. */
 class JudgedBatch {
-  constructor (private readonly log: Log, private readonly items: ReadonlyArray<AppendItem | Refusal>, private readonly options: AppendOptions) {}
+  constructor (
+    private readonly log: Log,
+    private readonly items: ReadonlyArray<AppendItem | Refusal>,
+    private readonly options: AppendOptions
+  ) {}
 
-  /** Gives the log its items before it returns. @returns and throws as {@link Publisher.publish} */
+  /**
+   * Appends the good items. It hands them to the log before it returns its promise, so that calls keep their
+   * order. Returns and throws as {@link Publisher.publish}.
+   */
   async append (): Promise<PublishResult[]> {
     const good = this.items.filter((item): item is AppendItem => !('code' in item))
     const appended = good.length === 0 ? [] : await this.log.append(good, this.options)
@@ -148,27 +177,35 @@ class JudgedBatch {
 }
 
 const refuse = (code: ErrorCode, message: string = errorTable[code].message): Refusal => ({ code, message })
-const refusalOf = (code: ErrorCode | undefined): Refusal | undefined => code === undefined ? undefined : refuse(code)
+const refusalOf = (code: Verdict): Refusal | undefined => code === undefined ? undefined : refuse(code)
 
+/** Returns why the names of a message do not fit its channel. */
 function misnaming (
   { name, keyed, access }: ChannelDefinition, symbol: string | undefined, user: string | undefined
 ): Refusal | undefined {
   if (keyed && symbol === undefined) return refuse('invalid_message', `a message of ${name} needs a symbol`)
   if (!keyed && symbol !== undefined) return refuse('invalid_message', `messages of ${name} have no symbol`)
-  if (symbol !== undefined && !isSymbol(symbol)) return refuse('unknown_symbol', 'the symbol is not well-formed')
-  if (access === 'user' && (user === undefined || user === '')) return refuse('invalid_message', `a message of ${name} needs a user`)
-  if (access !== 'user' && user !== undefined) return refuse('invalid_message', `messages of ${name} belong to no user`)
+  if (symbol !== undefined && !isSymbol(symbol)) {
+    return refuse('unknown_symbol', 'the symbol is not well-formed')
+  }
+  if (access === 'user' && (user === undefined || user === '')) {
+    return refuse('invalid_message', `a message of ${name} needs a user`)
+  }
+  if (access !== 'user' && user !== undefined) {
+    return refuse('invalid_message', `messages of ${name} belong to no user`)
+  }
   return undefined
 }
 
-/** Why the data is not that of its channel and symbol. */
+/** Returns why the data does not fit its channel and symbol. */
 function unfitness ({ check }: Channel, { symbol, data }: Publication): Refusal | undefined {
   if (!check.Check(data)) return refuse('invalid_message', describe(check, data))
   const named = (data as { symbol?: unknown }).symbol
-  return symbol !== undefined && named !== undefined && named !== symbol ? refuse('invalid_message', 'data.symbol differs from symbol') : undefined
+  const isOther = symbol !== undefined && named !== undefined && named !== symbol
+  return isOther ? refuse('invalid_message', 'data.symbol differs from symbol') : undefined
 }
 
-/** Where the data does not fit, in words that repeat nothing of the client's own text but plain names. */
+/** Says where the data does not fit. Of the client's own text it repeats plain names alone. */
 function describe (check: TypeCheck<ChannelDefinition['schema']>, data: unknown): string {
   const first = check.Errors(data).First()
   if (first === undefined) return errorTable.invalid_message.message

@@ -3,13 +3,13 @@ import { type Hold, type Lease, type Leases, SWITCH_KEPT_SECONDS } from '../leas
 interface Kept {
   holder: string | undefined
   note: string
-  /** Milliseconds since 1970, as the next. */
+  /** In milliseconds since 1970, as `switchedUntil`. */
   heldUntil: number
   switched: boolean | undefined
   switchedUntil: number
 }
 
-/** Leases within a process. Their names are those of its sources: they are few. */
+/** Leases within a process, one for each of its sources and processors: they are few, and never forgotten. */
 export class MemoryLeases implements Leases {
   private readonly leases = new Map<string, Kept>()
 
@@ -17,7 +17,8 @@ export class MemoryLeases implements Leases {
 
   async hold (name: string, { node, note, forMs, byDefault }: Hold): Promise<Lease> {
     const kept = this.at(name)
-    if ((kept.switched ?? byDefault) && (kept.holder ?? node) === node) Object.assign(kept, { holder: node, note, heldUntil: this.now() + forMs })
+    const mayHold = (kept.switched ?? byDefault) && (kept.holder ?? node) === node
+    if (mayHold) Object.assign(kept, { holder: node, note, heldUntil: this.now() + forMs })
     return shown(kept)
   }
 
@@ -36,12 +37,18 @@ export class MemoryLeases implements Leases {
     Object.assign(this.at(name), { switched: on, switchedUntil: this.now() + SWITCH_KEPT_SECONDS * 1000 })
   }
 
-  /** As it stands now, looked at. */
+  /**
+   * Returns a lease as it is now. As on Redis, that keeps its switch for another {@link SWITCH_KEPT_SECONDS}.
+   */
   private at (name: string): Kept {
     const now = this.now()
     let kept = this.leases.get(name)
-    if (kept === undefined) this.leases.set(name, kept = { holder: undefined, note: '', heldUntil: 0, switched: undefined, switchedUntil: 0 })
-    if (kept.holder !== undefined && kept.heldUntil <= now) Object.assign(kept, { holder: undefined, note: '' })
+    if (kept === undefined) {
+      kept = { holder: undefined, note: '', heldUntil: 0, switched: undefined, switchedUntil: 0 }
+      this.leases.set(name, kept)
+    }
+    const isOver = kept.holder !== undefined && kept.heldUntil <= now
+    if (isOver) Object.assign(kept, { holder: undefined, note: '' })
     if (kept.switchedUntil <= now) kept.switched = undefined
     else kept.switchedUntil = now + SWITCH_KEPT_SECONDS * 1000
     return kept

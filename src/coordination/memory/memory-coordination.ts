@@ -3,7 +3,7 @@ import type { Count, Coordination } from '../coordination.js'
 import { MemoryLeases } from './leases.js'
 import { MemoryNodeRegistry } from './node-registry.js'
 
-/** Most texts and most counts that are kept. */
+/** Most texts, and most counts, that are kept. */
 const MAX_KEYS = 100_000
 const SWEEP_MS = 1000
 
@@ -17,7 +17,7 @@ interface Window {
   readonly endsAt: number
 }
 
-/** The same for a single node: it ends with the process. */
+/** The coordination of a single node. It is lost when the process ends. */
 export class MemoryCoordination implements Coordination {
   readonly leases: MemoryLeases
   readonly registry: MemoryNodeRegistry
@@ -52,8 +52,9 @@ export class MemoryCoordination implements Coordination {
     const now = this.now()
     let window = this.windows.get(key)
     if (window === undefined || window.endsAt <= now) {
-      // Whoever comes by so many names makes others forgotten, not more of them kept.
-      if (window === undefined && this.windows.size >= MAX_KEYS) this.windows.delete(this.windows.keys().next().value!)
+      // A client that comes by many names makes the oldest counts forgotten; it cannot make more of them
+      // kept.
+      if (window === undefined && this.windows.size >= MAX_KEYS) this.forgetOldestWindow()
       this.windows.set(key, window = { count: 0, endsAt: now + windowMs })
     }
     window.count++
@@ -71,6 +72,10 @@ export class MemoryCoordination implements Coordination {
 
   async close (): Promise<void> {
     clearInterval(this.sweeper)
+  }
+
+  private forgetOldestWindow (): void {
+    this.windows.delete(this.windows.keys().next().value!)
   }
 
   private find (key: string): string | undefined {

@@ -7,7 +7,7 @@ import type { CoordinationKeys } from './keys.js'
 type Step = 'hold' | 'look' | 'release' | 'end' | 'on' | 'off' | 'forget'
 type Answer = [holder: string, note: string, switched: '' | 'on' | 'off']
 
-/** Leases of all nodes on a Redis, by its clock. */
+/** Leases of all nodes of one Redis. Its clock decides when a lease expires. */
 export class RedisLeases implements Leases {
   private readonly command: (key: string, ...args: Array<string | number>) => Promise<Answer>
 
@@ -31,9 +31,15 @@ export class RedisLeases implements Leases {
     await this.step(on === undefined ? 'forget' : on ? 'on' : 'off', name)
   }
 
-  private async step (step: Step, name: string, { node = '', note = '', forMs = 0, byDefault = false }: Partial<Hold> = {}): Promise<Lease> {
-    const [holder, said, switched] = await attempt(() => (
-      this.command(this.keys.lease(name), this.keys.leaseSwitch(name), step, node, note, forMs, byDefault ? '1' : '', SWITCH_KEPT_SECONDS * 1000)))
-    return { holder: holder === '' ? undefined : holder, note: said, switched: switched === '' ? undefined : switched === 'on' }
+  private async step (step: Step, name: string, hold: Partial<Hold> = {}): Promise<Lease> {
+    const { node = '', note = '', forMs = 0, byDefault = false } = hold
+    const keys = [this.keys.lease(name), this.keys.leaseSwitch(name)] as const
+    const args = [step, node, note, forMs, byDefault ? '1' : '', SWITCH_KEPT_SECONDS * 1000]
+    const [holder, said, switched] = await attempt(() => this.command(...keys, ...args))
+    return {
+      holder: holder === '' ? undefined : holder,
+      note: said,
+      switched: switched === '' ? undefined : switched === 'on'
+    }
   }
 }

@@ -4,7 +4,7 @@ import { attempt } from './attempt.js'
 import { scriptCommand } from './commands.js'
 import type { CoordinationKeys } from './keys.js'
 
-/** The nodes that share a Redis, by its clock. */
+/** The nodes of one Redis. Its clock decides when a record expires. */
 export class RedisNodeRegistry implements NodeRegistry {
   private readonly command: (key: string, ...args: Array<string | number>) => Promise<string[]>
 
@@ -22,6 +22,8 @@ export class RedisNodeRegistry implements NodeRegistry {
 
   async nodes (): Promise<ReadonlyMap<string, string>> {
     const fields = await attempt(() => this.command(this.keys.nodes, 'list', '', '', 0))
-    return new Map(Array.from({ length: fields.length / 2 }, (_, index) => [fields[2 * index]!, fields[2 * index + 1]!]))
+    const records = new Map<string, string>()
+    for (let at = 0; at < fields.length; at += 2) records.set(fields[at]!, fields[at + 1]!)
+    return records
   }
 }

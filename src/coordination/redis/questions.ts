@@ -5,25 +5,28 @@ import { TimedOut } from '../../log/redis/time-limit.js'
 import type { CoordinationConnections } from './connect.js'
 import type { CoordinationKeys } from './keys.js'
 
-/** The channels that a node listens to, by number. */
+/** The channels that a node listens to, by their index in the listener. */
 const QUESTIONS = 0
 const ANSWERS = 1
 
+const ONLY_THIS_SERVER = 'only this server could be asked: the others cannot be reached now'
+
 type Answerer = (question: string) => string
 
-/** As they go over the channels, in JSON. */
+/** A question and an answer, as JSON goes over the channels. */
 type Question = readonly [from: string, number: number, text: string]
 type Answer = readonly [number: number, texts: readonly string[]]
 
 interface Asked {
   readonly answers: string[]
-  /** How many nodes have been heard, and how many there are to hear; undefined until that is known. */
+  /** Number of nodes that have answered. */
   heard: number
+  /** Number of nodes that got the question; undefined until that is known. */
   receivers: number | undefined
   readonly done: () => void
 }
 
-/** Questions that one node asks all, over pub/sub. */
+/** Asks all nodes a question over pub/sub, and answers the questions of others. */
 export class Questions {
   private readonly node = randomUUID()
   private readonly answerers = new Set<Answerer>()
@@ -32,16 +35,18 @@ export class Questions {
   private numbers = 0
 
   constructor (
-    private readonly connections: CoordinationConnections, private readonly keys: CoordinationKeys, private readonly onError: (error: unknown, message: string) => void
+    private readonly connections: CoordinationConnections,
+    private readonly keys: CoordinationKeys,
+    private readonly onError: (error: unknown, message: string) => void
   ) {
     this.listener = new ShardListener(connections.subscriber, [keys.questions, keys.answers(this.node)], {
       onText: (channel, text) => { this.take(channel, text) },
-      // Who asked has not heard this node either, and was told so.
+      // Nothing to do: the node that asked knows that this one did not answer.
       onMissed: () => {}
     })
   }
 
-  /** Hears the others from now on. */
+  /** Begins to hear the other nodes. */
   async start (): Promise<void> {
     await Promise.all([QUESTIONS, ANSWERS].map(channel => this.listener.listen(channel)))
   }
@@ -51,7 +56,7 @@ export class Questions {
     return () => { this.answerers.delete(answerer) }
   }
 
-  /** As `Coordination.ask`. */
+  /** See `Coordination.ask`. */
   async ask (text: string, withinMs: number): Promise<readonly string[]> {
     const number = ++this.numbers
     const question: Question = [this.node, number, text]
@@ -62,7 +67,7 @@ export class Questions {
         const asked: Asked = { answers, heard: 0, receivers: undefined, done: resolve }
         this.asked.set(number, asked)
         timer = setTimeout(() => {
-          if (asked.receivers === undefined) reject(new TimedOut('the question was not taken in time'))
+          if (asked.receivers === undefined) reject(new TimedOut('the question was not published in time'))
           else resolve()
         }, withinMs)
         this.publish(this.keys.questions, question).then(receivers => {
@@ -71,7 +76,7 @@ export class Questions {
         }, reject)
       })
     } catch {
-      throw new ProtocolError('log_unavailable', 'only this server could be asked: the others cannot be reached now')
+      throw new ProtocolError('log_unavailable', ONLY_THIS_SERVER)
     } finally {
       clearTimeout(timer)
       this.asked.delete(number)
@@ -89,18 +94,20 @@ export class Questions {
       if (channel === QUESTIONS) this.takeQuestion(JSON.parse(text) as Question)
       else this.takeAnswer(JSON.parse(text) as Answer)
     } catch (error) {
-      this.onError(error, 'what another server asked or answered could not be taken')
+      this.onError(error, 'a question or an answer of another server could not be read')
     }
   }
 
   private takeQuestion ([from, number, text]: Question): void {
-    // It has given its own answers before it asked; that its question came back counts as heard.
+    // This node gave its own answers before it asked. Its question, when it comes back, only counts as heard.
     if (from === this.node) {
       this.takeAnswer([number, []])
       return
     }
     const answer: Answer = [number, this.answersTo(text)]
-    this.publish(this.keys.answers(from), answer).catch((error: unknown) => { this.onError(error, 'a question of another server could not be answered') })
+    this.publish(this.keys.answers(from), answer).catch((error: unknown) => {
+      this.onError(error, 'a question of another server could not be answered')
+    })
   }
 
   private takeAnswer ([number, texts]: Answer): void {
@@ -116,7 +123,8 @@ export class Questions {
   }
 
   private async publish (channel: string, message: Question | Answer): Promise<number> {
-    return await this.connections.commands.send(channel, redis => redis.spublish(channel, JSON.stringify(message))) as number
+    const text = JSON.stringify(message)
+    return await this.connections.commands.send(channel, redis => redis.spublish(channel, text)) as number
   }
 }
 

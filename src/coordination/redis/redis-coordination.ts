@@ -11,15 +11,18 @@ import { SharedCounts } from './shared-counts.js'
 export interface RedisCoordinationOptions {
   readonly url: string
   readonly keyPrefix: string
-  /** How long a count waits for that of all nodes before this node's own stands for it. Default 50. */
+  /**
+   * How long a count waits for the count of all nodes; after that, this node's own count stands for it.
+   * Default 50.
+   */
   readonly countPatienceMs?: number
   readonly onError: (error: unknown, message: string) => void
 }
 
-/** Redis answers in a fraction of a millisecond. */
+/** Much longer than Redis usually needs: a fraction of a millisecond. */
 const COUNT_PATIENCE_MS = 50
 
-/** What all nodes that share a Redis know together. */
+/** What all nodes of one Redis know together. */
 export class RedisCoordination implements Coordination {
   readonly leases: RedisLeases
   readonly registry: RedisNodeRegistry
@@ -29,7 +32,10 @@ export class RedisCoordination implements Coordination {
   private readonly stopWatching: () => void
   private closed = false
 
-  private constructor (private readonly connections: CoordinationConnections, { keyPrefix, countPatienceMs = COUNT_PATIENCE_MS, onError }: RedisCoordinationOptions) {
+  private constructor (
+    private readonly connections: CoordinationConnections,
+    { keyPrefix, countPatienceMs = COUNT_PATIENCE_MS, onError }: RedisCoordinationOptions
+  ) {
     const report: typeof onError = (error, message) => { if (!this.closed) onError(error, message) }
     this.keys = new CoordinationKeys(keyPrefix)
     this.leases = new RedisLeases(connections.commands, this.keys)
@@ -39,7 +45,7 @@ export class RedisCoordination implements Coordination {
     this.stopWatching = watchOver(connections)
   }
 
-  /** @throws LogSetupError that says what is wrong and what to do */
+  /** @throws LogSetupError, which says what is wrong and what to do */
   static async open (options: RedisCoordinationOptions): Promise<RedisCoordination> {
     const coordination = new RedisCoordination(await connectCoordination(options), options)
     try {
@@ -53,7 +59,9 @@ export class RedisCoordination implements Coordination {
 
   async put (key: string, text: string, seconds: number): Promise<void> {
     const name = this.keys.text(key)
-    await attempt(() => this.connections.commands.send(name, redis => redis.set(name, text, 'PX', Math.ceil(seconds * 1000))))
+    const milliseconds = Math.ceil(seconds * 1000)
+    const { commands } = this.connections
+    await attempt(() => commands.send(name, redis => redis.set(name, text, 'PX', milliseconds)))
   }
 
   async look (key: string): Promise<string | undefined> {

@@ -3,14 +3,17 @@ import { TypeCompiler } from '@sinclair/typebox/compiler'
 import { ProtocolError } from '@tickwire/protocol'
 import type { Identity } from './identity.js'
 
-/** Characters rather than what `maxLength` counts, of which some take two. */
+/** Counts characters; `maxLength` would count UTF-16 units, of which some characters take two. */
 const Pattern = Type.RegExp(/^.{0,128}$/su)
 const Patterns = Type.Array(Pattern, { maxItems: 1000 })
 
-/** The last second that a `Date` can hold: when a token expires is told to its client (`authenticated`). */
+/**
+ * The last second that a `Date` can hold: the server tells the client when its token expires
+ * (`authenticated`).
+ */
 const MAX_EXP = 8_640_000_000_000
 
-/** What a token must and may say, beside issuer and audience. */
+/** The claims of a token, beside issuer and audience. */
 const Claims = Type.Object({
   sub: Type.String({ minLength: 1, maxLength: 128 }),
   /** Seconds since 1970. */
@@ -23,7 +26,7 @@ const Claims = Type.Object({
 type Claims = Static<typeof Claims>
 const check = TypeCompiler.Compile(Claims)
 
-/** @throws ProtocolError `unauthorized` */
+/** Returns the identity that the claims of a verified token describe. @throws ProtocolError `unauthorized` */
 export function identityOf (claims: unknown): Identity {
   if (!check.Check(claims)) throw new ProtocolError('unauthorized', faultOf(claims))
   const { sub, exp, name, read, publish, admin } = claims
@@ -37,34 +40,46 @@ export function identityOf (claims: unknown): Identity {
   }
 }
 
-/** Which claim is wrong: by the name that the table has for it, never by what the token says. */
+/** Says which claim is wrong, by its name in the table; it never shows a text of the token. */
 function faultOf (claims: unknown): string {
   const first = check.Errors(claims).First()
   const name = Object.keys(Claims.properties).find(name => first?.path.split('/')[1] === name)
-  return name === undefined ? 'the token has no claims that can be read' : `the ${name} of the token is malformed: ${first!.message}`
+  if (name === undefined) return 'the claims of the token cannot be read'
+  return `the ${name} of the token is malformed: ${first!.message}`
 }
 
-/** What {@link identityOf} reads back as given. */
+/** Returns claims from which {@link identityOf} makes the same identity again. */
 export function claimsOf ({ user, expiresAt, admin, ...others }: Identity): Claims {
-  return { sub: user ?? '', exp: (expiresAt ?? 0) / 1000, ...(admin ? { admin } : {}), ...others as Pick<Claims, 'name' | 'read' | 'publish'> }
+  return {
+    sub: user ?? '',
+    exp: (expiresAt ?? 0) / 1000,
+    ...(admin ? { admin } : {}),
+    ...others as Pick<Claims, 'name' | 'read' | 'publish'>
+  }
 }
 
 const WANTED: Readonly<Record<string, string>> = {
-  sub: 'is needed, who the token is for: a text of 1 to 128 characters',
-  name: 'is a text of at most 256 characters',
-  read: 'is a list of patterns, each a text of at most 128 characters',
-  publish: 'is a list of patterns, each a text of at most 128 characters',
-  admin: 'is true or false'
+  sub: 'is required and says who the token is for: a text of 1 to 128 characters',
+  name: 'must be a text of at most 256 characters',
+  read: 'must be a list of patterns, each a text of at most 128 characters',
+  publish: 'must be a list of patterns, each a text of at most 128 characters',
+  admin: 'must be true or false'
 }
 
-/** What is wrong with claims that somebody wants to have signed, and with how many seconds the token is to be good; undefined where nothing is. */
+/**
+ * Says what is wrong with claims that an application wants to sign, or with the token's lifetime; undefined
+ * if nothing is.
+ */
 export function faultOfClaims (claims: unknown, seconds: unknown): string | undefined {
   const given = typeof claims === 'object' && claims !== null ? claims : {}
   const error = check.Errors({ ...given, exp: 0 }).First()
   if (error !== undefined) {
     const name = error.path.split('/')[1] ?? ''
-    return `'${name}' ${WANTED[name] ?? 'is not what it must be'}; it takes { sub, name?, read?, publish?, admin? }, and how many seconds the token is good`
+    return `'${name}' ${WANTED[name] ?? 'is not as it must be'}; ` +
+      'it takes { sub, name?, read?, publish?, admin? }, and for how many seconds the token is valid'
   }
-  if (typeof seconds === 'number' && Number.isInteger(seconds) && seconds > 0 && seconds <= MAX_EXP) return undefined
-  return `a token is good for a whole number of seconds above 0, not ${String(seconds)}`
+  if (typeof seconds === 'number' && Number.isInteger(seconds) && seconds > 0 && seconds <= MAX_EXP) {
+    return undefined
+  }
+  return `a token is valid for a whole number of seconds above 0, not ${String(seconds)}`
 }

@@ -1,11 +1,11 @@
-/** Who stands behind a request or a connection, and what the token says they may do. */
+/** Who makes a request or has a connection, and what their token permits. */
 export interface Identity {
-  /** The token's `sub`; undefined for somebody without a token. */
+  /** The token's `sub`; undefined without a token. */
   readonly user?: string
   readonly name?: string
   /** Milliseconds since 1970. */
   readonly expiresAt?: number
-  /** Topic patterns (`quotes:*`, `orders`, `*`); absent means the public channels and the user's own. */
+  /** Topic patterns (`quotes:*`, `orders`, `*`); absent: the public channels and the user's own topics. */
   readonly read?: readonly string[]
   readonly publish?: readonly string[]
   readonly admin: boolean
@@ -13,12 +13,13 @@ export interface Identity {
 
 export const ANONYMOUS: Identity = { admin: false }
 
-/** Most that clocks may differ. */
+/** How far clocks may differ. */
 export const LEEWAY_MS = 60_000
 
 /**
- * Until when somebody who is here now may stay, in milliseconds since 1970: until their token expires; for who was let in because
- * clocks differ, until those may differ no more.
+ * Returns until when somebody who is connected now may stay, in milliseconds since 1970: until their token
+ * expires. If it has expired already, and they were let in because clocks differ, they may stay for the
+ * leeway.
  */
 export function endOf ({ expiresAt = Infinity }: Identity, now: number): number {
   return expiresAt > now ? expiresAt : expiresAt + LEEWAY_MS

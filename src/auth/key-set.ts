@@ -4,11 +4,16 @@ import { TypeCompiler } from '@sinclair/typebox/compiler'
 import { ProtocolError } from '@tickwire/protocol'
 import { type Keys, type VerifyingKey, verifyingKey } from './keys.js'
 
-/** How often the set is fetched: a key that was withdrawn is good for no longer. */
+/**
+ * How often the server fetches the set. A withdrawn key stays valid for at most this long while the set can be
+ * fetched.
+ */
 const REFRESH_MS = 300_000
-/** How long after a token with an unknown key another one does not have the set fetched again. */
+/**
+ * An unknown `kid` makes the server fetch the set; for this long after that, another unknown `kid` does not.
+ */
 const COOL_DOWN_MS = 10_000
-/** For the whole of a set. */
+/** How long fetching a whole set may take. */
 const TIME_LIMIT_MS = 5000
 const MAX_BYTES = 256 * 1024
 const MAX_KEYS = 100
@@ -16,7 +21,10 @@ const MAX_MEMBER_LENGTH = 4096
 
 const Member = Type.Optional(Type.String({ maxLength: MAX_MEMBER_LENGTH }))
 
-/** RFC 7517, 5: what is not understood of a set is left out, and so is a key that is not for signatures, or has no name. */
+/**
+ * RFC 7517, 5: skips members that it does not know, keys that are not for signatures, and keys without a
+ * name.
+ */
 const JwkSet = Type.Object({ keys: Type.Array(Type.Object({}), { maxItems: MAX_KEYS }) })
 const Jwk = Type.Object({
   kid: Type.String({ minLength: 1, maxLength: 256 }),
@@ -32,7 +40,7 @@ const Jwk = Type.Object({
 const setCheck = TypeCompiler.Compile(JwkSet)
 const jwkCheck = TypeCompiler.Compile(Jwk)
 
-/** What a test may want shorter. Milliseconds. */
+/** Times that a test may shorten, in milliseconds. */
 export interface KeySetTimes {
   readonly refreshMs?: number
   readonly coolDownMs?: number
@@ -40,21 +48,21 @@ export interface KeySetTimes {
 }
 
 /**
- * The keys at an address (`JWT_JWKS_URL`), by their `kid`. They are fetched again and again, and at once for a `kid` that
- * is not among them; while the provider is away, those that are known go on.
+ * The keys at an address (`JWT_JWKS_URL`), by their `kid`. The server fetches them at intervals, and at once
+ * for a `kid` that is not among them. While it cannot fetch the set, the known keys stay valid.
  */
 export class KeySet implements Keys {
   private keys: ReadonlyMap<string, VerifyingKey> | undefined
   private fetching: Promise<void> | undefined
   private ending: AbortController | undefined
-  /** When an unknown key had the set fetched last; of a clock that nobody sets. */
+  /** When an unknown `kid` last made the server fetch the set, by a clock that nobody sets. */
   private askedAt = -Infinity
   private closed = false
   private readonly refresher: NodeJS.Timeout
   private readonly coolDownMs: number
   private readonly timeLimitMs: number
 
-  /** @param onError told why the set could not be had */
+  /** @param onError receives the reason if the set cannot be fetched */
   constructor (
     private readonly url: string,
     private readonly onError: (error: unknown, message: string) => void,
@@ -78,8 +86,11 @@ export class KeySet implements Keys {
       }
     }
     await this.fetching
-    // Whether the token is good, nobody can say: its client should come again, and not think that it needs another.
-    if (this.keys === undefined) throw new ProtocolError('overloaded', 'the keys that tokens are checked with cannot be had now', this.coolDownMs)
+    // Nobody knows whether the token is valid: its client should try again, and not ask for another token.
+    if (this.keys === undefined) {
+      const message = 'the keys that check tokens cannot be fetched at the moment'
+      throw new ProtocolError('overloaded', message, this.coolDownMs)
+    }
     return this.keys.get(kid)
   }
 
@@ -91,15 +102,19 @@ export class KeySet implements Keys {
 
   private async refresh (): Promise<void> {
     if (this.closed) return
-    this.fetching ??= this.fetchKeys()
-      .then(keys => { this.keys = keys }, (error: unknown) => { if (!this.closed) this.onError(error, 'the keys of JWT_JWKS_URL could not be fetched') })
-      .finally(() => { this.fetching = undefined })
+    this.fetching ??= this.fetchKeys().then(
+      keys => { this.keys = keys },
+      (error: unknown) => {
+        if (!this.closed) this.onError(error, 'the keys of JWT_JWKS_URL could not be fetched')
+      }
+    ).finally(() => { this.fetching = undefined })
     await this.fetching
   }
 
   private async fetchKeys (): Promise<ReadonlyMap<string, VerifyingKey>> {
     const ending = this.ending = new AbortController()
-    const timer = setTimeout(() => { ending.abort(new Error(`no answer within ${this.timeLimitMs} ms`)) }, this.timeLimitMs)
+    const timeLimit = new Error(`no answer within ${this.timeLimitMs} ms`)
+    const timer = setTimeout(() => { ending.abort(timeLimit) }, this.timeLimitMs)
     try {
       return readKeys(JSON.parse(await this.fetchText(ending.signal)))
     } finally {
@@ -108,8 +123,10 @@ export class KeySet implements Keys {
   }
 
   private async fetchText (signal: AbortSignal): Promise<string> {
-    // Who the address was given for is trusted; where it sends us to is not.
-    const response = await fetch(this.url, { signal, redirect: 'error', headers: { accept: 'application/json, application/jwk-set+json' } })
+    // The operator trusts this address, but no address to which it may redirect.
+    const response = await fetch(this.url, {
+      signal, redirect: 'error', headers: { accept: 'application/json, application/jwk-set+json' }
+    })
     if (response.status !== 200 || response.body === null) {
       await response.body?.cancel()
       throw new Error(`answered with status ${response.status}`)
@@ -125,7 +142,7 @@ export class KeySet implements Keys {
   }
 }
 
-/** @throws Error where it is no set, or none of its keys can be used */
+/** Reads the usable keys of a set. @throws Error if it is not a set of keys, or none of its keys is usable */
 function readKeys (set: unknown): ReadonlyMap<string, VerifyingKey> {
   if (!setCheck.Check(set)) throw new Error(`is not a set of at most ${MAX_KEYS} keys (RFC 7517)`)
   const keys = new Map<string, VerifyingKey>()
@@ -134,11 +151,11 @@ function readKeys (set: unknown): ReadonlyMap<string, VerifyingKey> {
     const key = readKey(jwk)
     if (key !== undefined) keys.set(jwk.kid, key)
   }
-  if (keys.size === 0) throw new Error('has no key that tokens could be checked with')
+  if (keys.size === 0) throw new Error('has no key that can check tokens')
   return keys
 }
 
-/** Undefined for a secret, and for a key of another algorithm. */
+/** Returns a key; undefined for a secret, and for a key of another algorithm. */
 function readKey (jwk: Static<typeof Jwk>): VerifyingKey | undefined {
   try {
     const key = verifyingKey(createPublicKey({ format: 'jwk', key: jwk }))

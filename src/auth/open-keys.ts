@@ -5,8 +5,8 @@ import type { Keys } from './keys.js'
 import { readPublicKey } from './public-key.js'
 
 /**
- * The keys that the settings ask for; where they ask for none, a secret that nobody else knows.
- * @param onError told why a set of keys could not be had
+ * Opens the keys that the settings ask for; without any, a random secret that nobody else knows.
+ * @param onError receives the reason if a set of keys cannot be fetched
  * @throws ConfigError
  */
 export function openKeys (settings: KeySettings, onError: (error: unknown, message: string) => void): Keys {

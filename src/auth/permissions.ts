@@ -1,19 +1,22 @@
 import { type ChannelDefinition, type ErrorCode, EVERY_SYMBOL, isServed } from '@tickwire/protocol'
 import type { Identity } from './identity.js'
 
-/** Every question of who may do what is answered here: subscribe, snapshot, history and publish ask alike. */
+/** All questions of who may do what are answered here, alike for subscribe, snapshot, history and publish. */
 
-/** Whether a pattern covers a topic, or all that a symbol set stands for. */
+/** Tells whether a pattern covers a topic, or a whole symbol set. */
 function covers (pattern: string, channel: string, symbol: string | undefined): boolean {
   if (pattern === EVERY_SYMBOL || pattern === `${channel}:${EVERY_SYMBOL}`) return true
   return pattern === (symbol === undefined ? channel : `${channel}:${symbol}`)
 }
 
 /**
- * Why somebody may not read a symbol or a symbol set of a channel; undefined where they may.
- * A private topic is that of the token's own user, whom no request can name; a `read` claim must cover it as any other.
+ * Says why somebody may not read a symbol or a symbol set of a channel; undefined if they may. A private
+ * topic is always that of the token's own user, because no request can name another; a `read` claim must
+ * cover it like any other topic.
  */
-export function refuseRead (identity: Identity, channel: ChannelDefinition, symbol: string | undefined): ErrorCode | undefined {
+export function refuseRead (
+  identity: Identity, channel: ChannelDefinition, symbol: string | undefined
+): ErrorCode | undefined {
   if (!isServed(channel)) return 'unknown_channel'
   if (channel.access === 'user' && identity.user === undefined) return 'unauthorized'
   if (identity.read === undefined) {
@@ -23,10 +26,13 @@ export function refuseRead (identity: Identity, channel: ChannelDefinition, symb
   return identity.read.some(pattern => covers(pattern, channel.name, symbol)) ? undefined : 'forbidden'
 }
 
-export function refusePublish (identity: Identity, channel: ChannelDefinition, symbol: string | undefined): ErrorCode | undefined {
+export function refusePublish (
+  identity: Identity, channel: ChannelDefinition, symbol: string | undefined
+): ErrorCode | undefined {
   if (!isServed(channel)) return 'unknown_channel'
   if (identity.user === undefined) return 'unauthorized'
-  return (identity.publish ?? []).some(pattern => covers(pattern, channel.name, symbol)) ? undefined : 'forbidden'
+  const { publish = [] } = identity
+  return publish.some(pattern => covers(pattern, channel.name, symbol)) ? undefined : 'forbidden'
 }
 
 export function refuseAdmin (identity: Identity): ErrorCode | undefined {

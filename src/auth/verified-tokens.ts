@@ -2,16 +2,19 @@ import { createHash } from 'node:crypto'
 import { type Identity, LEEWAY_MS } from './identity.js'
 import type { VerifyingKey } from './keys.js'
 
-/** Most tokens that are remembered, and most characters of them: what is remembered of a token is about as long as the token. */
+/**
+ * Bounds on the remembered tokens: their number, and their characters, since an entry is about as long as its
+ * token.
+ */
 const MAX_TOKENS = 10_000
 const MAX_CHARACTERS = 16 << 20
 
-/** A token that has been verified. */
+/** What is remembered of a verified token. */
 export interface Verified {
   readonly identity: Identity
-  /** What the token calls its key. */
+  /** The `kid` of the token's header. */
   readonly kid: unknown
-  /** What it was verified with: with another key it has to be verified anew. */
+  /** The key that verified it; if the key has changed, the token must be verified again. */
   readonly key: VerifyingKey
 }
 
@@ -23,8 +26,9 @@ export interface VerifiedTokensOptions {
 }
 
 /**
- * Tokens whose signature has been checked, until they expire: a client that publishes or polls sends the same one with each request.
- * A token is known by its hash, so that the memory of the process holds no more tokens than before.
+ * Remembers tokens whose signature has been verified, until they expire: a client that publishes or polls
+ * sends the same token with each request. It knows a token by its hash, so that the process holds no more
+ * tokens in memory than before.
  */
 export class VerifiedTokens {
   /** Oldest first. */
@@ -34,7 +38,9 @@ export class VerifiedTokens {
   private readonly maxCharacters: number
   private readonly now: () => number
 
-  constructor ({ maxTokens = MAX_TOKENS, maxCharacters = MAX_CHARACTERS, now = Date.now }: VerifiedTokensOptions = {}) {
+  constructor (
+    { maxTokens = MAX_TOKENS, maxCharacters = MAX_CHARACTERS, now = Date.now }: VerifiedTokensOptions = {}
+  ) {
     this.maxTokens = maxTokens
     this.maxCharacters = maxCharacters
     this.now = now
@@ -44,7 +50,7 @@ export class VerifiedTokens {
     return this.tokens.size
   }
 
-  /** Undefined where a token has to be verified. */
+  /** Returns what is known of a token; undefined if it must be verified. */
   find (token: string): Verified | undefined {
     const name = nameOf(token)
     const known = this.tokens.get(name)
@@ -72,5 +78,5 @@ export class VerifiedTokens {
 
 const nameOf = (token: string): string => createHash('sha256').update(token).digest('base64')
 
-/** Clocks differ: up to here the verifier takes the token, too. */
+/** Clocks differ: the verifier, too, accepts a token up to this moment. */
 const endOfLeeway = ({ expiresAt = 0 }: Identity): number => expiresAt + LEEWAY_MS

@@ -7,28 +7,34 @@ import { type SourceLogger, SourceRun } from './run.js'
 import type { OriginOptions, Source, SourceMessage } from './source.js'
 
 /**
- * - `waiting`: it does not run here: it runs on another server, nobody subscribes to it, or it is held until somebody starts it;
+ * - `waiting`: it does not run here, because it runs on another server, nobody subscribes to it, or it waits
+ *   for somebody to start it;
  * - `running`;
- * - `retrying`: it failed and is started again after a while;
+ * - `retrying`: it failed, and starts again after a while;
  * - `ended`: it was done, or was stopped.
  */
 export type SourceState = 'waiting' | 'running' | 'retrying' | 'ended'
 
-/** How long a node that is gone keeps others from its sources, unless it said that it goes. */
+/**
+ * How long a node that is gone keeps others from its sources. A node that closes frees its leases at once.
+ */
 export const LEASE_MS = 3000
-/** So long before its lease may be another's a source ends here, by this node's own clock. The fence is what makes sure. */
+/**
+ * A source ends here this long before another node may take its lease, by this node's own clock. It is the
+ * fence that guarantees that only one node publishes.
+ */
 const MARGIN_MS = 500
 
-/** A subscription that ended is told to others for so long: a poll that came and went is seen by them, too. */
+/** For how long others hear of a subscription that has ended, so that they see even a short poll. */
 const WANT_KEPT_MS = 2000
 
-/** What a lease says of its holder, as JSON. */
+/** The note of its holder in a lease, as JSON. */
 export interface LeaseNote {
-  /** Of the node, for people. */
+  /** The name of the node, for people. */
   readonly name: string
-  /** Of the fence; absent until it has been raised. */
+  /** The token of the fence; absent until the fence is raised. */
   readonly token?: number
-  /** When the source began there, in milliseconds since 1970. */
+  /** When the source started there, in milliseconds since 1970. */
   readonly since?: number
 }
 
@@ -38,23 +44,28 @@ export interface LeasedSourceOptions {
   readonly logger: SourceLogger
   readonly firstRetryMs: number
   raise (source: string): Promise<Fence>
-  publish (messages: readonly SourceMessage[], fence: Fence, origins?: OriginOptions): Promise<readonly PublishResult[]>
+  publish (
+    messages: readonly SourceMessage[], fence: Fence, origins?: OriginOptions
+  ): Promise<readonly PublishResult[]>
   declare (instruments: readonly Instrument[], fence: Fence): Promise<readonly PublishResult[]>
-  /** Makes those known that nobody knows, whoever runs the source. */
+  /** Declares instruments that nobody knows yet, whoever runs the source. */
   introduce (instruments: readonly Instrument[]): Promise<void>
   instrument (symbol: string): Instrument | undefined
-  /** Whether somebody on this node subscribes to what a lazy source serves. */
+  /** Tells whether somebody on this node subscribes to what a lazy source serves. */
   isWantedHere (source: string): boolean
-  /** Whether somebody on any other node does. @throws ProtocolError `log_unavailable` */
+  /** Tells whether somebody on any other node does. @throws ProtocolError `log_unavailable` */
   isWantedElsewhere (source: string): Promise<boolean>
-  /** What other nodes are to know has changed: the lease is free, or this node holds it. */
+  /**
+   * Called when something has changed that other nodes should know: the lease is free, or this node holds it.
+   */
   onChange (source: string, free: boolean): void
   onFenced (source: string): void
 }
 
 /**
- * A source as one of the nodes that may run it sees it. Who has its lease runs it; who wants to and has not asks again each second,
- * which is how it is taken over. A lazy one is asked for only where somebody subscribes.
+ * A source, as one of the nodes that may run it sees it. The node that holds its lease runs it. The others
+ * ask for the lease each second, which is how one of them takes the source over. Nodes ask for the lease of a
+ * lazy source only while somebody subscribes to it.
  */
 export class LeasedSource {
   private current: SourceState = 'waiting'
@@ -62,10 +73,13 @@ export class LeasedSource {
   private readonly names = new Set<string>()
   private run: SourceRun | undefined
   private note: LeaseNote
-  /** Until when nobody else has it, by this node's clock; 0: it is not known to have it. */
+  /**
+   * Until when no other node can hold the lease, by this node's clock; 0: this node does not know that it
+   * holds it.
+   */
   private heldUntil = 0
   private lapse: NodeJS.Timeout | undefined
-  /** When somebody on this node subscribed last, and on another as far as is known; as `performance.now` has it. */
+  /** When somebody on this node last subscribed, and on another as far as is known, by `performance.now`. */
   private wantedHereAt = -Infinity
   private wantedElsewhereAt = -Infinity
   private running: Promise<void> | undefined
@@ -81,41 +95,45 @@ export class LeasedSource {
     return this.current
   }
 
-  /** Whether it runs here. */
+  /** Whether this node holds the lease and runs it. */
   get isHeld (): boolean {
     return this.heldUntil > 0
   }
 
-  /** Whether a symbol is that of an instrument that it serves, or of their market. */
+  /** Tells whether a symbol is that of an instrument that it serves, or of its market. */
   covers (symbol: string): boolean {
     return this.names.has(symbol)
   }
 
-  /** Whether somebody on this node subscribes to what it serves, or did a moment ago: a poll comes and goes. */
+  /**
+   * Whether somebody on this node subscribes to what it serves, or did a moment ago: a poll comes and goes.
+   */
   get isWanted (): boolean {
     this.seeWanted()
     return performance.now() - this.wantedHereAt < WANT_KEPT_MS
   }
 
-  /** Somebody has just begun to subscribe to it here, or the last one has just gone. */
+  /**
+   * Notes that somebody has just begun to subscribe to it here, or that the last subscriber has just gone.
+   */
   wantedNow (): void {
     this.wantedHereAt = performance.now()
   }
 
-  /** Makes its instruments known. @throws Error of a source that cannot even say what it has */
+  /** Declares its instruments. @throws Error of a source that cannot even list them */
   async introduce (): Promise<void> {
     this.instruments = await this.source.instruments()
     this.take(this.instruments)
     await this.options.introduce(this.instruments)
   }
 
-  /** Looks at its lease, and does what follows. Resolves when that is done. */
+  /** Looks at the lease, and starts or stops the source accordingly. Resolves when that is done. */
   async step (): Promise<void> {
     if (this.running === undefined) {
       this.running = this.stepOnce().finally(() => { this.running = undefined })
       return await this.running
     }
-    // What has changed since the one that is under way began is seen by the next.
+    // The step under way may have missed what changed since it began; the next one sees it.
     this.again ??= this.running.then(() => {
       this.again = undefined
       return this.step()
@@ -129,13 +147,13 @@ export class LeasedSource {
     await this.running
     await this.run?.ended
     const held = this.isHeld
-    this.lose()
+    this.dropLease()
     if (held) await this.release(false).catch(() => {})
-    this.enter('ended')
+    this.setState('ended')
   }
 
   private async stepOnce (): Promise<void> {
-    // One that has not come to its end cannot begin again; its lease ends meanwhile.
+    // A source that has not ended yet cannot start again; meanwhile its lease runs out.
     if (this.closed || this.run?.isEnding === true) return
     const { leases } = this.options
     try {
@@ -143,18 +161,23 @@ export class LeasedSource {
       const lease = candidate ? await this.hold() : await leases.look(this.source.name)
       if (this.closed) return
       const isOn = lease.switched ?? !this.source.manual
-      if (candidate && isOn && lease.holder === this.options.node.id) await this.begin()
+      if (candidate && isOn && lease.holder === this.options.node.id) await this.startRun()
       else await this.leave(lease, isOn)
       this.failing = false
     } catch (error) {
-      // While it has the lease for sure it goes on.
-      if (!this.failing) this.options.logger.error({ err: error, source: this.source.name }, 'who is to run a source could not be found out; it is tried again')
+      // While this node surely holds the lease, the source goes on.
+      if (!this.failing) {
+        this.options.logger.error({ err: error, source: this.source.name },
+          'could not find out which server runs a source; trying again')
+      }
       this.failing = true
     }
   }
 
   private seeWanted (): void {
-    if (this.source.lazy !== undefined && this.options.isWantedHere(this.source.name)) this.wantedHereAt = performance.now()
+    if (this.source.lazy !== undefined && this.options.isWantedHere(this.source.name)) {
+      this.wantedHereAt = performance.now()
+    }
   }
 
   private async isCandidate (): Promise<boolean> {
@@ -163,7 +186,7 @@ export class LeasedSource {
     this.seeWanted()
     const isLately = (at: number): boolean => performance.now() - at < lazy.lingerMs
     if (isLately(this.wantedHereAt)) return true
-    // Where it does not run, it is for those to ask for it who want it.
+    // Where it does not run, only nodes whose own clients want it ask for its lease.
     if (!this.isHeld) return false
     if (await options.isWantedElsewhere(name)) this.wantedElsewhereAt = performance.now()
     return isLately(this.wantedElsewhereAt)
@@ -172,8 +195,10 @@ export class LeasedSource {
   private async hold (): Promise<Lease> {
     const { source: { name, manual }, options: { leases, node } } = this
     const askedAt = performance.now()
-    const lease = await leases.hold(name, { node: node.id, note: JSON.stringify(this.note), forMs: LEASE_MS, byDefault: !manual })
-    if (lease.holder === node.id && (lease.switched ?? !manual)) this.keepUntil(askedAt + LEASE_MS - MARGIN_MS)
+    const note = JSON.stringify(this.note)
+    const lease = await leases.hold(name, { node: node.id, note, forMs: LEASE_MS, byDefault: !manual })
+    const isOn = lease.switched ?? !manual
+    if (lease.holder === node.id && isOn) this.keepUntil(askedAt + LEASE_MS - MARGIN_MS)
     return lease
   }
 
@@ -184,15 +209,16 @@ export class LeasedSource {
   }
 
   private async lapsed (time: number): Promise<void> {
-    // Where this process itself was held up, perhaps nobody has taken it, or nobody else could.
+    // If this process itself was held up, perhaps nobody has taken the lease, or nobody else could.
     if (performance.now() - time > MARGIN_MS) await this.step()
     if (this.heldUntil !== time) return
-    this.options.logger.warn({ source: this.source.name }, 'the lease of a source could not be renewed: it ends here')
-    this.lose()
+    const { options: { logger }, source: { name } } = this
+    logger.warn({ source: name }, 'could not renew the lease of a source: it ends here')
+    this.dropLease()
   }
 
-  /** Runs it, from a fence of its own on: what an earlier holder still sends is refused. */
-  private async begin (): Promise<void> {
+  /** Runs it under a fence of its own, so that the log refuses what an earlier holder still sends. */
+  private async startRun (): Promise<void> {
     if (this.run !== undefined) return
     const { source, options } = this
     const { name } = source
@@ -212,12 +238,13 @@ export class LeasedSource {
       },
       logger: options.logger,
       firstRetryMs: options.firstRetryMs,
-      onRetrying: retrying => { this.enter(retrying ? 'retrying' : 'running') },
+      onRetrying: retrying => { this.setState(retrying ? 'retrying' : 'running') },
       onFenced: () => { options.onFenced(name) }
     })
     options.onChange(name, false)
     void this.run.ended.then(end => this.ended(end)).catch((error: unknown) => {
-      options.logger.error({ err: error, source: name }, 'the lease of a source could not be given up; it ends by itself')
+      options.logger.error({ err: error, source: name },
+        'could not give up the lease of a source; it runs out by itself')
     })
   }
 
@@ -225,29 +252,30 @@ export class LeasedSource {
     this.run = undefined
     if (this.closed) return
     if (end === 'fenced') {
-      this.options.logger.warn({ source: this.source.name }, 'a source is stopped: another server has taken it over, and what it said since was refused')
-      this.lose()
+      this.options.logger.warn({ source: this.source.name },
+        'a source stopped: another server has taken it over, and the log refused its messages since')
+      this.dropLease()
     }
-    this.enter(end === 'done' ? 'ended' : 'waiting')
+    this.setState(end === 'done' ? 'ended' : 'waiting')
     if (end === 'done') {
-      this.lose()
+      this.dropLease()
       await this.release(true)
     } else await this.step()
   }
 
-  /** It is not to run here. */
+  /** Leaves the source to other nodes, or switched off. */
   private async leave (lease: Lease, isOn: boolean): Promise<void> {
-    // Given up only when its last message is in the log.
+    // The lease is given up only when the last message is in the log.
     if (this.run !== undefined) {
       this.run.stop()
       return
     }
-    this.lose()
+    this.dropLease()
     if (lease.holder === this.options.node.id) await this.release(false)
-    this.enter(isOn || lease.switched === undefined ? 'waiting' : 'ended')
+    this.setState(isOn || lease.switched === undefined ? 'waiting' : 'ended')
   }
 
-  private lose (): void {
+  private dropLease (): void {
     clearTimeout(this.lapse)
     this.heldUntil = 0
     this.note = { name: this.options.node.name }
@@ -267,7 +295,7 @@ export class LeasedSource {
     }
   }
 
-  private enter (state: SourceState): void {
+  private setState (state: SourceState): void {
     if (this.current === state) return
     this.current = state
     this.options.logger.info({ source: this.source.name, state }, 'a source changed its state')

@@ -4,20 +4,24 @@ import type { HoursOption } from './simulated/market.js'
 import { Simulated } from './simulated/simulated.js'
 import type { Source } from './source.js'
 
-const KINDS = 'simulated[?seed=N&rate=N&hours=always|real|<speed>&lazy=true|<seconds>], replay:<file>[?speed=N|max&loop=true&start=manual&lazy=true|<seconds>], none'
+const KINDS = [
+  'simulated[?seed=N&rate=N&hours=always|real|<speed>&lazy=true|<seconds>]',
+  'replay:<file>[?speed=N|max&loop=true&start=manual&lazy=true|<seconds>]',
+  'none'
+].join(', ')
 const LATER = ['coinbase', 'kraken', 'binance']
 const MAX_SPEED = 10_000
-/** Quotes of a simulated instrument in a second. */
+/** Quotes of one simulated instrument in a second. */
 const MAX_RATE = 1000
 /** At this speed of the simulated market's clock, a day takes 24 seconds. */
 const MAX_HOURS_SPEED = 3600
-/** How long a lazy source goes on when the last subscriber has gone. */
+/** How long a lazy source goes on after the last subscriber has gone. */
 const LINGER_SECONDS = 30
 const MAX_LINGER_SECONDS = 86_400
 
 /**
- * Kinds of sources by name: a new one is a folder here and a line in this table. What follows the name begins with
- * the colon or the question mark that ends it, and may be empty.
+ * The kinds of sources by name: a new one is a folder here and a line in this table. `rest` is what follows
+ * the name, and begins with the colon or question mark that ends the name; it may be empty.
  */
 const factories: Readonly<Record<string, (rest: string) => Source>> = {
   simulated: parseSimulated,
@@ -25,18 +29,22 @@ const factories: Readonly<Record<string, (rest: string) => Source>> = {
 }
 
 /**
- * The sources that `SOURCES` names.
- * @throws ConfigError that says what is wrong and what is allowed
+ * Makes the sources that `SOURCES` names.
+ * @throws ConfigError that says what is wrong, and what is allowed
  */
 export function parseSources (text: string): Source[] {
   const names = text.split(',').map(name => name.trim())
   if (names.includes('none')) {
-    if (names.length > 1) throw new ConfigError('SOURCES: none stands alone')
+    if (names.length > 1) {
+      throw new ConfigError('SOURCES: none stands alone; leave it out, or the other sources')
+    }
     return []
   }
   const sources = names.map(name => {
     const [, kind = '', rest = ''] = /^([^:?]*)(.*)$/.exec(name) ?? []
-    if (LATER.includes(kind)) throw new ConfigError(`SOURCES: ${kind} is not available yet; these are: ${KINDS}`)
+    if (LATER.includes(kind)) {
+      throw new ConfigError(`SOURCES: ${kind} is not available yet; these are: ${KINDS}`)
+    }
     const make = Object.hasOwn(factories, kind) ? factories[kind] : undefined
     if (make === undefined) throw new ConfigError(`SOURCES: '${name}' is not a source; these are: ${KINDS}`)
     return make(rest)
@@ -47,7 +55,10 @@ export function parseSources (text: string): Source[] {
 }
 
 function parseSimulated (rest: string): Source {
-  if (rest !== '' && !rest.startsWith('?')) throw new ConfigError(`SOURCES: simulated takes options only, simulated?rate=10, but has '${rest}'`)
+  if (rest !== '' && !rest.startsWith('?')) {
+    throw new ConfigError('SOURCES: simulated takes only options, such as simulated?rate=10; ' +
+      `it has '${rest}'`)
+  }
   const options = parseOptions('simulated', rest.slice(1), ['seed', 'rate', 'hours', 'lazy'])
   const seed = options.get('seed')
   const rate = options.get('rate')
@@ -61,20 +72,28 @@ function parseSimulated (rest: string): Source {
 }
 
 function parseSeed (text: string): number {
-  if (!/^\d{1,15}$/.test(text)) throw new ConfigError(`SOURCES: simulated's seed is a whole number of at most 15 digits; it is '${text}'`)
+  if (!/^\d{1,15}$/.test(text)) {
+    throw new ConfigError(`SOURCES: simulated's seed is a whole number of at most 15 digits; it is '${text}'`)
+  }
   return Number(text)
 }
 
 function parseRate (text: string): number {
   const rate = parseNumber(text)
-  if (!(rate > 0 && rate <= MAX_RATE)) throw new ConfigError(`SOURCES: simulated's rate, quotes of an instrument in a second, is a number above 0, at most ${MAX_RATE}; it is '${text}'`)
+  if (!(rate > 0 && rate <= MAX_RATE)) {
+    throw new ConfigError("SOURCES: simulated's rate, quotes of an instrument in a second, " +
+      `is a number above 0, at most ${MAX_RATE}; it is '${text}'`)
+  }
   return rate
 }
 
 function parseHours (text: string): HoursOption {
   if (text === 'always' || text === 'real') return text
   const speed = parseNumber(text)
-  if (!(speed >= 1 && speed <= MAX_HOURS_SPEED)) throw new ConfigError(`SOURCES: simulated's hours are always, real, or how many times as fast as ours its clock runs, a number from 1 to ${MAX_HOURS_SPEED}; they are '${text}'`)
+  if (!(speed >= 1 && speed <= MAX_HOURS_SPEED)) {
+    throw new ConfigError("SOURCES: simulated's hours are always, real, or how many times as fast as ours " +
+      `its clock runs, a number from 1 to ${MAX_HOURS_SPEED}; they are '${text}'`)
+  }
   return speed
 }
 
@@ -91,12 +110,13 @@ function parseReplay (rest: string): Source {
   })
 }
 
-/** @returns milliseconds; undefined for a source that runs always */
+/** Reads `lazy`. @returns milliseconds; undefined for a source that always runs */
 function parseLazy (source: string, text: string | null): number | undefined {
   if (text === null || text === 'false') return undefined
   const seconds = text === 'true' ? LINGER_SECONDS : parseNumber(text)
   if (!(seconds > 0 && seconds <= MAX_LINGER_SECONDS)) {
-    throw new ConfigError(`SOURCES: ${source}'s lazy is true, false, or for how many seconds it goes on without subscribers, a number above 0, at most ${MAX_LINGER_SECONDS}; it is '${text}'`)
+    throw new ConfigError(`SOURCES: ${source}'s lazy is true, false, or for how many seconds it goes on ` +
+      `without subscribers, a number above 0, at most ${MAX_LINGER_SECONDS}; it is '${text}'`)
   }
   return seconds * 1000
 }
@@ -104,24 +124,35 @@ function parseLazy (source: string, text: string | null): number | undefined {
 function parseSpeed (text: string): number | 'max' {
   if (text === 'max') return text
   const speed = parseNumber(text)
-  if (!(speed > 0 && speed <= MAX_SPEED)) throw new ConfigError(`SOURCES: replay's speed is a number above 0, at most ${MAX_SPEED}, or max; it is '${text}'`)
+  if (!(speed > 0 && speed <= MAX_SPEED)) {
+    throw new ConfigError(`SOURCES: replay's speed is a number above 0, at most ${MAX_SPEED}, or max; ` +
+      `it is '${text}'`)
+  }
   return speed
 }
 
-/** @throws ConfigError for an option that the source does not have, or has twice */
+/**
+ * Reads the options of a source.
+ * @throws ConfigError for an option that the source does not take, or that is there twice
+ */
 function parseOptions (source: string, query: string, names: readonly string[]): URLSearchParams {
   const options = new URLSearchParams(query)
   for (const name of options.keys()) {
-    if (!names.includes(name)) throw new ConfigError(`SOURCES: ${source} has no option '${name}'; its options are ${names.slice(0, -1).join(', ')} and ${names.at(-1)}`)
+    if (!names.includes(name)) {
+      const all = `${names.slice(0, -1).join(', ')} and ${names.at(-1)}`
+      throw new ConfigError(`SOURCES: ${source} has no option '${name}'; its options are ${all}`)
+    }
     if (options.getAll(name).length > 1) throw new ConfigError(`SOURCES: ${source} has ${name} twice`)
   }
   return options
 }
 
-/** A number without a sign, NaN for any other text. */
+/** Reads a number without a sign; NaN for any other text. */
 const parseNumber = (text: string): number => /^\d+(\.\d+)?$/.test(text) ? Number(text) : NaN
 
 function parseChoice (name: string, text: string, choices: readonly string[]): string {
-  if (!choices.includes(text)) throw new ConfigError(`SOURCES: replay's ${name} is ${choices.join(' or ')}; it is '${text}'`)
+  if (!choices.includes(text)) {
+    throw new ConfigError(`SOURCES: replay's ${name} is ${choices.join(' or ')}; it is '${text}'`)
+  }
   return text
 }

@@ -3,7 +3,7 @@ import { ProtocolError } from '@tickwire/protocol'
 import { StaleFence } from '../log/log.js'
 import type { Source, SourceContext } from './source.js'
 
-/** What is needed of a logger. */
+/** The part of a logger that a source needs. */
 export interface SourceLogger {
   info (details: object, message: string): void
   warn (details: object, message: string): void
@@ -11,11 +11,15 @@ export interface SourceLogger {
 }
 
 /**
- * How a run ended: the source was done; it was stopped; or the log has refused its messages, because it runs on another server by now.
+ * How a run ended: the source was done, or it was stopped, or the log refused its messages because it runs on
+ * another server by now.
  */
 export type RunEnd = 'done' | 'stopped' | 'fenced'
 
-/** A source that the log did not take messages of is started again when it may: what it says next begins anew. */
+/**
+ * The wait before a source starts again after the log was unavailable; the source then states everything
+ * anew.
+ */
 const LOG_RETRY_MS = 500
 export const FIRST_RETRY_MS = 1000
 const LAST_RETRY_MS = 30_000
@@ -25,11 +29,11 @@ export interface RunOptions {
   readonly logger: SourceLogger
   readonly firstRetryMs: number
   onRetrying (retrying: boolean): void
-  /** Called for each append that is refused. */
+  /** Called for each append that the log refuses because of its fence. */
   onFenced (): void
 }
 
-/** One time that a source runs: from one raised fence on. One that fails is tried again. */
+/** One run of a source, under one fence. If the source fails, it is tried again. */
 export class SourceRun {
   readonly ended: Promise<RunEnd>
   private readonly stopping = new AbortController()
@@ -39,12 +43,12 @@ export class SourceRun {
     this.ended = this.supervise()
   }
 
-  /** Whether it has been told to end. */
+  /** Whether it was told to end. */
   get isEnding (): boolean {
     return this.stopping.signal.aborted
   }
 
-  /** From here on nothing of it is taken; {@link ended} resolves when it has come to its end. */
+  /** Has the log take nothing more of the source; {@link ended} resolves when the source itself has ended. */
   stop (): void {
     this.stopping.abort()
   }
@@ -63,7 +67,8 @@ export class SourceRun {
         onRetrying(true)
         const away = error instanceof ProtocolError && error.code === 'log_unavailable'
         const waitMs = away ? LOG_RETRY_MS : retryMs
-        logger.error({ err: error, source: this.source.name, retry_ms: waitMs }, 'a source failed and will be started again')
+        logger.error({ err: error, source: this.source.name, retry_ms: waitMs },
+          'a source failed and will be started again')
         await delay(waitMs, undefined, { signal }).catch(() => {})
         if (!away) retryMs = Math.min(2 * retryMs, LAST_RETRY_MS)
       }
@@ -71,7 +76,10 @@ export class SourceRun {
     return this.fenced ? 'fenced' : signal.aborted ? 'stopped' : 'done'
   }
 
-  /** Has the source run once. What it leaves behind when it has failed publishes nothing any more. @throws what it failed with */
+  /**
+   * Runs the source once. After a failure, nothing that it left behind can publish any more.
+   * @throws what it failed with
+   */
   private async attempt (): Promise<void> {
     const over = new AbortController()
     let failure: { readonly error: unknown } | undefined
@@ -92,7 +100,10 @@ export class SourceRun {
     if (failure !== undefined) throw failure.error
   }
 
-  /** A source may take no notice of its signal: then this holds it back. */
+  /**
+   * Makes the context of one attempt, which refuses to publish once the signal has aborted: a source may
+   * ignore its signal.
+   */
   private context (signal: AbortSignal, fail: (error: unknown) => void): SourceContext {
     const { context } = this.options
     const append = async <Answer>(work: () => Promise<Answer>): Promise<Answer> => {
@@ -115,7 +126,7 @@ export class SourceRun {
       declare: instruments => append(() => context.declare(instruments)),
       guard: work => (...given) => {
         try {
-          // It may be a promise.
+          // The work may return a promise.
           Promise.resolve(work(...given)).catch(fail)
         } catch (error) {
           fail(error)

@@ -11,56 +11,68 @@ export interface SourceMessage {
   readonly user?: string | undefined
   /** The message replaces the topic's whole state. */
   readonly snapshot?: boolean | undefined
-  /** Of what a processor publishes. */
+  /** The origin of a message that a processor publishes. */
   readonly origin?: Origin
 }
 
-/** What goes with origins. */
+/** Options for messages with origins. */
 export type OriginOptions = Pick<AppendOptions, 'lineage' | 'epochs'>
 
-/** What a source is given to work with. */
+/** What a source works with. */
 export interface SourceContext {
   /**
-   * Resolves when the log has the messages: wait for it, so that a fast source cannot outrun the log.
-   * @param options of the messages of a processor
-   * @returns an answer for each, in its place: what is refused is logged, and for the source to judge
-   * @throws where the source is to end, or runs on another server by now: nothing more of it is taken
+   * Appends messages. The source must wait for it, so that it cannot outrun the log.
+   * @param options for the messages of a processor
+   * @returns a result for each message, in the same order. The server logs refusals; the source decides what
+   *   they mean to it
+   * @throws if the source must end, or runs on another server by now: nothing more of it is accepted
    */
   publish (messages: readonly SourceMessage[], options?: OriginOptions): Promise<readonly PublishResult[]>
-  /** Makes instruments known before their first message. @returns and @throws as `publish` */
+  /** Declares instruments, before their first message. @returns and @throws as `publish` */
   declare (instruments: readonly Instrument[]): Promise<readonly PublishResult[]>
-  /** What is known of an instrument: another server may have declared it while the source ran there. */
+  /** Returns an instrument as it is known; another server may have declared it while the source ran there. */
   instrument (symbol: string): Instrument | undefined
   /**
-   * For what a timer or a listener calls, where nobody else would hear of an error: what it throws, or rejects with, fails the source as
-   * though {@link Source.run} had. `socket.on('message', guard(data => { … }))`
+   * Wraps a callback of a timer or a listener, where nobody else would notice an error: if the callback
+   * throws or rejects, the source fails as though {@link Source.run} had.
+   * `socket.on('message', guard(data => { … }))`
    */
   guard<Arguments extends unknown[]> (work: (...given: Arguments) => unknown): (...given: Arguments) => void
-  /** Aborted when the source is to end, and when what it guards has failed: it is started again once {@link Source.run} has ended. */
+  /**
+   * Aborts when the source must end, and when a guarded callback has failed; then the source starts again
+   * once {@link Source.run} has ended.
+   */
   readonly signal: AbortSignal
 }
 
-/** When a source runs that does not run always: while somebody subscribes to what it serves, on whichever server. */
+/** When a lazy source runs: while somebody subscribes to what it serves, on any server. */
 export interface Lazy {
-  /** What it publishes to, in topics of its instruments and of their markets. */
+  /** The channels that it publishes to, in topics of its instruments and of their markets. */
   readonly channels: readonly string[]
-  /** How long it goes on when the last one has gone, in milliseconds. */
+  /** How long it goes on after the last subscriber has gone, in milliseconds. */
   readonly lingerMs: number
 }
 
-/** Where messages come from: a recorded session, a simulation, a venue. It runs on one server at a time, and begins anew on another. */
+/**
+ * Where messages come from: a recording, a simulation, a venue. A source runs on one server at a time, and
+ * starts from its beginning on another.
+ */
 export interface Source {
-  /** Names it in `POST /v1/admin/sources/<name>/start`, and among the sources of all servers. */
+  /**
+   * The name of the source in `POST /v1/admin/sources/<name>/start`, and among the sources of all servers.
+   */
   readonly name: string
-  /** Waits for `start` through the admin interface instead of starting with the server. */
+  /** The source waits for `start` through the admin interface, and does not start with the server. */
   readonly manual: boolean
-  /** Absent: it runs whether somebody subscribes or not. */
+  /** Absent: the source runs whether or not somebody subscribes. */
   readonly lazy?: Lazy | undefined
-  /** What it will publish about; called once, before {@link run}, whether and wherever the source runs. */
+  /**
+   * Returns what it will publish about; called once, before {@link run}, on every server that has the source.
+   */
   instruments (): Promise<readonly Instrument[]>
   /**
-   * Publishes until it is done or the signal is aborted. A failure is thrown. What it says first of a topic is its whole state: it may
-   * have run elsewhere before, or may have been stopped in the middle.
+   * Publishes until it is done or the signal aborts; throws if it fails. Its first message of each topic must
+   * carry the whole state: the source may have run elsewhere before, or may have been stopped halfway.
    */
   run (context: SourceContext): Promise<void>
 }

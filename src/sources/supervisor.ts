@@ -4,11 +4,13 @@ import { LEASE_MS, LeasedSource, type LeasedSourceOptions, type SourceState } fr
 import { FIRST_RETRY_MS } from './run.js'
 import type { Source } from './source.js'
 
-/** How often leases are held again, and those of others asked for. */
+/** How often a node renews its leases, and asks for those of others. */
 const STEP_MS = 1000
-/** How long others may take to hear that a lease has changed; they see it by themselves within a second. */
+/**
+ * How long to wait for other nodes to answer that a lease has changed; they notice it within a second anyway.
+ */
 const HEARD_MS = 500
-/** How often it is asked whether a source has come to its end. */
+/** How often {@link SourceSupervisor.stop} checks whether a source has ended. */
 const LOOK_MS = 20
 
 const KIND = 'lease'
@@ -16,15 +18,18 @@ const KIND = 'lease'
 export interface SupervisorOptions extends Omit<LeasedSourceOptions, 'leases' | 'firstRetryMs' | 'onChange'> {
   readonly coordination: Pick<Coordination, 'leases' | 'ask' | 'answer'>
   readonly firstRetryMs?: number
-  /** Whether any node has a source of this name. @throws ProtocolError `log_unavailable` */
+  /** Tells whether any node has a source of this name. @throws ProtocolError `log_unavailable` */
   isKnownElsewhere (source: string): Promise<boolean>
-  /** Whether no other node is there. @throws ProtocolError `log_unavailable` */
+  /** Tells whether there is no other node. @throws ProtocolError `log_unavailable` */
   isAlone (): Promise<boolean>
-  /** This node runs another source than before. */
+  /** Called when this node runs other sources than before. */
   onHeld (): void
 }
 
-/** The sources of this node: those that it runs, and those that it would take over. One that fails takes nothing down with it. */
+/**
+ * The sources of this node: those that it runs, and those that it would take over. If one fails, the others
+ * go on.
+ */
 export class SourceSupervisor {
   private readonly sources: ReadonlyMap<string, LeasedSource>
   private timer: NodeJS.Timeout | undefined
@@ -36,12 +41,15 @@ export class SourceSupervisor {
       onHeld()
       if (free) this.tell(name)
     }
-    this.sources = new Map(sources.map(source => [source.name, new LeasedSource(source, { ...options, leases, firstRetryMs, onChange })]))
+    this.sources = new Map(sources.map(source => [
+      source.name, new LeasedSource(source, { ...options, leases, firstRetryMs, onChange })
+    ]))
   }
 
   /**
-   * Makes all instruments known, and starts the sources that nobody runs yet and that do not wait to be started.
-   * @throws Error of a source that cannot even say what it has: the server must not start as if it were there
+   * Declares all instruments, and starts the sources that nobody runs yet, except those that wait for
+   * `start`.
+   * @throws Error of a source that cannot even list its instruments: the server must not start without it
    */
   async begin (): Promise<void> {
     for (const source of this.sources.values()) await source.introduce()
@@ -51,23 +59,27 @@ export class SourceSupervisor {
       return ''
     })
     await Promise.all([...this.sources.values()].map(source => source.step()))
-    this.timer = setInterval(() => { for (const name of this.sources.keys()) this.wake(name) }, STEP_MS).unref()
+    const wakeAll = (): void => { for (const name of this.sources.keys()) this.wake(name) }
+    this.timer = setInterval(wakeAll, STEP_MS).unref()
   }
 
-  /** Somebody has begun to subscribe to what a lazy source serves, or the last one on this node has gone. */
+  /**
+   * Notes that somebody has begun to subscribe to what a lazy source serves, or that the last one on this
+   * node has gone.
+   */
   demanded (name: string): void {
     this.sources.get(name)?.wantedNow()
     this.wake(name)
   }
 
-  /** The lazy sources that somebody on this node wants. */
+  /** Returns the lazy sources to which somebody on this node subscribes. */
   wanted (): string[] {
     return [...this.sources.values()].filter(({ isWanted }) => isWanted).map(({ source }) => source.name)
   }
 
   /**
-   * Lets a source run that was stopped, has ended, or waits to be started; one that ended begins anew. It runs here, unless another
-   * node has it.
+   * Starts a source that was stopped, has ended, or waits for this; one that has ended starts from its
+   * beginning. It runs here, unless another node has it.
    * @returns whether any node has such a source
    * @throws ProtocolError `log_unavailable`
    */
@@ -80,7 +92,7 @@ export class SourceSupervisor {
   }
 
   /**
-   * Stops a source on whichever node it runs. Resolves when its last message is in the log.
+   * Stops a source on the node where it runs. Resolves when its last message is in the log.
    * @returns whether any node has such a source
    * @throws ProtocolError `log_unavailable`
    */
@@ -90,34 +102,38 @@ export class SourceSupervisor {
     await leases.turn(name, false)
     await this.sources.get(name)?.step()
     this.tell(name)
-    // A holder that hears nothing of it has no lease any more when that time is over.
+    // By then, a holder that has not heard of this has lost its lease.
     for (const end = Date.now() + LEASE_MS + STEP_MS; Date.now() < end; await delay(LOOK_MS)) {
       if ((await leases.look(name)).holder === undefined) break
     }
     return true
   }
 
-  /** What each source is doing on this node. */
+  /** Returns what each source does on this node. */
   status (): Array<{ readonly name: string, readonly state: SourceState }> {
     return [...this.sources].map(([name, { state }]) => ({ name, state }))
   }
 
-  /** Whether a symbol belongs to what a source serves. */
+  /** Tells whether a symbol belongs to what a source serves. */
   covers (name: string, symbol: string): boolean {
     return this.sources.get(name)?.covers(symbol) === true
   }
 
-  /** Ends all, and lets other nodes go on with them at once. */
+  /** Ends all sources, and lets other nodes take them over at once. */
   async close (): Promise<void> {
     clearInterval(this.timer)
     this.stopAnswering?.()
     await Promise.all([...this.sources.values()].map(source => source.close()))
   }
 
-  /** What was switched is for as long as there are servers: the last one that goes has it forgotten. */
+  /**
+   * Forgets which sources were started and stopped, if no other server is left: that is kept only while there
+   * are servers.
+   */
   async forget (): Promise<void> {
     if (this.sources.size === 0 || !await this.options.isAlone().catch(() => false)) return
-    await Promise.all([...this.sources.keys()].map(name => this.options.coordination.leases.turn(name, undefined).catch(() => {})))
+    const { leases } = this.options.coordination
+    await Promise.all([...this.sources.keys()].map(name => leases.turn(name, undefined).catch(() => {})))
   }
 
   private async isKnown (name: string): Promise<boolean> {
@@ -128,7 +144,7 @@ export class SourceSupervisor {
     void this.sources.get(name)?.step()
   }
 
-  /** Has every node look at a lease at once. */
+  /** Makes every node look at a lease at once. */
   private tell (name: string): void {
     this.options.coordination.ask(JSON.stringify({ kind: KIND, name }), HEARD_MS).catch(() => {})
   }

@@ -1,7 +1,7 @@
 import type { Instrument } from '@tickwire/protocol'
 import type { SourceMessage } from './source.js'
 
-/** Turns one venue's frames into messages; holds what it must know of the frames before. */
+/** Turns the frames of one venue into messages; remembers what it needs of earlier frames. */
 export interface VenueParser {
   /**
    * @param payload a frame as the venue sent it
@@ -10,15 +10,17 @@ export interface VenueParser {
   parse (payload: string): readonly SourceMessage[]
 }
 
-/** What is particular to a venue. Prices and sizes leave it byte for byte as they came, but for e-notation, which `plainDecimal` writes out; what cannot be
- * delivered leaves it, too, and is refused where that is counted. */
+/**
+ * What is particular to a venue. It passes prices and sizes on byte for byte, except that `plainDecimal`
+ * writes out e-notation. It passes on what cannot be delivered, too: the publisher refuses and counts that.
+ */
 export interface Venue {
   readonly name: string
-  /** The hosts whose frames it understands. */
+  /** The hosts whose frames it understands. A recording names one of them. */
   readonly hosts: readonly string[]
-  /** What its frames become messages of. */
+  /** The channels of the messages that its frames become. */
   readonly channels: readonly string[]
   createParser (): VenueParser
-  /** The instruments that a client's subscribe frame asks for. */
+  /** Returns the instruments for which a client's subscribe frame asks. */
   instruments (subscribeFrame: string): readonly Instrument[]
 }

@@ -1,5 +1,5 @@
 import { coinbase } from './coinbase/parser.js'
 import type { Venue } from './venue.js'
 
-/** The venues whose frames are understood: a new one is a folder here and a name in this list. */
+/** The venues whose frames the server understands: a new one is a folder here and a name in this list. */
 export const venues: readonly Venue[] = [coinbase]

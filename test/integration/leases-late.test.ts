@@ -36,7 +36,7 @@ test('the holder held up for 10 s: what it says late is refused and counted, not
   t.ok(late > 0, 'late appends were refused')
   t.comment(`${late} late appends were refused`)
   await seen('it is there again, and waits', ({ nodes }) => nodes.find(({ name }) => name === first)?.sources['deaf'] === 'waiting')
-  t.match(node(first).lastWords, /another server has taken it over, and what it said since was refused/)
+  t.match(node(first).lastWords, /another server has taken it over, and the log refused its messages since/)
   t.equal(await metric(node(second).origin, refused), 0, 'none of the one that holds')
   const there = count()
   await until('messages flow', () => count() > there + 100)

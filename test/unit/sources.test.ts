@@ -132,7 +132,7 @@ test('a recording of either address of Coinbase is read', async t => {
   await replay(file).run(taken.context)
   t.match(taken.messages, [{ channel: 'trades', symbol: 'A-B', data: { trade_id: '1', exchange: 'coinbase' } }])
   const other = 'wss://ws-feed.exchange.coinbase.com.example <-> 1.0'
-  await t.rejects(replay(await recording(t, [other])).instruments(), /does not begin with the address of a venue/, 'a name that only begins so is another host')
+  await t.rejects(replay(await recording(t, [other])).instruments(), /does not begin with the address of a known venue/, 'a name that only begins so is another host')
 })
 
 test('a recording may begin with a byte order mark, and only a line feed ends a line', async t => {
@@ -146,11 +146,11 @@ test('a recording may begin with a byte order mark, and only a line feed ends a 
 test('a recording that cannot be read says which and why', async t => {
   await t.rejects(replay('/nowhere/at-all.txt').instruments(), /no file \/nowhere\/at-all.txt/)
   await t.rejects(replay(tmpdir()).instruments(), /is not a file/)
-  await t.rejects(replay(await recording(t, ['wss://elsewhere.example <-> 1'])).instruments(), /address of a venue that is known/)
+  await t.rejects(replay(await recording(t, ['wss://elsewhere.example <-> 1'])).instruments(), /address of a known venue/)
   await t.rejects(replay(await recording(t, [ADDRESS, '10: {"type":'])).run(collect().context), /line 2/)
   const notText = await recording(t, [ADDRESS, SUBSCRIBE])
   await appendFile(notText, Buffer.concat([Buffer.from('10: {"type":"'), Buffer.of(0xbb, 0xef), Buffer.from('"}\n')]))
-  await t.rejects(replay(notText).run(collect().context), /session\.txt, line 3: what stands there is not UTF-8/)
+  await t.rejects(replay(notText).run(collect().context), /session\.txt, line 3: not UTF-8/)
 })
 
 test('SOURCES: good texts, and what bad ones are told', async t => {
@@ -171,7 +171,7 @@ test('SOURCES: good texts, and what bad ones are told', async t => {
     ['constructor', /is not a source/],
     ['none,simulated', /none stands alone/],
     ['simulated,simulated', /simulated is given twice/],
-    ['simulated:5', /takes options only/],
+    ['simulated:5', /takes only options/],
     ['simulated?sed=5', /simulated has no option 'sed'; its options are seed, rate, hours and lazy/],
     ['simulated?seed=1&seed=2', /seed twice/],
     ['simulated?seed=1.5', /seed is a whole number/],

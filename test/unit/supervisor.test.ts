@@ -249,7 +249,7 @@ test('a source that another has taken over: what it says is refused and counted,
   let said: string[] = []
   for (; said.at(-1) !== 'n1 2'; await delay(5)) said = await deployment.said('s')
   t.same(speakers(said), ['n1 1', 'n1 2'])
-  t.ok(node.lines.includes('a source is stopped: another server has taken it over, and what it said since was refused'))
+  t.ok(node.lines.includes('a source stopped: another server has taken it over, and the log refused its messages since'))
 })
 
 test('a lease that cannot be renewed: the source ends here before another may have it, and begins anew when it can', async t => {

@@ -3,22 +3,28 @@ import { plainDecimal } from '../decimals.js'
 import type { SourceMessage } from '../source.js'
 import type { Venue, VenueParser } from '../venue.js'
 
-/** Coinbase Exchange, the public feed: channels `ticker`, `matches` and `level2`. */
+/** A frame of the public feed of Coinbase Exchange: channels `ticker`, `matches` and `level2`. */
 type Frame = Readonly<Record<string, unknown>>
 
-/** A price or size; what is not one is left out rather than altered. */
+/** Returns a price or size under its name; leaves out a value that is not a decimal, rather than alter it. */
 function amount<Name extends string> (name: Name, value: unknown): Partial<Record<Name, string>> {
   const decimal = typeof value === 'string' ? plainDecimal(value) : undefined
   return decimal === undefined ? {} : { [name]: decimal } as Record<Name, string>
 }
 
-/** A price or size, or what stands there, for the publisher to refuse. */
+/** Returns a price or size as a decimal, and any other value as it is, for the publisher to refuse. */
 const plain = (value: unknown): unknown => typeof value === 'string' ? plainDecimal(value) ?? value : value
 
-const levels = (side: unknown): unknown => Array.isArray(side) ? side.map((level: unknown) => Array.isArray(level) ? level.map(plain) : level) : side
+const levels = (side: unknown): unknown => {
+  if (!Array.isArray(side)) return side
+  return side.map((level: unknown) => Array.isArray(level) ? level.map(plain) : level)
+}
 
 class CoinbaseParser implements VenueParser {
-  /** The last trade of each product: `last_match` repeats one that may have been sent before. Ids only grow. */
+  /**
+   * The id of the last trade of each product: `last_match` may repeat a trade that was sent before. Ids only
+   * grow.
+   */
   private readonly lastTrade = new Map<string, number>()
 
   parse (payload: string): readonly SourceMessage[] {
@@ -29,7 +35,10 @@ class CoinbaseParser implements VenueParser {
       case 'ticker': return [{ channel: 'quotes', symbol, data: quote(symbol, frame) }]
       case 'match':
       case 'last_match': return this.trade(symbol, frame)
-      case 'snapshot': return [{ channel: 'book', symbol, snapshot: true, data: { symbol, bids: levels(frame['bids']), asks: levels(frame['asks']) } }]
+      case 'snapshot': {
+        const data = { symbol, bids: levels(frame['bids']), asks: levels(frame['asks']) }
+        return [{ channel: 'book', symbol, snapshot: true, data }]
+      }
       case 'l2update': return [{ channel: 'book', symbol, data: { symbol, ...sides(frame['changes']) } }]
       default: return []
     }
@@ -48,9 +57,9 @@ class CoinbaseParser implements VenueParser {
       size: plain(frame['size']),
       timestamp: frame['time'],
       exchange: 'coinbase',
-      // The feed names the maker's side; a trade's side here is the taker's.
+      // The feed names the side of the maker; a trade's `side` here is the taker's.
       side: frame['side'] === 'sell' ? 'buy' : 'sell',
-      // One that is no id, or too great to be read exactly, is for the publisher to refuse.
+      // The publisher refuses an id that is not a number, or is too large to be exact.
       trade_id: isNumber ? String(id) : id
     }
     return [{ channel: 'trades', symbol, data }]
@@ -77,14 +86,24 @@ function quote (symbol: string, frame: Frame): Quote {
 type Change = readonly ['buy' | 'sell', string, string]
 
 const isChange = (change: unknown): change is Change =>
-  Array.isArray(change) && (change[0] === 'buy' || change[0] === 'sell') && typeof change[1] === 'string' && typeof change[2] === 'string'
+  Array.isArray(change) && (change[0] === 'buy' || change[0] === 'sell') &&
+    typeof change[1] === 'string' && typeof change[2] === 'string'
 
-/** The levels of an update; what is none is left as it is, for the publisher to refuse: without it the book would be wrong. */
+/**
+ * Returns the levels of an update. Keeps a malformed update as it is, for the publisher to refuse: without it
+ * the book would be wrong.
+ */
 function sides (changes: unknown): { bids: unknown, asks: unknown } {
-  if (!Array.isArray(changes) || !changes.every(isChange)) return { bids: changes ?? null, asks: changes ?? null }
+  if (!Array.isArray(changes) || !changes.every(isChange)) {
+    return { bids: changes ?? null, asks: changes ?? null }
+  }
   const bids: BookLevel[] = []
   const asks: BookLevel[] = []
-  for (const [side, price, size] of changes) (side === 'buy' ? bids : asks).push([plainDecimal(price) ?? price, plainDecimal(size) ?? size])
+  for (const [side, price, size] of changes) {
+    const level: BookLevel = [plainDecimal(price) ?? price, plainDecimal(size) ?? size]
+    if (side === 'buy') bids.push(level)
+    else asks.push(level)
+  }
   return {
     bids: bids.sort((a, b) => bidOrder(a[0], b[0])),
     asks: asks.sort((a, b) => askOrder(a[0], b[0]))
@@ -94,12 +113,13 @@ function sides (changes: unknown): { bids: unknown, asks: unknown } {
 function instruments (subscribeFrame: string): readonly Instrument[] {
   const { product_ids: products } = JSON.parse(subscribeFrame) as { product_ids?: unknown }
   if (!Array.isArray(products)) return []
-  return products.filter(product => typeof product === 'string').map(symbol => ({ symbol, market: 'COINBASE', name: symbol }))
+  return products.filter(product => typeof product === 'string')
+    .map(symbol => ({ symbol, market: 'COINBASE', name: symbol }))
 }
 
 export const coinbase: Venue = {
   name: 'coinbase',
-  // The same feed: the second is what it has been called since Coinbase Pro became Coinbase Exchange.
+  // Both are the same feed; the second is its name since Coinbase Pro became Coinbase Exchange.
   hosts: ['ws-feed.pro.coinbase.com', 'ws-feed.exchange.coinbase.com'],
   channels: ['quotes', 'trades', 'book'],
   createParser: () => new CoinbaseParser(),

@@ -5,12 +5,12 @@ import { ConfigError } from '../../config.js'
 import type { Venue } from '../venue.js'
 import { venues } from '../venues.js'
 
-/** What a venue sent, with the moment at which it came. */
+/** A frame that a venue sent, with the time at which it arrived. */
 export interface RecordedFrame {
   /** Milliseconds since 1970. */
   readonly time: number
   readonly payload: string
-  /** In the file, from 1. */
+  /** The number of its line in the file, from 1. */
   readonly line: number
 }
 
@@ -18,17 +18,21 @@ const FRAME = /^(\d+(?:\.\d+)?): (.*)$/s
 const SENT = /^\S+ <- \d+(?:\.\d+)?: (.*)$/s
 
 /**
- * A recorded session: one frame a line, `<unix seconds>: <payload>`; lines with `<-` are what the client sent,
- * `<->` is a connection and `->` an HTTP answer.
+ * A recorded session: one frame a line, `<unix seconds>: <payload>`. A line with `<-` is what the client
+ * sent, `<->` is a connection, and `->` an HTTP answer.
  */
 export class Recording {
   private constructor (readonly file: string, readonly venue: Venue) {}
 
-  /** @throws ConfigError that says which file, and what is wrong with it */
+  /** Opens a file. @throws ConfigError that says which file, and what is wrong with it */
   static async open (file: string): Promise<Recording> {
     const found = await stat(file).catch(() => undefined)
-    if (found === undefined) throw new ConfigError(`replay: there is no file ${file}; give the path of a recorded session`)
-    if (!found.isFile()) throw new ConfigError(`replay: ${file} is not a file; give the path of a recorded session`)
+    if (found === undefined) {
+      throw new ConfigError(`replay: there is no file ${file}; give the path of a recorded session`)
+    }
+    if (!found.isFile()) {
+      throw new ConfigError(`replay: ${file} is not a file; give the path of a recorded session`)
+    }
     const lines = linesOf(file)
     const first = await lines.next()
     await lines.return()
@@ -36,15 +40,16 @@ export class Recording {
     const host = URL.canParse(address) ? new URL(address).hostname : ''
     const venue = venues.find(({ hosts }) => hosts.includes(host))
     if (venue !== undefined) return new Recording(file, venue)
-    throw new ConfigError(`replay: ${file} does not begin with the address of a venue that is known (${venues.flatMap(({ hosts }) => hosts).join(', ')})`)
+    const known = venues.flatMap(({ hosts }) => hosts).join(', ')
+    throw new ConfigError(`replay: ${file} does not begin with the address of a known venue (${known})`)
   }
 
-  /** The instruments that the session subscribed to. */
+  /** Returns the instruments to which the session subscribed. */
   async instruments (): Promise<readonly Instrument[]> {
     const found = new Map<string, Instrument>()
     for await (const line of linesOf(this.file)) {
       const sent = SENT.exec(line)?.[1]
-      // A client subscribes before it hears anything of a product.
+      // A client subscribes before it gets any frame of a product.
       if (sent === undefined && FRAME.test(line)) break
       if (sent === undefined) continue
       for (const instrument of this.venue.instruments(sent)) found.set(instrument.symbol, instrument)
@@ -57,12 +62,14 @@ export class Recording {
     for await (const text of linesOf(this.file)) {
       line++
       const [, seconds, payload] = FRAME.exec(text) ?? []
-      if (seconds !== undefined && payload !== undefined) yield { time: Number(seconds) * 1000, payload, line }
+      if (seconds !== undefined && payload !== undefined) {
+        yield { time: Number(seconds) * 1000, payload, line }
+      }
     }
   }
 }
 
-/** @throws Error that says which line is no text */
+/** Reads the lines of a file. @throws Error that says which line is not UTF-8 */
 async function * linesOf (file: string): AsyncGenerator<string, void, void> {
   let number = 0
   for await (const line of byteLines(createReadStream(file))) {
@@ -71,7 +78,7 @@ async function * linesOf (file: string): AsyncGenerator<string, void, void> {
     try {
       text = decodeText(line)
     } catch (cause) {
-      throw new Error(`replay: ${file}, line ${number}: what stands there is not UTF-8`, { cause })
+      throw new Error(`replay: ${file}, line ${number}: not UTF-8`, { cause })
     }
     yield text
   }

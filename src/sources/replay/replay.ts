@@ -6,21 +6,21 @@ import { Recording } from './recording.js'
 
 export interface ReplayOptions {
   readonly file: string
-  /** How many times as fast as it was recorded; `max`: as fast as the log takes it. */
+  /** How many times as fast as the recording; `max`: as fast as the log takes it. */
   readonly speed: number | 'max'
-  /** Begins again, as a new session, when it is over. */
+  /** Whether it starts again, as a new session, when it is over. */
   readonly loop: boolean
   readonly manual: boolean
-  /** How long it goes on without subscribers, in milliseconds; undefined: until it is over. */
+  /** How long it goes on without subscribers, in milliseconds; undefined: until the recording is over. */
   readonly lingerMs?: number | undefined
 }
 
-/** Messages that are handed over at a time. */
+/** The number of messages that are published at a time. */
 const BATCH = 256
 
 /**
- * Feeds a recorded venue session through that venue's parser, at the moments at which it was recorded. Whenever it runs, also where
- * another server takes it over, it is played from its beginning: a session begins with whole states.
+ * Sends a recorded session through the parser of its venue, at the times of the recording. It always starts
+ * at the beginning, even when another server takes it over: a session begins with whole states.
  */
 export class Replay implements Source {
   readonly name = 'replay'
@@ -31,7 +31,8 @@ export class Replay implements Source {
   constructor (private readonly options: ReplayOptions) {
     this.manual = options.manual
     const { lingerMs } = options
-    this.lazy = lingerMs === undefined ? undefined : { channels: [...new Set(venues.flatMap(({ channels }) => channels))], lingerMs }
+    const channels = [...new Set(venues.flatMap(({ channels }) => channels))]
+    this.lazy = lingerMs === undefined ? undefined : { channels, lingerMs }
   }
 
   async instruments (): Promise<readonly Instrument[]> {
@@ -59,7 +60,7 @@ export class Replay implements Source {
       batch = []
       await publish(due)
     }
-    // Moments are counted from the first frame, so that what each wait is late by does not add up.
+    // Times count from the first frame, so that the delays of single waits do not add up.
     let first: number | undefined
     let startedAt = 0
     for await (const { time, payload, line } of recording.frames()) {
@@ -78,7 +79,8 @@ export class Replay implements Source {
       try {
         batch.push(...parser.parse(payload))
       } catch (error) {
-        throw new Error(`replay: ${recording.file}, line ${line}: ${error instanceof Error ? error.message : String(error)}`, { cause: error })
+        const reason = error instanceof Error ? error.message : String(error)
+        throw new Error(`replay: ${recording.file}, line ${line}: ${reason}`, { cause: error })
       }
       if (batch.length >= BATCH) await flush()
     }
@@ -86,7 +88,7 @@ export class Replay implements Source {
   }
 }
 
-/** False where the signal came first. */
+/** Waits. @returns false if the signal came first */
 async function pause (milliseconds: number, signal: AbortSignal): Promise<boolean> {
   try {
     await delay(milliseconds, undefined, { signal })

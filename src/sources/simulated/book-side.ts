@@ -1,27 +1,33 @@
-/** A level of the book: price and size in units (prices.ts). */
+/** A level of the book: price and size, both in units (prices.ts). */
 export interface Level {
   readonly price: number
   size: number
 }
 
-/** One side of a book, best level first, which remembers what has changed since it was last told. */
+/**
+ * One side of a book, best level first. It remembers what has changed since {@link takeChanges} was last
+ * called.
+ */
 export class BookSide {
   readonly levels: Level[] = []
   private readonly changed = new Map<number, number>()
 
-  /** @param sign 1 for bids, of which the highest is best; -1 for asks */
+  /** @param sign 1 for bids, where the highest price is best; -1 for asks */
   constructor (private readonly sign: 1 | -1) {}
 
   get best (): Level {
     return this.levels[0]!
   }
 
-  /** Whether price `a` stands before price `b`. */
+  /** Tells whether price `a` is better than price `b`. */
   better (a: number, b: number): boolean {
     return (a - b) * this.sign > 0
   }
 
-  /** The best price, where it is good enough: not better than `limit` nor a tick worse, give or take `slack`. */
+  /**
+   * Returns the best price if it is good enough: not better than `limit`, nor a tick worse, give or take
+   * `slack`.
+   */
   held (limit: number, slack: number, tick: number): number | undefined {
     const price = this.levels[0]?.price
     if (price === undefined) return undefined
@@ -39,7 +45,7 @@ export class BookSide {
     this.changed.set(price, size)
   }
 
-  /** Takes from the best level; the next one is the best when nothing is left. */
+  /** Takes from the best level, and removes it when nothing is left. */
   take (size: number): void {
     const { best } = this
     best.size -= size
@@ -47,12 +53,12 @@ export class BookSide {
     if (best.size === 0) this.levels.shift()
   }
 
-  /** Removes what stands before a price. */
+  /** Removes the levels whose prices are better than a limit. */
   removeBetter (limit: number): void {
     while (this.levels.length > 0 && this.better(this.best.price, limit)) this.remove(this.levels.shift()!)
   }
 
-  /** Removes what is deeper than a number of levels. */
+  /** Removes the levels beyond a number of them. */
   removeBeyond (count: number): void {
     while (this.levels.length > count) this.remove(this.levels.pop()!)
   }
@@ -61,7 +67,7 @@ export class BookSide {
     this.removeBeyond(0)
   }
 
-  /** The levels that have changed since the last call, best first; what is gone has size 0. */
+  /** Returns the levels that have changed since the last call, best first; a removed level has size 0. */
   takeChanges (): Level[] {
     const changes = [...this.changed].map(([price, size]) => ({ price, size }))
     this.changed.clear()

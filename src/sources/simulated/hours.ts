@@ -1,5 +1,5 @@
 const DAY_MS = 86_400_000
-/** Orders are collected before the opening. */
+/** How long before the opening a venue collects orders. */
 const PRE_OPEN_MS = 30 * 60_000
 
 /** Hours of a venue, in milliseconds after midnight in its zone. */
@@ -11,28 +11,35 @@ export interface Hours {
 
 /**
  * The days on which a venue's hours hold:
- * - `weekdays`: as they are; there are no holidays;
- * - `every`: on Saturday and Sunday as well;
- * - `never`: it is always open, and a new day begins when it would open.
+ * - `weekdays`: Monday to Friday; there are no holidays;
+ * - `every`: every day of the week;
+ * - `never`: the venue is always open, and a new day begins when it would open.
  */
 export type Days = 'weekdays' | 'every' | 'never'
 
-/** What the clock says of a venue, from a moment up to, not including, another. */
+/** The state of a venue by its hours, from a moment up to another one, which is not included. */
 export interface Phase {
   readonly status: 'pre_open' | 'open' | 'closed'
-  /** Of the session, counted from 1970 in the venue's zone. */
+  /** The day of the session, counted from 1970 in the venue's zone. */
   readonly day: number
   readonly from: number
   readonly until: number
 }
 
-/** When a venue opens and closes. Times are milliseconds since 1970, of the market's own clock. */
+/** When a venue opens and closes. Times are milliseconds since 1970, by the market's own clock. */
 export class Schedule {
   private readonly format: Intl.DateTimeFormat
 
   constructor (private readonly hours: Hours, private readonly days: Days) {
     this.format = new Intl.DateTimeFormat('en-US', {
-      timeZone: hours.zone, hourCycle: 'h23', year: 'numeric', month: 'numeric', day: 'numeric', hour: 'numeric', minute: 'numeric', second: 'numeric'
+      timeZone: hours.zone,
+      hourCycle: 'h23',
+      year: 'numeric',
+      month: 'numeric',
+      day: 'numeric',
+      hour: 'numeric',
+      minute: 'numeric',
+      second: 'numeric'
     })
   }
 
@@ -55,7 +62,7 @@ export class Schedule {
     return { status: 'open', day: today, from: opening, until: this.instant(today, closes) }
   }
 
-  /** The last time of day at which the venue opens that is not after `time`, whatever day of the week it is. */
+  /** Returns the last opening by the time of day that is not after `time`, on any day of the week. */
   openingBefore (time: number): number {
     return this.instant(this.dayOfOpening(time), this.hours.opens)
   }
@@ -77,15 +84,17 @@ export class Schedule {
 
   private instant (day: number, sinceMidnight: number): number {
     const local = day * DAY_MS + sinceMidnight
-    // No venue opens or closes in the hour that a change of summer time skips or repeats: the second look is right.
+    // No venue opens or closes in the hour that a change of summer time skips or repeats, so the second
+    // offset is right.
     return local - this.offset(local - this.offset(local))
   }
 
-  /** What the venue's clocks are ahead of UTC by. */
+  /** Returns by how much the venue's clocks are ahead of UTC. */
   private offset (time: number): number {
     const parts = new Map(this.format.formatToParts(time).map(({ type, value }) => [type, Number(value)]))
     const part = (type: Intl.DateTimeFormatPartTypes): number => parts.get(type)!
-    const local = Date.UTC(part('year'), part('month') - 1, part('day'), part('hour'), part('minute'), part('second'))
+    const day = [part('year'), part('month') - 1, part('day')] as const
+    const local = Date.UTC(...day, part('hour'), part('minute'), part('second'))
     return local - Math.floor(time / 1000) * 1000
   }
 }

@@ -1,53 +1,95 @@
 import type { Instrument } from '@tickwire/protocol'
 import { krxTick, type TickRule, unitTick } from './prices.js'
 
-/** How an instrument trades: how wide, how deep, how often, how far its own price moves. */
+/** How an instrument trades: its spread, its depth, how often it trades, and how far its own price moves. */
 export interface Liquidity {
-  /** What bid and ask are apart by, in hundredths of a percent of the price, where the tick allows it. */
+  /** The spread between bid and ask, in hundredths of a percent of the price, where the tick allows it. */
   readonly spreadBasisPoints: number
-  /** What a level of the book is worth, in dollars. */
+  /** The value of a level of the book, in dollars. */
   readonly levelDollars: number
-  /** Share of turns that are trades, at an ordinary time of day. */
+  /** The share of turns that are trades, at an ordinary time of day. */
   readonly tradeShare: number
-  /** Deviation of a day's own return, beside what the whole market and its sector do. */
+  /** Standard deviation of its own daily return, beside those of its market and its sector. */
   readonly dailyVolatility: number
 }
 
-const DEEP: Liquidity = { spreadBasisPoints: 0.6, levelDollars: 150_000, tradeShare: 0.3, dailyVolatility: 0.015 }
-const MIDDLE: Liquidity = { spreadBasisPoints: 3, levelDollars: 40_000, tradeShare: 0.2, dailyVolatility: 0.022 }
-const THIN: Liquidity = { spreadBasisPoints: 9, levelDollars: 12_000, tradeShare: 0.12, dailyVolatility: 0.032 }
+const DEEP: Liquidity = {
+  spreadBasisPoints: 0.6, levelDollars: 150_000, tradeShare: 0.3, dailyVolatility: 0.015
+}
+const MIDDLE: Liquidity = {
+  spreadBasisPoints: 3, levelDollars: 40_000, tradeShare: 0.2, dailyVolatility: 0.022
+}
+const THIN: Liquidity = {
+  spreadBasisPoints: 9, levelDollars: 12_000, tradeShare: 0.12, dailyVolatility: 0.032
+}
 
-/** An instrument, where it stands at first, and the rules that it trades by. */
+/** An instrument with its first market and sector, and the rules by which it trades. */
 export interface Listing extends Required<Omit<Instrument, 'sector_name'>> {
-  /** Digits behind the point of a price. */
+  /** Digits after the point of a price. */
   readonly scale: number
-  /** About which its price moves, in units (prices.ts). */
+  /** The price about which it moves, in units (prices.ts). */
   readonly price: number
   readonly tick: TickRule
-  /** Digits behind the point of a size. */
+  /** Digits after the point of a size. */
   readonly sizeScale: number
-  /** Of an ordinary level of the book, in units of a size's last digit. */
+  /** The size of an ordinary level of the book, in units of a size's last digit. */
   readonly levelSize: number
   readonly liquidity: Liquidity
 }
 
 const WON_PER_DOLLAR = 1_350
 
-/** What the instruments channel says of a listing. */
-export const describe = ({ symbol, market, sector, name }: Listing): Instrument => ({ symbol, market, sector, name })
+/** Returns what the instruments channel says of a listing. */
+export const describe = ({ symbol, market, sector, name }: Listing): Instrument =>
+  ({ symbol, market, sector, name })
 
 const korean = (market: string) =>
   (symbol: string, name: string, sector: string, price: number, liquidity: Liquidity): Listing => ({
-    symbol, name, market, sector, scale: 0, price, tick: krxTick, sizeScale: 0, levelSize: Math.ceil(liquidity.levelDollars * WON_PER_DOLLAR / price), liquidity
+    symbol,
+    name,
+    market,
+    sector,
+    scale: 0,
+    price,
+    tick: krxTick,
+    sizeScale: 0,
+    levelSize: Math.ceil(liquidity.levelDollars * WON_PER_DOLLAR / price),
+    liquidity
   })
 
 const american = (market: string) =>
   (symbol: string, name: string, sector: string, cents: number, liquidity: Liquidity): Listing => ({
-    symbol, name, market, sector, scale: 2, price: cents, tick: unitTick, sizeScale: 0, levelSize: Math.ceil(liquidity.levelDollars * 100 / cents), liquidity
+    symbol,
+    name,
+    market,
+    sector,
+    scale: 2,
+    price: cents,
+    tick: unitTick,
+    sizeScale: 0,
+    levelSize: Math.ceil(liquidity.levelDollars * 100 / cents),
+    liquidity
   })
 
-const crypto = (symbol: string, name: string, sector: string, scale: number, price: number, sizeScale: number, liquidity: Liquidity): Listing => ({
-  symbol, name, market: 'CRYPTO', sector, scale, price, tick: unitTick, sizeScale, levelSize: Math.ceil(liquidity.levelDollars * 10 ** (scale + sizeScale) / price), liquidity
+const crypto = (
+  symbol: string,
+  name: string,
+  sector: string,
+  scale: number,
+  price: number,
+  sizeScale: number,
+  liquidity: Liquidity
+): Listing => ({
+  symbol,
+  name,
+  market: 'CRYPTO',
+  sector,
+  scale,
+  price,
+  tick: unitTick,
+  sizeScale,
+  levelSize: Math.ceil(liquidity.levelDollars * 10 ** (scale + sizeScale) / price),
+  liquidity
 })
 
 const kospi = korean('KOSPI')
@@ -116,7 +158,7 @@ export const listings: readonly Listing[] = [
   crypto('LINK-USD', 'Chainlink', 'oracles', 3, 17_245, 2, MIDDLE)
 ]
 
-/** Made up, unlike the rest: what is listed while the market runs, in this order. */
+/** Instruments that are listed while the market runs, in this order; unlike the rest, they are made up. */
 export const newcomers: readonly Listing[] = [
   kosdaq('950901', 'Hangang Robotics', 'robotics', 34_200, THIN),
   nasdaq('QBYT', 'Quayside Quantum', 'technology', 2_870, THIN),

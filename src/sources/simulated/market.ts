@@ -9,43 +9,47 @@ import { Random } from './random.js'
 import { Trading } from './trading.js'
 import { krx, Venue, venueRules } from './venue.js'
 
-/** Deviation of what a whole sector does in a day. */
+/** Standard deviation of a whole sector's return over a day. */
 const SECTOR_VOLATILITY = 0.012
-/** A headline comes so often on average. */
+/** The average time between headlines. */
 const NEWS_EVERY_MS = 20_000
-/** With hours that are sped up, the first opening comes this long after the start. */
+/** With hours that run faster, the first opening comes this long after the start. */
 const OPENING_AFTER_MS = 5_000
 
 /** Which hours the venues keep: see {@link MarketOptions.hours}. */
 export type HoursOption = 'always' | 'real' | number
 
 export interface MarketOptions {
-  /** The same seed, clock and options give the same messages. */
+  /** The same seed, clock and options make the same messages. */
   readonly seed: number
   /** Turns of each instrument in a second, and so its quotes while its market is open. */
   readonly rate: number
   /**
    * - `always`: all markets are open all the time;
-   * - `real`: the venues' hours on weekdays, without holidays, by the wall clock;
-   * - a number: the venues' hours on every day, by a market clock that runs so many times as fast as the wall clock and
-   *   begins just before the Korea Exchange opens. All times in messages are the market clock's.
+   * - `real`: the venues keep their hours on weekdays, without holidays, by the wall clock;
+   * - a number: the venues keep their hours on every day, by a market clock that runs this many times as fast
+   *   as the wall clock, and begins just before the Korea Exchange opens. All times in messages are the
+   *   market clock's.
    */
   readonly hours: HoursOption
-  /** How often an instrument is listed or moves, on average, in milliseconds of the wall clock. */
+  /**
+   * The average time between changes of membership (an instrument is listed, or moves), in milliseconds of
+   * the wall clock.
+   */
   readonly membershipEveryMs: number
 }
 
 /** What happened in a stretch of time. */
 export interface Slice {
-  /** What is to be declared before the messages: instruments that are new, or have moved. */
+  /** Instruments that are new or have moved; they must be declared before the messages. */
   readonly declared: Instrument[]
   readonly messages: SourceMessage[]
 }
 
 /**
- * The market without a clock: whoever drives it says how far time has come. In each round every instrument has its
- * turn, evenly spread over it, so that messages never come in bursts. Times are milliseconds since 1970 of the wall
- * clock; only messages, venues and prices go by the market's clock.
+ * The market without a clock: its driver says which time it is. In each round every instrument has one turn.
+ * The turns are spread evenly over the round, so that messages never come in bursts. Times are milliseconds
+ * since 1970 by the wall clock; only messages, venues and prices go by the market's clock.
  */
 export class SimulatedMarket {
   private readonly venues: readonly Venue[]
@@ -55,19 +59,19 @@ export class SimulatedMarket {
   private readonly newsRandom: Random
   private readonly membershipRandom: Random
   private readonly roundMs: number
-  /** The market's clock at `start`, and how fast it is. */
+  /** The time of the market's clock at `start`, and its speed. */
   private readonly marketStart: number
   private readonly speed: number
   private nextNews: number
   private nextMembership: number
-  /** Rounds are counted from here, so that rounding does not add up. */
+  /** The time from which rounds count, so that rounding does not add up. */
   private origin: number
   private round = 0
-  /** Whose turn it is. */
+  /** The index of the instrument whose turn is next. */
   private place = 0
   private reached: number
 
-  /** @param start where it begins */
+  /** @param start when it begins */
   constructor (private readonly options: MarketOptions, private readonly start: number) {
     const { seed, rate, hours, membershipEveryMs } = options
     this.roundMs = 1000 / rate
@@ -86,17 +90,17 @@ export class SimulatedMarket {
     this.origin = this.reached = start
   }
 
-  /** How far time has come. */
+  /** The time up to which the market has advanced. */
   get time (): number {
     return this.reached
   }
 
-  /** The instruments as they are now. */
+  /** Returns the instruments as they are now. */
   instruments (): Instrument[] {
     return this.tradings.map(({ listing }) => describe(listing))
   }
 
-  /** What happens up to a moment, that moment included. */
+  /** Advances the market up to a time, which is included. @returns what happened */
   advance (until: number): Slice {
     const slice: Slice = { declared: [], messages: [] }
     for (;;) {
@@ -116,9 +120,9 @@ export class SimulatedMarket {
     return slice
   }
 
-  /** Goes on at another moment, perhaps an earlier one, without what would have happened until then. */
+  /** Goes on at another time, perhaps an earlier one, and leaves out what would have happened in between. */
   skipTo (time: number): void {
-    // The turn that is due comes at once; the round it belongs to began before.
+    // The next turn comes at once, so its round began before.
     this.origin = time - this.place / this.tradings.length * this.roundMs
     this.round = 0
     if (time < this.reached) {
@@ -129,15 +133,19 @@ export class SimulatedMarket {
     for (const venue of this.venues) venue.skipTo(this.marketTime(time))
   }
 
-  /** Says statuses and books as a whole again, as if they were new: where messages may be lost. */
+  /**
+   * Makes the market send all statuses and whole books again, as if they were new, because messages may be
+   * lost.
+   */
   restate (): void {
     for (const venue of this.venues) venue.restate()
     for (const trading of this.tradings) trading.restate()
   }
 
   /**
-   * Takes over who is listed and where, as it is known: another server's market may have gone on with it since.
-   * @param known undefined for what nobody knows
+   * Adopts the markets and sectors of instruments as they are known: another server's market may have moved
+   * them.
+   * @param known returns an instrument; undefined if nobody knows it
    */
   adopt (known: (symbol: string) => Instrument | undefined): void {
     const time = this.marketTime(this.reached)
@@ -145,7 +153,8 @@ export class SimulatedMarket {
       const instrument = known(home.symbol)
       if (instrument === undefined) continue
       const { market = home.market, sector = home.sector } = instrument
-      const now: Listing = { ...home, sector, market: this.venues.some(venue => venue.lists(market)) ? market : home.market }
+      const isKnown = this.venues.some(venue => venue.lists(market))
+      const now: Listing = { ...home, sector, market: isKnown ? market : home.market }
       this.membership.settle(home, now)
       const trading = this.tradings.find(({ listing }) => listing.symbol === home.symbol)
       if (trading === undefined) this.tradings.push(this.trading(now, time))
@@ -162,9 +171,12 @@ export class SimulatedMarket {
     for (const sector of this.sectors.values()) sector.advance(marketTime)
     if (time >= this.nextNews) {
       this.nextNews = time + this.newsRandom.wait(NEWS_EVERY_MS)
-      const { data, shock } = writeHeadline(this.tradings.map(({ listing }) => listing), this.newsRandom, timestamp(marketTime))
+      const listed = this.tradings.map(({ listing }) => listing)
+      const { data, shock } = writeHeadline(listed, this.newsRandom, timestamp(marketTime))
       slice.messages.push({ channel: 'news', data })
-      for (const trading of this.tradings) if (data.symbols.includes(trading.listing.symbol)) trading.shock(shock)
+      for (const trading of this.tradings) {
+        if (data.symbols.includes(trading.listing.symbol)) trading.shock(shock)
+      }
     }
     if (time >= this.nextMembership) {
       this.nextMembership = time + this.membershipRandom.wait(this.options.membershipEveryMs)
@@ -185,7 +197,8 @@ export class SimulatedMarket {
   }
 
   private trading (listing: Listing, time: number): Trading {
-    return new Trading(listing, { venue: this.venueOf(listing), sector: this.sectorOf(listing, time), seed: this.options.seed, time })
+    const shared = { venue: this.venueOf(listing), sector: this.sectorOf(listing, time) }
+    return new Trading(listing, { ...shared, seed: this.options.seed, time })
   }
 
   private venueOf ({ market }: Listing): Venue {

@@ -1,22 +1,25 @@
 import { type Listing, newcomers } from './instruments.js'
 import type { Random } from './random.js'
 
-/** Instruments that are away from their first market or sector at a time, so that weeks later each set has members. */
+/**
+ * How many instruments may be away from their first market or sector at a time, so that each set still has
+ * members weeks later.
+ */
 const MAX_AWAY = 4
 
-/** Where an instrument of a market may go. */
+/** The market to which an instrument of a market may move. */
 const TRANSFERS: Readonly<Record<string, string>> = { KOSDAQ: 'KOSPI' }
 
-/** What happens to the list of instruments: one is new, or one has another market or sector. */
+/** A change of the list: an instrument is new, or has another market or sector. */
 export interface MembershipChange {
   readonly kind: 'listed' | 'moved'
   readonly listing: Listing
 }
 
 /**
- * Changes who belongs to which market and sector: a listing that was not there before, a move from KOSDAQ to KOSPI, a
- * move to another sector of the same market, and the way back. Nothing is ever delisted: an instrument leaves a set by
- * moving to another.
+ * Changes which instrument belongs to which market and sector: a new listing, a move from KOSDAQ to KOSPI, a
+ * move to another sector of the same market, and the way back. No instrument is ever delisted: it leaves a
+ * set by moving to another.
  */
 export class Membership {
   private readonly coming = [...newcomers]
@@ -24,7 +27,7 @@ export class Membership {
 
   constructor (private readonly random: Random) {}
 
-  /** A listing is there already, at home or away: another server's market had it listed or moved. */
+  /** Notes where an instrument is, at home or away: another server's market may have listed or moved it. */
   settle (home: Listing, now: Listing): void {
     const place = this.coming.findIndex(({ symbol }) => symbol === home.symbol)
     if (place >= 0) this.coming.splice(place, 1)
@@ -39,13 +42,16 @@ export class Membership {
       this.away.delete(home.symbol)
       return { kind: 'moved', listing: home }
     }
-    if (this.coming.length > 0 && random.next() < 0.5) return { kind: 'listed', listing: this.coming.shift()! }
+    if (this.coming.length > 0 && random.next() < 0.5) {
+      return { kind: 'listed', listing: this.coming.shift()! }
+    }
     const settled = listings.filter(({ symbol, market }) => market !== 'CRYPTO' && !this.away.has(symbol))
     const moving = random.oneOf(settled)
     this.away.set(moving.symbol, moving)
     const market = TRANSFERS[moving.market]
     if (market !== undefined && random.next() < 0.5) return { kind: 'moved', listing: { ...moving, market } }
-    const sectors = new Set(listings.filter(({ market }) => market === moving.market).map(({ sector }) => sector))
+    const peers = listings.filter(({ market }) => market === moving.market)
+    const sectors = new Set(peers.map(({ sector }) => sector))
     sectors.delete(moving.sector)
     return { kind: 'moved', listing: { ...moving, sector: random.oneOf([...sectors]) } }
   }

@@ -2,16 +2,16 @@ import type { News } from '@tickwire/protocol'
 import type { Listing } from './instruments.js'
 import type { Random } from './random.js'
 
-/** Says what these headlines are: nobody shall take them for news of real companies. */
+/** The source of all headlines, so that nobody takes them for news of real companies. */
 const SOURCE = 'Tickwire simulation'
 
-/** How far a headline moves a price at most, as a return. */
+/** The largest and smallest return that a headline causes. */
 const MAX_SHOCK = 0.0025
 const MIN_SHOCK = 0.0005
 
 type Sentiment = 'positive' | 'negative' | 'neutral'
 
-/** What is said of an instrument; `{name}` and `{sector}` are filled in. */
+/** Headlines about a company; `{name}` and `{sector}` are filled in. */
 const HEADLINES: Readonly<Record<Sentiment, readonly string[]>> = {
   positive: [
     '{name} raises its outlook for the year',
@@ -34,14 +34,25 @@ const HEADLINES: Readonly<Record<Sentiment, readonly string[]>> = {
   ]
 }
 
-/** Of assets without a company behind them. */
+/** Headlines about assets without a company behind them. */
 const ASSET_HEADLINES: typeof HEADLINES = {
-  positive: ['Inflows into {name} pick up', '{name} upgrade goes live without trouble', 'Large holders add to {name}'],
-  negative: ['Outflows from {name} pick up', '{name} transfers slow down as fees rise', 'Large holders reduce {name}'],
-  neutral: ['{name} developers meet to discuss the next upgrade', 'Trading in {name} calm ahead of the weekend']
+  positive: [
+    'Inflows into {name} pick up',
+    '{name} upgrade goes live without trouble',
+    'Large holders add to {name}'
+  ],
+  negative: [
+    'Outflows from {name} pick up',
+    '{name} transfers slow down as fees rise',
+    'Large holders reduce {name}'
+  ],
+  neutral: [
+    '{name} developers meet to discuss the next upgrade',
+    'Trading in {name} calm ahead of the weekend'
+  ]
 }
 
-/** Share of headlines that are about the whole sector in that market. */
+/** Share of headlines that are about a whole sector in one market. */
 const SECTOR_SHARE = 0.2
 const SECTOR_HEADLINES: Readonly<Record<Sentiment, string>> = {
   positive: 'Brighter prospects for {sector} in {market}',
@@ -49,14 +60,14 @@ const SECTOR_HEADLINES: Readonly<Record<Sentiment, string>> = {
   neutral: 'A look at {sector} in {market}'
 }
 
-/** A headline, and what it does to the prices of its symbols. */
+/** A headline, and its effect on the prices of its symbols. */
 export interface Headline {
   readonly data: News
-  /** A return. */
+  /** The return that it causes. */
   readonly shock: number
 }
 
-/** A headline about one of the listings, or about its sector. */
+/** Writes a headline about one of the listings, or about its sector. */
 export function writeHeadline (listings: readonly Listing[], random: Random, timestamp: string): Headline {
   const about = random.oneOf(listings)
   const sentiment = random.oneOf(['positive', 'negative', 'positive', 'negative', 'neutral'] as const)
@@ -68,7 +79,9 @@ export function writeHeadline (listings: readonly Listing[], random: Random, tim
   const size = MIN_SHOCK + (MAX_SHOCK - MIN_SHOCK) * random.next()
   return {
     data: {
-      headline: template.replace('{name}', about.name).replace('{sector}', about.sector.replaceAll('-', ' ')).replace('{market}', about.market),
+      headline: template.replace('{name}', about.name)
+        .replace('{sector}', about.sector.replaceAll('-', ' '))
+        .replace('{market}', about.market),
       source: SOURCE,
       symbols: (ofSector ? peers : [about]).map(({ symbol }) => symbol),
       sentiment,
@@ -78,7 +91,13 @@ export function writeHeadline (listings: readonly Listing[], random: Random, tim
   }
 }
 
-/** What is said when an instrument is new. */
+/** Writes the headline about a new instrument. */
 export function announceListing ({ symbol, name, market }: Listing, timestamp: string): News {
-  return { headline: `${name} is listed on ${market}`, source: SOURCE, symbols: [symbol], sentiment: 'neutral', timestamp }
+  return {
+    headline: `${name} is listed on ${market}`,
+    source: SOURCE,
+    symbols: [symbol],
+    sentiment: 'neutral',
+    timestamp
+  }
 }

@@ -4,22 +4,22 @@ import type { Listing } from './instruments.js'
 import { ceilToTick, floorToTick, formatUnits, tickAbove, tickBelow } from './prices.js'
 import type { Random } from './random.js'
 
-/** Levels a side, after market makers have seen to it. */
+/** Levels of each side after the market makers have filled it up. */
 const DEPTH = 10
-/** Takers find at least so many levels, and take fewer. */
+/** Takers wait until each side has this many levels, and take fewer. */
 const TAKEABLE_DEPTH = 5
-/** Levels that one taker takes at most. */
+/** The most levels that one taker takes. */
 const MAX_SWEEP = 3
-/** Levels whose size changes when market makers look at the book, at most. */
+/** The most levels whose size the market makers change at a time. */
 const MAX_RESIZED = 3
-/** What levels are apart by at most, in spreads. */
+/** The largest gap between levels, in spreads. */
 const MAX_GAP_SPREADS = 2
 /**
- * Makers leave a price that is off by less than this part of a tick or a spread: a fair price that trembles at the edge
- * of a tick must not make the quote do so.
+ * Makers leave a price that is off by less than this part of a tick or a spread: a fair price that trembles
+ * at the edge of a tick must not make the quote tremble.
  */
 const SLACK = 0.3
-/** How sizes of levels scatter: deviation of their logarithm. */
+/** Standard deviation of the logarithm of a level's size. */
 const SIZE_SCATTER = 0.6
 
 /** What a taker got from one level. */
@@ -28,14 +28,17 @@ export interface Fill {
   readonly size: number
 }
 
-/** An instrument's book: its makers follow a fair price, its takers take the best level. Never crossed, nor locked. */
+/**
+ * An instrument's book. Its makers follow a fair price; its takers take the best level. It is never crossed
+ * or locked.
+ */
 export class OrderBook {
   readonly bids = new BookSide(1)
   readonly asks = new BookSide(-1)
 
   constructor (private readonly listing: Listing, private readonly random: Random) {}
 
-  /** Whether there is enough to take from. */
+  /** Whether both sides have enough levels for a taker. */
   get deep (): boolean {
     return Math.min(this.bids.levels.length, this.asks.levels.length) >= TAKEABLE_DEPTH
   }
@@ -45,7 +48,7 @@ export class OrderBook {
     this.asks.clear()
   }
 
-  /** Market makers move their orders about a fair price and fill up what was taken; sizes change. */
+  /** Moves the makers' orders to a fair price, fills up what was taken, and changes some sizes. */
   requote (fair: number, spread: number): void {
     const { tick } = this.listing
     const slack = SLACK * Math.max(tick(fair), spread)
@@ -55,7 +58,7 @@ export class OrderBook {
     this.settle(this.asks, Math.max(ask, tickAbove(bid, tick)), spread)
   }
 
-  /** A taker takes an amount, or what the first levels have. @returns what came of it, best level first */
+  /** Takes an amount, or what the first levels have. @returns the fills, best level first */
   take (side: BookSide, amount: number): Fill[] {
     const fills: Fill[] = []
     for (let left = amount; left > 0 && fills.length < MAX_SWEEP;) {
@@ -68,12 +71,12 @@ export class OrderBook {
     return fills
   }
 
-  /** The levels that have changed since the last call of this or of {@link snapshot}. */
+  /** Returns the levels that have changed since the last call of this method or of {@link snapshot}. */
   changes (): Book {
     return this.written(this.bids.takeChanges(), this.asks.takeChanges())
   }
 
-  /** All levels. */
+  /** Returns all levels. */
   snapshot (): Book {
     this.changes()
     return this.written(this.bids.levels, this.asks.levels)
@@ -88,8 +91,10 @@ export class OrderBook {
     for (let index = 1; index < DEPTH; index++) {
       const { price } = side.levels[index - 1]!
       const next = side.levels[index]
-      // A hole that the price has left behind is filled as well: else a trade would leap over it.
-      if (next === undefined || Math.abs(next.price - price) > furthest) side.put(this.deeper(side, price, maxGap * random.next()), this.size(index))
+      // Fills a hole that the price has left behind, too: otherwise a trade would leap over it.
+      if (next === undefined || Math.abs(next.price - price) > furthest) {
+        side.put(this.deeper(side, price, maxGap * random.next()), this.size(index))
+      }
     }
     side.removeBeyond(DEPTH)
     for (let resized = random.integer(1, MAX_RESIZED); resized > 0; resized--) {
@@ -98,16 +103,17 @@ export class OrderBook {
     }
   }
 
-  /** A price of the grid that is about `gap` behind another of its side. */
+  /** Returns a price on the grid that is about `gap` deeper than another of its side. */
   private deeper (side: BookSide, price: number, gap: number): number {
     const { tick } = this.listing
     if (side === this.asks) return Math.max(tickAbove(price, tick), floorToTick(price + gap, tick))
     return Math.min(tickBelow(price, tick), ceilToTick(price - gap, tick))
   }
 
-  /** There is more behind the touch than at it. */
+  /** Draws the size of a level. There is more behind the touch than at it. */
   private size (index: number): number {
-    return Math.max(1, Math.round(this.listing.levelSize * (0.5 + index * 0.15) * Math.exp(SIZE_SCATTER * this.random.normal())))
+    const scatter = Math.exp(SIZE_SCATTER * this.random.normal())
+    return Math.max(1, Math.round(this.listing.levelSize * (0.5 + index * 0.15) * scatter))
   }
 
   private written (bids: readonly Level[], asks: readonly Level[]): Book {

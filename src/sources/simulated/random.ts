@@ -4,7 +4,7 @@ export class Random {
 
   constructor (private state: number) {}
 
-  /** The generator of its own that a part of the market has: what one part draws alters no other. */
+  /** Makes a generator for one part of the market, so that what one part draws changes no other. */
   static of (seed: number, part: string): Random {
     // FNV-1a
     let hash = 0x811C9DC5
@@ -12,7 +12,7 @@ export class Random {
     return new Random(hash)
   }
 
-  /** From 0 up to, not including, 1. */
+  /** Returns a number from 0 up to 1, which is not included. */
   next (): number {
     this.state = (this.state + 0x6D2B79F5) | 0
     let mixed = Math.imul(this.state ^ (this.state >>> 15), 1 | this.state)
@@ -20,12 +20,15 @@ export class Random {
     return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
   }
 
-  /** A whole number from `low` to `high`, both included. */
+  /** Returns a whole number from `low` to `high`, both included. */
   integer (low: number, high: number): number {
     return low + Math.floor(this.next() * (high - low + 1))
   }
 
-  /** Of the normal distribution with mean 0 and deviation 1 (Box and Muller's method, which makes two at a time). */
+  /**
+   * Returns a number of the normal distribution with mean 0 and deviation 1 (Box and Muller's method, which
+   * makes two at a time).
+   */
   normal (): number {
     const { spare } = this
     if (spare !== undefined) {
@@ -38,7 +41,7 @@ export class Random {
     return radius * Math.cos(angle)
   }
 
-  /** The wait for what comes every `mean` on average, and owes nothing to when it came last. */
+  /** Returns the wait for an event that comes every `mean` on average, whenever it came last. */
   wait (mean: number): number {
     return -Math.log(1 - this.next()) * mean
   }

@@ -4,32 +4,38 @@ import type { Lazy, Source, SourceContext } from '../source.js'
 import { describe, listings } from './instruments.js'
 import { type MarketOptions, SimulatedMarket } from './market.js'
 
-/** What a batch covers: short enough that messages come evenly, long enough that appending costs little of each. */
+/**
+ * The time that a batch covers: short, so that messages come evenly, yet long enough that appending costs
+ * little.
+ */
 const BATCH_MS = 15
-/** Further behind than this, time is skipped: what cannot be published in time is not queued. Bounds a batch as well. */
+/**
+ * If the market is further behind than this, it skips time and does not queue messages. This bounds a batch
+ * as well.
+ */
 const MAX_BEHIND_MS = 100
-/** An instrument is listed or moves so often on average. */
+/** The average time between changes of membership: an instrument is listed, or moves. */
 const MEMBERSHIP_EVERY_MS = 180_000
 
-/** Quotes of an instrument in a second. */
+/** Quotes of one instrument in a second. */
 const DEFAULT_RATE = 2.5
 
 export interface SimulatedOptions extends Partial<MarketOptions> {
   /** Milliseconds since 1970. */
   readonly clock?: () => number
-  /** How long it goes on without subscribers, in milliseconds; undefined: always. */
+  /** How long it goes on without subscribers, in milliseconds; undefined: for ever. */
   readonly lingerMs?: number | undefined
 }
 
 const CHANNELS = ['quotes', 'trades', 'book', 'market', 'news']
 
 /**
- * A market without a venue: shares of the Korean and American exchanges, and crypto currencies. Real names, made-up
- * prices.
+ * A market without a venue: shares of the Korean and American exchanges, and crypto currencies. The names are
+ * real, the prices made up.
  *
- * Instruments are listed and move while it runs (membership.ts), and are declared again when they do. Stopped and
- * started again on the same server, the same market goes on. On another server one begins anew, with the instruments as they are known: its
- * prices do not follow from those before.
+ * While it runs, instruments are listed and move (membership.ts), and the source declares them again. If it
+ * stops and starts on the same server, the same market goes on. On another server a new market begins, with
+ * the instruments where they are known to be; its prices do not continue the earlier ones.
  */
 export class Simulated implements Source {
   readonly name = 'simulated'
@@ -42,7 +48,10 @@ export class Simulated implements Source {
   constructor ({ clock = Date.now, lingerMs, ...options }: SimulatedOptions = {}) {
     this.clock = clock
     this.lazy = lingerMs === undefined ? undefined : { channels: CHANNELS, lingerMs }
-    this.options = { seed: 1, rate: DEFAULT_RATE, hours: 'always', membershipEveryMs: MEMBERSHIP_EVERY_MS, ...options }
+    const defaults = {
+      seed: 1, rate: DEFAULT_RATE, hours: 'always', membershipEveryMs: MEMBERSHIP_EVERY_MS
+    } as const
+    this.options = { ...defaults, ...options }
   }
 
   async instruments (): Promise<readonly Instrument[]> {
@@ -51,7 +60,7 @@ export class Simulated implements Source {
 
   async run ({ publish, declare, instrument, signal }: SourceContext): Promise<void> {
     const market = this.market ??= new SimulatedMarket(this.options, this.clock())
-    // What was published last may not have arrived, or another server may have gone on since.
+    // The last messages may not have arrived, or another server may have run the market since.
     market.adopt(instrument)
     market.restate()
     await declare(market.instruments())
@@ -61,7 +70,7 @@ export class Simulated implements Source {
       const { declared, messages } = market.advance(now)
       if (declared.length > 0) await declare(declared)
       if (messages.length > 0) await publish(messages)
-      // At least a moment, also when behind: others want to work as well.
+      // Even a market that is behind waits for a moment, so that others get to work.
       await delay(Math.max(1, market.time + BATCH_MS - this.clock()), undefined, { signal }).catch(() => {})
     }
   }

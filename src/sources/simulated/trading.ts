@@ -7,20 +7,25 @@ import { floorToTick, formatUnits } from './prices.js'
 import { Random } from './random.js'
 import type { Venue } from './venue.js'
 
-/** At most this share of turns are trades, however wild the market is: a price must be found as well. */
+/** The largest share of turns that are trades, however wild the market is: makers must find a price, too. */
 const MAX_TRADE_SHARE = 0.6
-/** What an ordinary trade takes of an ordinary level, and how that scatters: deviation of its logarithm. */
+/**
+ * The part of an ordinary level that an ordinary trade takes, and the standard deviation of its logarithm.
+ */
 const TRADE_SIZE = { part: 0.12, scatter: 1.1 }
 /** How much of the direction of trades follows from the fair price; the rest is chance. */
 const INFORMED = 0.8
-/** Makers ask for more while prices are wild, up to so many times the ordinary spread. */
+/** While prices are wild, makers ask for up to this many times the ordinary spread. */
 const MAX_WIDENING = 4
-/** Of the time in which a venue is closed, the part that counts for an instrument's own price. */
+/** The part of the time in which a venue is closed that counts for an instrument's own price. */
 const NIGHT_PACE = 0.1
-/** How far the close before the first day is from the first price: deviation, as a part of the price. */
+/**
+ * How far the close before the first day lies from the first price: standard deviation, as a part of the
+ * price.
+ */
 const FIRST_CHANGE = 0.012
 
-/** The day of an instrument so far. */
+/** The day of an instrument up to now. */
 interface Day {
   readonly number: number
   readonly previousClose: number
@@ -30,32 +35,33 @@ interface Day {
   volume: number
 }
 
-/** What an instrument shares with others, and what it is made with. */
+/** What an instrument shares with others, and where it begins. */
 export interface TradingContext {
   readonly venue: Venue
-  /** What all of its sector have in common. */
+  /** The drift that its whole sector has in common. */
   readonly sector: Drift
   readonly seed: number
-  /** Where it begins, in milliseconds of the market's clock. */
+  /** When it begins, in milliseconds of the market's clock. */
   readonly time: number
 }
 
 /**
- * One instrument: at each of its turns takers trade at the touch, or makers move the book, and a quote says where
- * that has led. The book's update always follows what it is about, and the quote follows both.
+ * One instrument. At each of its turns either takers trade at the touch, or makers move the book; then a
+ * quote states the result. The update of the book always follows the trades that caused it, and the quote
+ * follows both.
  */
 export class Trading {
   private readonly random: Random
   private readonly own: Drift
   private readonly book: OrderBook
-  /** Keeps ids apart from those of an earlier run of the server. */
+  /** Keeps the ids of trades apart from those of an earlier run of the server. */
   private readonly tradePrefix: string
   private trades = 0
   private venue: Venue
   private sector: Drift
   private day: Day | undefined
   private last: number
-  /** Whether the book has been published as a whole, so that updates may follow. */
+  /** Whether the whole book has been published, so that updates may follow. */
   private stated = false
 
   constructor (private current: Listing, { venue, sector, seed, time }: TradingContext) {
@@ -73,7 +79,9 @@ export class Trading {
     return this.current
   }
 
-  /** Goes on in another market or sector. Its price stays, which its sector is a part of. */
+  /**
+   * Moves it to another market or sector. Its price stays, although the price includes the sector's drift.
+   */
   move (listing: Listing, venue: Venue, sector: Drift): void {
     this.own.value += this.sector.value - sector.value
     this.current = listing
@@ -81,17 +89,17 @@ export class Trading {
     this.sector = sector
   }
 
-  /** News: its price changes at once, and is wild for a while. */
+  /** Applies news: the price changes at once, and is wild for a while. */
   shock (size: number): void {
     this.own.shock(size)
   }
 
-  /** Publishes its book as a whole again: where messages may be lost. */
+  /** Makes it publish its whole book again, because messages may be lost. */
   restate (): void {
     this.stated = false
   }
 
-  /** What happens at a moment of the market's clock; nothing while its market is not open. */
+  /** Returns what happens at a time of the market's clock; nothing while its market is not open. */
   turn (time: number): SourceMessage[] {
     if (!this.venue.open) return []
     const timestamp = new Date(time).toISOString()
@@ -107,7 +115,7 @@ export class Trading {
       this.requote(fair)
       messages.push(this.message('book', this.book.snapshot(), true))
       this.stated = true
-      // The first trade of a day is its opening price: no quote comes before.
+      // The first trade of a day makes its opening price, so no quote comes before it.
       if (begins) messages.push(...this.trade(fair, time, timestamp))
     } else if (this.book.deep && this.random.next() < this.tradeShare(time)) {
       messages.push(...this.trade(fair, time, timestamp))
@@ -142,7 +150,8 @@ export class Trading {
     const ask = book.asks.best.price
     const lean = Math.max(-1, Math.min(1, (2 * fair - bid - ask) / (ask - bid)))
     const side = random.next() < (1 + INFORMED * lean) / 2 ? 'buy' : 'sell'
-    const amount = levelSize * TRADE_SIZE.part * this.liveliness(time) * Math.exp(TRADE_SIZE.scatter * random.normal())
+    const scatter = Math.exp(TRADE_SIZE.scatter * random.normal())
+    const amount = levelSize * TRADE_SIZE.part * this.liveliness(time) * scatter
     const fills = book.take(side === 'buy' ? book.asks : book.bids, Math.max(1, Math.round(amount)))
     const messages = fills.map(({ price, size }) => {
       this.count(price, size)
@@ -166,7 +175,8 @@ export class Trading {
       day.low = Math.min(day.low, price)
       day.volume += size
     } else {
-      this.day = { number: venue.day, previousClose: this.last, open: price, high: price, low: price, volume: size }
+      const { last: previousClose } = this
+      this.day = { number: venue.day, previousClose, open: price, high: price, low: price, volume: size }
     }
     this.last = price
   }
@@ -194,7 +204,9 @@ export class Trading {
     }
   }
 
-  private message (channel: string, data: Quote | Trade | ReturnType<OrderBook['changes']>, snapshot = false): SourceMessage {
+  private message (
+    channel: string, data: Quote | Trade | ReturnType<OrderBook['changes']>, snapshot = false
+  ): SourceMessage {
     return { channel, symbol: this.current.symbol, data, ...(snapshot ? { snapshot } : {}) }
   }
 }

@@ -7,21 +7,24 @@ import { Random } from './random.js'
 const MINUTE_MS = 60_000
 const HOUR_MS = 60 * MINUTE_MS
 
-/** Share of sessions that are interrupted once. */
+/** Share of sessions with one interruption. */
 const HALT_SHARE = 0.4
 const HALT_MINUTES = { shortest: 5, longest: 20 }
-/** Of the time in which a venue is closed, the part that counts for prices. */
+/** The part of the time in which a venue is closed that counts for prices. */
 const NIGHT_PACE = 0.1
 
-/** What is known of a venue before it trades: its markets open, halt and close together. */
+/** The rules of a venue. Its markets open, halt and close together. */
 export interface VenueRules {
   readonly name: string
   readonly markets: readonly string[]
   readonly hours: Hours
   readonly alwaysOpen?: boolean
-  /** Deviation of what the whole venue does in a day. */
+  /** Standard deviation of the whole venue's daily return. */
   readonly dailyVolatility: number
-  /** What opening and end of a session have more of than the hours between, in parts of an ordinary moment. */
+  /**
+   * How much livelier the start and the end of a session are than the hours between, as a multiple of an
+   * ordinary moment.
+   */
   readonly swing: number
 }
 
@@ -54,9 +57,9 @@ export const venueRules: readonly VenueRules[] = [
 
 type Status = Exclude<MarketStatus['status'], 'stale'>
 
-/** A venue's state: `closed`, `pre_open`, `open` and `halted`, as its schedule and its interruptions have it. */
+/** A venue's state: `closed`, `pre_open`, `open` or `halted`, by its schedule and its interruptions. */
 export class Venue {
-  /** What all its instruments have in common. */
+  /** The drift that all its instruments have in common. */
   readonly drift: Drift
   private readonly schedule: Schedule
   private readonly random: Random
@@ -78,7 +81,7 @@ export class Venue {
     return this.status === 'open'
   }
 
-  /** Of the session that goes on, or that comes next. */
+  /** The day of the current session, or of the next one. */
   get day (): number {
     return this.phase!.day
   }
@@ -87,7 +90,10 @@ export class Venue {
     return this.rules.markets.includes(market)
   }
 
-  /** How lively trading is at a moment of a session: busy at its opening and its end, quiet at noon; 1 on average. */
+  /**
+   * Returns how lively trading is at a time of a session: busy at its start and its end, quiet at noon; 1 on
+   * average.
+   */
   activity (time: number): number {
     const { from, until } = this.phase!
     const fromNoon = 2 * (time - from) / (until - from) - 1
@@ -98,7 +104,7 @@ export class Venue {
     this.drift.advance(time, this.open ? 1 : NIGHT_PACE)
   }
 
-  /** Goes on to a moment. @returns the status of each of its markets, where it has changed */
+  /** Advances to a time. @returns the status of each of its markets, if it has changed */
   advance (time: number): SourceMessage[] {
     if (time < this.changesAt) return NOTHING
     if (this.phase === undefined || time >= this.phase.until) this.enter(this.schedule.phaseAt(time))
@@ -122,13 +128,13 @@ export class Venue {
     }))
   }
 
-  /** Says the status again at the next moment: where messages may be lost. */
+  /** Makes it send the status again at the next moment, because messages may be lost. */
   restate (): void {
     this.status = undefined
     this.changesAt = -Infinity
   }
 
-  /** The clock has jumped, perhaps back. */
+  /** Adjusts to a clock that has jumped, perhaps back. */
   skipTo (time: number): void {
     if (this.phase !== undefined && time < this.phase.from) this.phase = undefined
     this.changesAt = -Infinity

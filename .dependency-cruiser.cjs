@@ -6,6 +6,7 @@ const FOLDERS = {
   publisher: { may: ['log/log\\.ts$'] },
   metrics: {},
   coordination: { may: ['log/redis/(connect|tail/listener|append/refusals|time-limit|masters/masters)\\.ts$'] },
+  store: {},
   hub: { may: ['log/(log|entry-queue)\\.ts$', 'metrics/'] },
   sources: { may: ['log/log\\.ts$'], types: ['publisher/', 'coordination/(coordination|leases)\\.ts$'] },
   processors: { may: ['log/log\\.ts$'], types: ['sources/source\\.ts$'] },
@@ -52,6 +53,13 @@ module.exports = {
       severity: 'error',
       from: { path: '^(src|routes|plugins|packages)/', pathNot: '^src/(log|coordination)/redis/' },
       to: { path: '(^|node_modules/)ioredis(/|$)' },
+    },
+    {
+      name: 'databases-only-in-the-store',
+      comment: 'only src/store knows databases and the query builder',
+      severity: 'error',
+      from: { path: '^(src|routes|plugins|packages)/', pathNot: '^src/store/' },
+      to: { path: ['(^|node_modules/)(@types/)?pg(/|$)', '(^|node_modules/)kysely(/|$)', '(^|node_modules/)@duckdb/'] },
     },
     {
       name: 'fastify-at-the-edge',

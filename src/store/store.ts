@@ -14,9 +14,9 @@ export interface Store {
   /** Reads what has been written: `await store.query.selectFrom('states').selectAll().execute()`. Rejects if the database is away. */
   readonly query: Query
   /**
-   * Waits until the rows that were taken before are in the database.
-   * @param withinMs how long to wait
-   * @returns whether all of them are: not those that were dropped or refused, or that still wait at the end of the time
+   * Waits until the rows that wait now are in the database.
+   * @param withinMs how long it waits
+   * @returns whether all of them are: false if one is dropped or refused meanwhile, or still waits at the end of the time
    */
   flush(withinMs?: number): Promise<boolean>
   health(): StoreHealth

@@ -84,8 +84,8 @@ export interface OpenedStore {
   readonly lines: readonly Line[]
 }
 
-/** Quick to write and to try again; the bounds are those of a server. */
-export const QUICK: WriterLimits = { ...WRITER_LIMITS, lingerMs: 1, retry: { leastMs: 1, mostMs: 20 } }
+/** Quick to write and to try again, in a period that outlasts every test; the bounds are those of a server. */
+export const QUICK: WriterLimits = { ...WRITER_LIMITS, lingerMs: 1, retry: { leastMs: 1, mostMs: 20 }, sayEveryMs: 3_600_000 }
 
 /** @param wrap stands between the store and its database */
 export async function openStore (t: Test, place: Pick<StorePlace, 'open'>, { wrap = database => database, ...options }: Partial<StoreOptions> & { wrap?: (database: Database) => Database } = {}): Promise<OpenedStore> {

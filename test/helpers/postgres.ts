@@ -14,9 +14,10 @@ export const postgresUrl = process.env['TEST_POSTGRES_URL']
 /** As which it runs where the tests run as root, which it refuses: Debian's user of it, else nobody. */
 const USERS = ['postgres', 'nobody']
 
-/** A page of memory is enough for tests, and nothing waits for the disk. */
-const QUICK = ['-c', 'fsync=off', '-c', 'synchronous_commit=off', '-c', 'full_page_writes=off']
-const SMALL = ['-c', 'shared_buffers=16MB', '-c', 'max_connections=40', '-c', 'autovacuum=off']
+/** Nothing waits for the disk: a process that is killed loses nothing that it gave to the system, only a machine does. */
+const QUICK = ['-c', 'fsync=off', '-c', 'shared_buffers=16MB', '-c', 'max_connections=40', '-c', 'autovacuum=off']
+/** Acknowledges what is in its own memory alone. */
+const FORGETFUL = ['-c', 'synchronous_commit=off', '-c', 'full_page_writes=off']
 
 const open = new Set<PostgresServer>()
 process.once('exit', () => { for (const server of open) server.endAtOnce() })
@@ -44,7 +45,7 @@ export class PostgresServer {
   private constructor (readonly folder: string, private readonly isDurable: boolean) {}
 
   /**
-   * @param isDurable what was acknowledged survives a crash
+   * @param isDurable what was acknowledged survives its process
    * @param folder an empty one for its data; else one in /tmp: the path of a socket has at most 107 bytes
    */
   static async start ({ isDurable = false, folder = mkdtempSync('/tmp/tickwire-pg-') } = {}): Promise<PostgresServer> {
@@ -76,7 +77,7 @@ export class PostgresServer {
   }
 
   private spawn (): void {
-    this.child = spawn(postgresProgram!, ['-D', this.data, '-k', this.folder, '-c', 'listen_addresses=', ...SMALL, ...(this.isDurable ? [] : QUICK)], { ...this.owner, cwd: '/', stdio: 'ignore' })
+    this.child = spawn(postgresProgram!, ['-D', this.data, '-k', this.folder, '-c', 'listen_addresses=', ...QUICK, ...(this.isDurable ? [] : FORGETFUL)], { ...this.owner, cwd: '/', stdio: 'ignore' })
     this.child.unref()
   }
 

@@ -115,7 +115,7 @@ test('a row that another transaction has changed is written when that one has en
 
 test('readers are ended where they take too long, and when the store is closed', async t => {
   const endless = sql`select sum(a.range * b.range) from range(100000000) a, range(100000000) b`
-  const bounded = await place(t, { statementMs: 100 }).open()
+  const bounded = await place(t, { statementMs: 1000 }).open()
   await t.rejects(endless.execute(bounded.reader), /INTERRUPT/i)
   t.same((await sql`select 1 as one`.execute(bounded.reader)).rows, [{ one: 1 }])
   await bounded.close()

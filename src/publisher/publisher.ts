@@ -198,7 +198,8 @@ function misnaming (
 }
 
 /** Returns why the data does not fit its channel and symbol. */
-function unfitness ({ check }: Channel, { symbol, data }: Publication): Refusal | undefined {
+function unfitness ({ check, definition }: Channel, { symbol, data }: Publication): Refusal | undefined {
+  if (data === null && definition.compacted === true) return undefined
   if (!check.Check(data)) return refuse('invalid_message', describe(check, data))
   const named = (data as { symbol?: unknown }).symbol
   const isOther = symbol !== undefined && named !== undefined && named !== symbol

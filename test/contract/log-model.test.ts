@@ -1,3 +1,4 @@
+import { standardChannels } from '@tickwire/protocol'
 import fc from 'fast-check'
 import { type Test, test } from 'tap'
 import { type AppendItem, type AppendResult, type Entry, type EpochStart, IDEMPOTENCY_SECONDS, type TailBatch } from '../../src/log/log.js'
@@ -164,7 +165,7 @@ async function run (backend: LogBackend, shards: number, taken: readonly Step[])
   const maxTopics = exact !== undefined || shards === 1 ? MAX_TOPICS : NO_BOUND
   const clock = new ManualClock()
   const opened = await backend.open({
-    shards, maxTopics, clock, retention: exact === undefined ? AMPLE : { messages: MESSAGES, seconds: SECONDS, bytes: BYTES }
+    channels: standardChannels, shards, maxTopics, clock, retention: exact === undefined ? AMPLE : { messages: MESSAGES, seconds: SECONDS, bytes: BYTES }
   })
   const { log } = opened
   const heard: TailBatch[] = []

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { standardChannels } from '@tickwire/protocol'
+import { type Channels, standardChannels } from '@tickwire/protocol'
 import type { Redis } from 'ioredis'
 import type { Test } from 'tap'
 import type { Entry, Log, LogClock, Page, Retention, TailBatch } from '../../src/log/log.js'
@@ -32,6 +32,7 @@ export class ManualClock implements LogClock {
 }
 
 export interface OpenOptions {
+  readonly channels: Channels
   readonly shards: number
   readonly retention: Retention
   readonly maxTopics: number
@@ -84,7 +85,7 @@ function redisBackend (name: string, overOthers: boolean, start: () => Promise<R
     async open ({ clock: _clock, ...options }) {
       const group = await (started ??= start())
       const keyPrefix = `log${++logs}`
-      const log = await RedisLog.open({ url: group.url, keyPrefix, channels: standardChannels, ...options, onError: error => { process.emitWarning(String(error)) } })
+      const log = await RedisLog.open({ url: group.url, keyPrefix, ...options, onError: error => { process.emitWarning(String(error)) } })
       return {
         log,
         async restart (keep) {
@@ -131,7 +132,7 @@ export const backends: readonly LogBackend[] = [
     name: 'memory',
     exact: { overheadBytes: ENTRY_OVERHEAD_BYTES },
     async open (options) {
-      const log = new MemoryLog({ ...options, channels: standardChannels })
+      const log = new MemoryLog(options)
       return { log, restart: async keep => { log.restart(keep) }, close: () => log.close() }
     }
   },
@@ -142,10 +143,10 @@ export const AMPLE: Retention = { messages: 10_000, seconds: 3600, bytes: 1 << 2
 
 /** Opens a log that is closed when the test ends. */
 export async function openLog (
-  t: Test, backend: LogBackend, { shards = 1, retention = {}, maxTopics = 1000, ...more }: { shards?: number, retention?: Partial<Retention>, maxTopics?: number, maxTopicNames?: number } = {}
+  t: Test, backend: LogBackend, { shards = 1, retention = {}, maxTopics = 1000, channels = standardChannels, ...more }: { shards?: number, retention?: Partial<Retention>, maxTopics?: number, maxTopicNames?: number, channels?: Channels } = {}
 ): Promise<OpenLog & { readonly clock: ManualClock }> {
   const clock = new ManualClock()
-  const opened = await backend.open({ shards, retention: { ...AMPLE, ...retention }, maxTopics, clock, ...more })
+  const opened = await backend.open({ shards, retention: { ...AMPLE, ...retention }, maxTopics, clock, channels, ...more })
   t.teardown(() => opened.close())
   return { ...opened, clock }
 }

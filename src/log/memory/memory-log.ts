@@ -267,7 +267,7 @@ export class MemoryLog implements Log {
     if (last === undefined && this.histories.size + this.dormant.size >= maxTopicNames) return undefined
     const channel = this.options.channels.get(parseTopicKey(topic).channel)
     const { messages, seconds } = { ...this.options.retention, ...channel?.retention }
-    const history = new TopicHistory(topic, this.shardOf(topic), channel?.reduce, messages, seconds * 1000)
+    const history = new TopicHistory(topic, this.shardOf(topic), channel ?? {}, messages, seconds * 1000)
     if (last !== undefined) history.continueFrom(last)
     this.dormant.delete(topic)
     this.histories.set(topic, history)

@@ -1,4 +1,4 @@
-import type { ChannelDefinition } from '@tickwire/protocol'
+import { type ChannelDefinition, isRemoval } from '@tickwire/protocol'
 import { EntryQueue } from '../entry-queue.js'
 import type { Entry, KeptOrigin, Origin, ReadFrom, TopicPosition } from '../log.js'
 import { OriginTrails } from './origin-trails.js'
@@ -57,7 +57,7 @@ export class TopicHistory {
     /** The topic's key, as the one string that all its entries share. */
     readonly topic: string,
     readonly shard: number,
-    private readonly reduce: ChannelDefinition['reduce'],
+    private readonly channel: Partial<Pick<ChannelDefinition, 'reduce' | 'compacted'>>,
     /** Most messages that are retained. */
     readonly maxMessages: number,
     /** How long a message is retained, in milliseconds. */
@@ -107,7 +107,7 @@ export class TopicHistory {
     const bytes = this.entries.push(entry)
     this.heldBytes += bytes
     this.unfoldedBytes += bytes
-    if (this.unfoldedBytes > MOST_UNFOLDED_BYTES && typeof this.reduce === 'function') this.foldHeld()
+    if (this.unfoldedBytes > MOST_UNFOLDED_BYTES && typeof this.channel.reduce === 'function') this.foldHeld()
     return bytes
   }
 
@@ -127,9 +127,10 @@ export class TopicHistory {
    */
   shift (): number {
     const isFolded = this.current !== undefined
-    if (this.reduce !== undefined) {
+    if (this.channel.reduce !== undefined) {
       this.base = this.fold(this.base, this.entries.first)
-      if (this.current !== undefined && this.current.sequence <= this.base.sequence) this.current = undefined
+      const droppedUpTo = this.entries.first.sequence
+      if (this.current !== undefined && this.current.sequence <= droppedUpTo) this.current = undefined
     }
     this.origins?.settle(this.entries.firstOffset)
     const bytes = this.entries.shift()
@@ -180,20 +181,21 @@ export class TopicHistory {
    * @throws while a failure keeps the state unknown, what the channel threw
    */
   state (): StateText | undefined {
-    if (this.reduce === undefined) return undefined
+    if (this.channel.reduce === undefined) return undefined
     this.cached ??= this.stateNow()
     return this.cached
   }
 
   private stateNow (): StateText | undefined {
     const newest = this.size > 0 ? this.entries.last : undefined
-    if (this.reduce === 'last' && newest !== undefined) {
+    if (this.channel.reduce === 'last' && newest !== undefined) {
+      if (isRemoval(this.channel, newest.payload)) return undefined
       return { payload: newest.payload, sequence: newest.sequence, timestamp: newest.timestamp }
     }
     const state = newest === undefined ? this.base : this.foldHeld()
     if (state === undefined) return undefined
     if (state.failure !== undefined) throw state.failure.error
-    const payload = this.reduce === 'last' ? state.value as string : JSON.stringify(state.value)
+    const payload = this.channel.reduce === 'last' ? state.value as string : JSON.stringify(state.value)
     return { payload, sequence: state.sequence, timestamp: state.timestamp }
   }
 
@@ -214,13 +216,14 @@ export class TopicHistory {
    * Never throws, so that appending and dropping go on. After a failure the state waits for a message that
    * replaces it.
    */
-  private fold (state: State | undefined, entry: Entry): State {
+  private fold (state: State | undefined, entry: Entry): State | undefined {
     const { sequence, timestamp, payload, replaces } = entry
-    if (typeof this.reduce !== 'function') return { value: payload, sequence, timestamp }
+    if (isRemoval(this.channel, payload)) return undefined
+    if (typeof this.channel.reduce !== 'function') return { value: payload, sequence, timestamp }
     if (state?.failure !== undefined && !replaces) return { ...state, sequence, timestamp }
     try {
       const before = state?.failure === undefined ? state?.value : undefined
-      const value = this.reduce(before as never, JSON.parse(payload) as never, replaces) as unknown
+      const value = this.channel.reduce(before as never, JSON.parse(payload) as never, replaces) as unknown
       return { value, sequence, timestamp }
     } catch (error) {
       return { value: undefined, failure: { error }, sequence, timestamp }

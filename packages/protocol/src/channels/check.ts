@@ -5,7 +5,8 @@ import { channelAccess } from './access.js'
 
 /** The options of a ChannelDefinition. */
 const OPTIONS: readonly string[] = [
-  'name', 'type', 'description', 'keyed', 'access', 'schema', 'retention', 'reduce', 'merge', 'levels'
+  'name', 'type', 'description', 'keyed', 'access', 'schema', 'retention', 'reduce', 'merge', 'levels',
+  'compacted'
 ]
 const RETENTION: readonly string[] = ['messages', 'seconds']
 
@@ -49,7 +50,7 @@ function definitionFault (definition: Readonly<Record<string, unknown>>): string
   if (!isObject(schema) || !(Kind in schema)) {
     return 'has a schema that is not made with Type: Type.Object({ … })'
   }
-  return retentionFault(retention) ?? stateFault(reduce, merge, levels)
+  return retentionFault(retention) ?? stateFault(reduce, merge, levels) ?? compactionFault(definition)
 }
 
 function retentionFault (retention: unknown): string | undefined {
@@ -77,5 +78,13 @@ function stateFault (reduce: unknown, merge: unknown, levels: unknown): string |
   if (typeof reduce !== 'function' || typeof merge !== 'function') {
     return 'has levels, but reduce and merge are not both functions'
   }
+  return undefined
+}
+
+function compactionFault ({ compacted, reduce, access }: Readonly<Record<string, unknown>>): string | undefined {
+  if (compacted === undefined || compacted === false) return undefined
+  if (compacted !== true) return `has compacted ${shown(compacted)}; it is true or false`
+  if (reduce !== 'last') return "is compacted, but its reduce is not 'last': what is kept is the newest message"
+  if (access !== 'internal') return "is compacted, but its access is not 'internal': clients know no removed topics"
   return undefined
 }

@@ -4,8 +4,8 @@
 -- ARGV  1 candidate epoch, 2 shards of the log, 3 offset up to which it drops everything, whatever its age,
 --       4 milliseconds to keep marks,
 --       then for each topic its name, the milliseconds to keep its messages, and what it keeps in any case:
---       '' nothing, 'folded' the messages that its snapshot does not include yet, or an offset from which it
---       keeps all
+--       '' nothing, 'folded' the messages that its snapshot does not include yet, 'unless-removed' the last
+--       message if it does not remove the topic, or an offset from which it keeps all
 -- Answers for each topic {bytes of its stream, its first offset}, or {0, 0} if nothing is left
 enter(KEYS[1], KEYS[2], ARGV[1], ARGV[2])
 local time = log_time(KEYS[1])
@@ -28,6 +28,9 @@ for topic = 0, (#KEYS - 4) / 2 - 1 do
   local from = math.max(tonumber(ARGV[3]), up_to(age)) + 1
   if keep == 'folded' then
     from = math.min(from, tonumber(redis.call('HGET', snapshot, 'offset') or 0) + 1)
+  elseif keep == 'unless-removed' then
+    local last = redis.call('XREVRANGE', stream, '+', '-', 'COUNT', 1)[1]
+    if last and last[2][4] ~= 'null' then from = math.min(from, tonumber(last[1]:match('^%d+'))) end
   elseif keep ~= '' then
     from = math.min(from, tonumber(keep))
   end

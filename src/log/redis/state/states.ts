@@ -1,4 +1,4 @@
-import { type Channels, parseTopicKey } from '@tickwire/protocol'
+import { type ChannelDefinition, type Channels, isRemoval, parseTopicKey } from '@tickwire/protocol'
 import type { Snapshot } from '../../log.js'
 import { parseEntry } from '../append/batch.js'
 import { type Folded, FoldedStates } from './folded-states.js'
@@ -42,13 +42,13 @@ export class States {
 
   /** Returns undefined if the channel has no state, or the topic has none yet. */
   async snapshot (topic: string): Promise<Snapshot | undefined> {
-    if (this.reduceOf(topic) === undefined) return undefined
+    if (this.channelOf(topic)?.reduce === undefined) return undefined
     return await this.reads[this.options.shardOf(topic)]!.read(topic)
   }
 
   /** Whether the topic's state is folded, and so more than its last message. */
   isFolded (topic: string): boolean {
-    return typeof this.reduceOf(topic) === 'function'
+    return typeof this.channelOf(topic)?.reduce === 'function'
   }
 
   /** Writes the current state of a topic into the log. */
@@ -65,8 +65,8 @@ export class States {
     )
   }
 
-  private reduceOf (topic: string): 'last' | object | undefined {
-    return this.options.channels.get(parseTopicKey(topic).channel)?.reduce
+  private channelOf (topic: string): ChannelDefinition | undefined {
+    return this.options.channels.get(parseTopicKey(topic).channel)
   }
 
   private question (topic: string): StateQuestion {
@@ -83,6 +83,7 @@ export class States {
   ): Snapshot | undefined {
     if (last === undefined) return undefined
     const { sequence, timestamp, payload } = parseEntry(topic, this.options.shardOf(topic), last)
+    if (isRemoval(this.channelOf(topic)!, payload)) return undefined
     return { topic, epoch, sequence, timestamp, payload, asOf }
   }
 

@@ -1,10 +1,10 @@
-import { type Channels, parseTopicKey } from '@tickwire/protocol'
+import { type ChannelDefinition, type Channels, parseTopicKey } from '@tickwire/protocol'
 import type { Retention } from '../../log.js'
 
 /** How long trim.lua keeps the messages of a topic, and what it keeps in any case: see there. */
 interface TrimRule {
   readonly ageMs: number
-  readonly keep: '' | 'folded' | number
+  readonly keep: '' | 'folded' | 'unless-removed' | number
 }
 
 /** What each channel retains: its own bounds, or else those of the log. */
@@ -34,8 +34,9 @@ export class RetentionRules {
    * folded, only messages that a kept snapshot includes are dropped.
    */
   trimRule (topic: string, lastOffset: number): TrimRule {
-    const reduce = this.channels.get(parseTopicKey(topic).channel)?.reduce
+    const { reduce, compacted }: Partial<ChannelDefinition> = this.channels.get(parseTopicKey(topic).channel) ?? {}
     const { ageMs } = this.boundsOf(topic)
+    if (compacted === true) return { ageMs, keep: 'unless-removed' }
     return { ageMs, keep: reduce === 'last' ? lastOffset : reduce === undefined ? '' : 'folded' }
   }
 }

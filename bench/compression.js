@@ -1,12 +1,14 @@
 /**
- * What compression saves on the wire and what it costs the server, where it is made once for all: windows of some messages
- * of each topic, sent to many clients, on each wire plain and compressed; and the same frames through `ws`, which
- * deflates for each client.
+ * What compression saves on the wire, and what it costs a server that compresses once for all. Windows with
+ * some messages of each topic go to many clients, on each wire plain and compressed. Beside it the same
+ * frames go through `ws`, which deflates them for each client.
  *
- *   npm run bench -- compression [--clients 1000] [--topics 20] [--each 5] [--windows 20] [--pause 100] [--rounds 3]
+ * npm run bench -- compression [--clients 1000] [--topics 20] [--each 5] [--windows 20] [--pause 100]
+ * [--rounds 3]
  *
- * Every client follows `each` of the topics. Figures are the middle ones of the rounds, per client and window; CPU is all of the server's
- * process, publishing too, without the clients, which only count what they read.
+ * Every client follows `each` of the topics. Figures are medians of the rounds, per client and window. CPU is
+ * that of the server's whole process, with what publishing costs. The clients, which only count what they
+ * read, are another process.
  */
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
@@ -24,12 +26,14 @@ const LOAD = 'BENCH_LOAD'
 const settings = options({ clients: 1000, topics: 20, each: 5, windows: 20, pause: 100, rounds: 3 })
 const { clients, topics, each, windows, pause, rounds } = settings
 
-const symbolsOf = (/** @type {number} */ client) => Array.from({ length: each }, (_, turn) => (client * 7 + turn) % topics)
+const symbolsOf = (/** @type {number} */ client) =>
+  Array.from({ length: each }, (_, turn) => (client * 7 + turn) % topics)
 const symbol = (/** @type {number} */ topic) => `S${String(topic).padStart(3, '0')}`
 
-/** What a client sends to begin, without its query. */
+/** The headers of a client's request. */
 const upgrade = (/** @type {string} */ protocol, deflate = false) => (
-  `Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Protocol: ${protocol}\r\n` +
+  'Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n' +
+  `Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Protocol: ${protocol}\r\n` +
   (deflate ? 'Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\n' : ''))
 const WIRES = /** @type {const} */ ({
   json: upgrade('tickwire.v1.json'),
@@ -46,10 +50,20 @@ else load()
 
 async function measure () {
   const app = Fastify()
-  await app.register(tickwire, { settings: { UNKNOWN_SYMBOLS: 'accept', FLUSH_MS: 10, MAX_CONNECTIONS: 2 * clients, MAX_CONNECTIONS_PER_IP: 2 * clients, RATE_LIMIT_REQUESTS: 1_000_000, HEARTBEAT_MS: 3_600_000, IDLE_TIMEOUT_MS: 3_600_000 } })
+  await app.register(tickwire, {
+    settings: {
+      UNKNOWN_SYMBOLS: 'accept',
+      FLUSH_MS: 10,
+      MAX_CONNECTIONS: 2 * clients,
+      MAX_CONNECTIONS_PER_IP: 2 * clients,
+      RATE_LIMIT_REQUESTS: 1_000_000,
+      HEARTBEAT_MS: 3_600_000,
+      IDLE_TIMEOUT_MS: 3_600_000
+    }
+  })
   await app.listen({ port: 0, host: '127.0.0.1' })
 
-  // The same frames the way that ws sends them: each client has a deflate of its own.
+  // Sends the same frames as `ws` does: each client has its own deflate.
   const other = createServer()
   const sockets = new WebSocketServer({ server: other, perMessageDeflate: true })
   /** @type {Map<import('ws').WebSocket, number[]>} */
@@ -61,15 +75,17 @@ async function measure () {
   other.listen(0, '127.0.0.1')
   await once(other, 'listening')
 
-  const port = (/** @type {import('node:net').Server} */ server) => /** @type {import('node:net').AddressInfo} */ (server.address()).port
-  const loader = fork(new URL(import.meta.url), process.argv.slice(2), { env: { ...process.env, [LOAD]: '1' } })
+  const port = (/** @type {import('node:net').Server} */ server) =>
+    /** @type {import('node:net').AddressInfo} */ (server.address()).port
+  const env = { ...process.env, [LOAD]: '1' }
+  const loader = fork(new URL(import.meta.url), process.argv.slice(2), { env })
   /** @param {object} question @returns {Promise<number>} */
   const ask = async question => {
     loader.send(question)
     const [answer] = await once(loader, 'message')
     return answer
   }
-  /** All that comes is there when no more has come for a while. */
+  /** Waits until no more bytes arrive for a while. @returns the bytes that have arrived */
   const settled = async () => {
     let bytes = -1
     for (let now = await ask({ bytes: true }); now !== bytes; now = await ask({ bytes: true })) {
@@ -90,9 +106,16 @@ async function measure () {
       const batch = quotes.flatMap(next => Array.from({ length: messages }, next))
       const results = await app.tickwire.publishAll(batch)
       if (own) {
-        const frames = quotes.map((_, topic) => JSON.stringify(batch.flatMap(({ channel, symbol, data }, index) => (
-          Math.floor(index / messages) !== topic ? [] : [{ type: 'quote', channel, symbol, ...results[index], timestamp: new Date().toISOString(), data }]))))
-        for (const [socket, followed] of followers) for (const topic of followed) socket.send(/** @type {string} */ (frames[topic]))
+        const all = batch.map(({ channel, symbol, data }, index) => {
+          const timestamp = new Date().toISOString()
+          return { type: 'quote', channel, symbol, ...results[index], timestamp, data }
+        })
+        const frames = quotes.map((_, topic) => {
+          return JSON.stringify(all.slice(topic * messages, (topic + 1) * messages))
+        })
+        for (const [socket, followed] of followers) {
+          for (const topic of followed) socket.send(/** @type {string} */ (frames[topic]))
+        }
       }
       await delay(pause)
     }
@@ -109,9 +132,12 @@ async function measure () {
     /** @type {Record<string, { bytes: number, cpu: number }[]>} */
     const measured = {}
     for (let round = 0; round < rounds; round++) {
-      for (const wire of /** @type {Array<keyof typeof WIRES>} */ (Object.keys(WIRES))) (measured[wire] ??= []).push(await run(wire, messages))
+      for (const wire of /** @type {Array<keyof typeof WIRES>} */ (Object.keys(WIRES))) {
+        (measured[wire] ??= []).push(await run(wire, messages))
+      }
     }
-    const middle = (/** @type {string} */ wire, /** @type {'bytes' | 'cpu'} */ what) => percentile((measured[wire] ?? []).map(figures => figures[what]), 50)
+    const middle = (/** @type {string} */ wire, /** @type {'bytes' | 'cpu'} */ what) =>
+      percentile((measured[wire] ?? []).map(figures => figures[what]), 50)
     for (const wire of Object.keys(measured)) {
       const plain = wire === 'ws deflating for each' ? 'batch' : wire.replace(/ (deflated|gzip)$/, '')
       const [bytes, cpu] = [middle(wire, 'bytes'), middle(wire, 'cpu')]
@@ -127,11 +153,13 @@ async function measure () {
   }
   loader.kill()
   await app.close()
-  reportTable('compression', settings, rows, ['bytes and CPU: per client and window; the last two: beside the same wire without compression'])
+  reportTable('compression', settings, rows, [
+    'bytes and CPU: per client and window; the last two columns: beside the same wire without compression'
+  ])
   process.exit(0)
 }
 
-/** A market's quotes of a topic, one after another; the same in each run. @param {number} topic */
+/** Makes a market's quotes of a topic, one after another, the same in each run. @param {number} topic */
 function quoteOf (topic) {
   let seed = topic + 1
   const random = () => (seed = seed * 48271 % 2147483647) / 2147483647
@@ -160,7 +188,7 @@ function quoteOf (topic) {
   }
 }
 
-/** Clients that count what they read and do nothing else. */
+/** Runs clients that count what they read, and do nothing else. */
 function load () {
   let bytes = 0
   /** @type {import('node:net').Socket[]} */
@@ -171,17 +199,20 @@ function load () {
     const socket = connect(port, '127.0.0.1')
     sockets.push(socket)
     await once(socket, 'connect')
-    const path = own ? `/?client=${client}` : `/v1/stream?subscribe=quotes:${symbolsOf(client).map(symbol).join(',')}&snapshot=false`
+    const subscribed = symbolsOf(client).map(symbol).join(',')
+    const path = own ? `/?client=${client}` : `/v1/stream?subscribe=quotes:${subscribed}&snapshot=false`
     socket.write(`GET ${path} HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\n${WIRES[wire]}\r\n`)
     const [head] = await once(socket, 'data')
     if (!/^HTTP\/1.1 (101|200) /.test(String(head))) throw new Error(String(head))
     socket.on('data', data => { bytes += data.length })
     socket.on('error', () => {})
   }
-  process.on('message', async (/** @type {{ wire?: keyof typeof WIRES, port?: number, close?: boolean }} */ { wire, port, close }) => {
+  /** @typedef {{ wire?: keyof typeof WIRES, port?: number, close?: boolean }} Question */
+  process.on('message', async (/** @type {Question} */ { wire, port, close }) => {
     if (wire !== undefined && port !== undefined) {
       for (let at = 0; at < clients; at += 250) {
-        await Promise.all(Array.from({ length: Math.min(250, clients - at) }, (_, index) => open(port, at + index, wire)))
+        const some = Array.from({ length: Math.min(250, clients - at) }, (_, index) => at + index)
+        await Promise.all(some.map(client => open(port, client, wire)))
       }
     } else if (close === true) {
       for (const socket of sockets) socket.destroy()

@@ -1,10 +1,11 @@
 /**
- * What one message costs on its way, whoever it is for: checked, written as text, appended, kept for a catch-up, and encoded once
- * for each wire.
+ * What one message costs before it goes to any client: to check it, to write it as text, to append it, to
+ * keep it for catch-ups, and to encode it once for each wire.
  *
- *   npm run bench -- encode [--topics 1000] [--each 1,5,20] [--seconds 2] [--rounds 5]
+ * npm run bench -- encode [--topics 1000] [--each 1,5,20] [--seconds 2] [--rounds 5]
  *
- * `each` is how many messages a topic has in a window; what is said is the middle one of the rounds, in a process that does nothing else.
+ * `each` is the number of messages that a topic has in a window. Figures are medians of the rounds, in a
+ * process that does nothing else.
  */
 import { TypeCompiler } from '@sinclair/typebox/compiler'
 import { standardChannels } from '@tickwire/protocol'
@@ -21,21 +22,28 @@ const { topics, seconds, rounds } = settings
 
 const MEBIBYTE = 2 ** 20
 const RETENTION = { messages: 10_000, seconds: 3600, bytes: 256 * MEBIBYTE }
-/** What is published at a time. */
+/** Messages in one batch. */
 const BATCH = 1000
 
 let count = 0
 function publication () {
   const symbol = `S${String(++count % topics).padStart(4, '0')}`
-  return { channel: 'trades', symbol, data: { symbol, price: `1${count % 100}.25`, size: String(count % 900), timestamp: '2026-01-02T03:04:05.678Z' } }
+  const [price, size] = [`1${count % 100}.25`, String(count % 900)]
+  return { channel: 'trades', symbol, data: { symbol, price, size, timestamp: '2026-01-02T03:04:05.678Z' } }
 }
 const publications = Array.from({ length: BATCH }, publication)
 const texts = publications.map(({ data }) => JSON.stringify(data))
-const items = publications.map(({ channel, symbol }, index) => ({ topic: `${channel}:${symbol}`, payload: /** @type {string} */ (texts[index]) }))
-const entries = items.map((item, index) => ({ ...item, shard: 0, offset: index + 1, sequence: index + 1, previous: index, timestamp: Date.now(), replaces: false }))
+const items = publications.map(({ channel, symbol }, index) => {
+  return { topic: `${channel}:${symbol}`, payload: /** @type {string} */ (texts[index]) }
+})
+const entries = items.map((item, index) => {
+  const place = { shard: 0, offset: index + 1, sequence: index + 1, previous: index }
+  return { ...item, ...place, timestamp: Date.now(), replaces: false }
+})
 
 const log = () => new MemoryLog({ channels: standardChannels, retention: RETENTION, maxTopics: topics })
-const check = TypeCompiler.Compile(/** @type {import('@tickwire/protocol').ChannelDefinition} */ (standardChannels.get('trades')).schema)
+const trades = /** @type {import('@tickwire/protocol').ChannelDefinition} */ (standardChannels.get('trades'))
+const check = TypeCompiler.Compile(trades.schema)
 const publisher = new Publisher({ log: log(), channels: standardChannels })
 const plainLog = log()
 const dialects = new Dialects(standardChannels)
@@ -44,13 +52,15 @@ const batch = dialects.of('tickwire.v1.batch')
 const recent = new RecentEntries(0, 0, RETENTION.bytes / 4)
 let offset = 0
 
-/** What is done with {@link BATCH} messages. @type {Array<[what: string, each: number, run: () => unknown]>} */
+/** What is done to {@link BATCH} messages. @type {Array<[what: string, each: number, run: () => unknown]>} */
 const stages = [
   ['check against the schema', 1, () => { for (const { data } of publications) check.Check(data) }],
   ['write as JSON', 1, () => { for (const { data } of publications) JSON.stringify(data) }],
   ['append to the memory log', 1, () => plainLog.append(items)],
   ['publish: all of that', 1, () => publisher.publish(publications, { publisher: 'bench' })],
-  ['keep among the recent', 1, () => { for (const entry of entries) recent.push({ ...entry, offset: ++offset }) }],
+  ['keep among the recent', 1, () => {
+    for (const entry of entries) recent.push({ ...entry, offset: ++offset })
+  }],
   ['as a message', 1, () => { for (const entry of entries) native.writer.data(entry) }]
 ]
 const formats = {
@@ -63,7 +73,9 @@ const formats = {
 for (const each of settings.each.split(',').map(Number)) {
   for (const [name, format] of Object.entries(formats)) {
     stages.push([`as bytes: ${name}`, each, () => {
-      for (let from = 0; from < BATCH; from += each) format.join(entries.slice(from, from + each).map(entry => format.data(entry)))
+      for (let from = 0; from < BATCH; from += each) {
+        format.join(entries.slice(from, from + each).map(entry => format.data(entry)))
+      }
     }])
   }
 }

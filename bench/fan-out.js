@@ -1,10 +1,11 @@
 /**
- * What it costs to send a message to many: this server beside a writer in C that does nothing else (the limit), Socket.IO, and
- * ws.send for each client, one after another in one run.
+ * What it costs to send a message to many clients. The same run measures this server, a writer in C that does
+ * nothing else (the limit), Socket.IO, and `ws.send` for each client, one after another.
  *
- *   npm run bench -- fan-out [--shapes a,b,c,d] [--servers c,tickwire-ws,…] [--seconds 8] [--warm-up 2] [--rounds 1] [--profile folder]
+ * npm run bench -- fan-out [--shapes a,b,c,d] [--servers c,tickwire-ws,…] [--seconds 8] [--warm-up 2]
+ * [--rounds 1] [--profile folder]
  *
- * README.md says what the shapes and the rows are and how to read the table.
+ * README.md explains the shapes and rows, and how to read the table.
  */
 import { createRequire } from 'node:module'
 import { setTimeout as delay } from 'node:timers/promises'
@@ -14,26 +15,44 @@ import { ROWS } from './fan-out/rows.js'
 import { Session } from './fan-out/session.js'
 import { SHAPES } from './fan-out/shapes.js'
 
-/** Above it the load generator may be what was measured. */
+/** If the load generator uses more of its core than this share, it may be what was measured. */
 const MOST_LOAD_CPU = 0.8
-/** Share of the server's core that others may have. */
+/** If other programs use more of the server's core than this share, the row is marked. */
 const MOST_OTHERS = 0.1
-/** Messages for a client, on average, of which each gets at least one. */
+/** If clients should get this many messages on average, each of them gets at least one. */
 const EVERY_CLIENT_GETS_SOME = 20
-/** Messages are passed on in the turn in which they were published: the feeder's window is the flush window. */
+/**
+ * The server sends messages in the turn in which they are published, so that the feeder's window is the flush
+ * window.
+ */
 const FLUSH_WITH_FEEDER = 0
 
-const settings = options({ shapes: Object.keys(SHAPES).join(','), servers: ROWS.map(({ name }) => name).join(','), seconds: 8, 'warm-up': 2, rounds: 1, profile: '' })
+const settings = options({
+  shapes: Object.keys(SHAPES).join(','),
+  servers: ROWS.map(({ name }) => name).join(','),
+  seconds: 8,
+  'warm-up': 2,
+  rounds: 1,
+  profile: ''
+})
 const shapes = settings.shapes.split(',').map(name => SHAPES[name] ?? refuse(`there is no shape ${name}`))
-const rows = settings.servers.split(',').map(name => ROWS.find(row => row.name === name) ?? refuse(`there is no server ${name}`))
+const rows = settings.servers.split(',').map(name => {
+  return ROWS.find(row => row.name === name) ?? refuse(`there is no server ${name}`)
+})
 
 /** @param {string} message @returns {never} */
 function refuse (message) {
-  console.error(`${message}; shapes: ${Object.keys(SHAPES).join(', ')}; servers: ${ROWS.map(({ name }) => name).join(', ')}`)
+  const [shapes, servers] = [Object.keys(SHAPES), ROWS.map(({ name }) => name)]
+  console.error(`${message}; shapes: ${shapes.join(', ')}; servers: ${servers.join(', ')}`)
   process.exit(2)
 }
 
-/** @typedef {{ shape: string, server: string, 'µs/message': number, '× C': string | number, '× Socket.IO': string | number, 'msg/read': number } & Record<string, string | number>} Result */
+/**
+ * @typedef {{
+ *   shape: string, server: string, 'µs/message': number, 'msg/read': number,
+ *   '× C': string | number, '× Socket.IO': string | number
+ * } & Record<string, string | number>} Result
+ */
 
 /** @type {Result[]} */
 const results = []
@@ -55,7 +74,7 @@ for (const shape of shapes) {
   results.push(...ofShape)
 }
 
-/** The round that stands for all of a row. @param {Result[]} rounds */
+/** Returns the round with the median figure, which stands for its row. @param {Result[]} rounds */
 function middle (rounds) {
   return rounds.sort((one, other) => one['µs/message'] - other['µs/message'])[(rounds.length - 1) >> 1]
 }
@@ -70,7 +89,11 @@ function round (value, digits) {
   return Number(value.toFixed(digits))
 }
 
-/** @param {import('./fan-out/rows.js').Row} row @param {import('./fan-out/shapes.js').Shape} shape @returns {Promise<Result>} */
+/**
+ * @param {import('./fan-out/rows.js').Row} row
+ * @param {import('./fan-out/shapes.js').Shape} shape
+ * @returns {Promise<Result>}
+ */
 async function run (row, shape) {
   const session = await Session.open(row, shape, {
     ...(row.ownWindow === true ? {} : { flush: FLUSH_WITH_FEEDER }),
@@ -119,4 +142,5 @@ async function run (row, shape) {
 
 const require = createRequire(import.meta.url)
 const version = (/** @type {string} */ name) => require(`${name}/package.json`).version
-reportTable('fan-out', { ...settings, peers: { 'socket.io': version('socket.io'), ws: version('ws') } }, results, goals(shapes, results))
+const peers = { 'socket.io': version('socket.io'), ws: version('ws') }
+reportTable('fan-out', { ...settings, peers }, results, goals(shapes, results))

@@ -1,9 +1,11 @@
 /**
- * How long a message is on its way from publishing to its clients, by load: 500 clients × 20 of 200 topics over WebSocket.
+ * How long a message takes from publishing to its clients, by load: 500 clients × 20 of 200 topics over
+ * WebSocket.
  *
- *   npm run bench -- latency [--flush auto,10] [--loads 10,50,90,300,1000] [--capacity 0] [--seconds 8]
+ * npm run bench -- latency [--flush auto,10] [--loads 10,50,90,300,1000] [--capacity 0] [--seconds 8]
  *
- * `loads` are percents of the messages a second that fill the server's core where none are joined; found by ramping, or given.
+ * A load is a percentage of the capacity: the messages a second that fill the server's core if none are
+ * joined. The bench finds the capacity by raising the rate, unless it is given.
  */
 import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
@@ -13,13 +15,16 @@ import { ROWS } from './fan-out/rows.js'
 import { Session } from './fan-out/session.js'
 import { SHAPES } from './fan-out/shapes.js'
 
-/** Messages are published in small pieces, so that they come all the time; a timer cannot be much shorter. */
+/**
+ * The feeder publishes small batches, so that messages come all the time. A timer cannot be much shorter than
+ * this.
+ */
 const PIECE_MS = 2
 const RAMP_FROM = 400
 const RAMP_FACTOR = 1.3
 const FULL_CORE = 0.95
 const RAMP_SECONDS = 2
-/** What publishes less of what it was told to is beyond its capacity. */
+/** A server that publishes less than this share of its rate is beyond its capacity. */
 const KEPT_UP = 0.97
 const CONTROL_SECONDS = 4
 
@@ -31,17 +36,21 @@ const flushes = settings.flush.split(',')
 const asSetting = (/** @type {string} */ flush) => /^\d+$/.test(flush) ? Number(flush) : flush
 const round = (/** @type {number} */ value, digits = 2) => Number(value.toFixed(digits))
 
-/** What the machine does to a process that has nothing to do. @param {string} when */
+/** Measures what the machine does to a process that has nothing to do. @param {string} when */
 async function control (when) {
-  const idle = await start([process.execPath, fileURLToPath(new URL('fan-out/server/idle.js', import.meta.url)), String(CONTROL_SECONDS)], { core: SERVER_CORE, files: 100 })
+  const program = fileURLToPath(new URL('fan-out/server/idle.js', import.meta.url))
+  const command = [process.execPath, program, String(CONTROL_SECONDS)]
+  const idle = await start(command, { core: SERVER_CORE, files: 100 })
   const { loop, echo } = JSON.parse(idle.said)
   await idle.stop()
-  return `control, idle, ${when} (p50, p99, p99.9 ms): delay of the event loop ${loop.join(', ')}; round trip on loopback ${echo.join(', ')}`
+  return `control, idle, ${when} (p50, p99, p99.9 ms): ` +
+    `delay of the event loop ${loop.join(', ')}; round trip on loopback ${echo.join(', ')}`
 }
 
 /**
- * The messages a second that fill the server's core where none are joined (FLUSH_MS=0): beyond it, windows must grow. What the system
- * does on the core for what the server sends is not in the server's own CPU time, and counts here.
+ * Finds the messages a second that fill the server's core if none are joined (FLUSH_MS=0). At a higher rate,
+ * windows must grow. The operating system's work on that core for what the server sends is not in the
+ * server's own CPU time; it counts here.
  */
 async function capacity () {
   const session = await Session.open(row, shape, { flush: 0, remote: true })
@@ -53,7 +62,9 @@ async function capacity () {
       const span = await session.measure(RAMP_SECONDS)
       const busy = (span.cpu + span.othersCpu) / span.seconds
       process.stderr.write(`${Math.round(rate)} msg/s: ${Math.round(100 * busy)} % of the core\n`)
-      if (busy >= FULL_CORE) return before.rate + (rate - before.rate) * (FULL_CORE - before.busy) / (busy - before.busy)
+      if (busy >= FULL_CORE) {
+        return before.rate + (rate - before.rate) * (FULL_CORE - before.busy) / (busy - before.busy)
+      }
       before = { rate, busy }
     }
   } finally {
@@ -92,7 +103,10 @@ for (const flush of flushes) {
       })
     }
     const { expected, counted } = await session.end()
-    if (counted.messages !== expected) remarks.push(`FLUSH_MS=${flush}: ${expected - counted.messages} messages were not delivered, ${counted.closed} connections closed`)
+    if (counted.messages !== expected) {
+      const lost = expected - counted.messages
+      remarks.push(`FLUSH_MS=${flush}: ${lost} messages not delivered, ${counted.closed} connections closed`)
+    }
   } finally {
     await session.close()
   }

@@ -1,7 +1,8 @@
 /**
- * What an open connection costs in memory: RSS of the server for each, with 5 of 1,000 topics, when nothing is published.
+ * How much memory an open connection costs: RSS of the server for each, with 5 of 1,000 topics, while nothing
+ * is published.
  *
- *   npm run bench -- memory [--clients 1000,10000] [--servers tickwire-ws,tickwire-sse,…]
+ * npm run bench -- memory [--clients 1000,10000] [--servers tickwire-ws,tickwire-sse,…]
  */
 import { options, reportTable } from './report.js'
 import { ROWS } from './fan-out/rows.js'
@@ -26,7 +27,9 @@ const results = []
 const kib = (/** @type {number} */ bytes) => Number((bytes / 1024).toFixed(1))
 for (const name of settings.servers.split(',')) {
   const row = ROWS.find(candidate => candidate.name === name)
-  if (row === undefined) throw new Error(`there is no server ${name}; there are ${ROWS.map(known => known.name).join(', ')}`)
+  if (row === undefined) {
+    throw new Error(`there is no server ${name}; choose from ${ROWS.map(known => known.name).join(', ')}`)
+  }
   /** @type {Record<string, string | number>} */
   const result = { server: name }
   /** @type {number[]} */

@@ -1,9 +1,11 @@
 /**
- * What several nodes on one Redis carry, where their clients want topics of all shards and where each node's clients want those of some.
+ * What several nodes on one Redis carry, if each client wants topics of all shards, and if the clients of
+ * each node want topics of some shards only.
  *
- *   npm run bench -- nodes [--nodes 1,2,3] [--rates 2000,8000] [--shards 16] [--clients 3000] [--topics 1000] [--each 5] [--seconds 5] [--warm-up 2]
+ * npm run bench -- nodes [--nodes 1,2,3] [--rates 2000,8000] [--shards 16] [--clients 3000] [--topics 1000]
+ * [--each 5] [--seconds 5] [--warm-up 2]
  *
- * README.md says how to read the table.
+ * README.md explains how to read the table.
  */
 import { rmSync, writeFileSync } from 'node:fs'
 import { availableParallelism, tmpdir } from 'node:os'
@@ -17,25 +19,35 @@ import { readers, subscriptions } from './fan-out/shapes.js'
 import { cpuSeconds, startRedis } from './redis.js'
 import { options, reportTable } from './report.js'
 
-const settings = options({ nodes: '1,2,3', rates: '2000,8000', shards: 16, clients: 3000, topics: 1000, each: 5, seconds: 5, 'warm-up': 2 })
+const settings = options({
+  nodes: '1,2,3',
+  rates: '2000,8000',
+  shards: 16,
+  clients: 3000,
+  topics: 1000,
+  each: 5,
+  seconds: 5,
+  'warm-up': 2
+})
 const { shards, clients, topics, each, seconds } = settings
 
-/** What the feeder publishes at a time. */
+/** The feeder publishes a batch for each window of this length. */
 const WINDOW_MS = 10
-/** How long what is on its way may take to arrive when nothing more is published. */
+/** How long messages under way may take to arrive after the last one was published. */
 const DRAIN_MS = 15_000
-/** Share of what was to be delivered below which the nodes did not keep up. */
+/** Nodes that deliver less than this share of what they should did not keep up. */
 const KEPT_UP = 0.98
-/** CPU time of other programs, as a share of a core, beyond which a row is marked. */
+/** If other programs use more CPU than this share of a core, the row is marked. */
 const MOST_OTHERS = 0.1
-/** Files of a process beside its connections. */
+/** Files that a process opens beside its connections. */
 const SPARE_FILES = 200
 
 const SERVER = new URL('fan-out/server/tickwire.js', import.meta.url).pathname
 const row = /** @type {import('./fan-out/rows.js').Row} */ (ROWS.find(({ name }) => name === 'tickwire-ws'))
 
 /**
- * The topics of each client, by node. `any`: a client is on any node. `by shard`: it is on the one that has the shards of its topics.
+ * Returns the topics of each client, by node. `any`: a client is on any node. `by shard`: a client is on the
+ * node that has the shards of its topics.
  * @param {number} nodes
  * @param {'any' | 'by shard'} placed
  * @returns {number[][][]}
@@ -44,18 +56,22 @@ function placements (nodes, placed) {
   const perTopic = readers({ clients, topics, each })
   if (placed === 'any') {
     const all = subscriptions({ clients, topics, each })
-    return Array.from({ length: nodes }, (_, node) => all.filter((_subscription, client) => client % nodes === node))
+    return Array.from({ length: nodes }, (_, node) => {
+      return all.filter((_subscription, client) => client % nodes === node)
+    })
   }
+  const all = Array.from({ length: topics }, (_, topic) => topic)
+  const nodeOf = (/** @type {number} */ topic) => shardOf(`trades:${topicName(topic)}`, shards) % nodes
   return Array.from({ length: nodes }, (_, node) => {
-    const own = Array.from({ length: topics }, (_, topic) => topic).filter(topic => shardOf(`trades:${topicName(topic)}`, shards) % nodes === node)
+    const own = all.filter(topic => nodeOf(topic) === node)
     const padded = Math.ceil(own.length / each) * each
     return subscriptions({ clients: padded / each * perTopic, topics: padded, each })
-      .map(places => places.flatMap(place => own[place] ?? []))
-      .filter(places => places.length > 0)
+      .map(numbers => numbers.flatMap(number => own[number] ?? []))
+      .filter(numbers => numbers.length > 0)
   })
 }
 
-/** @param {number} port @returns {Promise<(name: string) => number>} what a node says of itself */
+/** Reads the metrics of a node. @param {number} port @returns {Promise<(name: string) => number>} */
 async function metrics (port) {
   const text = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text()
   return name => Number(new RegExp(`^tickwire_${name} (.*)$`, 'm').exec(text)?.[1])
@@ -64,12 +80,14 @@ async function metrics (port) {
 const sum = (/** @type {readonly number[]} */ values) => values.reduce((total, value) => total + value, 0)
 const round = (/** @type {number} */ value, digits = 0) => Number(value.toFixed(digits))
 
-/** @param {number} count of nodes @param {'any' | 'by shard'} placed */
+/** Measures all rates. @param {number} count of nodes @param {'any' | 'by shard'} placed */
 async function run (count, placed) {
   process.stderr.write(`${count} nodes, clients ${placed === 'any' ? 'on any' : 'by shard'}…\n`)
   const redis = await startRedis()
   const files = clients + SPARE_FILES
-  const server = () => start([process.execPath, SERVER, JSON.stringify({ topics, windowMs: WINDOW_MS, flush: 'auto', metrics: true, more: { REDIS_URL: redis.url, LOG_SHARDS: shards } })], { files })
+  const more = { REDIS_URL: redis.url, LOG_SHARDS: shards }
+  const serverSettings = JSON.stringify({ topics, windowMs: WINDOW_MS, flush: 'auto', metrics: true, more })
+  const server = () => start([process.execPath, SERVER, serverSettings], { files })
   const publisher = await server()
   const nodes = await Promise.all(Array.from({ length: count }, server))
   const ports = nodes.map(({ said }) => Number(said.split(' ')[1]))
@@ -78,12 +96,15 @@ async function run (count, placed) {
     const file = join(tmpdir(), `tickwire-bench-${process.pid}-${node}.requests`)
     writeFileSync(file, requests(row, placement[node] ?? []))
     try {
-      return await start([compiled('readers'), String(ports[node]), file, String(topics), '0', '0'], { files })
+      const command = [compiled('readers'), String(ports[node]), file, String(topics), '0', '0']
+      return await start(command, { files })
     } finally {
       rmSync(file)
     }
   }))
-  const tell = async (/** @type {string} */ command) => await Promise.all(loads.map(async load => /** @type {import('./fan-out/checked.js').Told} */ (JSON.parse(await load.ask(command)))))
+  const tell = async (/** @type {string} */ command) => await Promise.all(loads.map(async load => {
+    return /** @type {import('./fan-out/checked.js').Told} */ (JSON.parse(await load.ask(command)))
+  }))
   const look = async (/** @type {string} */ command) => {
     const told = await tell(command)
     const said = await Promise.all(ports.map(metrics))
@@ -96,7 +117,12 @@ async function run (count, placed) {
       latency: told.map(({ going: { p50, p99 } }) => ({ p50, p99 })),
       received: sum(said.map(value => value('messages_received_total'))),
       followed: said.map(value => value('shards_followed')),
-      cpu: { nodes: nodes.map(({ pid }) => cpuSeconds(pid)), redis: cpuSeconds(redis.pid), publisher: cpuSeconds(publisher.pid), clients: sum(told.map(({ cpu }) => cpu)) }
+      cpu: {
+        nodes: nodes.map(({ pid }) => cpuSeconds(pid)),
+        redis: cpuSeconds(redis.pid),
+        publisher: cpuSeconds(publisher.pid),
+        clients: sum(told.map(({ cpu }) => cpu))
+      }
     }
   }
   /** @type {Array<Record<string, string | number>>} */
@@ -111,9 +137,16 @@ async function run (count, placed) {
     const published = after.published - before.published
     const delivered = sum(after.messages) - sum(before.messages)
     const nodeCpu = after.cpu.nodes.map((used, node) => used - (before.cpu.nodes[node] ?? 0))
-    const own = sum(nodeCpu) + after.cpu.redis - before.cpu.redis + after.cpu.publisher - before.cpu.publisher + after.cpu.clients - before.cpu.clients
+    const redisCpu = after.cpu.redis - before.cpu.redis
+    const publisherCpu = after.cpu.publisher - before.cpu.publisher
+    const clientsCpu = after.cpu.clients - before.cpu.clients
+    const own = sum([...nodeCpu, redisCpu, publisherCpu, clientsCpu])
     const others = Math.max(0, after.machine - before.machine - own) / took
-    const perNode = nodeCpu.map((used, node) => round(1e6 * used / ((after.messages[node] ?? 0) - (before.messages[node] ?? 0)), 1))
+    const perNode = nodeCpu.map((used, node) => {
+      return round(1e6 * used / ((after.messages[node] ?? 0) - (before.messages[node] ?? 0)), 1)
+    })
+    const expected = published * readers({ clients, topics, each })
+    const keepsUp = delivered >= KEPT_UP * expected && published >= KEPT_UP * rate * took
     rows.push({
       nodes: count,
       clients: placed,
@@ -127,34 +160,47 @@ async function run (count, placed) {
       'p99 ms': round(Math.max(...after.latency.map(({ p99 }) => p99)), 1),
       'µs/delivered': round(1e6 * sum(nodeCpu) / delivered, 2),
       'of each node': perNode.join(' '),
-      'Redis µs/msg': round(1e6 * (after.cpu.redis - before.cpu.redis) / published, 1),
-      'publisher µs/msg': round(1e6 * (after.cpu.publisher - before.cpu.publisher) / published, 1),
+      'Redis µs/msg': round(1e6 * redisCpu / published, 1),
+      'publisher µs/msg': round(1e6 * publisherCpu / published, 1),
       'nodes CPU %': round(100 * sum(nodeCpu) / took),
       'all CPU %': round(100 * own / took),
       'others %': round(100 * others),
-      marks: [others > MOST_OTHERS ? 'disturbed' : '', delivered < KEPT_UP * published * readers({ clients, topics, each }) || published < KEPT_UP * rate * took ? 'does not keep up' : ''].filter(mark => mark !== '').join(', ')
+      marks: [others > MOST_OTHERS ? 'disturbed' : '', keepsUp ? '' : 'does not keep up']
+        .filter(mark => mark !== '').join(', ')
     })
   }
   const total = Number(await publisher.ask('rate 0'))
   const wrong = await unfinished(loads, placement, publishedOf(topics, total))
   const told = await tell('tell')
-  const faults = sum(told.map(({ going: { gaps, repeated, unasked, other_resets: others, lagging_resets: lagging, closed } }) => gaps + repeated + unasked + others + lagging + closed))
+  const faults = sum(told.map(({ going }) => {
+    const { gaps, repeated, unasked, other_resets: others, lagging_resets: lagging, closed } = going
+    return gaps + repeated + unasked + others + lagging + closed
+  }))
   const last = rows.at(-1)
-  if (last !== undefined && wrong + faults > 0) last['marks'] = [last['marks'], `${wrong} topics not complete`, `${faults} faults`].join(', ')
+  if (last !== undefined && wrong + faults > 0) {
+    last['marks'] = [last['marks'], `${wrong} topics not complete`, `${faults} faults`].join(', ')
+  }
   for (const program of [...loads, ...nodes, publisher]) await program.stop()
   redis.close()
   return rows
 }
 
 /**
- * How many topics some client does not have to the last message, when nothing more comes.
- * @param {readonly import('./fan-out/programs.js').Program[]} loads @param {number[][][]} placement @param {readonly number[]} expected
+ * Waits until nothing more comes. Returns the number of topics of which a client then lacks the last message.
+ * @param {readonly import('./fan-out/programs.js').Program[]} loads
+ * @param {number[][][]} placement
+ * @param {readonly number[]} expected
  */
 async function unfinished (loads, placement, expected) {
   const wanted = placement.map(subscribed => new Set(subscribed.flat()))
   for (const deadline = Date.now() + DRAIN_MS; ;) {
-    const has = await Promise.all(loads.map(async load => /** @type {Array<[number, number]>} */ (JSON.parse(await load.ask('topics')))))
-    const wrong = sum(has.map((topicsOf, node) => topicsOf.filter(([least, most], topic) => wanted[node]?.has(topic) === true && (least !== expected[topic] || most !== expected[topic])).length))
+    const has = await Promise.all(loads.map(async load => {
+      return /** @type {Array<[number, number]>} */ (JSON.parse(await load.ask('topics')))
+    }))
+    const wrong = sum(has.map((topicsOf, node) => topicsOf.filter(([least, most], topic) => {
+      const isWrong = least !== expected[topic] || most !== expected[topic]
+      return isWrong && wanted[node]?.has(topic) === true
+    }).length))
     if (wrong === 0 || Date.now() > deadline) return wrong
     await delay(100)
   }
@@ -162,6 +208,10 @@ async function unfinished (loads, placement, expected) {
 
 const rows = []
 for (const count of settings.nodes.split(',').map(Number)) {
-  for (const placed of /** @type {const} */ (['any', 'by shard'])) if (count > 1 || placed === 'any') rows.push(...await run(count, placed))
+  for (const placed of /** @type {const} */ (['any', 'by shard'])) {
+    if (count > 1 || placed === 'any') rows.push(...await run(count, placed))
+  }
 }
-reportTable('nodes', settings, rows, ['all of it on the cores of one machine: Redis, the publisher, the nodes and the clients; µs/delivered is what to compare'])
+reportTable('nodes', settings, rows, [
+  'Redis, the publisher, the nodes and the clients share the cores of one machine; compare µs/delivered'
+])

@@ -1,10 +1,10 @@
 /**
- * How many messages a second one node appends to one Redis, through the publisher: validated, sequenced, replayable and told to
- * all nodes; beside what Redis does with bare XADDs in the same run.
+ * How many messages a second one node appends to one Redis through the publisher: validated, numbered,
+ * replayable, and published to all nodes. Beside it, in the same run, how many bare XADDs Redis does.
  *
- *   npm run bench -- publish [--bytes 200] [--topics 1000] [--batch 100] [--ahead 40] [--seconds 10]
+ * npm run bench -- publish [--bytes 200] [--topics 1000] [--batch 100] [--ahead 40] [--seconds 10]
  *
- * `batch` messages are published at a time, and `ahead` of those are on their way.
+ * A publish has `batch` messages, and `ahead` publishes are under way at a time.
  */
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { setTimeout as delay } from 'node:timers/promises'
@@ -13,7 +13,8 @@ import { tickwire } from '@tickwire/server'
 import { options, percentile, report } from './report.js'
 import { bareXadd, cpuSeconds, startRedis } from './redis.js'
 
-const { bytes, topics, batch, ahead, seconds } = options({ bytes: 200, topics: 1000, batch: 100, ahead: 40, seconds: 10 })
+const settings = options({ bytes: 200, topics: 1000, batch: 100, ahead: 40, seconds: 10 })
+const { bytes, topics, batch, ahead, seconds } = settings
 
 const redis = await startRedis()
 const bareBefore = bareXadd(redis.program, redis.url, bytes, 100)
@@ -22,14 +23,20 @@ const app = Fastify()
 await app.register(tickwire, { settings: { UNKNOWN_SYMBOLS: 'accept', REDIS_URL: redis.url } })
 await app.listen({ port: 0, host: '127.0.0.1' })
 
-// A quote as venues send them; its volume has the digits that make up the size.
+// A quote as venues send it. The digits of its volume make up the size.
+const FIXED = { bid_size: '100', ask_size: '200', change: '0.50', change_percent: '0.5' }
+const DAY = { open: '99.50', high: '101.00', low: '99.00' }
 const quote = (/** @type {string} */ symbol, /** @type {string} */ price, /** @type {string} */ volume) => (
-  { symbol, bid: price, ask: price, last: price, bid_size: '100', ask_size: '200', volume, change: '0.50', change_percent: '0.5', open: '99.50', high: '101.00', low: '99.00' })
+  { symbol, bid: price, ask: price, last: price, volume, ...FIXED, ...DAY })
 const digits = bytes - JSON.stringify(quote('S0000', '100.00', '')).length
-if (digits < 1 || digits > 60) throw new Error(`--bytes: from ${bytes - digits + 1} to ${bytes - digits + 60}`)
+if (digits < 1 || digits > 60) {
+  const least = bytes - digits + 1
+  throw new Error(`--bytes=${bytes} cannot be used: give ${least} to ${least + 59}`)
+}
 const message = (/** @type {number} */ n) => {
   const symbol = `S${String(n % topics).padStart(4, '0')}`
-  return { channel: 'quotes', symbol, data: quote(symbol, `1${String(n % 100).padStart(2, '0')}.00`, '1'.repeat(digits)) }
+  const price = `1${String(n % 100).padStart(2, '0')}.00`
+  return { channel: 'quotes', symbol, data: quote(symbol, price, '1'.repeat(digits)) }
 }
 
 let next = 0
@@ -51,7 +58,7 @@ async function publisher () {
   }
 }
 
-/** @param {number} lasting */
+/** Publishes for some seconds. @param {number} lasting */
 async function run (lasting) {
   end = Date.now() + lasting * 1000
   accepted = 0
@@ -61,7 +68,11 @@ async function run (lasting) {
   await Promise.all(Array.from({ length: ahead }, publisher))
   const took = (performance.now() - began) / 1000
   const used = process.cpuUsage(own)
-  return { rate: accepted / took, node: (used.user + used.system) / 1e6 / took, redis: (cpuSeconds(redis.pid) - its) / took }
+  return {
+    rate: accepted / took,
+    node: (used.user + used.system) / 1e6 / took,
+    redis: (cpuSeconds(redis.pid) - its) / took
+  }
 }
 
 await run(2)
@@ -76,14 +87,16 @@ const client = redis.client()
 const memory = /used_memory:(\d+)/.exec(await client.info('memory'))?.[1]
 client.disconnect()
 const known = await app.tickwire.parts.log.read('quotes:S0000', { sequence: 0 }, 100_000)
-const holes = known.entries.filter(({ sequence }, index, all) => index > 0 && sequence !== (all[index - 1]?.sequence ?? 0) + 1).length
+const holes = known.entries.filter(({ sequence }, index, all) => {
+  return index > 0 && sequence !== (all[index - 1]?.sequence ?? 0) + 1
+}).length
 const bareAfter = bareXadd(redis.program, redis.url, bytes, 100)
 await app.close()
 redis.close()
 
 const round = (/** @type {number} */ value, digits = 0) => Number(value.toFixed(digits))
 const bare = (bareBefore + bareAfter) / 2
-report('publish', { bytes, topics, batch, ahead, seconds }, {
+report('publish', settings, {
   'messages a second': round(rate),
   'bare XADD a second, before': round(bareBefore),
   'bare XADD a second, after': round(bareAfter),

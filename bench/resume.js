@@ -1,11 +1,12 @@
 /**
- * Many clients are dropped at once and resume at once, on the node that they had and on one that has just started: how long until
- * all are caught up, and what it asks of Redis. A market goes on meanwhile.
+ * Many clients lose their connections at once and resume at once: on the same node, and on a node that has
+ * just started. The bench measures how long until all are caught up, and what that costs Redis. A market goes
+ * on meanwhile.
  *
- *   npm run bench -- resume [--clients 5000] [--topics 1000] [--each 5] [--rate 1000] [--away 1000]
+ * npm run bench -- resume [--clients 5000] [--topics 1000] [--each 5] [--rate 1000] [--away 1000]
  *
- * Each client subscribes to `each` of the topics; `rate` messages a second are published; the clients are `away` milliseconds.
- * The clients are a process of their own.
+ * Each client subscribes to `each` of the topics. `rate` messages a second are published. Clients are away
+ * for `away` milliseconds. They are a process of their own.
  */
 import { fork } from 'node:child_process'
 import { createHash } from 'node:crypto'
@@ -20,6 +21,7 @@ import { WebSocket } from 'ws'
 import { options, percentile, report } from './report.js'
 import { cpuSeconds, startRedis } from './redis.js'
 
+const COUNTED = ['reads of recent', 'script head', 'script read', 'script state', 'script append']
 const settings = options({ clients: 5000, topics: 1000, each: 5, rate: 1000, away: 1000 })
 if (process.send === undefined) await main(settings)
 else load(settings)
@@ -30,7 +32,13 @@ async function main ({ clients, topics, each, rate, away }) {
   const start = async () => {
     const app = Fastify()
     await app.register(tickwire, {
-      settings: { UNKNOWN_SYMBOLS: 'accept', REDIS_URL: redis.url, MAX_CONNECTIONS: 2 * clients, MAX_CONNECTIONS_PER_IP: 2 * clients, RATE_LIMIT_REQUESTS: 1_000_000 }
+      settings: {
+        UNKNOWN_SYMBOLS: 'accept',
+        REDIS_URL: redis.url,
+        MAX_CONNECTIONS: 2 * clients,
+        MAX_CONNECTIONS_PER_IP: 2 * clients,
+        RATE_LIMIT_REQUESTS: 1_000_000
+      }
     })
     await app.listen({ port: 0, host: '127.0.0.1' })
     return { app, port: /** @type {import('node:net').AddressInfo} */ (app.server.address()).port }
@@ -38,15 +46,19 @@ async function main ({ clients, topics, each, rate, away }) {
   const first = await start()
   const names = Array.from({ length: topics }, (_, index) => `S${index}`)
   let sent = 0
-  const batch = (/** @type {number} */ size) => first.app.tickwire.publishAll(Array.from({ length: size }, () => {
+  const trade = () => {
     const symbol = names[sent++ % topics] ?? ''
-    return { channel: 'trades', symbol, data: { symbol, price: '1.00', size: String(sent), timestamp: new Date().toISOString() } }
-  }))
-  await batch(topics)
+    const timestamp = new Date().toISOString()
+    return { channel: 'trades', symbol, data: { symbol, price: '1.00', size: String(sent), timestamp } }
+  }
+  const publish = (/** @type {number} */ size) =>
+    first.app.tickwire.publishAll(Array.from({ length: size }, trade))
+  await publish(topics)
   let refused = 0
-  const market = setInterval(() => { batch(rate / 50).catch(() => { refused++ }) }, 20)
+  const market = setInterval(() => { publish(rate / 50).catch(() => { refused++ }) }, 20)
 
-  const loader = fork(process.argv[1] ?? '', Object.entries({ clients, topics, each, rate, away }).flatMap(([name, value]) => [`--${name}`, String(value)]))
+  const given = Object.entries({ clients, topics, each, rate, away })
+  const loader = fork(process.argv[1] ?? '', given.flatMap(([name, value]) => [`--${name}`, String(value)]))
   const ask = async (/** @type {object} */ question) => {
     loader.send(question)
     const [answer] = await once(loader, 'message')
@@ -54,15 +66,19 @@ async function main ({ clients, topics, each, rate, away }) {
   }
   /** @type {Map<string, number>} */
   const asked = new Map()
-  const scripts = new Map(await Promise.all(['append', 'head', 'read', 'state', 'trim'].map(async name => (
-    /** @type {const} */ ([createHash('sha1').update(readFileSync(new URL('../src/log/redis/scripts/epoch.lua', import.meta.url)) + String(readFileSync(new URL(`../src/log/redis/${name}.lua`, import.meta.url)))).digest('hex'), name])))))
+  const folder = new URL('../src/log/redis/scripts/', import.meta.url)
+  const lua = (/** @type {string} */ name) => readFileSync(new URL(`${name}.lua`, folder), 'utf8')
+  const scripts = new Map(['append', 'head', 'read', 'state', 'trim'].map(name => {
+    return [createHash('sha1').update(lua('epoch') + lua(name)).digest('hex'), name]
+  }))
   const monitor = connect(redis.url)
   monitor.write('MONITOR\r\n')
   createInterface(monitor).on('line', line => {
-    // What scripts do is theirs: `[0 lua]`.
-    const [, source, command = '', argument = ''] = /^\+[\d.]+ \[\d+ ([^\]]*)\] "([^"]*)"(?: "([^"]*)")?/.exec(line) ?? []
+    // Commands of a script have the source `lua`; only the script itself is counted.
+    const [, source, command = '', argument = ''] =
+      /^\+[\d.]+ \[\d+ ([^\]]*)\] "([^"]*)"(?: "([^"]*)")?/.exec(line) ?? []
     if (source === undefined || source === 'lua') return
-    const name = /^evalsha$/i.test(command) ? `script ${scripts.get(argument) ?? argument}` : /range$/i.test(command) && argument.endsWith(':recent') ? 'reads of recent' : command.toLowerCase()
+    const name = nameOf(command, argument, scripts)
     asked.set(name, (asked.get(name) ?? 0) + 1)
   })
 
@@ -70,7 +86,11 @@ async function main ({ clients, topics, each, rate, away }) {
   /** @type {Record<string, number>} */
   const results = {}
   const second = await start()
-  for (const [where, port, app] of /** @type {const} */ ([['on the same node', first.port, first.app], ['on a node just started', second.port, second.app]])) {
+  const places = /** @type {const} */ ([
+    ['on the same node', first.port, first.app],
+    ['on a node just started', second.port, second.app]
+  ])
+  for (const [where, port, app] of places) {
     await delay(2000)
     asked.clear()
     const [own, its] = [process.cpuUsage(), cpuSeconds(redis.pid)]
@@ -83,7 +103,7 @@ async function main ({ clients, topics, each, rate, away }) {
       [`${where}: a client after ms, p99`]: round(percentile(waits, 99)),
       [`${where}: gaps`]: gaps,
       [`${where}: resets`]: resets,
-      ...Object.fromEntries(['reads of recent', 'script head', 'script read', 'script state', 'script append'].map(name => [`${where}: Redis, ${name}`, asked.get(name) ?? 0])),
+      ...Object.fromEntries(COUNTED.map(name => [`${where}: Redis, ${name}`, asked.get(name) ?? 0])),
       [`${where}: CPU seconds of the nodes`]: Number(((used.user + used.system) / 1e6).toFixed(2)),
       [`${where}: CPU seconds of Redis`]: Number((cpuSeconds(redis.pid) - its).toFixed(2)),
       [`${where}: connections`]: app.tickwire.parts.connections.active
@@ -100,7 +120,18 @@ async function main ({ clients, topics, each, rate, away }) {
   process.exit(0)
 }
 
-/** @param {typeof settings} settings */
+/**
+ * Names a command of a monitor's line.
+ * @param {string} command
+ * @param {string} argument
+ * @param {Map<string, string>} scripts
+ */
+function nameOf (command, argument, scripts) {
+  if (/^evalsha$/i.test(command)) return `script ${scripts.get(argument) ?? argument}`
+  return /range$/i.test(command) && argument.endsWith(':recent') ? 'reads of recent' : command.toLowerCase()
+}
+
+/** Runs the clients. @param {typeof settings} settings */
 function load ({ clients, topics, each, away }) {
   const all = Array.from({ length: clients }, (_, index) => ({
     query: Array.from({ length: each }, (_, turn) => `S${(index * 7 + turn * 131) % topics}`).join(','),
@@ -114,14 +145,15 @@ function load ({ clients, topics, each, away }) {
   /** @param {typeof all[number]} client @param {number} port @param {() => void} onReady */
   const open = (client, port, onReady) => {
     const after = client.cursor === '' ? '' : `&after=${client.cursor}`
-    const socket = client.socket = new WebSocket(`ws://127.0.0.1:${port}/v1/stream?subscribe=trades:${client.query}${after}`, 'tickwire.v1.batch', { perMessageDeflate: false })
+    const url = `ws://127.0.0.1:${port}/v1/stream?subscribe=trades:${client.query}${after}`
+    const socket = client.socket = new WebSocket(url, 'tickwire.v1.batch', { perMessageDeflate: false })
     let ready = false
     socket.on('error', error => { console.error(error.message) })
     socket.on('message', data => {
       for (const { type, cursor, symbol, sequence } of JSON.parse(String(data))) {
         if (type === 'cursor') {
           client.cursor = cursor
-          // The first cursor comes when it has been caught up with.
+          // A client gets its first cursor when it is caught up.
           if (!ready) onReady()
           ready = true
         } else if (type === 'reset') {
@@ -145,7 +177,8 @@ function load ({ clients, topics, each, away }) {
     /** @type {number[]} */
     const waits = []
     for (let at = 0; at < all.length; at += resume === true ? all.length : 250) {
-      await Promise.all(all.slice(at, resume === true ? undefined : at + 250).map(client => new Promise(resolve => {
+      const some = all.slice(at, resume === true ? undefined : at + 250)
+      await Promise.all(some.map(client => new Promise(resolve => {
         open(client, port, () => { waits.push(performance.now() - began); resolve(undefined) })
       })))
     }

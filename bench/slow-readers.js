@@ -1,10 +1,12 @@
 /**
- * What clients that stop reading cost the server and the others, and whether they are sent all when they read again.
+ * What clients that stop reading cost the server and the other clients, and whether they get everything once
+ * they read again.
  *
- *   npm run bench -- slow-readers [--stall 60] [--retention 20] [--clients 200] [--stopping 100] [--topics 20] [--rate 500] [--warm-up 5]
+ * npm run bench -- slow-readers [--stall 60] [--retention 20] [--clients 200] [--stopping 100] [--topics 20]
+ * [--rate 500] [--warm-up 5]
  *
- * Three runs: all read; some stop reading for `stall` seconds; the same where the log keeps messages for `retention` seconds
- * (0: without this one). README.md says how to read the table.
+ * Three runs: all clients read; some stop reading for `stall` seconds; the same with a log that retains
+ * messages for `retention` seconds (0: without this run). README.md explains how to read the table.
  */
 import { setTimeout as delay } from 'node:timers/promises'
 import { options, reportTable } from './report.js'
@@ -12,36 +14,52 @@ import { cpuSeconds } from './redis.js'
 import { Checked, faults } from './fan-out/checked.js'
 import { coreSeconds, SERVER_CORE } from './fan-out/programs.js'
 
-const settings = options({ stall: 60, retention: 20, clients: 200, stopping: 100, topics: 20, rate: 500, 'warm-up': 5 })
+const settings = options({
+  stall: 60,
+  retention: 20,
+  clients: 200,
+  stopping: 100,
+  topics: 20,
+  rate: 500,
+  'warm-up': 5
+})
 const { stall, retention, clients, stopping, topics, rate } = settings
-/** All of them have all. */
+/** Every client subscribes to every topic. */
 const shape = { name: 'slow-readers', what: '', clients, topics, each: topics, rate, windowMs: 10 }
 
-/** Receive buffers of those that stop: the system makes it 16 KiB, the least that it gives. */
+/** Receive buffers of clients that stop reading. The system makes them 16 KiB, the least that it gives. */
 const BUFFER_BYTES = 8192
-/** The log has room for all that is published while they do not read, however long. */
+/** The log has room for everything that is published while they do not read, however long. */
 const HOLDS_ALL = { RETENTION_MESSAGES: 1_000_000, RETENTION_BYTES: 2 ** 31, RETENTION_SECONDS: 3600 }
 /**
- * One that keeps less. What the hub itself keeps, for 60 s and within a quarter of these bytes, covers half of that time: with more,
- * clients would be caught up from there, without a reset.
+ * A log that retains less. The hub's recent entries, for 60 s and within a quarter of these bytes, reach back
+ * half of `retention`. If they reached back further, clients would catch up from them, without a reset.
  */
 const KEEPS_LESS = { ...HOLDS_ALL, RETENTION_SECONDS: retention, RETENTION_BYTES: 2 * retention * rate * 520 }
 const SAMPLE_MS = 250
-/** How long being caught up may take. */
+/** How long the catch-up may take. */
 const MOST_CATCH_UP_MS = 180_000
-/** What is measured behind the catch-up, and where there is none, in its place. */
+/** How long the bench measures after the catch-up, or instead of it if there is none. */
 const AFTER_MS = 5000
-/** Percent of the server's core that others may have: a latency says what those did where it is more. */
+/**
+ * If other programs use more of the server's core than this percentage, latencies are marked as disturbed.
+ */
 const MOST_OTHERS = 10
-/** What is promised: growth of memory beyond that of the run in which all read, and latency of the others as its multiple. */
+/**
+ * Promised: memory grows by no more than this beyond the run in which all read, and latency of the others is
+ * at most this multiple.
+ */
 const MOST_GROWTH_MIB = 20
 const MOST_LATENCY = 1.5
 
 const mib = (/** @type {number} */ bytes) => Number((bytes / 2 ** 20).toFixed(1))
 
 /**
- * Waits, and notes the memory of the server meanwhile.
- * @param {Checked} session @param {number} ms @param {() => Promise<boolean>} [enough] @returns {Promise<number>} the most
+ * Waits, and watches the memory of the server meanwhile.
+ * @param {Checked} session
+ * @param {number} ms
+ * @param {() => Promise<boolean>} [enough]
+ * @returns {Promise<number>} the most bytes
  */
 async function mostResident (session, ms, enough = async () => false) {
   const end = performance.now() + ms
@@ -53,7 +71,11 @@ async function mostResident (session, ms, enough = async () => false) {
   return most
 }
 
-/** @param {string} name @param {{ stops: boolean, more: Record<string, number> }} options */
+/**
+ * Measures one run.
+ * @param {string} name
+ * @param {{ stops: boolean, more: Record<string, number> }} options
+ */
 async function run (name, { stops, more }) {
   process.stderr.write(`${name}…\n`)
   const session = await Checked.open(shape, { isMixed: true, stopping, buffer: BUFFER_BYTES, more })
@@ -78,7 +100,8 @@ async function run (name, { stops, more }) {
       const { stopped: { messages, missed, lagging, closed } } = await session.ask()
       return lagging === 0 && messages + missed >= published * (stopping - closed)
     }
-    const mostBehind = Math.max(stops ? await mostResident(session, MOST_CATCH_UP_MS, isLive) : 0, await mostResident(session, AFTER_MS))
+    const mostInCatchUp = stops ? await mostResident(session, MOST_CATCH_UP_MS, isLive) : 0
+    const mostBehind = Math.max(mostInCatchUp, await mostResident(session, AFTER_MS))
     const behind = await session.ask()
     const end = await session.end()
     const last = await session.collected()
@@ -106,7 +129,8 @@ async function run (name, { stops, more }) {
         'clients told that they lag': stopped.lagged,
         'others told that they lag': going.lagged,
         'clients dropped': going.closed + stopped.closed,
-        'catch-up, seconds to the last': stops && stopped.live_at > 0 ? Number(((stopped.live_at - at) / 1e6).toFixed(1)) : 0,
+        'catch-up, seconds to the last':
+          stops && stopped.live_at > 0 ? Number(((stopped.live_at - at) / 1e6).toFixed(1)) : 0,
         'MiB most afterwards': mib(mostBehind),
         'MiB at last, collected': mib(last.resident),
         'messages published': end.published,
@@ -126,7 +150,11 @@ async function run (name, { stops, more }) {
 /** @typedef {Awaited<ReturnType<typeof run>>} Result */
 /** @type {Array<[name: string, Result]>} */
 const runs = []
-const names = { all: 'all read', stall: `${stopping} stop for ${stall} s`, short: `the same, the log keeps ${retention} s` }
+const names = {
+  all: 'all read',
+  stall: `${stopping} stop for ${stall} s`,
+  short: `the same, the log keeps ${retention} s`
+}
 const all = await run(names.all, { stops: false, more: HOLDS_ALL })
 const stalled = await run(names.stall, { stops: true, more: HOLDS_ALL })
 runs.push([names.all, all], [names.stall, stalled])
@@ -138,13 +166,22 @@ const grew = (/** @type {'growth' | 'collectedGrowth'} */ which) => mib(stalled[
 const latency = Number((stalled.during.p99 / all.during.p99).toFixed(2))
 const disturbed = [all, stalled].some(({ table }) => Number(table['other programs %']) > MOST_OTHERS)
 const missedSome = Number(stalled.table['messages each that a reset told of']) > 0
+const [growth, collected] = [grew('growth'), grew('collectedGrowth')]
+const allLagged = stalled.table['clients told that they lag'] === stopping
 const remarks = [
-  `memory grew by ${grew('growth')} MiB more than where all read (collected: ${grew('collectedGrowth')}), at most ${MOST_GROWTH_MIB}: ${judged(grew('growth') < MOST_GROWTH_MIB)}`,
-  `the others' p99 ×${latency}, at most ×${MOST_LATENCY}: ${disturbed ? 'disturbed by other programs, ' : ''}${judged(latency <= MOST_LATENCY)}`,
+  `memory grew by ${growth} MiB more than in the run in which all read (collected: ${collected}), ` +
+    `at most ${MOST_GROWTH_MIB}: ${judged(growth < MOST_GROWTH_MIB)}`,
+  `the others' p99 ×${latency}, at most ×${MOST_LATENCY}: ` +
+    `${disturbed ? 'disturbed by other programs, ' : ''}${judged(latency <= MOST_LATENCY)}`,
   `nobody was dropped: ${judged(runs.every(([, { table }]) => table['clients dropped'] === 0))}`,
-  `all who stopped lagged, and got every message in order: ${judged(stalled.wrong.length === 0 && !missedSome && stalled.table['clients told that they lag'] === stopping)}`,
-  ...runs.slice(2).map(([name, { wrong, table }]) => (
-    `${name}: no gap without a reset: ${judged(wrong.length === 0 && Number(table['resets each, lagging']) > 0)}`))
+  'all clients that stopped lagged, and got every message in order: ' +
+    judged(stalled.wrong.length === 0 && !missedSome && allLagged),
+  ...runs.slice(2).map(([name, { wrong, table }]) => {
+    const hasResets = Number(table['resets each, lagging']) > 0
+    return `${name}: no gap without a reset: ${judged(wrong.length === 0 && hasResets)}`
+  })
 ]
-const rows = Object.keys(all.table).map(what => ({ what, ...Object.fromEntries(runs.map(([name, { table }]) => [name, table[what]])) }))
+const rows = Object.keys(all.table).map(what => {
+  return { what, ...Object.fromEntries(runs.map(([name, { table }]) => [name, table[what]])) }
+})
 reportTable('slow-readers', settings, rows, remarks)

@@ -1,10 +1,11 @@
 /**
- * Clients that subscribe to `quotes:*` at once, on a node whose Redis is some milliseconds away: how long until each has all states,
- * and what that asks of Redis. Beside it, in the same run, the way before: each client has one state after another read.
+ * Clients subscribe to `quotes:*` at once, on a node whose Redis is some milliseconds away. The bench
+ * measures how long until each client has all states, and what that costs Redis. Beside it, in the same run,
+ * the way before: one state after another is read for each client.
  *
- *   npm run bench -- states [--clients 20] [--topics 1000] [--delay 1]
+ * npm run bench -- states [--clients 20] [--topics 1000] [--delay 1]
  *
- * `delay` is what the way to Redis takes in each direction, in milliseconds.
+ * `delay` is the time from the node to Redis in each direction, in milliseconds.
  */
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
@@ -20,15 +21,25 @@ const redis = await startRedis()
 const distant = await atDistance(redis.url, settings.delay)
 const app = Fastify()
 await app.register(tickwire, {
-  settings: { UNKNOWN_SYMBOLS: 'accept', REDIS_URL: `redis://127.0.0.1:${distant.port}`, MAX_CONNECTIONS_PER_IP: 2 * settings.clients, RATE_LIMIT_REQUESTS: 1_000_000 }
+  settings: {
+    UNKNOWN_SYMBOLS: 'accept',
+    REDIS_URL: `redis://127.0.0.1:${distant.port}`,
+    MAX_CONNECTIONS_PER_IP: 2 * settings.clients,
+    RATE_LIMIT_REQUESTS: 1_000_000
+  }
 })
 await app.listen({ port: 0, host: '127.0.0.1' })
 const { port } = /** @type {import('node:net').AddressInfo} */ (app.server.address())
 const symbols = Array.from({ length: settings.topics }, (_, index) => `S${index}`)
-await app.tickwire.publishAll(symbols.map(symbol => ({ channel: 'quotes', symbol, data: { symbol, bid: '185.50', ask: '185.52', last: '185.51', volume: '1000' } })))
+await app.tickwire.publishAll(symbols.map(symbol => {
+  const data = { symbol, bid: '185.50', ask: '185.52', last: '185.51', volume: '1000' }
+  return { channel: 'quotes', symbol, data }
+}))
 
 const client = redis.client()
-const sha = createHash('sha1').update(String(readFileSync(new URL('../src/log/redis/scripts/epoch.lua', import.meta.url))) + String(readFileSync(new URL('../src/log/redis/scripts/state.lua', import.meta.url)))).digest('hex')
+const folder = new URL('../src/log/redis/scripts/', import.meta.url)
+const lua = (/** @type {string} */ name) => readFileSync(new URL(`${name}.lua`, folder), 'utf8')
+const sha = createHash('sha1').update(lua('epoch') + lua('state')).digest('hex')
 let asked = 0
 const monitor = connect(redis.url)
 monitor.write('MONITOR\r\n')
@@ -41,7 +52,8 @@ async function measure (how, clients, one) {
   asked = 0
   const [own, its] = [process.cpuUsage(), cpuSeconds(redis.pid)]
   const began = performance.now()
-  const waits = await Promise.all(Array.from({ length: clients }, () => one().then(() => performance.now() - began)))
+  const timed = () => one().then(() => performance.now() - began)
+  const waits = await Promise.all(Array.from({ length: clients }, timed))
   await client.ping()
   const { user, system } = process.cpuUsage(own)
   rows.push({
@@ -58,7 +70,8 @@ async function measure (how, clients, one) {
 const { log } = app.tickwire.parts
 const subscribe = () => new Promise((resolve, reject) => {
   let left = settings.topics
-  const socket = new WebSocket(`ws://127.0.0.1:${port}/v1/stream?subscribe=quotes:*`, 'tickwire.v1.batch', { perMessageDeflate: false })
+  const url = `ws://127.0.0.1:${port}/v1/stream?subscribe=quotes:*`
+  const socket = new WebSocket(url, 'tickwire.v1.batch', { perMessageDeflate: false })
   socket.on('error', reject)
   socket.on('message', data => {
     for (const { snapshot } of JSON.parse(String(data))) if (snapshot === true) left--
@@ -68,7 +81,7 @@ const subscribe = () => new Promise((resolve, reject) => {
   })
 })
 const oneByOne = async () => { for (const symbol of symbols) await log.snapshot(`quotes:${symbol}`) }
-// So that the script is known, and everything warm.
+// Redis then knows the script, and everything is warm.
 await subscribe()
 for (const clients of new Set([1, settings.clients])) {
   await measure('one state after another', clients, oneByOne)
@@ -80,18 +93,21 @@ await app.close()
 distant.close()
 redis.close()
 reportTable('states', settings, rows, [
-  '"one state after another" is what a client of quotes:* cost before states were read in batches, without what sending them costs; clients that ask for the same one at the same time share the answer here, which they did not then.'
+  '"one state after another" is what a client of quotes:* cost before states were read in batches, without ' +
+    'the cost of sending them; clients that ask for the same state at the same time share its answer here, ' +
+    'which they did not then'
 ])
 process.exit(0)
 
 /**
- * A way to a Redis on which everything takes some time.
+ * Opens a way to a Redis on which every message is delayed.
  * @param {string} socket
  * @param {number} delayMs
  * @returns {Promise<{ port: number, close: () => void }>}
  */
 async function atDistance (socket, delayMs) {
-  const pipe = (/** @type {import('node:net').Socket} */ from, /** @type {import('node:net').Socket} */ to) => {
+  /** @param {import('node:net').Socket} from @param {import('node:net').Socket} to */
+  const pipe = (from, to) => {
     from.on('data', chunk => { setTimeout(() => { to.write(chunk) }, delayMs) })
     from.on('close', () => { to.destroy() })
     from.on('error', () => {})
@@ -103,5 +119,6 @@ async function atDistance (socket, delayMs) {
     pipe(far, near)
   })
   await new Promise(resolve => { server.listen(0, '127.0.0.1', () => { resolve(undefined) }) })
-  return { port: /** @type {import('node:net').AddressInfo} */ (server.address()).port, close: () => { server.close() } }
+  const { port } = /** @type {import('node:net').AddressInfo} */ (server.address())
+  return { port, close: () => { server.close() } }
 }

@@ -1,5 +1,5 @@
 /**
- * What judging a token costs: verified anew each time, and remembered.
+ * What it costs to judge a token: verified anew each time, and remembered.
  *
  *   npm run bench -- tokens [--rounds 5] [--count 4000]
  */
@@ -23,14 +23,18 @@ const pairs = {
 const signers = {
   HS256: text => createHmac('sha256', secret).update(text).digest(),
   RS256: text => sign('sha256', Buffer.from(text), pairs.RS256.privateKey),
-  ES256: text => sign('sha256', Buffer.from(text), { key: pairs.ES256.privateKey, dsaEncoding: 'ieee-p1363' }),
+  ES256: text => {
+    return sign('sha256', Buffer.from(text), { key: pairs.ES256.privateKey, dsaEncoding: 'ieee-p1363' })
+  },
   EdDSA: text => sign(null, Buffer.from(text), pairs.EdDSA.privateKey)
 }
 const part = (/** @type {unknown} */ value) => Buffer.from(JSON.stringify(value)).toString('base64url')
 
-/** @param {string} algorithm @param {number} number makes each token another */
+/** Makes a token. @param {string} algorithm @param {number} number makes each token different */
 function token (algorithm, number) {
-  const claims = { sub: 'alice', iss: 'tickwire', aud: 'tickwire', exp: Math.floor(Date.now() / 1000) + 3600, publish: ['quotes:*', 'trades:*'], number }
+  const exp = Math.floor(Date.now() / 1000) + 3600
+  const publish = ['quotes:*', 'trades:*']
+  const claims = { sub: 'alice', iss: 'tickwire', aud: 'tickwire', exp, publish, number }
   const signed = `${part({ alg: algorithm, typ: 'JWT', kid: algorithm })}.${part(claims)}`
   return `${signed}.${signers[algorithm](signed).toString('base64url')}`
 }
@@ -46,10 +50,12 @@ await app.register(auth, {
   coordination: new MemoryCoordination(),
   listedOrigins: new Set()
 })
-const verifyingKeys = new Map(Object.entries(pairs).map(([name, { publicKey }]) => [name, verifyingKey(publicKey)]))
+const verifyingKeys = new Map(Object.entries(pairs).map(([name, { publicKey }]) => {
+  return [name, verifyingKey(publicKey)]
+}))
 await app.ready()
 
-/** @param {readonly string[]} tokens @returns CPU µs of each */
+/** Judges tokens. @param {readonly string[]} tokens @returns CPU µs of each */
 async function judge (tokens) {
   const before = process.cpuUsage()
   for (const one of tokens) await app.authenticator.verify(one)
@@ -65,11 +71,16 @@ for (const algorithm of ['HS256', 'RS256', 'ES256', 'EdDSA']) {
       await judge(Array.from({ length: count }, (_, number) => token(algorithm, round * count + number))),
       await judge(Array(count).fill(token(algorithm, -1)))
     ]
-    // The first is the warm-up.
+    // The first round is the warm-up.
     if (round > 0) [anew, remembered].forEach((list, index) => { list.push(costs[index]) })
   }
   const [first, again] = [percentile(anew, 50), percentile(remembered, 50)]
-  rows.push({ algorithm, 'anew, CPU µs': Number(first.toFixed(1)), 'remembered, CPU µs': Number(again.toFixed(1)), ratio: Number((first / again).toFixed(1)) })
+  rows.push({
+    algorithm,
+    'anew, CPU µs': Number(first.toFixed(1)),
+    'remembered, CPU µs': Number(again.toFixed(1)),
+    ratio: Number((first / again).toFixed(1))
+  })
 }
 reportTable('tokens', { rounds, count }, rows)
 await app.close()

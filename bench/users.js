@@ -1,7 +1,8 @@
 /**
- * What private topics cost: one message in each topic of each user, on a log in memory and on Redis, and a node that follows all of it.
+ * What private topics cost: one message in each topic of each user, on a log in memory and on Redis, with a
+ * node that follows all of them.
  *
- *   npm run bench -- users [--users 100000]
+ * npm run bench -- users [--users 100000]
  *
  * Each log has a process of its own.
  */
@@ -19,10 +20,26 @@ import { options, reportTable } from './report.js'
 
 const BATCH = 2000
 const settings = options({ users: 100_000 })
-const plans = defineChannel({ name: 'plans', type: 'plan', description: 'a channel of an application', keyed: false, access: 'user', schema: Type.Object({ text: Type.String() }) })
+const plans = defineChannel({
+  name: 'plans',
+  type: 'plan',
+  description: 'a channel of an application',
+  keyed: false,
+  access: 'user',
+  schema: Type.Object({ text: Type.String() })
+})
 const channels = new Map([...standardChannels, ['plans', plans]])
 const CHANNELS = ['orders', 'portfolio', 'alerts', 'plans']
-const payload = JSON.stringify({ order_id: 'o-1234567', symbol: 'AAPL', side: 'buy', order_type: 'limit', status: 'new', quantity: '100', filled_qty: '0', limit_price: '185.50' })
+const payload = JSON.stringify({
+  order_id: 'o-1234567',
+  symbol: 'AAPL',
+  side: 'buy',
+  order_type: 'limit',
+  status: 'new',
+  quantity: '100',
+  filled_qty: '0',
+  limit_price: '185.50'
+})
 
 const KIB = 1024
 const mib = (/** @type {number} */ bytes) => Math.round(bytes / KIB / KIB)
@@ -31,10 +48,12 @@ async function measure (/** @type {string | undefined} */ url) {
   const retention = { messages: 10_000, seconds: 3600, bytes: 2 * KIB ** 3 }
   const shape = { channels, shards: 1, retention, maxTopics: CHANNELS.length * settings.users + 1 }
   const onError = (/** @type {unknown} */ error) => { console.error(error) }
-  const log = url === undefined ? new MemoryLog(shape) : await RedisLog.open({ ...shape, url, keyPrefix: 'users', onError })
+  const log = url === undefined
+    ? new MemoryLog(shape)
+    : await RedisLog.open({ ...shape, url, keyPrefix: 'users', onError })
   const hub = new Hub({ log, channels, flushMs: 0, recentBytes: KIB ** 2, counters: new Counters(), onError })
   await hub.start()
-  // Some client needs the shard: the node follows it.
+  // Makes the node follow the shard, as if a client needed it.
   await hub.interest.follow([0])
   const memory = () => {
     global.gc?.()
@@ -45,20 +64,25 @@ async function measure (/** @type {string | undefined} */ url) {
   const began = performance.now()
   const { user: cpuBefore, system: systemBefore } = process.cpuUsage()
   for (let user = 0; user < settings.users; user += BATCH / CHANNELS.length) {
-    const items = Array.from({ length: BATCH }, (_, index) => ({ topic: `${CHANNELS[index % CHANNELS.length]}@user${user + Math.floor(index / CHANNELS.length)}`, payload }))
-    await log.append(items)
+    await log.append(Array.from({ length: BATCH }, (_, index) => {
+      const owner = `user${user + Math.floor(index / CHANNELS.length)}`
+      return { topic: `${CHANNELS[index % CHANNELS.length]}@${owner}`, payload }
+    }))
   }
   const seconds = (performance.now() - began) / 1000
   const { user, system } = process.cpuUsage()
   await delay(1000)
   const full = memory()
+  const heap = full.heapUsed - before.heapUsed
+  const cpu = user + system - cpuBefore - systemBefore
+  const topics = CHANNELS.length * settings.users
   return {
-    topics: CHANNELS.length * settings.users,
+    topics,
     'appended in s': Number(seconds.toFixed(1)),
-    'CPU µs of each': Number(((user + system - cpuBefore - systemBefore) / CHANNELS.length / settings.users).toFixed(1)),
+    'CPU µs of each': Number((cpu / topics).toFixed(1)),
     'node, MiB': mib(full.rss - before.rss),
-    'heap, MiB': mib(full.heapUsed - before.heapUsed),
-    'bytes of heap for a topic': Math.round((full.heapUsed - before.heapUsed) / CHANNELS.length / settings.users),
+    'heap, MiB': mib(heap),
+    'bytes of heap for a topic': Math.round(heap / topics),
     'outside of the heap, MiB': mib(full.arrayBuffers - before.arrayBuffers)
   }
 }
@@ -68,9 +92,16 @@ if (process.send !== undefined) {
   process.exit(0)
 }
 
-/** @param {string} url @returns {Promise<Record<string, string | number>>} */
+/**
+ * Measures a log in a process of its own.
+ * @param {string} url
+ * @returns {Promise<Record<string, string | number>>}
+ */
 async function inProcess (url) {
-  const child = fork(fileURLToPath(import.meta.url), ['--users', String(settings.users)], { execArgv: ['--expose-gc', '--max-old-space-size=8192'], env: { ...process.env, BENCH_URL: url } })
+  const child = fork(fileURLToPath(import.meta.url), ['--users', String(settings.users)], {
+    execArgv: ['--expose-gc', '--max-old-space-size=8192'],
+    env: { ...process.env, BENCH_URL: url }
+  })
   return await new Promise((resolve, reject) => {
     child.on('message', message => { resolve(/** @type {Record<string, string | number>} */ (message)) })
     child.on('exit', code => { reject(new Error(`ended with ${code}`)) })
@@ -85,7 +116,8 @@ for (const nodeBytes of ['4096', '1024']) {
   const usedMemory = async () => Number(/used_memory:(\d+)/.exec(await client.info('memory'))?.[1])
   const empty = await usedMemory()
   const figures = await inProcess(redis.url)
-  rows.push({ log: `redis, stream-node-max-bytes ${nodeBytes}`, ...figures, 'Redis, MiB': mib(await usedMemory() - empty) })
+  const used = await usedMemory() - empty
+  rows.push({ log: `redis, stream-node-max-bytes ${nodeBytes}`, ...figures, 'Redis, MiB': mib(used) })
   client.disconnect()
   redis.close()
 }

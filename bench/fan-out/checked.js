@@ -9,39 +9,46 @@ import { compiled, LOAD_CORE, residentBytes, SERVER_CORE, start } from './progra
 import { requests, ROWS, upgrade } from './rows.js'
 import { subscriptions } from './shapes.js'
 
-/** Files of a process beside its connections. */
+/** Files that a process opens beside its connections. */
 const SPARE_FILES = 200
-/** How long what is on its way may take to arrive when nothing more is published. */
+/** How long messages under way may take to arrive after the last one was published. */
 const DRAIN_MS = 10_000
 
-/** This server's WebSocket. */
+/** This server's WebSocket, with trades alone, and with the messages of mixed.js. */
 const trades = /** @type {import('./rows.js').Row} */ (ROWS.find(({ name }) => name === 'tickwire-ws'))
-const mixed = { ...trades, request: (/** @type {readonly string[]} */ topics) => upgrade(`/v1/stream?${mixedQuery(topics)}`, `Sec-WebSocket-Protocol: ${JSON_SUBPROTOCOL}\r\n`) }
+const mixed = {
+  ...trades,
+  request: (/** @type {readonly string[]} */ topics) =>
+    upgrade(`/v1/stream?${mixedQuery(topics)}`, `Sec-WebSocket-Protocol: ${JSON_SUBPROTOCOL}\r\n`)
+}
 
 /**
- * Some of the clients, as readers.c counts them.
+ * The counts of some clients, as readers.c makes them.
  * @typedef {object} Group
  * @property {number} clients
  * @property {number} messages
  * @property {number} lagging_resets
  * @property {number} other_resets
- * @property {number} missed messages that a reset told of
+ * @property {number} missed messages that a reset covers
  * @property {number} snapshots
  * @property {number} gaps without a reset
  * @property {number} repeated
- * @property {number} unasked snapshots that no reset came before
+ * @property {number} unasked snapshots without a reset before them
  * @property {number} closed
- * @property {number} lagging clients that are being caught up, as far as they have read
- * @property {number} lagged clients that were ever told so
- * @property {number} live_at when the last of them was live again, in microseconds
+ * @property {number} lagging clients that are lagging, as far as they have read
+ * @property {number} lagged clients that were ever told that they lag
+ * @property {number} live_at when the last of them became live again, in microseconds
  * @property {number} p50
  * @property {number} p99
  * @property {number} p999
  */
 
-/** @typedef {{ going: Group, stopped: Group, bytes: number, reads: number, cpu: number, at: number }} Told `cpu` in seconds, `at` in microseconds */
+/**
+ * What the clients answer: `cpu` in seconds, `at` in microseconds.
+ * @typedef {{ going: Group, stopped: Group, bytes: number, reads: number, cpu: number, at: number }} Told
+ */
 
-/** This project's server, and clients that look at every sequence. */
+/** This project's server, and clients that check every sequence. */
 export class Checked {
   /**
    * @param {import('./shapes.js').Shape} shape
@@ -50,20 +57,24 @@ export class Checked {
    * @param {number} [options.stopping] clients that can stop reading
    * @param {number} [options.buffer] bytes of their receive buffers
    * @param {number | string} [options.flush] FLUSH_MS
-   * @param {number} [options.mostLateMs] how late the feeder may be before it leaves something out
+   * @param {number} [options.mostLateMs] how late the feeder may be before it leaves messages out
    * @param {Record<string, number>} [options.more] further settings of the server
    * @param {readonly string[]} [options.nodeArguments]
    */
-  static async open (shape, { isMixed = false, stopping = 0, buffer = 0, flush, mostLateMs, more, nodeArguments = [] } = {}) {
+  static async open (shape, options = {}) {
+    const { isMixed = false, stopping = 0, buffer = 0, flush, mostLateMs, more, nodeArguments = [] } = options
     const files = shape.clients + SPARE_FILES
     const { topics, windowMs } = shape
     const program = new URL('server/tickwire.js', import.meta.url).pathname
-    const server = await start([process.execPath, '--expose-gc', ...nodeArguments, program, JSON.stringify({ topics, windowMs, mostLateMs, flush, mixed: isMixed, more })], { core: SERVER_CORE, files })
+    const settings = JSON.stringify({ topics, windowMs, mostLateMs, flush, mixed: isMixed, more })
+    const command = [process.execPath, '--expose-gc', ...nodeArguments, program, settings]
+    const server = await start(command, { core: SERVER_CORE, files })
     const port = server.said.split(' ')[1]
     const file = join(tmpdir(), `tickwire-bench-${process.pid}.requests`)
     writeFileSync(file, requests(isMixed ? mixed : trades, subscriptions(shape)))
     try {
-      const load = await start([compiled('readers'), port, file, ...[topics, stopping, buffer].map(String)], { core: LOAD_CORE, files })
+      const numbers = [topics, stopping, buffer].map(String)
+      const load = await start([compiled('readers'), port, file, ...numbers], { core: LOAD_CORE, files })
       return new Checked(shape, Number(port), server, load)
     } catch (error) {
       await server.stop()
@@ -86,7 +97,11 @@ export class Checked {
     this.load = load
   }
 
-  /** Publishes so many messages a second from now on. @param {number} rate @returns what was published so far */
+  /**
+   * Publishes at a rate from now on.
+   * @param {number} rate messages a second
+   * @returns the number of messages published so far
+   */
   async publish (rate) {
     return Number(await this.server.ask(`rate ${rate}`))
   }
@@ -95,22 +110,26 @@ export class Checked {
     return Number(await this.server.ask('published'))
   }
 
-  /** @param {'tell' | 'forget' | 'stop' | 'read'} command but for `tell`, the latencies are counted anew @returns {Promise<Told>} */
+  /**
+   * Gives the clients a command, and returns their counts.
+   * @param {'tell' | 'forget' | 'stop' | 'read'} command every command but `tell` begins new latencies
+   * @returns {Promise<Told>}
+   */
   async ask (command = 'tell') {
     return JSON.parse(await this.load.ask(command))
   }
 
-  /** Bytes of the server that are in RAM. */
+  /** Bytes of the server in RAM. */
   get resident () {
     return residentBytes(this.server.pid)
   }
 
-  /** What V8 says of the server's memory. @returns {Promise<NodeJS.MemoryUsage>} */
+  /** Returns what V8 says of the server's memory. @returns {Promise<NodeJS.MemoryUsage>} */
   async memory () {
     return JSON.parse(await this.server.ask('memory'))
   }
 
-  /** Bytes of the server after a garbage collection: what is in RAM, and what the heap and buffers hold. */
+  /** Collects garbage. Returns the server's bytes after that: those in RAM, and those of heap and buffers. */
   async collected () {
     await this.server.ask('gc')
     await this.server.ask('gc')
@@ -118,7 +137,9 @@ export class Checked {
     return { resident: this.resident, held: heapUsed + external }
   }
 
-  /** Bytes that the system holds between the server and its clients: sent and not read. */
+  /**
+   * Returns the bytes that the operating system has between the server and its clients: sent and not read.
+   */
   systemHolds () {
     const port = `:${this.port.toString(16).toUpperCase().padStart(4, '0')}`
     let bytes = 0
@@ -131,11 +152,16 @@ export class Checked {
     return bytes
   }
 
-  /** Publishes nothing more, and waits for what is on its way. @returns what is wrong with what the clients have then */
+  /**
+   * Publishes no more, and waits for messages under way.
+   * @returns what the clients then have, and what is unfinished
+   */
   async end () {
     const published = await this.publish(0)
     const expected = publishedOf(this.shape.topics, published)
-    const isBehind = (/** @type {Array<[number, number]>} */ has) => has.filter(([least, most], topic) => least !== expected[topic] || most !== expected[topic])
+    const isWrong = (/** @type {[number, number]} */ [least, most], /** @type {number} */ topic) =>
+      least !== expected[topic] || most !== expected[topic]
+    const isBehind = (/** @type {Array<[number, number]>} */ has) => has.filter(isWrong)
     const deadline = Date.now() + DRAIN_MS
     let wrong = isBehind(JSON.parse(await this.load.ask('topics')))
     while (wrong.length > 0 && Date.now() < deadline) {
@@ -145,18 +171,23 @@ export class Checked {
     return { published, unfinished: wrong.length, told: await this.ask() }
   }
 
-  /** The clients first: they say when they are cut. */
+  /** Stops the clients first, because they report connections that the server cuts. */
   async close () {
     await this.load.stop()
     await this.server.stop()
   }
 }
 
-/** What must not be, in words: nothing where all is well. @param {Awaited<ReturnType<Checked['end']>>} end @returns {string[]} */
+/**
+ * Says what is wrong; returns nothing if all is well.
+ * @param {Awaited<ReturnType<Checked['end']>>} end
+ * @returns {string[]}
+ */
 export function faults ({ unfinished, told: { going, stopped } }) {
-  const all = (/** @type {'gaps' | 'repeated' | 'unasked' | 'other_resets' | 'closed'} */ what) => going[what] + stopped[what]
+  /** @param {'gaps' | 'repeated' | 'unasked' | 'other_resets' | 'closed'} what */
+  const all = what => going[what] + stopped[what]
   return [
-    unfinished > 0 ? `of ${unfinished} topics a client does not have the last message` : '',
+    unfinished > 0 ? `a client lacks the last message of ${unfinished} topics` : '',
     going.missed + going.lagging_resets > 0 ? `${going.missed} messages missed by clients that read` : '',
     ...[
       /** @type {const} */ (['gaps', 'gaps without a reset']),

@@ -1,13 +1,16 @@
 import { topicName } from './rows.js'
 
 /**
- * What each server in this bench publishes, and when: in batches of a window, at equal distances. The same code feeds all servers
- * of Node; writer.c does the same.
+ * What each server of this bench publishes, and when: a batch for each window, at equal distances. All
+ * servers on Node use this code; writer.c does the same.
  */
 
 /** @typedef {{ symbol: string, price: string, size: string, timestamp: string }} Trade */
 
-/** The topic of the n-th message; writer.c has the same. @param {number} n */
+/**
+ * Returns a number that picks the topic of the n-th message; writer.c has the same function.
+ * @param {number} n
+ */
 function mix (n) {
   let hash = Math.imul(n ^ (n >>> 16), 0x45d9f3b)
   hash = Math.imul(hash ^ (hash >>> 16), 0x45d9f3b)
@@ -15,7 +18,7 @@ function mix (n) {
 }
 
 /**
- * How many messages each topic has after so many in all.
+ * Returns how many messages each topic has once so many are published in all.
  * @param {number} topics
  * @param {number} published
  * @returns {number[]}
@@ -26,16 +29,20 @@ export function publishedOf (topics, published) {
   return counts
 }
 
-/** CLOCK_MONOTONIC in microseconds, which the load generator reads too, as the size of a trade: it begins with no 0. */
+/**
+ * Returns CLOCK_MONOTONIC in microseconds, which the load generator reads too, as the size of a trade. The 1
+ * in front keeps it from beginning with 0.
+ */
 const timeAsSize = () => `1${(process.hrtime.bigint() / 1000n).toString().padStart(15, '0')}`
 
-/** How late a batch may be published; writer.c has the same. */
+/** How late a batch may be published; writer.c has the same bound. */
 const MOST_LATE_MS = 50
 
 export class Feeder {
   published = 0
   #rate = 0
-  #owed = 0
+  /** The part of a message that is due and not published yet. */
+  #remainder = 0
   #due = 0
   #topics
   #windowMs
@@ -48,7 +55,7 @@ export class Feeder {
    * @param {number} topics
    * @param {number} windowMs
    * @param {(batch: readonly Trade[]) => unknown} publish
-   * @param {number} [mostLateMs] how late a batch may be; what is later is left out
+   * @param {number} [mostLateMs] how late a batch may be; a later one is left out
    */
   constructor (topics, windowMs, publish, mostLateMs = MOST_LATE_MS) {
     this.#topics = Array.from({ length: topics }, (_, number) => topicName(number))
@@ -57,7 +64,7 @@ export class Feeder {
     this.#publish = publish
   }
 
-  /** Messages a second from now on. @param {number} rate */
+  /** Publishes so many messages a second from now on. @param {number} rate */
   setRate (rate) {
     this.#rate = rate
     clearTimeout(this.#timer)
@@ -71,15 +78,16 @@ export class Feeder {
     if (batch.length > 0) this.#publish(batch)
     this.#due += this.#windowMs
     const now = performance.now()
-    // Each batch of a late feeder has a turn of its own: joined they would be cheaper. What is too late is left out.
+    // Each batch of a late feeder has its own turn: joined batches would be cheaper. Batches that are too
+    // late are left out.
     if (now > this.#due + this.#mostLateMs) this.#due = now
     this.#timer = setTimeout(() => { this.#turn() }, Math.max(0, this.#due - now))
   }
 
   #batch () {
-    this.#owed += this.#rate * this.#windowMs / 1000
-    const length = Math.floor(this.#owed)
-    this.#owed -= length
+    this.#remainder += this.#rate * this.#windowMs / 1000
+    const length = Math.floor(this.#remainder)
+    this.#remainder -= length
     const [timestamp, size] = [new Date().toISOString(), timeAsSize()]
     return Array.from({ length }, () => this.#trade(timestamp, size))
   }

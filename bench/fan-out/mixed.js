@@ -1,32 +1,39 @@
 /**
- * Messages of 450 bytes in two channels: three topics of four are trades, which have no state; the fourth are quotes, which have one.
+ * Messages of 450 bytes in two channels. Three topics of four have trades, which have no state; the fourth
+ * has quotes, which have one.
  */
 
-/** Each so many topics one is of quotes. */
+/** One topic of this many has quotes. */
 const QUOTES_EACH = 4
-/** Fills up trades; it may have any length up to 128. */
+/** Makes trades longer. It may have any length up to 128. */
 const FILLED_UP = 'x'.repeat(128)
-/** A price with all the digits that a decimal may well have. */
+/** Makes prices longer: a decimal may well have this many digits. */
 const DIGITS = '3141592653589793'
 
 /** @param {number} number */
 const isQuotes = number => number % QUOTES_EACH === QUOTES_EACH - 1
 
-/** The query that subscribes to such topics. @param {readonly string[]} topics */
+/** Returns the query that subscribes to such topics. @param {readonly string[]} topics */
 export function mixedQuery (topics) {
-  const [quotes, trades] = [true, false].map(wanted => topics.filter(topic => isQuotes(Number(topic.slice(1))) === wanted))
-  return [['trades', trades], ['quotes', quotes]].filter(([, names]) => names.length > 0).map(([channel, names]) => `subscribe=${channel}:${names}`).join('&')
+  const [quotes, trades] = [true, false].map(wanted => {
+    return topics.filter(topic => isQuotes(Number(topic.slice(1))) === wanted)
+  })
+  return [['trades', trades], ['quotes', quotes]]
+    .filter(([, names]) => names.length > 0)
+    .map(([channel, names]) => `subscribe=${channel}:${names}`)
+    .join('&')
 }
 
 /**
- * What is published for a trade of the feeder: the time stays in a size.
+ * Returns what is published for a trade of the feeder. The time stays in a size.
  * @param {import('./feeder.js').Trade} trade
  * @returns {{ channel: string, symbol: string, data: object }}
  */
 export function mixed (trade) {
   const { symbol, price, size, timestamp } = trade
   if (!isQuotes(Number(symbol.slice(1)))) {
-    return { channel: 'trades', symbol, data: { ...trade, price: price + DIGITS + DIGITS, exchange: 'x'.repeat(32), side: 'buy', trade_id: FILLED_UP } }
+    const longer = { price: price + DIGITS + DIGITS, exchange: 'x'.repeat(32), trade_id: FILLED_UP }
+    return { channel: 'trades', symbol, data: { ...trade, ...longer, side: 'buy' } }
   }
   return {
     channel: 'quotes',

@@ -4,8 +4,8 @@ import { fileURLToPath } from 'node:url'
 import { LOAD_CORE } from './programs.js'
 
 /**
- * A feeder in a process of its own: what it says comes as from a venue, whenever the server is ready to read it, and the time
- * in a message is when it was sent.
+ * A feeder in a process of its own. Its messages come as from a venue, whenever the server is ready to read
+ * them. The time in a message is when the feeder sent it.
  */
 export class RemoteFeeder {
   published = 0
@@ -18,7 +18,8 @@ export class RemoteFeeder {
    */
   constructor (topics, windowMs, publish) {
     const program = fileURLToPath(new URL('feed.js', import.meta.url))
-    this.#child = spawn('taskset', ['-c', String(LOAD_CORE), process.execPath, program, String(topics), String(windowMs)], { stdio: ['pipe', 'pipe', 'inherit'] })
+    const feed = [process.execPath, program, String(topics), String(windowMs)]
+    this.#child = spawn('taskset', ['-c', String(LOAD_CORE), ...feed], { stdio: ['pipe', 'pipe', 'inherit'] })
     createInterface(this.#child.stdout).on('line', line => {
       const batch = JSON.parse(line)
       this.published += batch.length
@@ -26,7 +27,7 @@ export class RemoteFeeder {
     })
   }
 
-  /** Messages a second from now on. @param {number} rate */
+  /** Publishes so many messages a second from now on. @param {number} rate */
   setRate (rate) {
     this.#child.stdin.write(`${rate}\n`)
   }

@@ -1,28 +1,34 @@
 import { BATCH_SUBPROTOCOL, JSON_SUBPROTOCOL } from '@tickwire/protocol'
 
 /**
- * A server and the way in which it is read: a row of the tables.
+ * A row of the tables: a server, and how clients read it.
  * @typedef {object} Row
  * @property {string} name
  * @property {string} what
- * @property {string} program of server/, or `writer`
+ * @property {string} program in server/, or `writer`
  * @property {'stream' | 'poll'} mode
  * @property {(topics: readonly string[]) => string} request
- * @property {(topics: readonly string[]) => string | Buffer} next sent behind the answer to it; with `poll` the next request, with \0 for the cursor
- * @property {string} ready what says that a client is subscribed
- * @property {boolean} [ownWindow] the server's own flush window, its default, instead of that of the feeder
+ * @property {(topics: readonly string[]) => string | Buffer} next sent after the answer to `request`; with
+ * `poll` it is the next request, with \0 for the cursor
+ * @property {string} ready the text by which a client knows that it is subscribed
+ * @property {boolean} [ownWindow] whether the server uses its own default flush window instead of the
+ * feeder's window
  */
 
-/** The key of RFC 6455, 1.3: the writer knows its answer. */
+/** Makes an upgrade request with the key of RFC 6455, 1.3, whose answer the writer knows. */
 export const upgrade = (/** @type {string} */ path, /** @type {string} */ more = '') => (
-  `GET ${path} HTTP/1.1\r\nHost: bench\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n${more}\r\n`)
-const get = (/** @type {string} */ path, /** @type {string} */ accept) => `GET ${path} HTTP/1.1\r\nHost: bench\r\nAccept: ${accept}\r\n\r\n`
+  `GET ${path} HTTP/1.1\r\nHost: bench\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n` +
+  `Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n${more}\r\n`)
+const get = (/** @type {string} */ path, /** @type {string} */ accept) =>
+  `GET ${path} HTTP/1.1\r\nHost: bench\r\nAccept: ${accept}\r\n\r\n`
 const stream = (/** @type {readonly string[]} */ topics) => `/v1/stream?subscribe=trades:${topics.join(',')}`
-const plain = (/** @type {readonly string[]} */ topics) => `topics=${topics.map(topic => topic.slice(1)).join(',')}`
+const plain = (/** @type {readonly string[]} */ topics) =>
+  `topics=${topics.map(topic => topic.slice(1)).join(',')}`
 const nothing = () => ''
 
-/** A text of a client as a WebSocket frame: short, and masked with zeros. */
-const masked = (/** @type {string} */ text) => Buffer.concat([Buffer.from([0x81, 0x80 | text.length, 0, 0, 0, 0]), Buffer.from(text)])
+/** Makes a WebSocket frame of a client's text, which must be short. The mask is all zeros. */
+const masked = (/** @type {string} */ text) =>
+  Buffer.concat([Buffer.from([0x81, 0x80 | text.length, 0, 0, 0, 0]), Buffer.from(text)])
 
 /** @type {(subprotocol: string) => Pick<Row, 'program' | 'mode' | 'request' | 'next' | 'ready'>} */
 const webSocket = subprotocol => ({
@@ -35,25 +41,74 @@ const webSocket = subprotocol => ({
 
 /** @type {readonly Row[]} */
 export const ROWS = [
-  { name: 'c', what: 'the C writer: the limit', program: 'writer', mode: 'stream', request: topics => upgrade(`/?${plain(topics)}`), next: nothing, ready: '\r\n\r\n' },
-  { name: 'tickwire-ws', what: `this server, WebSocket, ${JSON_SUBPROTOCOL}`, ...webSocket(JSON_SUBPROTOCOL) },
-  { name: 'tickwire-ws-batch', what: `this server, WebSocket, ${BATCH_SUBPROTOCOL}`, ...webSocket(BATCH_SUBPROTOCOL) },
-  { name: 'tickwire-ws-default', what: `this server, WebSocket, ${JSON_SUBPROTOCOL}, its own FLUSH_MS`, ...webSocket(JSON_SUBPROTOCOL), ownWindow: true },
-  { name: 'tickwire-sse', what: 'this server, Server-Sent Events', program: 'tickwire', mode: 'stream', request: topics => get(stream(topics), 'text/event-stream'), next: nothing, ready: 'event: cursor' },
+  {
+    name: 'c',
+    what: 'the C writer: the limit',
+    program: 'writer',
+    mode: 'stream',
+    request: topics => upgrade(`/?${plain(topics)}`),
+    next: nothing,
+    ready: '\r\n\r\n'
+  },
+  {
+    name: 'tickwire-ws',
+    what: `this server, WebSocket, ${JSON_SUBPROTOCOL}`,
+    ...webSocket(JSON_SUBPROTOCOL)
+  },
+  {
+    name: 'tickwire-ws-batch',
+    what: `this server, WebSocket, ${BATCH_SUBPROTOCOL}`,
+    ...webSocket(BATCH_SUBPROTOCOL)
+  },
+  {
+    name: 'tickwire-ws-default',
+    what: `this server, WebSocket, ${JSON_SUBPROTOCOL}, its own FLUSH_MS`,
+    ...webSocket(JSON_SUBPROTOCOL),
+    ownWindow: true
+  },
+  {
+    name: 'tickwire-sse',
+    what: 'this server, Server-Sent Events',
+    program: 'tickwire',
+    mode: 'stream',
+    request: topics => get(stream(topics), 'text/event-stream'),
+    next: nothing,
+    ready: 'event: cursor'
+  },
   {
     name: 'tickwire-poll',
-    what: 'this server, polling: each answer is asked for anew',
+    what: 'this server, polling: a new request for each answer',
     program: 'tickwire',
     mode: 'poll',
     request: topics => get(stream(topics), 'application/json'),
     next: topics => get(`${stream(topics)}&wait=20&after=\0`, 'application/json'),
     ready: ''
   },
-  { name: 'socket.io', what: 'Socket.IO, rooms', program: 'socket-io', mode: 'stream', request: topics => upgrade(`/socket.io/?EIO=4&transport=websocket&${plain(topics)}`), next: () => masked('40'), ready: '40{"sid"' },
-  { name: 'ws', what: 'ws.send(string) for each client', program: 'plain-ws', mode: 'stream', request: topics => upgrade(`/?${plain(topics)}`), next: nothing, ready: '\r\n\r\n' }
+  {
+    name: 'socket.io',
+    what: 'Socket.IO, rooms',
+    program: 'socket-io',
+    mode: 'stream',
+    request: topics => upgrade(`/socket.io/?EIO=4&transport=websocket&${plain(topics)}`),
+    next: () => masked('40'),
+    ready: '40{"sid"'
+  },
+  {
+    name: 'ws',
+    what: 'ws.send(string) for each client',
+    program: 'plain-ws',
+    mode: 'stream',
+    request: topics => upgrade(`/?${plain(topics)}`),
+    next: nothing,
+    ready: '\r\n\r\n'
+  }
 ]
 
-/** The file that load.c reads. @param {Row} row @param {readonly (readonly number[])[]} subscriptions */
+/**
+ * Makes the file that load.c reads.
+ * @param {Row} row
+ * @param {readonly (readonly number[])[]} subscriptions
+ */
 export function requests (row, subscriptions) {
   return Buffer.concat(subscriptions.flatMap(numbers => {
     const topics = numbers.map(topicName)

@@ -7,18 +7,19 @@ import { compiled, coreSeconds, LOAD_CORE, residentBytes, SERVER_CORE, start } f
 import { requests } from './rows.js'
 import { readers, subscriptions } from './shapes.js'
 
-/** Files of a process beside its connections. */
+/** Files that a process opens beside its connections. */
 const SPARE_FILES = 200
-/** How long what is on its way may take to arrive when nothing more is published. */
+/** How long messages under way may take to arrive after the last one was published. */
 const DRAIN_MS = 3000
 
 /**
- * @typedef {object} Counted what the load generator tells; times in ms, `cpu` in seconds, `at` in microseconds
+ * The counts of the load generator: times in ms, `cpu` in seconds, `at` in microseconds.
+ * @typedef {object} Counted
  * @property {number} messages
  * @property {number} bytes
  * @property {number} reads
  * @property {number} closed
- * @property {number} least messages of the connection that got fewest
+ * @property {number} least messages of the connection that got the fewest
  * @property {number} p50
  * @property {number} p99
  * @property {number} p999
@@ -27,7 +28,7 @@ const DRAIN_MS = 3000
  */
 
 /**
- * What happened in a span of time.
+ * The counts of a span of time.
  * @typedef {object} Span
  * @property {number} seconds
  * @property {number} delivered messages
@@ -45,21 +46,28 @@ export class Session {
   /**
    * @param {import('./rows.js').Row} row
    * @param {import('./shapes.js').Shape} shape
-   * @param {{ flush?: number | string, remote?: boolean, nodeArguments?: readonly string[] }} [options] flush: FLUSH_MS of this project's server; remote:
-   *   fed by another process
+   * @param {object} [options]
+   * @param {number | string} [options.flush] FLUSH_MS of this project's server
+   * @param {boolean} [options.remote] whether another process is the feeder
+   * @param {readonly string[]} [options.nodeArguments]
    */
   static async open (row, shape, { flush, remote, nodeArguments = [] } = {}) {
     const files = shape.clients + SPARE_FILES
+    const { topics, windowMs } = shape
+    const program = new URL(`server/${row.program}.js`, import.meta.url).pathname
+    const settings = JSON.stringify({ topics, windowMs, remote, flush })
     const command = row.program === 'writer'
-      ? [compiled('writer'), String(shape.topics), String(shape.windowMs)]
-      : [process.execPath, ...nodeArguments, new URL(`server/${row.program}.js`, import.meta.url).pathname, JSON.stringify({ topics: shape.topics, windowMs: shape.windowMs, remote, flush })]
+      ? [compiled('writer'), String(topics), String(windowMs)]
+      : [process.execPath, ...nodeArguments, program, settings]
     const server = await start(command, { core: SERVER_CORE, files })
     await server.ask('gc')
     const memoryBefore = residentBytes(server.pid)
     const file = join(tmpdir(), `tickwire-bench-${process.pid}.requests`)
     writeFileSync(file, requests(row, subscriptions(shape)))
     try {
-      const load = await start([compiled('load'), server.said.split(' ')[1], file, row.mode, row.ready], { core: LOAD_CORE, files })
+      const port = server.said.split(' ')[1]
+      const loading = [compiled('load'), port, file, row.mode, row.ready]
+      const load = await start(loading, { core: LOAD_CORE, files })
       return new Session(shape, server, load, memoryBefore)
     } catch (error) {
       await server.stop()
@@ -82,7 +90,10 @@ export class Session {
     this.memoryBefore = memoryBefore
   }
 
-  /** Bytes of memory that a connection costs the server: what it has more than before there were any. */
+  /**
+   * Returns the bytes in RAM that a connection costs the server, from the difference to before there were
+   * any.
+   */
   async memoryPerConnection () {
     await this.server.ask('gc')
     return (residentBytes(this.server.pid) - this.memoryBefore) / this.shape.clients
@@ -120,7 +131,10 @@ export class Session {
     }
   }
 
-  /** Publishes nothing more, and waits for what is on its way. @returns what was to be delivered in all, and was */
+  /**
+   * Publishes no more, and waits for messages under way.
+   * @returns how many were to be delivered in all, and the counts
+   */
   async end () {
     const expected = await this.publish(0) * readers(this.shape)
     const deadline = Date.now() + DRAIN_MS

@@ -1,8 +1,9 @@
 /**
- * The control of a latency: what the machine itself does to a process that has nothing else to do. Prints, as JSON, the delays of its
- * event loop and the round trips of 200 bytes that it sends to itself by TCP, in milliseconds.
+ * The control of a latency: what the machine itself does to a process that has nothing else to do. It prints,
+ * as JSON, the delays of its event loop, and the round trips of 200 bytes that it sends to itself over TCP,
+ * in milliseconds.
  *
- *   node idle.js <seconds>
+ * node idle.js <seconds>
  */
 import { once } from 'node:events'
 import { connect, createServer } from 'node:net'
@@ -15,7 +16,8 @@ const PAUSE_MS = 5
 
 const server = createServer(socket => { socket.setNoDelay(true).pipe(socket) }).listen(0, '127.0.0.1')
 await once(server, 'listening')
-const socket = connect(/** @type {import('node:net').AddressInfo} */ (server.address()).port, '127.0.0.1').setNoDelay(true)
+const { port } = /** @type {import('node:net').AddressInfo} */ (server.address())
+const socket = connect(port, '127.0.0.1').setNoDelay(true)
 await once(socket, 'connect')
 
 const end = performance.now() + Number(process.argv[2]) * 1000
@@ -31,9 +33,10 @@ while (performance.now() < end) {
   await delay(PAUSE_MS)
 }
 loop.disable()
-const of = (/** @type {(percent: number) => number} */ value) => [50, 99, 99.9].map(percent => Number(value(percent).toFixed(2)))
+/** @param {(percent: number) => number} value */
+const of = value => [50, 99, 99.9].map(percent => Number(value(percent).toFixed(2)))
 console.log(JSON.stringify({
-  // It counts the time between two of its timers.
+  // The monitor measures the time between two of its timers.
   loop: of(percent => Math.max(0, loop.percentile(percent) / 1e6 - RESOLUTION_MS)),
   echo: of(percent => percentile(trips, percent))
 }))

@@ -3,21 +3,31 @@ import { Feeder } from '../feeder.js'
 import { RemoteFeeder } from '../remote-feeder.js'
 
 /**
- * What a server of this bench is started with, as JSON; remote: fed by another process; mixed: see mixed.js; more: settings of this
- * project's server; metrics: whether it says them.
+ * The settings of a server of this bench, given as JSON.
+ * @typedef {object} Settings
+ * @property {number} topics
+ * @property {number} windowMs
+ * @property {number} [mostLateMs] see the feeder
+ * @property {boolean} [remote] whether another process is the feeder
+ * @property {number | string} [flush]
+ * @property {boolean} [mixed] see mixed.js
+ * @property {Record<string, number | string>} [more] settings of this project's server
+ * @property {boolean} [metrics] whether this project's server serves its metrics
  */
-export const settings = /** @type {{ topics: number, windowMs: number, mostLateMs?: number, remote?: boolean, flush?: number | string, mixed?: boolean, more?: Record<string, number | string>, metrics?: boolean }} */ (
-  JSON.parse(process.argv[2] ?? '{}'))
+
+export const settings = /** @type {Settings} */ (JSON.parse(process.argv[2] ?? '{}'))
 
 /**
- * Says where a server listens, and feeds it as the parent says: `rate <messages a second>`, `published`, `gc`, `memory`. It ends with
- * its input.
+ * Prints where a server listens, and feeds it by the commands of its input: `rate <messages a second>`,
+ * `published`, `gc`, `memory`. It ends with its input.
  * @param {number} port
  * @param {(batch: readonly import('../feeder.js').Trade[]) => unknown} publish
  */
 export function serve (port, publish) {
   const { topics, windowMs, mostLateMs, remote } = settings
-  const feeder = remote === true ? new RemoteFeeder(topics, windowMs, publish) : new Feeder(topics, windowMs, publish, mostLateMs)
+  const feeder = remote === true
+    ? new RemoteFeeder(topics, windowMs, publish)
+    : new Feeder(topics, windowMs, publish, mostLateMs)
   createInterface(process.stdin)
     .on('line', line => {
       const [command, value] = line.split(' ')
@@ -29,7 +39,10 @@ export function serve (port, publish) {
   console.log(`port ${port}`)
 }
 
-/** Numbers each topic's messages, and makes of a trade what this project's server sends: the same text for all. */
+/**
+ * Numbers the messages of each topic, and wraps a trade as this project's server does, so that all send the
+ * same text.
+ */
 export class Envelopes {
   /** @type {Map<string, number>} */
   #sequences = new Map()
@@ -43,5 +56,8 @@ export class Envelopes {
   }
 }
 
-/** The topics in a request's URL. @param {string | undefined} url */
-export const topicsOf = url => (new URL(url ?? '', 'http://bench').searchParams.get('topics') ?? '').split(',').map(number => `S${number}`)
+/** Returns the topics that a request's URL names. @param {string | undefined} url */
+export function topicsOf (url) {
+  const numbers = new URL(url ?? '', 'http://bench').searchParams.get('topics') ?? ''
+  return numbers.split(',').map(number => `S${number}`)
+}

@@ -3,7 +3,7 @@ import { tickwire } from '@tickwire/server'
 import { mixed } from '../mixed.js'
 import { serve, settings } from './serve.js'
 
-/** Longer than any run: no heartbeat is among what is measured, and the load generator need not answer pings. */
+/** Longer than any run: no heartbeat disturbs it, and the load generator need not answer pings. */
 const QUIET_MS = 600_000
 const EVERYBODY = 100_000
 

@@ -47,7 +47,7 @@ export class TopicHistory {
    * Bytes of the retained payloads; and of those after {@link current}, or after the base if there is no
    * current.
    */
-  private heldBytes = 0
+  private retainedBytes = 0
   private unfoldedBytes = 0
   private cached: StateText | undefined
   /** Origins of what processors published here. Most topics have none. */
@@ -105,9 +105,11 @@ export class TopicHistory {
     this.lastOffset = entry.offset
     this.cached = undefined
     const bytes = this.entries.push(entry)
-    this.heldBytes += bytes
+    this.retainedBytes += bytes
     this.unfoldedBytes += bytes
-    if (this.unfoldedBytes > MOST_UNFOLDED_BYTES && typeof this.channel.reduce === 'function') this.foldHeld()
+    if (this.unfoldedBytes > MOST_UNFOLDED_BYTES && typeof this.channel.reduce === 'function') {
+      this.foldRetained()
+    }
     return bytes
   }
 
@@ -134,7 +136,7 @@ export class TopicHistory {
     }
     this.origins?.settle(this.entries.firstOffset)
     const bytes = this.entries.shift()
-    this.heldBytes -= bytes
+    this.retainedBytes -= bytes
     if (!isFolded) this.unfoldedBytes -= bytes
     return bytes
   }
@@ -150,7 +152,7 @@ export class TopicHistory {
       this.lastSequence = sequence - 1
       this.lastOffset = previous
       const bytes = this.entries.pop()
-      this.heldBytes -= bytes
+      this.retainedBytes -= bytes
       this.unfoldedBytes -= bytes
       lost.push(bytes)
     }
@@ -159,7 +161,7 @@ export class TopicHistory {
     this.cached = undefined
     if (this.current !== undefined && this.current.sequence > this.lastSequence) {
       this.current = undefined
-      this.unfoldedBytes = this.heldBytes
+      this.unfoldedBytes = this.retainedBytes
     }
     return lost
   }
@@ -192,7 +194,7 @@ export class TopicHistory {
       if (isRemoval(this.channel, newest.payload)) return undefined
       return { payload: newest.payload, sequence: newest.sequence, timestamp: newest.timestamp }
     }
-    const state = newest === undefined ? this.base : this.foldHeld()
+    const state = newest === undefined ? this.base : this.foldRetained()
     if (state === undefined) return undefined
     if (state.failure !== undefined) throw state.failure.error
     const payload = this.channel.reduce === 'last' ? state.value as string : JSON.stringify(state.value)
@@ -200,7 +202,7 @@ export class TopicHistory {
   }
 
   /** Returns the state after all retained messages, of which there must be one. */
-  private foldHeld (): State | undefined {
+  private foldRetained (): State | undefined {
     // A fold may change the state that it gets, and the base must stay as it is.
     let state = this.current ?? (this.base && copyOf(this.base))
     this.entries.after({ sequence: state?.sequence ?? 0 }, entry => {

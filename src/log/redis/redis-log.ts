@@ -272,7 +272,7 @@ export class RedisLog implements Log {
     const failures = outcomes.filter(outcome => outcome instanceof ProtocolError)
     const [failure] = failures
     if (failure !== undefined && failures.length === outcomes.length) throw failure
-    // Logs what Redis itself said, for the operator. That a shard cannot be reached is reported by its tail.
+    // Logs what Redis itself said, for the operator. If a shard cannot be reached, its tail reports that.
     for (const error of new Set(failures)) {
       if (error.cause === undefined) continue
       this.options.onError(error, 'the log could not append a part of what was published')

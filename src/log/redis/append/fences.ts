@@ -5,8 +5,8 @@ import { fenceField, type ShardKeys } from '../keys.js'
 import type { Reader } from '../tail/reader.js'
 
 /**
- * How often a higher token is tried while other nodes raise the same fence: each of them has a lease to do
- * so.
+ * How often a higher token is tried while other nodes raise the same fence. Few do at a time: a node raises a
+ * fence only once it has the source's lease.
  */
 const MAX_TRIES = 10
 

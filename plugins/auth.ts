@@ -19,13 +19,16 @@ export interface AuthOptions {
   readonly keys: Keys
   readonly issuer: string
   readonly audience: string
-  /** Where tickets wait. */
+  /** Keeps the tickets. */
   readonly coordination: Coordination
   /** The origins whose pages may come with the cookie, beside the server's own. */
   readonly listedOrigins: ReadonlySet<string>
 }
 
-/** What a token says beside when it ends, who made it and for whom: see PROTOCOL.md, Credentials. */
+/**
+ * What an application says of a token's user; the server adds issuer, audience and expiry: see PROTOCOL.md,
+ * Credentials.
+ */
 export interface TokenClaims {
   readonly sub: string
   readonly name?: string
@@ -36,26 +39,27 @@ export interface TokenClaims {
 
 export interface Authenticator {
   readonly tickets: Tickets
-  /** Whether tokens can be signed here: with a secret, not with a public key. */
+  /** Whether this server can sign tokens: it can with a secret, but not with a public key. */
   readonly signs: boolean
-  /** A token for a user, good for some seconds. @throws Error where this server cannot sign */
+  /** Signs a token for a user, which is valid for some seconds. @throws Error if this server cannot sign */
   sign (claims: TokenClaims, seconds: number): string
-  /** @throws ProtocolError `unauthorized`, `overloaded` */
+  /** Verifies a token, and returns its user. @throws ProtocolError `unauthorized`, `overloaded` */
   verify (token: string): Promise<Identity>
   /**
-   * Who a request comes from, by its first credential (PROTOCOL.md, Credentials); nobody where it has none. It is judged once:
-   * who asks again is given the same answer. No ticket is spent on it.
+   * Returns who makes a request, by its first credential (PROTOCOL.md, Credentials); anonymous if it has
+   * none. It judges each request once, and returns the same answer to later calls. It spends no ticket.
    * @throws ProtocolError `unauthorized`, `overloaded`, `log_unavailable`
    */
   identify (request: FastifyRequest): Promise<Identity>
   /**
-   * Spends the ticket of a request that is let in by one, when nothing else can refuse it any more.
-   * @throws ProtocolError `unauthorized`: another request has; `log_unavailable`
+   * Spends the ticket of a request, if a ticket is its credential. Call it when nothing else can refuse the
+   * request.
+   * @throws ProtocolError `unauthorized`: another request has spent it; `log_unavailable`
    */
   spend (request: FastifyRequest): Promise<void>
-  /** The user of a request that has been identified; undefined for nobody. */
+  /** Returns the user of a request that has been identified; undefined if it is anonymous. */
   userOf (request: FastifyRequest): string | undefined
-  /** The identity of a request that a rule lets through. @throws ProtocolError what the rule answered */
+  /** Returns who makes a request, if a rule permits it. @throws ProtocolError the rule's refusal */
   demand (request: FastifyRequest, refuse: (identity: Identity) => ErrorCode | undefined): Promise<Identity>
 }
 
@@ -65,24 +69,35 @@ declare module 'fastify' {
   }
   interface FastifyContextConfig {
     /**
-     * Of the stream: the credentials in a request's query, which count there beside the header, and before the cookie.
+     * For the stream: returns the credentials in a request's query, which count after the header and before
+     * the cookie.
      */
     queryCredentials?: (request: FastifyRequest) => { readonly ticket?: string, readonly token?: string }
   }
 }
 
-/** Keeps our signing apart from that of the application that we are part of. */
+/** Keeps this signer apart from that of the application that uses the plugin. */
 const NAMESPACE = 'tickwire'
 
-/** Who a request comes from. One verifier checks all tokens, with the key that the configuration has for it and that key's algorithm. */
+/**
+ * Identifies who makes a request. One verifier checks all tokens, with the key of the configuration and that
+ * key's algorithm.
+ */
 export const auth = fp<AuthOptions>(async (app, { keys, issuer, audience, coordination, listedOrigins }) => {
   await app.register(jwt, {
     namespace: NAMESPACE,
-    // Where it is not the secret it is one that nobody knows: what were verified without naming a key would never be good.
+    // Without a secret, a random one that nobody knows: a token that is verified without naming a key is
+    // never valid.
     secret: keys.secret ?? { public: randomBytes(32).toString('base64url') },
     decode: { complete: true },
     sign: { algorithm: 'HS256', iss: issuer, aud: audience },
-    verify: { algorithms: ['HS256'], allowedIss: issuer, allowedAud: audience, requiredClaims: ['sub', 'exp', 'iss', 'aud'], clockTolerance: LEEWAY_MS }
+    verify: {
+      algorithms: ['HS256'],
+      allowedIss: issuer,
+      allowedAud: audience,
+      requiredClaims: ['sub', 'exp', 'iss', 'aud'],
+      clockTolerance: LEEWAY_MS
+    }
   })
 
   const { [NAMESPACE]: signer } = app.jwt as unknown as Record<typeof NAMESPACE, JWT>
@@ -90,10 +105,13 @@ export const auth = fp<AuthOptions>(async (app, { keys, issuer, audience, coordi
   const verified = new VerifiedTokens()
   const identities = new WeakMap<FastifyRequest, Promise<Identity>>()
   const users = new WeakMap<FastifyRequest, string>()
-  /** By request, the ticket that lets it in. */
+  /** The ticket that is the credential of a request. */
   const ticketsOf = new WeakMap<FastifyRequest, string>()
 
-  /** What a token says, which nobody has checked yet: only the name of the key is believed. @throws ProtocolError `unauthorized` */
+  /**
+   * Reads a token that nobody has verified yet: trust only its key id.
+   * @throws ProtocolError `unauthorized`
+   */
   function read (token: string): { readonly header: { readonly kid?: unknown }, readonly payload: unknown } {
     try {
       const parts = signer.decode<{ header: { kid?: unknown }, payload: unknown }>(token)
@@ -123,14 +141,19 @@ export const auth = fp<AuthOptions>(async (app, { keys, issuer, audience, coordi
     signs: keys.secret !== undefined,
 
     sign (claims, seconds) {
-      if (keys.secret === undefined) throw new Error('this server signs no tokens: it has no JWT_SECRET, and only checks what is signed elsewhere')
+      if (keys.secret === undefined) {
+        throw new Error('this server signs no tokens: it has no JWT_SECRET, ' +
+          'and only checks tokens signed elsewhere')
+      }
       return signer.sign({ ...claims }, { expiresIn: `${seconds}s` })
     },
 
     async verify (token) {
       const known = verified.find(token)
-      // A key that was withdrawn or changed since is not trusted any more.
-      if (known !== undefined && isDeepStrictEqual(await keys.find(known.kid), known.key)) return known.identity
+      // A key that was withdrawn or changed since is no longer trusted.
+      if (known !== undefined && isDeepStrictEqual(await keys.find(known.kid), known.key)) {
+        return known.identity
+      }
       const { header, payload } = read(token)
       const found = await keys.find(header.kid)
       if (found === undefined) throw new ProtocolError('unauthorized', NOT_OURS)

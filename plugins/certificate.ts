@@ -5,16 +5,20 @@ import { type KeyPair, type KeyPairFiles, readKeyPair, tlsOptions } from '../src
 
 export interface CertificateOptions {
   readonly files: KeyPairFiles
-  /** What the server was started with. */
+  /** The pair with which the server was started. */
   readonly pair: KeyPair
 }
 
-/** How often the files are looked at. A look is two calls of `stat`, and sees what links point to, on any file system (ADR 24). */
+/**
+ * How often to look at the files. A look is two calls of `stat`; it follows links, on any file system (ADR
+ * 24).
+ */
 const LOOK_MS = 1000
 
 /**
- * New connections are given the certificate that is in the files now; those that are open go on as they are. A pair that
- * cannot be used, half written or of two certificates, is logged, and the one before stays.
+ * Gives new connections the certificate that is in the files now; open connections go on as they are. If a
+ * pair cannot be used, because it is half written or of two certificates, the plugin logs that and keeps the
+ * pair before.
  */
 export const certificate = fp<CertificateOptions>(async (app, { files, pair }) => {
   const server = app.server as unknown as Server
@@ -32,10 +36,12 @@ export const certificate = fp<CertificateOptions>(async (app, { files, pair }) =
       inUse = read
       tell()
     } catch (error) {
-      app.log.warn({ event: 'certificate', reason: (error as Error).message }, 'the certificate was not reloaded; the one before stays')
+      const { message: reason } = error as Error
+      app.log.warn({ event: 'certificate', reason },
+        'the new certificate cannot be used; the one before stays in use')
     }
   }
-  // One after another: what is read last is what was written last.
+  // One reload at a time, so that the last one reads what was written last.
   let reloads = Promise.resolve()
   const onChange = (): void => { reloads = reloads.then(reload) }
   const paths = [files.cert, files.key]
@@ -43,7 +49,7 @@ export const certificate = fp<CertificateOptions>(async (app, { files, pair }) =
   app.addHook('onReady', async () => {
     tell()
     for (const path of paths) watchFile(path, { interval: LOOK_MS, persistent: false }, onChange)
-    // What was written since the pair was read has changed nothing that will be seen.
+    // The files may have changed after the pair was read and before the watch began.
     onChange()
   })
   app.addHook('onClose', async () => { for (const path of paths) unwatchFile(path, onChange) })

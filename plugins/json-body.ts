@@ -1,10 +1,11 @@
 import { decodeText, readJson } from '@tickwire/protocol'
 import fp from 'fastify-plugin'
 
-/** Reads JSON bodies as messages are read (PROTOCOL.md, Text and numbers): exactly, or not at all. */
+/** Reads JSON bodies as the stream reads messages (PROTOCOL.md, Text and numbers): exactly, or not at all. */
 export const jsonBody = fp(async app => {
   app.removeContentTypeParser('application/json')
-  app.addContentTypeParser('application/json', { parseAs: 'buffer' }, async (_request: unknown, body: Buffer) => {
+  const options = { parseAs: 'buffer' } as const
+  app.addContentTypeParser('application/json', options, async (_request: unknown, body: Buffer) => {
     const { value, error } = readJson(decodeText(body))
     if (error !== undefined) throw error
     return value

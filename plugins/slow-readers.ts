@@ -4,38 +4,39 @@ import fp from 'fastify-plugin'
 import { untaken } from '../src/transports/untaken.js'
 
 export interface SlowReadersOptions {
-  /** How long a peer may read nothing of its answer. Milliseconds. */
+  /** How long a peer may read nothing of its answer, in milliseconds. */
   readonly patienceMs?: number
-  /** How much it must read on the average beyond that. */
+  /** How much it must read on average after that. */
   readonly leastBytesPerSecond?: number
 }
 
-/** PROTOCOL.md, Limits. What the system takes, it takes in lumps: on a slow line there may be as much between two of them. */
+/** PROTOCOL.md, Limits. The system takes bytes in lumps; on a slow line, a lump may come only this often. */
 const PATIENCE_MS = 30_000
-/** As on the worst line on which somebody may still want to be served. */
+/** The speed of the worst line on which somebody may still want to be served. */
 const LEAST_BYTES_PER_SECOND = 4096
-/** How often an answer is looked at, in parts of the patience. */
+/** How many times within the patience the plugin looks at an answer. */
 const LOOKS = 10
 
 /**
- * Ends connections whose peers do not read their answers, which the server would hold for as long. Who reads slowly and gets on is
- * waited for. Streams are none of it: transports look after their own.
+ * Cuts connections whose peers do not read their answers, which the server would have to hold. It waits for
+ * peers that read slowly but make progress. Streams are exempt: the transports watch their own clients.
  */
-export const slowReaders = fp<SlowReadersOptions>(async (app, { patienceMs = PATIENCE_MS, leastBytesPerSecond = LEAST_BYTES_PER_SECOND }) => {
+export const slowReaders = fp<SlowReadersOptions>(async (app, options) => {
+  const { patienceMs = PATIENCE_MS, leastBytesPerSecond = LEAST_BYTES_PER_SECOND } = options
   app.addHook('onSend', async (_request, reply, payload) => {
     if (typeof payload === 'string' || Buffer.isBuffer(payload)) limit(reply.raw, Buffer.byteLength(payload))
   })
 
   function limit (response: ServerResponse, bytes: number): void {
     const { socket } = response
-    // None for one that waits behind another, nor where a test injects its request.
+    // An answer that waits behind another has no socket yet, and neither has a request that a test injects.
     if (!(socket instanceof Socket)) return
     const beganAt = performance.now()
     let progressAt = beganAt
     let left = Infinity
     const looks = setInterval(() => {
       const now = performance.now()
-      // Where it cannot be seen, all that is left is the average.
+      // If the platform does not tell what is left, only the average counts.
       const before = left
       left = untaken(socket) ?? 0
       if (left < before) progressAt = now

@@ -4,13 +4,14 @@ import { addressGroup } from '../src/connection/address.js'
 import { CountByName } from '../src/connection/counts.js'
 
 /**
- * How many connections of one address may be open, whatever they carry or whether they have ever carried anything: one that says
- * nothing yet takes no place of those that streams have. One too many is ended at once, for there is no request to answer.
+ * Limits the open connections of one address, whatever they carry, and even if they have never carried
+ * anything; so a connection that says nothing takes no place from streams. It cuts a connection beyond the
+ * limit at once, because there is no request to answer.
  */
 export const socketLimit = fp<{ readonly maxPerAddress: number }>(async (app, { maxPerAddress }) => {
   const open = new CountByName()
   app.server.on('connection', (socket: Socket) => {
-    // A Unix socket has none.
+    // A Unix socket has no address.
     if (socket.remoteAddress === undefined) return
     const address = addressGroup(socket.remoteAddress)
     if (open.of(address) >= maxPerAddress) {

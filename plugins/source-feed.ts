@@ -1,56 +1,75 @@
 import { isDeepStrictEqual } from 'node:util'
-import { type Instrument, instruments as instrumentsChannel, ProtocolError, topicKey } from '@tickwire/protocol'
+import {
+  type Instrument, instruments as instrumentsChannel, ProtocolError, topicKey
+} from '@tickwire/protocol'
 import type { FastifyBaseLogger } from 'fastify'
 import type { Hub } from '../src/hub/hub.js'
 import type { Fence } from '../src/log/log.js'
-import { type Publication, type Publisher, type PublishResult, TOO_MANY_TOPICS } from '../src/publisher/publisher.js'
+import {
+  type Publication, type Publisher, type PublishResult, TOO_MANY_TOPICS
+} from '../src/publisher/publisher.js'
 import type { OriginOptions } from '../src/sources/source.js'
 import { type Refusal, SoundBooks } from '../src/sources/sound-books.js'
 
-/** Names the sources of all servers as publishers; no token can have it as its user. */
+/** The publisher of all sources on all servers; no token can have it as its user. */
 const SOURCE_PUBLISHER = ''
-/** Makes what several servers introduce at the same time one message. */
+/**
+ * The idempotency key of introductions: if several servers introduce an instrument, the log appends it once.
+ */
 const INTRODUCED = 'introduced'
 
-/** The way of a source's messages into the log. Each message and each instrument has its answer, in its place. */
+/**
+ * The way of a source's messages into the log. Each message and each instrument has a result, in the same
+ * order.
+ */
 export interface SourceFeed {
-  publish (publications: readonly Publication[], fence?: Fence, origins?: OriginOptions): Promise<readonly PublishResult[]>
-  /** Says what is not known as it is here. */
+  publish (
+    publications: readonly Publication[], fence?: Fence, origins?: OriginOptions
+  ): Promise<readonly PublishResult[]>
+  /** Publishes the instruments that are not known, or are known differently. */
   declare (instruments: readonly Instrument[], fence?: Fence): Promise<readonly PublishResult[]>
-  /** Says what is not known at all. */
+  /** Publishes the instruments that nobody knows yet. */
   introduce (instruments: readonly Instrument[]): Promise<void>
   instrument (symbol: string): Instrument | undefined
 }
 
-/** Most kinds of refusals that are remembered as logged. */
+/** How many kinds of refusals the feed remembers as logged. */
 const MAX_LOGGED = 1000
-/** What is counted for what names no channel that there is, and for what no source but the application says. */
+/**
+ * The label for a channel that does not exist, and for messages of the application, which is not a source.
+ */
 const NONE = '(none)'
 
-export function sourceFeed (publisher: Publisher, { directory, channels, counters }: Hub, logger: FastifyBaseLogger): SourceFeed {
+/** Makes the feed of a server's sources. It counts and logs refusals, and keeps books sound. */
+export function sourceFeed (
+  publisher: Publisher, { directory, channels, counters }: Hub, logger: FastifyBaseLogger
+): SourceFeed {
   const books = new SoundBooks(publication => publisher.refusalOf(publication))
   const logged = new Set<string>()
-  const refused = ({ channel, symbol }: Publication, refusal: Refusal, isStale: boolean, source = NONE): void => {
+  const noteRefusal = (
+    { channel, symbol }: Publication, refusal: Refusal, isStale: boolean, source = NONE
+  ): void => {
     const { code, message: reason } = refusal
     counters.refuseOfSource(source, channels.has(channel) ? channel : NONE, code)
     if (SoundBooks.isDropped(refusal)) return
-    // A venue that says one thing wrong mostly goes on to do so.
+    // A venue that sends one wrong message mostly goes on to send more.
     const key = JSON.stringify([source, channel, symbol, code])
     if (logged.has(key) && !isStale) return
     if (logged.size >= MAX_LOGGED) logged.clear()
     logged.add(key)
     logger.warn({ source, channel, symbol, code, reason }, isStale
-      ? 'a message of a source was refused: its book is stale until the next snapshot'
-      : 'a message of a source was refused; further ones of its topic are only counted')
+      ? 'the server refused a message of a source: its book is stale until the next snapshot'
+      : 'the server refused a message of a source; it only counts further ones of that topic')
   }
-  const append = async (publications: readonly Publication[], fence?: Fence, origins?: OriginOptions): Promise<readonly PublishResult[]> => {
+  const append: SourceFeed['publish'] = async (publications, fence, origins) => {
     try {
-      const results = await publisher.publish(publications, { publisher: SOURCE_PUBLISHER, fence, ...origins })
-      const untaken = results.find(result => 'code' in result && (result.code === 'log_unavailable' || (result.code === 'overloaded' && result.message !== TOO_MANY_TOPICS)))
-      if (untaken !== undefined && 'code' in untaken) throw new ProtocolError(untaken.code, untaken.message)
+      const options = { publisher: SOURCE_PUBLISHER, fence, ...origins }
+      const results = await publisher.publish(publications, options)
+      const untaken = results.find(isUntaken)
+      if (untaken !== undefined) throw new ProtocolError(untaken.code, untaken.message)
       return results
     } catch (error) {
-      // Whether the log has any of them is not known: the source begins anew.
+      // Nobody knows whether the log has any of the messages, so the source starts anew.
       for (const publication of publications) books.lost(publication)
       throw error
     }
@@ -62,23 +81,39 @@ export function sourceFeed (publisher: Publisher, { directory, channels, counter
     return deliveries.map(({ publication, refusal }, place): PublishResult => {
       const result = publication === undefined ? undefined : results.next().value
       const answer = refusal ?? result!
-      if ('code' in answer) refused(publications[place]!, answer, refusal !== undefined && publication !== undefined, fence?.source)
+      const isStale = refusal !== undefined && publication !== undefined
+      if ('code' in answer) noteRefusal(publications[place]!, answer, isStale, fence?.source)
       if (refusal === undefined && 'code' in answer) books.lost(publications[place]!)
       return answer
     })
   }
-  const described = (instruments: readonly Instrument[], idempotencyKey?: string): Publication[] => instruments
-    .map(instrument => ({ channel: instrumentsChannel.name, symbol: instrument.symbol, data: instrument, idempotencyKey }))
+  const described = (instruments: readonly Instrument[], idempotencyKey?: string): Publication[] =>
+    instruments.map(instrument => (
+      { channel: instrumentsChannel.name, symbol: instrument.symbol, data: instrument, idempotencyKey }))
+  const lastSequence = ({ symbol }: Instrument): number =>
+    directory.last(topicKey({ channel: instrumentsChannel.name, symbol }))?.sequence ?? 0
   return {
     publish,
     async declare (instruments, fence) {
-      // What is known already is not said again: whoever resumes would take it for a move between sets.
-      const news = instruments.filter(instrument => !isDeepStrictEqual(directory.instrument(instrument.symbol), instrument))
+      // A known instrument is not published again: a client that resumes would take it for a move between
+      // sets.
+      const news = instruments.filter(instrument =>
+        !isDeepStrictEqual(directory.instrument(instrument.symbol), instrument))
       const answers = await publish(described(news), fence)
       const said = new Map(news.map((instrument, index) => [instrument, answers[index]!]))
-      return instruments.map(instrument => said.get(instrument) ?? { sequence: directory.last(topicKey({ channel: instrumentsChannel.name, symbol: instrument.symbol }))?.sequence ?? 0 })
+      return instruments.map(instrument => said.get(instrument) ?? { sequence: lastSequence(instrument) })
     },
-    introduce: async instruments => { await publish(described(instruments.filter(({ symbol }) => !directory.hasInstrument(symbol)), INTRODUCED)) },
+    async introduce (instruments) {
+      const unknown = instruments.filter(({ symbol }) => !directory.hasInstrument(symbol))
+      await publish(described(unknown, INTRODUCED))
+    },
     instrument: symbol => directory.instrument(symbol)
   }
+}
+
+/** Tells whether the log could not take a message for now, so that the source must try again. */
+function isUntaken (result: PublishResult): result is Refusal {
+  if (!('code' in result)) return false
+  const { code, message } = result
+  return code === 'log_unavailable' || (code === 'overloaded' && message !== TOO_MANY_TOPICS)
 }

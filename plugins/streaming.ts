@@ -42,7 +42,7 @@ export interface StreamingOptions extends ConnectionLimits {
   readonly coordination: Coordination
   readonly channels: Channels
   readonly sources: readonly Source[]
-  /** Those that are among the sources. */
+  /** The sources that are processors. */
   readonly processors: readonly Processor[]
   readonly flushMs: number | 'auto'
   readonly recentBytes: number
@@ -50,45 +50,54 @@ export interface StreamingOptions extends ConnectionLimits {
   readonly idleTimeoutMs: number
   readonly maxSubscriptions: number
   readonly maxMessagesPerSecond: number
-  /** Most bytes of one message's data, as JSON. */
+  /** The largest data of one message, in bytes of JSON. */
   readonly maxMessageBytes: number
   readonly maxBufferedBytes: number
   readonly compression: boolean
   readonly authenticationRequired: boolean
   readonly acceptUnknownSymbols: boolean
-  /** How the other servers know this one; by default its host and the number of its process. */
+  /** The name by which other servers know this one; default: its host and process. */
   readonly nodeName: string | undefined
-  /** Where they reach it; by default where it listens. */
+  /** The address at which they reach it; default: where it listens. */
   readonly nodeUrl: string | undefined
 }
 
-/** What the routes work with. */
+/** The parts with which the routes work. */
 export interface Streaming {
   readonly log: Log
-  /** What the nodes know together beside the log. */
+  /** What the nodes know together, beside the log. */
   readonly coordination: Coordination
   readonly channels: Channels
   readonly hub: Hub
   readonly counters: Counters
   readonly publisher: Publisher
-  /** What clients publish. */
+  /** Takes what clients publish. */
   readonly publishing: Publishing
   readonly connections: Connections
   readonly events: Events
   readonly sources: SourceSupervisor
   readonly nodes: Nodes
   readonly heartbeat: Heartbeat
-  /** What the transports of the stream have in common. */
+  /** What all transports of the stream use. */
   readonly stream: StreamContext
-  /** Makes instruments known, or moves them between sets. @throws ProtocolError that names the first that is refused; the others stand */
+  /**
+   * Declares instruments, or moves them between sets.
+   * @throws ProtocolError for the first that is refused; the others are declared
+   */
   declare (instruments: readonly Instrument[]): Promise<void>
-  /** Ends a connection, or all of a user, on whichever node they are. @returns whether there was one @throws ProtocolError `log_unavailable` */
+  /**
+   * Closes a connection, or all of a user, on whichever node they are.
+   * @returns whether there was one
+   * @throws ProtocolError `log_unavailable`
+   */
   disconnect (address: Address): Promise<boolean>
-  /** A topic's messages after a sequence; undefined for a topic that never was. */
+  /** Reads a topic's messages after a sequence; undefined for a topic that never had any. */
   history (topic: string, request: HistoryRequest): Promise<HistoryAnswer | undefined>
 }
 
-/** Out here because tsc drops, from the types that it writes, an import that is used in an augmentation alone. */
+/**
+ * Declared here, because tsc drops an import from the types that it writes if only an augmentation uses it.
+ */
 type TransportOf = (request: FastifyRequest) => string
 
 declare module 'fastify' {
@@ -96,20 +105,23 @@ declare module 'fastify' {
     streaming: Streaming
   }
   interface FastifyContextConfig {
-    /** Names the transport of a request for the stream; absent where a route is none. */
+    /** Names the transport of a request for the stream; absent on other routes. */
     readonly transportOf?: TransportOf
   }
 }
 
-/** Over how long the clients of a server that goes away are spread when they come back. */
+/** The time over which the clients of a closing server spread their reconnects. */
 const RECONNECT_SPREAD_MS = 2000
 
-/** Log, publisher, hub, connections and sources of one node. */
+/** Makes the log, publisher, hub, connections and sources of one node work together. */
 export const streaming = fp<StreamingOptions>(async (app, options) => {
   const { log, coordination, channels } = options
-  const onError = (error: unknown, message: string): void => { app.log.error({ err: errorFields(error) }, message) }
+  const onError = (error: unknown, message: string): void => {
+    app.log.error({ err: errorFields(error) }, message)
+  }
   const counters = new Counters()
-  const hub = new Hub({ log, channels, flushMs: options.flushMs, recentBytes: options.recentBytes, counters, onError })
+  const { flushMs, recentBytes } = options
+  const hub = new Hub({ log, channels, flushMs, recentBytes, counters, onError })
   await hub.start()
   const publisher = new Publisher({ log, channels })
   const connections = new Connections(options, options.heartbeatMs)
@@ -121,7 +133,8 @@ export const streaming = fp<StreamingOptions>(async (app, options) => {
   const started = new Date().toISOString()
   const load = new LoadMeter(counters, () => connections.active)
   const nodes = new Nodes(coordination, log, node.id)
-  const stopPositions = nodes.answerPositions(() => hub.shards.map(({ isAwake, received }) => isAwake ? received : null))
+  const stopPositions = nodes.answerPositions(() =>
+    hub.shards.map(({ isAwake, received }) => isAwake ? received : null))
   const demands = new Map<string, Watch>()
   const heartbeat = new Heartbeat({
     registry: coordination.registry,
@@ -148,22 +161,28 @@ export const streaming = fp<StreamingOptions>(async (app, options) => {
     logger: app.log,
     raise: source => log.raise(source),
     isWantedHere: source => demands.get(source)?.isWanted() === true,
-    isWantedElsewhere: async source => (await nodes.others()).some(({ wants }) => wants.includes(source)),
-    isKnownElsewhere: async source => (await nodes.others()).some(({ sources: theirs }) => Object.hasOwn(theirs, source)),
+    isWantedElsewhere: async source =>
+      (await nodes.others()).some(({ wants }) => wants.includes(source)),
+    isKnownElsewhere: async source =>
+      (await nodes.others()).some(({ sources: theirs }) => Object.hasOwn(theirs, source)),
     isAlone: async () => (await nodes.others()).length === 0,
     onHeld: () => { heartbeat.touch() },
     onFenced: source => { counters.fenced.set(source, (counters.fenced.get(source) ?? 0) + 1) }
   })
   for (const { name, lazy } of options.sources) {
     if (lazy === undefined) continue
-    demands.set(name, hub.demand.watch({ channels: wantedBy(options.processors, lazy.channels), covers: symbol => sources.covers(name, symbol) }, () => {
+    const covers = (symbol: string): boolean => sources.covers(name, symbol)
+    const offer = { channels: wantedBy(options.processors, lazy.channels), covers }
+    demands.set(name, hub.demand.watch(offer, () => {
       sources.demanded(name)
       heartbeat.touch()
     }))
   }
 
-  const publishing = new Publishing(new PublishRequests(publisher, channels, options.maxMessageBytes), events, identity =>
-    (channel, { symbol }) => refusePublish(identity, channel, symbol) ?? refuseUnknown(stream, channel, symbol))
+  const publishRequests = new PublishRequests(publisher, channels, options.maxMessageBytes)
+  const publishing = new Publishing(publishRequests, events, identity =>
+    (channel, { symbol }) =>
+      refusePublish(identity, channel, symbol) ?? refuseUnknown(stream, channel, symbol))
   const dialects = new Dialects(channels)
   const stream: StreamContext = {
     hub,
@@ -210,7 +229,9 @@ export const streaming = fp<StreamingOptions>(async (app, options) => {
     history,
     async declare (instruments) {
       for (const [index, answer] of (await feed.declare(instruments)).entries()) {
-        if ('code' in answer) throw new ProtocolError(answer.code, `the instrument ${JSON.stringify(instruments[index]!.symbol)}: ${answer.message}`)
+        if (!('code' in answer)) continue
+        const symbol = JSON.stringify(instruments[index]!.symbol)
+        throw new ProtocolError(answer.code, `the instrument ${symbol}: ${answer.message}`)
       }
     },
     disconnect: address => disconnect(coordination, address)
@@ -218,13 +239,14 @@ export const streaming = fp<StreamingOptions>(async (app, options) => {
 
   app.addHook('onError', async (request, _reply, error) => {
     const transport = request.routeOptions.config.transportOf?.(request) ?? 'http'
-    events.refused({ transport, address: request.ip, user: app.authenticator.userOf(request) }, refusalOf(error).code)
+    const party = { transport, address: request.ip, user: app.authenticator.userOf(request) }
+    events.refused(party, refusalOf(error).code)
   })
   app.addHook('onReady', async () => {
     await heartbeat.start()
     await sources.begin()
   })
-  // From here on it is known where it listens.
+  // Now the server knows where it listens.
   app.addHook('onListen', async () => { heartbeat.touch() })
   app.addHook('preClose', async () => {
     draining.abort(new ProtocolError('going_away'))
@@ -244,11 +266,12 @@ export const streaming = fp<StreamingOptions>(async (app, options) => {
   })
 }, { name: 'tickwire-streaming', fastify: '5.x', dependencies: ['tickwire-auth'] })
 
-/** Where a server listens; undefined before it does. */
+/** Returns the address where a server listens; undefined before it does. */
 function listensAt (app: FastifyInstance): string | undefined {
   const address = app.server.address() as AddressInfo | string | null
   if (address === null || typeof address === 'string') return undefined
-  const host = ANY_HOST.has(address.address) ? hostname() : address.address.includes(':') ? `[${address.address}]` : address.address
+  const literal = address.address.includes(':') ? `[${address.address}]` : address.address
+  const host = ANY_HOST.has(address.address) ? hostname() : literal
   return `${'setSecureContext' in app.server ? 'https' : 'http'}://${host}:${address.port}`
 }
 

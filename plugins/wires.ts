@@ -11,25 +11,26 @@ import { subprotocols } from '../src/dialects/dialects.js'
 
 export interface WiresOptions {
   readonly originAllowed: OriginPolicy
-  /** The origins whose pages may come with the cookie. */
+  /** The origins whose pages may send the cookie. */
   readonly listedOrigins: ReadonlySet<string>
   readonly maxMessageBytes: number
   readonly compression: boolean
 }
 
 /**
- * The libraries under the transports, with the bounds that they need. What an application that we are part of has
- * registered for all its routes is left as it is.
+ * Registers the libraries under the transports, with the bounds that they need. It leaves alone what an
+ * application that uses the plugin has registered for all its routes.
  */
-export const wires = fp<WiresOptions>(async (app, { originAllowed, listedOrigins, maxMessageBytes, compression }) => {
+export const wires = fp<WiresOptions>(async (app, options) => {
+  const { originAllowed, listedOrigins, maxMessageBytes, compression } = options
   if (!app.hasPlugin('@fastify/cors')) {
     await app.register(cors, {
       delegator: (request, callback) => {
         callback(null, {
           origin: allowedOrigin(originAllowed, request) ?? false,
-          // An EventSource of another origin needs it to come with its cookie.
+          // An EventSource of another origin needs this to send its cookie.
           credentials: isListed(listedOrigins, request.headers.origin),
-          // Any other OPTIONS is for the route.
+          // The route answers any other OPTIONS.
           preflight: isPreflight(request.headers),
           methods: ['GET', 'POST', 'DELETE'],
           allowedHeaders: ['Authorization', 'Content-Type', 'Last-Event-ID', 'X-Request-Id'],
@@ -40,7 +41,8 @@ export const wires = fp<WiresOptions>(async (app, { originAllowed, listedOrigins
   }
   if (!app.hasReplyDecorator('sse')) await app.register(FastifySSEPlugin, { retryDelay: false })
   if (app.hasDecorator('websocketServer')) {
-    throw new Error('tickwire brings @fastify/websocket with the bounds that it needs: register tickwire first, and your own WebSocket routes behind it without registering @fastify/websocket again')
+    throw new Error('tickwire registers @fastify/websocket with the bounds that it needs: ' +
+      'register tickwire first, and then your own WebSocket routes, without @fastify/websocket')
   }
   await app.register(websocket, {
     options: {
@@ -49,16 +51,21 @@ export const wires = fp<WiresOptions>(async (app, { originAllowed, listedOrigins
       perMessageDeflate: compression ? perMessageDeflate : false,
       handleProtocols: offered => [...offered].find(protocol => subprotocols.includes(protocol)) ?? false
     },
-    // Those of the stream end with the streaming plugin, each with its own reason, before this.
+    // The streaming plugin has closed the connections of the stream before this, each with a reason of its
+    // own.
     preClose: function (done) {
       for (const client of this.websocketServer.clients) client.close(GOING_AWAY)
       done()
     },
-    errorHandler: (error, _socket, request) => { request.log.debug({ err: errorFields(error) }, 'a WebSocket failed') }
+    errorHandler: (error, _socket, request) => {
+      request.log.debug({ err: errorFields(error) }, 'a WebSocket failed')
+    }
   })
-  // The library upgrades whatever route is asked for, to say that there is none, with its URL in the log.
+  // For a route that takes no upgrade, the library would upgrade only to say so, and log the URL.
   app.addHook('onRequest', async request => {
-    if (request.ws && !request.is404 && request.routeOptions.config.transportOf === undefined) throw new ProtocolError('bad_request', 'nothing here is read over WebSocket')
+    if (request.ws && !request.is404 && request.routeOptions.config.transportOf === undefined) {
+      throw new ProtocolError('bad_request', 'this endpoint does not speak WebSocket')
+    }
   })
 }, { name: 'tickwire-wires', fastify: '5.x' })
 

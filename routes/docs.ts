@@ -7,22 +7,24 @@ import fp from 'fastify-plugin'
 import { version } from '../src/version.js'
 import { securityHeaders } from './security-headers.js'
 
-const DESCRIPTION = `One ordered, replayable stream of market data over WebSocket, Server-Sent Events and polling.
-The messages of the stream, the client's rule and how to resume are in the protocol.`
+const DESCRIPTION = `One ordered, replayable stream of market data over WebSocket, Server-Sent Events and
+polling. The protocol describes the messages of the stream, the rule for clients, and how to resume.`
 
-/** What clients are written after. The build puts it beside what it makes of this folder. */
+/** The contract for clients. The build copies it to where this file finds it, too. */
 const PROTOCOL = new URL('../PROTOCOL.md', import.meta.url)
 
-/** The one that Swagger UI's script sets. */
+/** The hash of the inline style that Swagger UI's script sets. */
 const INLINE_STYLE = "'sha256-RL3ie0nH+Lzz2YNqQN83mnU0J1ot4QL7b99vMdIX99w='"
 
-/** `GET /docs`: the reference of all endpoints that are registered after it, from their schemas. */
-export const docsRoutes = fp(async (app: FastifyInstance, { development }: { readonly development: boolean }) => {
+/** `GET /docs`: the reference of all endpoints that are registered after it, made from their schemas. */
+export const docsRoutes = fp(async (
+  app: FastifyInstance, { development }: { readonly development: boolean }
+) => {
   await app.register(swagger, {
     openapi: {
       openapi: '3.1.0',
       info: { title: 'Tickwire', description: DESCRIPTION, version },
-      // The reference resolves it against the address of its own description, `docs/json`.
+      // A browser resolves this against the address of the description, `docs/json`.
       externalDocs: { url: './protocol', description: 'The protocol' },
       components: { securitySchemes: { bearer: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT' } } },
       tags: [
@@ -30,22 +32,26 @@ export const docsRoutes = fp(async (app: FastifyInstance, { development }: { rea
         { name: 'publish', description: 'Messages into the log' },
         { name: 'topics', description: 'Histories, states, instruments' },
         { name: 'admin', description: 'For operators: a token with admin' },
-        { name: 'health', description: 'For whoever runs the server' }
+        { name: 'health', description: 'For monitoring and orchestration' }
       ]
     }
   })
   const protocol = await readFile(PROTOCOL, 'utf8')
   const icon = await readFile(new URL('page/assets/icon.svg', import.meta.url))
-  // In a scope of its own: the headers are for what a browser shows, not for the endpoints that are described.
+  // A scope of its own: the headers are for what a browser shows, not for the endpoints that the reference
+  // describes.
   await app.register(async scope => {
     await scope.register(helmet, securityHeaders({ development, images: ['data:'], styles: [INLINE_STYLE] }))
     scope.get('/docs/protocol', { schema: { hide: true } }, async (_request, reply) =>
       await reply.header('Cache-Control', 'no-cache').type('text/plain; charset=utf-8').send(protocol))
     await scope.register(swaggerUi, {
       routePrefix: '/docs',
-      // Without the bar above it, in which one would enter the address of some other API.
+      // Leaves out the bar at the top, which asks for the address of another API.
       uiConfig: { layout: 'BaseLayout' },
-      theme: { title: 'Tickwire API', favicon: [{ filename: 'icon.svg', rel: 'icon', sizes: 'any', type: 'image/svg+xml', content: icon }] }
+      theme: {
+        title: 'Tickwire API',
+        favicon: [{ filename: 'icon.svg', rel: 'icon', sizes: 'any', type: 'image/svg+xml', content: icon }]
+      }
     })
   })
 }, { name: 'tickwire-docs', fastify: '5.x', encapsulate: false })

@@ -2,15 +2,20 @@ import { ProtocolError } from '@tickwire/protocol'
 import type { FastifyInstance } from 'fastify'
 import { livenessSchema, readinessSchema } from './schemas.js'
 
-/** Liveness and readiness, for whoever runs the server. */
+/** Liveness and readiness, for a proxy or an orchestrator. */
 export async function healthRoutes (app: FastifyInstance): Promise<void> {
   const { log, stream, heartbeat } = app.streaming
 
-  app.get('/healthz', { schema: livenessSchema, config: { rateLimit: false } }, async (_request, reply) => await reply.header('Cache-Control', 'no-store').send({ status: 'ok' }))
+  const options = { config: { rateLimit: false } }
 
-  app.get('/readyz', { schema: readinessSchema, config: { rateLimit: false } }, async (_request, reply) => {
+  app.get('/healthz', { ...options, schema: livenessSchema }, async (_request, reply) =>
+    await reply.header('Cache-Control', 'no-store').send({ status: 'ok' }))
+
+  app.get('/readyz', { ...options, schema: readinessSchema }, async (_request, reply) => {
     if (stream.draining.aborted) throw new ProtocolError('going_away')
-    if (!heartbeat.isRegistered) throw new ProtocolError('log_unavailable', 'this server is not registered with the others now')
+    if (!heartbeat.isRegistered) {
+      throw new ProtocolError('log_unavailable', 'this server is not registered with the others now')
+    }
     try {
       await log.head()
     } catch {

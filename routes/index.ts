@@ -10,17 +10,19 @@ import { streamRoutes } from './stream.js'
 import { ticketRoutes } from './tickets.js'
 import { topicRoutes } from './topics.js'
 
-/** What every group is given. */
+/** The options of every group. */
 export interface RouteOptions {
   readonly originAllowed: OriginPolicy
   readonly development: boolean
-  /** Shows an operator the path of a link that makes a browser an operator's; without it there are none. */
+  /**
+   * Shows an operator the path of a link that makes a browser an operator's; absent: there are no such links.
+   */
   readonly adminLink?: ((path: string) => void) | undefined
 }
 
 /** The groups of endpoints: a new one is a file in this folder and a line here. */
 export const routeGroups = {
-  // Before the others: it describes those that come after it.
+  // The first, because it describes those that come after it.
   docs: docsRoutes,
   stream: streamRoutes,
   tickets: ticketRoutes,

@@ -5,14 +5,23 @@ const LATENCY_BUCKETS_SECONDS = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2
 
 type Labels = Record<string, string>
 
-/** `GET /metrics` for Prometheus. Values are read when they are asked for: counting costs the stream nothing. */
+/**
+ * `GET /metrics` for Prometheus. It reads the values when asked for them, so that metrics cost the stream
+ * nothing.
+ */
 export async function metricsRoutes (app: FastifyInstance): Promise<void> {
   const { counters, hub, sources } = app.streaming
   const registry = new Registry()
-  // Among them the event loop's delay (nodejs_eventloop_lag_…), memory and garbage collection.
+  // These include the event loop's delay (nodejs_eventloop_lag_…), memory and garbage collection.
   collectDefaultMetrics({ register: registry })
 
-  const add = (Kind: typeof Counter | typeof Gauge, name: string, help: string, labelNames: string[], values: () => Iterable<readonly [Labels, number]>): void => {
+  const add = (
+    Kind: typeof Counter | typeof Gauge,
+    name: string,
+    help: string,
+    labelNames: string[],
+    values: () => Iterable<readonly [Labels, number]>
+  ): void => {
     const metric = new Kind({
       name: `tickwire_${name}`,
       help,
@@ -25,40 +34,63 @@ export async function metricsRoutes (app: FastifyInstance): Promise<void> {
     })
   }
   type Transport = ReturnType<typeof counters.transport>
-  const byTransport = (value: (transport: Transport) => number) => (): Array<readonly [Labels, number]> =>
+  type Values = () => Array<readonly [Labels, number]>
+  const byTransport = (value: (transport: Transport) => number): Values => () =>
     [...counters.all()].map(([transport, counted]) => [{ transport }, value(counted)])
-  const byCode = (codes: (transport: Transport) => ReadonlyMap<string, number>) => (): Array<readonly [Labels, number]> =>
-    [...counters.all()].flatMap(([transport, counted]) => [...codes(counted)].map(([code, count]) => [{ transport, code }, count] as const))
+  const byCode = (codes: (transport: Transport) => ReadonlyMap<string, number>): Values => () =>
+    [...counters.all()].flatMap(([transport, counted]) =>
+      [...codes(counted)].map(([code, count]) => [{ transport, code }, count] as const))
 
-  add(Gauge, 'connections', 'Open connections and polls that are being answered', ['transport'], byTransport(({ opened, closed }) => opened - closed))
-  add(Counter, 'connections_opened_total', 'Connections and polls since the start', ['transport'], byTransport(({ opened }) => opened))
-  add(Counter, 'connections_closed_total', 'Connections that this server closed, by reason', ['transport', 'code'], byCode(({ closes }) => closes))
+  add(Gauge, 'connections', 'Open connections, and polls that the server is answering', ['transport'],
+    byTransport(({ opened, closed }) => opened - closed))
+  add(Counter, 'connections_opened_total', 'Connections and polls since the start', ['transport'],
+    byTransport(({ opened }) => opened))
+  add(Counter, 'connections_closed_total', 'Connections that this server closed, by reason',
+    ['transport', 'code'], byCode(({ closes }) => closes))
   add(Gauge, 'subscriptions', 'Selectors of all connections', [], () => [[{}, counters.subscriptions]])
-  add(Gauge, 'selectors', 'Different selectors that somebody subscribes to', [], () => [[{}, hub.audience.size]])
-  add(Gauge, 'log_available', 'Whether the log can be reached', [], () => [[{}, hub.logAvailable ? 1 : 0]])
-  add(Gauge, 'shards_followed', 'Shards of the log that this server follows, for its clients and for itself', [], () => [[{}, hub.shards.filter(({ isAwake }) => isAwake).length]])
-  add(Counter, 'messages_received_total', 'Messages that came from the log', [], () => [[{}, counters.received]])
+  add(Gauge, 'selectors', 'Different selectors that somebody subscribes to', [],
+    () => [[{}, hub.audience.size]])
+  add(Gauge, 'log_available', 'Whether the server can reach the log', [],
+    () => [[{}, hub.logAvailable ? 1 : 0]])
+  add(Gauge, 'shards_followed', 'Shards of the log that this server follows, for its clients and for itself',
+    [], () => [[{}, hub.shards.filter(({ isAwake }) => isAwake).length]])
+  add(Counter, 'messages_received_total', 'Messages that came from the log', [],
+    () => [[{}, counters.received]])
   add(Counter, 'batches_received_total', 'Batches in which they came', [], () => [[{}, counters.batches]])
-  add(Gauge, 'source_running', 'Whether a source runs on this server', ['source'], () => sources.status().map(({ name, state }) => [{ source: name }, state === 'running' ? 1 : 0]))
-  add(Counter, 'source_appends_refused_total', 'Appends of a source that were refused because another server has taken it over', ['source'], () =>
-    [...counters.fenced].map(([source, count]) => [{ source }, count] as const))
-  add(Counter, 'source_messages_refused_total', 'Messages of sources that could not be delivered, and updates of books that were stale for that', ['source', 'channel', 'code'], () =>
-    [...counters.sourceRefusals.values()].map(({ count, ...labels }) => [labels, count] as const))
-  add(Counter, 'messages_sent_total', 'Data messages and resets sent to clients', ['transport'], byTransport(({ messages }) => messages))
-  add(Counter, 'sent_bytes_total', 'Bytes of messages sent to clients, with their framing', ['transport'], byTransport(({ bytes }) => bytes))
-  add(Counter, 'catch_ups_total', 'Catch-ups begun, at a position of the client (resume) or at the present (fresh)', ['transport', 'start'], () =>
-    [...counters.all()].flatMap(([transport, { resumes, fresh }]) => [[{ transport, start: 'resume' }, resumes], [{ transport, start: 'fresh' }, fresh]] as const))
-  add(Gauge, 'lagging_connections', 'Connections that read too slowly and are being caught up from the log', ['transport'], byTransport(({ lagging }) => lagging))
-  add(Counter, 'lags_total', 'How often a connection left live delivery because it read too slowly', ['transport'], byTransport(({ lags }) => lags))
-  add(Counter, 'resets_total', 'Resets sent to clients, by reason', ['reason'], () =>
-    Object.entries(counters.resets).map(([reason, count]) => [{ reason }, count] as const))
-  add(Counter, 'topic_failures_total', 'Errors thrown by a channel or an encoder while messages of its topics were passed on, by channel and place', ['channel', 'place'], () =>
-    [...counters.failures].flatMap(([channel, places]) => [...places].map(([place, count]) => [{ channel, place }, count] as const)))
-  add(Counter, 'refusals_total', 'Requests and messages refused, by error code', ['transport', 'code'], byCode(({ refusals }) => refusals))
+  add(Gauge, 'source_running', 'Whether a source runs on this server', ['source'],
+    () => sources.status().map(({ name, state }) => [{ source: name }, state === 'running' ? 1 : 0]))
+  add(Counter, 'source_appends_refused_total',
+    'Appends of a source that the log refused because another server has taken the source over', ['source'],
+    () => [...counters.fenced].map(([source, count]) => [{ source }, count] as const))
+  add(Counter, 'source_messages_refused_total',
+    'Messages of sources that could not be delivered, and updates of books that were stale because of that',
+    ['source', 'channel', 'code'],
+    () => [...counters.sourceRefusals.values()].map(({ count, ...labels }) => [labels, count] as const))
+  add(Counter, 'messages_sent_total', 'Data messages and resets sent to clients', ['transport'],
+    byTransport(({ messages }) => messages))
+  add(Counter, 'sent_bytes_total', 'Bytes of messages sent to clients, with their framing', ['transport'],
+    byTransport(({ bytes }) => bytes))
+  add(Counter, 'catch_ups_total',
+    'Catch-ups begun, at a position of the client (resume) or at the present (fresh)', ['transport', 'start'],
+    () => [...counters.all()].flatMap(([transport, { resumes, fresh }]) =>
+      [[{ transport, start: 'resume' }, resumes], [{ transport, start: 'fresh' }, fresh]] as const))
+  add(Gauge, 'lagging_connections', 'Connections that read too slowly, and are served from the log',
+    ['transport'], byTransport(({ lagging }) => lagging))
+  add(Counter, 'lags_total', 'How often a connection left live delivery because it read too slowly',
+    ['transport'], byTransport(({ lags }) => lags))
+  add(Counter, 'resets_total', 'Resets sent to clients, by reason', ['reason'],
+    () => Object.entries(counters.resets).map(([reason, count]) => [{ reason }, count] as const))
+  add(Counter, 'topic_failures_total',
+    'Errors that a channel or an encoder threw while the server passed on messages, by channel and place',
+    ['channel', 'place'],
+    () => [...counters.failures].flatMap(([channel, places]) =>
+      [...places].map(([place, count]) => [{ channel, place }, count] as const)))
+  add(Counter, 'refusals_total', 'Requests and messages refused, by error code', ['transport', 'code'],
+    byCode(({ refusals }) => refusals))
 
   const latency = new Histogram({
     name: 'tickwire_publish_to_socket_seconds',
-    help: "From the log's acceptance of a window's oldest message to the write to its last subscriber",
+    help: "From the time at which the log took a window's oldest message to the write to its last subscriber",
     buckets: LATENCY_BUCKETS_SECONDS,
     registers: [registry]
   })

@@ -1,48 +1,78 @@
 import { type TSchema, Type } from '@sinclair/typebox'
-import { ErrorMessage, Instrument, MAX_HEARTBEAT_SECONDS, MAX_POLL_LIMIT, MAX_WAIT_SECONDS, MIN_HEARTBEAT_SECONDS, PollAnswer, PublishAnswer, PublishItem } from '@tickwire/protocol'
+import {
+  ErrorMessage, Instrument, MAX_HEARTBEAT_SECONDS, MAX_POLL_LIMIT, MAX_WAIT_SECONDS, MIN_HEARTBEAT_SECONDS,
+  PollAnswer, PublishAnswer, PublishItem
+} from '@tickwire/protocol'
 import { NodesOverview } from '../src/nodes/schema.js'
 
 /**
- * What the reference at `/docs` says of each endpoint. Requests are judged by the handlers, alike on all transports
- * and strictly; nothing is coerced or stripped by these.
+ * What the reference at `/docs` says of each endpoint. The handlers check requests, strictly and alike on all
+ * transports; these schemas convert and remove nothing.
  */
 const bearer = [{ bearer: [] }]
-const Refusal = Type.Object(ErrorMessage.properties, { description: 'an entry of the table of errors (PROTOCOL.md, Errors and closing)' })
-const refused = (...statuses: number[]): Record<string, TSchema> => Object.fromEntries(statuses.map(status => [status, Refusal]))
+const Refusal = Type.Object(ErrorMessage.properties, {
+  description: 'an entry of the table of errors (PROTOCOL.md, Errors and closing)'
+})
+const refused = (...statuses: number[]): Record<string, TSchema> =>
+  Object.fromEntries(statuses.map(status => [status, Refusal]))
 const Nothing = Type.Null({ description: 'done' })
 const Topic = Type.String({ description: 'a channel and its symbol', examples: ['quotes:005930'] })
 
 export const streamSchema = {
   tags: ['stream'],
-  summary: 'The stream: WebSocket with an upgrade, Server-Sent Events where Accept names text/event-stream, else a poll',
+  summary: 'The stream: WebSocket with an upgrade, Server-Sent Events if Accept names text/event-stream, ' +
+    'else a poll',
   security: bearer,
   querystring: Type.Object({
-    subscribe: Type.Array(Type.String(), { description: 'repeatable: a channel, its symbols or sets, then options', examples: [['quotes:AAPL,MSFT;throttle_ms=250', 'trades:@sector/semiconductors;last=50']] }),
-    after: Type.Optional(Type.String({ description: 'a cursor: resume behind it' })),
-    lastEventId: Type.Optional(Type.String({ description: 'event streams: as the header Last-Event-ID, for clients that cannot set it' })),
-    throttle_ms: Type.Optional(Type.Integer({ description: 'for every subscription that can be throttled and says nothing itself' })),
-    snapshot: Type.Optional(Type.Boolean({ default: true, description: 'the present state first' })),
-    decimals: Type.Optional(Type.Union([Type.Literal('string'), Type.Literal('number')], { default: 'string' })),
-    wait: Type.Optional(Type.Integer({ minimum: 0, maximum: MAX_WAIT_SECONDS, description: 'polling: seconds to hold an empty answer' })),
-    limit: Type.Optional(Type.Integer({ minimum: 1, maximum: MAX_POLL_LIMIT, description: 'polling: most log messages in the answer' })),
-    heartbeat: Type.Optional(Type.Integer({ minimum: MIN_HEARTBEAT_SECONDS, maximum: MAX_HEARTBEAT_SECONDS, description: 'WebSocket and event streams: seconds after which something is sent at the latest' })),
-    ticket: Type.Optional(Type.String({ description: 'of GET /api/ws/token, once' })),
-    token: Type.Optional(Type.String({ description: 'where the Authorization header cannot be set' }))
+    subscribe: Type.Array(Type.String(), {
+      description: 'repeatable: a channel, its symbols or sets, then options',
+      examples: [['quotes:AAPL,MSFT;throttle_ms=250', 'trades:@sector/semiconductors;last=50']]
+    }),
+    after: Type.Optional(Type.String({ description: 'a cursor: resumes after it' })),
+    lastEventId: Type.Optional(Type.String({
+      description: 'event streams: stands for the header Last-Event-ID, for clients that cannot set it'
+    })),
+    throttle_ms: Type.Optional(Type.Integer({
+      description: 'for every subscription that can be throttled and has no throttle_ms of its own'
+    })),
+    snapshot: Type.Optional(Type.Boolean({ default: true, description: 'begins with the present state' })),
+    decimals: Type.Optional(Type.Union(
+      [Type.Literal('string'), Type.Literal('number')], { default: 'string' }
+    )),
+    wait: Type.Optional(Type.Integer({
+      minimum: 0, maximum: MAX_WAIT_SECONDS, description: 'polling: how many seconds to hold an empty answer'
+    })),
+    limit: Type.Optional(Type.Integer({
+      minimum: 1, maximum: MAX_POLL_LIMIT, description: 'polling: the most log messages in the answer'
+    })),
+    heartbeat: Type.Optional(Type.Integer({
+      minimum: MIN_HEARTBEAT_SECONDS,
+      maximum: MAX_HEARTBEAT_SECONDS,
+      description: 'WebSocket and event streams: the server sends something at least every so many seconds'
+    })),
+    ticket: Type.Optional(Type.String({ description: 'a ticket of GET /api/ws/token; it works once' })),
+    token: Type.Optional(Type.String({
+      description: 'a token, if the client cannot set the Authorization header'
+    }))
   }),
   response: { 200: PollAnswer, ...refused(400, 401, 403, 429, 503) }
 }
 
 export const ticketSchema = {
   tags: ['stream'],
-  summary: 'A ticket that stands for the token once, within 30 s; with cookie=1 also the cookie for an EventSource',
+  summary: 'A ticket that stands for the token once, within 30 s; ' +
+    'with cookie=1 also the cookie for an EventSource',
   security: bearer,
   querystring: Type.Object({ cookie: Type.Optional(Type.Literal('1')) }),
-  response: { 200: Type.Object({ ticket: Type.String(), expires_in: Type.Integer({ description: 'seconds' }) }), ...refused(400, 401, 413, 503) }
+  response: {
+    200: Type.Object({ ticket: Type.String(), expires_in: Type.Integer({ description: 'seconds' }) }),
+    ...refused(400, 401, 413, 503)
+  }
 }
 
 export const cookieEndSchema = {
   tags: ['stream'],
-  summary: 'Has the browser forget the cookie, as a page does that logs out',
+  summary: 'Has the browser delete the cookie; for a page that logs its user out',
   response: { 204: Nothing, ...refused(403, 429) }
 }
 
@@ -65,12 +95,18 @@ export const historySchema = {
   querystring: Type.Object({
     topic: Topic,
     after: Type.Optional(Type.Integer({ minimum: 0 })),
-    epoch: Type.Optional(Type.String({ description: 'in which `after` was seen; without it no loss is detected' })),
+    epoch: Type.Optional(Type.String({
+      description: 'the epoch in which the client saw `after`; without it the server detects no loss'
+    })),
     limit: Type.Optional(Type.Integer({ minimum: 1, maximum: MAX_POLL_LIMIT, default: 1000 }))
   }),
   response: {
     200: Type.Object({
-      epoch: Type.String(), messages: PollAnswer.properties.messages, first_sequence: Type.Integer(), last_sequence: Type.Integer(), more: Type.Boolean()
+      epoch: Type.String(),
+      messages: PollAnswer.properties.messages,
+      first_sequence: Type.Integer(),
+      last_sequence: Type.Integer(),
+      more: Type.Boolean()
     }),
     ...refused(400, 401, 403, 404, 429)
   }
@@ -81,12 +117,15 @@ export const snapshotSchema = {
   summary: "A topic's state",
   security: bearer,
   querystring: Type.Object({ topic: Topic }),
-  response: { 200: Type.Unknown({ description: 'a data message with `snapshot: true`' }), ...refused(400, 401, 403, 404, 429) }
+  response: {
+    200: Type.Unknown({ description: 'a data message with `snapshot: true`' }),
+    ...refused(400, 401, 403, 404, 429)
+  }
 }
 
 export const symbolsSchema = {
   tags: ['topics'],
-  summary: 'The instruments known',
+  summary: 'The known instruments',
   security: bearer,
   querystring: Type.Object({ market: Type.Optional(Type.String()), sector: Type.Optional(Type.String()) }),
   response: { 200: Type.Object({ symbols: Type.Array(Instrument) }), ...refused(400, 401, 429) }
@@ -94,20 +133,27 @@ export const symbolsSchema = {
 
 export const nodesSchema = {
   tags: ['admin'],
-  summary: 'The servers that share the log, who runs which source, and how far each follows each shard',
+  summary: 'The servers that share the log, which server runs which source, ' +
+    'and how far each follows each shard',
   security: bearer,
   response: { 200: NodesOverview, ...refused(401, 403, 429, 503) }
 }
 
-const operator = { tags: ['admin'], security: bearer, response: { 204: Nothing, ...refused(400, 401, 403, 404, 429, 503) } }
+const operator = {
+  tags: ['admin'], security: bearer, response: { 204: Nothing, ...refused(400, 401, 403, 404, 429, 503) }
+}
 const SourceName = Type.Object({ name: Type.String({ examples: ['simulated', 'replay'] }) })
 
-export const startSourceSchema = { ...operator, summary: 'Starts a source: on this server, unless another runs it', params: SourceName }
-export const stopSourceSchema = { ...operator, summary: 'Stops a source, on whichever server it runs', params: SourceName }
+export const startSourceSchema = {
+  ...operator, summary: 'Starts a source: on this server, unless another runs it', params: SourceName
+}
+export const stopSourceSchema = {
+  ...operator, summary: 'Stops a source, on whichever server it runs', params: SourceName
+}
 
 const Id = Type.String({ minLength: 1, maxLength: 128 })
 
-/** Whom to disconnect: one connection, or all of a user. */
+/** The connections to close: one, or all of a user. */
 export const Disconnect = Type.Union([
   Type.Object({ connection_id: Id }, { additionalProperties: false }),
   Type.Object({ user_id: Id }, { additionalProperties: false })
@@ -115,11 +161,18 @@ export const Disconnect = Type.Union([
 
 export const disconnectSchema = {
   ...operator,
-  summary: 'Ends one connection, or all of a user, on whichever server they are; they may come back',
+  summary: 'Closes one connection, or all of a user, on whichever server they are; the clients may come back',
   body: Disconnect
 }
 
-export const livenessSchema = { tags: ['health'], summary: 'Whether the process answers', response: { 200: Type.Object({ status: Type.Literal('ok') }) } }
+export const livenessSchema = {
+  tags: ['health'],
+  summary: 'Whether the process answers',
+  response: { 200: Type.Object({ status: Type.Literal('ok') }) }
+}
 export const readinessSchema = {
-  tags: ['health'], summary: 'Whether it takes clients: it is registered with the others, the log can be reached, and it is not going away', response: { 200: Type.Object({ status: Type.Literal('ready') }), ...refused(503) }
+  tags: ['health'],
+  summary: 'Whether the server takes clients: it is registered with the others, it can reach the log, ' +
+    'and it is not going away',
+  response: { 200: Type.Object({ status: Type.Literal('ready') }), ...refused(503) }
 }

@@ -13,14 +13,16 @@ import { subprotocols } from '../src/dialects/dialects.js'
 const STREAM = '/v1/stream'
 
 const HANDSHAKE_KEY = /^[+/0-9A-Za-z]{22}==$/
-/** RFC 9110, 5.6.2. */
+/** A token of HTTP (RFC 9110, 5.6.2). */
 const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/
 
-/** What has been judged of a request before its handler runs. */
+/** The judged requests, from preValidation to the handler. */
 const judged = new WeakMap<FastifyRequest, StreamRequest>()
 
 /** `/v1/stream`: one subscription stream over three transports. */
-export async function streamRoutes (app: FastifyInstance, { originAllowed }: { originAllowed: OriginPolicy }): Promise<void> {
+export async function streamRoutes (
+  app: FastifyInstance, { originAllowed }: { originAllowed: OriginPolicy }
+): Promise<void> {
   const context = app.streaming.stream
   const judge: Omit<RouteOptions, 'method' | 'handler'> = {
     url: STREAM,
@@ -30,7 +32,7 @@ export async function streamRoutes (app: FastifyInstance, { originAllowed }: { o
     async onRequest (request, reply) {
       reply.header('Cache-Control', 'no-store')
       reply.header('Vary', 'Accept, Accept-Encoding, Origin, Authorization')
-      // What refuses an upgrade is the last on its connection.
+      // A refused upgrade is the last request on its connection.
       if (request.ws) reply.header('Connection', 'close')
     },
 
@@ -46,12 +48,13 @@ export async function streamRoutes (app: FastifyInstance, { originAllowed }: { o
       judged.set(request, stream)
     },
 
-    // Behind all that may refuse it, hooks of an application too. Over plain HTTP the transport does it.
+    // After everything that may refuse the request, hooks of an application included. Over plain HTTP the
+    // transport admits it.
     async preHandler (request) {
       if (request.ws) await judged.get(request)!.admit()
     },
 
-    // Fastify calls it with the error before the answer to it is made; what an open stream refuses, it counts itself.
+    // Fastify calls this with the error before it answers. An open stream counts its own refusals.
     onError: async (request, _reply, error) => {
       app.streaming.counters.transport(transportOf(request).name).refuse(toProtocolError(error).code)
     }
@@ -61,7 +64,8 @@ export async function streamRoutes (app: FastifyInstance, { originAllowed }: { o
     ...judge,
     method: 'GET',
     schema: streamSchema,
-    handler: async (request, reply) => await httpTransportOf(request).serve(judged.get(request)!, request, reply),
+    handler: async (request, reply) =>
+      await httpTransportOf(request).serve(judged.get(request)!, request, reply),
     wsHandler: (socket, request) => { webSocketTransport.serve(judged.get(request)!, socket) }
   })
 
@@ -69,28 +73,38 @@ export async function streamRoutes (app: FastifyInstance, { originAllowed }: { o
     ...judge,
     method: 'HEAD',
     schema: { hide: true },
-    handler: async (request, reply) => await httpTransportOf(request).head(judged.get(request)!, request, reply)
+    handler: async (request, reply) =>
+      await httpTransportOf(request).head(judged.get(request)!, request, reply)
   })
 
   answerOptions(app, STREAM, ['GET', 'HEAD'])
 }
 
-/** RFC 6455, 4.2.1: what `ws` would refuse in words of its own, once all else has been judged. */
-function requireHandshake ({ 'sec-websocket-key': key = '', 'sec-websocket-version': version }: FastifyRequest['headers']): void {
-  if (!HANDSHAKE_KEY.test(key)) throw new ProtocolError('bad_request', 'Sec-WebSocket-Key is 16 bytes in base64')
-  if (version !== '13' && version !== '8') throw new ProtocolError('bad_request', 'Sec-WebSocket-Version is 13')
+/**
+ * Refuses a malformed handshake (RFC 6455, 4.2.1), which `ws` would refuse in its own words after everything
+ * else was judged.
+ */
+function requireHandshake (
+  { 'sec-websocket-key': key = '', 'sec-websocket-version': version }: FastifyRequest['headers']
+): void {
+  if (!HANDSHAKE_KEY.test(key)) {
+    throw new ProtocolError('bad_request', 'Sec-WebSocket-Key must be 16 bytes in base64')
+  }
+  if (version !== '13' && version !== '8') {
+    throw new ProtocolError('bad_request', 'Sec-WebSocket-Version must be 13')
+  }
 }
 
 function requireKnownSubprotocol (offered: string | undefined): void {
   if (offered === undefined) return
   const names = offered.split(',').map(name => name.trim())
-  // RFC 6455, 4.1: each a token, none twice.
+  // RFC 6455, 4.1: each name is a token, and none comes twice.
   const wellFormed = names.every(name => TOKEN.test(name)) && new Set(names).size === names.length
   if (wellFormed && names.some(name => subprotocols.includes(name))) return
   throw new ProtocolError('bad_request', `the subprotocols are: ${subprotocols.join(', ')}`)
 }
 
-/** What `ws` finds of what the client offered, and answers. */
+/** Leaves of the offered extensions only the agreed one, which `ws` then finds and answers. */
 function offerOnly ({ raw }: FastifyRequest, extension: string | undefined): void {
   if (extension === undefined) delete raw.headers['sec-websocket-extensions']
   else raw.headers['sec-websocket-extensions'] = extension

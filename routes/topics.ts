@@ -1,5 +1,6 @@
 import {
-  type ChannelDefinition, decodeEpoch, errorTable, isServed, parseInteger, parseParameters, parseTopicName, ProtocolError, searchOf, topicKey
+  type ChannelDefinition, decodeEpoch, errorTable, isServed, parseInteger, parseParameters, parseTopicName,
+  ProtocolError, searchOf, topicKey
 } from '@tickwire/protocol'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { type OriginPolicy, refuseForeignPage } from '../src/auth/origin.js'
@@ -14,33 +15,44 @@ function one (parameters: Map<string, string[]>, name: string): string | undefin
   return parameters.get(name)?.[0]
 }
 
-/** What is known of single topics: their history, their state, and the instruments there are. */
-export async function topicRoutes (app: FastifyInstance, { originAllowed }: { originAllowed: OriginPolicy }): Promise<void> {
+/** Endpoints for single topics: their history, their state, and the known instruments. */
+export async function topicRoutes (
+  app: FastifyInstance, { originAllowed }: { originAllowed: OriginPolicy }
+): Promise<void> {
   const { log, channels, hub, stream } = app.streaming
 
   app.addHook('onRequest', async request => { refuseForeignPage(originAllowed, request) })
 
-  /** The topic that a request names, if it may be read. */
-  async function readableTopic (request: FastifyRequest, name: string | undefined): Promise<{ key: string, channel: ChannelDefinition }> {
+  /** Returns the topic that a request names, if its user may read it. @throws ProtocolError */
+  async function readableTopic (
+    request: FastifyRequest, name: string | undefined
+  ): Promise<{ key: string, channel: ChannelDefinition }> {
     if (name === undefined) throw new ProtocolError('bad_request', "'topic' is needed: topic=trades:AAPL")
     const topic = parseTopicName(name)
-    if (topic === undefined) throw new ProtocolError('bad_request', "'topic' is a channel and a symbol: trades:AAPL")
+    if (topic === undefined) {
+      throw new ProtocolError('bad_request', "'topic' must be a channel and a symbol: trades:AAPL")
+    }
     const channel = channels.get(topic.channel)
     if (channel === undefined || !isServed(channel)) throw new ProtocolError('unknown_channel')
     if (channel.keyed !== (topic.symbol !== undefined)) {
-      throw new ProtocolError('bad_request', channel.keyed ? `${channel.name} needs a symbol` : `${channel.name} has no symbols`)
+      const message = channel.keyed ? `${channel.name} needs a symbol` : `${channel.name} has no symbols`
+      throw new ProtocolError('bad_request', message)
     }
     const identity = await app.authenticator.identify(request)
-    if (app.streaming.stream.authenticationRequired && identity.user === undefined) throw new ProtocolError('unauthorized')
+    const { authenticationRequired } = app.streaming.stream
+    if (authenticationRequired && identity.user === undefined) throw new ProtocolError('unauthorized')
     const refusal = refuseRead(identity, channel, topic.symbol)
     if (refusal !== undefined) throw new ProtocolError(refusal, errorTable[refusal].message)
     const owner = channel.access === 'user' && identity.user !== undefined ? { user: identity.user } : {}
     return { key: topicKey({ ...topic, ...owner }), channel }
   }
 
-  const sendJson = async (request: FastifyRequest, reply: FastifyReply, text: string): Promise<FastifyReply> => {
+  const VARY = 'Accept-Encoding, Origin, Authorization'
+  const sendJson = async (
+    request: FastifyRequest, reply: FastifyReply, text: string
+  ): Promise<FastifyReply> => {
     const { bytes, headers } = await answerBody(request, text, app.streaming.stream.compression)
-    reply.header('Cache-Control', 'no-store').header('Vary', 'Accept-Encoding, Origin, Authorization').headers(headers)
+    reply.header('Cache-Control', 'no-store').header('Vary', VARY).headers(headers)
     return await reply.type('application/json; charset=utf-8').send(bytes)
   }
 
@@ -50,17 +62,25 @@ export async function topicRoutes (app: FastifyInstance, { originAllowed }: { or
     const limit = parseInteger('limit', one(parameters, 'limit') ?? String(DEFAULT_HISTORY), 1, MAX_HISTORY)
     const afterText = one(parameters, 'after')
     const epochText = one(parameters, 'epoch')
-    if (epochText !== undefined && afterText === undefined) throw new ProtocolError('bad_request', "'epoch' goes with 'after'")
+    if (epochText !== undefined && afterText === undefined) {
+      throw new ProtocolError('bad_request', "'epoch' goes with 'after'")
+    }
     const epochs = epochText === undefined ? undefined : decodeEpoch(epochText)
-    if (epochText !== undefined && epochs === undefined) throw new ProtocolError('bad_request', "'epoch' is not one that this server gave")
+    if (epochText !== undefined && epochs === undefined) {
+      throw new ProtocolError('bad_request', "'epoch' is not one that this server gave")
+    }
+    const after = afterText === undefined
+      ? undefined
+      : parseInteger('after', afterText, 0, Number.MAX_SAFE_INTEGER)
     const history = await app.streaming.history(key, {
       limit,
-      ...(afterText === undefined ? {} : { after: parseInteger('after', afterText, 0, Number.MAX_SAFE_INTEGER) }),
+      ...(after === undefined ? {} : { after }),
       ...(epochs === undefined ? {} : { epochs })
     })
     if (history === undefined) throw new ProtocolError('not_found', 'the log has no such topic')
     const { epoch, messages, first, last, more } = history
-    return await sendJson(request, reply, `{"epoch":"${epoch}","messages":[${messages.join(',')}],"first_sequence":${first},"last_sequence":${last},"more":${more}}`)
+    const range = `"first_sequence":${first},"last_sequence":${last},"more":${more}`
+    return await sendJson(request, reply, `{"epoch":"${epoch}","messages":[${messages.join(',')}],${range}}`)
   })
 
   app.get('/v1/snapshot', { schema: snapshotSchema }, async (request, reply) => {
@@ -77,8 +97,10 @@ export async function topicRoutes (app: FastifyInstance, { originAllowed }: { or
       app.streaming.stream.authenticationRequired && user === undefined ? 'unauthorized' : undefined)
     const market = one(parameters, 'market')
     const sector = one(parameters, 'sector')
+    const matches = (given: string | undefined, wanted: string | undefined): boolean =>
+      wanted === undefined || given === wanted
     const symbols = [...hub.directory.instruments()].filter(instrument =>
-      (market === undefined || instrument.market === market) && (sector === undefined || instrument.sector === sector))
+      matches(instrument.market, market) && matches(instrument.sector, sector))
     return await sendJson(request, reply, JSON.stringify({ symbols }))
   })
 }

@@ -1,4 +1,4 @@
-// `npm run abuse`: what bad clients do to a server, beside honest ones (test/abuse).
+// `npm run abuse`: shows what bad clients do to a server and to honest clients beside them (test/abuse).
 import { main } from './prepare.js'
 import { runProgram } from './program.js'
 

@@ -1,5 +1,5 @@
-// `npm run autobahn`: the Autobahn test suite against an echo on this server's WebSocket stack. It needs a Python 2.7, and
-// PyPI to install `autobahntestsuite` from, once.
+// `npm run autobahn`: runs the Autobahn test suite against an echo on this server's WebSocket stack. It needs
+// Python 2.7, and once PyPI, to install `autobahntestsuite`.
 import { spawn, spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -9,63 +9,84 @@ import { main, prepare, PrepareError, say, seconds } from './prepare.js'
 
 const USAGE = `usage: npm run autobahn -- [--cases 1.*,9.*] [--python path]
 
-Runs the fuzzing client of autobahntestsuite (PyPI, Python 2.7) against an echo route with the options of plugins/wires.ts.
-The exit code is 1 where a case failed, or where the suite cannot be had here: it says which.`
+Runs the fuzzing client of autobahntestsuite (PyPI, Python 2.7) against an echo route with the options of
+plugins/wires.ts. The exit code is 1 if a case failed, or if the suite cannot be installed or run; the
+output says which.`
 
-/** The last of them for Python 2.7 whose parts can be had without a compiler. */
+/** The last release for Python 2.7 whose parts install without a compiler. */
 const PACKAGES = ['autobahntestsuite==0.8.2']
 const CACHE = join(tmpdir(), `tickwire-autobahn-${process.getuid?.() ?? 0}`)
 /** The suite sends messages of up to 16 MiB. */
 const MAX_MESSAGE_BYTES = 32 * 1024 * 1024
 const PASSED = new Set(['OK', 'NON-STRICT', 'INFORMATIONAL', 'UNIMPLEMENTED'])
 
-const { values } = parseArgs({ options: { cases: { type: 'string', default: '*' }, python: { type: 'string' }, help: { type: 'boolean', default: false } } })
+const { values } = parseArgs({
+  options: {
+    cases: { type: 'string', default: '*' },
+    python: { type: 'string' },
+    help: { type: 'boolean', default: false }
+  }
+})
 
-/** A Python 2.7 on PATH. */
+/** Prints the path of the interpreter if it is a Python 2.7. */
+const IS_PYTHON_2_7 = 'import sys; sys.stdout.write(sys.executable if sys.version_info[:2] == (2, 7) else "")'
+
+/** Returns the path of a Python 2.7. @throws PrepareError */
 function findPython () {
-  const candidates = values.python === undefined ? ['python2.7', 'python2', 'pypy', 'pypy2', 'python'] : [values.python]
+  const onPath = ['python2.7', 'python2', 'pypy', 'pypy2', 'python']
+  const candidates = values.python === undefined ? onPath : [values.python]
   for (const name of candidates) {
-    const { status, stdout } = spawnSync(name, ['-c', 'import sys; sys.stdout.write(sys.executable if sys.version_info[:2] == (2, 7) else "")'], { encoding: 'utf8', env: { ...process.env, PYENV_VERSION: pyenvVersion() } })
+    const env = { ...process.env, PYENV_VERSION: pyenvVersion() }
+    const { status, stdout } = spawnSync(name, ['-c', IS_PYTHON_2_7], { encoding: 'utf8', env })
     if (status === 0 && stdout !== '') return stdout
   }
-  throw new PrepareError('a Python 2.7 is needed, and none is on PATH (python2.7, python2, pypy): Debian 11 has it as python2.7, pyenv builds it, ' +
-    'https://pypy.org has one that needs no installation. Give its path with --python. The suite has no release for Python 3.')
+  throw new PrepareError('Python 2.7 is needed, and none is on PATH (python2.7, python2, pypy): ' +
+    'Debian 11 has it as python2.7, pyenv builds it, https://pypy.org has one that needs no installation. ' +
+    'Give its path with --python. The suite has no release for Python 3.')
 }
 
-/** pyenv's command does nothing unless a version is chosen. */
+/** Returns a version for pyenv's command, which does nothing unless a version is chosen. */
 function pyenvVersion () {
   const { stdout } = spawnSync('pyenv', ['versions', '--bare'], { encoding: 'utf8' })
   return stdout?.split('\n').find(version => version.startsWith('2.7')) ?? process.env.PYENV_VERSION ?? ''
 }
 
-/** @param {string} python */
+/**
+ * Installs the suite, unless it is there already, and returns its folder.
+ * @param {string} python
+ */
 function installSuite (python) {
   const folder = join(CACHE, 'packages')
   if (existsSync(join(folder, 'autobahntestsuite'))) return folder
   const started = performance.now()
   say(`installing ${PACKAGES.join(' ')} from PyPI…`)
   mkdirSync(CACHE, { recursive: true })
-  const pip = spawnSync(python, ['-m', 'pip', 'install', '--disable-pip-version-check', '--quiet', '--target', folder, ...PACKAGES], { encoding: 'utf8' })
+  const options = ['--disable-pip-version-check', '--quiet', '--target', folder]
+  const pip = spawnSync(python, ['-m', 'pip', 'install', ...options, ...PACKAGES], { encoding: 'utf8' })
   if (pip.status !== 0) {
     rmSync(folder, { recursive: true, force: true })
-    throw new PrepareError(`pip could not install ${PACKAGES.join(' ')}:\n${(pip.stderr || String(pip.error)).trimEnd().split('\n').slice(-15).join('\n')}`)
+    const output = (pip.stderr || String(pip.error)).trimEnd().split('\n').slice(-15).join('\n')
+    throw new PrepareError(`pip could not install ${PACKAGES.join(' ')}:\n${output}`)
   }
   say(`installed (${seconds(started)})`)
   return folder
 }
 
-/** The wires of the stream under a route that says whatever it is told. */
+/** Starts the WebSocket stack of the stream under a route that sends back whatever it gets. */
 async function startEcho () {
   const { default: Fastify } = await import('fastify')
   const { wires } = await import(new URL('../dist/plugins/wires.js', import.meta.url).href)
-  const { agreedExtension } = await import(new URL('../dist/src/transports/ws/extensions.js', import.meta.url).href)
+  const extensions = new URL('../dist/src/transports/ws/extensions.js', import.meta.url)
+  const { agreedExtension } = await import(extensions.href)
   const app = Fastify({ logger: { level: 'warn' } })
-  await app.register(wires, { originAllowed: () => true, listedOrigins: new Set(), maxMessageBytes: MAX_MESSAGE_BYTES, compression: true })
+  await app.register(wires, {
+    originAllowed: () => true, listedOrigins: new Set(), maxMessageBytes: MAX_MESSAGE_BYTES, compression: true
+  })
   await app.register(async scope => {
     scope.get('/', {
       websocket: true,
       config: { transportOf: () => 'websocket' },
-      // As routes/stream.ts does: only what shared frames fit is agreed to.
+      // As routes/stream.ts does: agrees only to what shared frames fit.
       preValidation: async (/** @type {import('fastify').FastifyRequest} */ { raw }) => {
         const extension = agreedExtension(raw.headers['sec-websocket-extensions'])
         if (extension === undefined) delete raw.headers['sec-websocket-extensions']
@@ -76,14 +97,17 @@ async function startEcho () {
       socket.on('message', (data, binary) => { socket.send(data, { binary }) })
     })
   })
-  // 4 MiB in fragments of 64 bytes are not what a stream's clients send, and `ws` ends that by itself; the suite asks whether it could.
-  const { options } = /** @type {{ options: { maxFragments: number, maxBufferedChunks: number } }} */ (/** @type {unknown} */ (app.websocketServer))
+  // The suite sends 4 MiB in fragments of 64 bytes. A stream's clients never do, and `ws` would refuse it by
+  // default.
+  const server = /** @type {unknown} */ (app.websocketServer)
+  const { options } = /** @type {{ options: { maxFragments: number, maxBufferedChunks: number } }} */ (server)
   options.maxFragments = options.maxBufferedChunks = MAX_MESSAGE_BYTES
   await app.listen({ port: 0, host: '127.0.0.1' })
   return { app, port: /** @type {import('node:net').AddressInfo} */ (app.server.address()).port }
 }
 
 /**
+ * Runs the suite, and returns its report by case.
  * @param {string} python
  * @param {string} packages
  * @param {number} port
@@ -93,20 +117,29 @@ async function runSuite (python, packages, port) {
   rmSync(outdir, { recursive: true, force: true })
   const spec = join(CACHE, 'fuzzingclient.json')
   writeFileSync(spec, JSON.stringify({
-    outdir, servers: [{ agent: 'tickwire', url: `ws://127.0.0.1:${port}` }], cases: values.cases.split(','), 'exclude-cases': [], 'exclude-agent-cases': {}
+    outdir,
+    servers: [{ agent: 'tickwire', url: `ws://127.0.0.1:${port}` }],
+    cases: values.cases.split(','),
+    'exclude-cases': [],
+    'exclude-agent-cases': {}
   }))
-  // As a folder of packages, not as a path: some of them share a namespace.
-  const program = 'import site, sys; site.addsitedir(sys.argv.pop(1)); from autobahntestsuite.wstest import run; run()'
+  // `addsitedir` and not PYTHONPATH, because some of the packages share a namespace.
+  const program = 'import site, sys; site.addsitedir(sys.argv.pop(1)); ' +
+    'from autobahntestsuite.wstest import run; run()'
   const child = spawn(python, ['-c', program, packages, '-m', 'fuzzingclient', '-s', spec], {
     cwd: CACHE, stdio: ['ignore', 'pipe', 'pipe']
   })
   let output = ''
-  for (const stream of [child.stdout, child.stderr]) stream.on('data', chunk => { output = (output + String(chunk)).slice(-4000) })
-  for (const signal of /** @type {const} */ (['SIGINT', 'SIGTERM', 'SIGHUP'])) process.on(signal, () => { child.kill(signal) })
+  const collect = (/** @type {Buffer} */ chunk) => { output = (output + String(chunk)).slice(-4000) }
+  for (const stream of [child.stdout, child.stderr]) stream.on('data', collect)
+  for (const signal of /** @type {const} */ (['SIGINT', 'SIGTERM', 'SIGHUP'])) {
+    process.on(signal, () => { child.kill(signal) })
+  }
   const code = await new Promise(resolve => { child.on('close', resolve) })
   const index = join(outdir, 'index.json')
   if (!existsSync(index)) throw new PrepareError(`the suite ended with ${code} and no report:\n${output}`)
-  return /** @type {Record<string, { behavior: string, behaviorClose: string }>} */ (JSON.parse(readFileSync(index, 'utf8')).tickwire)
+  const { tickwire } = JSON.parse(readFileSync(index, 'utf8'))
+  return /** @type {Record<string, { behavior: string, behaviorClose: string }>} */ (tickwire)
 }
 
 await main(async () => {
@@ -127,8 +160,12 @@ await main(async () => {
     counts[behavior] = (counts[behavior] ?? 0) + 1
     return !PASSED.has(behavior) || !PASSED.has(behaviorClose)
   })
-  console.log(`${Object.keys(cases).length} cases (${seconds(started)}): ${Object.entries(counts).map(([behavior, count]) => `${count} ${behavior}`).join(', ')}`)
-  for (const [name, { behavior, behaviorClose }] of failed) console.log(`FAILED ${name}: ${behavior}, close ${behaviorClose}; see ${join(CACHE, 'report')}`)
-  console.log(failed.length === 0 && Object.keys(cases).length > 0 ? 'no failed case' : `${failed.length} failed`)
-  process.exitCode = failed.length === 0 && Object.keys(cases).length > 0 ? 0 : 1
+  const found = Object.entries(counts).map(([behavior, count]) => `${count} ${behavior}`).join(', ')
+  console.log(`${Object.keys(cases).length} cases (${seconds(started)}): ${found}`)
+  for (const [name, { behavior, behaviorClose }] of failed) {
+    console.log(`FAILED ${name}: ${behavior}, close ${behaviorClose}; see ${join(CACHE, 'report')}`)
+  }
+  const hasPassed = failed.length === 0 && Object.keys(cases).length > 0
+  console.log(hasPassed ? 'no failed case' : `${failed.length} failed`)
+  process.exitCode = hasPassed ? 0 : 1
 })

@@ -1,4 +1,5 @@
-// `npm run check`: everything that reads the code without running it. All checks run, then the failures are known together.
+// `npm run check`: runs everything that reads the code without running it. All checks run, so that one run
+// shows all failures.
 import { spawn } from 'node:child_process'
 import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
@@ -13,7 +14,8 @@ const CHECKS = [
   ['types of scripts', 'tsc', '--noEmit', '-p', 'scripts'],
   ['import rules', 'depcruise', ...SOURCES],
   ['unused code', 'knip', '--no-config-hints'],
-  ...publishedPackages().map(folder => /** @type {[string, string, string, string]} */ ([`package ${folder}`, 'publint', folder, '--strict'])),
+  ...publishedPackages().map(folder =>
+    /** @type {[string, string, string, string]} */ ([`package ${folder}`, 'publint', folder, '--strict'])),
 ]
 
 function publishedPackages () {
@@ -22,14 +24,15 @@ function publishedPackages () {
 }
 
 /**
- * Runs one check and prints its output when it ends, so that two at once do not mix.
+ * Runs one check. Prints its output when it ends, so that the output of two does not mix.
  * @param {[string, string, ...string[]]} check
- * @returns {Promise<boolean>}
+ * @returns {Promise<boolean>} whether it passed
  */
 function check ([name, bin, ...args]) {
   const started = performance.now()
   return new Promise(resolve => {
-    const child = spawn(join(root, 'node_modules', '.bin', bin), args, { cwd: root, stdio: ['ignore', 'pipe', 'pipe'] })
+    const program = join(root, 'node_modules', '.bin', bin)
+    const child = spawn(program, args, { cwd: root, stdio: ['ignore', 'pipe', 'pipe'] })
     let output = ''
     const collect = (/** @type {Buffer} */ chunk) => { output += chunk.toString() }
     child.stdout.on('data', collect)
@@ -52,5 +55,7 @@ await Promise.all(Array.from({ length: AT_ONCE }, async () => {
     if (!await check(next)) failed++
   }
 }))
-say(failed === 0 ? `all ${CHECKS.length} checks passed (${seconds(started)})` : `${failed} of ${CHECKS.length} checks failed (${seconds(started)})`)
+const all = `${CHECKS.length} checks`
+const result = failed === 0 ? `all ${all} passed` : `${failed} of ${all} failed`
+say(`${result} (${seconds(started)})`)
 process.exitCode = failed === 0 ? 0 : 1

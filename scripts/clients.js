@@ -1,4 +1,4 @@
-// `npm run clients`: third-party clients through cuts and a restart (test/clients).
+// `npm run clients`: takes third-party clients through cuts and a restart (test/clients).
 import { main } from './prepare.js'
 import { runProgram } from './program.js'
 

@@ -1,4 +1,4 @@
-// `npm run faults`: the fault checker of the log on Redis (test/faults).
+// `npm run faults`: runs the fault checker of the log on Redis (test/faults).
 import { main } from './prepare.js'
 import { runProgram } from './program.js'
 

@@ -1,4 +1,4 @@
-// `npm run fuzz`: generated inputs for a server, each answer judged (test/fuzz).
+// `npm run fuzz`: sends a server generated inputs, and judges each answer (test/fuzz).
 import { main } from './prepare.js'
 import { runProgram } from './program.js'
 

@@ -1,30 +1,36 @@
-// Brings a clone into a state that runs: packages installed, TypeScript built. Plain JavaScript on Node alone,
-// because it runs before anything is installed.
+// Makes a clone runnable: installs packages, builds TypeScript. Written in JavaScript on Node alone, because
+// it runs before anything is installed.
 import { spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { chmodSync, cpSync, existsSync, mkdirSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync, cpSync, existsSync, mkdirSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync
+} from 'node:fs'
 import { dirname, join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 export const root = fileURLToPath(new URL('..', import.meta.url))
 
-/** How many checks or test files run at once: the smallest machine that this project supports has two cores. */
+/**
+ * How many checks or test files run at once: the smallest machine that this project supports has two cores.
+ */
 export const AT_ONCE = 2
 
 const INSTALL_STAMP = join(root, 'node_modules', '.tickwire-install')
 const BUILD_STAMP = join(root, 'dist', '.tickwire-build')
 const TESTS_STAMP = join(root, 'dist', '.tickwire-tests')
 const TESTS_STATE = join(root, 'dist', '.tsbuildinfo-test')
+const TSC = join(root, 'node_modules/typescript/bin/tsc')
 const BUILT_FOLDERS = ['src', 'routes', 'plugins']
-/** What the server serves as it is. */
+/** Files outside the built folders that the server serves as they are. */
 const SERVED_FILES = ['PROTOCOL.md']
 
-/** A failure whose message says all that the reader needs; printed without a stack. */
+/** A failure whose message says all that its reader needs; it is printed without a stack. */
 export class PrepareError extends Error {}
 
 /**
- * Installs and builds what is missing or stale, and says so in one line on stderr (stdout belongs to the server's log).
- * @param {{ tests?: boolean }} [options] tests: whether to compile the tests as well
+ * Installs and builds what is missing or stale, and says so in one line on stderr (stdout is for the server's
+ * log).
+ * @param {{ tests?: boolean }} [options] tests: whether to compile the tests, too
  */
 export function prepare ({ tests = false } = {}) {
   const started = performance.now()
@@ -34,12 +40,12 @@ export function prepare ({ tests = false } = {}) {
   say(done.length === 0 ? `up to date (checked in ${total})` : `${done.join(', ')} (${total})`)
 }
 
-/** The compiled form of a source file: dist/test/soak/main.js for test/soak/main.ts. */
+/** Returns the path of a source file's compiled form: dist/test/soak/main.js for test/soak/main.ts. */
 export function compiled (file) {
   return join('dist', file.replace(/\.ts$/, '.js'))
 }
 
-/** Runs a script's body; a PrepareError becomes one line and exit code 1. */
+/** Runs the body of a script; turns a PrepareError into one line and exit code 1. */
 export async function main (body) {
   try {
     await body()
@@ -54,7 +60,7 @@ export function say (line) {
   process.stderr.write(`tickwire: ${line}\n`)
 }
 
-/** The time since `started` (of performance.now()) in a form for people. */
+/** Returns the time since `started` (a time of performance.now()), in a form for people. */
 export function seconds (started) {
   const ms = performance.now() - started
   return ms < 1000 ? `${Math.round(ms)} ms` : `${(ms / 1000).toFixed(1)} s`
@@ -70,7 +76,8 @@ function requireNode () {
 
 function install () {
   const lock = read('package-lock.json')
-  // Packages with native parts differ by platform, so a node_modules carried to another one is stale.
+  // Packages with native parts differ by platform, so a node_modules that was copied from another platform is
+  // stale.
   const stamp = createHash('sha256').update(lock).update(process.platform + process.arch).digest('hex')
   if (readOrEmpty(INSTALL_STAMP) === stamp) return undefined
   if (installedByHand(JSON.parse(lock))) {
@@ -79,15 +86,18 @@ function install () {
   }
   const started = performance.now()
   say('installing packages (npm ci), about half a minute…')
-  // include=dev: the build needs TypeScript even where NODE_ENV=production.
+  // include=dev: the build needs TypeScript even if NODE_ENV=production.
   const npm = run('npm', ['ci', '--include=dev', '--no-audit', '--no-fund', '--loglevel=error'])
-  if (npm.error) throw new PrepareError(`npm could not be run (${npm.error.message}); it comes with Node.`)
-  if (npm.status !== 0) throw new PrepareError('npm ci failed, see above; without packages nothing can run.')
+  if (npm.error) throw new PrepareError(`npm did not start (${npm.error.message}); install Node with npm.`)
+  if (npm.status !== 0) throw new PrepareError('npm ci failed, see above; nothing runs without packages.')
   writeFileSync(INSTALL_STAMP, stamp)
   return `installed packages in ${seconds(started)}`
 }
 
-/** Whether someone's own `npm install` left exactly what the lock asks for; `npm ci` would delete and fetch it again. */
+/**
+ * Tells whether somebody's own `npm install` left exactly what the lock asks for; `npm ci` would delete it
+ * and fetch it again.
+ */
 function installedByHand (lock) {
   const text = readOrEmpty(join(root, 'node_modules', '.package-lock.json'))
   if (text === '') return false
@@ -106,30 +116,36 @@ function build () {
   const started = performance.now()
   const removed = before.split('\n').some(line => line !== '' && !existsSync(join(root, line.split(' ')[0])))
   // tsc leaves the output of a deleted source behind, where an import would still find it.
-  if (removed || !outputs().every(existsSync)) for (const folder of outputs()) rmSync(folder, { recursive: true, force: true })
-  const tsc = run(process.execPath, [join(root, 'node_modules/typescript/bin/tsc'), '-b', 'tsconfig.build.json'])
+  if (removed || !outputs().every(existsSync)) {
+    for (const folder of outputs()) rmSync(folder, { recursive: true, force: true })
+  }
+  const tsc = run(process.execPath, [TSC, '-b', 'tsconfig.build.json'])
   if (tsc.status !== 0) throw new PrepareError('the build failed, see the errors above.')
   for (const file of sources.filter(isAsset)) copyAsset(file)
-  // npm makes a command executable when it links it, once; what is built anew is not.
+  // npm makes a command executable only once, when it links it; a new build is not executable.
   for (const file of Object.values(readJson('package.json').bin)) chmodSync(join(root, file), 0o755)
   mkdirSync(dirname(BUILD_STAMP), { recursive: true })
   writeFileSync(BUILD_STAMP, stamp)
   return `built in ${seconds(started)}`
 }
 
-/** Compiles the tests into dist/test, beside the code that they import. tsc itself finds out what has changed. */
+/**
+ * Compiles the tests into dist/test, beside the code that they import. tsc finds out by itself what has
+ * changed.
+ */
 function buildTests () {
-  const stamp = filesOf('test').concat('tsconfig.json', 'tsconfig.test.json', 'package-lock.json').map(identity).join('\n') + readOrEmpty(BUILD_STAMP)
+  const inputs = filesOf('test').concat('tsconfig.json', 'tsconfig.test.json', 'package-lock.json')
+  const stamp = inputs.map(identity).join('\n') + readOrEmpty(BUILD_STAMP)
   if (stamp === readOrEmpty(TESTS_STAMP)) return undefined
   const started = performance.now()
   const output = join(root, 'dist', 'test')
-  // tsc leaves the output of a deleted test behind. Where there is such output, tsc compiles everything anew.
+  // tsc leaves the output of a deleted test behind. Without its state file, tsc compiles everything again.
   const hasSource = file => existsSync(join(root, relative('dist', file).replace(/\.js$/, '.ts')))
   if (existsSync(output) && filesOf('dist/test').some(file => file.endsWith('.js') && !hasSource(file))) {
     rmSync(output, { recursive: true })
     rmSync(TESTS_STATE, { force: true })
   }
-  const tsc = run(process.execPath, [join(root, 'node_modules/typescript/bin/tsc'), '-b', 'tsconfig.test.json'])
+  const tsc = run(process.execPath, [TSC, '-b', 'tsconfig.test.json'])
   if (tsc.status !== 0) throw new PrepareError('the tests do not compile, see the errors above.')
   writeFileSync(TESTS_STAMP, stamp)
   return `built the tests in ${seconds(started)}`
@@ -161,15 +177,19 @@ function * sourceFiles () {
   yield * ['package-lock.json', 'tsconfig.json', 'tsconfig.build.json']
 }
 
-/** All files below a folder of the project, as paths in it. */
+/** Returns all files below a folder of the project, as paths in the project. */
 export function filesOf (folder) {
   return readdirSync(join(root, folder), { recursive: true, withFileTypes: true })
     .filter(entry => entry.isFile()).map(entry => relative(root, join(entry.parentPath, entry.name)))
 }
 
-/** Redis scripts and the like, which are read from beside the module that uses them. */
+/**
+ * Tells whether a file is copied as it is, like the Redis scripts, which their module reads from beside
+ * itself.
+ */
 function isAsset (file) {
-  return SERVED_FILES.includes(file) || (BUILT_FOLDERS.some(folder => file.startsWith(`${folder}/`)) && !file.endsWith('.ts'))
+  if (SERVED_FILES.includes(file)) return true
+  return BUILT_FOLDERS.some(folder => file.startsWith(`${folder}/`)) && !file.endsWith('.ts')
 }
 
 function copyAsset (file) {
@@ -177,7 +197,7 @@ function copyAsset (file) {
 }
 
 function run (command, args) {
-  // stdout goes to stderr: what the caller prints on stdout stays readable by a program.
+  // stdout goes to stderr, so that a program can read what the caller prints on stdout.
   return spawnSync(command, args, { cwd: root, stdio: ['ignore', 2, 2] })
 }
 

@@ -1,4 +1,4 @@
-// `npm run rolling`: nodes that are restarted one after another under load (test/rolling).
+// `npm run rolling`: restarts nodes one after another under load (test/rolling).
 import { main } from './prepare.js'
 import { runProgram } from './program.js'
 

@@ -1,4 +1,4 @@
-// What the servers of a test run have logged, searched for what no log may hold (ADR 23).
+// Searches the logs of a test run's servers for what no log may contain (ADR 23).
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 
@@ -8,16 +8,18 @@ const FORBIDDEN = [
   ['a query with a credential', /[?&](?:token|ticket)=[^\s"&]/],
   ['a header with a credential', /\bBearer +[\w-]+\.|"(?:authorization|cookie|set-cookie)":/i],
   ["the tests' secret", /a secret for tests only/],
-  // Tickets, cookies' values, signatures and cursors are random, and long; ids of connections have no capitals.
+  // Tickets, values of cookies, signatures and cursors are long and random; ids of connections have no
+  // capitals.
   ['something random', /(?<![\w-])(?=[\w-]*[a-z])(?=[\w-]*[A-Z])(?=[\w-]*\d)[\w-]{32,}(?![\w-])/]
 ]
 
-/** Most findings that are shown. */
+/** The most findings to show. */
 const MAX_SHOWN = 20
 
 /**
+ * Searches the logs in a folder.
  * @param {string} folder
- * @returns {{ lines: number, findings: string[] }} each finding with its line, without what was found
+ * @returns {{ lines: number, findings: string[] }} each finding with its line, but without the secret itself
  */
 export function searchLogs (folder) {
   const findings = []
@@ -27,7 +29,9 @@ export function searchLogs (folder) {
       if (line === '') continue
       lines++
       for (const [what, pattern] of FORBIDDEN) {
-        if (pattern.test(line) && findings.length < MAX_SHOWN) findings.push(`${what}: ${line.replace(new RegExp(pattern, pattern.flags + 'g'), '…').slice(0, 1000)}`)
+        if (!pattern.test(line) || findings.length >= MAX_SHOWN) continue
+        const shown = line.replace(new RegExp(pattern, pattern.flags + 'g'), '…').slice(0, 1000)
+        findings.push(`${what}: ${shown}`)
       }
     }
   }

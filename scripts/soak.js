@@ -1,10 +1,11 @@
-// `npm run soak`: clients come and go for long, and then nothing of them is left in the server (test/soak).
+// `npm run soak`: lets clients come and go for a long time, and then checks that the server has kept nothing
+// of them (test/soak).
 import { fileLimit } from '../bench/fan-out/programs.js'
 import { write } from '../bench/report.js'
 import { main } from './prepare.js'
 import { runProgram } from './program.js'
 
-/** Files of one process for each client: its connection, and one that is not closed yet. */
+/** Files of one process for each client: its connection, and one that is not yet closed. */
 const FILES_PER_CLIENT = 2
 const FILES_BESIDE = 500
 const DEFAULT_CLIENTS = 2000

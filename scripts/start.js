@@ -1,4 +1,4 @@
-// `npm start`: the server runs in this process, so that signals reach it.
+// `npm start`: runs the server in this process, so that signals reach it.
 import { main, prepare } from './prepare.js'
 
 await main(prepare)

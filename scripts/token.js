@@ -1,4 +1,4 @@
-// `npm run token`: the command `tickwire token`, built first where that is needed.
+// `npm run token`: runs the command `tickwire token`, and builds it first if needed.
 import { main, prepare } from './prepare.js'
 
 await main(prepare)

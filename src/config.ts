@@ -95,8 +95,8 @@ export const ConfigSchema = Type.Object({
   MAX_BUFFERED_BYTES: Bytes(
     65_536, 1024, 64 * MEBIBYTE, 'unsent bytes beyond which a client gets nothing more until it has read'
   ),
-  MAX_TOPICS: Count(100_000, 'topics of which the log has messages'),
-  MAX_TOPIC_NAMES: Count(1_000_000, 'topics of which the log keeps the last sequence'),
+  MAX_TOPICS: Count(100_000, 'topics with messages in the log'),
+  MAX_TOPIC_NAMES: Count(1_000_000, 'topics whose last sequence the log keeps'),
   RATE_LIMIT_MESSAGES: Count(50, 'messages that one WebSocket may send in a second'),
   RATE_LIMIT_REQUESTS: Count(100, 'HTTP requests of one user, or one address, in a second'),
   AUTH: Type.Union([Type.Literal('optional'), Type.Literal('required')], {

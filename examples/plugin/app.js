@@ -1,12 +1,15 @@
 /**
- * Streaming inside your own Fastify application: a channel of your own beside the standard ones, published from your
- * routes. From the project's folder, after `npm run build`: node examples/plugin/app.js
+ * Streaming inside your own Fastify application: channels of your own beside the standard ones, which your
+ * routes publish to. Run it in the project's folder, after `npm run build`: node examples/plugin/app.js
  */
 import { pathToFileURL } from 'node:url'
 import Fastify from 'fastify'
 import { defineChannel, quotes, tickwire, Type } from '@tickwire/server'
 
-/** How busy each lift of a ski resort is. The last message is the state, and it may be throttled. */
+/**
+ * Waiting times at the lifts of a ski resort. The last message is the state, and clients may throttle the
+ * channel.
+ */
 export const lifts = defineChannel({
   name: 'lifts',
   type: 'lift',
@@ -23,9 +26,14 @@ export const lifts = defineChannel({
   merge: 'last',
 })
 
-const Depths = Type.Record(Type.String({ pattern: '^[a-z]{1,32}$' }), Type.Integer({ minimum: 0, maximum: 2000 }))
+const Depths = Type.Record(
+  Type.String({ pattern: '^[a-z]{1,32}$' }), Type.Integer({ minimum: 0, maximum: 2000 })
+)
 
-/** Snow at the stations of an area, in cm: a message has those that changed, the state has all. */
+/** Adds changed depths to known ones. */
+const withDepths = (known, changed) => ({ depths: { ...known.depths, ...changed.depths } })
+
+/** Snow at the stations of an area, in cm: a message has the stations that changed, the state has all. */
 export const snow = defineChannel({
   name: 'snow',
   type: 'snow',
@@ -33,9 +41,9 @@ export const snow = defineChannel({
   keyed: true,
   access: 'public',
   schema: Type.Object({ depths: Depths }, { additionalProperties: false }),
-  reduce: (state, data, replaces) => replaces || state === undefined ? data : { depths: { ...state.depths, ...data.depths } },
-  // Said twice it is still true: that is what a merge must be like.
-  merge: (pending, data) => ({ depths: { ...pending.depths, ...data.depths } }),
+  reduce: (state, data, replaces) => replaces || state === undefined ? data : withDepths(state, data),
+  // To merge the same message a second time changes nothing. Every merge must be like that.
+  merge: withDepths,
 })
 
 export async function buildApp () {
@@ -44,21 +52,25 @@ export async function buildApp () {
   await app.register(tickwire, {
     prefix: '/live',
     channels: [lifts, snow],
-    settings: { JWT_SECRET: process.env.JWT_SECRET ?? 'a secret that is for this example only', UNKNOWN_SYMBOLS: 'accept' },
+    settings: {
+      JWT_SECRET: process.env.JWT_SECRET ?? 'a secret that is for this example only',
+      UNKNOWN_SYMBOLS: 'accept',
+    },
   })
 
-  // Your own routes go on as before, and publish where something happens.
+  // Your own routes stay as they are, and publish when something happens.
   app.post('/lifts/:lift', async (request, reply) => {
     const { lift } = request.params
     const sequence = await app.tickwire.publish(lifts, { symbol: lift, data: { lift, ...request.body } })
     return await reply.code(202).send({ sequence })
   })
   app.post('/snow/:area', async (request, reply) => {
-    const sequence = await app.tickwire.publish(snow, { symbol: request.params.area, data: { depths: request.body } })
+    const { area } = request.params
+    const sequence = await app.tickwire.publish(snow, { symbol: area, data: { depths: request.body } })
     return await reply.code(202).send({ sequence })
   })
 
-  // The standard channels are there as well.
+  // The standard channels work, too.
   await app.tickwire.publish(quotes, { symbol: 'SKI', data: { symbol: 'SKI', last: '42.50' } })
   return app
 }
@@ -66,6 +78,7 @@ export async function buildApp () {
 if (import.meta.url === pathToFileURL(process.argv[1]).href) {
   const app = await buildApp()
   const address = await app.listen({ port: Number(process.env.PORT ?? 3000) })
+  const json = "-H 'Content-Type: application/json'"
   console.log(`curl -N -H 'Accept: text/event-stream' '${address}/live/v1/stream?subscribe=lifts:*'`)
-  console.log(`curl -H 'Content-Type: application/json' -d '{"open":true,"waiting_minutes":5}' ${address}/lifts/gondola`)
+  console.log(`curl ${json} -d '{"open":true,"waiting_minutes":5}' ${address}/lifts/gondola`)
 }

@@ -1,4 +1,4 @@
-"""What a client of Tickwire keeps, whatever its transport: PROTOCOL.md, The client's rule."""
+"""What a client of Tickwire keeps, over any transport: PROTOCOL.md, The client's rule."""
 import json
 import random
 
@@ -7,10 +7,10 @@ class Follower:
     def __init__(self, limit: int = 0):
         self.limit = limit
         self.last: dict[str, int] = {}  # by topic, the last sequence
-        self.at_cursor: dict[str, int] = {}  # the same when the cursor came; 0 behind a reset
-        self.here: dict[str, int] = {}  # and on this connection since
+        self.at_cursor: dict[str, int] = {}  # the same when the kept cursor came; 0 after a reset
+        self.here: dict[str, int] = {}  # the same on this connection, since the cursor
         self.epoch: str | None = None
-        self.cursor: str | None = None  # where to go on after a cut
+        self.cursor: str | None = None  # where to resume after a cut
         self.taken = 0
         self.backoff = 0.5  # seconds
 
@@ -19,13 +19,14 @@ class Follower:
         return 0 < self.limit <= self.taken
 
     def keep(self, cursor: str) -> None:
-        """It covers all that came before it."""
+        """Keeps a cursor, which covers all messages before it."""
         self.cursor = cursor
         self.at_cursor.update(self.here)
         self.here.clear()
 
     def enter(self, epoch: str) -> None:
-        """Another epoch: what came behind the cursor on an earlier connection may be lost, and come to be something else."""
+        """Enters another epoch: what came after the cursor on an earlier connection may be lost, and its
+        sequences given out again."""
         before, self.epoch = self.epoch, epoch
         if before in (None, epoch):
             return
@@ -37,7 +38,8 @@ class Follower:
                 self.last[topic] = min(last, sure)
 
     def take(self, message: dict) -> bool:
-        """False: there is a gap. The server never makes one without a reset; who sees one begins anew."""
+        """Takes a message. False: there is a gap. The server never makes one without a reset; a client that
+        sees one starts over."""
         self.backoff = 0.5
         topic = f"{message.get('channel')}:{message.get('symbol', '')}"
         if message["type"] == "welcome":
@@ -64,8 +66,9 @@ class Follower:
         return True
 
     def pause(self, reason: str, asked: float = 0) -> float:
-        """Seconds until the next attempt: at least what the server asked for, and each time longer."""
+        """Returns the seconds to the next attempt: at least what the server asked for, and more each time."""
         wait = asked + self.backoff * (0.5 + random.random())
         self.backoff = min(self.backoff * 2, 30)
-        print(f"# {reason}; again in {wait:.1f} s from {'the cursor' if self.cursor else 'the start'}", flush=True)
+        start = "the cursor" if self.cursor else "the start"
+        print(f"# {reason}; again in {wait:.1f} s from {start}", flush=True)
         return wait

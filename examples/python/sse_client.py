@@ -1,4 +1,6 @@
-"""Follows topics of Tickwire over Server-Sent Events, through any number of reconnects. Needs: pip install httpx httpx-sse
+"""Follows topics of Tickwire over Server-Sent Events, through any number of reconnects.
+
+Needs: pip install httpx httpx-sse
 
     python sse_client.py quotes:005930,000660 trades:005930 --limit 20
 """
@@ -11,7 +13,7 @@ import httpx
 from follower import Follower
 from httpx_sse import connect_sse
 
-# The server sends something every heartbeat (25 s); the library's default would end a quiet stream after 5 s.
+# The server sends something every heartbeat (25 s). The library's default would end a quiet stream after 5 s.
 TIMEOUT = httpx.Timeout(10, read=60)
 
 
@@ -24,7 +26,8 @@ def follow(url: str, topics: list[str], follower: Follower) -> None:
             if follower.cursor:
                 headers["Last-Event-ID"] = follower.cursor
             try:
-                with connect_sse(client, "GET", f"{url}/v1/stream", params={"subscribe": topics}, headers=headers) as source:
+                request = {"params": {"subscribe": topics}, "headers": headers}
+                with connect_sse(client, "GET", f"{url}/v1/stream", **request) as source:
                     answer = source.response
                     if answer.status_code != 200:
                         answer.read()
@@ -51,6 +54,6 @@ def follow(url: str, topics: list[str], follower: Follower) -> None:
 parser = argparse.ArgumentParser()
 parser.add_argument("topics", nargs="+")
 parser.add_argument("--url", default="http://127.0.0.1:8080")
-parser.add_argument("--limit", type=int, default=0, help="end after so many messages")
+parser.add_argument("--limit", type=int, default=0, help="end after this many messages")
 args = parser.parse_args()
 follow(args.url, args.topics, Follower(args.limit))

@@ -1,4 +1,6 @@
-"""Follows topics of Tickwire over WebSocket, through any number of reconnects. Needs: pip install websockets
+"""Follows topics of Tickwire over WebSocket, through any number of reconnects.
+
+Needs: pip install websockets
 
     python websocket_client.py quotes:005930,000660 trades:005930 --limit 20
 """
@@ -13,7 +15,7 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidMessage, InvalidStatus
 
 FINAL = {1009, 4400, 4401, 4403, 4404, 4409, 4413}  # closes after which trying again cannot help
-MAX_FRAME_BYTES = 64 * 2**20  # of a catch-up; the library's default is 1 MiB
+MAX_FRAME_BYTES = 64 * 2**20  # for a frame of a catch-up; the library's default is 1 MiB
 
 
 async def follow(url: str, topics: list[str], follower: Follower) -> None:
@@ -56,6 +58,6 @@ async def follow(url: str, topics: list[str], follower: Follower) -> None:
 parser = argparse.ArgumentParser()
 parser.add_argument("topics", nargs="+")
 parser.add_argument("--url", default="http://127.0.0.1:8080")
-parser.add_argument("--limit", type=int, default=0, help="end after so many messages")
+parser.add_argument("--limit", type=int, default=0, help="end after this many messages")
 args = parser.parse_args()
 asyncio.run(follow(args.url.replace("http", "ws", 1), args.topics, Follower(args.limit)))

@@ -16,32 +16,41 @@ interface AdminLinkOptions {
   readonly adminLink: (path: string) => void
 }
 
-/** How the page comes to a token with `admin`: by the code of a link that the terminal shows (docs/adr/0035). */
-export async function adminLinkRoutes (app: FastifyInstance, { originAllowed, adminLink }: AdminLinkOptions): Promise<void> {
+/** Gives the page a token with `admin`, for the code of a link that the terminal shows (docs/adr/0035). */
+export async function adminLinkRoutes (
+  app: FastifyInstance, { originAllowed, adminLink }: AdminLinkOptions
+): Promise<void> {
   const { events } = app.streaming
-  // In the fragment of the URL, which browsers send nowhere: not to this server, not to a proxy, and not as a referrer.
+  // The code is in the fragment of the URL, which browsers send nowhere: not to this server, not to a proxy,
+  // not as a referrer.
   const links = new AdminLinks(code => { adminLink(`${app.prefix}/#code=${code}`) })
   app.addHook('onListen', async () => { links.offer() })
   const options = { bodyLimit: MAX_BODY_BYTES, schema: { hide: true } }
 
-  // Behind onRequest, where requests are counted, and before a body is read.
+  // After onRequest, which counts the request, and before the server reads a body.
   app.addHook('preParsing', async request => { refuseForeignPage(originAllowed, request) })
 
   async function give (request: FastifyRequest, reply: FastifyReply, user: string): Promise<FastifyReply> {
-    events.administered({ transport: 'http', address: request.ip, user }, request.routeOptions.url ?? '', reply.statusCode)
-    // The token is for this page alone: a page of another origin must not read it, not even one that ALLOWED_ORIGINS lists.
+    const party = { transport: 'http', address: request.ip, user }
+    events.administered(party, request.routeOptions.url ?? '', reply.statusCode)
+    const token = app.authenticator.sign({ sub: user, admin: true }, ADMIN_SECONDS)
+    // The token is for this page alone: no page of another origin may read it, even if ALLOWED_ORIGINS lists
+    // that origin.
     return await reply.removeHeader('Access-Control-Allow-Origin').header('Cache-Control', 'no-store')
-      .send({ admin_token: app.authenticator.sign({ sub: user, admin: true }, ADMIN_SECONDS), expires_in: ADMIN_SECONDS })
+      .send({ admin_token: token, expires_in: ADMIN_SECONDS })
   }
 
   app.post('/page/admin-token', options, async (request, reply) => {
-    if (!exchangeCheck.Check(request.body)) throw new ProtocolError('invalid_message', "the body is an object with 'code'")
+    if (!exchangeCheck.Check(request.body)) {
+      throw new ProtocolError('invalid_message', "the body must be an object with 'code'")
+    }
     return await give(request, reply, links.exchange(request.body.code))
   })
 
-  // Whoever has a token that came of a link, and only that: no other token lives longer by it.
+  // Renews only tokens that came from a link; it prolongs no other token.
   app.post('/page/admin-token/renew', options, async (request, reply) => {
-    const { user } = await app.authenticator.demand(request, identity => refuseAdmin(identity) ?? (links.knows(identity.user) ? undefined : 'forbidden'))
+    const { user } = await app.authenticator.demand(request, identity =>
+      refuseAdmin(identity) ?? (links.knows(identity.user) ? undefined : 'forbidden'))
     links.renew(user!)
     return await give(request, reply, user!)
   })

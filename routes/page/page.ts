@@ -8,7 +8,10 @@ import { adminLinkRoutes } from './admin-link.js'
 export interface PageOptions {
   readonly development: boolean
   readonly originAllowed: OriginPolicy
-  /** Shows an operator the path of a link that gives a browser a token with `admin`; without it there are no such links. */
+  /**
+   * Shows an operator the path of a link that gives a browser a token with `admin`; absent: there are no such
+   * links.
+   */
   readonly adminLink?: ((path: string) => void) | undefined
 }
 
@@ -16,29 +19,36 @@ const HTML = 'text/html; charset=utf-8'
 const CSS = 'text/css; charset=utf-8'
 const SCRIPT = 'text/javascript; charset=utf-8'
 
-/** What the page consists of: no other file is served. */
+/** The files of the page; the server serves no other file. */
 const ASSETS: ReadonlyArray<readonly [name: string, type: string]> = [
   ['page.css', CSS],
   ['icon.svg', 'image/svg+xml'],
   ...[
-    'page.js', 'admin.js', 'choice.js', 'clock.js', 'column.js', 'in-step.js', 'meter.js', 'rule.js', 'view.js',
-    'streams/event-source.js', 'streams/poll.js', 'streams/request.js', 'streams/retry.js', 'streams/websocket.js'
+    'page.js', 'admin.js', 'choice.js', 'clock.js', 'column.js', 'in-step.js', 'meter.js', 'rule.js',
+    'view.js', 'streams/event-source.js', 'streams/poll.js', 'streams/request.js', 'streams/retry.js',
+    'streams/websocket.js'
   ].map(name => [name, SCRIPT] as const)
 ]
 
 const read = (name: string): Promise<string> => readFile(new URL(`assets/${name}`, import.meta.url), 'utf8')
 
-/** The page at `/`, which shows the stream over all three transports. Its files are served as they are. */
-export async function pageRoutes (app: FastifyInstance, { development, originAllowed, adminLink }: PageOptions): Promise<void> {
+/**
+ * The page at `/`, which shows the stream over all three transports. The server serves its files as they are.
+ */
+export async function pageRoutes (
+  app: FastifyInstance, { development, originAllowed, adminLink }: PageOptions
+): Promise<void> {
   const { authenticationRequired } = app.streaming.stream
   const hasLinks = development && adminLink !== undefined && app.authenticator.signs
-  const serve = (reply: FastifyReply, type: string, text: string): FastifyReply => reply.header('Cache-Control', 'no-cache').type(type).send(text)
+  const serve = (reply: FastifyReply, type: string, text: string): FastifyReply =>
+    reply.header('Cache-Control', 'no-cache').type(type).send(text)
   await app.register(helmet, securityHeaders({ development }))
 
   const html = await read('index.html')
   app.get('/', { schema: { hide: true } }, async (request, reply) => {
     const path = request.url.split('?', 1)[0]!
-    // The page's own URLs are relative, so that they hold under any prefix, here and in a proxy: they need the slash.
+    // The page's own URLs are relative, so that they work under any prefix, of this server or of a proxy. So
+    // its own URL must end in a slash.
     if (path.endsWith('/')) return serve(reply, HTML, html)
     return await reply.redirect(`${path.slice(path.lastIndexOf('/') + 1)}/${request.url.slice(path.length)}`)
   })
@@ -48,7 +58,8 @@ export async function pageRoutes (app: FastifyInstance, { development, originAll
     app.get(`/page/${name}`, { schema: { hide: true } }, async (_request, reply) => serve(reply, type, text))
   }
 
-  app.get('/page/settings.json', { exposeHeadRoute: false, schema: { hide: true } }, async (_request, reply) =>
+  const options = { exposeHeadRoute: false, schema: { hide: true } }
+  app.get('/page/settings.json', options, async (_request, reply) =>
     await reply.header('Cache-Control', 'no-store').send({
       authentication_required: authenticationRequired,
       admin_links: hasLinks,

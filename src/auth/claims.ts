@@ -3,7 +3,7 @@ import { TypeCompiler } from '@sinclair/typebox/compiler'
 import { ProtocolError } from '@tickwire/protocol'
 import type { Identity } from './identity.js'
 
-/** Counts characters; `maxLength` would count UTF-16 units, of which some characters take two. */
+/** Counts characters; `maxLength` would count UTF-16 units, and some characters take two. */
 const Pattern = Type.RegExp(/^.{0,128}$/su)
 const Patterns = Type.Array(Pattern, { maxItems: 1000 })
 

@@ -1,7 +1,7 @@
 import { generateKeyPairSync, randomBytes, sign } from 'node:crypto'
 import { isIP } from 'node:net'
 
-/** A certificate that is signed with its own key, in PEM: whoever trusts it trusts that server and nobody else. */
+/** A certificate signed with its own key, in PEM: a client that trusts it trusts this server and no other. */
 export interface Certificate {
   readonly cert: string
   readonly key: string
@@ -28,29 +28,31 @@ const DNS_NAME = 0x82
 const IP_ADDRESS = 0x87
 
 const DAY_MS = 86_400_000
-/** It is valid from so long ago, so that a client whose clock is behind takes it. */
+/** How far back it is valid, so that a client whose clock is behind accepts it. */
 const SINCE_DAYS = 60
 
-/** The bytes of an IPv4 or IPv6 address. */
+/** Returns the bytes of an IPv4 or IPv6 address. */
 function addressBytes (address: string): Buffer {
   if (isIP(address) === 4) return Buffer.from(address.split('.').map(Number))
   const [head = '', tail] = address.split('::') as [string, string?]
   const groups = (text: string): string[] => text === '' ? [] : text.split(':')
   const [before, after] = [groups(head), groups(tail ?? '')]
-  const all = tail === undefined ? before : [...before, ...Array.from({ length: 8 - before.length - after.length }, () => '0'), ...after]
+  const zeros = Array.from({ length: 8 - before.length - after.length }, () => '0')
+  const all = tail === undefined ? before : [...before, ...zeros, ...after]
   return Buffer.from(all.map(group => group.padStart(4, '0')).join(''), 'hex')
 }
 
 /**
- * RFC 5280, 4.1.
- * @param name of the subject, as a browser shows it
- * @param hosts names and addresses that it is good for
- * @param days until it ends; negative: it has ended
+ * Makes a certificate (RFC 5280, 4.1).
+ * @param name the name of its subject, as a browser shows it
+ * @param hosts the names and addresses for which it is valid
+ * @param days its remaining days; negative: it has ended
  */
 export function makeCertificate (name: string, hosts: readonly string[], days: number): Certificate {
   const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
   const names = sequence(der(0x31, sequence(COMMON_NAME, der(0x0c, Buffer.from(name)))))
-  const alternatives = sequence(...hosts.map(host => isIP(host) === 0 ? der(DNS_NAME, Buffer.from(host)) : der(IP_ADDRESS, addressBytes(host))))
+  const alternatives = sequence(...hosts.map(host =>
+    isIP(host) === 0 ? der(DNS_NAME, Buffer.from(host)) : der(IP_ADDRESS, addressBytes(host))))
   const body = sequence(
     der(0xa0, der(0x02, Buffer.from([2]))),
     der(0x02, Buffer.from([1]), randomBytes(8)),
@@ -65,9 +67,11 @@ export function makeCertificate (name: string, hosts: readonly string[], days: n
     ))
   )
   const whole = sequence(body, ECDSA_WITH_SHA256, bits(sign('sha256', body, privateKey)))
-  return { cert: pem('CERTIFICATE', whole), key: privateKey.export({ type: 'pkcs8', format: 'pem' }).toString() }
+  const key = privateKey.export({ type: 'pkcs8', format: 'pem' }).toString()
+  return { cert: pem('CERTIFICATE', whole), key }
 }
 
 function pem (label: string, bytes: Buffer): string {
-  return `-----BEGIN ${label}-----\n${bytes.toString('base64').replace(/.{64}/g, '$&\n').trimEnd()}\n-----END ${label}-----\n`
+  const lines = bytes.toString('base64').replace(/.{64}/g, '$&\n').trimEnd()
+  return `-----BEGIN ${label}-----\n${lines}\n-----END ${label}-----\n`
 }

@@ -4,7 +4,7 @@ import { WebSocket } from 'ws'
 import { CommandError } from './command.js'
 import { advice, type Server, unreachable } from './server.js'
 
-/** The stream as a command reads it: over any transport, and through every reconnect. */
+/** The transports over which a command reads the stream, through every reconnect. */
 export type TransportName = 'ws' | 'sse' | 'poll'
 export const transportNames: readonly TransportName[] = ['ws', 'sse', 'poll']
 
@@ -13,7 +13,7 @@ export interface StreamMessage {
   readonly [field: string]: unknown
 }
 
-/** Why a connection ended, as far as the server said. */
+/** Why a connection ended, as far as the server has said so. */
 interface Ended {
   readonly code?: ErrorCode
   readonly message?: string
@@ -22,39 +22,45 @@ interface Ended {
 
 type Item = { readonly message: StreamMessage } | { readonly cursor: string }
 
-/** One connection: yields what comes, and returns why it ended. @throws CommandError, TypeError of the network */
+/**
+ * Opens one connection, yields what arrives, and returns why it ended.
+ * @throws CommandError, TypeError of the network
+ */
 type Connect = (server: Server, query: string, signal: AbortSignal) => AsyncGenerator<Item, Ended>
 
 const FIRST_RETRY_MS = 100
 const LAST_RETRY_MS = 10_000
 const POLL_WAIT_SECONDS = 20
-/** Between two polls: a busy topic would have an answer ready for more requests than a client may make. */
+/** The pause between two polls: a busy topic has answers ready for more requests than a client may make. */
 const POLL_PAUSE_MS = 50
 
 export interface Follow {
   readonly server: Server
   readonly transport: TransportName
-  /** Everything behind the `?` but `after`. */
+  /** The query without `after`. */
   readonly query: string
   readonly after: string | undefined
   readonly signal: AbortSignal
-  /** Told of what is not data: connections that broke off, and when it goes on. */
+  /** Receives notices that are not data: a connection broke off, and when the next one follows. */
   readonly onNotice: (notice: string) => void
   readonly onCursor: (cursor: string) => void
 }
 
 /**
- * Every message but cursors and heartbeats, resumed after each break; ends with the signal.
- * @throws CommandError where trying again cannot help
+ * Yields every message except cursors and heartbeats, and resumes after each break; ends with the signal.
+ * @throws CommandError if trying again cannot help
  */
-export async function * follow ({ server, transport, query, after, signal, onNotice, onCursor }: Follow): AsyncGenerator<StreamMessage> {
+export async function * follow (
+  { server, transport, query, after, signal, onNotice, onCursor }: Follow
+): AsyncGenerator<StreamMessage> {
   let cursor = after
   let retryMs = FIRST_RETRY_MS
   let connected = false
   while (!signal.aborted) {
     let ended: Ended = {}
     try {
-      const connection = connects[transport](server, cursor === undefined ? query : `${query}&after=${cursor}`, signal)
+      const position = cursor === undefined ? query : `${query}&after=${cursor}`
+      const connection = connects[transport](server, position, signal)
       for (;;) {
         const { done, value } = await connection.next()
         if (done === true) {
@@ -69,35 +75,46 @@ export async function * follow ({ server, transport, query, after, signal, onNot
     } catch (error) {
       if (signal.aborted) return
       if (error instanceof CommandError) throw error
-      // A server that never answered is a mistake of the command line rather than a break.
+      // If the server has never answered, the command line is wrong; nothing broke off.
       if (!connected) throw unreachable(server, error)
     }
     if (signal.aborted) return
     if (ended.code !== undefined && !['reconnect', 'backoff'].includes(errorTable[ended.code].client)) {
-      throw new CommandError(`${ended.code}: ${ended.message ?? errorTable[ended.code].message}${advice(ended.code)}`)
+      throw new CommandError(`${ended.code}: ` +
+        `${ended.message ?? errorTable[ended.code].message}${advice(ended.code)}`)
     }
     const wait = ended.retryAfterMs ?? Math.random() * retryMs
     retryMs = Math.min(2 * retryMs, LAST_RETRY_MS)
-    onNotice(`the connection ended${ended.code === undefined ? '' : ` (${ended.code})`}; again in ${Math.round(wait)} ms`)
+    const code = ended.code === undefined ? '' : ` (${ended.code})`
+    onNotice(`the connection ended${code}; connecting again in ${Math.round(wait)} ms`)
     await delay(wait, undefined, { signal }).catch(() => {})
   }
 }
 
-async function * overWebSocket (server: Server, query: string, signal: AbortSignal): AsyncGenerator<Item, Ended> {
-  const socket = new WebSocket(`${server.url.replace('http', 'ws')}/v1/stream?${query}`, BATCH_SUBPROTOCOL, { headers: server.headers, signal } as object)
+async function * overWebSocket (
+  server: Server, query: string, signal: AbortSignal
+): AsyncGenerator<Item, Ended> {
+  const address = `${server.url.replace('http', 'ws')}/v1/stream?${query}`
+  const socket = new WebSocket(address, BATCH_SUBPROTOCOL, { headers: server.headers, signal } as object)
   const arrived: Item[] = []
   const state = { over: false }
   let failure: Error | undefined
   let ended: Ended = {}
   let wake = (): void => {}
   socket.on('message', data => {
-    for (const message of [JSON.parse(String(data)) as StreamMessage].flat()) arrived.push(...itemsOf(message, closing => { ended = closing }))
+    for (const message of [JSON.parse(String(data)) as StreamMessage].flat()) {
+      arrived.push(...itemsOf(message, closing => { ended = closing }))
+    }
     wake()
   })
   socket.on('unexpected-response', (_request, response) => {
     let body = ''
     response.on('data', chunk => { body += String(chunk) })
-    response.on('end', () => { ended = refusal(response.statusCode ?? 500, body, response.headers['retry-after']); state.over = true; wake() })
+    response.on('end', () => {
+      ended = refusal(response.statusCode ?? 500, body, response.headers['retry-after'])
+      state.over = true
+      wake()
+    })
   })
   socket.on('error', error => { failure = error; state.over = true; wake() })
   socket.on('close', () => { state.over = true; wake() })
@@ -117,9 +134,14 @@ async function * overWebSocket (server: Server, query: string, signal: AbortSign
   }
 }
 
-async function * overEventStream (server: Server, query: string, signal: AbortSignal): AsyncGenerator<Item, Ended> {
-  const response = await fetch(`${server.url}/v1/stream?${query}`, { headers: { ...server.headers, accept: 'text/event-stream' }, signal })
-  if (!response.ok) return refusal(response.status, await response.text(), response.headers.get('retry-after'))
+async function * overEventStream (
+  server: Server, query: string, signal: AbortSignal
+): AsyncGenerator<Item, Ended> {
+  const headers = { ...server.headers, accept: 'text/event-stream' }
+  const response = await fetch(`${server.url}/v1/stream?${query}`, { headers, signal })
+  if (!response.ok) {
+    return refusal(response.status, await response.text(), response.headers.get('retry-after'))
+  }
   let ended: Ended = {}
   let rest = ''
   const decoder = new TextDecoder()
@@ -127,20 +149,27 @@ async function * overEventStream (server: Server, query: string, signal: AbortSi
     const events = (rest + decoder.decode(chunk as Uint8Array, { stream: true })).split('\n\n')
     rest = events.pop()!
     for (const event of events) {
-      const field = (name: string): string | undefined => event.split('\n').find(line => line.startsWith(`${name}: `))?.slice(name.length + 2)
+      const lines = event.split('\n')
+      const field = (name: string): string | undefined =>
+        lines.find(line => line.startsWith(`${name}: `))?.slice(name.length + 2)
       const data = field('data')
       if (field('event') === 'cursor') yield { cursor: data! }
-      else if (data !== undefined) yield * itemsOf(JSON.parse(data) as StreamMessage, closing => { ended = closing })
+      else if (data !== undefined) {
+        yield * itemsOf(JSON.parse(data) as StreamMessage, closing => { ended = closing })
+      }
     }
   }
   return ended
 }
 
 async function * overPolls (server: Server, query: string, signal: AbortSignal): AsyncGenerator<Item, Ended> {
-  // `fresh` is for the first answer: a poll that goes on leaves it out.
+  // `fresh` is for the first answer; later polls leave it out.
   for (let next = query; ;) {
-    const response = await fetch(`${server.url}/v1/stream?${next}&wait=${POLL_WAIT_SECONDS}`, { headers: server.headers, signal })
-    if (!response.ok) return refusal(response.status, await response.text(), response.headers.get('retry-after'))
+    const address = `${server.url}/v1/stream?${next}&wait=${POLL_WAIT_SECONDS}`
+    const response = await fetch(address, { headers: server.headers, signal })
+    if (!response.ok) {
+      return refusal(response.status, await response.text(), response.headers.get('retry-after'))
+    }
     const { cursor, messages } = await response.json() as { cursor: string, messages: StreamMessage[] }
     for (const message of messages) yield { message }
     yield { cursor }
@@ -149,7 +178,9 @@ async function * overPolls (server: Server, query: string, signal: AbortSignal):
   }
 }
 
-const connects: Readonly<Record<TransportName, Connect>> = { ws: overWebSocket, sse: overEventStream, poll: overPolls }
+const connects: Readonly<Record<TransportName, Connect>> = {
+  ws: overWebSocket, sse: overEventStream, poll: overPolls
+}
 
 function itemsOf (message: StreamMessage, onClosing: (ended: Ended) => void): Item[] {
   switch (message.type) {
@@ -157,17 +188,24 @@ function itemsOf (message: StreamMessage, onClosing: (ended: Ended) => void): It
     case 'heartbeat': return [{ cursor: String(message['cursor']) }]
     case 'closing': {
       const retry = message['retry_after_ms']
-      onClosing({ code: message['code'] as ErrorCode, message: String(message['reason']), ...(typeof retry === 'number' ? { retryAfterMs: retry } : {}) })
+      onClosing({
+        code: message['code'] as ErrorCode,
+        message: String(message['reason']),
+        ...(typeof retry === 'number' ? { retryAfterMs: retry } : {})
+      })
       return []
     }
     default: return [{ message }]
   }
 }
 
-/** What an answer other than 200 says. */
+/** Reads why an answer is not 200. @throws CommandError if it is not a Tickwire server's */
 function refusal (status: number, body: string, retryAfter: string | null | undefined): Ended {
   const said = parse(body)
-  if (said === undefined || !Object.hasOwn(errorTable, said.code)) throw new CommandError(`the server answered with status ${status}; is this a Tickwire server, and the prefix right?`)
+  if (said === undefined || !Object.hasOwn(errorTable, said.code)) {
+    throw new CommandError(`the server answered with status ${status}; ` +
+      'is it a Tickwire server, and does --url have its prefix?')
+  }
   return { ...said, ...(retryAfter == null ? {} : { retryAfterMs: Number(retryAfter) * 1000 }) }
 }
 

@@ -14,8 +14,15 @@ import { token } from './commands/token.js'
 /** The commands: a new one is a file in `commands` and a name in this list. */
 const commands: readonly Command[] = [start, tail, publish, nodes, token, checkConfig, certificate, sizing]
 
-const overview = (): string => `tickwire ${version}: a streaming server for market data\n\nusage: tickwire <command> [flags]\n\n${
-  columns(commands.map(({ name, summary }) => [name, summary] as const))}\n\ntickwire <command> --help says more of each.`
+function overview (): string {
+  const rows = columns(commands.map(({ name, summary }) => [name, summary] as const))
+  return [
+    `tickwire ${version}: a streaming server for market data`,
+    'usage: tickwire <command> [flags]',
+    rows,
+    'tickwire <command> --help explains one of them.'
+  ].join('\n\n')
+}
 
 async function main ([name, ...args]: readonly string[]): Promise<number> {
   if (name === undefined || name === '--help' || name === '-h' || name === 'help') {
@@ -28,8 +35,10 @@ async function main ([name, ...args]: readonly string[]): Promise<number> {
   }
   const command = commands.find(candidate => candidate.name === name)
   if (command === undefined) {
-    const similar = nearest(name, commands.map(({ name }) => name))
-    throw new UsageError(`there is no command '${name}'; ${similar === undefined ? `there are: ${commands.map(({ name }) => name).join(', ')}` : `did you mean ${similar}?`}`)
+    const names = commands.map(({ name }) => name)
+    const similar = nearest(name, names)
+    const known = similar === undefined ? `there are: ${names.join(', ')}` : `did you mean ${similar}?`
+    throw new UsageError(`there is no command '${name}'; ${known}`)
   }
   const { values, positionals } = readArguments(command, args)
   if (values['help'] === true) {
@@ -39,7 +48,7 @@ async function main ([name, ...args]: readonly string[]): Promise<number> {
   return await command.run({ values, positionals, env: process.env })
 }
 
-// A reader that has seen enough (`| head`) is no failure.
+// If a reader has seen enough and closes the pipe (`| head`), the command has not failed.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => { process.exit(error.code === 'EPIPE' ? 0 : 1) })
 
 try {

@@ -126,6 +126,6 @@ test('token: signed for the server, with what it permits', async t => {
   for (const elsewhere of [{ JWT_PUBLIC_KEY: '/etc/keys/tokens.pem' }, { JWT_JWKS_URL: 'https://id.example/keys' }]) {
     const { code, err } = await runCommand(['token', '--sub', 'a'], elsewhere)
     t.equal(code, 1)
-    t.match(err, /is set: whoever has the private key signs the tokens of that server/)
+    t.match(err, /is set: only the owner of the private key can sign tokens for that server/)
   }
 })

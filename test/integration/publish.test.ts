@@ -109,7 +109,7 @@ test('a content type that is not read is refused with those that are', async t =
     return await response.json() as { code: string, message: string }
   }
   for (const type of ['application/x-www-form-urlencoded', 'text/plain', 'application/xml']) {
-    t.match(await post('/v1/publish', type), { code: 'bad_request', message: 'the Content-Type is not one that is read here; read are application/json and application/x-ndjson' }, type)
+    t.match(await post('/v1/publish', type), { code: 'bad_request', message: 'the Content-Type is not supported; this endpoint takes application/json and application/x-ndjson' }, type)
   }
-  t.match(await post('/v1/admin/disconnect', 'text/plain'), { code: 'bad_request', message: 'the Content-Type is not one that is read here; read is application/json' })
+  t.match(await post('/v1/admin/disconnect', 'text/plain'), { code: 'bad_request', message: 'the Content-Type is not supported; this endpoint takes application/json' })
 })

@@ -134,7 +134,7 @@ test("a source's own publish is answered for each message, and what is refused i
   t.match(answers, [
     [{ sequence: 1 }, { code: 'invalid_message', message: 'data/bid: Expected string' }, { code: 'unknown_channel' }, { sequence: 2 }],
     [{ code: 'invalid_message', message: 'data/sector: Expected a symbol' }, { sequence: 1 }, { sequence: 1 }],
-    [{ code: 'invalid_message' }, { code: 'unknown_symbol' }, { code: 'invalid_message', message: /it is stale until its next snapshot/ }]
+    [{ code: 'invalid_message' }, { code: 'unknown_symbol' }, { code: 'invalid_message', message: /the book is stale until its next snapshot/ }]
   ])
   t.equal(lines.filter(({ channel, symbol, msg }) => channel === 'quotes' && symbol === 'A' && /refused/.test(String(msg))).length, 1, 'six of one topic')
   t.same(await state(server, 'A'), { symbol: 'A', bids: [], asks: [], stale: true })

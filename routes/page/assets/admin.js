@@ -1,6 +1,6 @@
 /* global history, location, sessionStorage */
 
-/** What the server tells its own page. */
+/** Reads the settings that the server has for its own page. */
 export async function readSettings () {
   const response = await fetch(at('page/settings.json'))
   if (!response.ok) throw new Error(`the server answered ${response.status}`)
@@ -8,9 +8,12 @@ export async function readSettings () {
   return { tokenRequired, adminLinks, reference }
 }
 
-/** A tab keeps its token until it is closed, also when it is loaded anew. Another server under this origin has another path. */
+/**
+ * A tab keeps its token until it is closed, even when it reloads. The key has the path, because it tells
+ * apart servers of one origin.
+ */
 const KEY = `tickwire admin ${new URL('.', document.baseURI).pathname}`
-/** How often it is looked whether the token is to be renewed. */
+/** How often to check whether the token must be renewed. */
 const LOOK_MS = 60_000
 
 const at = path => new URL(path, document.baseURI)
@@ -19,7 +22,10 @@ const now = () => Date.now()
 async function post (path, { token, body } = {}) {
   const response = await fetch(at(path), {
     method: 'POST',
-    headers: { ...(token === undefined ? {} : { Authorization: `Bearer ${token}` }), ...(body === undefined ? {} : { 'Content-Type': 'application/json' }) },
+    headers: {
+      ...(token === undefined ? {} : { Authorization: `Bearer ${token}` }),
+      ...(body === undefined ? {} : { 'Content-Type': 'application/json' }),
+    },
     body: body === undefined ? undefined : JSON.stringify(body),
   })
   const answer = response.status === 204 ? undefined : await response.json()
@@ -27,13 +33,16 @@ async function post (path, { token, body } = {}) {
   return answer
 }
 
-/** What this page may do to connections: by a link that the server's terminal shows, whose code it exchanges for a token. */
+/**
+ * The page's right to cut connections. It exchanges the code of a link, which the server's terminal shows,
+ * for a token.
+ */
 export class Admin {
   /** @type {{ token: string, renewAt: number, endsAt: number } | undefined} */
   #held
   #onChange
 
-  /** @param {() => void} onChange the page may cut connections now, or may no more */
+  /** @param {() => void} onChange called when the page may cut connections from now on, or no longer may */
   constructor (onChange) {
     this.#onChange = onChange
     const kept = JSON.parse(sessionStorage.getItem(KEY) ?? 'null')
@@ -45,29 +54,31 @@ export class Admin {
     return this.#held !== undefined
   }
 
-  /** Exchanges the code in the page's address, where there is one. @throws Error in the server's words */
+  /** Exchanges the code in the page's address, if there is one. @throws Error in the server's words */
   async takeLink () {
     const code = new URLSearchParams(location.hash.slice(1)).get('code')
     if (code === null) return
-    // Before the exchange, and even if that fails: the code must not stay in the address bar, or become a bookmark.
+    // Before the exchange, so that the code leaves the address bar even if that fails, and cannot become a
+    // bookmark.
     history.replaceState(null, '', location.pathname + location.search)
     this.#hold(await post('page/admin-token', { body: { code } }))
   }
 
-  /** Has the server's terminal show a link. @throws Error in the server's words */
+  /** Makes the server's terminal show a link. @throws Error in the server's words */
   async askForLink () {
     await post('page/admin-link')
   }
 
   /**
-   * Has the server cut a connection.
-   * @param {() => string | undefined} connectionId the connection of the moment
+   * Makes the server cut a connection.
+   * @param {() => string | undefined} connectionId returns the current id of the connection
    * @param {string | undefined} ownToken a token that a person has entered
    * @throws Error in words for the person at the page
    */
   async disconnect (connectionId, ownToken) {
     await this.#renew()
-    await post('v1/admin/disconnect', { token: this.#held?.token ?? ownToken, body: { connection_id: connectionId() } })
+    const body = { connection_id: connectionId() }
+    await post('v1/admin/disconnect', { token: this.#held?.token ?? ownToken, body })
   }
 
   async #renew () {
@@ -75,7 +86,8 @@ export class Admin {
     try {
       this.#hold(await post('page/admin-token/renew', { token: this.#held.token }))
     } catch (error) {
-      // 401 and 403: the token is over, or of a server that has been restarted. What else fails may go well next time.
+      // 401 and 403: the token has expired, or its server has restarted. Any other request may succeed the
+      // next time.
       if (![401, 403, 404].includes(error.status)) return
       this.#held = undefined
       sessionStorage.removeItem(KEY)

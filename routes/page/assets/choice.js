@@ -1,11 +1,15 @@
 import { label } from './view.js'
 
-/** How many symbols of each market are chosen to begin with. */
+/** How many symbols of each market are chosen at first. */
 const CHOSEN_OF_A_MARKET = 2
 
-/** @returns {Promise<{ symbol: string, market?: string, name?: string }[]>} */
+/**
+ * Reads the known symbols.
+ * @returns {Promise<{ symbol: string, market?: string, name?: string }[]>}
+ */
 export async function readSymbols (token) {
-  const response = await fetch(new URL('v1/symbols', document.baseURI), token === undefined ? {} : { headers: { Authorization: `Bearer ${token}` } })
+  const headers = token === undefined ? {} : { Authorization: `Bearer ${token}` }
+  const response = await fetch(new URL('v1/symbols', document.baseURI), { headers })
   const answer = await response.json()
   if (!response.ok) throw new Error(answer.message)
   return answer.symbols
@@ -14,7 +18,7 @@ export async function readSymbols (token) {
 /** The form in which a person chooses what all three columns subscribe to. */
 export class Choice {
   /**
-   * @param {HTMLFormElement} form
+   * @param {HTMLElement} place the element for the symbols
    * @param {HTMLElement} place where the symbols go
    * @param {Awaited<ReturnType<typeof readSymbols>>} symbols
    * @param {(subscribe: string[]) => void} onChange
@@ -22,8 +26,9 @@ export class Choice {
   constructor (form, place, symbols, onChange) {
     this.form = form
     const markets = [...new Set(symbols.map(({ market }) => market))]
-    place.replaceChildren(...markets.map(market => fieldset(market ?? 'other', symbols.filter(listed => listed.market === market))))
-    // Without known symbols there is nothing to choose from.
+    const listedOn = market => symbols.filter(listed => listed.market === market)
+    place.replaceChildren(...markets.map(market => fieldset(market ?? 'other', listedOn(market))))
+    // Without known symbols a person could choose nothing.
     if (symbols.length === 0) form.elements.trades.value = 'all'
     form.addEventListener('submit', event => {
       event.preventDefault()
@@ -32,7 +37,7 @@ export class Choice {
     form.addEventListener('change', () => { this.#judge() })
   }
 
-  /** As the query of the stream has it: `quotes:*`, `trades:AAPL,MSFT`. */
+  /** The choice, as the query of the stream has it: `quotes:*`, `trades:AAPL,MSFT`. */
   get subscribe () {
     const chosen = [...this.form.querySelectorAll('input:checked')].map(({ value }) => value).join(',')
     return ['quotes', 'trades'].flatMap(channel => {

@@ -2,40 +2,43 @@ import { Meter } from './meter.js'
 import { Rule, topicOf } from './rule.js'
 
 /**
- * What a stream tells, whatever transport it is of.
+ * What a stream reports, over any transport.
  * @typedef {object} StreamEvents
- * @property {(connectionId: string, resumed: boolean) => void} onConnected `resumed`: it goes on from a cursor
- * @property {(code: string | undefined) => void} onLost the connection is gone, and another will be tried; `code` where the server said why
- * @property {(reason: string) => void} onStopped it was refused, and no other will be tried
+ * @property {(connectionId: string, resumed: boolean) => void} onConnected `resumed`: it goes on from a
+ *   cursor
+ * @property {(code: string | undefined) => void} onLost the connection is gone, and the stream will try
+ *   another; `code` if the server said why
+ * @property {(reason: string) => void} onStopped the server refused, and the stream will not try again
  * @property {(serverTime: number) => void} onServerTime
  * @property {(message: object) => void} onMessage
- * @property {() => void} onCursor a cursor came, and is kept: it covers what was told before it
+ * @property {() => void} onCursor the stream keeps a new cursor, which covers all messages before it
  */
 
 /**
- * One transport's subscription: what it holds and how it fares. It knows nothing of the page; `onChange` says that
- * something is to be shown anew, `changed` which symbols.
+ * One transport's subscription: its messages and its state. It knows nothing of the page; `onChange` says
+ * that something must be shown again, and `changed` which symbols.
  */
 export class Column {
   state = 'connecting'
-  /** Why it was refused, in the server's words. */
+  /** Why the server refused, in its words. */
   refusal = ''
   connectionId = undefined
   rule = new Rule()
   meter = new Meter()
-  /** Ends that the server announced, ends that it did not, and returns that went on from a cursor. */
+  /** Ends that the server announced, ends without an announcement, and returns from a cursor. */
   cuts = 0
   losses = 0
   resumes = 0
-  /** By symbol: its last price. */
+  /** The last price, by symbol. */
   prices = new Map()
-  /** Symbols that are to be shown anew. */
+  /** Symbols that must be shown again. */
   changed = new Set()
   #connectedAt = 0
   #stream = undefined
 
   /**
-   * @param {(stream: { subscribe: string[], token?: string }, events: StreamEvents) => { close: () => void }} open
+   * @param {(stream: { subscribe: string[], token?: string }, events: StreamEvents) => { close: () => void }}
+   *   open
    * @param {import('./clock.js').Clock} clock
    * @param {() => void} onChange
    */
@@ -76,7 +79,7 @@ export class Column {
   }
 
   #lost (code) {
-    // While it is away, further attempts may fail; that is no further cut.
+    // While the connection is gone, further attempts may fail; they are no further cuts.
     if (this.state === 'connected') {
       if (code === undefined) this.losses++
       else this.cuts++
@@ -96,16 +99,18 @@ export class Column {
 
   #accept (message) {
     const latency = this.clock.since(Date.parse(message.timestamp))
-    // What is older than the connection is a state, or was caught up with: no measure of how fast this wire is.
+    // A message older than the connection is a state, or from catch-up, and does not measure how fast this
+    // transport is.
     if (latency !== undefined && latency <= Date.now() - this.#connectedAt) this.meter.latency(latency)
     const price = priceOf(message)
     const quoted = this.rule.topics.has(topicOf({ channel: 'quotes', symbol: message.symbol }))
-    if (price !== undefined && (message.channel === 'quotes' || !quoted)) this.prices.set(message.symbol, price)
+    const isNewer = message.channel === 'quotes' || !quoted
+    if (price !== undefined && isNewer) this.prices.set(message.symbol, price)
     this.changed.add(message.symbol)
   }
 }
 
-/** The last price that a quote or a trade tells of, as it is written there. */
+/** Returns the last price that a quote or a trade states, as it is written there. */
 function priceOf ({ channel, data }) {
   return channel === 'trades' ? data.price : data.last ?? data.bid
 }

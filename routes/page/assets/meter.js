@@ -1,9 +1,9 @@
-/** Over how long the figures are taken. */
+/** The time over which the figures are taken. */
 const SPAN_MS = 3000
-/** Most latencies that are kept: a median needs no more, however fast messages come. */
+/** The most latencies to keep: a median needs no more, however fast messages come. */
 const MAX_LATENCIES = 512
 
-/** Messages a second, and the median latency, of the last seconds. */
+/** Measures messages a second, and the median latency, over the last seconds. */
 export class Meter {
   #total = 0
   #marks = [{ time: performance.now(), total: 0 }]
@@ -21,7 +21,7 @@ export class Meter {
     this.#next = (this.#next + 1) % MAX_LATENCIES
   }
 
-  /** Called a few times a second. */
+  /** Returns the figures; called a few times a second. */
   read () {
     const now = performance.now()
     this.#marks.push({ time: now, total: this.#total })

@@ -9,20 +9,36 @@ import { openPoll } from './streams/poll.js'
 import { openWebSocket } from './streams/websocket.js'
 import { ColumnView } from './view.js'
 
-/** How often rates, latencies and the comparison of the columns are taken. */
+/** How often to take rates and latencies, and to compare the columns. */
 const LOOK_MS = 500
 
 const TRANSPORTS = [
-  { name: 'websocket', title: 'WebSocket', open: openWebSocket, note: 'Comes back with the last cursor it was sent; what it had already is dropped as a duplicate.' },
-  { name: 'event-source', title: 'EventSource', open: openEventSource, note: "Reconnect and Last-Event-ID are the browser's own; this page has no part in them." },
-  { name: 'poll', title: 'Polling', open: openPoll, note: 'Held requests, each with the cursor of the last answer. A cut aborts the one that is held.' },
+  {
+    name: 'websocket',
+    title: 'WebSocket',
+    open: openWebSocket,
+    note: 'Reconnects with its last cursor, and drops messages that it has already as duplicates.',
+  },
+  {
+    name: 'event-source',
+    title: 'EventSource',
+    open: openEventSource,
+    note: 'The browser itself reconnects and sends Last-Event-ID; this page has no part in it.',
+  },
+  {
+    name: 'poll',
+    title: 'Polling',
+    open: openPoll,
+    note: 'Sends one held request after another, each with the cursor of the last answer. ' +
+      'A cut ends the held request.',
+  },
 ]
 
 const byId = id => document.getElementById(id)
 const clock = new Clock()
 let settings
 let token
-/** Why the link that was opened is not good. */
+/** Why the link that was opened is not valid. */
 let linkProblem = ''
 const admin = new Admin(() => {
   linkProblem = ''
@@ -43,7 +59,7 @@ const views = TRANSPORTS.map((transport, index) => new ColumnView(byId('column')
 }))
 byId('columns').append(...views.map(({ element }) => element))
 
-/** However fast messages come, the page is written once a frame. */
+/** Writes the page at most once a frame, however fast messages come. */
 let frame
 function schedule () {
   frame ??= requestAnimationFrame(() => {
@@ -56,7 +72,8 @@ function look () {
   if (columns.length === 0) return
   for (const [index, column] of columns.entries()) views[index].showMeter(column.meter.read())
   const { topics, behind } = inStep.look(columns.map(({ rule }) => rule))
-  const late = behind.flatMap((messages, index) => messages === 0 ? [] : [`${TRANSPORTS[index].title} is ${messages} behind`])
+  const late = behind.flatMap((messages, index) =>
+    messages === 0 ? [] : [`${TRANSPORTS[index].title} is ${messages} behind`])
   const banner = byId('in-step')
   banner.dataset.inStep = topics === 0 ? 'unknown' : String(late.length === 0)
   banner.querySelector('.text').textContent = topics === 0
@@ -64,7 +81,7 @@ function look () {
     : late.length === 0 ? `In step: the same sequences of ${topics} topics` : late.join(', ')
 }
 
-/** @param {[label: string, act: () => void]} [button] what can be done about it */
+/** @param {[label: string, act: () => void]} [button] what a person can do about it */
 function hint (text, [label, act] = []) {
   const place = byId('hint')
   place.hidden = text === ''
@@ -77,10 +94,14 @@ function hint (text, [label, act] = []) {
   place.append(' ', button)
 }
 
-/** What can be done by whom the buttons do nothing for. */
-function hintOfAdmin (text = linkProblem || 'The buttons that cut a connection are for who runs this server: open the link that its terminal shows.') {
+const OPEN_LINK = "Only an operator may cut connections: open the link that this server's terminal shows."
+
+/** Says how to become an operator, if this page may not cut connections yet. */
+function hintOfAdmin (text = linkProblem || OPEN_LINK) {
   if (mayCut()) return hint('')
-  if (!settings.adminLinks) return hint('The buttons that cut a connection need a token with admin.', ['Enter a token', askForToken])
+  if (!settings.adminLinks) {
+    return hint('Cutting a connection takes a token with admin.', ['Enter a token', askForToken])
+  }
   hint(text, ['Show a link there', async () => {
     try {
       await admin.askForLink()
@@ -91,7 +112,7 @@ function hintOfAdmin (text = linkProblem || 'The buttons that cut a connection a
   }])
 }
 
-/** The same subscription over each transport. */
+/** Subscribes to the same over each transport. */
 function subscribe (selectors) {
   for (const column of columns) column.close()
   for (const view of views) view.clear()
@@ -116,7 +137,7 @@ function askForToken () {
   byId('token').focus()
 }
 
-/** The token is kept here and nowhere else: a page that is loaded anew asks again. */
+/** The token stays in this page's memory: after a reload the page asks for it again. */
 byId('token-form').addEventListener('submit', async event => {
   event.preventDefault()
   token = byId('token').value.trim()
@@ -130,7 +151,7 @@ byId('token-form').addEventListener('submit', async event => {
   }
 })
 
-/** The code of a link in this page's address. */
+/** Exchanges the code of a link in this page's address. */
 async function takeLink () {
   try {
     await admin.takeLink()
@@ -140,7 +161,7 @@ async function takeLink () {
   }
 }
 
-// A link may be opened where the page is open: then only the address changes.
+// If a link is opened where the page is open already, only the address changes.
 window.addEventListener('hashchange', takeLink)
 try {
   await Promise.all([takeLink(), readSettings().then(answer => { settings = answer })])

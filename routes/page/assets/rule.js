@@ -1,14 +1,19 @@
-/** The topic of a message, as it is written: `quotes:AAPL`, `news`. */
+/** Returns the topic of a message, as it is written: `quotes:AAPL`, `news`. */
 export const topicOf = ({ channel, symbol }) => symbol === undefined ? channel : `${channel}:${symbol}`
 
 /**
- * The client's rule (PROTOCOL.md): what a client holds of each topic, and what a message means by that. (This page
- * never unsubscribes; `unsubscribed` would forget the topics of its selectors as a reset does.)
+ * The client's rule (PROTOCOL.md): what a client has of each topic, and what it does with a message. (This
+ * page never unsubscribes; `unsubscribed` would forget the topics of its selectors as a reset does.)
  */
 export class Rule {
-  /** By topic: the first and last sequence accepted since the last reset, and how many were. */
+  /**
+   * By topic: the first and last accepted sequence since the last reset, and the number of accepted messages.
+   */
   topics = new Map()
-  /** By topic, the last sequence when the cursor came that is kept, and on this connection since; 0 behind a reset. */
+  /**
+   * By topic, the last sequence when the kept cursor came; and the last one on this connection since. 0 after
+   * a reset.
+   */
   #atCursor = new Map()
   #here = new Map()
   #epoch = undefined
@@ -39,24 +44,27 @@ export class Rule {
       return 'duplicate'
     }
     if (!message.snapshot && (message.prev ?? sequence - 1) > held.last) this.gaps++
-    // A snapshot of what is held already replaces the state, but is no further message.
+    // A snapshot of the known sequence replaces the state, but is no further message.
     if (sequence > held.last) held.count++
     held.last = sequence
     return 'accepted'
   }
 
-  /** A connection begins, from the cursor that is kept. */
+  /** Notes that a connection begins at the kept cursor. */
   connected () {
     this.#here.clear()
   }
 
-  /** A cursor came, and is kept. */
+  /** Notes that a cursor came, and is kept. */
   cursor () {
     for (const [topic, sequence] of this.#here) this.#atCursor.set(topic, sequence)
     this.#here.clear()
   }
 
-  /** Another epoch: what an earlier connection was sent behind the cursor may be lost, and come to be something else. */
+  /**
+   * Enters another epoch: what an earlier connection sent after the cursor may be lost, and its sequences
+   * given out again.
+   */
   #enter (epoch) {
     const before = this.#epoch
     this.#epoch = epoch
@@ -68,7 +76,7 @@ export class Rule {
     }
   }
 
-  /** Nothing is held any more: the next connection does not go on from a cursor. */
+  /** Forgets all topics: the next connection does not go on from a cursor. */
   forget () {
     this.topics.clear()
   }

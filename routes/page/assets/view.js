@@ -1,12 +1,15 @@
-/** How long a changed price is marked, and how often at most: a price that never rests is not worth a new mark each time. */
+/**
+ * How long a changed price is marked, and how often at most: a price that never rests does not need a mark
+ * each time.
+ */
 const FLASH_MS = 600
 const FLASH_EVERY_MS = 200
 
 const calm = window.matchMedia('(prefers-reduced-motion: reduce)')
 
-/** What a column looks like. Its state is in data attributes, too: styles hang on them, and tests read them. */
+/** Shows a column. Its state is in data attributes, too: styles use them, and tests read them. */
 export class ColumnView {
-  /** By symbol, the name of its instrument. */
+  /** The name of each symbol's instrument. */
   names = new Map()
   #rows = new Map()
   #sorted = []
@@ -25,7 +28,8 @@ export class ColumnView {
     this.element.querySelector('.scroll').setAttribute('aria-label', `${title}: prices and sequences`)
     this.stateText = this.element.querySelector('.state .text')
     this.body = this.element.querySelector('tbody')
-    this.figures = Object.fromEntries([...this.element.querySelectorAll('[data-figure]')].map(figure => [figure.dataset.figure, figure]))
+    const figures = [...this.element.querySelectorAll('[data-figure]')]
+    this.figures = Object.fromEntries(figures.map(figure => [figure.dataset.figure, figure]))
     this.cut = this.element.querySelector('.cut')
     this.cut.setAttribute('aria-label', `Cut the connection of ${title}`)
     this.cut.addEventListener('click', () => { if (this.cut.ariaDisabled !== 'true') onCut() })
@@ -34,11 +38,12 @@ export class ColumnView {
   /** Shows what has changed since the last time. */
   show (column, mayCut) {
     const { state, refusal, cuts, losses, resumes, rule: { duplicates, gaps, resets } } = column
-    Object.assign(this.element.dataset, { state, cuts, losses, resumes, duplicates, gaps, resets })
+    const counts = { cuts, losses, resumes, duplicates, gaps, resets }
+    Object.assign(this.element.dataset, { state, ...counts })
     setText(this.stateText, state)
     setText(this.noteText, refusal || this.note)
-    for (const [name, value] of Object.entries({ cuts, losses, resumes, duplicates, gaps, resets })) setText(this.figures[name], String(value))
-    // Not `disabled`: that would take the keyboard's focus away with each cut.
+    for (const [name, value] of Object.entries(counts)) setText(this.figures[name], String(value))
+    // Not `disabled`, which would take the keyboard's focus away with each cut.
     this.cut.ariaDisabled = String(!mayCut || state !== 'connected')
     for (const symbol of column.changed) this.#showSymbol(symbol, column)
     column.changed.clear()
@@ -97,7 +102,7 @@ export class ColumnView {
   }
 }
 
-/** A symbol, and beside it what it stands for. */
+/** Makes the label of a symbol: the symbol, and the name of its instrument beside it. */
 export function label (symbol, name) {
   if (name === undefined || name === symbol) return [symbol]
   const text = document.createElement('span')
@@ -106,7 +111,7 @@ export function label (symbol, name) {
   return [symbol, ' ', text]
 }
 
-/** Writing a text that is there already would still cost a layout. */
+/** Sets a text only if it differs: writing the same text again would still cost a layout. */
 function setText (element, text) {
   if (element.textContent !== text) element.textContent = text
 }

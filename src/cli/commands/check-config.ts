@@ -9,7 +9,8 @@ import { type Command, CommandError } from '../command.js'
 
 export const checkConfig: Command = {
   name: 'check-config',
-  summary: 'Prints the configuration that a server would start with, or what is wrong with it, its certificate or its Redis; and what is hardly meant.',
+  summary: 'Prints the configuration that a server would start with, or what is wrong with it, ' +
+    'its certificate or its Redis; warns of probable mistakes.',
   usage: '',
   options: {},
   examples: ['tickwire check-config', 'NODE_ENV=production JWT_SECRET=… tickwire check-config'],
@@ -22,7 +23,9 @@ export const checkConfig: Command = {
       const files = keyPairFiles(config)
       if (files !== undefined) await readKeyPair(files)
       const { REDIS_URL: url, REDIS_KEY_PREFIX: keyPrefix, LOG_SHARDS: shards } = config
-      if (url !== undefined) await checkRedis({ url, keyPrefix, shards, alsoRun: coordinationCommands(keyPrefix) })
+      if (url !== undefined) {
+        await checkRedis({ url, keyPrefix, shards, alsoRun: coordinationCommands(keyPrefix) })
+      }
       const rows = Object.keys(ConfigSchema.properties).map(name => {
         const value = (config as Record<string, unknown>)[name]
         const given = env[name] !== undefined && env[name] !== ''
@@ -30,11 +33,17 @@ export const checkConfig: Command = {
         return [name, shown, given ? 'environment' : 'default'] as const
       })
       const width = (column: 0 | 1): number => Math.max(...rows.map(row => row[column].length))
-      for (const [name, value, source] of rows) console.log(`${name.padEnd(width(0))}  ${value.padEnd(width(1))}  ${source}`)
-      for (const notice of [...settingNotices(config), ...environmentNotices(env, config)]) console.error(`tickwire: ${notice}`)
+      for (const [name, value, source] of rows) {
+        console.log(`${name.padEnd(width(0))}  ${value.padEnd(width(1))}  ${source}`)
+      }
+      for (const notice of [...settingNotices(config), ...environmentNotices(env, config)]) {
+        console.error(`tickwire: ${notice}`)
+      }
       return 0
     } catch (error) {
-      if (error instanceof ConfigError || error instanceof LogSetupError) throw new CommandError(error.message)
+      if (error instanceof ConfigError || error instanceof LogSetupError) {
+        throw new CommandError(error.message)
+      }
       throw error
     }
   }

@@ -2,19 +2,24 @@ import { randomUUID } from 'node:crypto'
 import { createReadStream } from 'node:fs'
 import type { Readable } from 'node:stream'
 import { setTimeout as delay } from 'node:timers/promises'
-import { byteLines, decodeText, type JsonItem, market, ProtocolError, readJson, readJsonItems, standardChannels } from '@tickwire/protocol'
+import {
+  byteLines, decodeText, type JsonItem, market, ProtocolError, readJson, readJsonItems, standardChannels
+} from '@tickwire/protocol'
 import { type Command, CommandError, type Invocation, text, UsageError } from '../command.js'
 import { advice, type Server, serverOf, serverOptions, unreachable } from '../server.js'
 
-/** Messages that are sent at a time. */
+/** The number of messages that are sent at a time. */
 const BATCH = 500
-/** How often a batch is sent again that could not be taken; a key with each message keeps it from being doubled. */
+/**
+ * How often to send a batch that the server could not take; a key with each message keeps it from being
+ * doubled.
+ */
 const MAX_TRIES = 10
 const RETRY_MS = 1000
-/** Largest text that is read whole: a JSON array, or an object over several lines. */
+/** The largest text that is read whole: a JSON array, or an object over several lines. */
 const MAX_WHOLE_BYTES = 64 * 1024 * 1024
 const PROGRESS_MS = 1000
-/** Refused messages that are shown one by one. */
+/** The number of refused messages that are shown one by one. */
 const MAX_SHOWN = 20
 
 interface Item {
@@ -24,17 +29,32 @@ interface Item {
 
 interface Answer {
   readonly accepted: number
-  readonly rejected: ReadonlyArray<{ readonly index: number, readonly code: string, readonly message: string }>
+  readonly rejected: ReadonlyArray<{
+    readonly index: number
+    readonly code: string
+    readonly message: string
+  }>
 }
 
 export const publish: Command = {
   name: 'publish',
-  summary: 'Publishes messages: one, a file, or what comes on stdin.',
+  summary: 'Publishes messages: one, a file, or stdin.',
   usage: "[<channel> [<symbol>]] (--data '<json>' | --file <file>|-)",
   options: {
-    data: { type: 'string', value: 'json', description: "the message's data; the symbol before it is filled in" },
-    file: { type: 'string', value: 'file', description: 'a JSON object, an array, or a line of JSON for each message; - is stdin. With a channel before it, each is the data alone' },
-    user: { type: 'string', value: 'user', description: 'whose topic, for a channel such as orders where each user has their own' },
+    data: {
+      type: 'string',
+      value: 'json',
+      description: "the message's data, which need not repeat the symbol"
+    },
+    file: {
+      type: 'string',
+      value: 'file',
+      description: 'a JSON object, an array, or a line of JSON for each message; - is stdin. ' +
+        'With a channel before it, each is only the data of a message'
+    },
+    user: {
+      type: 'string', value: 'user', description: 'the owner of the topic, for a channel such as orders'
+    },
     snapshot: { type: 'boolean', description: "each message replaces its topic's state" },
     ...serverOptions
   },
@@ -60,7 +80,7 @@ export const publish: Command = {
         left = []
         for (const { index, code, message } of answer.rejected) {
           const item = sent[index]!
-          // A part of the log did not take it: the others stand.
+          // A part of the log could not take it; the other messages are in the log.
           if (code === 'log_unavailable' && tries < MAX_TRIES) left.push(item)
           else rejected.push({ line: item.line, code, message })
         }
@@ -69,12 +89,16 @@ export const publish: Command = {
       progress.show(accepted, rejected.length)
     }
     for await (const item of items(invocation)) {
-      if ('fault' in item) rejected.push({ line: item.line, code: item.fault.code, message: wordsOf(item.fault) })
-      else if (batch.push(item) >= BATCH) await send()
+      if ('fault' in item) {
+        const { line, fault } = item
+        rejected.push({ line, code: fault.code, message: wordsOf(fault) })
+      } else if (batch.push(item) >= BATCH) await send()
     }
     await send()
     progress.end()
-    for (const { line, code, message } of rejected.sort((a, b) => a.line - b.line).slice(0, MAX_SHOWN)) console.error(`message ${line}: ${code}: ${message}${advice(code)}`)
+    for (const { line, code, message } of rejected.sort((a, b) => a.line - b.line).slice(0, MAX_SHOWN)) {
+      console.error(`message ${line}: ${code}: ${message}${advice(code)}`)
+    }
     if (rejected.length > MAX_SHOWN) console.error(`… and ${rejected.length - MAX_SHOWN} more`)
     console.log(`${accepted} accepted, ${rejected.length} rejected`)
     return rejected.length === 0 ? 0 : 1
@@ -83,14 +107,20 @@ export const publish: Command = {
 
 type Read = Item | { readonly line: number, readonly fault: ProtocolError }
 
-/** The messages of the command line, in order; `line` counts from 1. */
+/** Reads the messages of the command line, in order; `line` counts from 1. */
 async function * items ({ values, positionals }: Invocation): AsyncGenerator<Read> {
   const [channel, symbol, ...more] = positionals
   const data = text(values, 'data')
   const file = text(values, 'file')
-  if (more.length > 0) throw new UsageError(`publish takes a channel and a symbol, and then '${more[0]!}' is too much`)
-  if ((data === undefined) === (file === undefined)) throw new UsageError("publish needs either --data '<json>' or --file <file>")
-  if (data !== undefined && channel === undefined) throw new UsageError('publish --data needs a channel before it: publish quotes AAPL --data …')
+  if (more.length > 0) {
+    throw new UsageError(`publish takes a channel and a symbol; '${more[0]!}' is one argument too many`)
+  }
+  if ((data === undefined) === (file === undefined)) {
+    throw new UsageError("publish needs either --data '<json>' or --file <file>")
+  }
+  if (data !== undefined && channel === undefined) {
+    throw new UsageError('publish --data needs a channel before it: publish quotes AAPL --data …')
+  }
   const user = text(values, 'user')
   const common = {
     ...(channel === undefined ? {} : { channel }),
@@ -99,26 +129,37 @@ async function * items ({ values, positionals }: Invocation): AsyncGenerator<Rea
     ...(values['snapshot'] === true ? { snapshot: true } : {})
   }
   const run = randomUUID()
-  // Not the line: where several arrays follow each other, each counts its items from 1.
+  // The line would not do: if several arrays follow each other, each counts its items from 1.
   let count = 0
-  const reads = data !== undefined ? [readData(data)] : readInput(file === '-' ? process.stdin : createReadStream(file!))
+  const reads = data !== undefined
+    ? [readData(data)]
+    : readInput(file === '-' ? process.stdin : createReadStream(file!))
   for await (const read of reads) {
     if ('fault' in read) yield read
     else {
-      const message = channel === undefined ? { ...read.message, ...common } : { data: withSymbol(read.message, channel, symbol), ...common }
+      const message = channel === undefined
+        ? { ...read.message, ...common }
+        : { data: withSymbol(read.message, channel, symbol), ...common }
       yield { line: read.line, message: { idempotency_key: `${run}-${++count}`, ...message } }
     }
   }
 }
 
-/** The data of a standard channel repeat the symbol of their topic. The command line has said it: the data need not. */
+/**
+ * Fills the symbol into the data: the data of standard channels repeat it, and the command line has named it
+ * already.
+ */
 function withSymbol (data: object, channel: string, symbol: string | undefined): object {
   const properties = standardChannels.get(channel)?.schema['properties'] as object | undefined ?? {}
   const field = channel === market.name ? 'market' : 'symbol'
-  return symbol === undefined || !(field in properties) || Array.isArray(data) ? data : { [field]: symbol, ...data }
+  if (symbol === undefined || !(field in properties) || Array.isArray(data)) return data
+  return { [field]: symbol, ...data }
 }
 
-/** Lines of JSON as they come; a text that is an array, or one object over several lines, is read whole. */
+/**
+ * Reads lines of JSON as they arrive; a text that is an array, or one object over several lines, is read
+ * whole.
+ */
 async function * readInput (input: Readable): AsyncGenerator<Read> {
   let number = 0
   let whole: Uint8Array[] | undefined
@@ -135,7 +176,10 @@ async function * readInput (input: Readable): AsyncGenerator<Read> {
         whole = []
       }
       bytes += line.length
-      if (bytes > MAX_WHOLE_BYTES) throw new CommandError('a JSON array is read whole, and this one is too large for it: write one message on each line')
+      if (bytes > MAX_WHOLE_BYTES) {
+        throw new CommandError('a JSON array is read whole, and this one is too large: ' +
+          'write one message on each line')
+      }
       whole.push(line, LINE_END)
     }
   } catch (error) {
@@ -147,11 +191,12 @@ async function * readInput (input: Readable): AsyncGenerator<Read> {
 
 const LINE_END = Buffer.from('\n')
 
-/** Whether a line is the first of a text that goes on behind it. */
+/** Tells whether a line is the first one of a JSON text that goes on. */
 const isBegun = (line: Uint8Array, [first]: readonly Read[]): boolean =>
-  first !== undefined && 'fault' in first && first.fault.cause instanceof SyntaxError && /^\s*[[{]/.test(Buffer.from(line).toString())
+  first !== undefined && 'fault' in first && first.fault.cause instanceof SyntaxError &&
+    /^\s*[[{]/.test(Buffer.from(line).toString())
 
-/** What a text holds: the items of an array, counted from 1, one message, or nothing. */
+/** Reads a text: the items of an array, counted from 1, or one message, or nothing. */
 function readsOf (bytes: Uint8Array, line: number): Read[] {
   try {
     const text = decodeText(bytes)
@@ -166,10 +211,12 @@ function readsOf (bytes: Uint8Array, line: number): Read[] {
 
 function readOf ({ value, error }: JsonItem, line: number): Read {
   if (error !== undefined) return { line, fault: error }
-  return typeof value === 'object' && value !== null ? { line, message: value } : { line, fault: new ProtocolError('invalid_json', 'not an object') }
+  return typeof value === 'object' && value !== null
+    ? { line, message: value }
+    : { line, fault: new ProtocolError('invalid_json', 'not an object') }
 }
 
-/** The data of the command line. @throws UsageError */
+/** Reads the data of the command line. @throws UsageError */
 function readData (json: string): Read {
   try {
     const read = readOf(readJson(json), 1)
@@ -181,24 +228,34 @@ function readData (json: string): Read {
   }
 }
 
-/** What is wrong, in the parser's own words where it has any: whoever runs the command may read the text again. */
-const wordsOf = ({ cause, message }: ProtocolError): string => cause instanceof SyntaxError ? cause.message : message
+/** Says what is wrong in the parser's own words, if it has any: the user of the command may see the text. */
+const wordsOf = ({ cause, message }: ProtocolError): string =>
+  cause instanceof SyntaxError ? cause.message : message
 
-/** @throws CommandError where the server does not take it */
+/**
+ * Sends messages, and sends them again if the server cannot take them yet.
+ * @throws CommandError if the server refuses them
+ */
 async function post (server: Server, messages: readonly object[]): Promise<Answer> {
   for (let tries = 1; ; tries++) {
     const response = await fetch(`${server.url}/v1/publish`, {
-      method: 'POST', headers: { ...server.headers, 'content-type': 'application/x-ndjson' }, body: messages.map(message => JSON.stringify(message)).join('\n')
+      method: 'POST',
+      headers: { ...server.headers, 'content-type': 'application/x-ndjson' },
+      body: messages.map(message => JSON.stringify(message)).join('\n')
     }).catch((error: unknown) => { throw unreachable(server, error) })
-    const body = await response.json().catch(() => ({})) as Partial<Answer> & { code?: string, message?: string }
+    type Body = Partial<Answer> & { code?: string, message?: string }
+    const body = await response.json().catch(() => ({})) as Body
     if (response.ok && body.accepted !== undefined) return body as Answer
     const again = response.status === 429 || response.status === 503
-    if (!again || tries === MAX_TRIES) throw new CommandError(`${server.url} refused: ${body.code ?? response.status}: ${body.message ?? response.statusText}${advice(body.code ?? '')}`)
+    if (!again || tries === MAX_TRIES) {
+      const { code = String(response.status), message = response.statusText } = body
+      throw new CommandError(`${server.url} refused: ${code}: ${message}${advice(body.code ?? '')}`)
+    }
     await delay(Number(response.headers.get('retry-after') ?? 0) * 1000 || RETRY_MS)
   }
 }
 
-/** How far it is, for who watches. */
+/** Shows on a terminal how far the command has come. */
 class Progress {
   private shownAt = Date.now()
   private shown = false

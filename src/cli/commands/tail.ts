@@ -1,10 +1,16 @@
-import { ClientRule, formatStreamQuery, MAX_LAST, MAX_THROTTLE_MS, MIN_THROTTLE_MS, ProtocolError, parseStreamQuery, type SubscribeParameter } from '@tickwire/protocol'
+import {
+  ClientRule, formatStreamQuery, MAX_LAST, MAX_THROTTLE_MS, MIN_THROTTLE_MS, ProtocolError, parseStreamQuery,
+  type SubscribeParameter
+} from '@tickwire/protocol'
 import { type Command, text, UsageError, wholeNumber } from '../command.js'
 import { serverOf, serverOptions } from '../server.js'
 import { follow, type StreamMessage, type TransportName, transportNames } from '../stream.js'
 
 const INTERRUPTED = 130
-/** A cursor follows the messages that it covers within a second (PROTOCOL.md, Control); this leaves the network as much again. */
+/**
+ * A cursor follows its messages within a second (PROTOCOL.md, Control); the rest of this time is for the
+ * network.
+ */
 const CURSOR_WAIT_MS = 2000
 
 export const tail: Command = {
@@ -12,27 +18,47 @@ export const tail: Command = {
   summary: 'Shows a stream as it comes, through every reconnect.',
   usage: '<topic>… [flags]',
   options: {
-    transport: { type: 'string', short: 't', value: transportNames.join('|'), description: 'how it is read (default ws)' },
-    json: { type: 'boolean', description: 'each message as it came, on a line of its own' },
-    after: { type: 'string', value: 'cursor', description: 'goes on where an earlier one ended' },
-    last: { type: 'string', value: 'n', description: `begins with the newest n messages of each topic, at most ${MAX_LAST}` },
-    'throttle-ms': { type: 'string', value: 'ms', description: `each topic at most once in so many ms, ${MIN_THROTTLE_MS} to ${MAX_THROTTLE_MS}, where it can be` },
+    transport: {
+      type: 'string',
+      short: 't',
+      value: transportNames.join('|'),
+      description: 'the transport (default ws)'
+    },
+    json: { type: 'boolean', description: 'prints each message as it came, on a line of its own' },
+    after: { type: 'string', value: 'cursor', description: 'goes on where an earlier run ended' },
+    last: {
+      type: 'string',
+      value: 'n',
+      description: `begins with the newest n messages of each topic, at most ${MAX_LAST}`
+    },
+    'throttle-ms': {
+      type: 'string',
+      value: 'ms',
+      description: 'each topic at most once in this many ms, ' +
+        `${MIN_THROTTLE_MS} to ${MAX_THROTTLE_MS}, if its channel can be throttled`
+    },
     number: { type: 'string', short: 'n', value: 'n', description: 'ends after n messages' },
     ...serverOptions
   },
-  examples: ["tickwire tail quotes:AAPL 'trades:*'", "tickwire tail 'quotes:@sector/semiconductors' --throttle-ms 1000 --transport sse", 'tickwire tail news --last 10 --json | jq .data.headline'],
+  examples: [
+    "tickwire tail quotes:AAPL 'trades:*'",
+    "tickwire tail 'quotes:@sector/semiconductors' --throttle-ms 1000 --transport sse",
+    'tickwire tail news --last 10 --json | jq .data.headline'
+  ],
 
   async run (invocation) {
     const { values, positionals } = invocation
     const server = serverOf(invocation)
     const transport = (text(values, 'transport') ?? 'ws') as TransportName
-    if (!transportNames.includes(transport)) throw new UsageError(`--transport is one of ${transportNames.join(', ')}, not '${transport}'`)
+    if (!transportNames.includes(transport)) {
+      throw new UsageError(`--transport is one of ${transportNames.join(', ')}, not '${transport}'`)
+    }
     const end = new AbortController()
     let exitCode = 0
     let cursor = text(values, 'after')
-    /** Messages that are on the screen and that the cursor does not cover yet. */
+    /** Messages that were printed and that the cursor does not cover yet. */
     let beyond = 0
-    // The first signal waits for the cursor that covers what is on the screen; the second does not.
+    // The first signal waits for a cursor that covers what was printed; the second does not.
     const interrupt = (): void => {
       if (exitCode === INTERRUPTED || beyond === 0) end.abort()
       else setTimeout(() => { end.abort() }, CURSOR_WAIT_MS).unref()
@@ -59,24 +85,34 @@ export const tail: Command = {
       }
     })
     for await (const message of stream) {
-      if (message.type === 'reset') notice(`${topicOf(message)}: reset (${String(message['reason'])}): what lies between is lost`)
+      if (message.type === 'reset') {
+        notice(`${topicOf(message)}: reset (${String(message['reason'])}): messages in between are lost`)
+      }
       if (message.type === 'welcome') rule.connected()
       const verdict = rule.take(message)
-      if (verdict === 'gap') notice(`${topicOf(message)}: messages before ${String(message['sequence'])} are missing, which no server should let happen`)
+      if (verdict === 'gap') {
+        const sequence = String(message['sequence'])
+        notice(`${topicOf(message)}: messages before ${sequence} are missing, and the server sent no reset`)
+      }
       if (verdict !== 'new' && verdict !== 'gap') continue
       console.log(print(message))
       beyond++
       if (--left <= 0) break
     }
     end.abort()
-    if (cursor !== undefined) notice(`to go on: --after ${cursor}${beyond === 0 ? '' : ` (it shows ${beyond === 1 ? 'the last message' : `the last ${beyond} messages`} again)`}`)
+    if (cursor !== undefined) {
+      const shown = beyond === 1 ? 'the last message' : `the last ${beyond} messages`
+      notice(`to go on: --after ${cursor}${beyond === 0 ? '' : ` (it shows ${shown} again)`}`)
+    }
     return exitCode
   }
 }
 
-/** @throws UsageError */
+/** Makes the query of the stream from the flags. @throws UsageError */
 function queryOf (topics: readonly string[], last: number | undefined, throttle: string | undefined): string {
-  if (topics.length === 0) throw new UsageError("tail needs a topic: tail quotes:AAPL, tail 'trades:*', tail news")
+  if (topics.length === 0) {
+    throw new UsageError("tail needs a topic: tail quotes:AAPL, tail 'trades:*', tail news")
+  }
   try {
     const subscribe = topics.map((topic): SubscribeParameter => {
       const [parameter] = parseStreamQuery(`subscribe=${encodeURIComponent(topic)}`).subscribe
@@ -90,26 +126,34 @@ function queryOf (topics: readonly string[], last: number | undefined, throttle:
   }
 }
 
-const topicOf = ({ channel, symbol }: StreamMessage): string => symbol === undefined ? String(channel) : `${String(channel)}:${String(symbol)}`
+const topicOf = ({ channel, symbol }: StreamMessage): string =>
+  symbol === undefined ? String(channel) : `${String(channel)}:${String(symbol)}`
 
-/** A message for people: when, what, and its data in short. */
+/** Writes a message for people: its time, its topic, its sequence, and its data in short. */
 function line (message: StreamMessage): string {
   const { timestamp, sequence, prev, snapshot } = message
-  const number = `${prev === undefined ? '' : `${String(prev)}…`}${String(sequence)}${snapshot === true ? ' *' : ''}`
-  return `${String(timestamp).slice(11, 23)}  ${topicOf(message).padEnd(16)}  ${number.padStart(9)}  ${dataOf(message['data'])}`
+  const from = prev === undefined ? '' : `${String(prev)}…`
+  const number = `${from}${String(sequence)}${snapshot === true ? ' *' : ''}`
+  return [
+    String(timestamp).slice(11, 23), topicOf(message).padEnd(16), number.padStart(9), dataOf(message['data'])
+  ].join('  ')
 }
 
 const MAX_LEVELS = 3
-/** Said already by the topic, or of no use to who watches. */
+/** Fields that the topic says already, or that do not matter to somebody who watches. */
 const LEFT_OUT = ['symbol', 'venue_time', 'timestamp', 'exchange']
 
 function dataOf (data: unknown): string {
   if (typeof data !== 'object' || data === null) return JSON.stringify(data)
-  return Object.entries(data).filter(([name]) => !LEFT_OUT.includes(name)).map(([name, value]: [string, unknown]) => `${name} ${valueOf(value)}`).join('  ')
+  return Object.entries(data)
+    .filter(([name]) => !LEFT_OUT.includes(name))
+    .map(([name, value]: [string, unknown]) => `${name} ${valueOf(value)}`)
+    .join('  ')
 }
 
 function valueOf (value: unknown): string {
   if (!Array.isArray(value)) return typeof value === 'string' ? value : JSON.stringify(value)
-  const shown = value.slice(0, MAX_LEVELS).map(item => Array.isArray(item) ? item.join('×') : typeof item === 'string' ? item : JSON.stringify(item))
+  const shown = value.slice(0, MAX_LEVELS).map(item =>
+    Array.isArray(item) ? item.join('×') : typeof item === 'string' ? item : JSON.stringify(item))
   return `[${shown.join(' ')}${value.length > MAX_LEVELS ? ` +${value.length - MAX_LEVELS}` : ''}]`
 }

@@ -7,28 +7,50 @@ const DEFAULT_TTL = '1h'
 
 export const token: Command = {
   name: 'token',
-  summary: 'Prints a token signed with JWT_SECRET: who it is for and what it permits.',
+  summary: 'Prints a token signed with JWT_SECRET, which says whose it is and what it permits.',
   usage: '--sub <user> [flags]',
   options: {
-    sub: { type: 'string', value: 'user', description: 'who it is for' },
+    sub: { type: 'string', value: 'user', description: 'whose token it is' },
     name: { type: 'string', value: 'name', description: "the person's name" },
-    read: { type: 'string', multiple: true, value: 'pattern', description: "what may be read: 'quotes:*', 'quotes:AAPL', 'orders', '*'; repeatable (default: what is public, and the user's own)" },
-    publish: { type: 'string', multiple: true, value: 'pattern', description: 'what may be published to; repeatable (default: nothing)' },
-    admin: { type: 'boolean', description: 'may use /v1/admin/…' },
-    ttl: { type: 'string', value: 'time', description: `how long it is good: 90s, 30m, 12h, 7d, or seconds (default ${DEFAULT_TTL})` },
-    json: { type: 'boolean', description: 'prints the claims as well, as JSON' }
+    read: {
+      type: 'string',
+      multiple: true,
+      value: 'pattern',
+      description: "what the user may read: 'quotes:*', 'quotes:AAPL', 'orders', '*'; repeatable " +
+        "(default: the public channels, and the user's own topics)"
+    },
+    publish: {
+      type: 'string',
+      multiple: true,
+      value: 'pattern',
+      description: 'what the user may publish to; repeatable (default: nothing)'
+    },
+    admin: { type: 'boolean', description: 'the user may use /v1/admin/…' },
+    ttl: {
+      type: 'string',
+      value: 'time',
+      description: `how long it is valid: 90s, 30m, 12h, 7d, or seconds (default ${DEFAULT_TTL})`
+    },
+    json: { type: 'boolean', description: 'prints the claims, too, as JSON' }
   },
-  examples: ["JWT_SECRET=… tickwire token --sub alice --publish '*' --ttl 12h", 'export TICKWIRE_TOKEN=$(JWT_SECRET=… tickwire token --sub operator --admin)'],
+  examples: [
+    "JWT_SECRET=… tickwire token --sub alice --publish '*' --ttl 12h",
+    'export TICKWIRE_TOKEN=$(JWT_SECRET=… tickwire token --sub operator --admin)'
+  ],
 
   async run ({ values, positionals, env }) {
     if (positionals.length > 0) throw new UsageError(`token takes flags only, not '${positionals[0]!}'`)
     const sub = text(values, 'sub')
-    if (sub === undefined || sub === '') throw new UsageError('token needs --sub: who it is for')
-    const { JWT_SECRET: secret, JWT_PUBLIC_KEY: publicKey, JWT_JWKS_URL: keySet, JWT_ISSUER: iss, JWT_AUDIENCE: aud } = read(env)
-    if (publicKey !== undefined || keySet !== undefined) {
-      throw new CommandError(`${publicKey === undefined ? 'JWT_JWKS_URL' : 'JWT_PUBLIC_KEY'} is set: whoever has the private key signs the tokens of that server; this command signs with JWT_SECRET only`)
+    if (sub === undefined || sub === '') throw new UsageError('token needs --sub: the user whose token it is')
+    const { JWT_SECRET: secret, JWT_PUBLIC_KEY, JWT_JWKS_URL, JWT_ISSUER: iss, JWT_AUDIENCE: aud } = read(env)
+    if (JWT_PUBLIC_KEY !== undefined || JWT_JWKS_URL !== undefined) {
+      const setting = JWT_PUBLIC_KEY === undefined ? 'JWT_JWKS_URL' : 'JWT_PUBLIC_KEY'
+      throw new CommandError(`${setting} is set: only the owner of the private key can sign tokens for ` +
+        'that server; this command signs with JWT_SECRET')
     }
-    if (secret === undefined) throw new CommandError('JWT_SECRET is not set; it must be that of the server')
+    if (secret === undefined) {
+      throw new CommandError('JWT_SECRET is not set; set it to the secret of the server')
+    }
     const now = Math.floor(Date.now() / 1000)
     const name = text(values, 'name')
     const readable = texts(values, 'read')
@@ -50,8 +72,13 @@ export const token: Command = {
   }
 }
 
-/** What of the environment concerns tokens: the rest is the server's, and need not be right here. */
-function read ({ JWT_SECRET, JWT_PUBLIC_KEY, JWT_JWKS_URL, JWT_ISSUER, JWT_AUDIENCE }: NodeJS.ProcessEnv): Config {
+/**
+ * Reads the part of the environment that concerns tokens: the rest is the server's, and need not be valid
+ * here.
+ */
+function read (
+  { JWT_SECRET, JWT_PUBLIC_KEY, JWT_JWKS_URL, JWT_ISSUER, JWT_AUDIENCE }: NodeJS.ProcessEnv
+): Config {
   try {
     return loadConfig({ JWT_SECRET, JWT_PUBLIC_KEY, JWT_JWKS_URL, JWT_ISSUER, JWT_AUDIENCE })
   } catch (error) {

@@ -3,15 +3,16 @@ import { askWhy, streamUrl } from './request.js'
 import { Retry } from './retry.js'
 
 /**
- * The stream over the browser's own EventSource, which comes back by itself with its own `Last-Event-ID`, after the
- * time that the server's `retry:` named. It gives up only where it was refused: then a new one is made.
+ * Opens the stream over the browser's own EventSource. The browser reconnects by itself with `Last-Event-ID`,
+ * after the time that the server's `retry:` named. It gives up only if the server refuses; then this page
+ * makes a new one.
  * @param {{ subscribe: string[], token?: string }} stream
  * @param {import('../column.js').StreamEvents} events
  * @returns {{ close: () => void }}
  */
 export function openEventSource (stream, events) {
   const retry = new Retry()
-  /** The last event id: what the browser goes on from, and after a refusal this page. */
+  /** The last event id: the browser resumes from it, and so does this page after a refusal. */
   let cursor
   let closing
   let source

@@ -2,14 +2,17 @@ import { streamUrl } from './request.js'
 import { Retry } from './retry.js'
 
 const WAIT_SECONDS = 20
-/** Between two polls: a busy topic would have an answer ready for more requests than a client may make. */
+/** The pause between two polls: a busy topic has answers ready for more requests than a client may make. */
 const PAUSE_MS = 50
 
-/** A poll has no `welcome`: its client names the connection itself. */
-const connectionId = () => [...crypto.getRandomValues(new Uint8Array(16))].map(byte => byte.toString(16).padStart(2, '0')).join('')
+/** Names a connection: a poll has no `welcome`, so the client does that itself. */
+function connectionId () {
+  const bytes = [...crypto.getRandomValues(new Uint8Array(16))]
+  return bytes.map(byte => byte.toString(16).padStart(2, '0')).join('')
+}
 
 /**
- * The stream over one request after the other, each held by the server until there is something to answer.
+ * Opens the stream over one request after another. The server holds each until there is something to answer.
  * @param {{ subscribe: string[], token?: string }} stream
  * @param {import('../column.js').StreamEvents} events
  * @returns {{ close: () => void }}
@@ -23,9 +26,10 @@ export function openPoll ({ subscribe, token }, events) {
   let id = connectionId()
 
   async function ask () {
-    // The first answer is not waited for: it says that the connection is back.
+    // The first request does not wait, so that its answer shows at once that the connection is back.
     const url = streamUrl({ subscribe, after: cursor }, { wait: connected ? WAIT_SECONDS : 0 })
-    const headers = { 'X-Request-Id': id, ...(token === undefined ? {} : { Authorization: `Bearer ${token}` }) }
+    const authorization = token === undefined ? {} : { Authorization: `Bearer ${token}` }
+    const headers = { 'X-Request-Id': id, ...authorization }
     const response = await fetch(url, { headers, signal })
     const answer = await response.json()
     if (!response.ok) throw Object.assign(new Error(answer.message), { status: response.status, answer })

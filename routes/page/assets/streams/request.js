@@ -1,6 +1,7 @@
 /**
- * Why a stream could not be opened: a browser says so neither of a WebSocket nor of an EventSource, but the same URL by
- * fetch is a poll, whose refusal can be read. Without a refusal, as where the network is gone, there is no status.
+ * Finds out why a stream could not be opened. A browser does not say it for a WebSocket or an EventSource,
+ * but the same URL by fetch is a poll, whose refusal this page can read. Without a refusal (the network is
+ * gone) there is no status.
  * @returns {Promise<{ status?: number, message?: string, retryAfterMs?: number }>}
  */
 export async function askWhy (stream) {
@@ -16,11 +17,11 @@ export async function askWhy (stream) {
 }
 
 /**
- * The URL of a stream. It is relative to the page, which may be served under a prefix.
+ * Returns the URL of a stream. It is relative to the page, which may be served under a prefix.
  * @param {object} stream
  * @param {string[]} stream.subscribe `quotes:*`, `trades:AAPL,MSFT`
  * @param {string} [stream.after] the cursor to go on from
- * @param {string} [stream.token] where a header cannot be set
+ * @param {string} [stream.token] for a transport that cannot set a header
  */
 export function streamUrl ({ subscribe, after, token }, more = {}) {
   const url = new URL('v1/stream', document.baseURI)

@@ -2,11 +2,11 @@
 import { askWhy, streamUrl } from './request.js'
 import { Retry } from './retry.js'
 
-/** A text frame is an array of messages. */
+/** With this subprotocol, a text frame is an array of messages. */
 const SUBPROTOCOL = 'tickwire.v1.batch'
 
 /**
- * The stream over a WebSocket that comes back by itself, with the last cursor.
+ * Opens the stream over a WebSocket, which reconnects by itself with the last cursor.
  * @param {{ subscribe: string[], token?: string }} stream
  * @param {import('../column.js').StreamEvents} events
  * @returns {{ close: () => void }}
@@ -52,7 +52,7 @@ export function openWebSocket (stream, events) {
         return events.onConnected(message.connection_id, resumed)
       case 'cursor':
       case 'heartbeat':
-        // It covers all that came before it: from here on the stream can go on after a cut.
+        // The cursor covers all messages before it: after a cut the stream resumes from here.
         cursor = message.cursor
         return events.onCursor()
       case 'closing':

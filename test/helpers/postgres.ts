@@ -31,9 +31,10 @@ process.once('exit', () => { for (const server of open) server.endAtOnce() })
 
 function owner (): Owner {
   if (userInfo().uid !== 0) return {}
-  for (const line of readFileSync('/etc/passwd', 'utf8').split('\n')) {
-    const [name, , uid, gid] = line.split(':')
-    if (USERS.includes(name!)) return { uid: Number(uid), gid: Number(gid) }
+  const lines = readFileSync('/etc/passwd', 'utf8').split('\n').map(line => line.split(':'))
+  for (const user of USERS) {
+    const [, , uid, gid] = lines.find(([name]) => name === user) ?? []
+    if (uid !== undefined && gid !== undefined) return { uid: Number(uid), gid: Number(gid) }
   }
   throw new Error(`none of the users ${USERS.join(' and ')} is there, and PostgreSQL does not run as root`)
 }

@@ -1,11 +1,13 @@
 /**
- * How many rows a second the writer of the store brings into DuckDB and into PostgreSQL, and what the event loop pays for it.
+ * How many rows a second the writer of the store brings into DuckDB and into PostgreSQL, and what the event
+ * loop pays for it.
  *
  *   npm run bench -- store [--seconds 2] [--keys 5000]
  *
- * New: each row has a key of its own. Again: rows of `keys` keys are replaced. Rows are written as fast as they are taken. By values: the
- * same statements with a parameter for each value, as the query builder makes them, without the writer. PostgreSQL is started if it is
- * found (TEST_POSTGRES, or Debian's), with its disk as it is.
+ * New: each row has a key of its own. Again: rows of `keys` keys are replaced. Rows are written as fast as
+ * they are taken. By values: the same statements with a parameter for each value, as the query builder makes
+ * them, without the writer. PostgreSQL is started if it is found (TEST_POSTGRES, or Debian's), with its disk
+ * as it is.
  */
 import { execFileSync, spawn } from 'node:child_process'
 import { chmodSync, chownSync, existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
@@ -30,7 +32,18 @@ const row = (key, version) => ({
   channel: 'open-orders',
   symbol: null,
   user_id: `user-${key % 1000}`,
-  data: JSON.stringify({ order_id: `o${key}`.padEnd(32, '0'), symbol: '005930', side: 'buy', order_type: 'limit', status: 'open', quantity: '100', filled_qty: '0', limit_price: '71200', created_at: '2026-11-29T00:00:00.000Z', version }),
+  data: JSON.stringify({
+    order_id: `o${key}`.padEnd(32, '0'),
+    symbol: '005930',
+    side: 'buy',
+    order_type: 'limit',
+    status: 'open',
+    quantity: '100',
+    filled_qty: '0',
+    limit_price: '71200',
+    created_at: '2026-11-29T00:00:00.000Z',
+    version
+  }),
   epoch: 4_000_000_000,
   sequence: version,
   timestamp: 1_790_000_000_000 + version
@@ -41,9 +54,10 @@ const row = (key, version) => ({
  * @param {import('../dist/src/store/database.js').Database} database
  */
 async function measure (name, database) {
-  const store = new BufferedStore(database, { log: (level, fields, message) => { console.error(level, message, fields) } })
+  const store = new BufferedStore(database, { log: (...line) => { console.error(...line) } })
   let [next, version] = [0, 1]
-  const take = (/** @type {number} */ count, /** @type {boolean} */ isNew) => Array.from({ length: count }, () => row(isNew ? next++ : next++ % keys, version))
+  const take = (/** @type {number} */ count, /** @type {boolean} */ isNew) => (
+    Array.from({ length: count }, () => row(isNew ? next++ : next++ % keys, version)))
   const ways = {
     new: async () => await write(take(STEP, true)),
     again: async () => await write(take(STEP, false)),
@@ -73,19 +87,36 @@ async function measure (name, database) {
     loop.disable()
     const took = (performance.now() - began) / 1000
     const { user, system } = process.cpuUsage(cpu)
-    results.push({ database: name, rows: way, 'rows/s': Math.round(written / took), 'CPU µs a row': Number(((user + system) / written).toFixed(1)), 'loop delay ms, p99': Number((loop.percentile(99) / 1e6).toFixed(1)) })
+    results.push({
+      database: name,
+      rows: way,
+      'rows/s': Math.round(written / took),
+      'CPU µs a row': Number(((user + system) / written).toFixed(1)),
+      'loop delay ms, p99': Number((loop.percentile(99) / 1e6).toFixed(1))
+    })
   }
   await store.close()
   return results
 }
 
-/** @param {import('../dist/src/store/database.js').Database} database @param {ReturnType<typeof row>[]} rows */
+/**
+ * @param {import('../dist/src/store/database.js').Database} database
+ * @param {ReturnType<typeof row>[]} rows
+ */
 async function byValues ({ writer }, rows) {
   const unique = [...new Map(rows.map(row => [row.topic, row])).values()]
-  await writer.insertInto('states').values(unique).onConflict(conflict => conflict.column('topic').doUpdateSet(({ ref }) => ({
-    channel: ref('excluded.channel'), symbol: ref('excluded.symbol'), user_id: ref('excluded.user_id'), data: ref('excluded.data'),
-    epoch: ref('excluded.epoch'), sequence: ref('excluded.sequence'), timestamp: ref('excluded.timestamp')
-  })).where(sql`(excluded.timestamp, excluded.sequence) > (states.timestamp, states.sequence)`)).execute()
+  const newer = /** @type {import('kysely').RawBuilder<boolean>} */ (
+    sql`(excluded.timestamp, excluded.sequence) > (states.timestamp, states.sequence)`)
+  const insert = writer.insertInto('states').values(unique)
+  await insert.onConflict(conflict => conflict.column('topic').doUpdateSet(({ ref }) => ({
+    channel: ref('excluded.channel'),
+    symbol: ref('excluded.symbol'),
+    user_id: ref('excluded.user_id'),
+    data: ref('excluded.data'),
+    epoch: ref('excluded.epoch'),
+    sequence: ref('excluded.sequence'),
+    timestamp: ref('excluded.timestamp')
+  })).where(newer)).execute()
 }
 
 function findPostgres () {
@@ -99,13 +130,15 @@ function findPostgres () {
 async function withPostgres (program, use) {
   const folder = mkdtempSync('/tmp/tickwire-bench-')
   // It refuses to run as root.
-  const id = (/** @type {string} */ flag) => Number(execFileSync('id', [flag, 'postgres'], { encoding: 'utf8' }))
+  const id = (/** @type {string} */ flag) => Number(execFileSync('id', [flag, 'postgres']).toString())
   const owner = process.getuid?.() === 0 ? { uid: id('-u'), gid: id('-g') } : {}
   if (owner.uid !== undefined) chownSync(folder, owner.uid, owner.gid)
   chmodSync(folder, 0o700)
   const data = join(folder, 'data')
-  execFileSync(join(dirname(program), 'initdb'), ['--pgdata', data, '--username', 'admin', '--auth', 'trust', '--encoding', 'UTF8', '--locale', 'C', '--no-sync'], { ...owner, cwd: '/', stdio: 'ignore' })
-  const server = spawn(program, ['-D', data, '-k', folder, '-c', 'listen_addresses='], { ...owner, cwd: '/', stdio: 'ignore' })
+  const as = /** @type {const} */ ({ ...owner, cwd: '/', stdio: 'ignore' })
+  const settings = ['-U', 'admin', '--auth', 'trust', '--encoding', 'UTF8', '--locale', 'C', '--no-sync']
+  execFileSync(join(dirname(program), 'initdb'), ['--pgdata', data, ...settings], as)
+  const server = spawn(program, ['-D', data, '-k', folder, '-c', 'listen_addresses='], as)
   try {
     while (!existsSync(join(folder, '.s.PGSQL.5432'))) await delay(50)
     await delay(500)
@@ -122,5 +155,9 @@ const results = await measure('DuckDB', await openDuckDB(join(folder, 'bench.duc
 rmSync(folder, { recursive: true, force: true })
 const program = findPostgres()
 if (program === undefined) console.error('PostgreSQL is not installed')
-else await withPostgres(program, async url => { results.push(...await measure('PostgreSQL', await openPostgres(url))) })
+else {
+  await withPostgres(program, async url => {
+    results.push(...await measure('PostgreSQL', await openPostgres(url)))
+  })
+}
 reportTable('store', { seconds, keys, step: STEP }, results)

@@ -1,6 +1,6 @@
 import type { Database } from './database.js'
 import { forgetRemoved } from './states.js'
-import type { Query, Store, StoreHealth, StoreLog } from './store.js'
+import type { Query, Store, StoreHealth, StoreLog, Unwritten } from './store.js'
 import type { AnyRow, Row, TableName } from './tables.js'
 import { Writer, type WriterLimits } from './writer/writer.js'
 
@@ -45,7 +45,7 @@ export class BufferedStore implements Store {
     return this.writer.health()
   }
 
-  async close (withinMs = CLOSE_MS): Promise<Readonly<Partial<Record<TableName, number>>>> {
+  async close (withinMs = CLOSE_MS): Promise<Unwritten> {
     clearInterval(this.forgetting)
     return await this.writer.close(withinMs, () => this.database.close())
   }

@@ -1,8 +1,9 @@
-import type { Kysely, Migration } from 'kysely'
+import type { Kysely } from 'kysely'
+import type { Migrations } from './migrations/index.js'
 import type { AnyRow, TableName, Tables } from './tables.js'
 
 export interface DatabaseOptions {
-  readonly schema?: Readonly<Record<string, Migration>>
+  readonly schema?: Migrations
   /** After which a statement is ended. */
   readonly statementMs?: number
 }
@@ -10,14 +11,17 @@ export interface DatabaseOptions {
 /** Long for a batch of rows, short for whoever waits for a database that does not answer. */
 export const STATEMENT_MS = 10_000
 
-/** What a store writes to: one database, of whichever kind, whose schema is this program's. Every statement ends in bounded time. */
+/**
+ * What a store writes to: one database, of whichever kind, whose schema is this program's. Every statement
+ * ends in bounded time.
+ */
 export interface Database {
   readonly reader: Kysely<Tables>
   /** For all else, with a connection of its own, so that no reader keeps it waiting. */
   readonly writer: Kysely<Tables>
   /**
-   * Inserts rows of different keys, or replaces older ones, all or none. It may have succeeded although it rejects: writing the rows
-   * again is harmless.
+   * Inserts rows of different keys, or replaces older ones, all or none. It may have succeeded although it
+   * rejects: writing the rows again is harmless.
    */
   write(table: TableName, rows: readonly AnyRow[]): Promise<void>
   /** Whether `write` failed because of what a row holds. Any other failure may pass. */

@@ -2,21 +2,26 @@ import type { Kysely } from 'kysely'
 import type { Row, TableName, Tables } from './tables.js'
 
 /**
- * The contract of a store: what must outlive the log, and can be queried (ADR 40). Nobody waits for it: rows are written in batches
- * behind the caller's back. If the database is slow or away, rows wait up to a bound; beyond it the store drops the oldest, and says so.
+ * The contract of a store: what must outlive the log, and can be queried (ADR 40). Nobody waits for it: rows
+ * are written in batches behind the caller's back. If the database is slow or away, rows wait up to a bound;
+ * beyond it the store drops the oldest, and says so.
  */
 export interface Store {
   /**
-   * Takes rows to be written, and returns at once; it never throws. Of each key the newest row is kept (`version` in tables.ts), so that
-   * rows may be written again.
+   * Takes rows to be written, and returns at once; it never throws. Of each key the newest row is kept
+   * (`version` in tables.ts), so that rows may be written again.
    */
   write<Name extends TableName>(table: Name, rows: Row<Name> | readonly Row<Name>[]): void
-  /** Reads what has been written: `await store.query.selectFrom('states').selectAll().execute()`. Rejects if the database is away. */
+  /**
+   * Reads what has been written: `await store.query.selectFrom('states').selectAll().execute()`. Rejects if
+   * the database is away.
+   */
   readonly query: Query
   /**
    * Waits until the rows that wait now are in the database.
    * @param withinMs how long it waits
-   * @returns whether all of them are: false if one is dropped or refused meanwhile, or still waits at the end of the time
+   * @returns whether all of them are: false if one is dropped or refused meanwhile, or still waits at the end
+   * of the time
    */
   flush(withinMs?: number): Promise<boolean>
   health(): StoreHealth
@@ -25,8 +30,11 @@ export interface Store {
    * @param withinMs how long to try
    * @returns how many rows were not written, by table; empty if all were
    */
-  close(withinMs?: number): Promise<Readonly<Partial<Record<TableName, number>>>>
+  close(withinMs?: number): Promise<Unwritten>
 }
+
+/** How many rows were not written, by table. */
+export type Unwritten = Readonly<Partial<Record<TableName, number>>>
 
 export type Query = Pick<Kysely<Tables>, 'selectFrom'>
 
@@ -50,4 +58,5 @@ export interface TableHealth {
 }
 
 /** Is told what happens to a store, at most once a period for each kind of event. */
-export type StoreLog = (level: 'info' | 'warn' | 'error', fields: Readonly<Record<string, string | number>>, message: string) => void
+export type StoreLog = (level: 'info' | 'warn' | 'error', fields: LogFields, message: string) => void
+export type LogFields = Readonly<Record<string, string | number>>

@@ -1,18 +1,19 @@
 /**
- * The tables of a store: the one place that names their columns. Types of rows, queries and the statements that write them come from
- * here; migrations/ makes the tables, and a test compares the two. A new table is an entry here and a migration.
+ * The tables of a store: the one place that names their columns. Types of rows, queries and the statements
+ * that write them come from here; migrations/ makes the tables, and a test compares the two. A new table is
+ * an entry here and a migration.
  *
- * Integers are JavaScript's safe integers; points in time are such integers, in milliseconds since 1970. An exact decimal is text: a
- * number would round it.
+ * Integers are JavaScript's safe integers; points in time are such integers, in milliseconds since 1970. An
+ * exact decimal is text: a number would round it.
  */
 
 /** `text` and `integer` are never null; those with a question mark may be. */
 type ColumnType = 'text' | 'text?' | 'integer' | 'integer?'
 
 interface TypeOfColumn {
-  'text': string
+  text: string
   'text?': string | null
-  'integer': number
+  integer: number
   'integer?': number | null
 }
 
@@ -21,8 +22,8 @@ export interface TableDefinition<Column extends string = string> {
   /** The primary key. */
   readonly key: readonly Column[]
   /**
-   * Integers that order the versions of a row, the weightiest first. A row replaces only a row of its key that is older: what is
-   * written again, or comes late from another server, changes nothing.
+   * Integers that order the versions of a row, the weightiest first. A row replaces only a row of its key
+   * that is older: what is written again, or comes late from another server, changes nothing.
    */
   readonly version: readonly Column[]
 }
@@ -33,9 +34,10 @@ const table = <const Columns extends Readonly<Record<string, ColumnType>>>(
 
 export const tables = {
   /**
-   * The newest message of each topic of the compacted channels. `topic` is the topic's key, `data` its JSON text. A row without `data`
-   * is of a topic that was removed: it stays, so that an older message which comes late does not bring the topic back (`readStates`
-   * and `forgetRemoved` of states.ts). The log's time never goes back, not in a new epoch either, whose numbers have no order.
+   * The newest message of each topic of the compacted channels. `topic` is the topic's key, `data` its JSON
+   * text. A row without `data` is of a topic that was removed: it stays, so that an older message which comes
+   * late does not bring the topic back (`readStates` and `forgetRemoved` of states.ts). The log's time never
+   * goes back, not in a new epoch either, whose numbers have no order.
    */
   states: table({
     columns: {
@@ -57,9 +59,8 @@ export type TableName = keyof typeof tables
 export const tableNames = Object.keys(tables) as readonly TableName[]
 
 /** A row of a table, as it is written and read. */
-export type Row<Name extends TableName> = {
-  readonly [Column in keyof typeof tables[Name]['columns']]: TypeOfColumn[typeof tables[Name]['columns'][Column] & ColumnType]
-}
+export type Row<Name extends TableName> = RowOf<typeof tables[Name]['columns']>
+type RowOf<Columns> = { readonly [Column in keyof Columns]: TypeOfColumn[Columns[Column] & ColumnType] }
 /** A row of any table, where its columns do not matter. */
 export type AnyRow = Readonly<Record<string, string | number | null>>
 /** All tables, as queries are typed by them. */

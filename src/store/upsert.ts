@@ -9,21 +9,34 @@ export interface JsonRows {
 }
 
 /**
- * Statements that write rows of a table by key, where those in the database are older. The rows are one JSON text: one parameter for each
- * value costs the event loop 15 times as much (`npm run bench -- store`), and DuckDB writes a third of the rows.
+ * Statements that write rows of a table by key, where those in the database are older. The rows are one JSON
+ * text: with a parameter for each value, DuckDB takes four times the CPU (`npm run bench -- store`).
  */
-export function upsert (writer: Kysely<Tables>, json: JsonRows): (table: TableName, rows: readonly AnyRow[]) => Promise<void> {
-  const statements = new Map(Object.entries(tables).map(([name, definition]) => [name, statement(name, definition, json)]))
-  return async (table, rows) => { await writer.executeQuery(CompiledQuery.raw(statements.get(table)!, [JSON.stringify(rows)])) }
+export function upsert (writer: Kysely<Tables>, json: JsonRows): WriteRows {
+  const entries = Object.entries(tables).map(([name, table]) => [name, statement(name, table, json)] as const)
+  const statements = new Map<string, string>(entries)
+  return async (table, rows) => {
+    await writer.executeQuery(CompiledQuery.raw(statements.get(table)!, [JSON.stringify(rows)]))
+  }
 }
 
-function statement (name: string, { columns, key, version }: TableDefinition, { types, from }: JsonRows): string {
-  const quoted = (column: string): string => `"${column}"`
-  const all = Object.entries(columns).map(([column, type]) => [quoted(column), types[type.replace('?', '') as 'text' | 'integer']] as const)
-  const names = all.map(([column]) => column)
+type WriteRows = (table: TableName, rows: readonly AnyRow[]) => Promise<void>
+
+const quoted = (name: string): string => `"${name}"`
+
+function statement (name: string, table: TableDefinition, { types, from }: JsonRows): string {
+  const { columns, key, version } = table
+  const typed = Object.entries(columns).map(([column, type]) => (
+    [quoted(column), types[type.replace('?', '') as keyof typeof types]] as const))
+  const names = typed.map(([column]) => column)
   const changed = Object.keys(columns).filter(column => !key.includes(column)).map(quoted)
-  const versionOf = (row: string): string => `(${version.map(column => `${row}.${quoted(column)}`).join(', ')})`
-  return `insert into ${quoted(name)} (${names.join(', ')}) select ${names.map(column => `r.${column}`).join(', ')} from ${from(all)} ` +
-    `on conflict (${key.map(quoted).join(', ')}) do update set ${changed.map(column => `${column} = excluded.${column}`).join(', ')} ` +
+  const versionOf = (row: string): string => (
+    `(${version.map(column => `${row}.${quoted(column)}`).join(', ')})`)
+  return [
+    `insert into ${quoted(name)} (${names.join(', ')})`,
+    `select ${names.map(column => `r.${column}`).join(', ')} from ${from(typed)}`,
+    `on conflict (${key.map(quoted).join(', ')})`,
+    `do update set ${changed.map(column => `${column} = excluded.${column}`).join(', ')}`,
     `where ${versionOf('excluded')} > ${versionOf(quoted(name))}`
+  ].join(' ')
 }

@@ -8,7 +8,7 @@ import { BufferedStore, type StoreOptions } from '../../src/store/buffered-store
 import type { Database, DatabaseOptions } from '../../src/store/database.js'
 import { openDuckDB } from '../../src/store/duckdb/duckdb-database.js'
 import { openPostgres } from '../../src/store/postgres/postgres-database.js'
-import type { Store } from '../../src/store/store.js'
+import type { Store, StoreLog } from '../../src/store/store.js'
 import type { Row } from '../../src/store/tables.js'
 import { WRITER_LIMITS, type WriterLimits } from '../../src/store/writer/writer.js'
 import { postgresProgram, PostgresServer, postgresUrl } from '../helpers/postgres.js'
@@ -51,7 +51,11 @@ const postgres: StoreBackend = {
   name: 'PostgreSQL',
   async make () {
     const url = await createDatabase()
-    return { settings: { DATABASE_URL: url, DATA_DIR: '/nowhere' }, open: options => openPostgres(url, options), remove: async () => {} }
+    return {
+      settings: { DATABASE_URL: url, DATA_DIR: '/nowhere' },
+      open: options => openPostgres(url, options),
+      remove: async () => {}
+    }
   }
 }
 
@@ -84,14 +88,26 @@ export interface OpenedStore {
   readonly lines: readonly Line[]
 }
 
-/** Quick to write and to try again, in a period that outlasts every test; the bounds are those of a server. */
-export const QUICK: WriterLimits = { ...WRITER_LIMITS, lingerMs: 1, retry: { leastMs: 1, mostMs: 20 }, sayEveryMs: 3_600_000 }
+/**
+ * Quick to write and to try again, in a period that outlasts every test; the bounds are those of a server.
+ */
+export const QUICK: WriterLimits = {
+  ...WRITER_LIMITS, lingerMs: 1, retry: { leastMs: 1, mostMs: 20 }, sayEveryMs: 3_600_000
+}
 
-/** @param wrap stands between the store and its database */
-export async function openStore (t: Test, place: Pick<StorePlace, 'open'>, { wrap = database => database, ...options }: Partial<StoreOptions> & { wrap?: (database: Database) => Database } = {}): Promise<OpenedStore> {
+interface TestOptions extends Partial<StoreOptions> {
+  /** Stands between the store and its database. */
+  readonly wrap?: (database: Database) => Database
+}
+
+/** Opens a store, which is closed when the test ends. */
+export async function openStore (
+  t: Test, place: Pick<StorePlace, 'open'>, { wrap = database => database, ...options }: TestOptions = {}
+): Promise<OpenedStore> {
   const lines: Line[] = []
+  const log: StoreLog = (level, fields, message) => { lines.push({ level, fields, message }) }
   const database = wrap(await place.open())
-  const store = new BufferedStore(database, { limits: QUICK, now: () => NOW, log: (level, fields, message) => { lines.push({ level, fields, message }) }, ...options })
+  const store = new BufferedStore(database, { limits: QUICK, now: () => NOW, log, ...options })
   t.teardown(() => store.close())
   return { store, database, lines }
 }
@@ -109,11 +125,20 @@ const NOW = 1_790_000_000_000
 /** A row of `states` of an order: the version is its sequence and its time. */
 export function state (name: string | number, version = 1, more: Partial<Row<'states'>> = {}): Row<'states'> {
   return {
-    topic: `open-orders:${name}`, channel: 'open-orders', symbol: String(name), user_id: null, data: JSON.stringify({ version }), epoch: 1, sequence: version, timestamp: NOW + version, ...more
+    topic: `open-orders:${name}`,
+    channel: 'open-orders',
+    symbol: String(name),
+    user_id: null,
+    data: JSON.stringify({ version }),
+    epoch: 1,
+    sequence: version,
+    timestamp: NOW + version,
+    ...more
   }
 }
 
-export const states = (count: number, version = 1): Row<'states'>[] => Array.from({ length: count }, (_, index) => state(index, version))
+export const states = (count: number, version = 1): Row<'states'>[] => (
+  Array.from({ length: count }, (_, index) => state(index, version)))
 
 /** All rows of `states`, as the database has them. */
 export async function rowsOf ({ query }: Pick<Store, 'query'>): Promise<Row<'states'>[]> {
@@ -121,4 +146,5 @@ export async function rowsOf ({ query }: Pick<Store, 'query'>): Promise<Row<'sta
 }
 
 /** The order of rowsOf: that of code points. */
-export const sorted = (rows: readonly Row<'states'>[]): Row<'states'>[] => [...rows].sort((a, b) => Buffer.compare(Buffer.from(a.topic), Buffer.from(b.topic)))
+export const sorted = (rows: readonly Row<'states'>[]): Row<'states'>[] => (
+  [...rows].sort((a, b) => Buffer.compare(Buffer.from(a.topic), Buffer.from(b.topic))))

@@ -4,7 +4,7 @@ import { userInfo } from 'node:os'
 import { dirname, join } from 'node:path'
 import pg from 'pg'
 import { eventually } from './eventually.js'
-import { limitFiles } from './file-limit.js'
+import { limitFiles, type Owner } from './file-limit.js'
 
 /** The program `postgres` that `npm test` has found or installed. */
 export const postgresProgram = process.env['TEST_POSTGRES']
@@ -14,24 +14,27 @@ export const postgresUrl = process.env['TEST_POSTGRES_URL']
 /** As which it runs where the tests run as root, which it refuses: Debian's user of it, else nobody. */
 const USERS = ['postgres', 'nobody']
 
-/** Nothing waits for the disk: a process that is killed loses nothing that it gave to the system, only a machine does. */
-const QUICK = ['-c', 'fsync=off', '-c', 'shared_buffers=16MB', '-c', 'max_connections=40', '-c', 'autovacuum=off']
+/**
+ * Nothing waits for the disk: a process that is killed loses nothing that it gave to the system, only a
+ * machine does.
+ */
+const QUICK = [
+  'fsync=off', 'shared_buffers=16MB', 'max_connections=40', 'autovacuum=off', 'listen_addresses='
+]
 /** Acknowledges what is in its own memory alone. */
-const FORGETFUL = ['-c', 'synchronous_commit=off', '-c', 'full_page_writes=off']
+const FORGETFUL = ['synchronous_commit=off', 'full_page_writes=off']
+
+const INITDB = ['--username', 'admin', '--auth', 'trust', '--encoding', 'UTF8', '--locale', 'C', '--no-sync']
 
 const open = new Set<PostgresServer>()
 process.once('exit', () => { for (const server of open) server.endAtOnce() })
 
-interface Owner {
-  readonly uid?: number
-  readonly gid?: number
-}
-
 function owner (): Owner {
   if (userInfo().uid !== 0) return {}
-  for (const line of readFileSync('/etc/passwd', 'utf8').split('\n')) {
-    const [name, , uid, gid] = line.split(':')
-    if (USERS.includes(name!)) return { uid: Number(uid), gid: Number(gid) }
+  const lines = readFileSync('/etc/passwd', 'utf8').split('\n').map(line => line.split(':'))
+  for (const user of USERS) {
+    const [, , uid, gid] = lines.find(([name]) => name === user) ?? []
+    if (uid !== undefined && gid !== undefined) return { uid: Number(uid), gid: Number(gid) }
   }
   throw new Error(`none of the users ${USERS.join(' and ')} is there, and PostgreSQL does not run as root`)
 }
@@ -48,13 +51,15 @@ export class PostgresServer {
    * @param isDurable what was acknowledged survives its process
    * @param folder an empty one for its data; else one in /tmp: the path of a socket has at most 107 bytes
    */
-  static async start ({ isDurable = false, folder = mkdtempSync('/tmp/tickwire-pg-') } = {}): Promise<PostgresServer> {
+  static async start ({ isDurable = false } = {}): Promise<PostgresServer> {
+    const folder = mkdtempSync('/tmp/tickwire-pg-')
     const server = new PostgresServer(folder, isDurable)
     open.add(server)
     const { uid, gid } = server.owner
     if (uid !== undefined && gid !== undefined) chownSync(folder, uid, gid)
     chmodSync(folder, 0o700)
-    execFileSync(join(dirname(postgresProgram!), 'initdb'), ['--pgdata', server.data, '--username', 'admin', '--auth', 'trust', '--encoding', 'UTF8', '--locale', 'C', '--no-sync', '--no-instructions'], { ...server.owner, cwd: '/', stdio: 'ignore' })
+    const initdb = join(dirname(postgresProgram!), 'initdb')
+    execFileSync(initdb, ['--pgdata', server.data, ...INITDB], { ...server.owner, cwd: '/', stdio: 'ignore' })
     await server.start()
     return server
   }
@@ -77,7 +82,9 @@ export class PostgresServer {
   }
 
   private spawn (): void {
-    this.child = spawn(postgresProgram!, ['-D', this.data, '-k', this.folder, '-c', 'listen_addresses=', ...QUICK, ...(this.isDurable ? [] : FORGETFUL)], { ...this.owner, cwd: '/', stdio: 'ignore' })
+    const settings = [...QUICK, ...(this.isDurable ? [] : FORGETFUL)].flatMap(setting => ['-c', setting])
+    const args = ['-D', this.data, '-k', this.folder, ...settings]
+    this.child = spawn(postgresProgram!, args, { ...this.owner, cwd: '/', stdio: 'ignore' })
     this.child.unref()
   }
 

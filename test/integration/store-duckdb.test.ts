@@ -1,14 +1,16 @@
-import { spawn, spawnSync } from 'node:child_process'
+import { type ChildProcessByStdio, spawn, spawnSync } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import type { Readable } from 'node:stream'
 import { sql } from 'kysely'
 import { test, type Test } from 'tap'
-import type { Database } from '../../src/store/database.js'
+import type { Database, DatabaseOptions } from '../../src/store/database.js'
 import { openDuckDB } from '../../src/store/duckdb/duckdb-database.js'
 import { openStore as openFor } from '../../src/store/open-store.js'
+import type { Store } from '../../src/store/store.js'
 import { openStore, rowsOf, sorted, state, states } from '../contract/stores.js'
 import { eventually } from '../helpers/eventually.js'
 import { limitFiles } from '../helpers/file-limit.js'
@@ -17,11 +19,25 @@ import { ROOT } from '../helpers/root.js'
 const PROGRAM = join(ROOT, 'dist/test/helpers/store-process.js')
 const MEBIBYTE = 1024 * 1024
 
-function place (t: Test, options: Parameters<typeof openDuckDB>[1] = {}): { folder: string, file: string, open: () => Promise<Database> } {
+interface Place {
+  readonly folder: string
+  readonly file: string
+  readonly open: () => Promise<Database>
+}
+
+function place (t: Test, options: DatabaseOptions = {}): Place {
   const folder = mkdtempSync(join(tmpdir(), 'tickwire-store-'))
   t.teardown(() => { rmSync(folder, { recursive: true, force: true }) })
   const file = join(folder, 'tickwire.duckdb')
   return { folder, file, open: () => openDuckDB(file, options) }
+}
+
+/** A process that writes into the store of a folder. */
+function writerIn (t: Test, folder: string): ChildProcessByStdio<null, Readable, null> {
+  const args = [PROGRAM, JSON.stringify({ DATA_DIR: folder })]
+  const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] })
+  t.teardown(() => child.kill('SIGKILL'))
+  return child
 }
 
 test('a store in a file goes on when a full disk has room again', async t => {
@@ -33,7 +49,8 @@ test('a store in a file goes on when a full disk has room again', async t => {
   process.on('SIGXFSZ', () => {})
   limitFiles(process.pid, 4 * MEBIBYTE)
   t.teardown(() => { limitFiles(process.pid, 'unlimited') })
-  const large = Array.from({ length: 8000 }, (_, index) => state(index, 2, { data: JSON.stringify(randomBytes(700).toString('hex')) }))
+  const large = Array.from({ length: 8000 }, (_, index) => (
+    state(index, 2, { data: JSON.stringify(randomBytes(700).toString('hex')) })))
   store.write('states', large)
   await eventually('it is full', () => store.health().state === 'unavailable')
   t.match(store.health().error, /Could not write|File too large|invalidated/)
@@ -46,10 +63,11 @@ test('a store in a file goes on when a full disk has room again', async t => {
 
 test('a file that another process has open is refused, and free when that one was killed', async t => {
   const { folder, file, open } = place(t)
-  const child = spawn(process.execPath, [PROGRAM, JSON.stringify({ DATA_DIR: folder })], { stdio: ['ignore', 'pipe', 'inherit'] })
-  t.teardown(() => child.kill('SIGKILL'))
+  const child = writerIn(t, folder)
   await once(child.stdout, 'data')
-  await t.rejects(open(), { name: 'ConfigError', message: `${file} is in use by another process (${child.pid}), and DuckDB allows one: stop the other server, give this one a DATA_DIR of its own, or share a PostgreSQL with DATABASE_URL` })
+  const message = `${file} is in use by another process (${child.pid}), and DuckDB allows one: ` +
+    'stop the other server, give this one a DATA_DIR of its own, or share a PostgreSQL with DATABASE_URL'
+  await t.rejects(open(), { name: 'ConfigError', message })
   child.kill('SIGKILL')
   await once(child, 'exit')
   await (await open()).close()
@@ -60,8 +78,7 @@ test('a file is free for another process when its store was closed', async t => 
   const { store } = await openStore(t, { open })
   store.write('states', states(1000))
   t.same(await store.close(), {})
-  const child = spawn(process.execPath, [PROGRAM, JSON.stringify({ DATA_DIR: folder })], { stdio: ['ignore', 'pipe', 'inherit'] })
-  t.teardown(() => child.kill('SIGKILL'))
+  const child = writerIn(t, folder)
   const [line] = await once(child.stdout, 'data') as [Buffer]
   t.match(line.toString(), /^500\n/)
   child.kill('SIGKILL')
@@ -73,7 +90,7 @@ test('a file is opened once in a process, by whichever name', async t => {
   const database = await open()
   symlinkSync(folder, `${folder}-link`)
   t.teardown(() => { rmSync(`${folder}-link`) })
-  await t.rejects(open(), /is open in this process already: each server needs a DATA_DIR of its own, or DATABASE_URL/)
+  await t.rejects(open(), /is open in this process already: each server needs a DATA_DIR of its own/)
   await t.rejects(openDuckDB(join(`${folder}-link`, 'tickwire.duckdb')), /is open in this process already/)
   await database.close()
   await (await open()).close()
@@ -82,19 +99,30 @@ test('a file is opened once in a process, by whichever name', async t => {
 test('what is no database is refused, and left as it is', async t => {
   const { file, folder, open } = place(t)
   writeFileSync(file, 'no database'.repeat(2000))
-  await t.rejects(open(), { name: 'ConfigError', message: /tickwire\.duckdb is no database of this version of DuckDB; move it away, or choose another DATA_DIR/ })
-  await t.rejects(openFor({ DATA_DIR: join(file, 'below') }, { isShared: false, log: () => {} }), { name: 'ConfigError', message: /^DATA_DIR: the folder .* cannot be made/ })
+  await t.rejects(open(), {
+    name: 'ConfigError',
+    message: /tickwire\.duckdb is no database of this version of DuckDB; move it away, or choose another/
+  })
+  const openIn = async (folder: string): Promise<Store> => (
+    await openFor({ DATA_DIR: folder }, { isShared: false, log: () => {} }))
+  const below = { name: 'ConfigError', message: /^DATA_DIR: the folder .* cannot be made/ }
+  await t.rejects(openIn(join(file, 'below')), below)
   rmSync(file)
-  await (await openFor({ DATA_DIR: join(folder, 'a/b') }, { isShared: false, log: () => {} })).close()
+  await (await openIn(join(folder, 'a/b'))).close()
 })
 
 test('without DuckDB the store says what to install', async t => {
   const { folder } = place(t)
-  const hooks = 'export async function resolve (name, context, next) { if (name === "@duckdb/node-api") throw Object.assign(new Error("not found"), { code: "ERR_MODULE_NOT_FOUND" }); return next(name, context) }'
-  const register = `import { register } from 'node:module'; register(${JSON.stringify(`data:text/javascript,${encodeURIComponent(hooks)}`)})`
-  const { status, stderr } = spawnSync(process.execPath, ['--import', `data:text/javascript,${encodeURIComponent(register)}`, PROGRAM, JSON.stringify({ DATA_DIR: folder })], { encoding: 'utf8' })
+  const module = (text: string): string => `data:text/javascript,${encodeURIComponent(text)}`
+  const hooks = `export async function resolve (name, context, next) {
+    if (name === '@duckdb/node-api') throw new Error('not found')
+    return next(name, context)
+  }`
+  const register = `import { register } from 'node:module'; register(${JSON.stringify(module(hooks))})`
+  const args = ['--import', module(register), PROGRAM, JSON.stringify({ DATA_DIR: folder })]
+  const { status, stderr } = spawnSync(process.execPath, args, { encoding: 'utf8' })
   t.equal(status, 1)
-  t.match(stderr, /ConfigError: without DATABASE_URL the store needs DuckDB, .*npm install @duckdb\/node-api, or set DATABASE_URL to a PostgreSQL/)
+  t.match(stderr, /ConfigError: without DATABASE_URL the store needs DuckDB, .*npm install @duckdb\/node-api/)
 })
 
 test('a row that another transaction has changed is written when that one has ended', async t => {

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { sql } from 'kysely'
 import { test } from 'tap'
-import { type Database } from '../../src/store/database.js'
+import type { Database, DatabaseOptions } from '../../src/store/database.js'
 import { openStore as openFor } from '../../src/store/open-store.js'
 import { openPostgres } from '../../src/store/postgres/postgres-database.js'
 import { openStore, rowsOf, sorted, state, states } from '../contract/stores.js'
@@ -11,10 +11,15 @@ import { postgresProgram, PostgresServer } from '../helpers/postgres.js'
 const skip = postgresProgram === undefined ? 'no PostgreSQL that a test may stop' : false
 const MEBIBYTE = 1024 * 1024
 
+interface Place {
+  readonly name: string
+  readonly open: () => Promise<Database>
+}
+
 test('a store on PostgreSQL', { skip }, async t => {
   const server = await PostgresServer.start({ isDurable: true })
   t.teardown(() => server.close())
-  const place = async (options: Parameters<typeof openPostgres>[1] = {}): Promise<{ name: string, open: () => Promise<Database> }> => {
+  const place = async (options: DatabaseOptions = {}): Promise<Place> => {
     const name = await server.createDatabase()
     return { name, open: () => openPostgres(server.url(name), options) }
   }
@@ -31,12 +36,15 @@ test('a store on PostgreSQL', { skip }, async t => {
     await eventually('statements were ended several times', () => store.health().state === 'unavailable')
     t.match(store.health().error, /timeout/)
     await new Promise(resolve => { setTimeout(resolve, 3000) })
-    const [waiting] = await server.ask(`select count(*) from pg_stat_activity where datname = '${name}' and wait_event_type = 'Lock'`)
-    t.ok(Number(waiting?.['count']) <= 2, 'retries do not pile up')
+    const connections = `select pid from pg_stat_activity where datname = '${name}'`
+    const waiting = await server.ask(`${connections} and wait_event_type = 'Lock'`)
+    t.ok(waiting.length <= 2, 'retries do not pile up')
     await holder.query('rollback')
     t.ok(await store.flush())
     t.strictSame(await rowsOf(store), states(10, 20))
-    t.same(store.health().tables.states, { waiting: 0, waitingBytes: 0, written: store.health().tables.states.written, dropped: 0, refused: 0 })
+    const { written, ...none } = store.health().tables.states
+    t.ok(written >= 20)
+    t.same(none, { waiting: 0, waitingBytes: 0, dropped: 0, refused: 0 })
     const said = (what: string): number => lines.filter(({ level }) => level === what).length
     t.ok(said('info') >= 1 && said('warn') <= 2 * said('info'), 'not for each attempt')
   })
@@ -46,7 +54,9 @@ test('a store on PostgreSQL', { skip }, async t => {
     const { store } = await openStore(t, { open })
     store.write('states', states(10))
     t.ok(await store.flush())
-    const backends = (await server.ask(`select pid from pg_stat_activity where datname = '${name}' and application_name = 'tickwire'`)).map(({ pid }) => Number(pid))
+    const connections = `select pid from pg_stat_activity
+      where datname = '${name}' and application_name = 'tickwire'`
+    const backends = (await server.ask(connections)).map(({ pid }) => Number(pid))
     t.equal(backends.length, 1)
     for (const pid of backends) process.kill(pid, 'SIGSTOP')
     store.write('states', states(10, 2))
@@ -55,13 +65,14 @@ test('a store on PostgreSQL', { skip }, async t => {
     for (const pid of backends) process.kill(pid, 'SIGCONT')
   })
 
-  t.test('writes what waited when a killed server is back, and has lost nothing that was flushed', async t => {
+  t.test('writes what waited when a killed server is back, and loses nothing that was flushed', async t => {
     const { open } = await place()
     const { store, lines } = await openStore(t, { open })
     store.write('states', states(1000))
     t.ok(await store.flush())
     await server.kill()
-    store.write('states', Array.from({ length: 1000 }, (_, index) => state(2000 + index)))
+    const waiting = Array.from({ length: 1000 }, (_, index) => state(2000 + index))
+    store.write('states', waiting)
     await eventually('the store sees it', () => store.health().state === 'unavailable')
     await t.rejects(rowsOf(store))
     t.notOk(await store.flush(50))
@@ -69,8 +80,8 @@ test('a store on PostgreSQL', { skip }, async t => {
     await server.start()
     t.ok(await store.flush(30_000))
     t.equal(store.health().state, 'available')
-    t.strictSame(await rowsOf(store), sorted([...states(1000), ...Array.from({ length: 1000 }, (_, index) => state(2000 + index))]))
-    t.match(lines[0], { level: 'warn', fields: { event: 'store' }, message: 'the store cannot write; rows wait, and it tries again' })
+    t.strictSame(await rowsOf(store), sorted([...states(1000), ...waiting]))
+    t.match(lines[0], { level: 'warn', fields: { event: 'store' }, message: /^the store cannot write/ })
     t.match(lines.at(-1), { level: 'info', message: 'the store writes again' })
     t.ok(lines.length <= 3, 'not for each attempt')
   })
@@ -81,7 +92,8 @@ test('a store on PostgreSQL', { skip }, async t => {
     await server.kill()
     store.write('states', states(10))
     t.same(await store.close(100), { states: 10 })
-    t.match(lines.at(-1), { level: 'error', fields: { table: 'states', rows: 10 }, message: 'the store was closed before it could write all rows' })
+    const fields = { table: 'states', rows: 10 }
+    t.match(lines.at(-1), { level: 'error', fields, message: /^the store was closed before/ })
     await server.start()
   })
 
@@ -92,10 +104,13 @@ test('a store on PostgreSQL', { skip }, async t => {
     t.ok(await store.flush())
     // A disk is full for new connections: those that are there have the limit that they began with.
     server.limitFiles(MEBIBYTE)
-    await server.ask("select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'tickwire'")
-    const large = Array.from({ length: 3000 }, (_, index) => state(index, 2, { data: JSON.stringify(randomBytes(700).toString('hex')) }))
+    await server.ask(`select pg_terminate_backend(pid) from pg_stat_activity
+      where application_name = 'tickwire'`)
+    const large = Array.from({ length: 3000 }, (_, index) => (
+      state(index, 2, { data: JSON.stringify(randomBytes(700).toString('hex')) })))
     store.write('states', large)
-    await eventually('it is full', () => /could not extend file|File too large/.test(store.health().error ?? ''))
+    const isFull = (): boolean => /could not extend file|File too large/.test(store.health().error ?? '')
+    await eventually('it is full', isFull)
     t.ok(store.health().tables.states.waiting > 0)
     server.limitFiles('unlimited')
     t.ok(await store.flush(30_000))
@@ -116,7 +131,10 @@ test('a store on PostgreSQL', { skip }, async t => {
     const { open } = await place()
     const stores = await Promise.all([1, 2, 3, 4].map(async () => await openStore(t, { open })))
     for (let version = 1; version <= 20; version++) {
-      for (const [index, { store }] of stores.entries()) store.write('states', index % 2 === 0 ? states(400, version) : states(400, version).reverse())
+      for (const [index, { store }] of stores.entries()) {
+        const rows = states(400, version)
+        store.write('states', index % 2 === 0 ? rows : rows.reverse())
+      }
       await Promise.all(stores.map(async ({ store }) => { t.ok(await store.flush()) }))
     }
     t.strictSame(await rowsOf(stores[0]!.store), sorted(states(400, 20)))
@@ -141,7 +159,8 @@ test('a store on PostgreSQL', { skip }, async t => {
     const { name, open } = await place()
     const { store, database } = await openStore(t, { open })
     const reading = t.rejects(sql`select pg_sleep(20)`.execute(database.reader))
-    await eventually('it reads', async () => (await server.ask(`select 1 from pg_stat_activity where datname = '${name}' and query like '%sleep%'`)).length > 0)
+    const sleeping = `select 1 from pg_stat_activity where datname = '${name}' and query like '%sleep%'`
+    await eventually('it reads', async () => (await server.ask(sleeping)).length > 0)
     t.same(await store.close(), {})
     await reading
   })
@@ -149,25 +168,27 @@ test('a store on PostgreSQL', { skip }, async t => {
   t.test('says why a database cannot be used, and shows no password', async t => {
     const { name, open } = await place()
     await (await open()).close()
-    const [empty, latin] = [await server.createDatabase(), await server.createDatabase("encoding 'LATIN1' template template0")]
+    const empty = await server.createDatabase()
+    const latin = await server.createDatabase("encoding 'LATIN1' template template0")
     await server.ask('create role reader login')
     await server.ask('grant select on all tables in schema public to reader', name)
     const to = (database: string, user: string): string => server.url(database, `${user}:hunter2`)
     const cases: ReadonlyArray<readonly [url: string, message: RegExp]> = [
-      ['postgres://me:hunter2@127.0.0.1:1/mine', /^the PostgreSQL at 127\.0\.0\.1:1, database mine cannot be used: .*ECONNREFUSED/],
-      ['postgres://me:hunter2@no.such.host.invalid/mine', /no\.such\.host\.invalid:5432, database mine cannot be used/],
+      ['postgres://me:hunter2@127.0.0.1:1/mine', /at 127\.0\.0\.1:1, database mine cannot be used: .*REF/],
+      ['postgres://me:hunter2@no.host.invalid/mine', /at no\.host\.invalid:5432, database mine cannot be/],
       [to('nothing', 'admin'), /there is no such database; make it with: createdb nothing$/],
       [to(name, 'nobody_there'), /does not let the user nobody_there in/],
       [to(empty, 'reader'), /the user reader may not make or read its tables .*GRANT CREATE/],
-      [to(name, 'reader'), /the user reader may not read and write the table states: GRANT SELECT, INSERT|may not make or read its tables/],
+      [to(name, 'reader'), /the user reader may not (read and write the table states: GRANT|make or read)/],
       [to(latin, 'admin'), /has the encoding LATIN1: make one with the encoding UTF8$/]
     ]
     for (const [url, message] of cases) {
-      const error = await openFor({ DATABASE_URL: url, DATA_DIR: '/nowhere' }, { isShared: true, log: () => {} }).then(() => undefined, (error: unknown) => error as Error)
+      const opening = openFor({ DATABASE_URL: url, DATA_DIR: '/nowhere' }, { isShared: true, log: () => {} })
+      const error = await opening.then(() => undefined, (error: unknown) => error as Error)
       t.match(error, { name: 'ConfigError', message }, String(message))
       t.notMatch(error?.message, 'hunter2')
     }
-    await t.rejects(openFor({ DATA_DIR: '/nowhere' }, { isShared: true, log: () => {} }), /^DATABASE_URL is needed where several servers share a log/)
+    const without = openFor({ DATA_DIR: '/nowhere' }, { isShared: true, log: () => {} })
+    await t.rejects(without, /^DATABASE_URL is needed where several servers share a log/)
   })
-
 })

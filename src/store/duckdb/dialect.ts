@@ -1,21 +1,24 @@
 import type { DuckDBConnection, DuckDBMaterializedResult, DuckDBValue } from '@duckdb/node-api'
 import {
-  CompiledQuery, type DatabaseConnection, type DatabaseIntrospector, type Dialect, DialectAdapterBase, type Driver, type Kysely,
-  PostgresQueryCompiler, type QueryResult, sql, type TableMetadata
+  CompiledQuery, type DatabaseConnection, type DatabaseIntrospector, type Dialect, DialectAdapterBase,
+  type Driver, type Kysely, PostgresQueryCompiler, type QueryResult, sql, type TableMetadata
 } from 'kysely'
 import { exactInteger } from '../exact-integer.js'
 import type { DuckDBFile } from './file.js'
 
+export interface DialectLimits {
+  /** Connections that are in use at once: each statement takes a thread of Node's pool, which has four. */
+  readonly atOnce: number
+  /** After which a statement is interrupted. */
+  readonly statementMs: number
+}
+
 /** DuckDB for the query builder: it speaks PostgreSQL's language. Only what the store needs. */
 export class DuckDBDialect implements Dialect {
-  /**
-   * @param atOnce how many connections are in use at once: each statement takes a thread of Node's pool, which has four
-   * @param timeoutMs after which a statement is interrupted
-   */
-  constructor (private readonly file: DuckDBFile, private readonly atOnce: number, private readonly timeoutMs: number) {}
+  constructor (private readonly file: DuckDBFile, private readonly limits: DialectLimits) {}
 
   createDriver (): Driver {
-    return new DuckDBDriver(this.file, this.atOnce, this.timeoutMs)
+    return new DuckDBDriver(this.file, this.limits)
   }
 
   createQueryCompiler (): PostgresQueryCompiler {
@@ -27,7 +30,11 @@ export class DuckDBDialect implements Dialect {
   }
 
   createIntrospector (db: Kysely<unknown>): DatabaseIntrospector {
-    return { getSchemas: async () => [], getTables: async () => await tablesOf(db), getMetadata: async () => ({ tables: await tablesOf(db) }) }
+    return {
+      getSchemas: async () => [],
+      getTables: async () => await tablesOf(db),
+      getMetadata: async () => ({ tables: await tablesOf(db) })
+    }
   }
 }
 
@@ -46,7 +53,8 @@ class DuckDBAdapter extends DialectAdapterBase {
 }
 
 async function tablesOf (db: Kysely<unknown>): Promise<TableMetadata[]> {
-  const { rows } = await sql<{ name: string }>`select table_name as name from information_schema.tables`.execute(db)
+  const names = sql<{ name: string }>`select table_name as name from information_schema.tables`
+  const { rows } = await names.execute(db)
   return rows.map(({ name }) => ({ name, isView: false, isForeign: false, columns: [] }))
 }
 
@@ -54,16 +62,16 @@ class DuckDBDriver implements Driver {
   private inUse = 0
   private readonly queue: (() => void)[] = []
 
-  constructor (private readonly file: DuckDBFile, private readonly atOnce: number, private readonly timeoutMs: number) {}
+  constructor (private readonly file: DuckDBFile, private readonly limits: DialectLimits) {}
 
   async init (): Promise<void> {}
   async destroy (): Promise<void> {}
 
   async acquireConnection (): Promise<DuckDBStatements> {
-    if (this.inUse === this.atOnce) await new Promise<void>(resolve => { this.queue.push(resolve) })
+    if (this.inUse === this.limits.atOnce) await new Promise<void>(resolve => { this.queue.push(resolve) })
     else this.inUse++
     try {
-      return new DuckDBStatements(this.file, await this.file.connect(), this.timeoutMs)
+      return new DuckDBStatements(this.file, await this.file.connect(), this.limits.statementMs)
     } catch (error) {
       this.leave()
       throw error
@@ -95,10 +103,14 @@ class DuckDBDriver implements Driver {
 }
 
 class DuckDBStatements implements DatabaseConnection {
-  constructor (private readonly file: DuckDBFile, readonly connection: DuckDBConnection, private readonly timeoutMs: number) {}
+  constructor (
+    private readonly file: DuckDBFile,
+    readonly connection: DuckDBConnection,
+    private readonly statementMs: number
+  ) {}
 
   async executeQuery<Row> (query: CompiledQuery): Promise<QueryResult<Row>> {
-    const timer = setTimeout(() => { this.connection.interrupt() }, this.timeoutMs)
+    const timer = setTimeout(() => { this.connection.interrupt() }, this.statementMs)
     try {
       const prepared = await this.connection.prepare(query.sql)
       try {
@@ -116,7 +128,6 @@ class DuckDBStatements implements DatabaseConnection {
     }
   }
 
-  // eslint-disable-next-line require-yield
   async * streamQuery<Row> (): AsyncIterableIterator<QueryResult<Row>> {
     throw new Error('the store streams no rows: ask for pages')
   }
@@ -127,7 +138,8 @@ async function rowsOf (result: DuckDBMaterializedResult): Promise<Record<string,
   const names = result.deduplicatedColumnNames()
   const types = result.columnTypes().map(String)
   const rows = await result.getRows()
-  return rows.map(values => Object.fromEntries(values.map((value, index) => [names[index]!, plain(value, types[index]!)])))
+  return rows.map(values => (
+    Object.fromEntries(values.map((value, index) => [names[index]!, plain(value, types[index]!)]))))
 }
 
 function plain (value: DuckDBValue, type: string): unknown {

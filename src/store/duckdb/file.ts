@@ -1,16 +1,21 @@
 import { mkdirSync, realpathSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
+import type * as duckdbApi from '@duckdb/node-api'
 import type { DuckDBConnection, DuckDBInstance } from '@duckdb/node-api'
 import { ConfigError } from '../../config.js'
 
-type DuckDB = typeof import('@duckdb/node-api')
+type DuckDB = typeof duckdbApi
 
-/** Of this process: DuckDB locks a file against other processes only, and twice in one process would destroy it. */
+/**
+ * Of this process: DuckDB locks a file against other processes only, and twice in one process would destroy
+ * it.
+ */
 const openFiles = new Set<string>()
 
 /**
- * It shares the machine with the streaming: one thread computes, in bounded memory, and nothing but its own file is read or fetched.
- * Written changes go to the file itself (a checkpoint) when there are so many bytes of them.
+ * It shares the machine with the streaming: one thread computes, in bounded memory, and nothing but its own
+ * file is read or fetched. Written changes go to the file itself (a checkpoint) when there are so many bytes
+ * of them.
  */
 const OPTIONS = {
   threads: '1',
@@ -21,7 +26,10 @@ const OPTIONS = {
   autoload_known_extensions: 'false'
 }
 
-/** After a failure of this kind DuckDB answers nothing any more until the file is opened anew: a full disk is one. */
+/**
+ * After a failure of this kind DuckDB answers nothing any more until the file is opened anew: a full disk is
+ * one.
+ */
 const IS_FATAL = /^FATAL Error|database has been invalidated/
 const IS_LOCKED = /Could not set lock on file|being used by another process/i
 const IS_FOREIGN = /not a valid DuckDB database file|Serialization Error|version number/i
@@ -42,7 +50,10 @@ export class DuckDBFile {
   static async open (path: string): Promise<DuckDBFile> {
     const duckdb = await loadDuckDB()
     const real = prepareFolder(path)
-    if (openFiles.has(real)) throw new ConfigError(`${path} is open in this process already: each server needs a DATA_DIR of its own, or DATABASE_URL`)
+    if (openFiles.has(real)) {
+      throw new ConfigError(`${path} is open in this process already: ` +
+        'each server needs a DATA_DIR of its own, or DATABASE_URL')
+    }
     openFiles.add(real)
     const file = new DuckDBFile(real, duckdb)
     try {
@@ -118,8 +129,9 @@ async function loadDuckDB (): Promise<DuckDB> {
   try {
     return await import('@duckdb/node-api')
   } catch (error) {
-    throw new ConfigError('without DATABASE_URL the store needs DuckDB, an optional dependency that is not installed or does not load here: ' +
-      'npm install @duckdb/node-api, or set DATABASE_URL to a PostgreSQL', { cause: error })
+    throw new ConfigError('without DATABASE_URL the store needs DuckDB, an optional dependency that is not ' +
+      'installed or does not load here: npm install @duckdb/node-api, or set DATABASE_URL to a PostgreSQL',
+    { cause: error })
   }
 }
 
@@ -129,16 +141,20 @@ function prepareFolder (path: string): string {
     mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
     return join(realpathSync(dirname(path)), basename(path))
   } catch (error) {
-    throw new ConfigError(`DATA_DIR: the folder ${dirname(path)} cannot be made: ${error instanceof Error ? error.message : String(error)}`)
+    const why = error instanceof Error ? error.message : String(error)
+    throw new ConfigError(`DATA_DIR: the folder ${dirname(path)} cannot be made: ${why}`)
   }
 }
 
 function openError (path: string, message: string): ConfigError {
   if (IS_LOCKED.test(message)) {
     const holder = /PID (\d+)/.exec(message)?.[1]
-    return new ConfigError(`${path} is in use by another process${holder === undefined ? '' : ` (${holder})`}, and DuckDB allows one: ` +
+    const whom = holder === undefined ? '' : ` (${holder})`
+    return new ConfigError(`${path} is in use by another process${whom}, and DuckDB allows one: ` +
       'stop the other server, give this one a DATA_DIR of its own, or share a PostgreSQL with DATABASE_URL')
   }
-  const what = IS_FOREIGN.test(message) ? 'is no database of this version of DuckDB; move it away, or choose another DATA_DIR' : 'cannot be opened'
+  const what = IS_FOREIGN.test(message)
+    ? 'is no database of this version of DuckDB; move it away, or choose another DATA_DIR'
+    : 'cannot be opened'
   return new ConfigError(`${path} ${what}: ${message.split('\n')[0]}`)
 }

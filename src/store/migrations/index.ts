@@ -1,10 +1,13 @@
 import type { Migration } from 'kysely'
 import * as states from './0001-states.js'
 
+/** By their names. */
+export type Migrations = Readonly<Record<string, Migration>>
+
 /**
- * All migrations, in the order of their names. One that was released is never changed. Each works on DuckDB and on PostgreSQL, and makes
- * no use of tables.ts, which goes on changing.
+ * All migrations, in the order of their names. One that was released is never changed. Each works on DuckDB
+ * and on PostgreSQL, and makes no use of tables.ts, which goes on changing.
  */
-export const migrations: Readonly<Record<string, Migration>> = {
+export const migrations: Migrations = {
   '0001-states': states
 }

@@ -9,6 +9,9 @@ const ANSWER_GRACE_MS = 2_000
 /** By type: the client would leave these as text. */
 const PARSERS = { [pg.types.builtins.INT8]: exactInteger }
 
+/** As the query builder types it: with cursors, too, which the store does not use. */
+type Query = <R>(text: unknown, values?: readonly unknown[]) => Promise<PostgresQueryResult<R>> & never
+
 export interface PoolOptions {
   readonly url: string
   readonly connections: number
@@ -18,7 +21,10 @@ export interface PoolOptions {
   isHarmless (error: unknown): boolean
 }
 
-/** Connections to one PostgreSQL. One that failed is not used again: behind the same name there may be another server by now. */
+/**
+ * Connections to one PostgreSQL. One that failed is not used again: behind the same name there may be another
+ * server by now.
+ */
 export class Pool implements PostgresPool {
   private readonly pool: pg.Pool
   private readonly inUse = new Set<pg.PoolClient>()
@@ -31,8 +37,13 @@ export class Pool implements PostgresPool {
       connectionTimeoutMillis: CONNECT_MS,
       keepAlive: true,
       application_name: 'tickwire',
-      types: { getTypeParser: (oid, format) => (format !== 'binary' && PARSERS[oid]) || pg.types.getTypeParser(oid, format) },
-      ...(statementMs === undefined ? {} : { statement_timeout: statementMs, query_timeout: statementMs + ANSWER_GRACE_MS })
+      types: {
+        getTypeParser: (oid, format) => (
+          (format !== 'binary' && PARSERS[oid]) || pg.types.getTypeParser(oid, format))
+      },
+      ...(statementMs === undefined
+        ? {}
+        : { statement_timeout: statementMs, query_timeout: statementMs + ANSWER_GRACE_MS })
     })
     // What fails while nobody waits for it is found out by the next statement.
     this.pool.on('error', () => {})
@@ -52,7 +63,7 @@ export class Pool implements PostgresPool {
       }
     }
     return {
-      query: query as <Result>(text: unknown, values?: readonly unknown[]) => Promise<PostgresQueryResult<Result>> & never,
+      query: query as Query,
       release: (destroy = false) => {
         if (this.inUse.delete(client)) client.release(destroy || hasFailed)
       }

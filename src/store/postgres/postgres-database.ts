@@ -10,26 +10,39 @@ import { Pool } from './pool.js'
 
 const READERS = 3
 
-/** By the first two digits of SQLSTATE: data exceptions, broken constraints, too large for an index, exceptions of triggers. */
+/**
+ * By the first two digits of SQLSTATE: data exceptions, broken constraints, too large for an index,
+ * exceptions of triggers.
+ */
 const REFUSALS: readonly string[] = ['22', '23', '54', 'P0']
 
 const json: JsonRows = {
   types: { text: 'text', integer: 'bigint' },
-  from: columns => `json_to_recordset($1::json) as r(${columns.map(([name, type]) => `${name} ${type}`).join(', ')})`
+  from (columns) {
+    return `json_to_recordset($1::json) as r(${columns.map(([name, type]) => `${name} ${type}`).join(', ')})`
+  }
 }
 
-const codeOf = (error: unknown): string | undefined => error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined
-const isRefusal = (error: unknown): boolean => error instanceof pg.DatabaseError && REFUSALS.includes(error.code?.slice(0, 2) ?? '')
+function codeOf (error: unknown): string | undefined {
+  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined
+}
+
+function isRefusal (error: unknown): boolean {
+  return error instanceof pg.DatabaseError && REFUSALS.includes(error.code?.slice(0, 2) ?? '')
+}
 
 /**
  * A database of a PostgreSQL, which several servers may share.
  * @param url may hold a password, which no message shows
  * @throws ConfigError that says where, and what to do
  */
-export async function openPostgres (url: string, { schema = migrations, statementMs = STATEMENT_MS }: DatabaseOptions = {}): Promise<Database> {
+export async function openPostgres (url: string, options: DatabaseOptions = {}): Promise<Database> {
+  const { schema = migrations, statementMs = STATEMENT_MS } = options
   const where = placeOf(url)
-  const open = <Schema>(connections: number, statementMs?: number): Kysely<Schema> => (
-    new Kysely<Schema>({ dialect: new PostgresDialect({ pool: new Pool({ url, connections, statementMs, isHarmless: isRefusal }) }) }))
+  const open = <Schema>(connections: number, statementMs?: number): Kysely<Schema> => {
+    const pool = new Pool({ url, connections, statementMs, isHarmless: isRefusal })
+    return new Kysely({ dialect: new PostgresDialect({ pool }) })
+  }
   // A migration takes as long as it takes.
   const setup = open<unknown>(1)
   try {
@@ -82,8 +95,13 @@ async function checkRights (db: Kysely<unknown>, { text, user }: Place): Promise
       has_table_privilege(${name}, 'select') and has_table_privilege(${name}, 'insert') and
       has_table_privilege(${name}, 'update') and has_table_privilege(${name}, 'delete') as may,
       current_setting('server_encoding') as encoding`.execute(db)
-    if (rights?.encoding !== 'UTF8') throw new ConfigError(`${text} has the encoding ${rights?.encoding}: make one with the encoding UTF8`)
-    if (!rights.may) throw new ConfigError(`${text}: the user ${user} may not read and write the table ${name}: GRANT SELECT, INSERT, UPDATE, DELETE ON ${name} TO "${user}"`)
+    if (rights?.encoding !== 'UTF8') {
+      throw new ConfigError(`${text} has the encoding ${rights?.encoding}: make one with the encoding UTF8`)
+    }
+    if (!rights.may) {
+      throw new ConfigError(`${text}: the user ${user} may not read and write the table ${name}: ` +
+        `GRANT SELECT, INSERT, UPDATE, DELETE ON ${name} TO "${user}"`)
+    }
   }
 }
 
@@ -92,12 +110,17 @@ function openError (error: unknown, { text, database, user }: Place): unknown {
   const cause = error instanceof ConfigError ? error.cause : error
   const message = error instanceof Error ? error.message : String(error)
   const code = codeOf(cause)
-  switch (code) {
-    case '28P01':
-    case '28000': return new ConfigError(`${text} does not let the user ${user} in: ${message}`)
-    case '3D000': return new ConfigError(`${text}: there is no such database; make it with: createdb ${database}`)
-    case '42501': return new ConfigError(`${text}: the user ${user} may not make or read its tables (${message}): GRANT CREATE, USAGE ON SCHEMA public TO "${user}", or let it own the database`)
+  if (code === '28P01' || code === '28000') {
+    return new ConfigError(`${text} does not let the user ${user} in: ${message}`)
+  }
+  if (code === '3D000') {
+    return new ConfigError(`${text}: there is no such database; make it with: createdb ${database}`)
+  }
+  if (code === '42501') {
+    return new ConfigError(`${text}: the user ${user} may not make or read its tables (${message}): ` +
+      `GRANT CREATE, USAGE ON SCHEMA public TO "${user}", or let it own the database`)
   }
   if (error instanceof ConfigError) return error
-  return new ConfigError(`${text} cannot be used: ${message === '' ? code ?? 'no answer' : message}`, { cause: error })
+  const why = message === '' ? code ?? 'no answer' : message
+  return new ConfigError(`${text} cannot be used: ${why}`, { cause: error })
 }

@@ -4,7 +4,9 @@ export class Periodic<Event> {
   private count = 0
   private latest: Event | undefined
 
-  constructor (private readonly periodMs: number, private readonly say: (count: number, latest: Event) => void) {}
+  constructor (
+    private readonly periodMs: number, private readonly say: (count: number, latest: Event) => void
+  ) {}
 
   /** @param count how often, or how much */
   add (count: number, event: Event): void {

@@ -31,7 +31,11 @@ export class WaitingRows {
   bytes = 0
 
   /** @param onDrop is given each row that has to go because more came than fits */
-  constructor (private readonly table: TableDefinition, private readonly bounds: Bounds, private readonly onDrop: (row: WaitingRow) => void) {}
+  constructor (
+    private readonly table: TableDefinition,
+    private readonly bounds: Bounds,
+    private readonly onDrop: (row: WaitingRow) => void
+  ) {}
 
   get count (): number {
     return this.rows.size
@@ -65,7 +69,10 @@ export class WaitingRows {
     return taken
   }
 
-  /** Puts rows back that were taken and not written, before all others; newer ones of their keys take their turn. */
+  /**
+   * Puts rows back that were taken and not written, before all others; newer ones of their keys take their
+   * turn.
+   */
   putBack (taken: readonly WaitingRow[]): void {
     const later = this.rows
     this.rows = new Map()
@@ -84,6 +91,8 @@ export class WaitingRows {
   }
 
   private drop (): void {
-    while (this.rows.size > this.bounds.rows || this.bytes > this.bounds.bytes) for (const waiting of this.take({ rows: 1, bytes: 0 })) this.onDrop(waiting)
+    while (this.rows.size > this.bounds.rows || this.bytes > this.bounds.bytes) {
+      for (const waiting of this.take({ rows: 1, bytes: 0 })) this.onDrop(waiting)
+    }
   }
 }

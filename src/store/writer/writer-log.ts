@@ -1,4 +1,4 @@
-import type { StoreLog } from '../store.js'
+import type { StoreLog, Unwritten } from '../store.js'
 import { type TableName, tableNames } from '../tables.js'
 import { Periodic } from './periodic.js'
 
@@ -19,13 +19,16 @@ export class WriterLog {
     const perTable = <Value>(make: (table: TableName) => Value): Readonly<Record<TableName, Value>> => (
       Object.fromEntries(tableNames.map(name => [name, make(name)])) as Record<TableName, Value>)
     this.failures = new Periodic(periodMs, (attempts, error) => {
-      log('warn', { event: 'store', error, attempts }, 'the store cannot write; rows wait, and it tries again')
+      log('warn', { event: 'store', error, attempts },
+        'the store cannot write; rows wait, and it tries again')
     })
     this.drops = perTable(table => new Periodic(periodMs, (rows, waiting) => {
-      log('error', { event: 'store', table, rows, waiting }, 'the store has dropped rows, the oldest that waited: more came than it could write')
+      log('error', { event: 'store', table, rows, waiting },
+        'the store has dropped rows, the oldest that waited: more came than it could write')
     }))
     this.refusals = perTable(table => new Periodic(periodMs, (rows, { key, why }) => {
-      log('error', { event: 'store', table, rows, key, error: why }, 'the database refuses rows; the key is the last one\'s')
+      log('error', { event: 'store', table, rows, key, error: why },
+        'the database refuses rows; the key is the last one\'s')
     }))
   }
 
@@ -48,15 +51,18 @@ export class WriterLog {
     // What was dropped is said before it is well again.
     for (const drops of Object.values(this.drops)) drops.close()
     this.failures.close()
-    this.log('info', { event: 'store', after_ms: Math.round(performance.now() - this.unavailableSince) }, 'the store writes again')
+    const after = Math.round(performance.now() - this.unavailableSince)
+    this.log('info', { event: 'store', after_ms: after }, 'the store writes again')
     this.unavailableSince = undefined
   }
 
   /** @param unwritten how many rows were not written, by table */
-  close (unwritten: Readonly<Partial<Record<TableName, number>>>): void {
-    for (const periodic of [this.failures, ...Object.values(this.drops), ...Object.values(this.refusals)]) periodic.close()
+  close (unwritten: Unwritten): void {
+    const all = [this.failures, ...Object.values(this.drops), ...Object.values(this.refusals)]
+    for (const periodic of all) periodic.close()
     for (const [table, rows] of Object.entries(unwritten)) {
-      this.log('error', { event: 'store', table, rows }, 'the store was closed before it could write all rows')
+      this.log('error', { event: 'store', table, rows },
+        'the store was closed before it could write all rows')
     }
   }
 }

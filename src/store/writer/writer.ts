@@ -1,5 +1,5 @@
 import type { Database } from '../database.js'
-import type { StoreHealth, StoreLog, TableHealth } from '../store.js'
+import type { StoreHealth, StoreLog, TableHealth, Unwritten } from '../store.js'
 import { type AnyRow, keyOf, type TableName, tableNames, tables } from '../tables.js'
 import { type Bounds, bytesOf, WaitingRows, type WaitingRow } from './waiting-rows.js'
 import { rowFault } from './row-fault.js'
@@ -8,7 +8,9 @@ import { WriterLog } from './writer-log.js'
 export interface WriterLimits {
   /** What one statement writes at most. */
   readonly batch: Bounds
-  /** What waits at most, of each table: a table that is written often cannot drive out the rows of another. */
+  /**
+   * What waits at most, of each table: a table that is written often cannot drive out the rows of another.
+   */
   readonly waiting: Bounds
   /** Of one row; a larger one is refused. */
   readonly rowBytes: number
@@ -64,11 +66,22 @@ export class Writer {
   /** Ends the present pause, of one of these kinds. */
   private pause: { readonly kind: 'gathering' | 'retry', end (): void } | undefined
 
-  constructor (private readonly database: Database, log: StoreLog, private readonly limits: WriterLimits = WRITER_LIMITS, private readonly random: () => number = Math.random) {
+  /** @param random from 0 to 1 */
+  constructor (
+    private readonly database: Database,
+    log: StoreLog,
+    private readonly limits: WriterLimits = WRITER_LIMITS,
+    private readonly random: () => number = Math.random
+  ) {
     this.log = new WriterLog(limits.sayEveryMs, log)
     this.states = tableNames.map(name => {
       const state: TableState = {
-        name, written: 0, dropped: 0, refused: 0, underWay: [], waiting: new WaitingRows(tables[name], limits.waiting, row => { this.drop(state, row) })
+        name,
+        written: 0,
+        dropped: 0,
+        refused: 0,
+        underWay: [],
+        waiting: new WaitingRows(tables[name], limits.waiting, row => { this.drop(state, row) })
       }
       return state
     })
@@ -77,10 +90,11 @@ export class Writer {
   add (table: TableName, rows: readonly AnyRow[]): void {
     const state = this.states.find(({ name }) => name === table)!
     for (const row of rows) {
-      const [bytes, number] = [bytesOf(row), ++this.number]
-      if (this.isClosed) this.drop(state, { row, bytes, number })
-      else if (bytes > this.limits.rowBytes) this.refuse(state, { row, bytes, number }, `it has ${bytes} bytes, of at most ${this.limits.rowBytes}`)
-      else state.waiting.add(row, bytes, number)
+      const waiting = { row, bytes: bytesOf(row), number: ++this.number }
+      const { bytes, number } = waiting
+      if (this.isClosed) this.drop(state, waiting)
+      else if (bytes <= this.limits.rowBytes) state.waiting.add(row, bytes, number)
+      else this.refuse(state, waiting, `it has ${bytes} bytes, of at most ${this.limits.rowBytes}`)
     }
     if (state.waiting.count === 0) return
     if (this.isFull(state)) this.endPause('gathering')
@@ -106,17 +120,25 @@ export class Writer {
 
   health (): StoreHealth {
     const of = ({ waiting, underWay, written, dropped, refused }: TableState): TableHealth => ({
-      waiting: waiting.count + underWay.length, waitingBytes: waiting.bytes + underWay.reduce((sum, { bytes }) => sum + bytes, 0), written, dropped, refused
+      waiting: waiting.count + underWay.length,
+      waitingBytes: waiting.bytes + underWay.reduce((sum, { bytes }) => sum + bytes, 0),
+      written,
+      dropped,
+      refused
     })
+    const tables = Object.fromEntries(this.states.map(state => [state.name, of(state)]))
     return {
       state: this.isClosed ? 'closed' : this.error === undefined ? 'available' : 'unavailable',
       ...(this.error === undefined ? {} : { error: this.error }),
-      tables: Object.fromEntries(this.states.map(state => [state.name, of(state)])) as Record<TableName, TableHealth>
+      tables: tables as Record<TableName, TableHealth>
     }
   }
 
-  /** @param endStatement ends the statement that is under way at the end of the time @returns how many rows were not written */
-  async close (withinMs: number, endStatement: () => Promise<void>): Promise<Readonly<Partial<Record<TableName, number>>>> {
+  /**
+   * @param endStatement ends the statement that is under way at the end of the time
+   * @returns how many rows were not written
+   */
+  async close (withinMs: number, endStatement: () => Promise<void>): Promise<Unwritten> {
     this.isClosed = true
     const flushed = this.flush(withinMs)
     this.endPause('retry')
@@ -125,15 +147,20 @@ export class Writer {
     this.endPause('retry')
     await endStatement()
     await this.running
-    const unwritten = Object.fromEntries(this.states.filter(({ waiting }) => waiting.count > 0).map(({ name, waiting }) => [name, waiting.count]))
-    for (const state of this.states) for (const row of state.waiting.take({ rows: Infinity, bytes: Infinity })) this.lose(row, state, 'dropped')
+    const left = this.states.filter(({ waiting }) => waiting.count > 0)
+    const unwritten = Object.fromEntries(left.map(({ name, waiting }) => [name, waiting.count]))
+    for (const state of left) {
+      const rows = state.waiting.take({ rows: Infinity, bytes: Infinity })
+      for (const row of rows) this.lose(row, state, 'dropped')
+    }
     this.log.close(unwritten)
     return unwritten
   }
 
   private async run (): Promise<void> {
     while (!this.isEnded && this.states.some(({ waiting }) => waiting.count > 0)) {
-      if (this.flushes.size === 0 && !this.states.some(state => this.isFull(state))) await this.wait('gathering', this.limits.lingerMs)
+      const isHurried = this.flushes.size > 0 || this.states.some(state => this.isFull(state))
+      if (!isHurried) await this.wait('gathering', this.limits.lingerMs)
       try {
         for (const state of this.states) await this.writeBatch(state)
         this.failures = 0
@@ -152,14 +179,14 @@ export class Writer {
   }
 
   private async writeBatch (state: TableState): Promise<void> {
-    const taken = state.waiting.take(this.limits.batch)
-    const faulty = taken.filter(waiting => {
-      const fault = rowFault(tables[state.name], waiting.row)
+    const table = tables[state.name]
+    const sound = state.waiting.take(this.limits.batch).filter(waiting => {
+      const fault = rowFault(table, waiting.row)
       if (fault !== undefined) this.refuse(state, waiting, fault)
-      return fault !== undefined
+      return fault === undefined
     })
     // Servers that write the same rows in the same order do not wait for each other's.
-    state.underWay = taken.filter(waiting => !faulty.includes(waiting)).sort((a, b) => keyOf(tables[state.name], a.row) < keyOf(tables[state.name], b.row) ? -1 : 1)
+    state.underWay = sound.sort((a, b) => keyOf(table, a.row) < keyOf(table, b.row) ? -1 : 1)
     try {
       await this.writeRows(state, state.underWay)
     } catch (error) {
@@ -214,8 +241,13 @@ export class Writer {
 
   /** The number of the oldest row that is not written. */
   private get oldest (): number | undefined {
-    const numbers = this.states.flatMap(({ waiting, underWay }) => [waiting.first, ...underWay.map(({ number }) => number)]).filter(number => number !== undefined)
-    return numbers.length === 0 ? undefined : Math.min(...numbers)
+    let oldest: number | undefined
+    for (const { waiting, underWay } of this.states) {
+      for (const number of [waiting.first, ...underWay.map(({ number }) => number)]) {
+        if (number !== undefined && (oldest === undefined || number < oldest)) oldest = number
+      }
+    }
+    return oldest
   }
 
   private isFull ({ waiting }: TableState): boolean {

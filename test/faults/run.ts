@@ -116,13 +116,16 @@ async function happen (world: World, fault: Fault): Promise<FaultReport> {
     lastedMs: removed - began,
     recoveredMs: recovered - removed,
     slowestMs: publisher.slowest(began, recovered),
-    lostConnections: fleet.clients.reduce((sum, { ended }) => sum + ended.filter(({ at, by }) => at >= began && by !== 'run').length, 0)
+    lostConnections: fleet.sum(({ ended }) => ended.filter(({ at, by }) => at >= began && by !== 'run').length)
   }
 }
 
 function progressOf ({ publisher, fleet, losses }: World): string {
-  const delivered = fleet.clients.reduce((sum, { witness }) => sum + witness.accepted, 0)
-  const resets = fleet.clients.reduce((sum, { witness }) => sum + witness.resets.length, 0)
-  const connected = fleet.clients.filter(({ settled }) => settled).length
-  return `  ${publisher.acknowledged.length} acknowledged, ${delivered} delivered, ${connected} of ${fleet.clients.length} clients connected, ${resets} resets, ${losses.length} losses`
+  return [
+    `  ${publisher.acknowledged.length} acknowledged`,
+    `${fleet.sum(({ witness }) => witness.accepted)} delivered`,
+    `${fleet.connected} of ${fleet.clients.length} clients connected`,
+    `${fleet.sum(({ witness }) => witness.resets.length)} resets`,
+    `${losses.length} losses`
+  ].join(', ')
 }

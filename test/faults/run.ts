@@ -8,7 +8,7 @@ import { World, type WorldOptions } from './world.js'
 /** How long a client may take to get on after a fault before the run is given up: a poll takes 15 s to notice that its node is gone, and may notice it twice. */
 const RECOVERY_TIMEOUT_MS = 60_000
 /** Between two faults. */
-const PAUSE_MS = [300, 1500] as const
+const PAUSE_MS = [200, 800] as const
 const PROGRESS_MS = 3000
 const SETTLE_MS = 300
 const WATCH_MS = 200

@@ -3,7 +3,6 @@ import { until } from '../helpers/clients.js'
 import type { FleetClient } from './client.js'
 
 const OPENED_AT_ONCE = 20
-const OPENED_EVERY_MS = 100
 const SETTLE_TIMEOUT_MS = 60_000
 
 /** All clients of a run, in this process. */
@@ -16,12 +15,12 @@ export class Fleet<Client extends FleetClient> {
     return this.clients.filter(({ settled }) => settled).length
   }
 
-  /** Opens them some at a time: all in one moment would be another test. */
-  async open (): Promise<void> {
+  /** Opens them some at a time, so often: all in one moment would be another test. */
+  async open (everyMs = 10): Promise<void> {
     for (const [index, client] of this.clients.entries()) {
       if (this.over) return
       client.open()
-      if ((index + 1) % OPENED_AT_ONCE === 0) await delay(OPENED_EVERY_MS)
+      if ((index + 1) % OPENED_AT_ONCE === 0) await delay(everyMs)
     }
   }
 

@@ -7,6 +7,8 @@ import { countLeftovers } from './leftovers.js'
 import { type Census, type FeedOptions, type Gauges, ServerProcess } from './server-process.js'
 
 const SAMPLE_MS = 1000
+/** 200 clients a second. */
+const OPEN_EVERY_MS = 100
 /** After the first messages, and after the last: what a flush or an answer still does is done then. */
 const QUIET_MS = 1500
 /** A topic of which somebody wanted a part is forgotten with its next message: each has so many more. */
@@ -58,7 +60,7 @@ export async function soak (options: SoakOptions): Promise<SoakReport> {
     const before = await server.census()
     await server.startFeed()
     const began = Date.now()
-    const opening = fleet.open()
+    const opening = fleet.open(OPEN_EVERY_MS)
     const samples = await sampleMemory({
       everyMs: SAMPLE_MS,
       bytes: () => server.residentBytes(),

@@ -8,7 +8,7 @@ import { Transform } from 'node:stream'
 import { inspect } from 'node:util'
 import { t as runner } from 'tap'
 import { countsLine } from './counts.js'
-import { seconds } from './prepare.js'
+import { slowestLines, writeTimes } from './test-times.js'
 
 /** Where the counts go, as JSON, when scripts/test.js has more to add before it prints them. */
 const SUMMARY_FILE = process.env.TICKWIRE_TEST_SUMMARY
@@ -76,6 +76,8 @@ export default class Reporter extends Transform {
   #counts = { passed: 0, failed: 0, skipped: 0 }
   /** @type {string[]} */
   #failed = []
+  /** Seconds by file. @type {Record<string, number>} */
+  #times = {}
   #open = true
 
   constructor () {
@@ -88,7 +90,7 @@ export default class Reporter extends Transform {
     runner.on('subtestEnd', file => {
       const { counter, seen, started } = counters.get(file)
       // tap's own time leaves out what the process takes to start.
-      this.#fileEnded(file, counter, seen, seconds(started))
+      this.#fileEnded(file, counter, seen, (performance.now() - started) / 1000)
     })
   }
 
@@ -103,6 +105,9 @@ export default class Reporter extends Transform {
 
   /** @param {() => void} done */
   _flush (done) {
+    writeTimes(this.#times)
+    const slowest = slowestLines(this.#times)
+    if (slowest.length > 0) this.#line(`\n${slowest.join('\n')}`)
     if (this.#failed.length > 1) this.#line(`\nFailed:\n${this.#failed.map(name => `  ${name}`).join('\n')}`)
     if (SUMMARY_FILE === undefined) this.#line(`\n${countsLine(this.#counts)}`)
     else writeFileSync(SUMMARY_FILE, JSON.stringify(this.#counts))
@@ -114,16 +119,17 @@ export default class Reporter extends Transform {
    * @param {any} file
    * @param {Counter} counter
    * @param {{ points: number, failed: number }} seen
-   * @param {string} time
+   * @param {number} seconds
    */
-  #fileEnded (file, counter, seen, time) {
+  #fileEnded (file, counter, seen, seconds) {
+    this.#times[file.name] = seconds
     const ok = file.results?.ok === true
     const { exitCode, signal } = file.options
     if (!ok && counter.counts.failed === 0) {
       counter.fail([file.name], { message: signal ? `ended by ${signal}` : `ended with exit code ${exitCode}` })
     } else if (ok && seen.points === 0) counter.counts.skipped++
     for (const key of /** @type {const} */ (['passed', 'failed', 'skipped'])) this.#counts[key] += counter.counts[key]
-    this.#line(`${ok ? 'ok  ' : 'FAIL'} ${file.name} (${time})${seen.points === 0 && ok ? ' has no tests' : ''}`)
+    this.#line(`${ok ? 'ok  ' : 'FAIL'} ${file.name} (${seconds.toFixed(1)} s)${seen.points === 0 && ok ? ' has no tests' : ''}`)
     for (const { name, diag } of counter.failures) {
       this.#failed.push(name)
       this.#line(`\nFAIL ${name}\n${indent(explain(diag))}`)

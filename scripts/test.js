@@ -20,8 +20,8 @@ TAP_GREP=<pattern> runs only the tests whose titles match.`
 /** How long tests may take to clean up after an interrupt. */
 const INTERRUPT_GRACE_MS = 5_000
 
-/** @type {import('node:child_process').ChildProcess | undefined} */
-let running
+/** @type {Set<import('node:child_process').ChildProcess>} */
+const running = new Set()
 /** @type {NodeJS.Signals | undefined} */
 let interruptedBy
 
@@ -30,13 +30,17 @@ let interruptedBy
  * @param {string} script
  * @param {string[]} args
  * @param {NodeJS.ProcessEnv} env
- * @returns {Promise<number>} its exit code
+ * @param {'inherit' | 'pipe'} output where it goes: `pipe` keeps it until it is returned
+ * @returns {Promise<{ code: number, text: string }>} its exit code, and what it printed
  */
-function runNode (script, args, env) {
+function runNode (script, args, env, output = 'inherit') {
   return new Promise((resolve, reject) => {
-    running = spawn(process.execPath, [script, ...args], { cwd: root, env, stdio: ['ignore', 'inherit', 'inherit'], detached: true })
-    running.on('error', reject)
-    running.on('close', code => resolve(code ?? 1))
+    const child = spawn(process.execPath, [script, ...args], { cwd: root, env, stdio: ['ignore', output, output], detached: true })
+    running.add(child)
+    let text = ''
+    for (const stream of [child.stdout, child.stderr]) stream?.on('data', chunk => { text += String(chunk) })
+    child.on('error', reject)
+    child.on('close', code => { resolve({ code: code ?? 1, text }) })
   })
 }
 
@@ -53,11 +57,12 @@ function interrupt (signal) {
 
 /** @param {NodeJS.Signals} signal */
 function signalAll (signal) {
-  if (running?.pid === undefined) return
-  try {
-    process.kill(-running.pid, signal)
-  } catch {
-    // The group has ended.
+  for (const { pid } of running) {
+    try {
+      if (pid !== undefined) process.kill(-pid, signal)
+    } catch {
+      // The group has ended.
+    }
   }
 }
 
@@ -91,7 +96,7 @@ async function runTests (files, env) {
   const logs = join(folder, 'logs')
   mkdirSync(logs)
   try {
-    const code = await runNode(join(root, 'scripts/run-tests.js'), files, { ...env, TICKWIRE_TEST_SUMMARY: summary, TEST_LOGS: logs })
+    const { code } = await runNode(join(root, 'scripts/run-tests.js'), files, { ...env, TICKWIRE_TEST_SUMMARY: summary, TEST_LOGS: logs })
     // Without a summary the runner itself failed, and has said why.
     const counts = existsSync(summary) ? JSON.parse(readFileSync(summary, 'utf8')) : { passed: 0, failed: 1, skipped: 0 }
     judgeLogs(logs, counts)
@@ -130,12 +135,15 @@ async function test () {
   if (files.some(file => !file.startsWith('test/unit'))) Object.assign(env, provideServices())
   if (env['RECORDINGS'] === undefined && existsSync(join(root, RECORDINGS))) env['RECORDINGS'] = join(root, RECORDINGS)
 
-  // The type tests count as one test.
-  const types = args.length === 0 && hasTypeTests() ? await runNode(join(root, 'node_modules/tstyche/build/bin.js'), [], env) : undefined
-  const { code, counts } = await runTests(files, env)
+  // The type tests count as one test. They run beside the others.
+  const typed = args.length === 0 && hasTypeTests()
+    ? runNode(join(root, 'node_modules/tstyche/build/bin.js'), [], env, 'pipe')
+    : Promise.resolve(undefined)
+  const [types, { code, counts }] = await Promise.all([typed, runTests(files, env)])
+  if (types !== undefined) process.stdout.write(`\n${types.text.trim()}\n`)
   // What a test left running (a server, a browser) would outlive the run.
   signalAll('SIGKILL')
-  if (types === 0) counts.passed++
+  if (types?.code === 0) counts.passed++
   else if (types !== undefined) counts.failed++
   // A runner that failed although no test did must not look like success.
   if ((code !== 0 || interruptedBy !== undefined) && counts.failed === 0) counts.failed++

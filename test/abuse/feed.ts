@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises'
+import { PATIENT_MS, publishTo } from '../fleet/publish.js'
 import { LARGE_TOPIC, MOVING_SYMBOLS } from './attacks.js'
 
 const STEP_MS = 100
@@ -10,15 +11,18 @@ export class Feed {
   private turn = 0
   private over = false
   private running: Promise<void> = Promise.resolve()
-  failures = 0
 
   constructor (private readonly origin: string, private readonly token: string) {}
 
   /** Gives the topics a history. */
   async begin (): Promise<void> {
-    for (let batch = 0; batch < 4; batch++) await this.publish(Array.from({ length: LARGE_BEFORE / 4 }, () => this.large()))
+    for (let batch = 0; batch < 4; batch++) {
+      await this.publish(Array.from({ length: LARGE_BEFORE / 4 }, () => this.large()))
+    }
     await this.publish(Array.from({ length: MOVING_SYMBOLS }, (_, index) => this.moving(index)))
     this.running = this.run()
+    // Whoever ends it is told.
+    this.running.catch(() => {})
   }
 
   async end (): Promise<void> {
@@ -29,7 +33,8 @@ export class Feed {
   private async run (): Promise<void> {
     while (!this.over) {
       const first = this.turn * 20
-      await this.publish([this.large(), this.large(), ...Array.from({ length: 20 }, (_, index) => this.moving(first + index))])
+      const moving = Array.from({ length: 20 }, (_, index) => this.moving(first + index))
+      await this.publish([this.large(), this.large(), ...moving])
       await delay(STEP_MS)
     }
   }
@@ -37,7 +42,8 @@ export class Feed {
   private large (): object {
     this.turn++
     const levels = Array.from({ length: LARGE_LEVELS }, (_, index) => [String(1000 + index), String(this.turn)])
-    return { channel: 'book', symbol: LARGE_TOPIC.split(':')[1], data: { symbol: LARGE_TOPIC.split(':')[1], bids: levels, asks: levels } }
+    const symbol = LARGE_TOPIC.split(':')[1]
+    return { channel: 'book', symbol, data: { symbol, bids: levels, asks: levels } }
   }
 
   private moving (index: number): object {
@@ -46,8 +52,7 @@ export class Feed {
   }
 
   private async publish (items: readonly object[]): Promise<void> {
-    const response = await fetch(`${this.origin}/v1/publish`, { method: 'POST', headers: { authorization: `Bearer ${this.token}`, 'content-type': 'application/json' }, body: JSON.stringify(items) })
-    const { rejected } = await response.json() as { rejected?: unknown[] }
-    if (rejected?.length !== 0) this.failures++
+    const { rejected } = await publishTo(this.origin, this.token, items, PATIENT_MS)
+    if (rejected?.length !== 0) throw new Error(`the feed was refused: ${JSON.stringify(rejected?.[0])}`)
   }
 }

@@ -1,20 +1,19 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import { NodeProcess } from '../faults/node-process.js'
-import { goodClaims, makeToken } from '../helpers/tokens.js'
+import type { Latencies } from '../fleet/latencies.js'
+import { mib, sampleMemory } from '../fleet/memory.js'
+import { Neighbours, type Verdict } from '../fleet/neighbours.js'
+import { NodeProcess } from '../fleet/node-process.js'
+import { runToken } from '../fleet/publish.js'
 import type { Attack } from './attacks.js'
 import { Feed } from './feed.js'
-import { Neighbours, type Phase, type Verdict } from './neighbours.js'
 import { Target } from './target.js'
 
-const SECRET = 'a secret for abuse only, long enough'
 /** Well below the requests that one user may make a second. */
 const NEIGHBOURS = { topics: 10, rate: 50 }
 const WARM_UP_MS = 500
 const SAMPLE_MS = 100
 /** An attack that has not been told what it must goes on for so much longer: a busy machine lets it begin late. */
 const PATIENCE_MS = 20_000
-/** Beside what is said here the server is as it comes. */
-const SETTINGS = { LOG_LEVEL: 'error', SOURCES: 'none', UNKNOWN_SYMBOLS: 'accept', JWT_SECRET: SECRET }
 
 export interface AbuseOptions {
   readonly attacks: readonly Attack[]
@@ -31,8 +30,8 @@ export interface Outcome {
   /** How often the abuser was told what. */
   readonly told: ReadonlyMap<string, number>
   /** Of the honest clients, alone and beside it. */
-  readonly alone: Phase
-  readonly beside: Phase
+  readonly alone: Latencies
+  readonly beside: Latencies
   /** Bytes of the server in memory: before, at most during, and afterwards. */
   readonly memory: { readonly before: number, readonly most: number, readonly after: number }
 }
@@ -45,23 +44,23 @@ export interface AbuseReport {
 }
 
 /** One attack after another on a server with honest clients. */
-export async function abuse ({ attacks, quietMs, attackMs, afterMs, say }: AbuseOptions): Promise<AbuseReport> {
-  const server = await NodeProcess.create('the server', SETTINGS)
+export async function abuse (options: AbuseOptions): Promise<AbuseReport> {
+  // But for what every node has, the server is as it comes.
+  const server = await NodeProcess.create('the server', {})
   let neighbours: Neighbours | undefined
   let feed: Feed | undefined
   try {
     await server.start()
     const { origin } = server
-    const publisher = (user: string, publish: readonly string[]): string => makeToken(SECRET, goodClaims({ sub: user, publish }, 86_400))
-    feed = new Feed(origin, publisher('feed', ['book:*', 'quotes:*']))
+    feed = new Feed(origin, runToken({ sub: 'feed', publish: ['book:*', 'quotes:*'] }))
     await feed.begin()
-    neighbours = await Neighbours.start({ origin, token: publisher('neighbour', ['trades:*']), ...NEIGHBOURS })
+    neighbours = await Neighbours.start({ origin, ...NEIGHBOURS })
     await delay(WARM_UP_MS)
     const outcomes: Outcome[] = []
-    for (const attack of attacks) {
+    for (const attack of options.attacks) {
       if (server.failed) break
-      outcomes.push(await one(attack, server, neighbours, { quietMs, attackMs, afterMs }))
-      say(summary(outcomes.at(-1)!))
+      outcomes.push(await one(attack, server, neighbours, options))
+      options.say(summary(outcomes.at(-1)!))
     }
     await feed.end()
     return { outcomes, neighbours: await neighbours.finish(), lastWords: server.complaints, crashed: server.failed }
@@ -72,33 +71,37 @@ export async function abuse ({ attacks, quietMs, attackMs, afterMs, say }: Abuse
   }
 }
 
-async function one (attack: Attack, server: NodeProcess, neighbours: Neighbours, times: Pick<AbuseOptions, 'quietMs' | 'attackMs' | 'afterMs'>): Promise<Outcome> {
-  const target = new Target(Number(new URL(server.origin).port), makeToken(SECRET, goodClaims({ sub: 'mallory' })))
+async function one (attack: Attack, server: NodeProcess, neighbours: Neighbours, times: AbuseOptions): Promise<Outcome> {
+  const target = new Target(server.port, runToken({ sub: 'mallory' }))
   await neighbours.phase()
   await delay(times.quietMs)
   const alone = await neighbours.phase()
   const before = server.residentBytes()
-  let most = before
   const running = attack.run(target)
-  const until = Date.now() + times.attackMs
-  const waits = (): boolean => Date.now() < until + PATIENCE_MS && attack.told.some(what => !target.told.has(what))
-  while (!server.failed && (Date.now() < until || waits())) {
-    await delay(SAMPLE_MS)
-    if (!server.failed) most = Math.max(most, server.residentBytes())
-  }
+  const waits = (at: number): boolean => at < times.attackMs + PATIENCE_MS && attack.told.some(what => !target.told.has(what))
+  const samples = await sampleMemory({
+    everyMs: SAMPLE_MS,
+    bytes: () => server.failed ? undefined : server.residentBytes(),
+    goesOn: at => !server.failed && (at < times.attackMs || waits(at))
+  })
   const beside = await neighbours.phase()
   target.end()
   await running
   await delay(times.afterMs)
-  return { attack, told: target.told, alone, beside, memory: { before, most, after: server.failed ? NaN : server.residentBytes() } }
+  const most = Math.max(before, ...samples.map(({ bytes }) => bytes))
+  const after = server.failed ? NaN : server.residentBytes()
+  return { attack, told: target.told, alone, beside, memory: { before, most, after } }
 }
 
-const mib = (bytes: number): string => (bytes / 2 ** 20).toFixed(0)
-
 /** An attack in one line. */
-export function summary ({ attack, told, alone, beside, memory }: Outcome): string {
-  const answers = [...told].sort(([, a], [, b]) => b - a).slice(0, 6).map(([what, count]) => `${count} ${what}`).join(', ')
-  return `${attack.name.padEnd(18)}  p99 ${String(alone.p99).padStart(6)} alone, ${String(beside.p99).padStart(7)} ms beside it (max ${beside.max})  RSS ${mib(memory.before)} → ${mib(memory.most)} → ${mib(memory.after)} MiB  told: ${answers || 'nothing'}`
+export function summary ({ attack, told, alone, beside, memory: { before, most, after } }: Outcome): string {
+  const answers = [...told].sort(([, a], [, b]) => b - a).slice(0, 6).map(([what, count]) => `${count} ${what}`)
+  return [
+    attack.name.padEnd(18),
+    `p99 ${String(alone.p99).padStart(6)} alone, ${String(beside.p99).padStart(7)} ms beside it (max ${beside.max})`,
+    `RSS ${mib(before)} → ${mib(most)} → ${mib(after)} MiB`,
+    `told: ${answers.join(', ') || 'nothing'}`
+  ].join('  ')
 }
 
 /** What is wrong, in a line each; nothing where all holds. */
@@ -107,7 +110,9 @@ export function failures ({ outcomes, neighbours, lastWords, crashed }: AbuseRep
     ...crashed ? ['the server ended'] : [],
     ...lastWords === '' ? [] : [`the server said: ${lastWords}`],
     ...neighbours.faults.map(text => `an honest client: ${text}`),
-    ...outcomes.flatMap(({ attack, told }) => [...told.keys()].filter(what => /\binternal$|nonsense/.test(what)).map(what => `${attack.name} was told: ${what}`)),
-    ...outcomes.flatMap(({ attack, told }) => attack.told.filter(what => !told.has(what)).map(what => `${attack.name} was never told: ${what}`))
+    ...outcomes.flatMap(({ attack, told }) => [
+      ...[...told.keys()].filter(what => /\binternal$|nonsense/.test(what)).map(what => `${attack.name} was told: ${what}`),
+      ...attack.told.filter(what => !told.has(what)).map(what => `${attack.name} was never told: ${what}`)
+    ])
   ]
 }

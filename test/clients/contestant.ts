@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { Link } from '../faults/link.js'
+import { Link } from '../fleet/link.js'
 import type { ThirdPartyClient } from './clients.js'
 import { Judge } from './judge.js'
 import type { Program } from './toolchains.js'

@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util'
 import { ClientRule } from '@tickwire/protocol'
-import { dataOf, stateTopics, topics } from './feed.js'
+import { dataOf, stateTopics, topics } from './topics.js'
 
 interface Message {
   readonly type: string

@@ -1,18 +1,21 @@
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
-import { programOptions } from '../helpers/program-options.js'
+import { columns } from '../fleet/columns.js'
+import { runProgram, text } from '../fleet/program.js'
 import { RedisServer } from '../helpers/redis-server.js'
-import { languages, thirdPartyClients } from './clients.js'
+import { languages, type ThirdPartyClient, thirdPartyClients } from './clients.js'
 import { exitCode, prepareContests } from './contests.js'
 import { type NotRun, table } from './report.js'
 import { type Contest, run } from './run.js'
 import { versionOf } from './toolchains.js'
 
 /** `npm run clients`: see USAGE. */
-const USAGE = `usage: npm run clients -- [--client name]… [--language ${languages.join('|')}]… [--seconds 5] [--quiet 12] [--rate 50] [--cache folder] [--list]
+const USAGE = `usage: npm run clients -- [--client name]… [--language ${languages.join('|')}]… [--seconds 5]
+                          [--quiet 12] [--rate 50] [--cache folder] [--list]
 
-Third-party clients follow some topics of a server on a Redis of its own: through a network that breaks, a disconnect by an operator, silence,
-and a restart of the server. What each was given is judged by the client's rule of PROTOCOL.md: no gap, no reset, nothing lost, nothing changed.
+Third-party clients follow some topics of a server on a Redis of its own: through a network that breaks, a
+disconnect by an operator, silence, and a restart of the server. What each was given is judged by the client's rule
+of PROTOCOL.md: no gap, no reset, nothing lost, nothing changed.
 
   --client, --language   only these; repeatable
   --seconds              how long all runs undisturbed before each disturbance (default 5)
@@ -21,59 +24,76 @@ and a restart of the server. What each was given is judged by the client's rule 
   --cache                where packages are installed (default ${join(tmpdir(), 'tickwire-clients-<user>')})
   --list                 lists the clients, and runs none
 
-It installs from npm, PyPI, the Go modules and Maven Central what is not in the cache yet. Clients whose language is not there are not run, and
-it says so. The exit code is 0 if all that were asked for ran and hold, 1 if one fails, 3 if the others hold and some were not run.`
+It installs from npm, PyPI, the Go modules and Maven Central what is not in the cache yet. Clients whose language
+is not there are not run, and it says so. The exit code is 0 if all that were asked for ran and hold, 1 if one
+fails, 3 if the others hold and some were not run.`
 
-const text = (value: string) => ({ type: 'string', default: value } as const)
-const many = { type: 'string', multiple: true, default: [] as string[] } as const
-const values = programOptions(USAGE, {
-  client: many,
-  language: many,
-  seconds: text('5'),
-  quiet: text('12'),
-  rate: text('50'),
-  list: { type: 'boolean', default: false },
-  help: { type: 'boolean', default: false },
-  cache: text(join(tmpdir(), `tickwire-clients-${process.getuid?.() ?? 0}`))
-})
 const SHOWN_FAULTS = 5
 
 const say = (line: string): void => { console.error(line) }
 
-async function main (): Promise<number> {
-  const { client: names, language, seconds, quiet, rate, list, help, cache } = values
-  const unknown = [...names.filter(name => !thirdPartyClients.some(client => client.name === name)), ...language.filter(name => !languages.some(known => known === name))]
-  const numbers = [seconds, quiet, rate].every(value => /^\d{1,5}(\.\d+)?$/.test(value))
-  if (help || unknown.length > 0 || !numbers) {
-    console.log(unknown.length === 0 ? USAGE : `unknown: ${unknown.join(', ')}; --list shows which there are\n\n${USAGE}`)
-    return help ? 0 : 2
+const many = { type: 'string', multiple: true, default: [] as string[] } as const
+const NUMBER = /^\d{1,5}(\.\d+)?$/
+
+await runProgram({
+  usage: USAGE,
+  options: {
+    client: many,
+    language: many,
+    seconds: text(5),
+    quiet: text(12),
+    rate: text(50),
+    list: { type: 'boolean', default: false },
+    cache: text(join(tmpdir(), `tickwire-clients-${process.getuid?.() ?? 0}`))
+  },
+  numbers: [],
+  async run ({ client: names, language, seconds, quiet, rate, list, cache }) {
+    const unknown = [
+      ...names.filter(name => !thirdPartyClients.some(client => client.name === name)),
+      ...language.filter(name => !languages.some(known => known === name))
+    ]
+    if (unknown.length > 0) console.log(`unknown: ${unknown.join(', ')}; --list shows which there are\n`)
+    if (unknown.length > 0 || ![seconds, quiet, rate].every(value => NUMBER.test(value))) return 'usage'
+    const chosen = thirdPartyClients.filter(client => (
+      (names.length === 0 || names.includes(client.name)) && (language.length === 0 || language.includes(client.language))))
+    if (list) {
+      for (const line of listed(chosen)) console.log(line)
+      return 0
+    }
+    if (chosen.length === 0) {
+      console.log('no client is both of these names and of these languages; --list shows which there are')
+      return 2
+    }
+    const { contests, notRun } = await prepareContests(chosen, resolve(cache), say)
+    const times = { calmMs: Number(seconds) * 1000, quietMs: Number(quiet) * 1000, rate: Number(rate) }
+    const failed = await contest(contests, notRun, times)
+    for (const reason of new Set(notRun.map(({ reason }) => reason))) {
+      const names = notRun.filter(each => each.reason === reason).map(({ client }) => client.name)
+      console.log(`NOT RUN ${names.join(', ')}: ${reason}`)
+    }
+    console.log(`${contests.length - failed} hold, ${failed} failed, ${notRun.length} not run`)
+    return exitCode(contests.length, failed, notRun.length)
   }
-  const chosen = thirdPartyClients.filter(client => (names.length === 0 || names.includes(client.name)) && (language.length === 0 || language.includes(client.language)))
-  if (list) {
-    for (const client of chosen) console.log(`${client.language.padEnd(6)} ${client.name.padEnd(24)} ${(client.library ?? '').padEnd(32)} ${versionOf(client).padEnd(16)} ${client.wire}`)
-    return 0
-  }
-  if (chosen.length === 0) {
-    console.log('no client is both of these names and of these languages; --list shows which there are')
-    return 2
-  }
-  const { contests, notRun } = await prepareContests(chosen, resolve(cache), say)
-  const failed = await contest(contests, notRun, { calmMs: Number(seconds) * 1000, quietMs: Number(quiet) * 1000, rate: Number(rate) })
-  for (const reason of new Set(notRun.map(({ reason }) => reason))) {
-    console.log(`NOT RUN ${notRun.filter(each => each.reason === reason).map(({ client }) => client.name).join(', ')}: ${reason}`)
-  }
-  console.log(`${contests.length - failed} hold, ${failed} failed, ${notRun.length} not run`)
-  return exitCode(contests.length, failed, notRun.length)
+})
+
+function listed (clients: readonly ThirdPartyClient[]): string[] {
+  return columns(clients.map(client => (
+    [client.language, client.name, client.library ?? '', versionOf(client), client.wire]
+  )), () => true)
 }
 
 /** @returns how many failed */
-async function contest (contests: readonly Contest[], notRun: readonly NotRun[], times: { calmMs: number, quietMs: number, rate: number }): Promise<number> {
+async function contest (
+  contests: readonly Contest[], notRun: readonly NotRun[], times: { calmMs: number, quietMs: number, rate: number }
+): Promise<number> {
   if (contests.length === 0) return 0
   const redis = await RedisServer.start()
   try {
     const results = await run({ redisUrl: redis.url, contests, say, ...times })
     for (const line of table(results, notRun)) console.log(line)
-    for (const { client, ownBreaks } of results) if (ownBreaks.length > 0) console.log(`NOTE ${client.language} ${client.name} broke off when quiet: ${ownBreaks[0]}`)
+    for (const { client: { language, name }, ownBreaks } of results) {
+      if (ownBreaks.length > 0) console.log(`NOTE ${language} ${name} broke off when quiet: ${ownBreaks[0]}`)
+    }
     const failed = results.filter(({ faults }) => faults.length > 0)
     for (const { client, faults, errors } of failed) {
       for (const fault of faults.slice(0, SHOWN_FAULTS)) console.log(`FAILED ${client.language} ${client.name}: ${fault}`)
@@ -84,7 +104,3 @@ async function contest (contests: readonly Contest[], notRun: readonly NotRun[],
     await redis.close()
   }
 }
-
-// What it has started ends with it: programs, server and Redis listen for `exit`.
-for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => { process.exit(130) })
-process.exit(await main())

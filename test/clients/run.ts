@@ -1,14 +1,13 @@
 import { setTimeout as delay } from 'node:timers/promises'
+import { NumberedFeed } from '../fleet/feed.js'
+import { NodeProcess } from '../fleet/node-process.js'
+import { runToken } from '../fleet/publish.js'
 import { until } from '../helpers/clients.js'
-import { goodClaims, makeToken } from '../helpers/tokens.js'
-import { RollingNode } from '../rolling/node.js'
 import type { ThirdPartyClient } from './clients.js'
 import { Contestant } from './contestant.js'
-import { Feed, query, topics } from './feed.js'
 import type { Program, Say } from './toolchains.js'
+import { dataOf, query, topics } from './topics.js'
 
-const SECRET = 'a secret for third-party clients only'
-const TOKEN_SECONDS = 86_400
 /** Programs that start at the same time: a JVM takes a core for a second or two. */
 const START_AT_ONCE = 4
 const CONNECT_TIMEOUT_MS = 60_000
@@ -56,18 +55,18 @@ export interface Result {
 /** Has clients follow some topics through a broken network, a disconnect by an operator, silence, and a restart of the server. */
 export async function run (options: RunOptions): Promise<Result[]> {
   const { redisUrl, contests, rate, calmMs, quietMs, say } = options
-  const server = await RollingNode.create({
-    REDIS_URL: redisUrl, REDIS_KEY_PREFIX: `clients-${process.pid}`, SHUTDOWN_GRACE_MS: GRACE_MS, SOURCES: 'none', UNKNOWN_SYMBOLS: 'accept', JWT_SECRET: SECRET, LOG_LEVEL: 'error'
+  const server = await NodeProcess.create('the server', {
+    REDIS_URL: redisUrl, REDIS_KEY_PREFIX: `clients-${process.pid}`, SHUTDOWN_GRACE_MS: GRACE_MS
   })
-  const token = (claims: object): string => makeToken(SECRET, goodClaims(claims, TOKEN_SECONDS))
-  const feed = new Feed(server.origin, token({ sub: 'feed', publish: ['*'] }))
-  const contestants = await Promise.all(contests.map(async ({ client }) => await Contestant.create(client, Number(new URL(server.origin).port))))
+  const { origin, port } = server
+  const feed = new NumberedFeed({ origins: [origin], token: runToken({ sub: 'feed', publish: ['*'] }), topics, dataOf })
+  const contestants = await Promise.all(contests.map(async ({ client }) => await Contestant.create(client, port)))
   const back = async (since: number): Promise<void> => { await allHaveCursor(contestants, since, RETURN_TIMEOUT_MS) }
   try {
     await server.start()
     await feed.burst(topics.length * 3)
     const before = new Map(feed.published)
-    await startAll(contestants, contests, token, say)
+    await startAll(contestants, contests, say)
     say(`publishing ${rate} messages a second…`)
     feed.start(rate)
     await delay(calmMs)
@@ -81,8 +80,8 @@ export async function run (options: RunOptions): Promise<Result[]> {
     await delay(calmMs)
 
     say('an operator disconnects each…')
-    const admin = token({ sub: 'operator', admin: true })
-    await Promise.all(contestants.map(async ({ userId }) => { await disconnect(server.origin, admin, userId) }))
+    const admin = runToken({ sub: 'operator', admin: true })
+    await Promise.all(contestants.map(async ({ userId }) => { await disconnect(origin, admin, userId) }))
     await back(Date.now())
     await delay(calmMs)
 
@@ -108,7 +107,8 @@ export async function run (options: RunOptions): Promise<Result[]> {
       const { byLibrary, byProgram, duplicates, gaps, longest, faults, breaks } = judge
       const ownBreaks = breaks.filter(({ at }) => at > quietFrom && at < quietTo).map(({ reason }) => reason)
       const lacking = missing(contestant)
-      return { client, byLibrary, byProgram, duplicates, gaps, missing: lacking, ownBreaks, longest, faults: lacking === 0 ? faults : [...faults, `lacks ${lacking} messages`], errors }
+      const all = lacking === 0 ? faults : [...faults, `lacks ${lacking} messages`]
+      return { client, byLibrary, byProgram, duplicates, gaps, missing: lacking, ownBreaks, longest, faults: all, errors }
     })
   } finally {
     await Promise.all(contestants.map(async contestant => { await contestant.close() }))
@@ -117,12 +117,12 @@ export async function run (options: RunOptions): Promise<Result[]> {
   }
 }
 
-async function startAll (contestants: readonly Contestant[], contests: readonly Contest[], token: (claims: object) => string, say: Say): Promise<void> {
+async function startAll (contestants: readonly Contestant[], contests: readonly Contest[], say: Say): Promise<void> {
   for (let at = 0; at < contestants.length; at += START_AT_ONCE) {
     const some = contestants.slice(at, at + START_AT_ONCE)
     const since = Date.now()
     some.forEach((contestant, index) => {
-      contestant.start(contests[at + index]!.program, `${query}&token=${token({ sub: contestant.userId })}`)
+      contestant.start(contests[at + index]!.program, `${query}&token=${runToken({ sub: contestant.userId })}`)
     })
     await allHaveCursor(some, since, CONNECT_TIMEOUT_MS)
     for (const { judge, client } of some) if (judge.cursorAt === 0) judge.faults.push(`${client.name} did not connect in ${CONNECT_TIMEOUT_MS / 1000} s`)

@@ -1,14 +1,13 @@
 import { decodeCursor } from '@tickwire/protocol'
-import { type Client, openClient, type TransportName, transportNames } from '../helpers/clients.js'
+import { type Approach, FleetClient } from '../fleet/client.js'
 import type { Choices } from '../helpers/random.js'
+import { type Message, POLL_WAIT_S, type TransportName, transportNames } from '../helpers/wires.js'
 import { Witness } from './witness.js'
 
 /** Silence beyond what the server promises, after which a connection is given up. */
 const PATIENCE_MS = 3000
 /** The same of a poll, which says nothing before it has all that it is to say. */
 const POLL_PATIENCE_MS = 10_000
-/** How long `openClient` lets a poll be held. */
-const POLL_WAIT_MS = 5000
 const POLL_PAUSE_MS = 250
 const BACKOFF_MS = [100, 600] as const
 /** A client that changes its transport each time would never be on one for long. */
@@ -48,77 +47,48 @@ export interface ClientOptions {
   readonly random: Choices
 }
 
-/** A client that comes back with its last cursor, to any node, on any transport, whenever its connection is lost. */
-export class FaultClient {
+/** A client that comes back to any node, on any transport, whenever its connection is lost. */
+export class FaultClient extends FleetClient {
   readonly witness = new Witness()
   readonly passages: Passage[] = []
   readonly ended: Ended[] = []
   /** Connections that went on from a cursor and were given another. */
   resumes = 0
-  cursor: string | undefined
-  cursorAt = 0
-  /** Whether the present connection has been given a cursor. */
-  settled = false
   /** Which of the nodes it is connected to. */
   node = 0
   /** Whether it comes back to the same node. */
   stays = false
   private transport: TransportName
-  private client: Client | undefined
-  private connection = 0
   /** A stream is one, and so is each poll. */
   private exchange = 0
   private passage: Passage | undefined
-  private heardAt = 0
-  private patienceMs = 0
-  private timer: NodeJS.Timeout | undefined
   private away = false
 
   constructor (readonly options: ClientOptions) {
+    super()
     this.transport = options.random.pick(transportNames)
-  }
-
-  open (): void {
-    const { random, origins, query, heartbeatMs } = this.options
-    if (this.connection > 0 && random.next() > KEEPS_TRANSPORT) this.transport = random.pick(transportNames)
-    const connection = ++this.connection
-    this.exchange++
-    const mine = (): boolean => connection === this.connection
-    const { transport, cursor } = this
-    this.settled = false
-    this.heardAt = Date.now()
-    this.patienceMs = transport === 'poll' ? POLL_PATIENCE_MS + POLL_WAIT_MS : PATIENCE_MS + heartbeatMs
-    this.passage = cursor === undefined ? undefined : this.beginPassage(cursor)
-    if (!this.stays) this.node = random.integer(0, origins.length - 1)
-    this.client = openClient(transport, origins[this.node]!, query, cursor, {
-      onMessage: message => {
-        if (!mine()) return
-        this.heardAt = Date.now()
-        // A stream that has had its first cursor stands where its node stands, wherever it had begun.
-        const position = transport === 'poll' ? this.cursor : this.settled ? undefined : cursor
-        this.witness.take(message, this.heardAt, connection, this.exchange, position)
-      },
-      onCursor: text => { if (mine()) this.mark(text) }
-    }, POLL_PAUSE_MS)
-    this.client.ended.catch(() => {}).then(() => { if (mine()) this.lose('server') }, () => {})
   }
 
   /** Its connection, and how those before ended. */
   get lately (): string {
     const now = Date.now()
-    const before = this.ended.slice(-5).map(({ at, transport, by, settled }) => `${transport} ended by ${by} ${now - at} ms ago${settled ? '' : ' without a cursor'}`)
-    return [...before, `now ${this.transport}, heard ${now - this.heardAt} ms ago${this.settled ? '' : ', no cursor yet'}`].join('; ')
+    const before = this.ended.slice(-5).map(({ at, transport, by, settled }) => (
+      `${transport} ended by ${by} ${now - at} ms ago${settled ? '' : ' without a cursor'}`))
+    const cursor = this.settled ? '' : ', no cursor yet'
+    return [...before, `now ${this.transport}, heard ${now - this.heardAt} ms ago${cursor}`].join('; ')
   }
 
   /** Gives a connection up that is silent for too long. */
   watch (): void {
-    if (this.client !== undefined && Date.now() - this.heardAt > this.patienceMs) this.lose('silence')
+    const { heartbeatMs } = this.options
+    const patienceMs = this.transport === 'poll' ? POLL_PATIENCE_MS + POLL_WAIT_S * 1000 : PATIENCE_MS + heartbeatMs
+    if (this.wire !== undefined && Date.now() - this.heardAt > patienceMs) this.end('silence')
   }
 
   /** Leaves, and does not come back before {@link comeBack}. */
   leave (): void {
     this.away = true
-    if (this.client !== undefined) this.lose('run')
+    if (this.wire !== undefined) this.end('run')
   }
 
   comeBack (): void {
@@ -127,55 +97,61 @@ export class FaultClient {
     this.later()
   }
 
-  close (): void {
-    this.away = true
-    clearTimeout(this.timer)
-    this.connection++
-    this.client?.cut()
-    this.client = undefined
+  protected approach (): Approach {
+    const { random, origins, query } = this.options
+    if (this.connection > 1 && random.next() > KEEPS_TRANSPORT) this.transport = random.pick(transportNames)
+    this.exchange++
+    this.passage = this.cursor === undefined ? undefined : this.beginPassage(this.cursor)
+    if (!this.stays) this.node = random.integer(0, origins.length - 1)
+    return { transport: this.transport, origin: origins[this.node]!, query, compressed: true, pollPauseMs: POLL_PAUSE_MS }
   }
 
-  private mark (text: string): void {
-    this.heardAt = Date.now()
-    const { passage, cursor, transport } = this
+  protected take (message: Message): void {
+    // A stream that has had its first cursor stands where its node stands, wherever it had begun.
+    const position = this.transport !== 'poll' && this.settled ? undefined : this.cursor
+    this.witness.take(message, this.heardAt, this.connection, this.exchange, position)
+  }
+
+  protected override mark (text: string): void {
+    const { passage, cursor, settled, witness } = this
+    super.mark(text)
     if (passage !== undefined && passage.endedAt === undefined) {
       passage.endedAt = this.heardAt
-      passage.lastReset = this.witness.resets.length
-      if (!this.settled || passage.lastReset > passage.firstReset || epochsOf(passage.position) !== epochsOf(text)) this.passages.push(passage)
+      passage.lastReset = witness.resets.length
+      const wasReset = passage.lastReset > passage.firstReset
+      if (!settled || wasReset || epochsOf(passage.position) !== epochsOf(text)) this.passages.push(passage)
     }
-    if (!this.settled && cursor !== undefined) this.resumes++
-    this.settled = true
-    this.cursor = text
-    this.cursorAt = this.heardAt
-    if (transport !== 'poll') return
+    if (!settled && cursor !== undefined) this.resumes++
+    if (this.transport !== 'poll') return
     this.exchange++
     this.passage = this.beginPassage(text)
   }
 
-  private beginPassage (position: string): Passage {
-    const { length } = this.witness.resets
-    return { connection: this.connection, transport: this.transport, position, beganAt: Date.now(), endedAt: undefined, firstReset: length, lastReset: length }
+  protected lost (): void {
+    this.end('server')
   }
 
-  private lose (by: Ended['by']): void {
-    const { transport, client, passage, settled } = this
+  private beginPassage (position: string): Passage {
+    const { length } = this.witness.resets
+    const { connection, transport } = this
+    return { connection, transport, position, beganAt: Date.now(), endedAt: undefined, firstReset: length, lastReset: length }
+  }
+
+  private end (by: Ended['by']): void {
+    const { transport, passage, settled } = this
     if (passage !== undefined && passage.endedAt === undefined) {
       passage.lastReset = this.witness.resets.length
       this.passages.push(passage)
     }
     this.passage = undefined
-    this.connection++
-    this.client = undefined
-    this.settled = false
-    client?.cut()
+    this.detach()?.cut()
     this.ended.push({ at: Date.now(), transport, by, settled })
     this.witness.lostConnection(this.cursorAt)
     if (!this.away) this.later()
   }
 
   private later (): void {
-    clearTimeout(this.timer)
-    this.timer = setTimeout(() => { this.open() }, this.options.random.integer(...BACKOFF_MS))
+    this.openIn(this.options.random.integer(...BACKOFF_MS))
   }
 }
 

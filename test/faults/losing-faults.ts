@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { Leavers } from './leavers.js'
-import { Link } from './link.js'
+import { Link } from '../fleet/link.js'
 import { Standalone } from './standalone.js'
 import type { World } from './world.js'
 

@@ -1,11 +1,10 @@
 import { setTimeout as delay } from 'node:timers/promises'
+import { publishTo } from '../fleet/publish.js'
 import type { Choices } from '../helpers/random.js'
 import { dataOf, type Topic } from './topics.js'
 
 const LANES = 10
 const MAX_BATCH = 5
-/** An answer that takes longer is taken for lost. */
-const ANSWER_TIMEOUT_MS = 4000
 const RETRY_MS = [50, 150] as const
 /** A message that is not acknowledged in this time never will be. */
 const GIVE_UP_MS = 60_000
@@ -52,10 +51,12 @@ export class Publisher {
   private stopping = false
 
   constructor (
-    readonly origins: readonly string[], private readonly token: string, private readonly topics: readonly Topic[], private readonly perSecond: number, private readonly random: Choices
+    readonly origins: readonly string[], private readonly token: string, private readonly topics: readonly Topic[],
+    private readonly perSecond: number, private readonly random: Choices
   ) {
     this.targets = origins
-    this.lanes = Array.from({ length: LANES }, (_, lane) => ({ topics: topics.filter((_, index) => index % LANES === lane), marks: [] }))
+    this.lanes = Array.from({ length: LANES }, (_, lane) => (
+      { topics: topics.filter((_, index) => index % LANES === lane), marks: [] }))
     for (const { key } of topics) this.started.set(key, [])
   }
 
@@ -100,7 +101,10 @@ export class Publisher {
     return numbers
   }
 
-  /** Waits until so many messages are acknowledged whose first attempt began from now on. @param concerned of which topics */
+  /**
+   * Waits until so many messages are acknowledged whose first attempt began from now on.
+   * @param concerned of which topics
+   */
   async more (count: number, concerned: (topic: string) => boolean = () => true): Promise<void> {
     const from = Date.now()
     let seen = this.acknowledged.length
@@ -116,7 +120,8 @@ export class Publisher {
 
   /** Milliseconds of the slowest answer to a request of a time. */
   slowest (from: number, to: number): number {
-    return Math.round(Math.max(0, ...this.answers.filter(({ at }) => at >= from && at <= to).map(({ ms }) => ms)))
+    const answers = this.answers.filter(({ at }) => at >= from && at <= to)
+    return Math.round(Math.max(0, ...answers.map(({ ms }) => ms)))
   }
 
   /** Numbers are taken in the order in which the lane publishes them. */
@@ -172,23 +177,21 @@ export class Publisher {
       if (left.length === 0) return
       await delay(this.random.integer(...RETRY_MS))
     }
-    if (this.failures.length === 0) this.fail(`not acknowledged in ${GIVE_UP_MS} ms: ${bodyOf(left)}`)
+    if (this.failures.length === 0) this.fail(`not acknowledged in ${GIVE_UP_MS} ms: ${JSON.stringify(messagesOf(left))}`)
   }
 
   /** The sequences; none for those that must be sent again: a part of the log may have taken its messages, and another not. */
   private async attempt (origin: string, batch: readonly Item[]): Promise<ReadonlyArray<number | null>> {
     const at = Date.now()
     try {
-      const response = await fetch(`${origin}/v1/publish`, {
-        method: 'POST', body: bodyOf(batch), headers: { 'content-type': 'application/json', authorization: `Bearer ${this.token}` }, signal: AbortSignal.timeout(ANSWER_TIMEOUT_MS)
-      })
-      const answer = await response.json() as PublishAnswer
+      const answer = await publishTo(origin, this.token, messagesOf(batch))
+      const { status, code, rejected = [], sequences = [] } = answer
       this.attempts.answered++
-      this.answers.push({ at, ms: Date.now() - at, status: response.status, code: answer.code ?? answer.error?.code })
-      const codes = response.status === 200 ? answer.rejected!.map(({ code }) => code) : [answer.code]
+      this.answers.push({ at, ms: Date.now() - at, status, code })
+      const codes = status === 200 ? rejected.map(({ code }) => code) : [code]
       if (codes.length > 0) this.attempts.unavailable++
-      if (codes.every(code => code === 'log_unavailable' || response.status === 503)) return answer.sequences ?? []
-      this.fail(`publish answered ${response.status} ${JSON.stringify(answer)}`)
+      if (status === 503 || codes.every(code => code === 'log_unavailable')) return sequences
+      this.fail(`publish answered ${JSON.stringify(answer)}`)
     } catch {
       // Nobody listens, the connection broke, or no answer came: whether it was appended is not known.
       this.attempts.unanswered++
@@ -202,14 +205,8 @@ export class Publisher {
   }
 }
 
-interface PublishAnswer {
-  readonly sequences?: ReadonlyArray<number | null>
-  readonly rejected?: ReadonlyArray<{ readonly code: string }>
-  readonly code?: string
-  readonly error?: { readonly code?: string }
-}
-
-function bodyOf (batch: readonly Item[]): string {
-  const messages = batch.map(({ topic, number }) => ({ channel: topic.channel, symbol: topic.symbol, data: dataOf(topic, number), idempotency_key: String(number) }))
-  return JSON.stringify(messages.length === 1 ? messages[0] : messages)
+function messagesOf (batch: readonly Item[]): object {
+  const messages = batch.map(({ topic, number }) => (
+    { channel: topic.channel, symbol: topic.symbol, data: dataOf(topic, number), idempotency_key: String(number) }))
+  return messages.length === 1 ? messages[0]! : messages
 }

@@ -8,7 +8,7 @@ import { World, type WorldOptions } from './world.js'
 /** How long a client may take to get on after a fault before the run is given up: a poll takes 15 s to notice that its node is gone, and may notice it twice. */
 const RECOVERY_TIMEOUT_MS = 60_000
 /** Between two faults. */
-const PAUSE_MS = [300, 1500] as const
+const PAUSE_MS = [200, 800] as const
 const PROGRESS_MS = 3000
 const SETTLE_MS = 300
 const WATCH_MS = 200
@@ -116,13 +116,16 @@ async function happen (world: World, fault: Fault): Promise<FaultReport> {
     lastedMs: removed - began,
     recoveredMs: recovered - removed,
     slowestMs: publisher.slowest(began, recovered),
-    lostConnections: fleet.clients.reduce((sum, { ended }) => sum + ended.filter(({ at, by }) => at >= began && by !== 'run').length, 0)
+    lostConnections: fleet.sum(({ ended }) => ended.filter(({ at, by }) => at >= began && by !== 'run').length)
   }
 }
 
 function progressOf ({ publisher, fleet, losses }: World): string {
-  const delivered = fleet.clients.reduce((sum, { witness }) => sum + witness.accepted, 0)
-  const resets = fleet.clients.reduce((sum, { witness }) => sum + witness.resets.length, 0)
-  const connected = fleet.clients.filter(({ settled }) => settled).length
-  return `  ${publisher.acknowledged.length} acknowledged, ${delivered} delivered, ${connected} of ${fleet.clients.length} clients connected, ${resets} resets, ${losses.length} losses`
+  return [
+    `  ${publisher.acknowledged.length} acknowledged`,
+    `${fleet.sum(({ witness }) => witness.accepted)} delivered`,
+    `${fleet.connected} of ${fleet.clients.length} clients connected`,
+    `${fleet.sum(({ witness }) => witness.resets.length)} resets`,
+    `${losses.length} losses`
+  ].join(', ')
 }

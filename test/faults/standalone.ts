@@ -1,7 +1,7 @@
 import { freePort } from '../helpers/free-port.js'
 import { RedisServer } from '../helpers/redis-server.js'
 import type { Backing } from './backing.js'
-import { Link } from './link.js'
+import { Link } from '../fleet/link.js'
 
 /** Replication begins at once, not when more replicas might have come. */
 const REDIS_SETTINGS = ['--repl-diskless-sync-delay', '0']

@@ -1,13 +1,13 @@
-import { createHmac } from 'node:crypto'
 import { join } from 'node:path'
 import type { Redis } from 'ioredis'
+import { MANY_CLIENTS, NodeProcess } from '../fleet/node-process.js'
+import { runToken } from '../fleet/publish.js'
 import { Choices } from '../helpers/random.js'
 import type { RedisServer } from '../helpers/redis-server.js'
 import { ROOT } from '../helpers/root.js'
 import { askHolders, type Backing, type Kind } from './backing.js'
-import { Fleet } from './fleet.js'
+import { FaultFleet } from './fleet.js'
 import type { Loss } from './loss.js'
-import { NodeProcess } from './node-process.js'
 import { Publisher } from './publisher.js'
 import { ClusterBacking, type Replicated, SentinelBacking } from './replicated.js'
 import { Standalone } from './standalone.js'
@@ -17,8 +17,6 @@ import { makeTopics } from './topics.js'
 const HEARTBEAT_MS = 1500
 /** A server with the two processors whose outputs are judged. */
 const PROGRAM = join(ROOT, 'dist/test/processors/node.js')
-const SECRET = 'a secret for the fault checker only'
-const TOKEN_SECONDS = 86_400
 
 export interface WorldOptions {
   readonly kind: Kind
@@ -39,36 +37,34 @@ export class World {
   /** By shard, who holds it as far as the run has had it changed. */
   private holders: RedisServer[] = []
   readonly publisher: Publisher
-  readonly fleet: Fleet
+  readonly fleet: FaultFleet
   readonly random: Choices
 
-  private constructor (readonly options: WorldOptions, readonly backing: Backing, readonly nodes: readonly [NodeProcess, NodeProcess]) {
+  private constructor (
+    readonly options: WorldOptions, readonly backing: Backing, readonly nodes: readonly [NodeProcess, NodeProcess]
+  ) {
     const { seed, clients, rate } = options
     const topics = makeTopics(options.topics)
     const origins = nodes.map(({ origin }) => origin)
     this.random = new Choices(seed)
-    this.publisher = new Publisher(origins, token(), topics, rate, new Choices(seed + 1))
-    this.fleet = new Fleet({ clients, topics, origins, heartbeatMs: HEARTBEAT_MS, seed })
+    this.publisher = new Publisher(origins, runToken({ sub: 'publisher', publish: ['*'] }), topics, rate, new Choices(seed + 1))
+    this.fleet = new FaultFleet({ clients, topics, origins, heartbeatMs: HEARTBEAT_MS, seed })
   }
 
   static async start (options: WorldOptions): Promise<World> {
     const backing = await start[options.kind]()
     const nodes = await Promise.all([0, 1].map(async index => await NodeProcess.create(`node ${index + 1}`, {
+      ...MANY_CLIENTS,
       ...backing.env(index),
       LOG_SHARDS: String(options.shards),
-      SOURCES: 'none',
-      UNKNOWN_SYMBOLS: 'accept',
-      JWT_SECRET: SECRET,
-      MAX_CONNECTIONS_PER_IP: '10000',
-      MAX_CONNECTIONS_PER_USER: '10000',
-      RATE_LIMIT_REQUESTS: '1000000',
-      HEARTBEAT_MS: String(HEARTBEAT_MS),
-      LOG_LEVEL: 'error'
+      HEARTBEAT_MS: String(HEARTBEAT_MS)
     }, [PROGRAM])))
     const world = new World(options, backing, nodes as [NodeProcess, NodeProcess])
     try {
       await Promise.all(nodes.map(node => node.start()))
       await world.fleet.open()
+      // From then on no client ever begins anew.
+      await world.fleet.settled()
     } catch (error) {
       await world.close()
       throw error
@@ -97,7 +93,12 @@ export class World {
   async checkHolders (): Promise<void> {
     const holders = await this.backing.holders(this.options.shards)
     const other = holders.findIndex((holder, shard) => holder !== this.holders[shard])
-    if (other >= 0 && this.backing.kind !== 'standalone') this.violations.push(`shard ${other} has another master than the run has given it: replicas took over by themselves`)
+    if (other < 0 || this.backing.kind === 'standalone') return
+    this.violations.push(`shard ${other} has another master than the run has given it: replicas took over by themselves`)
+  }
+
+  private get allShards (): readonly number[] {
+    return Array.from({ length: this.options.shards }, (_, shard) => shard)
   }
 
   /** From which a node connects. */
@@ -111,7 +112,9 @@ export class World {
   }
 
   async epochs (): Promise<Array<ReadonlySet<number>>> {
-    return (await askHolders(this.backing, this.options.shards, of => readShards(of, this.options.shards))).map(({ epochs }) => new Set(epochs.map(({ epoch }) => epoch)))
+    const { backing, options: { shards } } = this
+    const stored = await askHolders(backing, shards, of => readShards(of, shards))
+    return stored.map(({ epochs }) => new Set(epochs.map(({ epoch }) => epoch)))
   }
 
   async readLog (): Promise<StoredLog> {
@@ -122,7 +125,9 @@ export class World {
    * Notes what a Redis has left, while no node can append to it.
    * @param epochsBefore of {@link epochs}, before anything was lost
    */
-  async noteLoss (name: string, beganAt: number, epochsBefore: Loss['epochsBefore'], shards: readonly number[] = Array.from({ length: this.options.shards }, (_, shard) => shard)): Promise<void> {
+  async noteLoss (
+    name: string, beganAt: number, epochsBefore: Loss['epochsBefore'], shards: readonly number[] = this.allShards
+  ): Promise<void> {
     const kept = await this.readLog()
     this.losses.push({ name, beganAt, endedAt: Date.now(), kept, epochsBefore, shards: new Set(shards) })
   }
@@ -139,12 +144,4 @@ const start: Readonly<Record<Kind, () => Promise<Backing>>> = {
   standalone: () => Standalone.start(),
   sentinel: () => SentinelBacking.start(),
   cluster: () => ClusterBacking.start()
-}
-
-/** As `tickwire token` makes it. */
-function token (): string {
-  const now = Math.floor(Date.now() / 1000)
-  const claims = { sub: 'publisher', publish: ['*'], iss: 'tickwire', aud: 'tickwire', iat: now, exp: now + TOKEN_SECONDS }
-  const signed = [{ alg: 'HS256', typ: 'JWT' }, claims].map(part => Buffer.from(JSON.stringify(part)).toString('base64url')).join('.')
-  return `${signed}.${createHmac('sha256', SECRET).update(signed).digest('base64url')}`
 }

@@ -1,4 +1,5 @@
 import { clientActions, errorCodes, PublishItem, standardChannels } from '@tickwire/protocol'
+import { columns } from '../fleet/columns.js'
 
 /** How often something was sent, how often it passed the parser, and how often it was answered without a refusal. */
 interface Count {
@@ -82,7 +83,6 @@ export class Coverage {
       return [group, name, String(sent), String(passed), String(accepted)]
     }))
     const all = [['', '', 'sent', 'passed', 'accepted'], ...rows]
-    const widths = [0, 1, 2, 3, 4].map(column => Math.max(...all.map(row => row[column]!.length)))
-    return all.map(row => row.map((cell, column) => column < 2 || (column === 4 && row[0] === 'error code') ? cell.padEnd(widths[column]!) : cell.padStart(widths[column]!)).join('  ').trimEnd())
+    return columns(all, (column, row) => column < 2 || (column === 4 && row[0] === 'error code'))
   }
 }

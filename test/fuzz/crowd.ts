@@ -7,6 +7,7 @@ import { judgeMessage, judgeRefusal } from './oracle.js'
 /** More than one user may have, all at once, and some that never say a word: what only many or the silent are told. */
 export class Crowd {
   private readonly sockets = new Set<WebSocket>()
+  private readonly silent = new Set<WebSocket>()
 
   constructor (private readonly ground: Ground, private readonly size: number, private readonly restMs: number, private readonly token: string) {}
 
@@ -17,13 +18,14 @@ export class Crowd {
       for (const socket of this.sockets) socket.terminate()
       for (let rested = 0; rested < this.restMs && !this.ground.over; rested += 100) await delay(100)
     }
-    for (const socket of this.sockets) socket.terminate()
+    for (const socket of [...this.sockets, ...this.silent]) socket.terminate()
   }
 
   private open (stays: boolean): void {
     const { ground } = this
     const socket = new WebSocket(`ws://127.0.0.1:${ground.port}/v1/stream?token=${this.token}`, { localAddress: FUZZ_ADDRESS })
-    if (!stays) this.sockets.add(socket)
+    const own = stays ? this.silent : this.sockets
+    own.add(socket)
     socket.on('unexpected-response', (request, response) => {
       let text = ''
       response.setEncoding('utf8').on('data', chunk => { text += String(chunk) }).on('close', () => {
@@ -40,6 +42,6 @@ export class Crowd {
       if (wrong !== undefined) ground.fault(`one of many was sent what ${wrong}`)
       if (typeof message['code'] === 'string') ground.coverage.code(message['code'])
     })
-    socket.on('close', () => { this.sockets.delete(socket) })
+    socket.on('close', () => { own.delete(socket) })
   }
 }

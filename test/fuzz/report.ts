@@ -1,4 +1,5 @@
-import { byMinute, MOST_GROWN_PERCENT } from '../soak/memory.js'
+import { figureLines } from '../fleet/columns.js'
+import { byMinute, MOST_GROWN_PERCENT } from '../fleet/memory.js'
 import type { FuzzReport } from './run.js'
 
 /** From here on memory is judged: before, caches and lists of free memory take their size. */
@@ -27,7 +28,9 @@ export function failures (report: FuzzReport, whole: boolean): string[] {
 /** From the first minute that counts to the last; undefined for a run that is too short. */
 function grownPercent ({ samples, lastedMs }: FuzzReport): number | undefined {
   if (lastedMs < LEAST_JUDGED_MS) return undefined
-  const minutes = byMinute(samples.filter(({ at }) => at >= SETTLED_MS && at < Math.floor(lastedMs / 60_000) * 60_000).map(({ at, bytes }) => ({ at: at - SETTLED_MS, bytes })))
+  const untilMs = Math.floor(lastedMs / 60_000) * 60_000
+  const judged = samples.filter(({ at }) => at >= SETTLED_MS && at < untilMs)
+  const minutes = byMinute(judged.map(({ at, bytes }) => ({ at: at - SETTLED_MS, bytes })))
   const [first = NaN] = minutes
   return 100 * (minutes.at(-1)! - first) / first
 }
@@ -47,6 +50,5 @@ export function reportLines (report: FuzzReport): string[] {
     'RSS MiB by minute': byMinute(samples).join(' '),
     'RSS grown percent from minute three': grown === undefined ? 'not judged: the run is too short' : grown.toFixed(1)
   }
-  const width = Math.max(...Object.keys(figures).map(({ length }) => length))
-  return [...coverage.lines(), '', ...Object.entries(figures).map(([what, value]) => `${what.padEnd(width)}  ${value}`)]
+  return [...coverage.lines(), '', ...figureLines(figures)]
 }

@@ -1,9 +1,11 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import { type Phase, Neighbours, type Verdict } from '../abuse/neighbours.js'
-import { NodeProcess } from '../faults/node-process.js'
+import type { Latencies } from '../fleet/latencies.js'
+import { mib, type Sample, sampleMemory } from '../fleet/memory.js'
+import { Neighbours, type Verdict } from '../fleet/neighbours.js'
+import { MANY_CLIENTS, NodeProcess } from '../fleet/node-process.js'
+import { runToken } from '../fleet/publish.js'
 import { Choices } from '../helpers/random.js'
-import { goodClaims, makeToken } from '../helpers/tokens.js'
-import type { Sample } from '../soak/memory.js'
+import { SECRET } from '../helpers/tokens.js'
 import { Coverage } from './coverage.js'
 import { Crowd } from './crowd.js'
 import { Ground } from './ground.js'
@@ -11,7 +13,6 @@ import { World } from './input/world.js'
 import { RequestWorker } from './request-worker.js'
 import { SocketWorker } from './socket-worker.js'
 
-const SECRET = 'a secret for fuzzing only, long enough'
 const SOCKETS = 16
 const REQUESTS = 16
 /** Of the inputs, how many come by WebSocket. */
@@ -19,7 +20,6 @@ const BY_SOCKET = 0.65
 const NEIGHBOURS = { topics: 20, rate: 200 }
 const WARM_UP_MS = 1000
 const SAMPLE_MS = 1000
-const PROGRESS_MS = 10_000
 /** What clients leave behind is gone by then: a close that is not answered takes 5 s. */
 const LEFT_MS = 15_000
 const REST_MS = 4000
@@ -28,21 +28,16 @@ const PER_USER = 80
 
 /** Small, so that every limit is met; what only many topics and long histories would cost is not what is looked for. */
 const SETTINGS = {
-  LOG_LEVEL: 'error',
-  SOURCES: 'none',
-  UNKNOWN_SYMBOLS: 'accept',
-  JWT_SECRET: SECRET,
+  // What a fuzzer has left behind is still being ended while it goes on.
+  ...MANY_CLIENTS,
   MAX_TOPICS: '150',
   MAX_SUBSCRIPTIONS: '60',
-  // What a fuzzer has left behind is still being ended while it goes on.
-  MAX_CONNECTIONS_PER_IP: '10000',
   MAX_CONNECTIONS_PER_USER: String(PER_USER),
   RETENTION_MESSAGES: '100',
   HEARTBEAT_MS: '2000',
   // Longer than this machine's own pauses: the fuzzer's silence must not be taken for its end.
   IDLE_TIMEOUT_MS: '10000',
-  RATE_LIMIT_MESSAGES: '1000000',
-  RATE_LIMIT_REQUESTS: '1000000'
+  RATE_LIMIT_MESSAGES: '1000000'
 }
 
 export interface FuzzOptions {
@@ -61,8 +56,8 @@ export interface FuzzReport {
   readonly lastedMs: number
   readonly faults: readonly string[]
   readonly faultCount: number
-  readonly control: Phase
-  readonly fuzzed: Phase
+  readonly control: Latencies
+  readonly fuzzed: Latencies
   readonly neighbours: Verdict
   readonly samples: readonly Sample[]
   /** Connections and subscriptions beside the neighbours' when all have left. */
@@ -74,27 +69,37 @@ export interface FuzzReport {
 
 /** Generated inputs for a server beside honest clients, each answer judged. */
 export async function fuzz (options: FuzzOptions): Promise<FuzzReport> {
-  const { seed, messages, rate, lastsMs = Infinity, controlMs } = options
+  const { rate, controlMs } = options
   const server = await NodeProcess.create('the server', SETTINGS)
   let neighbours: Neighbours | undefined
   try {
     await server.start()
-    const { origin } = server
-    neighbours = await Neighbours.start({ origin, token: makeToken(SECRET, goodClaims({ sub: 'neighbour', publish: ['trades:*'] }, 86_400)), ...NEIGHBOURS })
+    neighbours = await Neighbours.start({ origin: server.origin, ...NEIGHBOURS })
     await delay(WARM_UP_MS)
     await neighbours.phase()
     await delay(controlMs)
     const control = await neighbours.phase()
     const coverage = new Coverage()
-    const ground = new Ground(Number(new URL(origin).port), new World(SECRET), coverage, { socket: rate * BY_SOCKET, request: rate * (1 - BY_SOCKET) })
+    const rates = { socket: rate * BY_SOCKET, request: rate * (1 - BY_SOCKET) }
+    const ground = new Ground(server.port, new World(SECRET), coverage, rates)
     const began = Date.now()
-    const samples = await inputs(server, ground, { ...options, lastsMs, seed, messages }, began)
+    const samples = await inputs(server, ground, options)
     const lastedMs = Date.now() - began
     const fuzzed = await neighbours.phase()
     const crashed = server.failed
-    const left = crashed ? [] : await leftBehind(origin)
+    const left = crashed ? [] : await leftBehind(server.origin)
     return {
-      coverage, lastedMs, faults: ground.faults, faultCount: ground.faultCount, control, fuzzed, neighbours: await neighbours.finish(), samples, left, lastWords: server.complaints, crashed
+      coverage,
+      lastedMs,
+      faults: ground.faults,
+      faultCount: ground.faultCount,
+      control,
+      fuzzed,
+      neighbours: await neighbours.finish(),
+      samples,
+      left,
+      lastWords: server.complaints,
+      crashed
     }
   } finally {
     await neighbours?.close()
@@ -103,29 +108,34 @@ export async function fuzz (options: FuzzOptions): Promise<FuzzReport> {
 }
 
 /** Sends all there is to send; samples the server's memory meanwhile. */
-async function inputs (server: NodeProcess, ground: Ground, { seed, messages, lastsMs, say }: FuzzOptions & { lastsMs: number }, began: number): Promise<Sample[]> {
+async function inputs (server: NodeProcess, ground: Ground, options: FuzzOptions): Promise<Sample[]> {
+  const { seed, messages, lastsMs = Infinity, say } = options
   const shareOf = (part: number, count: number): number => Math.ceil(messages * part / count)
-  const crowd = new Crowd(ground, CROWD, REST_MS, makeToken(SECRET, goodClaims({ sub: 'crowd' }, 86_400))).run()
-  const workers = Promise.all([
-    ...Array.from({ length: SOCKETS }, (_, index) => new SocketWorker(new Choices(seed * 100_003 + index), ground, shareOf(BY_SOCKET, SOCKETS)).run()),
-    ...Array.from({ length: REQUESTS }, (_, index) => new RequestWorker(new Choices(seed * 100_003 + SOCKETS + index), ground, shareOf(1 - BY_SOCKET, REQUESTS)).run())
-  ]).finally(() => { ground.over = true })
-  const samples: Sample[] = []
-  let saidAt = began
-  while (!ground.over) {
-    await Promise.race([workers, delay(SAMPLE_MS)])
-    const now = Date.now()
-    if (server.failed || now - began > lastsMs) ground.over = true
-    if (server.failed) break
-    samples.push({ at: now - began, bytes: server.residentBytes() })
-    if (now - saidAt < PROGRESS_MS) continue
-    saidAt = now
-    const { inputs: sent, passed } = ground.coverage
-    say(`${sent} inputs, ${(100 * passed / sent).toFixed(1)} % passed the parser, RSS ${(samples.at(-1)!.bytes / 2 ** 20).toFixed(0)} MiB${ground.faultCount === 0 ? '' : `, ${ground.faultCount} FAULTS, the first: ${ground.faults[0]}`}`)
-  }
+  const choices = (index: number): Choices => new Choices(seed * 100_003 + index)
+  const crowd = new Crowd(ground, CROWD, REST_MS, runToken({ sub: 'crowd' })).run()
+  const sockets = Array.from({ length: SOCKETS }, (_, index) => (
+    new SocketWorker(choices(index), ground, shareOf(BY_SOCKET, SOCKETS))))
+  const requests = Array.from({ length: REQUESTS }, (_, index) => (
+    new RequestWorker(choices(SOCKETS + index), ground, shareOf(1 - BY_SOCKET, REQUESTS))))
+  const workers = Promise.all([...sockets, ...requests].map(async worker => { await worker.run() }))
+    .finally(() => { ground.over = true })
+  const samples = await sampleMemory({
+    everyMs: SAMPLE_MS,
+    bytes: () => server.failed ? undefined : server.residentBytes(),
+    goesOn: at => {
+      if (server.failed || at >= lastsMs) ground.over = true
+      return !ground.over
+    },
+    onProgress: sample => { say(progress(ground, sample)) }
+  })
   await workers
   await crowd
   return samples
+}
+
+function progress ({ coverage: { inputs, passed }, faults, faultCount }: Ground, { bytes }: Sample): string {
+  const wrong = faultCount === 0 ? '' : `, ${faultCount} FAULTS, the first: ${faults[0]}`
+  return `${inputs} inputs, ${(100 * passed / inputs).toFixed(1)} % passed the parser, RSS ${mib(bytes)} MiB${wrong}`
 }
 
 /** By the server's own count. */
@@ -133,13 +143,18 @@ async function leftBehind (origin: string): Promise<string[]> {
   const deadline = Date.now() + LEFT_MS
   for (;;) {
     const text = await (await fetch(`${origin}/metrics`)).text()
-    const gauge = (name: string): number => [...text.matchAll(new RegExp(`^tickwire_${name}(?:\\{[^}]*\\})? (\\d+)`, 'gm'))].reduce((sum, [, value]) => sum + Number(value), 0)
+    const gauge = (name: string): number => {
+      const values = text.matchAll(new RegExp(`^tickwire_${name}(?:\\{[^}]*\\})? (\\d+)`, 'gm'))
+      return [...values].reduce((sum, [, value]) => sum + Number(value), 0)
+    }
     // The neighbours' own: three streams, each with a selector for each topic.
-    const left = { connections: gauge('connections') - 3, subscriptions: gauge('subscriptions') - 3 * NEIGHBOURS.topics, selectors: gauge('selectors') - NEIGHBOURS.topics }
+    const left = {
+      connections: gauge('connections') - 3,
+      subscriptions: gauge('subscriptions') - 3 * NEIGHBOURS.topics,
+      selectors: gauge('selectors') - NEIGHBOURS.topics
+    }
     const more = Object.entries(left).filter(([, count]) => count > 0).map(([name, count]) => `${count} ${name}`)
     if (more.length === 0 || Date.now() > deadline) return more
     await delay(200)
   }
 }
-
-/** What it printed beside that it listens. */

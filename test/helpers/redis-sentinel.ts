@@ -15,6 +15,8 @@ const QUORUM = 2
 /** Generous: what is not up by then never will be. */
 const UP_TIMEOUT_MS = 60_000
 const LOOK_MS = 25
+/** How often Sentinels ask servers and tell each other: by themselves they learn after ten seconds that a master was demoted. */
+const PACE = ['INFO-PERIOD', 'PUBLISH-PERIOD', 'ASK-PERIOD'].flatMap(name => [name, '300'])
 
 /** A Sentinel of a test's own. */
 class SentinelServer {
@@ -36,6 +38,8 @@ class SentinelServer {
     const client = new Redis(port, '127.0.0.1', { retryStrategy: () => 10, maxRetriesPerRequest: null })
     client.on('error', () => {})
     await client.ping()
+    // Before Redis 7 it keeps its own pace: all the same, later.
+    await client.call('SENTINEL', 'DEBUG', ...PACE).catch(() => {})
     client.disconnect()
     return sentinel
   }

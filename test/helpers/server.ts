@@ -5,9 +5,9 @@ import { buildApp, type Parts } from '../../src/app.js'
 import { type Config, loadConfig } from '../../src/config.js'
 import { until } from './clients.js'
 import { keptLog } from './kept-log.js'
+import { SECRET } from './tokens.js'
 
-/** Tokens are signed with it, where a test gives no other key. */
-export const SECRET = 'a secret for tests only, long enough'
+export { SECRET }
 
 export interface TestServer {
   readonly app: FastifyInstance

@@ -7,5 +7,8 @@ export const makeToken = (secret: string, claims: object, header: object = { alg
 export const goodClaims = (claims: object, seconds = 3600): object =>
   ({ iss: 'tickwire', aud: 'tickwire', exp: Math.floor(Date.now() / 1000) + seconds, ...claims })
 
+/** Tokens are signed with it, where a test gives no other key. */
+export const SECRET = 'a secret for tests only, long enough'
+
 /** A token as whoever knows the tests' secret makes it. @param seconds until it ends; negative: it has */
-export const signedToken = (claims: object, seconds = 300, secret = 'a secret for tests only, long enough'): string => makeToken(secret, goodClaims(claims, seconds))
+export const signedToken = (claims: object, seconds = 300, secret = SECRET): string => makeToken(secret, goodClaims(claims, seconds))

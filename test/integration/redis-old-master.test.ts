@@ -1,5 +1,5 @@
 import { test } from 'tap'
-import { Link } from '../faults/link.js'
+import { Link } from '../fleet/link.js'
 import { type Message, openClient, until } from '../helpers/clients.js'
 import { freePort } from '../helpers/free-port.js'
 import { redisProgram, RedisServer } from '../helpers/redis-server.js'

@@ -1,5 +1,6 @@
-import { ClientRule } from '@tickwire/protocol'
-import { type Client, type Message, openClient, type TransportName } from '../helpers/clients.js'
+import { type Approach, FleetClient } from '../fleet/client.js'
+import { Ledger } from '../fleet/ledger.js'
+import type { Message, TransportName } from '../helpers/wires.js'
 
 const POLL_PAUSE_MS = 50
 /** Before another node is tried, as a proxy does that finds one away. */
@@ -12,87 +13,80 @@ export interface Absence {
   readonly askedMs: number
 }
 
-/** A client that keeps the client's rule, and comes back with its cursor to the next node when its connection ends. */
-export class Reader {
-  /** By symbol, the sequences that counted, in order. */
-  readonly accepted = new Map<string, number[]>()
+/** A client that comes back with its cursor to the next node when its connection ends. */
+export class Reader extends FleetClient {
+  readonly ledger = new Ledger()
   readonly absences: Absence[] = []
   /** Milliseconds from publishing to receipt, of what was published while it was connected. */
-  latencies: number[] = []
+  readonly latencies: number[] = []
   /** What must not be. */
   readonly faults: string[] = []
-  duplicates = 0
   /** What it was refused with, by the code of an answer, or `unreachable`. */
   readonly refusals: string[] = []
-  private readonly rule = new ClientRule()
-  private cursor: string | undefined
-  private client: Client | undefined
   /** Milliseconds since 1970: of the first cursor of the present connection. */
   private settledAt = Infinity
-  private lost: { readonly at: number } | undefined
+  private lostAt: number | undefined
   private askedMs = 0
-  private over = false
+  private refusal = 'unreachable'
 
   /** @param node where it begins, of `origins` */
-  constructor (readonly name: string, private readonly transport: TransportName, private readonly query: string, private readonly origins: readonly string[], private node: number) {}
-
-  get isSettled (): boolean {
-    return this.settledAt !== Infinity
+  constructor (
+    readonly name: string, private readonly transport: TransportName, private readonly query: string,
+    private readonly origins: readonly string[], private node: number
+  ) {
+    super()
   }
 
-  open (): void {
-    this.rule.connected()
-    const client = openClient(this.transport, this.origins[this.node]!, this.query, this.cursor, {
-      onMessage: message => { if (client === this.client) this.take(message) },
-      onCursor: cursor => { if (client === this.client) this.mark(cursor) }
-    }, POLL_PAUSE_MS, false)
-    this.client = client
-    client.ended.then(() => 'unreachable', (error: unknown) => /"code":"(\w+)"/.exec(String(error))?.[1] ?? 'unreachable')
-      .then(reason => { if (!this.over) this.comeBack(reason) }, () => {})
+  protected approach (): Approach {
+    this.ledger.connected()
+    this.refusal = 'unreachable'
+    const { transport, query, origins, node } = this
+    return { transport, origin: origins[node]!, query, compressed: false, pollPauseMs: POLL_PAUSE_MS }
   }
 
-  close (): void {
-    this.over = true
-    this.client?.cut()
+  protected override refused (reason: string): void {
+    this.refusal = /"code":"(\w+)"/.exec(reason)?.[1] ?? reason
   }
 
-  private comeBack (reason: string): void {
-    if (this.isSettled) this.lost = { at: Date.now() }
-    else this.refusals.push(reason)
-    const wait = this.isSettled ? Math.max(NEXT_NODE_MS, this.askedMs) : NEXT_NODE_MS
+  protected lost (): void {
+    if (this.settled) this.lostAt = Date.now()
+    else this.refusals.push(this.refusal)
+    const wait = this.settled ? Math.max(NEXT_NODE_MS, this.askedMs) : NEXT_NODE_MS
     this.settledAt = Infinity
+    this.detach()
     this.node = (this.node + 1) % this.origins.length
-    setTimeout(() => { if (!this.over) this.open() }, wait)
+    this.openIn(wait)
   }
 
-  private mark (cursor: string): void {
-    this.rule.cursor()
-    this.cursor = cursor
-    if (this.isSettled) return
+  protected override answered (): void {
+    this.ledger.connected()
+  }
+
+  protected override mark (cursor: string): void {
+    const isFirst = !this.settled
+    super.mark(cursor)
+    this.ledger.cursor()
+    if (!isFirst) return
     this.settledAt = Date.now()
-    if (this.lost === undefined) return
-    this.absences.push({ ms: this.settledAt - this.lost.at, askedMs: this.askedMs })
-    this.lost = undefined
+    if (this.lostAt === undefined) return
+    this.absences.push({ ms: this.settledAt - this.lostAt, askedMs: this.askedMs })
+    this.lostAt = undefined
     this.askedMs = 0
   }
 
-  private take (message: Message): void {
-    const verdict = this.rule.take(message)
+  protected take (message: Message): void {
     const { type, symbol, sequence, data } = message
+    const verdict = this.ledger.take(message)
+    for (const text of this.ledger.faults.splice(0)) this.fault(text)
     if (type === 'closing') {
       this.askedMs = Number(message['retry_after_ms'] ?? 0)
       if (message['code'] !== 'going_away') this.fault(`was closed: ${JSON.stringify(message)}`)
     } else if (type === 'error' || type === 'lagging' || type === 'reset') this.fault(`was told ${JSON.stringify(message)}`)
-    if (verdict === 'gap') this.fault(`a gap before ${symbol} ${sequence}`)
-    if (verdict === 'duplicate') {
-      this.duplicates++
-      // Only where it goes on from a cursor may come again what came behind that.
-      if (this.absences.length === 0 && this.lost === undefined) this.fault(`${symbol} ${sequence} came twice on its first connection`)
+    // Only where it goes on from a cursor may come again what came behind that.
+    if (verdict === 'duplicate' && this.absences.length === 0 && this.lostAt === undefined) {
+      this.fault(`${symbol} ${sequence} came twice on its first connection`)
     }
     if (verdict !== 'new') return
-    const sequences = this.accepted.get(symbol!)
-    if (sequences === undefined) this.accepted.set(symbol!, [sequence!])
-    else sequences.push(sequence!)
     const publishedAt = Date.parse((data as { timestamp: string }).timestamp)
     if (publishedAt > this.settledAt) this.latencies.push(Date.now() - publishedAt)
   }

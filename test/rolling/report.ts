@@ -1,4 +1,5 @@
-import { latenciesOf, type Latencies, type RollingReport } from './run.js'
+import { type Latencies, latenciesOf } from '../fleet/latencies.js'
+import type { RollingReport } from './run.js'
 
 const shown = ({ p50, p99, max, count }: Latencies): string => `p50 ${p50}, p99 ${p99}, max ${max} ms (${count})`
 

@@ -1,13 +1,14 @@
 import { performance } from 'node:perf_hooks'
 import { setTimeout as delay } from 'node:timers/promises'
-import { transportNames, until } from '../helpers/clients.js'
-import { goodClaims, makeToken } from '../helpers/tokens.js'
-import { Feed, symbolOf } from './feed.js'
-import { RollingNode } from './node.js'
+import { NumberedFeed } from '../fleet/feed.js'
+import { Fleet } from '../fleet/fleet.js'
+import { type Latencies, latenciesOf } from '../fleet/latencies.js'
+import { MANY_CLIENTS, NodeProcess } from '../fleet/node-process.js'
+import { runToken } from '../fleet/publish.js'
+import { until } from '../helpers/clients.js'
+import { transportNames } from '../helpers/wires.js'
 import { type Absence, Reader } from './reader.js'
 
-const SECRET = 'a secret for rolling restarts only'
-const OPEN_AT_ONCE = 25
 /** One that reads all topics among so many that read a few. */
 const ALL_EVERY = 8
 const TOPICS_OF_A_READER = 5
@@ -26,14 +27,6 @@ export interface RollingOptions {
   /** How long all runs as it is before the first node is ended, and between two. */
   readonly calmMs: number
   readonly say: (line: string) => void
-}
-
-/** Milliseconds. */
-export interface Latencies {
-  readonly count: number
-  readonly p50: number
-  readonly p99: number
-  readonly max: number
 }
 
 export interface RollingReport {
@@ -58,110 +51,123 @@ export interface RollingReport {
 
 /** Restarts each node in turn under load (docs/deployment/rolling-restart.md). */
 export async function rolling (options: RollingOptions): Promise<RollingReport> {
-  const { redisUrl, shards, clients, topics, rate, graceMs, calmMs, say } = options
+  const { clients, rate, calmMs } = options
   const control = await timerDelays(calmMs)
-  const env = {
-    REDIS_URL: redisUrl,
-    REDIS_KEY_PREFIX: `rolling-${process.pid}`,
-    LOG_SHARDS: String(shards),
-    SHUTDOWN_GRACE_MS: String(graceMs),
-    SOURCES: 'none',
-    UNKNOWN_SYMBOLS: 'accept',
-    JWT_SECRET: SECRET,
-    MAX_CONNECTIONS_PER_IP: '100000',
-    MAX_CONNECTIONS_PER_USER: '100000',
-    RATE_LIMIT_REQUESTS: '1000000',
-    LOG_LEVEL: 'error'
-  }
-  const nodes = await Promise.all(Array.from({ length: options.nodes }, async () => await RollingNode.create(env)))
+  const nodes = await Promise.all(Array.from({ length: options.nodes }, (_, index) => makeNode(options, `node ${index + 1}`)))
   const origins = nodes.map(({ origin }) => origin)
-  const feed = new Feed(origins, makeToken(SECRET, goodClaims({ sub: 'feed', publish: ['*'] }, 86_400)), topics, rate)
-  const readers = Array.from({ length: clients }, (_, index) => {
-    const all = index % ALL_EVERY === 0
-    const symbols = all ? '*' : Array.from({ length: TOPICS_OF_A_READER }, (_, place) => symbolOf((index + place * 7) % topics)).join(',')
-    const transport = transportNames[index % transportNames.length]!
-    return new Reader(`client ${index} (${transport})`, transport, `subscribe=trades:${symbols}`, origins, index % origins.length)
-  })
+  const topics = Array.from({ length: options.topics }, (_, index) => `trades:${symbolOf(index)}`)
+  const feed = new NumberedFeed({ origins, token: runToken({ sub: 'feed', publish: ['*'] }), topics, dataOf })
+  const fleet = new Fleet(Array.from({ length: clients }, (_, index) => makeReader(options, origins, index)))
   try {
     await Promise.all(nodes.map(node => node.start()))
-    for (let at = 0; at < clients; at += OPEN_AT_ONCE) {
-      const some = readers.slice(at, at + OPEN_AT_ONCE)
-      for (const reader of some) reader.open()
-      await until('they are there', () => some.every(({ isSettled }) => isSettled), 60_000)
-    }
-    feed.start()
+    await fleet.open()
+    await fleet.settled()
+    feed.start(rate)
     await delay(calmMs)
-    takeLatencies(readers)
+    takeLatencies(fleet)
     await delay(calmMs)
-    const before = latenciesOf(takeLatencies(readers))
-    const besideStart: number[] = []
-    for (let start = 0; start < nodes.length; start++) {
-      const apart = await RollingNode.create({ ...env, REDIS_KEY_PREFIX: `${env.REDIS_KEY_PREFIX}-apart` })
-      try {
-        await apart.start()
-        for (const latency of takeLatencies(readers)) besideStart.push(latency)
-      } finally {
-        await apart.close()
-      }
-      await delay(calmMs / nodes.length)
-      takeLatencies(readers)
-    }
-    const away: number[] = []
-    for (const [index, node] of nodes.entries()) {
-      const began = Date.now()
-      await node.stop()
-      const ended = Date.now()
-      await node.start()
-      say(`node ${index + 1}: ended with ${String(node.exitCodes.at(-1))} after ${ended - began} ms, ready after ${Date.now() - ended} more`)
-      await until('all are back', () => readers.every(({ isSettled }) => isSettled), 60_000)
-      for (const latency of takeLatencies(readers)) away.push(latency)
-      if (index < nodes.length - 1) await delay(calmMs)
-      takeLatencies(readers)
-    }
+    const before = latenciesOf(takeLatencies(fleet))
+    const besideStart = latenciesOf(await besideStarts(options, fleet))
+    const during = latenciesOf(await restartAll(options, nodes, fleet))
     await feed.stop()
-    const complete = (reader: Reader): boolean => [...reader.accepted].every(([symbol, sequences]) => sequences.at(-1) === feed.published[Number(symbol.slice(1))])
-    await until('all have the last message', () => readers.every(complete), 60_000)
-    return report(readers, feed, nodes, { before, besideStart: latenciesOf(besideStart), during: latenciesOf(away), control })
+    const complete = ({ ledger }: Reader): boolean =>
+      [...ledger.held].every(([topic, { last }]) => last === feed.published.get(topic))
+    await until('all have the last message', () => fleet.clients.every(complete), 60_000)
+    return report(fleet, feed, nodes, { before, besideStart, during, control })
   } finally {
-    for (const reader of readers) reader.close()
+    fleet.close()
     await feed.stop().catch(() => {})
     await Promise.all(nodes.map(node => node.close()))
   }
 }
 
-function report (readers: readonly Reader[], feed: Feed, nodes: readonly RollingNode[], latencies: Pick<RollingReport, 'before' | 'besideStart' | 'during' | 'control'>): RollingReport {
-  const inOrder = (sequences: readonly number[]): boolean => sequences.every((sequence, index) => sequence === sequences[0]! + index)
+const symbolOf = (topic: number): string => `T${topic}`
+
+/** When it was published stands in each message. */
+function dataOf (topic: string, number: number): object {
+  return { symbol: topic.split(':')[1], price: String(number), size: '1', timestamp: new Date().toISOString() }
+}
+
+async function makeNode ({ redisUrl, shards, graceMs }: RollingOptions, name: string, log = 'all'): Promise<NodeProcess> {
+  return await NodeProcess.create(name, {
+    ...MANY_CLIENTS,
+    REDIS_URL: redisUrl,
+    REDIS_KEY_PREFIX: `rolling-${process.pid}-${log}`,
+    LOG_SHARDS: String(shards),
+    SHUTDOWN_GRACE_MS: String(graceMs)
+  })
+}
+
+function makeReader ({ topics }: RollingOptions, origins: readonly string[], index: number): Reader {
+  const some = Array.from({ length: TOPICS_OF_A_READER }, (_, place) => symbolOf((index + place * 7) % topics))
+  const symbols = index % ALL_EVERY === 0 ? '*' : some.join(',')
+  const transport = transportNames[index % transportNames.length]!
+  const name = `client ${index} (${transport})`
+  return new Reader(name, transport, `subscribe=trades:${symbols}`, origins, index % origins.length)
+}
+
+/** Latencies while nodes start that serve none of the readers. */
+async function besideStarts (options: RollingOptions, fleet: Fleet<Reader>): Promise<number[]> {
+  const latencies: number[] = []
+  for (let start = 0; start < options.nodes; start++) {
+    const apart = await makeNode(options, 'the node apart', 'apart')
+    try {
+      await apart.start()
+      latencies.push(...takeLatencies(fleet))
+    } finally {
+      await apart.close()
+    }
+    await delay(options.calmMs / options.nodes)
+    takeLatencies(fleet)
+  }
+  return latencies
+}
+
+/** Latencies while a node is away. */
+async function restartAll (options: RollingOptions, nodes: readonly NodeProcess[], fleet: Fleet<Reader>): Promise<number[]> {
+  const latencies: number[] = []
+  for (const node of nodes) {
+    const began = Date.now()
+    await node.stop()
+    const ended = Date.now()
+    await node.start()
+    const ready = Date.now() - ended
+    options.say(`${node.name}: ended with ${String(node.exitCodes.at(-1))} after ${ended - began} ms, ready after ${ready} more`)
+    await fleet.settled()
+    latencies.push(...takeLatencies(fleet))
+    if (node !== nodes.at(-1)) await delay(options.calmMs)
+    takeLatencies(fleet)
+  }
+  return latencies
+}
+
+function report (
+  fleet: Fleet<Reader>, feed: NumberedFeed, nodes: readonly NodeProcess[],
+  latencies: Pick<RollingReport, 'before' | 'besideStart' | 'during' | 'control'>
+): RollingReport {
+  const readers = fleet.clients
+  const isWhole = ({ ledger: { held } }: Reader): boolean =>
+    held.size > 0 && [...held.values()].every(({ first, last, count }) => count === last - first + 1)
   const refusals = new Map<string, number>()
   const refuse = (reason: string, count = 1): void => { if (count > 0) refusals.set(reason, (refusals.get(reason) ?? 0) + count) }
-  for (const reason of readers.flatMap(({ refusals }) => refusals)) refuse(reason)
+  for (const reason of [...readers.flatMap(({ refusals }) => refusals), ...feed.refused.otherwise]) refuse(reason)
   refuse('unreachable', feed.refused.unreachable)
   refuse('going_away', feed.refused.goingAway)
-  for (const reason of feed.refused.otherwise) refuse(reason)
   return {
     ...latencies,
     absences: readers.flatMap(({ absences }) => absences),
     exitCodes: nodes.flatMap(({ exitCodes }) => exitCodes),
-    published: feed.published.reduce((sum, count) => sum + count, 0),
-    delivered: readers.reduce((sum, { accepted }) => sum + [...accepted.values()].reduce((count, { length }) => count + length, 0), 0),
-    duplicates: readers.reduce((sum, { duplicates }) => sum + duplicates, 0),
+    published: feed.total,
+    delivered: fleet.sum(({ ledger }) => ledger.received - ledger.duplicates),
+    duplicates: fleet.sum(({ ledger }) => ledger.duplicates),
     refusals,
-    whole: readers.filter(({ accepted }) => accepted.size > 0 && [...accepted.values()].every(inOrder)).length,
+    whole: readers.filter(isWhole).length,
     faults: readers.flatMap(({ faults }) => faults)
   }
 }
 
-function takeLatencies (readers: readonly Reader[]): number[] {
-  return readers.flatMap(reader => {
-    const { latencies } = reader
-    reader.latencies = []
-    return latencies
-  })
-}
-
-export function latenciesOf (values: number[]): Latencies {
-  const sorted = values.sort((a, b) => a - b)
-  const at = (share: number): number => sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? NaN
-  return { count: sorted.length, p50: at(0.5), p99: at(0.99), max: at(1) }
+function takeLatencies (fleet: Fleet<Reader>): number[] {
+  return fleet.clients.flatMap(reader => reader.latencies.splice(0))
 }
 
 async function timerDelays (forMs: number): Promise<Latencies> {

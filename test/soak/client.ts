@@ -1,15 +1,17 @@
-import { type Message, type TransportName } from '../helpers/clients.js'
+import { type Approach, FleetClient } from '../fleet/client.js'
+import { Ledger } from '../fleet/ledger.js'
 import type { Choices } from '../helpers/random.js'
-import { Ledger } from './ledger.js'
+import type { Message, TransportName, Wire } from '../helpers/wires.js'
 import { BULK, chooseBeside, type Held, keyOf, subscribeParameter } from './selectors.js'
 import type { FeedOptions } from './server-process.js'
-import { openWire, type PollAgent, type Wire } from './wires.js'
 
 /** Most selectors that a client holds. */
 const MOST_HELD = 6
 const COMPRESSED = 0.15
 /** Clients of all transports, most on WebSocket. */
-const TRANSPORTS: ReadonlyArray<readonly [share: number, TransportName]> = [[0.4, 'ws-json'], [0.7, 'ws-batch'], [0.94, 'sse'], [1, 'poll']]
+const TRANSPORTS: ReadonlyArray<readonly [share: number, TransportName]> =
+  [[0.4, 'ws-json'], [0.7, 'ws-batch'], [0.94, 'sse'], [1, 'poll']]
+const POLL_PAUSE_MS = 700
 /** A client that changes its transport each time would be on each for short. */
 const KEEPS_TRANSPORT = 0.7
 /** Without its cursor, as after a page was loaded again. */
@@ -26,7 +28,6 @@ export interface ClientOptions {
   readonly origin: string
   readonly random: Choices
   readonly feed: FeedOptions
-  readonly polls: PollAgent
   /** Whether it reads all that is large. */
   readonly bulk: boolean
   /** Mean of the time between two things that it does. */
@@ -41,7 +42,6 @@ export interface ClientOptions {
 
 /** What all clients did and saw, together. */
 export interface Tally {
-  connected: number
   connects: number
   resumes: number
   stalls: number
@@ -58,54 +58,24 @@ export interface Tally {
 const SHOWN = 50
 
 /** One client: it subscribes and unsubscribes, stops reading and reads on, drops and comes back, all at random. */
-export class SoakClient {
+export class SoakClient extends FleetClient {
   readonly ledger = new Ledger()
   private readonly held = new Map<string, Held>()
   /** Unsubscribed from, and not confirmed yet. */
   private readonly leaving = new Map<string, { channel: string, symbol: string }>()
   private transport: TransportName
-  private wire: Wire | undefined
-  private cursor: string | undefined
-  /** Whether this connection has given a cursor. */
-  private settled = false
   private stalled = false
   private lagging = false
-  private gone = false
-  private heardAt = 0
-  private connection = 0
-  private timer: NodeJS.Timeout | undefined
 
   constructor (private readonly options: ClientOptions, private readonly tally: Tally) {
+    super()
     this.transport = this.pickTransport()
     if (options.bulk) this.hold(BULK)
     for (let wanted = options.random.integer(1, 3); this.held.size < wanted;) this.chooseOne()
   }
 
-  open (): void {
-    const { random, origin, polls, name } = this.options
-    const connection = ++this.connection
-    const mine = (): boolean => connection === this.connection
-    if (random.next() > KEEPS_TRANSPORT) this.transport = this.pickTransport()
-    const query = this.beginConnection()
-    this.tally.connects++
-    if (this.cursor !== undefined) this.tally.resumes++
-    this.wire = openWire(this.transport, {
-      origin,
-      query,
-      after: this.cursor,
-      compressed: random.next() < COMPRESSED,
-      requestId: random.next() < 0.5 ? `${name}-${connection}` : undefined
-    }, {
-      onMessage: message => { if (mine()) this.take(message) },
-      onCursor: cursor => { if (mine()) this.mark(cursor) },
-      onAnswer: () => {
-        if (!mine()) return
-        this.ledger.connected()
-        for (const held of this.held.values()) held.state = 'confirmed'
-      },
-      onRefused: reason => { if (mine()) this.fault(`refused: ${reason}`) },
-      onClosed: () => { if (mine()) this.onLost() }
-    }, polls)
+  override open (): void {
+    super.open()
     this.schedule()
   }
 
@@ -116,25 +86,19 @@ export class SoakClient {
     this.drop()
   }
 
-  /** Leaves for good. */
-  leave (): void {
-    const { wire } = this
-    this.gone = true
-    clearTimeout(this.timer)
-    this.detach()
+  override close (): void {
     // Those that stopped reading stay as they are, and are gone.
-    if (this.stalled || this.options.random.next() < 0.5) wire?.cut()
-    else wire?.leave()
+    if (!this.stalled && this.options.random.next() < 0.5) this.detach()?.leave()
+    super.close()
   }
 
   // ---- what it hears
 
-  private take (message: Message): void {
-    this.heardAt = Date.now()
+  protected take (message: Message): void {
     switch (message.type) {
       case 'subscribed':
         for (const symbol of message['symbols'] as string[]) this.confirm(`${message.channel}:${symbol}`)
-        if ((message['rejected'] as unknown[]).length > 0) this.fault(`rejected: ${JSON.stringify(message['rejected'])}`)
+        for (const rejected of message['rejected'] as unknown[]) this.fault(`rejected: ${JSON.stringify(rejected)}`)
         break
       case 'unsubscribed':
         for (const symbol of message['symbols'] as string[]) this.left(message.channel!, symbol)
@@ -152,18 +116,23 @@ export class SoakClient {
         this.fault(`was told: ${JSON.stringify(message)}`)
         break
     }
-    const wrong = this.ledger.take(message)
-    if (wrong !== undefined) this.fault(wrong)
+    this.ledger.take(message)
+    for (const fault of this.ledger.faults.splice(0)) this.fault(fault)
   }
 
-  private mark (cursor: string): void {
-    this.heardAt = Date.now()
-    this.cursor = cursor
+  protected override answered (): void {
+    this.ledger.connected()
+    for (const held of this.held.values()) held.state = 'confirmed'
+  }
+
+  protected override refused (reason: string): void {
+    this.fault(`refused: ${reason}`)
+  }
+
+  protected override mark (cursor: string): void {
+    super.mark(cursor)
     this.ledger.cursor()
     for (const held of this.held.values()) if (held.state === 'confirmed') held.state = 'covered'
-    if (this.settled) return
-    this.settled = true
-    this.tally.connected++
   }
 
   private confirm (key: string): void {
@@ -176,10 +145,10 @@ export class SoakClient {
     this.ledger.forget(channel, symbol)
   }
 
-  private onLost (): void {
+  protected lost (): void {
     this.tally.lost++
     this.detach()
-    this.later(this.options.random.integer(...BACK_AFTER_LOSS_MS))
+    this.openIn(this.options.random.integer(...BACK_AFTER_LOSS_MS))
   }
 
   private setLagging (lagging: boolean): void {
@@ -189,14 +158,14 @@ export class SoakClient {
 
   private fault (text: string): void {
     this.tally.faults++
-    if (this.tally.shown.length < SHOWN) this.tally.shown.push(`${this.options.name} (${this.transport}): ${text}`)
+    const { shown } = this.tally
+    if (shown.length < SHOWN) shown.push(`${this.options.name} (${this.transport}): ${text}`)
   }
 
   // ---- what it does
 
   private schedule (): void {
-    clearTimeout(this.timer)
-    this.timer = setTimeout(() => { this.act() }, this.options.random.wait(this.options.paceMs))
+    this.next(this.options.random.wait(this.options.paceMs), () => { this.act() })
   }
 
   private act (): void {
@@ -234,8 +203,11 @@ export class SoakClient {
   }
 
   private askForState (): void {
-    const held = [...this.held.values()].find(({ channel, state }) => (channel === 'quotes' || channel === 'book') && state === 'covered')
-    this.wire?.send(held === undefined ? { action: 'ping' } : { action: 'snapshot', channel: held.channel, symbols: [held.symbol] })
+    const covered = [...this.held.values()].filter(({ state }) => state === 'covered')
+    const held = covered.find(({ channel }) => channel === 'quotes' || channel === 'book')
+    this.wire?.send(held === undefined
+      ? { action: 'ping' }
+      : { action: 'snapshot', channel: held.channel, symbols: [held.symbol] })
   }
 
   /** Stops reading; some go on asking meanwhile. */
@@ -245,8 +217,7 @@ export class SoakClient {
     this.stalled = true
     this.wire?.stall()
     if (this.transport.startsWith('ws') && random.next() < 0.3) this.subscribe()
-    clearTimeout(this.timer)
-    this.timer = setTimeout(() => {
+    this.next(random.integer(...stallMs), () => {
       this.stalled = false
       this.heardAt = Date.now()
       if (random.next() < CUT_WHILE_STALLED) this.drop()
@@ -254,64 +225,65 @@ export class SoakClient {
         this.wire?.readOn()
         this.schedule()
       }
-    }, random.integer(...stallMs))
+    })
   }
 
   private drop (): void {
     const { random, retentionMs } = this.options
-    const { wire } = this
     this.tally.drops++
-    this.detach()
-    wire?.cut()
+    this.detach()?.cut()
     const draw = random.next()
     // Most come back soon; few when the log has dropped what they missed.
-    if (draw < 0.85) this.later(random.integer(200, 3000))
-    else if (draw < 0.98) this.later(random.integer(3000, Math.max(3000, retentionMs / 4)))
-    else this.later(random.integer(retentionMs, retentionMs * 1.2))
-  }
-
-  private later (milliseconds: number): void {
-    if (this.gone) return
-    clearTimeout(this.timer)
-    this.timer = setTimeout(() => { this.open() }, milliseconds)
+    if (draw < 0.85) this.openIn(random.integer(200, 3000))
+    else if (draw < 0.98) this.openIn(random.integer(3000, Math.max(3000, retentionMs / 4)))
+    else this.openIn(random.integer(retentionMs, retentionMs * 1.2))
   }
 
   // ---- connections
 
-  /** @returns the query of the connection that begins now */
-  private beginConnection (): string {
-    const { random } = this.options
-    if (this.cursor === undefined || random.next() < BEGINS_ANEW) {
-      this.cursor = undefined
-      this.ledger.beginAnew()
-      for (const held of this.held.values()) held.state = 'asked'
-    }
-    this.heardAt = Date.now()
+  protected approach (): Approach {
+    const { random, origin, name } = this.options
+    if (random.next() > KEEPS_TRANSPORT) this.transport = this.pickTransport()
+    if (this.cursor === undefined || random.next() < BEGINS_ANEW) this.beginAnew()
     this.ledger.connected()
-    return [...this.held.values()].map(held => {
-      const fresh = this.cursor !== undefined && held.state !== 'covered'
-      if (fresh) {
-        held.state = 'asked'
-        this.ledger.forget(held.channel, held.symbol)
-      }
-      return subscribeParameter(held, fresh)
-    }).join('&')
+    this.tally.connects++
+    if (this.cursor !== undefined) this.tally.resumes++
+    return {
+      transport: this.transport,
+      origin,
+      query: [...this.held.values()].map(held => this.parameter(held)).join('&'),
+      compressed: random.next() < COMPRESSED,
+      pollPauseMs: POLL_PAUSE_MS,
+      requestId: random.next() < 0.5 ? `${name}-${this.connection}` : undefined
+    }
   }
 
-  /** From here on nothing of the connection is heard. */
-  private detach (): void {
-    this.connection++
-    this.wire = undefined
+  protected override detach (): Wire | undefined {
     this.stalled = false
     this.lagging = false
-    if (this.settled) this.tally.connected--
-    this.settled = false
     for (const { channel, symbol } of this.leaving.values()) this.ledger.forget(channel, symbol)
     this.leaving.clear()
+    return super.detach()
+  }
+
+  private beginAnew (): void {
+    this.cursor = undefined
+    this.ledger.beginAnew()
+    for (const held of this.held.values()) held.state = 'asked'
+  }
+
+  private parameter (held: Held): string {
+    const fresh = this.cursor !== undefined && held.state !== 'covered'
+    if (fresh) {
+      held.state = 'asked'
+      this.ledger.forget(held.channel, held.symbol)
+    }
+    return subscribeParameter(held, fresh)
   }
 
   private chooseOne (): Held | undefined {
-    const choice = chooseBeside(this.options.random, this.options.feed, [...this.held.values(), ...this.leaving.values()])
+    const { random, feed } = this.options
+    const choice = chooseBeside(random, feed, [...this.held.values(), ...this.leaving.values()])
     return choice === undefined ? undefined : this.hold(choice)
   }
 

@@ -1,4 +1,5 @@
-import { byMinute, LEAST_JUDGED_MS, MOST_GROWN_PERCENT } from './memory.js'
+import { figureLines } from '../fleet/columns.js'
+import { byMinute, LEAST_JUDGED_MS, MOST_GROWN_PERCENT } from '../fleet/memory.js'
 import type { SoakReport } from './run.js'
 
 /** What is wrong, in a line each; nothing where the soak holds. */
@@ -13,7 +14,9 @@ export function failures ({ memory, left, tally, gauges, lastWords }: SoakReport
   ]
 }
 
-const mib = (bytes: number): string => `${(bytes / 2 ** 20).toFixed(1)} MiB`
+const exactly = (bytes: number): string => `${(bytes / 2 ** 20).toFixed(1)} MiB`
+
+const TOO_SHORT = `not judged: the run lasts less than ${LEAST_JUDGED_MS / 60_000} minutes`
 
 /** The figures of a run, by what they are. */
 export function figures (report: SoakReport): Record<string, string | number> {
@@ -31,8 +34,8 @@ export function figures (report: SoakReport): Record<string, string | number> {
     resets: Object.entries(tally.resets).map(([reason, count]) => `${count} ${reason}`).join(', ') || 'none',
     'gaps, duplicates, refusals': tally.faults,
     'RSS MiB by minute': byMinute(samples).join(' '),
-    'RSS at minute five': memory === undefined ? `not judged: the run lasts less than ${LEAST_JUDGED_MS / 60_000} minutes` : mib(memory.early),
-    'RSS in the last minute': memory === undefined ? 'not judged' : mib(memory.last),
+    'RSS at minute five': memory === undefined ? TOO_SHORT : exactly(memory.early),
+    'RSS in the last minute': memory === undefined ? 'not judged' : exactly(memory.last),
     'RSS grown percent': memory === undefined ? 'not judged' : Number(memory.grownPercent.toFixed(2)),
     'left behind': left.length,
     'nothing was left after s': left.length === 0 ? Number((waitedMs / 1000).toFixed(1)) : 'never'
@@ -40,14 +43,4 @@ export function figures (report: SoakReport): Record<string, string | number> {
 }
 
 /** The report of a run for people, line by line. */
-export function reportLines (report: SoakReport): string[] {
-  const all = Object.entries(figures(report))
-  const width = Math.max(...all.map(([what]) => what.length))
-  const wrong = failures(report)
-  return [
-    ...all.map(([what, value]) => `${what.padEnd(width)}  ${value}`),
-    '',
-    ...wrong.map(text => `FAILED ${text}`),
-    wrong.length === 0 ? `holds: ${Object.keys(report.after).length} counts are what they were before the first client, or less` : `${wrong.length} failures`
-  ]
-}
+export const reportLines = (report: SoakReport): string[] => figureLines(figures(report))

@@ -1,12 +1,14 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import type { Tally } from './client.js'
-import { Fleet } from './fleet.js'
+import { Fleet } from '../fleet/fleet.js'
+import { judgeMemory, type MemoryVerdict, mib, type Sample, sampleMemory } from '../fleet/memory.js'
+import { Choices } from '../helpers/random.js'
+import { SoakClient, type Tally } from './client.js'
 import { countLeftovers } from './leftovers.js'
-import { judgeMemory, type MemoryVerdict, type Sample } from './memory.js'
 import { type Census, type FeedOptions, type Gauges, ServerProcess } from './server-process.js'
 
 const SAMPLE_MS = 1000
-const PROGRESS_MS = 10_000
+/** 200 clients a second. */
+const OPEN_EVERY_MS = 100
 /** After the first messages, and after the last: what a flush or an answer still does is done then. */
 const QUIET_MS = 1500
 /** A topic of which somebody wanted a part is forgotten with its next message: each has so many more. */
@@ -48,8 +50,51 @@ export interface SoakReport {
 
 /** A server with clients that come and go for a time; then what is left of them. */
 export async function soak (options: SoakOptions): Promise<SoakReport> {
-  const { seed, clients, lastsMs, feed, bulkEvery, retentionSeconds, paceMs, stallMs, say } = options
-  const server = await ServerProcess.start({
+  const { lastsMs, feed, say } = options
+  const server = await startServer(options)
+  const tally: Tally = { connects: 0, resumes: 0, stalls: 0, drops: 0, lost: 0, lagged: 0, resets: {}, faults: 0, shown: [] }
+  const fleet = new Fleet(makeClients(options, server.origin, tally))
+  const watcher = setInterval(() => { for (const client of fleet.clients) client.watch(Date.now()) }, SAMPLE_MS)
+  try {
+    await delay(QUIET_MS)
+    const before = await server.census()
+    await server.startFeed()
+    const began = Date.now()
+    const opening = fleet.open(OPEN_EVERY_MS)
+    const samples = await sampleMemory({
+      everyMs: SAMPLE_MS,
+      bytes: () => server.residentBytes(),
+      goesOn: at => at < lastsMs,
+      onProgress: sample => { server.gauges().then(gauges => { say(progress(sample, gauges, fleet, tally)) }, () => {}) }
+    })
+    const lastedMs = Date.now() - began
+    await opening
+    fleet.close()
+    say('all clients have left')
+    await delay(QUIET_MS + ROUNDS_MORE * 1000 * (feed.trades + feed.quotes + feed.books) / feed.rate)
+    await server.stopFeed()
+    await delay(QUIET_MS)
+    const counted = await countLeftovers(server, before)
+    return {
+      lastedMs,
+      samples,
+      memory: judgeMemory(samples, lastedMs),
+      before,
+      ...counted,
+      delivered: delivered(fleet),
+      tally,
+      gauges: await server.gauges(),
+      lastWords: server.lastWords
+    }
+  } finally {
+    clearInterval(watcher)
+    fleet.close()
+    await server.close()
+  }
+}
+
+async function startServer ({ feed, retentionSeconds }: SoakOptions): Promise<ServerProcess> {
+  return await ServerProcess.start({
     feed,
     settings: {
       UNKNOWN_SYMBOLS: 'accept',
@@ -63,51 +108,33 @@ export async function soak (options: SoakOptions): Promise<SoakReport> {
       IDLE_TIMEOUT_MS
     }
   })
-  const fleet = new Fleet({ clients, seed, origin: server.origin, feed, bulkEvery, paceMs, stallMs, retentionMs: retentionSeconds * 1000, patienceMs: PATIENCE_MS })
-  try {
-    await delay(QUIET_MS)
-    const before = await server.census()
-    await server.startFeed()
-    const began = Date.now()
-    const opening = fleet.open()
-    const samples = await watch(server, fleet, began + lastsMs, say)
-    const lastedMs = Date.now() - began
-    await opening
-    fleet.leave()
-    say('all clients have left')
-    await delay(QUIET_MS + ROUNDS_MORE * 1000 * (feed.trades + feed.quotes + feed.books) / feed.rate)
-    await server.stopFeed()
-    await delay(QUIET_MS)
-    const counted = await countLeftovers(server, before)
-    return {
-      lastedMs, samples, memory: judgeMemory(samples, lastedMs), before, ...counted, delivered: fleet.delivered, tally: fleet.tally, gauges: await server.gauges(), lastWords: server.lastWords
-    }
-  } finally {
-    fleet.leave()
-    await server.close()
-  }
 }
 
-/** Samples the server's memory, and says now and then how it goes. */
-async function watch (server: ServerProcess, fleet: Fleet, until: number, say: SoakOptions['say']): Promise<Sample[]> {
-  const samples: Sample[] = []
-  const began = Date.now()
-  let said = began
-  while (Date.now() < until) {
-    await delay(Math.min(SAMPLE_MS, Math.max(1, until - Date.now())))
-    const now = Date.now()
-    samples.push({ at: now - began, bytes: server.residentBytes() })
-    fleet.watch()
-    if (now - said < PROGRESS_MS) continue
-    said = now
-    say(progress(samples.at(-1)!, await server.gauges(), fleet))
-  }
-  return samples
+function makeClients (options: SoakOptions, origin: string, tally: Tally): SoakClient[] {
+  const { clients, seed, bulkEvery, feed, paceMs, stallMs, retentionSeconds } = options
+  return Array.from({ length: clients }, (_, index) => new SoakClient({
+    name: `c${index}`,
+    origin,
+    random: new Choices(seed * 100_003 + index),
+    feed,
+    bulk: index % bulkEvery === 0,
+    paceMs,
+    stallMs,
+    retentionMs: retentionSeconds * 1000,
+    patienceMs: PATIENCE_MS
+  }, tally))
 }
 
-const mib = (bytes: number): string => (bytes / 2 ** 20).toFixed(0)
+const delivered = (fleet: Fleet<SoakClient>): number => fleet.sum(({ ledger }) => ledger.received)
 
-function progress ({ bytes }: Sample, { heap, lagging }: Gauges, { tally, clients, delivered }: Fleet): string {
-  const resets = Object.values(tally.resets).reduce((sum, count) => sum + count, 0)
-  return `RSS ${mib(bytes)} MiB, heap ${mib(heap)} MiB, ${tally.connected} of ${clients.length} connected, ${delivered} delivered, ${lagging} lagging, ${resets} resets${tally.faults === 0 ? '' : `, ${tally.faults} FAULTS`}`
+function progress ({ bytes }: Sample, { heap, lagging }: Gauges, fleet: Fleet<SoakClient>, { resets, faults }: Tally): string {
+  return [
+    `RSS ${mib(bytes)} MiB`,
+    `heap ${mib(heap)} MiB`,
+    `${fleet.connected} of ${fleet.clients.length} connected`,
+    `${delivered(fleet)} delivered`,
+    `${lagging} lagging`,
+    `${Object.values(resets).reduce((sum, count) => sum + count, 0)} resets`,
+    ...faults === 0 ? [] : [`${faults} FAULTS`]
+  ].join(', ')
 }

@@ -1,6 +1,6 @@
+import { isSet } from '../fleet/ledger.js'
 import type { Choices } from '../helpers/random.js'
 import type { FeedOptions } from './server-process.js'
-import { isSet } from './ledger.js'
 
 /** What a client subscribes to: a channel, one symbol or set of it, and how. */
 export interface Choice {
@@ -39,12 +39,14 @@ function choose (random: Choices, { trades, quotes, books }: FeedOptions): Choic
 }
 
 /** One that overlaps with none of those in use; undefined where that is not found at once. */
-export function chooseBeside (random: Choices, feed: FeedOptions, inUse: Iterable<Pick<Choice, 'channel' | 'symbol'>>): Choice | undefined {
+export function chooseBeside (
+  random: Choices, feed: FeedOptions, inUse: ReadonlyArray<Pick<Choice, 'channel' | 'symbol'>>
+): Choice | undefined {
   const choice = choose(random, feed)
-  for (const other of inUse) {
-    if (other.channel === choice.channel && (other.symbol === choice.symbol || isSet(other.symbol) || isSet(choice.symbol))) return undefined
-  }
-  return choice
+  const { channel, symbol } = choice
+  const overlaps = (other: Pick<Choice, 'channel' | 'symbol'>): boolean =>
+    other.channel === channel && (other.symbol === symbol || isSet(other.symbol) || isSet(symbol))
+  return inUse.some(overlaps) ? undefined : choice
 }
 
 /** A choice as a `subscribe` of a query. @param fresh beside `after`: the cursor is not good for it */

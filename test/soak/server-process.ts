@@ -1,5 +1,5 @@
-import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { residentBytes } from '../fleet/memory.js'
 import { AskedProcess } from '../helpers/asked-process.js'
 import { keepLog } from '../helpers/kept-log.js'
 import { ROOT } from '../helpers/root.js'
@@ -17,7 +17,9 @@ export interface FeedOptions {
   readonly bulkRate: number
 }
 
-export const DEFAULT_FEED: FeedOptions = { rate: 300, trades: 300, quotes: 150, books: 50, bulks: 6, bulkRate: 16 }
+export const DEFAULT_FEED: FeedOptions = {
+  rate: 300, trades: 300, quotes: 150, books: 50, bulks: 6, bulkRate: 16
+}
 
 export interface ServerOptions {
   readonly feed: FeedOptions
@@ -45,7 +47,9 @@ export class ServerProcess {
   private constructor (private readonly process: AskedProcess, readonly origin: string) {}
 
   static async start (options: ServerOptions): Promise<ServerProcess> {
-    const process = new AskedProcess({ name: 'the server', program: PROGRAM, options, execArgv: ['--expose-internals', '--no-warnings'], onOutput: keepLog })
+    const process = new AskedProcess({
+      name: 'the server', program: PROGRAM, options, execArgv: ['--expose-internals', '--no-warnings'], onOutput: keepLog
+    })
     const { port } = await process.ready() as { port: number }
     return new ServerProcess(process, `http://127.0.0.1:${port}`)
   }
@@ -72,9 +76,8 @@ export class ServerProcess {
     return await this.process.ask('census') as Census
   }
 
-  /** Bytes of it that are in memory. */
   residentBytes (): number {
-    return Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${this.process.pid}/status`, 'utf8'))?.[1]) * 1024
+    return residentBytes(this.process.pid)
   }
 
   async close (): Promise<void> {

@@ -1,5 +1,5 @@
 import { test } from 'tap'
-import { dataOf, topics } from '../clients/feed.js'
+import { dataOf, topics } from '../clients/topics.js'
 import { Judge } from '../clients/judge.js'
 
 const TOPIC = 'trades:C1'

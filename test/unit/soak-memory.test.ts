@@ -1,5 +1,5 @@
 import { test } from 'tap'
-import { byMinute, judgeMemory, type Sample } from '../soak/memory.js'
+import { byMinute, judgeMemory, type Sample } from '../fleet/memory.js'
 
 const MINUTE_MS = 60_000
 const MIB = 2 ** 20

@@ -1,27 +1,47 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { readFileSync } from 'node:fs'
 import { setTimeout as delay } from 'node:timers/promises'
 import { COMMAND } from '../helpers/command.js'
-import { keepLog } from '../helpers/kept-log.js'
 import { freePort } from '../helpers/free-port.js'
+import { keepLog } from '../helpers/kept-log.js'
+import { SECRET } from '../helpers/tokens.js'
+import { residentBytes } from './memory.js'
 
 /** A node's last words are kept: what it said when it should not have ended. */
 const KEPT_OUTPUT = 4000
 const START_TIMEOUT_MS = 60_000
+const LOOK_MS = 25
 const STARTED = /^tickwire listens on .*\n|^tickwire: to operate this server .*\n.*\n/gm
+
+/** What every node has, where nothing else is said: no messages but those that are published to it. */
+const SETTINGS = { LOG_LEVEL: 'error', SOURCES: 'none', UNKNOWN_SYMBOLS: 'accept', JWT_SECRET: SECRET }
+
+/** For clients that are many, and all of them of one address and user. */
+export const MANY_CLIENTS = {
+  MAX_CONNECTIONS_PER_IP: '100000', MAX_CONNECTIONS_PER_USER: '100000', RATE_LIMIT_REQUESTS: '1000000'
+}
 
 /** A node in a process of its own, at the same address whenever it is started again. */
 export class NodeProcess {
+  /** Of its ends in good order; null: it did not end by itself. */
+  readonly exitCodes: Array<number | null> = []
   private child: ChildProcess | undefined
   private output = ''
   private readonly onExit = (): void => { this.child?.kill('SIGKILL') }
 
-  private constructor (readonly name: string, private readonly port: number, private readonly env: Readonly<Record<string, string>>, private readonly program: readonly string[]) {
+  private constructor (
+    readonly name: string, readonly port: number, private readonly env: Readonly<Record<string, string>>,
+    private readonly program: readonly string[]
+  ) {
     process.once('exit', this.onExit)
   }
 
-  /** One that is to be started. @param program what Node is to run: the server, or one of a test's own that listens on PORT */
-  static async create (name: string, env: Readonly<Record<string, string>>, program: readonly string[] = [COMMAND, 'start']): Promise<NodeProcess> {
+  /**
+   * One that is to be started.
+   * @param program what Node is to run: the server, or one of a test's own that listens on PORT
+   */
+  static async create (
+    name: string, env: Readonly<Record<string, string>>, program: readonly string[] = [COMMAND, 'start']
+  ): Promise<NodeProcess> {
     return new NodeProcess(name, await freePort(), env, program)
   }
 
@@ -39,9 +59,10 @@ export class NodeProcess {
     return this.output.replace(STARTED, '').trim()
   }
 
+  /** Resolves when it is ready for clients. */
   async start (): Promise<void> {
     const child = spawn(process.execPath, [...this.program], {
-      env: { PATH: process.env['PATH'], ...this.env, PORT: String(this.port) }, stdio: ['ignore', 'pipe', 'pipe']
+      env: { PATH: process.env['PATH'], ...SETTINGS, ...this.env, PORT: String(this.port) }, stdio: ['ignore', 'pipe', 'pipe']
     })
     this.child = child
     for (const stream of [child.stdout, child.stderr]) {
@@ -54,7 +75,7 @@ export class NodeProcess {
     while (!await this.answers()) {
       if (child.exitCode !== null) throw new Error(`${this.name} ended with ${child.exitCode}: ${this.output}`)
       if (Date.now() > deadline) throw new Error(`${this.name} did not start in ${START_TIMEOUT_MS} ms: ${this.output}`)
-      await delay(25)
+      await delay(LOOK_MS)
     }
   }
 
@@ -63,22 +84,29 @@ export class NodeProcess {
     return this.child !== undefined && (this.child.exitCode !== null || this.child.signalCode !== null)
   }
 
-  /** Bytes of it that are in memory. */
   residentBytes (): number {
-    return Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${this.child!.pid}/status`, 'utf8'))?.[1]) * 1024
+    return residentBytes(this.child!.pid)
   }
 
   signal (name: 'SIGSTOP' | 'SIGCONT' | 'SIGTERM'): void {
     this.child?.kill(name)
   }
 
+  /** Ends it in good order. */
+  async stop (): Promise<void> {
+    const { child } = this
+    if (child === undefined) return
+    const code = this.failed ? child.exitCode : await signalled(child, 'SIGTERM')
+    this.exitCodes.push(code)
+    this.child = undefined
+  }
+
+  /** Ends it at once. */
   async kill (): Promise<void> {
     const { child } = this
     if (child === undefined || this.failed) return
     this.child = undefined
-    const ended = new Promise(resolve => { child.once('exit', resolve) })
-    child.kill('SIGKILL')
-    await ended
+    await signalled(child, 'SIGKILL')
   }
 
   async close (): Promise<void> {
@@ -95,4 +123,11 @@ export class NodeProcess {
       return false
     }
   }
+}
+
+/** @returns the exit code; null where it did not end by itself */
+async function signalled (child: ChildProcess, signal: NodeJS.Signals): Promise<number | null> {
+  const ended = new Promise<number | null>(resolve => { child.once('exit', resolve) })
+  child.kill(signal)
+  return await ended
 }

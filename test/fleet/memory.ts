@@ -1,3 +1,6 @@
+import { readFileSync } from 'node:fs'
+import { setTimeout as delay } from 'node:timers/promises'
+
 /** Resident memory at the end may differ from that at minute five by so much. */
 export const MOST_GROWN_PERCENT = 5
 const MINUTE_MS = 60_000
@@ -11,6 +14,43 @@ export const LEAST_JUDGED_MS = 10 * MINUTE_MS
 export interface Sample {
   readonly at: number
   readonly bytes: number
+}
+
+export const mib = (bytes: number): string => (bytes / 2 ** 20).toFixed(0)
+
+/** Bytes of a process that are in memory. */
+export function residentBytes (pid: number | undefined): number {
+  return Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) * 1024
+}
+
+export interface SampleOptions {
+  readonly everyMs: number
+  /** Undefined where the process has ended: nothing is sampled then. */
+  readonly bytes: () => number | undefined
+  /** Whether it goes on after so many milliseconds. */
+  readonly goesOn: (elapsedMs: number) => boolean
+  /** Called every {@link PROGRESS_MS}. */
+  readonly onProgress?: (sample: Sample) => void
+}
+
+const PROGRESS_MS = 10_000
+
+/** Samples a process's memory, for as long as that goes on. */
+export async function sampleMemory ({ everyMs, bytes, goesOn, onProgress }: SampleOptions): Promise<Sample[]> {
+  const samples: Sample[] = []
+  const began = Date.now()
+  let saidAt = 0
+  for (let at = 0; goesOn(at);) {
+    await delay(everyMs)
+    at = Date.now() - began
+    const resident = bytes()
+    if (resident === undefined) continue
+    samples.push({ at, bytes: resident })
+    if (at - saidAt < PROGRESS_MS) continue
+    saidAt = at
+    onProgress?.(samples.at(-1)!)
+  }
+  return samples
 }
 
 export interface MemoryVerdict {

@@ -1,23 +1,21 @@
 import { fileURLToPath } from 'node:url'
 import { AskedProcess } from '../helpers/asked-process.js'
+import type { Latencies } from './latencies.js'
+import { runToken } from './publish.js'
 
 const PROGRAM = fileURLToPath(new URL('neighbours-process.js', import.meta.url))
 
 export interface NeighbourOptions {
   readonly origin: string
-  /** May publish trades. */
-  readonly token: string
   readonly topics: number
   /** Messages a second. */
   readonly rate: number
 }
 
-/** What the neighbours saw for a time; milliseconds from when a message was due to be published to when it was read. */
-export interface Phase {
-  readonly delivered: number
-  readonly p50: number
-  readonly p99: number
-  readonly max: number
+/** What neighbours-process.js is given. */
+export interface NeighbourProcessOptions extends NeighbourOptions {
+  /** May publish trades. */
+  readonly token: string
 }
 
 export interface Verdict {
@@ -38,14 +36,15 @@ export class Neighbours {
 
   /** Resolves when they read and write. */
   static async start (options: NeighbourOptions): Promise<Neighbours> {
-    const process = new AskedProcess({ name: 'the neighbours', program: PROGRAM, options, execArgv: [] })
+    const given: NeighbourProcessOptions = { ...options, token: runToken({ sub: 'neighbour', publish: ['trades:*'] }) }
+    const process = new AskedProcess({ name: 'the neighbours', program: PROGRAM, options: given, execArgv: [] })
     await process.ready()
     return new Neighbours(process)
   }
 
-  /** The figures since this was asked last. */
-  async phase (): Promise<Phase> {
-    return await this.ask('phase') as Phase
+  /** Since this was asked last, from when a message was due to be published to when it was read. */
+  async phase (): Promise<Latencies> {
+    return await this.ask('phase') as Latencies
   }
 
   /** Publishes no more, and says whether all of it was read. */

@@ -1,0 +1,149 @@
+/**
+ * Honest clients in a process of their own, so that what is done to the server beside them does not disturb their clock: one
+ * publishes at a steady rate, the others read all of it on each kind of stream. Asked by `neighbours.ts`.
+ */
+import { performance } from 'node:perf_hooks'
+import { until } from '../helpers/clients.js'
+import type { Message, TransportName } from '../helpers/wires.js'
+import { type Approach, FleetClient } from './client.js'
+import { Fleet } from './fleet.js'
+import { latenciesOf } from './latencies.js'
+import { Ledger } from './ledger.js'
+import type { NeighbourProcessOptions, Question, Verdict } from './neighbours.js'
+import { PATIENT_MS, publishTo } from './publish.js'
+
+const TRANSPORTS: readonly TransportName[] = ['ws-json', 'ws-batch', 'sse']
+const STEP_MS = 40
+const SETTLE_MS = 20_000
+const SHOWN = 20
+
+const { origin, token, topics, rate } = JSON.parse(process.argv[2] ?? '{}') as NeighbourProcessOptions
+const symbols = Array.from({ length: topics }, (_, index) => `H${index}`)
+
+const faults: string[] = []
+let latencies: number[] = []
+
+function fault (text: string): void {
+  if (faults.length < SHOWN) faults.push(text)
+}
+
+/** One that reads: what comes must be each message, once, in order, on the connection that it began with. */
+class Reader extends FleetClient {
+  readonly last = new Map<string, number>()
+  private readonly ledger = new Ledger()
+
+  constructor (readonly transport: TransportName) {
+    super()
+  }
+
+  protected approach (): Approach {
+    const query = `subscribe=trades:${symbols.join(',')}`
+    return { transport: this.transport, origin, query, compressed: false, pollPauseMs: 0 }
+  }
+
+  protected take (message: Message): void {
+    const { type, symbol, sequence, data } = message
+    const verdict = this.ledger.take(message)
+    for (const text of this.ledger.faults.splice(0)) fault(`${this.transport}: ${text}`)
+    if (type === 'closing' || type === 'error' || type === 'lagging' || verdict === 'reset') {
+      fault(`${this.transport}: was told ${JSON.stringify(message)}`)
+    }
+    if (verdict === 'control' || verdict === 'reset') return
+    const last = this.last.get(symbol!) ?? 0
+    if (verdict !== 'new' || sequence !== last + 1) {
+      fault(`${this.transport}: ${symbol}: ${sequence} came after ${last} (${verdict})`)
+    }
+    this.last.set(symbol!, sequence!)
+    latencies.push(performance.now() - Number((data as { trade_id: string }).trade_id))
+  }
+
+  protected override mark (cursor: string): void {
+    super.mark(cursor)
+    this.ledger.cursor()
+  }
+
+  protected override refused (reason: string): void {
+    fault(`${this.transport}: was refused: ${reason}`)
+  }
+
+  protected lost (): void {
+    fault(`${this.transport}: its connection ended`)
+    this.detach()
+  }
+}
+
+/** Publishes whether or not what it published before has been answered: a server that is slow must not be asked less. */
+class Writer {
+  readonly last = new Map<string, number>()
+  published = 0
+  waiting = 0
+  private readonly began = performance.now()
+  private due = 0
+  private readonly timer = setInterval(() => { this.publishDue() }, STEP_MS)
+
+  stop (): void {
+    clearInterval(this.timer)
+  }
+
+  private publishDue (): void {
+    const now = performance.now()
+    const due: string[] = []
+    for (; this.due < (now - this.began) * rate / 1000; this.due++) due.push(symbols[this.due % symbols.length]!)
+    if (due.length > 0) void this.publish(due, now)
+  }
+
+  /** @param at when it was due */
+  private async publish (due: readonly string[], at: number): Promise<void> {
+    const trade = { price: '1', size: '1', timestamp: new Date().toISOString(), trade_id: String(at) }
+    const items = due.map(symbol => ({ channel: 'trades', symbol, data: { symbol, ...trade } }))
+    this.waiting++
+    try {
+      const answer = await publishTo(origin, token, items, PATIENT_MS)
+      for (const [index, symbol] of due.entries()) this.note(symbol, answer.sequences?.[index] ?? undefined, answer)
+    } catch (error) {
+      fault(`a publish failed: ${String(error)}`)
+    } finally {
+      this.waiting--
+    }
+  }
+
+  private note (symbol: string, sequence: number | undefined, answer: object): void {
+    if (sequence === undefined) return fault(`a publish was refused: ${JSON.stringify(answer)}`)
+    this.published++
+    this.last.set(symbol, Math.max(this.last.get(symbol) ?? 0, sequence))
+  }
+}
+
+const readers = new Fleet(TRANSPORTS.map(transport => new Reader(transport)))
+await readers.open()
+await until('the neighbours are there', () => readers.connected === TRANSPORTS.length || faults.length > 0)
+const writer = new Writer()
+
+/** All that was published must be with all, and nothing else. */
+async function finish (): Promise<Verdict> {
+  writer.stop()
+  const hasAll = ({ last }: Reader): boolean =>
+    [...writer.last].every(([symbol, sequence]) => (last.get(symbol) ?? 0) >= sequence)
+  await until('all is there', () => writer.waiting === 0 && readers.clients.every(hasAll), SETTLE_MS).catch(() => {})
+  for (const { transport, last } of readers.clients) {
+    for (const symbol of symbols) {
+      const [has, of] = [last.get(symbol), writer.last.get(symbol)]
+      if (has !== of) fault(`${transport}: ${symbol}: has ${has} of ${of}`)
+    }
+  }
+  readers.close()
+  return { published: writer.published, readers: readers.clients.length, faults }
+}
+
+/** The figures since it was called last. */
+function phase (): ReturnType<typeof latenciesOf> {
+  const figures = latenciesOf(latencies)
+  latencies = []
+  return figures
+}
+
+process.on('message', (question: Question) => {
+  void (async () => { process.send?.({ id: question.id, answer: question.ask === 'phase' ? phase() : await finish() }) })()
+})
+process.on('disconnect', () => { process.exit(0) })
+process.send?.({ id: 0, answer: undefined })

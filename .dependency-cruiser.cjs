@@ -6,7 +6,7 @@ const FOLDERS = {
   publisher: { may: ['log/log\\.ts$'] },
   metrics: {},
   coordination: { may: ['log/redis/(connect|tail/listener|append/refusals|time-limit|masters/masters)\\.ts$'] },
-  store: {},
+  store: { types: ['log/log\\.ts$', 'publisher/'] },
   hub: { may: ['log/(log|entry-queue)\\.ts$', 'metrics/'] },
   sources: { may: ['log/log\\.ts$'], types: ['publisher/', 'coordination/(coordination|leases)\\.ts$'] },
   processors: { may: ['log/log\\.ts$'], types: ['sources/source\\.ts$'] },

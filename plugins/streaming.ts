@@ -29,6 +29,7 @@ import { PublishRequests } from '../src/publisher/publish-requests.js'
 import { Publisher } from '../src/publisher/publisher.js'
 import type { Source } from '../src/sources/source.js'
 import { SourceSupervisor } from '../src/sources/supervisor.js'
+import type { CompactedTopics } from '../src/store/compacted-topics.js'
 import type { Coordination } from '../src/coordination/coordination.js'
 import { PollSessions } from '../src/transports/poll/held-poll.js'
 import { KernelQueues } from '../src/transports/sse/kernel-queues.js'
@@ -40,6 +41,8 @@ import { sourceFeed } from './source-feed.js'
 export interface StreamingOptions extends ConnectionLimits {
   readonly log: Log
   readonly coordination: Coordination
+  /** What a log in memory must not forget. */
+  readonly compacted: CompactedTopics | undefined
   readonly channels: Channels
   readonly sources: readonly Source[]
   /** The sources that are processors. */
@@ -262,6 +265,7 @@ export const streaming = fp<StreamingOptions>(async (app, options) => {
     load.close()
     for (const demand of demands.values()) demand.end()
     hub.close()
+    await options.compacted?.close()
     await Promise.all([log.close(), coordination.close()])
   })
 }, { name: 'tickwire-streaming', fastify: '5.x', dependencies: ['tickwire-auth'] })

@@ -2,7 +2,7 @@ import {
   type ChannelDefinition, channelFault, type Channels, type Instrument, ProtocolError, standardChannels
 } from '@tickwire/protocol'
 import type { Static, TSchema } from '@sinclair/typebox'
-import type { FastifyPluginAsync } from 'fastify'
+import type { FastifyBaseLogger, FastifyPluginAsync } from 'fastify'
 import fp from 'fastify-plugin'
 import { auth, type TokenClaims } from '../plugins/auth.js'
 import { errors } from '../plugins/errors.js'
@@ -26,8 +26,10 @@ import { checkPluginOptions } from './plugin-options.js'
 import { checkProcessors } from './processors/check.js'
 import { processorSources } from './processors/processor-sources.js'
 import type { Processor } from './processors/processor.js'
-import type { Publication, PublishResult } from './publisher/publisher.js'
+import { type Publication, type PublishResult, Publisher } from './publisher/publisher.js'
 import { parseSources } from './sources/registry.js'
+import { CompactedTopics, hasCompacted } from './store/compacted-topics.js'
+import { openStore } from './store/open-store.js'
 import type { Source } from './sources/source.js'
 import { MemoryCoordination } from './coordination/memory/memory-coordination.js'
 import { coordinationCommands } from './coordination/redis/keys.js'
@@ -156,6 +158,14 @@ export const tickwire = fp<TickwireOptions>(async (app, options) => {
     keys.close()
     throw error
   })
+  const keepsItself = options.log !== undefined || settings.REDIS_URL !== undefined
+  const compacted = keepsItself || !hasCompacted(channels)
+    ? undefined
+    : await keepCompacted(settings, log, channels, app.log).catch(async (error: unknown) => {
+      keys.close()
+      await Promise.all([log.close(), coordination.close()])
+      throw error
+    })
   if (checkKeySettings(settings) === undefined) {
     app.log.warn('JWT_SECRET is not set: a random secret checks tokens, so no token made elsewhere is valid')
   } else if (isShortSecret(settings)) {
@@ -182,6 +192,7 @@ export const tickwire = fp<TickwireOptions>(async (app, options) => {
     await scope.register(streaming, {
       log,
       coordination,
+      compacted,
       channels,
       sources: [
         ...typeof sources === 'string' ? parseSources(sources) : sources, ...processorSources(processors, log)
@@ -275,6 +286,34 @@ async function openLog (settings: TickwireSettings, channels: Channels, onError:
   const { REDIS_URL: url, REDIS_KEY_PREFIX: keyPrefix } = settings
   const alsoRun = coordinationCommands(keyPrefix)
   return await RedisLog.open({ ...options, url, keyPrefix, alsoRun, onError })
+}
+
+/**
+ * Brings the compacted topics of a log in memory back from the store, and keeps them there from now on.
+ * @throws ConfigError if the store cannot be used
+ */
+async function keepCompacted (
+  settings: TickwireSettings, log: Log, channels: Channels, logger: FastifyBaseLogger
+): Promise<CompactedTopics> {
+  const store = await openStore(settings, {
+    isShared: false, log: (level, fields, message) => { logger[level](fields, message) }
+  })
+  try {
+    const [topics, restored] = await CompactedTopics.keep({
+      log,
+      channels,
+      publisher: new Publisher({ log, channels }),
+      store,
+      onRefused: (topic, reason) => {
+        logger.error({ event: 'store', topic, reason }, 'a stored topic cannot be brought back; it stays in the store')
+      }
+    })
+    logger.info({ event: 'store', topics: restored }, 'compacted topics were brought back from the store')
+    return topics
+  } catch (error) {
+    await store.close()
+    throw error
+  }
 }
 
 /**

@@ -1,0 +1,86 @@
+import { type Channels, isRemoval, parseTopicKey } from '@tickwire/protocol'
+import type { Entry, Log, Tailing } from '../log/log.js'
+import type { Publication, Publisher } from '../publisher/publisher.js'
+import { readStates, type State } from './states.js'
+import type { Store } from './store.js'
+
+export interface CompactedTopicsOptions {
+  /** A log that forgets everything with its process. */
+  readonly log: Log
+  readonly channels: Channels
+  readonly publisher: Publisher
+  readonly store: Store
+  /** Called if a stored message cannot be brought back: it stays in the store. */
+  readonly onRefused: (topic: string, reason: string) => void
+}
+
+/** The publisher's name of what comes from the store; no token can have it as its user. */
+const PUBLISHER = ''
+
+/** Whether a server has channels that must outlive its log. */
+export const hasCompacted = (channels: Channels): boolean => [...channels.values()].some(({ compacted }) => compacted === true)
+
+/**
+ * Lets the topics of compacted channels outlive a log in memory: brings them back from the store into the log, and then
+ * writes each of their new messages to the store.
+ */
+export class CompactedTopics {
+  private readonly tailings: Tailing[] = []
+
+  private constructor (private readonly options: CompactedTopicsOptions) {}
+
+  /**
+   * Call it before anything else is published, so that nothing is older than what comes back.
+   * @returns the topics, kept from now on, and how many came back
+   * @throws if the store cannot be read
+   */
+  static async keep (options: CompactedTopicsOptions): Promise<[CompactedTopics, number]> {
+    const topics = new CompactedTopics(options)
+    const restored = await topics.restore()
+    await topics.follow()
+    return [topics, restored]
+  }
+
+  /** Writes what waits, and closes the store. */
+  async close (): Promise<void> {
+    for (const { end } of this.tailings) end()
+    await this.options.store.close()
+  }
+
+  private async restore (): Promise<number> {
+    const { store, publisher, onRefused } = this.options
+    let restored = 0
+    for await (const states of readStates(store)) {
+      const results = await publisher.publish(states.map(publicationOf), { publisher: PUBLISHER })
+      for (const [index, result] of results.entries()) {
+        if ('code' in result) onRefused(states[index]!.topic, result.message)
+        else restored++
+      }
+    }
+    return restored
+  }
+
+  private async follow (): Promise<void> {
+    const { log, store } = this.options
+    for (let shard = 0; shard < log.shards; shard++) {
+      this.tailings.push(await log.tail(shard, ({ epoch, entries }) => {
+        for (const entry of entries) this.store(entry, epoch.epoch, store)
+      }))
+    }
+  }
+
+  private store ({ topic, sequence, timestamp, payload }: Entry, epoch: number, store: Store): void {
+    const { channel: name, symbol = null, user = null } = parseTopicKey(topic)
+    const channel = this.options.channels.get(name)
+    if (channel?.compacted !== true) return
+    const data = isRemoval(channel, payload) ? null : payload
+    store.write('states', { topic, channel: name, symbol, user_id: user, data, epoch, sequence, timestamp })
+  }
+}
+
+const publicationOf = ({ channel, symbol, user_id: user, data }: State): Publication => ({
+  channel,
+  symbol: symbol ?? undefined,
+  user: user ?? undefined,
+  data: JSON.parse(data)
+})

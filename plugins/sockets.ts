@@ -9,8 +9,8 @@ export interface SocketsOptions {
 }
 
 /**
- * The share of the grace in which clients may take what they are still sent; the rest is for closing what is
- * behind them.
+ * The share of the grace in which clients may take their last messages; the rest is for what closes after
+ * them.
  */
 const CLIENTS_SHARE = 0.8
 

@@ -4,10 +4,7 @@ import { TypeCompiler } from '@sinclair/typebox/compiler'
 import { ProtocolError } from '@tickwire/protocol'
 import { type Keys, type VerifyingKey, verifyingKey } from './keys.js'
 
-/**
- * How often the server fetches the set. A withdrawn key stays valid for at most this long while the set can be
- * fetched.
- */
+/** How often the server fetches the set. While it can, a withdrawn key stays valid for at most this long. */
 const REFRESH_MS = 300_000
 /**
  * An unknown `kid` makes the server fetch the set; for this long after that, another unknown `kid` does not.

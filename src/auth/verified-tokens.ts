@@ -9,7 +9,7 @@ import type { VerifyingKey } from './keys.js'
 const MAX_TOKENS = 10_000
 const MAX_CHARACTERS = 16 << 20
 
-/** What is remembered of a verified token. */
+/** What {@link VerifiedTokens} remembers of a token. */
 export interface Verified {
   readonly identity: Identity
   /** The `kid` of the token's header. */
@@ -50,7 +50,7 @@ export class VerifiedTokens {
     return this.tokens.size
   }
 
-  /** Returns what is known of a token; undefined if it must be verified. */
+  /** Returns the entry of a token; undefined if the token must be verified. */
   find (token: string): Verified | undefined {
     const name = nameOf(token)
     const known = this.tokens.get(name)

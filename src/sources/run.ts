@@ -43,7 +43,7 @@ export class SourceRun {
     this.ended = this.supervise()
   }
 
-  /** Whether it was told to end. */
+  /** Whether {@link stop} was called, or the log has refused the fence. */
   get isEnding (): boolean {
     return this.stopping.signal.aborted
   }

@@ -5,7 +5,7 @@ import type { SourceMessage } from './source.js'
 export interface VenueParser {
   /**
    * @param payload a frame as the venue sent it
-   * @throws SyntaxError where it is not JSON
+   * @throws SyntaxError if it is not JSON
    */
   parse (payload: string): readonly SourceMessage[]
 }

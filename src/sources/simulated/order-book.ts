@@ -22,7 +22,7 @@ const SLACK = 0.3
 /** Standard deviation of the logarithm of a level's size. */
 const SIZE_SCATTER = 0.6
 
-/** What a taker got from one level. */
+/** The price and size that a taker got from one level. */
 export interface Fill {
   readonly price: number
   readonly size: number

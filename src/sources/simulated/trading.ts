@@ -35,7 +35,7 @@ interface Day {
   volume: number
 }
 
-/** What an instrument shares with others, and where it begins. */
+/** The parts that an instrument shares with others, and when it begins. */
 export interface TradingContext {
   readonly venue: Venue
   /** The drift that its whole sector has in common. */

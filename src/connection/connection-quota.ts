@@ -8,15 +8,21 @@ export interface ConnectionLimits {
   readonly maxConnectionsPerUser: number
 }
 
-/** A place that a connection or a held poll takes; given back once. */
+/** The slot of one connection or held poll. It can be released once. */
 export interface ConnectionSlot {
-  /** Counts it for a user who has become known; again for the same one changes nothing. @throws ProtocolError `too_many_connections` */
+  /**
+   * Counts the slot for a user who has become known. Does nothing if it counts for a user already, or is
+   * released.
+   * @throws ProtocolError `too_many_connections`
+   */
   claim (user: string): void
-  /** May be handed on by itself. */
+  /** Frees the slot. It is bound to the slot, so it can be passed on as a callback. */
   readonly release: () => void
 }
 
-/** How many connections and held polls a node has: in all, from each address, of each user. */
+/**
+ * Counts the connections and held polls of a node, and limits them: in all, from each address, of each user.
+ */
 export class ConnectionQuota {
   private readonly byAddress = new CountByName()
   private readonly byUser = new CountByName()
@@ -28,13 +34,13 @@ export class ConnectionQuota {
     return this.count
   }
 
-  /** @throws ProtocolError `too_many_connections` */
+  /** Takes a slot. @throws ProtocolError `too_many_connections` */
   take (ip: string | undefined, user: string | undefined): ConnectionSlot {
     const { maxConnections, maxConnectionsPerIp } = this.limits
     const address = addressGroup(ip)
-    if (this.count >= maxConnections) throw new ProtocolError('too_many_connections', `this server takes at most ${maxConnections} connections`)
+    if (this.count >= maxConnections) throw tooMany(`${maxConnections} connections`)
     if (this.byAddress.of(address) >= maxConnectionsPerIp) {
-      throw new ProtocolError('too_many_connections', `this server takes at most ${maxConnectionsPerIp} connections from one address`)
+      throw tooMany(`${maxConnectionsPerIp} connections from one address`)
     }
     if (user !== undefined) this.claim(user)
     this.count++
@@ -42,11 +48,11 @@ export class ConnectionQuota {
     return new TakenSlot(this, address, user)
   }
 
-  /** @throws ProtocolError `too_many_connections` */
+  /** Counts one more connection of a user. @throws ProtocolError `too_many_connections` */
   claim (user: string): void {
     const { maxConnectionsPerUser } = this.limits
     if (this.byUser.of(user) >= maxConnectionsPerUser) {
-      throw new ProtocolError('too_many_connections', `this server takes at most ${maxConnectionsPerUser} connections of one user`)
+      throw tooMany(`${maxConnectionsPerUser} connections of one user`)
     }
     this.byUser.add(user)
   }
@@ -58,20 +64,27 @@ export class ConnectionQuota {
   }
 }
 
+const tooMany = (limit: string): ProtocolError =>
+  new ProtocolError('too_many_connections', `this server takes at most ${limit}`)
+
 class TakenSlot implements ConnectionSlot {
   private released = false
 
-  constructor (private readonly places: ConnectionQuota, private readonly address: string, private user: string | undefined) {}
+  constructor (
+    private readonly quota: ConnectionQuota,
+    private readonly address: string,
+    private user: string | undefined
+  ) {}
 
   claim (user: string): void {
     if (this.user !== undefined || this.released) return
-    this.places.claim(user)
+    this.quota.claim(user)
     this.user = user
   }
 
   readonly release = (): void => {
     if (this.released) return
     this.released = true
-    this.places.free(this.address, this.user)
+    this.quota.free(this.address, this.user)
   }
 }

@@ -7,6 +7,7 @@ import type { Format, Written } from '../hub/format.js'
 import type { Hub } from '../hub/hub.js'
 import { isoTime } from '../hub/iso-time.js'
 import type { TransportCounters } from '../metrics/counters.js'
+import { type ActionOwner, ActionQueue } from './action-queue.js'
 import type { Connections, Member } from './connections.js'
 import { Delivery } from './delivery/delivery.js'
 import type { Events, Party } from './events.js'
@@ -19,22 +20,18 @@ import type { NameContext } from './selectors.js'
 import type { Subscriptions } from './delivery/subscriptions.js'
 import type { CloseReason, Transport } from './transport.js'
 
-/** Bad messages within a minute after which a connection is closed (PROTOCOL.md, Errors and closing). */
+/** PROTOCOL.md, Errors and closing: this many bad messages within a minute close a connection. */
 const MAX_BAD_MESSAGES = 10
-/** Tokens that are refused within a minute after which one is (PROTOCOL.md, Limits). */
+/** PROTOCOL.md, Limits: this many refused tokens within a minute close a connection. */
 const MAX_BAD_TOKENS = 10
-/** Actions that may wait for their turn; beyond it nothing more is read, until half of them are done. */
-const MAX_QUEUED_ACTIONS = 64
-/** Publishes of a connection that may wait for their answers; beyond them the next one waits for its turn. */
-const MAX_OPEN_ANSWERS = 64
-/** PROTOCOL.md, Liveness. */
+/** PROTOCOL.md, Liveness: a client that must authenticate has this long to do so. */
 const AUTHENTICATION_MS = 5000
-/** How many looks at a connection ahead its heartbeat is sent: the next one, which may be late. */
-const LOOKS_AHEAD = 1.5
-/** PROTOCOL.md, Control: how long before its token expires a client is told. */
+/** A heartbeat goes out this many sweeps before it is due, because the next sweep may come late. */
+const SWEEPS_AHEAD = 1.5
+/** PROTOCOL.md, Control: how long before a token expires the client gets `auth_expiring`. */
 const EXPIRY_NOTICE_MS = 60_000
 
-/** What connections of a node have in common. */
+/** What the connections of a node have in common. */
 export interface ConnectionContext extends NameContext {
   readonly hub: Hub
   readonly connections: Connections
@@ -44,9 +41,9 @@ export interface ConnectionContext extends NameContext {
   readonly idleTimeoutMs: number
   readonly maxSubscriptions: number
   readonly maxMessagesPerSecond: number
-  /** Unsent bytes of a connection beyond which it leaves live delivery, and a catch-up waits. */
+  /** A connection with more unsent bytes than this leaves live delivery, and its catch-up waits. */
   readonly maxBufferedBytes: number
-  /** Messages of the log that are read and written at a time while catching up. */
+  /** How many messages of the log a catch-up reads and writes at a time. */
   readonly pageMessages: number
   readonly authenticationRequired: boolean
   /** @throws ProtocolError `unauthorized`, `overloaded` */
@@ -55,56 +52,42 @@ export interface ConnectionContext extends NameContext {
 }
 
 /**
- * - `open`: takes part;
- * - `closing`: has been told so, and hears nothing more;
+ * - `open`: the server reads what the client sends, and sends to it;
+ * - `closing`: the server sent its last message, and ignores what the client still sends;
  * - `closed`: the wire is gone.
  */
 type State = 'open' | 'closing' | 'closed'
 
-/** How an action takes its turn. */
-export interface TurnOptions {
-  readonly id?: RequestId | undefined
-  /** Whether the client may come back with a cursor for what it asks for: until its catch-up runs, no cursor would cover that. */
-  readonly resumes?: boolean
-  /** Whether the connection is for this, and ends where it fails. */
-  readonly closes?: boolean
-  /** Whether it can be done for a client that lags, or waits until that is live again. */
-  readonly whileLagging?: boolean
-}
-
 /**
- * One client on a stream, whatever wire it came by: what it asks for, who it is, and its end. Actions take effect one
- * after another; a catch-up is part of the action that needs it. What it is sent is its delivery's affair.
+ * One client on a stream, over whichever transport it came: who it is, what it may do, and how its connection
+ * ends. An {@link ActionQueue} performs what the client asks for, and a {@link Delivery} sends what it
+ * subscribes to.
  */
-export class Connection implements Member {
+export class Connection implements Member, ActionOwner {
   readonly format: Format
   readonly delivery: Delivery
+  readonly actions: ActionQueue
 
   private readonly counters: TransportCounters
   private readonly outlet: Outlet
   private state: State = 'open'
-  private who: Identity = ANONYMOUS
-  /** Milliseconds since 1970. */
+  private currentIdentity: Identity = ANONYMOUS
+  /** When the client must leave, in milliseconds since 1970. */
   private endsAt = Infinity
-  private expiryTold = false
+  /** Whether the client was told that its token expires. */
+  private expiryAnnounced = false
   private readonly openedAt = Date.now()
-  /** Whether the action whose turn it is counts as a resume that no cursor covers. */
-  private resumePending = false
-  private queue: Promise<void> = Promise.resolve()
-  private queued = 0
   private badMessages: ErrorLimit | undefined
   private badTokens: ErrorLimit | undefined
-  /** Made with the first message: most clients send none. */
+  /** Made with the first message, because most clients send none. */
   private rate: MessageRate | undefined
   private subscriptionCount = 0
-  /** Answers that come behind the turn of their action. */
-  private openAnswers = 0
-  /** Why the server closed it. */
+  /** Why the server closed the connection; undefined if it did not. */
   private closedWith: ErrorCode | undefined
 
   /**
-   * @param address where the client comes from
-   * @param heartbeatMs how long it may be sent nothing
+   * @param address the IP address that the client comes from
+   * @param heartbeatMs how long the server may send nothing to the client
    */
   constructor (
     readonly id: string,
@@ -119,7 +102,8 @@ export class Connection implements Member {
     this.counters = hub.counters.transport(transport.name)
     this.counters.opened++
     this.outlet = new Outlet(transport, this.counters, maxBufferedBytes, () => {
-      this.close({ code: 'overloaded', message: 'the client does not read its answers; connect again with the last cursor' })
+      const message = 'the client does not read its answers; connect again with the last cursor'
+      this.close({ code: 'overloaded', message })
     })
     this.delivery = new Delivery(this.outlet, {
       hub,
@@ -130,6 +114,7 @@ export class Connection implements Member {
       onCursorPending: reader => { connections.requireCursor(reader) },
       onFailure: error => { this.fail(error) }
     })
+    this.actions = new ActionQueue(this, this.outlet)
     connections.add(this)
   }
 
@@ -146,19 +131,24 @@ export class Connection implements Member {
   }
 
   get identity (): Identity {
-    return this.who
+    return this.currentIdentity
   }
 
-  /** Says who the client is from now on, and so until when it may stay. */
+  /** Sets who the client is from now on, and so until when it may stay. */
   authenticate (identity: Identity): void {
-    this.who = identity
+    this.currentIdentity = identity
     this.endsAt = endOf(identity, Date.now())
-    this.expiryTold = false
+    this.expiryAnnounced = false
   }
 
-  /** Who it is, for the log. */
+  /** The client, as the lines of the server's log name it. */
   get party (): Party {
-    return { transport: this.transport.name, address: this.address, user: this.identity.user, connection: this.id }
+    return {
+      transport: this.transport.name,
+      address: this.address,
+      user: this.identity.user,
+      connection: this.id
+    }
   }
 
   welcome (): void {
@@ -175,6 +165,10 @@ export class Connection implements Member {
 
   // ---- from the client
 
+  pauseReading (paused: boolean): void {
+    this.transport.pause(paused)
+  }
+
   onDrain (): void {
     this.outlet.wake()
   }
@@ -183,80 +177,41 @@ export class Connection implements Member {
     if (this.state === 'closed') return
     this.state = 'closed'
     this.counters.closed++
-    this.context.events.closed(this.party, this.closedWith, this.subscriptions.size, Date.now() - this.openedAt)
+    const openMs = Date.now() - this.openedAt
+    this.context.events.closed(this.party, this.closedWith, this.subscriptions.size, openMs)
     this.delivery.close()
     this.context.connections.remove(this)
     this.outlet.close()
     this.slot.release()
   }
 
-  /** Runs something after the actions that came before it. */
-  enqueue (task: () => Promise<void>, { id, resumes = false, closes = false, whileLagging = false }: TurnOptions = {}): void {
-    if (++this.queued === MAX_QUEUED_ACTIONS) this.transport.pause(true)
-    if (resumes) this.delivery.cursor.expectResume()
-    this.queue = this.queue.then(async () => {
-      if (--this.queued === MAX_QUEUED_ACTIONS / 2) this.transport.pause(false)
-      // Who does not read its answers gets no more of them.
-      await this.outlet.until(() => !this.outlet.isFull && (whileLagging || this.delivery.isLive))
-      await this.hub.turns.take(this)
-      if (this.state !== 'open') return
-      this.resumePending = resumes
-      try {
-        await task()
-      } catch (error) {
-        if (closes) {
-          this.fail(error)
-        } else {
-          this.report(error)
-          this.sendError(toProtocolError(error), id)
-        }
-        this.resumeBegan()
-      }
-    })
-  }
-
-  /** Resolves when the action whose turn it is may leave its answer for later; also when the connection ends. */
-  async untilAnswersLater (): Promise<void> {
-    await this.outlet.until(() => this.openAnswers < MAX_OPEN_ANSWERS)
-  }
-
-  /** The answer to an action comes behind its turn, which is over: the next action does not wait for it. */
-  answerLater (answer: Promise<ControlMessage>, id: RequestId | undefined): void {
-    this.openAnswers++
-    void answer.then(message => { this.send(message) }, (error: unknown) => {
-      this.report(error)
-      this.sendError(toProtocolError(error), id)
-    }).catch((error: unknown) => { this.fail(error) }).finally(() => {
-      this.openAnswers--
-      this.outlet.wake()
-    })
-  }
-
-  /** The action whose turn it is has its catch-up, which says what a cursor covers; or it was refused. */
-  resumeBegan (): void {
-    if (this.resumePending) this.delivery.cursor.resumeBegan()
-    this.resumePending = false
-  }
-
-  /** PROTOCOL.md, Errors and closing: a bad message is answered, and the tenth within a minute is one too many. */
-  badMessage (error: ProtocolError, id?: RequestId): void {
+  /**
+   * Answers a bad message. The tenth within a minute closes the connection (PROTOCOL.md, Errors and closing).
+   */
+  refuseMessage (error: ProtocolError, id?: RequestId): void {
     this.sendError(error, id)
     this.badMessages ??= new ErrorLimit(MAX_BAD_MESSAGES)
-    if (this.badMessages.add(Date.now())) this.close({ code: 'bad_request', message: 'too many bad messages' })
-  }
-
-  /** PROTOCOL.md, Limits: a token that is refused is answered, and who tries one after another is closed: nobody guesses for ever. */
-  badToken (error: ProtocolError, id?: RequestId): void {
-    this.sendError(error, id)
-    this.badTokens ??= new ErrorLimit(MAX_BAD_TOKENS)
-    if (this.badTokens.add(Date.now())) this.close({ code: 'unauthorized', message: `${MAX_BAD_TOKENS} tokens were refused within a minute` })
+    if (!this.badMessages.add(Date.now())) return
+    this.close({ code: 'bad_request', message: 'too many bad messages' })
   }
 
   /**
-   * PROTOCOL.md, Limits: whether one more message may be performed. One too many is answered; who goes on regardless is closed.
-   * @param id of the message, where it has one
+   * Answers a token that is refused. The tenth within a minute closes the connection, so that nobody can go
+   * on guessing (PROTOCOL.md, Limits).
    */
-  admits (id: () => RequestId | undefined = () => undefined): boolean {
+  refuseToken (error: ProtocolError, id?: RequestId): void {
+    this.sendError(error, id)
+    this.badTokens ??= new ErrorLimit(MAX_BAD_TOKENS)
+    if (!this.badTokens.add(Date.now())) return
+    this.close({ code: 'unauthorized', message: `${MAX_BAD_TOKENS} tokens were refused within a minute` })
+  }
+
+  /**
+   * Counts one message of the client, and returns whether the server may perform it. If not, answers it, or
+   * closes the connection of a client that goes on regardless (PROTOCOL.md, Limits).
+   * @param id returns the id of the message, if it has one
+   */
+  admitMessage (id: () => RequestId | undefined = () => undefined): boolean {
     const now = Date.now()
     const { maxMessagesPerSecond: limit } = this.context
     this.rate ??= new MessageRate(limit, now)
@@ -271,7 +226,7 @@ export class Connection implements Member {
     return false
   }
 
-  /** Counts the connection for its user from now on. @throws ProtocolError `too_many_connections` */
+  /** Counts the connection for a user from now on. @throws ProtocolError `too_many_connections` */
   claim (user: string): void {
     this.slot.claim(user)
   }
@@ -292,14 +247,14 @@ export class Connection implements Member {
     this.send(errorMessage(error, id))
   }
 
-  /** Sends messages of topics, in order, as the format has written them. */
+  /** Sends messages of topics, in order, in the form of the client's dialect. */
   sendWritten (messages: readonly Written[]): void {
     this.outlet.sendWritten(messages)
   }
 
-  /** Resolves when the client is live; also when the connection ends. */
-  async untilLive (): Promise<void> {
-    await this.outlet.until(() => this.delivery.isLive)
+  /** Resolves when the client is live, or when the connection ends. */
+  async waitUntilLive (): Promise<void> {
+    await this.outlet.waitUntil(() => this.delivery.isLive)
   }
 
   // ---- time
@@ -310,24 +265,36 @@ export class Connection implements Member {
 
   tick (now: number, pausedMs: number): void {
     if (this.state !== 'open') return
-    const age = now - this.openedAt
-    if (this.mustAuthenticate && age > AUTHENTICATION_MS) this.close({ code: 'unauthorized', message: 'not authenticated in time' })
-    else if (now >= this.endsAt) this.close({ code: 'unauthorized', message: 'the token has expired' })
-    else if (this.subscriptionCount === 0 && age > this.context.idleTimeoutMs) this.close({ code: 'idle_timeout', message: 'nothing was subscribed to' })
-    else {
-      if (!this.expiryTold && now >= this.endsAt - EXPIRY_NOTICE_MS) this.tellExpiry()
-      // Whoever waits just so long must not wait longer: the next look might come too late.
-      if (now - this.outlet.lastSentAt + LOOKS_AHEAD * this.context.connections.sweepMs > this.heartbeatMs) this.heartbeat(now)
-      this.transport.tick(now, pausedMs)
+    const overdue = this.overdue(now)
+    if (overdue !== undefined) {
+      this.close(overdue)
+      return
     }
+    if (!this.expiryAnnounced && now >= this.endsAt - EXPIRY_NOTICE_MS) this.announceExpiry()
+    const silentMs = now - this.outlet.lastSentAt
+    if (silentMs + SWEEPS_AHEAD * this.context.connections.sweepMs > this.heartbeatMs) this.sendHeartbeat(now)
+    this.transport.tick(now, pausedMs)
   }
 
-  private tellExpiry (): void {
-    this.expiryTold = true
+  /** Returns why the time of the connection is over; undefined if it is not. */
+  private overdue (now: number): CloseReason | undefined {
+    const age = now - this.openedAt
+    if (this.mustAuthenticate && age > AUTHENTICATION_MS) {
+      return { code: 'unauthorized', message: 'the client did not authenticate in time' }
+    }
+    if (now >= this.endsAt) return { code: 'unauthorized', message: 'the token has expired' }
+    if (this.subscriptionCount === 0 && age > this.context.idleTimeoutMs) {
+      return { code: 'idle_timeout', message: 'the client did not subscribe to anything in time' }
+    }
+    return undefined
+  }
+
+  private announceExpiry (): void {
+    this.expiryAnnounced = true
     this.send({ type: 'auth_expiring', expires_at: isoTime(this.identity.expiresAt ?? this.endsAt) })
   }
 
-  private heartbeat (now: number): void {
+  private sendHeartbeat (now: number): void {
     // A client that has not read what was sent needs no sign of life.
     const cursor = this.outlet.isFull ? undefined : this.delivery.cursor.text()
     if (cursor === undefined) return
@@ -336,33 +303,39 @@ export class Connection implements Member {
     if (this.transport.cursorWithEachFlush) this.outlet.write([this.format.cursor(cursor)])
   }
 
-  /** The last word to the client, and the end of the wire. */
+  // ---- the end
+
+  /** Sends `closing` to the client, and ends the wire. */
   close ({ code, message, retryAfterMs }: CloseReason): void {
     if (this.state !== 'open') return
-    const retry = retryAfterMs ?? (errorTable[code].client === 'reconnect' ? Math.round(1000 * (0.5 + Math.random())) : undefined)
+    const jitteredMs = Math.round(1000 * (0.5 + Math.random()))
+    const retry = retryAfterMs ?? (errorTable[code].client === 'reconnect' ? jitteredMs : undefined)
     const closing: ControlMessage = {
       type: 'closing', code, reason: message, ...(retry === undefined ? {} : { retry_after_ms: retry })
     }
     this.state = 'closing'
     this.closedWith = code
     this.counters.close(code)
-    this.transport.close({ code, message, retryAfterMs: retry }, this.format.join([this.format.control(closing)]))
+    const lastWords = this.format.join([this.format.control(closing)])
+    this.transport.close({ code, message, retryAfterMs: retry }, lastWords)
     this.outlet.close()
   }
 
-  /** Ends the connection because what it is for cannot be done. */
+  /** Closes the connection because something that it cannot do without has failed. */
   fail (error: unknown): void {
     this.report(error)
     try {
       this.close(toProtocolError(error))
     } catch (second) {
-      // A wire that cannot even be ended is left to itself: nothing more is delivered to it.
+      // The wire cannot even be ended. Nothing more is delivered to it.
       this.report(second)
       this.onClose()
     }
   }
 
-  private report (error: unknown): void {
-    if (!(error instanceof ProtocolError)) this.context.onError(error, 'a connection or one of its actions failed')
+  /** Reports an error of the server's own, but not a refusal, which the client gets as its answer. */
+  report (error: unknown): void {
+    if (error instanceof ProtocolError) return
+    this.context.onError(error, 'a connection or one of its actions failed')
   }
 }

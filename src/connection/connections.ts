@@ -3,35 +3,45 @@ import { type ConnectionLimits, type ConnectionSlot, ConnectionQuota } from './c
 import { type Addressable, Registry } from './registry.js'
 import type { CloseReason } from './transport.js'
 
-/** How often connections are looked at for heartbeats, silence and expired tokens. */
+/** How often the server checks each connection for heartbeats, silence and an expired token. */
 const SWEEP_MS = 1000
-/** How often those are looked at that are owed a cursor, and how long nothing must have come for them to be sent it alone. */
+/**
+ * How often the server checks the clients with a pending cursor, and how long such a client must have been
+ * sent nothing before its cursor goes out alone.
+ */
 const CURSOR_SWEEP_MS = 150
 const CURSOR_QUIET_MS = 750
 
-/** A connection, as the node's clocks see it. */
+/** A connection, as the clocks of the node see it. */
 export interface Member extends Addressable {
-  /** Called about once a second. @param pausedMs how long the process did nothing before: nobody's silence */
+  /**
+   * Does what is due by the clock. Called about once a second.
+   * @param pausedMs how long the process itself stood still before this call; no peer may be blamed for that
+   *   silence
+   */
   tick (now: number, pausedMs: number): void
-  /** Ends it, because something of it failed. */
+  /** Closes the connection because something in it failed. */
   fail (error: unknown): void
 }
 
-/** What has been sent something behind its last cursor. */
+/** A client that was sent something after its last cursor. */
 export interface CursorReader {
-  /** Undefined once it has had a cursor, or its wire is gone; else when it was sent something last, in milliseconds since 1970. */
+  /**
+   * When the client was last sent something, in milliseconds since 1970. Undefined once it was sent a
+   * cursor after that, or its wire is gone.
+   */
   readonly pendingSince: number | undefined
-  /** Sends a cursor of everything that was sent. */
+  /** Sends a cursor that covers everything the client was sent. */
   send (): unknown
-  /** Ends it, because that failed. */
+  /** Closes the connection because sending the cursor failed. */
   fail (error: unknown): void
 }
 
-/** The connections of a node: their number, their clocks, their end. */
+/** The connections of a node: counts them, runs their clocks, and closes them when the node shuts down. */
 export class Connections {
-  /** Connections, and the polls that are being answered. */
+  /** Holds the connections, and the polls that are being answered. */
   readonly registry = new Registry()
-  /** How often each is looked at: its `tick`. */
+  /** How often the `tick` of each connection is called. */
   readonly sweepMs: number
   private readonly open = new Set<Member>()
   private readonly quota: ConnectionQuota
@@ -59,7 +69,7 @@ export class Connections {
     this.cursorSweeper = setInterval(() => { this.sendPendingCursors() }, CURSOR_SWEEP_MS).unref()
   }
 
-  /** @throws ProtocolError `too_many_connections`, `going_away` */
+  /** Takes a slot for a connection or a poll. @throws ProtocolError `too_many_connections`, `going_away` */
   reserve (ip: string | undefined, user?: string): ConnectionSlot {
     if (this.draining) throw new ProtocolError('going_away')
     return this.quota.take(ip, user)
@@ -80,18 +90,22 @@ export class Connections {
   }
 
   /**
-   * PROTOCOL.md, Control: within a second of the last flush. While more comes the cursor goes with that, and costs no write
-   * of its own.
+   * Notes that a client has a pending cursor. It goes out within a second of the client's last flush
+   * (PROTOCOL.md, Control). While more messages come, it goes out with them and costs no write of its own.
    */
   requireCursor (reader: CursorReader): void {
     this.cursorPending.add(reader)
   }
 
-  /** `closing` to all, polls too, with delays spread so that they do not all come back at once. */
+  /**
+   * Closes every connection and held poll. The delays after which clients come back are spread, so that
+   * they do not all come at once.
+   */
   closeAll (reason: CloseReason, spreadMs: number): void {
     this.draining = true
     for (const member of this.registry.all()) {
-      member.close({ ...reason, retryAfterMs: Math.round((reason.retryAfterMs ?? 0) + Math.random() * spreadMs) })
+      const retryAfterMs = Math.round((reason.retryAfterMs ?? 0) + Math.random() * spreadMs)
+      member.close({ ...reason, retryAfterMs })
     }
     clearInterval(this.sweeper)
     clearInterval(this.cursorSweeper)

@@ -1,4 +1,4 @@
-/** How many there are of each of many names; of those that nobody has, nothing is kept. */
+/** Counts by name. A name whose count falls to 0 takes no memory. */
 export class CountByName {
   private readonly counts = new Map<string, number>()
 

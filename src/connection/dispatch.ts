@@ -4,13 +4,13 @@ import type { Action } from './actions/action.js'
 import { readAction } from './actions/index.js'
 import type { Connection } from './connection.js'
 
-/** Passes what a client said, a text or bytes, on to the action that it asks for. */
+/** Reads a message of a client, a text or bytes, and queues the action that it asks for. */
 export function receive (connection: Connection, dialect: Dialect, received: string | Buffer): void {
   if (!connection.isOpen) return
   const read = readAction(() => dialect.read(received))
-  if (!connection.admits(() => 'error' in read ? read.id : read.message.id)) return
+  if (!connection.admitMessage(() => 'error' in read ? read.id : read.message.id)) return
   if ('error' in read) {
-    connection.badMessage(read.error, read.id)
+    connection.refuseMessage(read.error, read.id)
     return
   }
   const { action, message, itemErrors } = read
@@ -18,20 +18,28 @@ export function receive (connection: Connection, dialect: Dialect, received: str
     void action.perform(connection, message, itemErrors)
     return
   }
-  connection.enqueue(async () => {
-    demandRight(connection, action)
+  connection.actions.enqueue(async () => {
+    requireRight(connection, action)
     await action.perform(connection, message, itemErrors)
-  }, { id: message.id, resumes: action.resumes?.(message) === true, whileLagging: action.whileLagging === true })
+  }, {
+    id: message.id,
+    resumes: action.resumes?.(message) === true,
+    whileLagging: action.whileLagging === true
+  })
 }
 
-/** @throws ProtocolError `unauthorized` or another that says why the client may not ask for it */
-function demandRight (connection: Connection, { authenticates, refuse }: Action): void {
-  if (connection.mustAuthenticate && authenticates !== true) throw new ProtocolError('unauthorized', 'authenticate first')
+/** @throws ProtocolError `unauthorized`, or the reason of the action's `refuse` */
+function requireRight (connection: Connection, { authenticates, refuse }: Action): void {
+  if (connection.mustAuthenticate && authenticates !== true) {
+    throw new ProtocolError('unauthorized', 'authenticate first')
+  }
   const code = refuse?.(connection.identity)
   if (code !== undefined) throw new ProtocolError(code)
 }
 
-/** What a client sends beside messages, and is answered by the wire itself, counts as they do. */
+/**
+ * Counts a control frame of a client against its rate, as if it were a message. The wire itself answers it.
+ */
 export function receiveControl (connection: Connection): void {
-  if (connection.isOpen) connection.admits()
+  if (connection.isOpen) connection.admitMessage()
 }

@@ -1,15 +1,18 @@
-/** Within which faults of a client are counted together. */
+/** Faults of a client count together if they happen within this time. */
 const WINDOW_MS = 60_000
 
-/** How often a client did something lately that it should not (PROTOCOL.md, Errors and closing; Limits). */
+/**
+ * Counts how often a client recently did something that it must not do (PROTOCOL.md, Errors and closing;
+ * Limits).
+ */
 export class ErrorLimit {
   /** Milliseconds since 1970. */
   private times: number[] = []
 
-  /** @param most the one that is one too many */
+  /** @param most how many faults within the window close the connection */
   constructor (private readonly most: number) {}
 
-  /** Notes one. @returns whether it is one too many within a minute */
+  /** Notes one fault. Returns whether it brings the count of the last minute up to the limit. */
   add (now: number): boolean {
     this.times = this.times.filter(time => time > now - WINDOW_MS)
     return this.times.push(now) >= this.most

@@ -2,31 +2,35 @@ import { isIP } from 'node:net'
 import type { ErrorCode } from '@tickwire/protocol'
 import type { PublishCounts } from '../publisher/publish-requests.js'
 
-/** Where the lines go: what a logger has of it. */
+/** Where the lines go: the part of a logger that they need. */
 export interface Lines {
   info (fields: object, message: string): void
   debug (fields: object, message: string): void
 }
 
-/** Whom a line is about. */
+/** The client that a line is about. */
 export interface Party {
-  /** How it came: a transport of the stream, or `http`. */
+  /** How the client came: a transport of the stream, or `http`. */
   readonly transport: string
   readonly address: string
   readonly user?: string | undefined
   readonly connection?: string
 }
 
-/** At `info` no more lines of refusals and of closes for cause than these are written in a second. */
+/** How many refusals and closes for cause are logged at `info` in one second. */
 const MAX_NOTABLE = 10
 const WINDOW_MS = 1000
 
-/** Closes that say nothing about the client: all have them at once when a server goes away. */
+/**
+ * Closes that say nothing about the client: the client left, or the server goes away and closes all at once.
+ */
 const ORDINARY: ReadonlySet<ErrorCode | undefined> = new Set([undefined, 'going_away'])
 
 /**
- * What clients did, a line for each: who, over what, with which outcome, and how much; never what they sent (ADR 23). What every
- * client does is at `debug`, what somebody should see at `info`, as long as it is not so much that nobody could.
+ * Logs what clients did, one line for each: who, over which transport, with which outcome, and how much.
+ * Never logs what they sent (ADR 23). What every client does is logged at `debug`, and the audit at `info`.
+ * Refusals and closes for cause are logged at `info` too, but only {@link MAX_NOTABLE} of them a second: a
+ * person could not read more.
  */
 export class Events {
   private windowBeganAt = -Infinity
@@ -36,48 +40,58 @@ export class Events {
   constructor (private readonly lines: Lines, private readonly now: () => number = Date.now) {}
 
   connected (party: Party): void {
-    this.lines.debug({ event: 'connect', ...of(party) }, 'a client connected')
+    this.lines.debug({ event: 'connect', ...fieldsOf(party) }, 'a client connected')
   }
 
   authenticated (party: Party): void {
-    this.lines.debug({ event: 'authenticate', ...of(party) }, 'a client said who it is')
+    this.lines.debug({ event: 'authenticate', ...fieldsOf(party) }, 'a client authenticated')
   }
 
   subscribed (party: Party, selectors: number, rejected: number): void {
-    this.lines.debug({ event: 'subscribe', ...of(party), selectors, rejected }, 'a client subscribed')
+    this.lines.debug({ event: 'subscribe', ...fieldsOf(party), selectors, rejected }, 'a client subscribed')
   }
 
   unsubscribed (party: Party, selectors: number): void {
-    this.lines.debug({ event: 'unsubscribe', ...of(party), selectors }, 'a client unsubscribed')
+    this.lines.debug({ event: 'unsubscribe', ...fieldsOf(party), selectors }, 'a client unsubscribed')
   }
 
   polled (party: Party, selectors: number, messages: number): void {
-    this.lines.debug({ event: 'poll', ...of(party), selectors, messages }, 'a poll was answered')
+    this.lines.debug({ event: 'poll', ...fieldsOf(party), selectors, messages }, 'a poll was answered')
   }
 
   refused (party: Party, code: ErrorCode): void {
-    this.notable({ event: 'refuse', ...of(party), code }, 'a request was refused')
+    this.notable({ event: 'refuse', ...fieldsOf(party), code }, 'a request was refused')
   }
 
-  /** @param code why the server closed it; absent where the client went */
+  /** @param code why the server closed the connection; undefined if the client left */
   closed (party: Party, code: ErrorCode | undefined, selectors: number, openMs: number): void {
-    const fields = { event: 'close', ...of(party), ...(code === undefined ? {} : { code }), selectors, open_ms: openMs }
+    const cause = code === undefined ? {} : { code }
+    const fields = { event: 'close', ...fieldsOf(party), ...cause, selectors, open_ms: openMs }
     if (ORDINARY.has(code)) this.lines.debug(fields, 'a connection ended')
     else this.notable(fields, 'a connection was closed')
   }
 
-  /** The audit of publishing: every batch has its line. @param channels only channels that exist, so that there are few */
+  /**
+   * Logs a batch for the audit of publishing; every batch has its line.
+   * @param channels only channels that exist, so there are few
+   */
   published (party: Party, channels: ReadonlyMap<string, PublishCounts>): void {
-    const tallies = [...channels.values()]
-    const sum = (count: (tally: PublishCounts) => number): number => tallies.reduce((total, tally) => total + count(tally), 0)
-    this.lines.info({
-      event: 'publish', ...of(party), accepted: sum(({ accepted }) => accepted), rejected: sum(({ rejected }) => rejected), channels: Object.fromEntries(channels)
-    }, 'a batch was published')
+    let accepted = 0
+    let rejected = 0
+    for (const ofChannel of channels.values()) {
+      accepted += ofChannel.accepted
+      rejected += ofChannel.rejected
+    }
+    const counts = { accepted, rejected, channels: Object.fromEntries(channels) }
+    this.lines.info({ event: 'publish', ...fieldsOf(party), ...counts }, 'a batch was published')
   }
 
-  /** The audit of what operators do. @param route as it was registered, without what the request put in its places */
+  /**
+   * Logs a request of an operator for the audit.
+   * @param route the route as it was registered, without the values that the request gave its parameters
+   */
   administered (party: Party, route: string, status: number): void {
-    this.lines.info({ event: 'admin', ...of(party), route, status }, 'an operator was here')
+    this.lines.info({ event: 'admin', ...fieldsOf(party), route, status }, 'an operator made a request')
   }
 
   private notable (fields: object, message: string): void {
@@ -98,9 +112,15 @@ export class Events {
   }
 }
 
-/** Behind a proxy the address is a header's text: what is none is not repeated. */
-function of ({ transport, address, user, connection }: Party): object {
+/**
+ * Returns the fields that name a client. Behind a proxy its address comes from a header: a text that is no
+ * address is not repeated.
+ */
+function fieldsOf ({ transport, address, user, connection }: Party): object {
   return {
-    ...(connection === undefined ? {} : { connection }), ...(user === undefined ? {} : { user }), address: isIP(address) === 0 ? 'unreadable' : address, transport
+    ...(connection === undefined ? {} : { connection }),
+    ...(user === undefined ? {} : { user }),
+    address: isIP(address) === 0 ? 'unreadable' : address,
+    transport
   }
 }

@@ -1,25 +1,33 @@
 import { TokenBucket } from './token-bucket.js'
 
-/** Messages that may be sent at once, in seconds' worth of them. */
+/** How many messages a client may send at once, in seconds of its rate. */
 const BURST_SECONDS = 2
-/** Messages that may be refused, in seconds' worth of those that are allowed; they are forgiven at the same rate. */
+/**
+ * How many messages the server refuses before it closes the connection, in seconds of the rate that is
+ * allowed. Refusals are forgiven at that same rate.
+ */
 const PATIENCE_SECONDS = 10
 
 /**
- * How many messages one client may send (PROTOCOL.md, Limits), and how long one that sends more is answered. Who sends less than
- * twice what is allowed may go on for ever; who floods is at its end within the patience, so that what is read of it is bounded.
+ * Limits how many messages one client may send (PROTOCOL.md, Limits), and for how long the server answers a
+ * client that sends more. A client that sends less than twice the allowed rate may go on for ever. A client
+ * that floods uses up the patience, so the server reads only a bounded amount from it.
  */
 export class MessageRate {
   private readonly allowed: TokenBucket
   private readonly patience: TokenBucket
 
-  /** @param now milliseconds, of any clock */
+  /** @param now milliseconds of any clock */
   constructor (perSecond: number, now: number) {
     this.allowed = new TokenBucket(perSecond, perSecond * BURST_SECONDS, now)
     this.patience = new TokenBucket(perSecond, perSecond * PATIENCE_SECONDS, now)
   }
 
-  /** @returns 0 where a message may be performed, else the milliseconds until one may; undefined where the patience is at its end */
+  /**
+   * Counts one message.
+   * @returns 0 if the message may be performed, otherwise the milliseconds until one may; undefined if the
+   *   patience is used up
+   */
   take (now: number): number | undefined {
     const waitMs = this.allowed.take(now)
     if (waitMs === 0) return 0

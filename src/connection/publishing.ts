@@ -4,13 +4,22 @@ import type { PublishRequests } from '../publisher/publish-requests.js'
 import type { PublishLimits } from '../publisher/publisher.js'
 import type { Events, Party } from './events.js'
 
-/** A request that has been judged. Requests of one client are appended in the order in which they came. */
+/**
+ * A request that has been judged. The log takes the requests of one client in the order in which they came.
+ */
 export interface JudgedPublish {
-  /** Gives the log the good messages before it returns. @throws ProtocolError `forbidden`: none is permitted; `log_unavailable`: none was taken */
+  /**
+   * Hands the good messages to the log before it returns, and resolves with the answer.
+   * @throws ProtocolError `forbidden`: the token permits none of the messages; `log_unavailable`: the log
+   *   took none of them
+   */
   append (): Promise<PublishAnswer>
 }
 
-/** What a client publishes, by `POST /v1/publish` or by the action `publish`: judged by its token, and written down for the audit. */
+/**
+ * Takes what clients publish, by `POST /v1/publish` or by the action `publish`. Judges it by the client's
+ * token, and logs it for the audit.
+ */
 export class Publishing {
   constructor (
     private readonly requests: PublishRequests,

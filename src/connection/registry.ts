@@ -2,31 +2,35 @@ import { ProtocolError } from '@tickwire/protocol'
 import type { Identity } from '../auth/identity.js'
 import type { CloseReason } from './transport.js'
 
-/** What an operator can end: a connection, or a poll that is being answered. */
+/** A connection, or a poll that is being answered: an operator can close it. */
 export interface Addressable {
   readonly id: string
   readonly identity: Identity
-  /** Who may use this id for more than one at a time, where clients choose it: see {@link Registry.add}. */
+  /**
+   * Names the client of a poll, which may have chosen the id: see {@link Registry.add}. Undefined for a
+   * connection, whose id the server makes.
+   */
   readonly caller?: string
   close (reason: CloseReason): void
 }
 
-/** Whom to end: one by its connection id, or all of a user. */
+/** What an operator wants to close: one connection by its id, or all connections of a user. */
 export type Address = { readonly connectionId: string } | { readonly userId: string }
 
-/** Who is connected, by the ids that operators know. */
+/** Connections and held polls, by the ids that operators know. */
 export class Registry {
   private readonly byId = new Map<string, Addressable[]>()
 
   /**
-   * An id that a client chose (a poll's) stands for one caller at a time: ending it must never end somebody else's.
-   * @throws ProtocolError `bad_request`: the id is another's now
+   * Adds a connection or a poll. An id that a client chose, as for a poll, belongs to one caller at a time,
+   * so that closing it never closes a poll of another client.
+   * @throws ProtocolError `bad_request`: another caller uses the id now
    */
   add (member: Addressable): void {
     const same = this.byId.get(member.id)
     if (same === undefined) this.byId.set(member.id, [member])
     else if (same.every(({ caller }) => caller !== undefined && caller === member.caller)) same.push(member)
-    else throw new ProtocolError('bad_request', 'this X-Request-Id is in use by another client; a random one is not')
+    else throw new ProtocolError('bad_request', 'another client uses this X-Request-Id; choose a random one')
   }
 
   remove (member: Addressable): void {
@@ -39,14 +43,19 @@ export class Registry {
     return [...this.byId.values()].flat()
   }
 
-  /** @returns how many were closed */
+  /** Closes everything at the address. Returns how many that was. */
   close (address: Address, reason: CloseReason): number {
-    const found = 'connectionId' in address ? this.byId.get(address.connectionId) ?? [] : this.ofUser(address.userId)
+    const found = 'connectionId' in address
+      ? this.byId.get(address.connectionId) ?? []
+      : this.ofUser(address.userId)
     for (const member of [...found]) member.close(reason)
     return found.length
   }
 
-  /** Looked for, not indexed: the user of a WebSocket may become known later, and operators ask seldom. */
+  /**
+   * Finds the members of a user by a search. An index is not worth it: a WebSocket may name its user only
+   * later, and operators ask seldom.
+   */
   private ofUser (user: string): Addressable[] {
     return this.all().filter(({ identity }) => identity.user === user)
   }

@@ -1,23 +1,32 @@
-/** Of a token. In whole parts it is exact: a token comes a second divided by the rate after the last, to the millisecond. */
+/**
+ * Parts of a token. Counting whole parts is exact: the next token comes a second divided by the rate after
+ * the last one, to the millisecond.
+ */
 const PARTS = 1000
 
-/** A limit on how often something may be done, with a reserve for bursts: tokens that come at a rate, up to a bound. */
+/** A limit on how often something may happen: tokens come at a constant rate, and a reserve allows bursts. */
 export class TokenBucket {
   private parts: number
 
   /**
-   * Full at first.
-   * @param perSecond a whole number
-   * @param countedAt now: whole milliseconds, of any clock
+   * Starts with a full reserve.
+   * @param perSecond tokens per second, a whole number
+   * @param burst how many tokens the reserve holds
+   * @param countedAt the present, in whole milliseconds of any clock
    */
-  constructor (private readonly perSecond: number, private readonly burst: number, private countedAt: number) {
+  constructor (
+    private readonly perSecond: number,
+    private readonly burst: number,
+    private countedAt: number
+  ) {
     this.parts = burst * PARTS
   }
 
-  /** Takes a token. @returns 0, or where there is none the whole milliseconds until there will be one */
+  /** Takes a token and returns 0; if there is none, returns the whole milliseconds until the next one. */
   take (now: number): number {
-    // A clock that is set back gives no tokens, and takes none.
-    this.parts = Math.min(this.burst * PARTS, this.parts + Math.max(0, now - this.countedAt) * this.perSecond)
+    // If the clock is set back, it neither gives nor takes tokens.
+    const elapsedMs = Math.max(0, now - this.countedAt)
+    this.parts = Math.min(this.burst * PARTS, this.parts + elapsedMs * this.perSecond)
     this.countedAt = now
     if (this.parts < PARTS) return Math.ceil((PARTS - this.parts) / this.perSecond)
     this.parts -= PARTS

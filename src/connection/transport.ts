@@ -1,37 +1,46 @@
 import type { ErrorCode } from '@tickwire/protocol'
 import type { Format } from '../hub/format.js'
 
-/** Why a connection ends: an entry of the error table, and words for the client. */
+/** Why the server closes a connection: an entry of the error table, and a message for the client. */
 export interface CloseReason {
   readonly code: ErrorCode
   readonly message: string
   readonly retryAfterMs?: number | undefined
 }
 
-/** A peer's wire, as a connection sees it: all that differs between WebSocket and Server-Sent Events. */
+/**
+ * The wire to one client, as a connection sees it. It hides everything in which WebSocket and Server-Sent
+ * Events differ.
+ */
 export interface Transport {
   readonly name: string
   readonly format: Format
-  /** Whether each flush ends with a cursor, or one goes out once a second. */
+  /** Whether each flush ends with a cursor. Otherwise one goes out once a second. */
   readonly cursorWithEachFlush: boolean
-  /** Sends the buffers, in order, in one go. */
+  /** Sends the buffers, in order, in one write. */
   write (buffers: readonly Buffer[]): void
-  /** Bytes that were written and that the system has not taken yet; `onDrain` says when it has. */
+  /** Returns how many written bytes the system has not taken yet. `onDrain` reports when it has taken all. */
   unsent (): number
-  /** Whether that is known of a write in its own turn, or only in the next one, as with TLS. */
+  /**
+   * Whether `unsent` is right in the same turn of the event loop as the write. Otherwise, as with TLS, it
+   * is right in the next turn.
+   */
   readonly knownAtOnce: boolean
-  /** Stops or goes on reading what the client sends. */
+  /** Stops or resumes reading what the client sends. */
   pause (paused: boolean): void
   /**
-   * Ends the wire after what was written and these last words, with the reason in the form of the transport. Of one that sends
-   * too much (`rate_limited`) nothing is read any more.
+   * Ends the wire after everything that was written and these last words, and gives the reason in the form
+   * of the transport. If the reason is `rate_limited`, reads nothing more from the client.
    */
   close (reason: CloseReason, lastWords: Buffer): void
-  /** Called about once a second: keeps the wire alive, and closes it where the peer is gone. @param pausedMs see {@link Member} of connections.ts */
+  /**
+   * Keeps the wire alive, and closes it if the peer is gone. Called about once a second.
+   * @param pausedMs see {@link Member} of connections.ts
+   */
   tick (now: number, pausedMs: number): void
 }
 
-/** What every transport tells its connection. */
+/** What every transport reports to its connection. */
 export interface TransportEvents {
   onDrain (): void
   onClose (): void

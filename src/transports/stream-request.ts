@@ -133,7 +133,7 @@ export function openConnection (stream: StreamRequest, transport: Transport): Co
   connection.welcome()
   if (subscriptions.length > 0) {
     // An EventSource comes back with whatever cursor it was sent, and for all of its query.
-    connection.enqueue(() => beginSubscriptions(connection, subscriptions, start, query.snapshot ?? true), { resumes: true, closes: true })
+    connection.actions.enqueue(() => beginSubscriptions(connection, subscriptions, start, query.snapshot ?? true), { resumes: true, closes: true })
   }
   return connection
 }

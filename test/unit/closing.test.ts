@@ -44,7 +44,7 @@ test('a selector that one query gives twice counts once, and goes with its conne
   const subscriptions = [100, 200].map((throttleMs): Subscription => ({
     channel: 'quotes', granted: [makeSelector(standardChannels.get('quotes')!, 'A', undefined, { view: { throttleMs, depth: 0 } })], rejected: []
   }))
-  connection.enqueue(() => beginSubscriptions(connection, subscriptions, { from: 'now' }, true))
+  connection.actions.enqueue(() => beginSubscriptions(connection, subscriptions, { from: 'now' }, true))
   await ticks()
   t.same([...node.hub.audience.of('quotes:A').views()], [{ throttleMs: 200, depth: 0 }], 'as it was given last')
   t.equal(node.hub.counters.subscriptions, 1)

@@ -97,7 +97,7 @@ test('a throttled topic that was lost is reset before a cursor on the way would 
     ({ channel, granted: [makeSelector(standardChannels.get(channel)!, symbol, undefined, { view: { throttleMs, depth: 0 } })], rejected: [] }))
   const begin = (wire: MemoryWire, cursor: string): Connection => {
     const connection = node.connect(wire)
-    connection.enqueue(() => beginSubscriptions(connection, query, { from: 'cursor', cursor: decodeCursor(cursor)! }, true))
+    connection.actions.enqueue(() => beginSubscriptions(connection, query, { from: 'cursor', cursor: decodeCursor(cursor)! }, true))
     return connection
   }
   wire.stallsAt = 'subscribed'

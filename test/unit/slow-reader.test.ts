@@ -5,11 +5,11 @@ import { type Message, until } from '../helpers/clients.js'
 import { MemoryWire } from '../helpers/memory-wire.js'
 import { startNode, ticks } from '../helpers/node.js'
 
-/** What a client that does not read costs the server. */
 const MAX_BUFFERED_BYTES = 65_536
+/** With more unread answers than this, the server closes a client that keeps asking. */
 const BOUND = 16 * MAX_BUFFERED_BYTES
 
-/** A wire that nobody reads from until it is told so. */
+/** A wire that nobody reads from until a test says so. */
 class CountingWire extends MemoryWire {
   bytes = 0
 
@@ -20,6 +20,13 @@ class CountingWire extends MemoryWire {
 
   override unsent (): number {
     return this.bytes
+  }
+}
+
+/** A wire whose client stops reading once it was sent more than the bound, in however many slices. */
+class StoppingWire extends CountingWire {
+  override unsent (): number {
+    return this.bytes > BOUND ? this.bytes : 0
   }
 }
 
@@ -51,7 +58,7 @@ test('a long answer is given whole, and what comes meanwhile behind it', async t
   const node = await startNode({ maxBufferedBytes: MAX_BUFFERED_BYTES })
   await node.log.append(quotes(1000, 3000))
   await ticks()
-  const wire = new CountingWire(true)
+  const wire = new StoppingWire(true)
   const connection = node.connect(wire)
   say(connection, { action: 'subscribe', channel: 'quotes', symbols: ['*'] })
   await until('the states alone are more than a reader may leave unread', () => wire.bytes > BOUND)

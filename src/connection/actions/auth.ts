@@ -7,20 +7,21 @@ import { isoTime } from '../../hub/iso-time.js'
 import type { Action } from './action.js'
 
 /**
- * Says who the client is, or renews what it said. A token of another user ends the connection, and so does one that does not permit all
- * that is subscribed to: after `authenticated` nothing may come that this token would not be given.
+ * Authenticates the client, or renews its token. A token of another user closes the connection, and so does a
+ * token that does not permit everything that the client subscribes to: after `authenticated`, the server may
+ * send nothing that the new token does not permit.
  */
 export const auth: Action<AuthAction> = {
   schema: AuthAction,
   authenticates: true,
-  // A token may expire while the client reads too slowly.
+  // The token may expire while the client lags.
   whileLagging: true,
   perform
 }
 
 async function perform (connection: Connection, message: AuthAction): Promise<void> {
-  const identity = await verified(connection, message)
-  // The token before may have expired while this one was judged.
+  const identity = await verifyToken(connection, message)
+  // The old token may have expired while the server checked the new one.
   if (identity === undefined || !connection.isOpen) return
   const { user } = connection.identity
   if (user !== undefined && user !== identity.user) {
@@ -29,13 +30,13 @@ async function perform (connection: Connection, message: AuthAction): Promise<vo
   }
   for (const { channel, symbol, kind } of connection.subscriptions.selectors()) {
     if (refuseRead(identity, channel, kind === 'topic' ? symbol : EVERY_SYMBOL) === undefined) continue
-    connection.close({ code: 'forbidden', message: 'the token does not permit all that is subscribed to' })
+    connection.close({ code: 'forbidden', message: 'the token does not permit all subscriptions' })
     return
   }
   try {
     if (identity.user !== undefined) connection.claim(identity.user)
   } catch (error) {
-    // Refused before an upgrade, it would not be there either.
+    // The same refusal before an upgrade would have prevented the connection.
     connection.close(toProtocolError(error))
     return
   }
@@ -49,13 +50,15 @@ async function perform (connection: Connection, message: AuthAction): Promise<vo
   })
 }
 
-/** Undefined for a token that is refused: that is answered, and counted. */
-async function verified (connection: Connection, { token, id }: AuthAction): Promise<Identity | undefined> {
+/** Returns whom a token names. Answers and counts a token that is refused, and returns undefined. */
+async function verifyToken (
+  connection: Connection, { token, id }: AuthAction
+): Promise<Identity | undefined> {
   try {
     return await connection.context.verifyToken(token)
   } catch (error) {
     if (!(error instanceof ProtocolError) || error.code !== 'unauthorized') throw error
-    connection.badToken(error, id)
+    connection.refuseToken(error, id)
     return undefined
   }
 }

@@ -12,22 +12,33 @@ import { snapshot } from './snapshot.js'
 import { subscribe } from './subscribe.js'
 import { unsubscribe } from './unsubscribe.js'
 
+type Registry = { readonly [Name in ActionName]: Action<Extract<ClientMessage, { action: Name }>> }
+
 /** The registry: every action that a client can ask for. */
-const registry: { readonly [Name in ActionName]: Action<Extract<ClientMessage, { action: Name }>> } = {
+const registry: Registry = {
   subscribe, unsubscribe, snapshot, auth, ping, publish
 }
 
 registerFormats(FormatRegistry)
-const actions: ReadonlyMap<string, { readonly action: Action, readonly check: TypeCheck<Action['schema']> }> = new Map(
-  Object.entries(registry).map(([name, action]: [string, Action]) => [name, { action, check: TypeCompiler.Compile(action.schema) }]))
+
+interface CheckedAction {
+  readonly action: Action
+  readonly check: TypeCheck<Action['schema']>
+}
+
+const actions: ReadonlyMap<string, CheckedAction> = new Map(
+  Object.entries(registry).map(([name, action]: [string, Action]) =>
+    [name, { action, check: TypeCompiler.Compile(action.schema) }])
+)
 
 export type ReadAction =
   | { readonly action: Action, readonly message: ClientMessage, readonly itemErrors: ItemErrors }
   | { readonly error: ProtocolError, readonly id?: RequestId }
 
 /**
- * Finds the action that a client asks for, or says what is wrong with its message. The id is echoed where there is a usable one.
- * @param read reads the message, as its dialect does
+ * Returns the action that a client asks for, or what is wrong with its message. If the message has a usable
+ * id, the error has it, too.
+ * @param read reads the message by the client's dialect
  */
 export function readAction (read: () => JsonMessage): ReadAction {
   let message: JsonMessage
@@ -38,22 +49,29 @@ export function readAction (read: () => JsonMessage): ReadAction {
   }
   const { value, error, itemErrors } = message
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    return { error: new ProtocolError('invalid_message', 'a message is an object with an action') }
+    return { error: new ProtocolError('invalid_message', 'a message must be an object with an action') }
   }
   const { action: name, id } = value as { action?: unknown, id?: unknown }
-  const usableId = (typeof id === 'string' && id.length <= 64) || Number.isSafeInteger(id) ? { id: id as RequestId } : {}
+  const isUsable = (typeof id === 'string' && id.length <= 64) || Number.isSafeInteger(id)
+  const usableId = isUsable ? { id: id as RequestId } : {}
   if (error !== undefined) return { error, ...usableId }
   const known = typeof name === 'string' ? actions.get(name) : undefined
   if (known === undefined) {
-    return { error: new ProtocolError('invalid_message', `action is one of: ${[...actions.keys()].join(', ')}`), ...usableId }
+    const names = [...actions.keys()].join(', ')
+    return { error: new ProtocolError('invalid_message', `action must be one of: ${names}`), ...usableId }
   }
   const { action, check } = known
-  if (!check.Check(value)) return { error: new ProtocolError('invalid_message', describe(name as string, check, value)), ...usableId }
+  if (!check.Check(value)) {
+    const problem = describeMismatch(name as string, check, value)
+    return { error: new ProtocolError('invalid_message', problem), ...usableId }
+  }
   return { action, message: value as ClientMessage, itemErrors }
 }
 
-/** Where a message does not fit, in words that repeat nothing of the client's own text but plain names. */
-function describe (action: string, check: TypeCheck<Action['schema']>, value: unknown): string {
+/**
+ * Says where a message does not fit its schema. Repeats nothing of the client's own text except plain names.
+ */
+function describeMismatch (action: string, check: TypeCheck<Action['schema']>, value: unknown): string {
   const first = check.Errors(value).First()
   if (first === undefined) return `${action}: does not fit its schema`
   const path = /^[\w/]{1,64}$/.test(first.path) ? first.path.slice(1) : 'a field'

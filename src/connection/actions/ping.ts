@@ -2,7 +2,7 @@ import { PingAction } from '@tickwire/protocol'
 import { isoTime } from '../../hub/iso-time.js'
 import type { Action } from './action.js'
 
-/** Answered when it is read, whatever waits for its turn. */
+/** Answers a `ping` as soon as it is read, even while other actions wait for their turn. */
 export const ping: Action<PingAction> = {
   schema: PingAction,
   atOnce: true,

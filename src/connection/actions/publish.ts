@@ -1,9 +1,10 @@
-import { type JsonItem, PublishAction } from '@tickwire/protocol'
+import { type ControlMessage, type JsonItem, PublishAction } from '@tickwire/protocol'
 import type { Action } from './action.js'
 
 /**
- * Publishes a batch (PROTOCOL.md, Publishing). It is appended in its turn, so that batches keep their order; the answer comes when the
- * log has them, and meanwhile the next batch has its turn.
+ * Publishes a batch (PROTOCOL.md, Publishing). The batch is handed to the log in the turn of its action, so
+ * that batches keep their order. The answer comes when the log has the batch, and meanwhile the next batch
+ * has its turn.
  */
 export const publish: Action<PublishAction> = {
   schema: PublishAction,
@@ -14,10 +15,14 @@ export const publish: Action<PublishAction> = {
       const error = itemErrors.get(index)
       return error === undefined ? { value } : { value, error }
     })
-    await connection.untilAnswersLater()
+    await connection.actions.waitForAnswerSlot()
     const judged = await connection.context.publishing.judge(items, connection.identity, connection.party)
-    // Its token may have expired meanwhile, or an operator has ended it.
+    // Meanwhile the token may have expired, or an operator may have closed the connection.
     if (!connection.isOpen) return
-    connection.answerLater(judged.append().then(answer => ({ type: 'published', ...(id === undefined ? {} : { id }), ...answer })), id)
+    const published = async (): Promise<ControlMessage> => {
+      const answer = await judged.append()
+      return { type: 'published', ...(id === undefined ? {} : { id }), ...answer }
+    }
+    connection.actions.answerLater(published(), id)
   }
 }

@@ -5,14 +5,15 @@ import type { Connection } from '../connection.js'
 import { requireSelectors } from '../selectors.js'
 import type { Action } from './action.js'
 
-/** Answers with the states of topics, whether they are subscribed to or not, followed by `done`. */
+/** Sends the states of topics, whether the client subscribes to them or not, followed by `done`. */
 export const snapshot: Action<SnapshotAction> = {
   schema: SnapshotAction,
   perform
 }
 
 async function perform (connection: Connection, message: SnapshotAction): Promise<void> {
-  const selectors = await requireSelectors(connection.context, connection.identity, message.channel, message.symbols)
+  const { context, identity } = connection
+  const selectors = await requireSelectors(context, identity, message.channel, message.symbols)
   if (selectors.some(({ channel }) => channel.reduce === undefined)) {
     throw new ProtocolError('not_found', `${message.channel} is a history and has no snapshot`)
   }
@@ -27,20 +28,25 @@ async function perform (connection: Connection, message: SnapshotAction): Promis
   connection.send({ type: 'done', ...(message.id === undefined ? {} : { id: message.id }) })
 }
 
-/** In one tick, where the connection stands. The shards must be held. */
+/**
+ * Sends the states as they are at the client's position, in one tick. The caller must keep the shards
+ * followed.
+ */
 async function sendStates (connection: Connection, selection: Selection): Promise<void> {
   const { hub } = connection
   const topics = [...selection.existing(hub.directory)].map(([topic]) => topic)
   let states
   do {
-    // A state of now would leave out what a client that lags is still to be sent.
-    await connection.untilLive()
+    // The present state is ahead of what a lagging client has still to be sent.
+    await connection.waitUntilLive()
     states = await LiveStates.settled(hub, topics)
   } while (connection.isOpen && !connection.delivery.isLive)
   const live = connection.delivery.selection()
-  // What is pending of a throttled topic is part of its snapshot, and must not follow it.
+  // A snapshot contains the pending messages of its throttled topic, so those must go out before it.
   connection.delivery.settle()
-  // A state that cannot be made is left out, and the others are sent.
-  connection.sendWritten([...states.values()].flatMap(state =>
-    tellState(hub, connection.format, state, live.has(state.topic) ? live.view(state.topic).depth : 0) ?? []))
+  // If the message of one state cannot be made, the others are sent all the same.
+  connection.sendWritten([...states.values()].flatMap(state => {
+    const depth = live.has(state.topic) ? live.view(state.topic).depth : 0
+    return tellState(hub, connection.format, state, depth) ?? []
+  }))
 }

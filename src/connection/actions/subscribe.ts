@@ -1,4 +1,6 @@
-import { decodeCursor, decodeEpoch, isSymbol, ProtocolError, type RejectedSymbol, type RequestId, SubscribeAction } from '@tickwire/protocol'
+import {
+  decodeCursor, decodeEpoch, isSymbol, ProtocolError, type RejectedSymbol, type RequestId, SubscribeAction
+} from '@tickwire/protocol'
 import { CatchUp } from '../../hub/catch-up/catch-up.js'
 import type { StartPosition } from '../../hub/catch-up/start.js'
 import { Selection, type Selector } from '../../hub/audience/selector.js'
@@ -6,7 +8,7 @@ import type { Connection } from '../connection.js'
 import { resolveSelectors } from '../selectors.js'
 import type { Action } from './action.js'
 
-/** One subscription of a request, its names resolved. */
+/** One subscription of a request, with its names resolved to selectors. */
 export interface Subscription {
   readonly id?: RequestId | undefined
   readonly channel: string
@@ -22,35 +24,41 @@ export const subscribe: Action<SubscribeAction> = {
 }
 
 async function perform (connection: Connection, message: SubscribeAction): Promise<void> {
-  const { throttle_ms: throttleMs, depth, last, fresh } = message
-  const { granted, rejected } = await resolveSelectors(connection.context, connection.identity, message.channel, message.symbols, { throttleMs, depth, last, fresh })
+  const { id, channel, symbols, throttle_ms: throttleMs, depth, last, fresh, snapshot = true } = message
+  const { context, identity } = connection
+  const { granted, rejected } = await resolveSelectors(
+    context, identity, channel, symbols, { throttleMs, depth, last, fresh }
+  )
   const start = startPosition(message, granted)
-  await beginSubscriptions(connection, [{ id: message.id, channel: message.channel, granted, rejected, throttleMs }], start, message.snapshot ?? true)
+  await beginSubscriptions(connection, [{ id, channel, granted, rejected, throttleMs }], start, snapshot)
 }
 
 /**
- * Confirms subscriptions, sends the state or the history that they begin with, and lets them go on live
- * (PROTOCOL.md, The client's rule: each topic is sent once, whatever selectors overlap).
+ * Confirms subscriptions, sends the state or the history that each begins with, and then makes them live.
+ * Sends each topic only once, even if several selectors cover it (PROTOCOL.md, The client's rule).
+ * @throws ProtocolError `log_unavailable`, `too_many_subscriptions`: nothing is confirmed then
  */
 export async function beginSubscriptions (
   connection: Connection, subscriptions: readonly Subscription[], start: StartPosition, snapshots: boolean
 ): Promise<void> {
-  // What cannot begin is refused before anything of it is confirmed.
+  // If one subscription cannot begin, all are refused before any is confirmed.
   if (!connection.hub.logAvailable) throw new ProtocolError('log_unavailable')
   const selectors = subscriptions.flatMap(({ granted }) => granted)
   connection.subscriptions.checkRoom(selectors)
   const live = connection.delivery.selection()
   const next = connection.subscriptions.selection(selectors)
-  const catchUp = await CatchUp.open(connection.hub, new Selection(selectors, connection.hub.membership), start, {
+  const restates = (topic: string): boolean => live.view(topic).depth !== next.view(topic).depth
+  const selection = new Selection(selectors, connection.hub.membership)
+  const catchUp = await CatchUp.open(connection.hub, selection, start, {
     snapshots,
     writer: connection.format,
     except: topic => live.has(topic),
-    ...(live.reduced || next.reduced ? { restates: (topic: string) => live.view(topic).depth !== next.view(topic).depth } : {}),
+    ...(live.reduced || next.reduced ? { restates } : {}),
     viewOf: topic => next.view(topic)
   })
   try {
-    // The epoch that is told here may be a new one: what it causes for topics that lag comes before it.
-    await connection.untilLive()
+    // `subscribed` may give a new epoch. A client that lags must first get the resets of that epoch.
+    await connection.waitUntilLive()
     for (const { id, channel, granted, rejected, throttleMs } of subscriptions) {
       connection.send({
         type: 'subscribed',
@@ -64,31 +72,44 @@ export async function beginSubscriptions (
         ...(start.from === 'now' ? {} : { recovered: catchUp.recovered })
       })
     }
-    connection.context.events.subscribed(connection.party, selectors.length, subscriptions.reduce((sum, { rejected }) => sum + rejected.length, 0))
-    connection.resumeBegan()
+    const rejected = subscriptions.reduce((sum, subscription) => sum + subscription.rejected.length, 0)
+    connection.context.events.subscribed(connection.party, selectors.length, rejected)
+    connection.actions.endPendingResume()
     await connection.delivery.follow(catchUp, selectors)
   } finally {
     catchUp.close()
   }
 }
 
-/** Where a subscribe message begins. @throws ProtocolError `bad_cursor`, `invalid_message` */
+/**
+ * Returns the position at which a subscribe message begins.
+ * @throws ProtocolError `bad_cursor`, `invalid_message`
+ */
 function startPosition ({ after, epoch }: SubscribeAction, granted: readonly Selector[]): StartPosition {
   if (after === undefined) {
-    if (epoch !== undefined) throw new ProtocolError('invalid_message', 'epoch goes with after')
+    if (epoch !== undefined) {
+      throw new ProtocolError('invalid_message', 'epoch is only for after with sequences')
+    }
     return { from: 'now' }
   }
   if (typeof after === 'string') {
-    if (epoch !== undefined) throw new ProtocolError('invalid_message', 'a cursor holds its epoch itself')
+    if (epoch !== undefined) {
+      throw new ProtocolError('invalid_message', 'leave out epoch: the cursor in after holds its epoch')
+    }
     const cursor = decodeCursor(after)
     if (cursor === undefined) throw new ProtocolError('bad_cursor')
     return { from: 'cursor', cursor }
   }
-  if (typeof after === 'object' && !Object.keys(after).every(isSymbol)) throw new ProtocolError('invalid_message', 'after names symbols, and one of these names is none')
+  if (typeof after === 'object' && !Object.keys(after).every(isSymbol)) {
+    throw new ProtocolError('invalid_message', 'after: one of its names is not a well-formed symbol')
+  }
   const epochs = epoch === undefined ? undefined : decodeEpoch(epoch)
-  if (epochs === undefined) throw new ProtocolError('invalid_message', 'after with sequences needs the epoch that subscribed gave')
+  if (epochs === undefined) {
+    throw new ProtocolError('invalid_message', 'after with sequences needs the epoch that subscribed gave')
+  }
   if (granted.some(({ kind }) => kind !== 'topic')) {
-    throw new ProtocolError('invalid_message', 'after with sequences names its symbols; resume * and other sets with a cursor')
+    const message = 'after with sequences cannot resume symbol sets; resume * and other sets with a cursor'
+    throw new ProtocolError('invalid_message', message)
   }
   const sequences = new Map<string, number>()
   for (const { key, symbol } of granted) {

@@ -6,10 +6,10 @@ import type { Connection } from '../connection.js'
 import { requireChannel } from '../selectors.js'
 import type { Action } from './action.js'
 
-/** Takes selectors as they were written; one that is not there is not an error. */
+/** Ends subscriptions, by the selectors as the client wrote them. One that is not there is not an error. */
 export const unsubscribe: Action<UnsubscribeAction> = {
   schema: UnsubscribeAction,
-  // A client that cannot keep up must be able to want less.
+  // A client that cannot keep up must be able to ask for less.
   whileLagging: true,
   perform
 }
@@ -19,7 +19,7 @@ async function perform (connection: Connection, message: UnsubscribeAction): Pro
   const channel = requireChannel(connection.context, message.channel)
   const symbols = new Set<string | undefined>(message.symbols ?? [undefined])
   const selectors = [...symbols].map(symbol => makeSelector(channel, symbol, identity.user))
-  const [kept, states] = await readKept(connection, selectors)
+  const [kept, states] = await readKeptTopics(connection, selectors)
   connection.delivery.detach(selectors)
   connection.send({
     type: 'unsubscribed',
@@ -32,7 +32,7 @@ async function perform (connection: Connection, message: UnsubscribeAction): Pro
     connection.delivery.requireReset(kept, 'entered')
     return
   }
-  // In the same tick, so that no cursor comes in between that would cover what the client has just forgotten.
+  // In the same tick, so that no cursor comes between that covers what the client has just forgotten.
   const left = connection.delivery.selection()
   const isHistory = (topic: string): boolean => hub.channelOf(topic)?.reduce === undefined
   const messages: Written[] = []
@@ -51,18 +51,27 @@ async function perform (connection: Connection, message: UnsubscribeAction): Pro
   connection.delivery.requireReset(kept.filter(isHistory), 'entered')
 }
 
-/** The topics of some selectors that others cover as well, with their states now: the client will forget them. */
-async function readKept (connection: Connection, selectors: readonly Selector[]): Promise<[readonly string[], Awaited<ReturnType<typeof LiveStates.settled>>]> {
+type States = Awaited<ReturnType<typeof LiveStates.settled>>
+
+/**
+ * Returns the topics of some selectors that other selectors cover as well, with their present states. On
+ * `unsubscribed` the client forgets these topics, too, and needs them anew (PROTOCOL.md, The client's rule).
+ */
+async function readKeptTopics (
+  connection: Connection, selectors: readonly Selector[]
+): Promise<[readonly string[], States]> {
   const { hub } = connection
   const ended = new Selection(selectors, hub.membership)
   const left = connection.subscriptions.selection([], selectors)
   const before = connection.delivery.selection()
-  const find = (): string[] => [...ended.existing(hub.directory)].map(([topic]) => topic).filter(topic => before.has(topic) && left.has(topic))
+  const find = (): string[] => [...ended.existing(hub.directory)]
+    .map(([topic]) => topic)
+    .filter(topic => before.has(topic) && left.has(topic))
   for (;;) {
     const kept = new Set(find())
     const states = await LiveStates.settled(hub, kept)
     const now = find()
-    // A symbol may have left its set meanwhile, and another come.
+    // Meanwhile a symbol may have entered a set. Then its state is missing, and all are read again.
     if (now.every(topic => kept.has(topic))) return [now, states]
   }
 }

@@ -8,7 +8,7 @@ import type { DeliveryState } from './delivery-state.js'
 import type { Outlet } from './outlet.js'
 import type { Subscriptions } from './subscriptions.js'
 
-/** PROTOCOL.md, Control: at most one cursor in this time, where they do not go with each flush. */
+/** PROTOCOL.md, Control: if cursors do not go with each flush, at most one goes out in this time. */
 const CURSOR_INTERVAL_MS = 1000
 
 /** The cursors of one client: what they cover, and when they are due. */
@@ -16,13 +16,13 @@ export class DeliveryCursor implements CursorReader {
   pendingSince: number | undefined
   /** See `CursorMarks.lostTopics` of the protocol package. */
   lostTopics: number | undefined
-  /** What a subscribe begins with, while it is on its way. */
+  /** The catch-up of a subscribe, while it runs. */
   catchUp: CatchUp | undefined
   /** Milliseconds since 1970. */
   private sentAt = 0
-  /** What goes behind the positions while the client is live and no catch-up is under way. */
+  /** The marks behind the positions while the client is live and no catch-up of a subscribe runs. */
   private marks = ''
-  /** Subscribes with a position whose catch-up does not run yet: a cursor now would not cover them. */
+  /** How many subscribes from a position wait for their catch-up. A cursor now would not cover them. */
   private pendingResumes = 0
 
   constructor (
@@ -32,42 +32,44 @@ export class DeliveryCursor implements CursorReader {
     private readonly options: DeliveryOptions
   ) {}
 
-  /** What is subscribed to has changed, and with it what the cursors must say. */
+  /** Adapts the marks of the cursors to what the client now subscribes to. */
   updateMarks (): void {
     this.marks = this.subscriptions.marks(this.lostTopics)
   }
 
+  /** Notes that the client resumed from a position that was lost, if an offset is given. */
   noteLostTopics (offset: number | undefined): void {
     this.lostTopics = leastOf(this.lostTopics, offset)
   }
 
-  /** A subscribe with a position waits for its turn: until its catch-up runs, no cursor covers it. */
-  expectResume (): void {
+  /** Holds back cursors, because a subscribe from a position waits for its turn: no cursor covers it yet. */
+  addPendingResume (): void {
     this.pendingResumes++
   }
 
-  /** From here on its catch-up says what a cursor covers; or the subscribe was refused. */
-  resumeBegan (): void {
+  /** Ends one {@link addPendingResume}: the catch-up of the subscribe runs, or the subscribe was refused. */
+  removePendingResume (): void {
     this.pendingResumes--
   }
 
   /**
-   * Undefined while no cursor would cover all that the client asked for, and while one would cover less than the client
-   * was sent: it could not know that (PROTOCOL.md, The client's rule, 5).
+   * Returns the present cursor as text. Undefined while no cursor would cover everything that the client
+   * asked for, and while a cursor would cover less than the client was sent, which the client could not know
+   * (PROTOCOL.md, The client's rule, 5).
    */
   text (): string | undefined {
     if (this.pendingResumes > 0 || voidsCursors(this.state.pendingWhileLive)) return undefined
     const { catchUp, subscriptions, lostTopics, options: { hub }, state: { bookmark } } = this
     if (catchUp === undefined && bookmark === undefined) return hub.cursorText(this.marks)
-    const held = bookmark === undefined ? hub.flushedOf(subscriptions.shards) : offsetsOf(hub, bookmark)
-    const begun = catchUp === undefined ? held : catchUp.isEven ? catchUp.offsets() : undefined
-    if (held === undefined || begun === undefined) return undefined
-    for (const [shard, offset] of begun) if (offset !== (held.get(shard) ?? offset)) return undefined
+    const covered = bookmark === undefined ? hub.flushedOf(subscriptions.shards) : offsetsOf(hub, bookmark)
+    const begun = catchUp === undefined ? covered : catchUp.isEven ? catchUp.offsets() : undefined
+    if (covered === undefined || begun === undefined) return undefined
+    for (const [shard, offset] of begun) if (offset !== (covered.get(shard) ?? offset)) return undefined
     const marks = subscriptions.marks(leastOf(lostTopics, catchUp?.lostTopics, bookmark?.lostTopics))
-    return hub.positionAt(new Map([...held, ...begun])) + marks
+    return hub.positionAt(new Map([...covered, ...begun])) + marks
   }
 
-  /** The cursor at the end of a flush. Undefined where none is due or none would cover it: then one is pending. */
+  /** Returns the cursor for the end of a flush. If none is due or none would cover it, makes one pending. */
   takeForFlush (now: number): Buffer | undefined {
     const frame = this.isDue(now) ? this.frame() : undefined
     if (frame === undefined) this.require(now)
@@ -75,7 +77,7 @@ export class DeliveryCursor implements CursorReader {
     return frame
   }
 
-  /** Sends the cursor of all that has been sent. @returns whether there is one now */
+  /** Sends a cursor that covers everything the client was sent, if there is one. Returns whether it did. */
   send (): boolean {
     const frame = this.frame()
     if (frame === undefined || !this.outlet.isOpen) return false
@@ -84,11 +86,12 @@ export class DeliveryCursor implements CursorReader {
     return true
   }
 
+  /** Sends a cursor if one is due, or at once. Returns whether it sent one. */
   sendIfDue (atOnce = false): boolean {
     return (atOnce || this.isDue(Date.now())) && this.send()
   }
 
-  /** The client was sent something after its last cursor. */
+  /** Makes a cursor pending: the client was sent something after its last cursor. */
   require (now: number): void {
     if (!this.outlet.isOpen) return
     if (this.pendingSince === undefined) this.options.onCursorPending(this)
@@ -101,16 +104,17 @@ export class DeliveryCursor implements CursorReader {
   }
 
   /**
-   * Goes before the resets of a new epoch if the client's last cursor is older than what it was sent. A client that is
-   * cut among the resets must be told of them again, and an older cursor, from before what was lost, would be good.
+   * Returns the cursor to send before the resets of a new epoch, if the client was sent something after its
+   * last cursor. A client that is cut among the resets must be told of them again. With its last cursor,
+   * which may be from before the lost messages, it would resume as if nothing were lost.
    */
   beforeResets (): Buffer {
     const { options: { hub, format } } = this
-    const covers = this.catchUp === undefined && this.pendingResumes === 0 && !voidsCursors(this.state.pendingWhileLive)
+    const covers = this.coversSubscriptions && !voidsCursors(this.state.pendingWhileLive)
     return covers ? hub.cursorFrame(format, this.marks) : this.void()
   }
 
-  /** A cursor of nowhere: a client that comes back with it is told that everything is lost. */
+  /** Returns a cursor without a position. A client that resumes with it gets a `reset` for every topic. */
   void (): Buffer {
     const { hub, format } = this.options
     return format.cursor(hub.voidCursor())
@@ -120,15 +124,23 @@ export class DeliveryCursor implements CursorReader {
     this.options.onFailure(error)
   }
 
+  /** Whether the position of the hub covers everything that the client asked for, once the client is live. */
+  private get coversSubscriptions (): boolean {
+    return this.catchUp === undefined && this.pendingResumes === 0
+  }
+
   private isDue (now: number): boolean {
     return this.options.cursorWithEachFlush || now - this.sentAt >= CURSOR_INTERVAL_MS
   }
 
-  /** Undefined while topics are being restated: it would be the last one again, behind what it does not cover. */
+  /**
+   * Returns the present cursor. Undefined during a new epoch: it would repeat the last cursor, after messages
+   * that it does not cover.
+   */
   private frame (): Buffer | undefined {
     const { options: { hub, format }, state } = this
     if (hub.epochChange !== undefined || voidsCursors(state.pendingWhileLive)) return undefined
-    if (this.catchUp === undefined && this.pendingResumes === 0 && state.isLive) return hub.cursorFrame(format, this.marks)
+    if (this.coversSubscriptions && state.isLive) return hub.cursorFrame(format, this.marks)
     const text = this.text()
     return text === undefined ? undefined : format.cursor(text)
   }

@@ -5,10 +5,11 @@ import { type PendingState, withLoss, withResets } from '../../hub/catch-up/pend
 type Pending = ReadonlyMap<string, PendingState>
 
 /**
- * - `live`: the hub sends everything as it comes. `pending` names topics that lost something: as soon as the hub stands
- *   somewhere that can be named, the client leaves live delivery with them;
- * - `catching_up`: the client is owed more than goes out in one piece, and is caught up from the bookmark;
- * - `lagging`: the same, for a client that read too slowly. It was told so;
+ * - `live`: the hub sends everything as it comes. `pending` names topics that lost messages: the client
+ *   leaves live delivery with them as soon as the hub stands at a position, which it does not during a new
+ *   epoch;
+ * - `catching_up`: more is pending than goes out in one piece, so a catch-up sends it from the bookmark on;
+ * - `lagging`: the same, for a client that read too slowly and was told so;
  * - `closed`: the wire is gone.
  */
 type State =
@@ -20,7 +21,7 @@ const NOTHING_PENDING: Pending = new Map()
 const LIVE: State = { name: 'live', pending: NOTHING_PENDING }
 const CLOSED: State = { name: 'closed' }
 
-/** Where one client stands. Each transition is a method, and does nothing in a state that it does not go with. */
+/** The state of one client's delivery. Each transition is a method; in other states it does nothing. */
 export class DeliveryState {
   private state: State = LIVE
 
@@ -32,48 +33,48 @@ export class DeliveryState {
     return this.state.name === 'live'
   }
 
-  /** Where the client left live delivery. It is another object wherever it is another place. */
+  /** Up to where the client was sent everything. Each change of the bookmark makes a new object. */
   get bookmark (): Bookmark | undefined {
     return 'bookmark' in this.state ? this.state.bookmark : undefined
   }
 
-  /** What comes before the next messages of some topics. */
+  /** What the client must get before the next messages of some topics, by topic. */
   get pending (): Pending {
     return 'bookmark' in this.state ? this.state.bookmark.pending : this.pendingWhileLive
   }
 
-  /** What is pending while the client is still live; nothing in any other state. */
+  /** What is pending for a client that is still live. Empty in any other state. */
   get pendingWhileLive (): Pending {
     return 'pending' in this.state ? this.state.pending : NOTHING_PENDING
   }
 
-  /** Some topics lost messages: a reset is pending for each. */
+  /** Makes a reset pending for each of some topics that lost messages. */
   requireResets (topics: Iterable<string>, reason: ResetReason): void {
     this.addPending(pending => withResets(pending, topics, reason))
   }
 
-  /** A message of a topic could not be passed on. */
+  /** Makes a reset pending for a topic of which a message could not be passed on. */
   requireReplacement (topic: string): void {
     this.addPending(pending => withLoss(pending, topic))
   }
 
-  /** Live delivery ends at a bookmark, which takes over what is pending. */
+  /** Leaves live delivery at a bookmark, which takes over what is pending. */
   leave (bookmark: Bookmark, name: 'catching_up' | 'lagging'): void {
     const { state } = this
     if (state.name === 'live') this.state = { name, bookmark: { ...bookmark, pending: state.pending } }
   }
 
-  /** A part was sent from the bookmark. */
+  /** Moves the bookmark to behind a part that was sent. */
   moveTo (bookmark: Bookmark): void {
     if ('bookmark' in this.state) this.state = { ...this.state, bookmark }
   }
 
-  /** What the client subscribes to has changed: a catch-up from the bookmark must begin anew. */
+  /** Copies the bookmark, so that a catch-up begins anew, because the subscriptions have changed. */
   renewBookmark (): void {
     if ('bookmark' in this.state) this.moveTo({ ...this.state.bookmark })
   }
 
-  /** All was sent up to where the hub stands. */
+  /** Makes the client live: it was sent everything up to where the hub stands. */
   goLive (): void {
     if ('bookmark' in this.state) this.state = LIVE
   }

@@ -16,9 +16,10 @@ import { Subscriptions } from './subscriptions.js'
 export const PAGE_MESSAGES = 500
 
 /**
- * What one client is sent of what it subscribes to, and how far. A client that reads too slowly, or is owed what the log
- * holds of a topic, leaves live delivery where the hub stands then: nothing is kept for it but a bookmark. As it reads,
- * it is caught up from the log, and is live again (ADR 16, ADR 30).
+ * Sends one client what it subscribes to, and knows how far. If a client reads too slowly, or if a retained
+ * history is pending for it, it leaves live delivery where the hub stands, and the server keeps nothing for
+ * it but a bookmark. As the client reads, a catch-up sends it what follows from the log, until it is live
+ * again (ADR 16, ADR 30).
  */
 export class Delivery implements Subscriber {
   readonly format: Format
@@ -29,9 +30,9 @@ export class Delivery implements Subscriber {
   private readonly hub: Hub
   private readonly state = new DeliveryState()
   private window: Buffer[] = []
-  /** Whether a catch-up from the bookmark runs. */
-  private recovers = false
-  /** Messages that were passed on since the system last had taken everything. */
+  /** Whether {@link recover} runs. */
+  private isRecovering = false
+  /** How many messages were passed on since the system last had taken everything. */
   private passedOn = 0
   /** How many notices the hub had announced when the client left live delivery. */
   private noticesAnnounced = 0
@@ -43,7 +44,7 @@ export class Delivery implements Subscriber {
     this.cursor = new DeliveryCursor(this.state, this.subscriptions, outlet, options)
   }
 
-  /** Whether everything that is subscribed to is sent as it comes. */
+  /** Whether the client gets everything that it subscribes to as it comes. */
   get isLive (): boolean {
     return this.state.isLive
   }
@@ -72,22 +73,28 @@ export class Delivery implements Subscriber {
     const cursor = this.cursor.takeForFlush(now)
     if (cursor !== undefined) buffers.push(cursor)
     this.outlet.write(buffers, now)
-    const { unsent, enough, knownAtOnce } = this.outlet
+    const { unsent, isFull, knownAtOnce } = this.outlet
     if (unsent === 0) this.passedOn = 0
-    else if (unsent > enough && knownAtOnce) this.lag()
-    else if (unsent > enough) setImmediate(() => { this.attempt(() => { if (this.outlet.isFull) this.lag() }) })
+    else if (isFull && knownAtOnce) this.lag()
+    else if (isFull) setImmediate(() => { this.attempt(() => { if (this.outlet.isFull) this.lag() }) })
   }
 
-  /** A live client stays live until everything that was lost has been dealt with, and leaves where the hub stands then. */
+  /**
+   * Makes a reset pending for some topics. During a new epoch the client stays live until the hub has dealt
+   * with everything that was lost. Then it leaves live delivery where the hub stands.
+   */
   requireReset (topics: Iterable<string>, reason: ResetReason): void {
-    const had = this.state.pendingWhileLive.size > 0
+    const hadPending = this.state.pendingWhileLive.size > 0
     this.state.requireResets(topics, reason)
     if (this.state.pendingWhileLive.size === 0) return
-    if (this.hub.epochChange === undefined) this.leaveLive()
-    else if (!had && this.cursor.pendingSince !== undefined) this.outlet.write([this.cursor.beforeResets()])
+    if (this.hub.epochChange === undefined) {
+      this.leaveLive()
+    } else if (!hadPending && this.cursor.pendingSince !== undefined) {
+      this.outlet.write([this.cursor.beforeResets()])
+    }
   }
 
-  /** A window may be under way: the client leaves behind it, from where the hub stands then. */
+  /** Makes a reset pending. A window may be under way: the client leaves live delivery after it. */
   lose (topic: string): void {
     this.state.requireReplacement(topic)
     if (!this.isLive) return
@@ -100,20 +107,20 @@ export class Delivery implements Subscriber {
 
   restated (newEpoch: boolean): void {
     if (this.state.pendingWhileLive.size > 0) this.leaveLive(newEpoch)
-    else if (newEpoch) this.tellEpoch()
+    else if (newEpoch) this.announceEpoch()
   }
 
-  private tellEpoch (): void {
-    // A catch-up under way tells of the epoch itself, behind its resets.
+  private announceEpoch (): void {
+    // A catch-up that runs announces the epoch itself, after its resets.
     if (this.cursor.catchUp === undefined) this.sendEpoch(this.hub.epochText())
     this.cursor.require(Date.now())
-    // Until then, what was given in place of what is lost may be ahead of the hub.
+    // Until the hub has advanced, the states that replaced lost messages may be ahead of it.
     void this.hub.advanced().then(() => {
       this.attempt(() => { if (this.cursor.pendingSince !== undefined) this.cursor.send() })
     })
   }
 
-  /** Sends what is throttled and waits: after it, a live client stands where the hub stands. */
+  /** Sends what is pending of throttled topics. After that, a live client stands where the hub stands. */
   settle (): void {
     this.hub.settle(this, this.subscriptions.reduced)
     this.outlet.write(this.window.splice(0))
@@ -123,7 +130,7 @@ export class Delivery implements Subscriber {
     this.options.onFailure(error)
   }
 
-  /** Does something in a turn of its own: nobody else would hear that it failed. */
+  /** Does something in a callback, whose caller would not learn that it failed. */
   private attempt (work: () => void): void {
     try {
       work()
@@ -138,7 +145,7 @@ export class Delivery implements Subscriber {
     return this.subscriptions.selection()
   }
 
-  /** Live delivery of some selectors begins with the next window. One that was there changes its options. */
+  /** Begins live delivery of some selectors. A selector that was there gets its new options. */
   attach (selectors: readonly Selector[]): void {
     this.settle()
     this.subscriptions.attach(selectors)
@@ -152,7 +159,7 @@ export class Delivery implements Subscriber {
     this.state.renewBookmark()
   }
 
-  /** The wire is gone. */
+  /** Ends the delivery, because the wire is gone. */
   close (): void {
     if (this.state.name === 'lagging') this.outlet.counters.lagging--
     this.state.close()
@@ -161,9 +168,9 @@ export class Delivery implements Subscriber {
   }
 
   /**
-   * Sends what a subscribe begins with, slice by slice as fast as the client reads, then hands over to live delivery. It
-   * waits while the rest is not live.
-   * @param coming what will be live then
+   * Sends the catch-up of a subscribe, slice by slice as fast as the client reads, then hands over to live
+   * delivery. Waits while the other subscriptions of the client are not live.
+   * @param coming the selectors of the subscribe, which are live in the end
    */
   async follow (catchUp: CatchUp, coming: readonly Selector[]): Promise<void> {
     this.cursor.catchUp = catchUp
@@ -177,18 +184,18 @@ export class Delivery implements Subscriber {
     }
     try {
       let first = true
-      // Whatever was waited for, the wire may be gone since: nothing would ever take it off the hub again.
+      // The wire may have gone during a wait. A subscriber that joined after that would stay with the hub.
       while (this.outlet.isOpen) {
         if (this.isLive && this.join(catchUp, joinLive, first)) return
         const slice = await catchUp.next(this.options.pageMessages)
         this.sendSlice(slice)
-        // PROTOCOL.md, Control: one at once after the snapshots, then at most once a second.
+        // PROTOCOL.md, Cursors: one at once after the snapshots, then at most one a second.
         if (slice.messages.length > 0 && this.cursor.sendIfDue(first)) first = false
-        await this.outlet.until(() => this.isLive && !this.outlet.isFull)
+        await this.outlet.waitUntil(() => this.isLive && !this.outlet.isFull)
         await catchUp.prepareToJoin()
       }
     } catch (error) {
-      // The client was told that it has this: it comes back with its cursor for what it was not sent.
+      // The subscribe has been confirmed, so it cannot be refused: the client resumes with its last cursor.
       this.fail(error)
     } finally {
       this.cursor.catchUp = undefined
@@ -198,19 +205,20 @@ export class Delivery implements Subscriber {
 
   // ---- a client that is not live
 
-  /** The client reads too slowly: its window has been written, and it leaves live delivery. */
+  /** Leaves live delivery after a window that was written, because the client reads too slowly. */
   private lag (): void {
-    // In the middle of a new epoch the hub stands nowhere that could be named: a later window will do.
+    // During a new epoch the hub does not stand at a position, so the client leaves after a later window.
     if (!this.isLive || !this.outlet.isOpen || this.hub.epochChange !== undefined) return
     this.outlet.counters.lagging++
     this.outlet.counters.lags++
     this.outlet.send({ type: 'lagging', behind: Math.max(1, this.passedOn) })
     this.passedOn = 0
-    this.goOnFrom(this.bookmarkHere(), 'lagging')
+    this.startCatchUpFrom(this.bookmarkHere(), 'lagging')
   }
 
   private leaveLive (epochPending = false): void {
-    if (this.isLive && this.outlet.isOpen) this.goOnFrom({ ...this.bookmarkHere(), epochPending }, 'catching_up')
+    if (!this.isLive || !this.outlet.isOpen) return
+    this.startCatchUpFrom({ ...this.bookmarkHere(), epochPending }, 'catching_up')
   }
 
   private bookmarkHere (): Bookmark {
@@ -218,41 +226,45 @@ export class Delivery implements Subscriber {
     return bookmarkHere(this.hub, shards, this.lostTopics, reducedChannels)
   }
 
-  private goOnFrom (bookmark: Bookmark, name: 'catching_up' | 'lagging'): void {
+  private startCatchUpFrom (bookmark: Bookmark, name: 'catching_up' | 'lagging'): void {
     this.state.leave(bookmark, name)
     this.noticesAnnounced = this.hub.notices.announced
-    this.subscriptions.leave()
+    this.subscriptions.leaveLive()
     void this.recover().catch(this.options.onFailure)
   }
 
+  /** Runs catch-ups from the bookmark, each as soon as the client has read, until the client is live. */
   private async recover (): Promise<void> {
-    if (this.recovers) return
-    this.recovers = true
+    if (this.isRecovering) return
+    this.isRecovering = true
     try {
       while (this.outlet.isOpen && this.state.bookmark !== undefined) {
-        await this.outlet.until(() => !this.outlet.isFull)
-        if (this.outlet.isOpen) await this.readOn(this.state.bookmark)
+        await this.outlet.waitUntil(() => !this.outlet.isFull)
+        if (this.outlet.isOpen) await this.catchUpFrom(this.state.bookmark)
       }
     } finally {
-      this.recovers = false
+      this.isRecovering = false
     }
   }
 
-  /** Sends what comes after the bookmark, until the client is live, has more than it reads, or stands elsewhere. */
-  private async readOn (start: Bookmark): Promise<void> {
-    let place = start
-    const catchUp = await CatchUp.open(this.hub, this.selection(), { from: 'bookmark', bookmark: place }, {
+  /**
+   * Sends what comes after a bookmark, until the client is live, has more unsent than it reads, or its
+   * bookmark was moved by something else.
+   */
+  private async catchUpFrom (start: Bookmark): Promise<void> {
+    let bookmark = start
+    const catchUp = await CatchUp.open(this.hub, this.selection(), { from: 'bookmark', bookmark }, {
       snapshots: true, writer: this.format, dropped: 'lagging'
     })
-    const goesOn = (): boolean => this.outlet.isOpen && this.state.bookmark === place
+    const isCurrent = (): boolean => this.outlet.isOpen && this.state.bookmark === bookmark
     try {
-      while (goesOn()) {
+      while (isCurrent()) {
         if (this.join(catchUp, () => { this.rejoin() }, false)) return
         const slice = await catchUp.next(this.options.pageMessages)
-        if (!goesOn()) return
+        if (!isCurrent()) return
         this.sendSlice(slice)
-        place = catchUp.bookmark(this.subscriptions.reducedChannels)
-        this.state.moveTo(place)
+        bookmark = catchUp.bookmark(this.subscriptions.reducedChannels)
+        this.state.moveTo(bookmark)
         if (slice.messages.length > 0) this.cursor.sendIfDue()
         if (this.outlet.isFull) return
         await catchUp.prepareToJoin()
@@ -265,7 +277,7 @@ export class Delivery implements Subscriber {
   private rejoin (): void {
     const lagged = this.state.name === 'lagging'
     this.state.goLive()
-    this.subscriptions.join()
+    this.subscriptions.rejoinLive()
     this.hub.notices.announceMissed(this, this.noticesAnnounced)
     this.cursor.updateMarks()
     if (lagged) {
@@ -275,13 +287,17 @@ export class Delivery implements Subscriber {
     this.outlet.wake()
   }
 
-  // ---- what a catch-up says
+  // ---- what a catch-up sends
 
-  /** @returns whether everything was sent, and the client is live */
+  /**
+   * Sends the rest of a catch-up and joins live delivery in the same tick, if the rest is small enough.
+   * Returns whether it did.
+   * @param first whether the subscribe had no cursor yet: then one goes out at once
+   */
   private join (catchUp: CatchUp, joinLive: () => void, first: boolean): boolean {
     const rest = catchUp.join(this.options.pageMessages)
     if (rest === undefined) return false
-    // What waits of topics whose state comes now must come before it.
+    // What is pending of throttled topics must come before the states of the same topics.
     this.settle()
     this.outlet.sendWritten(rest)
     this.cursor.noteLostTopics(catchUp.lostTopics)

@@ -4,27 +4,31 @@ import type { Written } from '../../hub/format.js'
 import type { TransportCounters } from '../../metrics/counters.js'
 import type { Transport } from '../transport.js'
 
-/** Of answers that are given at once, this many times `maxBufferedBytes` are given to one who does not read them. */
+/**
+ * A client that keeps asking without reading is closed once its unread answers exceed this many times
+ * `maxBufferedBytes`.
+ */
 const MAX_UNREAD_FACTOR = 16
-/** Below it a socket takes what it is given without ever saying that it has drained: waiting for that would not end. */
+/** A write smaller than this never triggers `drain`, so waiting for `drain` would hang. */
 const SOCKET_BUFFER_BYTES = getDefaultHighWaterMark(false)
 
-/** All that goes out to one client, in order, counted, and whether it reads it. */
+/**
+ * Writes everything that goes out to one client, in order. Counts it, and tells whether the client reads it.
+ */
 export class Outlet {
-  /** Whether anything is written any more. */
+  /** Whether the outlet still writes. Once it is closed, it drops what it is given. */
   isOpen = true
   /** Milliseconds since 1970. */
   lastSentAt = Date.now()
-  /** Unsent bytes beyond which nothing more should be given before the client has read: the transport will say when. */
-  readonly enough: number
+  /** With more unsent bytes than this, callers should wait until the transport reports that it drained. */
+  readonly maxUnsent: number
+  /** See {@link Transport.knownAtOnce}. */
   readonly knownAtOnce: boolean
-  /** Of control messages that were written while more than enough was unsent. */
+  /** How many bytes of control messages were written since the outlet became full. */
   private unreadBytes = 0
   private waiting: Array<() => void> = []
 
-  /**
-   * @param onUnread called where it goes on asking without reading the answers
-   */
+  /** @param onUnread called when the client keeps asking without reading the answers */
   constructor (
     private readonly transport: Transport,
     readonly counters: TransportCounters,
@@ -32,16 +36,16 @@ export class Outlet {
     private readonly onUnread: () => void
   ) {
     this.knownAtOnce = transport.knownAtOnce
-    this.enough = Math.max(maxBufferedBytes, SOCKET_BUFFER_BYTES)
+    this.maxUnsent = Math.max(maxBufferedBytes, SOCKET_BUFFER_BYTES)
   }
 
-  /** Bytes that the system has not taken. */
+  /** How many written bytes the system has not taken yet. */
   get unsent (): number {
     return this.transport.unsent()
   }
 
   get isFull (): boolean {
-    return this.unsent > this.enough
+    return this.unsent > this.maxUnsent
   }
 
   send (message: ControlMessage): void {
@@ -52,7 +56,7 @@ export class Outlet {
     if (this.unreadBytes > MAX_UNREAD_FACTOR * this.maxBufferedBytes) this.onUnread()
   }
 
-  /** Sends messages of topics, in order, as the format has written them. */
+  /** Sends messages of topics, in order, in the form of the client's dialect. */
   sendWritten (messages: readonly Written[]): void {
     if (messages.length === 0) return
     this.counters.messages += messages.length
@@ -67,12 +71,12 @@ export class Outlet {
     this.transport.write(buffers)
   }
 
-  /** Resolves when something holds; it is looked at whenever {@link wake} is called. Or when nothing is written any more. */
-  async until (holds: () => boolean): Promise<void> {
+  /** Resolves when a condition holds, which every {@link wake} checks again, or when the outlet is closed. */
+  async waitUntil (holds: () => boolean): Promise<void> {
     while (this.isOpen && !holds()) await new Promise<void>(resolve => { this.waiting.push(resolve) })
   }
 
-  /** The wire has drained, or something else has changed that is waited for. */
+  /** Lets everything that waits check its condition: the wire has drained, or something else has changed. */
   wake (): void {
     const { waiting } = this
     this.waiting = []

@@ -10,9 +10,7 @@ import { fileURLToPath } from 'node:url'
 
 export const root = fileURLToPath(new URL('..', import.meta.url))
 
-/**
- * How many checks or test files run at once: the smallest machine that this project supports has two cores.
- */
+/** How many checks run at once: the smallest machine that this project supports has two cores. */
 export const AT_ONCE = 2
 
 const INSTALL_STAMP = join(root, 'node_modules', '.tickwire-install')

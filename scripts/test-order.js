@@ -1,13 +1,13 @@
 // Which test file is started next.
 
 /** Files with servers in processes of their own and hundreds of clients: each has work for a core or more. */
-const HEAVY = /^test\/integration\/(?:abuse|cuts|faults-[a-z]+|fuzz|processors|rolling-restart|soak)\.test\.ts$/
+const HEAVY = /\/integration\/(?:abuse|cuts|faults-[a-z]+|fuzz|processors|rolling-restart|soak)\.test\.ts$/
 
 /** @param {string} name */
 const isHeavy = name => HEAVY.test(name)
 
 /**
- * The longest first, so that none of them runs alone at the end; what is not known keeps its place behind them.
+ * The longest first, so that none of them runs alone at the end; what is not known keeps its place behind.
  * @param {readonly string[]} names
  * @param {Readonly<Record<string, number>>} times seconds of each, where it has run before
  */
@@ -16,7 +16,8 @@ export function inOrder (names, times) {
 }
 
 /**
- * Takes the next one. Of the heavy ones there is one at a time, or they would measure each other; when nothing else is left, two.
+ * Takes the next one. Of the heavy ones there is one at a time, or they would measure each other; when
+ * nothing else is left, two.
  * @param {string[]} waiting in order; what is taken is removed
  * @param {ReadonlySet<string>} running
  * @returns {string | undefined} undefined where none may be started now

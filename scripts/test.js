@@ -35,7 +35,9 @@ let interruptedBy
  */
 function runNode (script, args, env, output = 'inherit') {
   return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, [script, ...args], { cwd: root, env, stdio: ['ignore', output, output], detached: true })
+    const child = spawn(process.execPath, [script, ...args], {
+      cwd: root, env, stdio: ['ignore', output, output], detached: true
+    })
     running.add(child)
     let text = ''
     for (const stream of [child.stdout, child.stderr]) stream?.on('data', chunk => { text += String(chunk) })

@@ -41,7 +41,8 @@ export class Feed {
 
   private large (): object {
     this.turn++
-    const levels = Array.from({ length: LARGE_LEVELS }, (_, index) => [String(1000 + index), String(this.turn)])
+    const size = String(this.turn)
+    const levels = Array.from({ length: LARGE_LEVELS }, (_, index) => [String(1000 + index), size])
     const symbol = LARGE_TOPIC.split(':')[1]
     return { channel: 'book', symbol, data: { symbol, bids: levels, asks: levels } }
   }

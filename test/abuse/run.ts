@@ -12,12 +12,12 @@ import { Target } from './target.js'
 const NEIGHBOURS = { topics: 10, rate: 50 }
 const WARM_UP_MS = 500
 const SAMPLE_MS = 100
-/** An attack that has not been told what it must goes on for so much longer: a busy machine lets it begin late. */
+/** An attack that was not told what it must be goes on so much longer: a busy machine lets it begin late. */
 const PATIENCE_MS = 20_000
 
 export interface AbuseOptions {
   readonly attacks: readonly Attack[]
-  /** How long the honest clients are alone before each attack; how long it lasts; how long the server has afterwards. */
+  /** How long the honest clients are alone before each attack, it lasts, and the server has afterwards. */
   readonly quietMs: number
   readonly attackMs: number
   readonly afterMs: number
@@ -63,7 +63,8 @@ export async function abuse (options: AbuseOptions): Promise<AbuseReport> {
       options.say(summary(outcomes.at(-1)!))
     }
     await feed.end()
-    return { outcomes, neighbours: await neighbours.finish(), lastWords: server.complaints, crashed: server.failed }
+    const verdict = await neighbours.finish()
+    return { outcomes, neighbours: verdict, lastWords: server.complaints, crashed: server.failed }
   } finally {
     await feed?.end().catch(() => {})
     await neighbours?.close()
@@ -71,14 +72,17 @@ export async function abuse (options: AbuseOptions): Promise<AbuseReport> {
   }
 }
 
-async function one (attack: Attack, server: NodeProcess, neighbours: Neighbours, times: AbuseOptions): Promise<Outcome> {
+async function one (
+  attack: Attack, server: NodeProcess, neighbours: Neighbours, times: AbuseOptions
+): Promise<Outcome> {
   const target = new Target(server.port, runToken({ sub: 'mallory' }))
   await neighbours.phase()
   await delay(times.quietMs)
   const alone = await neighbours.phase()
   const before = server.residentBytes()
   const running = attack.run(target)
-  const waits = (at: number): boolean => at < times.attackMs + PATIENCE_MS && attack.told.some(what => !target.told.has(what))
+  const waits = (at: number): boolean =>
+    at < times.attackMs + PATIENCE_MS && attack.told.some(what => !target.told.has(what))
   const samples = await sampleMemory({
     everyMs: SAMPLE_MS,
     bytes: () => server.failed ? undefined : server.residentBytes(),
@@ -93,16 +97,22 @@ async function one (attack: Attack, server: NodeProcess, neighbours: Neighbours,
   return { attack, told: target.told, alone, beside, memory: { before, most, after } }
 }
 
+const padded = (value: number, width: number): string => String(value).padStart(width)
+
 /** An attack in one line. */
-export function summary ({ attack, told, alone, beside, memory: { before, most, after } }: Outcome): string {
-  const answers = [...told].sort(([, a], [, b]) => b - a).slice(0, 6).map(([what, count]) => `${count} ${what}`)
+export function summary ({ attack, told, alone, beside, memory }: Outcome): string {
+  const most = [...told].sort(([, a], [, b]) => b - a).slice(0, 6)
+  const answers = most.map(([what, count]) => `${count} ${what}`)
   return [
     attack.name.padEnd(18),
-    `p99 ${String(alone.p99).padStart(6)} alone, ${String(beside.p99).padStart(7)} ms beside it (max ${beside.max})`,
-    `RSS ${mib(before)} → ${mib(most)} → ${mib(after)} MiB`,
+    `p99 ${padded(alone.p99, 6)} alone, ${padded(beside.p99, 7)} ms beside it (max ${beside.max})`,
+    `RSS ${mib(memory.before)} → ${mib(memory.most)} → ${mib(memory.after)} MiB`,
     `told: ${answers.join(', ') || 'nothing'}`
   ].join('  ')
 }
+
+/** What nobody may be told. */
+const WRONG = /\binternal$|nonsense/
 
 /** What is wrong, in a line each; nothing where all holds. */
 export function failures ({ outcomes, neighbours, lastWords, crashed }: AbuseReport): string[] {
@@ -110,9 +120,9 @@ export function failures ({ outcomes, neighbours, lastWords, crashed }: AbuseRep
     ...crashed ? ['the server ended'] : [],
     ...lastWords === '' ? [] : [`the server said: ${lastWords}`],
     ...neighbours.faults.map(text => `an honest client: ${text}`),
-    ...outcomes.flatMap(({ attack, told }) => [
-      ...[...told.keys()].filter(what => /\binternal$|nonsense/.test(what)).map(what => `${attack.name} was told: ${what}`),
-      ...attack.told.filter(what => !told.has(what)).map(what => `${attack.name} was never told: ${what}`)
+    ...outcomes.flatMap(({ attack: { name, told: must }, told }) => [
+      ...[...told.keys()].filter(what => WRONG.test(what)).map(what => `${name} was told: ${what}`),
+      ...must.filter(what => !told.has(what)).map(what => `${name} was never told: ${what}`)
     ])
   ]
 }

@@ -6,7 +6,7 @@ import { RedisServer } from '../helpers/redis-server.js'
 import { languages, type ThirdPartyClient, thirdPartyClients } from './clients.js'
 import { exitCode, prepareContests } from './contests.js'
 import { type NotRun, table } from './report.js'
-import { type Contest, run } from './run.js'
+import { type Contest, run, type RunOptions } from './run.js'
 import { versionOf } from './toolchains.js'
 
 /** `npm run clients`: see USAGE. */
@@ -14,8 +14,8 @@ const USAGE = `usage: npm run clients -- [--client name]… [--language ${langua
                           [--quiet 12] [--rate 50] [--cache folder] [--list]
 
 Third-party clients follow some topics of a server on a Redis of its own: through a network that breaks, a
-disconnect by an operator, silence, and a restart of the server. What each was given is judged by the client's rule
-of PROTOCOL.md: no gap, no reset, nothing lost, nothing changed.
+disconnect by an operator, silence, and a restart of the server. What each was given is judged by the client's
+rule of PROTOCOL.md: no gap, no reset, nothing lost, nothing changed.
 
   --client, --language   only these; repeatable
   --seconds              how long all runs undisturbed before each disturbance (default 5)
@@ -24,9 +24,9 @@ of PROTOCOL.md: no gap, no reset, nothing lost, nothing changed.
   --cache                where packages are installed (default ${join(tmpdir(), 'tickwire-clients-<user>')})
   --list                 lists the clients, and runs none
 
-It installs from npm, PyPI, the Go modules and Maven Central what is not in the cache yet. Clients whose language
-is not there are not run, and it says so. The exit code is 0 if all that were asked for ran and hold, 1 if one
-fails, 3 if the others hold and some were not run.`
+It installs from npm, PyPI, the Go modules and Maven Central what is not in the cache yet. Clients whose
+language is not there are not run, and it says so. The exit code is 0 if all that were asked for ran and hold,
+1 if one fails, 3 if the others hold and some were not run.`
 
 const SHOWN_FAULTS = 5
 
@@ -54,8 +54,8 @@ await runProgram({
     ]
     if (unknown.length > 0) console.log(`unknown: ${unknown.join(', ')}; --list shows which there are\n`)
     if (unknown.length > 0 || ![seconds, quiet, rate].every(value => NUMBER.test(value))) return 'usage'
-    const chosen = thirdPartyClients.filter(client => (
-      (names.length === 0 || names.includes(client.name)) && (language.length === 0 || language.includes(client.language))))
+    const byName = thirdPartyClients.filter(({ name }) => names.length === 0 || names.includes(name))
+    const chosen = byName.filter(client => language.length === 0 || language.includes(client.language))
     if (list) {
       for (const line of listed(chosen)) console.log(line)
       return 0
@@ -84,7 +84,8 @@ function listed (clients: readonly ThirdPartyClient[]): string[] {
 
 /** @returns how many failed */
 async function contest (
-  contests: readonly Contest[], notRun: readonly NotRun[], times: { calmMs: number, quietMs: number, rate: number }
+  contests: readonly Contest[], notRun: readonly NotRun[],
+  times: Pick<RunOptions, 'calmMs' | 'quietMs' | 'rate'>
 ): Promise<number> {
   if (contests.length === 0) return 0
   const redis = await RedisServer.start()
@@ -96,7 +97,8 @@ async function contest (
     }
     const failed = results.filter(({ faults }) => faults.length > 0)
     for (const { client, faults, errors } of failed) {
-      for (const fault of faults.slice(0, SHOWN_FAULTS)) console.log(`FAILED ${client.language} ${client.name}: ${fault}`)
+      const shown = faults.slice(0, SHOWN_FAULTS)
+      for (const fault of shown) console.log(`FAILED ${client.language} ${client.name}: ${fault}`)
       if (errors !== '') say(`what ${client.name} wrote on stderr last:\n${errors}`)
     }
     return failed.length

@@ -14,8 +14,8 @@ const BACKOFF_MS = [100, 600] as const
 const KEEPS_TRANSPORT = 0.5
 
 /**
- * From asking with a cursor to the first cursor that the answer gave: by then every reset has come that the position
- * called for. A connection has one passage; each poll whose answer is of another epoch than its question is one.
+ * From asking with a cursor to the first cursor that the answer gave: by then every reset has come that the
+ * position called for. A connection has one passage; each poll whose answer is of another epoch is one.
  */
 export interface Passage {
   readonly connection: number
@@ -81,7 +81,8 @@ export class FaultClient extends FleetClient {
   /** Gives a connection up that is silent for too long. */
   watch (): void {
     const { heartbeatMs } = this.options
-    const patienceMs = this.transport === 'poll' ? POLL_PATIENCE_MS + POLL_WAIT_S * 1000 : PATIENCE_MS + heartbeatMs
+    const isPoll = this.transport === 'poll'
+    const patienceMs = isPoll ? POLL_PATIENCE_MS + POLL_WAIT_S * 1000 : PATIENCE_MS + heartbeatMs
     if (this.wire !== undefined && Date.now() - this.heardAt > patienceMs) this.end('silence')
   }
 
@@ -103,7 +104,8 @@ export class FaultClient extends FleetClient {
     this.exchange++
     this.passage = this.cursor === undefined ? undefined : this.beginPassage(this.cursor)
     if (!this.stays) this.node = random.integer(0, origins.length - 1)
-    return { transport: this.transport, origin: origins[this.node]!, query, compressed: true, pollPauseMs: POLL_PAUSE_MS }
+    const origin = origins[this.node]!
+    return { transport: this.transport, origin, query, compressed: true, pollPauseMs: POLL_PAUSE_MS }
   }
 
   protected take (message: Message): void {
@@ -132,9 +134,9 @@ export class FaultClient extends FleetClient {
   }
 
   private beginPassage (position: string): Passage {
-    const { length } = this.witness.resets
-    const { connection, transport } = this
-    return { connection, transport, position, beganAt: Date.now(), endedAt: undefined, firstReset: length, lastReset: length }
+    const { connection, transport, witness: { resets: { length } } } = this
+    const resets = { firstReset: length, lastReset: length }
+    return { connection, transport, position, beganAt: Date.now(), endedAt: undefined, ...resets }
   }
 
   private end (by: Ended['by']): void {
@@ -156,4 +158,5 @@ export class FaultClient extends FleetClient {
 }
 
 /** Only the judge and its records look into a cursor; the client holds it as opaque. */
-const epochsOf = (cursor: string): string => [...decodeCursor(cursor)!.shards.values()].map(({ epoch }) => epoch).join()
+const epochsOf = (cursor: string): string =>
+  [...decodeCursor(cursor)!.shards.values()].map(({ epoch }) => epoch).join()

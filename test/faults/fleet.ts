@@ -27,7 +27,8 @@ export class FaultFleet extends Fleet<FaultClient> {
       const random = new Choices(seed * 1000 + index)
       const own = index % ALL_EVERY === 0 ? topics : someOf(topics, random)
       const keys = own.map(({ key }) => key)
-      const query = own === topics ? 'subscribe=trades:*&subscribe=quotes:*' : keys.map(key => `subscribe=${key}`).join('&')
+      const wanted = own === topics ? ['trades:*', 'quotes:*'] : keys
+      const query = wanted.map(selector => `subscribe=${selector}`).join('&')
       return new FaultClient({ origins, heartbeatMs, random, name: `client ${index}`, topics: keys, query })
     }))
     this.watcher = setInterval(() => { for (const client of this.clients) client.watch() }, WATCH_MS)

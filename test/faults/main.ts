@@ -10,12 +10,13 @@ import { run } from './run.js'
 const table = columns(faults.map(({ name, about, on }) => (
   [name, `${about}${on.length === kinds.length ? '' : ` (${on.join(', ')})`}`]
 )), () => true)
-const USAGE = `usage: npm run faults -- [--redis standalone|sentinel|cluster] [--seconds 300] [--seed N] [--fault name]
-                         [--clients 200] [--topics 100] [--rate 300] [--shards 1|3] [--short]
+const USAGE = `usage: npm run faults -- [--redis standalone|sentinel|cluster] [--seconds 300] [--seed N]
+                         [--fault name] [--clients 200] [--topics 100] [--rate 300] [--shards 1|3] [--short]
 
 Faults happen to two nodes and their Redis (with --redis: to three Sentinels, a master and two replicas; to a
-Cluster of three masters with a replica each) while messages are published and read; then every message that was
-acknowledged must have come to every client, once and in order, or a reset must have told of what Redis lost.
+Cluster of three masters with a replica each) while messages are published and read; then every message that
+was acknowledged must have come to every client, once and in order, or a reset must have told of what Redis
+lost.
 
   --fault name   this one again and again, instead of all at random:
 ${table.map(line => `                   ${line}`).join('\n')}
@@ -38,7 +39,8 @@ await runProgram({
   async run ({ redis, fault, shards: given, short }, number, say) {
     const kind = kinds.find(kind => kind === redis)
     if (kind === undefined) return 'usage'
-    const chosen = faults.filter(({ name, on }) => on.includes(kind) && (fault === undefined || name === fault))
+    const possible = faults.filter(({ on }) => on.includes(kind))
+    const chosen = possible.filter(({ name }) => fault === undefined || name === fault)
     if (chosen.length === 0) return 'usage'
     const random = new Choices(number('seed'))
     const shards = given === undefined ? random.pick([1, 3]) : number('shards')

@@ -1,7 +1,10 @@
-/** Rows of equal length as lines, their cells below each other. @param isLeft where a cell begins its column; others end it */
-export function columns (
-  rows: readonly string[][], isLeft: (column: number, row: readonly string[]) => boolean = column => column === 0
-): string[] {
+type IsLeft = (column: number, row: readonly string[]) => boolean
+
+/**
+ * Rows of equal length as lines, their cells below each other.
+ * @param isLeft where a cell begins its column; others end it
+ */
+export function columns (rows: readonly string[][], isLeft: IsLeft = column => column === 0): string[] {
   const widths = rows[0]!.map((_, column) => Math.max(...rows.map(row => row[column]!.length)))
   return rows.map(row => row.map((cell, column) => (
     isLeft(column, row) ? cell.padEnd(widths[column]!) : cell.padStart(widths[column]!)

@@ -17,8 +17,8 @@ export interface NumberedFeedOptions {
 }
 
 /**
- * Publishes numbered messages at a steady rate, over all topics in turn, each to whichever node takes it: again with the same key
- * until one does, so that each is in the log once.
+ * Publishes numbered messages at a steady rate, over all topics in turn, each to whichever node takes it:
+ * again with the same key until one does, so that each is in the log once.
  */
 export class NumberedFeed {
   /** By topic, how many messages are in the log. */
@@ -69,7 +69,8 @@ export class NumberedFeed {
     const { topics, origins } = this.options
     const items = Array.from({ length: count }, () => this.next(topics[this.turn++ % topics.length]!))
     const deadline = Date.now() + GIVE_UP_MS
-    for (let attempt = 0; !await this.attempt(origins[(this.turn + attempt) % origins.length]!, items); attempt++) {
+    const origin = (attempt: number): string => origins[(this.turn + attempt) % origins.length]!
+    for (let attempt = 0; !await this.attempt(origin(attempt), items); attempt++) {
       if (Date.now() > deadline) throw new Error(`nobody took ${count} messages in ${GIVE_UP_MS} ms`)
       // The next node may take it at once; it waits where none did.
       if (attempt % origins.length === origins.length - 1) await delay(RETRY_MS)
@@ -92,8 +93,10 @@ export class NumberedFeed {
       return false
     }
     const { status, code, accepted, rejected } = answer
-    if (status === 200 && accepted !== items.length) throw new Error(`a message was rejected: ${JSON.stringify(rejected?.[0])}`)
-    if (status === 200) return true
+    if (status === 200) {
+      if (accepted === items.length) return true
+      throw new Error(`a message was rejected: ${JSON.stringify(rejected?.[0])}`)
+    }
     if (code === 'going_away') this.refused.goingAway++
     else this.refused.otherwise.push(`${status} ${code}`)
     return false

@@ -26,7 +26,7 @@ export class Fleet<Client extends FleetClient> {
 
   /** Resolves when every client has a cursor of its present connection. */
   async settled (): Promise<void> {
-    await until('every client has a cursor', () => this.clients.every(({ settled }) => settled), SETTLE_TIMEOUT_MS)
+    await until('every client has a cursor', () => this.connected === this.clients.length, SETTLE_TIMEOUT_MS)
   }
 
   sum (of: (client: Client) => number): number {

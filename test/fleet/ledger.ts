@@ -10,7 +10,8 @@ interface Held {
 }
 
 /**
- * What a client has been sent, judged by the client's rule (PROTOCOL.md) and by what may not come twice on one connection.
+ * What a client has been sent, judged by the client's rule (PROTOCOL.md), and by what may not come twice on
+ * one connection.
  */
 export class Ledger {
   /** Messages of topics, of any verdict but a reset. */
@@ -41,10 +42,11 @@ export class Ledger {
     this.held.clear()
   }
 
-  /** Forgets a topic, or for a set all topics of the channel: what is not subscribed to any more (the rule, 1). */
+  /** Forgets a topic, or for a set all of the channel: what is not subscribed to any more (the rule, 1). */
   forget (channel: string, symbol: string): void {
     const known = [...this.held.keys()]
-    const topics = isSet(symbol) ? known.filter(topic => topic.startsWith(`${channel}:`)) : [`${channel}:${symbol}`]
+    const topic = `${channel}:${symbol}`
+    const topics = isSet(symbol) ? known.filter(topic => topic.startsWith(`${channel}:`)) : [topic]
     for (const topic of topics) {
       this.rule.take({ type: 'reset', channel, symbol: topic.slice(channel.length + 1) })
       this.sent.delete(topic)

@@ -7,8 +7,8 @@ interface Pair {
 }
 
 /**
- * The way from one process to its Redis, which can be taken away, led elsewhere, or made to lose answers: what is
- * asked still arrives and is done, and nobody is told.
+ * The way from one process to its Redis, which can be taken away, led elsewhere, or made to lose answers:
+ * what is asked still arrives and is done, and nobody is told.
  */
 export class Link {
   private readonly pairs = new Set<Pair>()

@@ -36,7 +36,8 @@ export interface SampleOptions {
 const PROGRESS_MS = 10_000
 
 /** Samples a process's memory, for as long as that goes on. */
-export async function sampleMemory ({ everyMs, bytes, goesOn, onProgress }: SampleOptions): Promise<Sample[]> {
+export async function sampleMemory (options: SampleOptions): Promise<Sample[]> {
+  const { everyMs, bytes, goesOn, onProgress } = options
   const samples: Sample[] = []
   const began = Date.now()
   let saidAt = 0

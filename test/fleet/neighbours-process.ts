@@ -1,6 +1,7 @@
 /**
- * Honest clients in a process of their own, so that what is done to the server beside them does not disturb their clock: one
- * publishes at a steady rate, the others read all of it on each kind of stream. Asked by `neighbours.ts`.
+ * Honest clients in a process of their own, so that what is done to the server beside them does not disturb
+ * their clock: one publishes at a steady rate, the others read all of it on each kind of stream. Asked by
+ * `neighbours.ts`.
  */
 import { performance } from 'node:perf_hooks'
 import { until } from '../helpers/clients.js'
@@ -72,7 +73,7 @@ class Reader extends FleetClient {
   }
 }
 
-/** Publishes whether or not what it published before has been answered: a server that is slow must not be asked less. */
+/** Publishes whether or not it has been answered before: a server that is slow must not be asked less. */
 class Writer {
   readonly last = new Map<string, number>()
   published = 0
@@ -88,7 +89,9 @@ class Writer {
   private publishDue (): void {
     const now = performance.now()
     const due: string[] = []
-    for (; this.due < (now - this.began) * rate / 1000; this.due++) due.push(symbols[this.due % symbols.length]!)
+    for (; this.due < (now - this.began) * rate / 1000; this.due++) {
+      due.push(symbols[this.due % symbols.length]!)
+    }
     if (due.length > 0) void this.publish(due, now)
   }
 
@@ -99,7 +102,7 @@ class Writer {
     this.waiting++
     try {
       const answer = await publishTo(origin, token, items, PATIENT_MS)
-      for (const [index, symbol] of due.entries()) this.note(symbol, answer.sequences?.[index] ?? undefined, answer)
+      due.forEach((symbol, index) => { this.note(symbol, answer.sequences?.[index] ?? undefined, answer) })
     } catch (error) {
       fault(`a publish failed: ${String(error)}`)
     } finally {
@@ -124,7 +127,8 @@ async function finish (): Promise<Verdict> {
   writer.stop()
   const hasAll = ({ last }: Reader): boolean =>
     [...writer.last].every(([symbol, sequence]) => (last.get(symbol) ?? 0) >= sequence)
-  await until('all is there', () => writer.waiting === 0 && readers.clients.every(hasAll), SETTLE_MS).catch(() => {})
+  const isOver = (): boolean => writer.waiting === 0 && readers.clients.every(hasAll)
+  await until('all is there', isOver, SETTLE_MS).catch(() => {})
   for (const { transport, last } of readers.clients) {
     for (const symbol of symbols) {
       const [has, of] = [last.get(symbol), writer.last.get(symbol)]
@@ -142,8 +146,10 @@ function phase (): ReturnType<typeof latenciesOf> {
   return figures
 }
 
-process.on('message', (question: Question) => {
-  void (async () => { process.send?.({ id: question.id, answer: question.ask === 'phase' ? phase() : await finish() }) })()
-})
+async function answer ({ id, ask }: Question): Promise<void> {
+  process.send?.({ id, answer: ask === 'phase' ? phase() : await finish() })
+}
+
+process.on('message', (question: Question) => { void answer(question) })
 process.on('disconnect', () => { process.exit(0) })
 process.send?.({ id: 0, answer: undefined })

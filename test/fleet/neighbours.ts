@@ -36,8 +36,10 @@ export class Neighbours {
 
   /** Resolves when they read and write. */
   static async start (options: NeighbourOptions): Promise<Neighbours> {
-    const given: NeighbourProcessOptions = { ...options, token: runToken({ sub: 'neighbour', publish: ['trades:*'] }) }
-    const process = new AskedProcess({ name: 'the neighbours', program: PROGRAM, options: given, execArgv: [] })
+    const token = runToken({ sub: 'neighbour', publish: ['trades:*'] })
+    const given = { ...options, token } satisfies NeighbourProcessOptions
+    const name = 'the neighbours'
+    const process = new AskedProcess({ name, program: PROGRAM, options: given, execArgv: [] })
     await process.ready()
     return new Neighbours(process)
   }

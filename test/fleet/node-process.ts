@@ -54,7 +54,7 @@ export class NodeProcess {
     return this.output
   }
 
-  /** What it printed last besides what every server prints as it starts: where it listens, and the link to its page. */
+  /** What it printed last, but for where it listens and the link to its page, which every server prints. */
   get complaints (): string {
     return this.output.replace(STARTED, '').trim()
   }
@@ -62,7 +62,8 @@ export class NodeProcess {
   /** Resolves when it is ready for clients. */
   async start (): Promise<void> {
     const child = spawn(process.execPath, [...this.program], {
-      env: { PATH: process.env['PATH'], ...SETTINGS, ...this.env, PORT: String(this.port) }, stdio: ['ignore', 'pipe', 'pipe']
+      env: { PATH: process.env['PATH'], ...SETTINGS, ...this.env, PORT: String(this.port) },
+      stdio: ['ignore', 'pipe', 'pipe']
     })
     this.child = child
     for (const stream of [child.stdout, child.stderr]) {
@@ -73,8 +74,9 @@ export class NodeProcess {
     }
     const deadline = Date.now() + START_TIMEOUT_MS
     while (!await this.answers()) {
-      if (child.exitCode !== null) throw new Error(`${this.name} ended with ${child.exitCode}: ${this.output}`)
-      if (Date.now() > deadline) throw new Error(`${this.name} did not start in ${START_TIMEOUT_MS} ms: ${this.output}`)
+      const { name, output } = this
+      if (child.exitCode !== null) throw new Error(`${name} ended with ${child.exitCode}: ${output}`)
+      if (Date.now() > deadline) throw new Error(`${name} did not start in ${START_TIMEOUT_MS} ms: ${output}`)
       await delay(LOOK_MS)
     }
   }

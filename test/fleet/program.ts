@@ -1,13 +1,15 @@
 import { parseArgs, type ParseArgsConfig } from 'node:util'
 import { insteadOf } from '../../src/nearest.js'
 
-/** A program of `npm run …`: its options, what it says on the way, its report, and the exit code that follows from it. */
+/** A program of `npm run …`: its options, what it says on the way, its report, and its exit code. */
 
 type Options = NonNullable<ParseArgsConfig['options']>
 type Values<Given extends Options> = ReturnType<typeof parseArgs<{ options: Given }>>['values']
 
 /** Failures that are printed; the others are counted. */
 const SHOWN = 30
+/** As shells have it. */
+const INTERRUPTED = 130
 const WHOLE = /^[1-9]\d{0,8}$/
 
 /** An option with a value. */
@@ -37,14 +39,16 @@ export interface Program<Given extends Options> {
   Promise<Outcome | number | 'usage'>
 }
 
-/** Runs it to its end, and ends this process: 0 where all holds, 1 where something does not, 2 where the options are wrong. */
+/** Runs it and ends this process: 0 if all holds, 1 if something does not, 2 if the options are wrong. */
 export async function runProgram<const Given extends Options> (program: Program<Given>): Promise<never> {
   // What a run has started ends with it: nodes, neighbours and Redis listen for `exit`.
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => { process.exit(130) })
+  const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
+  for (const signal of signals) process.on(signal, () => { process.exit(INTERRUPTED) })
   process.exit(await exitCode(program))
 }
 
-async function exitCode<const Given extends Options> ({ usage, options, numbers, run }: Program<Given>): Promise<number> {
+async function exitCode<const Given extends Options> (program: Program<Given>): Promise<number> {
+  const { usage, options, numbers, run } = program
   const values = programOptions(usage, { ...options, help: { type: 'boolean', default: false } }) as
     Values<Given> & Readonly<Record<string, string | undefined>> & { readonly help: boolean }
   const isWrong = numbers.some(name => values[name] !== undefined && !WHOLE.test(values[name]))
@@ -52,14 +56,19 @@ async function exitCode<const Given extends Options> ({ usage, options, numbers,
   const seedOf = values['seed'] === undefined ? '' : `seed ${values['seed']}`
   if (seedOf !== '') console.log(seedOf)
   const began = Date.now()
-  const say = (line: string): void => { console.log(`${((Date.now() - began) / 1000).toFixed(1).padStart(6)} s  ${line}`) }
+  const say = (line: string): void => {
+    const seconds = ((Date.now() - began) / 1000).toFixed(1)
+    console.log(`${seconds.padStart(6)} s  ${line}`)
+  }
   const outcome = await run(values, name => Number(values[name]), say)
   if (outcome === 'usage') return showUsage(usage, false)
   if (typeof outcome === 'number') return outcome
   const { lines, failures, holds = 'holds' } = outcome
-  for (const line of ['', ...lines, '', ...failures.slice(0, SHOWN).map(failure => `FAILED ${failure}`)]) console.log(line)
+  const shown = failures.slice(0, SHOWN).map(failure => `FAILED ${failure}`)
+  for (const line of ['', ...lines, '', ...shown]) console.log(line)
   if (failures.length > SHOWN) console.log(`… and ${failures.length - SHOWN} more`)
-  console.log([failures.length === 0 ? holds : `${failures.length} failures`, ...seedOf === '' ? [] : [seedOf]].join(', '))
+  const verdict = failures.length === 0 ? holds : `${failures.length} failures`
+  console.log(seedOf === '' ? verdict : `${verdict}, ${seedOf}`)
   return failures.length === 0 ? 0 : 1
 }
 
@@ -75,7 +84,8 @@ function programOptions<const Given extends Options> (usage: string, options: Gi
   } catch (error) {
     const unknown = /^Unknown option '--([^']*)'/.exec((error as Error).message)?.[1]
     const names = Object.keys(options)
-    console.error(unknown === undefined ? (error as Error).message : `there is no option --${unknown}${insteadOf(unknown, names)}`)
+    if (unknown === undefined) console.error((error as Error).message)
+    else console.error(`there is no option --${unknown}${insteadOf(unknown, names)}`)
     console.error(`\n${usage}`)
     process.exit(2)
   }

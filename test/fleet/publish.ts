@@ -20,8 +20,8 @@ export const runToken = (claims: object): string => signedToken(claims, TOKEN_SE
 export const PATIENT_MS = 60_000
 
 /**
- * Publishes by a request of its own. It throws where nobody listens, the connection broke, or no answer came in time: whether
- * anything was appended is not known then.
+ * Publishes by a request of its own. It throws where nobody listens, the connection broke, or no answer came
+ * in time: whether anything was appended is not known then.
  */
 export async function publishTo (
   origin: string, token: string, items: object, timeoutMs = ANSWER_TIMEOUT_MS

@@ -26,7 +26,7 @@ const REST_MS = 4000
 const CROWD = 90
 const PER_USER = 80
 
-/** Small, so that every limit is met; what only many topics and long histories would cost is not what is looked for. */
+/** Small, so that every limit is met; what many topics and long histories would cost is not looked for. */
 const SETTINGS = {
   // What a fuzzer has left behind is still being ended while it goes on.
   ...MANY_CLIENTS,
@@ -153,7 +153,7 @@ async function leftBehind (origin: string): Promise<string[]> {
       subscriptions: gauge('subscriptions') - 3 * NEIGHBOURS.topics,
       selectors: gauge('selectors') - NEIGHBOURS.topics
     }
-    const more = Object.entries(left).filter(([, count]) => count > 0).map(([name, count]) => `${count} ${name}`)
+    const more = Object.entries(left).flatMap(([name, count]) => count > 0 ? [`${count} ${name}`] : [])
     if (more.length === 0 || Date.now() > deadline) return more
     await delay(200)
   }

@@ -1,6 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { WebSocket } from 'ws'
-import { type Message, openWire, type TransportName, WebSocketWire, type Wire, type WireEvents } from './wires.js'
+import {
+  type Message, openWire, type TransportName, WebSocketWire, type Wire, type WireEvents
+} from './wires.js'
 
 export { type Message, type TransportName, transportNames } from './wires.js'
 
@@ -48,7 +50,8 @@ export function openWebSocket (
 ): WebSocketClient {
   let close = (): void => {}
   const ended = new Promise<void>(resolve => { close = resolve })
-  const wire = new WebSocketWire(protocol, { origin, query, compressed, pollPauseMs: 0 }, { ...events, onClosed: close })
+  const options = { origin, query, compressed, pollPauseMs: 0 }
+  const wire = new WebSocketWire(protocol, options, { ...events, onClosed: close })
   const { socket } = wire
   return {
     socket,

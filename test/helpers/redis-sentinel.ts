@@ -15,7 +15,7 @@ const QUORUM = 2
 /** Generous: what is not up by then never will be. */
 const UP_TIMEOUT_MS = 60_000
 const LOOK_MS = 25
-/** How often Sentinels ask servers and tell each other: by themselves they learn after ten seconds that a master was demoted. */
+/** How often Sentinels ask servers: by themselves they learn after ten seconds that a master was demoted. */
 const PACE = ['INFO-PERIOD', 'PUBLISH-PERIOD', 'ASK-PERIOD'].flatMap(name => [name, '300'])
 
 /** A Sentinel of a test's own. */

@@ -5,8 +5,8 @@ import { constants, createGunzip, gunzipSync } from 'node:zlib'
 import { WebSocket } from 'ws'
 
 /**
- * A client's end of each kind of stream, written after PROTOCOL.md, sharing nothing with src. It is cheap, as thousands share
- * a process, and can stop reading.
+ * A client's end of each kind of stream, written after PROTOCOL.md, sharing nothing with src. It is cheap, as
+ * thousands share a process, and can stop reading.
  */
 export interface Message {
   readonly type: string
@@ -192,7 +192,8 @@ class EventStream implements Wire {
   }
 
   private take (lines: readonly string[]): void {
-    const field = (name: string): string | undefined => lines.find(line => line.startsWith(name))?.slice(name.length)
+    const field = (name: string): string | undefined =>
+      lines.find(line => line.startsWith(name))?.slice(name.length)
     const data = field('data: ')
     if (field('event: ') === 'cursor') this.events.onCursor(field('id: ')!)
     else if (data !== undefined) this.events.onMessage(JSON.parse(data) as Message)
@@ -209,7 +210,8 @@ class EventStream implements Wire {
 function inflated (response: IncomingMessage): Readable {
   response.on('error', () => {})
   if (response.headers['content-encoding'] !== 'gzip') return response
-  const plain = response.pipe(createGunzip({ flush: constants.Z_SYNC_FLUSH, finishFlush: constants.Z_SYNC_FLUSH }))
+  const { Z_SYNC_FLUSH } = constants
+  const plain = response.pipe(createGunzip({ flush: Z_SYNC_FLUSH, finishFlush: Z_SYNC_FLUSH }))
   // A pipe does not pass on that the connection broke.
   response.on('close', () => { plain.end() })
   return plain
@@ -256,7 +258,8 @@ class Poller implements Wire {
     const query = cursor === options.after ? options.query : options.query.replaceAll(';fresh', '')
     const headers: RequestOptions['headers'] = { 'accept-encoding': acceptEncoding(options) }
     if (options.requestId !== undefined) headers['x-request-id'] = options.requestId
-    const request = get(target({ ...options, query: `${query}&wait=${POLL_WAIT_S}` }, cursor), { agent, headers })
+    const url = target({ ...options, query: `${query}&wait=${POLL_WAIT_S}` }, cursor)
+    const request = get(url, { agent, headers })
     this.request = request
     request.on('response', response => {
       const chunks: Buffer[] = []

@@ -8,7 +8,7 @@ const NEXT_NODE_MS = 50
 
 /** A time without a connection. */
 export interface Absence {
-  /** Milliseconds from the end of one to the first cursor of the next, and what of it the server had asked for. */
+  /** Milliseconds from one's end to the first cursor of the next; what of it the server had asked for. */
   readonly ms: number
   readonly askedMs: number
 }
@@ -81,7 +81,9 @@ export class Reader extends FleetClient {
     if (type === 'closing') {
       this.askedMs = Number(message['retry_after_ms'] ?? 0)
       if (message['code'] !== 'going_away') this.fault(`was closed: ${JSON.stringify(message)}`)
-    } else if (type === 'error' || type === 'lagging' || type === 'reset') this.fault(`was told ${JSON.stringify(message)}`)
+    } else if (type === 'error' || type === 'lagging' || type === 'reset') {
+      this.fault(`was told ${JSON.stringify(message)}`)
+    }
     // Only where it goes on from a cursor may come again what came behind that.
     if (verdict === 'duplicate' && this.absences.length === 0 && this.lostAt === undefined) {
       this.fault(`${symbol} ${sequence} came twice on its first connection`)

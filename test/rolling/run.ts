@@ -53,7 +53,8 @@ export interface RollingReport {
 export async function rolling (options: RollingOptions): Promise<RollingReport> {
   const { clients, rate, calmMs } = options
   const control = await timerDelays(calmMs)
-  const nodes = await Promise.all(Array.from({ length: options.nodes }, (_, index) => makeNode(options, `node ${index + 1}`)))
+  const names = Array.from({ length: options.nodes }, (_, index) => `node ${index + 1}`)
+  const nodes = await Promise.all(names.map(name => makeNode(options, name)))
   const origins = nodes.map(({ origin }) => origin)
   const topics = Array.from({ length: options.topics }, (_, index) => `trades:${symbolOf(index)}`)
   const feed = new NumberedFeed({ origins, token: runToken({ sub: 'feed', publish: ['*'] }), topics, dataOf })
@@ -85,10 +86,12 @@ const symbolOf = (topic: number): string => `T${topic}`
 
 /** When it was published stands in each message. */
 function dataOf (topic: string, number: number): object {
-  return { symbol: topic.split(':')[1], price: String(number), size: '1', timestamp: new Date().toISOString() }
+  const [, symbol] = topic.split(':')
+  return { symbol, price: String(number), size: '1', timestamp: new Date().toISOString() }
 }
 
-async function makeNode ({ redisUrl, shards, graceMs }: RollingOptions, name: string, log = 'all'): Promise<NodeProcess> {
+async function makeNode (options: RollingOptions, name: string, log = 'all'): Promise<NodeProcess> {
+  const { redisUrl, shards, graceMs } = options
   return await NodeProcess.create(name, {
     ...MANY_CLIENTS,
     REDIS_URL: redisUrl,
@@ -99,7 +102,8 @@ async function makeNode ({ redisUrl, shards, graceMs }: RollingOptions, name: st
 }
 
 function makeReader ({ topics }: RollingOptions, origins: readonly string[], index: number): Reader {
-  const some = Array.from({ length: TOPICS_OF_A_READER }, (_, place) => symbolOf((index + place * 7) % topics))
+  const places = [...Array(TOPICS_OF_A_READER).keys()]
+  const some = places.map(place => symbolOf((index + place * 7) % topics))
   const symbols = index % ALL_EVERY === 0 ? '*' : some.join(',')
   const transport = transportNames[index % transportNames.length]!
   const name = `client ${index} (${transport})`
@@ -124,7 +128,9 @@ async function besideStarts (options: RollingOptions, fleet: Fleet<Reader>): Pro
 }
 
 /** Latencies while a node is away. */
-async function restartAll (options: RollingOptions, nodes: readonly NodeProcess[], fleet: Fleet<Reader>): Promise<number[]> {
+async function restartAll (
+  options: RollingOptions, nodes: readonly NodeProcess[], fleet: Fleet<Reader>
+): Promise<number[]> {
   const latencies: number[] = []
   for (const node of nodes) {
     const began = Date.now()
@@ -132,7 +138,8 @@ async function restartAll (options: RollingOptions, nodes: readonly NodeProcess[
     const ended = Date.now()
     await node.start()
     const ready = Date.now() - ended
-    options.say(`${node.name}: ended with ${String(node.exitCodes.at(-1))} after ${ended - began} ms, ready after ${ready} more`)
+    const code = String(node.exitCodes.at(-1))
+    options.say(`${node.name}: ended with ${code} after ${ended - began} ms, ready after ${ready} more`)
     await fleet.settled()
     latencies.push(...takeLatencies(fleet))
     if (node !== nodes.at(-1)) await delay(options.calmMs)
@@ -149,8 +156,11 @@ function report (
   const isWhole = ({ ledger: { held } }: Reader): boolean =>
     held.size > 0 && [...held.values()].every(({ first, last, count }) => count === last - first + 1)
   const refusals = new Map<string, number>()
-  const refuse = (reason: string, count = 1): void => { if (count > 0) refusals.set(reason, (refusals.get(reason) ?? 0) + count) }
-  for (const reason of [...readers.flatMap(({ refusals }) => refusals), ...feed.refused.otherwise]) refuse(reason)
+  const refuse = (reason: string, count = 1): void => {
+    if (count > 0) refusals.set(reason, (refusals.get(reason) ?? 0) + count)
+  }
+  const reasons = readers.flatMap(({ refusals }) => refusals)
+  for (const reason of [...reasons, ...feed.refused.otherwise]) refuse(reason)
   refuse('unreachable', feed.refused.unreachable)
   refuse('going_away', feed.refused.goingAway)
   return {

@@ -16,7 +16,7 @@ const POLL_PAUSE_MS = 700
 const KEEPS_TRANSPORT = 0.7
 /** Without its cursor, as after a page was loaded again. */
 const BEGINS_ANEW = 0.1
-/** Of what a client does; one that reads all that is large stops reading more often, because only it can lag. */
+/** Of what a client does; one that reads all that is large stops reading more often: only it can lag. */
 const DROPS = 0.25
 const STALLS = 0.25
 const STALLS_BULK = 0.65
@@ -57,7 +57,7 @@ export interface Tally {
 
 const SHOWN = 50
 
-/** One client: it subscribes and unsubscribes, stops reading and reads on, drops and comes back, all at random. */
+/** One that subscribes and unsubscribes, stops reading and reads on, drops and comes back, all at random. */
 export class SoakClient extends FleetClient {
   readonly ledger = new Ledger()
   private readonly held = new Map<string, Held>()
@@ -98,7 +98,7 @@ export class SoakClient extends FleetClient {
     switch (message.type) {
       case 'subscribed':
         for (const symbol of message['symbols'] as string[]) this.confirm(`${message.channel}:${symbol}`)
-        for (const rejected of message['rejected'] as unknown[]) this.fault(`rejected: ${JSON.stringify(rejected)}`)
+        for (const one of message['rejected'] as unknown[]) this.fault(`rejected: ${JSON.stringify(one)}`)
         break
       case 'unsubscribed':
         for (const symbol of message['symbols'] as string[]) this.left(message.channel!, symbol)

@@ -5,7 +5,8 @@ import { DEFAULT_FEED } from './server-process.js'
 
 /** `npm run soak`: see USAGE. */
 const DEFAULT_MINUTES = 30
-const USAGE = `usage: npm run soak -- [--minutes ${DEFAULT_MINUTES} | --hours 24] [--clients 2000] [--rate 300] [--seed N]
+const USAGE = `usage: npm run soak -- [--minutes ${DEFAULT_MINUTES} | --hours 24] [--clients 2000]
+                       [--rate 300] [--seed N]
 
 Clients on all transports subscribe and unsubscribe, stop reading, read on, drop and come back, all at random,
 for as long as that lasts. Then
@@ -26,7 +27,11 @@ const STALL_MS = [2000, 25_000] as const
 await runProgram({
   usage: USAGE,
   options: {
-    minutes: { type: 'string' }, hours: { type: 'string' }, clients: text(2000), rate: text(DEFAULT_FEED.rate), seed: seed()
+    minutes: { type: 'string' },
+    hours: { type: 'string' },
+    clients: text(2000),
+    rate: text(DEFAULT_FEED.rate),
+    seed: seed()
   },
   numbers: ['minutes', 'hours', 'clients', 'rate', 'seed'],
   async run ({ minutes, hours }, number, say) {
@@ -48,7 +53,8 @@ await runProgram({
     const failed = failures(report)
     if (lasts >= DEFAULT_MINUTES) {
       const settings = { minutes: lasts, ...common, retention_seconds: RETENTION_SECONDS, ...feed }
-      const results = { ...figures(report), holds: failed.length === 0, failures: failed, after: report.after }
+      const holds = failed.length === 0
+      const results = { ...figures(report), holds, failures: failed, after: report.after }
       await new Promise(resolve => { process.send?.({ settings, results }, resolve) })
     }
     const counts = Object.keys(report.after).length

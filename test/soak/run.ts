@@ -52,9 +52,12 @@ export interface SoakReport {
 export async function soak (options: SoakOptions): Promise<SoakReport> {
   const { lastsMs, feed, say } = options
   const server = await startServer(options)
-  const tally: Tally = { connects: 0, resumes: 0, stalls: 0, drops: 0, lost: 0, lagged: 0, resets: {}, faults: 0, shown: [] }
+  const counts = { connects: 0, resumes: 0, stalls: 0, drops: 0, lost: 0, lagged: 0, faults: 0 }
+  const tally: Tally = { ...counts, resets: {}, shown: [] }
   const fleet = new Fleet(makeClients(options, server.origin, tally))
-  const watcher = setInterval(() => { for (const client of fleet.clients) client.watch(Date.now()) }, SAMPLE_MS)
+  const watcher = setInterval(() => {
+    for (const client of fleet.clients) client.watch(Date.now())
+  }, SAMPLE_MS)
   try {
     await delay(QUIET_MS)
     const before = await server.census()
@@ -65,7 +68,9 @@ export async function soak (options: SoakOptions): Promise<SoakReport> {
       everyMs: SAMPLE_MS,
       bytes: () => server.residentBytes(),
       goesOn: at => at < lastsMs,
-      onProgress: sample => { server.gauges().then(gauges => { say(progress(sample, gauges, fleet, tally)) }, () => {}) }
+      onProgress: sample => {
+        server.gauges().then(gauges => { say(progress(sample, gauges, fleet, tally)) }, () => {})
+      }
     })
     const lastedMs = Date.now() - began
     await opening
@@ -127,7 +132,9 @@ function makeClients (options: SoakOptions, origin: string, tally: Tally): SoakC
 
 const delivered = (fleet: Fleet<SoakClient>): number => fleet.sum(({ ledger }) => ledger.received)
 
-function progress ({ bytes }: Sample, { heap, lagging }: Gauges, fleet: Fleet<SoakClient>, { resets, faults }: Tally): string {
+function progress ({ bytes }: Sample, gauges: Gauges, fleet: Fleet<SoakClient>, tally: Tally): string {
+  const { heap, lagging } = gauges
+  const { resets, faults } = tally
   return [
     `RSS ${mib(bytes)} MiB`,
     `heap ${mib(heap)} MiB`,

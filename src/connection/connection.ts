@@ -82,6 +82,7 @@ export class Connection implements Member, ActionOwner {
   /** Made with the first message, because most clients send none. */
   private rate: MessageRate | undefined
   private subscriptionCount = 0
+  private isUsed = false
   /** Why the server closed the connection; undefined if it did not. */
   private closedWith: ErrorCode | undefined
 
@@ -232,7 +233,13 @@ export class Connection implements Member, ActionOwner {
   }
 
   nextSubscriptionId (): string {
+    this.markUsed()
     return `s${++this.subscriptionCount}`
+  }
+
+  /** The client has subscribed or published: the connection may stay. */
+  markUsed (): void {
+    this.isUsed = true
   }
 
   // ---- to the client
@@ -283,8 +290,8 @@ export class Connection implements Member, ActionOwner {
       return { code: 'unauthorized', message: 'the client did not authenticate in time' }
     }
     if (now >= this.endsAt) return { code: 'unauthorized', message: 'the token has expired' }
-    if (this.subscriptionCount === 0 && age > this.context.idleTimeoutMs) {
-      return { code: 'idle_timeout', message: 'the client did not subscribe to anything in time' }
+    if (!this.isUsed && age > this.context.idleTimeoutMs) {
+      return { code: 'idle_timeout', message: 'the client did not subscribe or publish in time' }
     }
     return undefined
   }

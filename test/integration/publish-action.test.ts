@@ -139,3 +139,17 @@ test('while the log cannot take a batch it is refused as a whole, and the connec
   session.send({ action: 'publish', id: 2, messages: [quote('A')] })
   t.match(await session.answer(2), { type: 'published', sequences: [1] })
 })
+
+test('a connection that only publishes stays, while one that does nothing is closed', async t => {
+  const server = await startServer(t, { HEARTBEAT_MS: 100, IDLE_TIMEOUT_MS: 250 })
+  const publisher = connect(t, server, `token=${server.token({})}`)
+  await until('welcome', () => publisher.heard.length > 0)
+  publisher.send({ action: 'publish', id: 1, messages: [quote('A')] })
+  t.match(await publisher.answer(1), { type: 'published', accepted: 1 })
+  // Opened later, the other one is also looked at later.
+  const silent = connect(t, server, `token=${server.token({})}`)
+  const code = await new Promise<number>(resolve => { silent.socket.on('close', resolve) })
+  t.equal(code, 4408)
+  publisher.send({ action: 'publish', id: 2, messages: [quote('A')] })
+  t.match(await publisher.answer(2), { type: 'published', accepted: 1 })
+})

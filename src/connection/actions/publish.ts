@@ -15,6 +15,7 @@ export const publish: Action<PublishAction> = {
       const error = itemErrors.get(index)
       return error === undefined ? { value } : { value, error }
     })
+    connection.markUsed()
     await connection.actions.waitForAnswerSlot()
     const judged = await connection.context.publishing.judge(items, connection.identity, connection.party)
     // Meanwhile the token may have expired, or an operator may have closed the connection.

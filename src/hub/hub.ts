@@ -8,7 +8,7 @@ import { Conflator } from './conflation/conflator.js'
 import { CutStates } from './conflation/cut-states.js'
 import { Demand } from './audience/demand.js'
 import { Directory } from './shards/directory.js'
-import { passedOnBeyond } from './shards/epoch-change.js'
+import { topicsPassedOnFrom } from './shards/epoch-change.js'
 import { Failures } from './failures.js'
 import { type Flushed, FlushWindow } from './flush-window.js'
 import { Following } from './shards/following.js'
@@ -20,7 +20,7 @@ import { LiveCursor } from './shards/live-cursor.js'
 import { LogNotices } from './log-notice.js'
 import { Membership } from './audience/membership.js'
 import { NextTurn } from './next-turn.js'
-import { deliverReborn } from './shards/reborn.js'
+import { resetReborn } from './shards/reborn.js'
 import { RECENT_SECONDS } from './shards/recent.js'
 import { Restatements } from './shards/restatements.js'
 import type { Selector } from './audience/selector.js'
@@ -84,7 +84,7 @@ export class Hub implements HubParts {
     this.conflator = new Conflator(this, () => { this.sendDue() })
     const over = (): boolean => this.closed
     const report = (message: string) => (error: unknown): void => { options.onError(error, message) }
-    this.restatements = new Restatements(this, { onEnd: () => { this.restated() }, onError: report('what the log has lost could not be told'), over })
+    this.restatements = new Restatements(this, { onEnd: () => { this.restated() }, onError: report('topics that lost messages could not be restated: their subscribers get a reset'), isClosed: over })
     this.moves = new InstrumentMoves(this, { cursor: this.cursor, onMoved: () => { this.moved() }, onError: report('an instrument could not be moved between sets'), over })
     this.notices = new LogNotices(this, { passOn: () => { this.endWindow() }, over })
     this.following = new Following(this, {
@@ -310,7 +310,7 @@ export class Hub implements HubParts {
       this.cutStates.forget(topic)
       return 0
     }
-    if (entries[0]!.previous === 0) deliverReborn(this, topic, dirty)
+    if (entries[0]!.previous === 0) resetReborn(this, topic, dirty)
     const views = audience.views()
     this.conflator.add(topic, entries, views)
     const whole = views.find(isWhole)
@@ -342,19 +342,19 @@ export class Hub implements HubParts {
     this.holdUp(index)
     shard.flushed = Math.min(shard.flushed, next.start - 1)
     shard.epochs.push(next)
-    const lost = passedOnBeyond(this, index, next.start)
+    const lost = topicsPassedOnFrom(this, index, next.start)
     this.restatements.uncover(index)
     shard.recent.truncate(next.start)
-    this.restatements.begin(index, lost, 'epoch_changed')
+    this.restatements.enqueue(index, lost, 'epoch_changed')
     // Shards that sleep may be on the same machine.
-    this.following.look()
+    this.following.readSleepingEpochs()
   }
 
   /** The log has dropped messages before this node read them: their topics go on from their states. */
   private passHole (index: number, { upTo, lost }: NonNullable<TailBatch['hole']>): void {
     this.holdUp(index)
     this.shards[index]!.recent.restart(upTo)
-    this.restatements.begin(index, lost, 'history_lost')
+    this.restatements.enqueue(index, lost, 'history_lost')
   }
 
   /** Passes on what came so far: what comes now waits until topics have been restated. */
@@ -383,7 +383,7 @@ export class Hub implements HubParts {
 
   /** The hub stands elsewhere. */
   private moved (): void {
-    if (this.epochChange === undefined) this.cursor.moved()
+    if (this.epochChange === undefined) this.cursor.invalidate()
   }
 }
 

@@ -23,7 +23,7 @@ export class InstrumentMoves {
   /** @param entry what says in which sets an instrument is now */
   begin (entry: Entry): void {
     const { cursor, onMoved, onError, over } = this.options
-    cursor.hold(entry)
+    cursor.stayBefore(entry)
     this.last = this.last.then(() => persist(() => moveInstrument(this.hub, JSON.parse(entry.payload) as Instrument), over))
       .catch(onError)
       .finally(() => {

@@ -85,7 +85,7 @@ export class Hub implements HubParts {
     const over = (): boolean => this.closed
     const report = (message: string) => (error: unknown): void => { options.onError(error, message) }
     this.restatements = new Restatements(this, { onEnd: () => { this.restated() }, onError: report('topics that lost messages could not be restated: their subscribers get a reset'), isClosed: over })
-    this.moves = new InstrumentMoves(this, { cursor: this.cursor, onMoved: () => { this.moved() }, onError: report('an instrument could not be moved between sets'), over })
+    this.moves = new InstrumentMoves(this, { cursor: this.cursor, onMoved: () => { this.moved() }, onError: report('an instrument could not be moved between sets'), isClosed: over })
     this.notices = new LogNotices(this, { passOn: () => { this.endWindow() }, over })
     this.following = new Following(this, {
       shards: this.shards,
@@ -304,7 +304,7 @@ export class Hub implements HubParts {
   /** @returns messages that were delivered as they are, over all subscribers */
   private deliverTopic (topic: string, entries: readonly Entry[], dirty: Subscriber[]): number {
     if (entries.length === 0) return 0
-    if (topic.startsWith(INSTRUMENT_PREFIX)) this.moves.begin(entries.at(-1)!)
+    if (topic.startsWith(INSTRUMENT_PREFIX)) this.moves.enqueue(entries.at(-1)!)
     const audience = this.audience.of(topic)
     if (audience.empty) {
       this.cutStates.forget(topic)

@@ -9,7 +9,7 @@ import { TopicBytes } from '../topic-bytes.js'
  */
 export function resetReborn (hub: HubParts, topic: string, dirty: Subscriber[]): void {
   const reset = new TopicBytes(hub, topic, writer => [writer.reset(topic, 'epoch_changed')])
-  for (const subscriber of hub.audience.broadHolders(topic)) {
+  for (const subscriber of hub.audience.broadSubscribers(topic)) {
     if (subscriber.lostTopics === undefined) continue
     if (deliverTo(subscriber, reset)) dirty.push(subscriber)
     hub.counters.resets.epoch_changed++

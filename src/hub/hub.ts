@@ -271,7 +271,7 @@ export class Hub implements HubParts {
       }
     }
     this.restatements.covered.clear()
-    this.conflator.send(dirty)
+    this.conflator.sendDue(dirty)
     flushAll(dirty)
     if (dirty.length > 0) this.measure(window)
     this.turn.come()
@@ -285,7 +285,7 @@ export class Hub implements HubParts {
       return
     }
     const dirty: Subscriber[] = []
-    this.conflator.send(dirty)
+    this.conflator.sendDue(dirty)
     flushAll(dirty)
   }
 

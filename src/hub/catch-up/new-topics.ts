@@ -34,7 +34,7 @@ export class NewTopics {
   }
 
   /**
-   * Looks for topics that came up since the last look and must be given by their state: those that are
+   * Looks for topics that came up since the last look and must be sent as their state: those that are
    * throttled or cut, and those whose symbols came into a set.
    * @returns whether there are any
    */

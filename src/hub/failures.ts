@@ -1,12 +1,12 @@
 import { type Channels, parseTopicKey } from '@tickwire/protocol'
 import type { Counters, FailurePlace } from '../metrics/counters.js'
 
-/** Topics and places of which the error is logged; what fails beyond them is counted alone. */
+/** How many pairs of topic and place are logged; further failures are only counted. */
 const MAX_LOGGED = 1000
 
 /**
- * Counts and logs what a topic's channel or an encoder threw. The error stays with its topic: the caller goes on with the other topics,
- * and has the server send a `reset` to clients that hold this one (ADR 32).
+ * Counts and logs the errors that a topic's channel or an encoder throws. An error stays with its topic: the
+ * caller goes on with the other topics, and sends a `reset` to the clients that have this one (ADR 32).
  */
 export class Failures {
   private readonly logged = new Set<string>()
@@ -24,7 +24,8 @@ export class Failures {
     const key = `${place} ${topic}`
     if (this.logged.size >= MAX_LOGGED || this.logged.has(key)) return
     this.logged.add(key)
-    const last = this.logged.size === MAX_LOGGED ? '; no more topics are named, only counted' : ''
-    this.onError(error, `the topic ${topic} failed at: ${place}; clients that hold it are sent a reset, and this is logged once${last}`)
+    const last = this.logged.size === MAX_LOGGED ? '; further topics are only counted' : ''
+    this.onError(error, `the topic ${topic} failed at: ${place}; the server resets it for its subscribers, ` +
+      `and logs this once${last}`)
   }
 }

@@ -2,30 +2,36 @@ import { performance } from 'node:perf_hooks'
 
 /** The longest window of `auto`. */
 const MAX_WINDOW_MS = 50
-/** Share of its time that the event loop may be busy until windows grow, and at which they are longest. */
+/**
+ * The share of its time that the event loop is busy, from which windows grow, and at which they are longest.
+ */
 const BUSY = 0.6
 const FULL = 0.95
-/** The longest window of a loop that has time, to save work; and the share of its time that a write for each message would take, from and up to where. */
+/** The longest window that saves work while the loop still has time. */
 const SAVING_WINDOW_MS = 16
+/**
+ * The share of its time that the loop would need for a write per message: windows save work from the first,
+ * and most at the second.
+ */
 const SAVES = 0.4
 const SAVES_MOST = 1
-/** Over how long the loop's utilization is taken, and how often it is looked at. */
+/** The time over which utilization is averaged, and how often it is measured. */
 const MEMORY_MS = 150
 const LOOK_MS = 20
 
-/** What a flush has done. */
+/** The result of a flush. */
 export interface Flushed {
-  /** Messages that were delivered, over all subscribers. */
+  /** How many messages were delivered, over all subscribers. */
   readonly messages: number
-  /** Subscribers that were written to. */
+  /** How many subscribers were written to. */
   readonly writes: number
 }
 
-/** The event loop as a window sees it; given from outside, so that tests are exact. */
+/** Measures the event loop. It is passed in, so that tests are exact. */
 export interface LoopMeter {
-  /** Milliseconds, from any beginning. */
+  /** Milliseconds of a monotonic clock. */
   now (): number
-  /** Share of its time that the loop was busy since it was asked last. */
+  /** The share of its time that the loop was busy since the last call. */
   utilization (): number
 }
 
@@ -44,9 +50,10 @@ class EventLoopMeter implements LoopMeter {
 }
 
 /**
- * When the next window ends. A fixed one ends so many milliseconds after its first message, 0: on the next tick. With
- * `auto` a message leaves on the next tick while the process has time; as that runs out, windows grow, so that each write
- * carries more: by the loop's own utilization, and at least to what the last flush took.
+ * Decides when the next window ends. A window of fixed length ends so many milliseconds after its first
+ * message; with 0, on the next tick. With `auto` a message leaves on the next tick while the process has
+ * time. As time runs out, windows grow with the utilization of the loop, so that each write carries more
+ * messages; they are at least as long as the last flush took, and at most {@link MAX_WINDOW_MS}.
  */
 export class FlushWindow {
   private timer: NodeJS.Timeout | NodeJS.Immediate | undefined
@@ -54,32 +61,37 @@ export class FlushWindow {
   private beganAt = 0
   private widthMs = 0
   private busy = 0
-  /** Since it was looked at last. */
+  /** Of the flushes since {@link measuredAt}: their time, messages and writes. */
   private costMs = 0
   private messages = 0
   private writes = 0
-  /** Share of the loop's time that a write for each message would take. */
+  /** The share of the loop's time that a write for each message would take. */
   private oneByOne = 0
-  private lookedAt: number
+  private measuredAt: number
 
-  constructor (private readonly flushMs: number | 'auto', private readonly flush: () => Flushed, private readonly loop: LoopMeter = new EventLoopMeter()) {
-    this.lookedAt = loop.now()
+  constructor (
+    private readonly flushMs: number | 'auto',
+    private readonly flush: () => Flushed,
+    private readonly loop: LoopMeter = new EventLoopMeter()
+  ) {
+    this.measuredAt = loop.now()
   }
 
-  /** Milliseconds that messages are gathered for at present. */
+  /** How long messages are gathered at present, in milliseconds. */
   get width (): number {
     return this.flushMs === 'auto' ? this.widthMs : this.flushMs
   }
 
-  /** Something waits to be flushed. */
+  /** Schedules a flush at the end of the window, unless one is scheduled. */
   schedule (): void {
     if (this.timer !== undefined) return
     const wait = this.flushMs === 'auto' ? this.widthMs - (this.loop.now() - this.beganAt) : this.flushMs
     this.immediate = this.flushMs === 'auto' ? wait < 1 : wait === 0
-    this.timer = this.immediate ? setImmediate(() => { this.end() }) : setTimeout(() => { this.end() }, wait)
+    const end = (): void => { this.end() }
+    this.timer = this.immediate ? setImmediate(end) : setTimeout(end, wait)
   }
 
-  /** What was scheduled is not to come, because it is done otherwise. */
+  /** Cancels the scheduled flush, because the caller flushes itself or has closed. */
   cancel (): void {
     if (this.timer === undefined) return
     if (this.immediate) clearImmediate(this.timer as NodeJS.Immediate)
@@ -104,19 +116,22 @@ export class FlushWindow {
   }
 
   private adapt (now: number, cost: number): void {
-    const since = now - this.lookedAt
+    const since = now - this.measuredAt
     if (since >= LOOK_MS) {
-      const news = 1 - Math.exp(-since / MEMORY_MS)
-      this.busy += (this.loop.utilization() - this.busy) * news
-      this.oneByOne += (this.messages * this.costMs / Math.max(1, this.writes) / since - this.oneByOne) * news
+      const weight = 1 - Math.exp(-since / MEMORY_MS)
+      const costOfWrite = this.costMs / Math.max(1, this.writes)
+      this.busy += (this.loop.utilization() - this.busy) * weight
+      this.oneByOne += (this.messages * costOfWrite / since - this.oneByOne) * weight
       this.costMs = this.messages = this.writes = 0
-      this.lookedAt = now
+      this.measuredAt = now
     }
-    const short = within(this.busy, BUSY, FULL)
-    const saving = within(this.oneByOne, SAVES, SAVES_MOST)
-    this.widthMs = Math.min(MAX_WINDOW_MS, Math.max(cost, MAX_WINDOW_MS * short * short, SAVING_WINDOW_MS * saving * saving))
+    const load = shareOfWay(this.busy, BUSY, FULL)
+    const saving = shareOfWay(this.oneByOne, SAVES, SAVES_MOST)
+    const widest = Math.max(cost, MAX_WINDOW_MS * load * load, SAVING_WINDOW_MS * saving * saving)
+    this.widthMs = Math.min(MAX_WINDOW_MS, widest)
   }
 }
 
-/** How far a value is from one bound to another, as a share. */
-const within = (value: number, from: number, to: number): number => Math.min(1, Math.max(0, (value - from) / (to - from)))
+/** Returns how much of the way between two bounds a value has gone, from 0 to 1. */
+const shareOfWay = (value: number, from: number, to: number): number =>
+  Math.min(1, Math.max(0, (value - from) / (to - from)))

@@ -11,7 +11,9 @@ export interface OutgoingMessage {
   readonly replaces: boolean
   /** The data as JSON text. */
   readonly payload: string
-  /** Of joined messages, the sequence before the first (PROTOCOL.md, Data). Undefined where that is `sequence` - 1. */
+  /**
+   * The sequence before the first of joined messages (PROTOCOL.md, Data). Undefined if it is `sequence` - 1.
+   */
   readonly prev?: number | undefined
 }
 
@@ -19,19 +21,19 @@ export interface OutgoingMessage {
 export type Written = string
 
 /**
- * Writes messages one by one. The data of a channel may hold what a dialect cannot write: such a message must not take the others
- * of its window with it.
+ * Writes messages one by one. The data of a channel may contain what a dialect cannot write: such a message
+ * must not take the others of its window with it.
  */
 export interface MessageWriter {
-  /** @throws where the data cannot be written */
+  /** @throws if the data cannot be written */
   data (message: OutgoingMessage): Written
   reset (topic: string, reason: ResetReason): Written
   control (message: ControlMessage): Written
 }
 
 /**
- * A dialect on a wire: all that the hub and a connection know of how messages look. The hub writes each window of a topic once per
- * format, and gives the same buffer to everybody who reads that format.
+ * A dialect on a wire: all that the hub and a connection know of how messages look. The hub writes each
+ * window of a topic once per format, and gives the same buffer to everybody who reads that format.
  */
 export interface Format extends MessageWriter {
   /** Puts written messages, in order, into one buffer that can be sent as it is. */

@@ -11,17 +11,17 @@ import type { Membership } from './audience/membership.js'
 import type { RecentEntries } from './shards/recent.js'
 
 export interface ShardState {
-  /** Whether the node follows it. Of one that sleeps all else is as old as that, but for the epochs. */
+  /** Whether the node follows it. While it sleeps, all else but the epochs is as old as its last waking. */
   isAwake: boolean
   epochs: EpochStart[]
-  /** Of the last entry that the tail brought. */
+  /** The offset of the last entry that the tail brought. */
   received: number
-  /** What came and has not been passed on yet, in order. */
+  /** The entries that have been received and not passed on, in order. */
   pending: Entry[]
-  /** Of the last entry that was passed on: where live connections stand. */
+  /** The offset of the last entry that was passed on: live connections stand here. */
   flushed: number
   recent: RecentEntries
-  /** What time it is in the log: ages are told by it. */
+  /** The time of the log, by which the age of its messages is judged. */
   readonly time: LogTime
 }
 
@@ -37,14 +37,19 @@ export interface HubParts {
   readonly interest: Interest
   readonly counters: Counters
   readonly failures: Failures
-  /** Undefined while no new epoch is being dealt with. */
+  /** Resolves when topics that lost messages have been restated; undefined while none are. */
   readonly epochChange: Promise<void> | undefined
   epoch (shard: number): number
   channelOf (topic: string): ChannelDefinition | undefined
-  /** Resolves after the next flush, or when a new epoch has been dealt with. */
+  /**
+   * Resolves when the hub may stand elsewhere: after the next flush, and, while topics are being restated,
+   * when the next entries have been received.
+   */
   advanced (): Promise<void>
-  /** Sends what is throttled and pending of some topics, to all. */
+  /** Sends the throttled messages that are pending of some topics, to all of their subscribers. */
   sendPending (concerned: (topic: string) => boolean): void
-  /** The state of a topic is not known any more for those who are sent less than every message of it: they are sent a reset. */
+  /**
+   * Resets a topic for subscribers that get less than every message of it: its state is not known any more.
+   */
   loseReduced (topic: string): void
 }

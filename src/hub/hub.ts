@@ -1,6 +1,4 @@
-import {
-  type ChannelDefinition, type Channels, encodeEpoch, parseTopicKey, topicKey, instruments as instrumentsChannel
-} from '@tickwire/protocol'
+import { type ChannelDefinition, type Channels, encodeEpoch, parseTopicKey } from '@tickwire/protocol'
 import type { Entry, EpochStart, Log, TailBatch } from '../log/log.js'
 import type { Counters } from '../metrics/counters.js'
 import { Audience } from './audience/audience.js'
@@ -8,8 +6,9 @@ import { Conflator } from './conflation/conflator.js'
 import { CutStates } from './conflation/cut-states.js'
 import { Demand } from './audience/demand.js'
 import { Directory } from './shards/directory.js'
-import { passedOnBeyond } from './shards/epoch-change.js'
+import { topicsPassedOnFrom } from './shards/epoch-change.js'
 import { Failures } from './failures.js'
+import { FanOut } from './fan-out.js'
 import { type Flushed, FlushWindow } from './flush-window.js'
 import { Following } from './shards/following.js'
 import type { Format } from './format.js'
@@ -20,29 +19,29 @@ import { LiveCursor } from './shards/live-cursor.js'
 import { LogNotices } from './log-notice.js'
 import { Membership } from './audience/membership.js'
 import { NextTurn } from './next-turn.js'
-import { deliverReborn } from './shards/reborn.js'
 import { RECENT_SECONDS } from './shards/recent.js'
 import { Restatements } from './shards/restatements.js'
 import type { Selector } from './audience/selector.js'
-import { deliverTo, flushAll, loseFor, type Subscriber, forEachSubscriber } from './subscriber.js'
-import { TopicBytes } from './topic-bytes.js'
+import { flushAll, type Subscriber, forEachSubscriber } from './subscriber.js'
 import { TurnBudget } from './turn-budget.js'
-import { isWhole } from './conflation/view.js'
 
 export interface HubOptions {
   readonly log: Log
   readonly channels: Channels
-  /** Milliseconds over which messages are gathered into one write; 0: the next tick; `auto`: as the load demands. */
+  /** How many milliseconds to gather messages for one write; 0: until the next tick; `auto`: by the load. */
   readonly flushMs: number | 'auto'
-  /** Bound of the recent entries, in all. */
+  /** Bound of the recent entries of all shards together, in bytes. */
   readonly recentBytes: number
-  /** How long a shard is followed on when nobody needs it any more, in milliseconds; absent: half a minute. */
+  /** How long a shard that nobody needs is still followed, in milliseconds; absent: half a minute. */
   readonly lingerMs?: number
   readonly counters: Counters
   readonly onError: (error: unknown, message: string) => void
 }
 
-/** What a node passes on, and how far: one ordering path from the log's tail to every subscriber. */
+/**
+ * Passes entries of the log on to the subscribers of this node, on one path in one order from the log's tail
+ * to every subscriber; and says how far it has come.
+ */
 export class Hub implements HubParts {
   readonly log: Log
   readonly channels: Channels
@@ -54,20 +53,21 @@ export class Hub implements HubParts {
   readonly demand = new Demand(this.membership)
   readonly cutStates = new CutStates()
   readonly shards: ShardState[] = []
-  /** For what is done beside passing on. */
+  /** Bounds the time of work other than live delivery. */
   readonly turns = new TurnBudget()
-
   readonly notices: LogNotices
 
   private readonly conflator: Conflator
+  private readonly fanOut: FanOut
+  /** By topic, the entries that have been received and not passed on. */
   private pending = new Map<string, Entry[]>()
   private readonly window: FlushWindow
   private readonly restatements: Restatements
-  /** The epochs that subscribers have been told of. */
+  /** The epochs that subscribers know. */
   private announcedEpochs = ''
   private readonly moves: InstrumentMoves
   private readonly turn = new NextTurn()
-  /** While topics are being restated it stays where it was: a client that is cut then still has its resets to come. */
+  /** It does not move while topics are being restated: a client that resumes from it gets their resets. */
   private readonly cursor = new LiveCursor(this.shards)
   private readonly following: Following
   private endWatch: (() => void) | undefined
@@ -82,25 +82,36 @@ export class Hub implements HubParts {
     this.directory = new Directory(this.failures)
     this.window = new FlushWindow(options.flushMs, () => this.flush())
     this.conflator = new Conflator(this, () => { this.sendDue() })
-    const over = (): boolean => this.closed
+    const isClosed = (): boolean => this.closed
     const report = (message: string) => (error: unknown): void => { options.onError(error, message) }
-    this.restatements = new Restatements(this, { onEnd: () => { this.restated() }, onError: report('what the log has lost could not be told'), over })
-    this.moves = new InstrumentMoves(this, { cursor: this.cursor, onMoved: () => { this.moved() }, onError: report('an instrument could not be moved between sets'), over })
-    this.notices = new LogNotices(this, { passOn: () => { this.endWindow() }, over })
+    this.restatements = new Restatements(this, {
+      onEnd: () => { this.endRestatements() },
+      onError: report('topics that lost messages could not be restated: their subscribers get a reset'),
+      isClosed
+    })
+    this.moves = new InstrumentMoves(this, {
+      cursor: this.cursor,
+      onMoved: () => { this.invalidateCursor() },
+      onError: report('an instrument could not be moved between sets'),
+      isClosed
+    })
+    this.fanOut = new FanOut(this, this.conflator, this.moves)
+    this.notices = new LogNotices(this, { passOn: () => { this.endWindow() }, isClosed })
     this.following = new Following(this, {
       shards: this.shards,
       recentBytes: options.recentBytes / this.log.shards,
       lingerMs: options.lingerMs,
       onBatch: batch => { this.onBatch(batch) },
       passOn: () => { this.endWindow() },
-      onChange: () => { this.othersFollowed() }
+      onChange: () => { this.noteFollowing() }
     })
   }
 
+  /** @throws ProtocolError `log_unavailable` */
   async start (): Promise<void> {
     await this.following.start()
     for (const instrument of this.directory.instruments()) this.membership.set(instrument)
-    this.endWatch = this.log.watch(available => { this.notices.change(available) })
+    this.endWatch = this.log.watch(available => { this.notices.setAvailable(available) })
     this.expiry = setInterval(() => {
       for (const { recent, time } of this.shards) recent.expire(time.now() - RECENT_SECONDS * 1000)
       this.conflator.sweep()
@@ -126,12 +137,15 @@ export class Hub implements HubParts {
     return this.notices.available
   }
 
-  /** Who needs which shards: whoever looks at one holds it. */
+  /** Keeps shards awake: a caller that needs a shard must follow or retain it. */
   get interest (): Interest {
     return this.following.interest
   }
 
-  /** Whether a topic ever had a message; of a shard that sleeps the log is asked. @throws ProtocolError `log_unavailable` */
+  /**
+   * Returns whether a topic ever had a message. For a topic of a sleeping shard it asks the log.
+   * @throws ProtocolError `log_unavailable`
+   */
   async hasTopic (topic: string): Promise<boolean> {
     const shard = this.shards[this.log.shardOf(topic)]!
     if (this.directory.last(topic) !== undefined) return true
@@ -147,21 +161,22 @@ export class Hub implements HubParts {
     return this.shards[shard]!.epochs.at(-1)!.epoch
   }
 
-  /** The epochs of all shards as live subscribers see them: new ones once the resets that they cause have been sent. */
+  /** Returns the epochs that live subscribers know, of all shards: a new one only after its resets. */
   epochText (): string {
     return this.announcedEpochs
   }
 
-  /** The cursor of a subscriber that stands where the hub stands. @param marks of `encodeMarks` */
+  /** Returns the cursor of a live subscriber. @param marks of `encodeMarks` */
   cursorText (marks: string): string {
     return this.cursor.text(marks)
   }
 
-  /** By shard, where live subscribers stand. */
+  /** Returns by shard the offset at which live subscribers stand. */
   flushedOf (shards: readonly number[]): ReadonlyMap<number, number> {
     return new Map(shards.map(shard => [shard, this.shards[shard]!.flushed]))
   }
 
+  /** Returns {@link cursorText} in a format, made once for all who read it. */
   cursorFrame (format: Format, marks: string): Buffer {
     return this.cursor.frame(format, marks)
   }
@@ -171,29 +186,36 @@ export class Hub implements HubParts {
     return this.cursor.void()
   }
 
-  /** Topics that all who are live were given by states that stand beyond what was passed on, and up to where. */
+  /**
+   * By topic, the offset of a state that live subscribers were sent, if it lies beyond what was passed on.
+   */
   get givenAhead (): ReadonlyMap<string, number> {
     return this.restatements.covered
   }
 
-  /** The cursor of some offsets by shard, elsewhere where the hub stands, in the current epochs, without marks. */
+  /** See {@link LiveCursor.at}. */
   positionAt (offsets: ReadonlyMap<number, number>): string {
     return this.cursor.at(offsets)
   }
 
-  /** Resolves after the next flush, when a new epoch has been dealt with, or when more has come meanwhile: the hub may stand elsewhere then. */
+  /**
+   * Resolves when the hub may stand elsewhere: after the next flush, and, while topics are being restated,
+   * when the next entries have been received.
+   */
   advanced (): Promise<void> {
     return this.turn.wait()
   }
 
-  /** Undefined while nothing is being dealt with: subscribers may only be attached then. */
+  /**
+   * Resolves when topics have been restated. Undefined while none are: subscribers may only be attached then.
+   */
   get epochChange (): Promise<void> | undefined {
     return this.restatements.underWay
   }
 
   // ---- subscribers
 
-  /** Who has throttled topics already must have been settled. */
+  /** Attaches a selector. A subscriber that already has throttled topics must have been settled. */
   attach (subscriber: Subscriber, selector: Selector): void {
     this.audience.attach(subscriber, selector)
   }
@@ -203,12 +225,12 @@ export class Hub implements HubParts {
   }
 
   /**
-   * Delivers what is throttled and pending for a subscriber: before its subscriptions change, and before it is sent
-   * a state that holds what is pending.
-   * @param waits whether some of its subscriptions are throttled or cut
+   * Delivers the throttled messages that are pending for a subscriber. Called before its subscriptions
+   * change, and before it is sent a state that contains those messages.
+   * @param isReduced whether some of its subscriptions are throttled or cut
    */
-  settle (subscriber: Subscriber, waits: boolean): void {
-    this.conflator.settle(subscriber, waits)
+  settle (subscriber: Subscriber, isReduced: boolean): void {
+    this.conflator.settle(subscriber, isReduced)
   }
 
   /** See {@link Conflator.lose}. */
@@ -226,16 +248,15 @@ export class Hub implements HubParts {
 
   private onBatch (batch: TailBatch): void {
     const shard = this.shards[batch.shard]!
-    if (batch.epoch.epoch !== shard.epochs.at(-1)!.epoch) this.beginEpoch(batch.shard, batch.epoch)
-    if (batch.hole !== undefined) this.passHole(batch.shard, batch.hole)
+    if (batch.epoch.epoch !== shard.epochs.at(-1)!.epoch) this.enterEpoch(batch.shard, batch.epoch)
+    if (batch.hole !== undefined) this.skipHole(batch.shard, batch.hole)
     for (const entry of batch.entries) {
       if (entry.offset <= shard.received) continue
       shard.received = entry.offset
       shard.pending.push(entry)
       const entries = this.pending.get(entry.topic)
-      if (entries === undefined) {
-        this.pending.set(entry.topic, [entry])
-      } else entries.push(entry)
+      if (entries === undefined) this.pending.set(entry.topic, [entry])
+      else entries.push(entry)
       this.directory.add(entry)
     }
     if (batch.hole !== undefined) shard.received = Math.max(shard.received, batch.hole.upTo)
@@ -250,42 +271,35 @@ export class Hub implements HubParts {
   private flush (): Flushed {
     const window = this.pending
     this.pending = new Map()
-    this.moved()
+    this.invalidateCursor()
     for (const shard of this.shards) {
-      // Before a new epoch less counts as received than was passed on: a client has got what it has got.
+      // When a new epoch begins, `received` goes back before this flush. What was passed on stays so.
       shard.flushed = Math.max(shard.flushed, shard.received)
       for (const entry of shard.pending) shard.recent.push(entry)
       shard.pending = []
     }
     this.conflator.beginWindow()
     const dirty: Subscriber[] = []
-    let messages = 0
-    for (const [topic, entries] of window) {
-      const upTo = this.restatements.covered.get(topic)
-      try {
-        messages += this.deliverTopic(topic, upTo === undefined ? entries : entries.filter(entry => entry.offset > upTo), dirty)
-      } catch (error) {
-        this.failures.note(topic, 'deliver', error)
-        this.conflator.lose(topic)
-        loseFor(this.audience.of(topic).everybody(), topic)
-      }
-    }
+    const messages = this.fanOut.deliver(window, this.restatements.covered, dirty)
     this.restatements.covered.clear()
-    this.conflator.send(dirty)
+    this.conflator.sendDue(dirty)
     flushAll(dirty)
-    if (dirty.length > 0) this.measure(window)
+    if (dirty.length > 0) this.fanOut.countDelay(window)
     this.turn.come()
     return { messages, writes: dirty.length }
   }
 
-  /** The window ends early where a throttled topic is due, so that its last message does not wait for another turn. */
+  /**
+   * Sends throttled topics that are due. It ends the window early for that, so that the last message of the
+   * topic does not wait for another turn; but not while topics are being restated.
+   */
   private sendDue (): void {
     if (this.epochChange === undefined) {
       this.endWindow()
       return
     }
     const dirty: Subscriber[] = []
-    this.conflator.send(dirty)
+    this.conflator.sendDue(dirty)
     flushAll(dirty)
   }
 
@@ -294,42 +308,14 @@ export class Hub implements HubParts {
     this.flush()
   }
 
-  private measure (window: Map<string, Entry[]>): void {
-    const now = this.shards.map(({ time }) => time.now())
-    let longest = -Infinity
-    for (const [first] of window.values()) longest = Math.max(longest, now[first!.shard]! - first!.timestamp)
-    if (longest !== -Infinity) this.counters.onWindow(Math.max(0, longest))
-  }
-
-  /** @returns messages that were delivered as they are, over all subscribers */
-  private deliverTopic (topic: string, entries: readonly Entry[], dirty: Subscriber[]): number {
-    if (entries.length === 0) return 0
-    if (topic.startsWith(INSTRUMENT_PREFIX)) this.moves.begin(entries.at(-1)!)
-    const audience = this.audience.of(topic)
-    if (audience.empty) {
-      this.cutStates.forget(topic)
-      return 0
-    }
-    if (entries[0]!.previous === 0) deliverReborn(this, topic, dirty)
-    const views = audience.views()
-    this.conflator.add(topic, entries, views)
-    const whole = views.find(isWhole)
-    if (whole === undefined) return 0
-    const bytes = new TopicBytes(this, topic, writer => entries.map(entry => writer.data(entry)))
-    let delivered = 0
-    for (const subscriber of audience.members(whole)) {
-      if (deliverTo(subscriber, bytes)) dirty.push(subscriber)
-      delivered += entries.length
-    }
-    return delivered
-  }
-
-  private othersFollowed (): void {
-    this.moved()
+  private noteFollowing (): void {
+    this.invalidateCursor()
     if (this.epochChange === undefined) this.announceEpochs()
   }
 
-  private beginEpoch (index: number, next: EpochStart): void {
+  // ---- losses
+
+  private enterEpoch (index: number, next: EpochStart): void {
     const shard = this.shards[index]!
     for (const [topic, entries] of this.pending) {
       if (this.log.shardOf(topic) !== index) continue
@@ -339,52 +325,51 @@ export class Hub implements HubParts {
     }
     shard.pending = shard.pending.filter(entry => entry.offset < next.start)
     shard.received = Math.min(shard.received, next.start - 1)
-    this.holdUp(index)
+    this.stopPassingOn(index)
     shard.flushed = Math.min(shard.flushed, next.start - 1)
     shard.epochs.push(next)
-    const lost = passedOnBeyond(this, index, next.start)
+    const lost = topicsPassedOnFrom(this, index, next.start)
     this.restatements.uncover(index)
     shard.recent.truncate(next.start)
-    this.restatements.begin(index, lost, 'epoch_changed')
-    // Shards that sleep may be on the same machine.
-    this.following.look()
+    this.restatements.enqueue(index, lost, 'epoch_changed')
+    // A machine that has lost one shard's messages may have sleeping shards, too.
+    this.following.readSleepingEpochs()
   }
 
-  /** The log has dropped messages before this node read them: their topics go on from their states. */
-  private passHole (index: number, { upTo, lost }: NonNullable<TailBatch['hole']>): void {
-    this.holdUp(index)
+  /** Goes on after messages that the log dropped before this node read them: their topics are restated. */
+  private skipHole (index: number, { upTo, lost }: NonNullable<TailBatch['hole']>): void {
+    this.stopPassingOn(index)
     this.shards[index]!.recent.restart(upTo)
-    this.restatements.begin(index, lost, 'history_lost')
+    this.restatements.enqueue(index, lost, 'history_lost')
   }
 
-  /** Passes on what came so far: what comes now waits until topics have been restated. */
-  private holdUp (index: number): void {
+  /** Passes on the entries received so far. Those that come now wait until topics have been restated. */
+  private stopPassingOn (index: number): void {
     this.window.cancel()
     if (this.epochChange === undefined) {
       this.flush()
+      // Makes the cursor now: it stays at this position until topics have been restated.
       this.cursorText('')
     }
     this.sendPending(topic => this.log.shardOf(topic) === index)
   }
 
-  private restated (): void {
-    this.moved()
+  private endRestatements (): void {
+    this.invalidateCursor()
     this.announceEpochs(true)
     this.flush()
   }
 
-  /** @param resets whether somebody may be owed some */
+  /** @param resets whether topics were restated, so that subscribers may have pending resets */
   private announceEpochs (resets = false): void {
     const before = this.announcedEpochs
     this.announcedEpochs = encodeEpoch(this.shards.map((_, shard) => this.epoch(shard)))
     const isNew = this.announcedEpochs !== before
-    if (isNew || resets) forEachSubscriber(this.audience.everybody(), subscriber => { subscriber.restated(isNew) })
+    if (!isNew && !resets) return
+    forEachSubscriber(this.audience.everybody(), subscriber => { subscriber.restated(isNew) })
   }
 
-  /** The hub stands elsewhere. */
-  private moved (): void {
-    if (this.epochChange === undefined) this.cursor.moved()
+  private invalidateCursor (): void {
+    if (this.epochChange === undefined) this.cursor.invalidate()
   }
 }
-
-const INSTRUMENT_PREFIX = topicKey({ channel: instrumentsChannel.name, symbol: '' })

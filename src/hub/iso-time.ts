@@ -1,14 +1,17 @@
-/** How many milliseconds keep their text. A window has few different ones, but not in order. A power of two. */
-const KEPT_TIMES = 64
-const keptTimes = new Float64Array(KEPT_TIMES).fill(-1)
-const keptTexts = new Array<string>(KEPT_TIMES).fill('')
+/** How many texts are cached: a window has few different times, but not in order. A power of two. */
+const CACHED_TIMES = 64
+const cachedTimes = new Float64Array(CACHED_TIMES).fill(-1)
+const cachedTexts = new Array<string>(CACHED_TIMES).fill('')
 
-/** Writes milliseconds since 1970 as ISO 8601 UTC with milliseconds. Many messages share a millisecond, so its text is kept. */
+/**
+ * Writes milliseconds since 1970 as ISO 8601 UTC with milliseconds. Many messages share a millisecond, so its
+ * text is cached.
+ */
 export function isoTime (milliseconds: number): string {
-  const place = milliseconds & (KEPT_TIMES - 1)
-  if (keptTimes[place] !== milliseconds) {
-    keptTexts[place] = new Date(milliseconds).toISOString()
-    keptTimes[place] = milliseconds
+  const slot = milliseconds & (CACHED_TIMES - 1)
+  if (cachedTimes[slot] !== milliseconds) {
+    cachedTexts[slot] = new Date(milliseconds).toISOString()
+    cachedTimes[slot] = milliseconds
   }
-  return keptTexts[place]!
+  return cachedTexts[slot]!
 }

@@ -5,48 +5,62 @@ import { TopicBytes } from './topic-bytes.js'
 
 const topic = topicKey({ channel: 'system' })
 
-const notice = (available: boolean): { level: string, message: string } => available
-  ? { level: 'info', message: 'the log can be reached again' }
-  : { level: 'warning', message: 'the log cannot be reached: nothing new is sent or taken until it can; no message is lost' }
+const AVAILABLE = { level: 'info', message: 'the log can be reached again' }
+const UNAVAILABLE = {
+  level: 'warning',
+  message: 'the log cannot be reached: until it can, the server sends and accepts nothing new; ' +
+    'no message is lost'
+}
 
 export interface LogNoticesOptions {
-  /** Passes on what has come. */
+  /** Passes on the entries that have been received. */
   readonly passOn: () => void
-  /** Whether there is nobody to be told any more. */
-  readonly over: () => boolean
+  /** Whether the hub has closed. */
+  readonly isClosed: () => boolean
 }
 
 /**
- * Tells those who subscribe to `system` that the log has gone away or come back. It is no message of the log, which takes none
- * then: it comes as the topic's state, and stands where they stand.
+ * Notifies subscribers of `system` that the log cannot be reached, or can be reached again. The notice is no
+ * message of the log, which accepts none then: it comes as the topic's state, at the position where the
+ * subscriber stands.
  */
 export class LogNotices {
   /** Whether the log can be reached, as far as is known. */
   available = true
-  /** How often all who were live have been told. */
+  /** How many notices all live subscribers have been sent. */
   announced = 0
 
   constructor (private readonly hub: HubParts, private readonly options: LogNoticesOptions) {}
 
-  change (available: boolean): void {
+  setAvailable (available: boolean): void {
     this.available = available
     void (this.hub.epochChange ?? Promise.resolve()).then(() => {
-      if (this.available !== available || this.hub.epochChange !== undefined || this.options.over()) return
+      if (this.available !== available || this.hub.epochChange !== undefined) return
+      if (this.options.isClosed()) return
       this.options.passOn()
       this.announced++
       this.announce(this.hub.audience.of(topic).everybody())
     })
   }
 
-  /** Tells one who is live again, where the others were told meanwhile. @param since what {@link announced} was when it left */
+  /**
+   * Notifies a subscriber that is live again, if the others were sent a notice meanwhile.
+   * @param since the value of {@link announced} when the subscriber left live delivery
+   */
   announceMissed (subscriber: Subscriber, since: number): void {
-    if (this.announced > since && this.hub.audience.of(topic).view(subscriber) !== undefined) this.announce([subscriber])
+    if (this.announced <= since || this.hub.audience.of(topic).view(subscriber) === undefined) return
+    this.announce([subscriber])
   }
 
   private announce (subscribers: Iterable<Subscriber>): void {
-    const payload = JSON.stringify(notice(this.available))
-    const sequence = this.hub.directory.last(topic)?.sequence ?? 0
-    const bytes = new TopicBytes(this.hub, topic, writer => [writer.data({ topic, sequence, timestamp: Date.now(), replaces: true, payload })])
+    const message = {
+      topic,
+      sequence: this.hub.directory.last(topic)?.sequence ?? 0,
+      timestamp: Date.now(),
+      replaces: true,
+      payload: JSON.stringify(this.available ? AVAILABLE : UNAVAILABLE)
+    }
+    const bytes = new TopicBytes(this.hub, topic, writer => [writer.data(message)])
     flushAll([...subscribers].filter(subscriber => deliverTo(subscriber, bytes)))
   }
 }

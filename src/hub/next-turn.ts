@@ -1,6 +1,6 @@
 /**
- * What comes next, as one promise for all who wait for it: many more look up to it than wait for it in the end, and it may be
- * long until it comes.
+ * The next occurrence of an event, as one promise for all callers: many of them ask for it and do not wait in
+ * the end, and it may take long to come.
  */
 export class NextTurn {
   private next: { readonly promise: Promise<void>, readonly resolve: () => void } | undefined

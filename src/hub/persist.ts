@@ -1,16 +1,21 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { ProtocolError } from '@tickwire/protocol'
 
-/** How long a log that could not be reached is left alone until it is asked again. */
+/** How long to wait after the log could not be reached, until the next attempt. */
 const PAUSE_MS = 100
 
-/** Work with the log that cannot be left out: it is begun anew until the log answers, or until there is nobody to do it for. */
-export async function persist<Result> (work: () => Promise<Result>, over: () => boolean): Promise<Result> {
+/**
+ * Repeats work with the log until the log answers.
+ * @throws ProtocolError `log_unavailable` once `isClosed` returns true; any other error of the work at once
+ */
+export async function persist<Result> (
+  work: () => Promise<Result>, isClosed: () => boolean
+): Promise<Result> {
   for (;;) {
     try {
       return await work()
     } catch (error) {
-      if (over() || !(error instanceof ProtocolError && error.code === 'log_unavailable')) throw error
+      if (isClosed() || !(error instanceof ProtocolError && error.code === 'log_unavailable')) throw error
       await delay(PAUSE_MS)
     }
   }

@@ -2,79 +2,90 @@ import type { ResetReason } from '@tickwire/protocol'
 import type { Format } from './format.js'
 import { type TopicBytes, Unencodable } from './topic-bytes.js'
 
-/** What the hub delivers to: a connection, or a poll that waits. */
+/** A receiver of live messages: a connection, or a poll that waits. */
 export interface Subscriber {
   readonly format: Format
   /** See `CursorMarks.lostTopics` of the protocol package. */
   readonly lostTopics: number | undefined
-  /** The last window of which it has been sent everything, also what is throttled: kept by the hub. */
+  /** The last window of which it has been sent everything, including throttled messages. The hub sets it. */
   settledAt: number
-  /** What it is sent of a topic in this window; kept until {@link flush}. @returns whether it is the first: it must be flushed */
+  /**
+   * Takes messages of a topic, and keeps them until {@link flush}.
+   * @returns whether they are the first of this window: then the hub must flush it
+   */
   deliver (bytes: TopicBytes): boolean
-  /** The window is complete: write what was delivered, in one go. @param now milliseconds since 1970 */
+  /**
+   * Writes all that was delivered in this window at once.
+   * @param now milliseconds since 1970
+   */
   flush (now: number): void
   /**
-   * Of topics without a state: `reset`, and what the log still holds of them, which may be long. It is sent nothing more as it
-   * comes, but caught up from where it stands.
+   * Makes the reset of topics without a state pending, followed by their retained messages, which may be
+   * many. The subscriber leaves live delivery, and catches up from its position.
    */
   requireReset (topics: Iterable<string>, reason: ResetReason): void
   /**
-   * Something of a topic could not be made, and was not delivered: from here on no cursor may say that it was. Behind what was
-   * delivered it is sent `reset` (`history_lost`), and the state or what the log still holds.
+   * Notes that a message of a topic could not be made, and was not delivered: from now on no cursor may cover
+   * it. After what was delivered, it gets `reset` (`history_lost`), and the state or the retained messages.
    */
   lose (topic: string): void
-  /** Delivering to it failed: it is closed with `internal`, and comes back with its cursor. */
+  /** Closes it with `internal`, because delivering to it failed; its client comes back with its cursor. */
   fail (error: unknown): void
   /**
-   * What was lost has been dealt with: states were delivered, or are owed.
-   * @param newEpoch whether the log began one
+   * Notes that topics have been restated after a loss: their states were delivered, or are pending.
+   * @param newEpoch whether the log began a new epoch
    */
   restated (newEpoch: boolean): void
 }
 
-/** Ends a window for those who were delivered something in it. */
+/** Ends a window for the subscribers that messages were delivered to. */
 export function flushAll (subscribers: Iterable<Subscriber>): void {
   const now = Date.now()
   for (const subscriber of subscribers) {
     try {
       subscriber.flush(now)
     } catch (error) {
-      endOne(subscriber, error)
+      failOne(subscriber, error)
     }
   }
 }
 
-/** {@link Subscriber.deliver}, where neither a topic that cannot be encoded nor a subscriber that fails keeps anything from the others. */
+/**
+ * Calls {@link Subscriber.deliver}. If the topic cannot be encoded, or the subscriber fails, the others still
+ * get their messages.
+ */
 export function deliverTo (subscriber: Subscriber, bytes: TopicBytes): boolean {
   try {
     return subscriber.deliver(bytes)
   } catch (error) {
     if (error instanceof Unencodable) loseFor([subscriber], bytes.topic)
-    else endOne(subscriber, error)
+    else failOne(subscriber, error)
     return false
   }
 }
 
-/** {@link Subscriber.lose}, for each of them. */
+/** Calls {@link Subscriber.lose} of each subscriber. */
 export function loseFor (subscribers: Iterable<Subscriber>, topic: string): void {
   forEachSubscriber(subscribers, subscriber => { subscriber.lose(topic) })
 }
 
-/** Calls each; one that fails is closed, and the others are called all the same. */
-export function forEachSubscriber (subscribers: Iterable<Subscriber>, tell: (subscriber: Subscriber) => void): void {
+/** Calls a function for each subscriber. One that fails is closed; the others are called all the same. */
+export function forEachSubscriber (
+  subscribers: Iterable<Subscriber>, visit: (subscriber: Subscriber) => void
+): void {
   for (const subscriber of subscribers) {
     try {
-      tell(subscriber)
+      visit(subscriber)
     } catch (error) {
-      endOne(subscriber, error)
+      failOne(subscriber, error)
     }
   }
 }
 
-function endOne (subscriber: Subscriber, error: unknown): void {
+function failOne (subscriber: Subscriber, error: unknown): void {
   try {
     subscriber.fail(error)
   } catch {
-    // It has said why it failed; that it could not even be closed changes nothing for the others.
+    // The first error has been reported; that closing failed, too, changes nothing for the others.
   }
 }

@@ -1,19 +1,19 @@
 import type { Failures } from './failures.js'
 import type { Format, MessageWriter, Written } from './format.js'
 
-/** The messages of a topic cannot be encoded: the topic is at fault, not the one who was to be given them. */
+/** Thrown if the messages of a topic cannot be encoded: the topic is at fault, not the subscriber. */
 export class Unencodable extends Error {
   override readonly name = 'Unencodable'
 }
 
 /** Messages of a topic, encoded once per format that somebody reads. */
 export class TopicBytes {
-  /** How many messages it holds; known once it was encoded. */
+  /** How many messages it contains; 0 until it has been encoded. */
   messages = 0
   private format: Format | undefined
   private bytes: Buffer | undefined
   private others: Map<Format, Buffer> | undefined
-  /** Formats in which it cannot be encoded: found out once, however many read them. */
+  /** Formats in which it cannot be encoded: each is tried once, however many subscribers read it. */
   private failed: Set<Format> | undefined
 
   constructor (

@@ -1,35 +1,36 @@
 import { performance } from 'node:perf_hooks'
 
-/** What may be taken of one turn of the event loop. */
+/** How much of each turn of the event loop goes to this work. */
 const BUDGET_MS = 5
-/** Who waits, and may go on within one turn where there is time. */
+/** How many of those that wait may go on within one turn, if there is time. */
 const MOST_IN_A_TURN = 64
 
 /**
- * Time of the event loop for what is not live delivery: clients' requests, and slices of catch-ups. However many ask for it at
- * once, in each turn of the loop they take a bounded part together, first come, first served; sockets and the flush of
- * live messages have the rest.
+ * Shares out the time of the event loop for work other than live delivery: clients' requests, and slices of
+ * catch-ups. However many ask at once, together they get a bounded part of each turn, first come, first
+ * served. Sockets and the flush of live messages have the rest.
  */
 export class TurnBudget {
   private readonly waiting: Array<() => void> = []
-  /** When this turn's part began; undefined where nobody has asked for it. */
+  /** When this turn's part began; undefined if nobody has asked for it. */
   private began: number | undefined
-  /** Who has it. */
+  /** The owner of the work that was let in last. */
   private owner: object | undefined
 
   /**
-   * Asked for before each piece of work of a few milliseconds at most.
-   * @param owner of the work: it asks when its piece before is done
-   * @returns undefined where it need not wait: nobody else has asked in this turn, and there is time
+   * Lets in a piece of work, of a few milliseconds at most.
+   * @param owner of the work; it asks again when its last piece is done
+   * @returns undefined if it need not wait: nobody else has asked in this turn, and there is time left
    */
   take (owner: object): Promise<void> | undefined {
     if (this.began === undefined) {
       this.began = performance.now()
       this.owner = owner
-      setImmediate(() => { this.plan() })
+      setImmediate(() => { this.beginTurn() })
       return undefined
     }
-    if (this.owner === owner && this.waiting.length === 0 && performance.now() - this.began < BUDGET_MS) return undefined
+    const hasTime = performance.now() - this.began < BUDGET_MS
+    if (this.owner === owner && this.waiting.length === 0 && hasTime) return undefined
     return new Promise(resolve => {
       this.waiting.push(() => {
         this.owner = owner
@@ -38,8 +39,8 @@ export class TurnBudget {
     })
   }
 
-  /** Lets those who wait go on, each when what was resumed before it has been done. */
-  private plan (): void {
+  /** Lets waiting work go on, each piece when the one before it is done. */
+  private beginTurn (): void {
     if (this.waiting.length === 0) {
       this.began = this.owner = undefined
       return
@@ -49,8 +50,10 @@ export class TurnBudget {
       this.waiting.shift()!()
     })
     for (let more = Math.min(this.waiting.length, MOST_IN_A_TURN); more > 1; more--) {
-      setImmediate(() => { if (performance.now() - this.began! < BUDGET_MS) this.waiting.shift()!() })
+      setImmediate(() => {
+        if (performance.now() - this.began! < BUDGET_MS) this.waiting.shift()!()
+      })
     }
-    setImmediate(() => { this.plan() })
+    setImmediate(() => { this.beginTurn() })
   }
 }

@@ -3,53 +3,53 @@ import { broadKeys, inSet, matchingKeys, type Selector } from './selector.js'
 import type { Subscriber } from '../subscriber.js'
 import { sameView, type View, viewKey, widerView } from '../conflation/view.js'
 
-/** Those who subscribe by one selector and want the same view of it. */
+/** The subscribers that have the same view of one selector. */
 interface Group {
   readonly view: View
   readonly members: Set<Subscriber>
 }
 
-/** Those who subscribe by one selector: each is in one group. */
-interface Holders {
+/** The subscribers of one selector: each of them is in one group. */
+interface Subscribers {
   readonly groups: Map<number, Group>
   readonly views: Map<Subscriber, View>
 }
 
-/** Who is to be sent which topic, and how. */
+/** Finds the subscribers of a topic, and the view that each of them has of it. */
 export class Audience {
-  private readonly selectors = new Map<string, Holders>()
+  private readonly selectors = new Map<string, Subscribers>()
   /** By set, the keys of the selectors that name it. */
   private readonly bySet = new Map<string, Set<string>>()
-  /** By topic, as long as there are the same selectors and sets. */
+  /** By topic; emptied when a selector or a set changes. */
   private readonly found = new Map<string, TopicAudience>()
   private membershipSeen = 0
 
   constructor (private readonly membership: Membership) {}
 
-  /** A selector that the subscriber has already must have been detached. */
+  /** Adds a selector of a subscriber. If the subscriber has it already, it must have been detached. */
   attach (subscriber: Subscriber, selector: Selector): void {
     const { key, kind, view } = selector
-    let holders = this.selectors.get(key)
-    if (holders === undefined) {
-      this.selectors.set(key, holders = { groups: new Map(), views: new Map() })
+    let subscribers = this.selectors.get(key)
+    if (subscribers === undefined) {
+      this.selectors.set(key, subscribers = { groups: new Map(), views: new Map() })
       this.found.clear()
       if (kind === 'set') this.setKeys(selector.symbol!).add(key)
     }
-    holders.views.set(subscriber, view)
-    const group = holders.groups.get(viewKey(view))
-    if (group === undefined) holders.groups.set(viewKey(view), { view, members: new Set([subscriber]) })
+    subscribers.views.set(subscriber, view)
+    const group = subscribers.groups.get(viewKey(view))
+    if (group === undefined) subscribers.groups.set(viewKey(view), { view, members: new Set([subscriber]) })
     else group.members.add(subscriber)
   }
 
   detach (subscriber: Subscriber, selector: Selector): void {
-    const holders = this.selectors.get(selector.key)
-    const view = holders?.views.get(subscriber)
-    if (holders === undefined || view === undefined) return
-    holders.views.delete(subscriber)
-    const { members } = holders.groups.get(viewKey(view))!
+    const subscribers = this.selectors.get(selector.key)
+    const view = subscribers?.views.get(subscriber)
+    if (subscribers === undefined || view === undefined) return
+    subscribers.views.delete(subscriber)
+    const { members } = subscribers.groups.get(viewKey(view))!
     members.delete(subscriber)
-    if (members.size === 0) holders.groups.delete(viewKey(view))
-    if (holders.views.size > 0) return
+    if (members.size === 0) subscribers.groups.delete(viewKey(view))
+    if (subscribers.views.size > 0) return
     this.selectors.delete(selector.key)
     this.found.clear()
     if (selector.kind !== 'set') return
@@ -64,32 +64,34 @@ export class Audience {
     return keys
   }
 
-  /** How many different selectors somebody has. */
+  /** How many different selectors there are. */
   get size (): number {
     return this.selectors.size
   }
 
   everybody (): Set<Subscriber> {
     const all = new Set<Subscriber>()
-    for (const { views } of this.selectors.values()) for (const subscriber of views.keys()) all.add(subscriber)
+    for (const { views } of this.selectors.values()) {
+      for (const subscriber of views.keys()) all.add(subscriber)
+    }
     return all
   }
 
-  /** The topics that a symbol has in the channels in which somebody subscribes to some sets. */
+  /** Returns the topics of a symbol, in all channels in which some sets have subscribers. */
   topicsOfSets (sets: readonly string[], symbol: string): string[] {
     return [...new Set(sets.flatMap(set => [...this.bySet.get(set) ?? []].map(key => inSet(key, symbol))))]
   }
 
-  /** Those who subscribe to a topic by more than its name. */
-  broadHolders (topic: string): Set<Subscriber> {
-    return new Set(broadKeys(topic, this.membership).flatMap(key => [...this.holders(key)]))
+  /** Returns the subscribers of a topic that have a selector for it other than its name. */
+  broadSubscribers (topic: string): Set<Subscriber> {
+    return new Set(broadKeys(topic, this.membership).flatMap(key => [...this.subscribersOf(key)]))
   }
 
-  private holders (key: string): Iterable<Subscriber> {
+  private subscribersOf (key: string): Iterable<Subscriber> {
     return this.selectors.get(key)?.views.keys() ?? NOBODY
   }
 
-  /** Those whom a topic concerns. */
+  /** Returns the audience of a topic. */
   of (topic: string): TopicAudience {
     if (this.membershipSeen !== this.membership.version) {
       this.membershipSeen = this.membership.version
@@ -101,25 +103,28 @@ export class Audience {
   }
 
   private find (topic: string): TopicAudience {
-    const found: Holders[] = []
+    const found: Subscribers[] = []
     for (const key of matchingKeys(topic, this.membership)) {
-      const holders = this.selectors.get(key)
-      if (holders !== undefined) found.push(holders)
+      const subscribers = this.selectors.get(key)
+      if (subscribers !== undefined) found.push(subscribers)
     }
     return found.length === 0 ? NO_AUDIENCE : new TopicAudience(found)
   }
 }
 
-/** Who is sent one topic now: each subscriber once, whatever selectors overlap. */
+/** The subscribers of one topic: each of them once, even if several of its selectors match. */
 class TopicAudience {
-  /** @param selectors one for each selector that matches the topic; most topics have one */
-  constructor (private readonly selectors: readonly Holders[]) {}
+  /** @param selectors the subscribers of each selector that matches; most topics have one such selector */
+  constructor (private readonly selectors: readonly Subscribers[]) {}
 
   get empty (): boolean {
     return this.selectors.length === 0
   }
 
-  /** The views that somebody has of the topic. Mostly this looks at groups alone, not at all who are in them. */
+  /**
+   * Returns the views that subscribers have of the topic. For most topics this looks at the groups alone, not
+   * at their members.
+   */
   views (): readonly View[] {
     if (this.selectors.length === 1) return Array.from(this.selectors[0]!.groups.values(), ({ view }) => view)
     const views = new Map<number, View>()
@@ -140,21 +145,22 @@ class TopicAudience {
     return [...views.values()]
   }
 
-  /** Each subscriber whose view of the topic, all its selectors taken together, is this one. */
+  /** Returns the subscribers that have a view of the topic: the widest of the views of their selectors. */
   members (view: View): Iterable<Subscriber> {
     if (this.selectors.length > 1) return this.membersOfSome(view)
     return this.selectors[0]?.groups.get(viewKey(view))?.members ?? NOBODY
   }
 
   private * membersOfSome (view: View): Iterable<Subscriber> {
-    // Its throttle is that of one of its selectors at least: the first of these counts.
+    // A subscriber's throttle is that of at least one of its selectors. Only the first of these yields it.
     const decides = (own: View | undefined): boolean => own?.throttleMs === view.throttleMs
     for (const [index, { groups }] of this.selectors.entries()) {
       const earlier = this.selectors.slice(0, index)
       for (const group of groups.values()) {
         if (!decides(group.view)) continue
         for (const subscriber of group.members) {
-          if (this.has(subscriber, view) && !earlier.some(({ views }) => decides(views.get(subscriber)))) yield subscriber
+          const isYielded = earlier.some(({ views }) => decides(views.get(subscriber)))
+          if (!isYielded && this.has(subscriber, view)) yield subscriber
         }
       }
     }
@@ -166,12 +172,13 @@ class TopicAudience {
     }
   }
 
+  /** Whether a subscriber has a view of the topic: the widest of the views of its selectors. */
   has (subscriber: Subscriber, view: View): boolean {
     const own = this.view(subscriber)
     return own !== undefined && sameView(own, view)
   }
 
-  /** How somebody wants the topic; undefined for one who is not sent it. */
+  /** Returns a subscriber's view of the topic; undefined if it does not subscribe to it. */
   view (subscriber: Subscriber): View | undefined {
     let view: View | undefined
     for (const { views } of this.selectors) {
@@ -182,7 +189,9 @@ class TopicAudience {
   }
 
   private isBefore (index: number, subscriber: Subscriber): boolean {
-    for (let earlier = 0; earlier < index; earlier++) if (this.selectors[earlier]!.views.has(subscriber)) return true
+    for (let earlier = 0; earlier < index; earlier++) {
+      if (this.selectors[earlier]!.views.has(subscriber)) return true
+    }
     return false
   }
 }

@@ -1,22 +1,23 @@
 import type { Membership } from './membership.js'
 import type { Selector } from './selector.js'
 
-/** What a source serves. */
+/** The topics that a source serves. */
 export interface Offer {
   readonly channels: readonly string[]
-  /** Whether a symbol belongs to it. */
+  /** Whether the source serves a symbol. */
   covers (symbol: string): boolean
 }
 
-/** Whether somebody wants what a source serves. */
+/** Says whether anybody wants the topics of an offer. */
 export interface Watch {
   isWanted (): boolean
   end (): void
 }
 
 /**
- * Which offers somebody on this node subscribes to, whether live, catching up or reading too slowly; a poll counts while it is answered.
- * It costs something only where somebody watches: a step for each selector that comes or goes.
+ * Knows which offers have subscribers on this node, whether these are live, catching up or lagging; a poll
+ * counts while it is being answered. Each watch costs one step for each selector that comes or goes; without
+ * watches there is no cost.
  */
 export class Demand {
   private readonly watches = new Set<OfferWatch>()
@@ -31,7 +32,10 @@ export class Demand {
     for (const watch of this.watches) watch.remove(selector)
   }
 
-  /** Watches over what is added from now on. @param onChange called when it begins to be wanted and when it is not any more, in a microtask */
+  /**
+   * Watches an offer; it counts the selectors that are added from now on.
+   * @param onChange called in a microtask when the offer becomes wanted, and when it is no longer wanted
+   */
   watch (offer: Offer, onChange: () => void): Watch {
     const watch = new OfferWatch(offer, this.membership, onChange, () => { this.watches.delete(watch) })
     this.watches.add(watch)
@@ -40,43 +44,54 @@ export class Demand {
 }
 
 class OfferWatch implements Watch {
-  /** How many have each selector that names what is offered. */
+  /** By key, how many subscribers each selector has that names topics of the offer. */
   private readonly named = new Map<string, number>()
-  /** The same of sets, of which it may offer something: their members change. */
+  /** The same for selectors of sets: whether the offer serves a set depends on its members, which change. */
   private readonly sets = new Map<string, { readonly set: string, count: number }>()
   private wasWanted = false
   private checkPending = false
 
-  constructor (private readonly offer: Offer, private readonly membership: Membership, private readonly onChange: () => void, readonly end: () => void) {}
+  constructor (
+    private readonly offer: Offer,
+    private readonly membership: Membership,
+    private readonly onChange: () => void,
+    readonly end: () => void
+  ) {}
 
   isWanted (): boolean {
     if (this.named.size > 0) return true
-    for (const { set } of this.sets.values()) for (const symbol of this.membership.symbols(set)) if (this.offer.covers(symbol)) return true
+    for (const { set } of this.sets.values()) {
+      for (const symbol of this.membership.symbols(set)) if (this.offer.covers(symbol)) return true
+    }
     return false
   }
 
   add ({ channel, kind, symbol, key }: Selector): void {
     if (!this.offer.channels.includes(channel.name)) return
     if (kind === 'set') {
-      const held = this.sets.get(key)
-      if (held === undefined) this.sets.set(key, { set: symbol!, count: 1 })
-      else held.count++
-    } else if (kind === 'every' || symbol === undefined || this.offer.covers(symbol)) this.named.set(key, (this.named.get(key) ?? 0) + 1)
-    this.check()
+      const known = this.sets.get(key)
+      if (known === undefined) this.sets.set(key, { set: symbol!, count: 1 })
+      else known.count++
+    } else if (kind === 'every' || symbol === undefined || this.offer.covers(symbol)) {
+      this.named.set(key, (this.named.get(key) ?? 0) + 1)
+    }
+    this.scheduleCheck()
   }
 
   remove ({ key }: Selector): void {
     const named = this.named.get(key)
-    const held = this.sets.get(key)
+    const ofSet = this.sets.get(key)
     if (named !== undefined) {
       if (named === 1) this.named.delete(key)
       else this.named.set(key, named - 1)
-    } else if (held !== undefined && --held.count === 0) this.sets.delete(key)
-    this.check()
+    } else if (ofSet !== undefined && --ofSet.count === 0) this.sets.delete(key)
+    this.scheduleCheck()
   }
 
-  /** A selector that is given anew goes and comes in one turn. */
-  private check (): void {
+  /**
+   * Checks in a microtask: a selector that is replaced is removed and added in one turn, which is no change.
+   */
+  private scheduleCheck (): void {
     if (this.checkPending) return
     this.checkPending = true
     queueMicrotask(() => {

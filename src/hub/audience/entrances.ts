@@ -9,9 +9,11 @@ import { TopicBytes } from '../topic-bytes.js'
 import type { View } from '../conflation/view.js'
 
 /**
- * Moves an instrument between sets (PROTOCOL.md, Terms: symbol set). Whoever subscribes to a set that it enters is
- * sent `reset` and the state of its topics, or is owed what the log holds of them, and what comes after; whoever has a topic
- * already keeps it.
+ * Moves an instrument between sets (PROTOCOL.md, Terms: symbol set). Subscribers of a set that it enters get
+ * `reset` and the state of each of its topics, and the messages that come after. For topics without a state
+ * the reset becomes pending, and the subscribers catch up on the retained messages. A subscriber that has a
+ * topic already keeps it.
+ * @throws ProtocolError `log_unavailable`
  */
 export async function moveInstrument (hub: HubParts, instrument: Instrument): Promise<void> {
   const entrance = hub.membership.entrance(instrument)
@@ -19,58 +21,69 @@ export async function moveInstrument (hub: HubParts, instrument: Instrument): Pr
   const { symbol } = entrance
   const states = await readStates(hub, entrance)
   const before = new Map<string, Map<Subscriber, View>>()
-  // What is pending of them is for those who were sent them by the sets as they were.
+  // Throttled messages that are pending belong to the subscribers by the old sets.
   hub.sendPending(topic => parseTopicKey(topic).symbol === symbol)
   for (const topic of states.keys()) {
     const audience = hub.audience.of(topic)
-    before.set(topic, new Map([...audience.everybody()].map(subscriber => [subscriber, audience.view(subscriber)!])))
+    const views = new Map<Subscriber, View>()
+    for (const subscriber of audience.everybody()) views.set(subscriber, audience.view(subscriber)!)
+    before.set(topic, views)
   }
   hub.membership.set(instrument)
   const dirty = new Set<Subscriber>()
-  const owed: Array<[Subscriber, string]> = []
+  const pendingResets: Array<[Subscriber, string]> = []
   for (const [topic, state] of states) {
     const audience = hub.audience.of(topic)
-    const had = before.get(topic)!
-    const isHistory = hub.channelOf(topic)?.reduce === undefined
+    const viewsBefore = before.get(topic)!
+    const hasState = hub.channelOf(topic)?.reduce !== undefined
     for (const view of audience.views()) {
-      const write = (writer: MessageWriter): Written[] => state === undefined ? [] : [writeState(hub, writer, state, view.depth)]
-      const given = new TopicBytes(hub, topic, write)
-      const entered = new TopicBytes(hub, topic, writer => [writer.reset(topic, 'entered'), ...write(writer)])
+      const write = (writer: MessageWriter): Written[] =>
+        state === undefined ? [] : [writeState(hub, writer, state, view.depth)]
+      const stateAlone = new TopicBytes(hub, topic, write)
+      const resetAndState = new TopicBytes(hub, topic, writer =>
+        [writer.reset(topic, 'entered'), ...write(writer)])
       for (const subscriber of audience.members(view)) {
-        const old = had.get(subscriber)
-        if (old?.depth === view.depth) continue
-        if (isHistory) {
-          owed.push([subscriber, topic])
+        const viewBefore = viewsBefore.get(subscriber)
+        if (viewBefore?.depth === view.depth) continue
+        if (!hasState) {
+          pendingResets.push([subscriber, topic])
           continue
         }
         if (view.depth > 0 && state !== undefined) hub.cutStates.begin(topic, state.payload)
-        // Where no state is known, what it has of another depth does not lead on to this one.
-        const resets = old === undefined || state === undefined
-        deliverTo(subscriber, resets ? entered : given)
+        // Without a known state, messages of this depth do not follow on from a book of another.
+        const resets = viewBefore === undefined || state === undefined
+        deliverTo(subscriber, resets ? resetAndState : stateAlone)
         if (resets) hub.counters.resets.entered++
         dirty.add(subscriber)
       }
     }
   }
   flushAll(dirty)
-  for (const [subscriber, topic] of owed) forEachSubscriber([subscriber], () => { subscriber.requireReset([topic], 'entered') })
+  for (const [subscriber, topic] of pendingResets) {
+    forEachSubscriber([subscriber], () => { subscriber.requireReset([topic], 'entered') })
+  }
 }
 
+type States = ReadonlyMap<string, Snapshot | undefined>
+
 /**
- * The topics that somebody will be sent, or will be sent another part of, with their states where the hub stands;
- * undefined for one that has none. It is all true in the tick in which it comes.
+ * Reads the topics that the move brings to somebody, or of which it brings somebody another depth: with their
+ * states where the hub stands, undefined for a topic without one. The result is true only in the tick in
+ * which it resolves.
  */
-async function readStates (hub: HubParts, { symbol, sets }: Entrance): Promise<ReadonlyMap<string, Snapshot | undefined>> {
-  const find = (): string[] => [
+async function readStates (hub: HubParts, { symbol, sets }: Entrance): Promise<States> {
+  const isBook = (topic: string): boolean => hub.channelOf(topic)?.levels !== undefined
+  const findTopics = (): string[] => [
     ...hub.audience.topicsOfSets(sets, symbol),
-    // A set that made a book whole may be left, and what is left wants a part of it.
-    ...hub.audience.topicsOfSets(hub.membership.sets(symbol), symbol).filter(topic => hub.channelOf(topic)?.levels !== undefined)
+    // By a set that the symbol leaves, a subscriber may have had more of a book than it wants otherwise.
+    ...hub.audience.topicsOfSets(hub.membership.sets(symbol), symbol).filter(isBook)
   ].filter(topic => hub.directory.last(topic) !== undefined)
   for (;;) {
-    const topics = new Set(find())
+    const topics = new Set(findTopics())
     const states = topics.size === 0 ? NO_STATES : await LiveStates.settled(hub, topics)
-    // Somebody may have come meanwhile, or a topic been born.
-    if (find().every(topic => topics.has(topic))) return new Map([...topics].map(topic => [topic, states.get(topic)]))
+    // Meanwhile somebody may have subscribed, or a topic may have been born: then read again.
+    if (!findTopics().every(topic => topics.has(topic))) continue
+    return new Map(Array.from(topics, topic => [topic, states.get(topic)]))
   }
 }
 

@@ -6,12 +6,12 @@ import type { LiveCursor } from '../shards/live-cursor.js'
 import { persist } from '../persist.js'
 
 export interface InstrumentMovesOptions {
-  /** Stays before an instrument until it is in its new sets. */
+  /** It stays before the message of an instrument until the instrument is in its new sets. */
   readonly cursor: LiveCursor
   readonly onMoved: () => void
   readonly onError: (error: unknown) => void
-  /** Whether there is nobody to do it for any more. */
-  readonly over: () => boolean
+  /** Whether the hub has closed. */
+  readonly isClosed: () => boolean
 }
 
 /** Moves instruments between sets, one after another. */
@@ -20,11 +20,15 @@ export class InstrumentMoves {
 
   constructor (private readonly hub: HubParts, private readonly options: InstrumentMovesOptions) {}
 
-  /** @param entry what says in which sets an instrument is now */
-  begin (entry: Entry): void {
-    const { cursor, onMoved, onError, over } = this.options
-    cursor.hold(entry)
-    this.last = this.last.then(() => persist(() => moveInstrument(this.hub, JSON.parse(entry.payload) as Instrument), over))
+  /**
+   * Moves an instrument once those before it have been moved.
+   * @param entry its message, which names its sets
+   */
+  enqueue (entry: Entry): void {
+    const { cursor, onMoved, onError, isClosed } = this.options
+    cursor.stayBefore(entry)
+    const move = (): Promise<void> => moveInstrument(this.hub, JSON.parse(entry.payload) as Instrument)
+    this.last = this.last.then(() => persist(move, isClosed))
       .catch(onError)
       .finally(() => {
         cursor.release(entry)

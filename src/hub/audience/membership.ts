@@ -1,32 +1,40 @@
 import type { Instrument } from '@tickwire/protocol'
 
-/** The sets that an instrument belongs to, as selectors name them. */
+/** Returns the sets that an instrument belongs to, as selectors name them. */
 function setsOf ({ market, sector }: Instrument): string[] {
-  return [...(market === undefined ? [] : [`@market/${market}`]), ...(sector === undefined ? [] : [`@sector/${sector}`])]
+  const sets: string[] = []
+  if (market !== undefined) sets.push(`@market/${market}`)
+  if (sector !== undefined) sets.push(`@sector/${sector}`)
+  return sets
 }
 
-/** A symbol that comes into some sets. */
+/** A symbol that enters some sets. */
 export interface Entrance {
   readonly symbol: string
   readonly sets: readonly string[]
 }
 
-/** Which symbols belong to which sets, as far as the hub has passed it on: everybody is sent a set by the same list. */
+/**
+ * Which symbols belong to which sets. It changes when the hub has moved an instrument, so that all
+ * subscribers of a set are sent the same topics.
+ */
 export class Membership {
   private readonly bySymbol = new Map<string, readonly string[]>()
   private readonly bySet = new Map<string, Set<string>>()
-  /** Grows with each change. */
+  /** Grows by one with each change. */
   version = 0
 
   sets (symbol: string): readonly string[] {
-    return this.bySymbol.get(symbol) ?? NONE
+    return this.bySymbol.get(symbol) ?? NO_SETS
   }
 
   symbols (set: string): ReadonlySet<string> {
-    return this.bySet.get(set) ?? NOBODY
+    return this.bySet.get(set) ?? NO_SYMBOLS
   }
 
-  /** What an instrument would enter; undefined where its sets stay as they are. */
+  /**
+   * Returns the sets that an instrument would enter, possibly none; undefined if its sets stay as they are.
+   */
   entrance (instrument: Instrument): Entrance | undefined {
     const before = this.sets(instrument.symbol)
     const after = setsOf(instrument)
@@ -52,5 +60,5 @@ export class Membership {
   }
 }
 
-const NONE: readonly string[] = []
-const NOBODY: ReadonlySet<string> = new Set()
+const NO_SETS: readonly string[] = []
+const NO_SYMBOLS: ReadonlySet<string> = new Set()

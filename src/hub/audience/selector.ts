@@ -1,4 +1,6 @@
-import { type ChannelDefinition, EVERY_SYMBOL, isSymbolSet, parseTopicKey, type Topic, topicKey, topicScope } from '@tickwire/protocol'
+import {
+  type ChannelDefinition, EVERY_SYMBOL, isSymbolSet, parseTopicKey, type Topic, topicKey, topicScope
+} from '@tickwire/protocol'
 import type { Log, TopicPosition } from '../../log/log.js'
 import type { Directory } from '../shards/directory.js'
 import type { Membership } from './membership.js'
@@ -11,18 +13,18 @@ import { isWhole, type View, WHOLE, widerView } from '../conflation/view.js'
  */
 export type SelectorKind = 'topic' | 'every' | 'set'
 
-/** What one entry of a subscription stands for, and how it is wanted. */
+/** The topics that one entry of a subscription stands for, and how the client wants them. */
 export interface Selector {
   readonly channel: ChannelDefinition
   /** As the client wrote it; undefined for a channel without symbols. */
   readonly symbol: string | undefined
   readonly kind: SelectorKind
-  /** Names it among all selectors: of one topic, its key. */
+  /** Identifies it among all selectors; for a single topic it is the topic's key. */
   readonly key: string
   readonly view: View
-  /** The newest messages to begin with. */
+  /** How many of the newest messages to begin with. */
   readonly last: number
-  /** The state first, whatever position the client has. */
+  /** Whether to begin with the state, whatever position the client has. */
   readonly fresh: boolean
 }
 
@@ -32,16 +34,22 @@ export interface SelectorOptions {
   readonly fresh?: boolean
 }
 
-/** What lies between a scope and the set in it. No set can hold it, but a user's name may: the last one counts. */
+/** Separates a scope from the set in it. A user's name may contain it, no set does: the last one counts. */
 const SET_MARK = '\n'
 const everyKey = (scope: string): string => scope + SET_MARK + EVERY_SYMBOL
 const setKey = (scope: string, set: string): string => scope + SET_MARK + set
 
-/** The selector of a symbol or a symbol set in a channel. `user` is the owner of a private channel's topics. */
+/**
+ * Makes the selector of a symbol or a symbol set in a channel.
+ * @param user the owner of the topics, if the channel is private
+ */
 export function makeSelector (
-  channel: ChannelDefinition, symbol: string | undefined, user: string | undefined, { view = WHOLE, last = 0, fresh = false }: SelectorOptions = {}
+  channel: ChannelDefinition,
+  symbol: string | undefined,
+  user: string | undefined,
+  { view = WHOLE, last = 0, fresh = false }: SelectorOptions = {}
 ): Selector {
-  const kind = symbol === EVERY_SYMBOL ? 'every' : symbol !== undefined && isSymbolSet(symbol) ? 'set' : 'topic'
+  const kind = kindOf(symbol)
   const topic: Topic = {
     channel: channel.name,
     ...(symbol === undefined || kind !== 'topic' ? {} : { symbol }),
@@ -52,27 +60,34 @@ export function makeSelector (
   return { channel, symbol, kind, key, view, last, fresh }
 }
 
-/** The topic that a symbol has where a selector of a set is. */
+function kindOf (symbol: string | undefined): SelectorKind {
+  if (symbol === EVERY_SYMBOL) return 'every'
+  return symbol !== undefined && isSymbolSet(symbol) ? 'set' : 'topic'
+}
+
+/** Returns the topic of a symbol in the scope of a set's selector. */
 export const inSet = (key: string, symbol: string): string =>
   topicKey({ ...parseTopicKey(key.slice(0, key.lastIndexOf(SET_MARK))), symbol })
 
-/** The keys of the selectors that match a topic by more than its name. */
+/** Returns the keys of the selectors by which a topic is subscribed to together with others. */
 export function broadKeys (topic: string, membership: Membership): string[] {
   const scope = topicScope(topic)
   if (scope === topic) return []
   return [everyKey(scope), ...membership.sets(parseTopicKey(topic).symbol!).map(set => setKey(scope, set))]
 }
 
-/** The keys of all selectors that a topic can be matched by. */
+/** Returns the keys of all selectors that match a topic. */
 export function matchingKeys (topic: string, membership: Membership): string[] {
   return [topic, ...broadKeys(topic, membership)]
 }
 
-/** Where a scope's topics come from in {@link Selection.existing}. */
+/** Returns the scope of a selector that stands for many topics. */
 const scopeOf = ({ key }: Selector): string => key.slice(0, key.lastIndexOf(SET_MARK))
 
-/** The shards that hold the topics of some selectors, each once: all of them where one stands for many topics. */
-export function shardsOf (selectors: Iterable<Selector>, log: Pick<Log, 'shards' | 'shardOf'>): readonly number[] {
+/** Returns the shards of some selectors, each once: all shards if a selector stands for many topics. */
+export function shardsOf (
+  selectors: Iterable<Selector>, log: Pick<Log, 'shards' | 'shardOf'>
+): readonly number[] {
   const shards = new Set<number>()
   for (const { kind, key } of selectors) {
     if (kind !== 'topic') return Array.from({ length: log.shards }, (_, shard) => shard)
@@ -81,7 +96,7 @@ export function shardsOf (selectors: Iterable<Selector>, log: Pick<Log, 'shards'
   return [...shards]
 }
 
-/** Some selectors taken together. */
+/** The topics of several selectors together, and how each of them is wanted. */
 export class Selection {
   private readonly byKey = new Map<string, Selector>()
   private readonly topics = new Set<string>()
@@ -102,7 +117,7 @@ export class Selection {
     return this.broad.length > 0 && matchingKeys(topic, this.membership).some(key => this.byKey.has(key))
   }
 
-  /** Whether a topic is chosen by nothing but the sets that its symbol belongs to. */
+  /** Whether only selectors of sets match a topic. */
   bySetOnly (topic: string): boolean {
     return this.matching(topic).every(({ kind }) => kind === 'set')
   }
@@ -121,27 +136,30 @@ export class Selection {
     return this.broad.some(({ kind }) => kind === 'set')
   }
 
-  /** How a topic of the selection is wanted; the whole of one that has just left it with a set. */
+  /**
+   * Returns the view of a topic of the selection; {@link WHOLE} for one that has just left it with its set.
+   */
   view (topic: string): View {
     const [first = WHOLE, ...others] = this.matching(topic).map(({ view }) => view)
     return others.reduce(widerView, first)
   }
 
-  /** How many of a topic's newest messages are wanted first. */
+  /** Returns how many of a topic's newest messages to begin with. */
   last (topic: string): number {
     return Math.max(0, ...this.matching(topic).map(({ last }) => last))
   }
 
+  /** Whether to begin with a topic's state, whatever position the client has. */
   fresh (topic: string): boolean {
     return this.matching(topic).some(({ fresh }) => fresh)
   }
 
-  /** The topics that were named one by one, whether the log has them or not. */
+  /** Returns the topics that have a selector of their own, whether they exist in the log or not. */
   named (): Iterable<string> {
     return this.topics
   }
 
-  /** The topics of the selection that exist, each once. */
+  /** Returns the topics of the selection that exist, each once. */
   * existing (directory: Directory): Iterable<[string, TopicPosition]> {
     const seen = new Set<string>()
     for (const selector of this.broad) {

@@ -7,15 +7,15 @@ import type { View } from '../conflation/view.js'
 /** A catch-up as its own parts see it. */
 export interface CatchUpParts {
   readonly hub: Hub
-  /** What is wanted. */
+  /** The topics that it is for. */
   readonly selection: Selection
   readonly plan: Plan
   readonly options: PlanOptions
   readonly writer: MessageWriter
-  /** How a topic is wanted once it is live. */
+  /** Returns the view of a topic once it is live. */
   viewOf (topic: string): View
-  /** Brings the plan into the hub's epochs, where it has gone to others. */
+  /** Brings the plan into the hub's epochs, if the hub has gone to others. */
   followEpochs (): void
-  /** The next slice begins with a reset that no cursor from before would lead to again. */
+  /** Marks the next slice as one that voids cursors ({@link Slice.voids}). */
   voidCursors (): void
 }

@@ -14,42 +14,48 @@ import type { Selection } from '../audience/selector.js'
 import { SliceReader } from './slice-reader.js'
 import type { View } from '../conflation/view.js'
 
-/**
- * The one mechanism for everybody who stands at a position and needs what came after (ADR 1): a
- * client that resumes, a client that polls, one that reads too slowly, and a new subscriber, who stands at the present
- * and needs the state first. It reads slices from the log up to where the hub stands, and joins live delivery in one tick, from the
- * hub's recent entries. Nothing live is buffered for it.
- */
-
-/** What is to be sent next, in this order, as it was written. */
+/** What the client is to be sent next, in this order, as written messages. */
 export interface Slice {
-  /** Whether it begins the resets of a new epoch: no cursor from before may be gone on from. */
+  /**
+   * Whether it begins resets that a client would miss if it resumed at an older cursor: such cursors must not
+   * be good any more.
+   */
   readonly voids: boolean
-  /** Resets, with what the log still holds of topics without a state, snapshots, and what `last` asked for. */
+  /**
+   * Resets with snapshots, or with retained messages of topics without a state; and the newest messages that
+   * `last` asked for.
+   */
   readonly states: readonly Written[]
-  /** The epochs, where the log began a new one since the slice before. */
+  /** The epochs of all shards, if the log began a new one since the last slice. */
   readonly newEpoch: string | undefined
   readonly messages: readonly Written[]
 }
 
 export interface CatchUpOptions extends Partial<PlanOptions> {
   readonly snapshots: boolean
-  /** Writes what is sent. */
   readonly writer: MessageWriter
-  /** How a topic is wanted once it is live, where that is not what the selection says. */
+  /** Returns the view of a topic once it is live; absent if that is the view of the selection. */
   readonly viewOf?: (topic: string) => View
 }
 
+/**
+ * The one mechanism for every client that stands at a position and needs the messages after it (ADR 1): a
+ * client that resumes, polls or lags, and a new subscriber, which stands at the present and needs the state
+ * first. It reads slices from the log up to where the hub stands, and joins live delivery in one tick, from
+ * the hub's recent entries. No live messages are buffered for it.
+ */
 export class CatchUp {
   private readonly pendingStates: PendingStates
   private readonly reader: SliceReader
   private epochPending: boolean
   private voids = false
-  /** What {@link join} had taken when a topic failed: it comes before that topic's reset. */
+  /**
+   * What {@link join} had written when a topic failed: the next slice sends it, before that topic's reset.
+   */
   private left: readonly Written[] = []
-  /** The position behind all that the slices so far have said: what is being read is not sent yet. */
+  /** The position after the slices so far: messages that are being read have not been sent yet. */
   private sentUpTo: number[]
-  /** What is known of the topics of `plan.joining`. */
+  /** The states of the topics of `plan.joining`, if they have been read. */
   private liveStates: LiveStates | undefined
 
   private constructor (
@@ -79,13 +85,22 @@ export class CatchUp {
   }
 
   /**
-   * Its shards are followed until it is closed.
-   * @param selection what is wanted
+   * Opens a catch-up. Its shards are followed until it is closed.
+   * @param selection the topics that the client wants
    * @throws ProtocolError `log_unavailable`
    */
-  static async open (hub: Hub, selection: Selection, start: StartPosition, options: CatchUpOptions): Promise<CatchUp> {
+  static async open (
+    hub: Hub, selection: Selection, start: StartPosition, options: CatchUpOptions
+  ): Promise<CatchUp> {
     const { writer, viewOf = topic => selection.view(topic), ...given } = options
-    const planned: PlanOptions = { except: () => false, reduced: 'join', maxBacklog: Infinity, maxRetained: Infinity, dropped: 'history_lost', ...given }
+    const planned: PlanOptions = {
+      except: () => false,
+      reduced: 'join',
+      maxBacklog: Infinity,
+      maxRetained: Infinity,
+      dropped: 'history_lost',
+      ...given
+    }
     const shards = selection.shards(hub.log)
     await hub.interest.follow(shards)
     try {
@@ -101,12 +116,12 @@ export class CatchUp {
     }
   }
 
-  /** It is over: whoever goes on with its shards must hold them. */
+  /** Ends it. A caller that still needs its shards must have retained them. */
   close (): void {
     this.hub.interest.release(this.plan.shards)
   }
 
-  /** Whether it began at a position of the client. */
+  /** Whether it began at a position that the client gave. */
   get resumes (): boolean {
     return this.plan.resumed
   }
@@ -116,7 +131,7 @@ export class CatchUp {
     return this.plan.recovered
   }
 
-  /** The epochs in which it stands. */
+  /** The epochs of its position. */
   get epochText (): string {
     return encodeEpoch(this.plan.epochs)
   }
@@ -127,30 +142,34 @@ export class CatchUp {
   }
 
   /**
-   * By shard, up to where all has been said by the slices so far; undefined while the hub is or goes to another epoch, and while resets
-   * or states are owed that no position would tell of.
+   * Returns by shard the offset up to which the slices so far have sent everything. Returns undefined while
+   * the hub is in another epoch or on the way to one, and while resets or states are pending, which no
+   * position can express.
    */
   offsets (): ReadonlyMap<number, number> | undefined {
-    if (this.hasPendingStates || this.newTopics.movesUnseen || !this.inHubsEpochs) return undefined
+    if (this.hasPendingStates || this.newTopics.movesUnseen || !this.isInHubsEpochs) return undefined
     return new Map(this.plan.shards.map(shard => [shard, this.sentUpTo[shard]!]))
   }
 
-  /** Whether no topic was sent, or begins, beyond {@link offsets}. */
+  /** Whether no topic was sent beyond {@link offsets}, or begins there. */
   get isEven (): boolean {
     return this.beyond().size === 0
   }
 
   private beyond (): Map<string, number> {
-    return new Map([...this.plan.floors].filter(([topic, offset]) => offset > this.sentUpTo[this.hub.log.shardOf(topic)]!))
+    const isBeyond = ([topic, offset]: [string, number]): boolean =>
+      offset > this.sentUpTo[this.hub.log.shardOf(topic)]!
+    return new Map([...this.plan.floors].filter(isBeyond))
   }
 
-  private get inHubsEpochs (): boolean {
-    return this.hub.epochChange === undefined && this.plan.epochs.every((epoch, shard) => epoch === this.hub.epoch(shard))
+  private get isInHubsEpochs (): boolean {
+    if (this.hub.epochChange !== undefined) return false
+    return this.plan.epochs.every((epoch, shard) => epoch === this.hub.epoch(shard))
   }
 
   /**
-   * Where it stands between two slices: another catch-up goes on from there.
-   * @param reduced the channels of which something is throttled or cut
+   * Makes a bookmark between two slices: another catch-up goes on from there.
+   * @param reduced the channels in which the client has throttled or cut topics
    */
   bookmark (reduced: ThrottledChannels): Bookmark {
     this.noteNewTopics()
@@ -171,17 +190,19 @@ export class CatchUp {
 
   /** Whether nothing is left to send now: another slice would have to wait for the hub. */
   get caughtUp (): boolean {
-    return this.canJoin() && this.plan.shards.every(shard => this.plan.position[shard] === this.hub.shards[shard]!.flushed)
+    if (!this.canJoin()) return false
+    return this.plan.shards.every(shard => this.plan.position[shard] === this.hub.shards[shard]!.flushed)
   }
 
-  /** Whether states are still to be sent. */
+  /** Whether resets or states are pending. */
   get hasPendingStates (): boolean {
     return this.plan.pending.size > 0
   }
 
   /**
-   * All that is left, from the hub's recent entries: whoever sends it and attaches in the same tick has missed
-   * nothing and sends nothing twice. Undefined where more than `limit` is left, or something must be waited for.
+   * Writes all that is left, from the hub's recent entries. A caller that sends it and attaches in the same
+   * tick misses no message and sends none twice. Returns undefined if more than `limit` messages or more than
+   * a slice are left, or if it would have to wait.
    */
   join (limit: number): readonly Written[] | undefined {
     this.noteNewTopics()
@@ -193,7 +214,10 @@ export class CatchUp {
     for (const shard of this.plan.shards) {
       const { recent } = this.hub.shards[shard]!
       if (!recent.covers(this.plan.position[shard]!)) return undefined
-      recent.after(this.plan.position[shard]!, this.reader.wants, entry => entries.push(entry) <= limit && (characters += entry.payload.length) <= SLICE_CHARACTERS)
+      recent.after(this.plan.position[shard]!, this.reader.wants, entry => {
+        characters += entry.payload.length
+        return entries.push(entry) <= limit && characters <= SLICE_CHARACTERS
+      })
       if (entries.length > limit || characters > SLICE_CHARACTERS) return undefined
     }
     this.plan.advanceToHub()
@@ -206,7 +230,10 @@ export class CatchUp {
     return [...texts, ...this.joiningStates(states)]
   }
 
-  /** Reads what {@link join} will need, once the rest has been sent. */
+  /**
+   * Reads the states that {@link join} needs, once the client is caught up.
+   * @throws ProtocolError `log_unavailable`
+   */
   async prepareToJoin (): Promise<void> {
     this.noteNewTopics()
     const { joining } = this.plan
@@ -214,7 +241,11 @@ export class CatchUp {
     if (this.liveStates?.now() === undefined) this.liveStates = await LiveStates.read(this.hub, joining)
   }
 
-  /** The next slice: at most `limit` messages of the log, and about {@link SLICE_CHARACTERS}. It is empty where the hub had to be waited for. */
+  /**
+   * Reads the next slice: at most `limit` messages of the log, and about {@link SLICE_CHARACTERS}. It is
+   * empty if it had to wait for the hub.
+   * @throws ProtocolError `log_unavailable`
+   */
   async next (limit: number): Promise<Slice> {
     await this.hub.turns.take(this.plan)
     await this.hub.epochChange
@@ -230,12 +261,13 @@ export class CatchUp {
     // PROTOCOL.md, Control: after the resets that it causes.
     const newEpoch = this.epochPending && !this.hasPendingStates ? this.epochText : undefined
     if (newEpoch !== undefined) this.epochPending = false
-    const nothing = states.length === 0 && messages.length === 0 && newEpoch === undefined
-    if (nothing && !this.hasPendingStates && !this.newTopics.movesUnseen && !this.canJoin()) await this.hub.advanced()
+    const isEmpty = states.length === 0 && messages.length === 0 && newEpoch === undefined
+    const mustWait = isEmpty && !this.hasPendingStates && !this.newTopics.movesUnseen && !this.canJoin()
+    if (mustWait) await this.hub.advanced()
     this.sentUpTo = [...this.plan.position]
     const { voids } = this
     this.voids = false
-    // A topic that fails here is reset by the slice behind this one.
+    // If a topic fails here, the next slice resets it.
     return { voids, states, newEpoch, messages: this.reader.emit(messages) }
   }
 
@@ -244,46 +276,51 @@ export class CatchUp {
     for (const topic of this.plan.joining) {
       const state = states.get(topic)
       const { depth } = this.viewOf(topic)
-      const holds = this.plan.sent.has(topic) || this.plan.resumed || this.options.except(topic)
+      const mayHaveIt = this.plan.sent.has(topic) || this.plan.resumed || this.options.except(topic)
       const text = state === undefined ? undefined : tellState(this.hub, this.writer, state, depth)
       if (state === undefined || text === undefined) {
         if (depth > 0) this.waitForState(topic)
-        if (!holds || this.plan.sent.get(topic) === 0) continue
+        if (!mayHaveIt || this.plan.sent.get(topic) === 0) continue
         this.hub.counters.resets.history_lost++
         texts.push(this.writer.reset(topic, 'history_lost'))
         continue
       }
       if (depth > 0) this.hub.cutStates.begin(topic, state.payload)
-      if (this.options.snapshots || holds) texts.push(text)
+      if (this.options.snapshots || mayHaveIt) texts.push(text)
     }
     return texts
   }
 
   /**
-   * A client whose book of some depth has no state here must not be sent what changes those that the others hold: they all wait for
-   * the next message that replaces it.
+   * Lets a book that is cut to a depth, and whose state is not known here, wait for a message that replaces
+   * it. The client must not be sent changes of the state that other clients have, so these wait, too.
    */
   private waitForState (topic: string): void {
     if (this.hub.cutStates.has(topic)) this.hub.loseReduced(topic)
   }
 
-  // ---- what may come in between
+  // ---- what may happen meanwhile
 
-  /** What is known of the topics of `plan.joining` lacks those that come up now. */
+  /**
+   * Notes topics that have come up. The states that were read for joining lack these: they are read again.
+   */
   private noteNewTopics (): void {
     if (this.newTopics.look()) this.liveStates = undefined
   }
 
   private canJoin (): boolean {
     if (this.plan.pending.size > 0 || this.newTopics.movesUnseen || this.epochPending) return false
-    if (!this.inHubsEpochs) return false
+    if (!this.isInHubsEpochs) return false
     for (const [topic, floor] of this.plan.floors) {
       if (floor > this.hub.shards[this.hub.log.shardOf(topic)]!.flushed) return false
     }
     return this.plan.shards.every(shard => this.plan.position[shard]! <= this.hub.shards[shard]!.flushed)
   }
 
-  /** Brings the position into the hub's epochs: what was sent beyond the start of a new one is lost. Of other shards the epochs are told alone. */
+  /**
+   * Brings the position into the hub's epochs: what was sent from the start of a new epoch on is lost. For
+   * shards outside the selection only the epochs change.
+   */
   private followEpochs (): void {
     for (const [shard, { epochs }] of this.hub.shards.entries()) {
       const known = epochs.findLastIndex(({ epoch }) => epoch === this.plan.epochs[shard])

@@ -2,7 +2,9 @@ import type { Selection } from '../audience/selector.js'
 import type { Hub } from '../hub.js'
 import type { Plan, PlanOptions } from './plan.js'
 
-/** Finds the topics that come up while a catch-up is under way, and those that enter or leave its selection. */
+/**
+ * Finds the topics that come up while a catch-up is under way, and those that enter or leave its selection.
+ */
 export class NewTopics {
   /** Topics that were there at the last look. */
   private readonly seen = new Set<string>()
@@ -32,8 +34,9 @@ export class NewTopics {
   }
 
   /**
-   * Looks for topics that came up since the last look and must be given by their state: those that are throttled or
-   * cut, and those whose symbols came into a set. @returns whether there are any
+   * Looks for topics that came up since the last look and must be sent as their state: those that are
+   * throttled or cut, and those whose symbols came into a set.
+   * @returns whether there are any
    */
   look (): boolean {
     const moved = this.movesUnseen
@@ -59,8 +62,8 @@ export class NewTopics {
   }
 
   /**
-   * Symbols changed their sets: the client may not want their topics any more, may have begun to get them live, or may
-   * have come to want them here alone.
+   * Symbols changed their sets: the client may not want their topics any more, may have begun to get them
+   * live, or may have come to want them here alone.
    */
   private noteMoves (): boolean {
     const { plan, seen, live } = this

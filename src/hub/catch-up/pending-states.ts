@@ -9,37 +9,43 @@ import { readState, tellState } from '../shards/live-states.js'
 import type { PendingState } from './pending.js'
 import { MAX_READ } from './read-merged.js'
 
-/** What has been read is sent after so long, whatever is still to come: a client takes one that is silent to be gone. */
+/** A slice is sent once reading it has taken so long: a client closes a connection that is silent. */
 const SLICE_MS = 250
 
-/** States that are asked for at a time, at most: the log answers many in one round trip. */
+/** How many states are read at a time, at most: the log answers many reads in one round trip. */
 const MAX_AHEAD = 128
 
-/** A state that was read before its turn came, and the epoch of its shard that it was read for. */
-interface Ahead {
+/** A state that was read before its turn, and the epoch of its shard for which it was read. */
+interface ReadAhead {
   readonly epoch: number | undefined
   readonly snapshot: Snapshot | undefined
 }
 
-/** The part of a catch-up that gives topics what comes before their next messages: what `plan.pending` says. */
+/** The part of a catch-up that reads and writes what `plan.pending` says: resets, states and histories. */
 export class PendingStates {
-  /** Characters that are left of `maxHeld`. */
+  /** How many characters are left of `maxRetained`. */
   private retainedLeft: number
-  /** For the slice that is being read. */
-  private readonly ahead = new Map<string, Ahead>()
-  /** How many states are asked for next: twice as many as the last time, as far as those that were read say that they fit a slice. */
+  /** By topic, for the slice that is being read. */
+  private readonly ahead = new Map<string, ReadAhead>()
+  /**
+   * How many states to read next: twice as many as before, as far as states of the size of the last ones fit
+   * a slice.
+   */
   private aheadCount = 1
 
   constructor (private readonly catchUp: CatchUpParts) {
     this.retainedLeft = catchUp.options.maxRetained
   }
 
-  /** As many as make a slice, as JSON texts; none where the hub had to be waited for. */
+  /**
+   * Reads as many as fit one slice, as written messages; none if it had to wait for the hub.
+   * @throws ProtocolError `log_unavailable`
+   */
   async next (): Promise<Written[]> {
     try {
       return await this.read()
     } finally {
-      // By the next slice it may be old.
+      // By the next slice the states may be outdated.
       this.ahead.clear()
     }
   }
@@ -51,31 +57,36 @@ export class PendingStates {
     const began = performance.now()
     for (;;) {
       for (; counted < texts.length; counted++) characters += texts[counted]!.length
-      // One topic after another: a history is gone on with until it has been given.
+      // One topic after another: a history comes in parts, until its topic is no longer pending.
       const [next] = plan.pending
       if (next === undefined || texts.length >= MAX_READ || characters > SLICE_CHARACTERS) return texts
       if (texts.length > 0 && performance.now() - began > SLICE_MS) return texts
-      const given = await this.give(...next)
-      if (given === undefined) return texts
-      for (const text of given) texts.push(text)
+      const written = await this.write(...next)
+      if (written === undefined) return texts
+      for (const text of written) texts.push(text)
     }
   }
 
-  /** Undefined where the log is at another epoch, which had to be waited for. */
-  private async give (topic: string, wanted: PendingState): Promise<Written[] | undefined> {
+  /** Writes what is pending of a topic. Returns undefined if the log is in another epoch than the plan. */
+  private async write (topic: string, pending: PendingState): Promise<Written[] | undefined> {
     const { hub, plan, writer, viewOf } = this.catchUp
     const behind = plan.takeBacklog(topic)
-    const wantsState = this.givesState(topic, wanted.reason, behind)
-    const snapshot = wantsState ? await this.snapshotInEpoch(topic) : undefined
+    const needsState = this.needsState(topic, pending.reason, behind)
+    const snapshot = needsState ? await this.readInEpoch(topic) : undefined
     const { depth } = viewOf(topic)
     const state = snapshot === undefined ? undefined : tellState(hub, writer, snapshot, depth)
-    if (wanted.voids === true && !plan.joinsByState(topic)) this.catchUp.voidCursors()
-    // Of what a client may hold that resumes, nothing follows on where no state can be told.
-    const reason = wanted.reason ?? (wantsState && state === undefined && plan.resumed ? 'history_lost' : undefined)
-    if (wantsState && state === undefined && depth > 0) return this.waitForState(topic, reason)
-    // The client has just forgotten what it had up to the position, and no state stands for it.
-    if (reason !== undefined && state === undefined && !plan.joinsByState(topic)) return await this.giveRetained(topic, { ...wanted, reason })
-    const newest = behind === undefined ? [] : await readNewest(hub.log, topic, { sequence: behind }, Infinity, SLICE_CHARACTERS)
+    if (pending.voids === true && !plan.joinsByState(topic)) this.catchUp.voidCursors()
+    const lacksState = needsState && state === undefined
+    // A client that resumes may have messages of the topic. Without a state, nothing follows on from them.
+    const reason = pending.reason ?? (lacksState && plan.resumed ? 'history_lost' : undefined)
+    if (lacksState && depth > 0) return this.waitForState(topic, reason)
+    // The reset drops what the client has of the topic, and no state replaces it: the retained messages do.
+    if (reason !== undefined && state === undefined && !plan.joinsByState(topic)) {
+      return await this.writeRetained(topic, { ...pending, reason })
+    }
+    const newest = behind === undefined
+      ? []
+      : await readNewest(hub.log, topic, { sequence: behind }, Infinity, SLICE_CHARACTERS)
     const texts = [...this.reset(topic, reason), ...writeEach(hub, writer, newest)]
     const upTo = (state === undefined ? undefined : snapshot?.asOf) ?? newest.at(-1)?.offset
     plan.markGiven(topic, upTo)
@@ -83,20 +94,28 @@ export class PendingStates {
     return texts
   }
 
-  /** A book of some depth whose state is not known waits for a message that replaces it. */
+  /**
+   * Lets a book that is cut to a depth, and whose state is not known, wait for a message that replaces it.
+   */
   private waitForState (topic: string, reason: ResetReason | undefined): Written[] {
     this.catchUp.plan.markWaiting(topic)
     return this.reset(topic, reason)
   }
 
-  /** Whether a topic that is due is given its state here: not where `last` alone was asked for, nor before it joins. */
-  private givesState (topic: string, reason: ResetReason | undefined, backlogFrom: number | undefined): boolean {
+  /**
+   * Whether a pending topic gets its state here: not if the client wants only `last`, and not if its state
+   * comes in the tick of joining.
+   */
+  private needsState (
+    topic: string, reason: ResetReason | undefined, backlogFrom: number | undefined
+  ): boolean {
     const { hub, plan, options, selection } = this.catchUp
     if (hub.channelOf(topic)?.reduce === undefined || plan.joinsByState(topic)) return false
     return reason !== undefined || backlogFrom === undefined || options.snapshots || selection.fresh(topic)
   }
 
-  private async snapshotInEpoch (topic: string): Promise<Snapshot | undefined> {
+  /** Reads a topic's state in the epoch of the plan, which follows the hub to the log's epoch if it must. */
+  private async readInEpoch (topic: string): Promise<Snapshot | undefined> {
     const { hub, plan } = this.catchUp
     const shard = hub.log.shardOf(topic)
     for (;;) {
@@ -109,13 +128,13 @@ export class PendingStates {
     }
   }
 
-  /** Of a topic that is due; with it, the states of those that are due next. */
+  /** Reads the state of a pending topic, together with those of the topics that come next. */
   private async readWithNext (topic: string, shard: number): Promise<Snapshot | undefined> {
     const { hub, plan } = this.catchUp
     const known = this.ahead.get(topic)
     this.ahead.delete(topic)
     if (known !== undefined && known.epoch === plan.epochs[shard]) return known.snapshot
-    const topics = this.dueWith(topic)
+    const topics = this.nextFrom(topic)
     const epochs = topics.map(other => plan.epochs[hub.log.shardOf(other)])
     const snapshots = await Promise.all(topics.map(other => readState(hub, other)))
     let characters = 0
@@ -128,29 +147,37 @@ export class PendingStates {
     return snapshots[0]
   }
 
-  /** A topic, and those behind it that are due a state and not read yet. */
-  private dueWith (topic: string): string[] {
+  /** Returns a topic, and the pending ones after it that need a state which has not been read yet. */
+  private nextFrom (topic: string): string[] {
     const { pending, backlog } = this.catchUp.plan
     const topics = [topic]
     for (const [other, { reason }] of pending) {
       if (topics.length >= this.aheadCount) break
-      if (other !== topic && !this.ahead.has(other) && this.givesState(other, reason, backlog.get(other))) topics.push(other)
+      if (other === topic || this.ahead.has(other)) continue
+      if (this.needsState(other, reason, backlog.get(other))) topics.push(other)
     }
     return topics
   }
 
-  /** A part of what the log still holds of a topic up to the position; the first behind the reset. */
-  private async giveRetained (topic: string, { reason, givenUpTo }: PendingState): Promise<Written[] | undefined> {
+  /**
+   * Writes a part of a topic's retained messages up to the position, the first part after the reset. Returns
+   * undefined if the log is in another epoch than the plan.
+   */
+  private async writeRetained (topic: string, pending: PendingState): Promise<Written[] | undefined> {
+    const { reason, givenUpTo } = pending
     const { hub, plan, options, writer } = this.catchUp
     const shard = hub.log.shardOf(topic)
     const advanced = hub.advanced()
-    const { epoch, entries, followsOn, moreBehind, end } = await this.readPart(topic, givenUpTo ?? 0, plan.position[shard]!)
+    const part = await this.readPart(topic, givenUpTo ?? 0, plan.position[shard]!)
+    const { epoch, entries, followsOn, moreBehind, end } = part
     if (epoch !== plan.epochs[shard]) {
       if (epoch !== hub.epoch(shard)) await advanced
       return undefined
     }
-    const again = givenUpTo !== undefined && !followsOn
-    const texts = [...this.reset(topic, givenUpTo === undefined ? reason : again ? options.dropped : undefined), ...writeEach(hub, writer, entries)]
+    const isFirst = givenUpTo === undefined
+    // The log may have dropped messages between two parts: then the topic is reset once more.
+    const resetReason = isFirst ? reason : followsOn ? undefined : options.dropped
+    const texts = [...this.reset(topic, resetReason), ...writeEach(hub, writer, entries)]
     const last = entries.at(-1)
     if (last !== undefined) plan.markSent(topic, last.offset)
     if (moreBehind === undefined) plan.markHistoryGiven(topic, end)
@@ -158,7 +185,10 @@ export class PendingStates {
     return texts
   }
 
-  /** The oldest that fit a slice; or, where they may not take all that they come to, the newest that may be given. */
+  /**
+   * Reads the oldest retained messages that fit a slice; or, if their size is bounded by `maxRetained`, the
+   * newest that fit.
+   */
   private async readPart (topic: string, behind: number, upTo: number): Promise<RetainedPage> {
     const { hub: { log } } = this.catchUp
     if (this.retainedLeft === Infinity) return await readRetained(log, topic, behind, upTo)

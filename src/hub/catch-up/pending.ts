@@ -1,31 +1,38 @@
 import type { ResetReason } from '@tickwire/protocol'
 
-/** What comes before a topic's next messages: its state, or what the log still holds of it where it has none. */
+/** What comes before a topic's next messages: its state, or the retained messages of a topic without one. */
 export interface PendingState {
-  /** Of the reset before it; undefined where there is none. */
+  /** The reason of the reset before it; undefined if there is no reset. */
   readonly reason: ResetReason | undefined
-  /** Of a topic without a state that has been reset: up to this offset it was given what the log holds. */
+  /**
+   * If the client was sent the reset and a part of the retained messages: the offset up to which it has them.
+   */
   readonly givenUpTo?: number
   /**
-   * Whether the reset is for something that could not be passed on: the log has it, so that a cursor from before would be good, and
-   * whoever is cut behind the reset would miss it. No cursor from before may be gone on from then.
+   * Whether the reset stands for a message that could not be passed on. The log has that message: if the
+   * client lost its connection after the reset, and resumed at a cursor from before it, it would miss the
+   * reset. So such cursors must not be good any more.
    */
   readonly voids?: boolean
 }
 
-/** Pending resets with those of some topics more. One that voids cursors goes on doing so. */
-export function withResets (pending: ReadonlyMap<string, PendingState>, topics: Iterable<string>, reason: ResetReason): ReadonlyMap<string, PendingState> {
+/** Adds resets of some topics to pending states. A topic whose reset voids cursors keeps that reset. */
+export function withResets (
+  pending: ReadonlyMap<string, PendingState>, topics: Iterable<string>, reason: ResetReason
+): ReadonlyMap<string, PendingState> {
   const more = new Map(pending)
   for (const topic of topics) more.set(topic, pending.get(topic)?.voids === true ? LOST : { reason })
   return more
 }
 
-/** The same for a topic of which something could not be passed on. */
-export function withLoss (pending: ReadonlyMap<string, PendingState>, topic: string): ReadonlyMap<string, PendingState> {
+/** Adds the reset of a topic that had a message which could not be passed on. */
+export function withLoss (
+  pending: ReadonlyMap<string, PendingState>, topic: string
+): ReadonlyMap<string, PendingState> {
   return new Map(pending).set(topic, LOST)
 }
 
-/** Whether a cursor of now would cover something that could not be passed on. */
+/** Whether a cursor of now would cover a message that could not be passed on. */
 export function voidsCursors (pending: ReadonlyMap<string, PendingState>): boolean {
   for (const { voids } of pending.values()) if (voids === true) return true
   return false

@@ -5,22 +5,22 @@ import type { Hub } from '../hub.js'
 import { type PendingState, STATE_ALONE } from './pending.js'
 
 export interface PlanOptions {
-  /** Whether a topic without a position is given its state first. */
+  /** Whether a topic without a position gets its state first. */
   readonly snapshots: boolean
   /** Topics of the selection that are being sent already. */
   readonly except: (topic: string) => boolean
-  /** Those of them that will be wanted at another depth, and so need their state anew. Absent where there are none. */
+  /** Those of them that will be wanted at another depth, and so need their state anew. Absent if none do. */
   readonly restates?: (topic: string) => boolean
   /**
-   * - `join`: topics that are throttled or cut are given their state in the tick in which live delivery begins;
-   * - `merge`: their messages are merged as they are read, and a cut topic is given by its state.
+   * - `join`: topics that are throttled or cut get their state in the tick in which live delivery begins;
+   * - `merge`: their messages are merged as they are read, and a cut topic is sent as its state.
    */
   readonly reduced: 'join' | 'merge'
   /** How many messages `last` may come to, over all topics. */
   readonly maxBacklog: number
   /**
-   * How many characters may be given of the retained messages of topics that are reset and have no state. Beyond them
-   * only the newest messages are given.
+   * How many characters of retained messages the client may get of all topics that are reset and have no
+   * state. If there are more, it gets only the newest.
    */
   readonly maxRetained: number
   /** The reason of the reset if the log has dropped a topic's next messages. */
@@ -28,9 +28,9 @@ export interface PlanOptions {
 }
 
 /**
- * What a catch-up has still to send. By shard it is a position: everything up to there was sent, or was not asked for.
- * By topic it says where the topic stands elsewhere, and what comes before its next messages. Each change is a method
- * with a name; all else only reads.
+ * What a catch-up still has to send. By shard it is a position: everything up to there was sent, or was not
+ * asked for. By topic it says where the topic stands elsewhere, and what comes before its next messages. Each
+ * change is a method with a name; all else only reads.
  */
 export class Plan {
   /** The shards of the selection: the others do not count here. */
@@ -42,7 +42,7 @@ export class Plan {
   private readonly joins = new Set<string>()
   private readonly sentUpTo = new Map<string, number>()
   private readonly backlogFrom = new Map<string, number>()
-  /** By shard, the position of the cursor at the beginning: the client holds every topic up to there. */
+  /** By shard, the position of the cursor at the beginning: the client has every topic up to there. */
   private readonly origin: Array<number | undefined> = []
   private leastLost: number | undefined
   private lost = false
@@ -73,7 +73,7 @@ export class Plan {
     return this.epochOf
   }
 
-  /** Topics that stand elsewhere than {@link position}: up to here their messages are known, or part of a snapshot. */
+  /** Topics that stand elsewhere than {@link position}: up to here the client has their messages or state. */
   get floors (): ReadonlyMap<string, number> {
     return this.floorOf
   }
@@ -83,12 +83,12 @@ export class Plan {
     return this.pendingOf
   }
 
-  /** Topics whose state is sent in the tick of joining. A reset of such a topic is pending, and comes before. */
+  /** Topics whose state is sent in the tick of joining. If such a topic is reset, the reset comes before. */
   get joining (): ReadonlySet<string> {
     return this.joins
   }
 
-  /** By topic, the last offset that was sent here or that the client said it holds; 0 after a reset alone. */
+  /** By topic, the last offset that was sent here or that the client said it has; 0 after a reset alone. */
   get sent (): ReadonlyMap<string, number> {
     return this.sentUpTo
   }
@@ -108,14 +108,14 @@ export class Plan {
     return !this.lost
   }
 
-  /** Whether a topic is sent as its state instead of every message, and so is left out until the tick of joining. */
+  /** Whether a topic is sent as its state instead of every message, and is left out until the joining. */
   joinsByState (topic: string): boolean {
     return this.options.reduced === 'join' && !isWhole(this.selection.view(topic))
   }
 
   // ---- what the client has at the beginning
 
-  /** The client stands at an offset of a shard, and holds every topic up to there. */
+  /** The client stands at an offset of a shard, and has every topic up to there. */
   resumeShard (shard: number, offset: number): void {
     this.positions[shard] = this.origin[shard] = offset
   }
@@ -126,7 +126,7 @@ export class Plan {
     for (const [shard, offset] of position.entries()) this.resumeShard(shard, offset)
   }
 
-  /** The client holds a topic up to an offset. */
+  /** The client has a topic up to an offset. */
   resumeTopic (topic: string, offset: number): void {
     this.floorOf.set(topic, offset)
     this.sentUpTo.set(topic, offset)
@@ -156,7 +156,7 @@ export class Plan {
     if (last > 0) this.backlogFrom.set(topic, Math.max(0, sequence - last))
     const state = snapshot && this.hub.channelOf(topic)?.reduce !== undefined
     if (this.joinsByState(topic)) {
-      // After its newest messages it joins by its state in any case: what came after them is not sent one by one.
+      // After its newest messages it joins by its state in any case: later messages are not sent one by one.
       if (state || last > 0 || this.selection.view(topic).depth > 0) this.requireJoin(topic)
       if (last > 0) this.requireState(topic)
     } else if (state || last > 0) this.requireState(topic)
@@ -179,17 +179,19 @@ export class Plan {
   }
 
   /**
-   * The topic's state comes when it is time for it. A reset before it comes at once, so that no cursor goes out before it.
+   * The topic's state comes when it is time for it. A reset before it comes at once, so that no cursor goes
+   * out before it.
    * @param reason of the reset; undefined where there is none
    * @param voids see {@link PendingState}
    */
   restate (topic: string, reason: ResetReason | undefined, voids?: boolean): void {
     const joins = this.joinsByState(topic)
     if (joins) this.requireJoin(topic)
-    if (!joins || reason !== undefined) this.pendingOf.set(topic, voids === true ? { reason, voids } : { reason })
+    if (joins && reason === undefined) return
+    this.pendingOf.set(topic, voids === true ? { reason, voids } : { reason })
   }
 
-  /** The client lost its place in a topic. */
+  /** The client lost its position in a topic. */
   reset (topic: string, reason: ResetReason): void {
     if (this.options.except(topic)) return
     this.restate(topic, reason)
@@ -202,7 +204,7 @@ export class Plan {
     this.restate(topic, 'history_lost', true)
   }
 
-  /** The client lost its position in a shard, and with it all that it holds there (PROTOCOL.md, Epochs). */
+  /** The client lost its position in a shard, and with it all that it has there (PROTOCOL.md, Epochs). */
   resetShard (shard: number): void {
     this.positions[shard] = 0
     this.origin[shard] = undefined
@@ -263,7 +265,7 @@ export class Plan {
     this.sentUpTo.set(topic, offset)
   }
 
-  /** The client was sent a reset: it holds nothing of the topic. */
+  /** The client was sent a reset: it has nothing of the topic. */
   markReset (topic: string): void {
     this.sentUpTo.set(topic, 0)
   }
@@ -275,7 +277,10 @@ export class Plan {
     return from
   }
 
-  /** The client was sent what came first. @param upTo the offset up to which that tells of the topic, where it tells of any */
+  /**
+   * The client was sent what came first.
+   * @param upTo the offset up to which that contains the topic's messages; undefined if it contains none
+   */
   markGiven (topic: string, upTo: number | undefined): void {
     this.pendingOf.delete(topic)
     if (upTo !== undefined) this.resumeTopic(topic, upTo)

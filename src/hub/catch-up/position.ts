@@ -1,15 +1,19 @@
 import { isGood, type Page, type ShardHead } from '../../log/log.js'
 
+/** The offset of a sequence, or the reason of the reset if the messages after it are lost. */
+export type Located = { readonly offset: number } | { readonly lost: 'history_lost' | 'epoch_changed' }
+
 /**
- * Where a sequence of a topic lies, or why what came after it cannot be told.
- * @param page what was read after the sequence, at least its first message
- * @param epoch the epoch in which the sequence was seen; undefined: the current one is taken for it
+ * Finds the offset of a topic's sequence.
+ * @param epoch the epoch in which the client saw the sequence; undefined for the current one
+ * @param page what was read after the sequence: at least the first message, if there is one
  */
-export function locate (sequence: number, epoch: number | undefined, page: Page, head: ShardHead): { readonly offset: number } | { readonly lost: 'history_lost' | 'epoch_changed' } {
+export function locate (sequence: number, epoch: number | undefined, page: Page, head: ShardHead): Located {
   if (sequence > (page.last?.sequence ?? 0)) return { lost: 'epoch_changed' }
   if (page.last === undefined) return { offset: 0 }
   const next = page.entries[0]
-  // The message after it says where it was, if that is the very next; else it is the topic's last, or gone.
+  // If the page begins with the very next message, that one names the offset. Else the sequence is the
+  // topic's last, or the log has dropped what followed it.
   const offset = next?.sequence === sequence + 1
     ? next.previous
     : page.last.sequence === sequence ? page.last.offset : undefined

@@ -1,18 +1,18 @@
 import { type Entry, followsOn, type Log } from '../../log/log.js'
 
-/** Longest that one read asks of one topic. */
+/** How many messages one read asks of one topic, at most. */
 export const MAX_READ = 1000
 
-/** A topic, and the offset behind which it is to be read. */
+/** A topic, and the offset after which to read it. */
 export interface TopicStart {
   readonly topic: string
   readonly from: number
 }
 
 export interface MergedPage {
-  /** Of all topics together, in order of offset. */
+  /** The messages of all topics together, in the order of their offsets. */
   readonly entries: readonly Entry[]
-  /** Up to here nothing of these topics is missing. */
+  /** The offset up to which no message of these topics is missing. */
   readonly end: number
   /** Topics whose next messages the log has dropped. */
   readonly trimmed: readonly string[]
@@ -20,17 +20,21 @@ export interface MergedPage {
 
 interface Reading extends TopicStart {
   readonly entries: Entry[]
-  /** Whether the log may hold more behind them. */
+  /** Whether the log may have more after them. */
   more: boolean
 }
 
 /**
- * The next `limit` messages of topics of one shard, up to an offset; undefined where the log is at another epoch.
+ * Reads the next `limit` messages of some topics of one shard, up to an offset. Returns undefined if the log
+ * is in another epoch.
  *
- * A few messages of each topic are read at first, then more of those alone that stand in the way of the rest: what is
- * read stays in proportion to the topics and the limit, whether they are alike or one is much busier.
+ * It reads a few messages of each topic first, and then more of only those topics whose next messages the
+ * rest has to wait for. So the number of messages read stays in proportion to the topics and the limit,
+ * whether all topics are alike or one is much busier.
  */
-export async function readMerged (log: Log, starts: readonly TopicStart[], epoch: number, upTo: number, limit: number): Promise<MergedPage | undefined> {
+export async function readMerged (
+  log: Log, starts: readonly TopicStart[], epoch: number, upTo: number, limit: number
+): Promise<MergedPage | undefined> {
   const readings = starts.map((start): Reading => ({ ...start, entries: [], more: true }))
   const trimmed = new Set<string>()
   let count = Math.max(1, Math.ceil(limit / Math.max(1, starts.length)))
@@ -55,5 +59,7 @@ export async function readMerged (log: Log, starts: readonly TopicStart[], epoch
   return { entries, end: all.length < limit ? upTo : entries.at(-1)!.offset, trimmed: [...trimmed] }
 }
 
-const known = (readings: readonly Reading[], upTo: number): Entry[] =>
-  readings.flatMap(({ entries }) => entries).filter(({ offset }) => offset <= upTo).sort((a, b) => a.offset - b.offset)
+const known = (readings: readonly Reading[], upTo: number): Entry[] => readings
+  .flatMap(({ entries }) => entries)
+  .filter(({ offset }) => offset <= upTo)
+  .sort((a, b) => a.offset - b.offset)

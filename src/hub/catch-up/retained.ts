@@ -1,37 +1,52 @@
 import { type Entry, followsOn, type Log, type ReadFrom } from '../../log/log.js'
 
-/** Messages that are read at a time: of the largest, 16 MiB. */
+/** How many messages one read asks for: 16 MiB of the largest messages. */
 const PAGE = 250
 
-/** About so much of payloads is read and written at a time for one client, and is what one who does not read it can make wait for it. */
+/**
+ * About how many characters of payloads the server reads and writes at a time for one client. It is also
+ * about what a client that does not read can make the server keep for it.
+ */
 export const SLICE_CHARACTERS = 1 << 20
 
-/** A part of what the log still holds of a topic, up to some offset. */
+/** A part of the retained messages of a topic, up to some offset. */
 export interface RetainedPage {
   readonly epoch: number
   /** Oldest first. */
   readonly entries: readonly Entry[]
-  /** Whether nothing was lost between the offset behind which it was read and what comes next. */
+  /** Whether nothing was lost between the offset after which it was read and its first message. */
   readonly followsOn: boolean
-  /** Where there may be more: behind which offset to read it. */
+  /** The offset after which to read on; absent if there is no more. */
   readonly moreBehind?: number
-  /** Where there is no more: the topic's messages behind this offset are those that come after. */
+  /** If there is no more: the offset after which the topic's next messages come. */
   readonly end: number
 }
 
-/** What the log holds of a topic behind an offset and up to another: the oldest of it that fit a slice. */
-export async function readRetained (log: Log, topic: string, behind: number, upTo: number): Promise<RetainedPage> {
+/** Reads the retained messages of a topic between two offsets: the oldest that fit one slice. */
+export async function readRetained (
+  log: Log, topic: string, behind: number, upTo: number
+): Promise<RetainedPage> {
   const page = await log.read(topic, { offset: behind }, PAGE)
   const within = page.entries.filter(({ offset }) => offset <= upTo)
   const entries = oldestThatFit(within, SLICE_CHARACTERS)
   const next = page.entries[within.length]
-  const read = { epoch: page.epoch, entries, followsOn: followsOn(page, behind), end: next?.previous ?? page.last?.offset ?? 0 }
+  const end = next?.previous ?? page.last?.offset ?? 0
+  const read = { epoch: page.epoch, entries, followsOn: followsOn(page, behind), end }
   const more = entries.length < within.length || (next === undefined && page.entries.length === PAGE)
   return more ? { ...read, moreBehind: entries.at(-1)!.offset } : read
 }
 
-/** All that the log holds of a topic, and up to which offset that is; undefined where it has more characters than that. */
-export async function readWhole (log: Log, topic: string, characters: number): Promise<{ readonly entries: readonly Entry[], readonly asOf: number } | undefined> {
+/** All retained messages of a topic, oldest first. */
+export interface WholeHistory {
+  readonly entries: readonly Entry[]
+  /** It contains every message of the topic up to this offset. */
+  readonly asOf: number
+}
+
+/** Reads all retained messages of a topic. Returns undefined if they are longer than `characters`. */
+export async function readWhole (
+  log: Log, topic: string, characters: number
+): Promise<WholeHistory | undefined> {
   const all: Entry[] = []
   let left = characters
   for (let behind = 0; ;) {
@@ -44,13 +59,22 @@ export async function readWhole (log: Log, topic: string, characters: number): P
   }
 }
 
-export const charactersOf = (entries: readonly Entry[]): number => entries.reduce((sum, { payload }) => sum + payload.length, 0)
+export const charactersOf = (entries: readonly Entry[]): number =>
+  entries.reduce((sum, { payload }) => sum + payload.length, 0)
 
-/** A topic's messages from somewhere up to an offset: the newest of them that fit. Of many only those are read, from the newest on. */
-export async function readNewest (log: Log, topic: string, from: ReadFrom, upTo: number, characters: number): Promise<readonly Entry[]> {
-  const isBehind = ({ offset, sequence }: Entry): boolean => 'offset' in from ? offset > from.offset : sequence > from.sequence
+/**
+ * Reads a topic's messages after `from` and up to an offset: the newest that fit. If there are many, it reads
+ * pages from the newest backwards, until they no longer fit.
+ */
+export async function readNewest (
+  log: Log, topic: string, from: ReadFrom, upTo: number, characters: number
+): Promise<readonly Entry[]> {
+  const isBehind = ({ offset, sequence }: Entry): boolean =>
+    'offset' in from ? offset > from.offset : sequence > from.sequence
   const oldest = await log.read(topic, from, PAGE)
-  if (oldest.entries.length < PAGE) return newestThatFit(oldest.entries.filter(({ offset }) => offset <= upTo), characters)
+  if (oldest.entries.length < PAGE) {
+    return newestThatFit(oldest.entries.filter(({ offset }) => offset <= upTo), characters)
+  }
   let newest: readonly Entry[] = []
   for (let end = oldest.last!.sequence; end > 0; end -= PAGE) {
     const start = Math.max(0, end - PAGE)
@@ -66,14 +90,14 @@ export async function readNewest (log: Log, topic: string, from: ReadFrom, upTo:
   return newest
 }
 
-/** Those at the end whose payloads have no more characters together than that; the last at least. */
+/** Returns the last entries whose payloads together fit a number of characters; at least one. */
 export function newestThatFit (entries: readonly Entry[], characters: number): readonly Entry[] {
   let first = entries.length
   for (let sum = 0; first > 0 && (sum += entries[first - 1]!.payload.length) <= characters;) first--
   return entries.slice(Math.min(first, Math.max(0, entries.length - 1)))
 }
 
-/** Those at the beginning; the first at least. */
+/** Returns the first entries whose payloads together fit a number of characters; at least one. */
 export function oldestThatFit (entries: readonly Entry[], characters: number): readonly Entry[] {
   let end = 0
   for (let sum = 0; end < entries.length && (sum += entries[end]!.payload.length) <= characters;) end++

@@ -8,29 +8,29 @@ import { oldestThatFit, SLICE_CHARACTERS } from './retained.js'
 import { readMerged, type TopicStart } from './read-merged.js'
 import { isWhole } from '../conflation/view.js'
 
-/** The part of a catch-up that reads what came behind its position, and writes it as it is wanted. */
+/** The part of a catch-up that reads the messages after its position, and writes them. */
 export class SliceReader {
   constructor (private readonly catchUp: CatchUpParts) {}
 
-  /** What the shards have behind the position, up to where the hub stands and `limit` messages; moves the position. */
+  /** Reads the messages after the position, up to the hub's and at most `limit`, and moves it. */
   async next (limit: number): Promise<Entry[]> {
     const { plan } = this.catchUp
     let entries: Entry[] = []
     for (const shard of plan.shards) {
       if (entries.length >= limit || plan.pending.size > 0) break
-      entries = entries.concat(this.withoutCut(await this.read(shard, limit - entries.length)))
+      entries = entries.concat(this.withoutCutTopics(await this.read(shard, limit - entries.length)))
     }
     return entries
   }
 
-  /** Writes them as they are wanted. */
+  /** Writes messages as the client wants them: each, or those of a throttled topic as one. */
   emit (entries: readonly Entry[]): Written[] {
     const { hub, plan, selection, writer } = this.catchUp
     const texts: Written[] = []
     const throttled = new Map<string, Entry[]>()
     for (const entry of entries) {
       const { topic } = entry
-      // It failed in this slice, and is reset by the next.
+      // The topic has failed in this slice; the next one resets it.
       if (plan.pending.has(topic)) continue
       if (entry.previous === 0 && entry.offset > (plan.lostTopics ?? Infinity) && !plan.sent.has(topic)) {
         hub.counters.resets.epoch_changed++
@@ -55,7 +55,7 @@ export class SliceReader {
   private emitOne (entry: Entry, texts: Written[]): void {
     const { hub, plan, writer } = this.catchUp
     const { topic } = entry
-    // Where each message stands for itself, a reset in place of one that cannot be encoded is enough.
+    // Messages that do not build on each other need no state: a reset replaces one that cannot be encoded.
     if (typeof hub.channelOf(topic)?.reduce !== 'function') {
       for (const text of writeEach(hub, writer, [entry])) texts.push(text)
       return
@@ -68,9 +68,11 @@ export class SliceReader {
     }
   }
 
+  /** Whether a message is to be sent one by one here. */
   readonly wants = (topic: string, offset: number): boolean => {
     const { plan, selection, options } = this.catchUp
-    return selection.has(topic) && offset > (plan.floors.get(topic) ?? 0) && !options.except(topic) && !plan.joinsByState(topic)
+    if (!selection.has(topic) || offset <= (plan.floors.get(topic) ?? 0)) return false
+    return !options.except(topic) && !plan.joinsByState(topic)
   }
 
   private async read (shard: number, limit: number): Promise<readonly Entry[]> {
@@ -101,7 +103,7 @@ export class SliceReader {
       const from = Math.max(plan.position[shard]!, plan.floors.get(topic) ?? 0)
       if (last.offset > from) topics.push({ topic, from })
     }
-    // Asked for before the read: it is what tells of the epoch that the log is at.
+    // Asked for before the read, so that the batch which brings the log's epoch to the hub is not missed.
     const advanced = hub.advanced()
     const page = await readMerged(hub.log, topics, epoch!, flushed, limit)
     if (hub.epoch(shard) !== epoch) return []
@@ -110,26 +112,29 @@ export class SliceReader {
       return []
     }
     for (const topic of page.trimmed) plan.restate(topic, options.dropped)
-    // The position only moves once those have their reset: it says where they go on.
+    // Trimmed topics need their reset first. The position stays until then, because they go on from it.
     if (plan.pending.size > 0) return []
     const entries = this.merges ? page.entries : oldestThatFit(page.entries, SLICE_CHARACTERS)
     plan.advance(shard, entries.length < page.entries.length ? entries.at(-1)!.offset : page.end)
     return entries.filter(({ topic, offset }) => this.wants(topic, offset))
   }
 
-  /** Whether a throttled topic may be there once only: what is read of it is not cut into parts. */
+  /** Whether messages of throttled topics are merged here: then a page is not cut at the size of a slice. */
   private get merges (): boolean {
     return this.catchUp.options.reduced === 'merge' && this.catchUp.selection.reduced
   }
 
-  /** Of a topic that is cut, what came is told by its state: it is due now. @returns the others' messages */
-  private withoutCut (entries: readonly Entry[]): readonly Entry[] {
+  /**
+   * Makes the state of each cut topic pending, in place of its messages.
+   * @returns the messages of the other topics
+   */
+  private withoutCutTopics (entries: readonly Entry[]): readonly Entry[] {
     const { plan, selection, options } = this.catchUp
     if (options.reduced === 'join' || !selection.reduced) return entries
     return entries.filter(({ topic }) => {
-      const whole = selection.view(topic).depth === 0
-      if (!whole && !plan.pending.has(topic)) plan.requireState(topic)
-      return whole
+      const isCut = selection.view(topic).depth > 0
+      if (isCut && !plan.pending.has(topic)) plan.requireState(topic)
+      return !isCut
     })
   }
 }

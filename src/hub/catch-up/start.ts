@@ -1,4 +1,4 @@
-import { type Cursor, instruments, parseTopicKey, topicKey } from '@tickwire/protocol'
+import { type Cursor, instruments, parseTopicKey, type ThrottledChannels, topicKey } from '@tickwire/protocol'
 import { followsOn, isGood, type ShardHead } from '../../log/log.js'
 import type { Selection } from '../audience/selector.js'
 import type { Hub } from '../hub.js'
@@ -6,7 +6,9 @@ import type { Bookmark } from './bookmark.js'
 import type { Plan, PlanOptions } from './plan.js'
 import { locate } from './position.js'
 
-/** Where a catch-up begins. Sequences are by topic, with the epochs of all shards in which the client saw them. */
+/**
+ * Where a catch-up begins. Sequences are by topic, with the epochs in which the client saw them, by shard.
+ */
 export type StartPosition =
   | { readonly from: 'now' }
   | { readonly from: 'cursor', readonly cursor: Cursor }
@@ -18,6 +20,10 @@ export type StartPosition =
   | { readonly from: 'bookmark', readonly bookmark: Bookmark }
 
 type Heads = ReadonlyMap<number, ShardHead>
+
+/** Whether a topic is in one of the channels in which something was throttled or cut. */
+const isReduced = (topic: string, channels: ThrottledChannels): boolean =>
+  channels === 'all' || channels.has(parseTopicKey(topic).channel)
 
 /** Works out what a plan begins with: what the client has, and what it lost. */
 export class Start {
@@ -58,19 +64,23 @@ export class Start {
     const shardOf = (topic: string): number => this.hub.log.shardOf(topic)
     if (newShards.size > 0) this.atPresent(topic => newShards.has(shardOf(topic)))
     plan.noteLostTopics(cursor.lostTopics)
-    const isGoodShard = (topic: string): boolean => !newShards.has(shardOf(topic)) && !lostShards.has(shardOf(topic))
+    const isGoodShard = (topic: string): boolean =>
+      !newShards.has(shardOf(topic)) && !lostShards.has(shardOf(topic))
     for (const [topic] of selection.existing(this.hub.directory)) {
       if (this.options.except(topic) || !isGoodShard(topic)) continue
       if (selection.fresh(topic)) plan.beginAnew(topic)
       else if (this.mayHaveEntered(topic, cursor.shards, heads)) plan.reset(topic, 'entered')
       else if (plan.joinsByState(topic)) plan.requireJoin(topic)
-      else if (cursor.throttled === 'all' || cursor.throttled.has(parseTopicKey(topic).channel)) plan.requireState(topic)
+      else if (isReduced(topic, cursor.throttled)) plan.requireState(topic)
     }
     for (const shard of lostShards) plan.resetShard(shard)
     await this.checkContinuity(isGoodShard)
   }
 
-  /** Compares with the hub's epochs instead of the log's: the hub is in one of them, and each page says where the log went on. */
+  /**
+   * Compares with the hub's epochs instead of the log's: the hub is in one of them, and each page says where
+   * the log went on.
+   */
   private atBookmark ({ epochs, position, floors, pending, lostTopics, sets }: Bookmark): void {
     const { plan, selection } = this
     plan.resumeAll(epochs, position)
@@ -82,7 +92,7 @@ export class Start {
       if (moved && this.mayHaveEntered(topic, sets.position, heads)) plan.restate(topic, 'entered')
       else if (plan.joinsByState(topic)) plan.requireJoin(topic)
       // It may have been throttled before a set that it entered made it whole.
-      else if (moved && (sets.reduced === 'all' || sets.reduced.has(parseTopicKey(topic).channel))) plan.requireState(topic)
+      else if (moved && isReduced(topic, sets.reduced)) plan.requireState(topic)
     }
     for (const [topic, offset] of floors) if (selection.has(topic)) plan.resumeTopic(topic, offset)
     for (const [topic, { reason, givenUpTo, voids }] of pending) {
@@ -95,7 +105,9 @@ export class Start {
     }
   }
 
-  private async atSequences (sequences: ReadonlyMap<string, number>, epochs: readonly number[]): Promise<void> {
+  private async atSequences (
+    sequences: ReadonlyMap<string, number>, epochs: readonly number[]
+  ): Promise<void> {
     const { plan, selection, hub } = this
     const heads = await this.headsSeen()
     for (const topic of selection.named()) {
@@ -121,7 +133,7 @@ export class Start {
     }
   }
 
-  /** Whether the topic is sent because its symbol is in a set, and may have come into the set after the cursor. */
+  /** Whether the client gets the topic only by a set that its symbol may have entered after the cursor. */
   private mayHaveEntered (topic: string, before: Cursor['shards'], heads: Heads): boolean {
     if (!this.selection.hasSets || !this.selection.bySetOnly(topic)) return false
     const instrument = topicKey({ channel: instruments.name, symbol: parseTopicKey(topic).symbol! })
@@ -147,7 +159,7 @@ export class Start {
     }
   }
 
-  /** Resets the topics whose next message does not follow on. `recovered` tells the client whether there were any. */
+  /** Resets the topics whose next message does not follow on. `recovered` says whether there were any. */
   private async checkContinuity (concerned: (topic: string) => boolean): Promise<void> {
     const { plan, hub } = this
     const checks: Array<Promise<void>> = []

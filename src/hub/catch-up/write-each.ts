@@ -3,8 +3,8 @@ import type { MessageWriter, Written } from '../format.js'
 import type { HubParts } from '../hub-parts.js'
 
 /**
- * Writes messages of one topic that do not build on each other. A reset takes the place of those that cannot be written, so that the
- * next one follows on (PROTOCOL.md, The client's rule, 3).
+ * Writes messages of one topic that do not build on each other. Messages that cannot be written are replaced
+ * by a reset, so that the next one follows on (PROTOCOL.md, The client's rule, 3).
  */
 export function writeEach (hub: HubParts, writer: MessageWriter, entries: readonly Entry[]): Written[] {
   const messages: Written[] = []

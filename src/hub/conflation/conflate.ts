@@ -12,7 +12,8 @@ export interface Pending extends Merged {
 /** Joins entries of a topic, oldest first, into one message (PROTOCOL.md, Data: `prev`). */
 export function mergeEntries (channel: ChannelDefinition, entries: readonly Entry[]): Merged {
   const last = entries.at(-1)!
-  const merged: Merged = { before: entries[0]!.sequence - 1, last, replaces: entries.some(({ replaces }) => replaces) }
+  const anyReplaces = entries.some(({ replaces }) => replaces)
+  const merged: Merged = { before: entries[0]!.sequence - 1, last, replaces: anyReplaces }
   if (typeof channel.merge !== 'function' || entries.length === 1) return merged
   let data: unknown
   let replaces = false
@@ -24,47 +25,56 @@ export function mergeEntries (channel: ChannelDefinition, entries: readonly Entr
   return { ...merged, data }
 }
 
-/** Joins what came later to what waits. */
+/** Joins later messages to those that wait. */
 function joinMerged (channel: ChannelDefinition, waiting: Merged, later: Merged): Merged {
-  const joined: Merged = { before: waiting.before, last: later.last, replaces: waiting.replaces || later.replaces }
+  const replaces = waiting.replaces || later.replaces
+  const joined: Merged = { before: waiting.before, last: later.last, replaces }
   if (typeof channel.merge !== 'function') return joined
   const data = dataOf(later)
-  return { ...joined, data: later.replaces ? data : channel.merge(dataOf(waiting) as never, data as never, waiting.replaces) }
+  if (later.replaces) return { ...joined, data }
+  return { ...joined, data: channel.merge(dataOf(waiting) as never, data as never, waiting.replaces) }
 }
 
 const dataOf = ({ data, last }: Merged): unknown => data ?? JSON.parse(last.payload)
 
-/** What is pending for one view, and the clock by which it goes out: all topics at once, so in few writes. */
+/** The pending messages of one view, and the clock that sends them: all topics at once, so in few writes. */
 export class Clock {
   readonly pending = new Map<string, Pending>()
-  /** Topics whose cut state has not changed: their messages that were not worth sending, from one sequence to another. */
+  /**
+   * Topics whose cut state has not changed: the sequences of the messages that were not worth sending, after
+   * `before` and up to `last`.
+   */
   private readonly silent = new Map<string, { readonly before: number, readonly last: number }>()
   private lastTick = -Infinity
 
   constructor (readonly view: View) {}
 
-  /** Milliseconds of a clock that nobody sets; Infinity while nothing waits. */
+  /** When to send what waits, in milliseconds of a monotonic clock; Infinity while nothing waits. */
   get due (): number {
     return this.pending.size === 0 ? Infinity : this.lastTick + this.view.throttleMs
   }
 
-  /** Whether nothing waits and the last tick is so long ago that a new clock would go the same. */
-  expired (now: number): boolean {
+  /**
+   * Whether nothing waits, and the last tick is so long ago that a new clock would tick at the same times.
+   */
+  isExpired (now: number): boolean {
     return this.pending.size === 0 && this.silent.size === 0 && now - this.lastTick >= this.view.throttleMs
   }
 
+  /** Adds messages that were passed on in a window of the hub. @throws what the channel's `merge` throws */
   add (channel: ChannelDefinition, topic: string, merged: Merged, window: number): void {
     const waiting = this.pending.get(topic)
     const silent = this.silent.get(topic)
     this.silent.delete(topic)
-    // What waits from before a time in which nobody wanted it misses what came then: it is nobody's any more.
+    // If the waiting messages end before these begin, nobody had this view in between: they are dropped,
+    // because nobody waits for them any more.
     const joined = waiting?.last.sequence === merged.before
       ? joinMerged(channel, waiting, merged)
       : silent?.last === merged.before ? { ...merged, before: silent.before } : merged
     this.pending.set(topic, { ...joined, window })
   }
 
-  /** Messages that change nothing for this view: they only count. */
+  /** Notes messages that change nothing for this view: of them only the sequences count. */
   skip (topic: string, entries: readonly Entry[], window: number): void {
     const before = entries[0]!.sequence - 1
     const last = entries.at(-1)!
@@ -78,13 +88,13 @@ export class Clock {
     this.silent.set(topic, { before: silent?.last === before ? silent.before : before, last: last.sequence })
   }
 
-  /** What waits of a topic is not to be sent: its state is not known any more. */
+  /** Drops the waiting messages of a topic, because its state is not known any more. */
   forget (topic: string): void {
     this.pending.delete(topic)
     this.silent.delete(topic)
   }
 
-  /** All that waits; the clock starts anew. */
+  /** Takes all that waits, and starts the clock anew. */
   tick (now: number): Map<string, Pending> {
     this.lastTick = now
     const taken = new Map(this.pending)
@@ -92,8 +102,8 @@ export class Clock {
     return taken
   }
 
-  /** Forgets topics that this view has nobody for any more. */
-  keep (wanted: (topic: string) => boolean): void {
+  /** Drops the topics that nobody wants in this view any more. */
+  keepOnly (wanted: (topic: string) => boolean): void {
     for (const topic of this.pending.keys()) if (!wanted(topic)) this.pending.delete(topic)
     for (const topic of this.silent.keys()) if (!wanted(topic)) this.silent.delete(topic)
   }

@@ -7,10 +7,13 @@ import { deliverTo, loseFor, type Subscriber } from '../subscriber.js'
 import { TopicBytes } from '../topic-bytes.js'
 import { isWhole, type View, viewKey } from './view.js'
 
-/** The part of the hub that is needed here. */
+/** The parts of the hub that conflation needs. */
 type Live = Pick<HubParts, 'audience' | 'channels' | 'cutStates' | 'failures'>
 
-/** Messages for those who want less than every one: joined while they wait, sent by the clock of their view. */
+/**
+ * Conflates messages for subscribers that want less than every one: joins them while they wait, and sends
+ * them by the clock of their view.
+ */
 export class Conflator {
   /** By view's key. */
   private readonly clocks = new Map<number, Clock>()
@@ -19,14 +22,17 @@ export class Conflator {
   /** Counts the hub's windows. */
   private window = 0
 
-  /** @param onDue called when something is due: to end the window, which sends it */
+  /** @param onDue called when something is due: it ends the window, or calls {@link sendDue} */
   constructor (private readonly hub: Live, private readonly onDue: () => void) {}
 
   beginWindow (): void {
     this.window++
   }
 
-  /** A window of a topic, for those of its views that are not the whole. */
+  /**
+   * Adds a window of a topic.
+   * @param views those that the topic's subscribers have; the whole one is left out
+   */
   add (topic: string, entries: readonly Entry[], views: readonly View[]): void {
     if (views.every(isWhole)) {
       this.hub.cutStates.forget(topic)
@@ -42,7 +48,10 @@ export class Conflator {
     }
   }
 
-  /** What waits of a topic, and its state, are not known any more: who wants less than every message of it is sent a reset. */
+  /**
+   * Drops a topic's state and its waiting messages, because the state is not known any more: subscribers that
+   * are sent less than every message of the topic get a reset.
+   */
   lose (topic: string): void {
     this.hub.cutStates.forget(topic)
     for (const clock of this.clocks.values()) clock.forget(topic)
@@ -50,7 +59,9 @@ export class Conflator {
     for (const view of audience.views()) if (!isWhole(view)) loseFor(audience.members(view), topic)
   }
 
-  private join (topic: string, channel: ChannelDefinition, entries: readonly Entry[], views: readonly View[]): void {
+  private join (
+    topic: string, channel: ChannelDefinition, entries: readonly Entry[], views: readonly View[]
+  ): void {
     const depths = new Set(views.map(({ depth }) => depth).filter(depth => depth > 0))
     if (depths.size === 0) this.hub.cutStates.forget(topic)
     const cuts = depths.size === 0 ? undefined : this.hub.cutStates.advance(topic, channel, entries, depths)
@@ -68,17 +79,20 @@ export class Conflator {
     }
   }
 
-  /** Delivers what is due, and sees to it that the rest will be. */
-  send (dirty: Subscriber[]): void {
+  /**
+   * Delivers what is due, and sets the timer for the rest.
+   * @param dirty takes the subscribers that must be flushed
+   */
+  sendDue (dirty: Subscriber[]): void {
     const now = performance.now()
     for (const clock of this.clocks.values()) {
       if (clock.due > now) continue
       for (const [topic, pending] of clock.tick(now)) this.deliver(clock.view, topic, pending, dirty)
     }
-    this.arm(now)
+    this.setTimer(now)
   }
 
-  /** Delivers what is pending of some topics, due or not. */
+  /** Delivers what is pending of some topics, whether it is due or not. */
   sendAll (concerned: (topic: string) => boolean, dirty: Subscriber[]): void {
     for (const { view, pending } of this.clocks.values()) {
       for (const [topic, waiting] of pending) {
@@ -90,29 +104,31 @@ export class Conflator {
   }
 
   /**
-   * Delivers all that is pending for one subscriber: it stands where the hub stands then.
-   * @param waits whether anything may be: looking costs a microsecond for each topic of which something is pending
+   * Delivers all that is pending for one subscriber, which then stands where the hub stands.
+   * @param isReduced whether anything may be pending for it: looking costs a microsecond for each topic with
+   * pending messages
    */
-  settle (subscriber: Subscriber, waits: boolean): void {
-    if (waits) this.deliverPending(subscriber)
+  settle (subscriber: Subscriber, isReduced: boolean): void {
+    if (isReduced) this.deliverPending(subscriber)
     subscriber.settledAt = this.window
   }
 
   private deliverPending (subscriber: Subscriber): void {
     for (const { view, pending } of this.clocks.values()) {
       for (const [topic, waiting] of pending) {
-        if (waiting.window <= subscriber.settledAt || !this.hub.audience.of(topic).has(subscriber, view)) continue
+        if (waiting.window <= subscriber.settledAt) continue
+        if (!this.hub.audience.of(topic).has(subscriber, view)) continue
         deliverTo(subscriber, this.bytes(waiting))
       }
     }
   }
 
-  /** Forgets what nobody waits for any more. */
+  /** Drops what is pending for nobody any more, and the clocks that have expired. */
   sweep (): void {
     for (const [key, clock] of this.clocks) {
-      clock.keep(topic => !this.hub.audience.of(topic).members(clock.view)[Symbol.iterator]().next().done)
-      // A clock that is made anew would not know when it last ticked: it must have been long enough ago.
-      if (clock.expired(performance.now())) this.clocks.delete(key)
+      clock.keepOnly(topic => !this.hub.audience.of(topic).members(clock.view)[Symbol.iterator]().next().done)
+      // A clock that replaces this one would not know when it last ticked: that must be long enough ago.
+      if (clock.isExpired(performance.now())) this.clocks.delete(key)
     }
   }
 
@@ -123,7 +139,7 @@ export class Conflator {
   private deliver (view: View, topic: string, pending: Pending, dirty: Subscriber[]): void {
     const bytes = this.bytes(pending)
     for (const subscriber of this.hub.audience.of(topic).members(view)) {
-      // Who joined after the last of these messages has them in its snapshot.
+      // A subscriber that joined after the last of these messages has them in its snapshot.
       if (pending.window <= subscriber.settledAt) continue
       if (deliverTo(subscriber, bytes)) dirty.push(subscriber)
     }
@@ -139,7 +155,7 @@ export class Conflator {
     return clock
   }
 
-  private arm (now: number): void {
+  private setTimer (now: number): void {
     let due = Infinity
     for (const clock of this.clocks.values()) due = Math.min(due, clock.due)
     if (due >= this.timerDue) return

@@ -1,18 +1,19 @@
 import type { Entry } from '../../log/log.js'
 import type { OutgoingMessage } from '../format.js'
 
-/** Messages of a topic joined into one: all behind a sequence, up to the last of them. */
+/** Messages of a topic joined into one: all after the sequence `before`, up to `last`. */
 export interface Merged {
   /** The sequence before the first of them. */
   readonly before: number
   readonly last: Entry
   readonly replaces: boolean
-  /** What they come to. Absent where that is what the last one says. */
+  /** The data of all of them. Absent if it is the payload of the last one. */
   readonly data?: unknown
 }
 
-/** @throws where what they come to has no JSON text */
-export function mergedMessage ({ before, last: { topic, sequence, timestamp, payload }, replaces, data }: Merged): OutgoingMessage {
+/** Makes one message of joined messages. @throws if their data cannot be written as JSON */
+export function mergedMessage ({ before, last, replaces, data }: Merged): OutgoingMessage {
+  const { topic, sequence, timestamp, payload } = last
   return {
     topic,
     sequence,

@@ -1,8 +1,8 @@
 /** How a subscriber wants a topic: every message as it comes, or less of it. */
 export interface View {
-  /** Least time between two messages of the topic; 0: as they come. */
+  /** The least time between two messages of the topic, in milliseconds; 0: as they come. */
   readonly throttleMs: number
-  /** Best levels of each side of a book; 0: all. */
+  /** How many of the best levels of each side of a book; 0: all. */
   readonly depth: number
 }
 
@@ -13,10 +13,13 @@ export const isWhole = ({ throttleMs, depth }: View): boolean => throttleMs === 
 
 export const sameView = (a: View, b: View): boolean => a.throttleMs === b.throttleMs && a.depth === b.depth
 
-/** Names a view: `depth` is at most 5000 (`MAX_DEPTH` of the protocol package). */
+/** Identifies a view by a number: `depth` is at most 5000 (`MAX_DEPTH` of the protocol package). */
 export const viewKey = ({ throttleMs, depth }: View): number => throttleMs * 8192 + depth
 
-/** Where selectors overlap: the smallest throttle and the greatest depth of them (PROTOCOL.md, Client → server). */
+/**
+ * Returns the view of overlapping selectors: the smallest throttle and the greatest depth of them
+ * (PROTOCOL.md, Client → server).
+ */
 export function widerView (a: View, b: View): View {
   return {
     throttleMs: Math.min(a.throttleMs, b.throttleMs),

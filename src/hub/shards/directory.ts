@@ -3,21 +3,22 @@ import type { Entry, Log, TopicPosition } from '../../log/log.js'
 import type { Failures } from '../failures.js'
 
 /**
- * What topics and instruments there are: read from the log when the node begins to follow a shard, and kept by its tail. Of a
- * shard that sleeps it is as old as that, and may lack topics.
+ * The topics and instruments that exist. The node reads those of a shard from the log when it begins to
+ * follow the shard, and keeps them up to date from the shard's tail. What is known of a sleeping shard is as
+ * old as its last waking, and may lack topics.
  */
 export class Directory {
-  /** By topic; the same objects as in {@link scopes}, which move on with every message. */
+  /** By topic; the same objects as in {@link scopes}, updated in place by every message. */
   private readonly positions = new Map<string, { sequence: number, offset: number }>()
   private readonly scopes = new Map<string, Map<string, TopicPosition>>()
   private readonly known = new Map<string, Instrument>()
   private readonly markets = new Map<string, number>()
-  /** Of each load that is under way, the topics that the tail has named since: what the load read of them is older. */
+  /** Of each load in progress, the topics that the tail has named since: what the load reads may be older. */
   private readonly loads = new Set<Set<string>>()
 
   constructor (private readonly failures: Pick<Failures, 'note'>) {}
 
-  /** The topics of a channel (and user), with their last positions. */
+  /** Returns the topics of a channel (and user), with the position of the last message of each. */
   topics (scope: string): ReadonlyMap<string, TopicPosition> {
     const only = this.positions.get(scope)
     return only === undefined ? this.scopes.get(scope) ?? NO_TOPICS : new Map([[scope, only]])
@@ -49,19 +50,22 @@ export class Directory {
   }
 
   add (entry: Entry): void {
-    this.set(entry.topic, entry)
+    this.setPosition(entry.topic, entry)
     for (const named of this.loads) named.add(entry.topic)
-    if (entry.topic.startsWith(INSTRUMENT_PREFIX)) this.declare(entry.topic, entry.payload)
+    if (entry.topic.startsWith(INSTRUMENT_PREFIX)) this.declareInstrument(entry.topic, entry.payload)
   }
 
-  /** What the log said of a topic of a shard that sleeps. */
+  /** Notes a topic of a sleeping shard that a read of the log has found. */
   note (topic: string, position: TopicPosition): void {
-    this.set(topic, position)
+    this.setPosition(topic, position)
   }
 
   /**
-   * Replaces what is known of a shard's topics: those that the log does not name are gone. Where the log is at another epoch by
-   * then it stays: it is what was passed on, and who hears of that epoch loads again. @returns whether it was replaced
+   * Reads the topics of a shard from the log, and drops those that the log does not name. If the log is in
+   * another epoch by the time it has answered, the directory stays as it is: it matches what the hub has
+   * passed on, and the new epoch causes another load.
+   * @returns whether the topics were replaced
+   * @throws ProtocolError `log_unavailable`
    */
   async load (log: Log, shard: number, epoch: number): Promise<boolean> {
     const named = new Set<string>()
@@ -73,23 +77,29 @@ export class Directory {
       const [head] = await log.head([shard])
       if (head!.epoch !== epoch) return false
       this.replace(topics, named, topic => log.shardOf(topic) === shard)
-      for (const state of states) if (state !== undefined && !named.has(state.topic)) this.declare(state.topic, state.payload)
+      for (const state of states) {
+        if (state !== undefined && !named.has(state.topic)) this.declareInstrument(state.topic, state.payload)
+      }
       return true
     } finally {
       this.loads.delete(named)
     }
   }
 
-  private replace (topics: ReadonlyMap<string, TopicPosition>, named: ReadonlySet<string>, concerned: (topic: string) => boolean): void {
+  private replace (
+    topics: ReadonlyMap<string, TopicPosition>,
+    named: ReadonlySet<string>,
+    inShard: (topic: string) => boolean
+  ): void {
     for (const topic of [...this.positions.keys()]) {
-      if (topics.has(topic) || named.has(topic) || !concerned(topic)) continue
+      if (topics.has(topic) || named.has(topic) || !inShard(topic)) continue
       this.positions.delete(topic)
       this.scopes.get(topicScope(topic))?.delete(topic)
     }
-    for (const [topic, position] of topics) if (!named.has(topic)) this.set(topic, position)
+    for (const [topic, position] of topics) if (!named.has(topic)) this.setPosition(topic, position)
   }
 
-  private set (topic: string, { sequence, offset }: TopicPosition): void {
+  private setPosition (topic: string, { sequence, offset }: TopicPosition): void {
     const known = this.positions.get(topic)
     if (known !== undefined) {
       known.sequence = sequence
@@ -99,31 +109,32 @@ export class Directory {
     const position = { sequence, offset }
     this.positions.set(topic, position)
     const scope = topicScope(topic)
-    // A topic without a symbol is all that its scope has, and there may be one for each user and channel.
+    // A topic without a symbol is alone in its scope. There may be one for each user and channel: no maps.
     if (scope === topic) return
     let topics = this.scopes.get(scope)
     if (topics === undefined) this.scopes.set(scope, topics = new Map())
     topics.set(topic, position)
   }
 
-  /** What cannot be read leaves the instrument as it was, and the other messages of its batch are taken all the same. */
-  private declare (topic: string, payload: string): void {
+  /** Reads an instrument. One that cannot be read stays as it was, and the rest of its batch goes on. */
+  private declareInstrument (topic: string, payload: string): void {
     try {
-      this.put(JSON.parse(payload) as Instrument)
+      this.setInstrument(JSON.parse(payload) as Instrument)
     } catch (error) {
       this.failures.note(topic, 'instrument', error)
     }
   }
 
-  private put (instrument: Instrument): void {
-    const before = this.known.get(instrument.symbol)?.market
+  private setInstrument (instrument: Instrument): void {
+    const { symbol, market } = instrument
+    const before = this.known.get(symbol)?.market
     if (before !== undefined) {
       const left = this.markets.get(before)! - 1
       if (left === 0) this.markets.delete(before)
       else this.markets.set(before, left)
     }
-    if (instrument.market !== undefined) this.markets.set(instrument.market, (this.markets.get(instrument.market) ?? 0) + 1)
-    this.known.set(instrument.symbol, instrument)
+    if (market !== undefined) this.markets.set(market, (this.markets.get(market) ?? 0) + 1)
+    this.known.set(symbol, instrument)
   }
 }
 

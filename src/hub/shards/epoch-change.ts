@@ -7,41 +7,59 @@ import { readState, writeState } from './live-states.js'
 import { deliverTo, flushAll, type Subscriber, forEachSubscriber } from '../subscriber.js'
 import { TopicBytes } from '../topic-bytes.js'
 
-/** What a topic is given behind its reset. */
-interface Given {
+/** A loss of one shard: in a new epoch, or in a hole of what the node received. */
+export interface Loss {
+  readonly shard: number
+  /** The shard's epoch when the loss was found. */
+  readonly epoch: number
+  /** The topics that lost messages: some that were passed on, or some that this node never received. */
+  readonly topics: ReadonlySet<string>
+  readonly reason: ResetReason
+}
+
+/** What follows the reset of a topic. */
+interface Replacement {
   readonly topic: string
-  /** Every message of the topic up to here is part of it, none beyond. */
+  /** It contains every message of the topic up to this offset, and none after it. */
   readonly asOf: number
   readonly snapshot?: Snapshot
-  /** Of a topic without a state. */
+  /** The retained messages, if the topic has no state or its state is not known. */
   readonly entries?: readonly Entry[]
 }
 
+interface Replacements {
+  readonly replacements: readonly Replacement[]
+  /** Topics whose retained messages do not fit. */
+  readonly longHistories: readonly string[]
+}
+
 /**
- * Deals with what a shard has lost for those who are live (PROTOCOL.md, Epochs): exactly the topics of which something
- * is lost get `reset`, then a snapshot or else what the log still holds, where that is little; what is much, they are owed. The hub
- * passes nothing on meanwhile.
- * @param epoch the shard's; where it is over when the states have been read, nothing is done
- * @param lost the topics of which something was passed on that is no more, or is gone that was not
- * @param cover tells the hub that what is pending of a topic up to an offset is part of what was given here
+ * Sends live subscribers what they need after a loss (PROTOCOL.md, Epochs): `reset` for every topic that lost
+ * messages, followed by its snapshot, or by its retained messages if they fit in one slice. The reset of a
+ * longer history becomes pending, and its subscribers catch up. The hub passes nothing on meanwhile. If
+ * another epoch has begun by the time the states have been read, nothing is sent.
+ * @param cover tells the hub that entries of a topic up to an offset are part of what was sent here
+ * @throws ProtocolError `log_unavailable`
  */
-export async function changeEpoch (
-  hub: HubParts, shard: number, epoch: number, lost: ReadonlySet<string>, reason: ResetReason, cover: (topic: string, upTo: number) => void
+export async function restateLost (
+  hub: HubParts, { shard, epoch, topics, reason }: Loss, cover: (topic: string, upTo: number) => void
 ): Promise<void> {
   await hub.directory.load(hub.log, shard, epoch)
-  const { given, owed } = await readStates(hub, lost)
-  // A log on another machine may be ahead of what the hub has heard: that would come again behind the state.
-  const upTo = Math.max(0, ...given.map(({ asOf }) => asOf))
+  const { replacements, longHistories } = await readReplacements(hub, topics)
+  // A log on another machine may be ahead of what the hub has received. Without this wait, the hub would
+  // receive those messages after the state that contains them, and pass them on again.
+  const upTo = Math.max(0, ...replacements.map(({ asOf }) => asOf))
   while (hub.epoch(shard) === epoch && hub.shards[shard]!.received < upTo) await hub.advanced()
-  // What was read here may be lost again: all of it is for the epoch that began meanwhile.
+  // The log may have lost what was read here, too. The restatement of the newer epoch includes these topics.
   if (hub.epoch(shard) !== epoch) return
   const dirty = new Set<Subscriber>()
-  for (const state of given) {
-    const { topic, snapshot, asOf } = state
+  for (const replacement of replacements) {
+    const { topic, snapshot, asOf } = replacement
     const audience = hub.audience.of(topic)
     hub.cutStates.restart(topic, snapshot?.payload)
     for (const view of audience.views()) {
-      const bytes = new TopicBytes(hub, topic, writer => [writer.reset(topic, reason), ...messages(hub, writer, state, view.depth)])
+      const bytes = new TopicBytes(hub, topic, writer =>
+        [writer.reset(topic, reason), ...messagesOf(hub, writer, replacement, view.depth)])
       for (const subscriber of audience.members(view)) {
         deliverTo(subscriber, bytes)
         hub.counters.resets[reason]++
@@ -51,42 +69,51 @@ export async function changeEpoch (
     cover(topic, asOf)
   }
   flushAll(dirty)
-  for (const topic of owed) forEachSubscriber(hub.audience.of(topic).everybody(), subscriber => { subscriber.requireReset([topic], reason) })
+  for (const topic of longHistories) {
+    const subscribers = hub.audience.of(topic).everybody()
+    forEachSubscriber(subscribers, subscriber => { subscriber.requireReset([topic], reason) })
+  }
 }
 
-/** What is to be given of the topics that somebody reads. Of histories, as much as makes a slice: all readers share it, and it must be held for each of them. */
-async function readStates (hub: HubParts, topics: Iterable<string>): Promise<{ readonly given: readonly Given[], readonly owed: readonly string[] }> {
-  const given: Given[] = []
-  const owed: string[] = []
+/**
+ * Reads what follows the reset of each topic that has subscribers. All histories together get one slice: the
+ * readers of a topic share its bytes, but each of them may leave them unread.
+ */
+async function readReplacements (hub: HubParts, topics: Iterable<string>): Promise<Replacements> {
+  const replacements: Replacement[] = []
+  const longHistories: string[] = []
   let left = SLICE_CHARACTERS
-  const heard = [...topics].filter(topic => {
-    const isHeard = !hub.audience.of(topic).empty
-    if (!isHeard) hub.cutStates.forget(topic)
-    return isHeard
+  const subscribed = [...topics].filter(topic => {
+    const isSubscribed = !hub.audience.of(topic).empty
+    if (!isSubscribed) hub.cutStates.forget(topic)
+    return isSubscribed
   })
-  // All at once: the log answers many in one round trip.
-  const states = await Promise.all(heard.map(async topic => hub.channelOf(topic)?.reduce === undefined ? undefined : await readState(hub, topic)))
-  for (const [index, topic] of heard.entries()) {
+  // All at once: the log answers many reads in one round trip.
+  const states = await Promise.all(subscribed.map(async topic =>
+    hub.channelOf(topic)?.reduce === undefined ? undefined : await readState(hub, topic)))
+  for (const [index, topic] of subscribed.entries()) {
     const snapshot = states[index]
     const whole = snapshot === undefined && left > 0 ? await readWhole(hub.log, topic, left) : undefined
-    if (snapshot !== undefined) given.push({ topic, snapshot, asOf: snapshot.asOf })
-    else if (whole === undefined) owed.push(topic)
+    if (snapshot !== undefined) replacements.push({ topic, snapshot, asOf: snapshot.asOf })
+    else if (whole === undefined) longHistories.push(topic)
     else {
       left -= charactersOf(whole.entries)
-      given.push({ topic, ...whole })
+      replacements.push({ topic, ...whole })
     }
   }
-  return { given, owed }
+  return { replacements, longHistories }
 }
 
-function messages (hub: HubParts, writer: MessageWriter, { snapshot, entries = [] }: Given, depth: number): Written[] {
+function messagesOf (
+  hub: HubParts, writer: MessageWriter, { snapshot, entries = [] }: Replacement, depth: number
+): Written[] {
   if (snapshot !== undefined) return [writeState(hub, writer, snapshot, depth)]
-  // A book of some depth whose state is not known waits for a message that replaces it.
+  // A book that is cut to a depth, and whose state is not known, waits for a message that replaces it.
   return depth > 0 ? [] : entries.map(entry => writer.data(entry))
 }
 
-/** The topics of a shard of which something at or beyond an offset was passed on. */
-export function passedOnBeyond (hub: HubParts, shard: number, offset: number): Set<string> {
+/** Finds the topics of a shard that had a message passed on at an offset or after it. */
+export function topicsPassedOnFrom (hub: HubParts, shard: number, offset: number): Set<string> {
   const { recent } = hub.shards[shard]!
   const topics = new Set<string>()
   if (recent.covers(offset - 1)) {

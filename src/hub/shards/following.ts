@@ -5,9 +5,9 @@ import { Interest } from './interest.js'
 import { LogTime } from './log-time.js'
 import { RecentEntries } from './recent.js'
 
-/** How long a shard is followed on when nobody needs it any more: a client that comes back finds it awake. */
+/** How long the node still follows a shard that nobody needs: a client that comes back finds it awake. */
 const LINGER_MS = 30_000
-/** How often it is looked whether shards that sleep are at another epoch: it is told to clients, who compare it. */
+/** How often the node reads the epochs of sleeping shards: it sends them to clients, which compare them. */
 const LOOK_MS = 10_000
 
 export interface FollowingOptions {
@@ -17,15 +17,16 @@ export interface FollowingOptions {
   readonly recentBytes: number
   readonly lingerMs?: number | undefined
   onBatch (batch: TailBatch): void
-  /** Passes on what has come. */
+  /** Passes on the entries that have been received. */
   passOn (): void
-  /** Other shards are followed now, or the epochs of some that sleep are others than were known. */
+  /** Called when a shard has woken or fallen asleep, and when the epochs of sleeping shards were read. */
   onChange (): void
 }
 
 /**
- * Follows the shards that somebody needs, and the one that every node must hear. The others sleep: nothing of them is heard or
- * kept, they are in no cursor, and what is known of them is as old as their last waking (ADR 27).
+ * Follows the shards that somebody needs, and the one that every node must follow. The others sleep: the node
+ * receives and keeps no entries of them, no cursor covers them, and except for their epochs, what the node
+ * knows of them is as old as their last waking (ADR 27).
  */
 export class Following {
   readonly interest: Interest
@@ -46,10 +47,18 @@ export class Following {
   async start (): Promise<void> {
     const { shards, recentBytes } = this.options
     for (const [shard, { epochs, offset }] of (await this.hub.log.head()).entries()) {
-      shards.push({ isAwake: false, epochs: [...epochs], received: offset, pending: [], flushed: offset, recent: new RecentEntries(shard, offset, recentBytes), time: new LogTime() })
+      shards.push({
+        isAwake: false,
+        epochs: [...epochs],
+        received: offset,
+        pending: [],
+        flushed: offset,
+        recent: new RecentEntries(shard, offset, recentBytes),
+        time: new LogTime()
+      })
     }
     await this.interest.follow([COMMON_SHARD])
-    this.timer = setInterval(() => { this.look() }, LOOK_MS).unref()
+    this.timer = setInterval(() => { this.readSleepingEpochs() }, LOOK_MS).unref()
   }
 
   close (): void {
@@ -59,8 +68,8 @@ export class Following {
     for (const end of this.ends.values()) end()
   }
 
-  /** Asks whether shards that sleep are at another epoch. Where that cannot be told now, it will be. */
-  look (): void {
+  /** Reads the epochs of sleeping shards from the log. If the log does not answer, the timer asks again. */
+  readSleepingEpochs (): void {
     const { shards, onChange } = this.options
     const asleep = [...shards.keys()].filter(shard => !shards[shard]!.isAwake)
     if (asleep.length === 0) return
@@ -74,25 +83,31 @@ export class Following {
   }
 
   private async wake (index: number): Promise<void> {
-    // Where a new epoch begins meanwhile, what was read is of two of them.
+    // If a new epoch begins meanwhile, what was read mixes two epochs: all of it is read again.
     while (!await this.follow(index)) if (this.closed) throw new ProtocolError('going_away')
   }
 
-  /** @returns whether all that was read is of one epoch */
+  /**
+   * @returns whether the node follows the shard now: false if the reads mix two epochs, or the hub has closed
+   */
   private async follow (index: number): Promise<boolean> {
     const { log, directory } = this.hub
     const { shards, onBatch, onChange } = this.options
     const early: TailBatch[] = []
     const state = shards[index]!
-    const { head, end } = await log.tail(index, batch => { if (state.isAwake) onBatch(batch); else early.push(batch) })
+    const { head, end } = await log.tail(index, batch => {
+      if (state.isAwake) onBatch(batch)
+      else early.push(batch)
+    })
     try {
-      const recent = await this.recentEntries(index, head)
+      const recent = await this.readRecentEntries(index, head)
       if (!await directory.load(log, index, head.epoch) || this.closed) {
         end()
         return false
       }
       this.ends.set(index, end)
-      Object.assign(state, { isAwake: true, epochs: [...head.epochs], received: head.offset, flushed: head.offset, recent })
+      const { epochs, offset } = head
+      Object.assign(state, { isAwake: true, epochs: [...epochs], received: offset, flushed: offset, recent })
     } catch (error) {
       end()
       throw error
@@ -102,23 +117,24 @@ export class Following {
     return true
   }
 
-  /** What came last, as far as nothing is missing up to a head. */
-  private async recentEntries (shard: number, { offset }: ShardHead): Promise<RecentEntries> {
+  /** Reads the newest entries of a shard up to its head; none if the one at the head is missing. */
+  private async readRecentEntries (shard: number, { offset }: ShardHead): Promise<RecentEntries> {
     const { recentBytes } = this.options
     const known = (await this.hub.log.recent(shard, recentBytes)).filter(entry => entry.offset <= offset)
-    const recent = new RecentEntries(shard, known.at(-1)?.offset === offset ? known[0]!.offset - 1 : offset, recentBytes)
+    const start = known.at(-1)?.offset === offset ? known[0]!.offset - 1 : offset
+    const recent = new RecentEntries(shard, start, recentBytes)
     if (recent.start < offset) for (const entry of known) recent.push(entry)
     return recent
   }
 
   private sleep (shard: number): void {
     const state = this.options.shards[shard]!
-    // While topics are restated nothing is passed on: it is asked again.
+    // While topics are being restated the hub passes nothing on: `Interest` asks again later.
     if (this.hub.epochChange !== undefined) return
     if (state.pending.length > 0) this.options.passOn()
-    const concerned = (topic: string): boolean => this.hub.log.shardOf(topic) === shard
-    this.hub.sendPending(concerned)
-    this.hub.cutStates.forgetAll(concerned)
+    const inShard = (topic: string): boolean => this.hub.log.shardOf(topic) === shard
+    this.hub.sendPending(inShard)
+    this.hub.cutStates.forgetAll(inShard)
     this.ends.get(shard)!()
     this.ends.delete(shard)
     state.isAwake = false

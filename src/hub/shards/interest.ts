@@ -1,33 +1,37 @@
 export interface InterestOptions {
   readonly shards: number
-  /** How long a shard is followed on when nobody needs it any more, in milliseconds. */
+  /** How long the node still follows a shard that nobody needs any more, in milliseconds. */
   readonly lingerMs: number
   isAwake (shard: number): boolean
   /** Begins to follow a shard. @throws ProtocolError `log_unavailable` */
   wake (shard: number): Promise<void>
-  /** Ends to follow a shard, unless that must wait: then it is asked again. */
+  /** Stops following a shard. If that must wait, it does nothing; it is called again after `lingerMs`. */
   sleep (shard: number): void
 }
 
 interface Shard {
-  /** Those who need it. */
+  /** How many callers need it. */
   count: number
-  /** While it is being woken: once for all who need it. */
+  /** Set while it is being woken; all who need it share the promise. */
   waking: Promise<void> | undefined
-  /** While nobody needs it. */
+  /** Set while it is awake and nobody needs it. */
   timer: NodeJS.Timeout | undefined
 }
 
-/** Counts who needs which shards, and lets those sleep that nobody needs (ADR 27). */
+/** Counts how many callers need each shard, and puts a shard to sleep once nobody needs it (ADR 27). */
 export class Interest {
   private readonly shards: readonly Shard[]
   private closed = false
 
   constructor (private readonly options: InterestOptions) {
-    this.shards = Array.from({ length: options.shards }, () => ({ count: 0, waking: undefined, timer: undefined }))
+    const newShard = (): Shard => ({ count: 0, waking: undefined, timer: undefined })
+    this.shards = Array.from({ length: options.shards }, newShard)
   }
 
-  /** Resolves when shards are followed; they stay so until {@link release}. @throws ProtocolError `log_unavailable`: none is held then */
+  /**
+   * Resolves once the node follows all of the shards; it follows them until {@link release}.
+   * @throws ProtocolError `log_unavailable`; the caller must not release the shards then
+   */
   async follow (shards: readonly number[]): Promise<void> {
     this.retain(shards)
     const asleep = shards.filter(shard => !this.options.isAwake(shard))
@@ -40,7 +44,7 @@ export class Interest {
     }
   }
 
-  /** Holds shards that somebody holds already. */
+  /** Keeps shards awake that another caller keeps awake already, beyond that one's {@link release}. */
   retain (shards: readonly number[]): void {
     for (const index of shards) {
       const shard = this.shards[index]!
@@ -66,7 +70,7 @@ export class Interest {
     const shard = this.shards[index]!
     shard.waking ??= this.options.wake(index).finally(() => {
       shard.waking = undefined
-      // Where another shard could not be woken, those who needed both have gone.
+      // If another shard could not be woken, the callers that needed both have released this one meanwhile.
       this.lingerIfFree(index)
     })
     await shard.waking

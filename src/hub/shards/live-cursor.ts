@@ -4,13 +4,13 @@ import type { Format } from '../format.js'
 import type { ShardState } from '../hub-parts.js'
 
 /**
- * The cursor of those who stand where the hub stands: made once per window, by marks (of `encodeMarks`) and format, and
- * shared by all.
+ * The cursor of the subscribers that are live. It is made once per window for each format and each text of
+ * marks (of `encodeMarks`), and shared by all of them.
  */
 export class LiveCursor {
   private position: string | undefined
   private readonly frames = new Map<Format, Map<string, Buffer>>()
-  /** Messages of instruments that are being moved between sets, or wait for it. */
+  /** Messages of instruments that are being moved between sets, or wait for that. */
   private readonly unmoved = new Set<Entry>()
 
   constructor (private readonly shards: readonly ShardState[]) {}
@@ -29,14 +29,15 @@ export class LiveCursor {
   }
 
   /**
-   * The cursor of some offsets by shard, elsewhere where the hub stands, in the current epochs, without marks; shards that sleep
-   * are not in it. It stays before an instrument that is not yet in its new sets: on resume, what came after the cursor counts as
-   * entered.
+   * Encodes some offsets by shard as a cursor in the current epochs, without marks. Shards without an offset
+   * stand where the hub stands; sleeping shards are left out. The cursor stays before the message of an
+   * instrument that is not in its new sets yet: a client that resumes there counts the instrument as entered.
    */
   at (offsets: ReadonlyMap<number, number>): string {
     const positions = new Map<number, ShardPosition>()
     for (const [shard, { isAwake, epochs, flushed }] of this.shards.entries()) {
-      if (isAwake) positions.set(shard, { epoch: epochs.at(-1)!.epoch, offset: offsets.get(shard) ?? flushed })
+      if (!isAwake) continue
+      positions.set(shard, { epoch: epochs.at(-1)!.epoch, offset: offsets.get(shard) ?? flushed })
     }
     for (const { shard, offset } of this.unmoved) {
       const { epoch, offset: before } = positions.get(shard)!
@@ -45,19 +46,20 @@ export class LiveCursor {
     return encodePositions(positions)
   }
 
-  /** A cursor of nowhere: who comes back with it is told that all is lost. */
+  /** Encodes a cursor in no epoch: a client that resumes with it gets a `reset` for every topic. */
   void (): string {
-    return encodePositions(new Map(this.shards.map((_, shard): [number, ShardPosition] => [shard, { epoch: NO_EPOCH, offset: 0 }])))
+    const nowhere: ShardPosition = { epoch: NO_EPOCH, offset: 0 }
+    return encodePositions(new Map(Array.from(this.shards.keys(), shard => [shard, nowhere])))
   }
 
-  /** The hub stands elsewhere: cursors made so far are not its own any more. */
-  moved (): void {
+  /** Drops the cursors made so far, because the hub stands elsewhere now. */
+  invalidate (): void {
     this.position = undefined
     for (const frames of this.frames.values()) frames.clear()
   }
 
-  /** Stays before the message of an instrument until {@link release}. */
-  hold (entry: Entry): void {
+  /** Makes cursors stay before the message of an instrument until {@link release}. */
+  stayBefore (entry: Entry): void {
     this.unmoved.add(entry)
   }
 

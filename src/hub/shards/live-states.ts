@@ -4,44 +4,58 @@ import type { MessageWriter, Written } from '../format.js'
 import type { HubParts } from '../hub-parts.js'
 
 /**
- * The states of topics exactly where the hub stands: for topics that a subscriber is being sent, a snapshot must
- * neither be older than what it had nor hold what is still to come (PROTOCOL.md, The client's rule).
+ * The states of topics exactly where the hub stands. If a subscriber is being sent a topic, its snapshot must
+ * neither be older than what the subscriber has, nor contain messages that are still to come (PROTOCOL.md,
+ * The client's rule).
  */
 export class LiveStates {
-  /** @param unknown topics that have no state as far as is known, and where their shard stood before it was read */
-  private constructor (private readonly hub: HubParts, private readonly snapshots: readonly Snapshot[], private readonly unknown: ReadonlyMap<string, number>) {}
+  /** @param unknown topics without a known state, and the offset where their shard stood before the read */
+  private constructor (
+    private readonly hub: HubParts,
+    private readonly snapshots: readonly Snapshot[],
+    private readonly unknown: ReadonlyMap<string, number>
+  ) {}
 
-  /** Reads the states of the topics that have one from the log, and waits until the hub stands at or behind none of it. Somebody must hold their shards. */
+  /**
+   * Reads the states of the topics from the log, and waits until the hub has passed on all that they contain.
+   * The caller must keep the shards of the topics awake ({@link HubParts.interest}).
+   * @throws ProtocolError `log_unavailable`
+   */
   static async read (hub: HubParts, topics: Iterable<string>): Promise<LiveStates> {
     const named = [...topics]
     const shards = [...new Set(named.map(topic => hub.log.shardOf(topic)))]
-    // Whoever needs the states may be gone before they are there.
+    // The caller may release the shards before the states are here.
     hub.interest.retain(shards)
     try {
       await hub.epochChange
       const standing = hub.shards.map(({ flushed }) => flushed)
-      const snapshots = await LiveStates.snapshotsOf(hub, named)
+      const snapshots = await LiveStates.readSnapshots(hub, named)
       const known = new Set(snapshots.map(({ topic }) => topic))
-      return new LiveStates(hub, snapshots, new Map(named.filter(topic => !known.has(topic)).map(topic => [topic, standing[hub.log.shardOf(topic)]!])))
+      const unknown = new Map<string, number>()
+      for (const topic of named) if (!known.has(topic)) unknown.set(topic, standing[hub.log.shardOf(topic)]!)
+      return new LiveStates(hub, snapshots, unknown)
     } finally {
       hub.interest.release(shards)
     }
   }
 
-  private static async snapshotsOf (hub: HubParts, topics: readonly string[]): Promise<readonly Snapshot[]> {
-    const read = await Promise.all(topics.map(topic => readState(hub, topic)))
-    const snapshots = read.filter(snapshot => snapshot !== undefined)
+  private static async readSnapshots (hub: HubParts, topics: readonly string[]): Promise<Snapshot[]> {
+    const states = await Promise.all(topics.map(topic => readState(hub, topic)))
+    const snapshots = states.filter(state => state !== undefined)
     const ahead = ({ topic, epoch, asOf }: Snapshot): boolean => {
       const { epochs, flushed } = hub.shards[hub.log.shardOf(topic)]!
       const known = epochs.findLastIndex(other => other.epoch === epoch)
-      // What was read in an epoch that has ended is never caught up with: it is read again.
+      // The hub never reaches a state of an epoch that has ended: `now` says that it is outdated.
       return known < 0 || (known === epochs.length - 1 && flushed < asOf)
     }
     while (snapshots.some(ahead)) await hub.advanced()
     return snapshots
   }
 
-  /** As {@link read} and {@link now}, read again until it can be told. The answer holds in the tick in which it comes. */
+  /**
+   * Repeats {@link read} and {@link now} until the states are known. They are those of now only in the tick
+   * in which this resolves.
+   */
   static async settled (hub: HubParts, topics: Iterable<string>): Promise<ReadonlyMap<string, Snapshot>> {
     for (;;) {
       const states = (await LiveStates.read(hub, topics)).now()
@@ -50,8 +64,9 @@ export class LiveStates {
   }
 
   /**
-   * The topics now, but for those whose state is not known: what was passed on since they were read is part of it. Undefined where that cannot be told any
-   * more (a new epoch, or too long a wait): read again.
+   * Returns the states where the hub stands now, with everything that was passed on since they were read;
+   * topics without a known state are left out. Returns undefined if that cannot be known any more, after a
+   * new epoch or too long a wait: read again.
    */
   now (): ReadonlyMap<string, Snapshot> | undefined {
     const since = this.passedOnSince()
@@ -81,7 +96,8 @@ export class LiveStates {
     for (const [shard, offset] of earliest) {
       const { recent } = this.hub.shards[shard]!
       if (!recent.covers(offset)) return undefined
-      recent.after(offset, (topic, place) => place > (standing.get(topic) ?? Infinity), entry => {
+      const isNew = (topic: string, at: number): boolean => at > (standing.get(topic) ?? Infinity)
+      recent.after(offset, isNew, entry => {
         const entries = since.get(entry.topic)
         if (entries === undefined) since.set(entry.topic, [entry])
         else entries.push(entry)
@@ -91,16 +107,21 @@ export class LiveStates {
     return since
   }
 
-  /** Whether a message may have come that made a state known. */
+  /** Whether a state that was not known may be known now, by a message that was passed on since. */
   private isOutdated (): boolean {
     const { unknown, hub } = this
     for (const shard of new Set(Array.from(unknown.keys(), topic => hub.log.shardOf(topic)))) {
       const { recent } = hub.shards[shard]!
       let began = false
       let from = Infinity
-      for (const [topic, offset] of unknown) if (hub.log.shardOf(topic) === shard) from = Math.min(from, offset)
+      for (const [topic, offset] of unknown) {
+        if (hub.log.shardOf(topic) === shard) from = Math.min(from, offset)
+      }
       if (!recent.covers(from)) return true
-      recent.after(from, topic => unknown.has(topic), ({ replaces, previous }) => !(began = replaces || previous === 0))
+      recent.after(from, topic => unknown.has(topic), ({ replaces, previous }) => {
+        began = replaces || previous === 0
+        return !began
+      })
       if (began) return true
     }
     return false
@@ -113,14 +134,19 @@ export class LiveStates {
     let payload = last.payload
     if (typeof reduce === 'function') {
       let state: unknown = JSON.parse(snapshot.payload)
-      for (const entry of since) state = reduce(state as never, JSON.parse(entry.payload) as never, entry.replaces)
+      for (const entry of since) {
+        state = reduce(state as never, JSON.parse(entry.payload) as never, entry.replaces)
+      }
       payload = JSON.stringify(state)
     }
     return { ...snapshot, sequence: last.sequence, timestamp: last.timestamp, payload, asOf: last.offset }
   }
 }
 
-/** A topic's state, undefined also where its channel failed to fold it. @throws ProtocolError `log_unavailable` */
+/**
+ * Reads a topic's state. Returns undefined if there is none, or if its channel failed to fold it.
+ * @throws ProtocolError `log_unavailable`
+ */
 export async function readState (hub: HubParts, topic: string): Promise<Snapshot | undefined> {
   try {
     return await hub.log.snapshot(topic)
@@ -131,8 +157,10 @@ export async function readState (hub: HubParts, topic: string): Promise<Snapshot
   }
 }
 
-/** As {@link writeState}; undefined where it cannot be made. */
-export function tellState (hub: HubParts, writer: MessageWriter, snapshot: Snapshot, depth: number): Written | undefined {
+/** Writes a state as {@link writeState} does. Returns undefined if that fails. */
+export function tellState (
+  hub: HubParts, writer: MessageWriter, snapshot: Snapshot, depth: number
+): Written | undefined {
   try {
     return writeState(hub, writer, snapshot, depth)
   } catch (error) {
@@ -141,10 +169,16 @@ export function tellState (hub: HubParts, writer: MessageWriter, snapshot: Snaps
   }
 }
 
-/** A topic's state as a message, cut to a depth where one is given. */
-export function writeState (hub: HubParts, writer: MessageWriter, snapshot: Snapshot, depth: number): Written {
+/**
+ * Writes a topic's state as a message, cut to a depth; 0 for all of it.
+ * @throws if it cannot be cut or encoded
+ */
+export function writeState (
+  hub: HubParts, writer: MessageWriter, snapshot: Snapshot, depth: number
+): Written {
   const levels = depth === 0 ? undefined : hub.channelOf(snapshot.topic)?.levels
   const message = { ...snapshot, replaces: true }
   if (levels === undefined) return writer.data(message)
-  return writer.data({ ...message, payload: JSON.stringify(levels.cut(JSON.parse(snapshot.payload) as never, depth)) })
+  const cut: unknown = levels.cut(JSON.parse(snapshot.payload) as never, depth)
+  return writer.data({ ...message, payload: JSON.stringify(cut) })
 }

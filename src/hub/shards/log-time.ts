@@ -1,22 +1,27 @@
 import { performance } from 'node:perf_hooks'
 
-/** For how long the fastest delivery counts: clocks drift apart by far less than a message takes in that time. */
+/** How long the fastest delivery counts: clocks drift apart meanwhile by far less than a message takes. */
 const WINDOW_MS = 60_000
 
 /**
- * What time it is in one shard of the log, as a node can tell from what it hears of it: the node's own clock may be minutes off.
- * The message that came fastest lately tells by how much the log's time is ahead; what it took on its way is the error.
+ * The time of one shard of the log, estimated from the messages that the node receives: the node's own clock
+ * may be minutes off. The message that arrived fastest lately says how far the log's clock is ahead. The
+ * error of the estimate is the time that this message took.
  */
 export class LogTime {
-  /** By how much the log's time was ahead of ours at least: in this window, and in the one before. */
+  /** How many milliseconds the log's clock is ahead of ours at least, by the messages of this window. */
   private ahead = -Infinity
+  /** The same, by those of the window before. */
   private aheadBefore = -Infinity
   private windowEnds = -Infinity
 
-  /** @param clock milliseconds of a clock that nobody sets */
+  /** @param clock milliseconds of a monotonic clock */
   constructor (private readonly clock: () => number = () => performance.now()) {}
 
-  /** A message was heard that the log accepted at that time. */
+  /**
+   * Notes that a message has just arrived.
+   * @param timestamp when the log accepted it, in milliseconds since 1970
+   */
   hear (timestamp: number): void {
     const now = this.clock()
     if (now >= this.windowEnds) {
@@ -27,7 +32,7 @@ export class LogTime {
     this.ahead = Math.max(this.ahead, timestamp - now)
   }
 
-  /** Milliseconds since 1970; -Infinity before anything was heard: nothing is old then. */
+  /** Returns milliseconds since 1970; -Infinity before the first message, so that nothing counts as old. */
   now (): number {
     return this.clock() + Math.max(this.ahead, this.aheadBefore)
   }

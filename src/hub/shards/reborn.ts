@@ -3,12 +3,13 @@ import { deliverTo, type Subscriber } from '../subscriber.js'
 import { TopicBytes } from '../topic-bytes.js'
 
 /**
- * PROTOCOL.md, Terms: after a resume whose position was lost, a topic that the log did not have gets a reset
- * before its first message. Topics that were named got theirs at once.
+ * Delivers `reset` before the first message of a topic (PROTOCOL.md, Terms). A client that resumed with a
+ * lost position may hold a topic of that name that the log did not have any more. Topics that the client
+ * named were reset at once.
  */
-export function deliverReborn (hub: HubParts, topic: string, dirty: Subscriber[]): void {
+export function resetReborn (hub: HubParts, topic: string, dirty: Subscriber[]): void {
   const reset = new TopicBytes(hub, topic, writer => [writer.reset(topic, 'epoch_changed')])
-  for (const subscriber of hub.audience.broadHolders(topic)) {
+  for (const subscriber of hub.audience.broadSubscribers(topic)) {
     if (subscriber.lostTopics === undefined) continue
     if (deliverTo(subscriber, reset)) dirty.push(subscriber)
     hub.counters.resets.epoch_changed++

@@ -1,47 +1,50 @@
 import type { ResetReason } from '@tickwire/protocol'
-import { changeEpoch } from './epoch-change.js'
+import { restateLost } from './epoch-change.js'
 import type { HubParts } from '../hub-parts.js'
 import { persist } from '../persist.js'
 import { loseFor } from '../subscriber.js'
 
 export interface RestatementsOptions {
-  /** Called when none is under way any more. */
+  /** Called when the last restatement in progress has ended. */
   onEnd (): void
   onError (error: unknown): void
-  /** Whether the hub is closed. */
-  over (): boolean
+  /** Whether the hub has closed. */
+  isClosed (): boolean
 }
 
 /**
- * Topics whose subscribers must be told that something is lost, and be given the state: one shard's after another's. The
- * hub passes nothing on while one is under way.
+ * Restates topics that lost messages: their subscribers get a `reset`, and the state or the retained
+ * messages. One shard comes after another, and the hub passes nothing on until the last one is done.
  */
 export class Restatements {
-  /** Entries up to this offset of a topic are part of a state that its subscribers were just given. */
+  /** By topic, the offset up to which entries are part of a state that its subscribers were just sent. */
   readonly covered = new Map<string, number>()
   private current: Promise<void> | undefined
-  /** By shard, the topics of those that are under way. */
+  /** By shard, the topics of the restatements that have not ended. */
   private readonly lost = new Map<number, ReadonlySet<string>>()
 
   constructor (private readonly hub: HubParts, private readonly options: RestatementsOptions) {}
 
-  /** Resolves when the last of them is done; undefined while there is none. */
+  /** Resolves when the last restatement has ended; undefined while there is none. */
   get underWay (): Promise<void> | undefined {
     return this.current
   }
 
-  begin (shard: number, topics: ReadonlySet<string>, reason: ResetReason): void {
-    const epoch = this.hub.epoch(shard)
-    // One that is still under way gives up for a new epoch, which then resets for both.
+  /** Restates topics of a shard, once the restatements before it have ended. */
+  enqueue (shard: number, topics: ReadonlySet<string>, reason: ResetReason): void {
+    const { hub, options: { isClosed, onError } } = this
+    const epoch = hub.epoch(shard)
+    // When a new epoch begins, a restatement in progress gives up, and this one takes its topics over.
     const lost = new Set([...topics, ...this.lost.get(shard) ?? []])
     this.lost.set(shard, lost)
+    const cover = (topic: string, upTo: number): void => { this.covered.set(topic, upTo) }
     const before = this.current ?? Promise.resolve()
     const current = before
-      .then(() => persist(() => changeEpoch(this.hub, shard, epoch, lost, reason, (topic, upTo) => this.covered.set(topic, upTo)), this.options.over))
+      .then(() => persist(() => restateLost(hub, { shard, epoch, topics: lost, reason }, cover), isClosed))
       .catch((error: unknown) => {
-        if (this.options.over()) return
-        this.options.onError(error)
-        for (const topic of lost) loseFor(this.hub.audience.of(topic).everybody(), topic)
+        if (isClosed()) return
+        onError(error)
+        for (const topic of lost) loseFor(hub.audience.of(topic).everybody(), topic)
       })
       .finally(() => {
         if (this.current !== current) return
@@ -52,8 +55,10 @@ export class Restatements {
     this.current = current
   }
 
-  /** What was given of a shard is of an epoch that is over. */
+  /** Forgets what subscribers were sent of a shard: it belongs to an epoch that has ended. */
   uncover (shard: number): void {
-    for (const topic of this.covered.keys()) if (this.hub.log.shardOf(topic) === shard) this.covered.delete(topic)
+    for (const topic of this.covered.keys()) {
+      if (this.hub.log.shardOf(topic) === shard) this.covered.delete(topic)
+    }
   }
 }

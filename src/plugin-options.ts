@@ -12,6 +12,8 @@ const OPTIONS = [
   'prefix', 'channels', 'routes', 'sources', 'processors', 'log', 'coordination', 'adminLink', 'settings'
 ]
 const SOURCE = ['instruments', 'run']
+const TOPIC_PROCESSOR = ['outputOf', 'restore', 'apply', 'correct']
+const JOURNAL_PROCESSOR = ['initial', 'decide', 'apply', 'project', 'correct']
 const LOG = [
   'shardOf', 'append', 'raise', 'read', 'tail', 'watch', 'recent', 'head', 'topics', 'snapshot', 'origins',
   'close'
@@ -22,7 +24,7 @@ const isObject = (value: unknown): value is Given =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
 
 /**
- * Checks all options but the contents of channels, processors and settings, which have checks of their own.
+ * Checks all options but the contents of channels and settings, which have checks of their own.
  * @throws ConfigError that says which option is wrong, and what it may be
  */
 export function checkPluginOptions (options: Given, routeGroups: readonly string[]): void {
@@ -30,7 +32,7 @@ export function checkPluginOptions (options: Given, routeGroups: readonly string
   if (unknown !== undefined) {
     throw new ConfigError(`tickwire has no option '${unknown}'${insteadOf(unknown, OPTIONS)}`)
   }
-  const { prefix, channels, routes, sources, log, coordination, adminLink, settings } = options
+  const { prefix, channels, routes, sources, processors, log, coordination, adminLink, settings } = options
   if (prefix !== undefined && typeof prefix !== 'string') {
     throw new ConfigError(`prefix is a text like '/live', not ${String(prefix)}`)
   }
@@ -45,6 +47,7 @@ export function checkPluginOptions (options: Given, routeGroups: readonly string
   }
   checkRoutes(routes, routeGroups)
   if (typeof sources !== 'string') checkSources(sources)
+  checkProcessorShapes(processors)
   if (log !== undefined) demandMethods('log', log, LOG)
   if (coordination !== undefined) demandMethods('coordination', coordination, COORDINATION)
 }
@@ -65,6 +68,22 @@ function checkSources (sources: unknown): void {
   for (const [index, source] of sources.entries()) {
     demandMethods(`sources[${index}]`, source, SOURCE)
     if (typeof (source as Given)['name'] !== 'string') throw new ConfigError(`sources[${index}] has no name`)
+  }
+}
+
+function checkProcessorShapes (processors: unknown): void {
+  if (processors === undefined) return
+  if (!Array.isArray(processors)) throw new ConfigError('processors is an array of processors')
+  for (const [index, processor] of processors.entries()) {
+    const at = `processors[${index}]`
+    const isJournal = isObject(processor) && processor['journal'] !== undefined
+    demandMethods(at, processor, isJournal ? JOURNAL_PROCESSOR : TOPIC_PROCESSOR)
+    const { name, inputs, outputs } = processor as Given
+    if (typeof name !== 'string') throw new ConfigError(`${at} has no name`)
+    for (const [option, value] of Object.entries({ inputs, outputs })) {
+      const isList = Array.isArray(value) && value.every(channel => typeof channel === 'string')
+      if (!isList) throw new ConfigError(`${at} has no ${option}: an array of the names of channels`)
+    }
   }
 }
 

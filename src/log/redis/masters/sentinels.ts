@@ -41,16 +41,18 @@ export class SentinelTopology implements Topology {
   constructor (private readonly address: SentinelAddress, private readonly open: Open) {}
 
   async start (): Promise<void> {
+    const { sentinels } = this.address
     const failures: unknown[] = []
     await new Promise<void>(resolve => {
-      let left = this.address.sentinels.length
-      for (const endpoint of this.address.sentinels) {
+      let left = sentinels.length
+      for (const [index, endpoint] of sentinels.entries()) {
         this.meet(endpoint).then(resolve, (error: unknown) => {
-          failures.push(error)
+          failures[index] = error
           if (--left === 0) resolve()
         })
       }
     })
+    // Of the first Sentinel in the address, so that the same fault has the same words whichever fails first.
     if (this.known === undefined) throw failures[0]
     this.timer = setInterval(() => { this.lookAtAll() }, LOOK_MS).unref()
   }

@@ -39,6 +39,14 @@ function owner (): Owner {
   throw new Error(`none of the users ${USERS.join(' and ')} is there, and PostgreSQL does not run as root`)
 }
 
+function endIfThere (pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL')
+  } catch {
+    // It has ended by itself.
+  }
+}
+
 /** A PostgreSQL of a test's own, on a socket in a folder of its own. */
 export class PostgresServer {
   private readonly owner = owner()
@@ -118,15 +126,26 @@ export class PostgresServer {
     limitFiles(this.child!.pid!, bytes, this.owner)
   }
 
-  /** Ends it at once, as a crash would; its processes end when they see that. */
+  /** Ends all its processes at once: none of them answers any more. */
   async kill (): Promise<void> {
     const { child } = this
     if (child === undefined) return
     const ended = new Promise(resolve => { child.once('exit', resolve) })
     child.ref()
-    child.kill('SIGKILL')
+    this.killAll()
     await ended
     this.child = undefined
+  }
+
+  /** Those that serve connections would end by themselves, when they have answered. */
+  private killAll (): void {
+    const { child } = this
+    if (child?.pid === undefined || child.exitCode !== null || child.signalCode !== null) return
+    // It starts no others meanwhile.
+    child.kill('SIGSTOP')
+    const children = readFileSync(`/proc/${child.pid}/task/${child.pid}/children`, 'utf8').trim().split(' ')
+    child.kill('SIGKILL')
+    for (const pid of children.filter(text => text !== '')) endIfThere(Number(pid))
   }
 
   async close (): Promise<void> {
@@ -136,7 +155,7 @@ export class PostgresServer {
   }
 
   endAtOnce (): void {
-    this.child?.kill('SIGKILL')
+    this.killAll()
     rmSync(this.folder, { recursive: true, force: true })
   }
 }

@@ -1,5 +1,6 @@
 import { mkdirSync, realpathSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
 import type * as duckdbApi from '@duckdb/node-api'
 import type { DuckDBConnection, DuckDBInstance } from '@duckdb/node-api'
 import { ConfigError } from '../../config.js'
@@ -34,14 +35,19 @@ const IS_FATAL = /^FATAL Error|database has been invalidated/
 const IS_LOCKED = /Could not set lock on file|being used by another process/i
 const IS_FOREIGN = /not a valid DuckDB database file|Serialization Error|version number/i
 
+/** A statement that begins just when the store is closed is interrupted the next time. */
+const INTERRUPT_EVERY_MS = 50
+
 /** A database file that one process has open; it is opened anew where a failure demands it. */
 export class DuckDBFile {
   private readonly connections = new Set<DuckDBConnection>()
+  /** Connections, and those that are being made. */
+  private inUse = 0
   private instance: DuckDBInstance | undefined
   private opening: Promise<DuckDBInstance> | undefined
   private hasFailed = false
   private isClosed = false
-  /** Called when no connection is left. */
+  /** Called when nothing is in use. */
   private readonly waiters: (() => void)[] = []
 
   private constructor (readonly path: string, private readonly duckdb: DuckDB) {}
@@ -67,16 +73,23 @@ export class DuckDBFile {
 
   /** A connection, which is to be released. It waits where the file must be opened anew. */
   async connect (): Promise<DuckDBConnection> {
-    const instance = await this.usable()
-    const connection = await instance.connect()
-    this.connections.add(connection)
-    return connection
+    let instance = await this.usable()
+    while (instance !== this.instance || this.hasFailed || this.isClosed) instance = await this.usable()
+    this.inUse++
+    try {
+      const connection = await instance.connect()
+      this.connections.add(connection)
+      return connection
+    } catch (error) {
+      this.leave()
+      throw error
+    }
   }
 
   release (connection: DuckDBConnection): void {
     this.connections.delete(connection)
     connection.closeSync()
-    if (this.connections.size === 0) for (const wake of this.waiters.splice(0)) wake()
+    this.leave()
   }
 
   /** Takes note of how a statement failed. */
@@ -87,9 +100,11 @@ export class DuckDBFile {
   async close (): Promise<void> {
     if (this.isClosed) return
     this.isClosed = true
-    for (const connection of this.connections) connection.interrupt()
-    await this.unused()
-    await this.opening?.catch(() => {})
+    while (this.inUse > 0 || this.opening !== undefined) {
+      for (const connection of this.connections) connection.interrupt()
+      await Promise.race([this.unused(), delay(INTERRUPT_EVERY_MS, undefined, { ref: false })])
+      await this.opening?.catch(() => {})
+    }
     await this.checkpoint()
     this.instance?.closeSync()
     openFiles.delete(this.path)
@@ -111,7 +126,12 @@ export class DuckDBFile {
   }
 
   private async unused (): Promise<void> {
-    while (this.connections.size > 0) await new Promise<void>(resolve => { this.waiters.push(resolve) })
+    while (this.inUse > 0) await new Promise<void>(resolve => { this.waiters.push(resolve) })
+  }
+
+  private leave (): void {
+    this.inUse--
+    if (this.inUse === 0) for (const wake of this.waiters.splice(0)) wake()
   }
 
   /** Done by closing as well, where it would hold up the event loop. */

@@ -98,7 +98,7 @@ export class Writer {
     }
     if (state.waiting.count === 0) return
     if (this.isFull(state)) this.endPause('gathering')
-    this.running ??= this.run().finally(() => { this.running = undefined })
+    this.running ??= this.run()
   }
 
   /** @returns whether all rows that were added before are written, at the end of the time at the latest */
@@ -175,7 +175,8 @@ export class Writer {
       }
       this.settleFlushes()
     }
-    this.settleFlushes()
+    // At once, so that rows which come behind the last look are not left to a run that has ended.
+    this.running = undefined
   }
 
   private async writeBatch (state: TableState): Promise<void> {

@@ -26,6 +26,8 @@ export const hasCompacted = (channels: Channels): boolean => [...channels.values
  */
 export class CompactedTopics {
   private readonly tailings: Tailing[] = []
+  /** Newer than every stored row, so that rows of this process replace them even if the clock was set back. */
+  private notBefore = 0
 
   private constructor (private readonly options: CompactedTopicsOptions) {}
 
@@ -51,6 +53,7 @@ export class CompactedTopics {
     const { store, publisher, onRefused } = this.options
     let restored = 0
     for await (const states of readStates(store)) {
+      for (const { timestamp } of states) this.notBefore = Math.max(this.notBefore, timestamp + 1)
       const results = await publisher.publish(states.map(publicationOf), { publisher: PUBLISHER })
       for (const [index, result] of results.entries()) {
         if ('code' in result) onRefused(states[index]!.topic, result.message)
@@ -74,7 +77,9 @@ export class CompactedTopics {
     const channel = this.options.channels.get(name)
     if (channel?.compacted !== true) return
     const data = isRemoval(channel, payload) ? null : payload
-    store.write('states', { topic, channel: name, symbol, user_id: user, data, epoch, sequence, timestamp })
+    store.write('states', {
+      topic, channel: name, symbol, user_id: user, data, epoch, sequence, timestamp: Math.max(timestamp, this.notBefore)
+    })
   }
 }
 

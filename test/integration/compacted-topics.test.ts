@@ -5,6 +5,7 @@ import { existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type Test, test } from 'tap'
+import { openStore } from '../../src/store/open-store.js'
 import { tickwire } from '../../src/tickwire.js'
 
 /** What a server with a log in memory must not forget when it is restarted. */
@@ -76,6 +77,20 @@ test('a restarted server has the newest message of each compacted topic, and non
   t.same(await third.cash('A'), { cash: '4' })
   t.equal(await third.cash('C'), undefined)
   t.same(await third.cash('삼성전자'), { cash: '1' }, 'what was not changed stays, too')
+})
+
+test('a clock that was set back between two starts keeps no new message from the store', async t => {
+  const folder = folderOf(t)
+  const store = await openStore({ DATA_DIR: folder }, { isShared: false, log: () => {} })
+  const tomorrow = Date.now() + 86_400_000
+  store.write('states', { topic: 'accounts:A', channel: 'accounts', symbol: 'A', user_id: null, data: '{"cash":"1"}', epoch: 1, sequence: 9, timestamp: tomorrow })
+  await store.close()
+  const first = await start(t, folder, [accounts()])
+  t.same(await first.cash('A'), { cash: '1' })
+  await publish(first, 'A', '2')
+  await publish(first, 'A', '3')
+  await first.app.close()
+  t.same(await (await start(t, folder, [accounts()])).cash('A'), { cash: '3' })
 })
 
 test('a stored message that no longer fits its channel is named, and stays in the store', async t => {

@@ -2,21 +2,19 @@ import { performance } from 'node:perf_hooks'
 
 /** The longest window of `auto`. */
 const MAX_WINDOW_MS = 50
-/**
- * The share of its time that the event loop is busy, from which windows grow, and at which they are longest.
- */
+/** Windows begin to grow when the event loop is busy for this share of its time. */
 const BUSY = 0.6
+/** They are longest when it is busy for this share. */
 const FULL = 0.95
 /** The longest window that saves work while the loop still has time. */
 const SAVING_WINDOW_MS = 16
-/**
- * The share of its time that the loop would need for a write per message: windows save work from the first,
- * and most at the second.
- */
+/** Windows begin to save work when a write for each message would take this share of the loop's time. */
 const SAVES = 0.4
+/** They save most when it would take this share. */
 const SAVES_MOST = 1
-/** The time over which utilization is averaged, and how often it is measured. */
+/** The time over which utilization is averaged. */
 const MEMORY_MS = 150
+/** How often utilization is measured. */
 const LOOK_MS = 20
 
 /** The result of a flush. */

@@ -67,7 +67,7 @@ export class Hub implements HubParts {
   private announcedEpochs = ''
   private readonly moves: InstrumentMoves
   private readonly turn = new NextTurn()
-  /** It does not move while topics are being restated: a client that resumes from it gets their resets. */
+  /** Does not move while topics are being restated: a client that resumes from it gets their resets. */
   private readonly cursor = new LiveCursor(this.shards)
   private readonly following: Following
   private endWatch: (() => void) | undefined

@@ -2,38 +2,47 @@ import type { JsonMessage } from '@tickwire/protocol'
 import type { Format, MessageWriter, OutgoingMessage, Written } from '../hub/format.js'
 
 /**
- * How payloads become bytes that a transport can send as they are, the same for all its clients. A payload is what the transport
- * carries as one: a frame, or an event.
+ * Turns payloads into bytes that a transport can send as they are, the same bytes for all its clients. A
+ * payload is what the transport carries as one unit: a frame, or an event.
  */
 export interface Wire {
   encode (payloads: readonly Written[]): Buffer
-  /** The commit mark, where the wire has a form of its own for it. Absent where it is a message like any other. */
+  /**
+   * Encodes a cursor, if the wire has a form of its own for it. Without this method, a cursor is a message
+   * like any other.
+   */
   encodeCursor? (cursor: string): Buffer
 }
 
 /**
- * How messages look, in both directions. A transport is given a dialect and carries its payloads without knowing what they say.
- * A new dialect is a folder here and a line in the registry.
+ * How messages look, in both directions. A transport is given a dialect, and carries its payloads without
+ * knowing what they say. A new dialect is a folder here and a line in the registry.
  */
 export abstract class Dialect {
-  /** Writes what the server says. */
+  /** Writes the messages of the server. */
   abstract readonly writer: MessageWriter
   private readonly formats = new Map<Wire, Format>()
 
-  /** Puts written messages, in order, into payloads. */
+  /** Returns written messages, in order, as payloads. */
   abstract payloads (messages: readonly Written[]): readonly Written[]
 
   /**
-   * Reads what a client said as an action in the native form (PROTOCOL.md, Client → server).
-   * @param received a text, or bytes
+   * Reads a message of a client as an action in the native form (PROTOCOL.md, Client → server).
+   * @param received a text or bytes
    * @throws ProtocolError `invalid_json`, `invalid_message`
    */
   abstract read (received: string | Buffer): JsonMessage
 
-  /** This dialect on a wire: always the same object for the same wire, so that all who read it share their bytes. */
+  /**
+   * Returns the format of this dialect on a wire: always the same object for the same wire, so that all its
+   * clients share bytes.
+   */
   on (wire: Wire): Format {
     let format = this.formats.get(wire)
-    if (format === undefined) this.formats.set(wire, format = new WireFormat(this, wire))
+    if (format === undefined) {
+      format = new WireFormat(this, wire)
+      this.formats.set(wire, format)
+    }
     return format
   }
 }

@@ -4,32 +4,39 @@ import { BatchDialect } from './native/batch.js'
 import type { Decimals } from './native/json-writer.js'
 import { NativeDialect } from './native/native.js'
 
-/** The registry: by WebSocket subprotocol, the dialect that is spoken. */
+/** The registry: dialects by WebSocket subprotocol. */
 const registry: ReadonlyMap<string, new (channels: Channels, decimals: Decimals) => Dialect> = new Map([
   [JSON_SUBPROTOCOL, NativeDialect],
   [BATCH_SUBPROTOCOL, BatchDialect]
 ])
 
-/** In the order in which errors name them. */
+/** The subprotocols, in the order in which errors name them. */
 export const subprotocols: readonly string[] = [...registry.keys()]
 
 /** The dialects of one server. */
 export class Dialects {
-  /** By subprotocol and how decimals are written. */
+  /** By subprotocol and the form of decimals. */
   private readonly dialects = new Map<string, Dialect>()
 
   constructor (private readonly channels: Channels) {}
 
-  /** @param subprotocol one of {@link subprotocols}; messages one by one where it is none, or where none was named */
+  /**
+   * Returns the dialect of a subprotocol, always the same object for the same arguments.
+   * @param subprotocol one of {@link subprotocols}; any other text, also an empty one, counts as
+   *   `tickwire.v1.json`
+   */
   of (subprotocol: string, decimals: Decimals = 'string'): Dialect {
     const name = registry.has(subprotocol) ? subprotocol : JSON_SUBPROTOCOL
     const key = `${name} ${decimals}`
     let dialect = this.dialects.get(key)
-    if (dialect === undefined) this.dialects.set(key, dialect = new (registry.get(name)!)(this.channels, decimals))
+    if (dialect === undefined) {
+      dialect = new (registry.get(name)!)(this.channels, decimals)
+      this.dialects.set(key, dialect)
+    }
     return dialect
   }
 
-  /** Messages one by one, as event streams and polls have them. */
+  /** Returns the dialect in which each payload is one message, as event streams and polls have it. */
   native (decimals?: Decimals): Dialect {
     return this.of(JSON_SUBPROTOCOL, decimals)
   }

@@ -3,8 +3,10 @@ import { type Preference, preferencesOf } from './preferences.js'
 const EVENT_STREAM = ['text/event-stream', 'text/*', '*/*']
 const JSON_ANSWER = ['application/json', 'application/*', '*/*']
 
-/** How much a type is wanted: the most exact range that it is in says so (RFC 9110, 12.5.1), and which one that is. */
-function wanted (preferences: readonly Preference[], ranges: readonly string[]): Preference {
+/**
+ * Returns the preference that applies to a type: that of the most exact range it is in (RFC 9110, 12.5.1).
+ */
+function preferenceFor (preferences: readonly Preference[], ranges: readonly string[]): Preference {
   for (const range of ranges) {
     const named = preferences.filter(({ name }) => name === range)
     if (named.length > 0) return named.reduce((most, one) => one.weight > most.weight ? one : most)
@@ -13,11 +15,13 @@ function wanted (preferences: readonly Preference[], ranges: readonly string[]):
 }
 
 /**
- * Whether a request's `Accept` asks for an event stream rather than for JSON (PROTOCOL.md, One URL): it must name one, as clients that
- * take anything cannot be meant to wait for the end of a stream; at equal weights it is preferred.
+ * Returns whether an `Accept` header asks for an event stream rather than for JSON (PROTOCOL.md, One URL).
+ * The header must name the event stream or `text/*`: a client that takes anything would wait for the end of a
+ * stream that has none. With equal weights, the event stream wins.
  */
 export function asksForEventStream (accept: string | undefined): boolean {
   const preferences = preferencesOf(accept)
-  const stream = wanted(preferences, EVENT_STREAM)
-  return stream.name !== '*/*' && stream.weight > 0 && stream.weight >= wanted(preferences, JSON_ANSWER).weight
+  const stream = preferenceFor(preferences, EVENT_STREAM)
+  if (stream.name === '*/*' || stream.weight === 0) return false
+  return stream.weight >= preferenceFor(preferences, JSON_ANSWER).weight
 }

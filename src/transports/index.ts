@@ -4,15 +4,15 @@ import { eventStreamTransport } from './sse/index.js'
 import type { HttpTransport } from './transport.js'
 import { webSocketTransport } from './ws/index.js'
 
-/** In the order in which they are asked; the last takes whatever no other took. */
+/** The registry, in the order in which the transports are asked. The last one takes every request. */
 const httpTransports: readonly HttpTransport[] = [eventStreamTransport, pollTransport]
 
-/** The way that a request for the stream asks for, over plain HTTP. */
+/** Returns the transport over plain HTTP that a request for the stream asks for. */
 export function httpTransportOf (request: FastifyRequest): HttpTransport {
   return httpTransports.find(transport => transport.matches(request))!
 }
 
-/** The one that it asks for, upgraded or not. */
+/** Returns the transport that a request asks for, with or without an upgrade. */
 export function transportOf (request: FastifyRequest): Pick<HttpTransport, 'name' | 'parameters'> {
   return request.ws ? webSocketTransport : httpTransportOf(request)
 }

@@ -1,6 +1,6 @@
 /**
- * The same bytes, in memory that is theirs alone. Small buffers are cut from a shared one: of a client that does not read, each that
- * waits would keep all of it.
+ * Returns the same bytes in memory of their own. Node cuts small buffers from a shared one, and if a client
+ * does not read, each small buffer that waits for it would keep all of the shared one.
  */
 export function inOwnMemory (bytes: Buffer): Buffer {
   if (bytes.length === bytes.buffer.byteLength) return bytes

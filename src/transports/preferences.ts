@@ -2,7 +2,7 @@
 export interface Preference {
   /** In lower case, without parameters: `text/event-stream`, `gzip`, `*`. */
   readonly name: string
-  /** From 0, which refuses it, to 1. */
+  /** From 0 to 1. A weight of 0 refuses the choice. */
   readonly weight: number
 }
 
@@ -10,7 +10,7 @@ export interface Preference {
 const WEIGHT = /^q\s*=\s*(0(?:\.\d{0,3})?|1(?:\.0{0,3})?)$/i
 const IS_WEIGHT = /^q\s*=/i
 
-/** What a header like `Accept` names, in its order. A choice whose weight is malformed is none. */
+/** Returns the choices of a header like `Accept`, in its order. Drops a choice whose weight is malformed. */
 export function preferencesOf (header: string | string[] | undefined): Preference[] {
   return splitUnquoted(String(header ?? ''), ',').flatMap(choice => {
     const [name = '', ...parameters] = splitUnquoted(choice, ';')
@@ -20,7 +20,10 @@ export function preferencesOf (header: string | string[] | undefined): Preferenc
   })
 }
 
-/** The trimmed parts between separators that do not stand within quotes. By hand: an expression for it takes a second for 16 KB of quotes. */
+/**
+ * Returns the trimmed parts of a text between separators that do not stand within quotes. A regular
+ * expression for it would take a second for 16 KB of quotes, so a loop does it.
+ */
 function splitUnquoted (text: string, separator: string): string[] {
   const parts: string[] = []
   let quoted = false

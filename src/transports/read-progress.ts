@@ -2,50 +2,59 @@ import type { Socket } from 'node:net'
 import type { KernelQueues } from './sse/kernel-queues.js'
 import { untaken } from './untaken.js'
 
-/** What a peer has taken since it was looked at last: `all` that was written to it, `some` of that, or `nothing` that could be seen. */
+/**
+ * What a peer has taken since the last observation: `all` that was written to it, `some` of that, or
+ * `nothing` as far as can be seen.
+ */
 export type Taken = 'all' | 'some' | 'nothing'
 
-/** How far a peer has taken what was written to it, for a transport that judges whether the peer still reads. */
+/**
+ * Observes how far a peer has taken what was written to it, so that a transport can judge whether the peer
+ * still reads.
+ */
 export class ReadProgress {
-  /** Bytes that the system had been given before it was asked last. */
+  /** How many of the written bytes the system had taken before it was last asked. */
   private given: number | undefined
-  /** Of all that was written, so many bytes at least were acknowledged. With TLS a few less are seen than there are. */
-  private least: number | undefined
-  /** Which answer of the system was seen last. */
-  private seen: number
+  /** How many of the written bytes the peer has acknowledged at least. With TLS this is a few too low. */
+  private leastAcknowledged: number | undefined
+  /** Which answer of the system was used last. */
+  private lastReading: number
 
   constructor (private readonly queues: KernelQueues) {
-    this.seen = queues.readings
+    this.lastReading = queues.readings
   }
 
   get acknowledged (): number {
-    return this.least ?? 0
+    return this.leastAcknowledged ?? 0
   }
 
-  /** What was seen so far is too long ago to be compared with. */
+  /** Forgets the observations so far, which are too old to be compared with. */
   forget (): void {
-    this.given = this.least = undefined
-    this.seen = this.queues.readings
+    this.given = this.leastAcknowledged = undefined
+    this.lastReading = this.queues.readings
   }
 
-  look (socket: Socket, now: number): Taken {
+  /** Returns what the peer has taken since the last call, and asks the system if its answer is too old. */
+  observe (socket: Socket, now: number): Taken {
     const { queues } = this
     const isAsked = queues.isReading
     const waiting = untaken(socket) ?? 0
-    const held = queues.unacknowledged(socket, now)
-    const before = this.least
-    if (queues.readings !== this.seen) this.note(held)
-    this.seen = queues.readings
+    const unacknowledged = queues.unacknowledged(socket, now)
+    const before = this.leastAcknowledged
+    if (queues.readings !== this.lastReading) this.noteAnswer(unacknowledged)
+    this.lastReading = queues.readings
     if (!isAsked) this.given = socket.bytesWritten - waiting
-    if (waiting === 0 && held === 0) return 'all'
+    if (waiting === 0 && unacknowledged === 0) return 'all'
     return before !== undefined && this.acknowledged > before ? 'some' : 'nothing'
   }
 
   /**
-   * What was given while the system answered may be in its answer or not. It is left out: a peer that seemed to have acknowledged more than
-   * it has would seem to stand still until it has.
+   * Notes what an answer of the system says. Leaves out the bytes that the system took while it answered,
+   * because the answer may count them or not. If a peer seemed to have acknowledged more than it has, it
+   * would seem to stand still until it really has.
    */
-  private note (held: number): void {
-    if (this.given !== undefined) this.least = Math.max(this.acknowledged, this.given - held)
+  private noteAnswer (unacknowledged: number): void {
+    if (this.given === undefined) return
+    this.leastAcknowledged = Math.max(this.acknowledged, this.given - unacknowledged)
   }
 }

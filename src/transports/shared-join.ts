@@ -1,17 +1,23 @@
-/** Windows of more pieces than this are seldom alike. */
+/** Windows with more pieces than this are seldom the same for two clients. */
 const MOST_PIECES = 8
 
+interface Joined {
+  readonly pieces: readonly Buffer[]
+  readonly joined: Buffer
+}
+
 /**
- * Puts the pieces of a window together, once for those who are written to one after another and are sent the same:
- * most clients of a topic in a window have nothing else in it, and pages subscribe alike.
+ * Joins the pieces of a window, once for clients that are written to one after another and get the same. That
+ * is common: most clients of a topic get nothing else in a window, and copies of a page have the same
+ * subscriptions.
  */
 export class SharedJoin {
-  /** By number of pieces, what was put together last. */
-  private readonly last: Array<{ readonly pieces: readonly Buffer[], readonly joined: Buffer } | undefined> = new Array(MOST_PIECES + 1).fill(undefined)
+  /** What was joined last, by the number of pieces. */
+  private readonly last: Array<Joined | undefined> = new Array(MOST_PIECES + 1).fill(undefined)
 
   constructor (private readonly join: (pieces: readonly Buffer[]) => Buffer) {}
 
-  /** @param pieces not changed any more */
+  /** Returns the pieces as one buffer. @param pieces must never be changed after this */
   of (pieces: readonly Buffer[]): Buffer {
     const { length } = pieces
     const known = this.last[length]

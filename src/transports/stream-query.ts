@@ -3,9 +3,15 @@ import type { FastifyRequest } from 'fastify'
 
 const queries = new WeakMap<FastifyRequest, StreamQuery>()
 
-/** The query of a request for the stream, read once for all who ask. @throws ProtocolError `bad_request`, `bad_cursor` */
+/**
+ * Returns the query of a request for the stream, which it reads only once.
+ * @throws ProtocolError `bad_request`, `bad_cursor`
+ */
 export function streamQueryOf (request: FastifyRequest): StreamQuery {
   let query = queries.get(request)
-  if (query === undefined) queries.set(request, query = parseStreamQuery(searchOf(request.url)))
+  if (query === undefined) {
+    query = parseStreamQuery(searchOf(request.url))
+    queries.set(request, query)
+  }
   return query
 }

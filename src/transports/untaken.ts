@@ -1,12 +1,18 @@
 import type { Socket } from 'node:net'
 
-/** Node's own: by these it tells itself whether a socket gets on that has been quiet for a time. Of TLS, what it runs on has it. */
+/**
+ * Internals of Node, which uses them itself to tell whether a quiet socket still makes progress. With TLS,
+ * the handle below the socket's own has them.
+ */
 interface SystemHandle {
   readonly writeQueueSize?: number
   readonly _parent?: SystemHandle
 }
 
-/** Bytes of what was written to a socket that the system has not taken. (`writableLength` counts a write until all of it is.) */
+/**
+ * Returns how many of the bytes written to a socket the system has not taken. (`writableLength` counts a
+ * whole write until the system has taken all of it.)
+ */
 export function untaken (socket: Socket & { readonly _handle?: SystemHandle | null }): number | undefined {
   const handle = socket._handle
   return (handle?._parent ?? handle)?.writeQueueSize

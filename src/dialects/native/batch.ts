@@ -1,24 +1,25 @@
 import type { Written } from '../../hub/format.js'
 import { NativeDialect } from './native.js'
 
-/** PROTOCOL.md, One URL: as much as common clients read where nobody tells them to read more. */
+/** PROTOCOL.md, One URL. Common clients read this much by default. */
 const MAX_BATCH_BYTES = 32_768
-/** Bytes of a character (a unit of UTF-16) in UTF-8, at most. */
+/** The most bytes that a character (a unit of UTF-16) takes in UTF-8. */
 const CHARACTER_BYTES = 3
 
 /**
- * PROTOCOL.md, subprotocol `tickwire.v1.batch`: a payload is an array of messages. It has at most {@link MAX_BATCH_BYTES}, or a
- * single message.
+ * The subprotocol `tickwire.v1.batch` (PROTOCOL.md, One URL): a payload is an array of messages. It has at
+ * most {@link MAX_BATCH_BYTES}, or holds a single message.
  */
 export class BatchDialect extends NativeDialect {
   override payloads (messages: readonly Written[]): readonly Written[] {
     let characters = 1
     for (const { length } of messages) characters += length + 1
-    // Nearly all windows: their bytes need not be counted.
-    if (messages.length === 1 || characters * CHARACTER_BYTES <= MAX_BATCH_BYTES) return [`[${messages.join(',')}]`]
+    // Nearly all windows are this small, so that their bytes need not be counted.
+    const isSmall = characters * CHARACTER_BYTES <= MAX_BATCH_BYTES
+    if (messages.length === 1 || isSmall) return [`[${messages.join(',')}]`]
     const payloads: string[] = []
     let first = 0
-    // Counts a bracket, and behind each message a comma or the other bracket.
+    // Counts the opening bracket, and after each message a comma or the closing bracket.
     let bytes = 1
     for (let index = 0; index < messages.length; index++) {
       const more = Buffer.byteLength(messages[index]!) + 1

@@ -6,13 +6,16 @@ import { DECIMAL_PATTERN } from '@tickwire/protocol'
 type Write = (value: unknown) => string
 
 /**
- * How data of a schema is written with its decimals as JSON numbers, each digit as the source gave it; undefined
- * where it has none, so that its text can stay as it is.
+ * Returns a function that writes data of a schema with its decimals as JSON numbers, each digit as the source
+ * gave it. Returns undefined if the schema has no decimals: the text of the data can then stay as it is.
  */
 export function writeNumbers (schema: TSchema): Write | undefined {
   if (schema['pattern'] === DECIMAL_PATTERN) return value => value as string
   if (schema['type'] === 'object') return writeObject(schema)
-  if (schema['type'] === 'array') return Array.isArray(schema['items']) ? writeTuple(schema['items'] as TSchema[]) : writeArray(schema['items'] as TSchema)
+  if (schema['type'] === 'array') {
+    const items = schema['items'] as TSchema | TSchema[]
+    return Array.isArray(items) ? writeTuple(items) : writeArray(items)
+  }
   if (Array.isArray(schema['anyOf'])) return writeUnion(schema['anyOf'] as TSchema[])
   return undefined
 }
@@ -23,7 +26,8 @@ function writeObject (schema: TSchema): Write | undefined {
     const write = writeNumbers(field)
     if (write !== undefined) fields.set(name, write)
   }
-  const patterns = Object.values((schema['patternProperties'] ?? {}) as Record<string, TSchema>).map(writeNumbers)
+  const patternProperties = (schema['patternProperties'] ?? {}) as Record<string, TSchema>
+  const patterns = Object.values(patternProperties).map(writeNumbers)
   const other = patterns.length === 1 ? patterns[0] : undefined
   if (fields.size === 0 && other === undefined) return undefined
   return value => {
@@ -41,11 +45,17 @@ function writeArray (items: TSchema): Write | undefined {
 function writeTuple (items: readonly TSchema[]): Write | undefined {
   const writes = items.map(writeNumbers)
   if (writes.every(write => write === undefined)) return undefined
-  return value => `[${(value as unknown[]).map((item, index) => (writes[index] ?? JSON.stringify)(item)).join(',')}]`
+  return value => {
+    const items = (value as unknown[]).map((item, index) => (writes[index] ?? JSON.stringify)(item))
+    return `[${items.join(',')}]`
+  }
 }
 
 function writeUnion (branches: readonly TSchema[]): Write | undefined {
   const writes = branches.map(writeNumbers)
   if (writes.every(write => write === undefined)) return undefined
-  return value => (writes[branches.findIndex(branch => Value.Check(branch, value))] ?? JSON.stringify)(value)
+  return value => {
+    const index = branches.findIndex(branch => Value.Check(branch, value))
+    return (writes[index] ?? JSON.stringify)(value)
+  }
 }

@@ -3,25 +3,27 @@ import type { MessageWriter, OutgoingMessage } from '../../hub/format.js'
 import { isoTime } from '../../hub/iso-time.js'
 import { writeNumbers } from './decimals.js'
 
-/** How prices and sizes are written: as texts, or as JSON numbers of the same digits. */
+/** How prices and sizes are written: as JSON strings, or as JSON numbers with the same digits. */
 export type Decimals = 'string' | 'number'
 
-/** The parts of a topic's messages that are the same in all of them. */
+/** The parts that are the same in all messages of a topic. */
 interface TopicHead {
-  /** A data message up to its sequence. */
+  /** The start of a data message, up to its sequence. */
   readonly data: string
-  /** A reset up to its reason. */
+  /** The start of a reset, up to its reason. */
   readonly reset: string
-  /** Absent where the log's text is sent as it stands. */
+  /** Rewrites the data of a message. Undefined if the text of the log is sent as it stands. */
   readonly rewrite: ((payload: string) => string) | undefined
 }
 
-/** How many topics' heads are kept. With one more, all are forgotten and made anew. */
+/** How many heads of topics are kept. When one more is needed, all are dropped and made again on demand. */
 const MAX_KEPT_HEADS = 200_000
 
 const SNAPSHOT = ',"snapshot":true'
 
-/** Writes messages as JSON texts. `data` is the log's own text, unless decimals are wanted as numbers. */
+/**
+ * Writes messages as JSON texts. The field `data` is the text of the log, unless decimals are to be numbers.
+ */
 export class JsonWriter implements MessageWriter {
   private readonly heads = new Map<string, TopicHead>()
 
@@ -56,7 +58,8 @@ export class JsonWriter implements MessageWriter {
     const { channel, symbol } = parseTopicKey(key)
     const definition = this.channels.get(channel)
     const type = JSON.stringify(definition?.type ?? channel)
-    const write = this.decimals === 'string' || definition === undefined ? undefined : writeNumbers(definition.schema)
+    const isRewritten = this.decimals === 'number' && definition !== undefined
+    const write = isRewritten ? writeNumbers(definition.schema) : undefined
     const name = `"channel":${JSON.stringify(channel)}` +
       (symbol === undefined ? '' : `,"symbol":${JSON.stringify(symbol)}`)
     return {

@@ -3,10 +3,13 @@ import type { Written } from '../../hub/format.js'
 import { Dialect } from '../dialect.js'
 import { type Decimals, JsonWriter } from './json-writer.js'
 
-/** The list of `publish`, whose items are judged one by one. */
+/** The list of the action `publish`, whose items are judged one by one. */
 const LIST = 'messages'
 
-/** PROTOCOL.md, subprotocol `tickwire.v1.json`: a payload is one message. Event streams and polls have it, too. */
+/**
+ * The subprotocol `tickwire.v1.json` (PROTOCOL.md, One URL): a payload is one message. Event streams and
+ * polls use it, too.
+ */
 export class NativeDialect extends Dialect {
   readonly writer: JsonWriter
 
@@ -20,7 +23,9 @@ export class NativeDialect extends Dialect {
   }
 
   read (received: string | Buffer): JsonMessage {
-    if (typeof received !== 'string') throw new ProtocolError('invalid_message', 'messages are text frames')
+    if (typeof received !== 'string') {
+      throw new ProtocolError('invalid_message', 'a message must be a text frame, not a binary one')
+    }
     return readJsonMessage(received, LIST)
   }
 }

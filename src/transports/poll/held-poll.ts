@@ -8,22 +8,22 @@ import type { CloseReason } from '../../connection/transport.js'
 export const REQUEST_ID_HEADER = 'X-Request-Id'
 const REQUEST_ID = /^[A-Za-z0-9._-]{1,64}$/
 
-/** How long a poll that was answered stands for the next one of its client. */
+/** How long an answered poll stays registered in place of its client's next poll. */
 const LINGER_MS = 2000
 
-/** A poll while it is being answered: it can be found and ended like a connection. */
+/** A poll that is being answered. An operator can find and close it like a connection. */
 export class HeldPoll implements Addressable {
   readonly id: string
-  /** Whether its client chose the id, and so may come back with it. */
-  readonly named: boolean
+  /** Whether the client chose the id, and so may use it for its next poll. */
+  readonly isNamed: boolean
   readonly caller: string
   private readonly ended = new AbortController()
 
-  /** @throws ProtocolError `bad_request`: the request's id is malformed */
+  /** @throws ProtocolError `bad_request`: the id of the request is malformed */
   constructor (request: FastifyRequest, readonly identity: Identity) {
     const header = request.headers['x-request-id']
     this.id = requestId(header)
-    this.named = header !== undefined
+    this.isNamed = header !== undefined
     this.caller = identity.user === undefined ? `address ${request.ip}` : `user ${identity.user}`
   }
 
@@ -38,16 +38,21 @@ export class HeldPoll implements Addressable {
 }
 
 /**
- * Polls by their ids. Between two polls of a client there is nothing to end; who ends it then has the next one refused,
- * so that it does not depend on the moment whether a client is found.
+ * The polls that are being answered, and those that were answered a moment ago. Between two polls of a client
+ * there is nothing to close. If an operator closes its id then, the server refuses the next poll, so that it
+ * does not depend on the moment whether the operator finds the client.
  */
 export class PollSessions {
   private readonly lingering = new Map<string, HeldPoll>()
 
   constructor (private readonly registry: Registry) {}
 
-  /** @throws ProtocolError with which it was ended since the poll before, or that the id is another's */
-  begin (poll: HeldPoll): void {
+  /**
+   * Adds a poll that is to be answered.
+   * @throws ProtocolError the reason for which an operator closed the id since the last poll; `bad_request`:
+   *   another client uses the id
+   */
+  register (poll: HeldPoll): void {
     const before = this.lingering.get(poll.id)
     if (before?.caller === poll.caller) {
       this.forget(before)
@@ -56,8 +61,9 @@ export class PollSessions {
     this.registry.add(poll)
   }
 
-  answered (poll: HeldPoll): void {
-    if (!poll.named || poll.signal.aborted) {
+  /** Removes an answered poll: at once, or after a while if the client may use its id for the next poll. */
+  release (poll: HeldPoll): void {
+    if (!poll.isNamed || poll.signal.aborted) {
       this.registry.remove(poll)
       return
     }
@@ -71,9 +77,12 @@ export class PollSessions {
   }
 }
 
-/** A poll has no `welcome` that could name its connection, so its client may. */
+/**
+ * Returns the id of a poll. No `welcome` could tell a polling client its id, so the client may choose one.
+ */
 function requestId (header: string | string[] | undefined): string {
   if (header === undefined) return randomUUID()
   if (typeof header === 'string' && REQUEST_ID.test(header)) return header
-  throw new ProtocolError('bad_request', `${REQUEST_ID_HEADER} has 1 to 64 of A-Z, a-z, 0-9, '.', '_' and '-'`)
+  const allowed = "1 to 64 characters of A-Z, a-z, 0-9, '.', '_' and '-'"
+  throw new ProtocolError('bad_request', `${REQUEST_ID_HEADER} must have ${allowed}`)
 }

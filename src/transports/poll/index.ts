@@ -22,7 +22,7 @@ export const pollTransport: HttpTransport = {
     else counters.resumes++
     try {
       const held = new HeldPoll(request, identity)
-      context.polls.begin(held)
+      context.polls.register(held)
       try {
         await stream.admit()
         reply.header(REQUEST_ID_HEADER, held.id)
@@ -33,19 +33,20 @@ export const pollTransport: HttpTransport = {
           snapshots: query.snapshot ?? true,
           writer: context.dialects.native(query.decimals).writer,
           limit: query.limit ?? DEFAULT_POLL_LIMIT,
-          // Nothing is given to who has no token any more; the cursor is, for the next one.
+          // The wait ends when the token expires. The client goes on from the cursor with its next token.
           waitMs: Math.min((query.wait ?? 0) * 1000, endOf(identity, now) - now),
-          // Of signals that live as long as the server none may be among them: what `any` notes with one stays there.
+          // No signal that lives as long as the server may be here: what `any` adds to it would stay there.
           signal: AbortSignal.any([gone.signal, held.signal])
         })
         const { bytes, headers } = await answerBody(request, text, context.compression)
         held.signal.throwIfAborted()
         counters.messages += messages
         counters.bytes += bytes.length
-        context.events.polled({ transport: pollTransport.name, address, user: identity.user, connection: held.id }, selectors.length, messages)
+        const party = { transport: pollTransport.name, address, user: identity.user, connection: held.id }
+        context.events.polled(party, selectors.length, messages)
         return await reply.type(JSON_TYPE).headers(headers).send(bytes)
       } finally {
-        context.polls.answered(held)
+        context.polls.release(held)
       }
     } finally {
       counters.closed++
@@ -55,7 +56,7 @@ export const pollTransport: HttpTransport = {
 
   head ({ context: { connections: { registry } }, identity }, request, reply) {
     const poll = new HeldPoll(request, identity)
-    // Refuses an id that is another's.
+    // Throws if another client uses the id.
     registry.add(poll)
     registry.remove(poll)
     return reply.header(REQUEST_ID_HEADER, poll.id).type(JSON_TYPE).send()

@@ -11,37 +11,41 @@ export interface PollOptions {
   readonly start: StartPosition
   readonly snapshots: boolean
   readonly writer: MessageWriter
-  /** Most messages of the log in the answer. */
+  /** The most messages of the log in the answer. */
   readonly limit: number
-  /** How long an empty answer is held. */
+  /** How long to hold an empty answer. */
   readonly waitMs: number
   /** Aborted when the client is gone or the server is going away. */
   readonly signal: AbortSignal
 }
 
 export interface PollAnswer {
-  /** JSON. */
+  /** The answer as JSON. */
   readonly text: string
-  /** How many messages are in it. */
+  /** How many messages the answer has. */
   readonly messages: number
 }
 
-/** A poll is one catch-up that ends with its answer. */
-export async function poll (hub: Hub, selectors: readonly Selector[], options: PollOptions): Promise<PollAnswer> {
+/** Returns the answer to a poll. A poll is one catch-up, which ends with the answer. */
+export async function poll (
+  hub: Hub, selectors: readonly Selector[], options: PollOptions
+): Promise<PollAnswer> {
   const { start, snapshots, writer, limit } = options
   const catchUp = await CatchUp.open(hub, new Selection(selectors, hub.membership), start, {
     snapshots, writer, reduced: 'merge', maxBacklog: limit, maxRetained: MAX_ANSWER_CHARACTERS
   })
   for (const selector of selectors) hub.demand.add(selector)
   try {
-    return await answer(hub, catchUp, selectors, options)
+    return await gatherAnswer(hub, catchUp, selectors, options)
   } finally {
     for (const selector of selectors) hub.demand.remove(selector)
     catchUp.close()
   }
 }
 
-async function answer (hub: Hub, catchUp: CatchUp, selectors: readonly Selector[], { limit, waitMs, signal }: PollOptions): Promise<PollAnswer> {
+async function gatherAnswer (
+  hub: Hub, catchUp: CatchUp, selectors: readonly Selector[], { limit, waitMs, signal }: PollOptions
+): Promise<PollAnswer> {
   const messages: Written[] = []
   const deadline = Date.now() + waitMs
   let count = 0
@@ -51,29 +55,39 @@ async function answer (hub: Hub, catchUp: CatchUp, selectors: readonly Selector[
     messages.push(...slice.states, ...slice.messages)
     count += slice.messages.length
     for (const { length } of slice.messages) characters += length
-    // In the middle of a new epoch no cursor would be right: go on until it has been followed.
-    if ((count >= limit || characters >= MAX_ANSWER_CHARACTERS) && !catchUp.hasPendingStates && catchUp.offsets() !== undefined) break
+    const isLong = count >= limit || characters >= MAX_ANSWER_CHARACTERS
+    // During a new epoch no cursor would be right, so the poll goes on until the catch-up has followed it.
+    if (isLong && !catchUp.hasPendingStates && catchUp.offsets() !== undefined) break
     if (!catchUp.caughtUp) continue
     if (messages.length > 0 || Date.now() >= deadline || signal.aborted) break
-    await somethingNew(hub, selectors, deadline - Date.now(), signal)
+    await waitForMessage(hub, selectors, deadline - Date.now(), signal)
   }
   const offsets = catchUp.offsets()
   if (offsets === undefined) throw new ProtocolError('going_away')
-  // What was throttled is merged into this answer and waits nowhere: the cursor does not count as throttled.
-  const cursor = hub.positionAt(offsets) + encodeMarks({ lostTopics: catchUp.lostTopics, throttled: new Set() })
+  // The answer has all that was conflated, so its cursor does not count as throttled (PROTOCOL.md, Cursors).
+  const marks = encodeMarks({ lostTopics: catchUp.lostTopics, throttled: new Set() })
+  const cursor = hub.positionAt(offsets) + marks
   const text = `{"cursor":"${cursor}","messages":[${messages.join(',')}],"more":${!catchUp.caughtUp}}`
   return { text, messages: messages.length }
 }
 
-/** What an answer holds of the log is about twice that at most: `more` says that there is more. */
+/** An answer has at most about twice as much of the log. If there is more, its field `more` is true. */
 const MAX_ANSWER_CHARACTERS = 2 << 20
 
 const NO_BYTES = Buffer.alloc(0)
-/** Nobody reads it: a poll that waits wants to know only that something came. */
-const noFormat: Format = { data: () => '', reset: () => '', control: () => '', join: () => NO_BYTES, cursor: () => NO_BYTES }
+/** The format of a poll that waits. It needs to know only that something came; nobody reads these bytes. */
+const noFormat: Format = {
+  data: () => '',
+  reset: () => '',
+  control: () => '',
+  join: () => NO_BYTES,
+  cursor: () => NO_BYTES
+}
 
-/** Waits for the next message of the selectors' topics, for the time to be over, or for the end. */
-async function somethingNew (hub: Hub, selectors: readonly Selector[], waitMs: number, signal: AbortSignal): Promise<void> {
+/** Resolves when a topic of the selectors has a message, the time is over, or the signal is aborted. */
+async function waitForMessage (
+  hub: Hub, selectors: readonly Selector[], waitMs: number, signal: AbortSignal
+): Promise<void> {
   const whole = selectors.map(selector => ({ ...selector, view: WHOLE }))
   await new Promise<void>(resolve => {
     const done = (): void => {
@@ -82,7 +96,17 @@ async function somethingNew (hub: Hub, selectors: readonly Selector[], waitMs: n
       for (const selector of whole) hub.detach(waiter, selector)
       resolve()
     }
-    const waiter: Subscriber = { format: noFormat, lostTopics: undefined, settledAt: 0, deliver: () => true, flush: done, requireReset: done, lose: done, fail: done, restated: done }
+    const waiter: Subscriber = {
+      format: noFormat,
+      lostTopics: undefined,
+      settledAt: 0,
+      deliver: () => true,
+      flush: done,
+      requireReset: done,
+      lose: done,
+      fail: done,
+      restated: done
+    }
     const timer = setTimeout(done, waitMs)
     signal.addEventListener('abort', done)
     for (const selector of whole) hub.attach(waiter, selector)

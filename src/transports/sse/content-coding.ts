@@ -2,11 +2,11 @@ import { escapeLineBreaks, sseCursor, sseMessage } from '@tickwire/protocol'
 import type { Wire } from '../../dialects/dialect.js'
 import { DEFLATE_FROM_BYTES, deflateBlock } from '../deflate.js'
 
-/** How the text of an event stream becomes the bytes of a response: every byte of one stream is made by one coding. */
+/** Turns the text of an event stream into the bytes of a response. One stream uses one coding throughout. */
 export interface ContentCoding {
-  /** Payloads as events. */
+  /** Encodes payloads as events. */
   readonly events: Wire
-  /** What a stream begins with. */
+  /** The bytes that a stream begins with. */
   readonly head: Buffer
   encode (text: string): Buffer
 }
@@ -20,12 +20,13 @@ export const identity: ContentCoding = {
   encode: text => Buffer.from(text)
 }
 
-/** What `escapeLineBreaks` escapes. */
+/** The characters that `escapeLineBreaks` escapes. */
 const LINE_BREAKS = ['\u0085', '\u2028', '\u2029'].map(character => Buffer.from(character))
 
 /**
- * PROTOCOL.md, Server-Sent Events: the characters that break lines for some readers only are escaped. A text of as many bytes as
- * characters has none of them, so that for most windows nothing is looked for; in bytes that is faster than in a text (`bench/encode.js`).
+ * Returns events as bytes. Escapes the characters that only some readers take for line breaks (PROTOCOL.md,
+ * Server-Sent Events). A text with as many bytes as characters has none of them, so most windows need no
+ * search. Searching the bytes is faster than searching the text (`bench/encode.js`).
  */
 function eventBytes (events: string): Buffer {
   const bytes = Buffer.from(events)
@@ -33,18 +34,19 @@ function eventBytes (events: string): Buffer {
   return hasNone ? bytes : Buffer.from(escapeLineBreaks(events))
 }
 
-/** RFC 1952, 2.3: deflate, no flags, no time, no hint at the effort, of an unknown system. */
+/** RFC 1952, 2.3: deflate, no flags, no time, no hint at the compression level, unknown operating system. */
 const GZIP_HEAD = Buffer.from([0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff])
 
 /**
- * One gzip stream, made of deflate blocks that do not refer to each other: each is made once, for all who read it. It has no
- * end, which would be a checksum of all that one client was sent: an event stream is cut, not finished, and says itself
- * that it is closing.
+ * One gzip stream of deflate blocks that do not refer to each other, so that each block is made once for all
+ * clients that read it. The stream has no trailer, which would be a checksum of everything that one client
+ * was sent. It needs none: an event stream is cut rather than finished, and `closing` announces its end.
  */
 export const gzip: ContentCoding = {
   events: {
     encode: payloads => gzipPart(eventBytes(payloads.map(sseMessage).join(''))),
-    // It holds its cursor twice and comes with each window, once for all: it is worth its deflate, however short.
+    // A cursor event contains its cursor twice. It comes with each window and is encoded once for all
+    // clients, so it is worth a deflate, however short it is.
     encodeCursor: cursor => deflateBlock(Buffer.from(sseCursor(cursor)))
   },
   head: GZIP_HEAD,
@@ -56,7 +58,7 @@ function gzipPart (bytes: Buffer): Buffer {
   return bytes.length < DEFLATE_FROM_BYTES ? storedBlock(bytes) : deflateBlock(bytes)
 }
 
-/** RFC 1951, 3.2.4: fewer than 65536 bytes as they are; not the last block. */
+/** Returns fewer than 65536 bytes as a stored block, which is not the last one (RFC 1951, 3.2.4). */
 function storedBlock (bytes: Buffer): Buffer {
   const block = Buffer.allocUnsafeSlow(5 + bytes.length)
   block[0] = 0

@@ -1,18 +1,21 @@
 import { readFile } from 'node:fs/promises'
 import { isIPv4, type Socket } from 'node:net'
 
-/** A connection of the system, as both ends of it name themselves. */
+/** Names a TCP connection by its local port, its remote port and its remote address. */
 type Key = string
 
-const key = (localPort: number, remoteAddress: string, remotePort: number): Key => `${localPort} ${remotePort} ${remoteAddress}`
+const key = (localPort: number, remoteAddress: string, remotePort: number): Key =>
+  `${localPort} ${remotePort} ${remoteAddress}`
 
-/** One spelling for each address; one of IPv4 that came in by IPv6 is what it is. */
+/**
+ * Returns the one spelling of an address. An IPv4 address that came in by IPv6 becomes an IPv4 address again.
+ */
 function canonicalAddress (address: string): string {
   const plain = address.startsWith('::ffff:') && isIPv4(address.slice(7)) ? address.slice(7) : address
   return isIPv4(plain) ? plain : new URL(`http://[${plain.split('%', 1)[0]}]`).hostname.slice(1, -1)
 }
 
-/** The address of a row: words of four bytes, each with its lowest byte first. */
+/** Returns the address of a row, which consists of words of four bytes, each with its lowest byte first. */
 function addressOfRow (hex: string): string {
   const bytes = (hex.match(/.{8}/g) ?? []).flatMap(word => word.match(/../g)!.reverse())
   if (bytes.length === 4) return bytes.map(byte => parseInt(byte, 16)).join('.')
@@ -23,33 +26,37 @@ function addressOfRow (hex: string): string {
 
 const ROW = /^\s*\d+: [0-9A-F]+:([0-9A-F]{4}) ([0-9A-F]+):([0-9A-F]{4}) [0-9A-F]{2} ([0-9A-F]{8}):/
 
-/** Reads the rows of `/proc/net/tcp` or `tcp6` with unacknowledged bytes. */
+/** Reads `/proc/net/tcp` or `tcp6`, and returns the connections with unacknowledged bytes, and how many. */
 export function parseKernelQueues (text: string): Map<Key, number> {
   const queues = new Map<Key, number>()
   for (const line of text.split('\n')) {
     const [, localPort, remoteAddress, remotePort, queue] = ROW.exec(line) ?? []
     if (queue === undefined || queue === '00000000') continue
-    queues.set(key(parseInt(localPort!, 16), addressOfRow(remoteAddress!.toLowerCase()), parseInt(remotePort!, 16)), parseInt(queue, 16))
+    const address = addressOfRow(remoteAddress!.toLowerCase())
+    queues.set(key(parseInt(localPort!, 16), address, parseInt(remotePort!, 16)), parseInt(queue, 16))
   }
   return queues
 }
 
 /**
- * What peers have not acknowledged. A process only sees the bytes that the system has not taken from it; of those
- * that the system holds, Linux tells in `/proc/net`. Elsewhere nothing is known, and 0 is said.
+ * Knows how many bytes the peers have not acknowledged. A process only sees the bytes that the system has not
+ * taken from it. Linux reports the others in `/proc/net`. On other systems every answer is 0.
  */
 export class KernelQueues {
-  /** How often the system has answered. */
+  /** How many times the system has answered. */
   readings = 0
-  /** Whether it is being asked now. */
+  /** Whether the system is being asked now. */
   isReading = false
   private queues = new Map<Key, number>()
   private readAt = -Infinity
 
-  /** @param maxAgeMs how old an answer may be: one read serves all connections */
+  /** @param maxAgeMs how old an answer may be; one answer serves all connections */
   constructor (private readonly maxAgeMs: number) {}
 
-  /** Bytes of a connection that the system has sent, or will, and its peer has not acknowledged. */
+  /**
+   * Returns how many bytes of a connection the system has taken and the peer has not acknowledged, by the
+   * last answer of the system. Asks the system again if that answer is too old.
+   */
   unacknowledged (socket: Socket, now: number): number {
     if (now - this.readAt >= this.maxAgeMs && !this.isReading) {
       this.readAt = now
@@ -62,7 +69,8 @@ export class KernelQueues {
 
   private async read (): Promise<void> {
     this.isReading = true
-    const texts = await Promise.all(['/proc/net/tcp', '/proc/net/tcp6'].map(file => readFile(file, 'latin1').catch(() => '')))
+    const files = ['/proc/net/tcp', '/proc/net/tcp6']
+    const texts = await Promise.all(files.map(file => readFile(file, 'latin1').catch(() => '')))
     this.queues = parseKernelQueues(texts.join('\n'))
     this.readings++
     this.isReading = false

@@ -1,15 +1,16 @@
 import { WINDOW_BITS } from '../deflate.js'
 
 /**
- * permessage-deflate (RFC 7692), without context takeover on either side: what is compressed for one client can then be
- * read by all. `ws` answers the handshake and reads what clients compress, within `maxPayload` of the inflated bytes.
+ * The options of permessage-deflate (RFC 7692) for `ws`, without context takeover on either side: every
+ * client can then read what is compressed for one. `ws` answers the handshake, and inflates what clients
+ * compress, up to `maxPayload` inflated bytes.
  */
 export const perMessageDeflate = {
   serverNoContextTakeover: true,
   clientNoContextTakeover: true,
-  // What an application sends on sockets of its own goes out as if there were no compression.
+  // An application may have WebSockets of its own. What it sends on them is never compressed.
   threshold: Infinity,
-  // Messages of clients are short.
+  // Messages of clients are short, so small chunks are enough.
   zlibInflateOptions: { chunkSize: 1024 }
 } as const
 
@@ -18,8 +19,9 @@ export const PER_MESSAGE_DEFLATE = 'permessage-deflate'
 const BITS = /^"?(8|9|1[0-5])"?$/
 
 /**
- * The first offer of `Sec-WebSocket-Extensions` that shared frames fit, as it is to be answered; undefined where there
- * is none. `ws` refuses the handshake over offers that it cannot take, but a client that wants less can do without.
+ * Returns the answer to the first offer of `Sec-WebSocket-Extensions` that shared frames fit; undefined if
+ * there is none. `ws` would refuse a handshake whose offers it cannot take. But a client that offers less can
+ * do without compression.
  */
 export function agreedExtension (offered: string | undefined): string | undefined {
   for (const offer of offered?.split(',') ?? []) {
@@ -30,7 +32,7 @@ export function agreedExtension (offered: string | undefined): string | undefine
   return undefined
 }
 
-/** The parameters of the answer, or undefined where the offer must be declined (RFC 7692, 7.1). */
+/** Returns the parameters of the answer; undefined if the offer must be declined (RFC 7692, 7.1). */
 function agree (parameters: readonly string[]): string[] | undefined {
   const names = new Set<string>()
   const agreed: string[] = []
@@ -50,7 +52,8 @@ function agree (parameters: readonly string[]): string[] | undefined {
         break
       case 'client_max_window_bits':
         if (value !== undefined && Number.isNaN(bits)) return undefined
-        // One that keeps less may go on doing so: 15, which is meant where nothing is said, reads all.
+        // A client with a smaller window may keep it. An answer without the parameter means 15 bits, with
+        // which the server can read everything that such a client sends.
         if (value === undefined || bits >= WINDOW_BITS) agreed.push(`${name}=${WINDOW_BITS}`)
         break
       default:

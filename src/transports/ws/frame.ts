@@ -2,11 +2,12 @@ import type { Wire } from '../../dialects/dialect.js'
 import { BLOCK_END_BYTES, DEFLATE_FROM_BYTES, deflateBlock } from '../deflate.js'
 
 /**
- * WebSocket text frames as a server sends them (RFC 6455, 5.2): unmasked and unfragmented, so that one buffer can
- * go to every client. Several frames are laid into one buffer: one allocation and one write a window.
+ * WebSocket text frames as a server sends them (RFC 6455, 5.2) are unmasked and unfragmented, so one buffer
+ * can go to every client. Several frames are laid into one buffer, which makes one allocation and one write
+ * for each window.
  */
 const FINAL_TEXT = 0x81
-/** RFC 7692, 6: RSV1 says that the payload is deflated. */
+/** The bit RSV1 says that the payload is deflated (RFC 7692, 6). */
 const FINAL_DEFLATED_TEXT = FINAL_TEXT | 0x40
 
 const headerBytes = (payload: number): number => payload < 126 ? 2 : payload < 65536 ? 4 : 10
@@ -27,7 +28,7 @@ function writeHeader (buffer: Buffer, at: number, payload: number, first = FINAL
   return at + headerBytes(payload)
 }
 
-/** A text frame for each text, one behind the other. */
+/** Returns a text frame for each text, one after another in one buffer. */
 export function encodeTextFrames (texts: readonly string[]): Buffer {
   const lengths: number[] = []
   let total = 0
@@ -45,9 +46,9 @@ export function encodeTextFrames (texts: readonly string[]): Buffer {
   return buffer
 }
 
-/** The same, deflated; what does not shrink stays as it is. */
+/** Returns a text frame for each text, deflated if that makes it smaller. */
 export function encodeDeflatedFrames (texts: readonly string[]): Buffer {
-  // No text has fewer bytes than characters, and hardly any has more.
+  // A text has no fewer bytes than characters, and seldom more, so counting characters is enough here.
   if (texts.every(({ length }) => length < DEFLATE_FROM_BYTES)) return encodeTextFrames(texts)
   const payloads = texts.map(deflatedPayload)
   const total = payloads.reduce((sum, { bytes }) => sum + headerBytes(bytes.length) + bytes.length, 0)
@@ -61,7 +62,7 @@ export function encodeDeflatedFrames (texts: readonly string[]): Buffer {
 }
 
 interface Payload {
-  /** Of the frame that it goes into. */
+  /** The first byte of the frame that the payload goes into. */
   readonly first: number
   readonly bytes: Buffer
 }
@@ -69,9 +70,10 @@ interface Payload {
 function deflatedPayload (text: string): Payload {
   const bytes = Buffer.from(text)
   if (bytes.length < DEFLATE_FROM_BYTES) return { first: FINAL_TEXT, bytes }
-  // RFC 7692, 7.2.1: the end of the block is left out; who reads it puts it there again.
+  // The frame leaves out the end of the block, and the reader adds it again (RFC 7692, 7.2.1).
   const deflated = deflateBlock(bytes).subarray(0, -BLOCK_END_BYTES)
-  return deflated.length < bytes.length ? { first: FINAL_DEFLATED_TEXT, bytes: deflated } : { first: FINAL_TEXT, bytes }
+  if (deflated.length >= bytes.length) return { first: FINAL_TEXT, bytes }
+  return { first: FINAL_DEFLATED_TEXT, bytes: deflated }
 }
 
 export const plainFrames: Wire = { encode: encodeTextFrames }

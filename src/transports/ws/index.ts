@@ -17,7 +17,9 @@ export const webSocketTransport: UpgradeTransport = {
       onControl: () => { receiveControl(connection) },
       onDrain: () => { connection.onDrain() },
       onClose: () => { connection.onClose() },
-      onTooBig: () => { connection.close({ code: 'message_too_big', message: 'a message is larger than this server takes' }) },
+      onTooBig: () => {
+        connection.close({ code: 'message_too_big', message: 'a message is larger than this server takes' })
+      },
       onNotText: () => { connection.close({ code: 'invalid_json', message: 'the text is not UTF-8' }) }
     })
   }

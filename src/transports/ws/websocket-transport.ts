@@ -17,46 +17,60 @@ const frames = new SharedJoin(Buffer.concat)
 
 /** How long a peer may take to answer a close frame. */
 const CLOSE_TIMEOUT_MS = 5000
-/** The same of one that sends too much: its answer would stand behind all that it has sent, so it is not looked for. */
+/**
+ * The same for a peer that sends too much. The server does not look for its close frame, which would stand
+ * behind everything else that it sent.
+ */
 const FLOOD_TIMEOUT_MS = 1000
-/** RFC 6455, 5.5: a control frame carries at most 125 bytes, of which the code takes two. */
+/** A control frame carries at most 125 bytes (RFC 6455, 5.5), of which the close code takes two. */
 const MAX_REASON_BYTES = 123
 
-/** What `ws` ends a connection for: too many bytes, and too many fragments, which no table of this protocol has a code for. */
-const TOO_BIG: ReadonlySet<string | undefined> = new Set(['WS_ERR_UNSUPPORTED_MESSAGE_LENGTH', 'WS_ERR_TOO_MANY_BUFFERED_PARTS'])
+/**
+ * The errors for which `ws` closes a connection: too many bytes, or too many fragments, for which the
+ * protocol has no code of its own.
+ */
+const TOO_BIG: ReadonlySet<string | undefined> = new Set([
+  'WS_ERR_UNSUPPORTED_MESSAGE_LENGTH', 'WS_ERR_TOO_MANY_BUFFERED_PARTS'
+])
 
-/** RFC 6455, 8.1: the connection must fail; told before, its client knows why. */
+/** The connection must fail then (RFC 6455, 8.1). The client is told why before that. */
 const NOT_UTF8 = 'WS_ERR_INVALID_UTF8'
 
 /**
- * How fast a peer reads at least, of whom it cannot be seen: what it, or a proxy before it, has acknowledged and not read. And how much
- * of that there may be, as far as systems let it grow.
+ * A peer, or a proxy before it, may have acknowledged bytes that it has not read yet, and the server cannot
+ * see that. The server assumes that such bytes are read at least at this speed, and that there are no more of
+ * them than this, because systems let no more pile up.
  */
 const LEAST_BYTES_PER_SECOND = 16 * 1024
 const MOST_UNSEEN_BYTES = 8 * 1024 * 1024
 
-/**
- * What `ws` does not declare: shared frames are written past it, straight to its socket, which is right as long as
- * it compresses nothing itself (its own sends are then written at once, too); its receiver, which says that a
- * message is too large, or no text, before `ws` closes on it; and its extensions, which keep what a message was inflated with.
- */
+/** Parts of `ws` that it does not declare. */
 interface Internals {
+  /**
+   * Shared frames are written past `ws`, straight to its socket. That is right as long as `ws` compresses
+   * nothing itself: its own sends are then written at once, too.
+   */
   readonly _socket: Socket
+  /** An extension keeps what it inflated the last message with, until `cleanup`. */
   readonly _extensions: Readonly<Record<string, { cleanup (): void }>>
-  readonly _receiver: { prependListener (event: 'error', listener: (error: Error & { code?: string }) => void): void }
+  /** Reports that a message is too large, or not text, before `ws` closes the connection for it. */
+  readonly _receiver: {
+    prependListener (event: 'error', listener: (error: Error & { code?: string }) => void): void
+  }
 }
 
 export interface WebSocketEvents extends TransportEvents {
-  /** A whole message from the client, of text or of bytes. */
+  /** The client sent a whole message, of text or of bytes. */
   onMessage (message: string | Buffer): void
-  /** A ping, which has been answered, or a pong that answers none. */
+  /** The client sent a ping, which has been answered, or a pong that answers no ping. */
   onControl (): void
+  /** The client sent a message that is too large. Nothing after it is read. */
   onTooBig (): void
-  /** A text that is not UTF-8: nothing behind it is read. */
+  /** The client sent a text that is not UTF-8. Nothing after it is read. */
   onNotText (): void
 }
 
-/** The wire of a WebSocket client. */
+/** The wire to a WebSocket client. */
 export class WebSocketTransport implements Transport {
   readonly name = 'websocket'
   readonly cursorWithEachFlush = false
@@ -66,11 +80,13 @@ export class WebSocketTransport implements Transport {
   private readonly progress: ReadProgress
   private readonly pings = new Pings()
   private pingedAt = Date.now()
-  /** When anything came from it. */
+  /** When anything last came from the peer. */
   private heardAt = this.pingedAt
-  /** When it was seen to take more of what was written, or had taken all, or no answer of it was due. */
+  /**
+   * When the peer was last seen to take more of what was written, or had taken all, or had no ping to answer.
+   */
   private takenAt = this.pingedAt
-  /** When it was seen to take more of what stands before the first ping that it has not answered. */
+  /** When the peer was last seen to take more of what stands before the first open ping. */
   private nearerAt = this.pingedAt
 
   constructor (private readonly socket: WebSocket, dialect: Dialect, private readonly liveness: Liveness) {
@@ -81,12 +97,14 @@ export class WebSocketTransport implements Transport {
     this.knownAtOnce = !(this.raw instanceof TLSSocket)
   }
 
-  /** Listens; called in the tick of the upgrade, so that no message is missed. */
+  /** Listens to the socket. Must be called in the tick of the upgrade, so that no message is missed. */
   connect (events: WebSocketEvents): void {
-    const { _receiver, _extensions: { [PER_MESSAGE_DEFLATE]: inflating } } = this.socket as unknown as Internals
+    const { _receiver, _extensions } = this.socket as unknown as Internals
+    const inflater = _extensions[PER_MESSAGE_DEFLATE]
     this.socket.on('message', (data: Buffer, isBinary) => {
-      // Without context takeover it is good for nothing more, and would be most of what an idle connection takes.
-      inflating?.cleanup()
+      // Without context takeover the inflater is of no more use, and it would take most of the memory of an
+      // idle connection.
+      inflater?.cleanup()
       this.heardAt = Date.now()
       events.onMessage(isBinary ? data : data.toString())
     })
@@ -124,19 +142,19 @@ export class WebSocketTransport implements Transport {
   close ({ code, message }: CloseReason, lastWords: Buffer): void {
     this.write([lastWords])
     this.socket.close(errorTable[code].close, Buffer.from(message).subarray(0, MAX_REASON_BYTES))
-    const floods = code === 'rate_limited'
-    if (floods) this.socket.pause()
-    setTimeout(() => { this.socket.terminate() }, floods ? FLOOD_TIMEOUT_MS : CLOSE_TIMEOUT_MS).unref()
+    const isFlooding = code === 'rate_limited'
+    if (isFlooding) this.socket.pause()
+    setTimeout(() => { this.socket.terminate() }, isFlooding ? FLOOD_TIMEOUT_MS : CLOSE_TIMEOUT_MS).unref()
   }
 
   tick (now: number, pausedMs: number): void {
     this.heardAt += pausedMs
     this.takenAt += pausedMs
     this.nearerAt += pausedMs
-    // While nothing is read, no sign of life can be.
+    // While the server does not read, it cannot see a sign of life.
     if (this.socket.isPaused) this.heardAt = now
     if (this.pings.due === undefined) this.takenAt = now
-    else this.lookAtProgress(this.pings.due, now)
+    else this.observeProgress(this.pings.due, now)
     if (this.isGone(now)) this.socket.terminate()
     else if (now - this.pingedAt >= this.liveness.heartbeatMs) this.ping(now)
   }
@@ -148,16 +166,18 @@ export class WebSocketTransport implements Transport {
     this.pings.markSent(this.raw.bytesWritten)
   }
 
-  private lookAtProgress (due: number, now: number): void {
+  private observeProgress (due: number, now: number): void {
     const { acknowledged } = this.progress
-    const taken = this.progress.look(this.raw, now)
+    const taken = this.progress.observe(this.raw, now)
     if (taken !== 'nothing') this.takenAt = now
     if (taken === 'some' && acknowledged < due) this.nearerAt = now
   }
 
   /**
-   * PROTOCOL.md, Liveness. A ping stands behind all that was written before it, and a peer cannot answer what it has not read: as long as
-   * it takes more of that, it is alive. What it has acknowledged may lie in buffers of its own, where nobody sees it being read.
+   * Returns whether the peer is gone (PROTOCOL.md, Liveness). A ping stands behind everything that was
+   * written before it, and a peer cannot answer a ping that it has not read. As long as the peer takes more
+   * of those bytes, it is alive. Bytes that it has acknowledged may lie in buffers of its own, where the
+   * server cannot see that they are being read.
    */
   private isGone (now: number): boolean {
     const { heardAt, takenAt, nearerAt, pings, liveness: { idleTimeoutMs } } = this

@@ -4,12 +4,12 @@
  * `neighbours.ts`.
  */
 import { performance } from 'node:perf_hooks'
+import { ClientRule } from '@tickwire/protocol'
 import { until } from '../helpers/clients.js'
 import type { Message, TransportName } from '../helpers/wires.js'
 import { type Approach, FleetClient } from './client.js'
 import { Fleet } from './fleet.js'
 import { latenciesOf } from './latencies.js'
-import { Ledger } from './ledger.js'
 import type { NeighbourProcessOptions, Question, Verdict } from './neighbours.js'
 import { PATIENT_MS, publishTo } from './publish.js'
 
@@ -31,7 +31,7 @@ function fault (text: string): void {
 /** One that reads: what comes must be each message, once, in order, on the connection that it began with. */
 class Reader extends FleetClient {
   readonly last = new Map<string, number>()
-  private readonly ledger = new Ledger()
+  private readonly rule = new ClientRule()
 
   constructor (readonly transport: TransportName) {
     super()
@@ -44,8 +44,7 @@ class Reader extends FleetClient {
 
   protected take (message: Message): void {
     const { type, symbol, sequence, data } = message
-    const verdict = this.ledger.take(message)
-    for (const text of this.ledger.faults.splice(0)) fault(`${this.transport}: ${text}`)
+    const verdict = this.rule.take(message)
     if (type === 'closing' || type === 'error' || type === 'lagging' || verdict === 'reset') {
       fault(`${this.transport}: was told ${JSON.stringify(message)}`)
     }
@@ -60,7 +59,7 @@ class Reader extends FleetClient {
 
   protected override mark (cursor: string): void {
     super.mark(cursor)
-    this.ledger.cursor()
+    this.rule.cursor()
   }
 
   protected override refused (reason: string): void {

@@ -11,7 +11,7 @@ const entry = (topic: string, more: Partial<Entry> = {}): Entry => ({
   topic, shard: 0, offset: 9, sequence: 7, previous: 3, timestamp: TIME, payload: '{"bid":"185.50"}', replaces: false, ...more
 })
 
-test('a data message', async t => {
+test('writes a data message', async t => {
   const encoder = new MessageEncoder(standardChannels, 'string')
   t.equal(
     encoder.entry(entry('quotes:AAPL')),
@@ -25,13 +25,13 @@ test('a data message', async t => {
   })
 })
 
-test('a reset', async t => {
+test('writes a reset', async t => {
   const encoder = new MessageEncoder(standardChannels, 'string')
   t.equal(encoder.reset('quotes:AAPL', 'history_lost'), '{"type":"reset","channel":"quotes","symbol":"AAPL","reason":"history_lost"}')
   t.equal(encoder.reset('orders@alice', 'epoch_changed'), '{"type":"reset","channel":"orders","reason":"epoch_changed"}')
 })
 
-test('the owner of a private topic never leaves the server, whatever the user is called', async t => {
+test("never sends the owner of a private topic, whatever the user's name", async t => {
   const encoder = new MessageEncoder(standardChannels, 'string')
   fc.assert(fc.property(fc.string({ unit: 'binary' }), fc.constantFrom<readonly [string, string?]>(['orders'], ['strategy', 'S1']), (user, [channel, symbol]) => {
     const topic = { channel, ...(symbol === undefined ? {} : { symbol }) }
@@ -44,7 +44,7 @@ test('the owner of a private topic never leaves the server, whatever the user is
   t.pass(`${numRuns} users`)
 })
 
-test('times', async t => {
+test('writes times', async t => {
   fc.assert(fc.property(fc.array(fc.constantFrom(0, 1, TIME, TIME, TIME + 1, 8.64e15)), times => {
     return times.every(time => isoTime(time) === new Date(time).toISOString())
   }), { numRuns })

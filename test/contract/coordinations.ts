@@ -4,7 +4,9 @@ import { RedisCoordination } from '../../src/coordination/redis/redis-coordinati
 import type { Coordination } from '../../src/coordination/coordination.js'
 import { redisProgram, RedisServer } from '../helpers/redis-server.js'
 
-/** What two nodes of one deployment have; where there can be only one node, both are the same object. */
+/**
+ * The coordination of two nodes of one deployment; a backend for one node only gives the same object twice.
+ */
 export interface OpenCoordinations {
   readonly nodes: readonly [Coordination, Coordination]
   close (): Promise<void>
@@ -18,19 +20,26 @@ export interface CoordinationBackend {
 let server: Promise<RedisServer> | undefined
 let prefixes = 0
 
-/** One Redis for all pairs of a process, each pair with a prefix of its own. */
+/** One Redis for all pairs of a process; each pair has its own prefix. */
 const redisBackend: CoordinationBackend = {
   name: 'redis',
   async open () {
     const redis = await (server ??= RedisServer.start())
-    // A machine that is held up is no Redis that does not answer.
-    const options = { url: redis.url, keyPrefix: `coordination${++prefixes}`, countPatienceMs: 10_000, onError: (error: unknown) => { process.emitWarning(String(error)) } }
+    // A busy machine must not look like a Redis that does not answer.
+    const options = {
+      url: redis.url,
+      keyPrefix: `coordination${++prefixes}`,
+      countPatienceMs: 10_000,
+      onError: (error: unknown) => {
+        process.emitWarning(String(error))
+      }
+    }
     const nodes = [await RedisCoordination.open(options), await RedisCoordination.open(options)] as const
     return { nodes, close: async () => { await Promise.all(nodes.map(node => node.close())) } }
   }
 }
 
-/** Every backend there is: the suite walks this list. */
+/** All backends: the suite runs over this list. */
 export const coordinationBackends: readonly CoordinationBackend[] = [
   {
     name: 'memory',
@@ -42,8 +51,11 @@ export const coordinationBackends: readonly CoordinationBackend[] = [
   ...(redisProgram === undefined ? [] : [redisBackend])
 ]
 
-/** Opens what two nodes have, until the test ends. */
-export async function openCoordinations (t: Test, backend: CoordinationBackend): Promise<readonly [Coordination, Coordination]> {
+/** Opens the coordination of two nodes; it is closed when the test ends. */
+export async function openCoordinations (
+  t: Test,
+  backend: CoordinationBackend
+): Promise<readonly [Coordination, Coordination]> {
   const { nodes, close } = await backend.open()
   t.teardown(close)
   return nodes

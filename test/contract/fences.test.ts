@@ -9,12 +9,20 @@ const SYMBOLS = ['A', 'B', 'C', 'D', 'E', 'F', 'G', 'H']
 const topics = SYMBOLS.map(symbol => `trades:${symbol}`)
 const item = (topic: string, payload: unknown): AppendItem => ({ topic, payload: JSON.stringify(payload) })
 const everywhere = (payload: unknown): AppendItem[] => topics.map(topic => item(topic, payload))
-const outcome = async (append: Promise<unknown>): Promise<string> => await append.then(() => 'taken', (error: unknown) => error instanceof StaleFence ? 'stale' : String(error))
-const payloads = async (log: Log, topic: string): Promise<unknown[]> => (await held(log, topic)).map(({ payload }) => JSON.parse(payload) as unknown)
+const outcome = async (append: Promise<unknown>): Promise<string> =>
+  await append.then(
+    () => 'taken',
+    (error: unknown) => error instanceof StaleFence ? 'stale' : String(error)
+  )
+const payloads = async (log: Log, topic: string): Promise<unknown[]> =>
+  (await held(log, topic)).map(({ payload }) => JSON.parse(payload) as unknown)
 
 const RUNS = 25
 
-/** What may happen: a takeover, two at the same time, an append by a holder of any time, some at once, a shard that loses what came last. */
+/**
+ * A step: a takeover, two takeovers at once, an append by any earlier holder or by all of them at once, or a
+ * shard that loses its newest messages.
+ */
 const step = fc.oneof(
   fc.record({ kind: fc.constant('raise' as const) }),
   fc.record({ kind: fc.constant('race' as const) }),
@@ -24,35 +32,40 @@ const step = fc.oneof(
 )
 type Step = typeof step extends fc.Arbitrary<infer Kind> ? Kind : never
 
-/** A shard as it was after a step: what a replica may be that takes over. */
+/** A shard as it stood after a step: the state from which a replica may take over. */
 interface Past {
   readonly offset: number
   readonly fence: string | null
 }
 
-/** Plays steps, and checks what each append is answered as far as that is certain. */
+/** Performs the steps, and checks the outcome of each append wherever that is certain. */
 async function play ({ log, restart, fences: stored }: OpenLog, steps: readonly Step[]): Promise<string[]> {
   const fences = [await log.raise('s')]
   const past: Past[][] = Array.from({ length: log.shards }, () => [{ offset: 0, fence: null }])
   const outcomes: string[] = []
-  /** Whether the last fence stands in every shard. */
+  /** Whether every shard has the newest fence. */
   let certain = true
   const append = async (who: number, topic: number): Promise<void> => {
     const fence = fences[who]!
     const what = await outcome(log.append([item(topics[topic]!, fence)], { fence }))
     outcomes.push(what)
-    if (certain && what !== (who === fences.length - 1 ? 'taken' : 'stale')) throw new Error(`an append with fence ${who + 1} of ${fences.length}: ${what}`)
+    if (certain && what !== (who === fences.length - 1 ? 'taken' : 'stale')) {
+      throw new Error(`an append with fence ${who + 1} of ${fences.length}: ${what}`)
+    }
   }
   for (const step of steps) {
     switch (step.kind) {
       case 'raise':
-        // As lies between two takeovers: else a loss could set the count back further than time has gone on.
+        // Time passes between two takeovers. Without it, a loss could set the token back further than the
+        // clock has advanced.
         while (Date.now() <= Math.max(...fences.map(({ token }) => token))) await delay(1)
         fences.push(await log.raise('s'))
         certain = true
         break
       case 'race': {
-        const raised = (await Promise.allSettled([log.raise('s'), log.raise('s')])).flatMap(result => result.status === 'fulfilled' ? [result.value] : [])
+        const raised = (await Promise.allSettled([log.raise('s'), log.raise('s')])).flatMap(result =>
+          result.status === 'fulfilled' ? [result.value] : []
+        )
         fences.push(...raised.sort((a, b) => a.token - b.token))
         certain = false
         break
@@ -72,16 +85,20 @@ async function play ({ log, restart, fences: stored }: OpenLog, steps: readonly 
         certain = false
       }
     }
-    for (const [shard, { offset }] of (await log.head()).entries()) past[shard]!.push({ offset, fence: await stored?.read(shard) ?? null })
+    for (const [shard, { offset }] of (await log.head()).entries()) {
+      past[shard]!.push({ offset, fence: await stored?.read(shard) ?? null })
+    }
   }
   return outcomes
 }
 
 for (const backend of backends) {
   for (const shards of [1, 4]) {
-    const suite = (name: string, body: (t: Test) => Promise<void>): void => { void test(`${backend.name}, ${shards} shards: ${name}`, body) }
+    const suite = (name: string, body: (t: Test) => Promise<void>): void => {
+      void test(`${backend.name}, ${shards} shards: ${name}`, body)
+    }
 
-    suite('who raised the fence last appends; what comes of an earlier one is refused, and nothing of it is in the log', async t => {
+    suite('takes appends under the newest fence, and refuses those under an earlier one without a trace in the log', async t => {
       const { log } = await openLog(t, backend, { shards })
       const first = await log.raise('s')
       t.match(first, { source: 's', token: Number, id: String })
@@ -90,14 +107,25 @@ for (const backend of backends) {
       t.ok(second.token > first.token)
       t.equal(await outcome(log.append(everywhere(2), { fence: first })), 'stale')
       for (const topic of topics) t.same(await payloads(log, topic), [1])
-      await t.rejects(log.append(everywhere(2), { fence: first }), { name: 'StaleFence', message: /source s with the token \d+ are refused/ })
+      await t.rejects(log.append(everywhere(2), { fence: first }), {
+        name: 'StaleFence',
+        message: /source s with the token \d+ are refused/
+      })
       t.equal(await outcome(log.append(everywhere(3), { fence: second })), 'taken')
       const other = await log.raise('other')
-      t.same([await outcome(log.append(everywhere(4), { fence: second })), await outcome(log.append(everywhere(5), { fence: other })), await outcome(log.append(everywhere(6)))], ['taken', 'taken', 'taken'], 'sources have nothing to do with one another')
+      t.same(
+        [
+          await outcome(log.append(everywhere(4), { fence: second })),
+          await outcome(log.append(everywhere(5), { fence: other })),
+          await outcome(log.append(everywhere(6)))
+        ],
+        ['taken', 'taken', 'taken'],
+        'a fence binds its own source only'
+      )
       for (const topic of topics) t.same(await payloads(log, topic), [1, 3, 4, 5, 6])
     })
 
-    suite('what is refused takes nothing else with it, and changes no order', async t => {
+    suite('refuses only the stale appends of a batch, and keeps the order of the others', async t => {
       const { log } = await openLog(t, backend, { shards })
       const [stale, other] = [await log.raise('s'), await log.raise('other')]
       const good = await log.raise('s')
@@ -107,7 +135,11 @@ for (const backend of backends) {
       for (let n = 0; n < 400; n++) {
         const fence = fences[n * 7 % 11 % 4]
         if (fence !== stale) expected.push(n)
-        calls.push(outcome(log.append([item(topics[0]!, n), item(topics[1]!, n)], { fence })).then(what => `${what}${fence === stale ? ' late' : ''}`))
+        calls.push(
+          outcome(log.append([item(topics[0]!, n), item(topics[1]!, n)], { fence })).then(
+            what => `${what}${fence === stale ? ' late' : ''}`
+          )
+        )
       }
       const outcomes = await Promise.all(calls)
       t.same([...new Set(outcomes)].sort(), ['stale late', 'taken'])
@@ -115,33 +147,44 @@ for (const backend of backends) {
       t.same(await payloads(log, topics[1]!), expected)
     })
 
-    suite('of many who raise it at once, each has a token of its own, and the highest appends', async t => {
+    suite('gives each of many simultaneous raises its own token, and takes appends under the highest', async t => {
       const { log } = await openLog(t, backend, { shards })
-      const raised = (await Promise.allSettled(Array.from({ length: 5 }, () => log.raise('s')))).flatMap(result => result.status === 'fulfilled' ? [result.value] : [])
+      const raised = (await Promise.allSettled(Array.from({ length: 5 }, () => log.raise('s')))).flatMap(
+        result => result.status === 'fulfilled' ? [result.value] : []
+      )
       t.ok(raised.length > 0)
       t.equal(new Set(raised.map(({ token }) => token)).size, raised.length)
       const last = await log.raise('s')
       t.ok(raised.every(({ token }) => token < last.token))
-      for (const fence of raised) t.equal(await outcome(log.append(everywhere(fence.token), { fence })), 'stale')
+      for (const fence of raised) {
+        t.equal(await outcome(log.append(everywhere(fence.token), { fence })), 'stale')
+      }
       t.equal(await outcome(log.append(everywhere(0), { fence: last })), 'taken')
     })
 
-    suite('a source may have any name', async t => {
+    suite('takes any text as the name of a source', async t => {
       const { log } = await openLog(t, backend, { shards })
       for (const name of ['', ' ', 'a:b', 'fence:a', '한글', 'x y\nz', 'epoch', '}']) {
         const stale = await log.raise(name)
         const good = await log.raise(name)
-        t.same([await outcome(log.append(everywhere(1), { fence: stale })), await outcome(log.append(everywhere(1), { fence: good }))], ['stale', 'taken'], JSON.stringify(name))
+        t.same(
+          [
+            await outcome(log.append(everywhere(1), { fence: stale })),
+            await outcome(log.append(everywhere(1), { fence: good }))
+          ],
+          ['stale', 'taken'],
+          JSON.stringify(name)
+        )
       }
     })
 
-    suite('a log that is closed raises none', async t => {
+    suite('does not raise a fence on a closed log', async t => {
       const { log } = await openLog(t, backend, { shards })
       await log.close()
       await t.rejects(log.raise('s'), ProtocolError)
     })
 
-    suite('whatever is lost, and in whatever order who comes: no message of a lower token follows one of a higher in a shard', async t => {
+    suite('never puts a message of a lower token after one of a higher in a shard, whatever is lost and whoever appends', async t => {
       let taken = 0
       let refused = 0
       await fc.assert(fc.asyncProperty(fc.array(step, { minLength: 5, maxLength: 40 }), async steps => {
@@ -151,11 +194,19 @@ for (const backend of backends) {
         taken += outcomes.filter(what => what === 'taken').length
         refused += outcomes.filter(what => what === 'stale').length
         for (let shard = 0; shard < shards; shard++) {
-          const entries = (await Promise.all(topics.filter(topic => log.shardOf(topic) === shard).map(topic => held(log, topic)))).flat().sort((a, b) => a.offset - b.offset)
+          const entries = (
+            await Promise.all(
+              topics.filter(topic => log.shardOf(topic) === shard).map(topic => held(log, topic))
+            )
+          )
+            .flat()
+            .sort((a, b) => a.offset - b.offset)
           const fences = entries.map(({ payload }) => JSON.parse(payload) as Fence)
           for (const [index, { token, id }] of fences.entries()) {
             const before = fences[index - 1] ?? { token: 0, id: '' }
-            if (token < before.token || (token === before.token && id !== before.id)) throw new Error(`shard ${shard}: ${token} ${id} follows ${before.token} ${before.id}`)
+            if (token < before.token || (token === before.token && id !== before.id)) {
+              throw new Error(`shard ${shard}: ${token} ${id} follows ${before.token} ${before.id}`)
+            }
           }
         }
         await opened.close()

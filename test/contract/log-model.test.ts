@@ -1,15 +1,24 @@
 import { standardChannels } from '@tickwire/protocol'
 import fc from 'fast-check'
 import { type Test, test } from 'tap'
-import { type AppendItem, type AppendResult, type Entry, type EpochStart, IDEMPOTENCY_SECONDS, type TailBatch } from '../../src/log/log.js'
+import {
+  type AppendItem,
+  type AppendResult,
+  type Entry,
+  type EpochStart,
+  IDEMPOTENCY_SECONDS,
+  type TailBatch
+} from '../../src/log/log.js'
 import { AMPLE, backends, type LogBackend, ManualClock, tailAll, wasLost } from './logs.js'
 
 /**
- * Any sequence of appends, sleeps and restarts against the rules written down as plainly as they can be: the model
- * keeps every message there ever was, marks what is dropped, and folds each state from the first message on.
+ * Runs any sequence of appends, sleeps and restarts against a plain model of the rules. The model keeps every
+ * message ever appended, marks the dropped ones, and folds each state from the first message on.
  */
 const TOPICS = ['quotes:A', 'quotes:B', 'trades:A', 'trades:B', 'book:A', 'book:B', 'orders@u']
-/** Shards of a server know nothing of each other: how many topics there are in all is then not asked of it. */
+/**
+ * The bound on topics. Shards of a Redis count alone, so with several of them no test depends on the total.
+ */
 const MAX_TOPICS = 6
 const NO_BOUND = 1000
 const MESSAGES = 5
@@ -20,11 +29,22 @@ const SHARDS = [1, 4]
 interface Level { readonly price: string, readonly size: string }
 
 type Step =
-  | { readonly do: 'append', readonly items: ReadonlyArray<{ topic: string, levels: readonly Level[], replaces: boolean, key: string | undefined }> }
+  | {
+    readonly do: 'append'
+    readonly items: ReadonlyArray<{
+      topic: string
+      levels: readonly Level[]
+      replaces: boolean
+      key: string | undefined
+    }>
+  }
   | { readonly do: 'sleep', readonly seconds: number }
   | { readonly do: 'restart', readonly losses: readonly number[] }
 
-const level = fc.record({ price: fc.constantFrom('1', '1.0', '2', '2.50', '2.5', '10'), size: fc.constantFrom('0', '0.00', '-0.0', '1', '2.5') })
+const level = fc.record({
+  price: fc.constantFrom('1', '1.0', '2', '2.50', '2.5', '10'),
+  size: fc.constantFrom('0', '0.00', '-0.0', '1', '2.5')
+})
 const append = fc.record({
   do: fc.constant('append' as const),
   items: fc.array(fc.record({
@@ -34,8 +54,14 @@ const append = fc.record({
     key: fc.option(fc.constantFrom('k1', 'k2', 'k3'), { nil: undefined, freq: 4 })
   }), { minLength: 1, maxLength: 6 })
 })
-const sleep = fc.record({ do: fc.constant('sleep' as const), seconds: fc.constantFrom(-5, 0.001, 1, 20, 59, 60, 601) })
-const restart = fc.record({ do: fc.constant('restart' as const), losses: fc.array(fc.nat(8), { minLength: 4, maxLength: 4 }) })
+const sleep = fc.record({
+  do: fc.constant('sleep' as const),
+  seconds: fc.constantFrom(-5, 0.001, 1, 20, 59, 60, 601)
+})
+const restart = fc.record({
+  do: fc.constant('restart' as const),
+  losses: fc.array(fc.nat(8), { minLength: 4, maxLength: 4 })
+})
 
 const steps = (exact: boolean): fc.Arbitrary<Step[]> => fc.array(fc.oneof(
   { weight: 6, arbitrary: append },
@@ -45,16 +71,22 @@ const steps = (exact: boolean): fc.Arbitrary<Step[]> => fc.array(fc.oneof(
 
 interface ModelEntry extends Entry { dropped: boolean }
 
-/** The rules of the contract, naively. */
+/** The rules of the contract, written as plainly as possible. */
 class Model {
-  /** All that was appended and not lost, in order. */
+  /** All messages that were appended and not lost, in order. */
   entries: ModelEntry[] = []
   readonly epochs: EpochStart[][]
   readonly told: Entry[] = []
   private keys: Array<{ name: string, result: AppendResult, entry: ModelEntry, until: number }> = []
   private time = 0
 
-  constructor (private readonly shards: number, private readonly clock: ManualClock, private readonly overheadBytes: number | undefined, private readonly maxTopics: number, epochs: readonly EpochStart[][]) {
+  constructor (
+    private readonly shards: number,
+    private readonly clock: ManualClock,
+    private readonly overheadBytes: number | undefined,
+    private readonly maxTopics: number,
+    epochs: readonly EpochStart[][]
+  ) {
     this.epochs = epochs.map(known => [...known])
   }
 
@@ -81,12 +113,26 @@ class Model {
       if (!own.some(isRetained) && topics() >= this.maxTopics) return { error: 'overloaded' }
       const shard = shardOf(topic)
       const [sequence, offset] = [own.length + 1, this.offset(shard) + 1]
-      const entry = { topic, shard, offset, sequence, previous: own.at(-1)?.offset ?? 0, timestamp: this.time, payload, replaces, dropped: false }
+      const entry = {
+        topic,
+        shard,
+        offset,
+        sequence,
+        previous: own.at(-1)?.offset ?? 0,
+        timestamp: this.time,
+        payload,
+        replaces,
+        dropped: false
+      }
       this.entries.push(entry)
       this.told.push(entry)
-      if (this.overheadBytes !== undefined) for (const old of this.of(topic).slice(0, -MESSAGES)) old.dropped = true
+      if (this.overheadBytes !== undefined) {
+        for (const old of this.of(topic).slice(0, -MESSAGES)) old.dropped = true
+      }
       const result = { sequence, offset, shard }
-      if (item.idempotencyKey !== undefined) this.keys.push({ name, result, entry, until: this.time + IDEMPOTENCY_SECONDS * 1000 })
+      if (item.idempotencyKey !== undefined) {
+        this.keys.push({ name, result, entry, until: this.time + IDEMPOTENCY_SECONDS * 1000 })
+      }
       return result
     })
     this.expire()
@@ -98,7 +144,9 @@ class Model {
     const { overheadBytes } = this
     if (overheadBytes === undefined) return
     for (const entry of this.entries) if (entry.timestamp <= this.time - SECONDS * 1000) entry.dropped = true
-    const held = this.entries.filter(({ dropped }) => !dropped).sort((a, b) => a.timestamp - b.timestamp || a.offset - b.offset || a.shard - b.shard)
+    const held = this.entries
+      .filter(({ dropped }) => !dropped)
+      .sort((a, b) => a.timestamp - b.timestamp || a.offset - b.offset || a.shard - b.shard)
     let bytes = held.reduce((sum, { payload }) => sum + payload.length + overheadBytes, 0)
     for (const entry of held) {
       if (bytes <= BYTES) return
@@ -107,16 +155,25 @@ class Model {
     }
   }
 
-  /** What a restart may keep at least: what retention has dropped is beyond losing. */
+  /**
+   * Returns the lowest offset that a restart may keep: messages that retention has dropped cannot be lost any
+   * more.
+   */
   leastKept (shard: number): number {
-    return Math.max(0, ...this.entries.filter(entry => entry.shard === shard && entry.dropped).map(({ offset }) => offset))
+    return Math.max(
+      0,
+      ...this.entries.filter(entry => entry.shard === shard && entry.dropped).map(({ offset }) => offset)
+    )
   }
 
   restart (keep: readonly number[], epochs: readonly number[]): void {
     this.entries = this.entries.filter(({ shard, offset }) => offset <= keep[shard]!)
     this.keys = this.keys.filter(({ entry }) => this.entries.includes(entry))
     for (let shard = 0; shard < this.shards; shard++) {
-      this.epochs[shard] = [...this.epochs[shard]!, { epoch: epochs[shard]!, start: this.offset(shard) + 1 }].slice(-32)
+      this.epochs[shard] = [
+        ...this.epochs[shard]!,
+        { epoch: epochs[shard]!, start: this.offset(shard) + 1 }
+      ].slice(-32)
     }
   }
 
@@ -135,7 +192,8 @@ class Model {
         }
       }
     }
-    const sorted = (side: Map<number, string[]>, sign: number) => [...side].sort(([a], [b]) => sign * (a - b)).map(([, entry]) => entry)
+    const sorted = (side: Map<number, string[]>, sign: number) =>
+      [...side].sort(([a], [b]) => sign * (a - b)).map(([, entry]) => entry)
     return { symbol: 'X', bids: sorted(sides.bids, -1), asks: sorted(sides.asks, 1) }
   }
 
@@ -144,11 +202,18 @@ class Model {
   }
 }
 
-/** A replacement holds no level twice, none of size zero, and the best first, as the schema's description says. */
+/**
+ * Makes a payload. A replacement lists each level once, none with size zero, and the best first, as the
+ * schema demands.
+ */
 function payloadOf (n: number, topic: string, levels: readonly Level[], replaces: boolean): string {
   if (!topic.startsWith('book')) return JSON.stringify({ n })
-  const distinct = [...new Map(levels.map(({ price, size }) => [Number(price), [price, size] as const])).values()].filter(([, size]) => Number(size) !== 0)
-  const bids = replaces ? distinct.sort(([a], [b]) => Number(b) - Number(a)) : levels.map(({ price, size }) => [price, size])
+  const distinct = [
+    ...new Map(levels.map(({ price, size }) => [Number(price), [price, size] as const])).values()
+  ].filter(([, size]) => Number(size) !== 0)
+  const bids = replaces
+    ? distinct.sort(([a], [b]) => Number(b) - Number(a))
+    : levels.map(({ price, size }) => [price, size])
   return JSON.stringify({ symbol: 'X', bids, asks: [] })
 }
 
@@ -170,7 +235,13 @@ async function run (backend: LogBackend, shards: number, taken: readonly Step[])
   const { log } = opened
   const heard: TailBatch[] = []
   await tailAll(log, batch => { heard.push(batch) })
-  const model = new Model(shards, clock, exact?.overheadBytes, maxTopics, (await log.head()).map(({ epochs }) => [...epochs]))
+  const model = new Model(
+    shards,
+    clock,
+    exact?.overheadBytes,
+    maxTopics,
+    (await log.head()).map(({ epochs }) => [...epochs])
+  )
   let n = 0
 
   async function compare (): Promise<void> {
@@ -181,38 +252,83 @@ async function run (backend: LogBackend, shards: number, taken: readonly Step[])
       const shard = log.shardOf(topic)
       const last = own.length === 0 ? undefined : { sequence: own.length, offset: own.at(-1)!.offset }
       const page = await log.read(topic, { sequence: 0 }, 1000)
-      // A server with a clock of its own gives its own times.
-      const timed = (entry: Entry): Entry => exact === undefined ? { ...plain(entry), timestamp: 0 } : plain(entry)
+      // A backend with its own clock sets its own timestamps.
+      const timed = (entry: Entry): Entry =>
+        exact === undefined ? { ...plain(entry), timestamp: 0 } : plain(entry)
       same(page.entries.map(timed), kept.map(timed), `entries of ${topic}`)
-      same([page.last?.sequence, page.last?.offset, page.first, page.epoch], [last?.sequence, last?.offset, kept[0]?.sequence, model.epochs[shard]!.at(-1)!.epoch], `page of ${topic}`)
+      same(
+        [page.last?.sequence, page.last?.offset, page.first, page.epoch],
+        [last?.sequence, last?.offset, kept[0]?.sequence, model.epochs[shard]!.at(-1)!.epoch],
+        `page of ${topic}`
+      )
       for (const offset of new Set([0, n % 7, ...own.slice(-8).map(entry => entry.offset)])) {
         const partial = await log.read(topic, { offset }, 2)
-        same(partial.entries.map(({ sequence }) => sequence), kept.filter(entry => entry.offset > offset).slice(0, 2).map(({ sequence }) => sequence), `${topic} after offset ${offset}`)
-        same(wasLost(partial, offset), own.some(entry => entry.offset > offset && entry.dropped), `whether ${topic} lost anything after ${offset}`)
+        same(
+          partial.entries.map(({ sequence }) => sequence),
+          kept
+            .filter(entry => entry.offset > offset)
+            .slice(0, 2)
+            .map(({ sequence }) => sequence),
+          `${topic} after offset ${offset}`
+        )
+        same(
+          wasLost(partial, offset),
+          own.some(entry => entry.offset > offset && entry.dropped),
+          `whether ${topic} lost anything after ${offset}`
+        )
       }
-      same((await log.read(topic, { sequence: own.length - 2 }, 1)).entries.map(({ offset }) => offset), kept.filter(({ sequence }) => sequence > own.length - 2).slice(0, 1).map(({ offset }) => offset), `${topic} by sequence`)
-      // Asked for only now and then, so that states are folded in steps of different sizes.
+      same(
+        (await log.read(topic, { sequence: own.length - 2 }, 1)).entries.map(({ offset }) => offset),
+        kept
+          .filter(({ sequence }) => sequence > own.length - 2)
+          .slice(0, 1)
+          .map(({ offset }) => offset),
+        `${topic} by sequence`
+      )
+      // Reads the state only now and then, so that states are folded in steps of different sizes.
       if ((n + topic.length) % 3 !== 0) continue
       const snapshot = await log.snapshot(topic)
       same(snapshot && JSON.parse(snapshot.payload), model.state(topic), `state of ${topic}`)
-      if (snapshot !== undefined) same([snapshot.sequence, snapshot.asOf, snapshot.epoch], [own.length, model.offset(shard), page.epoch], `position of the state of ${topic}`)
+      if (snapshot !== undefined) {
+        same(
+          [snapshot.sequence, snapshot.asOf, snapshot.epoch],
+          [own.length, model.offset(shard), page.epoch],
+          `position of the state of ${topic}`
+        )
+      }
     }
     const known = [...await log.topics()].map(([topic, { sequence }]) => `${topic} ${sequence}`).sort()
-    same(known, TOPICS.map(topic => `${topic} ${model.of(topic).length}`).filter(text => !text.endsWith(' 0')).sort(), 'topics')
+    same(
+      known,
+      TOPICS.map(topic => `${topic} ${model.of(topic).length}`)
+        .filter(text => !text.endsWith(' 0'))
+        .sort(),
+      'topics'
+    )
     for (const [shard, head] of (await log.head()).entries()) {
-      same([head.offset, head.epoch, head.epochs], [model.offset(shard), model.epochs[shard]!.at(-1)!.epoch, model.epochs[shard]], `head of shard ${shard}`)
+      same(
+        [head.offset, head.epoch, head.epochs],
+        [model.offset(shard), model.epochs[shard]!.at(-1)!.epoch, model.epochs[shard]],
+        `head of shard ${shard}`
+      )
     }
   }
 
   try {
     for (const step of taken) {
       if (step.do === 'append') {
-        const items = step.items.map(({ topic, levels, replaces, key }): AppendItem =>
-          ({ topic, payload: payloadOf(++n, topic, levels, replaces), replaces, ...(key === undefined ? {} : { idempotencyKey: key }) }))
+        const items = step.items.map(({ topic, levels, replaces, key }): AppendItem => ({
+          topic,
+          payload: payloadOf(++n, topic, levels, replaces),
+          replaces,
+          ...(key === undefined ? {} : { idempotencyKey: key })
+        }))
         same(await log.append(items), model.append(items, topic => log.shardOf(topic)), 'answers')
       } else if (step.do === 'sleep') clock.sleep(step.seconds)
       else {
-        const keep = Array.from({ length: shards }, (_, shard) => Math.max(model.leastKept(shard), model.offset(shard) - step.losses[shard]!))
+        const keep = Array.from({ length: shards }, (_, shard) =>
+          Math.max(model.leastKept(shard), model.offset(shard) - step.losses[shard]!)
+        )
         await opened.restart(keep)
         model.restart(keep, (await log.head()).map(({ epoch }) => epoch))
       }
@@ -221,8 +337,16 @@ async function run (backend: LogBackend, shards: number, taken: readonly Step[])
     if (exact === undefined) return
     for (let shard = 0; shard < shards; shard++) {
       const own = heard.filter(batch => batch.shard === shard)
-      same(own.flatMap(({ entries }) => entries).map(plain), model.told.filter(entry => entry.shard === shard).map(plain), `told of shard ${shard}`)
-      same(own.filter(({ entries }) => entries.length === 0).length, taken.filter(step => step.do === 'restart').length, `epochs told of shard ${shard}`)
+      same(
+        own.flatMap(({ entries }) => entries).map(plain),
+        model.told.filter(entry => entry.shard === shard).map(plain),
+        `told of shard ${shard}`
+      )
+      same(
+        own.filter(({ entries }) => entries.length === 0).length,
+        taken.filter(step => step.do === 'restart').length,
+        `epochs told of shard ${shard}`
+      )
     }
   } finally {
     await opened.close()
@@ -230,16 +354,19 @@ async function run (backend: LogBackend, shards: number, taken: readonly Step[])
 }
 
 const wanted = Number(process.env['FUZZ_RUNS'] ?? 200)
-/** Of a backend that is another's log over other connections. */
+/** The share of runs for a backend that is another one's log over other connections. */
 const SHARE_OVER_OTHERS = 0.1
 const seed = Number(process.env['FUZZ_SEED'] ?? Date.now() & 0x7FFFFFFF)
 
 for (const backend of backends) {
   const runs = Math.ceil(backend.overOthers === true ? wanted * SHARE_OVER_OTHERS : wanted)
   for (const shards of SHARDS) {
-    void test(`${backend.name}, ${shards} shards: as the plain model has it`, async (t: Test) => {
+    void test(`${backend.name}, ${shards} shards: does what the plain model does`, async (t: Test) => {
       t.comment(`FUZZ_SEED=${seed} FUZZ_RUNS=${runs}`)
-      await fc.assert(fc.asyncProperty(steps(backend.exact !== undefined), taken => run(backend, shards, taken)), { numRuns: runs, seed })
+      await fc.assert(
+        fc.asyncProperty(steps(backend.exact !== undefined), taken => run(backend, shards, taken)),
+        { numRuns: runs, seed }
+      )
       t.pass(`${runs} sequences, FUZZ_SEED=${seed}`)
     })
   }

@@ -13,7 +13,10 @@ import { ROOT } from '../helpers/root.js'
 
 const LOSE = readFileSync(join(ROOT, 'test/contract/lose.lua'), 'utf8')
 
-/** A clock that stands still until the test moves it; epochs that a failed run's output can be read by. */
+/**
+ * A clock that stands still until the test moves it. Its epochs count up, so that the output of a failed run
+ * is readable.
+ */
 export class ManualClock implements LogClock {
   time = Date.UTC(2026, 0, 1)
   private epochs = 0
@@ -42,9 +45,9 @@ export interface OpenOptions {
 
 export interface OpenLog {
   readonly log: Log
-  /** The log is restarted, and what lies beyond an offset of each shard is lost. */
+  /** Restarts the log; each shard loses everything beyond its offset in `keep`. */
   restart (keep: readonly number[]): Promise<void>
-  /** What stands in a shard of the fence of the source `s`, where a failover may lose it. */
+  /** Reads and writes the fence of the source `s` in a shard, on backends where a failover may lose it. */
   readonly fences?: {
     read (shard: number): Promise<string | null>
     write (shard: number, text: string | null): Promise<void>
@@ -55,14 +58,17 @@ export interface OpenLog {
 export interface LogBackend {
   readonly name: string
   /**
-   * Time is the test's clock, and retention holds to the message. Undefined where a server has a clock of its own
-   * and trims in its own steps: what depends on either is then not asked of it.
+   * Present if the log uses the test's clock and retains exactly as many messages as it is told. Undefined
+   * for a server that has its own clock and trims in its own steps; tests that depend on either then skip it.
    */
   readonly exact?: {
-    /** What an entry counts beside its payload. */
+    /** The bytes that an entry counts beside its payload. */
     readonly overheadBytes: number
   }
-  /** It is another backend's log over other connections: what depends on chance is tried less often. */
+  /**
+   * Whether it is another backend's log over other connections; tests of random sequences then run fewer
+   * times.
+   */
   readonly overOthers?: boolean
   open (options: OpenOptions): Promise<OpenLog>
 }
@@ -70,13 +76,13 @@ export interface LogBackend {
 /** A Redis, or several that belong together, for all logs of a process. */
 interface RedisGroup {
   readonly url: string
-  /** Asks the master that holds a key. */
+  /** Asks the master that has a key. */
   ask (key: string, question: (redis: Redis) => Promise<unknown>): Promise<unknown>
 }
 
 let logs = 0
 
-/** One group for all logs of a process, each log with a prefix of its own. */
+/** Makes a backend with one group for all logs of a process; each log has its own prefix. */
 function redisBackend (name: string, overOthers: boolean, start: () => Promise<RedisGroup>): LogBackend {
   let started: Promise<RedisGroup> | undefined
   return {
@@ -91,7 +97,9 @@ function redisBackend (name: string, overOthers: boolean, start: () => Promise<R
         async restart (keep) {
           for (const [shard, offset] of keep.entries()) {
             const tag = `{${keyPrefix}:${shard}}:`
-            await group.ask(`${tag}meta`, redis => redis.eval(LOSE, 3, `${tag}meta`, `${tag}seq`, `${tag}recent`, tag, offset))
+            await group.ask(`${tag}meta`, redis =>
+              redis.eval(LOSE, 3, `${tag}meta`, `${tag}seq`, `${tag}recent`, tag, offset)
+            )
           }
           await log.head()
         },
@@ -102,7 +110,9 @@ function redisBackend (name: string, overOthers: boolean, start: () => Promise<R
           },
           async write (shard, text) {
             const meta = `{${keyPrefix}:${shard}}:meta`
-            await group.ask(meta, redis => text === null ? redis.hdel(meta, 'fence:s') : redis.hset(meta, 'fence:s', text))
+            await group.ask(meta, redis =>
+              text === null ? redis.hdel(meta, 'fence:s') : redis.hset(meta, 'fence:s', text)
+            )
           }
         },
         close: () => log.close()
@@ -122,11 +132,14 @@ const redisBackends: readonly LogBackend[] = [
   }),
   redisBackend('Redis Cluster', true, async () => {
     const cluster = await RedisCluster.start()
-    return { url: cluster.url, ask: async (key, question) => (await cluster.holderOf(key)).server.ask(question) }
+    return {
+      url: cluster.url,
+      ask: async (key, question) => (await cluster.holderOf(key)).server.ask(question)
+    }
   })
 ]
 
-/** Every backend there is: the suites of this folder walk this list. */
+/** All backends: the suites of this folder run over this list. */
 export const backends: readonly LogBackend[] = [
   {
     name: 'memory',
@@ -141,7 +154,7 @@ export const backends: readonly LogBackend[] = [
 
 export const AMPLE: Retention = { messages: 10_000, seconds: 3600, bytes: 1 << 26 }
 
-/** Opens a log that is closed when the test ends. */
+/** Opens a log; it is closed when the test ends. */
 export async function openLog (
   t: Test, backend: LogBackend, { shards = 1, retention = {}, maxTopics = 1000, channels = standardChannels, ...more }: { shards?: number, retention?: Partial<Retention>, maxTopics?: number, maxTopicNames?: number, channels?: Channels } = {}
 ): Promise<OpenLog & { readonly clock: ManualClock }> {
@@ -151,18 +164,22 @@ export async function openLog (
   return { ...opened, clock }
 }
 
-/** Whether a reader that had everything up to an offset of the topic's shard lost messages of the topic. */
+/**
+ * Tells whether a reader that had everything up to an offset of the topic's shard lost messages of the topic.
+ */
 export function wasLost ({ entries: [first], last }: Page, offset: number): boolean {
   return first === undefined ? (last?.offset ?? 0) > offset : first.previous > offset
 }
 
-/** Follows every shard. @returns ends it */
+/** Follows every shard. @returns a function that ends the tails */
 export async function tailAll (log: Log, onBatch: (batch: TailBatch) => void): Promise<() => void> {
-  const tailings = await Promise.all(Array.from({ length: log.shards }, (_, shard) => log.tail(shard, onBatch)))
+  const tailings = await Promise.all(
+    Array.from({ length: log.shards }, (_, shard) => log.tail(shard, onBatch))
+  )
   return () => { for (const { end } of tailings) end() }
 }
 
-/** Everything that the log holds of a topic. */
+/** Reads everything that the log retains of a topic. */
 export async function held (log: Log, topic: string): Promise<readonly Entry[]> {
   return (await log.read(topic, { sequence: 0 }, 1_000_000)).entries
 }
@@ -170,7 +187,7 @@ export async function held (log: Log, topic: string): Promise<readonly Entry[]> 
 /** Long enough for a message to come back from a server on the same machine. */
 const PATIENCE_MS = 5000
 
-/** Waits for what another process may have to bring. */
+/** Waits until something holds that another process may have to bring about. */
 export async function eventually (what: string, holds: () => boolean): Promise<void> {
   const deadline = Date.now() + PATIENCE_MS
   while (!holds()) {

@@ -15,17 +15,27 @@ test('Accept chooses between an event stream and a poll by whole types and weigh
     ['*/*, text/event-stream', 'text/event-stream']
   ] as const) {
     const client = new RawHttp(Number(new URL(server.origin).port))
-    const answer = await client.send(`GET /v1/stream?subscribe=quotes:A HTTP/1.1\r\nHost: x\r\nAccept: ${accept}\r\n\r\n`, 5000, () => true)
+    const answer = await client.send(
+      `GET /v1/stream?subscribe=quotes:A HTTP/1.1\r\nHost: x\r\nAccept: ${accept}\r\n\r\n`,
+      5000,
+      () => true
+    )
     client.close()
-    t.equal(typeof answer === 'string' ? answer : answer.headers['content-type'], `${type}; charset=utf-8`, accept)
+    t.equal(
+      typeof answer === 'string' ? answer : answer.headers['content-type'],
+      `${type}; charset=utf-8`,
+      accept
+    )
   }
 })
 
-test('parameters that are for polls alone are refused where Accept asks for an event stream, by the same rule', async t => {
+test('parameters of polls are refused on an event stream, by the same reading of Accept', async t => {
   const server = await startServer(t)
   for (const [accept, status] of [['TEXT/Event-Stream', 400], ['text/event-stream;q=0', 200]] as const) {
-    const answer = await fetch(`${server.origin}/v1/stream?subscribe=quotes:A&wait=0`, { headers: { accept } })
-    t.equal(answer.status, status, `wait is for polls alone: ${accept}`)
+    const answer = await fetch(`${server.origin}/v1/stream?subscribe=quotes:A&wait=0`, {
+      headers: { accept }
+    })
+    t.equal(answer.status, status, `wait is for polls only: ${accept}`)
     await answer.text()
   }
 })

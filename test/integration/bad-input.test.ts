@@ -3,12 +3,17 @@ import { type Test, test } from 'tap'
 import { type Message, openClient, openWebSocket, until, type WebSocketClient } from '../helpers/clients.js'
 import { publish, startServer, type TestServer } from '../helpers/server.js'
 
-/** Somebody well-behaved beside the bad: must be sent every quote, whatever the others do. */
-function bystander (server: TestServer): { check (t: Test): Promise<void>, close (): void } {
+/** Connects a well-behaved client beside the bad ones. It must get every quote, whatever the others do. */
+function openBystander (server: TestServer): { check (t: Test): Promise<void>, close (): void } {
   const sequences: number[] = []
   let cursors = 0
   const client = openClient('ws-json', server.origin, 'subscribe=quotes:BYSTANDER', undefined, {
-    onMessage: ({ sequence }) => { if (sequence !== undefined) sequences.push(sequence) }, onCursor: () => { cursors++ }
+    onMessage: ({ sequence }) => {
+      if (sequence !== undefined) sequences.push(sequence)
+    },
+    onCursor: () => {
+      cursors++
+    }
   })
   let published = 0
   return {
@@ -24,15 +29,15 @@ function bystander (server: TestServer): { check (t: Test): Promise<void>, close
 
 const CONTROL = String.fromCharCode(7)
 
-/** What comes behind the `?`, and the code that it gets on every transport. */
+/** Queries after the `?`, and the code that each gets on every transport. */
 const badQueries: ReadonlyArray<readonly [string, string, string]> = [
-  ['a channel that is none', 'subscribe=nothing:A', 'unknown_channel'],
+  ['an unknown channel', 'subscribe=nothing:A', 'unknown_channel'],
   ['an internal channel', 'subscribe=instruments:A', 'unknown_channel'],
-  ['a symbol that nobody knows', 'subscribe=quotes:UNHEARD', 'unknown_symbol'],
+  ['an unknown symbol', 'subscribe=quotes:UNHEARD', 'unknown_symbol'],
   ['control characters in a symbol', 'subscribe=quotes:A%00%07B', 'bad_request'],
   ['a line break in a symbol', 'subscribe=quotes:A%0d%0aB', 'bad_request'],
   ['a channel without its symbols', 'subscribe=quotes', 'bad_request'],
-  ['symbols where there are none', 'subscribe=news:A', 'bad_request'],
+  ['symbols of a channel without them', 'subscribe=news:A', 'bad_request'],
   ['an empty subscribe', 'subscribe=', 'bad_request'],
   ['a malformed escape', 'subscribe=quotes:%E0%A4', 'bad_request'],
   ['an unknown parameter', 'subscribe=quotes:*&colour=red', 'bad_request'],
@@ -42,7 +47,7 @@ const badQueries: ReadonlyArray<readonly [string, string, string]> = [
   ['wait=1.5', 'subscribe=quotes:*&wait=1.5', 'bad_request'],
   ['snapshot=maybe', 'subscribe=quotes:*&snapshot=maybe', 'bad_request'],
   ['a malformed cursor', 'subscribe=quotes:*&after=not*a*cursor', 'bad_cursor'],
-  ['a cursor of the alphabet that is none', 'subscribe=quotes:*&after=AAAAAAAA', 'bad_cursor'],
+  ['no cursor, in the alphabet of cursors', 'subscribe=quotes:*&after=AAAAAAAA', 'bad_cursor'],
   ['a cursor of 600 characters', `subscribe=quotes:*&after=${'A'.repeat(600)}`, 'bad_cursor'],
   ['an unknown option', 'subscribe=quotes:*;colour=red', 'bad_request'],
   ['a doubled option', 'subscribe=quotes:*;fresh;fresh', 'bad_request'],
@@ -52,9 +57,9 @@ const badQueries: ReadonlyArray<readonly [string, string, string]> = [
   ['a depth of 0', 'subscribe=book:*;depth=0', 'bad_request'],
   ['last=10001', 'subscribe=quotes:*;last=10001', 'bad_request'],
   ['decimals=float', 'subscribe=quotes:*&decimals=float', 'bad_request'],
-  ['a set that nobody knows', 'subscribe=quotes:@market/NOWHERE', 'unknown_symbol'],
-  ['a ticket that is none', 'subscribe=quotes:*&ticket=x', 'unauthorized'],
-  ['a token that is none', 'subscribe=quotes:*&token=nonsense', 'unauthorized'],
+  ['an unknown set', 'subscribe=quotes:@market/NOWHERE', 'unknown_symbol'],
+  ['no ticket', 'subscribe=quotes:*&ticket=x', 'unauthorized'],
+  ['no token', 'subscribe=quotes:*&token=nonsense', 'unauthorized'],
   ['a private channel without a token', 'subscribe=orders', 'unauthorized']
 ]
 
@@ -64,7 +69,7 @@ interface Refusal {
   readonly headers: Headers
 }
 
-async function refusal (server: TestServer, transport: string, query: string): Promise<Refusal> {
+async function askRefused (server: TestServer, transport: string, query: string): Promise<Refusal> {
   const url = `${server.origin}/v1/stream?${query}`
   const upgrade = transport === 'websocket'
   if (!upgrade) {
@@ -79,46 +84,74 @@ async function refusal (server: TestServer, transport: string, query: string): P
     socket.on('error', reject)
     socket.on('close', () => {
       const [head = '', body = ''] = text.split('\r\n\r\n', 2)
-      const headers = new Headers(head.split('\r\n').slice(1).map(line => line.split(': ', 2) as [string, string]))
+      const headers = new Headers(
+        head
+          .split('\r\n')
+          .slice(1)
+          .map(line => line.split(': ', 2) as [string, string])
+      )
       try {
-        resolve({ status: Number(/^HTTP\/1.1 (\d+)/.exec(head)?.[1]), body: JSON.parse(body) as Message, headers })
+        resolve({
+          status: Number(/^HTTP\/1.1 (\d+)/.exec(head)?.[1]),
+          body: JSON.parse(body) as Message,
+          headers
+        })
       } catch (error) {
         reject(new Error(`not a refusal: ${text}`, { cause: error }))
       }
     })
-    socket.write(`GET /v1/stream?${query} HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n`)
+    socket.write([
+      `GET /v1/stream?${query} HTTP/1.1`, 'Host: x', 'Connection: Upgrade', 'Upgrade: websocket',
+      'Sec-WebSocket-Version: 13', 'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==', '', ''
+    ].join('\r\n'))
     setTimeout(() => { socket.destroy() }, 2000).unref()
   })
 }
 
 const STATUS: Record<string, number> = { unauthorized: 401 }
 
-test('a bad query is refused alike on every transport, before anything begins', async t => {
+test('refuses a bad query alike on every transport, before anything begins', async t => {
   const server = await startServer(t, { UNKNOWN_SYMBOLS: 'reject' })
-  const { declare } = { declare: async (symbol: string) => publish(server.app, 'instruments', symbol, { symbol }) }
+  const { declare } = {
+    declare: async (symbol: string) => publish(server.app, 'instruments', symbol, { symbol })
+  }
   await declare('BYSTANDER')
-  const beside = bystander(server)
+  const beside = openBystander(server)
   for (const transport of ['websocket', 'sse', 'poll']) {
     for (const [name, query, code] of badQueries) {
-      const { status, body, headers } = await refusal(server, transport, query)
+      const { status, body, headers } = await askRefused(server, transport, query)
       t.match(body, { type: 'error', code }, `${transport}: ${name}`)
       t.equal(status, STATUS[code] ?? 400, `${transport}: ${name}: status`)
-      t.equal(headers.get('cache-control'), 'no-store', `${transport}: ${name}: not to be stored`)
-      t.notOk([...String(body['message'])].some(character => character < ' '), `${transport}: ${name}: no control characters come back`)
+      t.equal(headers.get('cache-control'), 'no-store', `${transport}: ${name}: it must not be stored`)
+      const text = String(body['message'])
+      t.notOk(
+        [...text].some(character => character < ' '),
+        `${transport}: ${name}: no control characters come back`
+      )
     }
     await beside.check(t)
   }
-  for (const [transport, query] of [['sse', 'subscribe=quotes:*&wait=1'], ['websocket', 'subscribe=quotes:*&limit=5'], ['sse', ''], ['poll', '']] as const) {
-    t.match((await refusal(server, transport, query)).body, { code: 'bad_request' }, `${transport}: ${query === '' ? 'nothing subscribed' : 'a parameter of polling'}`)
+  for (const [transport, query] of [
+    ['sse', 'subscribe=quotes:*&wait=1'],
+    ['websocket', 'subscribe=quotes:*&limit=5'],
+    ['sse', ''],
+    ['poll', '']
+  ] as const) {
+    const what = query === '' ? 'nothing subscribed' : 'a parameter of polling'
+    t.match(
+      (await askRefused(server, transport, query)).body,
+      { code: 'bad_request' },
+      `${transport}: ${what}`
+    )
   }
   beside.close()
 })
 
-test('a URL of 40 KB', async t => {
+test('refuses a URL of 40 KB', async t => {
   const server = await startServer(t)
-  const beside = bystander(server)
+  const beside = openBystander(server)
   for (const transport of ['websocket', 'sse', 'poll']) {
-    const { status, body } = await refusal(server, transport, `subscribe=quotes:${'A,'.repeat(20_000)}A`)
+    const { status, body } = await askRefused(server, transport, `subscribe=quotes:${'A,'.repeat(20_000)}A`)
     t.equal(status, 413, transport)
     t.match(body, { type: 'error', code: 'message_too_big' }, transport)
   }
@@ -126,7 +159,7 @@ test('a URL of 40 KB', async t => {
   beside.close()
 })
 
-/** What a client sends, and the code of the error that it gets. */
+/** Bad messages of a client, and the code of the error that each gets. */
 const badMessages: ReadonlyArray<readonly [string, unknown, string]> = [
   ['broken JSON', '{"action":', 'invalid_json'],
   ['no JSON', 'hello', 'invalid_json'],
@@ -148,39 +181,87 @@ const badMessages: ReadonlyArray<readonly [string, unknown, string]> = [
   ['sequences below zero', { action: 'subscribe', channel: 'trades', symbols: ['A'], after: { A: -1 }, epoch: 'AAAAAA' }, 'invalid_message']
 ]
 
-/** These are well-formed messages whose request is refused: they do not count as bad. */
+/** Well-formed messages whose request is refused. They do not count as bad messages. */
 const refusedRequests: ReadonlyArray<readonly [string, unknown, string]> = [
-  ['an unknown channel', { action: 'subscribe', id: 'x', channel: 'nothing', symbols: ['A'] }, 'unknown_channel'],
-  ['a malformed cursor', { action: 'subscribe', id: 'x', channel: 'quotes', symbols: ['A'], after: 'nonsense' }, 'bad_cursor'],
-  ['sequences without their epoch', { action: 'subscribe', id: 'x', channel: 'trades', symbols: ['A'], after: { A: 1 } }, 'invalid_message'],
-  ['symbols where there are none', { action: 'subscribe', id: 'x', channel: 'news', symbols: ['A'] }, 'bad_request'],
-  ['none where there are some', { action: 'subscribe', id: 'x', channel: 'quotes' }, 'bad_request'],
-  ['a depth of what has no levels', { action: 'subscribe', id: 'x', channel: 'quotes', symbols: ['A'], depth: 5 }, 'bad_request'],
-  ['sequences for a set', { action: 'subscribe', id: 'x', channel: 'trades', symbols: ['@market/X'], after: { X: 1 }, epoch: 'AAAAAA' }, 'invalid_message'],
-  ['a snapshot of a history', { action: 'snapshot', id: 'x', channel: 'trades', symbols: ['A'] }, 'not_found'],
-  ['a token that is none', { action: 'auth', id: 'x', token: 'nonsense' }, 'unauthorized']
+  [
+    'an unknown channel',
+    { action: 'subscribe', id: 'x', channel: 'nothing', symbols: ['A'] },
+    'unknown_channel'
+  ],
+  [
+    'a malformed cursor',
+    { action: 'subscribe', id: 'x', channel: 'quotes', symbols: ['A'], after: 'nonsense' },
+    'bad_cursor'
+  ],
+  [
+    'sequences without their epoch',
+    { action: 'subscribe', id: 'x', channel: 'trades', symbols: ['A'], after: { A: 1 } },
+    'invalid_message'
+  ],
+  [
+    'symbols of a channel without them',
+    { action: 'subscribe', id: 'x', channel: 'news', symbols: ['A'] },
+    'bad_request'
+  ],
+  ['no symbols of a channel with them', { action: 'subscribe', id: 'x', channel: 'quotes' }, 'bad_request'],
+  [
+    'a depth of what has no levels',
+    { action: 'subscribe', id: 'x', channel: 'quotes', symbols: ['A'], depth: 5 },
+    'bad_request'
+  ],
+  [
+    'sequences for a set',
+    {
+      action: 'subscribe',
+      id: 'x',
+      channel: 'trades',
+      symbols: ['@market/X'],
+      after: { X: 1 },
+      epoch: 'AAAAAA'
+    },
+    'invalid_message'
+  ],
+  [
+    'a snapshot of a history',
+    { action: 'snapshot', id: 'x', channel: 'trades', symbols: ['A'] },
+    'not_found'
+  ],
+  ['no token', { action: 'auth', id: 'x', token: 'nonsense' }, 'unauthorized']
 ]
 
-async function connected (server: TestServer, protocol = 'tickwire.v1.json'): Promise<{ client: WebSocketClient, messages: Message[] }> {
+async function connectClient (
+  server: TestServer,
+  protocol = 'tickwire.v1.json'
+): Promise<{ client: WebSocketClient, messages: Message[] }> {
   const messages: Message[] = []
-  const client = openWebSocket(server.origin, '', protocol, { onMessage: message => { messages.push(message) }, onCursor: () => {} })
+  const client = openWebSocket(server.origin, '', protocol, {
+    onMessage: message => {
+      messages.push(message)
+    },
+    onCursor: () => {}
+  })
   await until('welcome', () => messages.length > 0)
   return { client, messages }
 }
 
-test('a bad message gets its error, and the connection goes on', async t => {
+test('answers a bad message with its error, and continues the connection', async t => {
   const server = await startServer(t)
-  const beside = bystander(server)
+  const beside = openBystander(server)
   for (const protocol of ['tickwire.v1.json', 'tickwire.v1.batch']) {
     for (const [name, message, code] of [...badMessages, ...refusedRequests]) {
-      const { client, messages } = await connected(server, protocol)
+      const { client, messages } = await connectClient(server, protocol)
       client.send(message)
       client.send({ action: 'ping', id: 'after' })
       await until('both are answered', () => messages.length >= 3)
       const error = messages.find(({ type }) => type === 'error')
       t.match(error, { type: 'error', code }, `${protocol}: ${name}`)
-      t.ok(messages.some(({ type, id }) => type === 'pong' && id === 'after'), `${protocol}: ${name}: the connection goes on`)
-      if (typeof (message as { id?: unknown }).id === 'string' && code !== 'invalid_message') t.equal(error?.id, 'x', `${protocol}: ${name}: the id comes back`)
+      t.ok(
+        messages.some(({ type, id }) => type === 'pong' && id === 'after'),
+        `${protocol}: ${name}: the connection goes on`
+      )
+      if (typeof (message as { id?: unknown }).id === 'string' && code !== 'invalid_message') {
+        t.equal(error?.id, 'x', `${protocol}: ${name}: the id comes back`)
+      }
       client.cut()
     }
   }
@@ -188,10 +269,10 @@ test('a bad message gets its error, and the connection goes on', async t => {
   beside.close()
 })
 
-test('symbols that are refused are rejected in the answer, even when all are', async t => {
+test('lists refused symbols as rejected, even if all are refused', async t => {
   const server = await startServer(t, { UNKNOWN_SYMBOLS: 'reject' })
   await publish(server.app, 'quotes', 'KNOWN', { symbol: 'KNOWN', bid: '1' })
-  const { client, messages } = await connected(server)
+  const { client, messages } = await connectClient(server)
   client.send({ action: 'subscribe', id: 1, channel: 'quotes', symbols: ['KNOWN', 'UNHEARD'] })
   client.send({ action: 'subscribe', id: 2, channel: 'quotes', symbols: ['UNHEARD'] })
   client.send({ action: 'subscribe', id: 3, channel: 'orders' })
@@ -203,15 +284,21 @@ test('symbols that are refused are rejected in the answer, even when all are', a
   client.cut()
 })
 
-test('ten bad messages within a minute, and binary frames among them, end a connection with 4400', async t => {
+test('closes a connection with 4400 after ten bad messages within a minute, binary frames among them', async t => {
   const server = await startServer(t)
-  const beside = bystander(server)
-  const { client, messages } = await connected(server)
+  const beside = openBystander(server)
+  const { client, messages } = await connectClient(server)
   for (let i = 0; i < 5; i++) client.socket.send(Buffer.from([1, 2, 3]))
   for (let i = 0; i < 4; i++) client.send('{')
   client.send({ action: 'ping', id: 'still here' })
-  await until('nine are answered, and the ping', () => messages.some(({ id }) => id === 'still here'))
-  t.equal(messages.filter(({ type, code }) => type === 'error' && code === 'invalid_message').length, 5, 'a binary frame is a bad message')
+  await until('nine bad messages and the ping are answered', () =>
+    messages.some(({ id }) => id === 'still here')
+  )
+  t.equal(
+    messages.filter(({ type, code }) => type === 'error' && code === 'invalid_message').length,
+    5,
+    'a binary frame is a bad message'
+  )
   client.send('{')
   const code = await new Promise<number>(resolve => { client.socket.on('close', resolve) })
   t.equal(code, 4400)
@@ -220,11 +307,11 @@ test('ten bad messages within a minute, and binary frames among them, end a conn
   beside.close()
 })
 
-test('a frame of 1 MiB ends its connection with 1009, told before', async t => {
+test('closes a connection with 1009 for a frame of 1 MiB, and says so before', async t => {
   const server = await startServer(t)
-  const beside = bystander(server)
+  const beside = openBystander(server)
   for (const protocol of ['tickwire.v1.json', 'tickwire.v1.batch']) {
-    const { client, messages } = await connected(server, protocol)
+    const { client, messages } = await connectClient(server, protocol)
     client.send(JSON.stringify({ action: 'ping', id: 'x'.repeat(1 << 20) }))
     const code = await new Promise<number>(resolve => { client.socket.on('close', resolve) })
     t.equal(code, 1009, protocol)
@@ -234,28 +321,32 @@ test('a frame of 1 MiB ends its connection with 1009, told before', async t => {
   beside.close()
 })
 
-test('a message of very many fragments ends its connection as one that is too big', async t => {
+test('closes a connection for a message of very many fragments as for one that is too big', async t => {
   const server = await startServer(t)
-  const { client, messages } = await connected(server)
+  const { client, messages } = await connectClient(server)
   for (let fragment = 0; fragment < 20_000; fragment++) client.socket.send(' ', { fin: false })
   const code = await new Promise<number>(resolve => { client.socket.on('close', resolve) })
   t.equal(code, 1009)
   t.match(messages.at(-1), { type: 'closing', code: 'message_too_big' })
 })
 
-test('bad requests elsewhere get the table as well', async t => {
+test('answers bad requests of other endpoints by the table, too', async t => {
   const server = await startServer(t, { UNKNOWN_SYMBOLS: 'reject' })
   const authorization = `Bearer ${server.token()}`
   const get = (path: string): Promise<Response> => fetch(server.origin + path)
   const post = (body: string, headers: Record<string, string> = {}): Promise<Response> =>
-    fetch(`${server.origin}/v1/publish`, { method: 'POST', body, headers: { authorization, 'content-type': 'application/json', ...headers } })
+    fetch(`${server.origin}/v1/publish`, {
+      method: 'POST',
+      body,
+      headers: { authorization, 'content-type': 'application/json', ...headers }
+    })
   const cases: ReadonlyArray<readonly [string, Promise<Response>, number, string]> = [
     ['no such place', get('/v1/nothing'), 404, 'not_found'],
     ['history without a topic', get('/v1/history'), 400, 'bad_request'],
     ['history of a malformed topic', get('/v1/history?topic=trades:%00'), 400, 'bad_request'],
     ['history with limit=0', get('/v1/history?topic=news&limit=0'), 400, 'bad_request'],
     ['history of a user by name', get('/v1/history?topic=orders@alice'), 400, 'bad_request'],
-    ['history after a number that is none', get('/v1/history?topic=news&after=9007199254740993'), 400, 'bad_request'],
+    ['history after an inexact number', get('/v1/history?topic=news&after=9007199254740993'), 400, 'bad_request'],
     ['history of nothing', get('/v1/history?topic=news'), 404, 'not_found'],
     ['snapshot of nothing', get('/v1/snapshot?topic=quotes:A'), 404, 'not_found'],
     ['snapshot of no channel', get('/v1/snapshot?topic=nothing:A'), 400, 'unknown_channel'],
@@ -266,9 +357,23 @@ test('bad requests elsewhere get the table as well', async t => {
     ['publishing XML', post('<a/>', { 'content-type': 'application/xml' }), 400, 'bad_request'],
     ['publishing a broken line', post('{}\n{', { 'content-type': 'application/x-ndjson' }), 400, 'invalid_json'],
     ['publishing too much', post(`[${'1,'.repeat(5_000_000)}1]`), 413, 'message_too_big'],
-    ['starting a source without a token', fetch(`${server.origin}/v1/admin/sources/replay/start`, { method: 'POST' }), 401, 'unauthorized'],
-    ['starting a source as anybody', fetch(`${server.origin}/v1/admin/sources/replay/start`, { method: 'POST', headers: { authorization } }), 403, 'forbidden'],
-    ['starting a source that is none', fetch(`${server.origin}/v1/admin/sources/replay/start`, { method: 'POST', headers: { authorization: `Bearer ${server.token({ admin: true })}` } }), 404, 'not_found']
+    [
+      'starting a source without a token',
+      fetch(`${server.origin}/v1/admin/sources/replay/start`, { method: 'POST' }),
+      401, 'unauthorized'
+    ],
+    [
+      'starting a source as anybody',
+      fetch(`${server.origin}/v1/admin/sources/replay/start`, { method: 'POST', headers: { authorization } }),
+      403, 'forbidden'
+    ],
+    [
+      'starting an unknown source',
+      fetch(`${server.origin}/v1/admin/sources/replay/start`, {
+        method: 'POST', headers: { authorization: `Bearer ${server.token({ admin: true })}` }
+      }),
+      404, 'not_found'
+    ]
   ]
   for (const [name, response, status, code] of cases) {
     const answer = await response

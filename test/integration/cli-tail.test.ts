@@ -5,22 +5,33 @@ import { networkTo } from '../helpers/network.js'
 import { publish, startServer, subscribers } from '../helpers/server.js'
 
 for (const transport of ['ws', 'sse', 'poll']) {
-  test(`tail over ${transport}: through cuts, each message once and in order`, async t => {
+  test(`tail over ${transport}: shows each message once and in order through cuts`, async t => {
     const server = await startServer(t)
     const network = await networkTo(t, Number(new URL(server.origin).port))
-    const tail = startCommand(['tail', 'quotes:A', '--transport', transport, '--json', '--url', network.origin])
+    const tail = startCommand([
+      'tail',
+      'quotes:A',
+      '--transport',
+      transport,
+      '--json',
+      '--url',
+      network.origin
+    ])
     t.teardown(() => { tail.child.kill() })
     await publish(server.app, 'quotes', 'A', { symbol: 'A', bid: '1' })
-    const sequences = (): number[] => tail.lines.map(line => JSON.parse(line) as { sequence?: number }).flatMap(({ sequence }) => sequence ?? [])
+    const sequences = (): number[] =>
+      tail.lines
+        .map(line => JSON.parse(line) as { sequence?: number })
+        .flatMap(({ sequence }) => sequence ?? [])
     await until('the first', () => sequences().includes(1))
     for (let bid = 2; bid <= 40; bid++) {
       await publish(server.app, 'quotes', 'A', { symbol: 'A', bid: String(bid) })
       if (bid % 10 === 0) {
         network.take()
-        await until('it has noticed', () => tail.errors.some(line => line.includes('the connection ended')))
+        await until('tail has noticed', () => tail.errors.some(line => line.includes('the connection ended')))
         tail.errors.length = 0
         network.giveBack()
-        await until('it has come back', () => sequences().at(-1) === bid)
+        await until('tail has come back', () => sequences().at(-1) === bid)
       }
     }
     await until('the last', () => sequences().at(-1) === 40)
@@ -31,58 +42,98 @@ for (const transport of ['ws', 'sse', 'poll']) {
     t.match(err, /to go on: --after \S+/)
     const cursor = /--after (\S+)/.exec(err)![1]!
     await publish(server.app, 'quotes', 'A', { symbol: 'A', bid: '41' })
-    const again = await runCommand(['tail', 'quotes:A', '--transport', transport, '--json', '-n', '1', '--url', server.origin, '--after', cursor])
+    const resume = ['tail', 'quotes:A', '--transport', transport, '--json', '-n', '1', '--after', cursor]
+    const again = await runCommand([...resume, '--url', server.origin])
     t.equal(again.code, 0)
-    t.match(again.out, '"sequence":41', 'another goes on where it ended')
+    t.match(again.out, '"sequence":41', 'another tail continues where it ended')
   })
 }
 
 for (const transport of ['ws', 'sse', 'poll']) {
-  test(`tail over ${transport}: an interrupt waits for the cursor that covers what tail has shown`, async t => {
+  test(`tail over ${transport}: waits at an interrupt for the cursor that covers what it has shown`, async t => {
     const server = await startServer(t)
-    const tail = startCommand(['tail', 'trades:A', '--transport', transport, '--json', '--url', server.origin])
+    const tail = startCommand([
+      'tail',
+      'trades:A',
+      '--transport',
+      transport,
+      '--json',
+      '--url',
+      server.origin
+    ])
     t.teardown(() => { tail.child.kill() })
-    const trade = async (price: string): Promise<void> => { await publish(server.app, 'trades', 'A', { symbol: 'A', price, size: '1', timestamp: '2026-01-01T00:00:00Z' }) }
+    const trade = async (price: string): Promise<void> => {
+      await publish(server.app, 'trades', 'A', {
+        symbol: 'A',
+        price,
+        size: '1',
+        timestamp: '2026-01-01T00:00:00Z'
+      })
+    }
     const shows = async (price: number): Promise<void> => {
       await trade(String(price))
-      await until(`it shows ${price}`, () => tail.lines.some(line => line.includes(`"price":"${price}"`)))
+      await until(`tail shows ${price}`, () => tail.lines.some(line => line.includes(`"price":"${price}"`)))
     }
-    await until('it is subscribed', () => subscribers(server, 'trades:A') > 0)
-    // Over WebSocket a cursor comes at most once a second: it does not cover the last of these when they are shown.
+    await until('tail is subscribed', () => subscribers(server, 'trades:A') > 0)
+    // Over WebSocket a cursor comes at most once a second, so none covers the last of these when tail shows
+    // them.
     for (let price = 1; price <= 5; price++) await shows(price)
     tail.child.kill('SIGINT')
     const { code, err } = await tail.finished
     t.equal(code, 130)
     const [, cursor = ''] = /to go on: --after (\S+)$/m.exec(err) ?? []
     await trade('6')
-    const again = await runCommand(['tail', 'trades:A', '--transport', transport, '--json', '-n', '1', '--url', server.origin, '--after', cursor])
-    t.match(again.out, '"price":"6"', 'another goes on where it ended')
+    const resume = ['tail', 'trades:A', '--transport', transport, '--json', '-n', '1', '--after', cursor]
+    const again = await runCommand([...resume, '--url', server.origin])
+    t.match(again.out, '"price":"6"', 'another tail continues where it ended')
   })
 }
 
-test('tail: an end that comes before the cursor says what is shown again', async t => {
+test('tail: says what is shown again if it ends before the cursor', async t => {
   const server = await startServer(t)
   for (const bid of ['1', '2', '3']) await publish(server.app, 'quotes', 'A', { symbol: 'A', bid })
-  const { cursor } = await (await fetch(`${server.origin}/v1/stream?subscribe=quotes:A`)).json() as { cursor: string }
+  const { cursor } = (await (await fetch(`${server.origin}/v1/stream?subscribe=quotes:A`)).json()) as {
+    cursor: string
+  }
   for (const bid of ['4', '5', '6']) await publish(server.app, 'quotes', 'A', { symbol: 'A', bid })
-  const { code, err } = await runCommand(['tail', 'quotes:A', '--transport', 'poll', '-n', '2', '--url', server.origin, '--after', cursor])
+  const { code, err } = await runCommand([
+    'tail',
+    'quotes:A',
+    '--transport',
+    'poll',
+    '-n',
+    '2',
+    '--url',
+    server.origin,
+    '--after',
+    cursor
+  ])
   t.equal(code, 0)
   t.match(err, `to go on: --after ${cursor} (it shows the last 2 messages again)\n`)
 })
 
-test('tail: a limit that waiting cannot lift ends it with a sentence', async t => {
+test('tail: ends with a sentence at a limit that waiting cannot lift', async t => {
   const server = await startServer(t, { MAX_SUBSCRIPTIONS: 2 })
   await Promise.all(['ws', 'sse', 'poll'].map(async transport => {
-    const { child, errors, finished } = startCommand(['tail', 'quotes:A', 'quotes:B', 'quotes:C', '--transport', transport, '--url', server.origin])
+    const { child, errors, finished } = startCommand([
+      'tail',
+      'quotes:A',
+      'quotes:B',
+      'quotes:C',
+      '--transport',
+      transport,
+      '--url',
+      server.origin
+    ])
     t.teardown(() => { child.kill() })
-    await until('it says something', () => errors.length > 0)
+    await until('tail says something', () => errors.length > 0)
     t.match(errors[0], /too_many_subscriptions: a connection has at most 2 subscriptions; a set/, transport)
     child.kill()
-    t.equal((await finished).code, 1, `${transport}: it has ended by itself`)
+    t.equal((await finished).code, 1, `${transport}: it ended by itself`)
   }))
 })
 
-test('tail: for people, and what cannot be helped ends it with a sentence', async t => {
+test('tail: writes for people, and ends with a sentence at what cannot be helped', async t => {
   const server = await startServer(t, { UNKNOWN_SYMBOLS: 'reject' })
   await publish(server.app, 'quotes', 'A', { symbol: 'A', bid: '185.50', ask: '185.52' })
   const shown = await runCommand(['tail', 'quotes:A', '-n', '1', '--url', server.origin])
@@ -98,6 +149,9 @@ test('tail: for people, and what cannot be helped ends it with a sentence', asyn
       t.equal(code, 1)
       t.match(err, words, transport)
     }
-    t.match((await runCommand(['tail', 'quotes:A', '--transport', transport, '--url', 'http://127.0.0.1:2'])).err, /no server listens/)
+    t.match(
+      (await runCommand(['tail', 'quotes:A', '--transport', transport, '--url', 'http://127.0.0.1:2'])).err,
+      /no server listens/
+    )
   }))
 })

@@ -9,7 +9,7 @@ import { startServer } from '../helpers/server.js'
 
 const COMMANDS = ['start', 'tail', 'publish', 'nodes', 'token', 'check-config', 'certificate', 'sizing']
 
-test('help for the command and for each of its commands, with an example', async t => {
+test('prints help for the command and each of its commands, with an example', async t => {
   const { code, out } = await runCommand(['--help'])
   t.equal(code, 0)
   for (const name of COMMANDS) {
@@ -22,7 +22,7 @@ test('help for the command and for each of its commands, with an example', async
   t.match((await runCommand(['--version'])).out, /^\d+\.\d+\.\d+\n$/)
 })
 
-test('what cannot be understood is said, with what there is, and ends with 2', async t => {
+test('says what it cannot understand and what there is, and ends with 2', async t => {
   const lines: ReadonlyArray<readonly [string[], RegExp]> = [
     [['tial'], /did you mean tail\?/],
     [['frobnicate'], /there are: start, tail/],
@@ -49,7 +49,7 @@ test('what cannot be understood is said, with what there is, and ends with 2', a
   }))
 })
 
-test('check-config: the values and where they are from, or what is wrong', async t => {
+test('check-config: prints the values and where they come from, or what is wrong', async t => {
   const good = await runCommand(['check-config'], { PORT: '9000', JWT_SECRET: 'do not tell' })
   t.equal(good.code, 0)
   t.match(good.out, /PORT +9000 +environment/)
@@ -65,7 +65,7 @@ test('check-config: the values and where they are from, or what is wrong', async
   }
 })
 
-test('certificate: two files that a server serves TLS with, and that are not overwritten', async t => {
+test('certificate: makes two files that a server can use for TLS, and overwrites none', async t => {
   const folder = join(mkdtempSync(join(tmpdir(), 'tickwire-')), 'tls')
   const made = await runCommand(['certificate', '--out', folder])
   t.equal(made.code, 0)
@@ -73,12 +73,23 @@ test('certificate: two files that a server serves TLS with, and that are not ove
   const [cert, key] = [join(folder, 'cert.pem'), join(folder, 'key.pem')] as const
   t.equal(statSync(key).mode & 0o777, 0o600, 'nobody else reads the key')
   const parsed = new X509Certificate(readFileSync(cert))
-  t.ok(parsed.checkHost('localhost') !== undefined && parsed.checkIP('127.0.0.1') !== undefined && parsed.checkIP('::1') !== undefined)
-  const server = startCommand(['start', '--port', '0', '--sources', 'none'], { TLS_CERT: cert, TLS_KEY: key, LOG_LEVEL: 'error' })
-  await until('it listens', () => server.lines.some(line => line.includes('listens on https:')))
+  t.ok(
+    parsed.checkHost('localhost') !== undefined &&
+      parsed.checkIP('127.0.0.1') !== undefined &&
+      parsed.checkIP('::1') !== undefined
+  )
+  const server = startCommand(['start', '--port', '0', '--sources', 'none'], {
+    TLS_CERT: cert,
+    TLS_KEY: key,
+    LOG_LEVEL: 'error'
+  })
+  await until('the server listens', () => server.lines.some(line => line.includes('listens on https:')))
   const origin = /https:\S+/.exec(server.lines.join())![0]
-  const read = await runCommand(['tail', 'system', '-n', '1', '--transport', 'poll', '--after', 'nonsense', '--url', origin], { NODE_EXTRA_CA_CERTS: cert })
-  t.match(read.err, /bad_cursor/, 'a client that is given the certificate trusts it')
+  const read = await runCommand(
+    ['tail', 'system', '-n', '1', '--transport', 'poll', '--after', 'nonsense', '--url', origin],
+    { NODE_EXTRA_CA_CERTS: cert }
+  )
+  t.match(read.err, /bad_cursor/, 'a client that has the certificate trusts it')
   server.child.kill('SIGTERM')
   await server.finished
 
@@ -87,20 +98,23 @@ test('certificate: two files that a server serves TLS with, and that are not ove
   t.match(again.err, /are there already: delete that first/)
   t.equal((await runCommand(['certificate', '--out', folder, '--keep'])).code, 0)
   t.equal(readFileSync(cert, 'utf8'), parsed.toString(), 'it is as it was')
-  for (const [args, words] of [[['no such host'], /neither a host's name nor an address/], [['--days', '9999'], /--days is from 1 to 825/]] as const) {
+  for (const [args, words] of [
+    [['no such host'], /neither a host's name nor an address/],
+    [['--days', '9999'], /--days is from 1 to 825/]
+  ] as const) {
     const { code, err } = await runCommand(['certificate', ...args])
     t.equal(code, 2)
     t.match(err, words)
   }
 })
 
-test('start listens, takes its flags, and ends with 0 on SIGTERM; a bad setting is a sentence', async t => {
+test('start: listens, takes its flags, ends with 0 on SIGTERM, and names a bad setting in a sentence', async t => {
   const server = startCommand(['start', '--port', '0', '--sources', 'none'], { LOG_LEVEL: 'error' })
-  await until('it listens', () => server.lines.some(line => line.includes('listens on')))
+  await until('the server listens', () => server.lines.some(line => line.includes('listens on')))
   const origin = /http:\S+/.exec(server.lines.join())![0]
   t.equal((await fetch(`${origin}/healthz`)).status, 200)
   const second = await runCommand(['start', '--port', new URL(origin).port], { LOG_LEVEL: 'error' })
-  t.equal(second.code, 1, 'a second one ends, sources and all')
+  t.equal(second.code, 1, 'a second server ends, sources and all')
   t.match(second.err, /is taken; stop what listens there, or choose another/)
   server.child.kill('SIGTERM')
   t.equal((await server.finished).code, 0)
@@ -109,14 +123,22 @@ test('start listens, takes its flags, and ends with 0 on SIGTERM; a bad setting 
   t.match(err, /PORT="eighty" cannot be used/)
 })
 
-test('token: signed for the server, with what it permits', async t => {
+test('token: signs for the server what the flags permit', async t => {
   const server = await startServer(t)
   const env = { JWT_SECRET: 'a secret for tests only, long enough' }
-  const { code, out } = await runCommand(['token', '--sub', 'alice', '--publish', 'quotes:*', '--ttl', '5m'], env)
+  const { code, out } = await runCommand(
+    ['token', '--sub', 'alice', '--publish', 'quotes:*', '--ttl', '5m'],
+    env
+  )
   t.equal(code, 0)
-  const sent = await runCommand(['publish', 'quotes', 'A', '--data', '{"symbol":"A","bid":"1"}', '--url', server.origin], { TICKWIRE_TOKEN: out.trim() })
+  const sent = await runCommand(
+    ['publish', 'quotes', 'A', '--data', '{"symbol":"A","bid":"1"}', '--url', server.origin],
+    { TICKWIRE_TOKEN: out.trim() }
+  )
   t.same([sent.code, sent.out, sent.err], [0, '1 accepted, 0 rejected\n', ''])
-  const { token, claims } = JSON.parse((await runCommand(['token', '--sub', 'a', '--admin', '--ttl', '1h', '--json'], env)).out) as { token: string, claims: { exp: number, iat: number } }
+  const { token, claims } = JSON.parse(
+    (await runCommand(['token', '--sub', 'a', '--admin', '--ttl', '1h', '--json'], env)).out
+  ) as { token: string, claims: { exp: number, iat: number } }
   t.match(claims, { sub: 'a', admin: true })
   t.equal(claims.exp - claims.iat, 3600)
   t.match(token, /^[\w-]+\.[\w-]+\.[\w-]+$/)

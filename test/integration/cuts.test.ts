@@ -18,18 +18,27 @@ test('clients that are cut again and again end with exactly the recorded message
   const clients = Array.from({ length: SEEDS }, (_, index) => new CutClient(server.origin, FIRST_SEED + index, CUTS))
   for (const client of clients) client.open()
   await until('all have their first cursor', () => clients.every(client => client.connected), 30_000)
-  await fetch(`${server.origin}/v1/admin/sources/replay/start`, { method: 'POST', headers: { authorization: `Bearer ${server.token({ admin: true })}` } })
-  await until('all have all, and have been cut as often as they should', () => (
+  await fetch(`${server.origin}/v1/admin/sources/replay/start`, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${server.token({ admin: true })}` }
+  })
+  await until('all have everything, and have been cut often enough', () => (
     clients.every(({ follower, cutsMade }) => follower.accepted.length >= total && cutsMade === CUTS)
   ), 90_000)
 
   for (const [index, client] of clients.entries()) {
     const name = `seed ${FIRST_SEED + index}`
     const { follower, made } = client
-    t.comment(`${name}: cuts ${JSON.stringify(made)}, connections ${JSON.stringify(Object.fromEntries(client.used))}, duplicates ${follower.duplicates}`)
+    t.comment(
+      `${name}: cuts ${JSON.stringify(made)}, connections ${JSON.stringify(Object.fromEntries(client.used))}, duplicates ${follower.duplicates}`
+    )
     t.same(follower.gaps, [], `${name}: no gap`)
     t.same(follower.resets, [], `${name}: no reset`)
-    t.equal(difference(expected, receivedLines(follower.accepted)), undefined, `${name}: exactly the same messages`)
+    t.equal(
+      difference(expected, receivedLines(follower.accepted)),
+      undefined,
+      `${name}: exactly the same messages`
+    )
     t.equal(client.cutsMade, CUTS, `${name}: cut ${CUTS} times`)
     t.ok(made['catch-up'] >= 10, `${name}: at least 10 cuts during a catch-up`)
     t.ok(made['before-cursor'] >= 10, `${name}: at least 10 cuts between a message and its cursor`)

@@ -7,13 +7,14 @@ import { tickwire } from '../../src/index.js'
 import { type Message, openClient, until } from '../helpers/clients.js'
 import { publish, startServer } from '../helpers/server.js'
 
-/** What strict and lenient clients of others make of the bytes: blocks of an event stream, frames of a batch. */
+/** How strict and lenient clients of others read the bytes: blocks of an event stream, frames of a batch. */
 
 /** Where Python's `str.splitlines`, and readers built on it, end a line. */
 const PYTHON_LINE_ENDS = [...'\r\v\f\x1c\x1d\x1e\x85\u2028\u2029']
-const pythonLines = (text: string): string[] => PYTHON_LINE_ENDS.reduce((lines, end) => lines.replaceAll(end, '\n'), text).split('\n')
+const splitAsPython = (text: string): string[] =>
+  PYTHON_LINE_ENDS.reduce((lines, end) => lines.replaceAll(end, '\n'), text).split('\n')
 
-/** An event stream as text, read to its end in the background. */
+/** An event stream as text, which is read to its end in the background. */
 class EventText {
   text = ''
   status: number | undefined
@@ -22,10 +23,14 @@ class EventText {
 
   constructor (t: Test, origin: string, query: string, headers: Record<string, string> = {}) {
     t.teardown(() => { this.abort.abort() })
-    void this.read(`${origin}/v1/stream?${query}`, headers).catch(() => {}).finally(() => { this.ended = true })
+    void this.read(`${origin}/v1/stream?${query}`, headers)
+      .catch(() => {})
+      .finally(() => {
+        this.ended = true
+      })
   }
 
-  /** The blocks that are complete, each as its lines. */
+  /** Lists the complete blocks, each as its lines. */
   blocks (linesOf = (text: string): string[] => text.split('\n')): string[][] {
     const blocks: string[][] = [[]]
     for (const line of linesOf(this.text)) {
@@ -36,117 +41,153 @@ class EventText {
   }
 
   private async read (url: string, headers: Record<string, string>): Promise<void> {
-    const response = await fetch(url, { headers: { accept: 'text/event-stream', ...headers }, signal: this.abort.signal })
+    const response = await fetch(url, {
+      headers: { accept: 'text/event-stream', ...headers },
+      signal: this.abort.signal
+    })
     this.status = response.status
     const decoder = new TextDecoder()
-    for await (const chunk of response.body!) this.text += decoder.decode(chunk as Uint8Array, { stream: true })
+    for await (const chunk of response.body!) {
+      this.text += decoder.decode(chunk as Uint8Array, { stream: true })
+    }
   }
 }
 
-const dataOf = (lines: readonly string[]): string | undefined => lines.find(line => line.startsWith('data: '))?.slice('data: '.length)
+const dataOf = (lines: readonly string[]): string | undefined =>
+  lines.find(line => line.startsWith('data: '))?.slice('data: '.length)
 const messageOf = (lines: readonly string[]): Message => JSON.parse(dataOf(lines)!) as Message
 
 for (const coding of ['identity', 'gzip']) {
-  test(`no block of an event stream is without data; retry stands in those of welcome and closing: ${coding}`, async t => {
+  test(`puts data into every block of an event stream, and retry into welcome and closing: ${coding}`, async t => {
     const server = await startServer(t, { HEARTBEAT_MS: 200, IDLE_TIMEOUT_MS: 5000 })
     const stream = new EventText(t, server.origin, 'subscribe=quotes:A', { 'accept-encoding': coding })
-    await until('the first cursor', () => stream.text.includes('event: cursor\n'))
+    await until('the first cursor has come', () => stream.text.includes('event: cursor\n'))
     await publish(server.app, 'quotes', 'A', { symbol: 'A', bid: '1' })
-    await until('a quote', () => stream.text.includes('"bid":"1"'))
+    await until('a quote has come', () => stream.text.includes('"bid":"1"'))
     const before = stream.text.length
-    await until('a heartbeat', () => stream.text.slice(before).includes('"heartbeat"'))
+    await until('a heartbeat has come', () => stream.text.slice(before).includes('"heartbeat"'))
     await server.app.close()
-    await until('the end', () => stream.ended)
+    await until('the stream has ended', () => stream.ended)
     const blocks = stream.blocks()
-    t.same(blocks.filter(lines => dataOf(lines) === undefined), [], 'each has data')
+    t.same(blocks.filter(lines => dataOf(lines) === undefined), [], 'each block has data')
     const retrying = blocks.filter(lines => lines.some(line => line.startsWith('retry:')))
     t.same(retrying.map(lines => messageOf(lines).type), ['welcome', 'closing'])
     t.ok(retrying.every(lines => lines.length === 2 && /^retry: \d+$/.test(lines[0]!)))
-    t.equal(messageOf(blocks[0]!).type, 'welcome', 'and nothing comes before it')
+    t.equal(messageOf(blocks[0]!).type, 'welcome', 'nothing comes before welcome')
   })
 }
 
-test('a stream begins so, too, where an application has set its own plugin to begin otherwise', async t => {
+test("begins a stream in the same way beside an application's own plugin that begins otherwise", async t => {
   const app = Fastify()
   await app.register(FastifySSEPlugin, { retryDelay: 5000 })
   await app.register(tickwire, { settings: { UNKNOWN_SYMBOLS: 'accept' } })
   await app.listen({ port: 0, host: '127.0.0.1' })
   t.teardown(async () => { await app.close() })
-  const stream = new EventText(t, `http://127.0.0.1:${(app.server.address() as AddressInfo).port}`, 'subscribe=quotes:A')
-  await until('the first cursor', () => stream.text.includes('event: cursor\n'))
+  const stream = new EventText(
+    t,
+    `http://127.0.0.1:${(app.server.address() as AddressInfo).port}`,
+    'subscribe=quotes:A'
+  )
+  await until('the first cursor has come', () => stream.text.includes('event: cursor\n'))
   const [first] = stream.blocks()
   t.match(first, [/^retry: \d+$/, /^data: \{"type":"welcome"/])
   t.equal(stream.text.match(/^retry:/gm)?.length, 1)
 })
 
 for (const coding of ['identity', 'gzip']) {
-  test(`whoever splits an event stream at more line ends than it has reads the same: ${coding}`, async t => {
+  test(`reads the same for a client that splits the stream at more line ends than it has: ${coding}`, async t => {
     const server = await startServer(t)
     const headline = 'one\u2028two\u2029three\u0085four\v\f\x1c\x1d\x1e 삼성전자 "\\u2028"'
     const stream = new EventText(t, server.origin, 'subscribe=news&subscribe=system&subscribe=quotes:A', {
       'accept-encoding': coding, authorization: `Bearer ${server.token({ sub: 'a\u2028b' })}`
     })
-    await until('the first cursor', () => stream.text.includes('event: cursor\n'))
+    await until('the first cursor has come', () => stream.text.includes('event: cursor\n'))
     const about = { source: 'x', symbols: [], timestamp: '2026-01-01T00:00:00Z' }
     await publish(server.app, 'news', undefined, { headline, ...about })
     await publish(server.app, 'system', undefined, { level: 'info', message: 'plain' })
-    await until('all', () => stream.text.includes('"plain"'))
-    const messages = stream.blocks(pythonLines).filter(lines => !lines[0]!.startsWith('event: cursor')).map(messageOf)
+    await until('all messages have come', () => stream.text.includes('"plain"'))
+    const messages = stream
+      .blocks(splitAsPython)
+      .filter(lines => !lines[0]!.startsWith('event: cursor'))
+      .map(messageOf)
     t.equal(messages.find(({ type }) => type === 'welcome')?.['user_id'], 'a\u2028b')
     t.match(messages.find(({ type }) => type === 'news')?.data, { headline })
-    // As text the others are sent what the log has.
+    // Over the other transports the text comes as the log has it.
     const news: Message[] = []
-    const client = openClient('ws-json', server.origin, 'subscribe=news;last=1', undefined, { onMessage: message => { news.push(message) }, onCursor: () => {} })
-    await until('the same over WebSocket', () => news.some(({ type }) => type === 'news'))
+    const client = openClient('ws-json', server.origin, 'subscribe=news;last=1', undefined, {
+      onMessage: message => {
+        news.push(message)
+      },
+      onCursor: () => {}
+    })
+    await until('the same came over WebSocket', () => news.some(({ type }) => type === 'news'))
     client.cut()
     t.same(news.find(({ type }) => type === 'news')!.data, messages.find(({ type }) => type === 'news')!.data)
   })
 }
 
-/** What Go's coder/websocket reads at most, where it is not told to read more. */
+/** The most that Go's coder/websocket reads unless it is told to read more. */
 const MOST_BYTES = 32_768
 
-test('a frame of batch ends at 32 KiB or holds one message: windows, answers and what was missed', async t => {
+test('ends a frame of batch at 32 KiB or after one message, in windows, answers and catch-ups', async t => {
   const server = await startServer(t, { FLUSH_MS: 100 })
   const levels = Array.from({ length: 2000 }, (_, index) => [String(100_000 - index), '1.00000000'])
   await publish(server.app, 'book', 'LARGE', { symbol: 'LARGE', bids: levels, asks: [] }, { snapshot: true })
-  const trade = (symbol: string, count: number): object => ({ channel: 'trades', symbol, data: { symbol, price: String(count), size: '1', timestamp: '2026-01-02T03:04:05Z' } })
+  const trade = (symbol: string, count: number): object => ({
+    channel: 'trades',
+    symbol,
+    data: { symbol, price: String(count), size: '1', timestamp: '2026-01-02T03:04:05Z' }
+  })
   const { publisher } = server.parts
   const publishMany = async (from: number): Promise<void> => {
-    const results = await publisher.publish(Array.from({ length: 2000 }, (_, index) => trade('A', from + index)) as never, { publisher: 'test' })
+    const results = await publisher.publish(
+      Array.from({ length: 2000 }, (_, index) => trade('A', from + index)) as never,
+      { publisher: 'test' }
+    )
     t.equal(results.filter(result => 'sequence' in result).length, 2000)
   }
   const frames: string[] = []
   const open = (query: string): WebSocket => {
-    const socket = new WebSocket(`${server.origin.replace('http', 'ws')}/v1/stream?${query}`, 'tickwire.v1.batch')
+    const socket = new WebSocket(
+      `${server.origin.replace('http', 'ws')}/v1/stream?${query}`,
+      'tickwire.v1.batch'
+    )
     t.teardown(() => { socket.terminate() })
     socket.on('message', data => { frames.push(String(data)) })
     return socket
   }
   const messages = (): Message[] => frames.flatMap(frame => JSON.parse(frame) as Message[])
-  const sequences = (): unknown[] => messages().filter(({ channel, sequence }) => channel === 'trades' && sequence !== undefined).map(({ sequence }) => sequence)
-  const judged = async (what: string, sequence: number): Promise<void> => {
+  const sequences = (): unknown[] =>
+    messages()
+      .filter(({ channel, sequence }) => channel === 'trades' && sequence !== undefined)
+      .map(({ sequence }) => sequence)
+  const judgeFrames = async (what: string, sequence: number): Promise<void> => {
     await until(what, () => sequences().includes(sequence), 20_000)
-    const large = frames.filter(frame => Buffer.byteLength(frame) > MOST_BYTES).map(frame => (JSON.parse(frame) as Message[]).map(({ type }) => type))
-    t.ok(large.every(types => types.length === 1), `${what}: ${large.map(types => types.length)} messages in frames that are larger`)
+    const large = frames
+      .filter(frame => Buffer.byteLength(frame) > MOST_BYTES)
+      .map(frame => (JSON.parse(frame) as Message[]).map(({ type }) => type))
+    t.ok(
+      large.every(types => types.length === 1),
+      `${what}: ${large.map(types => types.length)} messages in larger frames`
+    )
     t.equal(new Set(sequences()).size, sequences().length, 'nothing comes twice')
   }
   const live = open('subscribe=trades:A')
-  await until('a cursor', () => messages().some(({ type }) => type === 'cursor'))
+  await until('a cursor has come', () => messages().some(({ type }) => type === 'cursor'))
   const cursor = String(messages().findLast(({ type }) => type === 'cursor')!['cursor'])
   await publishMany(0)
-  await judged('a live window', 2000)
+  await judgeFrames('a live window', 2000)
   live.terminate()
   frames.length = 0
   const back = open(`subscribe=trades:A&after=${cursor}`)
-  await judged('what was missed', 2000)
+  await judgeFrames('what was missed', 2000)
   t.same(sequences(), Array.from({ length: 2000 }, (_, index) => index + 1))
   back.send(JSON.stringify({ action: 'snapshot', id: 1, channel: 'book', symbols: ['LARGE'] }))
-  await until('an answer', () => messages().some(({ type }) => type === 'done'))
+  await until('the answer has come', () => messages().some(({ type }) => type === 'done'))
   back.terminate()
   frames.length = 0
   open('subscribe=book:LARGE&subscribe=trades:A;last=2000')
-  await judged('last', 2000)
-  await until('the book', () => messages().some(({ type }) => type === 'book'))
-  await judged('the largest message alone', 2000)
+  await judgeFrames('last', 2000)
+  await until('the book has come', () => messages().some(({ type }) => type === 'book'))
+  await judgeFrames('the largest message alone', 2000)
 })

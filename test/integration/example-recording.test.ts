@@ -9,40 +9,59 @@ import { counts, difference, expectedLines, receivedLines } from '../helpers/rec
 import { ROOT } from '../helpers/root.js'
 import { startServer } from '../helpers/server.js'
 
-/** As the page has it: what the server is started with, and where the replay is told to start. */
+/** From the page: the setting of the server's source, and the request that starts the replay. */
 const [start, go] = blocksOf('docs/command.md', 'Replay a recording', 'sh') as [string, string]
 const sources = /SOURCES='(replay:[^']+)'/.exec(start)![1]!
 const file = join(ROOT, /^replay:([^?]+)/.exec(sources)![1]!)
 
-test('the replay of docs/command.md can be tried as it stands: the recording is there, and comes whole and in order', async t => {
+test('plays the recording of docs/command.md as the page has it, whole and in order', async t => {
   const expected = expectedLines(file)
   const all = counts(expected)
   for (const kind of ['quote', 'trade', 'snapshot', 'update']) t.ok(all[kind]! > 0, `${kind}: ${all[kind]}`)
   const total = Object.values(all).reduce((sum, count) => sum + count, 0)
 
-  // It is played as fast as it goes; else all is as it stands there.
-  const server = await startServer(t, { SOURCES: sources.replace('replay:', `replay:${ROOT}/`).replace('speed=10', 'speed=max'), UNKNOWN_SYMBOLS: 'reject' })
+  // The replay runs as fast as it can; everything else is as on the page.
+  const server = await startServer(t, {
+    SOURCES: sources.replace('replay:', `replay:${ROOT}/`).replace('speed=10', 'speed=max'),
+    UNKNOWN_SYMBOLS: 'reject'
+  })
   const messages: Message[] = []
   let subscribed = 0
-  const client = openClient('ws-json', server.origin, 'subscribe=quotes:*&subscribe=trades:*&subscribe=book:*', undefined, {
-    onMessage: message => {
-      if (message.type === 'subscribed') subscribed++
-      if (message.sequence !== undefined) messages.push(message)
-    },
-    onCursor: () => {}
-  })
+  const client = openClient(
+    'ws-json',
+    server.origin,
+    'subscribe=quotes:*&subscribe=trades:*&subscribe=book:*',
+    undefined,
+    {
+      onMessage: message => {
+        if (message.type === 'subscribed') subscribed++
+        if (message.sequence !== undefined) messages.push(message)
+      },
+      onCursor: () => {}
+    }
+  )
   await until('it is subscribed', () => subscribed === 3)
   const { pathname } = new URL(/http:\S+/.exec(go)![0])
-  const answer = await fetch(server.origin + pathname, { method: 'POST', headers: { authorization: `Bearer ${server.token({ admin: true })}` } })
+  const answer = await fetch(server.origin + pathname, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${server.token({ admin: true })}` }
+  })
   t.equal(answer.status, 204)
-  await until('all came', () => messages.length >= total)
+  await until('all messages came', () => messages.length >= total)
   t.equal(difference(expected, receivedLines(messages)), undefined)
   client.cut()
 })
 
-test('the script that made it makes a recording of the same messages', async t => {
+test('makes a recording of the same messages by the script that made it', async t => {
   const made = join(mkdtempSync(join(tmpdir(), 'tickwire-recording-')), 'made.txt')
-  writeFileSync(made, execFileSync(process.execPath, [join(ROOT, 'examples/recordings/make.js')], { maxBuffer: 1 << 26 }))
-  t.equal(difference(expectedLines(file), expectedLines(made)), undefined, 'else make it anew, as the head of the script says')
+  writeFileSync(
+    made,
+    execFileSync(process.execPath, [join(ROOT, 'examples/recordings/make.js')], { maxBuffer: 1 << 26 })
+  )
+  t.equal(
+    difference(expectedLines(file), expectedLines(made)),
+    undefined,
+    'if not, make it again, as the head of the script says'
+  )
   t.ok(readFileSync(file).length < 400_000, 'it is small')
 })

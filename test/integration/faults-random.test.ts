@@ -6,7 +6,9 @@ import { redisProgram } from '../helpers/redis-server.js'
 const RANDOM_MS = 30_000
 const alone = faults.filter(({ on }) => on.includes('standalone'))
 
-test('faults at random, one after another', { skip: redisProgram === undefined ? 'there is no Redis' : false, timeout: 115_000 }, async t => {
+const options = { skip: redisProgram === undefined ? 'there is no Redis' : false, timeout: 115_000 }
+
+test('no message is missing or comes twice through random faults, one after another', options, async t => {
   let until: number | undefined
   await runInTest(t, 'standalone', 3, ({ random }) => {
     until ??= Date.now() + RANDOM_MS

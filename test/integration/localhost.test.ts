@@ -10,7 +10,10 @@ import { socketLimit } from '../../plugins/socket-limit.js'
 import { readKeyPair, tlsOptions } from '../../src/tls.js'
 import { CertificateFiles, makeCertificate } from '../helpers/certificate.js'
 
-/** HOST=localhost on a machine where that is more than one address: here two that every Linux has, with or without IPv6. */
+/**
+ * HOST=localhost on a machine where that is more than one address; here two that every Linux has, with or
+ * without IPv6.
+ */
 const ADDRESSES = ['127.0.0.1', '127.0.0.2']
 const onLinux = { skip: process.platform === 'linux' ? false : 'only Linux has 127.0.0.2 by itself' }
 
@@ -25,12 +28,15 @@ async function start (t: Test, app: FastifyInstance): Promise<{ port: number, cl
   return { port: (app.server.address() as AddressInfo).port, close }
 }
 
-test('one server is at all addresses of localhost: it counts who connects there, and ends them', onLinux, async t => {
+test('listens at all addresses of localhost, counts the connections of all, and closes them', onLinux, async t => {
   const app = Fastify()
-  // All of them come from 127.0.0.1, or from the address that they connect to.
+  // By default these connections come from 127.0.0.1, or from the address that they connect to.
   await app.register(socketLimit, { maxPerAddress: 2 })
   const { port, close } = await start(t, app)
-  for (const address of ADDRESSES) t.equal(await (await fetch(`http://${address}:${port}/`, { headers: { connection: 'close' } })).text(), 'here', address)
+  for (const address of ADDRESSES) {
+    const answer = await fetch(`http://${address}:${port}/`, { headers: { connection: 'close' } })
+    t.equal(await answer.text(), 'here', address)
+  }
   const open = await Promise.all([1, 2].map(async () => {
     const socket = connect({ port, host: ADDRESSES[1]!, localAddress: '127.0.0.3' })
     socket.write('GET / HTTP/1.1\r\nHost: x\r\n\r\n')
@@ -48,7 +54,7 @@ test('one server is at all addresses of localhost: it counts who connects there,
   t.equal(error.code, 'ECONNREFUSED', 'nobody listens there any more')
 })
 
-test('a new certificate is given to who connects, at whichever address', onLinux, async t => {
+test('shows a new certificate to those who connect, at whichever address', onLinux, async t => {
   const files = new CertificateFiles(t, makeCertificate('first'))
   const paths = { cert: files.cert, key: files.key }
   const pair = await readKeyPair(paths)

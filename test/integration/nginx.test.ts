@@ -1,28 +1,32 @@
 import type { ChildProcess } from 'node:child_process'
-import { createServer, type IncomingMessage, request } from 'node:http'
+import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
-import { type Test, test } from 'tap'
-import { WebSocket } from 'ws'
-import { type Client, type Message, openClient, RuleFollower, type TransportName, transportNames, until } from '../helpers/clients.js'
+import { test } from 'tap'
+import {
+  type Client,
+  type Message,
+  openClient,
+  RuleFollower,
+  type TransportName,
+  transportNames,
+  until
+} from '../helpers/clients.js'
 import { startCommand } from '../helpers/command.js'
 import { freePort } from '../helpers/free-port.js'
 import { redisOptions, startNginx } from '../helpers/nginx.js'
 import { redisProgram, RedisServer } from '../helpers/redis-server.js'
 import { publish, startServer, type TestServer } from '../helpers/server.js'
+import { get, needsNginx, program } from './through-nginx.js'
 
-// docker-compose.yml puts nginx in front of the servers; here it is Debian's, with the same configuration.
+const quote = (server: TestServer, bid: number): Promise<void> =>
+  publish(server.app, 'quotes', 'A', { symbol: 'A', bid: String(bid) })
 
-const program = process.env['TEST_NGINX']
-const needsNginx = { skip: program === undefined ? 'there is no nginx' : false, timeout: 60_000 }
-
-const quote = (server: TestServer, bid: number): Promise<void> => publish(server.app, 'quotes', 'A', { symbol: 'A', bid: String(bid) })
-
-/** A client that follows the rule of PROTOCOL.md and comes back after every cut, with its last cursor. */
+/** A client that follows the rule of PROTOCOL.md, and comes back with its last cursor after every cut. */
 class Returning {
   readonly follower = new RuleFollower()
   connections = 0
-  /** Messages that one connection was sent twice; after a cut, what came since the last cursor comes again. */
+  /** Messages that one connection got twice. After a cut, everything since the last cursor comes again. */
   repeated = 0
   private cursor: string | undefined
   private client: Client | undefined
@@ -66,10 +70,12 @@ class Returning {
   }
 }
 
-test('all transports stream through nginx, in order and without a gap, whatever is cut', needsNginx, async t => {
+test('streams through nginx over all transports, in order and without a gap, whatever is cut', needsNginx, async t => {
   const server = await startServer(t, { TRUST_PROXY: true })
   const nginx = await startNginx(t, program!, server.origin)
-  const clients = new Map(transportNames.map(transport => [transport, new Returning(transport, nginx.origin)]))
+  const clients = new Map(
+    transportNames.map(transport => [transport, new Returning(transport, nginx.origin)])
+  )
   const all = [...clients.values()]
   let published = 0
   const publishSome = async (): Promise<void> => {
@@ -78,7 +84,8 @@ test('all transports stream through nginx, in order and without a gap, whatever 
       await delay(5)
     }
   }
-  const allHaveAll = (): Promise<void> => until(`all have ${published}`, () => all.every(({ bids }) => bids.length >= published))
+  const allHaveAll = (): Promise<void> =>
+    until(`all have ${published}`, () => all.every(({ bids }) => bids.length >= published))
 
   await until('all have a cursor', () => all.every(({ following }) => following))
   await publishSome()
@@ -88,7 +95,7 @@ test('all transports stream through nginx, in order and without a gap, whatever 
   await publishSome()
   await allHaveAll()
 
-  // The old workers go on with the streams they have; the new ones take those that come back.
+  // The old workers continue their streams; the new ones take the streams that come back.
   await nginx.reload()
   await publishSome()
   await allHaveAll()
@@ -113,19 +120,27 @@ test('all transports stream through nginx, in order and without a gap, whatever 
   for (const client of all) client.close()
 })
 
-test('a client that loses its server goes on at the other, on each transport, with no gap and no duplicate', {
+test('moves a client that loses its server to the other one, on each transport, without gap or duplicate', {
   ...needsNginx, skip: needsNginx.skip !== false ? needsNginx.skip : redisProgram === undefined ? 'there is no Redis' : false
 }, async t => {
   const redis = await RedisServer.start(redisOptions())
   t.teardown(() => redis.close())
   const secret = 'the secret of both'
   const port = await freePort()
-  const one = (): Promise<TestServer> => startServer(t, { TRUST_PROXY: true, JWT_SECRET: secret, REDIS_URL: redis.url, PORT: port })
-  // The other is a process, which can be killed.
+  const one = (): Promise<TestServer> => startServer(t, {
+    TRUST_PROXY: true, JWT_SECRET: secret, REDIS_URL: redis.url, PORT: port
+  })
+  // The other server is a process, which can be killed.
   const otherPort = await freePort()
   const other = async (): Promise<ChildProcess> => {
     const { child, lines } = startCommand(['start'], {
-      PORT: String(otherPort), REDIS_URL: redis.url, JWT_SECRET: secret, SOURCES: 'none', UNKNOWN_SYMBOLS: 'accept', TRUST_PROXY: 'true', LOG_LEVEL: 'error'
+      PORT: String(otherPort),
+      REDIS_URL: redis.url,
+      JWT_SECRET: secret,
+      SOURCES: 'none',
+      UNKNOWN_SYMBOLS: 'accept',
+      TRUST_PROXY: 'true',
+      LOG_LEVEL: 'error'
     })
     t.teardown(() => { child.kill('SIGKILL') })
     await until('the other listens', () => lines.some(line => line.includes('listens on')))
@@ -136,13 +151,22 @@ test('a client that loses its server goes on at the other, on each transport, wi
 
   const authorization = `Bearer ${first.token()}`
   let published = 0
-  /** Through nginx, and again until it is taken, under a key: it is in the log once. */
+  /** Publishes through nginx under a key, again and again until it is taken, so that the log has it once. */
   const publishSome = async (): Promise<void> => {
     for (let i = 0; i < 20; i++) {
       const bid = String(++published)
-      const body = JSON.stringify({ channel: 'quotes', symbol: 'A', data: { symbol: 'A', bid }, idempotency_key: bid })
+      const body = JSON.stringify({
+        channel: 'quotes',
+        symbol: 'A',
+        data: { symbol: 'A', bid },
+        idempotency_key: bid
+      })
       for (let taken = false; !taken;) {
-        const response = await fetch(`${nginx.origin}/v1/publish`, { method: 'POST', headers: { authorization, 'content-type': 'application/json' }, body })
+        const response = await fetch(`${nginx.origin}/v1/publish`, {
+          method: 'POST',
+          headers: { authorization, 'content-type': 'application/json' },
+          body
+        })
         taken = response.status === 200
         if (!taken) t.equal(response.status, 503)
         await response.text()
@@ -150,7 +174,8 @@ test('a client that loses its server goes on at the other, on each transport, wi
       }
     }
   }
-  const clients = new Map(transportNames.map(transport => [transport, new Returning(transport, nginx.origin)]))
+  const returning = transportNames.map(name => [name, new Returning(name, nginx.origin)] as const)
+  const clients = new Map(returning)
   const all = [...clients.values()]
   const allHaveAll = (): Promise<void> => until(`all have ${published}`, () => all.every(({ bids }) => bids.length >= published))
   const ofFirst = (): number => first.parts.connections.active
@@ -163,11 +188,11 @@ test('a client that loses its server goes on at the other, on each transport, wi
   const killed = new Promise(resolve => { second.once('exit', resolve) })
   second.kill('SIGKILL')
   await Promise.all([killed, publishSome()])
-  await until('all are with the one that is left', () => ofFirst() === all.length)
+  await until('all are with the remaining server', () => ofFirst() === all.length)
   await publishSome()
   await allHaveAll()
   const failed = nginx.logs().split('\n').filter(line => /"GET \/v1\/stream .*" (?!200|101|499)\d/.test(line))
-  t.same(failed, [], 'none was told that there is no server')
+  t.same(failed, [], 'no client was told that there is no server')
 
   second = await other()
   all[0]!.cut()
@@ -185,7 +210,11 @@ test('a client that loses its server goes on at the other, on each transport, wi
   await redis.kill()
   await Promise.all([redis.start(), publishSome()])
   await allHaveAll()
-  t.same(all.slice(0, 3).map(({ connections }) => connections), before.slice(0, 3), 'streams stay open while Redis is away')
+  t.same(
+    all.slice(0, 3).map(({ connections }) => connections),
+    before.slice(0, 3),
+    'streams stay open while Redis is away'
+  )
 
   const expected = Array.from({ length: published }, (_, index) => String(index + 1))
   for (const [transport, { follower, bids, repeated }] of clients) {
@@ -197,7 +226,7 @@ test('a client that loses its server goes on at the other, on each transport, wi
   for (const client of all) client.close()
 })
 
-test('what one server did not answer goes to the other, but a POST that was sent is not sent again', needsNginx, async t => {
+test('passes what one server did not answer to the other, but sends no POST a second time', needsNginx, async t => {
   const asked: string[] = []
   const answering = createServer((request, response) => {
     asked.push(request.method!)
@@ -216,25 +245,36 @@ test('what one server did not answer goes to the other, but a POST that was sent
     return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
   }))
   const nginx = await startNginx(t, program!, broken!, whole!)
-  const status = async (method: string): Promise<number> => (await fetch(`${nginx.origin}/v1/stream`, { method, ...(method === 'POST' ? { body: '{}' } : {}) })).status
+  const status = async (method: string): Promise<number> =>
+    (await fetch(`${nginx.origin}/v1/stream`, { method, ...(method === 'POST' ? { body: '{}' } : {}) }))
+      .status
   t.equal(await status('GET'), 200)
-  t.same(asked, ['GET', 'GET'], 'first of the one that failed')
-  // It is left out for a second, of which nginx counts whole ones.
+  t.same(asked, ['GET', 'GET'], 'the failing server was asked first')
+  // nginx leaves the failing server out for a second, and counts whole seconds.
   await delay(2100)
   asked.length = 0
   const statuses: number[] = []
   while (statuses.length < 10 && !statuses.includes(503)) statuses.push(await status('POST'))
-  t.equal(statuses.at(-1), 503, 'the one that failed was asked')
-  t.equal(asked.length, statuses.length, 'and nobody else')
+  t.equal(statuses.at(-1), 503, 'the failing server was asked')
+  t.equal(asked.length, statuses.length, 'nobody else was asked')
 })
 
-test('nothing of a stream is held back', needsNginx, async t => {
-  // No heartbeat comes to push along what a buffer would hold.
-  const server = await startServer(t, { TRUST_PROXY: true, HEARTBEAT_MS: 3_600_000, IDLE_TIMEOUT_MS: 3_600_000 })
+test('holds nothing of a stream back', needsNginx, async t => {
+  // Without heartbeats: one would push along what a buffer holds.
+  const server = await startServer(t, {
+    TRUST_PROXY: true,
+    HEARTBEAT_MS: 3_600_000,
+    IDLE_TIMEOUT_MS: 3_600_000
+  })
   const nginx = await startNginx(t, program!, server.origin)
   for (const transport of ['ws-json', 'ws-batch', 'sse'] as const) {
     const messages: Message[] = []
-    const client = openClient(transport, nginx.origin, 'subscribe=quotes:A&snapshot=false', undefined, { onMessage: message => { messages.push(message) }, onCursor: () => {} })
+    const client = openClient(transport, nginx.origin, 'subscribe=quotes:A&snapshot=false', undefined, {
+      onMessage: message => {
+        messages.push(message)
+      },
+      onCursor: () => {}
+    })
     const quotes = (): unknown[] => messages.filter(({ type }) => type === 'quote')
     await until(`${transport}: welcome`, () => messages[0]?.type === 'welcome')
     await until(`${transport}: subscribed`, () => messages.some(({ type }) => type === 'subscribed'))
@@ -245,20 +285,24 @@ test('nothing of a stream is held back', needsNginx, async t => {
     t.pass(`${transport}: each message came before the next was published`)
     client.cut()
   }
-  const stream = await get(t, `${nginx.origin}/v1/stream?subscribe=quotes:A`, { headers: { accept: 'text/event-stream', 'accept-encoding': 'gzip' } })
-  t.equal(stream.headers['content-encoding'], 'gzip', 'what the server compresses is passed on so')
+  const stream = await get(t, `${nginx.origin}/v1/stream?subscribe=quotes:A`, {
+    headers: { accept: 'text/event-stream', 'accept-encoding': 'gzip' }
+  })
+  t.equal(stream.headers['content-encoding'], 'gzip', 'nginx passes on what the server compresses')
   stream.destroy()
 })
 
-test('the server notices who does not read: nginx takes no more of a stream than its client does', needsNginx, async t => {
+test('takes no more of a stream than its client does, so that the server notices one that does not read', needsNginx, async t => {
   const server = await startServer(t, { TRUST_PROXY: true, COMPRESSION: 'off' })
   const nginx = await startNginx(t, program!, server.origin)
   const counters = server.parts.counters.transport('sse')
-  // Ten times what the system holds between the three, if need be; nginx would write a gigabyte to its disk.
+  // Ten times what the system can hold between the three; nginx would write a gigabyte to its disk.
   const mostBytes = 256 * 1024 * 1024
   const bids = Array.from({ length: 2400 }, (_, index) => [String(100_000 - index), '1.00000000'])
   const message = { symbol: 'A', bids, asks: [] }
-  const stream = await get(t, `${nginx.origin}/v1/stream?subscribe=book:A`, { headers: { accept: 'text/event-stream', 'accept-encoding': 'gzip' } })
+  const stream = await get(t, `${nginx.origin}/v1/stream?subscribe=book:A`, {
+    headers: { accept: 'text/event-stream', 'accept-encoding': 'gzip' }
+  })
   stream.on('error', () => {})
   t.equal(stream.headers['content-encoding'], undefined, 'nginx compresses nothing')
   let written = 0
@@ -266,11 +310,11 @@ test('the server notices who does not read: nginx takes no more of a stream than
     await publish(server.app, 'book', 'A', message, { snapshot: true })
     await delay(1)
   }
-  t.comment(`${(written / 1024 / 1024).toFixed(1)} MiB until the server let it lag`)
+  t.comment(`${(written / 1024 / 1024).toFixed(1)} MiB until the client lagged`)
   t.equal(counters.lagging, 1, 'it lags')
 })
 
-test('a poll is held, and answered when something comes', needsNginx, async t => {
+test('holds a poll, and answers it when something comes', needsNginx, async t => {
   const server = await startServer(t, { TRUST_PROXY: true })
   const nginx = await startNginx(t, program!, server.origin)
   const poll = async (query: string): Promise<{ cursor: string, messages: Message[] }> => {
@@ -287,99 +331,4 @@ test('a poll is held, and answered when something comes', needsNginx, async t =>
   await until('it is held', () => server.parts.connections.active === 1)
   await quote(server, 1)
   t.match((await held).messages, [{ type: 'quote', sequence: 1 }])
-})
-
-test('publishing: up to the size that the server takes, and refused in the words of the protocol beyond it', needsNginx, async t => {
-  const server = await startServer(t, { TRUST_PROXY: true })
-  const nginx = await startNginx(t, program!, server.origin)
-  const post = async (body: string): Promise<{ status: number, answer: unknown }> => {
-    const response = await fetch(`${nginx.origin}/v1/publish`, {
-      method: 'POST', headers: { 'content-type': 'application/json', authorization: `Bearer ${server.token()}` }, body
-    })
-    return { status: response.status, answer: await response.json() }
-  }
-  const batch = (bytes: number): string => JSON.stringify([{ channel: 'quotes', symbol: 'A', data: { symbol: 'A', bid: '1' } }]).padEnd(bytes)
-  const mebibyte = 1024 * 1024
-  t.match(await post(batch(100)), { status: 200, answer: { accepted: 1, sequences: [1] } })
-  t.match(await post(batch(8 * mebibyte)), { status: 200, answer: { accepted: 1, sequences: [2] } }, '8 MiB')
-  const tooBig = { status: 413, answer: { type: 'error', code: 'message_too_big' } }
-  t.match(await post(batch(8 * mebibyte + 1)), tooBig, 'a byte more')
-})
-
-interface From {
-  readonly localAddress?: string
-  readonly headers?: Record<string, string>
-}
-
-/** The head of an answer; what follows is thrown away when the test ends. */
-async function get (t: Test, url: string, { localAddress, headers = {} }: From): Promise<IncomingMessage> {
-  const sent = request(url, { localAddress, headers })
-  t.teardown(() => { sent.destroy() })
-  sent.end()
-  return await new Promise((resolve, reject) => { sent.on('response', resolve).on('error', reject) })
-}
-
-test('clients are counted by their own address, whatever X-Forwarded-For they send', needsNginx, async t => {
-  const server = await startServer(t, { TRUST_PROXY: true, MAX_CONNECTIONS_PER_IP: 2 })
-  const nginx = await startNginx(t, program!, server.origin)
-  const stream = async (from: From): Promise<number | undefined> => {
-    const headers = { accept: 'text/event-stream', ...from.headers }
-    return (await get(t, `${nginx.origin}/v1/stream?subscribe=quotes:A`, { ...from, headers })).statusCode
-  }
-  const claiming = (address: string): From => ({ localAddress: '127.0.0.1', headers: { 'x-forwarded-for': address } })
-  t.equal(await stream(claiming('10.0.0.1')), 200)
-  t.equal(await stream(claiming('10.0.0.2, 10.0.0.3')), 200)
-  t.equal(await stream(claiming('10.0.0.4')), 429, 'a third of the same address')
-  t.equal(await stream({ localAddress: '127.0.0.2' }), 200, 'the first of another')
-})
-
-test('the server sees the Host that a page sees: its own pages may connect, others may not', needsNginx, async t => {
-  const server = await startServer(t, { TRUST_PROXY: true })
-  const nginx = await startNginx(t, program!, server.origin)
-  const open = async (origin: string): Promise<unknown> => {
-    const socket = new WebSocket(`${nginx.origin.replace('http', 'ws')}/v1/stream`, 'tickwire.v1.json', { origin })
-    t.teardown(() => { socket.terminate() })
-    return await new Promise(resolve => { socket.on('open', () => { resolve('open') }).on('error', error => { resolve(error.message) }) })
-  }
-  t.equal(await open(nginx.origin), 'open')
-  t.match(await open(server.origin), '403')
-})
-
-test('an upgrade to anything but a WebSocket is none', needsNginx, async t => {
-  const server = await startServer(t, { TRUST_PROXY: true })
-  const nginx = await startNginx(t, program!, server.origin)
-  const { statusCode } = await get(t, `${nginx.origin}/healthz`, { headers: { connection: 'Upgrade, HTTP2-Settings', upgrade: 'h2c', 'http2-settings': 'AAMAAABkAAQAoAAAAAIAAAAA' } })
-  t.equal(statusCode, 200, 'answered as without it')
-})
-
-test('a token in a query is long, and in no log', needsNginx, async t => {
-  const server = await startServer(t, { TRUST_PROXY: true, AUTH: 'required' })
-  const nginx = await startNginx(t, program!, server.origin)
-  const token = server.token({ padding: 'x'.repeat(5900) })
-  const { pathname, search } = new URL(`/v1/stream?subscribe=quotes:A&token=${token}`, nginx.origin)
-  const url = nginx.origin + pathname + search
-  t.ok(token.length > 8000 && token.length <= 8192, `${token.length} characters`)
-
-  const { cursor } = await (await fetch(url)).json() as { cursor: string }
-  t.ok(cursor)
-  t.equal((await fetch(`${url}&after=${'a'.repeat(512)}`)).status, 400, 'beside the longest cursor it is the cursor that is refused')
-  t.equal((await get(t, url, { headers: { referer: `${nginx.origin}/?token=${token.slice(-40)}`, accept: 'text/event-stream' } })).statusCode, 200)
-  const client = openClient('ws-json', nginx.origin, search.slice(1), undefined, { onMessage: () => {}, onCursor: () => { client.cut() } })
-  await client.ended
-  const tooLong = await fetch(`${url}&after=${'a'.repeat(10_000)}`)
-  t.equal(tooLong.status, 413)
-  t.match(await tooLong.json(), { type: 'error', code: 'message_too_big' })
-
-  await server.app.close()
-  const refused = await fetch(url)
-  t.equal(refused.status, 503, 'without a server')
-  t.equal(refused.headers.get('retry-after'), '1')
-  t.match(await refused.json(), { type: 'error', code: 'going_away', retry_after_ms: 1000 })
-
-  await nginx.stop()
-  const logs = nginx.logs()
-  t.match(logs, '"GET /v1/stream HTTP/1.1" 101')
-  t.match(logs, '"GET /v1/stream HTTP/1.1" 503')
-  t.notMatch(logs, token.slice(-40), 'not the token')
-  t.notMatch(logs, 'subscribe', 'nothing of a query')
 })

@@ -16,10 +16,14 @@ import { native } from '../helpers/native.js'
 const STALLS = 16 * 2 ** 20
 const MESSAGES = 2000
 const HEARTBEAT_MS = 60_000
-const LIVENESS = { heartbeatMs: HEARTBEAT_MS, idleTimeoutMs: HEARTBEAT_MS, kernelQueues: new KernelQueues(HEARTBEAT_MS) }
+const LIVENESS = {
+  heartbeatMs: HEARTBEAT_MS,
+  idleTimeoutMs: HEARTBEAT_MS,
+  kernelQueues: new KernelQueues(HEARTBEAT_MS)
+}
 
-/** A client that connects and then reads nothing more. */
-async function stalled (t: Test, server: Server, request: string): Promise<Socket> {
+/** Opens a client that connects and then reads nothing more. */
+async function openStalled (t: Test, server: Server, request: string): Promise<Socket> {
   const socket = connect(await listen(t, server), '127.0.0.1')
   t.teardown(() => { socket.destroy() })
   socket.write(request)
@@ -32,7 +36,11 @@ const wires: Record<string, (t: Test) => Promise<Transport>> = {
     const server = createServer()
     const sockets = new WebSocketServer({ server })
     const connected = once(sockets, 'connection')
-    await stalled(t, server, 'GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n')
+    const request = [
+      'GET / HTTP/1.1', 'Host: localhost', 'Upgrade: websocket', 'Connection: Upgrade',
+      'Sec-WebSocket-Version: 13', 'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==', '', ''
+    ].join('\r\n')
+    await openStalled(t, server, request)
     const [socket] = await connected
     return new WebSocketTransport(socket, native, LIVENESS)
   },
@@ -42,14 +50,14 @@ const wires: Record<string, (t: Test) => Promise<Transport>> = {
       server.emit('opened', response)
     })
     const opened = once(server, 'opened')
-    await stalled(t, server, 'GET / HTTP/1.1\r\nHost: localhost\r\n\r\n')
+    await openStalled(t, server, 'GET / HTTP/1.1\r\nHost: localhost\r\n\r\n')
     const [response] = await opened
     return new EventStreamTransport(response, native, identity, LIVENESS)
   }
 }
 
 for (const [name, open] of Object.entries(wires)) {
-  test(`${name}: what waits for a client keeps no memory but its own`, async t => {
+  test(`${name}: unsent messages keep no memory but their own`, async t => {
     const transport = await open(t)
     transport.write([Buffer.allocUnsafeSlow(STALLS)])
     // What was written last may be kept, to be written to others.
@@ -64,7 +72,7 @@ for (const [name, open] of Object.entries(wires)) {
     }
     const waits = transport.unsent() - unsent
     const grown = await bytesUsed() - before
-    t.ok(waits > MESSAGES * 10 && waits < MESSAGES * 100, `${waits} bytes wait`)
-    t.ok(grown < MESSAGES * 2000, `${grown} bytes are held for them`)
+    t.ok(waits > MESSAGES * 10 && waits < MESSAGES * 100, `${waits} bytes are unsent`)
+    t.ok(grown < MESSAGES * 2000, `${grown} bytes are used for them`)
   })
 }

@@ -10,7 +10,7 @@ interface Answer {
   readonly body: string
 }
 
-/** fetch would set Host itself. */
+/** Sends a request with any header; fetch would set Host itself. */
 async function get (server: TestServer, path: string, headers: Record<string, string> = {}): Promise<Answer> {
   return await new Promise((resolve, reject) => {
     request(`${server.origin}${path}`, { headers, agent: false }, response => {
@@ -22,9 +22,10 @@ async function get (server: TestServer, path: string, headers: Record<string, st
   })
 }
 
-const settings = async (server: TestServer): Promise<unknown> => JSON.parse((await get(server, '/page/settings.json')).body)
+const settings = async (server: TestServer): Promise<unknown> =>
+  JSON.parse((await get(server, '/page/settings.json')).body)
 
-test('all that the page refers to is there, under a strict policy', async t => {
+test('serves all that the page refers to, under a strict policy', async t => {
   const server = await startServer(t)
   const seen = new Set<string>()
   const queue = ['/']
@@ -34,9 +35,17 @@ test('all that the page refers to is there, under a strict policy', async t => {
     const { status, headers, body } = await get(server, path)
     t.equal(status, 200, path)
     t.match(headers['content-security-policy'], /^default-src 'self';/)
-    t.notMatch(body, /https?:\/\/(?!www\.w3\.org\/2000\/svg)|\son\w+=|<style|<script>|style="/, `${path}: nothing from elsewhere, nothing inline`)
-    const references = path.endsWith('.js') ? body.matchAll(/from '(\.[^']+)'/g) : path === '/' ? body.matchAll(/(?:href|src)="([^"]+)"/g) : []
-    for (const [, reference] of references) if (!reference!.startsWith('docs/')) queue.push(new URL(reference!, `http://x${path}`).pathname)
+    const external = /https?:\/\/(?!www\.w3\.org\/2000\/svg)|\son\w+=|<style|<script>|style="/
+    t.notMatch(body, external, `${path}: nothing from elsewhere, nothing inline`)
+    const pattern = path.endsWith('.js')
+      ? /from '(\.[^']+)'/g
+      : path === '/'
+        ? /(?:href|src)="([^"]+)"/g
+        : undefined
+    const references = pattern === undefined ? [] : body.matchAll(pattern)
+    for (const [, reference] of references) {
+      if (!reference!.startsWith('docs/')) queue.push(new URL(reference!, `http://x${path}`).pathname)
+    }
   }
   t.ok(seen.has('/page/streams/event-source.js'))
   t.equal((await get(server, '/page/page.ts')).status, 404)
@@ -44,21 +53,32 @@ test('all that the page refers to is there, under a strict policy', async t => {
   t.equal((await fetch(server.origin, { method: 'POST' })).status, 404)
 })
 
-test('the settings say whether a token is needed, and are kept by no cache', async t => {
-  t.same(await settings(await startServer(t, { AUTH: 'required' })), { authentication_required: true, admin_links: false, reference: true })
+test('says in the settings whether a token is needed, and lets no cache keep them', async t => {
+  t.same(await settings(await startServer(t, { AUTH: 'required' })), {
+    authentication_required: true,
+    admin_links: false,
+    reference: true
+  })
   const open = await startServer(t)
   t.same(await settings(open), { authentication_required: false, admin_links: false, reference: true })
   t.equal((await get(open, '/page/settings.json')).headers['cache-control'], 'no-store')
 })
 
-test('under a prefix: the page is at the folder, so that its relative URLs hold', async t => {
+test('serves the page at the folder of a prefix, so that its relative URLs hold', async t => {
   const app = Fastify()
   t.teardown(async () => { await app.close() })
   await app.register(tickwire, { prefix: '/some/where', routes: ['page'] })
   const moved = await app.inject('/some/where?a=1')
   t.equal(moved.statusCode, 302)
-  t.equal(new URL(moved.headers.location!, 'http://localhost/some/where?a=1').href, 'http://localhost/some/where/?a=1')
+  t.equal(
+    new URL(moved.headers.location!, 'http://localhost/some/where?a=1').href,
+    'http://localhost/some/where/?a=1'
+  )
   t.match((await app.inject('/some/where/')).body, /<title>/)
   t.equal((await app.inject('/some/where/page/page.js')).statusCode, 200)
-  t.same((await app.inject('/some/where/page/settings.json')).json(), { authentication_required: false, admin_links: false, reference: false })
+  t.same((await app.inject('/some/where/page/settings.json')).json(), {
+    authentication_required: false,
+    admin_links: false,
+    reference: false
+  })
 })

@@ -8,7 +8,7 @@ import { ROOT } from '../helpers/root.js'
 import { signedToken } from '../helpers/tokens.js'
 import { judgeOutputs, messagesOf } from '../processors/judge.js'
 
-/** Processors on three servers and one Redis: servers are killed, stopped and ended, and Redis comes back without its last writes. */
+/** Processors on three servers and one Redis, while servers are killed, stopped and ended. */
 const options = { skip: redisProgram === undefined ? 'there is no Redis' : false } as const
 
 const SYMBOLS = ['A', 'B', 'C', 'D', 'E', 'F']
@@ -16,7 +16,7 @@ const SECONDS = 20
 const PATIENCE_MS = 60_000
 const seed = Number(process.env['SEED'] ?? 15)
 
-test(`what processors publish is there once, whatever becomes of servers (SEED=${seed})`, options, async t => {
+test(`keeps what processors publish exactly once, whatever becomes of servers (SEED=${seed})`, options, async t => {
   const random = new Choices(seed)
   const deployment = await deploy(t, ['a', 'b', 'c'], 'none', [join(ROOT, 'dist/test/processors/node.js')])
   const { nodes, observer: { parts: { log } } } = deployment
@@ -31,14 +31,33 @@ test(`what processors publish is there once, whatever becomes of servers (SEED=$
         const key = { idempotency_key: `k${++made}` }
         return random.next() < 0.3
           ? { channel: 'quotes', symbol, data: { symbol, bid: String(made) }, ...key }
-          : { channel: 'trades', symbol, data: { symbol, price: '1', size: '1', timestamp: '2026-01-01T00:00:00Z', trade_id: `t${made}` }, ...key }
+          : {
+              channel: 'trades',
+              symbol,
+              data: {
+                symbol,
+                price: '1',
+                size: '1',
+                timestamp: '2026-01-01T00:00:00Z',
+                trade_id: `t${made}`
+              },
+              ...key
+            }
       })
-      // Until it is taken: its keys say which of it are there already.
+      // Sends it again until it is taken; its keys say what the log has already.
       for (let taken = false; !taken && !over();) {
         const response = await fetch(`${random.pick(nodes).origin}/v1/publish`, {
-          method: 'POST', body: JSON.stringify(items), headers: { authorization: `Bearer ${signedToken({ sub: 'p', publish: ['*'] })}`, 'content-type': 'application/json' }, signal: AbortSignal.timeout(5000)
+          method: 'POST',
+          body: JSON.stringify(items),
+          headers: {
+            authorization: `Bearer ${signedToken({ sub: 'p', publish: ['*'] })}`,
+            'content-type': 'application/json'
+          },
+          signal: AbortSignal.timeout(5000)
         }).catch(() => undefined)
-        taken = response?.status === 200 && (await response.json() as { rejected: unknown[] }).rejected.length === 0
+        taken =
+          response?.status === 200 &&
+          ((await response.json()) as { rejected: unknown[] }).rejected.length === 0
         if (!taken) refused++
         await delay(10)
       }
@@ -50,7 +69,7 @@ test(`what processors publish is there once, whatever becomes of servers (SEED=$
     const what = random.pick(['kill', 'stop', 'end'] as const)
     happened.push(`${what} ${node.name}`)
     if (what === 'stop') {
-      // Longer than its leases last: it goes on as if it still had them.
+      // Longer than its leases last, so that it goes on as if it still had them.
       node.signal('SIGSTOP')
       await delay(random.integer(500, 4500))
       node.signal('SIGCONT')
@@ -66,11 +85,22 @@ test(`what processors publish is there once, whatever becomes of servers (SEED=$
   publisher.abort()
   await publishing
   t.comment(`${made} messages, ${refused} requests refused or unanswered; ${happened.join(', ')}`)
-  const faultsNow = async (): Promise<string[]> => await patiently(() => judgeOutputs(messagesOf(log), SYMBOLS, true))
+  const faultsNow = async (): Promise<string[]> =>
+    await patiently(() => judgeOutputs(messagesOf(log), SYMBOLS, true))
   let faults = await faultsNow()
-  for (const deadline = Date.now() + PATIENCE_MS; faults.length > 0 && Date.now() < deadline; await delay(200)) faults = await faultsNow()
+  const deadline = Date.now() + PATIENCE_MS
+  for (; faults.length > 0 && Date.now() < deadline; await delay(200)) {
+    faults = await faultsNow()
+  }
   t.same(faults, [])
   t.ok(made > 200, `${made} messages`)
-  const { leases } = await deployment.seen('all leases have a holder', ({ leases }) => leases.length === 5 && leases.every(({ holder }) => holder !== undefined))
-  t.same(leases.map(({ source }) => source).sort(), ['processor:counting/0', 'processor:counting/1', 'processor:counting/2', 'processor:counting/3', 'processor:valuing'])
+  const { leases } = await deployment.seen('all leases have a holder', ({ leases }) =>
+    leases.length === 5 && leases.every(({ holder }) => holder !== undefined))
+  t.same(leases.map(({ source }) => source).sort(), [
+    'processor:counting/0',
+    'processor:counting/1',
+    'processor:counting/2',
+    'processor:counting/3',
+    'processor:valuing'
+  ])
 })

@@ -3,9 +3,15 @@ import type { AppendResult } from '../../src/log/log.js'
 import { type Message, openWebSocket, until, type WebSocketClient } from '../helpers/clients.js'
 import { startServer, type TestServer } from '../helpers/server.js'
 
-/** The action `publish` (PROTOCOL.md, Publishing): the rules of `POST /v1/publish`, over a WebSocket. */
+/**
+ * PROTOCOL.md, Publishing: the action `publish` follows the rules of `POST /v1/publish`, over a WebSocket.
+ */
 
-const quote = (symbol: string, bid: unknown = '1'): object => ({ channel: 'quotes', symbol, data: { symbol, bid } })
+const quote = (symbol: string, bid: unknown = '1'): object => ({
+  channel: 'quotes',
+  symbol,
+  data: { symbol, bid }
+})
 
 interface Session extends WebSocketClient {
   readonly heard: Message[]
@@ -15,7 +21,12 @@ interface Session extends WebSocketClient {
 
 function connect (t: Test, server: TestServer, query: string): Session {
   const heard: Message[] = []
-  const client = openWebSocket(server.origin, query, 'tickwire.v1.json', { onMessage: message => { heard.push(message) }, onCursor () {} })
+  const client = openWebSocket(server.origin, query, 'tickwire.v1.json', {
+    onMessage: message => {
+      heard.push(message)
+    },
+    onCursor () {}
+  })
   t.teardown(() => { client.cut() })
   const answerTo = (id: number | string): Message | undefined => heard.find(message => message['id'] === id)
   return {
@@ -28,15 +39,21 @@ function connect (t: Test, server: TestServer, query: string): Session {
   }
 }
 
-/** Batches as JSON texts of an array, with the claims of who publishes them. */
+/** A message with a number that cannot be held exactly. */
+const INEXACT =
+  '{"channel":"book","symbol":"A","data":{"symbol":"A","bids":[],"asks":[],"venue_sequence":9007199254740993}}'
+
+/** Batches as JSON texts of an array, with the claims of their publisher. */
 const BATCHES: ReadonlyArray<readonly [name: string, messages: string, claims?: object]> = [
   ['one', JSON.stringify([quote('A')])],
   ['two of a topic and one of another', JSON.stringify([quote('A'), quote('B'), quote('A')])],
   ['bad items beside good ones', JSON.stringify([
-    quote('A'), quote('A', 1), { ...quote('A'), colour: 'red' }, { channel: 'nothing', data: {} }, 'text', null, 7, [], quote('A'),
-    { channel: 'quotes', data: {} }, { channel: 'quotes', symbol: 'A', data: { symbol: 'B' } }, { channel: 'instruments', symbol: 'A', data: { symbol: 'A' } }
+    quote('A'), quote('A', 1), { ...quote('A'), colour: 'red' }, { channel: 'nothing', data: {} },
+    'text', null, 7, [], quote('A'),
+    { channel: 'quotes', data: {} }, { channel: 'quotes', symbol: 'A', data: { symbol: 'B' } },
+    { channel: 'instruments', symbol: 'A', data: { symbol: 'A' } }
   ])],
-  ['a number that cannot be held exactly', `[${JSON.stringify(quote('A'))}, {"channel":"book","symbol":"A","data":{"symbol":"A","bids":[],"asks":[],"venue_sequence":9007199254740993}}, ${JSON.stringify(quote('B'))}]`],
+  ['a number that cannot be held exactly', `[${JSON.stringify(quote('A'))}, ${INEXACT}, ${JSON.stringify(quote('B'))}]`],
   ['a key given twice', JSON.stringify([{ ...quote('K'), idempotency_key: 'one' }, { ...quote('K'), idempotency_key: 'one' }])],
   ['a private channel without its owner', JSON.stringify([{ channel: 'alerts', data: {} }, quote('A')])],
   ['some that the token does not permit', JSON.stringify([quote('A'), quote('B')]), { publish: ['quotes:B'] }],
@@ -44,12 +61,17 @@ const BATCHES: ReadonlyArray<readonly [name: string, messages: string, claims?: 
   ['a token that permits nothing', JSON.stringify([quote('A')]), { publish: undefined }]
 ]
 
-test('the action publish answers each batch as POST /v1/publish does', async t => {
+test('answers each batch as POST /v1/publish does', async t => {
   for (const [name, messages, claims = {}] of BATCHES) {
     // Two servers, so that both begin with the same log.
     const [overHttp, overSocket] = [await startServer(t), await startServer(t)]
     const response = await fetch(`${overHttp.origin}/v1/publish`, {
-      method: 'POST', body: messages, headers: { authorization: `Bearer ${overHttp.token({ ...claims })}`, 'content-type': 'application/json' }
+      method: 'POST',
+      body: messages,
+      headers: {
+        authorization: `Bearer ${overHttp.token({ ...claims })}`,
+        'content-type': 'application/json'
+      }
     })
     const expected = await response.json() as Message
     const session = connect(t, overSocket, `token=${overSocket.token({ ...claims })}`)
@@ -62,22 +84,30 @@ test('the action publish answers each batch as POST /v1/publish does', async t =
   }
 })
 
-test('a batch that holds no messages, too many, or anything else is a bad message', async t => {
+test('refuses a batch without messages, with too many, or with anything else as a bad message', async t => {
   const server = await startServer(t)
   const session = connect(t, server, `token=${server.token()}`)
   await until('welcome', () => session.heard.length > 0)
   const wrong: unknown[] = [[], {}, 'quotes', null, undefined, Array.from({ length: 10_001 }, () => 0)]
   for (const [index, messages] of wrong.entries()) {
     session.send({ action: 'publish', id: index, messages })
-    t.match(await session.answer(index), { type: 'error', code: 'invalid_message', message: /^publish: / }, String(messages).slice(0, 40))
+    t.match(
+      await session.answer(index),
+      { type: 'error', code: 'invalid_message', message: /^publish: / },
+      String(messages).slice(0, 40)
+    )
   }
   session.send({ action: 'publish', id: 'more', messages: [quote('A')], idempotency_key: 'x' })
   t.match(await session.answer('more'), { type: 'error', code: 'invalid_message' })
   session.send('{"action":"publish","id":"outside","messages":[],"extra":9007199254740993}')
-  t.match(await session.answer('outside'), { type: 'error', code: 'invalid_message', message: /9007199254740993/ }, 'a number outside of the items refuses the whole')
+  t.match(
+    await session.answer('outside'),
+    { type: 'error', code: 'invalid_message', message: /9007199254740993/ },
+    'a number outside of the items refuses the whole batch'
+  )
 })
 
-test('several batches are under way at once, and the log has them in the order in which they were sent', async t => {
+test('has several batches under way at once, and appends them in the order in which they were sent', async t => {
   const server = await startServer(t)
   const { log } = server.parts
   const append = log.append.bind(log)
@@ -91,12 +121,14 @@ test('several batches are under way at once, and the log has them in the order i
   const session = connect(t, server, `token=${server.token()}`)
   await until('welcome', () => session.heard.length > 0)
   const count = 200
-  for (let n = 0; n < count; n++) session.send({ action: 'publish', id: n, messages: [quote('A', String(n))] })
+  for (let n = 0; n < count; n++) {
+    session.send({ action: 'publish', id: n, messages: [quote('A', String(n))] })
+  }
   session.send({ action: 'ping', id: 'ping' })
   await session.answer('ping')
   await until('64 wait for the log', () => waiting.length === 64)
   t.notOk(session.heard.some(({ type }) => type === 'published'), 'none is answered before the log has it')
-  // The last that came is answered first: an answer waits for no other.
+  // The newest is answered first: an answer waits for no other.
   waiting.pop()!()
   t.match(await session.answer(63), { type: 'published', sequences: [64] })
   while (session.heard.filter(({ type }) => type === 'published').length < count) {
@@ -106,10 +138,13 @@ test('several batches are under way at once, and the log has them in the order i
   t.equal(most, 64, 'no more than 64 at once')
   for (let n = 0; n < count; n++) t.same((await session.answer(n))['sequences'], [n + 1])
   const { entries } = await log.read('quotes:A', { sequence: 0 }, count)
-  t.same(entries.map(({ payload }) => (JSON.parse(payload) as { bid: string }).bid), Array.from({ length: count }, (_, n) => String(n)))
+  t.same(
+    entries.map(({ payload }) => (JSON.parse(payload) as { bid: string }).bid),
+    Array.from({ length: count }, (_, n) => String(n))
+  )
 })
 
-test('a client publishes after it has said who it is, and not before', async t => {
+test('publishes for a client once it has authenticated, and not before', async t => {
   const server = await startServer(t, { AUTH: 'required' })
   const session = connect(t, server, '')
   await until('welcome', () => session.heard.length > 0)
@@ -122,10 +157,14 @@ test('a client publishes after it has said who it is, and not before', async t =
   const stranger = connect(t, open, '')
   await until('welcome', () => stranger.heard.length > 0)
   stranger.send({ action: 'publish', id: 1, messages: [quote('A')] })
-  t.match(await stranger.answer(1), { type: 'error', code: 'unauthorized' }, 'nobody publishes without a name')
+  t.match(
+    await stranger.answer(1),
+    { type: 'error', code: 'unauthorized' },
+    'nobody publishes without a name'
+  )
 })
 
-test('while the log cannot take a batch it is refused as a whole, and the connection goes on', async t => {
+test('refuses a batch as a whole while the log cannot take it, and the connection goes on', async t => {
   const server = await startServer(t)
   const { log } = server.parts
   const append = log.append.bind(log)

@@ -5,15 +5,16 @@ import { passedOn, publish, startServer } from '../helpers/server.js'
 const promises = (): number => queryObjects(Promise, { format: 'count' })
 
 const READERS = 300
-/** Promises that come and go by themselves: of the fetches, of timers. */
+/** Promises of the fetches and of timers, which come and go by themselves. */
 const OTHERS = 100
 
-test('while no message comes, clients that come and go leave nothing that waits for one', async t => {
+test('leaves nothing behind of clients that come and go while no message comes', async t => {
   const server = await startServer(t)
   await publish(server.app, 'quotes', 'S1', { symbol: 'S1', bid: '1' })
   await passedOn(server)
-  const read = async (): Promise<unknown> => await (await fetch(`${server.origin}/v1/stream?subscribe=quotes:S1`)).json()
-  t.match(await read(), { messages: [{ sequence: 1, snapshot: true }] }, 'a reader is given the state')
+  const read = async (): Promise<unknown> =>
+    await (await fetch(`${server.origin}/v1/stream?subscribe=quotes:S1`)).json()
+  t.match(await read(), { messages: [{ sequence: 1, snapshot: true }] }, 'a reader gets the state')
   const before = promises()
   for (let reader = 0; reader < READERS; reader++) await read()
   const left = promises() - before

@@ -8,12 +8,12 @@ import { openClient, until } from '../helpers/clients.js'
 import { redisProgram, RedisServer } from '../helpers/redis-server.js'
 import { publish, startServer, type TestServer } from '../helpers/server.js'
 
-/** Nodes whose clock is not that of Redis: all of the log's time is the log's. */
+/** Nodes with another clock than Redis: everything about the time of the log follows the clock of Redis. */
 const options = { skip: redisProgram === undefined ? 'there is no Redis' : false } as const
 
 const SKEW_MS = 600_000
 
-/** Sets the clock of this process, as far as it is asked for the date. */
+/** Sets the clock of this process, as far as code reads it from Date.now. */
 function setClock (t: Test, aheadMs: number): () => void {
   const { now } = Date
   Date.now = () => now() + aheadMs
@@ -25,7 +25,7 @@ function setClock (t: Test, aheadMs: number): () => void {
 async function start (t: Test, config: object): Promise<TestServer> {
   const redis = await RedisServer.start()
   t.teardown(() => redis.close())
-  // So that no mark outlives its time only because Redis drops a hundred at once.
+  // Otherwise marks could outlive their time, because Redis drops a hundred at once.
   await redis.ask(client => client.config('SET', 'stream-node-max-entries', '1'))
   return await startServer(t, { REDIS_URL: redis.url, ...config })
 }
@@ -34,44 +34,59 @@ const trade = (node: TestServer, symbol: string): Promise<void> =>
   publish(node.app, 'trades', symbol, { symbol, price: '1', size: '1', timestamp: '2026-01-01T00:00:00Z' })
 
 for (const [where, aheadMs] of [['ahead of', SKEW_MS], ['behind', -SKEW_MS]] as const) {
-  test(`messages go by their age where the clock of the node is ten minutes ${where} the one of Redis`, options, async t => {
+  test(`drops messages by age if the clock of the node is ten minutes ${where} that of Redis`, options, async t => {
     setClock(t, aheadMs)
     const node = await start(t, { RETENTION_SECONDS: 2 })
     for (let number = 0; number < 20; number++) await trade(node, 'QUIET')
-    const held = async (): Promise<number> => (await node.parts.log.read('trades:QUIET', { sequence: 0 }, 100)).entries.length
-    let left = await held()
+    const countRetained = async (): Promise<number> =>
+      (await node.parts.log.read('trades:QUIET', { sequence: 0 }, 100)).entries.length
+    let left = await countRetained()
     t.equal(left, 20)
     for (let tries = 0; left > 0 && tries < 100; tries++) {
       await trade(node, 'BUSY')
       await delay(100)
-      left = await held()
+      left = await countRetained()
     }
-    t.equal(left, 0, 'a quiet topic holds nothing any more')
+    t.equal(left, 0, 'a quiet topic has no messages left')
   })
 
-  test(`a node has its recent entries, and tells true delays, where its clock is ten minutes ${where} the one of Redis`, options, async t => {
+  test(`keeps recent entries and measures true delays ten minutes ${where} the clock of Redis`, options, async t => {
     setClock(t, aheadMs)
     const node = await start(t, {})
     const [shard] = node.parts.hub.shards
-    const client = openClient('ws-json', node.origin, 'subscribe=trades:*', undefined, { onMessage: () => {}, onCursor: () => {} })
+    const client = openClient('ws-json', node.origin, 'subscribe=trades:*', undefined, {
+      onMessage: () => {},
+      onCursor: () => {}
+    })
     await until('it is live', () => [...node.parts.hub.audience.of('trades:A').everybody()].length === 1)
     const before = shard!.received
     for (let number = 0; number < 3; number++) await trade(node, 'A')
-    // The recent entries are looked through for old ones once a second.
+    // The node looks for old ones among its recent entries once a second.
     await delay(2500)
-    t.ok(shard!.recent.covers(before), 'what came a moment ago is there')
+    t.ok(shard!.recent.covers(before), 'a message of a moment ago is there')
     client.cut()
     const { body } = await node.app.inject({ url: '/metrics' })
-    const [sum, count] = ['sum', 'count'].map(what => Number(new RegExp(`^tickwire_publish_to_socket_seconds_${what} (.*)$`, 'm').exec(body)?.[1]))
+    const [sum, count] = ['sum', 'count'].map(what => {
+      const pattern = new RegExp(`^tickwire_publish_to_socket_seconds_${what} (.*)$`, 'm')
+      return Number(pattern.exec(body)?.[1])
+    })
     t.ok(count! > 0, 'delays were measured')
-    t.ok(sum! * 1000 < SKEW_MS / 10, 'and what the clocks differ by is in none of them')
+    t.ok(sum! * 1000 < SKEW_MS / 10, 'the difference of the clocks is in none of them')
   })
 }
 
-test('a source that a node with a fast clock had is taken over by a node on time, also where Redis has lost its fence', options, async t => {
+test('lets a node on time take over the source of a node with a fast clock, even if Redis lost its fence', options, async t => {
   const redis = await RedisServer.start()
   t.teardown(() => redis.close())
-  const log = await RedisLog.open({ url: redis.url, keyPrefix: 'tw', channels: standardChannels, shards: 1, retention: AMPLE, maxTopics: 100, onError: () => {} })
+  const log = await RedisLog.open({
+    url: redis.url,
+    keyPrefix: 'tw',
+    channels: standardChannels,
+    shards: 1,
+    retention: AMPLE,
+    maxTopics: 100,
+    onError: () => {}
+  })
   t.teardown(() => log.close())
   const setBack = setClock(t, SKEW_MS)
   const early = await log.raise('s')
@@ -79,7 +94,7 @@ test('a source that a node with a fast clock had is taken over by a node on time
   await redis.ask(client => client.hdel('{tw:0}:meta', 'fence:s'))
   await delay(2)
   const late = await log.raise('s')
-  t.ok(late.token > early.token, 'the token that was raised last is the greater')
+  t.ok(late.token > early.token, 'the token that was raised last is greater')
   const item = { topic: 'trades:A', payload: '{}' }
   await t.rejects(log.append([item], { fence: early }), StaleFence)
   t.match(await log.append([item], { fence: late }), [{ sequence: 1 }])

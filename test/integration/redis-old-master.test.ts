@@ -5,17 +5,23 @@ import { freePort } from '../helpers/free-port.js'
 import { redisProgram, RedisServer } from '../helpers/redis-server.js'
 import { publish, startServer, subscribers, type TestServer } from '../helpers/server.js'
 
-/** An old master that comes back under a node's connection, and goes again: ADR 25. */
+/** ADR 25: an old master that comes back under a node's connection, and goes again. */
 const options = { skip: redisProgram === undefined ? 'there is no Redis' : false, timeout: 110_000 } as const
-/** Generous: a machine may be busy. */
+/** Generous, because a machine may be busy. */
 const SOON_MS = 20_000
 
 const trade = async (node: TestServer, price: number): Promise<void> => {
-  await publish(node.app, 'trades', 'A', { symbol: 'A', price: String(price), size: '1', timestamp: '2026-01-01T00:00:00Z' })
+  await publish(node.app, 'trades', 'A', {
+    symbol: 'A',
+    price: String(price),
+    size: '1',
+    timestamp: '2026-01-01T00:00:00Z'
+  })
 }
-const epochsOf = async (redis: RedisServer): Promise<string[]> => await redis.ask(client => client.lrange('{tw:0}:epochs', 0, -1))
+const epochsOf = async (redis: RedisServer): Promise<string[]> =>
+  await redis.ask(client => client.lrange('{tw:0}:epochs', 0, -1))
 
-/** What a live client holds of the topic, and how often it was told to forget that. */
+/** What a live client has of the topic, and how often it was told to forget that. */
 class Held {
   prices: number[] = []
   resets = 0
@@ -28,29 +34,36 @@ class Held {
   }
 }
 
-test('a node follows the old master and the new one in turn: each time it takes back what is not there, and nobody else does', options, async t => {
+test('follows the old and the new master in turn, and takes back what is not there, from its own clients only', options, async t => {
   const old = await RedisServer.start(['--repl-diskless-sync-delay', '0'], await freePort())
   const promoted = await RedisServer.start([], await freePort())
   for (const redis of [old, promoted]) t.teardown(() => redis.close())
   const link = await Link.open(old.url)
   t.teardown(() => { link.close() })
-  const follow = async (node: TestServer): Promise<Held> => {
+  const openFollower = async (node: TestServer): Promise<Held> => {
     const held = new Held()
     let subscribed = false
-    const client = openClient('ws-json', node.origin, 'subscribe=trades:A', undefined, { onMessage: message => { held.take(message) }, onCursor: () => { subscribed = true } })
+    const client = openClient('ws-json', node.origin, 'subscribe=trades:A', undefined, {
+      onMessage: message => {
+        held.take(message)
+      },
+      onCursor: () => {
+        subscribed = true
+      }
+    })
     t.teardown(() => { client.cut() })
     await until('it is subscribed', () => subscribed)
     return held
   }
   const node = await startServer(t, { REDIS_URL: `redis://127.0.0.1:${link.port}` })
-  const mine = await follow(node)
+  const mine = await openFollower(node)
   for (let price = 1; price <= 5; price++) await trade(node, price)
   await promoted.ask(client => client.replicaof('127.0.0.1', old.port))
   await old.ask(async client => { while (await client.wait(1, 100) < 1); })
   await promoted.ask(client => client.replicaof('NO', 'ONE'))
   const other = await startServer(t, { REDIS_URL: promoted.url })
-  const others = await follow(other)
-  // Two histories, from the sixth message on.
+  const others = await openFollower(other)
+  // Two histories, which part after the fifth message.
   for (let price = 6; price <= 8; price++) await trade(node, price)
   for (let price = 106; price <= 110; price++) await trade(other, price)
   const onOld = [1, 2, 3, 4, 5, 6, 7, 8]
@@ -60,27 +73,32 @@ test('a node follows the old master and the new one in turn: each time it takes 
   const lead = async (to: RedisServer, prices: readonly number[], resets: number): Promise<void> => {
     link.take()
     link.give(to.url)
-    await until(`it has ${prices.join()}`, () => mine.resets === resets && mine.prices.length === prices.length, SOON_MS)
+    await until(`the client has ${prices.join()}`, () =>
+      mine.resets === resets && mine.prices.length === prices.length, SOON_MS)
     t.same(mine.prices, prices)
   }
   await lead(promoted, onPromoted, 1)
   const left = await epochsOf(old)
   await lead(old, onOld, 2)
-  t.equal((await epochsOf(old)).length, left.length + 1, 'the old master is not in the epoch any more that the node had left')
+  t.equal(
+    (await epochsOf(old)).length,
+    left.length + 1,
+    'the old master is no longer in the epoch that the node had left'
+  )
   await trade(node, 9)
   const leftToo = await epochsOf(promoted)
   await lead(promoted, onPromoted, 3)
-  t.equal((await epochsOf(promoted)).length, leftToo.length + 1, 'nor is the promoted one')
+  t.equal((await epochsOf(promoted)).length, leftToo.length + 1, 'neither is the promoted one')
   await trade(node, 111)
   await until('both have the last', () => mine.prices.at(-1) === 111 && others.prices.at(-1) === 111, SOON_MS)
-  t.equal(others.resets, 0, 'whoever stayed with the promoted one lost nothing and was told nothing')
+  t.equal(others.resets, 0, 'a client of the promoted one lost nothing and was told nothing')
   t.same(others.prices, [...onPromoted.slice(5), 111])
-  // It has heard of the epochs that began for the other node.
+  // This node has heard of the epochs that began for the other node.
   const [, start] = (await epochsOf(promoted)).at(-1)!.split(':')
   t.equal(start, '11')
 })
 
-test('a process that was a replica meanwhile is another: an older state in the same epoch is not gone on from', options, async t => {
+test('takes a process that was a replica meanwhile as another, and does not go on from its older state', options, async t => {
   const first = await RedisServer.start(['--repl-diskless-sync-delay', '0'], await freePort())
   const second = await RedisServer.start(['--repl-diskless-sync-delay', '0'], await freePort())
   for (const redis of [first, second]) t.teardown(() => redis.close())
@@ -88,19 +106,26 @@ test('a process that was a replica meanwhile is another: an older state in the s
   t.teardown(() => { link.close() })
   const node = await startServer(t, { REDIS_URL: `redis://127.0.0.1:${link.port}` })
   const held = new Held()
-  const client = openClient('ws-json', node.origin, 'subscribe=trades:A', undefined, { onMessage: message => { held.take(message) }, onCursor: () => {} })
+  const client = openClient('ws-json', node.origin, 'subscribe=trades:A', undefined, {
+    onMessage: message => {
+      held.take(message)
+    },
+    onCursor: () => {}
+  })
   t.teardown(() => { client.cut() })
-  await until('it is there', () => subscribers(node, 'trades:A') === 1)
+  await until('the client is there', () => subscribers(node, 'trades:A') === 1)
   for (let price = 1; price <= 5; price++) await trade(node, price)
   await second.ask(client => client.replicaof('127.0.0.1', first.port))
   await first.ask(async client => { while (await client.wait(1, 100) < 1); })
   await second.ask(client => client.replicaof('NO', 'ONE'))
   for (let price = 6; price <= 8; price++) await trade(node, price)
-  await until('it has all', () => held.prices.length === 8)
-  // No node asks anything until the first is a master again: nothing has begun an epoch on the second.
+  await until('it has everything', () => held.prices.length === 8)
+  // No node asks anything until the first is a master again, so nothing begins an epoch on the second.
   link.take()
   await first.ask(client => client.replicaof('127.0.0.1', second.port))
-  for (let info = ''; !info.includes('master_link_status:up');) info = await first.ask(client => client.info('replication'))
+  for (let info = ''; !info.includes('master_link_status:up');) {
+    info = await first.ask(client => client.info('replication'))
+  }
   await first.ask(client => client.replicaof('NO', 'ONE'))
   // Another node appends before the first one comes back: as much as was lost, and more.
   const other = await startServer(t, { REDIS_URL: first.url })

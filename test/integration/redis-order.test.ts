@@ -4,43 +4,91 @@ import { RedisLog } from '../../src/log/redis/redis-log.js'
 import { AMPLE } from '../contract/logs.js'
 import { redisProgram, RedisServer } from '../helpers/redis-server.js'
 
-/** Two batches of a server are under way at once: the second is never appended before the first, whatever becomes of that. */
+/**
+ * Two batches of a server are under way at once. The second is never appended before the first, whatever
+ * happens to that.
+ */
 const options = { skip: redisProgram === undefined ? 'there is no Redis' : false } as const
 
-/** More than one batch takes, and no more than two do. */
+/** More than one batch takes, and no more than two take. */
 const ITEMS = 800
 
 type Send = (key: string, command: unknown) => Promise<unknown>
 
-const REFUSALS: ReadonlyArray<readonly [why: string, passes: boolean, refuse: (send: () => Promise<unknown>) => Promise<unknown>]> = [
-  ['Redis has forgotten the script', true, async () => { throw new Error('NOSCRIPT No matching script') }],
-  ['its connection ended before it was sent', true, async () => { throw new Error('Connection is closed.') }],
-  ['its connection ended before it was answered', true, async send => { await send(); throw new Error('Connection is closed.') }],
-  ['Redis refuses it for good', false, async () => { throw new Error('OOM command not allowed') }]
+const REFUSALS: ReadonlyArray<
+  readonly [why: string, passes: boolean, refuse: (send: () => Promise<unknown>) => Promise<unknown>]
+> = [
+  [
+    'Redis has forgotten the script',
+    true,
+    async () => {
+      throw new Error('NOSCRIPT No matching script')
+    }
+  ],
+  [
+    'its connection ended before it was sent',
+    true,
+    async () => {
+      throw new Error('Connection is closed.')
+    }
+  ],
+  [
+    'its connection ended before it was answered',
+    true,
+    async send => {
+      await send()
+      throw new Error('Connection is closed.')
+    }
+  ],
+  [
+    'Redis refuses it for good',
+    false,
+    async () => {
+      throw new Error('OOM command not allowed')
+    }
+  ]
 ]
 
 for (const [why, passes, refuse] of REFUSALS) {
-  test(`a second batch stays behind the first, where ${why}`, options, async t => {
+  test(`never appends a second batch before the first if ${why}`, options, async t => {
     const redis = await RedisServer.start()
     t.teardown(() => redis.close())
-    const log = await RedisLog.open({ url: redis.url, keyPrefix: 'tw', channels: standardChannels, shards: 1, retention: AMPLE, maxTopics: 100, onError: () => {} })
+    const log = await RedisLog.open({
+      url: redis.url,
+      keyPrefix: 'tw',
+      channels: standardChannels,
+      shards: 1,
+      retention: AMPLE,
+      maxTopics: 100,
+      onError: () => {}
+    })
     t.teardown(() => log.close())
     const { writer } = (log as unknown as { connections: { writer: { send: Send } } }).connections
     const send = writer.send.bind(writer) as Send
-    const item = (n: number): { topic: string, payload: string } => ({ topic: 'trades:A', payload: String(n) })
+    const item = (n: number): { topic: string, payload: string } => ({
+      topic: 'trades:A',
+      payload: String(n)
+    })
     await log.append([item(0)])
     let sent = 0
     writer.send = (...given) => ++sent === 1 ? refuse(() => send(...given)) : send(...given)
-    const results = await log.append(Array.from({ length: ITEMS }, (_, index) => item(index + 1))).catch((error: unknown) => error)
+    const results = await log
+      .append(Array.from({ length: ITEMS }, (_, index) => item(index + 1)))
+      .catch((error: unknown) => error)
     t.ok(sent >= 2, `${sent} batches were sent`)
     writer.send = send
-    const page = (await log.read('trades:A', { sequence: 0 }, 2 * ITEMS)).entries.map(({ payload }) => Number(payload))
+    const page = (await log.read('trades:A', { sequence: 0 }, 2 * ITEMS)).entries.map(({ payload }) =>
+      Number(payload)
+    )
     if (passes) {
-      t.ok(Array.isArray(results) && results.every(result => 'sequence' in (result as object)), 'all is taken')
-      t.same(page, Array.from({ length: ITEMS + 1 }, (_, index) => index), 'all of it, once and in order')
+      t.ok(
+        Array.isArray(results) && results.every(result => 'sequence' in (result as object)),
+        'all are taken'
+      )
+      t.same(page, Array.from({ length: ITEMS + 1 }, (_, index) => index), 'all of them, once and in order')
       return
     }
-    // What was refused was not appended, nor what came behind it in the same call.
+    // The refused batch was not appended, nor what followed it in the same call.
     t.same(page, [0])
     t.match(results, { code: 'log_unavailable' })
   })

@@ -6,14 +6,16 @@ import { openClient, RuleFollower, until } from '../helpers/clients.js'
 import { redisProgram, RedisServer } from '../helpers/redis-server.js'
 import { passedOn, startServer } from '../helpers/server.js'
 
-/** How the states of many topics are read from Redis: in batches, which all who wait share. */
+/** How the states of many topics are read from Redis: in batches, which all waiting clients share. */
 const options = { skip: redisProgram === undefined ? 'there is no Redis' : false } as const
 
 const TOPICS = 400
 const CLIENTS = 20
 
 const symbols = Array.from({ length: TOPICS }, (_, index) => `S${index}`)
-const quote = (symbol: string, last: number): { channel: string, symbol: string, data: object } => ({ channel: 'quotes', symbol, data: { symbol, last: String(last) } })
+const quote = (symbol: string, last: number): { channel: string, symbol: string, data: object } => ({
+  channel: 'quotes', symbol, data: { symbol, last: String(last) }
+})
 
 async function startRedis (t: Test): Promise<RedisServer> {
   const redis = await RedisServer.start()
@@ -21,38 +23,51 @@ async function startRedis (t: Test): Promise<RedisServer> {
   return redis
 }
 
-/** How many scripts Redis has run. */
+/** Returns how many scripts Redis has run. */
 async function scriptsRun (redis: RedisServer): Promise<number> {
   const text = await redis.ask(client => client.info('commandstats'))
-  return [...text.matchAll(/^cmdstat_eval(?:sha)?:calls=(\d+)/gm)].reduce((sum, [, calls]) => sum + Number(calls), 0)
+  return [...text.matchAll(/^cmdstat_eval(?:sha)?:calls=(\d+)/gm)].reduce(
+    (sum, [, calls]) => sum + Number(calls),
+    0
+  )
 }
 
-const open = (t: Test, redis: RedisServer, keyPrefix = 'tw'): Promise<RedisLog> =>
-  RedisLog.open({ url: redis.url, keyPrefix, channels: standardChannels, shards: 1, retention: AMPLE, maxTopics: 1000, onError: () => {} }).then(log => {
-    t.teardown(() => log.close())
-    return log
+async function open (t: Test, redis: RedisServer, keyPrefix = 'tw'): Promise<RedisLog> {
+  const log = await RedisLog.open({
+    url: redis.url,
+    keyPrefix,
+    channels: standardChannels,
+    shards: 1,
+    retention: AMPLE,
+    maxTopics: 1000,
+    onError: () => {}
   })
+  t.teardown(() => log.close())
+  return log
+}
 
-test('clients that subscribe to all quotes share what is asked of Redis, and it is far less than a question for each topic', options, async t => {
+test('shares few questions to Redis among all clients that subscribe to all quotes', options, async t => {
   const redis = await startRedis(t)
   const node = await startServer(t, { REDIS_URL: redis.url })
   const { publishAll } = node.app.tickwire
   await publishAll(symbols.map(symbol => quote(symbol, 1)))
   await passedOn(node)
-  const subscribe = async (count: number): Promise<Array<{ follower: RuleFollower, newest: Map<string, string>, cut: () => void }>> => {
+  interface Reading { follower: RuleFollower, newest: Map<string, string>, cut: () => void }
+  const subscribe = async (count: number): Promise<Reading[]> => {
     const clients = Array.from({ length: count }, () => {
       const follower = new RuleFollower()
       const newest = new Map<string, string>()
       const client = openClient('ws-json', node.origin, 'subscribe=quotes:*', undefined, {
         onMessage: message => {
           follower.take(message)
-          if (message.symbol !== undefined) newest.set(message.symbol as string, (message.data as { last: string }).last)
+          if (message.symbol === undefined) return
+          newest.set(message.symbol as string, (message.data as { last: string }).last)
         },
         onCursor: () => {}
       })
       return { follower, newest, cut: () => { client.cut() } }
     })
-    for (const { newest } of clients) await until('all states', () => newest.size === TOPICS)
+    for (const { newest } of clients) await until('all states have come', () => newest.size === TOPICS)
     return clients
   }
   const before = await scriptsRun(redis)
@@ -76,33 +91,48 @@ test('clients that subscribe to all quotes share what is asked of Redis, and it 
   const ended = symbols.map(symbol => quote(symbol, ++last))
   await publishAll(ended)
   for (const { follower, newest, cut } of clients) {
-    await until('the last message of each', () => ended.every(({ symbol, data }) => newest.get(symbol) === (data as { last: string }).last))
+    await until('the last message of each has come', () =>
+      ended.every(({ symbol, data }) => newest.get(symbol) === (data as { last: string }).last))
     t.same(follower.gaps, [])
     cut()
   }
 })
 
-test('a topic whose key holds something else fails alone', options, async t => {
+test('fails only the topic whose key is something else', options, async t => {
   const redis = await startRedis(t)
   const log = await open(t, redis)
   await log.append(symbols.slice(0, 3).map(symbol => ({ topic: `quotes:${symbol}`, payload: '{}' })))
   await redis.ask(client => client.set('{tw:0}:t:quotes:S1', 'of another program'))
-  const [first, strange, third] = await Promise.allSettled(['S0', 'S1', 'S2'].map(symbol => log.snapshot(`quotes:${symbol}`)))
-  t.match([first, third], [{ status: 'fulfilled', value: { sequence: 1 } }, { status: 'fulfilled', value: { sequence: 1 } }])
+  const [first, strange, third] = await Promise.allSettled(
+    ['S0', 'S1', 'S2'].map(symbol => log.snapshot(`quotes:${symbol}`))
+  )
+  t.match(
+    [first, third],
+    [
+      { status: 'fulfilled', value: { sequence: 1 } },
+      { status: 'fulfilled', value: { sequence: 1 } }
+    ]
+  )
   t.match(strange, { status: 'rejected', reason: { name: 'LogSetupError' } })
 })
 
-test('states that come to much are read a few at a time', options, async t => {
+test('reads large states a few at a time', options, async t => {
   const redis = await startRedis(t)
   const writer = await open(t, redis)
   const books = Array.from({ length: 12 }, (_, index) => `book:B${index}`)
-  const level = (topic: string, n: number): string => JSON.stringify({ symbol: topic.slice(5), bids: [[String(n), '1']], asks: [], note: 'x'.repeat(200_000) })
-  for (const topic of books) for (let n = 1; n <= 4; n++) await writer.append([{ topic, payload: level(topic, n), replaces: n === 1 }])
-  // One that has not folded any of it.
+  const level = (topic: string, n: number): string =>
+    JSON.stringify({ symbol: topic.slice(5), bids: [[String(n), '1']], asks: [], note: 'x'.repeat(200_000) })
+  for (const topic of books) {
+    for (let n = 1; n <= 4; n++) await writer.append([{ topic, payload: level(topic, n), replaces: n === 1 }])
+  }
+  // A log that has folded none of these yet.
   const log = await open(t, redis)
   const before = await scriptsRun(redis)
   const states = await Promise.all([...books, ...books].map(topic => log.snapshot(topic)))
   const asked = await scriptsRun(redis) - before
   t.ok(asked >= books.length / 2, `${asked} scripts for ${books.length} books of 800 kB`)
-  t.same(states.map(state => (JSON.parse(state!.payload) as { bids: unknown[] }).bids.length), [...books, ...books].map(() => 4))
+  t.same(
+    states.map(state => (JSON.parse(state!.payload) as { bids: unknown[] }).bids.length),
+    [...books, ...books].map(() => 4)
+  )
 })

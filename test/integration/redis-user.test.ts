@@ -4,17 +4,31 @@ import { runCommand, startCommand } from '../helpers/command.js'
 import { redisProgram } from '../helpers/redis-server.js'
 import { BOTH, realRedis, refused, SECRET } from '../helpers/refused.js'
 
-/** What a start is told of a user of Redis that may not do what log and coordination do. */
+/** What a server says at its start of a Redis user that may not do what log and coordination need. */
 const options = { skip: redisProgram === undefined ? 'there is no Redis' : false, timeout: 110_000 } as const
 
-/** What the message tells to give a user. */
-const ENOUGH = ['~{tw:*', '&{tw:*', '+@read', '+@write', '+@scripting', '+@pubsub', '+@connection', '+info', '+time']
+/** The rights that the message recommends. */
+const ENOUGH = [
+  '~{tw:*',
+  '&{tw:*',
+  '+@read',
+  '+@write',
+  '+@scripting',
+  '+@pubsub',
+  '+@connection',
+  '+info',
+  '+time'
+]
 
-test('a user of Redis that may not do what log and coordination do', options, async t => {
+test('refuses a user of Redis with too few rights, names them, and works with those that it recommends', options, async t => {
   const { control, port } = await realRedis(t)
-  const allow = async (...rules: string[]): Promise<void> => { await control.call('ACL', 'SETUSER', 'tickwire', 'reset', 'on', `>${SECRET}`, ...rules) }
+  const allow = async (...rules: string[]): Promise<void> => {
+    await control.call('ACL', 'SETUSER', 'tickwire', 'reset', 'on', `>${SECRET}`, ...rules)
+  }
   const env = { REDIS_URL: `redis://tickwire:${SECRET}@127.0.0.1:${port}` }
-  const told = (what: string): RegExp => new RegExp(`REDIS_URL: .*may not run ${what}.*ACL SETUSER.*\\+@read \\+@write \\+@scripting \\+@pubsub \\+@connection \\+info \\+time$`, 'm')
+  const RIGHTS = '\\+@read \\+@write \\+@scripting \\+@pubsub \\+@connection \\+info \\+time'
+  const told = (what: string): RegExp =>
+    new RegExp(`REDIS_URL: .*may not run ${what}.*ACL SETUSER.*${RIGHTS}$`, 'm')
   await allow('~*', '&*', '+@all', '-info')
   await refused(t, 'INFO', env, told('INFO'), BOTH)
   for (const command of ['SPUBLISH', 'EVALSHA', 'XADD', 'TYPE', 'GETDEL']) {
@@ -24,31 +38,42 @@ test('a user of Redis that may not do what log and coordination do', options, as
   await allow('~*', '&*', '+@all', '-@scripting')
   await refused(t, 'scripts', env, told('EVAL'))
   await allow('~*', '&*', '+@all', '-@write')
-  await refused(t, 'writes', env, told('\\w+, \\w+, \\w+, \\w+ and \\d+ more commands on the keys and channels that begin with {tw:'))
+  const many = '\\w+, \\w+, \\w+, \\w+ and \\d+ more commands'
+  await refused(t, 'writes', env, told(`${many} on the keys and channels that begin with {tw:`))
   await allow('~{other:*', '&*', '+@all')
   await refused(t, 'keys', env, told('.*on the keys and channels that begin with {tw:'))
   await allow('~*', '&{other:*', '+@all')
-  await refused(t, 'channels', env, told('SSUBSCRIBE, SPUBLISH on the keys and channels that begin with {tw:'))
+  await refused(
+    t,
+    'channels',
+    env,
+    told('SSUBSCRIBE, SPUBLISH on the keys and channels that begin with {tw:')
+  )
 
   await allow(...ENOUGH)
   const { code, out } = await runCommand(['check-config'], env)
-  t.equal(code, 0, 'what the message says is enough')
+  t.equal(code, 0, 'the recommended rights are enough')
   t.notMatch(out, SECRET)
-  const { child, lines, errors, finished } = startCommand(['start'], { ...env, PORT: '0', SOURCES: 'none', UNKNOWN_SYMBOLS: 'accept', JWT_SECRET: 'x' })
+  const { child, lines, errors, finished } = startCommand(['start'], {
+    ...env, PORT: '0', SOURCES: 'none', UNKNOWN_SYMBOLS: 'accept', JWT_SECRET: 'x'
+  })
   t.teardown(() => { child.kill('SIGKILL') })
-  await until('it listens', () => lines.some(line => line.includes('listens on')))
+  await until('the server listens', () => lines.some(line => line.includes('listens on')))
   const origin = /http:\S+/.exec(lines.find(line => line.includes('listens on'))!)![0]
   const { out: token } = await runCommand(['token', '--sub', 'a', '--publish', '*'], { JWT_SECRET: 'x' })
   const published = await fetch(`${origin}/v1/publish`, {
-    method: 'POST', headers: { authorization: `Bearer ${token.trim()}`, 'content-type': 'application/json' }, body: '{"channel":"quotes","symbol":"A","data":{"symbol":"A","bid":"1"}}'
+    method: 'POST',
+    headers: { authorization: `Bearer ${token.trim()}`, 'content-type': 'application/json' },
+    body: '{"channel":"quotes","symbol":"A","data":{"symbol":"A","bid":"1"}}'
   })
-  t.equal(published.status, 200, 'also to publish')
-  t.equal((await fetch(`${origin}/v1/snapshot?topic=quotes:A`)).status, 200, 'and to read')
+  t.equal(published.status, 200, 'enough to publish')
+  t.equal((await fetch(`${origin}/v1/snapshot?topic=quotes:A`)).status, 200, 'enough to read')
 
-  // The password is changed while it runs: it is told, again and again, but not with the old one.
+  // The password changes while the server runs, which then reports errors again and again, but without the
+  // old password.
   await control.call('ACL', 'SETUSER', 'tickwire', 'resetpass', '>another')
   await control.call('CLIENT', 'KILL', 'USER', 'tickwire')
-  await until('it is told', () => /the log cannot be followed/.test(lines.join('\n')))
+  await until('the server reports it', () => /the log cannot be followed/.test(lines.join('\n')))
   child.kill('SIGTERM')
   await finished
   t.notMatch([...lines, ...errors].join('\n'), SECRET, 'no password in the log of the server')

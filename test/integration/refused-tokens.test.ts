@@ -3,16 +3,18 @@ import { compact, goodClaims, hmac, jwkOf, keyPair, pairToken, secretToken } fro
 import { startKeyProvider } from '../helpers/key-provider.js'
 import { SECRET, startServer, type TestServer } from '../helpers/server.js'
 
-/** What the server says of a token. */
-async function said ({ origin }: TestServer, token: string): Promise<string> {
-  const response = await fetch(`${origin}/v1/stream?subscribe=news`, { headers: { authorization: `Bearer ${token}` } })
+/** Returns what the server says of a token. */
+async function answerTo ({ origin }: TestServer, token: string): Promise<string> {
+  const response = await fetch(`${origin}/v1/stream?subscribe=news`, {
+    headers: { authorization: `Bearer ${token}` }
+  })
   const { code, message } = await response.json() as { code: string, message: string }
   return `${response.status} ${code}: ${message}`
 }
 
 const NOT_OURS = '401 unauthorized: the token is not signed with a key of this server'
 
-test('a refused token is told what is wrong with it', async t => {
+test('says of a refused token what is wrong with it', async t => {
   const server = await startServer(t)
   const good = goodClaims()
   const now = good.exp - 300
@@ -32,15 +34,20 @@ test('a refused token is told what is wrong with it', async t => {
     [compact({ alg: 'HS512' }, good, hmac(SECRET, 'sha512')), NOT_OURS],
     [compact({ alg: 'none' }, good, () => 'none'), NOT_OURS],
     [compact({ alg: 'HS256', crit: ['x'], x: 1 }, good, hmac(SECRET)), NOT_OURS]
-  ] as const) t.equal(await said(server, token), words)
+  ] as const) {
+    t.equal(await answerTo(server, token), words)
+  }
 })
 
-test('a stranger cannot tell from a refusal which keys a server has', async t => {
+test('lets a stranger learn from a refusal nothing about the keys of a server', async t => {
   const [known, other] = [keyPair('RS256'), keyPair('RS256')]
   const provider = await startKeyProvider(t, [jwkOf(known, 'a')])
   const server = await startServer(t, { JWT_JWKS_URL: provider.url })
   for (const token of [
-    pairToken(other, goodClaims(), { kid: 'a' }), pairToken(other, goodClaims(), { kid: 'unheard' }), pairToken(known, goodClaims()),
-    pairToken(keyPair('EdDSA'), goodClaims(), { kid: 'a' }), pairToken(other, { ...goodClaims(), exp: 1 }, { kid: 'a' })
-  ]) t.equal(await said(server, token), NOT_OURS)
+    pairToken(other, goodClaims(), { kid: 'a' }),
+    pairToken(other, goodClaims(), { kid: 'unheard' }),
+    pairToken(known, goodClaims()),
+    pairToken(keyPair('EdDSA'), goodClaims(), { kid: 'a' }),
+    pairToken(other, { ...goodClaims(), exp: 1 }, { kid: 'a' })
+  ]) t.equal(await answerTo(server, token), NOT_OURS)
 })

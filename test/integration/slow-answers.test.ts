@@ -7,16 +7,20 @@ import { slowReaders, type SlowReadersOptions } from '../../plugins/slow-readers
 import { makeCertificate } from '../helpers/certificate.js'
 import { until } from '../helpers/clients.js'
 
-/** Peers that do not read what they asked for, and those that read it slowly. */
+/** Clients that do not read what they asked for, and clients that read it slowly. */
 
-/** More than the system takes for a peer that does not read. */
+/** More than the system takes for a client that does not read. */
 const LONG = 64 << 20
 const ENDED = 'the server ended it'
 
 interface Server { readonly open: () => number, readonly dial: () => Socket }
 
-async function start (t: Test, limits: SlowReadersOptions, certificate?: { readonly cert: string, readonly key: string }): Promise<Server> {
-  const app = (certificate === undefined ? Fastify() : Fastify({ https: certificate })) as unknown as FastifyInstance
+async function start (
+  t: Test, limits: SlowReadersOptions, certificate?: { readonly cert: string, readonly key: string }
+): Promise<Server> {
+  const app = (certificate === undefined
+    ? Fastify()
+    : Fastify({ https: certificate })) as unknown as FastifyInstance
   await app.register(slowReaders, limits)
   app.get('/long', async () => Buffer.alloc(LONG))
   app.get('/short', async () => 'short')
@@ -37,17 +41,20 @@ async function start (t: Test, limits: SlowReadersOptions, certificate?: { reado
     open: () => open,
     dial () {
       const to = { port, host: '127.0.0.1' }
-      const socket = certificate === undefined ? connect(to) : connectTls({ ...to, ca: certificate.cert, checkServerIdentity: () => undefined })
+      const tls = { ...to, ca: certificate?.cert, checkServerIdentity: () => undefined }
+      const socket = certificate === undefined ? connect(to) : connectTls(tls)
       sockets.push(socket.on('error', () => {}))
       return socket
     }
   }
 }
 
-const ask = (socket: Socket, path: string): void => { socket.write(`GET ${path} HTTP/1.1\r\nHost: x\r\n\r\n`) }
+const ask = (socket: Socket, path: string): void => {
+  socket.write(`GET ${path} HTTP/1.1\r\nHost: x\r\n\r\n`)
+}
 
 for (const [name, certificate] of [['plain', undefined], ['over TLS', makeCertificate('slow')]] as const) {
-  test(`who reads nothing of an answer is ended, also one that goes on talking: ${name}`, async t => {
+  test(`closes a connection that reads nothing of its answer, even if it goes on sending: ${name}`, async t => {
     const server = await start(t, { patienceMs: 500 }, certificate)
     const sockets = [server.dial(), server.dial()]
     for (const socket of sockets) {
@@ -60,7 +67,7 @@ for (const [name, certificate] of [['plain', undefined], ['over TLS', makeCertif
     clearInterval(talk)
   })
 
-  test(`who reads slowly and gets on is waited for: ${name}`, async t => {
+  test(`waits for a client that reads slowly and steadily: ${name}`, async t => {
     const patienceMs = 400
     const server = await start(t, { patienceMs, leastBytesPerSecond: 1 << 20 }, certificate)
     const socket = server.dial()
@@ -69,9 +76,11 @@ for (const [name, certificate] of [['plain', undefined], ['over TLS', makeCertif
     const began = performance.now()
     for await (const chunk of socket) {
       bytes += (chunk as Buffer).length
-      // Sixteen times as fast as it must be, over much longer than the patience.
+      // Sixteen times as fast as necessary, over much longer than the patience.
       const due = began + bytes / (16 << 20) * 1000
-      if (due > performance.now()) await new Promise(resolve => { setTimeout(resolve, due - performance.now()) })
+      if (due > performance.now()) {
+        await new Promise(resolve => { setTimeout(resolve, due - performance.now()) })
+      }
       if (bytes > LONG) break
     }
     t.ok(bytes > LONG, 'all of it, with its head')
@@ -79,7 +88,7 @@ for (const [name, certificate] of [['plain', undefined], ['over TLS', makeCertif
   })
 }
 
-test('one that drips is ended, though it reads something all the time', async t => {
+test('closes a connection that drips, though it reads something all the time', async t => {
   const server = await start(t, { patienceMs: 500, leastBytesPerSecond: 32 << 20 })
   const socket = server.dial()
   socket.pause()
@@ -90,7 +99,7 @@ test('one that drips is ended, though it reads something all the time', async t 
   clearInterval(drip)
 })
 
-test('a connection whose answers were read may rest', async t => {
+test('lets a connection rest whose answers were read', async t => {
   const server = await start(t, { patienceMs: 50 })
   const socket = server.dial()
   for (let turn = 0; turn < 3; turn++) {

@@ -4,14 +4,19 @@ import { WebSocket } from 'ws'
 import { type Message, until } from '../helpers/clients.js'
 import { publish, startServer } from '../helpers/server.js'
 
-/** PROTOCOL.md, Liveness: who reads slowly is alive, over real sockets; a ping stands behind all that was written before it. */
+/**
+ * PROTOCOL.md, Liveness, over real sockets: a client that reads slowly is alive, and a ping follows
+ * everything that was written before it.
+ */
 
 const HEARTBEAT_MS = 200
 const IDLE_TIMEOUT_MS = 1500
-/** Read at a time, and how often: some 800 KB a second, far less than it is sent. */
+/**
+ * How much the client reads at a time, and how often: some 800 KB a second, far less than the server sends.
+ */
 const PIECE_BYTES = 40_000
 const PIECE_MS = 50
-/** What is published at once; of books each about 35 KB. */
+/** How many books are published at once; each has about 35 KB. */
 const BOOKS = 140
 
 const bids = Array.from({ length: 1500 }, (_, index) => [String(100_000 - index), '1.00000000'])
@@ -31,9 +36,10 @@ function slowDown (t: Test, socket: WebSocket): void {
   t.teardown(() => { clearInterval(timer) })
 }
 
-test('a WebSocket that reads slowly and steadily behind megabytes is not cut for its silence', async t => {
+test('does not cut a WebSocket for its silence that reads steadily behind megabytes', async t => {
   const server = await startServer(t, { HEARTBEAT_MS, IDLE_TIMEOUT_MS })
-  const socket = new WebSocket(`${server.origin.replace('http', 'ws')}/v1/stream?subscribe=book:A`, 'tickwire.v1.json', { perMessageDeflate: false })
+  const url = `${server.origin.replace('http', 'ws')}/v1/stream?subscribe=book:A`
+  const socket = new WebSocket(url, 'tickwire.v1.json', { perMessageDeflate: false })
   t.teardown(() => { socket.terminate() })
   const messages: Message[] = []
   let pongs = 0
@@ -42,16 +48,18 @@ test('a WebSocket that reads slowly and steadily behind megabytes is not cut for
   socket.on('ping', () => { pongs++ })
   socket.on('close', code => { closed = code })
   socket.on('error', () => {})
-  await until('subscribed', () => messages.some(({ type }) => type === 'cursor'))
+  await until('it is subscribed', () => messages.some(({ type }) => type === 'cursor'))
   slowDown(t, socket)
   const before = pongs
   const started = Date.now()
-  for (let count = 1; count <= BOOKS; count++) await publish(server.app, 'book', 'A', { symbol: 'A', bids, asks: [] }, { snapshot: true })
+  for (let count = 1; count <= BOOKS; count++) {
+    await publish(server.app, 'book', 'A', { symbol: 'A', bids, asks: [] }, { snapshot: true })
+  }
   const books = (): number => messages.filter(({ sequence }) => sequence !== undefined).length
   let quietest = 0
   let lastPong = started
   let seen = before
-  await until('all books, or the end', () => {
+  await until('all books have come, or it is closed', () => {
     if (pongs > seen) {
       seen = pongs
       lastPong = Date.now()
@@ -59,7 +67,7 @@ test('a WebSocket that reads slowly and steadily behind megabytes is not cut for
     quietest = Math.max(quietest, Date.now() - lastPong)
     return books() >= BOOKS || closed !== undefined
   }, 60_000)
-  t.equal(closed, undefined, 'still there')
-  t.equal(books(), BOOKS, 'it has all')
+  t.equal(closed, undefined, 'it is still open')
+  t.equal(books(), BOOKS, 'it has all books')
   t.ok(quietest > IDLE_TIMEOUT_MS, `longer than the idle timeout without an answer: ${quietest} ms`)
 })

@@ -1,23 +1,34 @@
 import { test } from 'tap'
 import { ADMIN_SECONDS, AdminLinks, LINK_SECONDS } from '../../src/auth/admin-links.js'
 
-/** Links, the codes that were shown, and a clock that stands still until it is set. */
+/** Makes links, a list of the codes that were shown, and a clock that stands still until `pass` moves it. */
 function start (): { links: AdminLinks, shown: string[], pass: (seconds: number) => void } {
   let now = 5000
   const shown: string[] = []
-  return { links: new AdminLinks(code => { shown.push(code) }, () => now), shown, pass: seconds => { now += seconds * 1000 } }
+  return {
+    links: new AdminLinks(
+      code => {
+        shown.push(code)
+      },
+      () => now
+    ),
+    shown,
+    pass: seconds => {
+      now += seconds * 1000
+    }
+  }
 }
 
-test('a code is good until it is used', async t => {
+test('takes a code once', async t => {
   const { links, shown } = start()
   links.offer()
   const user = links.exchange(shown[0]!)
   t.ok(links.knows(user))
   t.throws(() => links.exchange(shown[0]!), { code: 'unauthorized' })
-  t.throws(() => links.exchange(''), { code: 'unauthorized' }, 'without a code there is none that would do')
+  t.throws(() => links.exchange(''), { code: 'unauthorized' }, 'the empty text is no code')
 })
 
-test('a code that nobody used is good for its time, and no longer', async t => {
+test('takes an unused code until its time is over', async t => {
   const { links, shown, pass } = start()
   links.offer()
   pass(LINK_SECONDS - 1)
@@ -27,7 +38,7 @@ test('a code that nobody used is good for its time, and no longer', async t => {
   t.throws(() => links.exchange(shown[1]!), { code: 'unauthorized' })
 })
 
-test('whoever asks again is shown the code that is there, while it is fresh, and not more often than every ten seconds', async t => {
+test('shows the same code again while it is fresh, and at most once in ten seconds', async t => {
   const { links, shown, pass } = start()
   links.offer()
   pass(9.5)
@@ -37,29 +48,29 @@ test('whoever asks again is shown the code that is there, while it is fresh, and
   t.equal(shown[1], shown[0])
   pass(LINK_SECONDS / 2)
   links.offer()
-  t.not(shown[2], shown[0], 'one that would end while it is looked for is replaced')
+  t.not(shown[2], shown[0], 'a code that would end too soon is replaced')
   t.throws(() => links.exchange(shown[0]!), { code: 'unauthorized' })
   links.exchange(shown[2]!)
   pass(10)
   links.offer()
-  t.not(shown[3], shown[2], 'one that was used is replaced')
+  t.not(shown[3], shown[2], 'a used code is replaced')
 })
 
-test('after ten wrong ones the right code is not taken either', async t => {
+test('refuses the right code, too, after ten wrong ones', async t => {
   const { links, shown, pass } = start()
   links.offer()
   for (let tries = 0; tries < 9; tries++) t.throws(() => links.exchange('wrong'), { code: 'unauthorized' })
-  t.ok(links.exchange(shown[0]!), 'nine do no harm')
+  t.ok(links.exchange(shown[0]!), 'nine wrong ones do no harm')
   pass(10)
   links.offer()
   for (let tries = 0; tries < 10; tries++) t.throws(() => links.exchange('wrong'), { code: 'unauthorized' })
   t.throws(() => links.exchange(shown[1]!), { code: 'unauthorized' })
   pass(10)
   links.offer()
-  t.ok(links.exchange(shown[2]!), 'the next one is')
+  t.ok(links.exchange(shown[2]!), 'the next code is taken')
 })
 
-test('who was known is so until the newest token ends', async t => {
+test('knows a user until the newest token ends', async t => {
   const { links, shown, pass } = start()
   links.offer()
   const user = links.exchange(shown[0]!)

@@ -8,8 +8,14 @@ const ITEMS = 1200
 
 const items = Array.from({ length: ITEMS }, (_, n) => ({ topic: 'trades:A', payload: String(n) }))
 
-/** A log that answers each batch as the test says; the next offset stands for what it holds. */
-function appender (refuses: (number: number) => Error | 'silence' | undefined): { appender: Appender, taken: string[] } {
+/**
+ * Makes an appender over a log that answers each batch as the test says. The next offset follows from what
+ * was taken.
+ */
+function appender (refuses: (number: number) => Error | 'silence' | undefined): {
+  appender: Appender
+  taken: string[]
+} {
   const taken: string[] = []
   const send: AppenderOptions['send'] = async (number, { payloads }) => {
     await delay(1)
@@ -23,22 +29,36 @@ function appender (refuses: (number: number) => Error | 'silence' | undefined): 
   return { appender: new Appender(0, { send, onceKey: (topic, key) => topic + key, flights: 1 }), taken }
 }
 
-test('where a batch of an append is refused, what was taken before it is answered as taken', async t => {
-  const { appender: log, taken } = appender(number => number === 2 ? new Error('a key of the log holds something else') : undefined)
+test('answers what was taken before a refused batch as taken', async t => {
+  const { appender: log, taken } = appender(number =>
+    number === 2 ? new Error('a key of the log holds something else') : undefined
+  )
   const results = await log.append(items)
   t.equal(taken.length, 500)
-  t.same(results.slice(0, 500), taken.map((_, index) => ({ sequence: index + 1, offset: index + 1, shard: 0 })))
+  t.same(
+    results.slice(0, 500),
+    taken.map((_, index) => ({ sequence: index + 1, offset: index + 1, shard: 0 }))
+  )
   const refused = results.slice(500)
-  t.ok(refused.every(result => result instanceof ProtocolError && result.code === 'log_unavailable'), 'what came behind it is refused, each')
-  t.notOk(refused.some(result => /may have/.test(String(result))), 'and the log surely has none of that')
+  t.ok(
+    refused.every(result => result instanceof ProtocolError && result.code === 'log_unavailable'),
+    'everything after it is refused'
+  )
+  t.notOk(refused.some(result => /may have/.test(String(result))), 'the log certainly has none of that')
   const [again] = await log.append(items.slice(500, 501))
   t.match(again, { sequence: 501 })
 })
 
-test('of an append that was not answered in time, only what was on its way may have been taken', async t => {
+test('says of an append without an answer that only what was on its way may have been taken', async t => {
   const { appender: log } = appender(number => number === 2 ? 'silence' : undefined)
   const results = await log.append(items)
-  const words = results.map(result => result instanceof ProtocolError ? /may have/.test(result.message) ? 'perhaps' : 'not taken' : 'taken')
-  t.same(words, [...Array<string>(500).fill('taken'), ...Array<string>(500).fill('perhaps'), ...Array<string>(200).fill('not taken')])
+  const words = results.map(result =>
+    result instanceof ProtocolError ? (/may have/.test(result.message) ? 'perhaps' : 'not taken') : 'taken'
+  )
+  t.same(words, [
+    ...Array<string>(500).fill('taken'),
+    ...Array<string>(500).fill('perhaps'),
+    ...Array<string>(200).fill('not taken')
+  ])
   log.close()
 })

@@ -6,18 +6,20 @@ import { MemoryWire } from '../helpers/memory-wire.js'
 import { startNode, ticks } from '../helpers/node.js'
 import { StateFollower } from '../helpers/state-follower.js'
 
-/** What comes to a topic while the catch-up that is to send it waits for its reader. */
+/** What comes to a topic while the catch-up that must send it waits for its reader. */
 interface Item { readonly topic: string, readonly payload: string }
 const append = (channel: string, symbol: string, count: number): Item[] =>
   Array.from({ length: count }, (_, n) => ({ topic: `${channel}:${symbol}`, payload: JSON.stringify({ symbol, last: String(n) }) }))
 const instrument = (symbol: string, sector: string): Item => ({ topic: `instruments:${symbol}`, payload: JSON.stringify({ symbol, sector }) })
-const subscribe = (connection: Connection, channel: string, symbols: readonly string[], options: object = {}): void => {
+const subscribe = (
+  connection: Connection, channel: string, symbols: readonly string[], options: object = {}
+): void => {
   receiveText(connection, JSON.stringify({ action: 'subscribe', channel, symbols, ...options }))
 }
 const data = (wire: MemoryWire): string[] => wire.messages.flatMap(({ type, symbol, sequence, snapshot }) =>
   type === 'reset' ? `reset ${symbol}` : sequence === undefined ? [] : `${snapshot === true ? 'state' : 'message'} ${symbol} ${sequence}`)
 
-test('an epoch that begins during a resume by sequences resets what it took from the client', async t => {
+test('resets the topics that an epoch took from a client during its resume by sequences', async t => {
   const node = await startNode({ retention: { messages: 10_000 } })
   await node.log.append([...append('trades', 'B', 2000), ...append('trades', 'A', 10)])
   await ticks()
@@ -36,7 +38,7 @@ test('an epoch that begins during a resume by sequences resets what it took from
   await node.close()
 })
 
-test('the new epoch is told behind all of the resets that it causes', async t => {
+test('announces a new epoch after all the resets that it causes', async t => {
   const node = await startNode()
   const quotes = Array.from({ length: 1100 }, (_, n) => append('quotes', `S${n}`, 1)).flat()
   await node.log.append(quotes)
@@ -45,8 +47,8 @@ test('the new epoch is told behind all of the resets that it causes', async t =>
   const connection = node.connect(wire)
   wire.drips = true
   subscribe(connection, 'quotes', ['*'])
-  // A busy machine makes more than two slices of them.
-  await until('all states were sent, and it is not live yet', () => {
+  // A busy machine makes more than two slices of the states.
+  await until('all states were sent, and the client is not live yet', () => {
     const sent = data(wire).length
     if (wire.stalled && sent > 0 && sent < 1100) {
       wire.stalled = false
@@ -60,7 +62,7 @@ test('the new epoch is told behind all of the resets that it causes', async t =>
   wire.drips = wire.stalled = false
   connection.onDrain()
   const told = (): string[] => wire.messages.map(({ type }) => type)
-  await until('it is told of the epoch', () => told().includes('epoch'))
+  await until('the client learns the epoch', () => told().includes('epoch'))
   await ticks()
   const types = told()
   t.equal(types.filter(type => type === 'reset').length, 1100)
@@ -69,7 +71,7 @@ test('the new epoch is told behind all of the resets that it causes', async t =>
   await node.close()
 })
 
-test('a throttled topic joins by its state behind its newest messages, even where no snapshot was asked for', async t => {
+test('joins a throttled topic by its state after its newest messages, even if no snapshot was asked for', async t => {
   const node = await startNode()
   await node.log.append(append('quotes', 'A', 2))
   await ticks()
@@ -90,7 +92,7 @@ test('a throttled topic joins by its state behind its newest messages, even wher
   await node.close()
 })
 
-test('a topic that leaves the set by which it was live enters the subscription that is on its way', async t => {
+test('adds a topic that leaves its live set to the subscription that is on its way', async t => {
   for (const options of [{}, { throttle_ms: 10 }]) {
     const node = await startNode()
     await node.log.append([instrument('B', 'y'), ...append('quotes', 'B', 1), ...append('quotes', 'Q', 1)])

@@ -4,11 +4,18 @@ import { isoTime } from '../../src/hub/iso-time.js'
 
 const claims = { sub: 'alice', exp: 1_800_000_000, iss: 'tickwire', aud: 'tickwire' }
 
-test('what a token says', async t => {
+test('reads the identity from the claims of a token', async t => {
   t.strictSame(identityOf(claims), { user: 'alice', expiresAt: 1_800_000_000_000, admin: false })
   t.strictSame(
     identityOf({ ...claims, name: 'Alice', read: ['quotes:*'], publish: [], admin: true, iat: 1, role: 'x' }),
-    { user: 'alice', expiresAt: 1_800_000_000_000, admin: true, name: 'Alice', read: ['quotes:*'], publish: [] }
+    {
+      user: 'alice',
+      expiresAt: 1_800_000_000_000,
+      admin: true,
+      name: 'Alice',
+      read: ['quotes:*'],
+      publish: []
+    }
   )
   t.equal(identityOf({ ...claims, admin: false }).admin, false)
 })
@@ -32,13 +39,13 @@ const malformed: ReadonlyArray<readonly [string, unknown]> = [
   ['an admin in numbers', { ...claims, admin: 1 }]
 ]
 
-test('claims that are malformed', async t => {
+test('refuses malformed claims', async t => {
   for (const [name, value] of malformed) {
     t.throws(() => identityOf(value), { code: 'unauthorized' }, name)
   }
 })
 
-test('when a token ends can always be told', async t => {
+test('can write the end of any token as a time', async t => {
   for (const exp of [0, 1.5, 1_800_000_000, 8_640_000_000_000]) {
     t.match(isoTime(identityOf({ ...claims, exp }).expiresAt ?? NaN), /Z$/, String(exp))
   }

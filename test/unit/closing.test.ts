@@ -7,14 +7,23 @@ import { holdLog } from '../helpers/hold-log.js'
 import { MemoryWire } from '../helpers/memory-wire.js'
 import { startNode, ticks } from '../helpers/node.js'
 
-/** Nothing of a connection stays with the hub when its wire is gone, whatever it was waiting for. */
+/** When a wire closes, the hub keeps nothing of its connection, whatever the connection was waiting for. */
 const quote = { topic: 'quotes:A', payload: '{"symbol":"A","last":"1"}' }
 
-test('a wire that goes while its catch-up is being opened leaves nothing behind', async t => {
+test('leaves nothing behind of a wire that closes while its catch-up is being opened', async t => {
   const node = await startNode()
   const release = holdLog(node.log, 'head')
   const connection = node.connect(new MemoryWire(true))
-  receiveText(connection, JSON.stringify({ action: 'subscribe', channel: 'trades', symbols: ['A'], after: { A: 0 }, epoch: node.hub.epochText() }))
+  receiveText(
+    connection,
+    JSON.stringify({
+      action: 'subscribe',
+      channel: 'trades',
+      symbols: ['A'],
+      after: { A: 0 },
+      epoch: node.hub.epochText()
+    })
+  )
   await ticks()
   connection.onClose()
   release()
@@ -23,13 +32,16 @@ test('a wire that goes while its catch-up is being opened leaves nothing behind'
   await node.close()
 })
 
-test('a wire that goes while its catch-up waits for the state to join by leaves nothing behind', async t => {
+test('leaves nothing behind of a wire that closes while its catch-up waits for the state to join by', async t => {
   const node = await startNode()
   await node.log.append([quote])
   await ticks()
   const release = holdLog(node.log, 'snapshot')
   const connection = node.connect(new MemoryWire(true))
-  receiveText(connection, JSON.stringify({ action: 'subscribe', channel: 'quotes', symbols: ['A'], throttle_ms: 100 }))
+  receiveText(
+    connection,
+    JSON.stringify({ action: 'subscribe', channel: 'quotes', symbols: ['A'], throttle_ms: 100 })
+  )
   await ticks()
   connection.onClose()
   release()
@@ -38,15 +50,23 @@ test('a wire that goes while its catch-up waits for the state to join by leaves 
   await node.close()
 })
 
-test('a selector that one query gives twice counts once, and goes with its connection', async t => {
+test('counts a selector once that one query gives twice, and drops it with its connection', async t => {
   const node = await startNode()
   const connection = node.connect(new MemoryWire(true))
   const subscriptions = [100, 200].map((throttleMs): Subscription => ({
-    channel: 'quotes', granted: [makeSelector(standardChannels.get('quotes')!, 'A', undefined, { view: { throttleMs, depth: 0 } })], rejected: []
+    channel: 'quotes',
+    granted: [
+      makeSelector(standardChannels.get('quotes')!, 'A', undefined, { view: { throttleMs, depth: 0 } })
+    ],
+    rejected: []
   }))
   connection.actions.enqueue(() => beginSubscriptions(connection, subscriptions, { from: 'now' }, true))
   await ticks()
-  t.same([...node.hub.audience.of('quotes:A').views()], [{ throttleMs: 200, depth: 0 }], 'as it was given last')
+  t.same(
+    [...node.hub.audience.of('quotes:A').views()],
+    [{ throttleMs: 200, depth: 0 }],
+    'the last view that was given counts'
+  )
   t.equal(node.hub.counters.subscriptions, 1)
   connection.onClose()
   t.equal(node.hub.audience.size, 0)

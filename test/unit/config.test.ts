@@ -52,9 +52,9 @@ const NO_NUMBERS = ['-1', '1.5', '1e3', '0x10', ' 1', '1 ', '+1', 'many', '1_000
 interface Variable {
   readonly good: ReadonlyArray<readonly [text: string, value: string | number | boolean]>
   readonly bad: readonly string[]
-  /** What the refusal says is allowed. */
+  /** What the refusal names as allowed. */
   readonly allowed?: string
-  /** What else must be set for the good values to be good. */
+  /** Other settings that the good values need. */
   readonly beside?: Env
 }
 
@@ -69,10 +69,10 @@ const choice = (...choices: string[]): Variable => ({
   bad: ['other', choices[0]!.toUpperCase(), ` ${choices[0]}`, 'toString'],
   allowed: `one of ${choices.join(', ')}`
 })
-/** Any text is good; the server that uses it may know better. */
+/** A setting that takes any text; the server that uses it may be stricter. */
 const text = (...texts: string[]): Variable => ({ good: texts.map(text => [text, text]), bad: [] })
 
-/** One goes with the other. */
+/** Each needs the other. */
 const KEY_PAIR = { TLS_CERT: 'cert.pem', TLS_KEY: 'key.pem' }
 
 const MANY = 1_000_000_000
@@ -82,12 +82,26 @@ const variables: Readonly<Record<keyof typeof ConfigSchema.properties, Variable>
   PORT: integer(0, 65_535),
   HOST: text('0.0.0.0', '::'),
   NODE_ENV: text('development', 'test'),
-  NODE_NAME: { good: [['eu-1.a_b', 'eu-1.a_b']], bad: ['a b', 'a/b', 'x'.repeat(65)], allowed: '1 to 64 letters, digits, . _ and -' },
+  NODE_NAME: {
+    good: [['eu-1.a_b', 'eu-1.a_b']],
+    bad: ['a b', 'a/b', 'x'.repeat(65)],
+    allowed: '1 to 64 letters, digits, . _ and -'
+  },
   NODE_URL: {
     good: ['http://10.0.0.1:8080', 'https://n1.example/live'].map(url => [url, url]), bad: ['n1.example', 'http://', 'http://me:secret@n1.example'], allowed: 'an address without a user or password, such as http://host:8080'
   },
   LOG_LEVEL: choice('trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'),
-  REDIS_URL: { good: [['redis://h:6379', 'redis://h:6379'], ['/tmp/redis.sock', '/tmp/redis.sock'], ['rediss+sentinel://h,i:1/m', 'rediss+sentinel://h,i:1/m'], ['redis+cluster://h', 'redis+cluster://h']], bad: ['localhost', 'http://h', 'redis+tls://h'], allowed: 'redis://host:6379, redis+sentinel://host:26379,…/master, redis+cluster://host:6379,…, with rediss for TLS, or the path of a socket' },
+  REDIS_URL: {
+    good: [
+      ['redis://h:6379', 'redis://h:6379'],
+      ['/tmp/redis.sock', '/tmp/redis.sock'],
+      ['rediss+sentinel://h,i:1/m', 'rediss+sentinel://h,i:1/m'],
+      ['redis+cluster://h', 'redis+cluster://h']
+    ],
+    bad: ['localhost', 'http://h', 'redis+tls://h'],
+    allowed: 'redis://host:6379, redis+sentinel://host:26379,…/master, redis+cluster://host:6379,…, ' +
+      'with rediss for TLS, or the path of a socket'
+  },
   REDIS_KEY_PREFIX: { good: [['mine', 'mine']], bad: ['a b', 'a{b'], allowed: '1 to 32 letters, digits, . _ and -' },
   DATABASE_URL: { good: [['postgres://h', 'postgres://h'], ['postgresql://u:p@h:5432/d', 'postgresql://u:p@h:5432/d'], ['postgres:///d?host=/run/postgresql', 'postgres:///d?host=/run/postgresql']], bad: ['h', 'mysql://h', 'postgres://', 'redis://h'], allowed: 'postgres://user:password@host:5432/database' },
   DATA_DIR: { good: [['/var/lib/tickwire', '/var/lib/tickwire'], ['data', 'data']], bad: [], allowed: '' },
@@ -120,8 +134,14 @@ const variables: Readonly<Record<keyof typeof ConfigSchema.properties, Variable>
   JWT_AUDIENCE: text('market-data'),
   ALLOWED_ORIGINS: text('*', 'https://a.example,https://b.example'),
   TRUST_PROXY: {
-    good: [['true', true], ['false', false], ['1', 1], ['32', 32], ...['10.0.0.1', '10.0.0.0/8, 2001:db8::/32', 'loopback', 'uniquelocal,::1'].map(list => [list, list] as const)],
-    bad: ['yes', 'TRUE', ' true', '0', '33', '-1', '1.5', '10.0.0', '10.0.0.0/33', '10.0.0.0/0', '::/129', '10.0.0.1,', 'proxy.example', 'fe80::1%eth0'],
+    good: [
+      ['true', true], ['false', false], ['1', 1], ['32', 32],
+      ...['10.0.0.1', '10.0.0.0/8, 2001:db8::/32', 'loopback', 'uniquelocal,::1'].map(list => [list, list] as const)
+    ],
+    bad: [
+      'yes', 'TRUE', ' true', '0', '33', '-1', '1.5', '10.0.0', '10.0.0.0/33', '10.0.0.0/0', '::/129', '10.0.0.1,',
+      'proxy.example', 'fe80::1%eth0'
+    ],
     allowed: 'one of true or false, a number of proxies from 1 to 32, a comma list of their addresses and networks (10.0.0.0/8, loopback)'
   },
   TLS_CERT: { ...text('/etc/tls/cert.pem'), beside: KEY_PAIR },
@@ -132,54 +152,83 @@ const variables: Readonly<Record<keyof typeof ConfigSchema.properties, Variable>
   UNKNOWN_SYMBOLS: choice('reject', 'accept')
 }
 
-test('nothing set: the defaults', async t => {
+test('uses the defaults if nothing is set', async t => {
   t.strictSame(loadConfig({}), DEFAULTS)
-  t.strictSame(loadConfig(Object.fromEntries(Object.keys(ConfigSchema.properties).map(name => [name, '']))), DEFAULTS, 'set to nothing is not set')
-  t.strictSame(loadConfig({ PATH: '/bin', HOSTNAME: 'x', port: '1' }), DEFAULTS, 'other variables are not its business')
+  t.strictSame(
+    loadConfig(Object.fromEntries(Object.keys(ConfigSchema.properties).map(name => [name, '']))),
+    DEFAULTS,
+    'an empty value counts as not set'
+  )
+  t.strictSame(
+    loadConfig({ PATH: '/bin', HOSTNAME: 'x', port: '1' }),
+    DEFAULTS,
+    'other variables do not matter'
+  )
 })
 
-test('every variable is in the table of this test', async t => {
+test('covers every variable in the table of this test', async t => {
   t.same(Object.keys(variables).sort(), Object.keys(ConfigSchema.properties).sort())
 })
 
 for (const [name, { good, bad, allowed, beside }] of Object.entries(variables)) {
-  test(name, async t => {
-    for (const [text, value] of good) t.strictSame(loadConfig({ ...beside, [name]: text }), { ...DEFAULTS, ...loadConfig(beside ?? {}), [name]: value }, `${name}=${text}`)
+  test(`takes the allowed values of ${name}, and refuses others`, async t => {
+    for (const [text, value] of good) {
+      t.strictSame(
+        loadConfig({ ...beside, [name]: text }),
+        { ...DEFAULTS, ...loadConfig(beside ?? {}), [name]: value },
+        `${name}=${text}`
+      )
+    }
     for (const text of bad) {
       const message = refusal({ ...beside, [name]: text })
-      // An address may hold a password.
-      t.equal(message, `${name}=${name.endsWith('_URL') ? '…' : JSON.stringify(text)} cannot be used: ${allowed}`)
+      // The refusal hides an address, because it may hold a password.
+      t.equal(
+        message,
+        `${name}=${name.endsWith('_URL') ? '…' : JSON.stringify(text)} cannot be used: ${allowed}`
+      )
     }
   })
 }
 
-test('a certificate goes with its key', async t => {
+test('demands a certificate and its key together', async t => {
   t.match(refusal({ TLS_CERT: 'cert.pem' }), /^TLS_CERT and TLS_KEY go together/)
   t.match(refusal({ TLS_KEY: 'key.pem', TLS_CERT: '' }), /^TLS_CERT and TLS_KEY go together/)
 })
 
-test('a peer is given at least one heartbeat', async t => {
+test('gives a client time for at least one heartbeat', async t => {
   t.match(refusal({ HEARTBEAT_MS: '30001' }), /^IDLE_TIMEOUT_MS must be at least HEARTBEAT_MS/)
   t.match(refusal({ IDLE_TIMEOUT_MS: '24999' }), /^IDLE_TIMEOUT_MS must be at least HEARTBEAT_MS/)
-  t.equal(refusal({ HEARTBEAT_MS: '30000' }), undefined, 'as long is long enough')
+  t.equal(refusal({ HEARTBEAT_MS: '30000' }), undefined, 'exactly one heartbeat is enough')
 })
 
-test('production', async t => {
+test('demands a key and refuses open settings in production', async t => {
   const production = { NODE_ENV: 'production', JWT_SECRET: 's'.repeat(32) }
   t.strictSame(loadConfig(production), { ...DEFAULTS, ...production, AUTH: 'required' })
-  t.equal(loadConfig({ ...production, AUTH: 'optional' }).AUTH, 'optional', 'who wants it open says so')
+  t.equal(loadConfig({ ...production, AUTH: 'optional' }).AUTH, 'optional', 'it can be opened explicitly')
   t.match(refusal({ NODE_ENV: 'production' }), /^JWT_SECRET is needed in production/)
   t.match(refusal({ NODE_ENV: 'production', JWT_SECRET: '' }), /^JWT_SECRET is needed in production/)
   for (const key of [{ JWT_PUBLIC_KEY: '/etc/keys/tokens.pem' }, { JWT_JWKS_URL: 'https://id.example/keys' }, { JWT_JWKS_URL: 'http://127.0.0.1:8000/keys' }]) {
     t.equal(refusal({ NODE_ENV: 'production', ...key }), undefined, 'one of the three is enough')
   }
-  t.match(refusal({ NODE_ENV: 'production', JWT_JWKS_URL: 'http://id.example/keys' }), /^JWT_JWKS_URL must begin with https/)
+  t.match(
+    refusal({ NODE_ENV: 'production', JWT_JWKS_URL: 'http://id.example/keys' }),
+    /^JWT_JWKS_URL must begin with https/
+  )
   for (const origins of ['*', 'https://a.example,*', ' * ', 'https://a.example, *']) {
-    t.match(refusal({ ...production, ALLOWED_ORIGINS: origins }), /^ALLOWED_ORIGINS=\* is not allowed in production/, JSON.stringify(origins))
-    t.equal(refusal({ ALLOWED_ORIGINS: origins }), undefined, 'elsewhere it is')
+    t.match(
+      refusal({ ...production, ALLOWED_ORIGINS: origins }),
+      /^ALLOWED_ORIGINS=\* is not allowed in production/,
+      JSON.stringify(origins)
+    )
+    t.equal(refusal({ ALLOWED_ORIGINS: origins }), undefined, 'it is allowed elsewhere')
   }
-  t.equal(loadConfig({ ...production, ALLOWED_ORIGINS: 'https://a.example' }).ALLOWED_ORIGINS, 'https://a.example')
-  for (const other of ['Production', 'development', 'test']) t.equal(loadConfig({ NODE_ENV: other }).AUTH, 'optional', other)
+  t.equal(
+    loadConfig({ ...production, ALLOWED_ORIGINS: 'https://a.example' }).ALLOWED_ORIGINS,
+    'https://a.example'
+  )
+  for (const other of ['Production', 'development', 'test']) {
+    t.equal(loadConfig({ NODE_ENV: other }).AUTH, 'optional', other)
+  }
 })
 
 test('tokens are checked in one way', async t => {
@@ -195,15 +244,23 @@ test('tokens are checked in one way', async t => {
 test('a secret that could be found out by trying is not taken in production', async t => {
   const sentence = 'JWT_SECRET is shorter than 32 bytes: somebody who has one token could find the secret by trying; make one with: openssl rand -hex 32'
   for (const [secret, expected] of [['s', sentence], ['s'.repeat(31), sentence], ['s'.repeat(32), undefined], ['é'.repeat(15), sentence], ['é'.repeat(16), undefined]] as const) {
-    t.equal(refusal({ NODE_ENV: 'production', JWT_SECRET: secret }), expected, `${Buffer.byteLength(secret)} bytes`)
-    t.equal(refusal({ JWT_SECRET: secret }), undefined, 'for a try, any is good')
+    t.equal(
+      refusal({ NODE_ENV: 'production', JWT_SECRET: secret }),
+      expected,
+      `${Buffer.byteLength(secret)} bytes`
+    )
+    t.equal(refusal({ JWT_SECRET: secret }), undefined, 'outside production any secret will do')
   }
 })
 
-test('no refusal shows the secret', async t => {
+test('shows the secret in no refusal', async t => {
   const secret = 'hunter2hunter2'
   const broken: readonly Env[] = [
-    { PORT: 'x' }, { AUTH: 'x' }, { TRUST_PROXY: 'x' }, { HEARTBEAT_MS: '99999' }, { NODE_ENV: 'production', ALLOWED_ORIGINS: '*' }
+    { PORT: 'x' },
+    { AUTH: 'x' },
+    { TRUST_PROXY: 'x' },
+    { HEARTBEAT_MS: '99999' },
+    { NODE_ENV: 'production', ALLOWED_ORIGINS: '*' }
   ]
   for (const env of broken) {
     const message = refusal({ ...env, JWT_SECRET: secret })

@@ -8,17 +8,35 @@ import { holdLog } from '../helpers/hold-log.js'
 import { MemoryWire } from '../helpers/memory-wire.js'
 import { startNode, ticks } from '../helpers/node.js'
 
-/** A cursor is only sent when everything that it covers has been sent, whatever the log makes a catch-up wait for. */
+/**
+ * A cursor goes out only when everything that it covers has been sent, whatever the log makes a catch-up wait
+ * for.
+ */
 const append = (channel: string, symbol: string, count: number): Array<{ topic: string, payload: string }> =>
-  Array.from({ length: count }, (_, n) => ({ topic: `${channel}:${symbol}`, payload: JSON.stringify({ symbol, last: String(n) }) }))
-const subscribe = (connection: Connection, channel: string, symbols: readonly string[], options: object = {}): void => {
+  Array.from({ length: count }, (_, n) => ({
+    topic: `${channel}:${symbol}`,
+    payload: JSON.stringify({ symbol, last: String(n) })
+  }))
+const subscribe = (
+  connection: Connection,
+  channel: string,
+  symbols: readonly string[],
+  options: object = {}
+): void => {
   receiveText(connection, JSON.stringify({ action: 'subscribe', channel, symbols, ...options }))
 }
-const cursors = (wire: MemoryWire): string[] => wire.messages.filter(({ type }) => type === 'cursor').map(({ cursor }) => cursor as string)
-const data = (wire: MemoryWire): string[] => wire.messages.flatMap(({ type, symbol, sequence, snapshot }) =>
-  type === 'reset' ? `reset ${symbol}` : sequence === undefined ? [] : `${snapshot === true ? 'state' : 'message'} ${symbol} ${sequence}`)
+const cursors = (wire: MemoryWire): string[] =>
+  wire.messages.filter(({ type }) => type === 'cursor').map(({ cursor }) => cursor as string)
+const data = (wire: MemoryWire): string[] =>
+  wire.messages.flatMap(({ type, symbol, sequence, snapshot }) =>
+    type === 'reset'
+      ? `reset ${symbol}`
+      : sequence === undefined
+        ? []
+        : `${snapshot === true ? 'state' : 'message'} ${symbol} ${sequence}`
+  )
 
-test('no cursor is sent while a resume is being opened', async t => {
+test('sends no cursor while a resume is being opened', async t => {
   const node = await startNode()
   await node.log.append([...append('trades', 'A', 1), ...append('quotes', 'A', 1)])
   await ticks()
@@ -41,12 +59,12 @@ test('no cursor is sent while a resume is being opened', async t => {
   t.equal(cursors(wire).length, before)
   release()
   await ticks()
-  t.same(data(wire).slice(2), ['message A 2'], 'the trade after the cursor')
+  t.same(data(wire).slice(2), ['message A 2'], 'the trade after the cursor follows')
   t.ok(cursors(wire).length > before)
   await node.close()
 })
 
-test('a resume that is refused holds no cursor back', async t => {
+test('holds no cursor back for a refused resume', async t => {
   const node = await startNode()
   const wire = new MemoryWire(true)
   const connection = node.connect(wire)
@@ -61,7 +79,7 @@ test('a resume that is refused holds no cursor back', async t => {
   await node.close()
 })
 
-test('no cursor is sent while first states are still to come', async t => {
+test('sends no cursor while first states are pending', async t => {
   const node = await startNode()
   await node.log.append([...append('quotes', 'A', 1), ...append('quotes', 'B', 1)])
   await ticks()
@@ -79,7 +97,7 @@ test('no cursor is sent while first states are still to come', async t => {
   await node.close()
 })
 
-test('a throttled topic that was lost is reset before a cursor on the way would make it look held', async t => {
+test('resets a lost throttled topic before it sends a cursor that would cover it', async t => {
   const node = await startNode({ retention: { messages: 10_000 } })
   await node.log.append(append('quotes', 'A', 10))
   await ticks()
@@ -93,8 +111,18 @@ test('a throttled topic that was lost is reset before a cursor on the way would 
   await node.log.append([...append('quotes', 'A', 1), ...append('trades', 'B', 2000)])
   await ticks()
   const wire = new MemoryWire(true)
-  const query = ([['quotes', 'A', 10], ['trades', 'B', 0]] as const).map(([channel, symbol, throttleMs]): Subscription =>
-    ({ channel, granted: [makeSelector(standardChannels.get(channel)!, symbol, undefined, { view: { throttleMs, depth: 0 } })], rejected: [] }))
+  const query = (
+    [
+      ['quotes', 'A', 10],
+      ['trades', 'B', 0]
+    ] as const
+  ).map(([channel, symbol, throttleMs]): Subscription => ({
+    channel,
+    granted: [
+      makeSelector(standardChannels.get(channel)!, symbol, undefined, { view: { throttleMs, depth: 0 } })
+    ],
+    rejected: []
+  }))
   const begin = (wire: MemoryWire, cursor: string): Connection => {
     const connection = node.connect(wire)
     connection.actions.enqueue(() => beginSubscriptions(connection, query, { from: 'cursor', cursor: decodeCursor(cursor)! }, true))
@@ -103,12 +131,12 @@ test('a throttled topic that was lost is reset before a cursor on the way would 
   wire.stallsAt = 'subscribed'
   const resumed = begin(wire, cursors(first).at(-1)!)
   await ticks()
-  t.ok(cursors(wire).length > 0, 'there is a cursor on the way')
+  t.ok(cursors(wire).length > 0, 'a cursor was sent on the way')
   t.ok(data(wire).includes('reset A'), data(wire).slice(0, 3).join(', '))
   resumed.onClose()
   const again = new MemoryWire(true)
   begin(again, cursors(wire).at(-1)!)
   await ticks()
-  t.ok(data(again).includes('state A 1'), 'and the state comes with the resume from it')
+  t.ok(data(again).includes('state A 1'), 'the state comes with the resume from it')
   await node.close()
 })

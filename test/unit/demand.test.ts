@@ -5,24 +5,44 @@ import { Membership } from '../../src/hub/audience/membership.js'
 import { makeSelector, type Selector } from '../../src/hub/audience/selector.js'
 import { Choices } from '../helpers/random.js'
 
-const select = (channel: string, symbol?: string): Selector => makeSelector(standardChannels.get(channel)!, symbol, undefined)
+const select = (channel: string, symbol?: string): Selector =>
+  makeSelector(standardChannels.get(channel)!, symbol, undefined)
 const turn = (): Promise<void> => new Promise(resolve => { setImmediate(resolve) })
 
-function watched (symbols = new Set(['A', 'B'])): { demand: Demand, membership: Membership, isWanted: () => boolean, changes: boolean[] } {
+function watched (symbols = new Set(['A', 'B'])): {
+  demand: Demand
+  membership: Membership
+  isWanted: () => boolean
+  changes: boolean[]
+} {
   const membership = new Membership()
   const demand = new Demand(membership)
   const changes: boolean[] = []
-  const watch = demand.watch({ channels: ['quotes', 'trades', 'news'], covers: symbol => symbols.has(symbol) }, () => { changes.push(watch.isWanted()) })
+  const watch = demand.watch(
+    { channels: ['quotes', 'trades', 'news'], covers: symbol => symbols.has(symbol) },
+    () => {
+      changes.push(watch.isWanted())
+    }
+  )
   return { demand, membership, isWanted: () => watch.isWanted(), changes }
 }
 
-test('what counts: its symbols, all of a channel, a set that one of them is in, a channel without symbols', async (t: Test) => {
+test('counts its symbols, whole channels, sets with one of its symbols, and channels without symbols', async (t: Test) => {
   const { demand, membership, isWanted } = watched()
   membership.set({ symbol: 'A', market: 'M', sector: 'S' })
   membership.set({ symbol: 'Z', market: 'OTHER', sector: 'T' })
   const cases: ReadonlyArray<readonly [Selector, boolean]> = [
-    [select('quotes', 'A'), true], [select('trades', 'B'), true], [select('quotes', 'Z'), false], [select('book', 'A'), false], [select('quotes', '*'), true], [select('book', '*'), false],
-    [select('quotes', '@market/M'), true], [select('quotes', '@sector/T'), false], [select('quotes', '@market/NONE'), false], [select('news'), true], [select('system'), false]
+    [select('quotes', 'A'), true],
+    [select('trades', 'B'), true],
+    [select('quotes', 'Z'), false],
+    [select('book', 'A'), false],
+    [select('quotes', '*'), true],
+    [select('book', '*'), false],
+    [select('quotes', '@market/M'), true],
+    [select('quotes', '@sector/T'), false],
+    [select('quotes', '@market/NONE'), false],
+    [select('news'), true],
+    [select('system'), false]
   ]
   for (const [selector, wanted] of cases) {
     demand.add(selector)
@@ -33,10 +53,10 @@ test('what counts: its symbols, all of a channel, a set that one of them is in, 
   const set = select('quotes', '@market/OTHER')
   demand.add(set)
   membership.set({ symbol: 'B', market: 'OTHER' })
-  t.equal(isWanted(), true, 'a set counts for those who are in it now')
+  t.equal(isWanted(), true, 'a set counts for its present members')
 })
 
-test('it is told when it begins and ends, not what comes and goes in one turn', async t => {
+test('reports begin and end, but not what comes and goes within one turn', async t => {
   const { demand, changes } = watched()
   const selector = select('quotes', 'A')
   for (let n = 0; n < 3; n++) demand.add(selector)
@@ -57,10 +77,16 @@ test('it is told when it begins and ends, not what comes and goes in one turn', 
   t.same(changes, [true, false])
 })
 
-test('whoever comes and goes in whatever order, it is wanted exactly while somebody is there', async t => {
+test('wants a source exactly while somebody does, in whatever order they come and go', async t => {
   const random = new Choices(7)
   const { demand, isWanted, changes } = watched()
-  const all = [select('quotes', 'A'), select('quotes', 'Z'), select('quotes', '*'), select('news'), select('system')]
+  const all = [
+    select('quotes', 'A'),
+    select('quotes', 'Z'),
+    select('quotes', '*'),
+    select('news'),
+    select('system')
+  ]
   const matching = new Set([all[0], all[2], all[3]])
   const held: Selector[] = []
   for (let n = 0; n < 2000; n++) {

@@ -7,19 +7,39 @@ import { holdLog } from '../helpers/hold-log.js'
 import { MemoryWire } from '../helpers/memory-wire.js'
 import { startNode, ticks } from '../helpers/node.js'
 
-/** What live subscribers are sent while the states of a new epoch are being read, and behind it. */
+/** What live subscribers get while the states of a new epoch are being read, and afterwards. */
 interface Item { readonly topic: string, readonly payload: string }
-const quote = (symbol: string, price: number): Item => ({ topic: `quotes:${symbol}`, payload: JSON.stringify({ symbol, last: String(price) }) })
-const book = (symbol: string, price: number): Item => ({ topic: `book:${symbol}`, payload: JSON.stringify({ symbol, bids: [[String(price), '1']], asks: [] }) })
-const subscribe = (connection: Connection, channel: string, symbols: readonly string[], options: object = {}): void => {
+const quote = (symbol: string, price: number): Item => ({
+  topic: `quotes:${symbol}`,
+  payload: JSON.stringify({ symbol, last: String(price) })
+})
+const book = (symbol: string, price: number): Item => ({
+  topic: `book:${symbol}`,
+  payload: JSON.stringify({ symbol, bids: [[String(price), '1']], asks: [] })
+})
+const subscribe = (
+  connection: Connection,
+  channel: string,
+  symbols: readonly string[],
+  options: object = {}
+): void => {
   receiveText(connection, JSON.stringify({ action: 'subscribe', channel, symbols, ...options }))
 }
-const data = (wire: MemoryWire): string[] => wire.messages.flatMap(({ type, symbol, sequence, snapshot }) =>
-  type === 'reset' ? `reset ${symbol}` : type === 'epoch' ? type : sequence === undefined ? [] : `${snapshot === true ? 'state' : 'message'} ${symbol} ${sequence}`)
-const lastCursor = (wire: MemoryWire): string => wire.messages.filter(({ type }) => type === 'cursor').at(-1)!['cursor'] as string
+const data = (wire: MemoryWire): string[] =>
+  wire.messages.flatMap(({ type, symbol, sequence, snapshot }) =>
+    type === 'reset'
+      ? `reset ${symbol}`
+      : type === 'epoch'
+        ? type
+        : sequence === undefined
+          ? []
+          : `${snapshot === true ? 'state' : 'message'} ${symbol} ${sequence}`
+  )
+const lastCursor = (wire: MemoryWire): string =>
+  wire.messages.filter(({ type }) => type === 'cursor').at(-1)!['cursor'] as string
 const epochOf = (cursor: string): number => decodeCursor(cursor)!.shards.get(0)!.epoch
 
-test('until the resets of a new epoch have been sent, cursors are of the old one', async t => {
+test('sends cursors of the old epoch until the resets of the new one have been sent', async t => {
   const node = await startNode()
   await node.log.append([quote('A', 1), quote('A', 2), quote('B', 1)])
   await ticks()
@@ -36,7 +56,7 @@ test('until the resets of a new epoch have been sent, cursors are of the old one
   const old = epochOf(lastCursor(wire))
   const release = holdLog(node.log, 'snapshot')
   node.log.restart([1])
-  // Longer than the throttle: what was pending has gone out, with the cursor of its flush.
+  // Longer than the throttle: the pending message has gone out, with the cursor of its flush.
   await delay(40)
   connection.delivery.cursor.send()
   t.equal(epochOf(lastCursor(wire)), old)
@@ -45,11 +65,11 @@ test('until the resets of a new epoch have been sent, cursors are of the old one
   await ticks()
   t.same(data(wire).slice(before).slice(0, 2), ['reset A', 'state A 1'])
   t.equal(data(wire).at(-1), 'epoch')
-  t.not(epochOf(lastCursor(wire)), old, 'and a cursor of the new one follows')
+  t.not(epochOf(lastCursor(wire)), old, 'a cursor of the new epoch follows')
   await node.close()
 })
 
-test('an epoch of several shards is told once, behind the resets of all', async t => {
+test('announces an epoch of several shards once, after the resets of all', async t => {
   const node = await startNode({ shards: 2 })
   const symbols = ['A', 'B', 'C', 'D', 'E', 'F']
   await node.log.append(symbols.map(symbol => quote(symbol, 1)))
@@ -67,7 +87,7 @@ test('an epoch of several shards is told once, behind the resets of all', async 
   await node.close()
 })
 
-test('a state that is lost while it is being given for a new epoch is given again for the next', async t => {
+test('sends a state again in the next epoch if it was lost while it was being read', async t => {
   const node = await startNode()
   await node.log.append([quote('A', 1), quote('A', 2), quote('A', 3)])
   await ticks()
@@ -75,7 +95,7 @@ test('a state that is lost while it is being given for a new epoch is given agai
   const connection = node.connect(wire)
   subscribe(connection, 'quotes', ['A'])
   await ticks()
-  // The state of the second epoch is read at once, but comes only when the third has begun.
+  // The log reads the state of the second epoch at once, and returns it only when the third has begun.
   const release = holdLog(node.log, 'snapshot', () => true, 'answers')
   node.log.restart([1])
   await node.log.append([quote('A', 20), quote('A', 30)])
@@ -87,11 +107,16 @@ test('a state that is lost while it is being given for a new epoch is given agai
   await node.log.append([quote('A', 201)])
   await ticks()
   t.same(data(wire), ['state A 3', 'reset A', 'state A 2', 'epoch', 'message A 3'])
-  t.same(wire.messages.flatMap(({ sequence, data }) => sequence === undefined ? [] : (data as { last: string }).last), ['3', '200', '201'])
+  t.same(
+    wire.messages.flatMap(({ sequence, data }) =>
+      sequence === undefined ? [] : (data as { last: string }).last
+    ),
+    ['3', '200', '201']
+  )
   await node.close()
 })
 
-test('a topic that is born again while its reset is on its way is not reset behind its new state', async t => {
+test('does not reset a topic after its new state if it is born again while its reset is on its way', async t => {
   const node = await startNode()
   await node.log.append([book('A', 1)])
   await ticks()
@@ -119,7 +144,7 @@ test('a topic that is born again while its reset is on its way is not reset behi
   await node.close()
 })
 
-test('a cut state that nobody wanted when a new epoch took it is not what the next one is cut from', async t => {
+test('does not cut from a state that a new epoch took while nobody wanted it', async t => {
   const node = await startNode()
   await node.log.append([book('B', 1), book('B', 2), book('B', 3)])
   await ticks()
@@ -138,7 +163,7 @@ test('a cut state that nobody wanted when a new epoch took it is not what the ne
   await node.close()
 })
 
-test('a state that a new epoch takes while it is awaited is not waited for', async t => {
+test('does not wait for a state that a new epoch took while it was being read', async t => {
   const node = await startNode()
   await node.log.append([quote('A', 1)])
   await ticks()
@@ -153,8 +178,11 @@ test('a state that a new epoch takes while it is awaited is not waited for', asy
   await node.close()
 })
 
-test('who is cut among the resets of a new epoch is told of them again', async t => {
-  const trade = (price: number): Item => ({ topic: 'trades:A', payload: JSON.stringify({ symbol: 'A', price: String(price), size: '1' }) })
+test('repeats the resets of a new epoch to a client that was cut among them', async t => {
+  const trade = (price: number): Item => ({
+    topic: 'trades:A',
+    payload: JSON.stringify({ symbol: 'A', price: String(price), size: '1' })
+  })
   for (const reads of ['at once', 'too slowly']) {
     const node = await startNode({ recentBytes: 1 })
     await node.log.append([trade(1), trade(2)])
@@ -173,13 +201,19 @@ test('who is cut among the resets of a new epoch is told of them again', async t
     connection.onDrain()
     await ticks()
     const told = ['reset A', 'message A 1', 'message A 2']
-    t.same(data(wire).filter(what => what !== 'epoch').slice(1, 4), told, `${reads}: all that is left behind the reset`)
+    t.same(
+      data(wire).filter(what => what !== 'epoch').slice(1, 4), told,
+      `${reads}: the reset, then all retained messages`
+    )
     const cutAt = wire.messages.findIndex(({ type }) => type === 'reset') + 1
     const kept = wire.messages.slice(0, cutAt).filter(({ type }) => type === 'cursor').at(-1)!['cursor']
     const again = new MemoryWire(false)
     subscribe(node.connect(again), 'trades', ['*'], { after: kept })
     await ticks()
-    t.same(data(again).filter(what => what !== 'epoch').slice(0, 3), told, `${reads}: and again, for one that was cut behind the reset`)
+    t.same(
+      data(again).filter(what => what !== 'epoch').slice(0, 3), told,
+      `${reads}: the same again, for a client that was cut after the reset`
+    )
     await node.close()
   }
 })

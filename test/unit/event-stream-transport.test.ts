@@ -8,7 +8,7 @@ import { native } from '../helpers/native.js'
 const HEARTBEAT_MS = 1000
 const HEARTBEAT_BYTES = 150
 
-/** A peer and what the system knows of it, which is told with a delay. */
+/** A peer, and what the system knows of it, which it tells with a delay. */
 class Peer {
   destroyed = false
   readonly queues = { unacknowledged: () => this.known, readings: 0, isReading: false }
@@ -32,19 +32,19 @@ class Peer {
     this.socket.bytesWritten += bytes
   }
 
-  /** @param beats since the beginning */
+  /** Lets the transport tick. @param beats since the beginning */
   tick (beats: number): void {
     this.transport.tick(this.started + beats * HEARTBEAT_MS, 0)
   }
 
-  /** The system says what it holds now. */
+  /** Lets the system report its unacknowledged bytes. */
   tell (unacknowledged: number): void {
     this.known = unacknowledged
     this.queues.readings++
   }
 }
 
-/** A peer that gets nothing but heartbeats. @returns after how many it was dropped */
+/** Sends a peer nothing but heartbeats. @returns after how many it was dropped */
 function liveFor (acknowledges: boolean): number {
   const peer = new Peer()
   for (let beat = 1; beat <= 10; beat++) {
@@ -57,19 +57,19 @@ function liveFor (acknowledges: boolean): number {
   return Infinity
 }
 
-test('a peer is dead when what was written stays unacknowledged for two heartbeats, whatever is written meanwhile', async t => {
-  t.ok(liveFor(false) <= 4, 'dropped')
-  t.equal(liveFor(true), Infinity, 'one that acknowledges stays')
+test('drops a peer whose bytes stay unacknowledged for two heartbeats, whatever is written meanwhile', async t => {
+  t.ok(liveFor(false) <= 4, 'it is dropped')
+  t.equal(liveFor(true), Infinity, 'a peer that acknowledges stays')
 })
 
-test('a peer that takes slowly what the system took at once stays; one that takes nothing of it does not', async t => {
+test('keeps a peer that slowly takes what the system took at once, and drops one that takes nothing of it', async t => {
   const BURST = 4_000_000
   for (const [perBeat, stays] of [[100_000, true], [0, false]] as const) {
     const peer = new Peer()
     peer.tick(0.5)
     peer.tell(0)
     peer.tick(0.9)
-    // It is looked at before the system is asked again, as if all had been acknowledged.
+    // The transport looks before the system is asked again, as if all had been acknowledged.
     peer.write(BURST)
     peer.tick(1)
     for (let beat = 1; beat <= 20; beat++) {
@@ -81,7 +81,7 @@ test('a peer that takes slowly what the system took at once stays; one that take
   }
 })
 
-test('a short heartbeat makes nobody less patient than the idle timeout', async t => {
+test('is never less patient than the idle timeout, however short the heartbeat', async t => {
   const peer = new Peer({ idleTimeoutMs: 8 * HEARTBEAT_MS })
   peer.write(HEARTBEAT_BYTES)
   peer.tell(HEARTBEAT_BYTES)

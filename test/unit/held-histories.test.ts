@@ -8,21 +8,30 @@ import { type Message, RuleFollower } from '../helpers/clients.js'
 import { MemoryWire } from '../helpers/memory-wire.js'
 import { type Node, startNode, ticks } from '../helpers/node.js'
 
-/** A topic without a state that is reset, and of which the log still holds much: all of it comes, in parts, as fast as the client reads. */
+/**
+ * The log resets a topic without a state, of which it retains much. The client gets all of it in parts, as
+ * fast as it reads.
+ */
 
-/** Of messages of 4 KiB, what a slice holds is a quarter of these. */
+/** Messages of 4 KiB each; a slice has room for a quarter of them. */
 const MESSAGES = 1000
 const PAYLOAD = 4096
 const MOST_AT_ONCE = 1.2 * 2 ** 20
 
 interface Item { readonly topic: string, readonly payload: string }
-const trade = (symbol: string, length = PAYLOAD): Item => ({ topic: `trades:${symbol}`, payload: JSON.stringify({ symbol, trade_id: 'x'.repeat(length) }) })
+const trade = (symbol: string, length = PAYLOAD): Item => ({
+  topic: `trades:${symbol}`, payload: JSON.stringify({ symbol, trade_id: 'x'.repeat(length) })
+})
 const instrument = (symbol: string, sector: string): Item => ({ topic: `instruments:${symbol}`, payload: JSON.stringify({ symbol, sector }) })
-const ask = (connection: Connection, message: object): void => { receiveText(connection, JSON.stringify(message)) }
-const subscribe = (connection: Connection, symbols: readonly string[], options: object = {}): void => { ask(connection, { action: 'subscribe', channel: 'trades', symbols, ...options }) }
+const ask = (connection: Connection, message: object): void => {
+  receiveText(connection, JSON.stringify(message))
+}
+const subscribe = (connection: Connection, symbols: readonly string[], options: object = {}): void => {
+  ask(connection, { action: 'subscribe', channel: 'trades', symbols, ...options })
+}
 const lastCursor = (wire: MemoryWire): string => wire.messages.filter(({ type }) => type === 'cursor').at(-1)!['cursor'] as string
 
-/** A wire that counts what is written between two times at which it has been read. */
+/** A wire that counts the bytes written between two reads. */
 class CountedWire extends MemoryWire {
   most = 0
   private unread = 0
@@ -39,7 +48,11 @@ class CountedWire extends MemoryWire {
   }
 }
 
-interface Reader { readonly wire: CountedWire, readonly connection: Connection, readonly follower: RuleFollower }
+interface Reader {
+  readonly wire: CountedWire
+  readonly connection: Connection
+  readonly follower: RuleFollower
+}
 
 function connect (node: Node): Reader {
   const follower = new RuleFollower()
@@ -47,7 +60,7 @@ function connect (node: Node): Reader {
   return { wire, follower, connection: node.connect(wire) }
 }
 
-/** Reads what waits to be read, and sees what comes then. */
+/** Reads what waits to be read, and lets the server send what follows. */
 async function readOnce ({ wire, connection }: Reader): Promise<void> {
   wire.read()
   connection.onDrain()
@@ -64,17 +77,28 @@ async function readAll (reader: Reader): Promise<void> {
   }
 }
 
-const of = (messages: readonly Message[], name: string): string[] => messages.flatMap(({ type, symbol, reason, sequence }) =>
-  symbol !== name ? [] : type === 'reset' ? [`reset ${String(reason)}`] : sequence === undefined ? [] : [String(sequence)])
-const range = (first: number, last: number): string[] => Array.from({ length: last - first + 1 }, (_, index) => String(first + index))
+const of = (messages: readonly Message[], name: string): string[] =>
+  messages.flatMap(({ type, symbol, reason, sequence }) =>
+    symbol !== name ? [] : type === 'reset' ? [`reset ${String(reason)}`] : sequence === undefined ? [] : [String(sequence)])
+const range = (first: number, last: number): string[] =>
+  Array.from({ length: last - first + 1 }, (_, index) => String(first + index))
 
 async function fill (node: Node, symbol: string, count = MESSAGES): Promise<void> {
-  for (let sent = 0; sent < count; sent += 100) await node.log.append(Array.from({ length: Math.min(100, count - sent) }, () => trade(symbol)))
+  for (let sent = 0; sent < count; sent += 100) {
+    await node.log.append(Array.from({ length: Math.min(100, count - sent) }, () => trade(symbol)))
+  }
   await ticks()
 }
 
-/** Ways in which a live client comes to be owed the history of A, and why it is. */
-const ways: ReadonlyArray<{ readonly name: string, readonly reason: string, readonly begin: (reader: Reader, node: Node) => Promise<void>, readonly act: (node: Node, reader: Reader) => Promise<void> }> = [
+/** A way in which the history of A becomes pending for a live client, and the reason of its reset. */
+interface Way {
+  readonly name: string
+  readonly reason: string
+  readonly begin: (reader: Reader, node: Node) => Promise<void>
+  readonly act: (node: Node, reader: Reader) => Promise<void>
+}
+
+const ways: readonly Way[] = [
   {
     name: 'its symbol enters a set',
     reason: 'entered',
@@ -107,7 +131,7 @@ async function start (t: Test, retention: object = {}): Promise<Node> {
 }
 
 for (const { name, reason, begin, act } of ways) {
-  test(`what a live client is owed comes in parts: ${name}`, async t => {
+  test(`sends a live client its pending history in parts: ${name}`, async t => {
     const node = await start(t)
     await fill(node, 'A')
     const reader = connect(node)
@@ -119,7 +143,7 @@ for (const { name, reason, begin, act } of ways) {
     const began = wire.messages.length
     await act(node, reader)
     await ticks()
-    // Before anything of it has been read, more comes of this topic and of another.
+    // More of this topic and of another comes before the client has read anything of it.
     await node.log.append([trade('A', 1), trade('X', 1)])
     await ticks()
     await readAll(reader)
@@ -128,16 +152,16 @@ for (const { name, reason, begin, act } of ways) {
     await ticks()
     const got = wire.messages.slice(began)
     const after = of(got, 'A').slice(of(got, 'A').findLastIndex(what => what.startsWith('reset')))
-    t.same(after, [`reset ${reason}`, ...range(1, MESSAGES + 2)], 'all that the log holds, once and in order, then what came meanwhile, then what is new')
+    t.same(after, [`reset ${reason}`, ...range(1, MESSAGES + 2)], 'all that the log retains, once and in order, then the messages in between, then the new ones')
     t.equal(of(got, 'A').filter(what => what.startsWith('reset')).length, 1)
-    t.same(of(got, 'X').slice(-2), ['2', '3'], 'and the other topic has lost nothing')
+    t.same(of(got, 'X').slice(-2), ['2', '3'], 'the other topic has lost nothing')
     t.same(follower.gaps, [])
-    t.ok(wire.most < MOST_AT_ONCE, `at most ${wire.most} bytes were waiting to be read`)
+    t.ok(wire.most < MOST_AT_ONCE, `at most ${wire.most} bytes waited to be read`)
     t.notOk(got.some(({ type }) => type === 'lagging'), 'it is not told that it lags')
     t.equal(got.filter(({ type }) => type === 'epoch').length, reason === 'epoch_changed' ? 1 : 0)
     if (reason === 'epoch_changed') {
       const told = got.findIndex(({ type }) => type === 'epoch')
-      t.equal(of(got.slice(0, told), 'A').at(-1), String(MESSAGES), 'the epoch is told behind what it causes')
+      t.equal(of(got.slice(0, told), 'A').at(-1), String(MESSAGES), 'the epoch is announced after what it causes')
     }
     reader.connection.delivery.cursor.send()
     const again = connect(node)
@@ -148,7 +172,7 @@ for (const { name, reason, begin, act } of ways) {
   })
 }
 
-test('of many topics of which a new epoch takes little, each is read once for all who read it', async t => {
+test('reads each of many topics that lost little in a new epoch once for all its readers', async t => {
   const node = await start(t)
   const TOPICS = 50
   const symbols = Array.from({ length: TOPICS }, (_, index) => `S${index}`)
@@ -178,7 +202,7 @@ test('of many topics of which a new epoch takes little, each is read once for al
   t.equal(reads, TOPICS)
 })
 
-test('who resumes with a cursor from before a symbol entered a set is given its history in parts', async t => {
+test('sends a history in parts to a client that resumes from before its symbol entered a set', async t => {
   const node = await start(t)
   await fill(node, 'A')
   const { offset, epoch } = (await node.log.head())[0]!
@@ -186,7 +210,9 @@ test('who resumes with a cursor from before a symbol entered a set is given its 
   await ticks()
   const reader = connect(node)
   reader.wire.drips = true
-  const cursor = encodeCursor({ shards: new Map([[0, { epoch, offset }]]), lostTopics: undefined, throttled: new Set() })
+  const cursor = encodeCursor({
+    shards: new Map([[0, { epoch, offset }]]), lostTopics: undefined, throttled: new Set()
+  })
   subscribe(reader.connection, ['@sector/x'], { after: cursor })
   await ticks()
   await node.log.append([trade('A', 1)])
@@ -199,11 +225,11 @@ test('who resumes with a cursor from before a symbol entered a set is given its 
   const answer = JSON.parse(polled.text) as { messages: Message[] }
   const got = of(answer.messages, 'A')
   t.equal(got[0], 'reset entered')
-  t.same(got.slice(1), range(Number(got[1]), MESSAGES + 1), 'a poll is given the newest of it, without a hole')
+  t.same(got.slice(1), range(Number(got[1]), MESSAGES + 1), 'a poll gets the newest messages of it, without a hole')
   t.ok(Number(got[1]) > 1 && polled.text.length < 2.2 * 2 ** 20, `${polled.text.length} characters`)
 })
 
-test('who does not read is read no further for', async t => {
+test('reads no further for a client that does not read', async t => {
   const node = await start(t)
   await fill(node, 'A')
   const reader = connect(node)
@@ -225,10 +251,10 @@ test('who does not read is read no further for', async t => {
   t.ok(read > 0 && read <= MESSAGES / 2, `${read} of ${MESSAGES} messages were read for one slice`)
   log.read = ask
   await readAll(reader)
-  t.same(of(reader.wire.messages, 'A').slice(-MESSAGES - 1), ['reset entered', ...range(1, MESSAGES)], 'all the same it gets all of it')
+  t.same(of(reader.wire.messages, 'A').slice(-MESSAGES - 1), ['reset entered', ...range(1, MESSAGES)], 'it gets all of it in the end')
 })
 
-test('of a history that is dropped while it is being given, the rest comes behind another reset', async t => {
+test('resets a history again that is dropped while it is being sent, and sends the rest', async t => {
   const node = await start(t, { messages: MESSAGES })
   await fill(node, 'A')
   const reader = connect(node)
@@ -245,11 +271,11 @@ test('of a history that is dropped while it is being given, the rest comes behin
   t.equal(got[first!], 'reset entered')
   t.same(got.slice(first! + 1, second), range(1, second! - first! - 1))
   t.equal(got[second!], 'reset lagging')
-  t.same(got.slice(second! + 1), range(MESSAGES - 99, 2 * MESSAGES - 100), 'what the log holds by then, and what came')
+  t.same(got.slice(second! + 1), range(MESSAGES - 99, 2 * MESSAGES - 100), 'what the log retains by then, and what came since')
   t.same(reader.follower.gaps, [])
 })
 
-test('a history that is lost again while it is being given begins again', async t => {
+test('begins a history again that is lost again while it is being sent', async t => {
   const node = await start(t)
   await fill(node, 'A')
   const reader = connect(node)
@@ -259,7 +285,7 @@ test('a history that is lost again while it is being given begins again', async 
   ask(reader.connection, { action: 'unsubscribe', channel: 'trades', symbols: ['A'] })
   await ticks()
   await readOnce(reader)
-  // Of what was given nearly all is gone.
+  // Nearly all that was sent is lost.
   node.log.restart([12])
   await node.log.append([trade('A', 1), trade('A', 1)])
   await ticks()

@@ -6,11 +6,18 @@ import { MemoryWire } from '../helpers/memory-wire.js'
 import { type Node, startNode, ticks } from '../helpers/node.js'
 
 /** A node that was held up so long that the log has dropped messages which the node never read. */
-const item = (channel: string, symbol: string, n: number): { topic: string, payload: string } => ({ topic: `${channel}:${symbol}`, payload: JSON.stringify({ symbol, last: String(n) }) })
+const item = (channel: string, symbol: string, n: number): { topic: string, payload: string } => ({
+  topic: `${channel}:${symbol}`,
+  payload: JSON.stringify({ symbol, last: String(n) })
+})
 
-/** Lets the node hear nothing of what is appended, then all that is left of it at once, as from a log on another machine. */
-function deaf (node: Node): () => Promise<void> {
-  const listeners = (node.log as unknown as { listeners: Set<{ onBatch: (batch: TailBatch) => void }> }).listeners
+/**
+ * Keeps the node from hearing what is appended. The returned function lets it hear all that is retained at
+ * once, as from a log on another machine.
+ */
+function deafen (node: Node): () => Promise<void> {
+  const listeners = (node.log as unknown as { listeners: Set<{ onBatch: (batch: TailBatch) => void }> })
+    .listeners
   const heard = [...listeners]
   listeners.clear()
   const from = node.hub.shards[0]!.received
@@ -26,27 +33,48 @@ function deaf (node: Node): () => Promise<void> {
       entries.push(...page.entries)
     }
     entries.sort((a, b) => a.offset - b.offset)
-    for (const { onBatch } of heard) onBatch({ shard: 0, epoch: head!.epochs.at(-1)!, entries, hole: { upTo: head!.offset, lost } })
+    for (const { onBatch } of heard) {
+      onBatch({ shard: 0, epoch: head!.epochs.at(-1)!, entries, hole: { upTo: head!.offset, lost } })
+    }
   }
 }
 
-const of = (messages: readonly Message[], symbol: string): string[] => messages
-  .filter(message => message.symbol === symbol)
-  .map(({ type, reason, snapshot, sequence }) => type === 'reset' ? `reset ${String(reason)}` : `${snapshot === true ? 'state' : 'message'} ${sequence}`)
+const of = (messages: readonly Message[], symbol: string): string[] =>
+  messages
+    .filter(message => message.symbol === symbol)
+    .map(({ type, reason, snapshot, sequence }) =>
+      type === 'reset' ? `reset ${String(reason)}` : `${snapshot === true ? 'state' : 'message'} ${sequence}`
+    )
 
 for (const throttle of [undefined, 10]) {
-  test(`topics of which the node missed messages that are gone are reset, the others go on${throttle === undefined ? '' : ', throttled'}`, async t => {
+  const what = `resets topics of which the node missed dropped messages, and continues the others${throttle === undefined ? '' : ', throttled'}`
+  test(what, async t => {
     const node = await startNode({ retention: { messages: 20 } })
-    await node.log.append([item('quotes', 'BUSY', 1), item('quotes', 'CALM', 1), item('trades', 'FAST', 1), item('trades', 'SLOW', 1)])
+    await node.log.append([
+      item('quotes', 'BUSY', 1),
+      item('quotes', 'CALM', 1),
+      item('trades', 'FAST', 1),
+      item('trades', 'SLOW', 1)
+    ])
     await ticks()
     const follower = new RuleFollower()
     const wire = new MemoryWire(true, message => { follower.take(message) })
     const connection = node.connect(wire)
     receiveText(connection, JSON.stringify({ action: 'subscribe', channel: 'trades', symbols: ['*'] }))
-    receiveText(connection, JSON.stringify({ action: 'subscribe', channel: 'quotes', symbols: ['*'], ...(throttle === undefined ? {} : { throttle_ms: throttle }) }))
+    receiveText(
+      connection,
+      JSON.stringify({
+        action: 'subscribe',
+        channel: 'quotes',
+        symbols: ['*'],
+        ...(throttle === undefined ? {} : { throttle_ms: throttle })
+      })
+    )
     await ticks()
-    const hear = deaf(node)
-    for (let n = 2; n <= 50; n++) await node.log.append([item('quotes', 'BUSY', n), item('trades', 'FAST', n)])
+    const hear = deafen(node)
+    for (let n = 2; n <= 50; n++) {
+      await node.log.append([item('quotes', 'BUSY', n), item('trades', 'FAST', n)])
+    }
     await node.log.append([item('quotes', 'CALM', 2), item('trades', 'SLOW', 2)])
     const began = wire.messages.length
     await hear()
@@ -54,23 +82,42 @@ for (const throttle of [undefined, 10]) {
     await new Promise(resolve => { setTimeout(resolve, 50) })
     const after = wire.messages.slice(began)
     t.same(of(after, 'BUSY'), ['reset history_lost', 'state 50'])
-    t.same(of(after, 'FAST'), ['reset history_lost', ...Array.from({ length: 20 }, (_, index) => `message ${32 + index}`)], 'with what the log still holds when it is asked')
+    t.same(
+      of(after, 'FAST'),
+      ['reset history_lost', ...Array.from({ length: 20 }, (_, index) => `message ${32 + index}`)],
+      'the reset is followed by what the log retains when it is asked'
+    )
     t.same(of(after, 'CALM'), ['message 2'])
     t.same(of(after, 'SLOW'), ['message 2', 'message 3'])
     t.same(follower.gaps, [])
     t.equal(after.filter(({ type }) => type === 'epoch').length, 0, 'it is no new epoch')
 
     const late = new MemoryWire(true)
-    receiveText(node.connect(late), JSON.stringify({ action: 'subscribe', channel: 'trades', symbols: ['*'], after: wire.messages.slice(0, began).filter(({ type }) => type === 'cursor').at(-1)!['cursor'] }))
+    receiveText(
+      node.connect(late),
+      JSON.stringify({
+        action: 'subscribe',
+        channel: 'trades',
+        symbols: ['*'],
+        after: wire.messages
+          .slice(0, began)
+          .filter(({ type }) => type === 'cursor')
+          .at(-1)!['cursor']
+      })
+    )
     await ticks(30)
-    t.same(of(late.messages, 'FAST').slice(0, 2), ['reset history_lost', 'message 32'], 'and so does who resumes from before it')
+    t.same(
+      of(late.messages, 'FAST').slice(0, 2),
+      ['reset history_lost', 'message 32'],
+      'a client that resumes from before it gets the same'
+    )
     t.same(of(late.messages, 'SLOW'), ['message 2', 'message 3'])
     t.same(node.errors, [])
     await node.close()
   })
 }
 
-test('a log that is emptied while a hole is dealt with: all that was passed on is reset', async t => {
+test('resets all topics that were passed on if the log is emptied while the node deals with a hole', async t => {
   const node = await startNode()
   await node.log.append([item('trades', 'A', 1), item('trades', 'B', 1)])
   await ticks()
@@ -79,10 +126,13 @@ test('a log that is emptied while a hole is dealt with: all that was passed on i
   await ticks()
   await node.log.append([item('trades', 'A', 2), item('trades', 'B', 2)])
   await ticks()
-  const listeners = (node.log as unknown as { listeners: Set<{ onBatch: (batch: TailBatch) => void }> }).listeners
+  const listeners = (node.log as unknown as { listeners: Set<{ onBatch: (batch: TailBatch) => void }> })
+    .listeners
   const heard = [...listeners]
   listeners.clear()
-  const tell = (batch: Omit<TailBatch, 'shard'>): void => { for (const { onBatch } of heard) onBatch({ shard: 0, ...batch }) }
+  const tell = (batch: Omit<TailBatch, 'shard'>): void => {
+    for (const { onBatch } of heard) onBatch({ shard: 0, ...batch })
+  }
   const [before] = await node.log.head()
   let release = (): void => {}
   const released = new Promise<void>(resolve => { release = resolve })
@@ -96,7 +146,13 @@ test('a log that is emptied while a hole is dealt with: all that was passed on i
   const [after] = await node.log.head()
   tell({ epoch: after!.epochs.at(-1)!, entries: [] })
   await ticks()
-  t.same(['A', 'B'].map(symbol => of(wire.messages, symbol)), [['message 2', 'reset epoch_changed'], ['message 2', 'reset epoch_changed']])
+  t.same(
+    ['A', 'B'].map(symbol => of(wire.messages, symbol)),
+    [
+      ['message 2', 'reset epoch_changed'],
+      ['message 2', 'reset epoch_changed']
+    ]
+  )
   t.same(node.errors, [])
   await node.close()
 })

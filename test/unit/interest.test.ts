@@ -4,7 +4,7 @@ import { test } from 'tap'
 import { Interest } from '../../src/hub/shards/interest.js'
 import { until } from '../helpers/clients.js'
 
-/** Shards that are woken when the test says so. */
+/** Shards that wake when the test says so. */
 class Shards {
   readonly awake = new Set<number>()
   readonly woken: number[] = []
@@ -20,7 +20,15 @@ class Shards {
       isAwake: shard => this.awake.has(shard),
       wake: async shard => {
         this.woken.push(shard)
-        await new Promise<void>((resolve, reject) => { this.waiting.push({ shard, end: error => { if (error === undefined) resolve(); else reject(error) } }) })
+        await new Promise<void>((resolve, reject) => {
+          this.waiting.push({
+            shard,
+            end: error => {
+              if (error === undefined) resolve()
+              else reject(error)
+            }
+          })
+        })
         this.awake.add(shard)
       },
       sleep: shard => {
@@ -36,7 +44,7 @@ class Shards {
   }
 }
 
-test('those who need a shard at the same time wait for one waking, and it sleeps when the last is gone', async t => {
+test('wakes a shard once for all who need it at the same time, and lets it sleep after the last', async t => {
   const shards = new Shards()
   const { interest } = shards
   let followed = 0
@@ -49,17 +57,22 @@ test('those who need a shard at the same time wait for one waking, and it sleeps
   interest.release([0, 1])
   interest.release([1])
   interest.release([1, 2])
-  await until('those sleep that nobody needs', () => shards.slept.length === 2)
+  await until('the shards that nobody needs sleep', () => shards.slept.length === 2)
   t.same([shards.slept.sort(), [...shards.awake]], [[0, 2], [1]])
   interest.release([1])
-  await until('and the last', () => shards.awake.size === 0)
+  await until('the last one sleeps', () => shards.awake.size === 0)
   interest.close()
 })
 
-test('one that cannot be woken is held by nobody, and is woken for the next who asks', async t => {
+test('counts nobody for a shard that did not wake, and wakes it for the next who needs it', async t => {
   const shards = new Shards()
   const { interest } = shards
-  const both = [interest.follow([0]), interest.follow([0, 1])].map(following => following.then(() => 'followed', (error: ProtocolError) => error.code))
+  const both = [interest.follow([0]), interest.follow([0, 1])].map(following =>
+    following.then(
+      () => 'followed',
+      (error: ProtocolError) => error.code
+    )
+  )
   await delay(5)
   shards.answer(new ProtocolError('log_unavailable'))
   t.same(await Promise.all(both), ['log_unavailable', 'log_unavailable'])
@@ -68,11 +81,11 @@ test('one that cannot be woken is held by nobody, and is woken for the next who 
   await again
   t.same([shards.woken, [...shards.awake]], [[0, 1, 0], [0]])
   interest.release([0])
-  await until('it sleeps', () => shards.awake.size === 0)
+  await until('the shard sleeps', () => shards.awake.size === 0)
   interest.close()
 })
 
-test('one that was woken for those who have given up sleeps as well', async t => {
+test('lets a shard sleep that woke for those who have given up', async t => {
   const shards = new Shards()
   const { interest } = shards
   const waking: Array<(error?: Error) => void> = []
@@ -83,12 +96,12 @@ test('one that was woken for those who have given up sleeps as well', async t =>
   waking[1]!(new ProtocolError('log_unavailable'))
   t.equal(await following, 'log_unavailable')
   waking[0]!()
-  await until('it sleeps again', () => shards.slept.length === 1)
+  await until('the shard sleeps again', () => shards.slept.length === 1)
   t.same([shards.slept, shards.awake.size], [[0], 0])
   interest.close()
 })
 
-test('one that is needed again in time, or cannot sleep yet, stays awake', async t => {
+test('keeps a shard awake that is needed again in time, or that cannot sleep yet', async t => {
   const shards = new Shards(20)
   const { interest } = shards
   const following = interest.follow([0])
@@ -104,6 +117,6 @@ test('one that is needed again in time, or cannot sleep yet, stays awake', async
   await delay(60)
   t.equal(shards.awake.size, 1)
   shards.staysAwake = false
-  await until('it is asked again', () => shards.awake.size === 0)
+  await until('the shard is asked again', () => shards.awake.size === 0)
   interest.close()
 })

@@ -8,14 +8,20 @@ import { MemoryWire } from '../helpers/memory-wire.js'
 import { type Node, startNode } from '../helpers/node.js'
 
 /**
- * The join of history and live under any interleaving of appends, trims, cuts, windows, new epochs, times in which the
- * client does not read, and times in which nobody needs the shards and they sleep: the client's rule never finds a gap, nothing comes twice on a connection, what is lost is reset,
- * what is not lost is not, and in the end every topic stands where the log stands.
+ * The join of history and live under any interleaving of appends, trims, cuts, windows, new epochs, times in
+ * which the client does not read, and times in which nobody needs the shards and they sleep. The client's
+ * rule never finds a gap, nothing comes twice on a connection, what is lost is reset, what is not lost is
+ * not, and in the end every topic stands where the log stands.
  */
 const SYMBOLS = ['A', 'B', 'C'] as const
 
 type Step =
-  | { readonly do: 'append', readonly symbol: (typeof SYMBOLS)[number], readonly channel: 'quotes' | 'trades', readonly count: number }
+  | {
+    readonly do: 'append'
+    readonly symbol: (typeof SYMBOLS)[number]
+    readonly channel: 'quotes' | 'trades'
+    readonly count: number
+  }
   | { readonly do: 'cut' | 'open' | 'stall' | 'drip' | 'read' | 'tick' | 'subscribe-again' | 'rest' }
   | { readonly do: 'lose', readonly count: number }
 
@@ -42,7 +48,7 @@ const LINGER_MS = 1
 
 const tick = (): Promise<void> => new Promise(resolve => { setImmediate(resolve) })
 
-/** What was appended: by topic, the sequence that was given last. */
+/** The last sequence that was appended, by topic. */
 class Appended {
   private readonly last = new Map<string, number>()
   lost = false
@@ -56,34 +62,41 @@ class Appended {
     }
   }
 
-  /** Whether the log certainly still holds the message that comes after a sequence: not once it has lost some. */
+  /** Tells whether the log certainly retains the message after a sequence: not once it has lost some. */
   isHeld (topic: string, after: number): boolean {
     return !this.lost && after >= (this.last.get(topic) ?? 0) - this.retention
   }
 }
 
 class Client {
-  /** By topic, the messages that count, since its last reset. */
+  /** The messages that count since the last reset, by topic. */
   readonly accepted = new Map<string, Message[]>()
   readonly resets: Message[] = []
-  /** What is against the protocol: thrown here, it would be thrown into the server. */
+  /** Breaches of the protocol. Thrown here, they would be thrown into the server. */
   readonly failures: string[] = []
   lags = 0
   subscribed = 0
   private cursor: string | undefined
   private epoch: unknown
-  /** By topic, the last sequence that counted. */
+  /** The last sequence that counted, by topic. */
   private readonly last = new Map<string, number>()
-  /** By topic, the last sequence that the cursor covers: where another epoch is told, the client goes back to it. */
+  /**
+   * The last sequence that the cursor covers, by topic. The client goes back to it when it is told of another
+   * epoch.
+   */
   private readonly covered = new Map<string, number>()
-  /** By topic, the last sequence that this connection was sent. */
+  /** The last sequence that this connection sent, by topic. */
   private sent = new Map<string, number>()
   private wire: MemoryWire | undefined
   private stalled = false
   private connection: Connection | undefined
   private stop: () => void = () => {}
 
-  constructor (private readonly node: Node, private readonly appended: Appended, private readonly channels: readonly string[]) {}
+  constructor (
+    private readonly node: Node,
+    private readonly appended: Appended,
+    private readonly channels: readonly string[]
+  ) {}
 
   open (): void {
     if (this.connection !== undefined) return
@@ -122,7 +135,9 @@ class Client {
   private takeReset (topic: string, message: Message): void {
     this.resets.push(message)
     const sent = this.sent.get(topic)
-    if (message['reason'] === 'lagging' && this.appended.isHeld(topic, sent ?? 0)) this.failures.push(`${topic}: a reset behind ${sent}, of which nothing was dropped`)
+    if (message['reason'] === 'lagging' && this.appended.isHeld(topic, sent ?? 0)) {
+      this.failures.push(`${topic}: a reset after ${sent}, of which nothing was dropped`)
+    }
     this.sent.set(topic, 0)
     this.last.delete(topic)
     this.accepted.delete(topic)
@@ -147,17 +162,24 @@ class Client {
   }
 
   subscribe (channel: string): void {
-    if (this.connection !== undefined) receiveText(this.connection, JSON.stringify({ action: 'subscribe', channel, symbols: ['*'], ...(this.cursor === undefined ? {} : { after: this.cursor }) }))
+    if (this.connection !== undefined) {
+      receiveText(this.connection, JSON.stringify({
+        action: 'subscribe', channel, symbols: ['*'], ...(this.cursor === undefined ? {} : { after: this.cursor })
+      }))
+    }
   }
 
-  /** A client without a cursor has nothing to resume from: it is not cut. */
+  /** Cuts the client, unless it has no cursor to resume from. */
   cut (): void {
     if (this.connection === undefined || this.cursor === undefined) return
     this.stop()
     this.connection = this.wire = undefined
   }
 
-  /** How it reads from now on: not at all, what one tick leaves it, or everything at once. */
+  /**
+   * Sets how the client reads from now on: not at all, only what `drip` reads at a tick, or everything at
+   * once.
+   */
   reads (how: 'stall' | 'drip' | 'read'): void {
     if (this.wire === undefined) return
     this.wire.drips = how === 'drip'
@@ -166,7 +188,7 @@ class Client {
     if (how === 'read') this.connection?.onDrain()
   }
 
-  /** One that drips reads what was written. */
+  /** Reads what was written, if the client drips. */
   drip (): void {
     if (this.wire?.stalled !== true || this.stalled) return
     this.wire.stalled = false
@@ -181,9 +203,13 @@ interface Setting {
   readonly nothingIsLost: boolean
 }
 
-async function run (steps: readonly Step[], { shards, retention, recentBytes, nothingIsLost }: Setting): Promise<number> {
-  const node = await startNode({ shards, retention: { messages: retention }, recentBytes, pageMessages: 5, lingerMs: LINGER_MS })
-  // Two subscribes that resume: the second waits for the first, and no cursor may forget it.
+async function run (
+  steps: readonly Step[], { shards, retention, recentBytes, nothingIsLost }: Setting
+): Promise<number> {
+  const node = await startNode({
+    shards, retention: { messages: retention }, recentBytes, pageMessages: 5, lingerMs: LINGER_MS
+  })
+  // Two subscribes that resume. The second waits for the first, and no cursor may forget it.
   const appended = new Appended(node, retention)
   const client = new Client(node, appended, ['quotes', 'trades'])
   client.open()
@@ -202,7 +228,7 @@ async function run (steps: readonly Step[], { shards, retention, recentBytes, no
       case 'read': client.reads(current.do); break
       case 'subscribe-again': client.subscribe('quotes'); break
       case 'tick': client.drip(); await tick(); break
-      // Where the client is cut, the shards sleep meanwhile; one alone never does.
+      // While the client is cut, the shards sleep; a single shard never does.
       case 'rest': await (shards > 1 ? delay(2 * LINGER_MS + 1) : tick()); break
       case 'lose': {
         appended.lost = true
@@ -224,7 +250,7 @@ async function run (steps: readonly Step[], { shards, retention, recentBytes, no
   for (const [topic, { sequence }] of await node.log.topics()) {
     const got = accepted.get(topic)?.at(-1)
     const last = (await node.log.read(topic, { sequence: 0 }, 100_000)).entries.at(-1)
-    // A history of which nothing is left has nothing to be given after its reset.
+    // After its reset, a history without retained messages has nothing to send.
     if (last === undefined && topic.startsWith('trades')) continue
     if (got?.sequence !== sequence) throw new Error(`${topic}: the log has ${sequence}, the client ${got?.sequence}`)
     if (last !== undefined && JSON.stringify(got.data) !== last.payload) throw new Error(`${topic}: not the log's last message`)
@@ -236,7 +262,10 @@ async function run (steps: readonly Step[], { shards, retention, recentBytes, no
 }
 
 const runs = Number(process.env['FUZZ_RUNS'] ?? 200)
-/** The same each time unless another is asked for: what is found by chance is looked for with many runs and other seeds. */
+/**
+ * The same seed each time unless another is given. To search for rare failures, use many runs and other
+ * seeds.
+ */
 const seed = Number(process.env['FUZZ_SEED'] ?? 20261121)
 
 const settings: ReadonlyArray<readonly [string, boolean, Omit<Setting, 'shards' | 'recentBytes'>]> = [

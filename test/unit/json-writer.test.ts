@@ -12,7 +12,7 @@ const entry = (topic: string, more: Partial<Entry> = {}): Entry => ({
   topic, shard: 0, offset: 9, sequence: 7, previous: 3, timestamp: TIME, payload: '{"bid":"185.50"}', replaces: false, ...more
 })
 
-test('a data message', async t => {
+test('writes a data message', async t => {
   const writer = new JsonWriter(standardChannels, 'string')
   t.equal(
     writer.data(entry('quotes:AAPL')),
@@ -26,13 +26,13 @@ test('a data message', async t => {
   })
 })
 
-test('a reset', async t => {
+test('writes a reset', async t => {
   const writer = new JsonWriter(standardChannels, 'string')
   t.equal(writer.reset('quotes:AAPL', 'history_lost'), '{"type":"reset","channel":"quotes","symbol":"AAPL","reason":"history_lost"}')
   t.equal(writer.reset('orders@alice', 'epoch_changed'), '{"type":"reset","channel":"orders","reason":"epoch_changed"}')
 })
 
-test('the owner of a private topic never leaves the server, whatever the user is called', async t => {
+test("never sends the owner of a private topic, whatever the user's name", async t => {
   const writer = new JsonWriter(standardChannels, 'string')
   fc.assert(fc.property(fc.string({ unit: 'binary' }), fc.constantFrom<readonly [string, string?]>(['orders'], ['strategy', 'S1']), (user, [channel, symbol]) => {
     const topic = { channel, ...(symbol === undefined ? {} : { symbol }) }
@@ -45,7 +45,7 @@ test('the owner of a private topic never leaves the server, whatever the user is
   t.pass(`${numRuns} users`)
 })
 
-test('times', async t => {
+test('writes times', async t => {
   fc.assert(fc.property(fc.array(fc.constantFrom(0, 1, TIME, TIME, TIME + 1, 8.64e15)), times => {
     return times.every(time => isoTime(time) === new Date(time).toISOString())
   }), { numRuns })

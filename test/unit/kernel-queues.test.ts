@@ -1,8 +1,9 @@
 import { test } from 'tap'
 import { parseKernelQueues } from '../../src/transports/sse/kernel-queues.js'
 
-test('the rows of /proc/net/tcp and tcp6 that have unacknowledged bytes', async t => {
-  const header = '  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode'
+test('reads the connections with unacknowledged bytes from /proc/net/tcp and tcp6', async t => {
+  const header =
+    '  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode'
   const rows = [
     '   0: 0100007F:1F90 0100007F:D1E2 01 00000A00:00000000 02:000A 00000000     0        0 1 2 0 20 4 30 10 -1',
     '   1: 0100007F:1F90 0100007F:D1E3 01 00000000:00000000 00:0000 00000000     0        0 1 2 0 20 4 30 10 -1',

@@ -7,7 +7,7 @@ import { holdLog } from '../helpers/hold-log.js'
 import { MemoryWire } from '../helpers/memory-wire.js'
 import { type Node, type NodeOptions, startNode, ticks } from '../helpers/node.js'
 
-/** PROTOCOL.md, Control, `lagging`: who reads too slowly is caught up from the log. */
+/** PROTOCOL.md, Control, `lagging`: a client that reads too slowly is caught up from the log. */
 interface Item { readonly topic: string, readonly payload: string }
 const items = (channel: string, symbol: string, count: number): Item[] =>
   Array.from({ length: count }, (_, n) => ({ topic: `${channel}:${symbol}`, payload: JSON.stringify({ symbol, last: String(n) }) }))
@@ -43,7 +43,7 @@ class Client {
     return this.wire.messages.filter(message => message.type === type)
   }
 
-  /** What came of topics, in short. */
+  /** What came of topics, in short words. */
   get data (): string[] {
     return this.wire.messages.flatMap(({ type, symbol, sequence, snapshot, reason }) =>
       type === 'reset' ? `reset ${symbol} ${String(reason)}` : sequence === undefined ? [] : `${snapshot === true ? 'state' : 'message'} ${symbol} ${sequence}`)
@@ -57,7 +57,7 @@ async function append (node: Node, ...appended: readonly Item[]): Promise<void> 
 
 const sequences = (from: number, to: number): string[] => Array.from({ length: to - from + 1 }, (_, n) => `message A ${from + n}`)
 
-/** A node, and a client that lags: it was written one trade of `A` that it has not read. */
+/** Starts a node, and a client that lags: the server wrote it one trade of `A` that it has not read. */
 async function lagging (options: NodeOptions = {}): Promise<{ node: Node, client: Client }> {
   const node = await startNode(options)
   await append(node, ...items('trades', 'A', 1))
@@ -68,11 +68,11 @@ async function lagging (options: NodeOptions = {}): Promise<{ node: Node, client
   return { node, client }
 }
 
-test('one that does not read is told once that it lags, costs nothing then, and is told the end', async t => {
+test('tells a client once that it lags, spends nothing on it meanwhile, and tells it the end', async t => {
   const { node, client } = await lagging()
   const { lagging: now, lags } = node.hub.counters.transport('memory')
   t.same([now, lags, node.hub.audience.size], [1, 1, 0])
-  t.same(client.wire.messages.at(-1), { type: 'lagging', behind: 1 }, 'the last word')
+  t.same(client.wire.messages.at(-1), { type: 'lagging', behind: 1 }, 'the last message')
   const { writes } = client.wire
   for (let n = 0; n < 20; n++) await append(node, ...items('trades', 'A', 100))
   t.equal(client.wire.writes, writes, 'nothing is written')
@@ -85,7 +85,7 @@ test('one that does not read is told once that it lags, costs nothing then, and 
   await node.close()
 })
 
-test('its cursors cover what was written, and no more', async t => {
+test('covers in its cursors what was written, and no more', async t => {
   for (const recentBytes of [1 << 20, 900]) {
     const { node, client } = await lagging({ shards: 3, recentBytes, pageMessages: 10 })
     client.wire.drips = true
@@ -117,7 +117,7 @@ test('its cursors cover what was written, and no more', async t => {
   }
 })
 
-test('it lags again as often as it must', async t => {
+test('lets a client lag again as often as it must', async t => {
   const { node, client } = await lagging({ pageMessages: 10 })
   for (let round = 0; round < 5; round++) {
     await append(node, ...items('trades', 'A', 25))
@@ -132,7 +132,7 @@ test('it lags again as often as it must', async t => {
   await node.close()
 })
 
-test('throttled topics are given by their state when it is live again, the others by every message', async t => {
+test('sends throttled topics by their state when the client is live again, and the others by every message', async t => {
   const { node, client } = await lagging()
   await client.read()
   await client.subscribe('quotes', ['Q'], { throttle_ms: 10 })
@@ -153,7 +153,7 @@ test('throttled topics are given by their state when it is live again, the other
   await node.close()
 })
 
-test('what retention dropped meanwhile is reset, with the state or what is still held; the others go on', async t => {
+test('resets what retention dropped meanwhile, with its state or its retained messages, and continues the others', async t => {
   const node = await startNode({ retention: { messages: 20 }, recentBytes: 900 })
   await append(node, ...items('trades', 'A', 1), ...items('trades', 'B', 1), ...items('quotes', 'Q', 1))
   const client = new Client(node)
@@ -173,7 +173,7 @@ test('what retention dropped meanwhile is reset, with the state or what is still
   await node.close()
 })
 
-test('a new epoch: one that had not lost anything is told, one that had is reset', async t => {
+test('tells a lagging client of a new epoch if it lost nothing, and resets what it lost', async t => {
   for (const lost of [0, 1]) {
     const { node, client } = await lagging()
     await append(node, ...items('trades', 'A', 5))
@@ -192,7 +192,7 @@ test('a new epoch: one that had not lost anything is told, one that had is reset
   }
 })
 
-test('unsubscribe and auth take effect before it has caught up; subscribe, snapshot and what is behind them when it has', async t => {
+test('performs unsubscribe and auth at once for a lagging client, and later actions once it has caught up', async t => {
   const node = await startNode({ pageMessages: 10 })
   await append(node, ...items('trades', 'A', 1), ...items('quotes', 'Q', 1))
   const client = new Client(node)
@@ -207,20 +207,20 @@ test('unsubscribe and auth take effect before it has caught up; subscribe, snaps
   client.say({ action: 'snapshot', id: 'state', channel: 'quotes', symbols: ['Q'] })
   client.say({ action: 'subscribe', id: 'more', channel: 'quotes', symbols: ['Q'] })
   client.say({ action: 'unsubscribe', id: 'last', channel: 'trades', symbols: ['A'] })
-  t.equal(client.of('unsubscribed').length, 0, 'nothing is answered that is not read')
+  t.equal(client.of('unsubscribed').length, 0, 'nothing is answered before it is read')
   for (let n = 0; n < 30; n++) await client.read()
   const at = (type: string, id?: string): number => client.wire.messages.findIndex(message => message.type === type && (id === undefined || message['id'] === id))
   const end = client.wire.messages.findIndex(({ type, behind }) => type === 'lagging' && behind === 0)
   const order = [at('unsubscribed', 'first'), at('authenticated', 'token'), end, at('done', 'state'), at('subscribed', 'more'), at('unsubscribed', 'last')]
   t.ok(order.every((place, index) => place > (order[index - 1] ?? 0)), String(order))
-  t.equal(client.data.filter(text => text.includes(' B ')).length, 0, 'less is wanted: it is not sent any more')
+  t.equal(client.data.filter(text => text.includes(' B ')).length, 0, 'a topic that is not wanted any more is not sent')
   const anew = client.data.indexOf('reset A entered')
-  t.same(client.data.slice(anew + 1).filter(text => text.startsWith('message A')), sequences(1, 32), 'what another selector covers begins anew')
+  t.same(client.data.slice(anew + 1).filter(text => text.startsWith('message A')), sequences(1, 32), 'what another selector covers begins again')
   t.same(client.follower.gaps, [])
   await node.close()
 })
 
-test('what is live falls behind while a subscribe is on its way: both are caught up, and nothing comes twice', async t => {
+test('catches up both what was live and a subscribe on its way, and sends nothing twice', async t => {
   const node = await startNode({ pageMessages: 10, recentBytes: 900 })
   await append(node, ...items('trades', 'B', 100))
   const epoch = node.hub.epochText()
@@ -239,7 +239,7 @@ test('what is live falls behind while a subscribe is on its way: both are caught
   await node.close()
 })
 
-test('symbols move between sets meanwhile', async t => {
+test('follows symbols that move between sets while the client lags', async t => {
   const node = await startNode()
   await append(node, instrument('A', 'x'), instrument('B', 'y'), ...items('quotes', 'A', 1), ...items('quotes', 'B', 1))
   const client = new Client(node)
@@ -254,7 +254,7 @@ test('symbols move between sets meanwhile', async t => {
   await node.close()
 })
 
-test('one that lags leaves nothing behind when it goes, whatever it was waiting for', async t => {
+test('leaves nothing behind of a lagging client that goes, whatever it waited for', async t => {
   for (const where of ['unread', 'reading']) {
     const { node, client } = await lagging({ recentBytes: 900 })
     await append(node, ...items('trades', 'A', 100))
@@ -270,7 +270,7 @@ test('one that lags leaves nothing behind when it goes, whatever it was waiting 
   }
 })
 
-test('a log that cannot be read ends it', async t => {
+test('closes a lagging client if the log cannot be read', async t => {
   const { node, client } = await lagging({ recentBytes: 900 })
   await append(node, ...items('trades', 'A', 100))
   node.log.read = async () => { throw new Error('broken') }

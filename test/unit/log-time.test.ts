@@ -3,47 +3,56 @@ import { LogTime } from '../../src/hub/shards/log-time.js'
 
 const MINUTE = 60_000
 
-/** A node whose clock began to run when the log's clock said `began`. */
-function node (began: number): { time: LogTime, pass: (milliseconds: number) => void, hear: (delay: number) => void, isIn: () => number } {
+/** Makes the time of a node whose clock started when the log's clock said `began`. */
+function node (began: number): {
+  time: LogTime
+  pass: (milliseconds: number) => void
+  hear: (delay: number) => void
+  lag: () => number
+} {
   let now = 0
   const time = new LogTime(() => now)
   return {
     time,
-    pass: milliseconds => { now += milliseconds },
-    /** A message that was so long on its way. */
-    hear: delay => { time.hear(began + now - delay) },
-    isIn: () => began + now - time.now()
+    pass: milliseconds => {
+      now += milliseconds
+    },
+    /** Hears a message that was on its way for `delay` milliseconds. */
+    hear: delay => {
+      time.hear(began + now - delay)
+    },
+    lag: () => began + now - time.now()
   }
 }
 
-test('nothing is old before anything was heard', t => {
+test('takes nothing as old before it has heard a message', t => {
   t.equal(new LogTime().now(), -Infinity)
   t.end()
 })
 
-test('the fastest message tells the time, and the time goes on when nothing is heard', t => {
-  const { pass, hear, isIn } = node(1_700_000_000_000)
+test('takes the time from the fastest message, and lets it run on while nothing is heard', t => {
+  const { pass, hear, lag } = node(1_700_000_000_000)
   hear(40)
-  t.equal(isIn(), 40)
+  t.equal(lag(), 40)
   pass(10)
   hear(5)
   pass(10)
   hear(300)
-  t.equal(isIn(), 5, 'a slow message changes nothing')
+  t.equal(lag(), 5, 'a slow message changes nothing')
   pass(60 * MINUTE)
-  t.equal(isIn(), 5)
+  t.equal(lag(), 5)
   hear(10 * MINUTE)
-  t.equal(isIn(), 5, 'nor does one that was read long after it was written')
+  t.equal(lag(), 5, 'neither does one that was read long after it was written')
   t.end()
 })
 
-test('it follows a clock of the log that runs slower, or was set', t => {
+test("follows a log's clock that runs slower or was set", t => {
   let now = 0
   const time = new LogTime(() => now)
   const slow = (): number => 1000 + now * 0.99
   for (; now < 10 * MINUTE; now += 100) time.hear(slow())
-  t.ok(Math.abs(time.now() - slow()) < 2 * MINUTE * 0.01 + 1, 'it is behind by what two windows make at most')
+  t.ok(Math.abs(time.now() - slow()) < 2 * MINUTE * 0.01 + 1, 'it is behind by at most what two windows make')
   time.hear(slow() + 60 * MINUTE)
-  t.equal(time.now(), slow() + 60 * MINUTE, 'a log that is set ahead is followed at once')
+  t.equal(time.now(), slow() + 60 * MINUTE, "it follows at once if the log's clock is set ahead")
   t.end()
 })

@@ -8,9 +8,12 @@ import { RuleFollower, until } from '../helpers/clients.js'
 
 const TOPICS = 1000
 
-/** What a resume reads that is too long for the recent entries: in proportion to what it sends, and to its topics. */
+/**
+ * What a resume reads that is too long for the recent entries: in proportion to what it sends, and to its
+ * topics.
+ */
 for (const [name, hot] of [['alike', 0], ['one much busier than the others', 5000]] as const) {
-  test(`a long catch-up over many topics reads a few times what it sends: ${name}`, async t => {
+  test(`reads a few times what it sends for a long catch-up over many topics: ${name}`, async t => {
     const node = await startNode({ retention: { messages: 100_000 }, recentBytes: 1000 })
     const trade = (topic: number): { topic: string, payload: string } => ({ topic: `trades:S${topic}`, payload: '{}' })
     for (let round = 0; round < 5; round++) {
@@ -29,7 +32,11 @@ for (const [name, hot] of [['alike', 0], ['one much busier than the others', 500
     }
     const follower = new RuleFollower()
     const wire = new MemoryWire(false, message => { follower.take(message) })
-    const cursor = encodeCursor({ shards: new Map([[0, { epoch: decodeEpoch(node.hub.epochText())![0]!, offset: 0 }]]), lostTopics: undefined, throttled: new Set() })
+    const cursor = encodeCursor({
+      shards: new Map([[0, { epoch: decodeEpoch(node.hub.epochText())![0]!, offset: 0 }]]),
+      lostTopics: undefined,
+      throttled: new Set()
+    })
     receiveText(node.connect(wire), JSON.stringify({ action: 'subscribe', channel: 'trades', symbols: ['*'], after: cursor }))
     const sent = TOPICS * 5 + hot
     for (let turn = 0; turn < 1000 && wire.messages.length < sent; turn++) await ticks()
@@ -41,7 +48,7 @@ for (const [name, hot] of [['alike', 0], ['one much busier than the others', 500
   })
 }
 
-test('states that a log is slow to give are sent as they come, not when the last has been read', async t => {
+test('sends states as a slow log gives them, and not only when the last has been read', async t => {
   const node = await startNode()
   const symbols = Array.from({ length: 20 }, (_, n) => `S${n}`)
   await node.log.append(symbols.map(symbol => ({ topic: `quotes:${symbol}`, payload: JSON.stringify({ data: { symbol, last: '1' } }) })))
@@ -58,6 +65,6 @@ test('states that a log is slow to give are sent as they come, not when the last
   }
   receiveText(node.connect(wire), JSON.stringify({ action: 'subscribe', channel: 'quotes', symbols }))
   await until('all states have come', () => wire.messages.filter(({ type }) => type === 'quote').length === symbols.length)
-  t.ok(readWhenSent[0]! < symbols.length / 2, `${readWhenSent[0]} were read when the first had come`)
+  t.ok(readWhenSent[0]! < symbols.length / 2, `${readWhenSent[0]} were read when the first one had come`)
   await node.close()
 })

@@ -6,17 +6,25 @@ import { type Message, RuleFollower } from '../helpers/clients.js'
 import { startNode, ticks } from '../helpers/node.js'
 import { writer } from '../helpers/native.js'
 
-/** A client whose position is lost, and who is given what the log has in more than one answer. */
+/** A client with a lost position, which gets what the log has in more than one answer. */
 const trades = standardChannels.get('trades')!
-const trade = (symbol: string, n: number): { topic: string, payload: string } => ({ topic: `trades:${symbol}`, payload: JSON.stringify({ symbol, price: String(n) }) })
+const trade = (symbol: string, n: number): { topic: string, payload: string } => ({
+  topic: `trades:${symbol}`,
+  payload: JSON.stringify({ symbol, price: String(n) })
+})
 
-test('each topic is reset once, however many polls the rest takes, and one that is born later before its first message', async t => {
+test('resets each topic once over any number of polls, and a topic that is born later before its first message', async t => {
   for (const shards of [1, 3]) {
     const node = await startNode({ shards })
     const symbols = ['A', 'B', 'C', 'D', 'E']
     for (let n = 1; n <= 10; n++) await node.log.append(symbols.map(symbol => trade(symbol, n)))
     await ticks()
-    const lost = new Map(decodeEpoch(node.hub.epochText())!.map((epoch, shard) => [shard, { epoch: (epoch ^ 1) >>> 0, offset: 100 }]))
+    const lost = new Map(
+      decodeEpoch(node.hub.epochText())!.map((epoch, shard) => [
+        shard,
+        { epoch: (epoch ^ 1) >>> 0, offset: 100 }
+      ])
+    )
     let cursor = decodeCursor(encodeCursor({ shards: lost, lostTopics: undefined, throttled: new Set() }))!
     const follower = new RuleFollower()
     const ask = async (): Promise<boolean> => {

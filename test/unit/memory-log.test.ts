@@ -6,19 +6,33 @@ import { ENTRY_OVERHEAD_BYTES, MemoryLog } from '../../src/log/memory/memory-log
 import { AMPLE, held, ManualClock } from '../contract/logs.js'
 import { bytesUsed, LARGE, largePayload } from '../helpers/memory.js'
 
-const item = (topic: string, n: number, more: Partial<AppendItem> = {}): AppendItem => ({ topic, payload: `{"n":${n}}`, ...more })
-const held1 = async (log: MemoryLog, topics: readonly string[]): Promise<number[]> =>
-  (await Promise.all(topics.map(topic => held(log, topic)))).flat().map(({ offset }) => offset).sort((a, b) => a - b)
+const item = (topic: string, n: number, more: Partial<AppendItem> = {}): AppendItem => ({
+  topic,
+  payload: `{"n":${n}}`,
+  ...more
+})
+const offsetsHeld = async (log: MemoryLog, topics: readonly string[]): Promise<number[]> =>
+  (await Promise.all(topics.map(topic => held(log, topic))))
+    .flat()
+    .map(({ offset }) => offset)
+    .sort((a, b) => a - b)
 
-function makeLog (t: Test, retention: Partial<Retention> = {}, channels: Channels = standardChannels): { log: MemoryLog, clock: ManualClock } {
+function makeLog (
+  t: Test,
+  retention: Partial<Retention> = {},
+  channels: Channels = standardChannels
+): { log: MemoryLog, clock: ManualClock } {
   const clock = new ManualClock()
   const log = new MemoryLog({ channels, retention: { ...AMPLE, ...retention }, maxTopics: 1000, clock })
   t.teardown(() => log.close())
   return { log, clock }
 }
 
-/** A channel whose state is the sum of its messages, and what it was asked to fold. */
-function countingChannel (retention: ChannelDefinition['retention'] = {}): { channels: Channels, folded: number[] } {
+/** Makes a channel whose state is the sum of its messages, and records what it was asked to fold. */
+function countingChannel (retention: ChannelDefinition['retention'] = {}): {
+  channels: Channels
+  folded: number[]
+} {
   const folded: number[] = []
   const channel = {
     ...standardChannels.get('book')!,
@@ -32,32 +46,43 @@ function countingChannel (retention: ChannelDefinition['retention'] = {}): { cha
   return { channels: new Map([['sum', channel as unknown as ChannelDefinition]]), folded }
 }
 
-test('bytes are those of payloads and a constant for each entry, exactly to the bound', async t => {
+test('counts the bytes of payloads and a constant for each entry, exactly to the bound', async t => {
   const one = ENTRY_OVERHEAD_BYTES + '{"n":1}'.length
   const { log } = makeLog(t, { bytes: 3 * one })
   for (let n = 1; n <= 3; n++) await log.append([item(`trades:T${n}`, n)])
-  t.same(await held1(log, ['trades:T1', 'trades:T2', 'trades:T3']), [1, 2, 3], 'full to the last byte')
+  t.same(await offsetsHeld(log, ['trades:T1', 'trades:T2', 'trades:T3']), [1, 2, 3], 'full to the last byte')
   await log.append([item('trades:T1', 4)])
-  t.same(await held1(log, ['trades:T1', 'trades:T2', 'trades:T3']), [2, 3, 4])
+  t.same(await offsetsHeld(log, ['trades:T1', 'trades:T2', 'trades:T3']), [2, 3, 4])
   await log.append([{ topic: 'trades:T4', payload: '{"n": 5}' }])
-  t.same(await held1(log, ['trades:T1', 'trades:T2', 'trades:T3', 'trades:T4']), [4, 5], 'one byte too many drops one more')
+  t.same(
+    await offsetsHeld(log, ['trades:T1', 'trades:T2', 'trades:T3', 'trades:T4']),
+    [4, 5],
+    'one byte too many drops one more'
+  )
 })
 
-test('what count, age and a restart drop is given back to the bound of bytes', async t => {
+test('frees the bytes of what count, age and a restart drop', async t => {
   const one = ENTRY_OVERHEAD_BYTES + '{"n":1}'.length
   const { log, clock } = makeLog(t, { bytes: 4 * one, messages: 2, seconds: 60 })
   for (let n = 1; n <= 9; n++) await log.append([item('trades:A', n)])
   await log.append([item('trades:B', 1), item('trades:C', 1)])
-  t.same(await held1(log, ['trades:A', 'trades:B', 'trades:C']), [8, 9, 10, 11], 'count')
+  t.same(await offsetsHeld(log, ['trades:A', 'trades:B', 'trades:C']), [8, 9, 10, 11], 'count')
   log.restart([9])
   await log.append([item('trades:B', 1), item('trades:C', 1)])
-  t.same(await held1(log, ['trades:A', 'trades:B', 'trades:C']), [8, 9, 10, 11], 'restart')
+  t.same(await offsetsHeld(log, ['trades:A', 'trades:B', 'trades:C']), [8, 9, 10, 11], 'restart')
   clock.sleep(60)
   await log.append(['A', 'B', 'C', 'D'].map(symbol => item(`trades:${symbol}`, 1)))
-  t.same(await held1(log, ['A', 'B', 'C', 'D'].map(symbol => `trades:${symbol}`)), [12, 13, 14, 15], 'age')
+  t.same(
+    await offsetsHeld(
+      log,
+      ['A', 'B', 'C', 'D'].map(symbol => `trades:${symbol}`)
+    ),
+    [12, 13, 14, 15],
+    'age'
+  )
 })
 
-test('after a loss, topics of one millisecond are still dropped oldest first', async t => {
+test('drops topics of one millisecond oldest first, also after a loss', async t => {
   const { log, clock } = makeLog(t, { seconds: 60, bytes: 3 * (ENTRY_OVERHEAD_BYTES + 7) })
   await log.append([item('trades:A', 1)])
   clock.sleep(60)
@@ -65,10 +90,10 @@ test('after a loss, topics of one millisecond are still dropped oldest first', a
   log.restart([1])
   await log.append([item('trades:A', 3), item('trades:C', 1), item('trades:D', 1)])
   await log.append([item('trades:E', 1)])
-  t.same(await held1(log, ['A', 'C', 'D', 'E'].map(symbol => `trades:${symbol}`)), [3, 4, 5])
+  t.same(await offsetsHeld(log, ['A', 'C', 'D', 'E'].map(symbol => `trades:${symbol}`)), [3, 4, 5])
 })
 
-test("a channel's own bounds win over the log's", async t => {
+test("prefers a channel's own bounds over the log's", async t => {
   const { channels } = countingChannel({ messages: 3, seconds: 10 })
   const { log, clock } = makeLog(t, {}, new Map([...standardChannels, ...channels]))
   for (let n = 1; n <= 5; n++) await log.append([item('sum:A', n), item('trades:A', n)])
@@ -79,7 +104,7 @@ test("a channel's own bounds win over the log's", async t => {
   t.equal((await held(log, 'trades:A')).length, 5)
 })
 
-test('nothing is folded until a snapshot is asked for, and then only what is new', async t => {
+test('folds nothing until a snapshot is asked for, and then only what is new', async t => {
   const { channels, folded } = countingChannel()
   const { log } = makeLog(t, {}, channels)
   await log.append([item('sum:A', 1), item('sum:A', 2)])
@@ -94,27 +119,28 @@ test('nothing is folded until a snapshot is asked for, and then only what is new
   t.same(folded, [1, 2, 3])
 })
 
-test('where much is held it is folded as it comes, so that who asks for a state holds up nobody', async t => {
+test('folds a long history as it comes, so that asking for a state blocks nobody', async t => {
   const { channels, folded } = countingChannel({ messages: 500 })
   const { log } = makeLog(t, {}, channels)
   const large = (n: number): AppendItem => ({ topic: 'sum:A', payload: `{"n":${n}${' '.repeat(4000)}}` })
-  const sum = async (): Promise<number> => (JSON.parse((await log.snapshot('sum:A'))!.payload) as { n: number }).n
-  /** How many are folded for who asks now. */
+  const sum = async (): Promise<number> =>
+    (JSON.parse((await log.snapshot('sum:A'))!.payload) as { n: number }).n
+  /** Asks for the state. Returns how many messages were folded for it. */
   const asked = async (expected: number): Promise<number> => {
     const before = folded.length
     t.equal(await sum(), expected)
     return folded.length - before
   }
   for (let n = 1; n <= 1000; n++) await log.append([large(n)])
-  t.ok(await asked(1000 * 1001 / 2) < 100, 'a small part of the 500 that are held')
+  t.ok(await asked(1000 * 1001 / 2) < 100, 'a small part of the 500 retained messages')
   log.restart([600])
   for (let n = 601; n <= 700; n++) await log.append([large(n)])
-  t.ok(await asked(700 * 701 / 2) < 100, 'and where the newest were lost')
+  t.ok(await asked(700 * 701 / 2) < 100, 'also where the newest messages were lost')
   await log.append(Array.from({ length: 2000 }, () => large(0)))
-  t.ok(await asked(700 * 701 / 2) < 100, 'and where all that was folded has gone')
+  t.ok(await asked(700 * 701 / 2) < 100, 'also where all folded messages have been dropped')
 })
 
-test('what is dropped is folded first, once, and never includes what a restart loses', async t => {
+test('folds what it drops once, just before, and never what a restart may lose', async t => {
   const { channels, folded } = countingChannel({ messages: 2 })
   const { log } = makeLog(t, {}, channels)
   for (let n = 1; n <= 4; n++) await log.append([item('sum:A', n)])
@@ -126,7 +152,7 @@ test('what is dropped is folded first, once, and never includes what a restart l
   t.equal((await log.snapshot('sum:A'))!.payload, '{"n":3}')
 })
 
-test('a restart cannot lose what retention has dropped', async t => {
+test('cannot lose in a restart what retention has dropped', async t => {
   const { log } = makeLog(t, { messages: 2 })
   for (let n = 1; n <= 5; n++) await log.append([item('quotes:A', n)])
   log.restart([1])
@@ -136,15 +162,23 @@ test('a restart cannot lose what retention has dropped', async t => {
   t.equal((await log.read('quotes:A', { offset: 0 }, 9)).last!.sequence, 3)
 })
 
-test('the oldest of more than 100,000 keys are forgotten', async t => {
+test('forgets the oldest of more than 100,000 keys', async t => {
   const { log } = makeLog(t, { messages: 10 })
   const keyed = (n: number): AppendItem => item('trades:A', n, { idempotencyKey: String(n) })
   await log.append(Array.from({ length: 100_001 }, (_, n) => keyed(n)))
-  t.same(await log.append([keyed(1)]), [{ sequence: 2, offset: 2, shard: 0 }], 'the second is the oldest that is left')
-  t.same(await log.append([keyed(0)]), [{ sequence: 100_002, offset: 100_002, shard: 0 }], 'the first is not known any more')
+  t.same(
+    await log.append([keyed(1)]),
+    [{ sequence: 2, offset: 2, shard: 0 }],
+    'the second is the oldest key that is left'
+  )
+  t.same(
+    await log.append([keyed(0)]),
+    [{ sequence: 100_002, offset: 100_002, shard: 0 }],
+    'the first is not known any more'
+  )
 })
 
-test('a listener that fails is reported, and only that', async t => {
+test('reports a failing listener, and goes on', async t => {
   const { log } = makeLog(t)
   const warning = new Promise<Error>(resolve => { process.once('warning', resolve) })
   await log.tail(0, () => { throw new Error('thrown by a test') })
@@ -152,7 +186,7 @@ test('a listener that fails is reported, and only that', async t => {
   t.equal((await warning).message, 'thrown by a test')
 })
 
-test('the timer drops what is too old when nobody reads', async t => {
+test('drops messages that are too old by its timer, even if nobody reads', async t => {
   const { log, clock } = makeLog(t, { seconds: 60 })
   await log.append([item('trades:A', 1, { payload: largePayload() })])
   const held = await bytesUsed()
@@ -163,7 +197,7 @@ test('the timer drops what is too old when nobody reads', async t => {
   t.ok(held - left > LARGE / 2)
 })
 
-test('no structure keeps a dropped message alive', async t => {
+test('keeps a dropped message alive in no structure', async t => {
   for (const [name, retention, drop] of [
     ['count', { messages: 1 }, (log: MemoryLog) => log.append([item('trades:A', 2)])],
     ['bytes', { bytes: ENTRY_OVERHEAD_BYTES + LARGE }, (log: MemoryLog) => log.append([item('trades:B', 2)])],
@@ -176,17 +210,17 @@ test('no structure keeps a dropped message alive', async t => {
     const held = await bytesUsed()
     t.ok(held - before > LARGE / 2, `${name}: the log holds it`)
     await drop(log, clock)
-    t.ok(held - await bytesUsed() > LARGE / 2, `${name}: and then nobody does`)
+    t.ok(held - await bytesUsed() > LARGE / 2, `${name}: then nobody does`)
   }
 })
 
-test('a topic that is emptied over and over takes no more and more room', async t => {
+test('takes no more memory for a topic that is emptied over and over', async t => {
   const { log } = makeLog(t, { bytes: ENTRY_OVERHEAD_BYTES })
   const room = async (): Promise<number> => {
     for (let n = 0; n < 100_000; n++) void log.append([item('trades:A', n)])
     return await bytesUsed()
   }
   const before = await room()
-  // A place of the heap that is left behind by each would be 5 MB.
+  // A slot of the heap left behind by each would make 5 MB.
   t.ok(await room() - before < 1_000_000)
 })

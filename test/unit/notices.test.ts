@@ -7,7 +7,7 @@ const noticed = (env: Record<string, string>): string[] => {
   return [...settingNotices(config), ...environmentNotices(env, config)]
 }
 
-test('an environment as others have it is not remarked on', async t => {
+test('does not remark on common environments', async t => {
   for (const env of [
     {}, { NODE_ENV: 'production', JWT_SECRET: 's'.repeat(32), HOST: '0.0.0.0' }, { NODE_ENV: 'test' }, { HOST: '0.0.0.0', AUTH: 'required' }, { HOST: '0.0.0.0', AUTH: 'optional' }, { HOST: '::1' },
     { ALLOWED_ORIGINS: 'https://a.example, http://localhost:5173,app://desktop,null' }, { ALLOWED_ORIGINS: '*' },
@@ -40,10 +40,12 @@ test('an environment as others have it is not remarked on', async t => {
       REDIS_SERVICE_PORT: '6379',
       MAX_TOPIC: ''
     }
-  ]) t.same(noticed(env as Record<string, string>), [], JSON.stringify(env))
+  ]) {
+    t.same(noticed(env as Record<string, string>), [], JSON.stringify(env))
+  }
 })
 
-test('what is hardly meant is remarked on, without its value', async t => {
+test('remarks on what is hardly meant, without its value', async t => {
   const cases: ReadonlyArray<readonly [Record<string, string>, RegExp]> = [
     [{ NODE_ENV: 'prod' }, /^NODE_ENV="prod" is not production: this server runs as in development$/],
     [{ NODE_ENV: 'Production' }, /^NODE_ENV="Production" is not production/],

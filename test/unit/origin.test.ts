@@ -3,7 +3,9 @@ import { originPolicy } from '../../src/auth/origin.js'
 
 const HOST = 'stream.example'
 
-const cases: ReadonlyArray<readonly [name: string, list: string, origin: string, host: string | undefined, allowed: boolean]> = [
+const cases: ReadonlyArray<
+  readonly [name: string, list: string, origin: string, host: string | undefined, allowed: boolean]
+> = [
   ['the default port of https in Host', '', 'https://stream.example', 'stream.example:443', true],
   ['the default port of http in Host', '', 'http://stream.example', 'stream.example:80', true],
   ['the default port in Origin', '', 'https://stream.example:443', HOST, true],
@@ -70,18 +72,24 @@ const cases: ReadonlyArray<readonly [name: string, list: string, origin: string,
   ['a star in a name stands for nothing', 'https://*.example', 'https://app.example', HOST, false]
 ]
 
-test('which pages may use a person\'s credentials', async t => {
-  for (const [name, list, origin, host, allowed] of cases) t.equal(originPolicy(list)(origin, host, undefined), allowed, name)
+test("lets only these pages use a person's credentials", async t => {
+  for (const [name, list, origin, host, allowed] of cases) {
+    t.equal(originPolicy(list)(origin, host, undefined), allowed, name)
+  }
 })
 
-test('over TLS a page that did not come so is of another origin', async t => {
+test('takes a page that did not come over TLS as another origin when the request did', async t => {
   const own = originPolicy('')
   t.equal(own('https://stream.example', HOST, 'https'), true)
   t.equal(own('http://stream.example', HOST, 'https'), false)
-  t.equal(originPolicy('http://stream.example')('http://stream.example', HOST, 'https'), true, 'unless it is listed')
+  t.equal(
+    originPolicy('http://stream.example')('http://stream.example', HOST, 'https'),
+    true,
+    'unless it is listed'
+  )
 })
 
-test('where the scheme of a request is known, it is that which the origin must have', async t => {
+test('demands the scheme of the request from the origin where it is known', async t => {
   const own = originPolicy('')
   for (const [origin, host, scheme, allowed] of [
     ['wss://stream.example', HOST, 'https', true],

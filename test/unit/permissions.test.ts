@@ -1,4 +1,9 @@
-import { type ChannelAccess, type ChannelDefinition, type ErrorCode, standardChannels } from '@tickwire/protocol'
+import {
+  type ChannelAccess,
+  type ChannelDefinition,
+  type ErrorCode,
+  standardChannels
+} from '@tickwire/protocol'
 import fc from 'fast-check'
 import { test } from 'tap'
 import { ANONYMOUS, type Identity } from '../../src/auth/identity.js'
@@ -6,7 +11,12 @@ import { refuseAdmin, refusePublish, refuseRead } from '../../src/auth/permissio
 
 const numRuns = Number(process.env['FUZZ_RUNS'] ?? 500)
 
-const channel = (name: string, access: ChannelAccess, keyed: boolean): ChannelDefinition => ({ ...standardChannels.get('quotes')!, name, access, keyed })
+const channel = (name: string, access: ChannelAccess, keyed: boolean): ChannelDefinition => ({
+  ...standardChannels.get('quotes')!,
+  name,
+  access,
+  keyed
+})
 const quotes = channel('quotes', 'public', true)
 const news = channel('news', 'public', false)
 const orders = channel('orders', 'user', false)
@@ -18,10 +28,16 @@ const reader = (...read: string[]): Identity => ({ ...alice, read })
 const publisher = (...publish: string[]): Identity => ({ ...alice, publish })
 const admin: Identity = { user: 'root', admin: true }
 
-/** What no definition may say, as a program without types could. */
-const unheardOf = channel('unheard', 'private' as ChannelAccess, true)
+/** An access that no definition may have, but that a program without types could write. */
+const unknownAccess = channel('unheard', 'private' as ChannelAccess, true)
 
-type Case = readonly [name: string, identity: Identity, channel: ChannelDefinition, symbol: string | undefined, code: ErrorCode | undefined]
+type Case = readonly [
+  name: string,
+  identity: Identity,
+  channel: ChannelDefinition,
+  symbol: string | undefined,
+  code: ErrorCode | undefined
+]
 
 const reads: readonly Case[] = [
   ['anybody, a public topic', ANONYMOUS, quotes, 'AAPL', undefined],
@@ -32,8 +48,8 @@ const reads: readonly Case[] = [
   ['anybody, a private topic', ANONYMOUS, strategy, 'S1', 'unauthorized'],
   ['anybody, an internal topic', ANONYMOUS, instruments, 'AAPL', 'unknown_channel'],
 
-  ['anybody, a channel of an access that nobody knows', ANONYMOUS, unheardOf, 'AAPL', 'unknown_channel'],
-  ['who may read all, a channel of an access that nobody knows', reader('*'), unheardOf, 'AAPL', 'unknown_channel'],
+  ['anybody, a channel with an unknown access', ANONYMOUS, unknownAccess, 'AAPL', 'unknown_channel'],
+  ['a user who may read all, a channel with an unknown access', reader('*'), unknownAccess, 'AAPL', 'unknown_channel'],
 
   ['a user, a public topic', alice, quotes, 'AAPL', undefined],
   ['a user, all of a public channel', alice, quotes, '*', undefined],
@@ -85,7 +101,7 @@ const publishes: readonly Case[] = [
   ['no pattern at all', publisher(), quotes, 'AAPL', 'forbidden'],
   ['everything', publisher('*'), quotes, 'AAPL', undefined],
   ['everything, private channels', publisher('*'), orders, undefined, undefined],
-  ['everything, but nothing of an access that nobody knows', publisher('*'), unheardOf, 'AAPL', 'unknown_channel'],
+  ['everything, but nothing with an unknown access', publisher('*'), unknownAccess, 'AAPL', 'unknown_channel'],
   ['everything, but nothing internal', publisher('*'), instruments, 'AAPL', 'unknown_channel'],
   ['a channel', publisher('quotes:*'), quotes, 'AAPL', undefined],
   ['a channel, another', publisher('quotes:*'), news, undefined, 'forbidden'],
@@ -98,26 +114,54 @@ const publishes: readonly Case[] = [
   ['an internal channel, asked by nobody', ANONYMOUS, instruments, 'AAPL', 'unknown_channel']
 ]
 
-test('who may read', async t => {
-  for (const [name, identity, channel, symbol, code] of reads) t.equal(refuseRead(identity, channel, symbol), code, name)
+test("lets a user read what the patterns and the channel's access allow", async t => {
+  for (const [name, identity, channel, symbol, code] of reads) {
+    t.equal(refuseRead(identity, channel, symbol), code, name)
+  }
 })
 
-test('who may publish', async t => {
-  for (const [name, identity, channel, symbol, code] of publishes) t.equal(refusePublish(identity, channel, symbol), code, name)
+test('lets a user publish only what the patterns allow', async t => {
+  for (const [name, identity, channel, symbol, code] of publishes) {
+    t.equal(refusePublish(identity, channel, symbol), code, name)
+  }
 })
 
-test('who may administer', async t => {
+test('lets only an admin with a name administer', async t => {
   t.equal(refuseAdmin(ANONYMOUS), 'unauthorized')
   t.equal(refuseAdmin({ admin: true }), 'unauthorized', 'an admin has a name')
   t.equal(refuseAdmin(alice), 'forbidden')
-  t.equal(refuseAdmin({ ...alice, read: ['*'], publish: ['*'] }), 'forbidden', 'patterns do not make an admin')
+  t.equal(
+    refuseAdmin({ ...alice, read: ['*'], publish: ['*'] }),
+    'forbidden',
+    'patterns do not make an admin'
+  )
   t.equal(refuseAdmin(admin), undefined)
 })
 
-test('a pattern more never takes a right away, and covering a channel covers each of its topics', async t => {
-  const pattern = fc.constantFrom('*', 'quotes:*', 'quotes:AAPL', 'quotes:MSFT', 'quotes', 'news', 'news:*', 'orders', 'strategy:*', 'strategy:S1', 'instruments:*')
+test('takes no right away for one more pattern, and grants each topic of a granted channel', async t => {
+  const pattern = fc.constantFrom(
+    '*',
+    'quotes:*',
+    'quotes:AAPL',
+    'quotes:MSFT',
+    'quotes',
+    'news',
+    'news:*',
+    'orders',
+    'strategy:*',
+    'strategy:S1',
+    'instruments:*'
+  )
   const asked = fc.constantFrom<readonly [ChannelDefinition, string | undefined]>(
-    [quotes, 'AAPL'], [quotes, 'MSFT'], [quotes, '*'], [quotes, '@market/KOSPI'], [news, undefined], [orders, undefined], [strategy, 'S1'], [strategy, '*'], [instruments, 'AAPL']
+    [quotes, 'AAPL'],
+    [quotes, 'MSFT'],
+    [quotes, '*'],
+    [quotes, '@market/KOSPI'],
+    [news, undefined],
+    [orders, undefined],
+    [strategy, 'S1'],
+    [strategy, '*'],
+    [instruments, 'AAPL']
   )
   fc.assert(fc.property(fc.array(pattern), pattern, asked, (patterns, more, [channel, symbol]) => {
     for (const [refuse, identity] of [[refuseRead, reader], [refusePublish, publisher]] as const) {
@@ -125,7 +169,9 @@ test('a pattern more never takes a right away, and covering a channel covers eac
       const after = refuse(identity(...patterns, more), channel, symbol)
       if (before === undefined && after !== undefined) throw new Error(`${more} takes away ${channel.name}`)
       const all = channel.keyed ? refuse(identity(...patterns), channel, '*') : before
-      if (all === undefined && before !== undefined) throw new Error(`all of ${channel.name}, but not ${symbol}`)
+      if (all === undefined && before !== undefined) {
+        throw new Error(`all of ${channel.name}, but not ${symbol}`)
+      }
     }
   }), { numRuns })
   t.pass(`${numRuns} sets of patterns`)

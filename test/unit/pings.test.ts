@@ -1,7 +1,7 @@
 import { test } from 'tap'
 import { Pings } from '../../src/transports/ws/pings.js'
 
-test('an answer tells how far the peer has read, and stands for the pings before it', async t => {
+test('reads from an answer how far the peer has read, and counts the earlier pings as answered', async t => {
   const pings = new Pings()
   const sent = [100, 200, 300].map(end => {
     const payload = pings.next()
@@ -11,12 +11,12 @@ test('an answer tells how far the peer has read, and stands for the pings before
   t.same([pings.due, pings.unread], [100, 100])
   t.equal(pings.answer(sent[1]!), true)
   t.same([pings.due, pings.unread], [300, 100])
-  t.equal(pings.answer(sent[0]!), false, 'it was answered with the one behind it')
+  t.equal(pings.answer(sent[0]!), false, 'it was answered with the later one')
   t.equal(pings.answer(sent[2]!), true)
   t.same([pings.due, pings.unread], [undefined, 0])
 })
 
-test('a peer whose answers name no ping makes nothing grow, and is judged by the first that it has not answered', async t => {
+test('bounds the pings of a peer whose answers name none, and judges it by the first unanswered one', async t => {
   const pings = new Pings()
   for (let count = 1; count <= 1000; count++) {
     pings.next()

@@ -3,7 +3,7 @@ import { test } from 'tap'
 import { addressGroup } from '../../src/connection/address.js'
 import { type ConnectionSlot, ConnectionQuota } from '../../src/connection/connection-quota.js'
 
-test('addresses that are one client', async t => {
+test('groups addresses that are one client', async t => {
   for (const [ip, group] of [
     ['192.0.2.1', '192.0.2.1'],
     ['::ffff:192.0.2.1', '192.0.2.1'],
@@ -27,24 +27,26 @@ test('addresses that are one client', async t => {
   ] as const) t.equal(addressGroup(ip), group, String(ip))
 })
 
-test('IPv6 in whatever way it is written is the same group, and another network another', async t => {
+test('groups an IPv6 address in any spelling alike, and other networks apart', async t => {
   const groups = fc.array(fc.integer({ min: 0, max: 0xffff }), { minLength: 8, maxLength: 8 })
   fc.assert(fc.property(groups, groups, ([a, b, c, d, ...host], [,,,, ...otherHost]) => {
     const network = [a!, b!, c!, d!]
     const full = (parts: readonly number[]): string => [...network, ...parts].map(part => part.toString(16).padStart(4, '0')).join(':')
-    // As `URL` shortens it (RFC 5952).
+    // `URL` shortens an address as RFC 5952 says.
     const short = new URL(`http://[${full(host)}]`).hostname.slice(1, -1)
     const mapped = network.every(part => part === 0) && host[0] === 0 && host[1] === 0xffff
     if (mapped) return
     if (addressGroup(full(host)) !== addressGroup(short)) throw new Error(`${full(host)} ${short}`)
-    if (addressGroup(full(host)) !== addressGroup(full([1, ...otherHost.slice(1)]))) throw new Error(full(host))
+    if (addressGroup(full(host)) !== addressGroup(full([1, ...otherHost.slice(1)]))) {
+      throw new Error(full(host))
+    }
     const elsewhere = [...network.slice(0, 3), d! ^ 1, ...host].map(part => part.toString(16)).join(':')
     if (addressGroup(elsewhere) === addressGroup(short)) throw new Error(elsewhere)
   }))
   t.pass('100 addresses')
 })
 
-test('places: in all, by address, by user, and each given back once', async t => {
+test('limits places in all, by address and by user, and gives each back once', async t => {
   const limits = { maxConnections: 6, maxConnectionsPerIp: 3, maxConnectionsPerUser: 2 }
   const places = new ConnectionQuota(limits)
   const refusal = (take: () => unknown): string => {
@@ -59,16 +61,16 @@ test('places: in all, by address, by user, and each given back once', async t =>
   places.take('10.0.0.2', 'alice')
   t.equal(refusal(() => places.take('10.0.0.3', 'alice')), 'this server takes at most 2 connections of one user')
   const known = places.take('10.0.0.3', undefined)
-  t.equal(refusal(() => { known.claim('alice') }), 'this server takes at most 2 connections of one user', 'nor where the user becomes known later')
+  t.equal(refusal(() => { known.claim('alice') }), 'this server takes at most 2 connections of one user', 'also when the user becomes known later')
   alice.release()
   alice.release()
   known.claim('alice')
   known.claim('alice')
-  t.equal(refusal(() => places.take('10.0.0.4', 'alice')), 'this server takes at most 2 connections of one user', 'once for each place')
+  t.equal(refusal(() => places.take('10.0.0.4', 'alice')), 'this server takes at most 2 connections of one user', 'each place counts once')
   known.release()
   known.claim('alice')
   t.equal(places.taken, 1)
-  t.equal(refusal(() => places.take('10.0.0.4', 'alice')), 'taken', 'what is given back holds nobody')
+  t.equal(refusal(() => places.take('10.0.0.4', 'alice')), 'taken', 'a place that was given back counts for nobody')
 
   const six = ['2001:db8::1', '2001:db8::2', '2001:db8:0:0:ffff::'].map(ip => places.take(ip, undefined))
   t.equal(refusal(() => places.take('2001:db8::3', 'bob')), 'this server takes at most 3 connections from one address')
@@ -78,25 +80,27 @@ test('places: in all, by address, by user, and each given back once', async t =>
   t.equal(places.taken, 3)
 })
 
-test('whatever is taken, claimed and released, the counts are those of what is held', async t => {
+test('counts exactly what is held, whatever is taken, claimed and released', async t => {
   const limits = { maxConnections: 8, maxConnectionsPerIp: 4, maxConnectionsPerUser: 3 }
   const step = fc.record({ what: fc.constantFrom('take', 'claim', 'release'), which: fc.nat(20), ip: fc.constantFrom('a', 'b', 'c'), user: fc.constantFrom('u', 'v', undefined) })
   fc.assert(fc.property(fc.array(step, { maxLength: 200 }), steps => {
     const places = new ConnectionQuota(limits)
     const held: Array<{ place: ConnectionSlot, ip: string, user: string | undefined }> = []
-    const count = (holds: (one: typeof held[number]) => boolean): number => held.filter(holds).length
+    const count = (holds: (one: (typeof held)[number]) => boolean): number => held.filter(holds).length
     for (const { what, which, ip, user } of steps) {
       const one = held[which % Math.max(1, held.length)]
       if (what === 'release' && one !== undefined) {
         one.place.release()
         held.splice(held.indexOf(one), 1)
       } else if (what === 'claim' && one !== undefined && user !== undefined) {
-        const free = one.user !== undefined || count(other => other.user === user) < limits.maxConnectionsPerUser
+        const free = one.user !== undefined ||
+          count(other => other.user === user) < limits.maxConnectionsPerUser
         const claimed = attempt(() => { one.place.claim(user) })
         if (claimed !== free) throw new Error(`claim ${user}`)
         if (claimed) one.user ??= user
       } else if (what === 'take') {
-        const free = held.length < limits.maxConnections && count(other => other.ip === ip) < limits.maxConnectionsPerIp &&
+        const free = held.length < limits.maxConnections &&
+          count(other => other.ip === ip) < limits.maxConnectionsPerIp &&
           (user === undefined || count(other => other.user === user) < limits.maxConnectionsPerUser)
         const taken = attempt(() => { held.push({ place: places.take(ip, user), ip, user }) })
         if (taken !== free) throw new Error(`take ${ip} ${user}`)

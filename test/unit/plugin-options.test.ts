@@ -1,10 +1,25 @@
 import Fastify from 'fastify'
 import { type Test, test } from 'tap'
-import { type ChannelDefinition, defineChannel, tickwire, type TickwireOptions, Type } from '../../src/index.js'
+import {
+  type ChannelDefinition,
+  defineChannel,
+  tickwire,
+  type TickwireOptions,
+  Type
+} from '../../src/index.js'
 
-const counts = { name: 'counts', type: 'count', description: '', keyed: true, access: 'public', schema: Type.Object({ count: Type.Integer() }), reduce: 'last', merge: 'last' } as const
+const counts = {
+  name: 'counts',
+  type: 'count',
+  description: '',
+  keyed: true,
+  access: 'public',
+  schema: Type.Object({ count: Type.Integer() }),
+  reduce: 'last',
+  merge: 'last'
+} as const
 
-/** As JavaScript gives it, where no compiler has looked. */
+/** The same as JavaScript passes it, without a compiler's check. */
 const options = (given: object): TickwireOptions => given as TickwireOptions
 const definition = (given: object): ChannelDefinition => given as ChannelDefinition
 
@@ -42,9 +57,12 @@ const refused: ReadonlyArray<readonly [given: object, ...words: RegExp[]]> = [
   [{ settings: { PORT: 80 } }, /settings: PORT is for the command alone: an application itself listens and closes/]
 ]
 
-test('the plugin refuses options and settings that do not exist, and values that are none', async t => {
+test('refuses unknown options and settings, and values that are not allowed', async t => {
   for (const [given, ...words] of refused) {
-    const said = await register(t, given).then(() => 'taken in silence', (error: Error) => `${error.name}: ${error.message}`)
+    const said = await register(t, given).then(
+      () => 'taken in silence',
+      (error: Error) => `${error.name}: ${error.message}`
+    )
     for (const word of [/^ConfigError: /, ...words]) t.match(said, word, JSON.stringify(given))
   }
 })
@@ -66,20 +84,35 @@ const badChannels: ReadonlyArray<readonly [given: object, words: RegExp]> = [
   [{ name: 'Counts' }, /must be named in lower case/]
 ]
 
-test('a channel that cannot be used is refused where it is defined, and by the plugin where it was not', async t => {
+test('refuses a bad channel where it is defined, or else where it is registered', async t => {
   for (const [given, words] of badChannels) {
     const channel = definition({ ...counts, ...given })
     t.throws(() => defineChannel(channel), { message: words }, JSON.stringify(given))
-    await t.rejects(register(t, { channels: [channel] }), { message: words, name: 'ConfigError' }, JSON.stringify(given))
+    await t.rejects(
+      register(t, { channels: [channel] }),
+      { message: words, name: 'ConfigError' },
+      JSON.stringify(given)
+    )
   }
-  await t.rejects(register(t, { channels: [undefined] }), { message: /a channel is an object/, name: 'ConfigError' })
+  await t.rejects(register(t, { channels: [undefined] }), {
+    message: /a channel is an object/,
+    name: 'ConfigError'
+  })
 })
 
-test('the plugin takes what is right, and settings that are undefined for what is not set', async t => {
-  await t.resolves(register(t, { prefix: '/live', channels: [counts], routes: ['stream', 'page'], sources: 'none', settings: { JWT_SECRET: undefined, FLUSH_MS: 0, NODE_NAME: 'a' } }))
+test('takes good options, and treats an undefined setting as not set', async t => {
+  await t.resolves(
+    register(t, {
+      prefix: '/live',
+      channels: [counts],
+      routes: ['stream', 'page'],
+      sources: 'none',
+      settings: { JWT_SECRET: undefined, FLUSH_MS: 0, NODE_NAME: 'a' }
+    })
+  )
 })
 
-test('an application in production asks for a token, as the command does', async t => {
+test('asks for a token in production, as the command does', async t => {
   const app = Fastify()
   t.teardown(async () => { await app.close() })
   await app.register(tickwire, { settings: { NODE_ENV: 'production', JWT_SECRET: 's'.repeat(32) } })

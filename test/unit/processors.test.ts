@@ -11,13 +11,19 @@ import { Choices } from '../helpers/random.js'
 import { judgeOutputs, messagesOf } from '../processors/judge.js'
 import { counting, proofChannels, valuing } from '../processors/proofs.js'
 
-/** Processors over a log in memory, which is restarted without its last messages, and taken over from one another. */
+/**
+ * Processors over a log in memory that restarts without its last messages, while hosts take over from one
+ * another.
+ */
 
 const SYMBOLS = ['A', 'B', 'C']
 const LOOK_MS = 5
 const RUNS = Number(process.env['FUZZ_RUNS'] ?? 40)
 
-/** One server's run of both processors, until it is stopped. What it does behind that is refused, as of a server that was held up. */
+/**
+ * One server's run of both processors until it stops. Afterwards its appends are refused, as for a server
+ * that was held up.
+ */
 class Host {
   private readonly stopping = new AbortController()
   private readonly runs: Array<Promise<void>> = []
@@ -25,11 +31,15 @@ class Host {
   constructor (private readonly log: Log, private readonly random: Choices) {}
 
   async start (): Promise<void> {
-    for (let shard = 0; shard < this.log.shards; shard++) await this.begin(`counting/${shard}`, context => new TopicRunner(counting, this.log, shard, LOOK_MS).run(context))
-    await this.begin('valuing', context => new JournalRunner(valuing, this.log, LOOK_MS).run(context))
+    for (let shard = 0; shard < this.log.shards; shard++) {
+      await this.runProcessor(`counting/${shard}`, context =>
+        new TopicRunner(counting, this.log, shard, LOOK_MS).run(context)
+      )
+    }
+    await this.runProcessor('valuing', context => new JournalRunner(valuing, this.log, LOOK_MS).run(context))
   }
 
-  /** @param waits whether it ends in order, or is left to itself */
+  /** Stops the run. @param waits whether it ends in order, or is left to itself */
   async stop (waits: boolean): Promise<void> {
     if (waits) {
       this.stopping.abort()
@@ -37,7 +47,9 @@ class Host {
     } else setTimeout(() => { this.stopping.abort() }, 5)
   }
 
-  private async begin (name: string, run: (context: Parameters<TopicRunner<unknown>['run']>[0]) => Promise<void>): Promise<void> {
+  private async runProcessor (
+    name: string, run: (context: Parameters<TopicRunner<unknown>['run']>[0]) => Promise<void>
+  ): Promise<void> {
     const fence: Fence = await this.log.raise(name)
     const publisher = new Publisher({ log: this.log, channels: proofChannels })
     const { signal } = this.stopping
@@ -48,9 +60,13 @@ class Host {
             signal,
             publish: async (messages, options) => {
               signal.throwIfAborted()
-              // A log on the network takes a call in parts, and may take some of them alone.
+              // A log on the network takes a call in parts, and may take only some of them.
               const first = this.random.next() < 0.2 ? this.random.integer(0, messages.length - 1) : undefined
-              const results = await publisher.publish(messages.slice(0, first), { publisher: '', fence, ...options })
+              const results = await publisher.publish(messages.slice(0, first), {
+                publisher: '',
+                fence,
+                ...options
+              })
               if (first !== undefined) throw new ProtocolError('log_unavailable')
               const refused = results.find(result => 'code' in result)
               if (refused !== undefined) throw new Error(JSON.stringify(refused))
@@ -67,8 +83,9 @@ class Host {
 }
 
 /** Waits until nothing is appended any more. */
-async function settled (log: Log): Promise<void> {
-  const state = async (): Promise<string> => JSON.stringify((await log.head()).map(({ offset, epoch }) => [offset, epoch]))
+async function untilSettled (log: Log): Promise<void> {
+  const state = async (): Promise<string> =>
+    JSON.stringify((await log.head()).map(({ offset, epoch }) => [offset, epoch]))
   for (let before = ''; ;) {
     const now = await state()
     if (now === before) return
@@ -83,13 +100,27 @@ type Step =
   | { readonly do: 'takeover', readonly inOrder: boolean }
   | { readonly do: 'wait' }
 
-const publish = fc.record({ do: fc.constant('publish' as const), items: fc.array(fc.record({ symbol: fc.constantFrom(...SYMBOLS), isQuote: fc.boolean() }), { minLength: 1, maxLength: 8 }) })
-const lose = fc.record({ do: fc.constant('lose' as const), losses: fc.array(fc.nat(6), { minLength: 3, maxLength: 3 }) })
+const publish = fc.record({
+  do: fc.constant('publish' as const),
+  items: fc.array(fc.record({ symbol: fc.constantFrom(...SYMBOLS), isQuote: fc.boolean() }), {
+    minLength: 1,
+    maxLength: 8
+  })
+})
+const lose = fc.record({
+  do: fc.constant('lose' as const),
+  losses: fc.array(fc.nat(6), { minLength: 3, maxLength: 3 })
+})
 const takeover = fc.record({ do: fc.constant('takeover' as const), inOrder: fc.boolean() })
 const wait = fc.record({ do: fc.constant('wait' as const) })
 
 async function play (steps: readonly Step[], shards: number): Promise<string[]> {
-  const log = new MemoryLog({ channels: proofChannels, shards, retention: { messages: 10_000, seconds: 3600, bytes: 1 << 26 }, maxTopics: 100 })
+  const log = new MemoryLog({
+    channels: proofChannels,
+    shards,
+    retention: { messages: 10_000, seconds: 3600, bytes: 1 << 26 },
+    maxTopics: 100
+  })
   const publisher = new Publisher({ log, channels: proofChannels })
   const random = new Choices(steps.length)
   let host = new Host(log, random)
@@ -100,13 +131,21 @@ async function play (steps: readonly Step[], shards: number): Promise<string[]> 
     for (const step of steps) {
       switch (step.do) {
         case 'publish':
-          await publisher.publish(step.items.map(({ symbol, isQuote }) => isQuote
-            ? { channel: 'quotes', symbol, data: { symbol, bid: String(++made) } }
-            : { channel: 'trades', symbol, data: { symbol, price: '1', size: '1', timestamp: '2026-01-01T00:00:00Z', trade_id: `t${++made}` } }), { publisher: 'test' })
+          await publisher.publish(step.items.map(({ symbol, isQuote }) => {
+            if (isQuote) return { channel: 'quotes', symbol, data: { symbol, bid: String(++made) } }
+            const timestamp = '2026-01-01T00:00:00Z'
+            return {
+              channel: 'trades',
+              symbol,
+              data: { symbol, price: '1', size: '1', timestamp, trade_id: `t${++made}` }
+            }
+          }), { publisher: 'test' })
           break
         case 'lose':
           complete = false
-          log.restart((await log.head()).map(({ offset }, shard) => Math.max(0, offset - step.losses[shard]!)))
+          log.restart(
+            (await log.head()).map(({ offset }, shard) => Math.max(0, offset - step.losses[shard]!))
+          )
           break
         case 'takeover':
           await host.stop(step.inOrder)
@@ -117,7 +156,7 @@ async function play (steps: readonly Step[], shards: number): Promise<string[]> 
           await delay(3)
       }
     }
-    await settled(log)
+    await untilSettled(log)
     return await judgeOutputs(messagesOf(log), SYMBOLS, complete)
   } finally {
     await host.stop(true)
@@ -126,8 +165,15 @@ async function play (steps: readonly Step[], shards: number): Promise<string[]> 
 }
 
 for (const shards of [1, 3]) {
-  test(`${shards} shards: each input brings about its outputs once, whoever runs the processors`, async t => {
-    const steps = fc.array(fc.oneof({ weight: 5, arbitrary: publish }, { weight: 2, arbitrary: takeover }, { weight: 2, arbitrary: wait }), { minLength: 3, maxLength: 15 })
+  test(`${shards} shards: each input brings about its outputs once, whichever host runs the processors`, async t => {
+    const steps = fc.array(
+      fc.oneof(
+        { weight: 5, arbitrary: publish },
+        { weight: 2, arbitrary: takeover },
+        { weight: 2, arbitrary: wait }
+      ),
+      { minLength: 3, maxLength: 15 }
+    )
     await fc.assert(fc.asyncProperty(steps, async list => {
       const faults = await play(list, shards)
       if (faults.length > 0) throw new Error(faults.join('; '))
@@ -135,8 +181,16 @@ for (const shards of [1, 3]) {
     t.pass(`${RUNS} runs`)
   })
 
-  test(`${shards} shards: outputs that follow from lost messages are corrected, and lost outputs come again`, async t => {
-    const steps = fc.array(fc.oneof({ weight: 5, arbitrary: publish }, { weight: 2, arbitrary: lose }, { weight: 1, arbitrary: takeover }, { weight: 2, arbitrary: wait }), { minLength: 3, maxLength: 15 })
+  test(`${shards} shards: outputs of lost messages are corrected, and lost outputs come again`, async t => {
+    const steps = fc.array(
+      fc.oneof(
+        { weight: 5, arbitrary: publish },
+        { weight: 2, arbitrary: lose },
+        { weight: 1, arbitrary: takeover },
+        { weight: 2, arbitrary: wait }
+      ),
+      { minLength: 3, maxLength: 15 }
+    )
     await fc.assert(fc.asyncProperty(steps, async list => {
       const faults = await play(list, shards)
       if (faults.length > 0) throw new Error(faults.join('; '))

@@ -4,8 +4,12 @@ import { test } from 'tap'
 import { ROOT } from '../helpers/root.js'
 
 for (const program of ['faults', 'soak', 'fuzz', 'abuse', 'rolling', 'clients']) {
-  test(`npm run ${program} says what a misspelt option should be, and how it is used`, t => {
-    const { status, stderr } = spawnSync(process.execPath, [join(ROOT, `dist/test/${program}/main.js`), '--secnods', '5'], { encoding: 'utf8' })
+  test(`npm run ${program} names the option that a misspelt one resembles, and prints its usage`, t => {
+    const { status, stderr } = spawnSync(
+      process.execPath,
+      [join(ROOT, `dist/test/${program}/main.js`), '--secnods', '5'],
+      { encoding: 'utf8' }
+    )
     t.equal(status, 2)
     t.match(stderr, /^there is no option --secnods; .*there are: /i)
     t.match(stderr, new RegExp(`\n\nusage: npm run ${program} -- `))

@@ -1,5 +1,13 @@
 import {
-  type Cursor, decodeCursor, decodeEpoch, encodeCursor, encodeEpoch, MAX_CURSOR_LENGTH, MAX_EPOCH, MAX_OFFSET, MAX_SHARDS,
+  type Cursor,
+  decodeCursor,
+  decodeEpoch,
+  encodeCursor,
+  encodeEpoch,
+  MAX_CURSOR_LENGTH,
+  MAX_EPOCH,
+  MAX_OFFSET,
+  MAX_SHARDS,
   type ThrottledChannels
 } from '@tickwire/protocol'
 import fc from 'fast-check'
@@ -10,7 +18,10 @@ const numRuns = Number(process.env['FUZZ_RUNS'] ?? 500)
 const ALPHABET = /^[A-Za-z0-9._~-]+$/
 
 const epoch = fc.oneof(fc.integer({ min: 0, max: MAX_EPOCH }), fc.constantFrom(0, 1, 2 ** 31, MAX_EPOCH))
-const offset = fc.oneof(fc.integer({ min: 0, max: MAX_OFFSET }), fc.constantFrom(0, 1, 2 ** 32 - 1, 2 ** 32, MAX_OFFSET))
+const offset = fc.oneof(
+  fc.integer({ min: 0, max: MAX_OFFSET }),
+  fc.constantFrom(0, 1, 2 ** 32 - 1, 2 ** 32, MAX_OFFSET)
+)
 const shards = fc.uniqueArray(
   fc.record({ shard: fc.integer({ min: 0, max: MAX_SHARDS - 1 }), epoch, offset }),
   { maxLength: MAX_SHARDS, selector: ({ shard }) => shard, size: 'max' }
@@ -18,11 +29,16 @@ const shards = fc.uniqueArray(
 const cursor: fc.Arbitrary<Cursor> = fc.record({
   shards: shards.map(list => new Map(list.map(({ shard, epoch, offset }) => [shard, { epoch, offset }]))),
   lostTopics: fc.option(fc.integer({ min: 0, max: 2 ** 48 - 1 }), { nil: undefined }),
-  throttled: fc.constantFrom<ThrottledChannels>('all', new Set(), new Set(['quotes']), new Set(['bars.1s', 'book', 'quotes']))
+  throttled: fc.constantFrom<ThrottledChannels>(
+    'all',
+    new Set(),
+    new Set(['quotes']),
+    new Set(['bars.1s', 'book', 'quotes'])
+  )
 })
 const epochs = fc.array(epoch, { minLength: 1, maxLength: MAX_SHARDS, size: 'max' })
 
-/** What a text may become on its way: cut, grown, one character changed, added or dropped. */
+/** A text as it may arrive: cut, grown, or with one character changed, added or dropped. */
 const mutation = (text: string): fc.Arbitrary<string> => {
   const place = fc.nat(text.length)
   const character = fc.oneof(
@@ -39,52 +55,77 @@ const mutation = (text: string): fc.Arbitrary<string> => {
   )
 }
 
-/** A text is the one spelling of what it decodes to, or nothing. */
-function canonical<Value> (text: string, decode: (text: string) => Value | undefined, encode: (value: Value) => string): void {
+/** Checks that a text decodes to nothing, or is the only spelling of what it decodes to. */
+function assertCanonical<Value> (
+  text: string,
+  decode: (text: string) => Value | undefined,
+  encode: (value: Value) => string
+): void {
   const value = decode(text)
-  if (value !== undefined && encode(value) !== text) throw new Error(`${JSON.stringify(text)} is read, and written as ${encode(value)}`)
+  if (value !== undefined && encode(value) !== text) { throw new Error(`${JSON.stringify(text)} is read, and written as ${encode(value)}`) }
 }
 
-test('a cursor of any shards is read back as it was, in the alphabet and length that clients count on', async t => {
+test('reads a cursor of any shards back, in the alphabet and length that clients rely on', async t => {
   fc.assert(fc.property(cursor, cursor => {
     const text = encodeCursor(cursor)
     if (!ALPHABET.test(text)) throw new Error(`outside the alphabet: ${text}`)
     if (text.length > MAX_CURSOR_LENGTH) throw new Error(`${text.length} characters`)
     const read = decodeCursor(text)
     if (read === undefined) throw new Error(`not read back: ${text}`)
-    const sorted = (of: Cursor): unknown => ({ ...of, throttled: of.throttled === 'all' ? 'all' : [...of.throttled].sort(), shards: [...of.shards].sort(([a], [b]) => a - b) })
-    if (JSON.stringify(sorted(read)) !== JSON.stringify(sorted(cursor))) throw new Error(`read back as ${JSON.stringify(sorted(read))}`)
+    const sorted = (of: Cursor): unknown => ({
+      ...of,
+      throttled: of.throttled === 'all' ? 'all' : [...of.throttled].sort(),
+      shards: [...of.shards].sort(([a], [b]) => a - b)
+    })
+    if (JSON.stringify(sorted(read)) !== JSON.stringify(sorted(cursor))) {
+      throw new Error(`read back as ${JSON.stringify(sorted(read))}`)
+    }
   }), { numRuns })
   t.pass(`${numRuns} cursors`)
 })
 
-test('the largest cursor fits', async t => {
-  const largest = new Map(Array.from({ length: MAX_SHARDS }, (_, shard) => [shard, { epoch: MAX_EPOCH, offset: MAX_OFFSET }]))
+test('fits the largest cursor', async t => {
+  const largest = new Map(
+    Array.from({ length: MAX_SHARDS }, (_, shard) => [shard, { epoch: MAX_EPOCH, offset: MAX_OFFSET }])
+  )
   const text = encodeCursor({ shards: largest, lostTopics: 2 ** 48 - 1, throttled: new Set() })
   t.ok(text.length <= MAX_CURSOR_LENGTH, `${text.length} characters`)
   t.same([...decodeCursor(text)!.shards], [...largest])
 })
 
-test('a damaged cursor never throws, and is never read as another that is spelled otherwise', async t => {
+test('reads a damaged cursor as none, or as the one that is spelled so, and never throws', async t => {
   fc.assert(fc.property(cursor.chain(cursor => mutation(encodeCursor(cursor))), text => {
-    canonical(text, decodeCursor, encodeCursor)
+    assertCanonical(text, decodeCursor, encodeCursor)
   }), { numRuns: numRuns * 4 })
-  fc.assert(fc.property(fc.string({ unit: 'binary', maxLength: 600, size: 'max' }), text => { canonical(text, decodeCursor, encodeCursor) }), { numRuns })
+  fc.assert(
+    fc.property(fc.string({ unit: 'binary', maxLength: 600, size: 'max' }), text => {
+      assertCanonical(text, decodeCursor, encodeCursor)
+    }),
+    { numRuns }
+  )
   fc.assert(fc.property(fc.uint8Array({ maxLength: 400, size: 'max' }), bytes => {
-    // A valid version byte, so that what stands behind it is looked at.
-    canonical(Buffer.from([1, ...bytes]).toString('base64url'), decodeCursor, encodeCursor)
+    // A valid version byte, so that the rest is read.
+    assertCanonical(Buffer.from([1, ...bytes]).toString('base64url'), decodeCursor, encodeCursor)
   }), { numRuns })
   t.pass('nothing else was read')
 })
 
-test('texts that are no cursor', async t => {
-  const one = encodeCursor({ shards: new Map([[0, { epoch: 7, offset: 9 }]]), lostTopics: undefined, throttled: new Set() })
+test('refuses texts that are no cursor', async t => {
+  const one = encodeCursor({
+    shards: new Map([[0, { epoch: 7, offset: 9 }]]),
+    lostTopics: undefined,
+    throttled: new Set()
+  })
   t.equal(one.length, 20)
   const empty = encodeCursor({ shards: new Map(), lostTopics: undefined, throttled: new Set() })
   t.match(decodeCursor(empty), { lostTopics: undefined })
-  // Five bytes are seven characters, the last of which holds two bits that stand for nothing.
+  // Five bytes are seven characters; the last of them has two bits that mean nothing.
   const strayBits = empty.slice(0, -1) + 'B'
-  t.same(Buffer.from(strayBits, 'base64url'), Buffer.from(empty, 'base64url'), 'the same bytes, spelled otherwise')
+  t.same(
+    Buffer.from(strayBits, 'base64url'),
+    Buffer.from(empty, 'base64url'),
+    'the same bytes, spelled otherwise'
+  )
   const refused: ReadonlyArray<readonly [string, string]> = [
     ['nothing', ''],
     ['the suffix alone', '.r'],
@@ -103,16 +144,35 @@ test('texts that are no cursor', async t => {
   for (const [name, text] of refused) t.equal(decodeCursor(text), undefined, name)
 })
 
-test('epochs are read back as they were; a damaged one never throws and is never read otherwise', async t => {
+test('reads epochs back, and a damaged text as none or as the epochs that are spelled so', async t => {
   fc.assert(fc.property(epochs, epochs => {
     const text = encodeEpoch(epochs)
     if (!ALPHABET.test(text)) throw new Error(`outside the alphabet: ${text}`)
-    // What a client may send (messages/client.ts).
+    // The most that a client may send (messages/client.ts).
     if (text.length > 256) throw new Error(`${text.length} characters`)
-    if (JSON.stringify(decodeEpoch(text)) !== JSON.stringify(epochs)) throw new Error(`read back as ${JSON.stringify(decodeEpoch(text))}`)
+    if (JSON.stringify(decodeEpoch(text)) !== JSON.stringify(epochs)) {
+      throw new Error(`read back as ${JSON.stringify(decodeEpoch(text))}`)
+    }
   }), { numRuns })
-  fc.assert(fc.property(epochs.chain(epochs => mutation(encodeEpoch(epochs))), text => { canonical(text, decodeEpoch, encodeEpoch) }), { numRuns: numRuns * 2 })
-  fc.assert(fc.property(fc.string({ unit: 'binary', maxLength: 300, size: 'max' }), text => { canonical(text, decodeEpoch, encodeEpoch) }), { numRuns })
+  fc.assert(
+    fc.property(
+      epochs.chain(epochs => mutation(encodeEpoch(epochs))),
+      text => {
+        assertCanonical(text, decodeEpoch, encodeEpoch)
+      }
+    ),
+    { numRuns: numRuns * 2 }
+  )
+  fc.assert(
+    fc.property(fc.string({ unit: 'binary', maxLength: 300, size: 'max' }), text => {
+      assertCanonical(text, decodeEpoch, encodeEpoch)
+    }),
+    { numRuns }
+  )
   t.equal(decodeEpoch(''), undefined)
-  t.equal(decodeEpoch(encodeEpoch(Array.from({ length: MAX_SHARDS + 1 }, () => 1))), undefined, 'more shards than there can be')
+  t.equal(
+    decodeEpoch(encodeEpoch(Array.from({ length: MAX_SHARDS + 1 }, () => 1))),
+    undefined,
+    'more shards than there can be'
+  )
 })

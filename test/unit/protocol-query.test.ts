@@ -1,6 +1,18 @@
 import {
-  type ErrorCode, formatStreamQuery, MAX_CURSOR_LENGTH, MAX_DEPTH, MAX_LAST, MAX_POLL_LIMIT, MAX_THROTTLE_MS, MAX_WAIT_SECONDS, MIN_THROTTLE_MS,
-  parseInteger, parseStreamQuery, ProtocolError, type StreamQuery, type SubscribeParameter
+  type ErrorCode,
+  formatStreamQuery,
+  MAX_CURSOR_LENGTH,
+  MAX_DEPTH,
+  MAX_LAST,
+  MAX_POLL_LIMIT,
+  MAX_THROTTLE_MS,
+  MAX_WAIT_SECONDS,
+  MIN_THROTTLE_MS,
+  parseInteger,
+  parseStreamQuery,
+  ProtocolError,
+  type StreamQuery,
+  type SubscribeParameter
 } from '@tickwire/protocol'
 import fc from 'fast-check'
 import { isDeepStrictEqual } from 'node:util'
@@ -9,26 +21,37 @@ import { test } from 'tap'
 const numRuns = Number(process.env['FUZZ_RUNS'] ?? 1000)
 
 const word = fc.string({ unit: fc.constantFrom(...'abcz019_'), minLength: 1, maxLength: 6 })
-const channel = fc.tuple(fc.constantFrom(...'abz'), fc.array(word, { maxLength: 3 })).map(([first, words]) => [first, ...words].join('.'))
+const channel = fc
+  .tuple(fc.constantFrom(...'abz'), fc.array(word, { maxLength: 3 }))
+  .map(([first, words]) => [first, ...words].join('.'))
 const first = fc.constantFrom(...'AZaz09._^#&삼𐀀')
-const symbol = fc.tuple(first, fc.string({ unit: fc.constantFrom(...'AZaz09._/=^:+&#!-삼𐀀'), maxLength: 63 })).map(parts => parts.join(''))
+const symbol = fc
+  .tuple(first, fc.string({ unit: fc.constantFrom(...'AZaz09._/=^:+&#!-삼𐀀'), maxLength: 63 }))
+  .map(parts => parts.join(''))
 const set = fc.tuple(fc.constantFrom('@market/', '@sector/'), symbol).map(parts => parts.join(''))
 const throttleMs = fc.integer({ min: MIN_THROTTLE_MS, max: MAX_THROTTLE_MS })
-const count = (maximum: number): fc.Arbitrary<number> => fc.oneof(fc.integer({ min: 1, max: maximum }), fc.constantFrom(1, maximum))
+const count = (maximum: number): fc.Arbitrary<number> =>
+  fc.oneof(fc.integer({ min: 1, max: maximum }), fc.constantFrom(1, maximum))
 const text = (maxLength: number): fc.Arbitrary<string> => fc.oneof(
   fc.string({ unit: 'binary', minLength: 1, maxLength: 40 }),
   fc.string({ unit: fc.constantFrom(...'+ %&=;,:#?/\n\0\r'), minLength: 1, maxLength: 40 }),
   fc.constant('x'.repeat(maxLength))
 )
 
-const subscribe: fc.Arbitrary<SubscribeParameter> = fc.record({
-  channel,
-  symbols: fc.uniqueArray(fc.oneof({ weight: 5, arbitrary: symbol }, set, fc.constant('*')), { minLength: 1, maxLength: 8 }),
-  throttleMs,
-  depth: count(MAX_DEPTH),
-  last: count(MAX_LAST),
-  fresh: fc.constant(true as const)
-}, { requiredKeys: ['channel'], noNullPrototype: true })
+const subscribe: fc.Arbitrary<SubscribeParameter> = fc.record(
+  {
+    channel,
+    symbols: fc.uniqueArray(fc.oneof({ weight: 5, arbitrary: symbol }, set, fc.constant('*')), {
+      minLength: 1,
+      maxLength: 8
+    }),
+    throttleMs,
+    depth: count(MAX_DEPTH),
+    last: count(MAX_LAST),
+    fresh: fc.constant(true as const)
+  },
+  { requiredKeys: ['channel'], noNullPrototype: true }
+)
 
 const query: fc.Arbitrary<StreamQuery> = fc.record({
   subscribe: fc.array(subscribe, { maxLength: 4 }),
@@ -44,7 +67,7 @@ const query: fc.Arbitrary<StreamQuery> = fc.record({
   ticket: text(8192)
 }, { requiredKeys: ['subscribe'], noNullPrototype: true })
 
-/** The error that a query gets; anything else that is thrown is a bug. */
+/** Returns the error that a query gets. Anything else that is thrown is a bug. */
 function refusal (search: string): ProtocolError | undefined {
   try {
     parseStreamQuery(search)
@@ -55,7 +78,7 @@ function refusal (search: string): ProtocolError | undefined {
   }
 }
 
-test('a query is read back as it was written', async t => {
+test('reads a query back as it was written', async t => {
   fc.assert(fc.property(query, query => {
     const search = formatStreamQuery(query)
     const read = parseStreamQuery(search)
@@ -64,51 +87,143 @@ test('a query is read back as it was written', async t => {
   t.pass(`${numRuns} queries`)
 })
 
-test('a written query can stand in any URL and log line', async t => {
-  fc.assert(fc.property(query, query => /^[\x21-\x7e]*$/.test(formatStreamQuery(query)) && !formatStreamQuery(query).includes('#')), { numRuns })
+test('writes a query that can stand in any URL and log line', async t => {
+  fc.assert(
+    fc.property(
+      query,
+      query => /^[\x21-\x7e]*$/.test(formatStreamQuery(query)) && !formatStreamQuery(query).includes('#')
+    ),
+    { numRuns }
+  )
   t.equal(formatStreamQuery({ subscribe: [] }), '')
   t.equal(
-    decodeURIComponent(formatStreamQuery({ subscribe: [{ channel: 'quotes', symbols: ['AAPL', '@market/KOSPI'], throttleMs: 250, fresh: true }], after: 'abc.r' })),
+    decodeURIComponent(
+      formatStreamQuery({
+        subscribe: [{ channel: 'quotes', symbols: ['AAPL', '@market/KOSPI'], throttleMs: 250, fresh: true }],
+        after: 'abc.r'
+      })
+    ),
     'subscribe=quotes:AAPL,@market/KOSPI;throttle_ms=250;fresh&after=abc.r'
   )
 })
 
-/** No word of this is plain lower case, so none may come back. */
+/** A text without a plain word in lower case, so a refusal must not repeat any of it. */
 const FOREIGN = 'Qx9Zw'
 const foreign = fc.oneof(
-  fc.constantFrom('\0', '\x07', '\x1b[31m', '\r\n', '\u202e', '<b>', '"', '%00', '%0d%0a', '%1b', '😀', '%f0%9f%98%80', '1', 'A', '-', '.').map(character => FOREIGN + character + FOREIGN),
+  fc
+    .constantFrom(
+      '\0',
+      '\x07',
+      '\x1b[31m',
+      '\r\n',
+      '\u202e',
+      '<b>',
+      '"',
+      '%00',
+      '%0d%0a',
+      '%1b',
+      '😀',
+      '%f0%9f%98%80',
+      '1',
+      'A',
+      '-',
+      '.'
+    )
+    .map(character => FOREIGN + character + FOREIGN),
   fc.string({ unit: 'binary', maxLength: 12 }).map(text => FOREIGN + text)
 )
-/** Where such text may stand: in the place of each @. */
+/** The places of such a text, each marked by an @. */
 const place = fc.constantFrom(
-  '@', '@=1', '=@', '%zz@=1',
-  'subscribe=@', 'subscribe=@:AAPL', 'subscribe=quotes:@',
-  'subscribe=quotes:AAPL;@', 'subscribe=quotes:AAPL;@=1', 'subscribe=quotes:AAPL;fresh=@', 'subscribe=quotes:AAPL;last=@',
-  'throttle_ms=@', 'snapshot=@', 'decimals=@', 'wait=@', 'limit=@', 'heartbeat=@', 'token=@&token=@', 'token=%@', `after=${'@'.repeat(120)}`
+  '@',
+  '@=1',
+  '=@',
+  '%zz@=1',
+  'subscribe=@',
+  'subscribe=@:AAPL',
+  'subscribe=quotes:@',
+  'subscribe=quotes:AAPL;@',
+  'subscribe=quotes:AAPL;@=1',
+  'subscribe=quotes:AAPL;fresh=@',
+  'subscribe=quotes:AAPL;last=@',
+  'throttle_ms=@',
+  'snapshot=@',
+  'decimals=@',
+  'wait=@',
+  'limit=@',
+  'heartbeat=@',
+  'token=@&token=@',
+  'token=%@',
+  `after=${'@'.repeat(120)}`
 )
 
-function harmless (error: ProtocolError | undefined): void {
+function assertHarmless (error: ProtocolError | undefined): void {
   if (error === undefined) return
-  if (!/^[\x20-\x7e]{1,400}$/.test(error.message)) throw new Error(`the message is ${JSON.stringify(error.message)}`)
+  if (!/^[\x20-\x7e]{1,400}$/.test(error.message)) {
+    throw new Error(`the message is ${JSON.stringify(error.message)}`)
+  }
   if (error.message.includes(FOREIGN)) throw new Error(`the client's text comes back: ${error.message}`)
-  if (error.code !== 'bad_request' && error.code !== 'bad_cursor') throw new Error(`the code is ${error.code}`)
+  if (error.code !== 'bad_request' && error.code !== 'bad_cursor') {
+    throw new Error(`the code is ${error.code}`)
+  }
 }
 
-test('a refusal repeats nothing of the client but a plain word', async t => {
-  fc.assert(fc.property(place, foreign, (place, text) => { harmless(refusal(place.replaceAll('@', () => text))) }), { numRuns: numRuns * 2 })
+test('repeats nothing of the client in a refusal but a plain word', async t => {
+  fc.assert(
+    fc.property(place, foreign, (place, text) => {
+      assertHarmless(refusal(place.replaceAll('@', () => text)))
+    }),
+    { numRuns: numRuns * 2 }
+  )
   t.equal(refusal('colour=red')?.message.startsWith("'colour' is not a parameter here"), true)
   t.notMatch(refusal(`${'a'.repeat(33)}=1`)?.message, 'aaa', 'a long word is not repeated')
 })
 
-test('no text, however random, throws anything but a refusal', async t => {
-  fc.assert(fc.property(fc.uint8Array({ maxLength: 200 }), bytes => { harmless(refusal(Buffer.from(bytes).toString('latin1'))) }), { numRuns })
-  fc.assert(fc.property(fc.string({ unit: 'binary', maxLength: 200 }), text => { harmless(refusal(text)) }), { numRuns })
+test('throws nothing but a refusal at any random text', async t => {
+  fc.assert(
+    fc.property(fc.uint8Array({ maxLength: 200 }), bytes => {
+      assertHarmless(refusal(Buffer.from(bytes).toString('latin1')))
+    }),
+    { numRuns }
+  )
+  fc.assert(
+    fc.property(fc.string({ unit: 'binary', maxLength: 200 }), text => {
+      assertHarmless(refusal(text))
+    }),
+    { numRuns }
+  )
   const part = fc.oneof(
-    fc.constantFrom('subscribe', 'throttle_ms', 'after', 'snapshot', 'decimals', 'wait', 'limit', 'heartbeat', 'token', 'ticket', 'fresh', 'depth', 'last', 'quotes', 'AAPL', 'true', '10', '='),
+    fc.constantFrom(
+      'subscribe',
+      'throttle_ms',
+      'after',
+      'snapshot',
+      'decimals',
+      'wait',
+      'limit',
+      'heartbeat',
+      'token',
+      'ticket',
+      'fresh',
+      'depth',
+      'last',
+      'quotes',
+      'AAPL',
+      'true',
+      '10',
+      '='
+    ),
     fc.constantFrom(...'==&&;;::,,+%*@/ \n\0'),
     fc.constantFrom('%20', '%', '%E0%A4', '%C0%80', '%00', '\ud800')
   )
-  fc.assert(fc.property(fc.array(part, { maxLength: 20 }).map(parts => parts.join('')), search => { harmless(refusal(search)) }), { numRuns: numRuns * 2 })
+  fc.assert(
+    fc.property(
+      fc.array(part, { maxLength: 20 }).map(parts => parts.join('')),
+      search => {
+        assertHarmless(refusal(search))
+      }
+    ),
+    { numRuns: numRuns * 2 }
+  )
   t.pass('nothing else was thrown')
 })
 
@@ -194,7 +309,7 @@ const bad: ReadonlyArray<readonly [name: string, search: string, code: ErrorCode
   ['an option before the symbols', 'subscribe=quotes;fresh:AAPL', 'bad_request']
 ]
 
-test('bad queries', async t => {
+test('refuses bad queries with their codes', async t => {
   for (const [name, search, code] of bad) t.equal(refusal(search)?.code, code, name)
 })
 
@@ -224,20 +339,31 @@ const good: ReadonlyArray<readonly [search: string, query: StreamQuery]> = [
   [`after=${'A'.repeat(512)}&ticket=t`, { subscribe: [], after: 'A'.repeat(512), ticket: 't' }]
 ]
 
-test('good queries', async t => {
+test('reads good queries', async t => {
   for (const [search, query] of good) t.same(parseStreamQuery(search), query, search.slice(0, 80))
 })
 
-test('whole numbers keep to their bounds', async t => {
-  fc.assert(fc.property(fc.integer({ min: 0, max: 1000 }), fc.integer({ min: 0, max: 1000 }), fc.nat(1200), (a, b, value) => {
-    const [minimum, maximum] = a < b ? [a, b] : [b, a]
-    const inside = value >= minimum && value <= maximum
-    try {
-      return parseInteger('limit', String(value), minimum, maximum) === value && inside
-    } catch (error) {
-      return error instanceof ProtocolError && !inside
-    }
-  }), { numRuns })
-  t.equal(parseInteger('after', String(Number.MAX_SAFE_INTEGER), 0, Number.MAX_SAFE_INTEGER), Number.MAX_SAFE_INTEGER)
+test('keeps whole numbers within their bounds', async t => {
+  fc.assert(
+    fc.property(
+      fc.integer({ min: 0, max: 1000 }),
+      fc.integer({ min: 0, max: 1000 }),
+      fc.nat(1200),
+      (a, b, value) => {
+        const [minimum, maximum] = a < b ? [a, b] : [b, a]
+        const inside = value >= minimum && value <= maximum
+        try {
+          return parseInteger('limit', String(value), minimum, maximum) === value && inside
+        } catch (error) {
+          return error instanceof ProtocolError && !inside
+        }
+      }
+    ),
+    { numRuns }
+  )
+  t.equal(
+    parseInteger('after', String(Number.MAX_SAFE_INTEGER), 0, Number.MAX_SAFE_INTEGER),
+    Number.MAX_SAFE_INTEGER
+  )
   t.throws(() => parseInteger('after', '9007199254740992', 0, Number.MAX_SAFE_INTEGER))
 })

@@ -1,4 +1,14 @@
-import { type Cursor, encodeCursor, escapeLineBreaks, MAX_EPOCH, MAX_OFFSET, sseCursor, sseMessage, sseRetry, type ThrottledChannels } from '@tickwire/protocol'
+import {
+  type Cursor,
+  encodeCursor,
+  escapeLineBreaks,
+  MAX_EPOCH,
+  MAX_OFFSET,
+  sseCursor,
+  sseMessage,
+  sseRetry,
+  type ThrottledChannels
+} from '@tickwire/protocol'
 import fc from 'fast-check'
 import { test } from 'tap'
 
@@ -10,7 +20,10 @@ interface ParsedEvent {
   readonly lastEventId: string
 }
 
-/** HTML, 9.2.6 "Interpreting an event stream", word for word and nothing of the writer's: bytes in, events out. */
+/**
+ * HTML, 9.2.6 "Interpreting an event stream", word for word, and sharing nothing with the writer: bytes in,
+ * events out.
+ */
 class EventStreamParser {
   readonly events: ParsedEvent[] = []
   retry: number | undefined
@@ -55,7 +68,11 @@ class EventStreamParser {
     const { data, event } = this
     this.data = this.event = ''
     if (data === '') return
-    this.events.push({ event: event === '' ? 'message' : event, data: data.slice(0, -1), lastEventId: this.lastEventId })
+    this.events.push({
+      event: event === '' ? 'message' : event,
+      data: data.slice(0, -1),
+      lastEventId: this.lastEventId
+    })
   }
 }
 
@@ -71,21 +88,50 @@ type Written =
   | { readonly kind: 'cursor', readonly cursor: string }
   | { readonly kind: 'retry', readonly milliseconds: number }
 
-const hardCharacter = fc.constantFrom('\r', '\n', '\r\n', '\0', '\uFEFF', '\u2028', '\u2029', '\u0085', ':', ' ', '한', '😀', '"', '\\', 'data: ', 'id: ')
-const hardText = fc.array(fc.oneof(hardCharacter, fc.string({ unit: 'binary', maxLength: 4 })), { maxLength: 6 }).map(parts => parts.join(''))
+const hardCharacter = fc.constantFrom(
+  '\r',
+  '\n',
+  '\r\n',
+  '\0',
+  '\uFEFF',
+  '\u2028',
+  '\u2029',
+  '\u0085',
+  ':',
+  ' ',
+  '한',
+  '😀',
+  '"',
+  '\\',
+  'data: ',
+  'id: '
+)
+const hardText = fc
+  .array(fc.oneof(hardCharacter, fc.string({ unit: 'binary', maxLength: 4 })), { maxLength: 6 })
+  .map(parts => parts.join(''))
 const value = fc.oneof(fc.jsonValue({ stringUnit: 'binary' }), hardText, fc.dictionary(hardText, hardText))
 
-const cursorText: fc.Arbitrary<string> = fc.record<Cursor>({
-  shards: fc.array(fc.tuple(fc.nat(31), fc.record({ epoch: fc.nat(MAX_EPOCH), offset: fc.nat(MAX_OFFSET) })), { maxLength: 4 })
-    .map(entries => new Map(entries)),
-  lostTopics: fc.option(fc.integer({ min: 0, max: 2 ** 48 - 1 }), { nil: undefined }),
-  throttled: fc.constantFrom<ThrottledChannels>('all', new Set(), new Set(['quotes']))
-}).map(encodeCursor)
+const cursorText: fc.Arbitrary<string> = fc
+  .record<Cursor>({
+    shards: fc
+      .array(fc.tuple(fc.nat(31), fc.record({ epoch: fc.nat(MAX_EPOCH), offset: fc.nat(MAX_OFFSET) })), {
+        maxLength: 4
+      })
+      .map(entries => new Map(entries)),
+    lostTopics: fc.option(fc.integer({ min: 0, max: 2 ** 48 - 1 }), { nil: undefined }),
+    throttled: fc.constantFrom<ThrottledChannels>('all', new Set(), new Set(['quotes']))
+  })
+  .map(encodeCursor)
 
 const written: fc.Arbitrary<Written> = fc.oneof(
   { weight: 3, arbitrary: value.map(value => ({ kind: 'message' as const, json: JSON.stringify(value) })) },
   { weight: 2, arbitrary: cursorText.map(cursor => ({ kind: 'cursor' as const, cursor })) },
-  { weight: 1, arbitrary: fc.double({ min: 0, max: 3_600_000, noNaN: true }).map(milliseconds => ({ kind: 'retry' as const, milliseconds })) }
+  {
+    weight: 1,
+    arbitrary: fc
+      .double({ min: 0, max: 3_600_000, noNaN: true })
+      .map(milliseconds => ({ kind: 'retry' as const, milliseconds }))
+  }
 )
 
 function write (item: Written): string {
@@ -96,7 +142,7 @@ function write (item: Written): string {
   }
 }
 
-/** What a browser must make of it. */
+/** Returns what a browser must read. */
 function expected (items: readonly Written[]): { events: ParsedEvent[], retry: number | undefined } {
   const events: ParsedEvent[] = []
   let lastEventId = ''
@@ -114,13 +160,15 @@ function expected (items: readonly Written[]): { events: ParsedEvent[], retry: n
 
 function compare (got: EventStreamParser, items: readonly Written[]): void {
   const { events, retry } = expected(items)
-  if (JSON.stringify(got.events) !== JSON.stringify(events)) throw new Error(`read ${JSON.stringify(got.events)}\ninstead of ${JSON.stringify(events)}`)
+  if (JSON.stringify(got.events) !== JSON.stringify(events)) {
+    throw new Error(`read ${JSON.stringify(got.events)}\ninstead of ${JSON.stringify(events)}`)
+  }
   if (got.retry !== retry) throw new Error(`retry ${got.retry} instead of ${retry}`)
 }
 
 const cuts = fc.array(fc.nat(100_000), { maxLength: 20 })
 
-test('what is written is read back, wherever the bytes are cut', async t => {
+test('writes what a browser reads back, wherever the bytes are cut', async t => {
   fc.assert(fc.property(fc.array(written, { maxLength: 12 }), cuts, (items, cuts) => {
     const bytes = Buffer.from(items.map(write).join(''))
     compare(parse(bytes, cuts), items)
@@ -129,17 +177,30 @@ test('what is written is read back, wherever the bytes are cut', async t => {
   t.pass(`${numRuns} streams`)
 })
 
-test('comments between events, and any line ends that a proxy may make of them, change nothing', async t => {
+test('is read the same with comments between events, and with any line ends that a proxy may make', async t => {
   const lineEnd = fc.constantFrom('\n', '\r', '\r\n')
-  const comment = fc.option(fc.string({ unit: 'binary', maxLength: 10 }).map(text => ':' + text.replaceAll(/[\r\n]/g, '')), { nil: undefined })
-  fc.assert(fc.property(fc.array(fc.tuple(written, comment, lineEnd), { maxLength: 8 }), cuts, (items, cuts) => {
-    const text = items.map(([item, comment, end]) => (write(item) + (comment === undefined ? '' : comment + '\n')).replaceAll('\n', end)).join('')
-    compare(parse(Buffer.from(text), cuts), items.map(([item]) => item))
-  }), { numRuns })
+  const comment = fc.option(
+    fc.string({ unit: 'binary', maxLength: 10 }).map(text => ':' + text.replaceAll(/[\r\n]/g, '')),
+    { nil: undefined }
+  )
+  fc.assert(
+    fc.property(fc.array(fc.tuple(written, comment, lineEnd), { maxLength: 8 }), cuts, (items, cuts) => {
+      const text = items
+        .map(([item, comment, end]) =>
+          (write(item) + (comment === undefined ? '' : comment + '\n')).replaceAll('\n', end)
+        )
+        .join('')
+      compare(
+        parse(Buffer.from(text), cuts),
+        items.map(([item]) => item)
+      )
+    }),
+    { numRuns }
+  )
   t.pass(`${numRuns} streams`)
 })
 
-test('an event that was cut off is not dispatched, and its cursor does not count', async t => {
+test('does not dispatch an event that was cut off, and does not count its cursor', async t => {
   const whole = sseMessage('{"a":1}')
   const mark = sseCursor('AQAAAAA')
   for (let at = 0; at < mark.length; at++) {
@@ -148,24 +209,50 @@ test('an event that was cut off is not dispatched, and its cursor does not count
   }
 })
 
-test('the bytes themselves', async t => {
+test('writes exactly these bytes', async t => {
   t.equal(sseMessage('{"type":"pong"}'), 'data: {"type":"pong"}\n\n')
   t.equal(sseCursor('abc.r'), 'event: cursor\nid: abc.r\ndata: abc.r\n\n')
-  t.equal(sseRetry(1499.6) + sseMessage('{}'), 'retry: 1500\ndata: {}\n\n', 'a block that it begins has data')
+  t.equal(
+    sseRetry(1499.6) + sseMessage('{}'),
+    'retry: 1500\ndata: {}\n\n',
+    'a block that begins with retry has data'
+  )
 })
 
-/** Where Python's `str.splitlines` ends a line, beside CR and LF. */
+/** The characters at which Python's `str.splitlines` ends a line, beside CR and LF. */
 const PYTHON_LINE_BREAKS = [...'\v\f\x1c\x1d\x1e\x85\u2028\u2029']
 
-test('what a reader in Python takes for a line break is escaped, and says the same', async t => {
-  const breaking = fc.constantFrom('\v', '\f', '\x1c', '\x1d', '\x1e', '\u0085', '\u2028', '\u2029', '"', '\\', '\\u2028', '한')
-  const text = fc.array(fc.oneof(breaking, fc.string({ unit: 'binary', maxLength: 3 })), { maxLength: 8 }).map(parts => parts.join(''))
+test('escapes what a reader in Python takes for a line break, and means the same', async t => {
+  const breaking = fc.constantFrom(
+    '\v',
+    '\f',
+    '\x1c',
+    '\x1d',
+    '\x1e',
+    '\u0085',
+    '\u2028',
+    '\u2029',
+    '"',
+    '\\',
+    '\\u2028',
+    '한'
+  )
+  const text = fc
+    .array(fc.oneof(breaking, fc.string({ unit: 'binary', maxLength: 3 })), { maxLength: 8 })
+    .map(parts => parts.join(''))
   fc.assert(fc.property(fc.dictionary(text, text), value => {
     const json = JSON.stringify(value)
     const escaped = escapeLineBreaks(json)
-    if (PYTHON_LINE_BREAKS.some(character => escaped.includes(character))) throw new Error(`a line break in ${JSON.stringify(escaped)}`)
-    if (JSON.stringify(JSON.parse(escaped)) !== json) throw new Error(`${JSON.stringify(escaped)} says something else`)
+    if (PYTHON_LINE_BREAKS.some(character => escaped.includes(character))) {
+      throw new Error(`a line break in ${JSON.stringify(escaped)}`)
+    }
+    if (JSON.stringify(JSON.parse(escaped)) !== json) {
+      throw new Error(`${JSON.stringify(escaped)} says something else`)
+    }
   }), { numRuns })
   t.pass(`${numRuns} objects`)
-  t.equal(escapeLineBreaks('"\u2028\u2029\u0085 \u0084\u0086\u2027\u202a"'), '"\\u2028\\u2029\\u0085 \u0084\u0086\u2027\u202a"')
+  t.equal(
+    escapeLineBreaks('"\u2028\u2029\u0085 \u0084\u0086\u2027\u202a"'),
+    '"\\u2028\\u2029\\u0085 \u0084\u0086\u2027\u202a"'
+  )
 })

@@ -7,23 +7,30 @@ import { bytesUsed, LARGE, largePayload } from '../helpers/memory.js'
 
 const numRuns = Number(process.env['FUZZ_RUNS'] ?? 300)
 
-/** What an entry is counted as, beside its payload. */
+/** The bytes that an entry counts beside its payload. */
 const ENTRY_OVERHEAD_BYTES = 90
-/** Entries that may be dropped before the room they took is given back; the tests go well beyond. */
+/** The number of entries that may be dropped before their room is freed; the tests go well beyond. */
 const BEYOND_COMPACTION = 10_000
 
 const entry = (offset: number, timestamp = 0, payloadLength = 1): Entry => ({
-  topic: 'quotes:A', shard: 0, offset, sequence: offset, previous: offset - 1, timestamp, payload: 'x'.repeat(payloadLength), replaces: false
+  topic: 'quotes:A',
+  shard: 0,
+  offset,
+  sequence: offset,
+  previous: offset - 1,
+  timestamp,
+  payload: 'x'.repeat(payloadLength),
+  replaces: false
 })
 
-/** The offsets after one that are visited. */
+/** Lists the offsets that a visit after an offset reaches. */
 function after (recent: RecentEntries, offset: number, limit = Infinity): number[] {
   const offsets: number[] = []
   if (limit > 0) recent.after(offset, () => true, entry => offsets.push(entry.offset) < limit)
   return offsets
 }
 
-/** The same as arrays that are copied: nothing to get wrong. */
+/** The same with arrays that are copied, so that nothing can go wrong. */
 class Model {
   entries: Entry[] = []
   constructor (public start: number, private readonly maxBytes: number) {}
@@ -59,13 +66,20 @@ type Step =
   | { readonly do: 'wait', readonly milliseconds: number }
 
 const step: fc.Arbitrary<Step> = fc.oneof(
-  { weight: 4, arbitrary: fc.record({ do: fc.constant('push' as const), count: fc.integer({ min: 1, max: 8 }), payload: fc.nat(400) }) },
+  {
+    weight: 4,
+    arbitrary: fc.record({
+      do: fc.constant('push' as const),
+      count: fc.integer({ min: 1, max: 8 }),
+      payload: fc.nat(400)
+    })
+  },
   fc.record({ do: fc.constant('wait' as const), milliseconds: fc.nat(20) }),
   fc.record({ do: fc.constant('expire' as const), age: fc.nat(40) }),
   fc.record({ do: fc.constant('truncate' as const), back: fc.nat(12) })
 )
 
-test('it holds what a naive model holds', async t => {
+test('holds what a plain model holds', async t => {
   fc.assert(fc.property(fc.array(step, { maxLength: 40, size: 'max' }), fc.nat(50), fc.integer({ min: 1, max: 3000 }), (steps, start, maxBytes) => {
     const recent = new RecentEntries(0, start, maxBytes)
     const model = new Model(start, maxBytes)
@@ -86,7 +100,7 @@ test('it holds what a naive model holds', async t => {
           model.expire(now - step.age)
           break
         case 'truncate': {
-          // A new epoch begins with the next offset at the latest, and offsets begin with 1.
+          // A new epoch begins at the next offset at the latest, and offsets begin at 1.
           const from = Math.max(1, last + 1 - step.back)
           recent.truncate(from)
           model.truncate(from)
@@ -96,10 +110,16 @@ test('it holds what a naive model holds', async t => {
       }
       for (let offset = -1; offset <= last + 2; offset++) {
         const held = model.entries.filter(entry => entry.offset > offset).map(entry => entry.offset)
-        if (!isDeepStrictEqual(after(recent, offset), held)) throw new Error(`after ${offset}: ${after(recent, offset).join()} instead of ${held.join()}`)
-        if (recent.covers(offset) !== (offset >= model.start)) throw new Error(`covers ${offset}: ${recent.covers(offset)}`)
-        // What `covers` promises: nothing of what came after is missing.
-        if (recent.covers(offset) && offset <= last && held.length !== last - offset) throw new Error(`a hole after ${offset}`)
+        if (!isDeepStrictEqual(after(recent, offset), held)) {
+          throw new Error(`after ${offset}: ${after(recent, offset).join()} instead of ${held.join()}`)
+        }
+        if (recent.covers(offset) !== (offset >= model.start)) {
+          throw new Error(`covers ${offset}: ${recent.covers(offset)}`)
+        }
+        // The promise of `covers`: nothing after the offset is missing.
+        if (recent.covers(offset) && offset <= last && held.length !== last - offset) {
+          throw new Error(`a hole after ${offset}`)
+        }
       }
       if (model.entries.length > 1 && model.bytes > maxBytes) throw new Error('more bytes than allowed')
     }
@@ -107,7 +127,7 @@ test('it holds what a naive model holds', async t => {
   t.pass(`${numRuns} runs`)
 })
 
-test('nothing was passed on yet', async t => {
+test('covers its start and holds nothing before anything was passed on', async t => {
   const recent = new RecentEntries(0, 7, 1000)
   t.same(after(recent, 0), [])
   t.ok(recent.covers(7))
@@ -117,14 +137,14 @@ test('nothing was passed on yet', async t => {
   t.equal(recent.start, 7)
 })
 
-test('a visit ends when it has enough', async t => {
+test('ends a visit when the visitor has enough', async t => {
   const recent = new RecentEntries(0, 0, 10_000)
   for (let offset = 1; offset <= 9; offset++) recent.push(entry(offset))
   t.same(after(recent, 3, 2), [4, 5])
   t.same(after(recent, 9), [])
 })
 
-test('bytes are bounded, but the newest entry stays, however large', async t => {
+test('bounds its bytes, but keeps the newest entry, however large', async t => {
   const recent = new RecentEntries(0, 0, 1000)
   for (let offset = 1; offset <= 10; offset++) recent.push(entry(offset, 0, 110))
   t.same(after(recent, 0), [6, 7, 8, 9, 10], 'five of 200 bytes')
@@ -135,7 +155,7 @@ test('bytes are bounded, but the newest entry stays, however large', async t => 
   t.same(after(recent, 0), [12])
 })
 
-test('what was lost frees its bytes', async t => {
+test('frees the bytes of lost entries', async t => {
   const recent = new RecentEntries(0, 0, 1000)
   for (let offset = 1; offset <= 5; offset++) recent.push(entry(offset, 0, 40))
   recent.truncate(4)
@@ -143,7 +163,7 @@ test('what was lost frees its bytes', async t => {
   t.same(after(recent, 0), [1, 2, 3, 4, 5])
 })
 
-test('entries expire with their age, that of the very time stays', async t => {
+test('drops entries older than a time, and keeps that of the very time', async t => {
   const recent = new RecentEntries(0, 0, 100_000)
   for (let offset = 1; offset <= 5; offset++) recent.push(entry(offset, offset * 10))
   recent.expire(30)
@@ -152,7 +172,7 @@ test('entries expire with their age, that of the very time stays', async t => {
   t.notOk(recent.covers(1))
 })
 
-test('a loss beyond what is held leaves the place where it begins', async t => {
+test('starts where a loss begins that reaches further back than its entries', async t => {
   const recent = new RecentEntries(0, 0, 100_000)
   for (let offset = 1; offset <= 9; offset++) recent.push(entry(offset, offset))
   recent.expire(8)
@@ -163,7 +183,7 @@ test('a loss beyond what is held leaves the place where it begins', async t => {
   t.same(after(recent, 3), [4])
 })
 
-test('it goes on for long', async t => {
+test('stays right over many entries', async t => {
   const recent = new RecentEntries(0, 0, 1e9)
   const last = 3 * BEYOND_COMPACTION
   for (let offset = 1; offset <= last; offset++) {
@@ -179,14 +199,16 @@ test('it goes on for long', async t => {
   t.same(after(recent, last), [last + 1])
 })
 
-test('what was dropped is let go at once, not only when the room is given back', async t => {
+test('releases a dropped payload at once, before it frees the room', async t => {
   const recent = new RecentEntries(0, 0, 1e9)
   const before = await bytesUsed()
-  for (let offset = 1; offset <= 20; offset++) recent.push({ ...entry(offset, offset), payload: largePayload() })
+  for (let offset = 1; offset <= 20; offset++) {
+    recent.push({ ...entry(offset, offset), payload: largePayload() })
+  }
   const held = await bytesUsed() - before
   recent.expire(19)
   const left = await bytesUsed() - before
   t.ok(held > 19 * LARGE, 'twenty are held')
-  t.ok(left < 3 * LARGE, `two are left: ${left} of ${held} bytes`)
+  t.ok(left < 3 * LARGE, `two remain: ${left} of ${held} bytes`)
   t.same(after(recent, 0), [19, 20])
 })

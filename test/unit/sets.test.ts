@@ -14,11 +14,18 @@ const book = (symbol: string, price: number): { topic: string, payload: string }
 const subscribe = (connection: Connection, channel: string, symbol: string, options: object = {}): void => {
   receiveText(connection, JSON.stringify({ action: 'subscribe', channel, symbols: [symbol], ...options }))
 }
-const data = (wire: MemoryWire): string[] => wire.messages.flatMap(({ type, symbol, sequence, snapshot }) =>
-  type === 'reset' ? `reset ${symbol}` : sequence === undefined ? [] : `${snapshot === true ? 'state' : 'message'} ${symbol} ${sequence}`)
-const lastCursor = (messages: readonly Message[]): string => messages.filter(({ type }) => type === 'cursor').at(-1)!['cursor'] as string
+const data = (wire: MemoryWire): string[] =>
+  wire.messages.flatMap(({ type, symbol, sequence, snapshot }) =>
+    type === 'reset'
+      ? `reset ${symbol}`
+      : sequence === undefined
+        ? []
+        : `${snapshot === true ? 'state' : 'message'} ${symbol} ${sequence}`
+  )
+const lastCursor = (messages: readonly Message[]): string =>
+  messages.filter(({ type }) => type === 'cursor').at(-1)!['cursor'] as string
 
-test('a book that was whole by a set that its symbol leaves goes on cut, from its cut state', async t => {
+test('continues a book cut, from its cut state, when its symbol leaves the set that wanted it whole', async t => {
   const node = await startNode()
   await node.log.append([instrument('B', 'y'), book('B', 1), book('B', 2)])
   await ticks()
@@ -33,13 +40,20 @@ test('a book that was whole by a set that its symbol leaves goes on cut, from it
   await node.log.append([book('B', 3)])
   await ticks()
   t.same(data(wire), ['state B 2', 'state B 2', 'message B 3'])
-  t.same((wire.messages.filter(({ sequence }) => sequence === 2).at(-1)!.data as { bids: unknown[] }).bids, [['2', '1']])
+  t.same((wire.messages.filter(({ sequence }) => sequence === 2).at(-1)!.data as { bids: unknown[] }).bids, [
+    ['2', '1']
+  ])
   await node.close()
 })
 
-test('who comes to a set while a symbol is entering it is sent its state, too', async t => {
+test('sends the state of a symbol to a client that joins a set while the symbol enters it', async t => {
   const node = await startNode()
-  await node.log.append([instrument('B', 'y'), instrument('X', 'x'), book('B', 1), { topic: 'quotes:B', payload: '{"symbol":"B"}' }])
+  await node.log.append([
+    instrument('B', 'y'),
+    instrument('X', 'x'),
+    book('B', 1),
+    { topic: 'quotes:B', payload: '{"symbol":"B"}' }
+  ])
   await ticks()
   subscribe(node.connect(new MemoryWire(true)), 'quotes', '@sector/x')
   await ticks()
@@ -58,9 +72,12 @@ test('who comes to a set while a symbol is entering it is sent its state, too', 
   await node.close()
 })
 
-test('what is throttled and pending of a symbol goes out before it changes its sets, and is not sent again', async t => {
+test('flushes a pending throttled message once before its symbol changes its sets', async t => {
   const node = await startNode()
-  const quote = (price: number): { topic: string, payload: string } => ({ topic: 'quotes:B', payload: JSON.stringify({ symbol: 'B', last: String(price) }) })
+  const quote = (price: number): { topic: string, payload: string } => ({
+    topic: 'quotes:B',
+    payload: JSON.stringify({ symbol: 'B', last: String(price) })
+  })
   await node.log.append([instrument('B', 'y'), instrument('X', 'x'), quote(1)])
   await ticks()
   const wire = new MemoryWire(true)
@@ -79,7 +96,7 @@ test('what is throttled and pending of a symbol goes out before it changes its s
   await node.close()
 })
 
-test('no cursor covers a symbol\'s change of sets before its state was sent', async t => {
+test('covers a change of sets by no cursor before the state was sent', async t => {
   const node = await startNode()
   await node.log.append([instrument('B', 'y'), instrument('X', 'x'), book('B', 1), book('X', 1)])
   await ticks()
@@ -102,13 +119,16 @@ test('no cursor covers a symbol\'s change of sets before its state was sent', as
   const third = new MemoryWire(true)
   subscribe(node.connect(third), 'book', '@sector/x', { after: lastCursor(again.messages) })
   await ticks()
-  t.same(data(third), [], 'and when it has been, it need not be sent again')
+  t.same(data(third), [], 'the state need not be sent again')
   await node.close()
 })
 
-test('who unsubscribes from a set is given anew what is in it then', async t => {
+test('sends the present members of a set anew to a client that unsubscribes from it', async t => {
   const node = await startNode()
-  const quote = (symbol: string): { topic: string, payload: string } => ({ topic: `quotes:${symbol}`, payload: JSON.stringify({ symbol }) })
+  const quote = (symbol: string): { topic: string, payload: string } => ({
+    topic: `quotes:${symbol}`,
+    payload: JSON.stringify({ symbol })
+  })
   await node.log.append([instrument('B', 'x'), instrument('C', 'y'), quote('B'), quote('C')])
   await ticks()
   const wire = new MemoryWire(true)
@@ -117,7 +137,10 @@ test('who unsubscribes from a set is given anew what is in it then', async t => 
   subscribe(connection, 'quotes', '@sector/x')
   await ticks()
   const release = holdLog(node.log, 'snapshot', topic => topic === 'quotes:B')
-  receiveText(connection, JSON.stringify({ action: 'unsubscribe', channel: 'quotes', symbols: ['@sector/x'] }))
+  receiveText(
+    connection,
+    JSON.stringify({ action: 'unsubscribe', channel: 'quotes', symbols: ['@sector/x'] })
+  )
   await node.log.append([instrument('B', 'y'), instrument('C', 'x')])
   await ticks()
   release()

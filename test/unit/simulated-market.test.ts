@@ -11,10 +11,12 @@ import { formatUnits, krxTick } from '../../src/sources/simulated/prices.js'
 import type { SourceMessage } from '../../src/sources/source.js'
 import { makeMarket, MONDAY, play } from '../helpers/simulated.js'
 
-/** A decimal of a known number of digits behind the point as its units. */
+/** Reads a decimal with a known number of decimal places as its units. */
 const units = (decimal: string): number => Number(decimal.replace('.', ''))
-const checks = new Map<string, TypeCheck<TSchema>>([...standardChannels].map(([name, { schema }]) => [name, TypeCompiler.Compile(schema)]))
-const byItself = (book: Book | undefined): string => JSON.stringify([book?.bids, book?.asks])
+const checks = new Map<string, TypeCheck<TSchema>>(
+  [...standardChannels].map(([name, { schema }]) => [name, TypeCompiler.Compile(schema)])
+)
+const levelsOf = (book: Book | undefined): string => JSON.stringify([book?.bids, book?.asks])
 
 /** What a reader knows of an instrument from its messages alone. */
 class Reader {
@@ -27,13 +29,18 @@ class Reader {
   previousClose: number | undefined
   days = 0
   quotes = 0
-  /** Whether trades wait for the update that says what they took. */
+  /** Whether trades still wait for the update that says what they took. */
   private taken = false
   private readonly ids = new Set<string>()
 
-  constructor (private readonly symbol: string, private readonly scale: number, private readonly sizeScale: number, private readonly korean: boolean) {}
+  constructor (
+    private readonly symbol: string,
+    private readonly scale: number,
+    private readonly sizeScale: number,
+    private readonly korean: boolean
+  ) {}
 
-  /** @returns what is wrong with a message */
+  /** Reads a message. @returns what is wrong with it */
   read ({ channel, data, snapshot }: SourceMessage): string | undefined {
     if (channel === 'book') return this.readBook(data as Book, snapshot === true)
     if (channel === 'trades') return this.readTrade(data as Trade)
@@ -44,19 +51,25 @@ class Reader {
   private readBook (data: Book, snapshot: boolean): string | undefined {
     if (this.book === undefined && !snapshot) return 'an update before the snapshot'
     if (snapshot) {
-      // Books are published whole when a day begins.
+      // The market publishes books whole when a day begins.
       this.days++
       if (this.last !== undefined) this.previousClose = this.last
       this.volume = 0
     }
-    const before = byItself(this.book)
+    const before = levelsOf(this.book)
     this.book = reduceBook(this.book, data, snapshot)
-    if (this.taken && byItself(this.book) !== before) return 'an update after trades that is not what they took'
+    if (this.taken && levelsOf(this.book) !== before) {
+      return 'an update after trades that is not what they took'
+    }
     this.taken = false
     const { bids, asks } = this.book
     if (compareDecimals(bids[0]![0], asks[0]![0]) >= 0) return 'crossed or locked'
-    if (bids.length > 10 || asks.length > 10 || bids.length < 2 || asks.length < 2) return `${bids.length} bids and ${asks.length} asks`
-    const off = [...bids, ...asks].find(([price]) => units(price) <= 0 || (this.korean && units(price) % krxTick(units(price)) !== 0))
+    if (bids.length > 10 || asks.length > 10 || bids.length < 2 || asks.length < 2) {
+      return `${bids.length} bids and ${asks.length} asks`
+    }
+    const off = [...bids, ...asks].find(
+      ([price]) => units(price) <= 0 || (this.korean && units(price) % krxTick(units(price)) !== 0)
+    )
     return off === undefined ? undefined : `off its tick: ${off[0]}`
   }
 
@@ -66,7 +79,11 @@ class Reader {
     const left = units(level[1]) - units(size)
     if (left < 0 || units(size) <= 0) return 'more than the level has'
     const after: [string, string][] = [[price, left === 0 ? '0' : formatUnits(left, this.sizeScale)]]
-    this.book = reduceBook(this.book, { symbol: this.symbol, bids: side === 'sell' ? after : [], asks: side === 'buy' ? after : [] }, false)
+    this.book = reduceBook(
+      this.book,
+      { symbol: this.symbol, bids: side === 'sell' ? after : [], asks: side === 'buy' ? after : [] },
+      false
+    )
     this.taken = true
     if (this.ids.has(id)) return 'an id twice'
     this.ids.add(id)
@@ -100,9 +117,13 @@ class Reader {
       change: formatUnits(change, this.scale)
     }
     for (const [name, value] of Object.entries(expected)) {
-      if (quote[name as keyof Quote] !== value) return `${name} is ${quote[name as keyof Quote]}, not ${value}`
+      if (quote[name as keyof Quote] !== value) {
+        return `${name} is ${quote[name as keyof Quote]}, not ${value}`
+      }
     }
-    if (Math.abs(Number(quote.change_percent) - change / this.previousClose * 100) > 0.005 + 1e-9) return `change_percent is ${quote.change_percent}`
+    if (Math.abs(Number(quote.change_percent) - change / this.previousClose * 100) > 0.005 + 1e-9) {
+      return `change_percent is ${quote.change_percent}`
+    }
     return undefined
   }
 }
@@ -110,7 +131,7 @@ class Reader {
 const readers = (): Map<string, Reader> => new Map(listings.map(({ symbol, scale, sizeScale, tick }) =>
   [symbol, new Reader(symbol, scale, sizeScale, tick === krxTick)]))
 
-/** Reads a market as a client does. @returns the first messages that are wrong */
+/** Reads a market as a client does. @returns the first wrong messages */
 function audit (messages: readonly SourceMessage[], bySymbol: ReadonlyMap<string, Reader>): string[] {
   const marketOf = new Map(listings.map(({ symbol, market }) => [symbol, market]))
   const statuses = new Map<string, string>()
@@ -129,28 +150,34 @@ function audit (messages: readonly SourceMessage[], bySymbol: ReadonlyMap<string
   return wrong
 }
 
-test('book, trades, quotes and statuses agree, whatever the seed, the rate and the hours', async t => {
-  const options = fc.record({ seed: fc.nat(1e9), rate: fc.constantFrom(0.3, 2.5, 40), hours: fc.constantFrom<MarketOptions['hours']>('always', 'real', 60, 3600) })
+test('publishes books, trades, quotes and statuses that agree, at any seed, rate and hours', async t => {
+  const options = fc.record({
+    seed: fc.nat(1e9),
+    rate: fc.constantFrom(0.3, 2.5, 40),
+    hours: fc.constantFrom<MarketOptions['hours']>('always', 'real', 60, 3600)
+  })
   fc.assert(fc.property(options, ({ seed, rate, hours }) => {
     const bySymbol = readers()
-    // About as many turns at each rate.
+    // About the same number of turns at each rate.
     t.same(audit(play({ seed, rate, hours }, 60 / rate), bySymbol), [])
     return [...bySymbol.values()].some(({ quotes }) => quotes > 20)
   }), { numRuns: 20 })
 })
 
-test('many days: each begins anew against the close before, and prices stay where there is a market', async t => {
+test("begins each of many days against the close before, and keeps prices within a market's range", async t => {
   const bySymbol = readers()
   const days = 30
   t.same(audit(play({ seed: 3, rate: 1, hours: 3600 }, days * 24), bySymbol), [])
   for (const { symbol, price } of listings) {
     const reader = bySymbol.get(symbol)!
     if (reader.days < days - 2) t.fail(`${symbol} has had ${reader.days} days`)
-    if (reader.last! < price / 2 || reader.last! > price * 2) t.fail(`${symbol} began about ${price} and is at ${reader.last}`)
+    if (reader.last! < price / 2 || reader.last! > price * 2) {
+      t.fail(`${symbol} began about ${price} and is at ${reader.last}`)
+    }
   }
 })
 
-test('the same seed and clock, the same bytes, however time is cut; another seed, another market', async t => {
+test('makes the same bytes from the same seed and clock, however time is cut, and others from another seed', async t => {
   const bytes = (seed: number, stepMs: number): string => {
     const market = makeMarket({ seed, membershipEveryMs: 5_000 })
     const messages: SourceMessage[] = []
@@ -170,19 +197,21 @@ test('the same seed and clock, the same bytes, however time is cut; another seed
   t.ok(once !== bytes(6, 15), 'another seed')
 })
 
-test('every instrument is quoted at the rate, evenly over time', async t => {
+test('quotes every instrument at the rate, evenly over time', async t => {
   const market = makeMarket({ rate: 100 })
   const counts: number[] = []
   market.advance(MONDAY)
   for (let slice = 1; slice <= 100; slice++) {
-    counts.push(market.advance(MONDAY + slice * 20).messages.filter(({ channel }) => channel === 'quotes').length)
+    counts.push(
+      market.advance(MONDAY + slice * 20).messages.filter(({ channel }) => channel === 'quotes').length
+    )
   }
   const ideal = 2 * listings.length
   t.equal(counts.reduce((sum, count) => sum + count), 100 * ideal)
   t.ok(counts.every(count => Math.abs(count - ideal) <= 1), 'no slice has more than its share')
 })
 
-test('instruments are listed and move: declared in time, and no set runs dry', async t => {
+test('lists and moves instruments, declares them in time, and empties no set', async t => {
   const market = makeMarket({ rate: 5, membershipEveryMs: 2_000 })
   const known = new Map(market.instruments().map(instrument => [instrument.symbol, instrument]))
   const first = new Map(known)
@@ -191,18 +220,23 @@ test('instruments are listed and move: declared in time, and no set runs dry', a
     const { declared, messages } = market.advance(now)
     for (const instrument of declared) {
       const before = known.get(instrument.symbol)
+      const origin = first.get(instrument.symbol)
       if (before === undefined) kinds.listed++
-      else if (first.get(instrument.symbol)?.market === instrument.market && first.get(instrument.symbol)?.sector === instrument.sector) kinds.returned++
+      else if (origin?.market === instrument.market && origin?.sector === instrument.sector) kinds.returned++
       else if (before.market !== instrument.market) kinds.transferred++
       else if (before.sector !== instrument.sector) kinds.reclassified++
       else t.fail(`declared without a change: ${instrument.symbol}`)
       known.set(instrument.symbol, instrument)
       if (before === undefined) first.set(instrument.symbol, instrument)
     }
-    const early = messages.find(({ channel, symbol }) => symbol !== undefined && channel !== 'market' && !known.has(symbol))
+    const early = messages.find(
+      ({ channel, symbol }) => symbol !== undefined && channel !== 'market' && !known.has(symbol)
+    )
     if (early !== undefined) t.fail(`not declared: ${early.symbol}`)
     for (const name of ['KOSPI', 'KOSDAQ', 'NASDAQ', 'NYSE', 'CRYPTO']) {
-      if ([...known.values()].filter(({ market }) => market === name).length < 8) t.fail(`few are left in ${name}`)
+      if ([...known.values()].filter(({ market }) => market === name).length < 8) {
+        t.fail(`few are left in ${name}`)
+      }
     }
   }
   t.same(market.instruments(), [...known.values()])

@@ -34,7 +34,7 @@ const say = (connection: Connection, message: object): void => { receiveText(con
 const quotes = (count: number, padding: number): Array<{ topic: string, payload: string }> =>
   Array.from({ length: count }, (_, n) => ({ topic: `quotes:S${n}`, payload: JSON.stringify({ symbol: `S${n}`, last: '1'.repeat(padding) }) }))
 
-test('questions without reading the answers are not answered for ever', async t => {
+test('stops answering a client that asks without reading the answers', async t => {
   const node = await startNode({ maxBufferedBytes: MAX_BUFFERED_BYTES })
   await node.log.append(quotes(100, 1000))
   await ticks()
@@ -54,18 +54,18 @@ test('questions without reading the answers are not answered for ever', async t 
   await node.close()
 })
 
-test('a long answer is given whole, and what comes meanwhile behind it', async t => {
+test('sends a long answer whole, and later messages after it', async t => {
   const node = await startNode({ maxBufferedBytes: MAX_BUFFERED_BYTES })
   await node.log.append(quotes(1000, 3000))
   await ticks()
   const wire = new StoppingWire(true)
   const connection = node.connect(wire)
   say(connection, { action: 'subscribe', channel: 'quotes', symbols: ['*'] })
-  await until('the states alone are more than a reader may leave unread', () => wire.bytes > BOUND)
+  await until('the states alone are more than a client may leave unread', () => wire.bytes > BOUND)
   for (let n = 0; n < 10; n++) say(connection, { action: 'ping' })
   await node.log.append(quotes(10, 10))
   const count = (of: (message: Message) => boolean): number => wire.messages.filter(of).length
-  // It is given in pieces, each when the one before has been read.
+  // The answer comes in pieces, each when the one before has been read.
   await until('it has all of it', () => {
     wire.bytes = 0
     connection.onDrain()
@@ -76,7 +76,7 @@ test('a long answer is given whole, and what comes meanwhile behind it', async t
   await node.close()
 })
 
-test('who does not read costs no more than a window beyond the bound', async t => {
+test('spends no more than a window beyond the bound on a client that does not read', async t => {
   const node = await startNode({ maxBufferedBytes: MAX_BUFFERED_BYTES })
   await node.log.append(quotes(1, 1))
   await ticks()
@@ -92,7 +92,7 @@ test('who does not read costs no more than a window beyond the bound', async t =
   await node.close()
 })
 
-test('nobody waits for a socket to drain that has not filled up', async t => {
+test('waits for no socket to drain that has not filled up', async t => {
   const node = await startNode({ maxBufferedBytes: 1024 })
   await node.log.append(quotes(1, 2000))
   await ticks()

@@ -10,38 +10,119 @@ import { parseSources } from '../../src/sources/registry.js'
 import { Replay, type ReplayOptions } from '../../src/sources/replay/replay.js'
 import type { SourceContext, SourceMessage } from '../../src/sources/source.js'
 
-test('Coinbase: each kind of frame, byte for byte', async t => {
+test('Coinbase: turns each kind of frame into messages', async t => {
   const parser = coinbase.createParser()
   const parse = (frame: object): readonly SourceMessage[] => parser.parse(JSON.stringify(frame))
-  const ticker = { type: 'ticker', product_id: 'A-B', price: '1.50', open_24h: '1.0', volume_24h: '94381.28000000', low_24h: '.9', high_24h: '2', best_bid: '1.490', best_ask: '1.500', time: '2021-04-17T16:43:30.244075Z' }
-  t.same(parse(ticker), [{ channel: 'quotes', symbol: 'A-B', data: { symbol: 'A-B', bid: '1.490', ask: '1.500', last: '1.50', volume: '94381.28000000', open: '1.0', high: '2', venue_time: '2021-04-17T16:43:30.244075Z' } }], 'what is no decimal is left out, not altered')
-  const match = { type: 'match', trade_id: 7, side: 'sell', size: '985', price: '0.00001305', product_id: 'A-B', time: '2021-04-17T16:43:37.089723Z' }
+  const ticker = {
+    type: 'ticker',
+    product_id: 'A-B',
+    price: '1.50',
+    open_24h: '1.0',
+    volume_24h: '94381.28000000',
+    low_24h: '.9',
+    high_24h: '2',
+    best_bid: '1.490',
+    best_ask: '1.500',
+    time: '2021-04-17T16:43:30.244075Z'
+  }
+  const quote = {
+    symbol: 'A-B',
+    bid: '1.490',
+    ask: '1.500',
+    last: '1.50',
+    volume: '94381.28000000',
+    open: '1.0',
+    high: '2',
+    venue_time: '2021-04-17T16:43:30.244075Z'
+  }
+  t.same(
+    parse(ticker), [{ channel: 'quotes', symbol: 'A-B', data: quote }],
+    'what is no decimal is left out, not altered'
+  )
+  const match = {
+    type: 'match',
+    trade_id: 7,
+    side: 'sell',
+    size: '985',
+    price: '0.00001305',
+    product_id: 'A-B',
+    time: '2021-04-17T16:43:37.089723Z'
+  }
   const [trade] = parse(match)
-  t.match(trade, { channel: 'trades', data: { price: '0.00001305', size: '985', trade_id: '7', side: 'buy', exchange: 'coinbase' } }, "the maker sold: the taker's side is buy")
-  t.same(parse({ ...match, type: 'last_match' }), [], 'a trade once')
+  t.match(
+    trade,
+    {
+      channel: 'trades',
+      data: { price: '0.00001305', size: '985', trade_id: '7', side: 'buy', exchange: 'coinbase' }
+    },
+    "the maker sold, so the taker's side is buy"
+  )
+  t.same(parse({ ...match, type: 'last_match' }), [], 'each trade comes once')
   t.equal(parse({ ...match, trade_id: 8 }).length, 1)
-  t.equal(parse({ ...match, trade_id: 8, product_id: 'C-D' }).length, 1, 'ids are of their product')
-  t.same(parse({ type: 'snapshot', product_id: 'A-B', bids: [['2', '1.0']], asks: [['3', '0.50']] }), [{ channel: 'book', symbol: 'A-B', snapshot: true, data: { symbol: 'A-B', bids: [['2', '1.0']], asks: [['3', '0.50']] } }])
-  t.same(parse({ type: 'l2update', product_id: 'A-B', changes: [['buy', '9', '1'], ['sell', '11', '0.0'], ['buy', '10.0', '2']] }), [{ channel: 'book', symbol: 'A-B', data: { symbol: 'A-B', bids: [['10.0', '2'], ['9', '1']], asks: [['11', '0.0']] } }], 'best first')
-  t.same(parse({ type: 'snapshot', product_id: 'A-B', bids: [['1.70e-7', '3E3']], asks: [['1e999', '1']] }), [{ channel: 'book', symbol: 'A-B', snapshot: true, data: { symbol: 'A-B', bids: [['0.000000170', '3000']], asks: [['1e999', '1']] } }], 'e-notation is written out')
-  t.same(parse({ type: 'l2update', product_id: 'A-B', changes: [['buy', '1.7e-7', '3'], ['buy', '0.0000002', '1e1']] }), [{ channel: 'book', symbol: 'A-B', data: { symbol: 'A-B', bids: [['0.0000002', '10'], ['0.00000017', '3']], asks: [] } }])
-  t.match(parse({ ...ticker, price: '1.5e-7', best_bid: '1e999' }), [{ data: { last: '0.00000015', bid: undefined } }])
-  t.match(parse({ ...match, trade_id: 9, price: '1.305e-5', size: '9.85E+2' }), [{ data: { price: '0.00001305', size: '985' } }])
+  t.equal(parse({ ...match, trade_id: 8, product_id: 'C-D' }).length, 1, 'each product has its own ids')
+  const book = (data: object, more: object = {}): object => ({
+    channel: 'book',
+    symbol: 'A-B',
+    ...more,
+    data: { symbol: 'A-B', ...data }
+  })
+  t.same(
+    parse({ type: 'snapshot', product_id: 'A-B', bids: [['2', '1.0']], asks: [['3', '0.50']] }),
+    [book({ bids: [['2', '1.0']], asks: [['3', '0.50']] }, { snapshot: true })]
+  )
+  const changes = [['buy', '9', '1'], ['sell', '11', '0.0'], ['buy', '10.0', '2']]
+  t.same(
+    parse({ type: 'l2update', product_id: 'A-B', changes }),
+    [book({ bids: [['10.0', '2'], ['9', '1']], asks: [['11', '0.0']] })],
+    'best first'
+  )
+  t.same(
+    parse({ type: 'snapshot', product_id: 'A-B', bids: [['1.70e-7', '3E3']], asks: [['1e999', '1']] }),
+    [book({ bids: [['0.000000170', '3000']], asks: [['1e999', '1']] }, { snapshot: true })],
+    'e-notation is written out'
+  )
+  const small = [['buy', '1.7e-7', '3'], ['buy', '0.0000002', '1e1']]
+  t.same(
+    parse({ type: 'l2update', product_id: 'A-B', changes: small }),
+    [book({ bids: [['0.0000002', '10'], ['0.00000017', '3']], asks: [] })]
+  )
+  t.match(parse({ ...ticker, price: '1.5e-7', best_bid: '1e999' }), [
+    { data: { last: '0.00000015', bid: undefined } }
+  ])
+  t.match(parse({ ...match, trade_id: 9, price: '1.305e-5', size: '9.85E+2' }), [
+    { data: { price: '0.00001305', size: '985' } }
+  ])
   for (const changes of [undefined, null, 7, [['hold', '1', '1']], [['buy', '1']], [['buy', 1, '1']], [7]]) {
-    t.match(parse({ type: 'l2update', product_id: 'A-B', changes }), [{ channel: 'book', symbol: 'A-B', data: { symbol: 'A-B' } }], 'what is no update is for the publisher to refuse, not to be passed over')
+    t.match(
+      parse({ type: 'l2update', product_id: 'A-B', changes }),
+      [{ channel: 'book', symbol: 'A-B', data: { symbol: 'A-B' } }],
+      'a malformed update is passed on, so that the publisher refuses it'
+    )
   }
   t.same(parse({ type: 'subscriptions', channels: [] }), [])
   t.same(parse({ type: 'heartbeat', product_id: 'A-B' }), [])
   t.throws(() => parser.parse('{'), SyntaxError)
 })
 
-test('e-notation is written out, each digit kept, and no further than a decimal goes', async t => {
+test('writes e-notation out, with each digit, as far as a decimal goes', async t => {
   for (const [text, plain] of [
-    ['1.7e-7', '0.00000017'], ['1.70e-7', '0.000000170'], ['1e3', '1000'], ['1.5E+3', '1500'], ['1.50e1', '15.0'], ['12e-1', '1.2'], ['-1.7e-7', '-0.00000017'], ['+1e0', '1'], ['0e-7', '0.0000000'], ['0.0012e2', '0.12'], ['123.456e1', '1234.56'],
+    ['1.7e-7', '0.00000017'], ['1.70e-7', '0.000000170'], ['1e3', '1000'], ['1.5E+3', '1500'], ['1.50e1', '15.0'],
+    ['12e-1', '1.2'], ['-1.7e-7', '-0.00000017'], ['+1e0', '1'], ['0e-7', '0.0000000'], ['0.0012e2', '0.12'],
+    ['123.456e1', '1234.56'],
     ['1e63', `1${'0'.repeat(63)}`], ['1e-62', `0.${'0'.repeat(61)}1`], ['185.50', '185.50'], ['-0', '-0']
-  ] as const) t.equal(plainDecimal(text), plain, text)
-  for (const text of ['', 'e5', '1e', '1e+', '1.e5', '.5e1', '1e1.5', '1e64', '1e-63', '1e999', '1e-999', '1e99999999999', 'NaN', 'Infinity', '1,5e3', '0x1', '1e5 ', '1'.repeat(65)]) t.equal(plainDecimal(text), undefined, text)
-  fc.assert(fc.property(fc.bigInt({ min: -(10n ** 20n), max: 10n ** 20n }), fc.integer({ min: 0, max: 20 }), fc.integer({ min: -20, max: 20 }), (digits, scale, exponent) => {
+  ] as const) {
+    t.equal(plainDecimal(text), plain, text)
+  }
+  for (const text of [
+    '', 'e5', '1e', '1e+', '1.e5', '.5e1', '1e1.5', '1e64', '1e-63', '1e999', '1e-999', '1e99999999999', 'NaN',
+    'Infinity', '1,5e3', '0x1', '1e5 ', '1'.repeat(65)
+  ]) {
+    t.equal(plainDecimal(text), undefined, text)
+  }
+  const digits = fc.bigInt({ min: -(10n ** 20n), max: 10n ** 20n })
+  const scale = fc.integer({ min: 0, max: 20 })
+  const exponent = fc.integer({ min: -20, max: 20 })
+  fc.assert(fc.property(digits, scale, exponent, (digits, scale, exponent) => {
     const whole = String(digits)
     const text = `${whole}${scale > 0 ? `.${'7'.repeat(scale)}` : ''}e${exponent}`
     const plain = plainDecimal(text)!
@@ -50,11 +131,12 @@ test('e-notation is written out, each digit kept, and no further than a decimal 
     const fraction = plain.split('.')[1]?.length ?? 0
     const [left, right] = [BigInt(plain.replace('.', '')), BigInt(whole + '7'.repeat(scale))]
     const shift = exponent - scale + fraction
-    if (shift >= 0 ? left !== right * 10n ** BigInt(shift) : left * 10n ** BigInt(-shift) !== right) throw new Error(`${text}: ${plain}`)
+    const isSame = shift >= 0 ? left === right * 10n ** BigInt(shift) : left * 10n ** BigInt(-shift) === right
+    if (!isSame) throw new Error(`${text}: ${plain}`)
   }))
 })
 
-async function recording (t: Test, lines: readonly string[]): Promise<string> {
+async function writeRecording (t: Test, lines: readonly string[]): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'tickwire-'))
   const file = join(folder, 'session.txt')
   await writeFile(file, lines.join('\n') + '\n')
@@ -64,9 +146,17 @@ async function recording (t: Test, lines: readonly string[]): Promise<string> {
 
 const ADDRESS = 'wss://ws-feed.pro.coinbase.com <-> 1.0'
 const SUBSCRIBE = 'wss://ws-feed.pro.coinbase.com <- 1.1: {"type":"subscribe","product_ids":["A-B","C-D"]}'
-const frame = (time: number, id: number): string => `${time}: {"type":"match","trade_id":${id},"side":"buy","size":"1","price":"2","product_id":"A-B","time":"2021-04-17T16:43:37Z"}`
+const frame = (time: number, id: number): string =>
+  `${time}: {"type":"match","trade_id":${id},"side":"buy","size":"1","price":"2","product_id":"A-B","time":"2021-04-17T16:43:37Z"}`
 
-function collect (signal = new AbortController().signal): { context: SourceContext, messages: SourceMessage[], times: number[], batches: number[] } {
+interface Collected {
+  readonly context: SourceContext
+  readonly messages: SourceMessage[]
+  readonly times: number[]
+  readonly batches: number[]
+}
+
+function collect (signal = new AbortController().signal): Collected {
   const messages: SourceMessage[] = []
   const times: number[] = []
   const batches: number[] = []
@@ -85,11 +175,15 @@ function collect (signal = new AbortController().signal): { context: SourceConte
   return { context, messages, times, batches }
 }
 
-const replay = (file: string, options: Partial<ReplayOptions> = {}): Replay => new Replay({ file, speed: 'max', loop: false, manual: false, ...options })
+const replay = (file: string, options: Partial<ReplayOptions> = {}): Replay =>
+  new Replay({ file, speed: 'max', loop: false, manual: false, ...options })
 
-test('a recording: instruments, order, speed, loop, stop', async t => {
-  const file = await recording(t, [ADDRESS, SUBSCRIBE, frame(10, 1), frame(10.1, 2), frame(10.4, 3)])
-  t.same((await replay(file).instruments()).map(({ symbol, market }) => `${symbol} ${market}`), ['A-B COINBASE', 'C-D COINBASE'])
+test('replays a recording: its instruments, in order, at the given speed, in a loop, until it is stopped', async t => {
+  const file = await writeRecording(t, [ADDRESS, SUBSCRIBE, frame(10, 1), frame(10.1, 2), frame(10.4, 3)])
+  t.same(
+    (await replay(file).instruments()).map(({ symbol, market }) => `${symbol} ${market}`),
+    ['A-B COINBASE', 'C-D COINBASE']
+  )
 
   const all = collect()
   await replay(file).run(all.context)
@@ -99,9 +193,9 @@ test('a recording: instruments, order, speed, loop, stop', async t => {
   const began = performance.now()
   await replay(file, { speed: 2 }).run(paced.context)
   t.equal(paced.messages.length, 3)
-  // From the beginning: a busy machine is late with one message, and in time with the next.
+  // Compared with the beginning: a busy machine is late with one message, and in time with the next.
   const [, second = 0, third = 0] = paced.times.map(time => time - began)
-  t.ok(second >= 49 && third >= 199, 'at the recorded moments, twice as fast; never early')
+  t.ok(second >= 49 && third >= 199, 'it follows the recorded moments twice as fast, and is never early')
 
   const stopping = new AbortController()
   const endless = collect(stopping.signal)
@@ -115,7 +209,11 @@ test('a recording: instruments, order, speed, loop, stop', async t => {
     }
   })
   await running
-  t.same(endless.messages.slice(0, 6).map(({ data }) => (data as Trade).trade_id), ['1', '2', '3', '1', '2', '3'], 'each round is a session of its own')
+  t.same(
+    endless.messages.slice(0, 6).map(({ data }) => (data as Trade).trade_id),
+    ['1', '2', '3', '1', '2', '3'],
+    'each round is a session of its own'
+  )
 
   const early = new AbortController()
   const slow = collect(early.signal)
@@ -124,26 +222,37 @@ test('a recording: instruments, order, speed, loop, stop', async t => {
   t.ok(slow.messages.length <= 1, 'a stop ends a wait')
 })
 
-test('a recording of either address of Coinbase is read', async t => {
-  const exchange = (line: string): string => line.replace('ws-feed.pro.coinbase.com', 'ws-feed.exchange.coinbase.com')
-  const file = await recording(t, [exchange(ADDRESS), exchange(SUBSCRIBE), frame(10, 1)])
-  t.same((await replay(file).instruments()).map(({ symbol, market }) => `${symbol} ${market}`), ['A-B COINBASE', 'C-D COINBASE'])
+test('reads recordings of either address of Coinbase', async t => {
+  const exchange = (line: string): string =>
+    line.replace('ws-feed.pro.coinbase.com', 'ws-feed.exchange.coinbase.com')
+  const file = await writeRecording(t, [exchange(ADDRESS), exchange(SUBSCRIBE), frame(10, 1)])
+  t.same(
+    (await replay(file).instruments()).map(({ symbol, market }) => `${symbol} ${market}`),
+    ['A-B COINBASE', 'C-D COINBASE']
+  )
   const taken = collect()
   await replay(file).run(taken.context)
-  t.match(taken.messages, [{ channel: 'trades', symbol: 'A-B', data: { trade_id: '1', exchange: 'coinbase' } }])
+  t.match(taken.messages, [
+    { channel: 'trades', symbol: 'A-B', data: { trade_id: '1', exchange: 'coinbase' } }
+  ])
   const other = 'wss://ws-feed.exchange.coinbase.com.example <-> 1.0'
   await t.rejects(replay(await recording(t, [other])).instruments(), /does not begin with the address of a known venue/, 'a name that only begins so is another host')
 })
 
-test('a recording may begin with a byte order mark, and only a line feed ends a line', async t => {
-  const file = await recording(t, [`\ufeff${ADDRESS}`, `${SUBSCRIBE}\r`, '10: {"type":"heartbeat","note":"a\u2028b"}', `${frame(10, 1)}\r`])
+test('allows a byte order mark at the beginning of a recording, and ends lines at line feeds only', async t => {
+  const file = await writeRecording(t, [
+    `\ufeff${ADDRESS}`,
+    `${SUBSCRIBE}\r`,
+    '10: {"type":"heartbeat","note":"a\u2028b"}',
+    `${frame(10, 1)}\r`
+  ])
   t.equal((await replay(file).instruments()).length, 2)
   const taken = collect()
   await replay(file).run(taken.context)
   t.equal(taken.messages.length, 1)
 })
 
-test('a recording that cannot be read says which and why', async t => {
+test('names the recording that cannot be read, and why', async t => {
   await t.rejects(replay('/nowhere/at-all.txt').instruments(), /no file \/nowhere\/at-all.txt/)
   await t.rejects(replay(tmpdir()).instruments(), /is not a file/)
   await t.rejects(replay(await recording(t, ['wss://elsewhere.example <-> 1'])).instruments(), /address of a known venue/)
@@ -153,17 +262,22 @@ test('a recording that cannot be read says which and why', async t => {
   await t.rejects(replay(notText).run(collect().context), /session\.txt, line 3: not UTF-8/)
 })
 
-test('SOURCES: good texts, and what bad ones are told', async t => {
-  const names = (text: string): string[] => parseSources(text).map(({ name, manual }) => `${name}${manual ? ' manual' : ''}`)
+test('SOURCES: reads good texts, and says what is wrong with bad ones', async t => {
+  const names = (text: string): string[] =>
+    parseSources(text).map(({ name, manual }) => `${name}${manual ? ' manual' : ''}`)
   t.same(names('none'), [])
   t.same(names('simulated'), ['simulated'])
   t.same(names('simulated?seed=7&rate=0.5&hours=real'), ['simulated'])
   t.same(names('simulated?hours=60'), ['simulated'])
   t.same(names('simulated, replay:/a/b.txt?speed=max&start=manual'), ['simulated', 'replay manual'])
   t.same(names('replay:x.txt?speed=0.5&loop=true'), ['replay'])
-  t.same(parseSources('simulated?lazy=true, replay:x.txt?lazy=5').map(({ lazy }) => lazy), [
-    { channels: ['quotes', 'trades', 'book', 'market', 'news'], lingerMs: 30_000 }, { channels: ['quotes', 'trades', 'book'], lingerMs: 5000 }
-  ])
+  t.same(
+    parseSources('simulated?lazy=true, replay:x.txt?lazy=5').map(({ lazy }) => lazy),
+    [
+      { channels: ['quotes', 'trades', 'book', 'market', 'news'], lingerMs: 30_000 },
+      { channels: ['quotes', 'trades', 'book'], lingerMs: 5000 }
+    ]
+  )
   t.same(parseSources('simulated?lazy=false')[0]?.lazy, undefined)
   const bad: ReadonlyArray<readonly [string, RegExp]> = [
     ['', /is not a source; these are/],

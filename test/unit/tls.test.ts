@@ -12,7 +12,7 @@ async function refusal (files: CertificateFiles): Promise<string | undefined> {
   })
 }
 
-test('a certificate and its key', async t => {
+test('reads a certificate and its key', async t => {
   const first = makeCertificate('first')
   const files = new CertificateFiles(t, first)
   const pair = await readKeyPair(files)
@@ -21,22 +21,44 @@ test('a certificate and its key', async t => {
 
   const other = makeCertificate('other')
   files.write({ cert: first.cert + other.cert })
-  t.equal(await refusal(files), undefined, 'others may stand behind it')
+  t.equal(await refusal(files), undefined, 'other certificates may follow it')
 })
 
-test('what cannot be used is said, by its file', async t => {
+test('names the file that cannot be used, and why', async t => {
   const first = makeCertificate('first')
   const other = makeCertificate('other')
   const files = new CertificateFiles(t, first)
-  const locked = createPrivateKey(first.key).export({ type: 'pkcs8', format: 'pem', cipher: 'aes-256-cbc', passphrase: 'p' }).toString()
+  const locked = createPrivateKey(first.key)
+    .export({ type: 'pkcs8', format: 'pem', cipher: 'aes-256-cbc', passphrase: 'p' })
+    .toString()
   const cases: ReadonlyArray<readonly [string, { cert?: string, key?: string }, RegExp]> = [
-    ["another certificate's key", { key: other.key }, /^TLS_KEY: .*key\.pem is not the key of the certificate in .*cert\.pem$/],
+    [
+      "another certificate's key",
+      { key: other.key },
+      /^TLS_KEY: .*key\.pem is not the key of the certificate in .*cert\.pem$/
+    ],
     ['a certificate of another key', { cert: other.cert }, /is not the key of the certificate/],
-    ['a key that is cut off', { key: first.key.slice(0, 100) }, /^TLS_KEY: .* is not a private key in PEM without a passphrase$/],
-    ['a key with a passphrase', { key: locked }, /^TLS_KEY: .* is not a private key in PEM without a passphrase$/],
-    ['a certificate that is cut off', { cert: first.cert.slice(0, 200) }, /^TLS_CERT: .* does not begin with a certificate in PEM$/],
+    [
+      'a key that is cut off',
+      { key: first.key.slice(0, 100) },
+      /^TLS_KEY: .* is not a private key in PEM without a passphrase$/
+    ],
+    [
+      'a key with a passphrase',
+      { key: locked },
+      /^TLS_KEY: .* is not a private key in PEM without a passphrase$/
+    ],
+    [
+      'a certificate that is cut off',
+      { cert: first.cert.slice(0, 200) },
+      /^TLS_CERT: .* does not begin with a certificate in PEM$/
+    ],
     ['an empty file', { cert: '' }, /^TLS_CERT: .* does not begin with a certificate/],
-    ['one behind it that is cut off', { cert: first.cert + other.cert.slice(0, 200) }, /^TLS_CERT: .* is cut off, or too weak$/],
+    [
+      'a following certificate that is cut off',
+      { cert: first.cert + other.cert.slice(0, 200) },
+      /^TLS_CERT: .* is cut off, or too weak$/
+    ],
     ['the files the wrong way round', { cert: first.key, key: first.cert }, /^TLS_CERT: /]
   ]
   for (const [name, content, message] of cases) {

@@ -9,10 +9,10 @@ import { type Message, RuleFollower } from '../helpers/clients.js'
 import { MemoryWire } from '../helpers/memory-wire.js'
 import { type Node, startNode, ticks } from '../helpers/node.js'
 
-/** What a channel, an encoder or a subscriber throws concerns its topic or its client, and nobody else. */
+/** What a channel, an encoder or a subscriber throws affects its topic or its client, and nobody else. */
 const book = standardChannels.get('book')!
 const { reduce, levels, merge } = book
-if (typeof reduce !== 'function' || typeof merge !== 'function' || levels === undefined) throw new Error('a book has them all')
+if (typeof reduce !== 'function' || typeof merge !== 'function' || levels === undefined) throw new Error('the channel book must have reduce, merge and levels')
 
 /** Lets the dialect fail to write some messages until the end of a test. */
 function failWriting (t: Test, fails: (message: OutgoingMessage) => boolean): void {
@@ -54,21 +54,21 @@ const gaps = ({ messages }: MemoryWire): string[] => {
   return follower.gaps
 }
 
-test('the memory log takes and tells messages that cannot be folded, and knows the state again when one replaces it', async t => {
+test('takes messages in the memory log that cannot be folded, and knows the state again after a replacement', async t => {
   const log = new MemoryLog({ channels: failsAt('reduce'), retention: { messages: 4, seconds: 3600, bytes: 1 << 26 }, maxTopics: 10 })
   t.teardown(() => log.close())
   const told: string[] = []
   await log.tail(0, ({ entries }) => { told.push(...entries.map(({ topic, sequence }) => `${topic} ${sequence}`)) })
-  // The thirteenth is dropped in time, and so folded in the midst of an append.
+  // The log drops the thirteenth message in time, and so folds it in the midst of an append.
   for (let n = 10; n <= 20; n++) await log.append([update(n, n === 10), trade(n)])
-  t.same(told, Array.from({ length: 11 }, (_, index) => [`book:A ${index + 1}`, `trades:A ${index + 1}`]).flat(), 'all of it is told, in order')
+  t.same(told, Array.from({ length: 11 }, (_, index) => [`book:A ${index + 1}`, `trades:A ${index + 1}`]).flat(), 'all of it is passed on, in order')
   await t.rejects(log.snapshot('book:A'), { message: 'reduce failed' }, 'the state is not known')
-  t.equal((await log.read('book:A', { sequence: 0 }, 10)).entries.length, 4, 'what is old is dropped all the same')
+  t.equal((await log.read('book:A', { sequence: 0 }, 10)).entries.length, 4, 'old messages are dropped all the same')
   await log.append([update(30, true), update(31)])
   t.same(JSON.parse((await log.snapshot('book:A'))!.payload).bids.map(([price]: string[]) => price), ['31', '30'])
 })
 
-test('messages grow too old although they cannot be folded', async t => {
+test('drops messages by age although they cannot be folded', async t => {
   let now = 1_000_000
   const log = new MemoryLog({
     channels: failsAt('reduce'), retention: { messages: 100, seconds: 10, bytes: 1 << 26 }, maxTopics: 10, clock: { now: () => now, randomEpoch: () => 1 }
@@ -82,7 +82,7 @@ test('messages grow too old although they cannot be folded', async t => {
 })
 
 for (const part of ['reduce', 'merge', 'cut'] as const) {
-  test(`a channel whose ${part} fails resets its topic for those who need it, and everything else goes on`, async t => {
+  test(`resets a topic whose ${part} fails for those who need it, and continues everything else`, async t => {
     const node = await startNode({ channels: failsAt(part) })
     t.teardown(() => node.close())
     await node.log.append([update(10, true), update(10, true, 'B')])
@@ -97,10 +97,10 @@ for (const part of ['reduce', 'merge', 'cut'] as const) {
     await node.log.append([update(12), update(13), trade(2), update(12, false, 'B')])
     await delay(60)
     t.same(short(other, 'trades'), ['1', '2'])
-    t.same(short(other, 'book'), ['state 1', '2', '3'], 'another topic of the channel is as it was')
-    t.same(short(cut, 'trades'), ['1', '2'], 'and so is another topic of one who holds the book')
+    t.same(short(other, 'book'), ['state 1', '2', '3'], 'another topic of the channel is unaffected')
+    t.same(short(cut, 'trades'), ['1', '2'], 'another topic of the same client is unaffected')
     const failing = part === 'merge' ? throttled : cut
-    t.ok(short(failing, 'book').includes('history_lost'), `who needs it is told: ${short(failing, 'book').join(', ')}`)
+    t.ok(short(failing, 'book').includes('history_lost'), `the client is told: ${short(failing, 'book').join(', ')}`)
     await node.log.append([update(20, true), update(21), trade(3)])
     await delay(60)
     for (const wire of [cut, throttled]) {
@@ -111,11 +111,11 @@ for (const part of ['reduce', 'merge', 'cut'] as const) {
     t.same(short(cut, 'trades'), ['1', '2', '3'])
     const places = node.hub.counters.failures.get('book')!
     t.ok([...places.values()].reduce((sum, count) => sum + count, 0) > 0, 'it is counted')
-    t.ok(node.errors.length <= places.size, 'and logged once for each place')
+    t.ok(node.errors.length <= places.size, 'it is logged once for each place')
   })
 }
 
-test('a message that cannot be encoded is told by a reset, and no cursor covers it before that', async t => {
+test('resets a topic whose message cannot be encoded, and sends no cursor that covers it before that', async t => {
   const node = await startNode()
   t.teardown(() => node.close())
   await node.log.append([trade(1)])
@@ -137,7 +137,7 @@ test('a message that cannot be encoded is told by a reset, and no cursor covers 
   t.equal(node.errors.length, 1)
 })
 
-test('a message that cannot be encoded keeps no other from a history, a snapshot, or what remains after an unsubscribe', async t => {
+test('leaves only a message that cannot be encoded out of a history, a snapshot or an unsubscribe', async t => {
   const node = await startNode()
   t.teardown(() => node.close())
   const quote = (symbol: string): { topic: string, payload: string } => ({ topic: `quotes:${symbol}`, payload: JSON.stringify({ symbol, last: '1' }) })
@@ -163,7 +163,7 @@ test('a message that cannot be encoded keeps no other from a history, a snapshot
   t.equal(wire.closedWith, undefined)
 })
 
-test('a subscriber that fails is closed with internal, and the others are sent everything', async t => {
+test('closes a subscriber that fails with internal, and sends the others everything', async t => {
   const node = await startNode()
   t.teardown(() => node.close())
   const [first, broken, last] = [connect(node, { channel: 'trades' }), connect(node, { channel: 'trades' }), connect(node, { channel: 'trades' })]
@@ -183,7 +183,7 @@ test('a subscriber that fails is closed with internal, and the others are sent e
   t.match(lastMessage, { type: 'closing', code: 'internal' })
 })
 
-test('an instrument that cannot be read keeps no other message of its batch', async t => {
+test('takes all messages of a batch but an instrument that cannot be read', async t => {
   const node = await startNode()
   t.teardown(() => node.close())
   const wire = connect(node, { channel: 'trades' })

@@ -5,19 +5,19 @@ import { bytesUsed } from '../helpers/memory.js'
 
 const TASKS = 60
 const TASK_MS = 3
-/** What fits into the time of a turn, and what is begun is ended. */
+/** Two tasks: one fits into the time of a turn, and one that has begun may end. */
 const MOST_IN_A_TURN = 2
 
 function work (milliseconds: number): void {
   for (const end = performance.now() + milliseconds; performance.now() < end;);
 }
 
-/** As many as an idle budget needs to forget the turn that it was asked in. */
+/** Waits as many turns as an idle budget needs to forget the turn that it was asked in. */
 async function nextTurns (): Promise<void> {
   for (let turn = 0; turn < 4; turn++) await new Promise(resolve => { setImmediate(resolve) })
 }
 
-test('however many ask at once, the event loop turns between a few of them, and they go on in order', async t => {
+test('lets the event loop turn between a few of many tasks, and performs them in order', async t => {
   const turns = new TurnBudget()
   const order: number[] = []
   const doneByTurn = [0]
@@ -37,33 +37,33 @@ test('however many ask at once, the event loop turns between a few of them, and 
   t.ok(doneByTurn.length > TASKS / MOST_IN_A_TURN, `${doneByTurn.length} turns`)
 })
 
-test('while there is time nobody waits', async t => {
+test('lets nobody wait while there is time', async t => {
   const turns = new TurnBudget()
   const [one, other] = [{}, {}]
   t.equal(turns.take(one), undefined)
-  t.equal(turns.take(one), undefined, 'nor for its next piece')
+  t.equal(turns.take(one), undefined, 'it does not wait for its next piece either')
   const waits = turns.take(other)
-  t.not(waits, undefined, 'but another, whose piece would come on top of it')
+  t.not(waits, undefined, 'another one waits, because its piece would come on top')
   await waits
   await nextTurns()
-  t.equal(turns.take(other), undefined, 'and in a later turn nobody')
+  t.equal(turns.take(other), undefined, 'in a later turn nobody waits')
   work(10)
-  t.not(turns.take(other), undefined, 'until the time of the turn is over')
+  t.not(turns.take(other), undefined, 'once the time of the turn is over, the next one waits')
   await nextTurns()
 })
 
-test('whoever had a turn is not held when it is over', async t => {
+test('keeps no reference to those that had a turn when it is over', async t => {
   const turns = new TurnBudget()
   const owners = [new WeakRef({}), new WeakRef({})]
   await Promise.all(owners.map(async owner => { await turns.take(owner.deref()!) }))
   await nextTurns()
-  // What was made in this turn is collected in a later one.
+  // Objects made in this turn are collected in a later one.
   await new Promise(resolve => { setTimeout(resolve, 0) })
   await bytesUsed()
   t.same(owners.map(owner => owner.deref()), [undefined, undefined])
 })
 
-test('who went on may ask again, and waits behind the others', async t => {
+test('lets one that went on ask again, and wait behind the others', async t => {
   const turns = new TurnBudget()
   const order: string[] = []
   const slices = async (name: string): Promise<void> => {

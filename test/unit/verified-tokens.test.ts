@@ -27,11 +27,17 @@ async function start (t: Test, keys: Keys): Promise<Authenticator> {
   const app = Fastify()
   const coordination = new MemoryCoordination()
   t.teardown(async () => { await app.close(); await coordination.close() })
-  await app.register(auth, { keys, issuer: 'tickwire', audience: 'tickwire', coordination, listedOrigins: new Set<string>() })
+  await app.register(auth, {
+    keys,
+    issuer: 'tickwire',
+    audience: 'tickwire',
+    coordination,
+    listedOrigins: new Set<string>()
+  })
   return app.authenticator
 }
 
-test('a token that was verified is remembered, and is good no longer than its key', async t => {
+test('remembers a verified token, but no longer than its key is good', async t => {
   const keys = new ChangingKeys()
   const [first, second] = [keyPair('ES256'), keyPair('ES256')]
   keys.set('a', first)
@@ -39,8 +45,12 @@ test('a token that was verified is remembered, and is good no longer than its ke
   const token = pairToken(first, goodClaims(), { kid: 'a' })
   const identity = await authenticator.verify(token)
   t.equal(identity.user, 'alice')
-  t.equal(await authenticator.verify(token), identity, 'the same object: it was not read anew')
-  t.not(await authenticator.verify(pairToken(first, { ...goodClaims(), name: 'Alice' }, { kid: 'a' })), identity, 'another token is another')
+  t.equal(await authenticator.verify(token), identity, 'the same object, so the token was not read again')
+  t.not(
+    await authenticator.verify(pairToken(first, { ...goodClaims(), name: 'Alice' }, { kid: 'a' })),
+    identity,
+    'another token is another'
+  )
   keys.set('a', second)
   await t.rejects(authenticator.verify(token), { code: 'unauthorized' }, 'the key was changed')
   keys.keys.delete('a')
@@ -49,7 +59,7 @@ test('a token that was verified is remembered, and is good no longer than its ke
   t.strictSame(await authenticator.verify(token), identity)
 })
 
-test('what was refused is judged anew each time', async t => {
+test('judges a refused token again each time', async t => {
   const keys = new ChangingKeys()
   const pair = keyPair('EdDSA')
   const authenticator = await start(t, keys)
@@ -62,7 +72,7 @@ test('what was refused is judged anew each time', async t => {
 const key: VerifyingKey = { algorithm: 'HS256', key: 'a secret' }
 const identityTo = (expiresAt: number): Identity => ({ user: 'alice', admin: false, expiresAt })
 
-test('a token is remembered until clocks that differ agree that it has expired', async t => {
+test('remembers a token until all clocks, which differ, agree that it has expired', async t => {
   let now = 1_800_000_000_000
   const tokens = new VerifiedTokens({ now: () => now })
   tokens.add('a token', { identity: identityTo(now + 5000), kid: undefined, key })
@@ -73,8 +83,11 @@ test('a token is remembered until clocks that differ agree that it has expired',
   t.equal(tokens.size, 0)
 })
 
-test('what is remembered is bounded by number and by size, and the oldest goes first', async t => {
-  const given = fc.array(fc.record({ name: fc.integer({ min: 0, max: 30 }), length: fc.integer({ min: 3, max: 60 }) }), { maxLength: 80 })
+test('bounds the remembered tokens by number and by size, and drops the oldest first', async t => {
+  const given = fc.array(
+    fc.record({ name: fc.integer({ min: 0, max: 30 }), length: fc.integer({ min: 3, max: 60 }) }),
+    { maxLength: 80 }
+  )
   fc.assert(fc.property(given, list => {
     const tokens = new VerifiedTokens({ maxTokens: 10, maxCharacters: 200 })
     const expected = new Map<string, number>()

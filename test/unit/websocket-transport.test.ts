@@ -5,7 +5,7 @@ import type { KernelQueues } from '../../src/transports/sse/kernel-queues.js'
 import { WebSocketTransport } from '../../src/transports/ws/websocket-transport.js'
 import { native } from '../helpers/native.js'
 
-/** PROTOCOL.md, Liveness, with a clock of the test's. */
+/** PROTOCOL.md, Liveness, on a clock of the test. */
 const HEARTBEAT_MS = 25_000
 const IDLE_TIMEOUT_MS = 30_000
 const TICK_MS = 1000
@@ -14,15 +14,18 @@ const PING_BYTES = 3
 let clock = Date.now()
 Date.now = () => clock
 
-/** A peer behind buffers: of what was written it acknowledges some, and of that it has read some. */
+/** A peer behind buffers. It has acknowledged some of what was written, and has read some of that. */
 class Peer {
   gone = false
   controls = 0
   acknowledged = 0
   read = 0
-  /** Which it answers of the pings that it reads at a time. */
+  /** Which pings it answers of those that it reads at a time. */
   answers: 'all' | 'newest' | 'none' = 'all'
-  readonly raw = Object.assign(new EventEmitter(), { bytesWritten: 0, writableLength: 0, _handle: { writeQueueSize: 0 }, setNoDelay: () => {} })
+  readonly raw = Object.assign(new EventEmitter(), {
+    bytesWritten: 0, writableLength: 0, _handle: { writeQueueSize: 0 }, setNoDelay: () => {}
+  })
+
   private pings: Array<{ readonly payload: string, readonly end: number }> = []
   private readonly queues = { unacknowledged: () => this.known, readings: 0, isReading: false }
   private known = 0
@@ -55,7 +58,7 @@ class Peer {
     this.raw.bytesWritten += bytes
   }
 
-  /** @returns after how many seconds it was dropped: Infinity where it was not */
+  /** Lives for some seconds. @returns after how many it was dropped, or Infinity */
   live (seconds: number, eachSecond: (second: number) => void): number {
     for (let second = 1; second <= seconds; second++) {
       eachSecond(second)
@@ -79,20 +82,20 @@ class Peer {
 
 const SLOW = 40_000
 
-test('a peer that reads steadily behind megabytes stays, whatever time its pings take', async t => {
+test('keeps a peer that reads steadily behind megabytes, however long its pings take', async t => {
   const peer = new Peer()
   peer.write(12_000_000)
-  // Of it 4 MB are in buffers of its own, so that nothing is seen of the last 100 seconds.
+  // 4 MB of it are in buffers of its own, so the transport sees nothing of the last 100 seconds.
   peer.acknowledged = 4_000_000
   t.equal(peer.live(400, () => {
     peer.read += SLOW
     peer.acknowledged += SLOW
   }), Infinity)
-  t.ok(peer.read > 12_000_000, 'it has read all')
-  t.equal(peer.controls, 0, 'its answers count as such')
+  t.ok(peer.read > 12_000_000, 'it has read everything')
+  t.equal(peer.controls, 0, 'its answers count as answers')
 })
 
-test('a peer that reads nothing is dropped, however much it has acknowledged', async t => {
+test('drops a peer that reads nothing, however much it has acknowledged', async t => {
   for (const acknowledged of [0, 10_000, 4_000_000]) {
     const peer = new Peer()
     peer.write(12_000_000)
@@ -101,14 +104,14 @@ test('a peer that reads nothing is dropped, however much it has acknowledged', a
   }
 })
 
-test('a peer that acknowledges all and reads nothing is dropped after the time that reading it may take', async t => {
+test('drops a peer that acknowledges all and reads nothing after the time that reading may take', async t => {
   const peer = new Peer()
   peer.write(1_600_000)
   const dropped = peer.live(1000, () => { peer.acknowledged = Infinity })
   t.ok(dropped > 60 && dropped < 180, `${dropped} s`)
 })
 
-test('a peer that reads all and answers no ping is dropped, however much it is sent', async t => {
+test('drops a peer that reads all and answers no ping, however much it is sent', async t => {
   for (const perSecond of [0, 100, 10_000, 1_000_000]) {
     const peer = new Peer()
     peer.answers = 'none'
@@ -121,7 +124,7 @@ test('a peer that reads all and answers no ping is dropped, however much it is s
   }
 })
 
-test('an answer to several pings counts for all of them; one to none is a message', async t => {
+test('counts an answer to several pings for all of them, and one to none as a message', async t => {
   const peer = new Peer()
   peer.answers = 'newest'
   t.equal(peer.live(1000, second => {
@@ -134,7 +137,7 @@ test('an answer to several pings counts for all of them; one to none is a messag
   t.equal(peer.controls, 1)
 })
 
-test('a peer that is gone is dropped within the idle timeout, where little was sent to it', async t => {
+test('drops a peer that is gone within the idle timeout if little was sent to it', async t => {
   const peer = new Peer()
   peer.live(60, () => { peer.read = peer.acknowledged = Infinity })
   t.ok(peer.live(100, () => { peer.write(10) }) <= IDLE_TIMEOUT_MS / TICK_MS + 1)

@@ -16,14 +16,14 @@ const numRuns = Number(process.env['FUZZ_RUNS'] ?? 300)
 /** RFC 6455, 1.3. */
 const HANDSHAKE_GUID = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11'
 
-/** An empty text behind the others: with it, nothing can be left over between two reads. */
+/** An empty text after the others: with it, nothing can be left over between two reads. */
 const END = ''
 
-/** A `ws` client at the end of a real socket: bytes go in, the texts that it makes of them come out. */
+/** A `ws` client at the end of a real socket: bytes go in, and its texts come out. */
 class Reader {
   private constructor (private readonly socket: Duplex, private readonly client: WebSocket) {}
 
-  /** @param extension that is agreed on: a client keeps no more of what it reads than that says */
+  /** Opens a client. @param extension that is agreed on; the client remembers no more than it says */
   static async open (t: Test, extension?: string): Promise<Reader> {
     const server = createServer()
     const upgraded = new Promise<Duplex>(resolve => {
@@ -44,14 +44,14 @@ class Reader {
     return new Reader(socket, client)
   }
 
-  /** All messages that come out of the bytes. */
+  /** Reads all messages of the bytes. */
   async readAll (bytes: Buffer): Promise<string[]> {
     return await this.read(Buffer.concat([bytes, encodeTextFrames([END])]), undefined)
   }
 
   /**
-   * What messages come out of the bytes, which are written in pieces cut at `cuts`.
-   * @param count how many; else all that come before an empty text
+   * Reads the messages of bytes that are written in pieces, cut at `cuts`. @param count how many messages to
+   * read; without it, all before an empty text
    */
   async read (bytes: Buffer, count: number | undefined, cuts: readonly number[] = []): Promise<string[]> {
     const texts: string[] = []
@@ -78,14 +78,16 @@ class Reader {
   }
 }
 
-async function readsBack (reader: Reader, texts: readonly string[], cuts: readonly number[] = [], encode = encodeTextFrames): Promise<void> {
+async function readsBack (
+  reader: Reader, texts: readonly string[], cuts: readonly number[] = [], encode = encodeTextFrames
+): Promise<void> {
   const sent = [...texts, END]
   const got = await reader.read(encode(sent), sent.length, cuts)
   const wrong = sent.findIndex((text, i) => text !== got[i])
   if (wrong >= 0) throw new Error(`text ${wrong} of ${texts.length}: ${JSON.stringify(got[wrong])?.slice(0, 200)} instead of ${JSON.stringify(sent[wrong]).slice(0, 200)}`)
 }
 
-test('every length of the header, and its neighbours', async t => {
+test('writes every length of the header, and its neighbours', async t => {
   const reader = await Reader.open(t)
   const sizes = [0, 1, 2, 124, 125, 126, 127, 128, 255, 256, 257, 65_534, 65_535, 65_536, 65_537, 200_000]
   for (const size of sizes) {
@@ -96,7 +98,7 @@ test('every length of the header, and its neighbours', async t => {
   t.pass('all of them in one buffer')
 })
 
-test('the length is that of the bytes, not of the characters', async t => {
+test('counts the length in bytes, not in characters', async t => {
   const reader = await Reader.open(t)
   for (const character of ['é', '한', '😀', '\u2028', '\0']) {
     const bytes = Buffer.byteLength(character)
@@ -108,19 +110,20 @@ test('the length is that of the bytes, not of the characters', async t => {
   }
 })
 
-test('many frames in one buffer', async t => {
+test('writes many frames into one buffer', async t => {
   const reader = await Reader.open(t)
   await readsBack(reader, Array.from({ length: 20_000 }, (_, i) => `{"sequence":${i},"data":"${'x'.repeat(i % 300)}"}`))
   t.pass('in order and whole')
 })
 
-test('any texts, cut anywhere', async t => {
+test('writes any texts so that they are read back, wherever they are cut', async t => {
   const reader = await Reader.open(t)
   const text = fc.oneof(
     fc.string({ unit: 'binary', maxLength: 300, size: 'max' }),
     fc.tuple(fc.constantFrom('a', 'é', '한', '😀'), fc.nat(70_000)).map(([character, count]) => character.repeat(count))
   )
-  await fc.assert(fc.asyncProperty(fc.array(text, { maxLength: 8 }), fc.array(fc.nat(1_000_000), { maxLength: 8 }), async (texts, cuts) => {
+  const cutPlaces = fc.array(fc.nat(1_000_000), { maxLength: 8 })
+  await fc.assert(fc.asyncProperty(fc.array(text, { maxLength: 8 }), cutPlaces, async (texts, cuts) => {
     await readsBack(reader, texts, cuts)
   }), { numRuns })
   t.pass(`${numRuns} lists`)
@@ -137,7 +140,8 @@ test('deflated: any texts, of any length, cut anywhere, by a client that keeps 4
     fc.tuple(fc.string({ unit: 'grapheme', minLength: 1, maxLength: 6000, size: 'max' }), fc.nat(20)).map(([part, count]) => part.repeat(count)),
     fc.nat(400_000).map(length => 'a'.repeat(length))
   )
-  await fc.assert(fc.asyncProperty(fc.array(text, { maxLength: 8 }), fc.array(fc.nat(1_000_000), { maxLength: 8 }), async (texts, cuts) => {
+  const cutPlaces = fc.array(fc.nat(1_000_000), { maxLength: 8 })
+  await fc.assert(fc.asyncProperty(fc.array(text, { maxLength: 8 }), cutPlaces, async (texts, cuts) => {
     await readsBack(reader, texts, cuts, encodeDeflatedFrames)
   }), { numRuns })
   t.pass(`${numRuns} lists`)

@@ -1,6 +1,6 @@
 /**
- * A server whose only source numbers what it says, waits for no answer, and takes no notice of its signal for a while: what it says
- * too late is for others to refuse.
+ * A server whose only source numbers its messages, waits for no answer, and ignores its signal for a while,
+ * so that others must refuse what comes too late.
  */
 import { setTimeout as delay } from 'node:timers/promises'
 import Fastify from 'fastify'
@@ -19,7 +19,10 @@ const source = {
   instruments: async () => [{ symbol: 'A' }],
   async run ({ publish, signal }) {
     const timer = setInterval(() => {
-      publish([{ channel: 'trades', symbol: 'A', data: { symbol: 'A', price: String(++said), size: '1', exchange: NODE_NAME, timestamp: '2026-01-01T00:00:00Z' } }]).catch(() => {})
+      const data = {
+        symbol: 'A', price: String(++said), size: '1', exchange: NODE_NAME, timestamp: '2026-01-01T00:00:00Z'
+      }
+      publish([{ channel: 'trades', symbol: 'A', data }]).catch(() => {})
     }, EVERY_MS)
     await new Promise(resolve => { signal.addEventListener('abort', resolve) })
     await delay(DEAF_MS)
@@ -29,6 +32,8 @@ const source = {
 
 const app = Fastify({ logger: true })
 await app.register(tickwire, {
-  routes: ['stream', 'health', 'metrics', 'admin'], sources: [source], settings: { REDIS_URL, NODE_NAME, JWT_SECRET, LOG_SHARDS: 4, UNKNOWN_SYMBOLS: 'accept' }
+  routes: ['stream', 'health', 'metrics', 'admin'],
+  sources: [source],
+  settings: { REDIS_URL, NODE_NAME, JWT_SECRET, LOG_SHARDS: 4, UNKNOWN_SYMBOLS: 'accept' }
 })
 await app.listen({ port: Number(PORT), host: '127.0.0.1' })

@@ -4,6 +4,10 @@ import tseslint from 'typescript-eslint'
 /** Past this, a file has a second reason to exist. */
 const MAX_FILE_LINES = 400
 
+/** Code and comments are read side by side, and in narrow windows. */
+const MAX_COLUMNS = 110
+const LINE_LENGTH = { code: MAX_COLUMNS, ignoreUrls: true, ignoreRegExpLiterals: true }
+
 export default [
   { ignores: ['**/dist/', '.tap/', 'docs/generated/'] },
   ...neostandard({ ts: true }),
@@ -26,6 +30,12 @@ export default [
       '@typescript-eslint/no-explicit-any': 'error',
       '@typescript-eslint/consistent-type-imports': ['error', { fixStyle: 'inline-type-imports' }],
     },
+  },
+  { rules: { '@stylistic/max-len': ['error', LINE_LENGTH] } },
+  {
+    // What a server or client says in a test stays one text.
+    files: ['test/**'],
+    rules: { '@stylistic/max-len': ['error', { ...LINE_LENGTH, ignoreStrings: true, ignoreTemplateLiterals: true }] },
   },
   {
     // What t.test() returns, tap awaits itself.

@@ -236,7 +236,7 @@ test('reads recordings of either address of Coinbase', async t => {
     { channel: 'trades', symbol: 'A-B', data: { trade_id: '1', exchange: 'coinbase' } }
   ])
   const other = 'wss://ws-feed.exchange.coinbase.com.example <-> 1.0'
-  await t.rejects(replay(await recording(t, [other])).instruments(), /does not begin with the address of a known venue/, 'a name that only begins so is another host')
+  await t.rejects(replay(await writeRecording(t, [other])).instruments(), /does not begin with the address of a known venue/, 'a name that only begins so is another host')
 })
 
 test('allows a byte order mark at the beginning of a recording, and ends lines at line feeds only', async t => {
@@ -255,9 +255,9 @@ test('allows a byte order mark at the beginning of a recording, and ends lines a
 test('names the recording that cannot be read, and why', async t => {
   await t.rejects(replay('/nowhere/at-all.txt').instruments(), /no file \/nowhere\/at-all.txt/)
   await t.rejects(replay(tmpdir()).instruments(), /is not a file/)
-  await t.rejects(replay(await recording(t, ['wss://elsewhere.example <-> 1'])).instruments(), /address of a known venue/)
-  await t.rejects(replay(await recording(t, [ADDRESS, '10: {"type":'])).run(collect().context), /line 2/)
-  const notText = await recording(t, [ADDRESS, SUBSCRIBE])
+  await t.rejects(replay(await writeRecording(t, ['wss://elsewhere.example <-> 1'])).instruments(), /address of a known venue/)
+  await t.rejects(replay(await writeRecording(t, [ADDRESS, '10: {"type":'])).run(collect().context), /line 2/)
+  const notText = await writeRecording(t, [ADDRESS, SUBSCRIBE])
   await appendFile(notText, Buffer.concat([Buffer.from('10: {"type":"'), Buffer.of(0xbb, 0xef), Buffer.from('"}\n')]))
   await t.rejects(replay(notText).run(collect().context), /session\.txt, line 3: not UTF-8/)
 })

@@ -217,3 +217,32 @@ test('repeats the resets of a new epoch to a client that was cut among them', as
     await node.close()
   }
 })
+
+test('resets a topic whose state the client was sent in an earlier epoch, when it subscribes to it', async t => {
+  for (const lostWhen of ['before it subscribes', 'while it subscribes', 'never'] as const) {
+    const node = await startNode()
+    await node.log.append([quote('A', 1), quote('B', 1), quote('A', 2)])
+    await ticks()
+    const wire = new MemoryWire(true)
+    const connection = node.connect(wire)
+    receiveText(connection, JSON.stringify({ action: 'snapshot', channel: 'quotes', symbols: ['*'] }))
+    await ticks()
+    if (lostWhen === 'before it subscribes') {
+      node.log.restart([2])
+      await ticks()
+    }
+    const release = holdLog(node.log, 'snapshot')
+    subscribe(connection, 'quotes', ['*'])
+    await ticks()
+    if (lostWhen === 'while it subscribes') node.log.restart([2])
+    await ticks()
+    release()
+    await ticks(30)
+    const told = data(wire).filter(text => text.endsWith('A') || text.includes('A '))
+    const expected = lostWhen === 'never'
+      ? ['state A 2', 'state A 2']
+      : ['state A 2', 'reset A', 'state A 1']
+    t.same(told, expected, `messages are lost ${lostWhen}`)
+    await node.close()
+  }
+})

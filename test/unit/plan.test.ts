@@ -148,6 +148,20 @@ const rows: readonly Row[] = [
     position: [0]
   },
   {
+    title: 'a new epoch resets the topics with a state, if the client may have states of an earlier one',
+    options: { heldEpochs: [5] },
+    change: plan => { plan.enterEpoch(0, 7, 4) },
+    says: { pending: { 'quotes:A': { reason: 'epoch_changed' } } },
+    position: [3]
+  },
+  {
+    title: 'an epoch in which the client was sent its states resets none of them',
+    options: { heldEpochs: [7] },
+    change: plan => { plan.enterEpoch(0, 7, 4) },
+    says: {},
+    position: [3]
+  },
+  {
     title: 'a new epoch lowers what is known beyond its start',
     change: plan => { plan.resumeTopic('trades:A', 5); plan.resumeTopic('trades:B', 2); plan.enterEpoch(0, 7, 4) },
     says: {

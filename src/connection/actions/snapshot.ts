@@ -44,6 +44,7 @@ async function sendStates (connection: Connection, selection: Selection): Promis
   const live = connection.delivery.selection()
   // A snapshot contains the pending messages of its throttled topic, so those must go out before it.
   connection.delivery.settle()
+  connection.delivery.noteHeld()
   // If the message of one state cannot be made, the others are sent all the same.
   connection.sendWritten([...states.values()].flatMap(state => {
     const depth = live.has(state.topic) ? live.view(state.topic).depth : 0

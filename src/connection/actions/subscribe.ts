@@ -54,7 +54,8 @@ export async function beginSubscriptions (
     writer: connection.format,
     except: topic => live.has(topic),
     ...(live.reduced || next.reduced ? { restates } : {}),
-    viewOf: topic => next.view(topic)
+    viewOf: topic => next.view(topic),
+    heldEpochs: connection.delivery.heldEpochs
   })
   try {
     // `subscribed` may give a new epoch. A client that lags must first get the resets of that epoch.

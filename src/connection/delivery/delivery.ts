@@ -26,6 +26,11 @@ export class Delivery implements Subscriber {
   readonly subscriptions: Subscriptions
   readonly cursor: DeliveryCursor
   settledAt = 0
+  /**
+   * By shard, the epochs in which the client was first sent a state that it does not subscribe to: it may still
+   * have it. Undefined if it was sent none.
+   */
+  heldEpochs: readonly number[] | undefined
 
   private readonly hub: Hub
   private readonly state = new DeliveryState()
@@ -137,6 +142,11 @@ export class Delivery implements Subscriber {
     } catch (error) {
       this.fail(error)
     }
+  }
+
+  /** The client is sent states beside its subscriptions. */
+  noteHeld (): void {
+    this.heldEpochs ??= this.hub.shards.map((_, shard) => this.hub.epoch(shard))
   }
 
   // ---- what is subscribed to

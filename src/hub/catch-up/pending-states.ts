@@ -68,11 +68,13 @@ export class PendingStates {
   }
 
   /** Writes what is pending of a topic. Returns undefined if the log is in another epoch than the plan. */
-  private async write (topic: string, pending: PendingState): Promise<Written[] | undefined> {
+  private async write (topic: string, wanted: PendingState): Promise<Written[] | undefined> {
     const { hub, plan, writer, viewOf } = this.catchUp
     const behind = plan.takeBacklog(topic)
-    const needsState = this.needsState(topic, pending.reason, behind)
+    const needsState = this.needsState(topic, wanted.reason, behind)
     const snapshot = needsState ? await this.readInEpoch(topic) : undefined
+    // A new epoch that began meanwhile may want a reset.
+    const pending = plan.pending.get(topic) ?? wanted
     const { depth } = viewOf(topic)
     const state = snapshot === undefined ? undefined : tellState(hub, writer, snapshot, depth)
     if (pending.voids === true && !plan.joinsByState(topic)) this.catchUp.voidCursors()

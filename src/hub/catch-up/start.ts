@@ -42,6 +42,7 @@ export class Start {
       case 'sequences': await this.atSequences(start.sequences, start.epochs); break
       case 'bookmark': this.atBookmark(start.bookmark); break
     }
+    for (const shard of this.plan.shards) this.plan.resetHeld(shard)
   }
 
   private atPresent (concerned: (topic: string) => boolean): void {

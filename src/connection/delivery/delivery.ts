@@ -99,7 +99,10 @@ export class Delivery implements Subscriber {
     }
   }
 
-  /** Makes a reset pending. A window may be under way: the client leaves live delivery after it. */
+  /**
+   * Makes a reset pending for a topic of which a message could not be passed on. A window may be under way:
+   * the client leaves live delivery after it.
+   */
   lose (topic: string): void {
     this.state.requireReplacement(topic)
     if (!this.isLive) return
@@ -135,7 +138,7 @@ export class Delivery implements Subscriber {
     this.options.onFailure(error)
   }
 
-  /** Does something in a callback, whose caller would not learn that it failed. */
+  /** Calls a function in a later turn. If it throws, nobody else would notice, so the delivery fails. */
   private attempt (work: () => void): void {
     try {
       work()

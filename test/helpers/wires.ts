@@ -94,11 +94,11 @@ export class WebSocketWire implements Wire {
       const value = JSON.parse(String(data)) as Message | Message[]
       for (const message of Array.isArray(value) ? value : [value]) if (this.live) this.take(message)
     })
-    socket.on('unexpected-response', (request: ClientRequest, response: IncomingMessage) => {
+    socket.on('unexpected-response', (_request: ClientRequest, response: IncomingMessage) => {
       readRefusal(response, reason => {
-        events.onRefused?.(reason)
-        request.destroy()
-        events.onClosed()
+        if (this.live) events.onRefused?.(reason)
+        // Where the answer is looked at, the socket does not close by itself.
+        socket.terminate()
       })
     })
     socket.on('error', () => {})

@@ -1,20 +1,44 @@
 // Who may import whom; docs/architecture.md, "Who may import whom", has the reasons.
 
-/** What each folder of src may import of src beside itself, src/errors.ts and src/config.ts; `types`: types only. */
+/**
+ * What each folder of src may import of src beside itself, src/errors.ts and src/config.ts. From `types` it
+ * may import types only.
+ */
 const FOLDERS = {
   log: {},
   publisher: { may: ['log/log\\.ts$'] },
   metrics: {},
-  coordination: { may: ['log/redis/(connect|tail/listener|append/refusals|time-limit|masters/masters)\\.ts$'] },
+  coordination: {
+    may: ['log/redis/(connect|tail/listener|append/refusals|time-limit|masters/masters)\\.ts$'],
+  },
   store: { types: ['log/log\\.ts$', 'publisher/'] },
   hub: { may: ['log/(log|entry-queue)\\.ts$', 'metrics/'] },
   sources: { may: ['log/log\\.ts$'], types: ['publisher/', 'coordination/(coordination|leases)\\.ts$'] },
   processors: { may: ['log/log\\.ts$'], types: ['sources/source\\.ts$'] },
-  nodes: { types: ['log/log\\.ts$', 'metrics/', 'sources/leased-source\\.ts$', 'coordination/(coordination|leases|node-registry)\\.ts$'] },
+  nodes: {
+    types: [
+      'log/log\\.ts$',
+      'metrics/',
+      'sources/leased-source\\.ts$',
+      'coordination/(coordination|leases|node-registry)\\.ts$',
+    ],
+  },
   dialects: { may: ['hub/iso-time\\.ts$'], types: ['hub/format\\.ts$'] },
-  connection: { may: ['hub/', 'auth/', 'metrics/'], types: ['dialects/', 'coordination/coordination\\.ts$', 'publisher/'] },
+  connection: {
+    may: ['hub/', 'auth/', 'metrics/'],
+    types: ['dialects/', 'coordination/coordination\\.ts$', 'publisher/'],
+  },
   transports: { may: ['connection/', 'hub/', 'auth/identity\\.ts$'], types: ['auth/', 'dialects/'] },
-  cli: { types: ['nodes/schema\\.ts$'], may: ['sources/registry\\.ts$', 'log/redis/setup\\.ts$', 'coordination/redis/keys\\.ts$', 'auth/public-key\\.ts$', '(server|tls|notices)\\.ts$'] },
+  cli: {
+    types: ['nodes/schema\\.ts$'],
+    may: [
+      'sources/registry\\.ts$',
+      'log/redis/setup\\.ts$',
+      'coordination/redis/keys\\.ts$',
+      'auth/public-key\\.ts$',
+      '(server|tls|notices)\\.ts$',
+    ],
+  },
 }
 
 /** Importable from anywhere in src, plugins and routes. */
@@ -24,10 +48,11 @@ const folderRules = Object.entries(FOLDERS).flatMap(([folder, { may = [], types 
   const own = [`^src/${folder}/`, SHARED]
   const allowed = may.map(path => `^src/${path}`)
   const typesOnly = types.map(path => `^src/${path}`)
+  const importable = ['itself, errors, config', ...may, ...types.map(path => `types of ${path}`)]
   return [
     {
       name: `${folder}-imports`,
-      comment: `src/${folder} may import of src only ${['itself, errors, config', ...may, ...types.map(path => `types of ${path}`)].join(', ')}`,
+      comment: `src/${folder} may import of src only ${importable.join(', ')}`,
       severity: 'error',
       from: { path: `^src/${folder}/` },
       to: { path: '^src/', pathNot: [...own, ...allowed, ...typesOnly] },
@@ -59,7 +84,13 @@ module.exports = {
       comment: 'only src/store knows databases and the query builder',
       severity: 'error',
       from: { path: '^(src|routes|plugins|packages)/', pathNot: '^src/store/' },
-      to: { path: ['(^|node_modules/)(@types/)?pg(/|$)', '(^|node_modules/)kysely(/|$)', '(^|node_modules/)@duckdb/'] },
+      to: {
+        path: [
+          '(^|node_modules/)(@types/)?pg(/|$)',
+          '(^|node_modules/)kysely(/|$)',
+          '(^|node_modules/)@duckdb/',
+        ],
+      },
     },
     {
       name: 'fastify-at-the-edge',
@@ -83,10 +114,20 @@ module.exports = {
     },
     {
       name: 'routes-imports',
-      comment: 'routes use decorators, transports, auth, the schema of nodes and errors; what else they need is a decorator',
+      comment: 'routes use decorators, transports, auth, the schema of nodes and errors; ' +
+        'what else they need is a decorator',
       severity: 'error',
       from: { path: '^routes/' },
-      to: { path: '^src/', pathNot: ['^src/(transports|auth)/', '^src/dialects/dialects\\.ts$', '^src/nodes/schema\\.ts$', '^src/publisher/', SHARED] },
+      to: {
+        path: '^src/',
+        pathNot: [
+          '^src/(transports|auth)/',
+          '^src/dialects/dialects\\.ts$',
+          '^src/nodes/schema\\.ts$',
+          '^src/publisher/',
+          SHARED,
+        ],
+      },
     },
     {
       name: 'routes-publisher-types-only',

@@ -214,7 +214,9 @@ export const streaming = fp<StreamingOptions>(async (app, options) => {
     spendTicket: request => app.authenticator.spend(request),
     onError
   }
-  const history: Streaming['history'] = (topic, request) => readHistory(hub, dialects.native().writer, topic, request)
+  const history: Streaming['history'] = (topic, request) => (
+    readHistory(hub, dialects.native().writer, topic, request)
+  )
   app.decorate('streaming', {
     log,
     coordination,

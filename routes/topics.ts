@@ -88,7 +88,8 @@ export async function topicRoutes (
     const { key } = await readableTopic(request, one(parameters, 'topic'))
     const snapshot = await log.snapshot(key)
     if (snapshot === undefined) throw new ProtocolError('not_found', 'the topic has no state')
-    return await sendJson(request, reply, stream.dialects.native().writer.data({ ...snapshot, replaces: true }))
+    const state = stream.dialects.native().writer.data({ ...snapshot, replaces: true })
+    return await sendJson(request, reply, state)
   })
 
   app.get('/v1/symbols', { schema: symbolsSchema }, async (request, reply) => {

@@ -1,8 +1,10 @@
-// tap's reporter. A line per test file as it ends, its failures in full, and the counts alone on the last line.
-// Not executable on purpose: tap would start an executable file as a program instead of importing it.
+// tap's reporter. It prints one line per test file as the file ends, its failures in full, and only the
+// counts on the last line. It is not executable on purpose: tap would start an executable file as a program
+// instead of importing it.
 //
-// It reads each file's own parser, not the joined TAP: that one comes in the order of the files, so a slow file
-// would hold back all others, and a time-out there pushes the last file out of the plan and loses its result.
+// It reads the parser of each file, not the joined TAP. The joined TAP comes in the order of the files, so a
+// slow file would hold back all others, and a time-out there pushes the last file out of the plan and loses
+// its result.
 import { writeFileSync } from 'node:fs'
 import { Transform } from 'node:stream'
 import { inspect } from 'node:util'
@@ -85,7 +87,8 @@ export default class Reporter extends Transform {
     const counters = new Map()
     runner.on('subtestStart', file => {
       const counter = new Counter()
-      counters.set(file, { counter, seen: counter.watch(file.parser, [file.name]), started: performance.now() })
+      const seen = counter.watch(file.parser, [file.name])
+      counters.set(file, { counter, seen, started: performance.now() })
     })
     runner.on('subtestEnd', file => {
       const { counter, seen, started } = counters.get(file)
@@ -126,10 +129,15 @@ export default class Reporter extends Transform {
     const ok = file.results?.ok === true
     const { exitCode, signal } = file.options
     if (!ok && counter.counts.failed === 0) {
-      counter.fail([file.name], { message: signal ? `ended by ${signal}` : `ended with exit code ${exitCode}` })
+      const message = signal ? `ended by ${signal}` : `ended with exit code ${exitCode}`
+      counter.fail([file.name], { message })
     } else if (ok && seen.points === 0) counter.counts.skipped++
-    for (const key of /** @type {const} */ (['passed', 'failed', 'skipped'])) this.#counts[key] += counter.counts[key]
-    this.#line(`${ok ? 'ok  ' : 'FAIL'} ${file.name} (${seconds.toFixed(1)} s)${seen.points === 0 && ok ? ' has no tests' : ''}`)
+    for (const key of /** @type {const} */ (['passed', 'failed', 'skipped'])) {
+      this.#counts[key] += counter.counts[key]
+    }
+    const outcome = ok ? 'ok  ' : 'FAIL'
+    const remark = seen.points === 0 && ok ? ' has no tests' : ''
+    this.#line(`${outcome} ${file.name} (${seconds.toFixed(1)} s)${remark}`)
     for (const { name, diag } of counter.failures) {
       this.#failed.push(name)
       this.#line(`\nFAIL ${name}\n${indent(explain(diag))}`)
@@ -148,7 +156,10 @@ export default class Reporter extends Transform {
 function explain (diag) {
   const rest = Object.fromEntries(Object.entries(diag).filter(([key]) => !NOT_SHOWN.has(key)))
   const others = Object.keys(rest).length > 0 ? inspect(rest, { depth: 6, breakLength: 100 }) : undefined
-  return [diag.diff, diag.source, others, diag.stack].filter(part => part).map(part => part.trimEnd()).join('\n')
+  return [diag.diff, diag.source, others, diag.stack]
+    .filter(part => part)
+    .map(part => part.trimEnd())
+    .join('\n')
 }
 
 /** @param {string} text */

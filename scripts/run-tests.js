@@ -28,7 +28,15 @@ const running = new Set()
 function start (name) {
   running.add(name)
   runner.spawn(process.execPath, ['--enable-source-maps', join(root, compiled(name))], {
-    at: null, stack: '', buffered: true, timeout: TIMEOUT_MS, stdio: 'pipe', env, name, cwd: root, externalID: name
+    at: null,
+    stack: '',
+    buffered: true,
+    timeout: TIMEOUT_MS,
+    stdio: 'pipe',
+    env,
+    name,
+    cwd: root,
+    externalID: name
   })
 }
 

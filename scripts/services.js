@@ -1,4 +1,5 @@
-// Redis, PostgreSQL, Chromium and nginx for the tests: on PATH, else docker compose, else apt-get, else a clear refusal.
+// Finds Redis, PostgreSQL, Chromium and nginx for the tests: on PATH, or else by docker compose, or else by
+// apt-get. If none of these works, it says clearly what is missing.
 import { spawnSync } from 'node:child_process'
 import { accessSync, constants, readdirSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
@@ -15,7 +16,8 @@ const SERVER_FOLDERS = ['/usr/local/sbin', '/usr/sbin']
 const POSTGRES_FOLDER = '/usr/lib/postgresql'
 
 /** Tells Debian's package to start no server of its own. */
-const NO_CLUSTER = 'mkdir -p /etc/postgresql-common && echo "create_main_cluster = false" > /etc/postgresql-common/createcluster.conf'
+const NO_CLUSTER = 'mkdir -p /etc/postgresql-common && ' +
+  'echo "create_main_cluster = false" > /etc/postgresql-common/createcluster.conf'
 
 /**
  * @typedef {object} Service
@@ -23,9 +25,11 @@ const NO_CLUSTER = 'mkdir -p /etc/postgresql-common && echo "create_main_cluster
  * @property {string[]} programs
  * @property {string} aptPackage
  * @property {string} [beforeApt] what the shell runs before the package is installed
- * @property {string} binary the environment variable that tells the tests of a program to start as often as they like
- * @property {{ service: string, url: string, address: string }} [docker] where the one instance that docker runs does
- *   as well: its name in COMPOSE_FILE, and the environment variable that tells the tests of its address
+ * @property {string} binary the environment variable that names the program to the tests, which start it as
+ *   often as they like
+ * @property {{ service: string, url: string, address: string }} [docker] set where the one instance that
+ *   docker runs does as well: its name in COMPOSE_FILE, and the environment variable that tells the tests its
+ *   address
  */
 
 /** @type {Service[]} */
@@ -76,23 +80,31 @@ export function provideServices () {
  */
 function provide (wanted) {
   const { binary, docker } = wanted
-  // Whoever set one of them by hand means it.
-  if (process.env[binary] !== undefined || (docker !== undefined && process.env[docker.url] !== undefined)) return {}
+  // A variable that is set already was set by hand, and stays.
+  const isSet = process.env[binary] !== undefined ||
+    (docker !== undefined && process.env[docker.url] !== undefined)
+  if (isSet) return {}
   const found = onPath(wanted.programs)
   if (found !== undefined) return { [binary]: found }
-  if (docker !== undefined && startInDocker(wanted.name, docker.service)) return { [docker.url]: docker.address }
+  if (docker !== undefined && startInDocker(wanted.name, docker.service)) {
+    return { [docker.url]: docker.address }
+  }
   const installed = installWithApt({ ...wanted, packages: [wanted.aptPackage] })
   if (installed !== undefined) return { [binary]: installed }
   const noEngine = docker === undefined ? '' : ' no docker engine answers,'
   const variables = docker === undefined ? binary : `${binary} or ${docker.url}`
-  throw new PrepareError(`${wanted.name} is missing: no ${wanted.programs[0]} on PATH,${noEngine} and apt-get cannot ` +
-    `install it here. Install ${wanted.aptPackage}, or set ${variables}. Tests that need none of these run with: npm test -- test/unit`)
+  throw new PrepareError(
+    `${wanted.name} is missing: no ${wanted.programs[0]} on PATH,${noEngine} and apt-get cannot ` +
+    `install it here. Install ${wanted.aptPackage}, or set ${variables}. ` +
+    'Tests that need none of these run with: npm test -- test/unit'
+  )
 }
 
 /** @param {string[]} programs */
 function onPath (programs) {
+  const folders = [...(process.env.PATH ?? '').split(delimiter), ...SERVER_FOLDERS, ...postgresFolders()]
   for (const program of programs) {
-    for (const folder of [...(process.env.PATH ?? '').split(delimiter), ...SERVER_FOLDERS, ...postgresFolders()]) {
+    for (const folder of folders) {
       const path = join(folder, program)
       try {
         accessSync(path, constants.X_OK)
@@ -162,7 +174,11 @@ function installWithApt ({ name, programs, packages, beforeApt }) {
  * @param {string[]} args
  */
 function succeeds (command, args) {
-  const { status, stdout, stderr, error } = spawnSync(command, args, { cwd: root, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] })
+  const { status, stdout, stderr, error } = spawnSync(command, args, {
+    cwd: root,
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'pipe']
+  })
   if (status === 0) return true
   process.stderr.write(error === undefined ? stdout + stderr : `${error.message}\n`)
   return false

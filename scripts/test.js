@@ -1,5 +1,5 @@
-// `npm test [-- files and folders]`: everything the tests need, then type tests and tests. The last line is the
-// counts alone.
+// `npm test [-- files and folders]` prepares everything that the tests need, then runs the type tests and the
+// tests. The last line holds only the counts.
 import { spawn } from 'node:child_process'
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -78,7 +78,10 @@ function testFiles (args) {
   return [...new Set(args.flatMap(arg => {
     const path = relative(root, resolve(root, arg))
     const named = all.filter(file => file === path || file.startsWith(`${path}/`) || path === '')
-    if (named.length === 0) throw new PrepareError(`${arg} is no test file and no folder with test files. Name one, such as test/unit or test/unit/pings.test.ts.`)
+    if (named.length === 0) {
+      throw new PrepareError(`${arg} is no test file and no folder with test files. ` +
+        'Name one, such as test/unit or test/unit/pings.test.ts.')
+    }
     return named
   }))]
 }
@@ -98,9 +101,15 @@ async function runTests (files, env) {
   const logs = join(folder, 'logs')
   mkdirSync(logs)
   try {
-    const { code } = await runNode(join(root, 'scripts/run-tests.js'), files, { ...env, TICKWIRE_TEST_SUMMARY: summary, TEST_LOGS: logs })
+    const { code } = await runNode(
+      join(root, 'scripts/run-tests.js'),
+      files,
+      { ...env, TICKWIRE_TEST_SUMMARY: summary, TEST_LOGS: logs }
+    )
     // Without a summary the runner itself failed, and has said why.
-    const counts = existsSync(summary) ? JSON.parse(readFileSync(summary, 'utf8')) : { passed: 0, failed: 1, skipped: 0 }
+    const counts = existsSync(summary)
+      ? JSON.parse(readFileSync(summary, 'utf8'))
+      : { passed: 0, failed: 1, skipped: 0 }
     judgeLogs(logs, counts)
     return { code, counts }
   } finally {
@@ -109,14 +118,16 @@ async function runTests (files, env) {
 }
 
 /**
- * What all servers of the run have logged counts as one test: no token, no ticket, nothing random may be in it.
+ * Searches the logs of all servers of the run for secrets, and counts that as one test: a log may hold no
+ * token, no ticket and nothing random.
  * @param {string} folder
  * @param {{ passed: number, failed: number }} counts
  */
 function judgeLogs (folder, counts) {
   const { lines, findings } = searchLogs(folder)
   if (lines === 0) return
-  process.stdout.write(`\n${lines} lines of servers' logs searched for secrets: ${findings.length === 0 ? 'none' : `${findings.length} or more`}\n`)
+  const found = findings.length === 0 ? 'none' : `${findings.length} or more`
+  process.stdout.write(`\n${lines} lines of servers' logs searched for secrets: ${found}\n`)
   for (const finding of findings) process.stderr.write(`${finding}\n`)
   if (findings.length === 0) counts.passed++
   else counts.failed++
@@ -135,7 +146,9 @@ async function test () {
   const env = { ...process.env }
   // Unit tests need neither, and a first run should not wait for a browser to be installed.
   if (files.some(file => !file.startsWith('test/unit'))) Object.assign(env, provideServices())
-  if (env['RECORDINGS'] === undefined && existsSync(join(root, RECORDINGS))) env['RECORDINGS'] = join(root, RECORDINGS)
+  if (env['RECORDINGS'] === undefined && existsSync(join(root, RECORDINGS))) {
+    env['RECORDINGS'] = join(root, RECORDINGS)
+  }
 
   // The type tests count as one test. They run beside the others.
   const typed = args.length === 0 && hasTypeTests()

@@ -68,7 +68,8 @@ export const ConfigSchema = Type.Object({
   DATA_DIR: Type.String({
     minLength: 1,
     default: './data',
-    description: 'the folder of the file that keeps what must outlive the log, for one server without DATABASE_URL'
+    description: 'the folder of the file that keeps what must outlive the log, ' +
+      'for one server without DATABASE_URL'
   }),
   LOG_SHARDS: Count(1, 'shards of the log, at most 32; fixed for the life of a log on Redis', undefined, 32),
   RETENTION_MESSAGES: Count(10_000, 'messages that the log keeps of each topic'),

@@ -305,7 +305,8 @@ async function keepCompacted (
       publisher: new Publisher({ log, channels }),
       store,
       onRefused: (topic, reason) => {
-        logger.error({ event: 'store', topic, reason }, 'a stored topic cannot be brought back; it stays in the store')
+        const message = 'a stored topic cannot be brought back; it stays in the store'
+        logger.error({ event: 'store', topic, reason }, message)
       }
     })
     logger.info({ event: 'store', topics: restored }, 'compacted topics were brought back from the store')

@@ -17,16 +17,21 @@ export interface CompactedTopicsOptions {
 /** The publisher's name of what comes from the store; no token can have it as its user. */
 const PUBLISHER = ''
 
-/** Whether a server has channels that must outlive its log. */
-export const hasCompacted = (channels: Channels): boolean => [...channels.values()].some(({ compacted }) => compacted === true)
+/** Returns whether any channel must outlive the log of its server. */
+export const hasCompacted = (channels: Channels): boolean => (
+  [...channels.values()].some(({ compacted }) => compacted === true)
+)
 
 /**
- * Lets the topics of compacted channels outlive a log in memory: brings them back from the store into the log, and then
- * writes each of their new messages to the store.
+ * Lets the topics of compacted channels outlive a log in memory. It brings them back from the store into the
+ * log, and then writes each of their new messages to the store.
  */
 export class CompactedTopics {
   private readonly tailings: Tailing[] = []
-  /** Newer than every stored row, so that rows of this process replace them even if the clock was set back. */
+  /**
+   * A time in ms, newer than every stored row, so that rows of this process replace them even if the clock
+   * was set back.
+   */
   private notBefore = 0
 
   private constructor (private readonly options: CompactedTopicsOptions) {}
@@ -78,7 +83,14 @@ export class CompactedTopics {
     if (channel?.compacted !== true) return
     const data = isRemoval(channel, payload) ? null : payload
     store.write('states', {
-      topic, channel: name, symbol, user_id: user, data, epoch, sequence, timestamp: Math.max(timestamp, this.notBefore)
+      topic,
+      channel: name,
+      symbol,
+      user_id: user,
+      data,
+      epoch,
+      sequence,
+      timestamp: Math.max(timestamp, this.notBefore)
     })
   }
 }

@@ -62,16 +62,18 @@ export interface ChannelDefinition<Schema extends TSchema = TSchema> {
    */
   readonly levels?: Cut<Static<Schema>>
   /**
-   * For what a server must not forget, such as accounts. No bound of the retention drops the newest message of
-   * a topic, and with a log in memory the store brings it back after a restart. A message with `data: null`
+   * For topics that a server must not forget, such as accounts. Retention never drops the newest message of a
+   * topic, and with a log in memory the store brings it back after a restart. A message with `data: null`
    * removes its topic. It needs `reduce: 'last'` and the access `internal`.
    */
   readonly compacted?: boolean
 }
 
 /** Returns whether a message removes its topic. @param payload its data as JSON text */
-export const isRemoval = ({ compacted }: Partial<Pick<ChannelDefinition, 'compacted'>>, payload: string): boolean =>
-  compacted === true && payload === 'null'
+export const isRemoval = (
+  { compacted }: Partial<Pick<ChannelDefinition, 'compacted'>>,
+  payload: string
+): boolean => compacted === true && payload === 'null'
 
 /**
  * Returns the definition of a channel, checked. It keeps the schema's own type, so that the compiler checks

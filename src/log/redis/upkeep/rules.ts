@@ -34,7 +34,8 @@ export class RetentionRules {
    * folded, only messages that a kept snapshot includes are dropped.
    */
   trimRule (topic: string, lastOffset: number): TrimRule {
-    const { reduce, compacted }: Partial<ChannelDefinition> = this.channels.get(parseTopicKey(topic).channel) ?? {}
+    const channel: Partial<ChannelDefinition> = this.channels.get(parseTopicKey(topic).channel) ?? {}
+    const { reduce, compacted } = channel
     const { ageMs } = this.boundsOf(topic)
     if (compacted === true) return { ageMs, keep: 'unless-removed' }
     return { ageMs, keep: reduce === 'last' ? lastOffset : reduce === undefined ? '' : 'folded' }

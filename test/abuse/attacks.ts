@@ -37,7 +37,10 @@ async function drip (target: Target, head: string, drop: string): Promise<void> 
   })
 }
 
-/** One that is open, or of no use because the attack is over: the requests of an attack before may still count against it. */
+/**
+ * Returns a socket that is open, or a useless one if the attack is over. It retries, because the requests of
+ * an earlier attack may still count against it.
+ */
 async function opened (target: Target): Promise<ReturnType<Target['webSocket']>> {
   for (;;) {
     const socket = target.webSocket('')

@@ -105,7 +105,10 @@ export class Target {
     }
   }
 
-  /** Asks on and reads nothing for a time, then all that waits, and so on until the connection or the attack ends. */
+  /**
+   * Keeps asking and reads nothing for a time, then reads everything that waits, and so on until the
+   * connection or the attack ends.
+   */
   async glance (socket: WebSocket, asked: string): Promise<void> {
     if (socket.readyState === WebSocket.CONNECTING) await new Promise(resolve => { socket.once('open', resolve).once('close', resolve) })
     while (!this.over && socket.readyState === WebSocket.OPEN) {

@@ -41,7 +41,10 @@ test('a browser asks for compression by itself and reads it: event streams in gz
       { channel: 'trades', symbol: 'A', data: { symbol: 'A', price: String(n * MESSAGES + i), size: '1', timestamp: '2026-01-01T00:00:00Z' } })))
     // What came with a window is read before the next one comes.
     const deadline = Date.now() + 10_000
-    for (let got = await state(); got.events.length < (n + 1) * MESSAGES || got.frames.length < (n + 1) * MESSAGES; got = await state()) {
+    const isWhole = ({ events, frames }: Awaited<ReturnType<typeof state>>): boolean => (
+      Math.min(events.length, frames.length) >= (n + 1) * MESSAGES
+    )
+    for (let got = await state(); !isWhole(got); got = await state()) {
       if (Date.now() > deadline) throw new Error(`window ${n} did not come: ${got.events.length} events, ${got.frames.length} frames`)
     }
   }

@@ -5,7 +5,10 @@ import { inBrowser, launchBrowser } from '../helpers/browser.js'
 import { until } from '../helpers/clients.js'
 import { startServer } from '../helpers/server.js'
 
-/** Another server on this host: to a browser a page of the same site, with the same cookies, and of another origin. */
+/**
+ * Starts another server on this host. A browser treats its page as same-site, with the same cookies, but as
+ * another origin.
+ */
 async function startSite (t: Test): Promise<string> {
   const site = createServer((_request, response) => { response.writeHead(200, { 'content-type': 'text/html' }).end('<!doctype html>') })
   await new Promise<void>(resolve => { site.listen(0, '127.0.0.1', resolve) })

@@ -12,7 +12,10 @@ async function otherOrigin (t: Test): Promise<string> {
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
 }
 
-/** What a page of some origin can observe of a server: for each way to read, what it read, or that it could not. */
+/**
+ * What a page of some origin can observe of a server: for each way to read, what it read, or that it could
+ * not read.
+ */
 interface Observed {
   readonly socket: string
   readonly events: string

@@ -18,7 +18,7 @@ test('page and reference work under their policy, and stand in no other page', i
   const server = await startServer(t, { SOURCES: 'simulated' })
   const browser = await launchBrowser(t)
 
-  await t.test('the reference', async t => {
+  await t.test('the reference loads and works', async t => {
     const page = await browser.newPage()
     const heard = complaints(page)
     await page.goto(`${server.origin}/docs/`)
@@ -28,7 +28,7 @@ test('page and reference work under their policy, and stand in no other page', i
     t.same(heard, [])
   })
 
-  await t.test('the page', async t => {
+  await t.test('the page loads and works', async t => {
     const page = await browser.newPage()
     const heard = complaints(page)
     await page.goto(server.origin)
@@ -39,13 +39,14 @@ test('page and reference work under their policy, and stand in no other page', i
     t.match(heard, [/Content Security Policy/])
   })
 
-  await t.test('in a frame', async t => {
+  await t.test('neither loads in a frame of another page', async t => {
     const port = await listen(t, createServer((_request, response) => {
       response.setHeader('content-type', 'text/html').end(`<iframe src="${server.origin}/"></iframe><iframe src="${server.origin}/docs/"></iframe>`)
     }))
     const page = await browser.newPage()
     await page.goto(`http://127.0.0.1:${port}/`)
-    // A page may have loaded before Chromium says what became of its frames, whose addresses are empty until then.
+    // The page may load before Chromium knows the outcome of its frames. Their addresses are empty until
+    // then.
     await until('both frames have an address', () => page.frames().slice(1).every(frame => !['', 'about:blank'].includes(frame.url())))
     t.same(page.frames().slice(1).map(frame => new URL(frame.url()).protocol), ['chrome-error:', 'chrome-error:'])
   })

@@ -11,7 +11,10 @@ import { freePort } from '../helpers/free-port.js'
 import { packAndInstall, runAtPort } from '../helpers/installed.js'
 import { ROOT } from '../helpers/root.js'
 
-/** The example of docs/plugin.md, the line that its reader types before it, and the short example of README.md. */
+/**
+ * The command of docs/plugin.md that installs the package, the example behind it, and the short example of
+ * README.md.
+ */
 const [install] = blocksOf('docs/plugin.md', 'In your own application', 'sh') as [string]
 const [example] = blocksOf('docs/plugin.md', 'In your own application', 'js') as [string]
 const [shortExample] = blocksOf('README.md', 'Use it as a plugin', 'js') as [string]

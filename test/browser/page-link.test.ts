@@ -7,7 +7,9 @@ import { startServer, type TestServer } from '../helpers/server.js'
 const HOUR_MS = 3_600_000
 
 /** A server that shows a link whenever the page asks, and each request that comes to it. */
-async function start (t: Test): Promise<{ server: TestServer, links: string[], requests: IncomingMessage[] }> {
+async function start (
+  t: Test
+): Promise<{ server: TestServer, links: string[], requests: IncomingMessage[] }> {
   const links: string[] = []
   const server = await startServer(t, { SOURCES: 'simulated' }, { adminLink: path => { links.push(path) } })
   const requests: IncomingMessage[] = []

@@ -58,7 +58,8 @@ const total = ({ held }: Shown): number => Object.values(held).reduce((sum, { co
 async function history (server: TestServer, topic: string, after = 0): Promise<number[]> {
   const answer = await fetch(`${server.origin}/v1/history?topic=${topic}&after=${after}&limit=10000`)
   if (answer.status === 404) return []
-  return (await answer.json() as { messages: Array<{ sequence: number }> }).messages.map(({ sequence }) => sequence)
+  const { messages } = await answer.json() as { messages: Array<{ sequence: number }> }
+  return messages.map(({ sequence }) => sequence)
 }
 
 async function takeScreenshots (page: Page, folder: string): Promise<void> {
@@ -134,7 +135,9 @@ test('the page: three transports show the same sequences, whatever is cut', { ..
     const sequences = await history(server, topic, before.get(topic)!)
     // A state that was there comes first, as a snapshot; trades have none.
     if (quoted.includes(topic)) sequences.unshift(before.get(topic)!)
-    if (sequences.length > 0) expected[topic] = { first: sequences[0]!, last: sequences.at(-1)!, count: sequences.length }
+    if (sequences.length > 0) {
+      expected[topic] = { first: sequences[0]!, last: sequences.at(-1)!, count: sequences.length }
+    }
   }
   const columns = await until(page, 'all have come to the end', columns => columns.every(({ held }) =>
     Object.entries(expected).every(([topic, { last }]) => held[topic]?.last === last)))

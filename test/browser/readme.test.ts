@@ -9,7 +9,10 @@ import { blocksOf } from '../helpers/docs.js'
 import { type Network, networkTo } from '../helpers/network.js'
 import { publish, SECRET, subscribers } from '../helpers/server.js'
 
-/** The snippets of the page as they stand there: the rule, EventSource, WebSocket, polling; then those with tokens. */
+/**
+ * The snippets of the page as they stand there: the rule, EventSource, WebSocket and polling, then those with
+ * a ticket and a cookie.
+ */
 const [rule, events, socket, poll, ticket, cookie] = blocksOf('docs/clients/browser.md', 'In a browser', 'js') as [string, string, string, string, string, string]
 const OWN_BASE = "new URL('/', location.href)"
 

@@ -12,7 +12,10 @@ export interface ThirdPartyClient {
   /** The package as its manifest names it; absent: what the language brings along. */
   readonly library?: string
   readonly wire: Wire
-  /** Its package cannot be installed beside the others (two of them are one module): `<name>.txt` names it, and it gets a folder of its own. */
+  /**
+   * Set if its package cannot be installed beside the others, because two of them are one module.
+   * `<name>.txt` then names the package, and it gets a folder of its own.
+   */
   readonly apart?: true
 }
 

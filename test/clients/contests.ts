@@ -7,8 +7,15 @@ import { install, type Say, Unavailable } from './toolchains.js'
 /** The exit code where all that ran hold, and some did not run. */
 const NOT_ALL_RUN = 3
 
-/** Installs what the clients need. Those whose language cannot be had here do not run, for a reason. */
-export async function prepareContests (clients: readonly ThirdPartyClient[], cache: string, say: Say): Promise<{ contests: Contest[], notRun: NotRun[] }> {
+/**
+ * Installs what the clients need. A client whose language is not available here does not run, and the reason
+ * is returned.
+ */
+export async function prepareContests (
+  clients: readonly ThirdPartyClient[],
+  cache: string,
+  say: Say
+): Promise<{ contests: Contest[], notRun: NotRun[] }> {
   const contests: Contest[] = []
   const notRun: NotRun[] = []
   mkdirSync(cache, { recursive: true })

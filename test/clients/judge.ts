@@ -22,8 +22,9 @@ export interface Break {
 const SHOWN = 160
 
 /**
- * Judges what one client was given, by the rule of PROTOCOL.md: it reads the lines that the client's program prints
- * (test/clients/node/report.js says which there are). The sequence of each message says what must be in it.
+ * Judges what one client was given, by the rule of PROTOCOL.md. It reads the lines that the client's program
+ * prints (test/clients/node/report.js lists the kinds of lines). The sequence of each message says what must
+ * be in it.
  */
 export class Judge {
   /** Connections that the library made by itself, and those that the program made with its cursor. */
@@ -82,7 +83,9 @@ export class Judge {
     for (const topic of topics) {
       // What was published before it came is its state, where the topic has one.
       const first = before.get(topic)! + (stateTopics.includes(topic) ? 0 : 1)
-      for (let sequence = first; sequence <= published.get(topic)!; sequence++) if (!this.accepted.get(topic)!.has(sequence)) missing++
+      for (let sequence = first; sequence <= published.get(topic)!; sequence++) {
+        if (!this.accepted.get(topic)!.has(sequence)) missing++
+      }
     }
     return missing
   }

@@ -12,8 +12,20 @@ const HEAD = ['client', 'version', 'over', 'resumed by itself', 'by cursor', 'du
 /** A table in Markdown that can be read as it is. */
 export function table (results: readonly Result[], notRun: readonly NotRun[]): string[] {
   const rows = [
-    ...results.map(({ client, byLibrary, byProgram, duplicates, gaps, missing, ownBreaks, longest, faults }) => [
-      nameOf(client), versionOf(client), client.wire, byLibrary, byProgram, duplicates, gaps, missing, ownBreaks.length, longest, faults.length === 0 ? 'holds' : 'FAILED'
+    ...results.map(({
+      client, byLibrary, byProgram, duplicates, gaps, missing, ownBreaks, longest, faults
+    }) => [
+      nameOf(client),
+      versionOf(client),
+      client.wire,
+      byLibrary,
+      byProgram,
+      duplicates,
+      gaps,
+      missing,
+      ownBreaks.length,
+      longest,
+      faults.length === 0 ? 'holds' : 'FAILED'
     ].map(String)),
     ...notRun.map(({ client }) => [nameOf(client), versionOf(client), client.wire, ...Array<string>(7).fill(''), 'not run'])
   ]

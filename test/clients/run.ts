@@ -52,7 +52,10 @@ export interface Result {
   readonly errors: string
 }
 
-/** Has clients follow some topics through a broken network, a disconnect by an operator, silence, and a restart of the server. */
+/**
+ * Has clients follow some topics through a broken network, a disconnect by an operator, silence, and a
+ * restart of the server.
+ */
 export async function run (options: RunOptions): Promise<Result[]> {
   const { redisUrl, contests, rate, calmMs, quietMs, say } = options
   const server = await NodeProcess.create('the server', {
@@ -60,8 +63,10 @@ export async function run (options: RunOptions): Promise<Result[]> {
   })
   const { origin, port } = server
   const feed = new NumberedFeed({ origins: [origin], token: runToken({ sub: 'feed', publish: ['*'] }), topics, dataOf })
-  const contestants = await Promise.all(contests.map(async ({ client }) => await Contestant.create(client, port)))
-  const back = async (since: number): Promise<void> => { await allHaveCursor(contestants, since, RETURN_TIMEOUT_MS) }
+  const contestants = await Promise.all(contests.map(({ client }) => Contestant.create(client, port)))
+  const back = async (since: number): Promise<void> => {
+    await allHaveCursor(contestants, since, RETURN_TIMEOUT_MS)
+  }
   try {
     await server.start()
     await feed.burst(topics.length * 3)
@@ -108,7 +113,18 @@ export async function run (options: RunOptions): Promise<Result[]> {
       const ownBreaks = breaks.filter(({ at }) => at > quietFrom && at < quietTo).map(({ reason }) => reason)
       const lacking = missing(contestant)
       const all = lacking === 0 ? faults : [...faults, `lacks ${lacking} messages`]
-      return { client, byLibrary, byProgram, duplicates, gaps, missing: lacking, ownBreaks, longest, faults: all, errors }
+      return {
+        client,
+        byLibrary,
+        byProgram,
+        duplicates,
+        gaps,
+        missing: lacking,
+        ownBreaks,
+        longest,
+        faults: all,
+        errors
+      }
     })
   } finally {
     await Promise.all(contestants.map(async contestant => { await contestant.close() }))
@@ -117,7 +133,11 @@ export async function run (options: RunOptions): Promise<Result[]> {
   }
 }
 
-async function startAll (contestants: readonly Contestant[], contests: readonly Contest[], say: Say): Promise<void> {
+async function startAll (
+  contestants: readonly Contestant[],
+  contests: readonly Contest[],
+  say: Say
+): Promise<void> {
   for (let at = 0; at < contestants.length; at += START_AT_ONCE) {
     const some = contestants.slice(at, at + START_AT_ONCE)
     const since = Date.now()
@@ -130,8 +150,15 @@ async function startAll (contestants: readonly Contestant[], contests: readonly 
   }
 }
 
-/** Those that take longer are found by what they lack. */
-async function allHaveCursor (contestants: readonly Contestant[], since: number, withinMs: number): Promise<void> {
+/**
+ * Waits until all clients have a new cursor, or for `withinMs`. Clients that take longer are found later by
+ * the messages that they lack.
+ */
+async function allHaveCursor (
+  contestants: readonly Contestant[],
+  since: number,
+  withinMs: number
+): Promise<void> {
   await until('all have a cursor', () => contestants.every(({ judge, isRunning }) => !isRunning || judge.cursorAt > since), withinMs).catch(() => {})
 }
 

@@ -101,7 +101,11 @@ const toolchains: Record<Language, Toolchain> = {
  * @throws Unavailable where that cannot be
  * @returns how to start each
  */
-export async function install (language: Language, cache: string, say: Say): Promise<(client: ThirdPartyClient) => Program> {
+export async function install (
+  language: Language,
+  cache: string,
+  say: Say
+): Promise<(client: ThirdPartyClient) => Program> {
   const chain = toolchains[language]
   const absent = chain.programs.filter(program => !isOnPath(program))
   if (absent.length > 0) throw new Unavailable(`no ${absent.join(', no ')} on PATH`)
@@ -147,7 +151,8 @@ function namesOf (language: Language): string[] {
 /** Changes when a program or a manifest of the folder does. */
 function digestOf (folder: string): string {
   const hash = createHash('sha256')
-  for (const entry of readdirSync(folder, { recursive: true, withFileTypes: true }).sort((a, b) => a.name < b.name ? -1 : 1)) {
+  const entries = readdirSync(folder, { recursive: true, withFileTypes: true })
+  for (const entry of entries.sort((a, b) => a.name < b.name ? -1 : 1)) {
     if (entry.isFile()) hash.update(entry.name).update(readFileSync(join(entry.parentPath, entry.name)))
   }
   return hash.digest('hex')

@@ -4,7 +4,10 @@ export const topics = ['trades:C1', 'trades:C2', 'quotes:C3', 'news'] as const
 export const stateTopics: readonly string[] = ['quotes:C3']
 export const query = 'subscribe=trades:C1,C2&subscribe=quotes:C3&subscribe=news'
 
-/** What readers that split text at more than CR and LF trip over, characters of two to four bytes, and what JSON escapes. */
+/**
+ * Characters that break readers which split text at more than CR and LF, characters of two to four bytes, and
+ * characters that JSON escapes.
+ */
 const ODD_TEXT = '속보 “가나다” 😀 \\ / " \u0085 \u2028 \u2029 \t end'
 
 /** What message `number` of a topic says. */

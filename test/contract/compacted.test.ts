@@ -35,7 +35,10 @@ interface Opened {
   restart (keep: readonly number[]): Promise<void>
 }
 
-/** Lets everything that was appended to a topic until now become too old, and waits until a topic holds no more than it must. */
+/**
+ * Makes everything that was appended to a topic until now too old, and waits until the topic holds no more
+ * than it must.
+ */
 async function age ({ log, clock }: Opened, topic: string, left: number): Promise<void> {
   clock.sleep(RETENTION_SECONDS + 1)
   // A server drops in its own time, and tells the time of a shard by what is appended to it.
@@ -47,8 +50,10 @@ async function age ({ log, clock }: Opened, topic: string, left: number): Promis
   }
 }
 
-const open = async (t: Test, backend: LogBackend, shards: number, maxTopics = 1000): Promise<Opened> =>
-  await openLog(t, backend, { shards, maxTopics, channels, retention: { seconds: RETENTION_SECONDS, messages: 3 } })
+const open = async (t: Test, backend: LogBackend, shards: number, maxTopics = 1000): Promise<Opened> => {
+  const retention = { seconds: RETENTION_SECONDS, messages: 3 }
+  return await openLog(t, backend, { shards, maxTopics, channels, retention })
+}
 
 for (const backend of backends) {
   for (const shards of backend.overOthers === true ? [2] : [1, 2]) {

@@ -230,7 +230,11 @@ async function run (backend: LogBackend, shards: number, taken: readonly Step[])
   const maxTopics = exact !== undefined || shards === 1 ? MAX_TOPICS : NO_BOUND
   const clock = new ManualClock()
   const opened = await backend.open({
-    channels: standardChannels, shards, maxTopics, clock, retention: exact === undefined ? AMPLE : { messages: MESSAGES, seconds: SECONDS, bytes: BYTES }
+    channels: standardChannels,
+    shards,
+    maxTopics,
+    clock,
+    retention: exact === undefined ? AMPLE : { messages: MESSAGES, seconds: SECONDS, bytes: BYTES }
   })
   const { log } = opened
   const heard: TailBatch[] = []

@@ -91,7 +91,8 @@ function redisBackend (name: string, overOthers: boolean, start: () => Promise<R
     async open ({ clock: _clock, ...options }) {
       const group = await (started ??= start())
       const keyPrefix = `log${++logs}`
-      const log = await RedisLog.open({ url: group.url, keyPrefix, ...options, onError: error => { process.emitWarning(String(error)) } })
+      const onError = (error: unknown): void => { process.emitWarning(String(error)) }
+      const log = await RedisLog.open({ url: group.url, keyPrefix, ...options, onError })
       return {
         log,
         async restart (keep) {
@@ -154,12 +155,29 @@ export const backends: readonly LogBackend[] = [
 
 export const AMPLE: Retention = { messages: 10_000, seconds: 3600, bytes: 1 << 26 }
 
+interface OpenLogOptions {
+  readonly shards?: number
+  readonly retention?: Partial<Retention>
+  readonly maxTopics?: number
+  readonly maxTopicNames?: number
+  readonly channels?: Channels
+}
+
 /** Opens a log; it is closed when the test ends. */
 export async function openLog (
-  t: Test, backend: LogBackend, { shards = 1, retention = {}, maxTopics = 1000, channels = standardChannels, ...more }: { shards?: number, retention?: Partial<Retention>, maxTopics?: number, maxTopicNames?: number, channels?: Channels } = {}
+  t: Test,
+  backend: LogBackend,
+  { shards = 1, retention = {}, maxTopics = 1000, channels = standardChannels, ...more }: OpenLogOptions = {}
 ): Promise<OpenLog & { readonly clock: ManualClock }> {
   const clock = new ManualClock()
-  const opened = await backend.open({ shards, retention: { ...AMPLE, ...retention }, maxTopics, clock, channels, ...more })
+  const opened = await backend.open({
+    shards,
+    retention: { ...AMPLE, ...retention },
+    maxTopics,
+    clock,
+    channels,
+    ...more
+  })
   t.teardown(() => opened.close())
   return { ...opened, clock }
 }

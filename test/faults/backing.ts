@@ -17,8 +17,15 @@ export interface Backing {
 
 const PAUSE_MS = 50
 
-/** Asks Redis itself, past what stands between it and the nodes; what a Cluster refuses because it is not whole is asked again. */
-export async function askHolders<Answer> (backing: Backing, shards: number, question: (of: (shard: number) => Redis) => Promise<Answer>): Promise<Answer> {
+/**
+ * Asks Redis directly, past the gates between it and the nodes. If a Cluster refuses a question because it is
+ * not whole, it is asked again.
+ */
+export async function askHolders<Answer> (
+  backing: Backing,
+  shards: number,
+  question: (of: (shard: number) => Redis) => Promise<Answer>
+): Promise<Answer> {
   for (;;) {
     const servers = await backing.holders(shards)
     const clients = new Map([...new Set(servers)].map(server => [server, server.client()]))

@@ -6,9 +6,15 @@ import { reportLines } from './report.js'
 import { run, type RunReport } from './run.js'
 import type { World } from './world.js'
 
-/** Enough that every transport, node and kind of subscription is there many times, on a machine of two cores. */
+/**
+ * Enough clients that every transport, node and kind of subscription occurs many times, on a machine with two
+ * cores.
+ */
 const CLIENTS = 200
-/** Where six servers of Redis, and the network between them, share the machine with them. */
+/**
+ * Fewer, for runs in which six servers of Redis, and the network between them, share the machine with the
+ * clients.
+ */
 const CLIENTS_OF_REPLICATED = 120
 const TOPICS = 100
 const RATE = 300
@@ -18,10 +24,17 @@ const SHOWN = 20
 /** A seed that `FAULT_SEED` repeats. */
 const seed = Number(process.env['FAULT_SEED'] ?? Date.now() % 1_000_000)
 
-export const namesOf = (kind: Kind, loses: boolean): string[] => faults.filter(fault => fault.on.includes(kind) && (fault.loses !== false) === loses).map(({ name }) => name)
+export const namesOf = (kind: Kind, loses: boolean): string[] => faults
+  .filter(fault => fault.on.includes(kind) && (fault.loses !== false) === loses)
+  .map(({ name }) => name)
 
-/** Each of some faults once, in one run. */
-export async function eachOnce (t: Test, kind: Kind, names: readonly string[], shards: number): Promise<RunReport> {
+/** Runs each of some faults once, all in one run. */
+export async function eachOnce (
+  t: Test,
+  kind: Kind,
+  names: readonly string[],
+  shards: number
+): Promise<RunReport> {
   const left = names.map(name => faults.find(fault => fault.name === name)!)
   const report = await runInTest(t, kind, shards, () => left.shift())
   t.same(report.faults.map(({ name }) => name), names, 'each has happened')
@@ -29,7 +42,12 @@ export async function eachOnce (t: Test, kind: Kind, names: readonly string[], s
 }
 
 /** @param next see `RunOptions` */
-export async function runInTest (t: Test, kind: Kind, shards: number, next: (world: World) => Fault | undefined): Promise<RunReport> {
+export async function runInTest (
+  t: Test,
+  kind: Kind,
+  shards: number,
+  next: (world: World) => Fault | undefined
+): Promise<RunReport> {
   t.comment(`seed ${seed}: FAULT_SEED=${seed} repeats it`)
   const report = await run({ kind, seed, shards, clients: kind === 'standalone' ? CLIENTS : CLIENTS_OF_REPLICATED, topics: TOPICS, rate: RATE, long: false, next, say: () => {} })
   for (const line of reportLines(report)) t.comment(line)

@@ -15,7 +15,9 @@ const PARTITION_LONG_MS = 10_000
 /** Between keys of a slot that is moved, at most. */
 const MOVE_PAUSE_MS = 15
 
-const anyGroup = async ({ replicated, random, options: { shards } }: World): Promise<Group> => await replicated.groupOf(random.integer(0, shards - 1), shards)
+const anyGroup = async ({ replicated, random, options: { shards } }: World): Promise<Group> => (
+  await replicated.groupOf(random.integer(0, shards - 1), shards)
+)
 
 /** Nodes reach no replica of a group until it has been noted what the promoted one has. */
 function holdNodesBack ({ replicated }: World, { replicas }: Group): () => void {
@@ -56,7 +58,13 @@ function cutReplication ({ replicated }: World, { master, replicas }: Group): ()
   return replicated.network.block((from, to) => addresses.has(from) && to === masterAddress)
 }
 
-async function endMaster (world: World, group: Group, name: string, epochsBefore: Array<ReadonlySet<number>>, promoted = (): void => {}): Promise<void> {
+async function endMaster (
+  world: World,
+  group: Group,
+  name: string,
+  epochsBefore: Array<ReadonlySet<number>>,
+  promoted = (): void => {}
+): Promise<void> {
   const { replicated } = world
   const letNodes = holdNodesBack(world, group)
   const beganAt = Date.now()
@@ -96,7 +104,9 @@ async function promotedBySentinels (world: World): Promise<void> {
   const beganAt = Date.now()
   await replicated.promote(group)
   world.moved(group.shards, await replicated.promoted(group))
-  const letThem = replicated.network.block((from, to) => isNode(from) && to === replicated.addressOf(group.master))
+  const letThem = replicated.network.block((from, to) => (
+    isNode(from) && to === replicated.addressOf(group.master)
+  ))
   await world.noteLoss('promoted-by-sentinels', beganAt, epochsBefore, group.shards)
   letNodes()
   await replicated.settled()
@@ -118,8 +128,9 @@ async function slotMoved (world: World): Promise<void> {
 }
 
 /**
- * One node is left with the old master, apart from everything else, and appends to it; a replica takes over, and the other node
- * appends there. When the network is whole again, what the old master took is gone.
+ * Leaves one node with the old master, apart from everything else, where the node appends. A replica takes
+ * over, and the other node appends there. When the network is whole again, the messages that the old master
+ * took are gone.
  */
 async function partitioned (world: World): Promise<void> {
   const { replicated, fleet, publisher, options, random } = world

@@ -7,7 +7,10 @@ export interface Fault {
   readonly about: string
   /** What the log may be on. */
   readonly on: readonly Kind[]
-  /** Whether acknowledged messages are lost: only then is there any reset. `perhaps`: what was on its way when a master ended. */
+  /**
+   * Whether acknowledged messages are lost; only then does any reset occur. `perhaps`: only messages that
+   * were on their way when a master ended can be lost.
+   */
   readonly loses: boolean | 'perhaps'
   run (world: World): Promise<void>
 }

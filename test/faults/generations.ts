@@ -4,8 +4,9 @@ import type { StoredLog } from './stored-log.js'
 import type { Stretch } from './witness.js'
 
 /**
- * What a topic held between one loss and the next: what the loss behind it left, which was read, and what that loss took,
- * of which only some is known, from acknowledgements and from clients.
+ * What a topic held between one loss and the next: the messages that the next loss left, which were read from
+ * the log, and the messages that it took. Only some of the latter are known, from acknowledgements and from
+ * clients.
  */
 interface Generation {
   readonly kept: readonly number[]
@@ -18,11 +19,21 @@ export class Generations {
   readonly violations: string[] = []
   private readonly byTopic = new Map<string, Generation[]>()
 
-  constructor (private readonly losses: readonly Loss[], private readonly final: StoredLog, private readonly started: ReadonlyMap<string, readonly number[]>) {
+  constructor (
+    private readonly losses: readonly Loss[],
+    private readonly final: StoredLog,
+    private readonly started: ReadonlyMap<string, readonly number[]>
+  ) {
+    const logs = [...losses.map(({ kept }) => kept), final]
     for (const topic of started.keys()) {
-      const generations = [...losses.map(({ kept }) => kept), final].map(({ numbers }): Generation => ({ kept: numbers.get(topic) ?? [], taken: new Map() }))
+      const generations = logs.map(({ numbers }): Generation => ({
+        kept: numbers.get(topic) ?? [],
+        taken: new Map()
+      }))
       this.byTopic.set(topic, generations)
-      for (const [index, { kept }] of generations.entries()) this.checkStored(topic, kept, generations[index + 1]?.kept)
+      for (const [index, { kept }] of generations.entries()) {
+        this.checkStored(topic, kept, generations[index + 1]?.kept)
+      }
     }
   }
 
@@ -38,9 +49,13 @@ export class Generations {
   /** An acknowledged message is in the log where the answer said, unless a loss took it. */
   checkAcknowledged ({ topic, number, sequence, startedAt, endedAt }: Acknowledged): 'kept' | 'lost' {
     const generations = this.byTopic.get(topic)!
-    const possible = generations.flatMap((generation, index) => this.overlaps(index, startedAt, endedAt) ? [{ generation, index }] : [])
+    const possible = generations.flatMap((generation, index) => (
+      this.overlaps(index, startedAt, endedAt) ? [{ generation, index }] : []
+    ))
     if (possible.some(({ generation }) => generation.kept[sequence - 1] === number)) return sequence <= this.lengthOf(topic) && generations.at(-1)!.kept[sequence - 1] === number ? 'kept' : 'lost'
-    const takenFrom = possible.filter(({ generation, index }) => index < this.last && sequence > generation.kept.length)
+    const takenFrom = possible.filter(({ generation, index }) => (
+      index < this.last && sequence > generation.kept.length
+    ))
     if (takenFrom.length === 0) {
       const held = possible.map(({ generation }) => generation.kept[sequence - 1])
       this.violations.push(`${topic}: number ${number} was acknowledged as sequence ${sequence}, where the log holds ${held.map(String).join(' or ')}`)
@@ -58,7 +73,9 @@ export class Generations {
     const { kept, taken } = this.byTopic.get(topic)![index]!
     const end = first - 1 + numbers.length
     const compared = Math.min(end, kept.length)
-    for (let sequence = first; sequence <= compared; sequence++) if (kept[sequence - 1] !== numbers[sequence - first]) return false
+    for (let sequence = first; sequence <= compared; sequence++) {
+      if (kept[sequence - 1] !== numbers[sequence - first]) return false
+    }
     if (end <= kept.length) return true
     if (index === this.last) return false
     const beyond = Math.max(first, kept.length + 1)

@@ -46,7 +46,9 @@ export function judge ({ publisher, clients, losses: noted, final }: Evidence): 
     const found = new ClientJudge(client, losses, generations, final.shardOf, counts).judge()
     violations.push(...found.map(text => `${client.options.name}: ${text}`))
   }
-  const sum = (of: (client: FaultClient) => number): number => clients.reduce((total, client) => total + of(client), 0)
+  const sum = (of: (client: FaultClient) => number): number => (
+    clients.reduce((total, client) => total + of(client), 0)
+  )
   return {
     violations: [...violations, ...generations.violations],
     acknowledged: publisher.acknowledged.length,
@@ -64,8 +66,11 @@ class ClientJudge {
   private readonly lives = new Map<string, Array<number | undefined>>()
 
   constructor (
-    private readonly client: FaultClient, private readonly losses: readonly Loss[], private readonly generations: Generations,
-    private readonly shardOf: ReadonlyMap<string, number>, private readonly counts: Record<'live' | 'byPosition' | 'repeated' | 'unjustified' | 'missing', number>
+    private readonly client: FaultClient,
+    private readonly losses: readonly Loss[],
+    private readonly generations: Generations,
+    private readonly shardOf: ReadonlyMap<string, number>,
+    private readonly counts: Record<'live' | 'byPosition' | 'repeated' | 'unjustified' | 'missing', number>
   ) {}
 
   judge (): string[] {
@@ -78,7 +83,10 @@ class ClientJudge {
     return this.violations
   }
 
-  /** Every stretch is a part of what the log held in one life of it, from where it must begin, and the last is all there is. */
+  /**
+   * Checks that every stretch is a part of what the log held in one of its lives and begins where it must,
+   * and that the last stretch reaches the end of the log.
+   */
   private judgeMessages (topic: string, stretches: readonly Stretch[]): void {
     const lives: Array<number | undefined> = []
     this.lives.set(topic, lives)
@@ -90,7 +98,8 @@ class ClientJudge {
       if (stretch.numbers.length === 0) continue
       if (found === undefined) this.violations.push(`${topic}: what was delivered was never in the log together: ${this.generations.difference(topic, stretch)}`)
       life = found ?? life
-      // What a lost connection kept from following a reset, the next one does not repeat: it goes on from the older cursor.
+      // If a connection is lost before a reset is followed, the next one does not repeat it: it resumes from
+      // the older cursor.
       const atMost = stretch.interrupted ? highest + 1 : 1
       if (stretch.first > atMost && !stretch.snapshot && stretch.begin !== 'gap') this.violations.push(`${topic}: began with ${stretch.first} after its ${stretch.begin}`)
       highest = Math.max(highest, stretch.first - 1 + stretch.numbers.length)
@@ -129,8 +138,11 @@ class ClientJudge {
     if (position !== undefined && this.lostAt(loss, position, topic)) return 'byPosition'
     const life = this.lives.get(topic)?.[stretch]
     if (last !== undefined && last > keptOf(loss, topic) && (life === undefined || life <= index)) return 'live'
-    // PROTOCOL.md, Terms: a topic that the log did not have when a lost position was resumed is reset before its first message.
-    const reborn = keptOf(loss, topic) === 0 && this.client.passages.some(passage => passage.beganAt <= at && this.lostAt(loss, passage.position, topic))
+    // PROTOCOL.md, Terms: a topic that the log did not have when a lost position was resumed is reset before
+    // its first message.
+    const reborn = keptOf(loss, topic) === 0 && this.client.passages.some(passage => (
+      passage.beganAt <= at && this.lostAt(loss, passage.position, topic)
+    ))
     return reborn ? 'byPosition' : undefined
   }
 

@@ -2,12 +2,21 @@ import { until } from '../helpers/clients.js'
 import type { FaultClient } from './client.js'
 import type { World } from './world.js'
 
-/** Of the clients: how many leave before the point behind which all is lost, and how many when they have seen what is lost. */
+/**
+ * The share of the clients that leave before the point behind which everything is lost, and the share that
+ * leave after they have seen what is lost.
+ */
 const LEAVING = 0.15
-/** A cursor that comes so long after a message was acknowledged covers it: messages wait for a flush, cursors for nothing. */
+/**
+ * A cursor that arrives this long after a message was acknowledged covers that message: messages wait for a
+ * flush, cursors wait for nothing.
+ */
 const CURSOR_AGE_MS = 200
 
-/** Clients that are away when something is lost: some with a cursor from before, some with one from behind that point. */
+/**
+ * Clients that are away when something is lost: some with a cursor from before that point, some with one from
+ * behind it.
+ */
 export class Leavers {
   private readonly gone: FaultClient[]
   private readonly others: FaultClient[]
@@ -20,8 +29,8 @@ export class Leavers {
   }
 
   /**
-   * Leaves with a cursor from behind a moment: one that had seen more than its cursor says, and whose cursor is from
-   * before what is lost, could not be told of it.
+   * Makes clients leave with a cursor from behind a moment. A client that has seen more than its cursor says,
+   * and whose cursor is from before the loss, could not be told of the loss.
    */
   async leaveAfter (moment: number, concerned: (client: FaultClient) => boolean = () => true): Promise<void> {
     let waiting = this.others.filter(concerned)

@@ -47,14 +47,20 @@ export async function flushed (world: World): Promise<void> {
   await world.ask(client => client.flushall())
   // Nodes append at once to what is empty: there is nothing to be read.
   const { shards } = world.options
-  const kept = { shards: Array.from({ length: shards }, () => ({ offset: 0, epochs: [] })), numbers: new Map(), shardOf: new Map(), outputs: new Map(), faults: [] }
+  const kept = {
+    shards: Array.from({ length: shards }, () => ({ offset: 0, epochs: [] })),
+    numbers: new Map(),
+    shardOf: new Map(),
+    outputs: new Map(),
+    faults: []
+  }
   world.losses.push({ name: 'flushed', beganAt, endedAt: Date.now(), kept, epochsBefore, shards: new Set(kept.shards.keys()) })
   leavers.comeBack()
 }
 
 /**
- * The first node writes what the replica never gets and the second node never sees; then the replica takes over, the
- * second node appends more than was lost, and only then the first one comes back.
+ * The first node writes messages that the replica never gets and the second node never sees. Then the replica
+ * takes over, the second node appends more than was lost, and only then does the first one come back.
  */
 export async function failover (world: World): Promise<void> {
   const { standalone, publisher } = world
@@ -72,7 +78,10 @@ export async function failover (world: World): Promise<void> {
   publisher.targets = [first]
   // Without `CLIENT KILL` what is in the sockets would still arrive; a link that is broken takes it along.
   replication.take()
-  await Promise.all([publisher.more(LOST_MESSAGES), leavers.leaveAfter(Date.now(), client => client.node === 0)])
+  await Promise.all([
+    publisher.more(LOST_MESSAGES),
+    leavers.leaveAfter(Date.now(), client => client.node === 0)
+  ])
   const beganAt = Date.now()
   links[0].take()
   await redis.kill()

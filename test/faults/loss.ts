@@ -20,7 +20,9 @@ export function completeLosses (losses: readonly Loss[], final: StoredLog): Loss
   let next = final.numbers
   return [...losses].reverse().map(loss => {
     const numbers = new Map(loss.kept.numbers)
-    for (const [topic, shard] of final.shardOf) if (!loss.shards.has(shard)) numbers.set(topic, next.get(topic) ?? [])
+    for (const [topic, shard] of final.shardOf) {
+      if (!loss.shards.has(shard)) numbers.set(topic, next.get(topic) ?? [])
+    }
     next = numbers
     return { ...loss, kept: { ...loss.kept, numbers } }
   }).reverse()
@@ -29,7 +31,10 @@ export function completeLosses (losses: readonly Loss[], final: StoredLog): Loss
 /** The last sequence of a topic that was left. */
 export const keptOf = ({ kept }: Loss, topic: string): number => kept.numbers.get(topic)?.length ?? 0
 
-/** By shard, whether a cursor lies at or beyond the point where the epoch after the loss begins (PROTOCOL.md, Epochs). */
+/**
+ * Returns by shard whether a cursor lies at or beyond the point where the epoch after the loss begins
+ * (PROTOCOL.md, Epochs).
+ */
 export function lostShards ({ kept, epochsBefore, shards: concerned }: Loss, cursor: string): boolean[] {
   const { shards } = decodeCursor(cursor)!
   return kept.shards.map(({ offset, epochs }, shard) => {

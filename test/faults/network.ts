@@ -13,15 +13,20 @@ interface Way {
 }
 
 /**
- * The network between the processes of a run. Each has a loopback address of its own, from which it connects; each server is known
- * by a gate that sees who comes. What may not pass is neither refused nor answered, as in a network that has come apart.
+ * The network between the processes of a run. Each process connects from a loopback address of its own, and
+ * each server is reached through a gate that sees who connects. A blocked connection is neither refused nor
+ * answered, as in a network that has come apart.
  */
 export class TestNetwork {
   private readonly rules = new Set<Rule>()
   private readonly ways = new Set<Way>()
   private readonly gates: Server[] = []
 
-  /** Opens a gate to a port of this machine. @param to the address of the process that listens there @returns the gate's port */
+  /**
+   * Opens a gate to a port of this machine.
+   * @param to the address of the process that listens there
+   * @returns the gate's port
+   */
   async gate (to: string, target: number): Promise<number> {
     const server = createServer(near => { this.join(near, to, target) })
     const port = await freePort()

@@ -1,4 +1,5 @@
-// Loaded into a node of the fault checker (NODE_OPTIONS): it connects from OWN_ADDRESS, so that the network sees who it is.
+// Loaded into a node of the fault checker by NODE_OPTIONS: it makes the node connect from OWN_ADDRESS, so
+// that the network can tell which node connects.
 import { Socket } from 'node:net'
 
 const { connect } = Socket.prototype

@@ -33,8 +33,9 @@ interface Item {
 }
 
 /**
- * Publishes numbered messages to the nodes in turn, each until it is acknowledged. A topic belongs to one lane and a lane
- * has one request at a time, so the numbers of a topic are in the log in their order, whatever is repeated.
+ * Publishes numbered messages to the nodes in turn, and repeats each until it is acknowledged. A topic
+ * belongs to one lane, and a lane has one request at a time, so the log has the numbers of a topic in their
+ * order, whatever is repeated.
  */
 export class Publisher {
   readonly acknowledged: Acknowledged[] = []
@@ -51,8 +52,11 @@ export class Publisher {
   private stopping = false
 
   constructor (
-    readonly origins: readonly string[], private readonly token: string, private readonly topics: readonly Topic[],
-    private readonly perSecond: number, private readonly random: Choices
+    readonly origins: readonly string[],
+    private readonly token: string,
+    private readonly topics: readonly Topic[],
+    private readonly perSecond: number,
+    private readonly random: Choices
   ) {
     this.targets = origins
     this.lanes = Array.from({ length: LANES }, (_, lane) => (
@@ -64,7 +68,10 @@ export class Publisher {
     this.running = this.lanes.map((_, lane) => this.run(lane))
   }
 
-  /** Ends with one message of every topic. @returns its number by topic, when all that was begun is acknowledged */
+  /**
+   * Publishes one last message of every topic.
+   * @returns the number of that message by topic, once all messages are acknowledged
+   */
   async finish (): Promise<Map<string, number>> {
     this.stopping = true
     await Promise.all(this.running)
@@ -157,7 +164,9 @@ export class Publisher {
       await this.publish(batch)
       due = Math.max(due + pause, Date.now() - pause)
       // Marks do not wait for their turn.
-      while (Date.now() < due && marks.length === 0 && !this.stopping) await delay(Math.min(20, due - Date.now()))
+      while (Date.now() < due && marks.length === 0 && !this.stopping) {
+        await delay(Math.min(20, due - Date.now()))
+      }
     }
   }
 
@@ -165,7 +174,8 @@ export class Publisher {
     const startedAt = Date.now()
     for (const { topic, number } of batch) this.started.get(topic.key)![number - 1] = startedAt
     let left = batch
-    for (let attempt = this.random.integer(0, 1); Date.now() - startedAt < GIVE_UP_MS && this.failures.length === 0; attempt++) {
+    let attempt = this.random.integer(0, 1)
+    for (; Date.now() - startedAt < GIVE_UP_MS && this.failures.length === 0; attempt++) {
       const sequences = await this.attempt(this.targets[attempt % this.targets.length]!, left)
       const endedAt = Date.now()
       left.forEach(({ topic, number }, place) => {
@@ -180,7 +190,10 @@ export class Publisher {
     if (this.failures.length === 0) this.fail(`not acknowledged in ${GIVE_UP_MS} ms: ${JSON.stringify(messagesOf(left))}`)
   }
 
-  /** The sequences; none for those that must be sent again: a part of the log may have taken its messages, and another not. */
+  /**
+   * Returns the sequences in the order of the batch. A message without a sequence must be sent again: one
+   * part of the log may have taken its messages, and another part not.
+   */
   private async attempt (origin: string, batch: readonly Item[]): Promise<ReadonlyArray<number | null>> {
     const at = Date.now()
     try {
@@ -207,6 +220,11 @@ export class Publisher {
 
 function messagesOf (batch: readonly Item[]): object {
   const messages = batch.map(({ topic, number }) => (
-    { channel: topic.channel, symbol: topic.symbol, data: dataOf(topic, number), idempotency_key: String(number) }))
+    {
+      channel: topic.channel,
+      symbol: topic.symbol,
+      data: dataOf(topic, number),
+      idempotency_key: String(number)
+    }))
   return messages.length === 1 ? messages[0]! : messages
 }

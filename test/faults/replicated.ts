@@ -35,7 +35,10 @@ export interface Replicated extends Backing {
   addressOf (server: RedisServer): string
   /** The master of a shard, and what belongs to it. */
   groupOf (shard: number, shards: number): Promise<Group>
-  /** Lets replicas take the place of their master when it is silent, which they do not in a run unless they are let. */
+  /**
+   * Sets whether replicas take the place of their master when it is silent. In a run they do so only when
+   * they are let.
+   */
   letTakeOver (group: Group, lets: boolean): Promise<void>
   /** Resolves when another has taken the place of a master. */
   promoted (group: Group): Promise<RedisServer>
@@ -83,7 +86,11 @@ export class SentinelBacking implements Replicated {
 
   async groupOf (_shard: number, shards: number): Promise<Group> {
     const master = await this.group.master()
-    return { master, replicas: this.group.servers.filter(server => server !== master), shards: Array.from({ length: shards }, (_, shard) => shard) }
+    return {
+      master,
+      replicas: this.group.servers.filter(server => server !== master),
+      shards: Array.from({ length: shards }, (_, shard) => shard)
+    }
   }
 
   async letTakeOver (_group: Group, lets: boolean): Promise<void> {

@@ -5,7 +5,10 @@ import { judgeOutputs, type Messages } from '../processors/judge.js'
 import type { StoredLog } from './stored-log.js'
 import { World, type WorldOptions } from './world.js'
 
-/** How long a client may take to get on after a fault before the run is given up: a poll takes 15 s to notice that its node is gone, and may notice it twice. */
+/**
+ * How long a client may take to get on after a fault before the run is given up. A poll takes 15 s to notice
+ * that its node is gone, and may have to notice it twice.
+ */
 const RECOVERY_TIMEOUT_MS = 60_000
 /** Between two faults. */
 const PAUSE_MS = [200, 800] as const
@@ -22,7 +25,10 @@ export interface RunOptions extends WorldOptions {
 export interface FaultReport {
   readonly name: string
   readonly lastedMs: number
-  /** From when its cause was removed to when every client had a message of each topic that was published after that. */
+  /**
+   * From the removal of the fault's cause until every client had a message of each topic that was published
+   * after that.
+   */
   readonly recoveredMs: number
   /** Of the answers to publish, from its begin until all had recovered. */
   readonly slowestMs: number
@@ -35,7 +41,10 @@ export interface RunReport extends Verdict {
   readonly slowestMs: number
 }
 
-/** A world in which faults happen while messages are published and read; then all that came of it is judged. */
+/**
+ * Starts a world in which faults happen while messages are published and read, then judges everything that
+ * came of it.
+ */
 export async function run (options: RunOptions): Promise<RunReport> {
   const { say, next } = options
   const world = await World.start(options)
@@ -84,14 +93,21 @@ export async function run (options: RunOptions): Promise<RunReport> {
 /** The log, once processors have published what follows from it; or as it is after a while. */
 async function settledLog (world: World): Promise<StoredLog> {
   let log = await world.readLog()
-  for (const deadline = Date.now() + RECOVERY_TIMEOUT_MS; Date.now() < deadline && (await outputFaults(world, log)).length > 0; await delay(SETTLE_MS)) log = await world.readLog()
+  const deadline = Date.now() + RECOVERY_TIMEOUT_MS
+  while (Date.now() < deadline && (await outputFaults(world, log)).length > 0) {
+    log = await world.readLog()
+    await delay(SETTLE_MS)
+  }
   return log
 }
 
 /** What processors have published twice, or not at all. */
 async function outputFaults ({ losses }: World, { numbers, outputs }: StoredLog): Promise<string[]> {
   const symbols = [...new Set([...numbers.keys()].map(topic => topic.slice(topic.indexOf(':') + 1)))]
-  const messages: Messages = async topic => outputs.get(topic) ?? (numbers.get(topic) ?? []).map(number => ({ price: String(number), bid: String(number) }))
+  const messages: Messages = async topic => (
+    outputs.get(topic) ??
+    (numbers.get(topic) ?? []).map(number => ({ price: String(number), bid: String(number) }))
+  )
   return await judgeOutputs(messages, symbols, losses.length === 0)
 }
 

@@ -5,8 +5,8 @@ import { isPublished, numberOf } from './topics.js'
 export type RedisOf = (shard: number) => Redis
 
 /**
- * The keys of the log on Redis are read from outside, as src/log/redis/keys.ts lists them, so that the log is not
- * judged by its own word.
+ * The prefix of the log's keys on Redis. The checker reads these keys from outside, as src/log/redis/keys.ts
+ * lists them, so that the log is not judged by its own word.
  */
 const PREFIX = 'tw'
 

@@ -1,4 +1,7 @@
-/** Topics of a run: most are histories, some have a state. Each message carries its topic's own number in `price` or `bid`. */
+/**
+ * Every so many topics, one has a state (quotes); the others are histories. Each message carries its topic's
+ * own number in `price` or `bid`.
+ */
 const QUOTES_EVERY = 5
 
 export interface Topic {

@@ -23,7 +23,9 @@ export interface SeenReset {
   readonly last: number | undefined
   /** Which stretch it ended. */
   readonly stretch: number
-  /** The cursor with which the poll, or the stream that had no cursor yet, had begun; undefined for a live stream. */
+  /**
+   * The cursor with which the poll began, or the stream that had no cursor yet; undefined for a live stream.
+   */
   readonly position: string | undefined
   readonly connection: number
 }
@@ -37,7 +39,10 @@ interface TopicRecord {
   highest: number
 }
 
-/** What a client has seen, by the rule of PROTOCOL.md ("The client's rule"): compact, as there is much of it. */
+/**
+ * What a client has seen, by the rule of PROTOCOL.md ("The client's rule"), in a compact form because there
+ * is much of it.
+ */
 export class Witness {
   readonly topics = new Map<string, TopicRecord>()
   readonly resets: SeenReset[] = []
@@ -61,7 +66,13 @@ export class Witness {
   }
 
   /** @param exchange within which nothing is sent twice: a stream, or the answer to one poll */
-  take (message: Message, at: number, connection: number, exchange: number, position: string | undefined): void {
+  take (
+    message: Message,
+    at: number,
+    connection: number,
+    exchange: number,
+    position: string | undefined
+  ): void {
     if (message.channel === undefined || (message.type !== 'reset' && message.sequence === undefined)) return
     const topic = `${message.channel}:${message.symbol ?? ''}`
     const record = this.of(topic)
@@ -77,7 +88,12 @@ export class Witness {
     } else this.takeData(topic, record, message, message.sequence!)
   }
 
-  private takeData (topic: string, record: TopicRecord, { data, prev, snapshot }: Message, sequence: number): void {
+  private takeData (
+    topic: string,
+    record: TopicRecord,
+    { data, prev, snapshot }: Message,
+    sequence: number
+  ): void {
     const { last } = record
     if (sequence <= record.sent) this.faults.push(`${topic}: ${sequence} was sent on a connection that had been sent ${record.sent}`)
     record.sent = Math.max(record.sent, sequence)

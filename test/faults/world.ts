@@ -41,7 +41,9 @@ export class World {
   readonly random: Choices
 
   private constructor (
-    readonly options: WorldOptions, readonly backing: Backing, readonly nodes: readonly [NodeProcess, NodeProcess]
+    readonly options: WorldOptions,
+    readonly backing: Backing,
+    readonly nodes: readonly [NodeProcess, NodeProcess]
   ) {
     const { seed, clients, rate } = options
     const topics = makeTopics(options.topics)
@@ -89,7 +91,10 @@ export class World {
     for (const shard of shards) this.holders[shard] = to
   }
 
-  /** A master that was replaced although nothing happened to it lost what nobody has noted: the machine was too slow for it. */
+  /**
+   * Fails the run if a master was replaced although no fault touched it: the machine was too slow for it, and
+   * nobody noted what was lost.
+   */
   async checkHolders (): Promise<void> {
     const holders = await this.backing.holders(this.options.shards)
     const other = holders.findIndex((holder, shard) => holder !== this.holders[shard])

@@ -1,7 +1,10 @@
 import { clientActions, errorCodes, PublishItem, standardChannels } from '@tickwire/protocol'
 import { columns } from '../fleet/columns.js'
 
-/** How often something was sent, how often it passed the parser, and how often it was answered without a refusal. */
+/**
+ * How often something was sent, how often it passed the parser, and how often it was answered without a
+ * refusal.
+ */
 interface Count {
   sent: number
   passed: number

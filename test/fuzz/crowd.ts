@@ -4,12 +4,20 @@ import type { Message } from '../helpers/clients.js'
 import { FUZZ_ADDRESS, type Ground } from './ground.js'
 import { judgeMessage, judgeRefusal } from './oracle.js'
 
-/** More than one user may have, all at once, and some that never say a word: what only many or the silent are told. */
+/**
+ * More clients at once than one user may have, and some that never say a word. They reach the answers that
+ * only a crowd or a silent client gets.
+ */
 export class Crowd {
   private readonly sockets = new Set<WebSocket>()
   private readonly silent = new Set<WebSocket>()
 
-  constructor (private readonly ground: Ground, private readonly size: number, private readonly restMs: number, private readonly token: string) {}
+  constructor (
+    private readonly ground: Ground,
+    private readonly size: number,
+    private readonly restMs: number,
+    private readonly token: string
+  ) {}
 
   async run (): Promise<void> {
     while (!this.ground.over) {

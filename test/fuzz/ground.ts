@@ -20,8 +20,16 @@ export class Ground {
   private readonly issued = { socket: 0, request: 0 }
   private readonly began = performance.now()
 
-  /** @param rates most inputs a second by each way, so that their mix is the same from the beginning to the end */
-  constructor (readonly port: number, readonly world: World, readonly coverage: Coverage, private readonly rates: Readonly<Record<Way, number>>) {}
+  /**
+   * @param rates the most inputs a second of each way, so that their mix is the same from the beginning to
+   *   the end
+   */
+  constructor (
+    readonly port: number,
+    readonly world: World,
+    readonly coverage: Coverage,
+    private readonly rates: Readonly<Record<Way, number>>
+  ) {}
 
   fault (what: string, input = ''): void {
     this.faultCount++
@@ -31,6 +39,9 @@ export class Ground {
   /** Resolves when some more may be sent. */
   async pace (way: Way, inputs: number): Promise<void> {
     this.issued[way] += inputs
-    while (!this.over && this.issued[way] > (performance.now() - this.began) * this.rates[way] / 1000) await delay(PACE_STEP_MS)
+    const isAhead = (): boolean => (
+      this.issued[way] > (performance.now() - this.began) * this.rates[way] / 1000
+    )
+    while (!this.over && isAhead()) await delay(PACE_STEP_MS)
   }
 }

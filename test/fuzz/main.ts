@@ -26,7 +26,11 @@ const WHOLE_FROM = 100_000
 await runProgram({
   usage: USAGE,
   options: {
-    messages: text(1_000_000), seed: seed(), rate: text(DEFAULT_RATE), control: text(20), seconds: text(1_000_000)
+    messages: text(1_000_000),
+    seed: seed(),
+    rate: text(DEFAULT_RATE),
+    control: text(20),
+    seconds: text(1_000_000)
   },
   numbers: ['messages', 'seed', 'rate', 'control', 'seconds'],
   async run (_values, number, say) {

@@ -1,19 +1,59 @@
 import { type TObject, Type } from '@sinclair/typebox'
 import { type TypeCheck, TypeCompiler } from '@sinclair/typebox/compiler'
 import {
-  type ActionName, Authenticated, clientActions, Closing, CursorMessage, DataMessage, decodeCursor, Done, EpochMessage, ErrorMessage, errorTable, Heartbeat, Lagging, PollAnswer, Pong, Published, Reset, standardChannels, Subscribed, Unsubscribed, Welcome
+  type ActionName,
+  Authenticated,
+  clientActions,
+  Closing,
+  CursorMessage,
+  DataMessage,
+  decodeCursor,
+  Done,
+  EpochMessage,
+  ErrorMessage,
+  errorTable,
+  Heartbeat,
+  Lagging,
+  PollAnswer,
+  Pong,
+  Published,
+  Reset,
+  standardChannels,
+  Subscribed,
+  Unsubscribed,
+  Welcome
 } from '@tickwire/protocol'
 
-/** What a server may say, judged by the schemas of the protocol alone: what fits, and nothing beside it. */
+/**
+ * What a server may say, judged by the schemas of the protocol alone: it must fit them, and have nothing
+ * beside them.
+ */
 
-const strictly = (schema: TObject): TypeCheck<TObject> => TypeCompiler.Compile(Type.Object(schema.properties, { additionalProperties: false }))
+const strictly = (schema: TObject): TypeCheck<TObject> => (
+  TypeCompiler.Compile(Type.Object(schema.properties, { additionalProperties: false }))
+)
 
 const control: ReadonlyMap<string, TypeCheck<TObject>> = new Map([
-  Welcome, Subscribed, Reset, CursorMessage, EpochMessage, Unsubscribed, Done, Pong, Authenticated, Published, Heartbeat, Lagging, Closing, ErrorMessage
+  Welcome,
+  Subscribed,
+  Reset,
+  CursorMessage,
+  EpochMessage,
+  Unsubscribed,
+  Done,
+  Pong,
+  Authenticated,
+  Published,
+  Heartbeat,
+  Lagging,
+  Closing,
+  ErrorMessage
 ].map(schema => [String(schema.properties.type.const), strictly(schema)] as const))
 
-const data: ReadonlyMap<string, TypeCheck<TObject>> = new Map([...standardChannels.values()].map(channel =>
-  [channel.name, strictly(Type.Object({ ...DataMessage.properties, type: Type.Literal(channel.type), data: channel.schema }))] as const))
+const data: ReadonlyMap<string, TypeCheck<TObject>> = new Map([...standardChannels.values()].map(channel => {
+  const own = { type: Type.Literal(channel.type), data: channel.schema }
+  return [channel.name, strictly(Type.Object({ ...DataMessage.properties, ...own }))] as const
+}))
 /** With `decimals=number` what is in `data` has another type than the schema says. */
 const looseData = strictly(DataMessage)
 const pollFrame = strictly(Type.Object({ ...PollAnswer.properties, messages: Type.Array(Type.Unknown()) }))
@@ -49,7 +89,8 @@ function judgeWords (message: object): string | undefined {
   const { type, message: words, reason, code, cursor, rejected } = message as Record<string, unknown>
   if (code === 'internal') return `is internal: ${JSON.stringify(message)}`
   if ((type === 'cursor' || type === 'heartbeat') && decodeCursor(String(cursor)) === undefined) return `has a cursor that is none: ${String(cursor)}`
-  const texts = [words, reason, ...Array.isArray(rejected) ? (rejected as Array<{ message: string }>).map(({ message: text }) => text) : []]
+  const rejections = Array.isArray(rejected) ? rejected as Array<{ message: string }> : []
+  const texts = [words, reason, ...rejections.map(({ message: text }) => text)]
   const bad = texts.find(text => typeof text === 'string' && (text.length > MAX_WORDS || CONTROL_CHARACTERS.test(text) || /[<>]/.test(text)))
   return bad === undefined ? undefined : `repeats what it was sent: ${shown(JSON.stringify(message))}`
 }
@@ -80,13 +121,17 @@ export function judgePoll (body: string, decimals: 'string' | 'number'): string 
   return undefined
 }
 
-const checks = Object.fromEntries(Object.entries(clientActions).map(([name, schema]) => [name, TypeCompiler.Compile(schema)])) as
-  Record<string, TypeCheck<TObject>>
+const checks = Object.fromEntries(
+  Object.entries(clientActions).map(([name, schema]) => [name, TypeCompiler.Compile(schema)])
+) as Record<string, TypeCheck<TObject>>
 
 const HALF_CHARACTER = /\p{Surrogate}/u
 const STRING = /"(?:[^"\\]|\\.)*"/gs
 
-/** The strings of a text that is JSON, as they are sent: what is half of a character there already is sent as U+FFFD. */
+/**
+ * Returns the strings of a JSON text as they are sent: half of a character in the text itself is sent as
+ * U+FFFD.
+ */
 const stringsOf = (text: string): string[] => Buffer.from(text).toString().match(STRING) ?? []
 
 /** Its numbers, as they are written. */
@@ -96,7 +141,8 @@ const numbersOf = (text: string): string[] => text.replace(STRING, '""').match(/
 function isKept (number: string): boolean {
   const value = Number(number)
   if (/^-?\d+$/.test(number)) return Number.isFinite(value) && BigInt(number) === BigInt(value)
-  return Number.isFinite(value) && (!Number.isInteger(value) || Number(number).toExponential() === shortest(number))
+  if (!Number.isFinite(value)) return false
+  return !Number.isInteger(value) || Number(number).toExponential() === shortest(number)
 }
 
 /** A number as `toExponential` would write it if it kept all digits. */
@@ -115,7 +161,10 @@ export interface Parsed {
   readonly fields: readonly string[]
   /** Whether it passes: then no answer may call it malformed. */
   readonly passes: boolean
-  /** Whether it may be taken as well as refused: a number that cannot be kept may be one of a single item, which is rejected alone. */
+  /**
+   * Whether the message may be taken as well as refused: a number that cannot be kept may belong to a single
+   * item, and only that item is rejected.
+   */
   readonly isOpen: boolean
 }
 
@@ -126,12 +175,14 @@ export function parseMessage (text: string): Parsed {
   } catch {
     return { fields: [], passes: false, isOpen: false }
   }
-  // Half of a character is no text, and a number that JavaScript reads as another is none of the message.
-  if (stringsOf(text).some(literal => HALF_CHARACTER.test(JSON.parse(literal) as string))) return { fields: [], passes: false, isOpen: false }
+  // Half of a character is no text, and a number that JavaScript reads as another may not stand in a message.
+  const isHalved = stringsOf(text).some(literal => HALF_CHARACTER.test(JSON.parse(literal) as string))
+  if (isHalved) return { fields: [], passes: false, isOpen: false }
   const isExact = numbersOf(text).every(isKept)
   const action = typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as { action?: unknown }).action : undefined
   const isOpen = action === 'publish' && !isExact
   if (typeof action !== 'string' || !Object.hasOwn(clientActions, action) || (!isExact && !isOpen)) return { fields: [], passes: false, isOpen }
   const known = clientActions[action as ActionName].properties
-  return { action: action as ActionName, fields: Object.keys(value as object).filter(name => Object.hasOwn(known, name)), passes: checks[action]!.Check(value), isOpen }
+  const fields = Object.keys(value as object).filter(name => Object.hasOwn(known, name))
+  return { action: action as ActionName, fields, passes: checks[action]!.Check(value), isOpen }
 }

@@ -2,7 +2,13 @@ import type { NoAnswer, RawAnswer } from '../helpers/raw-http.js'
 import type { Coverage } from './coverage.js'
 
 /** Notes what of a query was reached: its parameters, and the options of its subscriptions. */
-export function countQuery (coverage: Coverage, kind: string, query: string, passed: boolean, accepted: boolean): void {
+export function countQuery (
+  coverage: Coverage,
+  kind: string,
+  query: string,
+  passed: boolean,
+  accepted: boolean
+): void {
   for (const pair of query.split('&')) {
     const [name = '', value = ''] = pair.split('=', 2)
     coverage.count(`query of ${kind}`, name, passed, accepted)

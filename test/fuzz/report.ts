@@ -8,7 +8,10 @@ const SETTLED_MS = 120_000
 const LEAST_JUDGED_MS = 240_000
 const LEAST_PASSED = 0.5
 
-/** What is wrong, in a line each; nothing where all holds. @param whole whether all that can be reached must be */
+/**
+ * Returns what is wrong, one line each; nothing if all holds.
+ * @param whole whether the run must have reached everything that can be reached
+ */
 export function failures (report: FuzzReport, whole: boolean): string[] {
   const { coverage, faults, faultCount, neighbours, left, lastWords, crashed } = report
   const grown = grownPercent(report)

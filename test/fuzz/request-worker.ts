@@ -18,7 +18,17 @@ const MOST_OF_A_STREAM = 200_000
 
 type Kind = 'poll' | 'sse' | 'websocket' | 'history' | 'snapshot' | 'symbols' | 'publish' | 'disconnect' | 'wild'
 /** How many of a hundred requests are of each kind. */
-const SHARES: Readonly<Record<Kind, number>> = { poll: 34, sse: 9, websocket: 8, history: 10, snapshot: 6, symbols: 3, publish: 24, disconnect: 2, wild: 4 }
+const SHARES: Readonly<Record<Kind, number>> = {
+  poll: 34,
+  sse: 9,
+  websocket: 8,
+  history: 10,
+  snapshot: 6,
+  symbols: 3,
+  publish: 24,
+  disconnect: 2,
+  wild: 4
+}
 const QUALITIES: ReadonlyArray<readonly [Quality, number]> = [['fitting', 72], ['near', 14], ['garbled', 9], ['noise', 5]]
 
 const PATHS = { poll: '/v1/stream', sse: '/v1/stream', websocket: '/v1/stream', history: '/v1/history', snapshot: '/v1/snapshot', symbols: '/v1/symbols' } as const
@@ -39,7 +49,11 @@ export class RequestWorker {
   private readonly queries: Queries
   private readonly bodies: Bodies
 
-  constructor (private readonly random: Choices, private readonly ground: Ground, private readonly share: number) {
+  constructor (
+    private readonly random: Choices,
+    private readonly ground: Ground,
+    private readonly share: number
+  ) {
     this.http = new RawHttp(ground.port, FUZZ_ADDRESS)
     this.queries = new Queries(random, ground.world)
     this.bodies = new Bodies(random, ground.world)
@@ -90,7 +104,9 @@ export class RequestWorker {
   private headers (kind: Kind, token: string): string[] {
     const { random, ground: { world } } = this
     const headers: string[] = []
-    const maybe = (share: number, header: () => string): void => { if (random.next() < share) headers.push(header()) }
+    const maybe = (share: number, header: () => string): void => {
+      if (random.next() < share) headers.push(header())
+    }
     maybe(0.35, () => `Authorization: ${random.pick(['Bearer ', 'Bearer ', 'Bearer ', 'bearer  ', 'Basic ', ''])}${random.next() < 0.8 ? token : random.pick(['', 'a.b.c', 'x'.repeat(5000), 'é', '=', token.slice(1)])}`)
     if (kind === 'sse') headers.push(`Accept: ${random.pick(['text/event-stream', 'text/event-stream', 'text/html, text/event-stream;q=0.1', '*/*, text/event-stream'])}`)
     else maybe(0.2, () => `Accept: ${random.pick(['application/json', '*/*', 'text/html', ',,', ''])}`)
@@ -179,7 +195,9 @@ export class RequestWorker {
     if (status >= 400) {
       if (body.length === 0 && status === 400 && headers['content-type'] === undefined) return undefined
       const wrong = judgeRefusal(status, body.toString())
-      if (wrong === undefined) this.ground.coverage.code((JSON.parse(body.toString()) as { code: string }).code)
+      if (wrong === undefined) {
+        this.ground.coverage.code((JSON.parse(body.toString()) as { code: string }).code)
+      }
       return wrong
     }
     if (status === 101 || status === 204) return kind === (status === 101 ? 'websocket' : 'disconnect') ? undefined : `${status}`

@@ -37,7 +37,12 @@ class FuzzedSocket {
   private wake: () => void = () => {}
   readonly opened: Promise<boolean>
 
-  constructor (private readonly ground: Ground, query: string, protocol: string | undefined, compressed: boolean) {
+  constructor (
+    private readonly ground: Ground,
+    query: string,
+    protocol: string | undefined,
+    compressed: boolean
+  ) {
     const options = { perMessageDeflate: compressed, localAddress: FUZZ_ADDRESS }
     const url = `ws://127.0.0.1:${ground.port}/v1/stream?${query}`
     this.socket = protocol === undefined ? new WebSocket(url, options) : new WebSocket(url, protocol, options)
@@ -139,7 +144,11 @@ class FuzzedSocket {
 export class SocketWorker {
   private said = 0
 
-  constructor (private readonly random: Choices, private readonly ground: Ground, private readonly share: number) {}
+  constructor (
+    private readonly random: Choices,
+    private readonly ground: Ground,
+    private readonly share: number
+  ) {}
 
   async run (): Promise<void> {
     while (this.said < this.share && !this.ground.over) await this.connection()

@@ -12,12 +12,19 @@ export interface AskedProcessOptions {
   readonly onOutput?: (text: string) => void
 }
 
-/** A process of ours that answers questions over a channel of its own; its first answer, to number 0, says that it is ready. */
+/**
+ * A process of ours that answers questions over a channel of its own. Its first answer, to number 0, says
+ * that it is ready.
+ */
 export class AskedProcess {
   private readonly child: ChildProcess
   private asked = 0
   private output = ''
-  private readonly answers = new Map<number, { resolve (answer: unknown): void, reject (error: Error): void }>()
+  private readonly answers = new Map<number, {
+    resolve (answer: unknown): void
+    reject (error: Error): void
+  }>()
+
   private readonly onExit = (): void => { this.child.kill('SIGKILL') }
 
   constructor (private readonly given: AskedProcessOptions) {

@@ -9,12 +9,16 @@ type Kind = (typeof KINDS)[number]
 const KEPT_CURSORS = 8
 const LEAST = 10
 
-/** A connection on which the planned cut does not come about, as where nothing was missed, is cut after this. */
+/**
+ * If the planned cut does not come about, because the client missed nothing, the connection is cut after
+ * this.
+ */
 const PATIENCE_MS = 100
 
 /**
- * A client that is cut again and again, in the middle of a catch-up, between a message and its cursor, or at any
- * moment, stays away for a while, and resumes on a transport chosen at random with the last cursor that it has, or an older one.
+ * A client that is cut again and again: in the middle of a catch-up, between a message and its cursor, or at
+ * any moment. It stays away for a while, and then resumes on a transport chosen at random, with the last
+ * cursor that it has or with an older one.
  */
 export class CutClient {
   readonly follower = new RuleFollower()
@@ -23,8 +27,8 @@ export class CutClient {
   connected = false
   private readonly random: Choices
   /**
-   * The first cursor and the newest ones. If a slow machine has not made all cuts when the feed ends, a client that resumes
-   * with the first cursor still reads a history, and can be cut in it.
+   * The first cursor and the newest ones. If a slow machine has not made all cuts when the feed ends, a
+   * client that resumes with the first cursor still reads a history, and can be cut in it.
    */
   private readonly cursors: string[] = []
   private client: Client | undefined

@@ -1,13 +1,16 @@
 import { createServer } from 'node:net'
 
 /**
- * Below those that the system gives to outgoing connections: while a server is away, hundreds of clients that try to
- * reach it would sooner or later be given its own port, and connect to themselves.
+ * Below the ports that the system gives to outgoing connections. While a server is away, hundreds of clients
+ * try to reach it; one of them would sooner or later get the server's own port, and connect to itself.
  */
 const LOWEST = 20_000
 const HIGHEST = 30_000
 
-/** Test files that run at the same time each have a part of the ports of their own: what is free for both, both would take. */
+/**
+ * Test files that run at the same time each have their own part of the ports. Otherwise two of them could
+ * find the same port free, and both take it.
+ */
 const JOBS = 4
 const SPAN = (HIGHEST - LOWEST) / JOBS
 const FIRST = LOWEST + SPAN * (Number(process.env['TAP_JOB_ID'] ?? 0) % JOBS)

@@ -1,7 +1,8 @@
 import type { MemoryLog } from '../../src/log/memory/memory-log.js'
 
 /**
- * Lets one kind of question to a log wait, as a log on the network does: so that a test decides what happens meanwhile.
+ * Lets one kind of question to a log wait, as a log on the network does, so that a test decides what happens
+ * meanwhile.
  * @param concerns by the topic that is asked for
  * @param held whether the questions wait to be asked, or their answers to be heard
  * @returns lets those that wait go on, and later ones be answered at once

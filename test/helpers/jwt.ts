@@ -28,7 +28,11 @@ function generate (algorithm: PublicAlgorithm): { publicKey: KeyObject, privateK
 const part = (value: unknown): string => Buffer.from(JSON.stringify(value)).toString('base64url')
 
 /** Header and claims, signed by whatever `signature` makes of them. */
-export function compact (header: object, claims: object, signature: (signed: string) => string | Buffer): string {
+export function compact (
+  header: object,
+  claims: object,
+  signature: (signed: string) => string | Buffer
+): string {
   const signed = `${part(header)}.${part(claims)}`
   const bytes = signature(signed)
   return `${signed}.${typeof bytes === 'string' ? bytes : bytes.toString('base64url')}`

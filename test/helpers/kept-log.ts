@@ -1,7 +1,10 @@
 import { openSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 
-/** The folder that `npm test` searches at its end for what no log may hold (scripts/search-logs.js); undefined outside of it. */
+/**
+ * The folder that `npm test` searches at its end for secrets (scripts/search-logs.js); undefined outside of
+ * `npm test`.
+ */
 const folder = process.env['TEST_LOGS']
 let file: number | undefined
 

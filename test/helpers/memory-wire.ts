@@ -20,7 +20,10 @@ export class MemoryWire implements Transport {
   drips = false
   writes = 0
 
-  constructor (readonly cursorWithEachFlush: boolean, private readonly onMessage: (message: Message) => void = () => {}) {}
+  constructor (
+    readonly cursorWithEachFlush: boolean,
+    private readonly onMessage: (message: Message) => void = () => {}
+  ) {}
 
   write (buffers: readonly Buffer[]): void {
     this.writes++

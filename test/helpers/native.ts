@@ -8,4 +8,6 @@ export const native = dialects.native()
 export const { writer } = native
 
 /** Passes a client's text on, as a transport does. */
-export const receiveText = (connection: Connection, text: string): void => { receive(connection, native, text) }
+export const receiveText = (connection: Connection, text: string): void => {
+  receive(connection, native, text)
+}

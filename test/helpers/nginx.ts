@@ -39,8 +39,15 @@ export interface Nginx {
   logs (): string
 }
 
-/** The nginx of docker-compose.yml, with its own configuration, in front of one server or two, on a port of its own. */
-export async function startNginx (t: Test, program: string, ...servers: [string] | [string, string]): Promise<Nginx> {
+/**
+ * Starts the nginx of docker-compose.yml, with its own configuration, in front of one server or two, on a
+ * port of its own.
+ */
+export async function startNginx (
+  t: Test,
+  program: string,
+  ...servers: [string] | [string, string]
+): Promise<Nginx> {
   const folder = mkdtempSync(join(tmpdir(), 'tickwire-nginx-'))
   // Its workers run as another user than root.
   chmodSync(folder, 0o755)
@@ -85,7 +92,13 @@ export async function startNginx (t: Test, program: string, ...servers: [string]
 }
 
 /** The configuration as docker compose mounts it, but for addresses and for where it writes. */
-function localConfiguration (folder: string, port: number, securePort: number, { cert, key }: CertificateFiles, [first, second]: readonly string[]): string {
+function localConfiguration (
+  folder: string,
+  port: number,
+  securePort: number,
+  { cert, key }: CertificateFiles,
+  [first, second]: readonly string[]
+): string {
   const mounted = compose().nginx.volumes.find(volume => volume.endsWith(MOUNTED_AT))
   if (mounted === undefined) throw new Error('docker-compose.yml mounts no configuration of nginx')
   const substitutions: Array<[part: string, local: string]> = [
@@ -110,10 +123,16 @@ function localConfiguration (folder: string, port: number, securePort: number, {
 }
 
 /**
- * Resolves when a nginx that has just been started passes requests on to a server. It ends with the test, and its folder goes with it.
+ * Resolves when an nginx that has just been started passes requests on to a server. When the test ends, nginx
+ * is ended and its folder is removed.
  * @returns its origin
  */
-export async function serving (t: Test, child: ChildProcess, folder: string, origin: string): Promise<string> {
+export async function serving (
+  t: Test,
+  child: ChildProcess,
+  folder: string,
+  origin: string
+): Promise<string> {
   const ended = new Promise<void>(resolve => { child.on('close', () => { resolve() }) })
   t.teardown(async () => {
     child.kill('SIGTERM')

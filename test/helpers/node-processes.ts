@@ -14,7 +14,10 @@ const SHARDS = 4
 /** For what takes seconds on an idle machine. */
 const PATIENCE_MS = 60_000
 
-/** Servers in processes of their own on one Redis, and one in the test's process that has no sources and sees what they do. */
+/**
+ * Servers in processes of their own on one Redis, and an observer in the test's process that has no sources
+ * and sees what the servers do.
+ */
 export interface Deployment {
   readonly redis: RedisServer
   readonly observer: TestServer
@@ -26,15 +29,22 @@ export interface Deployment {
   node (name: string): NodeProcess
 }
 
-/** @param sources of each node; `program` is what it runs in place of the server */
-export async function deploy (t: Test, names: readonly string[], sources: string, program?: readonly string[]): Promise<Deployment> {
+/** @param sources of each node @param program what each node runs in place of the server */
+export async function deploy (
+  t: Test,
+  names: readonly string[],
+  sources: string,
+  program?: readonly string[]
+): Promise<Deployment> {
   const redis = await RedisServer.start()
   t.teardown(() => redis.close())
   const observer = await startServer(t, { REDIS_URL: redis.url, LOG_SHARDS: SHARDS, NODE_NAME: 'observer', UNKNOWN_SYMBOLS: 'reject' })
   const env = {
     REDIS_URL: redis.url, LOG_SHARDS: String(SHARDS), JWT_SECRET: SECRET, SOURCES: sources, LOG_LEVEL: 'info', RATE_LIMIT_REQUESTS: '1000000'
   }
-  const nodes = await Promise.all(names.map(name => NodeProcess.create(name, { ...env, NODE_NAME: name }, program)))
+  const nodes = await Promise.all(names.map(name => (
+    NodeProcess.create(name, { ...env, NODE_NAME: name }, program)
+  )))
   t.teardown(() => Promise.all(nodes.map(node => node.close())))
   for (const node of nodes) await node.start()
   return {
@@ -60,7 +70,10 @@ export async function deploy (t: Test, names: readonly string[], sources: string
   }
 }
 
-/** What a busy machine does not answer within a request's patience is asked again, until the test's own time is over. */
+/**
+ * Asks again whenever a busy machine does not answer within the time limit of a request, until the test's own
+ * time is over.
+ */
 export async function patiently<Answer> (ask: () => Promise<Answer>): Promise<Answer> {
   for (;;) {
     try {
@@ -76,8 +89,15 @@ export async function operate (origin: string, method: 'GET' | 'POST', path: str
   return await fetch(`${origin}/v1/admin/${path}`, { method, headers: { authorization: `Bearer ${token}` } })
 }
 
-/** A client of the observer's, from before to after whatever happens: it throws at a gap, a duplicate, a step back. */
-export function follow (t: Test, { observer }: Deployment, query: string): { follower: StateFollower, faults: unknown[], count: () => number } {
+/**
+ * Connects a client to the observer, which must stay correct from before the events of a test until after
+ * them: a gap, a duplicate or a step back is noted in `faults`.
+ */
+export function follow (
+  t: Test,
+  { observer }: Deployment,
+  query: string
+): { follower: StateFollower, faults: unknown[], count: () => number } {
   const follower = new StateFollower()
   const faults: unknown[] = []
   let count = 0
@@ -97,9 +117,14 @@ export function follow (t: Test, { observer }: Deployment, query: string): { fol
   return { follower, faults, count: () => count }
 }
 
-/** All that the log has of some topics, in their shards' order. */
-export async function logged ({ observer: { parts: { log } } }: Deployment, concerned: (topic: string) => boolean): Promise<Entry[]> {
+/** Reads all that the log has of some topics, in the order of their shards. */
+export async function logged (
+  { observer: { parts: { log } } }: Deployment,
+  concerned: (topic: string) => boolean
+): Promise<Entry[]> {
   const topics = [...(await patiently(() => log.topics())).keys()].filter(concerned)
-  const pages = await Promise.all(topics.map(topic => patiently(() => log.read(topic, { sequence: 0 }, 1_000_000))))
+  const pages = await Promise.all(topics.map(topic => (
+    patiently(() => log.read(topic, { sequence: 0 }, 1_000_000))
+  )))
   return pages.flatMap(({ entries }) => entries)
 }

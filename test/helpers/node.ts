@@ -39,21 +39,47 @@ export interface NodeOptions {
 }
 
 export async function startNode (options: NodeOptions = {}): Promise<Node> {
-  const { channels = standardChannels, retention, shards = 1, flushMs = 0, recentBytes = 1 << 20, heartbeatMs = 25_000, maxBufferedBytes = 65_536, pageMessages = PAGE_MESSAGES, lingerMs } = options
+  const {
+    channels = standardChannels,
+    retention,
+    shards = 1,
+    flushMs = 0,
+    recentBytes = 1 << 20,
+    heartbeatMs = 25_000,
+    maxBufferedBytes = 65_536,
+    pageMessages = PAGE_MESSAGES,
+    lingerMs
+  } = options
   const log = new MemoryLog({
-    channels, shards, retention: { messages: 1000, seconds: 3600, bytes: 1 << 26, ...retention }, maxTopics: 2000
+    channels,
+    shards,
+    retention: { messages: 1000, seconds: 3600, bytes: 1 << 26, ...retention },
+    maxTopics: 2000
   })
   const errors: unknown[] = []
   const onError = (error: unknown): void => { errors.push(error) }
-  const hub = new Hub({ log, channels, flushMs, recentBytes, counters: new Counters(), onError, ...(lingerMs === undefined ? {} : { lingerMs }) })
+  const hub = new Hub({
+    log,
+    channels,
+    flushMs,
+    recentBytes,
+    counters: new Counters(),
+    onError,
+    ...(lingerMs === undefined ? {} : { lingerMs })
+  })
   await hub.start()
-  const connections = new Connections({ maxConnections: 100_000, maxConnectionsPerIp: 100_000, maxConnectionsPerUser: 100_000 }, heartbeatMs)
+  const connections = new Connections({
+    maxConnections: 100_000,
+    maxConnectionsPerIp: 100_000,
+    maxConnectionsPerUser: 100_000
+  }, heartbeatMs)
   const events = new Events({ info () {}, debug () {} })
+  const requests = new PublishRequests(new Publisher({ log, channels }), channels, 65_536)
   const context: ConnectionContext = {
     hub,
     connections,
     events,
-    publishing: new Publishing(new PublishRequests(new Publisher({ log, channels }), channels, 65_536), events, () => () => undefined),
+    publishing: new Publishing(requests, events, () => () => undefined),
     channels,
     directory: hub.directory,
     membership: hub.membership,

@@ -13,7 +13,10 @@ export type NoAnswer = 'closed' | 'late'
 
 const HEAD_END = '\r\n\r\n'
 
-/** Reads one answer out of what has come, a character a byte. @param partial whether one without its end is one */
+/**
+ * Reads one answer from what has arrived, one character per byte.
+ * @param partial whether an answer without its end counts
+ */
 function parse (text: string, partial = false): { answer: RawAnswer, end: number } | undefined {
   const head = text.indexOf(HEAD_END)
   if (head < 0) return undefined
@@ -49,7 +52,10 @@ function readChunks (text: string, start: number): Body {
   }
 }
 
-/** A client that sends whatever bytes it is given, as no library would, one request after another on one connection. */
+/**
+ * A client that sends whatever bytes it is given, as no library would, one request after another on one
+ * connection.
+ */
 export class RawHttp {
   private socket: Socket | undefined
   private text = ''
@@ -59,10 +65,15 @@ export class RawHttp {
   constructor (private readonly port: number, private readonly localAddress = '127.0.0.1') {}
 
   /**
-   * @param opened called with what has come as long as that is no whole answer: true, and what there is counts as one, as of an event stream; not before its head is there
+   * @param opened called with what has arrived while the answer is not whole, once its head is there. If it
+   *   returns true, what there is counts as the answer, for example of an event stream.
    * @returns the answer, or why there is none; then the connection is gone
    */
-  async send (bytes: string | Buffer, timeoutMs: number, opened: (text: string) => boolean = () => false): Promise<RawAnswer | NoAnswer> {
+  async send (
+    bytes: string | Buffer,
+    timeoutMs: number,
+    opened: (text: string) => boolean = () => false
+  ): Promise<RawAnswer | NoAnswer> {
     const socket = this.socket ??= this.open()
     return await new Promise(resolve => {
       const done = (answer: RawAnswer | NoAnswer): void => {

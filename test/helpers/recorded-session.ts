@@ -3,8 +3,9 @@ import { join } from 'node:path'
 import type { Message } from './clients.js'
 
 /**
- * The judge of the recorded Coinbase session: what a subscriber must receive, read from the file by code that
- * shares nothing with src. Each message is reduced to one line of text; prices and sizes are the file's own bytes.
+ * Judges the recorded Coinbase session: it reads from the file what a subscriber must receive, with code that
+ * shares nothing with src. Each message is reduced to one line of text; prices and sizes are the file's own
+ * bytes.
  */
 const recordingsFolder = process.env['RECORDINGS']
 export const coinbaseRecording = recordingsFolder === undefined ? undefined : join(recordingsFolder, 'coinbase-ws.txt')
@@ -51,7 +52,10 @@ export function expectedLines (file: string): Lines {
         break
       case 'l2update': {
         const changes = frame['changes'] as Array<[string, string, string]>
-        const side = (name: string): string => levels(changes.filter(change => change[0] === name).map(change => [change[1], change[2]]))
+        const side = (name: string): string => {
+          const own = changes.filter(change => change[0] === name)
+          return levels(own.map(change => [change[1], change[2]]))
+        }
         add(lines, `book:${symbol}`, `update ${side('buy')} | ${side('sell')}`)
         break
       }

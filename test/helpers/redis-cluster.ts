@@ -30,13 +30,17 @@ export interface ClusterNode {
   readonly busPort: number
 }
 
-/** A Redis Cluster of a test's own: three masters with a replica each; node k + 3 begins as the replica of node k. */
+/**
+ * A Redis Cluster for one test: three masters with a replica each. Node k + 3 begins as the replica of node
+ * k.
+ */
 export class RedisCluster {
   private constructor (readonly nodes: readonly ClusterNode[]) {}
 
   /** @param nodeTimeoutMs a master that is silent for so long is given up, and a replica takes over */
   static async start (placing = atItsPort, nodeTimeoutMs = 1500): Promise<RedisCluster> {
-    const nodes = await Promise.all(Array.from({ length: 2 * MASTERS }, async (_, index): Promise<ClusterNode> => {
+    const indexes = Array.from({ length: 2 * MASTERS }, (_, index) => index)
+    const nodes = await Promise.all(indexes.map(async (index): Promise<ClusterNode> => {
       const [port, busPort] = [await freePort(), await freePort()]
       const place = await placing(index, port, busPort)
       const settings = { 'cluster-announce-ip': '127.0.0.1', 'cluster-announce-port': String(place.port), 'cluster-announce-bus-port': String(busPort), ...place.settings }

@@ -1,4 +1,6 @@
-/** By which port a server is known to the others of its group, and what it is set to beside the common settings. */
+/**
+ * The port by which the other members of its group know a server, and its settings beside the common ones.
+ */
 export interface Place {
   readonly port: number
   readonly settings: Readonly<Record<string, string>>

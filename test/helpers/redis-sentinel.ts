@@ -63,10 +63,18 @@ class SentinelServer {
 /** A master with two replicas and three Sentinels that watch it, of a test's own. */
 export class RedisSentinel {
   /** @param ports by which the servers are known */
-  private constructor (readonly servers: readonly RedisServer[], private readonly ports: readonly number[], private readonly sentinels: readonly SentinelServer[]) {}
+  private constructor (
+    readonly servers: readonly RedisServer[],
+    private readonly ports: readonly number[],
+    private readonly sentinels: readonly SentinelServer[]
+  ) {}
 
   /** @param downAfterMs how long a master may be silent until it is taken to be down */
-  static async start (placing = atItsPort, sentinelPlacing = atItsPort, downAfterMs = 1000): Promise<RedisSentinel> {
+  static async start (
+    placing = atItsPort,
+    sentinelPlacing = atItsPort,
+    downAfterMs = 1000
+  ): Promise<RedisSentinel> {
     const placed = await Promise.all(Array.from({ length: 1 + REPLICAS }, async (_, index) => {
       const port = await freePort()
       const place = await placing(index, port, 0)
@@ -78,11 +86,14 @@ export class RedisSentinel {
     const [master, ...replicas] = servers
     await Promise.all(replicas.map(replica => replica.ask(redis => redis.replicaof('127.0.0.1', ports[0]!))))
     await until('the replicas follow', async () => (await master!.ask(redis => redis.info('replication'))).match(/state=online/g)?.length === REPLICAS)
-    const sentinels = await Promise.all(Array.from({ length: SENTINELS }, (_, index) => SentinelServer.start(index, sentinelPlacing, [
+    const settings = [
       `sentinel monitor ${MASTER_NAME} 127.0.0.1 ${ports[0]!} ${QUORUM}`,
       `sentinel down-after-milliseconds ${MASTER_NAME} ${downAfterMs}`,
       `sentinel failover-timeout ${MASTER_NAME} 2000`
-    ])))
+    ]
+    const sentinels = await Promise.all(Array.from({ length: SENTINELS }, (_, index) => (
+      SentinelServer.start(index, sentinelPlacing, settings)
+    )))
     const group = new RedisSentinel(servers, ports, sentinels)
     try {
       await group.settled()

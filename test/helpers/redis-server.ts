@@ -5,7 +5,10 @@ import { RedisProcess } from './redis-process.js'
 
 export { redisProgram } from './redis-process.js'
 
-/** A Redis of a test's own, on a socket in a folder of its own; without persistence unless it is asked to save. */
+/**
+ * A Redis for one test, on a socket in a folder of its own. It does not persist anything unless it is asked
+ * to save.
+ */
 export class RedisServer {
   private readonly process = new RedisProcess()
 

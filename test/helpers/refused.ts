@@ -27,8 +27,11 @@ export async function refused (t: Test, what: string, env: Record<string, string
   t.equal(told.at(-1), told[0], `${what}: the same of both`)
 }
 
-/** A Redis that is reached over TCP, as behind a URL with a password in it. */
-export async function realRedis (t: Test, settings: readonly string[] = []): Promise<{ redis: RedisServer, control: Redis, port: number }> {
+/** Starts a Redis that is reached over TCP, as behind a URL with a password in it. */
+export async function realRedis (
+  t: Test,
+  settings: readonly string[] = []
+): Promise<{ redis: RedisServer, control: Redis, port: number }> {
   const redis = await RedisServer.start(settings)
   t.teardown(() => redis.close())
   const control = redis.client()

@@ -1,4 +1,7 @@
 import { fileURLToPath } from 'node:url'
 
-/** The project's folder. Tests run compiled, from dist/test, and find from here what tsc does not compile: documents, programs in JavaScript. */
+/**
+ * The project's folder. Tests run compiled, from dist/test, and use it to find what tsc does not compile:
+ * documents and programs in JavaScript.
+ */
 export const ROOT = fileURLToPath(new URL('../../..', import.meta.url))

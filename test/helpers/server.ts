@@ -16,11 +16,20 @@ export interface TestServer {
   token (claims?: Record<string, unknown>): string
 }
 
-/** A test asks as often as it needs; those of limits set their own. */
-const AMPLE = { MAX_CONNECTIONS_PER_IP: 10_000, MAX_CONNECTIONS_PER_USER: 10_000, RATE_LIMIT_MESSAGES: 1_000_000, RATE_LIMIT_REQUESTS: 1_000_000 }
+/** Limits far beyond what a test uses; tests of limits set their own. */
+const AMPLE = {
+  MAX_CONNECTIONS_PER_IP: 10_000,
+  MAX_CONNECTIONS_PER_USER: 10_000,
+  RATE_LIMIT_MESSAGES: 1_000_000,
+  RATE_LIMIT_REQUESTS: 1_000_000
+}
 
-/** A real server on a port of its own, closed when the test ends. */
-export async function startServer (t: Test, overrides: Partial<Config> = {}, parts: Parts = {}): Promise<TestServer> {
+/** Starts a real server on a port of its own; it is closed when the test ends. */
+export async function startServer (
+  t: Test,
+  overrides: Partial<Config> = {},
+  parts: Parts = {}
+): Promise<TestServer> {
   const signs = overrides.JWT_PUBLIC_KEY === undefined && overrides.JWT_JWKS_URL === undefined
   const config = loadConfig({ LOG_LEVEL: 'trace', SOURCES: 'none', ...(signs ? { JWT_SECRET: SECRET } : {}), PORT: '0' })
   const app = await buildApp({ ...config, UNKNOWN_SYMBOLS: 'accept', ...AMPLE, ...overrides }, { lines: keptLog, ...parts })
@@ -36,7 +45,13 @@ export async function startServer (t: Test, overrides: Partial<Config> = {}, par
 }
 
 /** Publishes through the server's own publisher, as a source does. */
-export async function publish (app: FastifyInstance, channel: string, symbol: string | undefined, data: object, extra: object = {}): Promise<void> {
+export async function publish (
+  app: FastifyInstance,
+  channel: string,
+  symbol: string | undefined,
+  data: object,
+  extra: object = {}
+): Promise<void> {
   const [result] = await app.tickwire.parts.publisher.publish([{ channel, symbol, data, ...extra }], { publisher: 'test' })
   if (result === undefined || 'code' in result) throw new Error(`refused: ${JSON.stringify(result)}`)
 }
@@ -46,7 +61,10 @@ export function subscribers ({ parts }: Pick<TestServer, 'parts'>, topic: string
   return [...parts.hub.audience.of(topic).everybody()].length
 }
 
-/** Resolves when all that was published has been passed on, of shards that are followed: who subscribes then is sent none of it as news. */
+/**
+ * Resolves when the hub has passed on all published messages of the shards that it follows. A client that
+ * subscribes after that gets none of them as news.
+ */
 export async function passedOn ({ parts: { hub, log } }: TestServer): Promise<void> {
   const heads = await log.head()
   await until('all is passed on', () => heads.every(({ offset }, shard) => !hub.shards[shard]!.isAwake || hub.shards[shard]!.flushed >= offset))

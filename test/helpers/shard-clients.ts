@@ -3,14 +3,18 @@ import { NO_EPOCH } from '../../src/log/log.js'
 import type { Message } from './clients.js'
 
 /**
- * Clients of single topics that come and go, and know exactly what they must have: each message once, from the one behind
- * `subscribed` on, or a reset where something was lost.
+ * What a client has of one topic. The clients of this file subscribe to single topics, come and go, and know
+ * exactly what they must get: each message once, beginning with the one behind `subscribed`, or a reset if
+ * something was lost.
  */
 interface Held {
   confirmed: boolean
   /** It is unsubscribed, and that is not confirmed yet. */
   leaves: boolean
-  /** Its first message must be next: a client that lost its position in another shard is told before it (PROTOCOL.md, symbol set). */
+  /**
+   * The topic's first message must be next: a client that lost its position in another shard gets its reset
+   * before that message (PROTOCOL.md, symbol set).
+   */
   isReborn: boolean
   /** The last sequence that counts. */
   last: number | undefined
@@ -36,7 +40,10 @@ export class Truth {
 export class Ledger {
   readonly held = new Map<string, Held>()
   readonly failures: string[] = []
-  /** It was cut among the resets of a new epoch, and came back with the cursor that says so: all that it has is reset. */
+  /**
+   * The client was cut among the resets of a new epoch, and came back with the cursor that says so: all that
+   * it has is reset.
+   */
   standsNowhere = false
   resets = 0
   messages = 0
@@ -44,7 +51,15 @@ export class Ledger {
   constructor (private readonly name: string, private readonly truth: Truth) {}
 
   begin (topic: string, confirmed = false): void {
-    this.held.set(topic, { confirmed, leaves: false, isReborn: false, last: undefined, sent: 0, atCursor: undefined, from: undefined })
+    this.held.set(topic, {
+      confirmed,
+      leaves: false,
+      isReborn: false,
+      last: undefined,
+      sent: 0,
+      atCursor: undefined,
+      from: undefined
+    })
   }
 
   fail (what: string): void {
@@ -63,7 +78,8 @@ export class Ledger {
       if (message['reason'] !== 'epoch_changed' || truth.losing.size === 0) this.fail(`${topic}: reset ${String(message['reason'])}, and nothing was lost`)
       held.isReborn = !this.standsNowhere && !truth.losing.has(truth.shardOf(topic))
       this.resets++
-      Object.assign(held, { last: undefined, from: undefined, sent: 0, atCursor: held.atCursor === undefined ? undefined : 0 })
+      const atCursor = held.atCursor === undefined ? undefined : 0
+      Object.assign(held, { last: undefined, from: undefined, sent: 0, atCursor })
       return
     }
     const { sequence = 0, snapshot = false } = message
@@ -112,7 +128,11 @@ export class ShardClient {
   readonly ledger: Ledger
   refused = 0
   private wire: Wire | undefined
-  private readonly asked = new Map<number, { readonly topics: readonly string[], readonly after: string | undefined }>()
+  private readonly asked = new Map<number, {
+    readonly topics: readonly string[]
+    readonly after: string | undefined
+  }>()
+
   private ids = 0
   private cursor: string | undefined
   private epoch: unknown
@@ -128,9 +148,14 @@ export class ShardClient {
     let isCut = false
     const wire = connect(message => { if (!isCut) this.take(message) })
     this.wire = { ...wire, cut: () => { isCut = true; wire.cut() } }
-    this.ledger.standsNowhere = this.cursor !== undefined && [...decodeCursor(this.cursor)!.shards.values()].every(({ epoch }) => epoch === NO_EPOCH)
-    const covered = [...this.ledger.held].filter(([, { atCursor }]) => atCursor !== undefined).map(([topic]) => topic)
-    for (const held of this.ledger.held.values()) Object.assign(held, { sent: 0, confirmed: false, leaves: false })
+    this.ledger.standsNowhere = this.cursor !== undefined &&
+      [...decodeCursor(this.cursor)!.shards.values()].every(({ epoch }) => epoch === NO_EPOCH)
+    const covered = [...this.ledger.held]
+      .filter(([, { atCursor }]) => atCursor !== undefined)
+      .map(([topic]) => topic)
+    for (const held of this.ledger.held.values()) {
+      Object.assign(held, { sent: 0, confirmed: false, leaves: false })
+    }
     if (covered.length > 0) this.ask(covered, this.cursor)
     this.ask([...this.ledger.held.keys()].filter(topic => !covered.includes(topic)), undefined)
   }
@@ -158,7 +183,10 @@ export class ShardClient {
     for (const channel of new Set(topics.map(topic => topic.split(':')[0]))) {
       const own = topics.filter(topic => topic.startsWith(`${channel}:`))
       if (own.length === 0) continue
-      if (after === undefined) for (const topic of own) Object.assign(this.ledger.held.get(topic)!, { last: undefined, from: undefined, atCursor: undefined })
+      if (after === undefined) {
+        const anew = { last: undefined, from: undefined, atCursor: undefined }
+        for (const topic of own) Object.assign(this.ledger.held.get(topic)!, anew)
+      }
       this.asked.set(++this.ids, { topics: own, after })
       this.wire?.say({ action: 'subscribe', id: this.ids, channel, symbols: own.map(topic => topic.split(':')[1]), ...(after === undefined ? {} : { after }) })
     }
@@ -182,7 +210,10 @@ export class ShardClient {
       case 'subscribed': {
         this.enter(message['epoch'])
         const { topics, after } = this.asked.get(message['id'] as number)!
-        for (const topic of topics) Object.assign(held.get(topic)!, { confirmed: true, ...(after === undefined ? { from: this.truth.given.get(topic) ?? 0 } : {}) })
+        for (const topic of topics) {
+          const from = after === undefined ? { from: this.truth.given.get(topic) ?? 0 } : {}
+          Object.assign(held.get(topic)!, { confirmed: true, ...from })
+        }
         return
       }
       case 'unsubscribed': held.delete(`${message.channel}:${(message['symbols'] as string[])[0]}`); return

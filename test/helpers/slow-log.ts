@@ -22,11 +22,15 @@ export function slowDown (log: MemoryLog, choices: Choices, maxMs: number): Slow
   }
   const topics = log.topics.bind(log)
   const read = log.read.bind(log)
-  // What the log of one process has no need to remember, a log on another machine does.
+  // A log on another machine remembers its recent messages; the log of one process does not need to.
   log.recent = async (shard = 0): Promise<readonly Entry[]> => {
-    const pages = await Promise.all(Array.from(await topics(shard), async ([topic]) => (await read(topic, { offset: 0 }, 1_000_000)).entries))
+    const pages = await Promise.all(Array.from(await topics(shard), async ([topic]) => (
+      (await read(topic, { offset: 0 }, 1_000_000)).entries
+    )))
     const newestFirst = pages.flat().sort((a, b) => b.offset - a.offset)
-    const whole = newestFirst.findIndex((entry, index) => index > 0 && entry.offset + 1 !== newestFirst[index - 1]!.offset)
+    const whole = newestFirst.findIndex((entry, index) => (
+      index > 0 && entry.offset + 1 !== newestFirst[index - 1]!.offset
+    ))
     return newestFirst.slice(0, whole < 0 ? undefined : whole).reverse()
   }
   for (const method of METHODS) {

@@ -10,14 +10,16 @@ function fold (state: unknown, data: unknown, replaces: boolean): unknown {
   const before = replaces || !isBook(state) ? { bids: [], asks: [] } : state
   const side = (old: readonly Level[], levels: readonly Level[], sign: number): Level[] => {
     const sizes = new Map([...old, ...levels])
-    return [...sizes].filter(([, size]) => Number(size) !== 0).sort(([a], [b]) => sign * (Number(a) - Number(b)))
+    return [...sizes]
+      .filter(([, size]) => Number(size) !== 0)
+      .sort(([a], [b]) => sign * (Number(a) - Number(b)))
   }
   return { ...data, bids: side(before.bids, data.bids, -1), asks: side(before.asks, data.asks, 1) }
 }
 
 /**
- * A client of PROTOCOL.md that keeps states: the client's rule, and what the protocol promises within a connection.
- * Whatever is against it is thrown.
+ * A client of PROTOCOL.md that keeps states. It checks the client's rule and what the protocol promises
+ * within a connection, and throws at every breach.
  */
 export class StateFollower {
   readonly states = new Map<string, unknown>()

@@ -10,5 +10,10 @@ export const goodClaims = (claims: object, seconds = 3600): object =>
 /** Tokens are signed with it, where a test gives no other key. */
 export const SECRET = 'a secret for tests only, long enough'
 
-/** A token as whoever knows the tests' secret makes it. @param seconds until it ends; negative: it has */
-export const signedToken = (claims: object, seconds = 300, secret = SECRET): string => makeToken(secret, goodClaims(claims, seconds))
+/**
+ * Signs claims with the tests' secret.
+ * @param seconds until the token ends; if negative, it has ended already
+ */
+export const signedToken = (claims: object, seconds = 300, secret = SECRET): string => (
+  makeToken(secret, goodClaims(claims, seconds))
+)

@@ -3,8 +3,8 @@ import { WebSocket } from 'ws'
 import type { Message } from './clients.js'
 
 /**
- * Every way to come in with a credential, after PROTOCOL.md, sharing nothing with src. What became of it: whose the answer is, or
- * the code of the refusal, which must be in the form of the transport.
+ * Every way to connect with a credential, by PROTOCOL.md, sharing nothing with src. Each returns the user
+ * whose answer came, or the code of the refusal, which must be in the form of the transport.
  */
 export const transports = ['websocket', 'sse', 'poll'] as const
 export type Transport = (typeof transports)[number]
@@ -21,8 +21,15 @@ export interface Answer {
   readonly body: string
 }
 
-/** A GET over a connection of its own. @param enough what is read before the rest is left unread */
-export async function ask (url: string, headers: Record<string, string> = {}, enough: (body: string) => boolean = () => false): Promise<Answer> {
+/**
+ * Sends a GET over a connection of its own.
+ * @param enough called with the body so far; once it returns true, the rest is left unread
+ */
+export async function ask (
+  url: string,
+  headers: Record<string, string> = {},
+  enough: (body: string) => boolean = () => false
+): Promise<Answer> {
   return await new Promise((resolve, reject) => {
     const request = get(url, { headers, agent: false }, response => {
       let body = ''
@@ -67,7 +74,8 @@ export async function enter (origin: string, transport: Transport, { query = '',
     }
     case 'poll': {
       const answer = await ask(url, headers)
-      return answer.status === 200 ? ownerOf((JSON.parse(answer.body) as { messages: Message[] }).messages[0]) : codeOf(answer)
+      if (answer.status !== 200) return codeOf(answer)
+      return ownerOf((JSON.parse(answer.body) as { messages: Message[] }).messages[0])
     }
   }
 }
@@ -98,7 +106,7 @@ async function enterByWebSocket (url: string, headers: Record<string, string>): 
   })
 }
 
-/** Comes in by a WebSocket that says who it is with its first message; without a token it subscribes at once. */
+/** Connects a WebSocket that sends its token in its first message. Without a token it subscribes at once. */
 export async function enterByMessage (origin: string, token: string | undefined): Promise<string> {
   const socket = new WebSocket(`${origin.replace('http', 'ws')}/v1/stream`)
   return await new Promise((resolve, reject) => {

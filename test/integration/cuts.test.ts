@@ -15,7 +15,9 @@ test('clients that are cut again and again end with exactly the recorded message
   const expected = expectedLines(coinbaseRecording!)
   const total = [...expected.values()].reduce((sum, lines) => sum + lines.length, 0)
   const server = await startServer(t, { SOURCES: `replay:${coinbaseRecording}?speed=4&start=manual`, RETENTION_MESSAGES: 100_000 })
-  const clients = Array.from({ length: SEEDS }, (_, index) => new CutClient(server.origin, FIRST_SEED + index, CUTS))
+  const clients = Array.from({ length: SEEDS }, (_, index) => (
+    new CutClient(server.origin, FIRST_SEED + index, CUTS)
+  ))
   for (const client of clients) client.open()
   await until('all have their first cursor', () => clients.every(client => client.connected), 30_000)
   await fetch(`${server.origin}/v1/admin/sources/replay/start`, {

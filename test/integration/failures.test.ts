@@ -114,8 +114,13 @@ test(title, { timeout: 100_000 }, async t => {
   // The encoder and the subscriber fail for these topics and those who hold them alone.
   const { data } = JsonWriter.prototype
   const { deliver, flush } = Delivery.prototype
-  const holdsWild = ({ subscriptions }: Delivery): boolean => [...subscriptions.selectors()].some(({ key }) => isWild(key))
-  t.teardown(() => { Object.assign(JsonWriter.prototype, { data }); Object.assign(Delivery.prototype, { deliver, flush }) })
+  const holdsWild = ({ subscriptions }: Delivery): boolean => (
+    [...subscriptions.selectors()].some(({ key }) => isWild(key))
+  )
+  t.teardown(() => {
+    Object.assign(JsonWriter.prototype, { data })
+    Object.assign(Delivery.prototype, { deliver, flush })
+  })
   Object.assign(JsonWriter.prototype, {
     data (this: JsonWriter, message: Parameters<typeof data>[0]) { if (isWild(message.topic)) thrower.at('encode'); return data.call(this, message) }
   })

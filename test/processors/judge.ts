@@ -7,12 +7,21 @@ import { digest, markOf } from './proofs.js'
 /** The data of all messages that the log has of a topic. */
 export type Messages = (topic: string) => Promise<readonly unknown[]>
 
-export const messagesOf = (log: Log): Messages => async topic => (
-  (await log.read(topic, { sequence: 0 }, 1_000_000)).entries.map(({ payload }) => JSON.parse(payload) as unknown))
+export const messagesOf = (log: Log): Messages => async topic => {
+  const { entries } = await log.read(topic, { sequence: 0 }, 1_000_000)
+  return entries.map(({ payload }) => JSON.parse(payload) as unknown)
+}
 
-/** @param complete whether nothing was lost: then nothing may be missing, and nothing be there twice */
-export async function judgeOutputs (messages: Messages, symbols: readonly string[], complete: boolean): Promise<string[]> {
-  return [...await judgeCounts(messages, symbols, complete), ...await judgeValues(messages, symbols, complete)]
+/** @param complete whether nothing was lost; then no message may be missing, and none may be there twice */
+export async function judgeOutputs (
+  messages: Messages,
+  symbols: readonly string[],
+  complete: boolean
+): Promise<string[]> {
+  return [
+    ...await judgeCounts(messages, symbols, complete),
+    ...await judgeValues(messages, symbols, complete)
+  ]
 }
 
 async function judgeCounts (all: Messages, symbols: readonly string[], complete: boolean): Promise<string[]> {
@@ -23,7 +32,9 @@ async function judgeCounts (all: Messages, symbols: readonly string[], complete:
     const last = outputs.at(-1)
     const expected = trades.reduce<number>((hash, data) => digest(hash, markOf(data)), 0)
     if ((last?.count ?? 0) !== trades.length || (last?.digest ?? 0) !== expected) faults.push(`counts:${symbol} ends with ${last?.count} of ${trades.length} trades${last?.count === trades.length ? ', and others' : ''}`)
-    const isWrong = complete && outputs.some(({ count, part }, index) => count !== Math.floor(index / 2) + 1 || part !== index % 2)
+    const isWrong = complete && outputs.some(({ count, part }, index) => (
+      count !== Math.floor(index / 2) + 1 || part !== index % 2
+    ))
     if (isWrong || (complete && outputs.length !== 2 * trades.length)) faults.push(`counts:${symbol} counts ${outputs.map(({ count, part }) => `${count}.${part}`).join()}`)
   }
   return faults
@@ -50,7 +61,9 @@ async function judgeValues (all: Messages, symbols: readonly string[], complete:
     if (complete && decided.join() !== trades.join()) faults.push(`the journal has ${decided.length} of ${trades.length} trades of ${symbol}`)
     if (complete) {
       const quotes = (await all(`quotes:${symbol}`) as ReadonlyArray<{ bid: string }>).map(({ bid }) => bid)
-      const read = decisions.filter(decision => decision.symbol === symbol && decision.quote !== undefined).map(({ quote }) => quote)
+      const read = decisions
+        .filter(decision => decision.symbol === symbol && decision.quote !== undefined)
+        .map(({ quote }) => quote)
       if (read.join() !== quotes.join()) faults.push(`the journal has ${read.length} of ${quotes.length} quotes of ${symbol}`)
     }
     faults.push(...judgeProjection(symbol, own, await all(`values:${symbol}`) as readonly Value[], complete))
@@ -58,11 +71,22 @@ async function judgeValues (all: Messages, symbols: readonly string[], complete:
   return faults
 }
 
-interface Value { readonly trade?: string, readonly bid?: string, readonly count?: number, readonly digest?: number }
+interface Value {
+  readonly trade?: string
+  readonly bid?: string
+  readonly count?: number
+  readonly digest?: number
+}
 
-/** Whoever follows the outputs must end where the journal does. */
-function judgeProjection (symbol: string, decisions: readonly Value[], outputs: readonly Value[], complete: boolean): string[] {
-  const step = (state: { count: number, digest: number }, { trade, bid }: Value): { count: number, digest: number } =>
+/** Checks that a client that follows the outputs ends where the journal does. */
+function judgeProjection (
+  symbol: string,
+  decisions: readonly Value[],
+  outputs: readonly Value[],
+  complete: boolean
+): string[] {
+  type Sum = Required<Pick<Value, 'count' | 'digest'>>
+  const step = (state: Sum, { trade, bid }: Value): Sum =>
     ({ count: state.count + 1, digest: digest(state.digest, `${trade}@${bid}`) })
   const none = { count: 0, digest: 0 }
   const truth = decisions.reduce(step, none)

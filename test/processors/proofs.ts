@@ -14,7 +14,12 @@ const counts = defineChannel({
   description: 'how many trades a symbol has had',
   keyed: true,
   access: 'public',
-  schema: Type.Object({ symbol: Type.String(), count: Type.Integer({ minimum: 0 }), digest: Type.Integer(), part: Type.Optional(Type.Integer()) }, closed),
+  schema: Type.Object({
+    symbol: Type.String(),
+    count: Type.Integer({ minimum: 0 }),
+    digest: Type.Integer(),
+    part: Type.Optional(Type.Integer())
+  }, closed),
   reduce: 'last',
   merge: 'last'
 })
@@ -29,16 +34,27 @@ export const digest = (before: number, text: string): number => {
 }
 
 /** What tells a trade from all others of its symbol. */
-export const markOf = (data: unknown): string => (data as { trade_id?: string }).trade_id ?? (data as { price: string }).price
+export const markOf = (data: unknown): string => {
+  const { trade_id: id, price } = data as { trade_id?: string, price: string }
+  return id ?? price
+}
 
 export const counting: TopicProcessor<Count & { readonly symbol: string }> = {
   name: 'counting',
   inputs: ['trades'],
   outputs: ['counts'],
   outputOf: ({ symbol }) => ({ channel: 'counts', symbol }),
-  restore: (data, { symbol }) => data === undefined ? { symbol: symbol!, count: 0, digest: 0 } : ({ symbol: symbol!, count: (data as Count).count, digest: (data as Count).digest }),
+  restore: (data, { symbol }) => {
+    if (data === undefined) return { symbol: symbol!, count: 0, digest: 0 }
+    const { count, digest } = data as Count
+    return { symbol: symbol!, count, digest }
+  },
   apply (before, { data, topic }) {
-    const state = { symbol: topic.symbol!, count: before.count + 1, digest: digest(before.digest, markOf(data)) }
+    const state = {
+      symbol: topic.symbol!,
+      count: before.count + 1,
+      digest: digest(before.digest, markOf(data))
+    }
     // Two outputs of each input: the log may take one and not the other.
     return { state, outputs: [{ ...state, part: 0 }, { ...state, part: 1 }] }
   },
@@ -85,7 +101,11 @@ const values = defineChannel({
   keyed: true,
   access: 'public',
   schema: Type.Object({
-    symbol: Type.String(), trade: Type.Optional(Type.String()), bid: Type.Optional(Type.String()), count: Type.Optional(Type.Integer()), digest: Type.Optional(Type.Integer())
+    symbol: Type.String(),
+    trade: Type.Optional(Type.String()),
+    bid: Type.Optional(Type.String()),
+    count: Type.Optional(Type.Integer()),
+    digest: Type.Optional(Type.Integer())
   }, closed)
 })
 
@@ -107,4 +127,7 @@ export const valuing: JournalProcessor<Book, Decision> = {
 }
 
 export const ownChannels: readonly ChannelDefinition[] = [counts, valuesJournal, values]
-export const proofChannels = new Map([...standardChannels, ...ownChannels.map(channel => [channel.name, channel] as const)])
+export const proofChannels = new Map([
+  ...standardChannels,
+  ...ownChannels.map(channel => [channel.name, channel] as const)
+])

@@ -3,8 +3,10 @@ import type { RollingReport } from './run.js'
 
 const shown = ({ p50, p99, max, count }: Latencies): string => `p50 ${p50}, p99 ${p99}, max ${max} ms (${count})`
 
-/** What happened, in lines. */
-export function reportLines ({ before, besideStart, during, control, absences, exitCodes, published, delivered, duplicates, refusals, whole }: RollingReport): string[] {
+/** Returns what happened, in lines. */
+export function reportLines (report: RollingReport): string[] {
+  const { before, besideStart, during, control, absences, exitCodes } = report
+  const { published, delivered, duplicates, refusals, whole } = report
   const beyond = latenciesOf(absences.map(({ ms, askedMs }) => Math.max(0, ms - askedMs)))
   return [
     `latency before:        ${shown(before)}`,
@@ -18,8 +20,11 @@ export function reportLines ({ before, besideStart, during, control, absences, e
   ]
 }
 
-/** What is wrong, a line each. */
-export function failures ({ exitCodes, faults, refusals, whole, absences }: RollingReport, clients: number): string[] {
+/** Returns what is wrong, one line each. */
+export function failures (
+  { exitCodes, faults, refusals, whole, absences }: RollingReport,
+  clients: number
+): string[] {
   return [
     ...faults,
     ...exitCodes.filter(code => code !== 0).map(code => `a node ended with ${String(code)}`),

@@ -1,7 +1,10 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Census, ServerProcess } from './server-process.js'
 
-/** How long what clients leave behind may stay: a close that is not answered 2 s, a poll that lingers 2 s, a silent peer as long as it may be silent. */
+/**
+ * How long what a client leaves behind may stay: an unanswered close 2 s, a lingering poll 2 s, a silent peer
+ * as long as the server lets it be silent.
+ */
 const PATIENCE_MS = 20_000
 const LOOK_MS = 500
 
@@ -11,7 +14,10 @@ function leftovers (before: Census, after: Census): string[] {
 }
 
 /** Counts until nothing is left, or for as long as that may take. */
-export async function countLeftovers (server: ServerProcess, before: Census): Promise<{ after: Census, left: string[], waitedMs: number }> {
+export async function countLeftovers (
+  server: ServerProcess,
+  before: Census
+): Promise<{ after: Census, left: string[], waitedMs: number }> {
   const began = Date.now()
   for (;;) {
     const after = await server.census()

@@ -42,7 +42,10 @@ export interface Gauges {
 /** How many there are of what is counted, by its name. */
 export type Census = Readonly<Record<string, number>>
 
-/** The server that is soaked, asked over a channel of its own: a question over HTTP would be one more client. */
+/**
+ * The server that is soaked. The soak asks it over a channel of its own, because a question over HTTP would
+ * be one more client.
+ */
 export class ServerProcess {
   private constructor (private readonly process: AskedProcess, readonly origin: string) {}
 

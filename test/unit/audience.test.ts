@@ -11,7 +11,17 @@ import { lines, MemoryWire } from '../helpers/memory-wire.js'
 import { startNode, ticks } from '../helpers/node.js'
 
 const format = native.on(lines)
-const newSubscriber = (): Subscriber => ({ format, lostTopics: undefined, settledAt: 0, deliver: () => true, flush: () => {}, requireReset: () => {}, lose: () => {}, fail: () => {}, restated: () => {} })
+const newSubscriber = (): Subscriber => ({
+  format,
+  lostTopics: undefined,
+  settledAt: 0,
+  deliver: () => true,
+  flush: () => {},
+  requireReset: () => {},
+  lose: () => {},
+  fail: () => {},
+  restated: () => {}
+})
 const book = standardChannels.get('book')!
 const selector = (symbol: string, view: View): Selector => makeSelector(book, symbol, undefined, { view })
 

@@ -99,7 +99,10 @@ const table: Readonly<Record<keyof typeof states, Readonly<Record<keyof typeof e
   }
 }
 
-for (const [from, rows] of Object.entries(table) as Array<[keyof typeof states, Record<keyof typeof events, string>]>) {
+type Row = Record<keyof typeof events, string>
+const expectations = Object.entries(table) as Array<[keyof typeof states, Row]>
+
+for (const [from, rows] of expectations) {
   test(`a client that is ${from.replace('_', ' ')}`, async t => {
     for (const [event, expected] of Object.entries(rows) as Array<[keyof typeof events, string]>) {
       const state = states[from]()

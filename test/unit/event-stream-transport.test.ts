@@ -18,9 +18,18 @@ class Peer {
   private known = 0
 
   constructor (liveness: { readonly heartbeatMs?: number, readonly idleTimeoutMs?: number } = {}) {
-    const response = { on: () => {}, write: () => true, writableLength: 0, socket: this.socket, destroy: () => { this.destroyed = true } }
+    const response = {
+      on: () => {},
+      write: () => true,
+      writableLength: 0,
+      socket: this.socket,
+      destroy: () => { this.destroyed = true }
+    }
     this.transport = new EventStreamTransport(response as unknown as ServerResponse, native, identity, {
-      heartbeatMs: HEARTBEAT_MS, idleTimeoutMs: HEARTBEAT_MS, kernelQueues: this.queues as unknown as KernelQueues, ...liveness
+      heartbeatMs: HEARTBEAT_MS,
+      idleTimeoutMs: HEARTBEAT_MS,
+      kernelQueues: this.queues as unknown as KernelQueues,
+      ...liveness
     })
   }
 

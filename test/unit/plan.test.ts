@@ -12,15 +12,24 @@ const OPTIONS: PlanOptions = {
 function saying (plan: Plan): Record<string, unknown> {
   const maps = { pending: plan.pending, floors: plan.floors, sent: plan.sent, backlog: plan.backlog }
   return {
-    ...Object.fromEntries(Object.entries(maps).filter(([, map]) => map.size > 0).map(([name, map]) => [name, Object.fromEntries<unknown>(map)])),
+    ...Object.fromEntries(Object.entries(maps)
+      .filter(([, map]) => map.size > 0)
+      .map(([name, map]) => [name, Object.fromEntries<unknown>(map)])),
     ...(plan.joining.size === 0 ? {} : { joining: [...plan.joining] }),
     ...(plan.lostTopics === undefined ? {} : { lostTopics: plan.lostTopics }),
     ...(plan.recovered ? {} : { recovered: false })
   }
 }
 
-/** A log of six messages, one by one in two topics without a state and one with a state: trades:A at 1 and 4, trades:B at 2 and 5, quotes:A at 3 and 6. */
-async function begin (t: Test, options: Partial<PlanOptions> = {}, view = { throttleMs: 0, depth: 0 }): Promise<Plan> {
+/**
+ * Plans against a log of six messages, one by one in two topics without a state and one with a state:
+ * trades:A at 1 and 4, trades:B at 2 and 5, quotes:A at 3 and 6.
+ */
+async function begin (
+  t: Test,
+  options: Partial<PlanOptions> = {},
+  view = { throttleMs: 0, depth: 0 }
+): Promise<Plan> {
   const node = await startNode()
   t.teardown(() => node.close())
   for (const n of [1, 2]) {

@@ -30,7 +30,9 @@ class StoppingWire extends CountingWire {
   }
 }
 
-const say = (connection: Connection, message: object): void => { receiveText(connection, JSON.stringify(message)) }
+const say = (connection: Connection, message: object): void => {
+  receiveText(connection, JSON.stringify(message))
+}
 const quotes = (count: number, padding: number): Array<{ topic: string, payload: string }> =>
   Array.from({ length: count }, (_, n) => ({ topic: `quotes:S${n}`, payload: JSON.stringify({ symbol: `S${n}`, last: '1'.repeat(padding) }) }))
 

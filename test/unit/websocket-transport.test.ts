@@ -47,10 +47,17 @@ class Peer {
       }
     })
     this.transport = new WebSocketTransport(this.socket as unknown as WebSocket, native, {
-      heartbeatMs: HEARTBEAT_MS, idleTimeoutMs: IDLE_TIMEOUT_MS, kernelQueues: this.queues as unknown as KernelQueues
+      heartbeatMs: HEARTBEAT_MS,
+      idleTimeoutMs: IDLE_TIMEOUT_MS,
+      kernelQueues: this.queues as unknown as KernelQueues
     })
     this.transport.connect({
-      onMessage: () => {}, onControl: () => { this.controls++ }, onDrain: () => {}, onClose: () => {}, onTooBig: () => {}, onNotText: () => {}
+      onMessage: () => {},
+      onControl: () => { this.controls++ },
+      onDrain: () => {},
+      onClose: () => {},
+      onTooBig: () => {},
+      onNotText: () => {}
     })
   }
 

@@ -11,7 +11,8 @@ for (;;) {
       await pause(`${response.status} ${code}`, askedMs)
       continue
     }
-    for await (const { event, data } of response.body.pipeThrough(new TextDecoderStream()).pipeThrough(new EventSourceParserStream())) {
+    const text = response.body.pipeThrough(new TextDecoderStream())
+    for await (const { event, data } of text.pipeThrough(new EventSourceParserStream())) {
       event === 'cursor' ? keep(data) : take(data)
     }
     await pause('the stream ended')

@@ -1,7 +1,8 @@
 import { fetchEventSource } from '@microsoft/fetch-event-source'
 import { ask, keep, lost, mayPass, pauseMs, refused, take } from './report.js'
 
-// It is made for browsers. In one, `openWhenHidden` keeps it from asking again for what it has whenever its tab comes back.
+// The library is made for browsers. There, `openWhenHidden` keeps it from requesting again what it already
+// has whenever its tab becomes visible.
 globalThis.window = globalThis
 globalThis.document = { removeEventListener () {} }
 

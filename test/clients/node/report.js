@@ -1,6 +1,6 @@
-// What each program of this folder shares: where it goes on from, and the lines on stdout that the judge reads
-// (test/clients/judge.ts). Every line begins with its kind:
-//   ask start|cursor    the program itself makes a connection; a library that comes back by itself says nothing
+// The part that the programs of this folder share: the position from which a client resumes, and the lines on
+// stdout that the judge reads (test/clients/judge.ts). Every line begins with its kind: ask start|cursor
+// the program itself makes a connection; a library that reconnects by itself prints nothing
 //   message <JSON>      what the library handed over: a message, or an array of them
 //   cursor <cursor>     a cursor that came apart from messages
 //   lost <reason>       a connection has ended, or could not be made
@@ -69,7 +69,10 @@ export function again (open, code, reason = '') {
   setTimeout(open, pauseMs())
 }
 
-/** What an EventSource of whatever make is given: the library comes back by itself, and when it gives up another is made. */
+/**
+ * Follows an EventSource of any make. The library reconnects by itself; when it gives up, this function makes
+ * a new one.
+ */
 export function followEvents (create, closed) {
   const open = () => {
     const events = create()

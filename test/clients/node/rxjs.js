@@ -8,8 +8,14 @@ const later = ({ code = '', reason = 'the socket closed' } = {}) => {
   return timer(pauseMs())
 }
 
-// A clean close (1001) completes it, any other is an error: it has to come back behind both. `defer` asks for the URL anew.
-defer(() => webSocket({ url: askSocket(), protocol: 'tickwire.v1.batch', WebSocketCtor: WebSocket, deserializer: ({ data }) => data })).pipe(
+// A clean close (1001) completes the observable, and any other close is an error; the client must reconnect
+// after both. `defer` asks for the URL anew each time.
+defer(() => webSocket({
+  url: askSocket(),
+  protocol: 'tickwire.v1.batch',
+  WebSocketCtor: WebSocket,
+  deserializer: ({ data }) => data
+})).pipe(
   repeat({ delay: () => later() }),
   retry({ delay: later })
 ).subscribe(take)

@@ -4,8 +4,8 @@ import { again, askSocket, take } from './report.js'
 
 globalThis.WebSocket = WebSocket
 
-// By itself it comes back to the same URL, without the cursor, and behind 1001 not at all: its attempts are called off, and the
-// program makes the next.
+// By itself the library reconnects to the same URL, without the cursor, and after 1001 not at all. The
+// program therefore stops the library's attempts and makes the next connection itself.
 function open () {
   const socket = Sockette(askSocket(), {
     protocols: 'tickwire.v1.json',

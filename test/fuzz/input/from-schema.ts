@@ -3,7 +3,10 @@ import type { Choices } from '../../helpers/random.js'
 import { oddNumber, oddText, oddValue } from './odd.js'
 import { Doubled, Raw } from './json.js'
 
-/** A text for a property that has a meaning which its pattern does not say; undefined where its schema says all. */
+/**
+ * Returns a text for a property whose meaning its pattern does not express; undefined if its schema says
+ * everything.
+ */
 export type Meaning = (name: string, schema: TSchema) => unknown
 
 /** Values that fit a schema, and values that nearly do. */
@@ -49,7 +52,8 @@ export class FromSchema {
     const low = Number(schema['minimum'] ?? 0)
     const high = Number(schema['maximum'] ?? 2 ** 40)
     const { random } = this
-    return random.pick([low, high, Math.min(high, low + 1), random.integer(low, Math.min(high, low + 1000)), random.integer(low, high)])
+    const near = random.integer(low, Math.min(high, low + 1000))
+    return random.pick([low, high, Math.min(high, low + 1), near, random.integer(low, high)])
   }
 
   private array (schema: TSchema, name: string): unknown[] {
@@ -93,8 +97,12 @@ export class FromSchema {
       case 0: delete value[random.pick(Object.keys(value))]; break
       case 1: value[oddText(random).slice(0, 60)] = oddValue(random); break
       case 2: value[name.toUpperCase()] = this.fitting(properties[name]!, name); break
-      // The second of two counts: what the first says must not.
-      case 3: value[name] = new Doubled(this.near(properties[name]!, name), this.fitting(properties[name]!, name)); break
+      // A name that occurs twice: the second value counts, so the first one must not matter.
+      case 3: {
+        const first = this.near(properties[name]!, name)
+        value[name] = new Doubled(first, this.fitting(properties[name]!, name))
+        break
+      }
       case 4: return new Raw(`{"__proto__":{"admin":true},"${name}":null}`)
       default: value[name] = this.near(properties[name]!, name)
     }

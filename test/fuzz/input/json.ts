@@ -33,7 +33,9 @@ export class JsonWriter {
   }
 
   private object (value: object): string {
-    const members = Object.entries(value).flatMap(([name, member]) => member instanceof Doubled ? [[name, member.first], [name, member.second]] as const : [[name, member]] as const)
+    const members = Object.entries(value).flatMap(([name, member]) => member instanceof Doubled
+      ? [[name, member.first], [name, member.second]] as const
+      : [[name, member]] as const)
     if (!this.plain) members.sort(() => this.random.next() - 0.5)
     return `{${this.space()}${members.map(([name, member]) => `${this.text(name)}${this.space()}:${this.space()}${this.value(member)}`).join(this.space() + ',' + this.space())}${this.space()}}`
   }

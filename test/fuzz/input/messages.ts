@@ -8,11 +8,23 @@ import { type Person, SETS, SYMBOLS, type World } from './world.js'
 
 const actions = Object.keys(clientActions) as ActionName[]
 /** How often each is sent, of 23. */
-const SHARES: Record<ActionName, number> = { subscribe: 8, unsubscribe: 5, snapshot: 4, auth: 1, ping: 2, publish: 3 }
+const SHARES: Record<ActionName, number> = {
+  subscribe: 8,
+  unsubscribe: 5,
+  snapshot: 4,
+  auth: 1,
+  ping: 2,
+  publish: 3
+}
 const drawn = actions.flatMap(action => Array<ActionName>(SHARES[action]).fill(action))
 const IDS: readonly unknown[] = [0, -1, 1, 2 ** 31, Number.MAX_SAFE_INTEGER, -Number.MAX_SAFE_INTEGER, 1e300, '', 'id', '__proto__', '📈', '\u0000', 'x'.repeat(64)]
 
-/** - `fitting`: the schema takes it; - `near`: one thing is wrong; - `garbled`: its text was changed; - `noise`: it never was a message. */
+/**
+ * - `fitting`: the schema takes it
+ * - `near`: one thing is wrong
+ * - `garbled`: its text was changed
+ * - `noise`: it never was a message
+ */
 export type Quality = 'fitting' | 'near' | 'garbled' | 'noise'
 
 /** Messages of a WebSocket client, made from the schemas of its actions. */
@@ -21,7 +33,11 @@ export class Messages {
   private readonly json: JsonWriter
   private readonly items: PublishItems
 
-  constructor (private readonly random: Choices, private readonly world: World, private readonly person: Person) {
+  constructor (
+    private readonly random: Choices,
+    private readonly world: World,
+    private readonly person: Person
+  ) {
     this.schema = new FromSchema(random, this.meaning)
     this.json = new JsonWriter(random)
     this.items = new PublishItems(random, world)
@@ -47,7 +63,8 @@ export class Messages {
   /** A batch, in which some items may be refused: the others stand. */
   private publishing (): object {
     const { random, items } = this
-    const messages = Array.from({ length: random.integer(1, 5) }, () => random.next() < 0.8 ? items.fitting() : items.near())
+    const item = (): unknown => random.next() < 0.8 ? items.fitting() : items.near()
+    const messages = Array.from({ length: random.integer(1, 5) }, item)
     return { action: 'publish', ...(random.next() < 0.5 ? { id: random.pick(IDS.slice(0, 5)) } : {}), messages }
   }
 

@@ -1,7 +1,10 @@
 import type { Choices } from '../../helpers/random.js'
 import { Raw } from './json.js'
 
-/** What stands where something else belongs: names of prototypes, other people's topics, controls, scripts, tricks with Unicode. */
+/**
+ * Texts that stand where something else belongs: names of prototypes, other people's topics, controls,
+ * scripts, tricks with Unicode.
+ */
 export const ODD_TEXTS: readonly string[] = [
   '', ' ', '*', '**', '@', '@market', '@market/', '@market/*', '@sector/%2e%2e', '@user/bob', ':', ';', ',', '!', '~~', '.r0', '-', '_', '0', '-1', 'null', 'true', 'NaN', 'undefined',
   '__proto__', 'constructor', 'prototype', 'toString', 'valueOf', 'hasOwnProperty', '__defineGetter__', '__lookupGetter__',
@@ -26,7 +29,9 @@ function randomText (random: Choices): string {
   return Array.from({ length: random.integer(0, 40) }, () => String.fromCharCode(random.integer(0, highest))).join('')
 }
 
-export const oddText = (random: Choices): string => random.next() < 0.7 ? random.pick(ODD_TEXTS) : randomText(random)
+export const oddText = (random: Choices): string => (
+  random.next() < 0.7 ? random.pick(ODD_TEXTS) : randomText(random)
+)
 
 /** Any value at all; now and then one that is no JSON, or nested beyond reason. */
 export function oddValue (random: Choices, depth = 0): unknown {
@@ -37,7 +42,10 @@ export function oddValue (random: Choices, depth = 0): unknown {
     case 3: case 4: return oddText(random)
     case 5: return random.pick([[], {}, '', 0])
     case 6: return Array.from({ length: random.integer(0, 4) }, () => oddValue(random, depth + 1))
-    case 7: return Object.fromEntries(Array.from({ length: random.integer(0, 4) }, () => [oddText(random).slice(0, 40), oddValue(random, depth + 1)]))
+    case 7: {
+      const member = (): [string, unknown] => [oddText(random).slice(0, 40), oddValue(random, depth + 1)]
+      return Object.fromEntries(Array.from({ length: random.integer(0, 4) }, member))
+    }
     case 8: return nested(random)
     default: return new Raw(random.pick(NOT_JSON))
   }

@@ -34,7 +34,10 @@ export class PublishItems {
       case 0: return new FromSchema(random, () => undefined).near(PublishItem)
       case 1: return { ...item, ...{ [random.pick(Object.keys(item))]: oddValue(random) } }
       case 2: return { ...item, symbol: random.pick([undefined, 'S1', oddText(random)]), user: random.pick([undefined, 'alice', '', oddText(random)]) }
-      default: return { ...item, data: new FromSchema(random, dataMeaning(random, undefined)).near(channel.schema) }
+      default: {
+        const data = new FromSchema(random, dataMeaning(random, undefined)).near(channel.schema)
+        return { ...item, data }
+      }
     }
   }
 }

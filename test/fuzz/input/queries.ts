@@ -22,7 +22,9 @@ export class Queries {
     const { random, world } = this
     if (quality === 'noise') return random.next() < 0.5 ? oddText(random) : `subscribe=${escape(oddText(random))}`
     const pairs: Pair[] = Array.from({ length: random.pick([1, 1, 1, 2, 3]) }, () => ['subscribe', this.subscribe()] as const)
-    const maybe = (name: string, share: number, value: () => string): void => { if (random.next() < share) pairs.push([name, value()]) }
+    const maybe = (name: string, share: number, value: () => string): void => {
+      if (random.next() < share) pairs.push([name, value()])
+    }
     maybe('throttle_ms', 0.15, () => String(this.number(MIN_THROTTLE_MS, MAX_THROTTLE_MS)))
     maybe('after', 0.35, () => world.cursor(random))
     maybe('lastEventId', 0.1, () => world.cursor(random))

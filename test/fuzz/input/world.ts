@@ -4,7 +4,10 @@ import type { Choices } from '../../helpers/random.js'
 import { goodClaims, makeToken } from '../../helpers/tokens.js'
 import { ODD_TEXTS } from './odd.js'
 
-/** Symbols that inputs name: the same few, so that they meet; some as long or as strange as a symbol may be. */
+/**
+ * Symbols that inputs name. They are few, so that inputs share them; some are as long or as strange as a
+ * symbol may be.
+ */
 export const SYMBOLS: readonly string[] = [
   ...Array.from({ length: 20 }, (_, index) => `S${index}`), 'BTC-USD', '005930', 'EUR/USD', 'BRK.B', 'ES=F', '^GSPC', 'a', 'constructor', 'toString', 'A'.repeat(64), '0._/=^:+&#!-', 'BTC/USDT:USDT', '삼성전자', '𐀀'.repeat(64)
 ].filter(isSymbol)
@@ -89,8 +92,11 @@ export class World {
 const DECIMALS: readonly string[] = ['0', '-0', '0.00', '1', '185.50', '-3.25', '0.00000001', '99999999999999999999.9', `1.${'0'.repeat(60)}`, '9'.repeat(64)]
 const TIMES: readonly string[] = ['2026-02-07T14:30:00Z', '2026-02-07T14:30:00.123456789+09:00', '2024-02-29T00:00:00Z', '9999-12-31T23:59:60Z', '0000-01-01T00:00:00.0-00:00']
 
-/** What the texts of channels' data mean, by their patterns. */
-export function dataMeaning (random: Choices, symbol: string | undefined): (name: string, schema: TSchema) => unknown {
+/** Returns the meaning of the texts in a channel's data, by their patterns. */
+export function dataMeaning (
+  random: Choices,
+  symbol: string | undefined
+): (name: string, schema: TSchema) => unknown {
   return (name, { pattern, format }) => {
     if (format === SYMBOL_FORMAT) return name === 'symbol' && symbol !== undefined ? symbol : random.pick(SYMBOLS)
     if (pattern === undefined) return name === 'bids' || name === 'asks' ? Array.from({ length: random.integer(0, 12) }, () => [random.pick(DECIMALS), random.pick(DECIMALS)]) : undefined

@@ -7,10 +7,16 @@ import { WebSocket } from 'ws'
 import { Connection } from '../../../dist/src/connection/connection.js'
 import { CatchUp } from '../../../dist/src/hub/catch-up/catch-up.js'
 
-/** What a client brings, or what holds it: none of it may be on the heap when it has left. Each costs a look at the whole heap. */
+/**
+ * The classes of what a client brings, and of what holds it. None of it may be on the heap after the client
+ * has left. Counting each class searches the whole heap.
+ */
 const CLASSES = { Connection, CatchUp, WebSocket, Socket, IncomingMessage, ServerResponse, AbortSignal }
 
-/** Node's own lists: `getActiveResourcesInfo` leaves out those that keep no process alive, as most of this server's are. */
+/**
+ * Node's own lists. `getActiveResourcesInfo` leaves out timers that keep no process alive, as most of this
+ * server's timers are.
+ */
 const { timerListMap } = createRequire(import.meta.url)('internal/timers')
 
 /** How many timers there are, by their milliseconds. @returns {Record<string, number>} */
@@ -32,8 +38,8 @@ function count (counts, name, by = 1) {
 const listenersOf = (name, emitter) => Object.fromEntries(emitter.eventNames().map(event => [`listeners of ${name}: ${String(event)}`, emitter.listenerCount(event)]))
 
 /**
- * All that is counted while clients come and go, and what is there only while they are: read from the running server's
- * own parts, whatever they say of themselves.
+ * Counts everything that clients hold only while they are connected. It reads the running server's own parts,
+ * whatever these say of themselves.
  * @param {import('fastify').FastifyInstance} app
  * @param {import('ws').WebSocketServer} webSocketServer of the plugin's own scope
  * @returns {Promise<Record<string, number>>}
@@ -51,7 +57,9 @@ export async function census (app, webSocketServer) {
   /** @type {Record<string, number>} */
   const resources = {}
   for (const name of process.getActiveResourcesInfo()) count(resources, `resources: ${name}`)
-  const sockets = await new Promise(resolve => { app.server.getConnections((_, number) => { resolve(number) }) })
+  const sockets = await new Promise(resolve => {
+    app.server.getConnections((_, number) => { resolve(number) })
+  })
   return {
     'connections: sockets': sockets,
     'connections: slots': connections.quota.count,

@@ -1,8 +1,14 @@
-/** What the server of a soak publishes to itself: a steady rate over the same topics for as long as it runs. */
+/**
+ * The feed of a soak: the server publishes to itself, at a steady rate over the same topics for as long as it
+ * runs.
+ */
 
 /** How often the feed publishes what is due. */
 const STEP_MS = 20
-/** Characters of a bulk message: a client that stops reading these is behind its socket's buffers within seconds. */
+/**
+ * The length of a bulk message in characters. A client that stops reading these fills its socket's buffers
+ * within seconds.
+ */
 const BULK_LENGTH = 32_768
 /** How often an instrument moves from one set to another. */
 const MOVE_MS = 2000
@@ -25,7 +31,10 @@ const topicsOf = (channel, count) => Array.from({ length: count }, (_, index) =>
 const instrument = (index, moves) => ({ symbol: `S${index}`, market: `M${(index + moves) % MARKETS}`, sector: `X${index % SECTORS}`, name: `Soak ${index}` })
 
 const levels = (/** @type {number} */ step, /** @type {number} */ turn) =>
-  Array.from({ length: BOOK_LEVELS }, (_, index) => [String(MIDDLE + step * (index + 1)), String(turn % 100 + index + 1)])
+  Array.from({ length: BOOK_LEVELS }, (_, index) => [
+    String(MIDDLE + step * (index + 1)),
+    String(turn % 100 + index + 1)
+  ])
 
 export class Feed {
   published = 0
@@ -43,7 +52,9 @@ export class Feed {
 
   /**
    * @param {import('@tickwire/server').Tickwire} tickwire
-   * @param {{ rate: number, trades: number, quotes: number, books: number, bulks: number, bulkRate: number }} options
+   * @param {{
+   *   rate: number, trades: number, quotes: number, books: number, bulks: number, bulkRate: number
+   * }} options
    */
   constructor (tickwire, options) {
     this.tickwire = tickwire
@@ -54,8 +65,12 @@ export class Feed {
 
   /** Makes the instruments known, and gives each topic its first message. */
   async begin () {
-    await this.tickwire.declare(Array.from({ length: this.options.trades }, (_, index) => instrument(index, 0)))
-    await this.#publish([...this.#topics.map(() => this.#next()), ...this.#bulkTopics.map(() => this.#nextBulk())])
+    const instruments = Array.from({ length: this.options.trades }, (_, index) => instrument(index, 0))
+    await this.tickwire.declare(instruments)
+    await this.#publish([
+      ...this.#topics.map(() => this.#next()),
+      ...this.#bulkTopics.map(() => this.#nextBulk())
+    ])
   }
 
   start () {
@@ -66,7 +81,10 @@ export class Feed {
         const seconds = (performance.now() - from) / 1000
         const due = before.turn + Math.floor(seconds * this.options.rate) - this.#turn
         const bulkDue = before.bulk + Math.floor(seconds * this.options.bulkRate) - this.#bulkTurn
-        this.#publish([...Array.from({ length: due }, () => this.#next()), ...Array.from({ length: bulkDue }, () => this.#nextBulk())])
+        this.#publish([
+          ...Array.from({ length: due }, () => this.#next()),
+          ...Array.from({ length: bulkDue }, () => this.#nextBulk())
+        ])
       }, STEP_MS),
       setInterval(() => {
         const move = this.#moves++
@@ -109,7 +127,8 @@ function dataOf (channel, symbol, turn, whole) {
     case 'book': {
       const bids = levels(-1, turn)
       const asks = levels(1, turn)
-      return whole ? { symbol, bids, asks } : { symbol, bids: [bids[turn % BOOK_LEVELS]], asks: [asks[turn * 3 % BOOK_LEVELS]] }
+      if (whole) return { symbol, bids, asks }
+      return { symbol, bids: [bids[turn % BOOK_LEVELS]], asks: [asks[turn * 3 % BOOK_LEVELS]] }
     }
     default: return { symbol, price: `185.${turn % 90 + 10}`, size: String(turn % 500 + 1), timestamp: new Date().toISOString(), exchange: 'XNAS', side: 'buy', trade_id: `id-${turn}` }
   }

@@ -1,6 +1,7 @@
 /**
- * The server of a soak, in a process of its own: the plugin as any application registers it, fed from inside, and a
- * parent that may ask what is in it. It is plain JavaScript on what is built: a compiler in the process would be most of its memory.
+ * The server of a soak, in a process of its own: the plugin as any application registers it, fed from inside,
+ * with a parent that may ask for its counts. It is plain JavaScript that imports the built code, because a
+ * compiler in the process would take most of its memory.
  *
  *   node --expose-internals soak-server.js <settings as JSON>
  */
@@ -32,7 +33,9 @@ await feed.begin()
 /** What is shown on the way: it must cost nothing. */
 function gauges () {
   const transports = [...app.tickwire.parts.counters.all()].map(([, counters]) => counters)
-  const sum = (/** @type {(counters: typeof transports[number]) => number} */ value) => transports.reduce((total, counters) => total + value(counters), 0)
+  const sum = (/** @type {(counters: typeof transports[number]) => number} */ value) => (
+    transports.reduce((total, counters) => total + value(counters), 0)
+  )
   return {
     heap: process.memoryUsage().heapUsed,
     connections: sum(({ opened, closed }) => opened - closed),

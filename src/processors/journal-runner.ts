@@ -97,9 +97,10 @@ class Journal<State, Decision> {
   }
 
   async load (): Promise<void> {
+    // Asked for first: the run before may still append, and a message between the two reads has a state.
+    const { last } = await this.log.read(this.topic, { sequence: 0 }, 1)
     const snapshot = await this.log.snapshot(this.topic)
     if (snapshot === undefined) {
-      const { last } = await this.log.read(this.topic, { sequence: 0 }, 1)
       if (last === undefined) return
       throw new Error(
         `the processor ${this.processor.name} cannot continue: the log has had messages of its journal ` +

@@ -9,7 +9,8 @@ import { inOrder, nextFile } from './test-order.js'
 import { readTimes } from './test-times.js'
 
 /**
- * The runner fails a test file that takes longer, because it hangs: on an idle machine none takes a third of it.
+ * The runner fails a test file that takes longer, because it hangs: none takes a third of it on an idle
+ * machine.
  * A single test may set a shorter limit.
  */
 const TIMEOUT_MS = 300_000

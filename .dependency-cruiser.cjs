@@ -8,13 +8,14 @@ const FOLDERS = {
   coordination: { may: ['log/redis/(connect|tail/listener|append/refusals|time-limit|masters/masters)\\.ts$'] },
   store: { types: ['log/log\\.ts$', 'publisher/'] },
   hub: { may: ['log/(log|entry-queue)\\.ts$', 'metrics/'] },
+  instruments: { types: ['hub/hub\\.ts$', 'publisher/publisher\\.ts$'] },
   sources: { may: ['log/log\\.ts$'], types: ['publisher/', 'coordination/(coordination|leases)\\.ts$'] },
   processors: { may: ['log/log\\.ts$'], types: ['sources/source\\.ts$'] },
   nodes: { types: ['log/log\\.ts$', 'metrics/', 'sources/leased-source\\.ts$', 'coordination/(coordination|leases|node-registry)\\.ts$'] },
   dialects: { may: ['hub/iso-time\\.ts$'], types: ['hub/format\\.ts$'] },
   connection: { may: ['hub/', 'auth/', 'metrics/'], types: ['dialects/', 'coordination/coordination\\.ts$', 'publisher/'] },
   transports: { may: ['connection/', 'hub/', 'auth/identity\\.ts$'], types: ['auth/', 'dialects/'] },
-  cli: { types: ['nodes/schema\\.ts$'], may: ['sources/registry\\.ts$', 'log/redis/setup\\.ts$', 'coordination/redis/keys\\.ts$', 'auth/public-key\\.ts$', '(server|tls|notices)\\.ts$'] },
+  cli: { types: ['nodes/schema\\.ts$'], may: ['sources/registry\\.ts$', 'instruments/file\\.ts$', 'log/redis/setup\\.ts$', 'coordination/redis/keys\\.ts$', 'auth/public-key\\.ts$', '(server|tls|notices)\\.ts$'] },
 }
 
 /** Importable from anywhere in src, plugins and routes. */
@@ -86,7 +87,7 @@ module.exports = {
       comment: 'routes use decorators, transports, auth, the schema of nodes and errors; what else they need is a decorator',
       severity: 'error',
       from: { path: '^routes/' },
-      to: { path: '^src/', pathNot: ['^src/(transports|auth)/', '^src/dialects/dialects\\.ts$', '^src/nodes/schema\\.ts$', '^src/publisher/', SHARED] },
+      to: { path: '^src/', pathNot: ['^src/(transports|auth)/', '^src/dialects/dialects\\.ts$', '^src/(nodes/schema|instruments/answers)\\.ts$', '^src/publisher/', SHARED] },
     },
     {
       name: 'routes-publisher-types-only',

@@ -76,8 +76,8 @@ export class Events {
   }
 
   /** The audit of what operators do. @param route as it was registered, without what the request put in its places */
-  administered (party: Party, route: string, status: number): void {
-    this.lines.info({ event: 'admin', ...of(party), route, status }, 'an operator was here')
+  administered (party: Party, method: string, route: string, status: number): void {
+    this.lines.info({ event: 'admin', ...of(party), method, route, status }, 'an operator was here')
   }
 
   private notable (fields: object, message: string): void {

@@ -1,5 +1,5 @@
 import {
-  type ChannelDefinition, type Channels, encodeEpoch, parseTopicKey, topicKey, instruments as instrumentsChannel
+  type ChannelDefinition, type Channels, encodeEpoch, parseTopicKey
 } from '@tickwire/protocol'
 import type { Entry, EpochStart, Log, TailBatch } from '../log/log.js'
 import type { Counters } from '../metrics/counters.js'
@@ -16,6 +16,7 @@ import type { Format } from './format.js'
 import type { HubParts, ShardState } from './hub-parts.js'
 import type { Interest } from './shards/interest.js'
 import { InstrumentMoves } from './audience/instrument-moves.js'
+import { isInstrumentTopic } from './shards/known-instruments.js'
 import { LiveCursor } from './shards/live-cursor.js'
 import { LogNotices } from './log-notice.js'
 import { Membership } from './audience/membership.js'
@@ -304,7 +305,7 @@ export class Hub implements HubParts {
   /** @returns messages that were delivered as they are, over all subscribers */
   private deliverTopic (topic: string, entries: readonly Entry[], dirty: Subscriber[]): number {
     if (entries.length === 0) return 0
-    if (topic.startsWith(INSTRUMENT_PREFIX)) this.moves.begin(entries.at(-1)!)
+    if (isInstrumentTopic(topic)) this.moves.begin(entries.at(-1)!)
     const audience = this.audience.of(topic)
     if (audience.empty) {
       this.cutStates.forget(topic)
@@ -371,6 +372,7 @@ export class Hub implements HubParts {
     this.moved()
     this.announceEpochs(true)
     this.flush()
+    this.moves.settle()
   }
 
   /** @param resets whether somebody may be owed some */
@@ -386,5 +388,3 @@ export class Hub implements HubParts {
     if (this.epochChange === undefined) this.cursor.moved()
   }
 }
-
-const INSTRUMENT_PREFIX = topicKey({ channel: instrumentsChannel.name, symbol: '' })

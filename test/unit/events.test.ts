@@ -46,10 +46,10 @@ test('what somebody should see is at info, unless it is a flood: that is counted
 test('every batch and every operator has a line', async t => {
   const { events, lines } = record()
   for (let n = 0; n < 100; n++) events.published(alice, new Map([['news', { accepted: 2, rejected: 1 }], ['quotes', { accepted: 1, rejected: 0 }]]))
-  events.administered(alice, '/v1/admin/sources/:name/stop', 204)
+  events.administered(alice, 'POST', '/v1/admin/sources/:name/stop', 204)
   t.ok(lines.every(({ level }) => level === 'info'))
   t.match(lines[99]!.fields, { event: 'publish', user: 'alice', accepted: 3, rejected: 1, channels: { news: { accepted: 2, rejected: 1 }, quotes: { accepted: 1, rejected: 0 } } })
-  t.match(lines[100]!.fields, { event: 'admin', user: 'alice', route: '/v1/admin/sources/:name/stop', status: 204 })
+  t.match(lines[100]!.fields, { event: 'admin', user: 'alice', method: 'POST', route: '/v1/admin/sources/:name/stop', status: 204 })
 })
 
 test('an address that is none is not repeated', async t => {

@@ -1,4 +1,4 @@
-import type { Instrument } from '@tickwire/protocol'
+import { parseTopicKey } from '@tickwire/protocol'
 import type { Entry } from '../../log/log.js'
 import { moveInstrument } from './entrances.js'
 import type { HubParts } from '../hub-parts.js'
@@ -20,15 +20,29 @@ export class InstrumentMoves {
 
   constructor (private readonly hub: HubParts, private readonly options: InstrumentMovesOptions) {}
 
-  /** @param entry what says in which sets an instrument is now */
+  /** @param entry what says something of an instrument, which the directory knows by now */
   begin (entry: Entry): void {
-    const { cursor, onMoved, onError, over } = this.options
+    const { cursor, onMoved } = this.options
     cursor.hold(entry)
-    this.last = this.last.then(() => persist(() => moveInstrument(this.hub, JSON.parse(entry.payload) as Instrument), over))
-      .catch(onError)
-      .finally(() => {
-        cursor.release(entry)
-        onMoved()
-      })
+    void this.move(parseTopicKey(entry.topic).symbol!).finally(() => {
+      cursor.release(entry)
+      onMoved()
+    })
+  }
+
+  /** Moves every instrument whose sets are not what the directory says, because the log lost messages. */
+  settle (): void {
+    const { directory, membership } = this.hub
+    const symbols = new Set([...directory.instruments()].map(({ symbol }) => symbol).concat([...membership.members()]))
+    for (const symbol of symbols) {
+      if (membership.entrance(directory.instrument(symbol) ?? { symbol }) !== undefined) void this.move(symbol)
+    }
+  }
+
+  private async move (symbol: string): Promise<void> {
+    const { onError, over } = this.options
+    const instrument = this.hub.directory.instrument(symbol) ?? { symbol }
+    this.last = this.last.then(() => persist(() => moveInstrument(this.hub, instrument), over)).catch(onError)
+    await this.last
   }
 }

@@ -26,6 +26,11 @@ export class Membership {
     return this.bySet.get(set) ?? NOBODY
   }
 
+  /** The symbols that are in a set. */
+  members (): Iterable<string> {
+    return this.bySymbol.keys()
+  }
+
   /** What an instrument would enter; undefined where its sets stay as they are. */
   entrance (instrument: Instrument): Entrance | undefined {
     const before = this.sets(instrument.symbol)
@@ -42,7 +47,8 @@ export class Membership {
       if (symbols.size === 0) this.bySet.delete(set)
     }
     const sets = setsOf(instrument)
-    this.bySymbol.set(symbol, sets)
+    if (sets.length === 0) this.bySymbol.delete(symbol)
+    else this.bySymbol.set(symbol, sets)
     for (const set of sets) {
       const symbols = this.bySet.get(set)
       if (symbols === undefined) this.bySet.set(set, new Set([symbol]))

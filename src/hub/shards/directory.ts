@@ -1,6 +1,7 @@
-import { type Instrument, instruments as instrumentsChannel, topicKey, topicScope } from '@tickwire/protocol'
+import { type Instrument, topicScope } from '@tickwire/protocol'
 import type { Entry, Log, TopicPosition } from '../../log/log.js'
 import type { Failures } from '../failures.js'
+import { isInstrumentTopic, KnownInstruments } from './known-instruments.js'
 
 /**
  * What topics and instruments there are: read from the log when the node begins to follow a shard, and kept by its tail. Of a
@@ -10,8 +11,7 @@ export class Directory {
   /** By topic; the same objects as in {@link scopes}, which move on with every message. */
   private readonly positions = new Map<string, { sequence: number, offset: number }>()
   private readonly scopes = new Map<string, Map<string, TopicPosition>>()
-  private readonly known = new Map<string, Instrument>()
-  private readonly markets = new Map<string, number>()
+  readonly known = new KnownInstruments()
   /** Of each load that is under way, the topics that the tail has named since: what the load read of them is older. */
   private readonly loads = new Set<Set<string>>()
 
@@ -33,7 +33,7 @@ export class Directory {
   }
 
   instruments (): Iterable<Instrument> {
-    return this.known.values()
+    return this.known.all()
   }
 
   instrument (symbol: string): Instrument | undefined {
@@ -41,17 +41,17 @@ export class Directory {
   }
 
   hasInstrument (symbol: string): boolean {
-    return this.known.has(symbol)
+    return this.known.get(symbol) !== undefined
   }
 
   hasMarket (market: string): boolean {
-    return this.markets.has(market)
+    return this.known.hasMarket(market)
   }
 
   add (entry: Entry): void {
     this.set(entry.topic, entry)
     for (const named of this.loads) named.add(entry.topic)
-    if (entry.topic.startsWith(INSTRUMENT_PREFIX)) this.declare(entry.topic, entry.payload)
+    if (isInstrumentTopic(entry.topic)) this.declare(entry.topic, entry.payload)
   }
 
   /** What the log said of a topic of a shard that sleeps. */
@@ -68,12 +68,15 @@ export class Directory {
     this.loads.add(named)
     try {
       const topics = await log.topics(shard)
-      const declared = [...topics.keys()].filter(topic => topic.startsWith(INSTRUMENT_PREFIX))
+      const declared = [...topics.keys()].filter(isInstrumentTopic)
       const states = await Promise.all(declared.map(topic => log.snapshot(topic)))
       const [head] = await log.head([shard])
       if (head!.epoch !== epoch) return false
       this.replace(topics, named, topic => log.shardOf(topic) === shard)
-      for (const state of states) if (state !== undefined && !named.has(state.topic)) this.declare(state.topic, state.payload)
+      for (const [index, topic] of declared.entries()) {
+        // A topic without a state was removed.
+        if (!named.has(topic)) this.declare(topic, states[index]?.payload ?? 'null')
+      }
       return true
     } finally {
       this.loads.delete(named)
@@ -84,6 +87,7 @@ export class Directory {
     for (const topic of [...this.positions.keys()]) {
       if (topics.has(topic) || named.has(topic) || !concerned(topic)) continue
       this.positions.delete(topic)
+      this.known.lose(topic)
       this.scopes.get(topicScope(topic))?.delete(topic)
     }
     for (const [topic, position] of topics) if (!named.has(topic)) this.set(topic, position)
@@ -109,23 +113,11 @@ export class Directory {
   /** What cannot be read leaves the instrument as it was, and the other messages of its batch are taken all the same. */
   private declare (topic: string, payload: string): void {
     try {
-      this.put(JSON.parse(payload) as Instrument)
+      this.known.take(topic, payload)
     } catch (error) {
       this.failures.note(topic, 'instrument', error)
     }
   }
-
-  private put (instrument: Instrument): void {
-    const before = this.known.get(instrument.symbol)?.market
-    if (before !== undefined) {
-      const left = this.markets.get(before)! - 1
-      if (left === 0) this.markets.delete(before)
-      else this.markets.set(before, left)
-    }
-    if (instrument.market !== undefined) this.markets.set(instrument.market, (this.markets.get(instrument.market) ?? 0) + 1)
-    this.known.set(instrument.symbol, instrument)
-  }
 }
 
 const NO_TOPICS: ReadonlyMap<string, TopicPosition> = new Map()
-const INSTRUMENT_PREFIX = topicKey({ channel: instrumentsChannel.name, symbol: '' })

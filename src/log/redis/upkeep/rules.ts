@@ -1,4 +1,4 @@
-import { type ChannelDefinition, type Channels, parseTopicKey } from '@tickwire/protocol'
+import { type ChannelDefinition, type Channels, isCompacted, parseTopicKey } from '@tickwire/protocol'
 import type { Retention } from '../../log.js'
 
 /** How long trim.lua keeps the messages of a topic, and what it keeps in any case: see there. */
@@ -34,9 +34,10 @@ export class RetentionRules {
    * folded, only messages that a kept snapshot includes are dropped.
    */
   trimRule (topic: string, lastOffset: number): TrimRule {
-    const { reduce, compacted }: Partial<ChannelDefinition> = this.channels.get(parseTopicKey(topic).channel) ?? {}
+    const channel: Partial<ChannelDefinition> = this.channels.get(parseTopicKey(topic).channel) ?? {}
+    const { reduce } = channel
     const { ageMs } = this.boundsOf(topic)
-    if (compacted === true) return { ageMs, keep: 'unless-removed' }
+    if (isCompacted(channel)) return { ageMs, keep: 'unless-removed' }
     return { ageMs, keep: reduce === 'last' ? lastOffset : reduce === undefined ? '' : 'folded' }
   }
 }

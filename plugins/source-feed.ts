@@ -26,10 +26,12 @@ export interface SourceFeed {
   publish (
     publications: readonly Publication[], fence?: Fence, origins?: OriginOptions
   ): Promise<readonly PublishResult[]>
-  /** Publishes the instruments that are not known, or are known differently. */
+  /** Publishes the instruments that nobody has declared, or that were declared differently. */
   declare (instruments: readonly Instrument[], fence?: Fence): Promise<readonly PublishResult[]>
-  /** Publishes the instruments that nobody knows yet. */
+  /** Publishes the instruments that nobody has declared yet. */
   introduce (instruments: readonly Instrument[]): Promise<void>
+  /** Takes back what was declared. @returns a result for each symbol, `not_found` if nobody declares it */
+  undeclare (symbols: readonly string[]): Promise<readonly PublishResult[]>
   instrument (symbol: string): Instrument | undefined
 }
 
@@ -40,10 +42,17 @@ const MAX_LOGGED = 1000
  */
 const NONE = '(none)'
 
-/** Makes the feed of a server's sources. It counts and logs refusals, and keeps books sound. */
+/**
+ * Makes the feed of a server's sources. It counts and logs refusals, and keeps books sound.
+ * @param fixed instruments that stay as they are here, whatever sources declare
+ */
 export function sourceFeed (
-  publisher: Publisher, { directory, channels, counters }: Hub, logger: FastifyBaseLogger
+  publisher: Publisher,
+  { directory, channels, counters }: Hub,
+  logger: FastifyBaseLogger,
+  fixed: readonly Instrument[] = []
 ): SourceFeed {
+  const fixedBySymbol = new Map(fixed.map(instrument => [instrument.symbol, instrument]))
   const books = new SoundBooks(publication => publisher.refusalOf(publication))
   const logged = new Set<string>()
   const noteRefusal = (
@@ -97,15 +106,24 @@ export function sourceFeed (
     async declare (instruments, fence) {
       // A known instrument is not published again: a client that resumes would take it for a move between
       // sets.
-      const news = instruments.filter(instrument =>
-        !isDeepStrictEqual(directory.instrument(instrument.symbol), instrument))
+      const settled = instruments.map(instrument => fixedBySymbol.get(instrument.symbol) ?? instrument)
+      const news = settled.filter(instrument =>
+        !isDeepStrictEqual(directory.known.declaredAs(instrument.symbol), instrument))
       const answers = await publish(described(news), fence)
       const said = new Map(news.map((instrument, index) => [instrument, answers[index]!]))
-      return instruments.map(instrument => said.get(instrument) ?? { sequence: lastSequence(instrument) })
+      return settled.map(instrument => said.get(instrument) ?? { sequence: lastSequence(instrument) })
     },
     async introduce (instruments) {
-      const unknown = instruments.filter(({ symbol }) => !directory.hasInstrument(symbol))
+      const unknown = instruments.filter(({ symbol }) => directory.known.declaredAs(symbol) === undefined)
       await publish(described(unknown, INTRODUCED))
+    },
+    async undeclare (symbols) {
+      const { known } = directory
+      const declared = [...new Set(symbols)].filter(symbol => known.declaredAs(symbol) !== undefined)
+      const answers = await publish(declared.map(symbol => (
+        { channel: instrumentsChannel.name, symbol, data: null })))
+      const said = new Map(declared.map((symbol, index) => [symbol, answers[index]!]))
+      return symbols.map(symbol => said.get(symbol) ?? { code: 'not_found', message: 'nobody declares it' })
     },
     instrument: symbol => directory.instrument(symbol)
   }

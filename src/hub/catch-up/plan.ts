@@ -24,8 +24,8 @@ export interface PlanOptions {
    */
   readonly maxRetained: number
   /**
-   * By shard, the epochs of states that the client may have beside its position. In another epoch it must forget
-   * them first, because a state of now may have a lower sequence. Undefined if it has none.
+   * By shard, the epochs of states that the client may have beside its position. In another epoch it must
+   * forget them first, because a state of now may have a lower sequence. Undefined if it has none.
    */
   readonly heldEpochs?: readonly number[] | undefined
   /** The reason of the reset if the log has dropped a topic's next messages. */
@@ -209,14 +209,18 @@ export class Plan {
     this.restate(topic, 'history_lost', true)
   }
 
-  /** Resets the topics of a shard of which the client may have a state of another epoch. @returns whether it resets any */
+  /**
+   * Resets the topics of a shard of which the client may have a state of another epoch.
+   * @returns whether it resets any
+   */
   resetHeld (shard: number): boolean {
     const held = this.options.heldEpochs?.[shard]
     if (held === undefined || held === this.epochOf[shard]) return false
     let resets = false
     for (const [topic] of this.selection.existing(this.hub.directory)) {
       if (this.hub.log.shardOf(topic) !== shard || this.options.except(topic)) continue
-      if (this.hub.channelOf(topic)?.reduce === undefined || this.pendingOf.get(topic)?.reason !== undefined) continue
+      if (this.hub.channelOf(topic)?.reduce === undefined) continue
+      if (this.pendingOf.get(topic)?.reason !== undefined) continue
       this.restate(topic, 'epoch_changed')
       resets = true
     }

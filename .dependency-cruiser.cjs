@@ -2,13 +2,14 @@
 
 /** What each folder of src may import of src beside itself, src/errors.ts and src/config.ts; `types`: types only. */
 const FOLDERS = {
+  book: {},
   log: {},
   publisher: { may: ['log/log\\.ts$'] },
   metrics: {},
   coordination: { may: ['log/redis/(connect|tail/listener|append/refusals|time-limit|masters/masters)\\.ts$'] },
   store: { types: ['log/log\\.ts$', 'publisher/'] },
   hub: { may: ['log/(log|entry-queue)\\.ts$', 'metrics/'] },
-  sources: { may: ['log/log\\.ts$'], types: ['publisher/', 'coordination/(coordination|leases)\\.ts$'] },
+  sources: { may: ['book/', 'log/log\\.ts$'], types: ['publisher/', 'coordination/(coordination|leases)\\.ts$'] },
   processors: { may: ['log/log\\.ts$'], types: ['sources/source\\.ts$'] },
   nodes: { types: ['log/log\\.ts$', 'metrics/', 'sources/leased-source\\.ts$', 'coordination/(coordination|leases|node-registry)\\.ts$'] },
   dialects: { may: ['hub/iso-time\\.ts$'], types: ['hub/format\\.ts$'] },

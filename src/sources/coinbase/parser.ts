@@ -1,5 +1,5 @@
 import { askOrder, bidOrder, type BookLevel, type Instrument, type Quote } from '@tickwire/protocol'
-import { plainDecimal } from '../decimals.js'
+import { plainDecimal } from '../../book/decimals.js'
 import type { SourceMessage } from '../source.js'
 import type { Venue, VenueParser } from '../venue.js'
 

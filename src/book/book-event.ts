@@ -41,6 +41,8 @@ export interface BookMessage {
   readonly symbol: string
   readonly snapshot?: true
   readonly data: Book
+  /** Why the book is stale; for the server, and never sent. */
+  readonly fault?: Fault
 }
 
 /** The message that makes a book stale (PROTOCOL.md, Data). */

@@ -55,7 +55,7 @@ export class VenueBook implements EventTaker {
     if (this.current === 'stale') return undefined
     this.current = 'stale'
     this.book.clear()
-    return staleBook(this.options.symbol)
+    return { ...staleBook(this.options.symbol), fault }
   }
 
   /**

@@ -12,7 +12,8 @@ export interface VenueParser {
 
 /**
  * What is particular to a venue. It passes prices and sizes on byte for byte, except that `plainDecimal`
- * writes out e-notation. It passes on what cannot be delivered, too: the publisher refuses and counts that.
+ * writes out e-notation. It passes on quotes and trades that cannot be delivered, too: the publisher refuses
+ * and counts those. A book whose frames cannot be read becomes stale.
  */
 export interface Venue {
   readonly name: string

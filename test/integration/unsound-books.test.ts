@@ -103,7 +103,7 @@ for (const log of ['memory', 'redis'] as const) {
         t.same(followers.find(({ name }) => name === 'ws-json')!.own.states, ['1×1', '0.00000017×3 1×1', 'stale', ...(rest.length === 0 ? [] : ['4×4', '4×9'])], 'each message once, and no update of a stale book')
         t.same(await state(server, 'A-B'), rest.length === 0 ? { symbol: 'A-B', bids: [], asks: [], stale: true } : { symbol: 'A-B', bids: [['4', '9']], asks: [] })
         t.equal((await state(server, 'C-D')).bids.length, rest.length === 0 ? 5 : 6)
-        t.match(await (await fetch(`${server.origin}/metrics`)).text(), /tickwire_source_messages_refused_total\{source="replay",channel="book",code="invalid_message"\} 4\n/, 'what was refused, and what was dropped for it')
+        t.match(await (await fetch(`${server.origin}/metrics`)).text(), /tickwire_books_stale_total\{source="replay",reason="malformed"\} 1\n/, 'once, and why')
         for (const client of clients) client.cut()
       })
     }

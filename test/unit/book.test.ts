@@ -86,7 +86,7 @@ test('a book is waiting, sound or stale; it becomes stale by one message, and pu
       t.equal(book.state, to[state], `${state}, ${name}`)
       if (to[state] === 'sound') t.equal(message?.data.stale, undefined)
       else if (state === 'stale') t.equal(message, undefined, 'it says so once')
-      else t.same(message, { channel: 'book', symbol: 'X', snapshot: true, data: { symbol: 'X', bids: [], asks: [], stale: true } })
+      else t.same(message, { channel: 'book', symbol: 'X', snapshot: true, data: { symbol: 'X', bids: [], asks: [], stale: true }, fault: faults[0] })
       const isTold = to[state] === 'stale' && !(state === 'stale' && name !== 'a malformed frame' && event.kind === 'update')
       t.equal(faults.length, isTold ? 1 : 0, `${state}, ${name}: why`)
     }

@@ -67,9 +67,14 @@ function readObjects (levels: unknown): BookLevel[] | undefined {
   return read.every(level => level !== undefined) ? read : undefined
 }
 
-/** Returns the depth to which a frame of version 1 subscribes, or says that it has subscribed. */
-export function krakenDepth (frame: unknown): number | undefined {
-  const subscription = isObject(frame) ? frame['subscription'] : undefined
-  const depth = isObject(subscription) ? Number(subscription['depth']) : NaN
-  return Number.isSafeInteger(depth) ? depth : undefined
+/**
+ * Reads the depth of a book from the answer to a subscription: `{pair, subscription: {depth}}` in version 1,
+ * `{result: {symbol, depth}}` in version 2.
+ */
+export function krakenDepth (frame: unknown): { readonly symbol: string, readonly depth: number } | undefined {
+  if (!isObject(frame)) return undefined
+  const { pair, subscription, result } = frame
+  const [symbol, asked] = isObject(result) ? [result['symbol'], result] : [pair, subscription]
+  const depth = isObject(asked) ? Number(asked['depth']) : NaN
+  return typeof symbol === 'string' && Number.isSafeInteger(depth) ? { symbol, depth } : undefined
 }

@@ -23,5 +23,9 @@ export function readLevel (price: unknown, size: unknown): BookLevel | undefined
   return plainPrice === undefined || plainSize === undefined ? undefined : [plainPrice, plainSize]
 }
 
+/** Returns whether a part of a frame has named fields. */
+export const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)
+
 /** Begins a text for the server's log with as much of a frame as is of use there. */
 export const inPart = (frame: unknown): string => (JSON.stringify(frame) ?? String(frame)).slice(0, 200)

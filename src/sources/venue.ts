@@ -8,6 +8,8 @@ export interface VenueParser {
    * @throws SyntaxError where it is not JSON
    */
   parse (payload: string): readonly SourceMessage[]
+  /** Reads what the venue answered to an HTTP request, where it needs that. @throws as {@link parse} */
+  answer? (request: URL, body: string): readonly SourceMessage[]
 }
 
 /**
@@ -24,4 +26,6 @@ export interface Venue {
   createParser (): VenueParser
   /** Returns the instruments for which a client's subscribe frame asks. */
   instruments (subscribeFrame: string): readonly Instrument[]
+  /** Returns the instruments for which the address of the feed asks, where it does. */
+  instrumentsOf? (address: URL): readonly Instrument[]
 }

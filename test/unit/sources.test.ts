@@ -4,8 +4,10 @@ import { join } from 'node:path'
 import { DECIMAL_PATTERN, type Trade } from '@tickwire/protocol'
 import fc from 'fast-check'
 import { type Test, test } from 'tap'
+import { binance } from '../../src/sources/binance/parser.js'
 import { coinbase } from '../../src/sources/coinbase/parser.js'
 import { plainDecimal } from '../../src/book/decimals.js'
+import { kraken } from '../../src/sources/kraken/parser.js'
 import { parseSources } from '../../src/sources/registry.js'
 import { Replay, type ReplayOptions } from '../../src/sources/replay/replay.js'
 import type { SourceContext, SourceMessage } from '../../src/sources/source.js'
@@ -124,6 +126,63 @@ test('a recording: instruments, order, speed, loop, stop', async t => {
   setTimeout(() => { early.abort() }, 30)
   await replay(file, { speed: 0.001 }).run(slow.context)
   t.ok(slow.messages.length <= 1, 'a stop ends a wait')
+})
+
+test('Binance: quotes, trades and books, and the instruments of its streams', t => {
+  const parser = binance.createParser()
+  const parse = (event: object): readonly SourceMessage[] => parser.parse(JSON.stringify({ stream: 'x', data: event }))
+  t.same(parse({ u: 1, s: 'BTCUSDT', b: '1.50', B: '2', a: '3', A: '4' }), [{ channel: 'quotes', symbol: 'BTC-USDT', data: { symbol: 'BTC-USDT', bid: '1.50', bid_size: '2', ask: '3', ask_size: '4' } }])
+  const trade = { e: 'aggTrade', s: 'BTCUSDT', a: 7, p: '1.0', q: '2', T: 1633998534486, m: true }
+  t.match(parse(trade), [{ data: { side: 'sell', trade_id: '7', timestamp: '2021-10-12T00:28:54.486Z' } }])
+  for (const T of ['x', 1e17, null]) t.match(parse({ ...trade, T }), [{ data: { timestamp: T } }], 'what is no time is for the publisher to refuse')
+  t.same(parser.parse(JSON.stringify({ e: 'depthUpdate', s: 'BTCUSDT', U: 1, u: 2, b: [], a: [] })), [], 'a frame of one stream; it waits for the snapshot')
+  const answer = (path: string): readonly SourceMessage[] => parser.answer!(new URL(`https://api.binance.com${path}`), '{"lastUpdateId":1,"bids":[["1","1"]],"asks":[]}')
+  t.same(answer('/api/v3/time'), [])
+  t.same(answer('/api/v3/depth'), [])
+  t.same(answer('/api/v3/depth?symbol=BTCUSDT'), [{ channel: 'book', symbol: 'BTC-USDT', snapshot: true, data: { symbol: 'BTC-USDT', bids: [['1', '1']], asks: [], venue_sequence: 2 } }])
+  for (const event of [{ e: 'kline', s: 'BTCUSDT' }, { s: 7 }, {}]) t.same(parse(event), [])
+  for (const frame of ['7', 'null', '[]', '{"result":null,"id":1}']) t.same(parser.parse(frame), [])
+  const symbols = (address: string): string[] => binance.instrumentsOf!(new URL(address)).map(({ symbol }) => symbol)
+  t.same(symbols('wss://stream.binance.com:9443/stream?streams=btcusdt@depth@100ms/ethbtc@depth/btcusdt@aggTrade'), ['BTC-USDT', 'ETH-BTC'])
+  t.same(symbols('wss://stream.binance.com:9443/ws/usdtrub@depth'), ['USDT-RUB'])
+  t.same(symbols('wss://stream.binance.com:9443/ws'), [])
+  t.same(binance.instruments('{"method":"SUBSCRIBE","params":["btcusdt@depth","strange@depth"],"id":1}').map(({ symbol }) => symbol), ['BTC-USDT', 'STRANGE'])
+  t.same(binance.instruments('{"method":"LIST_SUBSCRIPTIONS","id":1}'), [])
+  t.end()
+})
+
+test('Kraken: books of both versions, by one spelling', t => {
+  const parser = kraken.createParser()
+  parser.parse('{"channelName":"book-25","event":"subscriptionStatus","pair":"XBT/USD","status":"subscribed","subscription":{"depth":25,"name":"book"}}')
+  t.match(parser.parse('[1,{"as":[["2.0","1.0","1"]],"bs":[["1.0","1.0","1"]]},"book-25","XBT/USD"]'), [{ channel: 'book', symbol: 'BTC-USD', snapshot: true, data: { asks: [['2.0', '1.0']] } }])
+  t.match(parser.parse('[1,{"a":[["3.0","1.0","1"]],"c":"7"},"book-25","XBT/USD"]'), [{ symbol: 'BTC-USD', snapshot: true, data: { stale: true }, fault: { reason: 'checksum' } }])
+  const levels = Array.from({ length: 12 }, (_, at) => `{"price":${at + 1}.0,"qty":1.0}`)
+  const [message] = parser.parse(`{"channel":"book","type":"snapshot","data":[{"symbol":"DOGE/USD","bids":[],"asks":[${levels.join(',')}],"checksum":3310070434}]}`)
+  t.equal((message?.data as { stale?: true }).stale, true, 'another checksum')
+  t.same(parser.parse('{"event":"heartbeat"}'), [])
+  t.same(kraken.instruments('{"event":"subscribe","pair":["XBT/CHF","ADA/XBT",7]}').map(({ symbol }) => symbol), ['BTC-CHF', 'ADA-BTC'])
+  t.same(kraken.instruments('{"method":"subscribe","params":{"channel":"book","symbol":["BTC/USD"]}}').map(({ symbol }) => symbol), ['BTC-USD'])
+  t.same(kraken.instruments('{"event":"ping"}'), [])
+  t.throws(() => parser.parse('{'), SyntaxError)
+  t.end()
+})
+
+test('HTTP answers of a recording come in the order of times, from a file of their own or between the frames', async t => {
+  const feed = 'wss://stream.binance.com:9443/stream?streams=ab@depth <-> 1.0'
+  const event = (time: number, id: number): string => `${time}: {"stream":"ab@depth","data":{"e":"depthUpdate","s":"AB","U":${id},"u":${id},"b":[["${id}","1"]],"a":[]}}`
+  const answer = 'https://api.binance.com/api/v3/depth?symbol=AB -> 3: {"lastUpdateId":1,"bids":[["1","1"]],"asks":[]}'
+  const sequences = async (source: Replay): Promise<unknown[]> => {
+    const taken = collect()
+    await source.run(taken.context)
+    return taken.messages.map(({ data }) => (data as { venue_sequence?: number }).venue_sequence)
+  }
+  t.same(await sequences(replay(await recording(t, [feed, event(2, 2), 'not-a-url -> 2.5: {', answer, event(4, 3)]))), [2, 3])
+  const answers = await recording(t, [answer])
+  t.same(await sequences(replay(await recording(t, [feed, event(2, 2), event(4, 3)]), { answers })), [2, 3])
+  t.same(await sequences(replay(await recording(t, [feed, event(1.5, 1), event(2, 2)]), { answers })), [2], 'an answer that is last')
+  const broken = await recording(t, [`${answer}}`])
+  await t.rejects(sequences(replay(await recording(t, [feed, event(2, 2)]), { answers: broken })), new RegExp(`${broken}, line 1`))
+  await t.rejects(replay(await recording(t, [feed]), { answers: '/nowhere.txt' }).instruments(), /no file \/nowhere.txt/)
 })
 
 test('a recording of either address of Coinbase is read', async t => {

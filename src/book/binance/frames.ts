@@ -1,8 +1,5 @@
 import type { BookEvent } from '../book-event.js'
-import { inPart, readLevels } from '../levels.js'
-
-const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value)
+import { inPart, isObject, readLevels } from '../levels.js'
 
 /** Reads an event of a stream `<symbol>@depth`. Returns nothing for other events. */
 export function binanceDepth (event: unknown): BookEvent[] {

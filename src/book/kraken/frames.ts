@@ -1,9 +1,6 @@
 import type { BookLevel } from '@tickwire/protocol'
 import type { BookEvent } from '../book-event.js'
-import { inPart, readLevel, readLevels } from '../levels.js'
-
-const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value)
+import { inPart, isObject, readLevel, readLevels } from '../levels.js'
 
 /** The name of a channel of books, with their depth. */
 const BOOK_CHANNEL = /^book-\d+$/

@@ -7,7 +7,7 @@ const LEVELS = 10
 const ZERO = 0x30
 
 /** Returns the digits of a number, without the point and without zeros before the first other digit. */
-function digits (decimal: string): string {
+function digitsOf (decimal: string): string {
   const point = decimal.indexOf('.')
   const all = point < 0 ? decimal : decimal.slice(0, point) + decimal.slice(point + 1)
   let first = 0
@@ -30,7 +30,7 @@ class BestLevels {
       const level = side[at]!
       if (levels[at] === level) continue
       levels[at] = level
-      texts[at] = digits(level[0]) + digits(level[1])
+      texts[at] = digitsOf(level[0]) + digitsOf(level[1])
       isChanged = true
     }
     return isChanged

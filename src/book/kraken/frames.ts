@@ -68,7 +68,9 @@ function readObjects (levels: unknown): BookLevel[] | undefined {
  * Reads the depth of a book from the answer to a subscription: `{pair, subscription: {depth}}` in version 1,
  * `{result: {symbol, depth}}` in version 2.
  */
-export function krakenDepth (frame: unknown): { readonly symbol: string, readonly depth: number } | undefined {
+export function krakenDepth (
+  frame: unknown
+): { readonly symbol: string, readonly depth: number } | undefined {
   if (!isObject(frame)) return undefined
   const { pair, subscription, result } = frame
   const [symbol, asked] = isObject(result) ? [result['symbol'], result] : [pair, subscription]

@@ -8,7 +8,7 @@ import type { Venue, VenueParser } from '../venue.js'
 
 type Fields = Readonly<Record<string, unknown>>
 
-/** What things are paid with. A pair has no mark between its currencies, so the longest that fits is taken. */
+/** What things are paid with, the longest first: a pair has no mark between its currencies. */
 const QUOTES = [
   'FDUSD', 'USDT', 'USDC', 'BUSD', 'TUSD', 'USDP', 'DOGE', 'BIDR', 'BTC', 'ETH', 'BNB', 'XRP', 'TRX', 'DAI',
   'EUR', 'GBP', 'TRY', 'BRL', 'AUD', 'JPY', 'RUB', 'UAH', 'ZAR', 'NGN', 'PLN', 'RON', 'ARS', 'MXN', 'CZK'

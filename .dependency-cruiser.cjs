@@ -5,6 +5,7 @@
  * may import types only.
  */
 const FOLDERS = {
+  book: {},
   log: {},
   publisher: { may: ['log/log\\.ts$'] },
   metrics: {},
@@ -14,7 +15,10 @@ const FOLDERS = {
   store: { types: ['log/log\\.ts$', 'publisher/'] },
   hub: { may: ['log/(log|entry-queue)\\.ts$', 'metrics/'] },
   instruments: { types: ['hub/hub\\.ts$', 'publisher/publisher\\.ts$'] },
-  sources: { may: ['log/log\\.ts$'], types: ['publisher/', 'coordination/(coordination|leases)\\.ts$'] },
+  sources: {
+    may: ['book/', 'log/log\\.ts$'],
+    types: ['publisher/', 'coordination/(coordination|leases)\\.ts$'],
+  },
   processors: { may: ['log/log\\.ts$'], types: ['sources/source\\.ts$'] },
   nodes: {
     types: [

@@ -8,7 +8,7 @@ import type { Fence } from '../src/log/log.js'
 import {
   type Publication, type Publisher, type PublishResult, TOO_MANY_TOPICS
 } from '../src/publisher/publisher.js'
-import type { OriginOptions } from '../src/sources/source.js'
+import type { OriginOptions, SourceMessage } from '../src/sources/source.js'
 import { type Refusal, SoundBooks } from '../src/sources/sound-books.js'
 
 /** The publisher of all sources on all servers; no token can have it as its user. */
@@ -24,7 +24,8 @@ const INTRODUCED = 'introduced'
  */
 export interface SourceFeed {
   publish (
-    publications: readonly Publication[], fence?: Fence, origins?: OriginOptions
+    publications: ReadonlyArray<Publication & Pick<SourceMessage, 'fault'>>, fence?: Fence,
+    origins?: OriginOptions
   ): Promise<readonly PublishResult[]>
   /** Publishes the instruments that nobody has declared, or that were declared differently. */
   declare (instruments: readonly Instrument[], fence?: Fence): Promise<readonly PublishResult[]>
@@ -70,6 +71,11 @@ export function sourceFeed (
       ? 'the server refused a message of a source: its book is stale until the next snapshot'
       : 'the server refused a message of a source; it only counts further ones of that topic')
   }
+  const noteFault = ({ symbol, fault }: Pick<SourceMessage, 'symbol' | 'fault'>, source = NONE): void => {
+    if (fault === undefined) return
+    counters.noteStaleBook(source, fault.reason)
+    logger.warn({ source, symbol, ...fault }, 'a book is stale until the next snapshot of its venue')
+  }
   const append: SourceFeed['publish'] = async (publications, fence, origins) => {
     try {
       const options = { publisher: SOURCE_PUBLISHER, fence, ...origins }
@@ -87,6 +93,7 @@ export function sourceFeed (
     const deliveries = publications.map(publication => books.deliver(publication))
     const published = deliveries.flatMap(({ publication }) => publication ?? [])
     const results = (published.length === 0 ? [] : await append(published, fence, origins))[Symbol.iterator]()
+    for (const publication of publications) noteFault(publication, fence?.source)
     return deliveries.map(({ publication, refusal }, place): PublishResult => {
       const result = publication === undefined ? undefined : results.next().value
       const answer = refusal ?? result!

@@ -180,10 +180,15 @@ for (const log of ['memory', 'redis'] as const) {
     const after = Object.fromEntries(SYMBOLS.map(symbol => [symbol, 1]))
     client.send({ action: 'subscribe', id: 3, channel: 'trades', symbols: SYMBOLS, after, epoch })
     const isSecond = ({ sequence }: Message): boolean => sequence === 2
-    await until('the later messages have come', () => messages.filter(isSecond).length === SYMBOLS.length)
+    // A server under load may deliver the last of the messages above only now, to the first subscription.
+    const later = (): Message[] => {
+      const at = messages.findIndex(({ id }) => id === 3)
+      return at < 0 ? [] : messages.slice(at + 1)
+    }
+    await until('the later messages have come', () => later().filter(isSecond).length === SYMBOLS.length)
     t.match(messages.find(({ id }) => id === 3), { recovered: true, rejected: [] })
     t.same(
-      messages
+      later()
         .filter(({ sequence }) => sequence !== undefined)
         .map(({ symbol }) => symbol)
         .sort(),

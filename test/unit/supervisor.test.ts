@@ -201,7 +201,8 @@ test('refuses and counts the messages of a source that another node took over, a
   t.ok(refusals[0] instanceof StaleFence)
   t.match(
     (refusals[0] as Error).message,
-    `messages of the source s with the token ${deployment.tokens[0]!} are refused: another server has taken it over`
+    `messages of the source s with the token ${deployment.tokens[0]!} are refused: ` +
+      'another server has taken the source over'
   )
   t.notOk(refusals[1] instanceof StaleFence, 'the node refused it')
   let said: string[] = []

@@ -5,6 +5,7 @@
  * may import types only.
  */
 const FOLDERS = {
+  book: {},
   log: {},
   publisher: { may: ['log/log\\.ts$'] },
   metrics: {},
@@ -13,7 +14,11 @@ const FOLDERS = {
   },
   store: { types: ['log/log\\.ts$', 'publisher/'] },
   hub: { may: ['log/(log|entry-queue)\\.ts$', 'metrics/'] },
-  sources: { may: ['log/log\\.ts$'], types: ['publisher/', 'coordination/(coordination|leases)\\.ts$'] },
+  instruments: { types: ['hub/hub\\.ts$', 'publisher/publisher\\.ts$'] },
+  sources: {
+    may: ['book/', 'log/log\\.ts$'],
+    types: ['publisher/', 'coordination/(coordination|leases)\\.ts$'],
+  },
   processors: { may: ['log/log\\.ts$'], types: ['sources/source\\.ts$'] },
   nodes: {
     types: [
@@ -33,6 +38,7 @@ const FOLDERS = {
     types: ['nodes/schema\\.ts$'],
     may: [
       'sources/registry\\.ts$',
+      'instruments/file\\.ts$',
       'log/redis/setup\\.ts$',
       'coordination/redis/keys\\.ts$',
       'auth/public-key\\.ts$',
@@ -123,7 +129,7 @@ module.exports = {
         pathNot: [
           '^src/(transports|auth)/',
           '^src/dialects/dialects\\.ts$',
-          '^src/nodes/schema\\.ts$',
+          '^src/(nodes/schema|instruments/answers)\\.ts$',
           '^src/publisher/',
           SHARED,
         ],

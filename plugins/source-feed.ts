@@ -8,7 +8,7 @@ import type { Fence } from '../src/log/log.js'
 import {
   type Publication, type Publisher, type PublishResult, TOO_MANY_TOPICS
 } from '../src/publisher/publisher.js'
-import type { OriginOptions } from '../src/sources/source.js'
+import type { OriginOptions, SourceMessage } from '../src/sources/source.js'
 import { type Refusal, SoundBooks } from '../src/sources/sound-books.js'
 
 /** The publisher of all sources on all servers; no token can have it as its user. */
@@ -24,12 +24,15 @@ const INTRODUCED = 'introduced'
  */
 export interface SourceFeed {
   publish (
-    publications: readonly Publication[], fence?: Fence, origins?: OriginOptions
+    publications: ReadonlyArray<Publication & Pick<SourceMessage, 'fault'>>, fence?: Fence,
+    origins?: OriginOptions
   ): Promise<readonly PublishResult[]>
-  /** Publishes the instruments that are not known, or are known differently. */
+  /** Publishes the instruments that nobody has declared, or that were declared differently. */
   declare (instruments: readonly Instrument[], fence?: Fence): Promise<readonly PublishResult[]>
-  /** Publishes the instruments that nobody knows yet. */
+  /** Publishes the instruments that nobody has declared yet. */
   introduce (instruments: readonly Instrument[]): Promise<void>
+  /** Takes back what was declared. @returns a result for each symbol, `not_found` if nobody declares it */
+  undeclare (symbols: readonly string[]): Promise<readonly PublishResult[]>
   instrument (symbol: string): Instrument | undefined
 }
 
@@ -40,10 +43,17 @@ const MAX_LOGGED = 1000
  */
 const NONE = '(none)'
 
-/** Makes the feed of a server's sources. It counts and logs refusals, and keeps books sound. */
+/**
+ * Makes the feed of a server's sources. It counts and logs refusals, and keeps books sound.
+ * @param fixed instruments that stay as they are here, whatever sources declare
+ */
 export function sourceFeed (
-  publisher: Publisher, { directory, channels, counters }: Hub, logger: FastifyBaseLogger
+  publisher: Publisher,
+  { directory, channels, counters }: Hub,
+  logger: FastifyBaseLogger,
+  fixed: readonly Instrument[] = []
 ): SourceFeed {
+  const fixedBySymbol = new Map(fixed.map(instrument => [instrument.symbol, instrument]))
   const books = new SoundBooks(publication => publisher.refusalOf(publication))
   const logged = new Set<string>()
   const noteRefusal = (
@@ -60,6 +70,11 @@ export function sourceFeed (
     logger.warn({ source, channel, symbol, code, reason }, isStale
       ? 'the server refused a message of a source: its book is stale until the next snapshot'
       : 'the server refused a message of a source; it only counts further ones of that topic')
+  }
+  const noteFault = ({ symbol, fault }: Pick<SourceMessage, 'symbol' | 'fault'>, source = NONE): void => {
+    if (fault === undefined) return
+    counters.noteStaleBook(source, fault.reason)
+    logger.warn({ source, symbol, ...fault }, 'a book is stale until the next snapshot of its venue')
   }
   const append: SourceFeed['publish'] = async (publications, fence, origins) => {
     try {
@@ -78,6 +93,7 @@ export function sourceFeed (
     const deliveries = publications.map(publication => books.deliver(publication))
     const published = deliveries.flatMap(({ publication }) => publication ?? [])
     const results = (published.length === 0 ? [] : await append(published, fence, origins))[Symbol.iterator]()
+    for (const publication of publications) noteFault(publication, fence?.source)
     return deliveries.map(({ publication, refusal }, place): PublishResult => {
       const result = publication === undefined ? undefined : results.next().value
       const answer = refusal ?? result!
@@ -97,15 +113,24 @@ export function sourceFeed (
     async declare (instruments, fence) {
       // A known instrument is not published again: a client that resumes would take it for a move between
       // sets.
-      const news = instruments.filter(instrument =>
-        !isDeepStrictEqual(directory.instrument(instrument.symbol), instrument))
+      const settled = instruments.map(instrument => fixedBySymbol.get(instrument.symbol) ?? instrument)
+      const news = settled.filter(instrument =>
+        !isDeepStrictEqual(directory.known.declaredAs(instrument.symbol), instrument))
       const answers = await publish(described(news), fence)
       const said = new Map(news.map((instrument, index) => [instrument, answers[index]!]))
-      return instruments.map(instrument => said.get(instrument) ?? { sequence: lastSequence(instrument) })
+      return settled.map(instrument => said.get(instrument) ?? { sequence: lastSequence(instrument) })
     },
     async introduce (instruments) {
-      const unknown = instruments.filter(({ symbol }) => !directory.hasInstrument(symbol))
+      const unknown = instruments.filter(({ symbol }) => directory.known.declaredAs(symbol) === undefined)
       await publish(described(unknown, INTRODUCED))
+    },
+    async undeclare (symbols) {
+      const { known } = directory
+      const declared = [...new Set(symbols)].filter(symbol => known.declaredAs(symbol) !== undefined)
+      const answers = await publish(declared.map(symbol => (
+        { channel: instrumentsChannel.name, symbol, data: null })))
+      const said = new Map(declared.map((symbol, index) => [symbol, answers[index]!]))
+      return symbols.map(symbol => said.get(symbol) ?? { code: 'not_found', message: 'nobody declares it' })
     },
     instrument: symbol => directory.instrument(symbol)
   }

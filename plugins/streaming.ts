@@ -19,6 +19,7 @@ import { errorFields } from '../src/errors.js'
 import { Counters } from '../src/metrics/counters.js'
 import type { Watch } from '../src/hub/audience/demand.js'
 import { Hub } from '../src/hub/hub.js'
+import { OperatorInstruments } from '../src/instruments/operator-instruments.js'
 import type { Log } from '../src/log/log.js'
 import { Heartbeat } from '../src/nodes/heartbeat.js'
 import { LoadMeter } from '../src/nodes/load.js'
@@ -26,7 +27,7 @@ import { Nodes } from '../src/nodes/nodes.js'
 import { wantedBy } from '../src/processors/demand.js'
 import type { Processor } from '../src/processors/processor.js'
 import { PublishRequests } from '../src/publisher/publish-requests.js'
-import { Publisher } from '../src/publisher/publisher.js'
+import { Publisher, type PublishResult } from '../src/publisher/publisher.js'
 import type { Source } from '../src/sources/source.js'
 import { SourceSupervisor } from '../src/sources/supervisor.js'
 import type { CompactedTopics } from '../src/store/compacted-topics.js'
@@ -45,6 +46,8 @@ export interface StreamingOptions extends ConnectionLimits {
   readonly compacted: CompactedTopics | undefined
   readonly channels: Channels
   readonly sources: readonly Source[]
+  /** What is declared at the start. */
+  readonly instruments: readonly Instrument[]
   /** The sources that are processors. */
   readonly processors: readonly Processor[]
   readonly flushMs: number | 'auto'
@@ -78,6 +81,7 @@ export interface Streaming {
   readonly publishing: Publishing
   readonly connections: Connections
   readonly events: Events
+  readonly instruments: OperatorInstruments
   readonly sources: SourceSupervisor
   readonly nodes: Nodes
   readonly heartbeat: Heartbeat
@@ -88,6 +92,8 @@ export interface Streaming {
    * @throws ProtocolError for the first that is refused; the others are declared
    */
   declare (instruments: readonly Instrument[]): Promise<void>
+  /** Takes back what was declared. @throws ProtocolError for the first that is refused */
+  undeclare (symbols: readonly string[]): Promise<void>
   /**
    * Closes a connection, or all of a user, on whichever node they are.
    * @returns whether there was one
@@ -156,7 +162,7 @@ export const streaming = fp<StreamingOptions>(async (app, options) => {
     },
     onError
   })
-  const feed = sourceFeed(publisher, hub, app.log)
+  const feed = sourceFeed(publisher, hub, app.log, options.instruments)
   const sources = new SourceSupervisor(options.sources, {
     ...feed,
     node,
@@ -214,6 +220,9 @@ export const streaming = fp<StreamingOptions>(async (app, options) => {
     spendTicket: request => app.authenticator.spend(request),
     onError
   }
+  const declare: Streaming['declare'] = async instruments => {
+    requireTaken(await feed.declare(instruments), instruments.map(({ symbol }) => symbol))
+  }
   const history: Streaming['history'] = (topic, request) => (
     readHistory(hub, dialects.native().writer, topic, request)
   )
@@ -227,17 +236,17 @@ export const streaming = fp<StreamingOptions>(async (app, options) => {
     publishing,
     connections,
     events,
+    instruments: new OperatorInstruments(publisher, hub),
     sources,
     nodes,
     heartbeat,
     stream,
     history,
-    async declare (instruments) {
-      for (const [index, answer] of (await feed.declare(instruments)).entries()) {
-        if (!('code' in answer)) continue
-        const symbol = JSON.stringify(instruments[index]!.symbol)
-        throw new ProtocolError(answer.code, `the instrument ${symbol}: ${answer.message}`)
-      }
+    declare,
+    async undeclare (symbols) {
+      const answers = await feed.undeclare(symbols)
+      const isAbsent = (answer: PublishResult): boolean => 'code' in answer && answer.code === 'not_found'
+      requireTaken(answers.map(answer => isAbsent(answer) ? undefined : answer), symbols)
     },
     disconnect: address => disconnect(coordination, address)
   })
@@ -249,6 +258,7 @@ export const streaming = fp<StreamingOptions>(async (app, options) => {
   })
   app.addHook('onReady', async () => {
     await heartbeat.start()
+    await declare(options.instruments)
     await sources.begin()
   })
   // Now the server knows where it listens.
@@ -271,6 +281,15 @@ export const streaming = fp<StreamingOptions>(async (app, options) => {
     await Promise.all([log.close(), coordination.close()])
   })
 }, { name: 'tickwire-streaming', fastify: '5.x', dependencies: ['tickwire-auth'] })
+
+/** @throws ProtocolError for the first instrument that was refused */
+function requireTaken (answers: ReadonlyArray<PublishResult | undefined>, symbols: readonly string[]): void {
+  for (const [index, answer] of answers.entries()) {
+    if (answer === undefined || !('code' in answer)) continue
+    const symbol = JSON.stringify(symbols[index])
+    throw new ProtocolError(answer.code, `the instrument ${symbol}: ${answer.message}`)
+  }
+}
 
 /** Returns the address where a server listens; undefined before it does. */
 function listensAt (app: FastifyInstance): string | undefined {

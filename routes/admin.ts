@@ -3,7 +3,15 @@ import { parseParameters, ProtocolError, searchOf } from '@tickwire/protocol'
 import type { FastifyInstance } from 'fastify'
 import { type OriginPolicy, refuseForeignPage } from '../src/auth/origin.js'
 import { refuseAdmin } from '../src/auth/permissions.js'
+import { adminSymbolRoutes } from './admin-symbols.js'
 import { Disconnect, disconnectSchema, nodesSchema, startSourceSchema, stopSourceSchema } from './schemas.js'
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** The parameters that an endpoint for operators takes; absent: none. */
+    readonly parameters?: readonly string[]
+  }
+}
 
 const disconnectCheck = TypeCompiler.Compile(Disconnect)
 
@@ -17,14 +25,16 @@ export async function adminRoutes (
   app.addHook('preParsing', async request => {
     refuseForeignPage(originAllowed, request)
     await app.authenticator.demand(request, refuseAdmin)
-    parseParameters(searchOf(request.url), [])
+    parseParameters(searchOf(request.url), request.routeOptions.config.parameters ?? [])
   })
   app.addHook('onResponse', async (request, reply) => {
     const user = app.authenticator.userOf(request)
     if (user === undefined) return
     const party = { transport: 'http', address: request.ip, user }
-    events.administered(party, request.routeOptions.url ?? '', reply.statusCode)
+    events.administered(party, request.method, request.routeOptions.url ?? '', reply.statusCode)
   })
+
+  await app.register(adminSymbolRoutes)
 
   app.get('/v1/admin/nodes', { schema: nodesSchema }, async (_request, reply) =>
     await reply.header('Cache-Control', 'no-store').send(await nodes.overview()))

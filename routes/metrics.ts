@@ -66,6 +66,9 @@ export async function metricsRoutes (app: FastifyInstance): Promise<void> {
     'Messages of sources that could not be delivered, and updates of books that were stale because of that',
     ['source', 'channel', 'code'],
     () => [...counters.sourceRefusals.values()].map(({ count, ...labels }) => [labels, count] as const))
+  add(Counter, 'books_stale_total', 'How often a book became stale by what its venue sent, by reason',
+    ['source', 'reason'],
+    () => [...counters.staleBooks.values()].map(({ count, ...labels }) => [labels, count] as const))
   add(Counter, 'messages_sent_total', 'Data messages and resets sent to clients', ['transport'],
     byTransport(({ messages }) => messages))
   add(Counter, 'sent_bytes_total', 'Bytes of messages sent to clients, with their framing', ['transport'],

@@ -3,6 +3,7 @@ import {
   ErrorMessage, Instrument, MAX_HEARTBEAT_SECONDS, MAX_POLL_LIMIT, MAX_WAIT_SECONDS, MIN_HEARTBEAT_SECONDS,
   PollAnswer, PublishAnswer, PublishItem
 } from '@tickwire/protocol'
+import { PutAnswer, RemoveAnswer } from '../src/instruments/answers.js'
 import { NodesOverview } from '../src/nodes/schema.js'
 
 /**
@@ -137,6 +138,25 @@ export const nodesSchema = {
     'and how far each follows each shard',
   security: bearer,
   response: { 200: NodesOverview, ...refused(401, 403, 429, 503) }
+}
+
+export const putSymbolsSchema = {
+  tags: ['admin'],
+  summary: 'Declares instruments, or replaces what is known of them, whatever sources say',
+  security: bearer,
+  body: Type.Union([Type.Array(Instrument), Instrument]),
+  response: { 200: PutAnswer, ...refused(400, 401, 403, 413, 429, 503) }
+}
+
+export const removeSymbolsSchema = {
+  tags: ['admin'],
+  summary: 'Removes instruments, named in the query or in the body, whoever declared them',
+  security: bearer,
+  querystring: Type.Object({
+    symbols: Type.Optional(Type.String({ description: 'a comma list', examples: ['AAPL,MSFT'] }))
+  }),
+  body: Type.Optional(Type.Array(Type.String())),
+  response: { 200: RemoveAnswer, ...refused(400, 401, 403, 413, 429, 503) }
 }
 
 const operator = {

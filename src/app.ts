@@ -9,6 +9,7 @@ import { sockets } from '../plugins/sockets.js'
 import { routeGroups, type RouteGroup } from '../routes/index.js'
 import { type Config, streamingSettings } from './config.js'
 import { type ErrorFields, errorFields } from './errors.js'
+import { readInstruments } from './instruments/file.js'
 import type { Log } from './log/log.js'
 import type { Coordination } from './coordination/coordination.js'
 import { tickwire, type TickwireOptions } from './tickwire.js'
@@ -50,6 +51,7 @@ export interface Parts {
 export async function buildApp (config: Config, { lines, ...parts }: Parts = {}): Promise<FastifyInstance> {
   const files = keyPairFiles(config)
   const pair = files === undefined ? undefined : await readKeyPair(files)
+  const instruments = config.INSTRUMENTS === undefined ? [] : await readInstruments(config.INSTRUMENTS)
   const app = Fastify({
     logger: { level: config.LOG_LEVEL, serializers, ...(lines === undefined ? {} : { stream: lines }) },
     logController: new LogController({ disableRequestLogging: true }),
@@ -85,6 +87,7 @@ export async function buildApp (config: Config, { lines, ...parts }: Parts = {})
   await app.register(tickwire, {
     routes: Object.keys(routeGroups) as RouteGroup[],
     sources: config.SOURCES,
+    instruments,
     settings: streamingSettings(config),
     ...parts
   })

@@ -142,6 +142,7 @@ export const ConfigSchema = Type.Object({
     description: 'where messages come from: none, or a comma list of simulated[?rate=N…] ' +
       'and replay:<file>[?speed=N…]'
   }),
+  INSTRUMENTS: given('a file of instruments, .csv or .json, to declare at the start'),
   UNKNOWN_SYMBOLS: Type.Union([Type.Literal('reject'), Type.Literal('accept')], {
     default: 'reject', description: 'accept: clients may publish and subscribe to any well-formed symbol'
   })
@@ -152,7 +153,8 @@ const NAMES = Object.keys(ConfigSchema.properties) as Name[]
 
 /** Settings of the process; an application that uses the plugin decides these itself. */
 const OF_THE_PROCESS = [
-  'PORT', 'HOST', 'LOG_LEVEL', 'TRUST_PROXY', 'TLS_CERT', 'TLS_KEY', 'SHUTDOWN_GRACE_MS', 'SOURCES'
+  'PORT', 'HOST', 'LOG_LEVEL', 'TRUST_PROXY', 'TLS_CERT', 'TLS_KEY', 'SHUTDOWN_GRACE_MS', 'SOURCES',
+  'INSTRUMENTS'
 ] as const
 /** The settings that concern the streaming itself. */
 export type StreamingSettings = Omit<Config, typeof OF_THE_PROCESS[number]>

@@ -1,4 +1,5 @@
 import { ConfigError } from './config.js'
+import { instrumentFault } from './instruments/check.js'
 import { insteadOf } from './nearest.js'
 
 /**
@@ -9,7 +10,8 @@ import { insteadOf } from './nearest.js'
 type Given = Readonly<Record<string, unknown>>
 
 const OPTIONS = [
-  'prefix', 'channels', 'routes', 'sources', 'processors', 'log', 'coordination', 'adminLink', 'settings'
+  'prefix', 'channels', 'routes', 'sources', 'instruments', 'processors', 'log', 'coordination', 'adminLink',
+  'settings'
 ]
 const SOURCE = ['instruments', 'run']
 const TOPIC_PROCESSOR = ['outputOf', 'restore', 'apply', 'correct']
@@ -32,7 +34,9 @@ export function checkPluginOptions (options: Given, routeGroups: readonly string
   if (unknown !== undefined) {
     throw new ConfigError(`tickwire has no option '${unknown}'${insteadOf(unknown, OPTIONS)}`)
   }
-  const { prefix, channels, routes, sources, processors, log, coordination, adminLink, settings } = options
+  const {
+    prefix, channels, routes, sources, instruments, processors, log, coordination, adminLink, settings
+  } = options
   if (prefix !== undefined && typeof prefix !== 'string') {
     throw new ConfigError(`prefix is a text like '/live', not ${String(prefix)}`)
   }
@@ -47,6 +51,7 @@ export function checkPluginOptions (options: Given, routeGroups: readonly string
   }
   checkRoutes(routes, routeGroups)
   if (typeof sources !== 'string') checkSources(sources)
+  checkInstruments(instruments)
   checkProcessorShapes(processors)
   if (log !== undefined) demandMethods('log', log, LOG)
   if (coordination !== undefined) demandMethods('coordination', coordination, COORDINATION)
@@ -68,6 +73,15 @@ function checkSources (sources: unknown): void {
   for (const [index, source] of sources.entries()) {
     demandMethods(`sources[${index}]`, source, SOURCE)
     if (typeof (source as Given)['name'] !== 'string') throw new ConfigError(`sources[${index}] has no name`)
+  }
+}
+
+function checkInstruments (instruments: unknown): void {
+  if (instruments === undefined) return
+  if (!Array.isArray(instruments)) throw new ConfigError('instruments is an array of instruments')
+  for (const [index, instrument] of instruments.entries()) {
+    const fault = instrumentFault(instrument)
+    if (fault !== undefined) throw new ConfigError(`instruments[${index}]: ${fault.message}`)
   }
 }
 

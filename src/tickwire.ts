@@ -28,8 +28,10 @@ import { processorSources } from './processors/processor-sources.js'
 import type { Processor } from './processors/processor.js'
 import { type Publication, type PublishResult, Publisher } from './publisher/publisher.js'
 import { parseSources } from './sources/registry.js'
-import { CompactedTopics, hasCompacted } from './store/compacted-topics.js'
-import { openStore } from './store/open-store.js'
+import { CompactedTopics } from './store/compacted-topics.js'
+import { LateStore } from './store/late-store.js'
+import { mayHoldRows, openStore } from './store/open-store.js'
+import type { Store, StoreLog } from './store/store.js'
 import type { Source } from './sources/source.js'
 import { MemoryCoordination } from './coordination/memory/memory-coordination.js'
 import { coordinationCommands } from './coordination/redis/keys.js'
@@ -62,6 +64,11 @@ export interface TickwireOptions {
    * Where messages come from beside `publish`: sources of your own, or a text as in `SOURCES`. Default: none.
    */
   readonly sources?: readonly Source[] | string
+  /**
+   * Instruments that are declared at the start. What they say of a symbol stands, whatever sources declare.
+   * Default: none.
+   */
+  readonly instruments?: readonly Instrument[]
   /**
    * Processors, which compute messages from messages. Each runs on one server at a time. The log appends what
    * a processor publishes once, even if another server takes the processor over. Default: none.
@@ -124,6 +131,12 @@ export interface Tickwire {
    */
   declare (instruments: readonly Instrument[]): Promise<void>
   /**
+   * Takes back what was declared of symbols, by `declare` or by sources: they leave their sets. Symbols that
+   * nobody declares are passed over. What an operator declared stands (`/v1/admin/symbols`).
+   * @throws ProtocolError for the first that is refused
+   */
+  undeclare (symbols: readonly string[]): Promise<void>
+  /**
    * Signs a token for a user of this application. `sub` names the user; `read`, `publish` and `admin` say
    * what the token permits (PROTOCOL.md, Credentials).
    * @param seconds how long the token is valid; default: an hour
@@ -147,7 +160,7 @@ declare module 'fastify' {
 export const tickwire = fp<TickwireOptions>(async (app, options) => {
   const order = Object.keys(routeGroups) as RouteGroup[]
   checkPluginOptions({ ...options }, order)
-  const { prefix = '', routes = DEFAULT_ROUTES, sources = [], processors = [] } = options
+  const { prefix = '', routes = DEFAULT_ROUTES, sources = [], instruments = [], processors = [] } = options
   const settings = loadSettings(options.settings ?? {})
   const channels = allChannels(options.channels ?? [])
   checkProcessors(processors, channels)
@@ -159,13 +172,14 @@ export const tickwire = fp<TickwireOptions>(async (app, options) => {
     throw error
   })
   const keepsItself = options.log !== undefined || settings.REDIS_URL !== undefined
-  const compacted = keepsItself || !hasCompacted(channels)
+  const compacted = keepsItself
     ? undefined
-    : await keepCompacted(settings, log, channels, app.log).catch(async (error: unknown) => {
-      keys.close()
-      await Promise.all([log.close(), coordination.close()])
-      throw error
-    })
+    : await keepCompacted(settings, log, channels, app.log, options.channels)
+      .catch(async (error: unknown) => {
+        keys.close()
+        await Promise.all([log.close(), coordination.close()])
+        throw error
+      })
   if (checkKeySettings(settings) === undefined) {
     app.log.warn('JWT_SECRET is not set: a random secret checks tokens, so no token made elsewhere is valid')
   } else if (isShortSecret(settings)) {
@@ -197,6 +211,7 @@ export const tickwire = fp<TickwireOptions>(async (app, options) => {
       sources: [
         ...typeof sources === 'string' ? parseSources(sources) : sources, ...processorSources(processors, log)
       ],
+      instruments,
       processors,
       flushMs: settings.FLUSH_MS,
       recentBytes: settings.RETENTION_BYTES * RECENT_SHARE,
@@ -231,7 +246,7 @@ export const tickwire = fp<TickwireOptions>(async (app, options) => {
     }
 
     const { authenticator, streaming: parts } = scope
-    const { publisher, declare } = parts
+    const { publisher, declare, undeclare } = parts
     app.decorate('tickwire', {
       channels,
       async publish (channel, message) {
@@ -244,6 +259,7 @@ export const tickwire = fp<TickwireOptions>(async (app, options) => {
       },
       publishAll: publications => publisher.publish(publications, { publisher: OWN_PUBLISHER }),
       declare,
+      undeclare,
       signToken (claims, seconds = TOKEN_SECONDS) {
         const fault = faultOfClaims(claims, seconds)
         if (fault !== undefined) throw new Error(`signToken: ${fault}`)
@@ -289,15 +305,23 @@ async function openLog (settings: TickwireSettings, channels: Channels, onError:
 }
 
 /**
- * Brings the compacted topics of a log in memory back from the store, and keeps them there from now on.
+ * Brings the compacted topics of a log in memory back from the store, and keeps them there from now on. The
+ * store opens only when it must: if the application has compacted channels of its own, if the store may have
+ * something already, or at the first message that is to be kept.
+ * @param own the application's channels
  * @throws ConfigError if the store cannot be used
  */
 async function keepCompacted (
-  settings: TickwireSettings, log: Log, channels: Channels, logger: FastifyBaseLogger
+  settings: TickwireSettings,
+  log: Log,
+  channels: Channels,
+  logger: FastifyBaseLogger,
+  own: readonly ChannelDefinition[] = []
 ): Promise<CompactedTopics> {
-  const store = await openStore(settings, {
-    isShared: false, log: (level, fields, message) => { logger[level](fields, message) }
-  })
+  const write: StoreLog = (level, fields, message) => { logger[level](fields, message) }
+  const open = (): Promise<Store> => openStore(settings, { isShared: false, log: write })
+  const isNeeded = own.some(({ compacted }) => compacted === true) || mayHoldRows(settings)
+  const store = isNeeded ? await open() : new LateStore(open, write)
   try {
     const [topics, restored] = await CompactedTopics.keep({
       log,
@@ -309,7 +333,9 @@ async function keepCompacted (
         logger.error({ event: 'store', topic, reason }, message)
       }
     })
-    logger.info({ event: 'store', topics: restored }, 'compacted topics were brought back from the store')
+    if (isNeeded) {
+      logger.info({ event: 'store', topics: restored }, 'compacted topics were brought back from the store')
+    }
     return topics
   } catch (error) {
     await store.close()

@@ -90,8 +90,9 @@ export class Events {
    * Logs a request of an operator for the audit.
    * @param route the route as it was registered, without the values that the request gave its parameters
    */
-  administered (party: Party, route: string, status: number): void {
-    this.lines.info({ event: 'admin', ...fieldsOf(party), route, status }, 'an operator made a request')
+  administered (party: Party, method: string, route: string, status: number): void {
+    const fields = { event: 'admin', ...fieldsOf(party), method, route, status }
+    this.lines.info(fields, 'an operator made a request')
   }
 
   private notable (fields: object, message: string): void {

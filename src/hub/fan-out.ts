@@ -1,14 +1,12 @@
-import { instruments as instrumentsChannel, topicKey } from '@tickwire/protocol'
 import type { Entry } from '../log/log.js'
 import type { InstrumentMoves } from './audience/instrument-moves.js'
 import type { Conflator } from './conflation/conflator.js'
 import { isWhole } from './conflation/view.js'
 import type { HubParts } from './hub-parts.js'
+import { isInstrumentTopic } from './shards/known-instruments.js'
 import { resetReborn } from './shards/reborn.js'
 import { deliverTo, loseFor, type Subscriber } from './subscriber.js'
 import { TopicBytes } from './topic-bytes.js'
-
-const INSTRUMENT_PREFIX = topicKey({ channel: instrumentsChannel.name, symbol: '' })
 
 /** The entries of a window by topic, each topic's in order. */
 export type Window = ReadonlyMap<string, readonly Entry[]>
@@ -56,7 +54,7 @@ export class FanOut {
   private deliverTopic (topic: string, entries: readonly Entry[], dirty: Subscriber[]): number {
     const { hub } = this
     if (entries.length === 0) return 0
-    if (topic.startsWith(INSTRUMENT_PREFIX)) this.moves.enqueue(entries.at(-1)!)
+    if (isInstrumentTopic(topic)) this.moves.enqueue(entries.at(-1)!)
     const audience = hub.audience.of(topic)
     if (audience.empty) {
       hub.cutStates.forget(topic)

@@ -358,6 +358,7 @@ export class Hub implements HubParts {
     this.invalidateCursor()
     this.announceEpochs(true)
     this.flush()
+    this.moves.settle()
   }
 
   /** @param resets whether topics were restated, so that subscribers may have pending resets */

@@ -32,6 +32,12 @@ export class TransportCounters {
  */
 export type FailurePlace = 'state' | 'conflate' | 'encode' | 'deliver' | 'instrument'
 
+interface StaleBooks {
+  readonly source: string
+  readonly reason: string
+  count: number
+}
+
 interface SourceRefusals {
   readonly source: string
   readonly channel: string
@@ -49,6 +55,8 @@ export class Counters {
   readonly fenced = new Map<string, number>()
   /** By source, channel and code: refused messages of sources, and updates of books that are stale. */
   readonly sourceRefusals = new Map<string, SourceRefusals>()
+  /** By source and reason, how often a book became stale because its venue did not send what it must. */
+  readonly staleBooks = new Map<string, StaleBooks>()
   readonly resets: Record<ResetReason, number> = { history_lost: 0, epoch_changed: 0, lagging: 0, entered: 0 }
   /** By channel and place, how often a channel or an encoder threw. */
   readonly failures = new Map<string, Map<FailurePlace, number>>()
@@ -76,6 +84,13 @@ export class Counters {
     const key = `${source} ${channel} ${code}`
     const counted = this.sourceRefusals.get(key)
     if (counted === undefined) this.sourceRefusals.set(key, { source, channel, code, count: 1 })
+    else counted.count++
+  }
+
+  noteStaleBook (source: string, reason: string): void {
+    const key = `${source} ${reason}`
+    const counted = this.staleBooks.get(key)
+    if (counted === undefined) this.staleBooks.set(key, { source, reason, count: 1 })
     else counted.count++
   }
 

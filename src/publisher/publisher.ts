@@ -1,7 +1,8 @@
 import { FormatRegistry } from '@sinclair/typebox'
 import { type TypeCheck, TypeCompiler } from '@sinclair/typebox/compiler'
 import {
-  type ChannelDefinition, type Channels, type ErrorCode, errorTable, isSymbol, registerFormats, topicKey
+  type ChannelDefinition, type Channels, type ErrorCode, errorTable, isCompacted, isSymbol, registerFormats,
+  topicKey
 } from '@tickwire/protocol'
 import type { AppendItem, AppendOptions, Log, Origin } from '../log/log.js'
 
@@ -199,7 +200,7 @@ function misnaming (
 
 /** Returns why the data does not fit its channel and symbol. */
 function unfitness ({ check, definition }: Channel, { symbol, data }: Publication): Refusal | undefined {
-  if (data === null && definition.compacted === true) return undefined
+  if (data === null && isCompacted(definition)) return undefined
   if (!check.Check(data)) return refuse('invalid_message', describe(check, data))
   const named = (data as { symbol?: unknown }).symbol
   const isOther = symbol !== undefined && named !== undefined && named !== symbol

@@ -6,7 +6,7 @@ import type { Source } from './source.js'
 
 const KINDS = [
   'simulated[?seed=N&rate=N&hours=always|real|<speed>&lazy=true|<seconds>]',
-  'replay:<file>[?speed=N|max&loop=true&start=manual&lazy=true|<seconds>]',
+  'replay:<file>[?speed=N|max&loop=true&start=manual&lazy=true|<seconds>&answers=<file>]',
   'none'
 ].join(', ')
 const LATER = ['coinbase', 'kraken', 'binance']
@@ -100,9 +100,10 @@ function parseHours (text: string): HoursOption {
 function parseReplay (rest: string): Source {
   const [, file = '', query = ''] = /^:([^?]*)\??(.*)$/.exec(rest) ?? []
   if (file === '') throw new ConfigError('SOURCES: replay needs a file: replay:<file>')
-  const parameters = parseOptions('replay', query, ['speed', 'loop', 'start', 'lazy'])
+  const parameters = parseOptions('replay', query, ['speed', 'loop', 'start', 'lazy', 'answers'])
   return new Replay({
     file,
+    answers: parameters.get('answers') ?? undefined,
     speed: parseSpeed(parameters.get('speed') ?? '1'),
     loop: parseChoice('loop', parameters.get('loop') ?? 'false', ['true', 'false']) === 'true',
     manual: parseChoice('start', parameters.get('start') ?? 'auto', ['manual', 'auto']) === 'manual',

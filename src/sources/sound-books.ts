@@ -1,4 +1,5 @@
-import { type Book, book, type ErrorCode } from '@tickwire/protocol'
+import { book, type ErrorCode } from '@tickwire/protocol'
+import { staleBook } from '../book/book-event.js'
 import type { Publication, PublishResult } from '../publisher/publisher.js'
 
 export type Refusal = Extract<PublishResult, { code: ErrorCode }>
@@ -12,11 +13,6 @@ export interface Delivery {
 const DROPPED: Refusal = {
   code: 'invalid_message',
   message: 'an earlier message of this book could not be delivered: the book is stale until its next snapshot'
-}
-
-const staleBook = (symbol: string): Publication => {
-  const data = { symbol, bids: [], asks: [], stale: true } satisfies Book
-  return { channel: book.name, symbol, snapshot: true, data }
 }
 
 /**

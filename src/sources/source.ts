@@ -1,4 +1,5 @@
 import type { Instrument } from '@tickwire/protocol'
+import type { Fault } from '../book/book-event.js'
 import type { AppendOptions, Origin } from '../log/log.js'
 import type { PublishResult } from '../publisher/publisher.js'
 
@@ -11,6 +12,8 @@ export interface SourceMessage {
   readonly user?: string | undefined
   /** The message replaces the topic's whole state. */
   readonly snapshot?: boolean | undefined
+  /** Why a message makes its book stale: the server logs and counts it. */
+  readonly fault?: Fault
   /** The origin of a message that a processor publishes. */
   readonly origin?: Origin
 }

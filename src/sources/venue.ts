@@ -8,11 +8,14 @@ export interface VenueParser {
    * @throws SyntaxError if it is not JSON
    */
   parse (payload: string): readonly SourceMessage[]
+  /** Reads what the venue answered to an HTTP request, where it needs that. @throws as {@link parse} */
+  answer? (request: URL, body: string): readonly SourceMessage[]
 }
 
 /**
  * What is particular to a venue. It passes prices and sizes on byte for byte, except that `plainDecimal`
- * writes out e-notation. It passes on what cannot be delivered, too: the publisher refuses and counts that.
+ * writes out e-notation. It passes on quotes and trades that cannot be delivered, too: the publisher refuses
+ * and counts those. A book whose frames cannot be read becomes stale.
  */
 export interface Venue {
   readonly name: string
@@ -23,4 +26,6 @@ export interface Venue {
   createParser (): VenueParser
   /** Returns the instruments for which a client's subscribe frame asks. */
   instruments (subscribeFrame: string): readonly Instrument[]
+  /** Returns the instruments for which the address of the feed asks, where it does. */
+  instrumentsOf? (address: URL): readonly Instrument[]
 }

@@ -2,6 +2,7 @@ import { type Channels, isRemoval, parseTopicKey } from '@tickwire/protocol'
 import type { Entry, Log, Tailing } from '../log/log.js'
 import type { Publication, Publisher } from '../publisher/publisher.js'
 import { readStates, type State } from './states.js'
+import type { LateStore } from './late-store.js'
 import type { Store } from './store.js'
 
 export interface CompactedTopicsOptions {
@@ -9,18 +10,14 @@ export interface CompactedTopicsOptions {
   readonly log: Log
   readonly channels: Channels
   readonly publisher: Publisher
-  readonly store: Store
+  /** Nothing comes back from a store that is not open yet. */
+  readonly store: Store | LateStore
   /** Called if a stored message cannot be brought back: it stays in the store. */
   readonly onRefused: (topic: string, reason: string) => void
 }
 
 /** The publisher's name of what comes from the store; no token can have it as its user. */
 const PUBLISHER = ''
-
-/** Returns whether any channel must outlive the log of its server. */
-export const hasCompacted = (channels: Channels): boolean => (
-  [...channels.values()].some(({ compacted }) => compacted === true)
-)
 
 /**
  * Lets the topics of compacted channels outlive a log in memory. It brings them back from the store into the
@@ -57,6 +54,7 @@ export class CompactedTopics {
   private async restore (): Promise<number> {
     const { store, publisher, onRefused } = this.options
     let restored = 0
+    if (!('query' in store)) return restored
     for await (const states of readStates(store)) {
       for (const { timestamp } of states) this.notBefore = Math.max(this.notBefore, timestamp + 1)
       const results = await publisher.publish(states.map(publicationOf), { publisher: PUBLISHER })
@@ -77,7 +75,8 @@ export class CompactedTopics {
     }
   }
 
-  private store ({ topic, sequence, timestamp, payload }: Entry, epoch: number, store: Store): void {
+  private store (entry: Entry, epoch: number, store: Store | LateStore): void {
+    const { topic, sequence, timestamp, payload } = entry
     const { channel: name, symbol = null, user = null } = parseTopicKey(topic)
     const channel = this.options.channels.get(name)
     if (channel?.compacted !== true) return

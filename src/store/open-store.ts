@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { type Config, ConfigError } from '../config.js'
 import { BufferedStore, type StoreOptions } from './buffered-store.js'
@@ -13,6 +14,13 @@ export interface OpenStoreOptions extends StoreOptions {
   /** Whether other servers share the log: they must share the store, too. */
   readonly isShared: boolean
 }
+
+/**
+ * Returns whether the store may have something already: it is a database, or its file is there. A server that
+ * has never kept anything makes no file.
+ */
+export const mayHoldRows = ({ DATABASE_URL, DATA_DIR }: StoreSettings): boolean =>
+  DATABASE_URL !== undefined || existsSync(join(DATA_DIR, FILE))
 
 /**
  * The store that the settings ask for, with the schema of this program.

@@ -128,5 +128,5 @@ test('a channel that cannot be compacted is refused where it is defined', async 
   t.throws(() => defineChannel({ ...plain, compacted: true, access: 'public' }), /is compacted, but its access is not 'internal'/)
   const { reduce: __, ...history } = plain
   t.throws(() => defineChannel({ ...history, compacted: true }), /is compacted, but its reduce is not 'last'/)
-  t.throws(() => defineChannel({ ...plain, compacted: 'yes' as never }), /has compacted 'yes'; it is true or false/)
+  t.throws(() => defineChannel({ ...plain, compacted: 'yes' as never }), /has compacted 'yes'; it is true, 'log' or false/)
 })

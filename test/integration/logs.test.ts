@@ -114,7 +114,7 @@ test('logs each connect, subscribe, unsubscribe, refusal and close, and nothing 
   await stream.ended
   await until('it is closed', () => of('close').length === 2)
   t.match(of('close')[1], { level: 20, user: 'alice', transport: 'sse', code: 'going_away' })
-  t.match(of('admin'), [{ level: 30, user: 'operator', route: '/v1/admin/disconnect', status: 204 }])
+  t.match(of('admin'), [{ level: 30, user: 'operator', method: 'POST', route: '/v1/admin/disconnect', status: 204 }])
 
   await fetch(`${server.origin}/v1/stream?subscribe=news`, {
     headers: { authorization: `Bearer ${token}`, 'x-request-id': 'mine' }

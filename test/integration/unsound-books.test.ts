@@ -159,8 +159,8 @@ for (const log of ['memory', 'redis'] as const) {
         t.equal((await state(server, 'C-D')).bids.length, rest.length === 0 ? 5 : 6)
         t.match(
           await (await fetch(`${server.origin}/metrics`)).text(),
-          /tickwire_source_messages_refused_total\{source="replay",channel="book",code="invalid_message"\} 4\n/,
-          'the refused messages, and those dropped because of them'
+          /tickwire_books_stale_total\{source="replay",reason="malformed"\} 1\n/,
+          'counts the book once, with the reason'
         )
         for (const client of clients) client.cut()
       })

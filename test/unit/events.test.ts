@@ -87,7 +87,7 @@ test('logs every batch and every operator at info', async t => {
       ])
     )
   }
-  events.administered(alice, '/v1/admin/sources/:name/stop', 204)
+  events.administered(alice, 'POST', '/v1/admin/sources/:name/stop', 204)
   t.ok(lines.every(({ level }) => level === 'info'))
   t.match(lines[99]!.fields, {
     event: 'publish',
@@ -99,6 +99,7 @@ test('logs every batch and every operator at info', async t => {
   t.match(lines[100]!.fields, {
     event: 'admin',
     user: 'alice',
+    method: 'POST',
     route: '/v1/admin/sources/:name/stop',
     status: 204
   })

@@ -30,12 +30,14 @@ async function register (t: Test, given: object): Promise<void> {
 }
 
 const refused: ReadonlyArray<readonly [given: object, ...words: RegExp[]]> = [
-  [{ chanels: [] }, /has no option 'chanels'/, /did you mean 'channels'\?/, /prefix, channels, routes, sources, processors, log, coordination, adminLink, settings/],
+  [{ chanels: [] }, /has no option 'chanels'/, /did you mean 'channels'\?/, /prefix, channels, routes, sources, instruments, processors, log, coordination, adminLink, settings/],
   [{ prefix: 5 }, /prefix is a text like '\/live', not 5/],
   [{ channels: {} }, /channels is an array/],
   [{ routes: ['strem'] }, /routes: there is no 'strem'; did you mean 'stream'\?/, /docs, stream, tickets, publish, topics/],
   [{ routes: 'stream' }, /routes is an array/],
   [{ sources: [{ name: 'mine' }] }, /sources\[0\] has no 'instruments'/],
+  [{ instruments: {} }, /instruments is an array/],
+  [{ instruments: [{ symbol: 'A' }, { symbol: 'B', tick_size: '0' }] }, /instruments\[1\]: tick_size must be a decimal above 0, not '0'/],
   [{ sources: 'simulatd' }, /'simulatd' is not a source; these are/],
   [{ processors: {} }, /processors is an array of processors/],
   [{ processors: [undefined] }, /processors\[0\] has no 'outputOf'/],

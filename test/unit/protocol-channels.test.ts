@@ -136,7 +136,16 @@ const samples: Readonly<Record<string, Sample>> = {
     access: 'internal',
     keyed: true,
     state: true,
-    full: { symbol: '005930', market: 'KOSPI', sector: 'semiconductors', sector_name: '반도체', name: '삼성전자' },
+    full: { symbol: '005930', market: 'KOSPI', sector: 'semiconductors', sector_name: '반도체', name: '삼성전자', currency: 'KRW', tick_size: '100', lot_size: '1', venue_symbol: 'A005930' },
+    required: ['symbol'],
+    decimals: []
+  },
+  'instruments.overrides': {
+    type: 'instrument_override',
+    access: 'internal',
+    keyed: true,
+    state: true,
+    full: { symbol: '005930', market: 'KOSPI', sector: 'semiconductors', sector_name: '반도체', name: '삼성전자', currency: 'KRW', tick_size: '100', lot_size: '1', venue_symbol: 'A005930', removed: true },
     required: ['symbol'],
     decimals: []
   }
@@ -238,7 +247,7 @@ for (const [name, { full, required, decimals }] of Object.entries(samples)) {
     refuses({ ...full, '': '' }, 'one more field')
     for (const path of places({ ...full })) {
       refuses(replaced({ ...full }, path, null), `null at ${path.join('.')}`)
-      if (path.at(-1) !== 'stale') refuses(replaced({ ...full }, path, true), `true at ${path.join('.')}`)
+      if (!['stale', 'removed'].includes(String(path.at(-1)))) refuses(replaced({ ...full }, path, true), `true at ${path.join('.')}`)
       refuses(replaced({ ...full }, path, { a: 1 }), `an object at ${path.join('.')}`)
     }
     for (const path of decimals) {
@@ -278,6 +287,22 @@ single(
   ['Consumer Discretionary', '측정, 시험, 항해, 제어 및 기타 정밀기기 제조업; 광학기기 제외', 'x'.repeat(128)],
   ['x'.repeat(129), 1]
 )
+for (const field of ['tick_size', 'lot_size']) {
+  single(
+    'instruments', [field],
+    ['1', '0.05', '1000', '0.00000001', '10.0', `1${'0'.repeat(63)}`],
+    ['0', '0.00', '-1', '+1', '.5', '01', '1.', '0,5', '1e3', '', ' 1', '1\n', '1'.repeat(65), 1]
+  )
+}
+single(
+  'instruments', ['currency'],
+  ['KRW', 'USDT', 'GBp', '1INCH', 'X'.repeat(16)], ['', 'US$', 'K W', 'X'.repeat(17), 410]
+)
+single(
+  'instruments', ['venue_symbol'],
+  ['KRW-BTC', 'XBT/USD', 'ES Mar 27', 'x'.repeat(64)], ['', 'x'.repeat(65), 1]
+)
+single('instruments.overrides', ['removed'], [true], [false, 'true', 1])
 single(
   'quotes', ['venue_time'],
   ['2026-02-07T14:30:00Z', '2026-02-07T14:30:00.123456789+09:00'],

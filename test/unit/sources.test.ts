@@ -4,8 +4,10 @@ import { join } from 'node:path'
 import { DECIMAL_PATTERN, type Trade } from '@tickwire/protocol'
 import fc from 'fast-check'
 import { type Test, test } from 'tap'
+import { binance } from '../../src/sources/binance/parser.js'
 import { coinbase } from '../../src/sources/coinbase/parser.js'
-import { plainDecimal } from '../../src/sources/decimals.js'
+import { plainDecimal } from '../../src/book/decimals.js'
+import { kraken } from '../../src/sources/kraken/parser.js'
 import { parseSources } from '../../src/sources/registry.js'
 import { Replay, type ReplayOptions } from '../../src/sources/replay/replay.js'
 import type { SourceContext, SourceMessage } from '../../src/sources/source.js'
@@ -70,15 +72,15 @@ test('Coinbase: turns each kind of frame into messages', async t => {
     parse({ type: 'snapshot', product_id: 'A-B', bids: [['2', '1.0']], asks: [['3', '0.50']] }),
     [book({ bids: [['2', '1.0']], asks: [['3', '0.50']] }, { snapshot: true })]
   )
-  const changes = [['buy', '9', '1'], ['sell', '11', '0.0'], ['buy', '10.0', '2']]
+  const changes = [['buy', '0.9', '1'], ['sell', '11', '0.0'], ['buy', '1.00', '2']]
   t.same(
     parse({ type: 'l2update', product_id: 'A-B', changes }),
-    [book({ bids: [['10.0', '2'], ['9', '1']], asks: [['11', '0.0']] })],
+    [book({ bids: [['1.00', '2'], ['0.9', '1']], asks: [['11', '0.0']] })],
     'best first'
   )
   t.same(
-    parse({ type: 'snapshot', product_id: 'A-B', bids: [['1.70e-7', '3E3']], asks: [['1e999', '1']] }),
-    [book({ bids: [['0.000000170', '3000']], asks: [['1e999', '1']] }, { snapshot: true })],
+    parse({ type: 'snapshot', product_id: 'A-B', bids: [['1.70e-7', '3E3']], asks: [['1E0', '1']] }),
+    [book({ bids: [['0.000000170', '3000']], asks: [['1', '1']] }, { snapshot: true })],
     'e-notation is written out'
   )
   const small = [['buy', '1.7e-7', '3'], ['buy', '0.0000002', '1e1']]
@@ -93,12 +95,20 @@ test('Coinbase: turns each kind of frame into messages', async t => {
     { data: { price: '0.00001305', size: '985' } }
   ])
   for (const changes of [undefined, null, 7, [['hold', '1', '1']], [['buy', '1']], [['buy', 1, '1']], [7]]) {
+    parse({ type: 'snapshot', product_id: 'A-B', bids: [['2', '1']], asks: [] })
     t.match(
       parse({ type: 'l2update', product_id: 'A-B', changes }),
-      [{ channel: 'book', symbol: 'A-B', data: { symbol: 'A-B' } }],
-      'a malformed update is passed on, so that the publisher refuses it'
+      [{
+        channel: 'book',
+        symbol: 'A-B',
+        snapshot: true,
+        data: { stale: true },
+        fault: { reason: 'malformed' }
+      }],
+      'a malformed update makes its book stale'
     )
   }
+  t.match(parse({ type: 'snapshot', product_id: 'A-B', bids: [], asks: [['1e999', '1']] }), [], 'it is stale already')
   t.same(parse({ type: 'subscriptions', channels: [] }), [])
   t.same(parse({ type: 'heartbeat', product_id: 'A-B' }), [])
   t.throws(() => parser.parse('{'), SyntaxError)
@@ -220,6 +230,101 @@ test('replays a recording: its instruments, in order, at the given speed, in a l
   setTimeout(() => { early.abort() }, 30)
   await replay(file, { speed: 0.001 }).run(slow.context)
   t.ok(slow.messages.length <= 1, 'a stop ends a wait')
+})
+
+test('Binance: turns each kind of event into messages, and finds the instruments of streams', t => {
+  const parser = binance.createParser()
+  const parse = (event: object): readonly SourceMessage[] =>
+    parser.parse(JSON.stringify({ stream: 'x', data: event }))
+  t.same(parse({ u: 1, s: 'BTCUSDT', b: '1.50', B: '2', a: '3', A: '4' }), [{
+    channel: 'quotes',
+    symbol: 'BTC-USDT',
+    data: { symbol: 'BTC-USDT', bid: '1.50', bid_size: '2', ask: '3', ask_size: '4' }
+  }])
+  const trade = { e: 'aggTrade', s: 'BTCUSDT', a: 7, p: '1.0', q: '2', T: 1633998534486, m: true }
+  t.match(parse(trade), [{ data: { side: 'sell', trade_id: '7', timestamp: '2021-10-12T00:28:54.486Z' } }])
+  for (const T of ['x', 1e17, null]) {
+    t.match(parse({ ...trade, T }), [{ data: { timestamp: T } }], 'a time that is none is passed on')
+  }
+  const update = { e: 'depthUpdate', s: 'BTCUSDT', U: 1, u: 2, b: [], a: [] }
+  t.same(parser.parse(JSON.stringify(update)), [], 'an update without a stream waits for the snapshot')
+  const answer = (path: string): readonly SourceMessage[] => {
+    const url = new URL(`https://api.binance.com${path}`)
+    return parser.answer!(url, '{"lastUpdateId":1,"bids":[["1","1"]],"asks":[]}')
+  }
+  t.same(answer('/api/v3/time'), [])
+  t.same(answer('/api/v3/depth'), [])
+  t.same(answer('/api/v3/depth?symbol=BTCUSDT'), [{
+    channel: 'book',
+    symbol: 'BTC-USDT',
+    snapshot: true,
+    data: { symbol: 'BTC-USDT', bids: [['1', '1']], asks: [], venue_sequence: 2 }
+  }])
+  for (const event of [{ e: 'kline', s: 'BTCUSDT' }, { s: 7 }, {}]) t.same(parse(event), [])
+  for (const frame of ['7', 'null', '[]', '{"result":null,"id":1}']) t.same(parser.parse(frame), [])
+  const symbols = (path: string): string[] =>
+    binance.instrumentsOf!(new URL(`wss://stream.binance.com:9443${path}`)).map(({ symbol }) => symbol)
+  const streams = 'btcusdt@depth@100ms/ethbtc@depth/btcusdt@aggTrade'
+  t.same(symbols(`/stream?streams=${streams}`), ['BTC-USDT', 'ETH-BTC'])
+  t.same(symbols('/ws/usdtrub@depth'), ['USDT-RUB'])
+  t.same(symbols('/ws'), [])
+  const subscribed = (frame: string): string[] => binance.instruments(frame).map(({ symbol }) => symbol)
+  t.same(
+    subscribed('{"method":"SUBSCRIBE","params":["btcusdt@depth","strange@depth"],"id":1}'),
+    ['BTC-USDT', 'STRANGE']
+  )
+  t.same(subscribed('{"method":"LIST_SUBSCRIPTIONS","id":1}'), [])
+  t.end()
+})
+
+test('Kraken: keeps books of both versions of the feed, and spells pairs in one way', t => {
+  const parser = kraken.createParser()
+  const subscription = { depth: 25, name: 'book' }
+  parser.parse(JSON.stringify({ event: 'subscriptionStatus', pair: 'XBT/USD', subscription }))
+  const snapshot = '[1,{"as":[["2.0","1.0","1"]],"bs":[["1.0","1.0","1"]]},"book-25","XBT/USD"]'
+  t.match(parser.parse(snapshot), [
+    { channel: 'book', symbol: 'BTC-USD', snapshot: true, data: { asks: [['2.0', '1.0']] } }
+  ])
+  t.match(parser.parse('[1,{"a":[["3.0","1.0","1"]],"c":"7"},"book-25","XBT/USD"]'), [
+    { symbol: 'BTC-USD', snapshot: true, data: { stale: true }, fault: { reason: 'checksum' } }
+  ])
+  const asks = Array.from({ length: 12 }, (_, at) => `{"price":${at + 1}.0,"qty":1.0}`).join(',')
+  const book = `{"symbol":"DOGE/USD","bids":[],"asks":[${asks}],"checksum":3310070434}`
+  const [message] = parser.parse(`{"channel":"book","type":"snapshot","data":[${book}]}`)
+  t.equal((message?.data as { stale?: true }).stale, true, 'the checksum differs')
+  t.same(parser.parse('{"event":"heartbeat"}'), [])
+  const subscribed = (frame: string): string[] => kraken.instruments(frame).map(({ symbol }) => symbol)
+  t.same(subscribed('{"event":"subscribe","pair":["XBT/CHF","ADA/XBT",7]}'), ['BTC-CHF', 'ADA-BTC'])
+  t.same(subscribed('{"method":"subscribe","params":{"channel":"book","symbol":["BTC/USD"]}}'), ['BTC-USD'])
+  t.same(subscribed('{"event":"ping"}'), [])
+  t.throws(() => parser.parse('{'), SyntaxError)
+  t.end()
+})
+
+test('reads HTTP answers in the order of times, from a file of their own or between the frames', async t => {
+  const feed = 'wss://stream.binance.com:9443/stream?streams=ab@depth <-> 1.0'
+  const event = (time: number, id: number): string => {
+    const data = { e: 'depthUpdate', s: 'AB', U: id, u: id, b: [[String(id), '1']], a: [] }
+    return `${time}: ${JSON.stringify({ stream: 'ab@depth', data })}`
+  }
+  const answer = 'https://api.binance.com/api/v3/depth?symbol=AB -> ' +
+    '3: {"lastUpdateId":1,"bids":[["1","1"]],"asks":[]}'
+  const sequences = async (
+    lines: readonly string[], options?: Partial<ReplayOptions>
+  ): Promise<unknown[]> => {
+    const source = replay(await writeRecording(t, [feed, ...lines]), options)
+    const taken = collect()
+    await source.run(taken.context)
+    return taken.messages.map(({ data }) => (data as { venue_sequence?: number }).venue_sequence)
+  }
+  t.same(await sequences([event(2, 2), 'not-a-url -> 2.5: {', answer, event(4, 3)]), [2, 3])
+  const answers = await writeRecording(t, [answer])
+  t.same(await sequences([event(2, 2), event(4, 3)], { answers }), [2, 3])
+  t.same(await sequences([event(1.5, 1), event(2, 2)], { answers }), [2], 'the answer comes last')
+  const broken = await writeRecording(t, [`${answer}}`])
+  await t.rejects(sequences([event(2, 2)], { answers: broken }), new RegExp(`${broken}, line 1`))
+  const absent = replay(await writeRecording(t, [feed]), { answers: '/nowhere.txt' })
+  await t.rejects(absent.instruments(), /no file \/nowhere.txt/)
 })
 
 test('reads recordings of either address of Coinbase', async t => {

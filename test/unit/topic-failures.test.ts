@@ -188,7 +188,7 @@ test('takes all messages of a batch but an instrument that cannot be read', asyn
   t.teardown(() => node.close())
   const wire = connect(node, { channel: 'trades' })
   await ticks(30)
-  await node.log.append([trade(1), { topic: 'instruments:X', payload: 'null' }, trade(2)])
+  await node.log.append([trade(1), { topic: 'instruments:X', payload: '7' }, trade(2)])
   await ticks()
   t.same(short(wire, 'trades'), ['1', '2'])
   t.equal(node.hub.counters.failures.get('instruments')?.get('instrument'), 1)

@@ -1,5 +1,6 @@
 import { readPublicKey } from '../../auth/public-key.js'
 import { ConfigError, ConfigSchema, isConfidential, loadConfig } from '../../config.js'
+import { readInstruments } from '../../instruments/file.js'
 import { checkRedis, LogSetupError } from '../../log/redis/setup.js'
 import { environmentNotices, settingNotices } from '../../notices.js'
 import { parseSources } from '../../sources/registry.js'
@@ -10,7 +11,7 @@ import { type Command, CommandError } from '../command.js'
 export const checkConfig: Command = {
   name: 'check-config',
   summary: 'Prints the configuration that a server would start with, or what is wrong with it, ' +
-    'its certificate or its Redis; warns of probable mistakes.',
+    'its certificate, its instruments or its Redis; warns of probable mistakes.',
   usage: '',
   options: {},
   examples: ['tickwire check-config', 'NODE_ENV=production JWT_SECRET=… tickwire check-config'],
@@ -19,6 +20,7 @@ export const checkConfig: Command = {
     try {
       const config = loadConfig(env)
       parseSources(config.SOURCES)
+      if (config.INSTRUMENTS !== undefined) await readInstruments(config.INSTRUMENTS)
       if (config.JWT_PUBLIC_KEY !== undefined) readPublicKey(config.JWT_PUBLIC_KEY)
       const files = keyPairFiles(config)
       if (files !== undefined) await readKeyPair(files)

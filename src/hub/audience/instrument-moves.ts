@@ -1,4 +1,4 @@
-import type { Instrument } from '@tickwire/protocol'
+import { parseTopicKey } from '@tickwire/protocol'
 import type { Entry } from '../../log/log.js'
 import { moveInstrument } from './entrances.js'
 import type { HubParts } from '../hub-parts.js'
@@ -22,17 +22,32 @@ export class InstrumentMoves {
 
   /**
    * Moves an instrument once those before it have been moved.
-   * @param entry its message, which names its sets
+   * @param entry a message of an instrument's topic, which the directory has read already
    */
   enqueue (entry: Entry): void {
-    const { cursor, onMoved, onError, isClosed } = this.options
+    const { cursor, onMoved } = this.options
     cursor.stayBefore(entry)
-    const move = (): Promise<void> => moveInstrument(this.hub, JSON.parse(entry.payload) as Instrument)
-    this.last = this.last.then(() => persist(move, isClosed))
-      .catch(onError)
-      .finally(() => {
-        cursor.release(entry)
-        onMoved()
-      })
+    void this.move(parseTopicKey(entry.topic).symbol!).finally(() => {
+      cursor.release(entry)
+      onMoved()
+    })
+  }
+
+  /** Moves every instrument whose sets differ from the directory, which happens if the log loses messages. */
+  settle (): void {
+    const { directory, membership } = this.hub
+    const known = [...directory.instruments()].map(({ symbol }) => symbol)
+    for (const symbol of new Set([...known, ...membership.members()])) {
+      const instrument = directory.instrument(symbol) ?? { symbol }
+      if (membership.entrance(instrument) !== undefined) void this.move(symbol)
+    }
+  }
+
+  private async move (symbol: string): Promise<void> {
+    const { onError, isClosed } = this.options
+    const instrument = this.hub.directory.instrument(symbol) ?? { symbol }
+    const move = (): Promise<void> => moveInstrument(this.hub, instrument)
+    this.last = this.last.then(() => persist(move, isClosed)).catch(onError)
+    await this.last
   }
 }

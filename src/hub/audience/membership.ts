@@ -32,6 +32,11 @@ export class Membership {
     return this.bySet.get(set) ?? NO_SYMBOLS
   }
 
+  /** Returns the symbols that are in a set. */
+  members (): Iterable<string> {
+    return this.bySymbol.keys()
+  }
+
   /**
    * Returns the sets that an instrument would enter, possibly none; undefined if its sets stay as they are.
    */
@@ -50,7 +55,8 @@ export class Membership {
       if (symbols.size === 0) this.bySet.delete(set)
     }
     const sets = setsOf(instrument)
-    this.bySymbol.set(symbol, sets)
+    if (sets.length === 0) this.bySymbol.delete(symbol)
+    else this.bySymbol.set(symbol, sets)
     for (const set of sets) {
       const symbols = this.bySet.get(set)
       if (symbols === undefined) this.bySet.set(set, new Set([symbol]))

@@ -1,7 +1,8 @@
-import { type Cursor, instruments, parseTopicKey, type ThrottledChannels, topicKey } from '@tickwire/protocol'
-import { followsOn, isGood, type ShardHead } from '../../log/log.js'
+import { type Cursor, parseTopicKey, type ThrottledChannels } from '@tickwire/protocol'
+import { COMMON_SHARD, followsOn, isGood, type ShardHead } from '../../log/log.js'
 import type { Selection } from '../audience/selector.js'
 import type { Hub } from '../hub.js'
+import { instrumentTopics } from '../shards/known-instruments.js'
 import type { Bookmark } from './bookmark.js'
 import type { Plan, PlanOptions } from './plan.js'
 import { locate } from './position.js'
@@ -137,11 +138,11 @@ export class Start {
   /** Whether the client gets the topic only by a set that its symbol may have entered after the cursor. */
   private mayHaveEntered (topic: string, before: Cursor['shards'], heads: Heads): boolean {
     if (!this.selection.hasSets || !this.selection.bySetOnly(topic)) return false
-    const instrument = topicKey({ channel: instruments.name, symbol: parseTopicKey(topic).symbol! })
-    const shard = this.hub.log.shardOf(instrument)
-    const position = before.get(shard)
-    if (position === undefined || !isGood(position, heads.get(shard)!)) return true
-    return (this.hub.directory.last(instrument)?.offset ?? 0) > position.offset
+    const position = before.get(COMMON_SHARD)
+    if (position === undefined || !isGood(position, heads.get(COMMON_SHARD)!)) return true
+    const { directory } = this.hub
+    return instrumentTopics(parseTopicKey(topic).symbol!).some(instrument =>
+      (directory.last(instrument)?.offset ?? 0) > position.offset)
   }
 
   /** Reads the log's own heads, and waits until the hub has heard of the same epochs. */

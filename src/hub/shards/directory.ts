@@ -1,6 +1,7 @@
-import { type Instrument, instruments as instrumentsChannel, topicKey, topicScope } from '@tickwire/protocol'
+import { type Instrument, topicScope } from '@tickwire/protocol'
 import type { Entry, Log, TopicPosition } from '../../log/log.js'
 import type { Failures } from '../failures.js'
+import { isInstrumentTopic, KnownInstruments } from './known-instruments.js'
 
 /**
  * The topics and instruments that exist. The node reads those of a shard from the log when it begins to
@@ -11,8 +12,7 @@ export class Directory {
   /** By topic; the same objects as in {@link scopes}, updated in place by every message. */
   private readonly positions = new Map<string, { sequence: number, offset: number }>()
   private readonly scopes = new Map<string, Map<string, TopicPosition>>()
-  private readonly known = new Map<string, Instrument>()
-  private readonly markets = new Map<string, number>()
+  readonly known = new KnownInstruments()
   /** Of each load in progress, the topics that the tail has named since: what the load reads may be older. */
   private readonly loads = new Set<Set<string>>()
 
@@ -34,7 +34,7 @@ export class Directory {
   }
 
   instruments (): Iterable<Instrument> {
-    return this.known.values()
+    return this.known.all()
   }
 
   instrument (symbol: string): Instrument | undefined {
@@ -42,17 +42,17 @@ export class Directory {
   }
 
   hasInstrument (symbol: string): boolean {
-    return this.known.has(symbol)
+    return this.known.get(symbol) !== undefined
   }
 
   hasMarket (market: string): boolean {
-    return this.markets.has(market)
+    return this.known.hasMarket(market)
   }
 
   add (entry: Entry): void {
     this.setPosition(entry.topic, entry)
     for (const named of this.loads) named.add(entry.topic)
-    if (entry.topic.startsWith(INSTRUMENT_PREFIX)) this.declareInstrument(entry.topic, entry.payload)
+    if (isInstrumentTopic(entry.topic)) this.takeInstrument(entry.topic, entry.payload)
   }
 
   /** Notes a topic of a sleeping shard that a read of the log has found. */
@@ -72,13 +72,14 @@ export class Directory {
     this.loads.add(named)
     try {
       const topics = await log.topics(shard)
-      const declared = [...topics.keys()].filter(topic => topic.startsWith(INSTRUMENT_PREFIX))
+      const declared = [...topics.keys()].filter(isInstrumentTopic)
       const states = await Promise.all(declared.map(topic => log.snapshot(topic)))
       const [head] = await log.head([shard])
       if (head!.epoch !== epoch) return false
       this.replace(topics, named, topic => log.shardOf(topic) === shard)
-      for (const state of states) {
-        if (state !== undefined && !named.has(state.topic)) this.declareInstrument(state.topic, state.payload)
+      for (const [index, topic] of declared.entries()) {
+        // A topic without a state was removed.
+        if (!named.has(topic)) this.takeInstrument(topic, states[index]?.payload ?? 'null')
       }
       return true
     } finally {
@@ -94,6 +95,7 @@ export class Directory {
     for (const topic of [...this.positions.keys()]) {
       if (topics.has(topic) || named.has(topic) || !inShard(topic)) continue
       this.positions.delete(topic)
+      this.known.lose(topic)
       this.scopes.get(topicScope(topic))?.delete(topic)
     }
     for (const [topic, position] of topics) if (!named.has(topic)) this.setPosition(topic, position)
@@ -117,26 +119,13 @@ export class Directory {
   }
 
   /** Reads an instrument. One that cannot be read stays as it was, and the rest of its batch goes on. */
-  private declareInstrument (topic: string, payload: string): void {
+  private takeInstrument (topic: string, payload: string): void {
     try {
-      this.setInstrument(JSON.parse(payload) as Instrument)
+      this.known.take(topic, payload)
     } catch (error) {
       this.failures.note(topic, 'instrument', error)
     }
   }
-
-  private setInstrument (instrument: Instrument): void {
-    const { symbol, market } = instrument
-    const before = this.known.get(symbol)?.market
-    if (before !== undefined) {
-      const left = this.markets.get(before)! - 1
-      if (left === 0) this.markets.delete(before)
-      else this.markets.set(before, left)
-    }
-    if (market !== undefined) this.markets.set(market, (this.markets.get(market) ?? 0) + 1)
-    this.known.set(symbol, instrument)
-  }
 }
 
 const NO_TOPICS: ReadonlyMap<string, TopicPosition> = new Map()
-const INSTRUMENT_PREFIX = topicKey({ channel: instrumentsChannel.name, symbol: '' })

@@ -1,5 +1,8 @@
-import { askOrder, bidOrder, type BookLevel, type Instrument, type Quote } from '@tickwire/protocol'
-import { plainDecimal } from '../decimals.js'
+import type { Instrument, Quote } from '@tickwire/protocol'
+import { Books } from '../../book/books.js'
+import { coinbaseLevel2 } from '../../book/coinbase/frames.js'
+import { plainDecimal } from '../../book/decimals.js'
+import { VenueBook } from '../../book/venue-book.js'
 import type { SourceMessage } from '../source.js'
 import type { Venue, VenueParser } from '../venue.js'
 
@@ -15,17 +18,13 @@ function amount<Name extends string> (name: Name, value: unknown): Partial<Recor
 /** Returns a price or size as a decimal, and any other value as it is, for the publisher to refuse. */
 const plain = (value: unknown): unknown => typeof value === 'string' ? plainDecimal(value) ?? value : value
 
-const levels = (side: unknown): unknown => {
-  if (!Array.isArray(side)) return side
-  return side.map((level: unknown) => Array.isArray(level) ? level.map(plain) : level)
-}
-
 class CoinbaseParser implements VenueParser {
   /**
    * The id of the last trade of each product: `last_match` may repeat a trade that was sent before. Ids only
    * grow.
    */
   private readonly lastTrade = new Map<string, number>()
+  private readonly books = new Books(symbol => new VenueBook({ symbol }))
 
   parse (payload: string): readonly SourceMessage[] {
     const frame = JSON.parse(payload) as Frame
@@ -35,11 +34,8 @@ class CoinbaseParser implements VenueParser {
       case 'ticker': return [{ channel: 'quotes', symbol, data: quote(symbol, frame) }]
       case 'match':
       case 'last_match': return this.trade(symbol, frame)
-      case 'snapshot': {
-        const data = { symbol, bids: levels(frame['bids']), asks: levels(frame['asks']) }
-        return [{ channel: 'book', symbol, snapshot: true, data }]
-      }
-      case 'l2update': return [{ channel: 'book', symbol, data: { symbol, ...sides(frame['changes']) } }]
+      case 'snapshot':
+      case 'l2update': return this.books.take(coinbaseLevel2(frame))
       default: return []
     }
   }
@@ -79,34 +75,6 @@ function quote (symbol: string, frame: Frame): Quote {
     ...amount('high', frame['high_24h']),
     ...amount('low', frame['low_24h']),
     ...(typeof frame['time'] === 'string' ? { venue_time: frame['time'] } : {})
-  }
-}
-
-/** Side, price, size; a size of zero removes the level. */
-type Change = readonly ['buy' | 'sell', string, string]
-
-const isChange = (change: unknown): change is Change =>
-  Array.isArray(change) && (change[0] === 'buy' || change[0] === 'sell') &&
-    typeof change[1] === 'string' && typeof change[2] === 'string'
-
-/**
- * Returns the levels of an update. Keeps a malformed update as it is, for the publisher to refuse: without it
- * the book would be wrong.
- */
-function sides (changes: unknown): { bids: unknown, asks: unknown } {
-  if (!Array.isArray(changes) || !changes.every(isChange)) {
-    return { bids: changes ?? null, asks: changes ?? null }
-  }
-  const bids: BookLevel[] = []
-  const asks: BookLevel[] = []
-  for (const [side, price, size] of changes) {
-    const level: BookLevel = [plainDecimal(price) ?? price, plainDecimal(size) ?? size]
-    if (side === 'buy') bids.push(level)
-    else asks.push(level)
-  }
-  return {
-    bids: bids.sort((a, b) => bidOrder(a[0], b[0])),
-    asks: asks.sort((a, b) => askOrder(a[0], b[0]))
   }
 }
 

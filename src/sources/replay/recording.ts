@@ -10,22 +10,30 @@ export interface RecordedFrame {
   /** Milliseconds since 1970. */
   readonly time: number
   readonly payload: string
+  /** The URL that it answers; undefined for a frame of the feed. */
+  readonly request: URL | undefined
+  readonly file: string
   /** The number of its line in the file, from 1. */
   readonly line: number
 }
 
-const FRAME = /^(\d+(?:\.\d+)?): (.*)$/s
+const FRAME = /^(?:(\S+) -> )?(\d+(?:\.\d+)?): (.*)$/s
+const CONNECTION = /^(\S+) <-> /
 const SENT = /^\S+ <- \d+(?:\.\d+)?: (.*)$/s
 
 /**
  * A recorded session: one frame a line, `<unix seconds>: <payload>`. A line with `<-` is what the client
- * sent, `<->` is a connection, and `->` an HTTP answer.
+ * sent, `<->` is a connection, and `<URL> -> <unix seconds>: <body>` an HTTP answer.
  */
 export class Recording {
-  private constructor (readonly file: string, readonly venue: Venue) {}
+  private constructor (readonly file: string, readonly venue: Venue, private readonly answers?: Recording) {}
 
-  /** Opens a file. @throws ConfigError that says which file, and what is wrong with it */
-  static async open (file: string): Promise<Recording> {
+  /**
+   * Opens a file.
+   * @param answers a file with what the venue answered meanwhile to requests, if that was recorded apart
+   * @throws ConfigError that says which file, and what is wrong with it
+   */
+  static async open (file: string, answers?: string): Promise<Recording> {
     const found = await stat(file).catch(() => undefined)
     if (found === undefined) {
       throw new ConfigError(`replay: there is no file ${file}; give the path of a recorded session`)
@@ -39,7 +47,9 @@ export class Recording {
     const [address = ''] = String(first.value).split(' ', 1)
     const host = URL.canParse(address) ? new URL(address).hostname : ''
     const venue = venues.find(({ hosts }) => hosts.includes(host))
-    if (venue !== undefined) return new Recording(file, venue)
+    if (venue !== undefined) {
+      return new Recording(file, venue, answers === undefined ? undefined : await Recording.open(answers))
+    }
     const known = venues.flatMap(({ hosts }) => hosts).join(', ')
     throw new ConfigError(`replay: ${file} does not begin with the address of a known venue (${known})`)
   }
@@ -48,6 +58,11 @@ export class Recording {
   async instruments (): Promise<readonly Instrument[]> {
     const found = new Map<string, Instrument>()
     for await (const line of linesOf(this.file)) {
+      const address = CONNECTION.exec(line)?.[1]
+      const streamed = address === undefined || !URL.canParse(address)
+        ? undefined
+        : this.venue.instrumentsOf?.(new URL(address))
+      for (const instrument of streamed ?? []) found.set(instrument.symbol, instrument)
       const sent = SENT.exec(line)?.[1]
       // A client subscribes before it gets any frame of a product.
       if (sent === undefined && FRAME.test(line)) break
@@ -57,15 +72,29 @@ export class Recording {
     return [...found.values()]
   }
 
+  /** Reads the frames and the answers, in the order of their times. */
   async * frames (): AsyncGenerator<RecordedFrame> {
-    let line = 0
-    for await (const text of linesOf(this.file)) {
-      line++
-      const [, seconds, payload] = FRAME.exec(text) ?? []
-      if (seconds !== undefined && payload !== undefined) {
-        yield { time: Number(seconds) * 1000, payload, line }
+    const answers = this.answers?.frames()
+    let answer = await answers?.next()
+    for await (const frame of framesOf(this.file)) {
+      while (answer?.done === false && answer.value.time <= frame.time) {
+        yield answer.value
+        answer = await answers?.next()
       }
+      yield frame
     }
+    for (; answer?.done === false; answer = await answers?.next()) yield answer.value
+  }
+}
+
+async function * framesOf (file: string): AsyncGenerator<RecordedFrame> {
+  let line = 0
+  for await (const text of linesOf(file)) {
+    line++
+    const [, url, seconds, payload] = FRAME.exec(text) ?? []
+    if (seconds === undefined || payload === undefined || (url !== undefined && !URL.canParse(url))) continue
+    const request = url === undefined ? undefined : new URL(url)
+    yield { time: Number(seconds) * 1000, payload, request, file, line }
   }
 }
 

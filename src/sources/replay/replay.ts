@@ -6,6 +6,8 @@ import { Recording } from './recording.js'
 
 export interface ReplayOptions {
   readonly file: string
+  /** A file with the HTTP answers of the session, if they were recorded apart. */
+  readonly answers?: string | undefined
   /** How many times as fast as the recording; `max`: as fast as the log takes it. */
   readonly speed: number | 'max'
   /** Whether it starts again, as a new session, when it is over. */
@@ -46,7 +48,7 @@ export class Replay implements Source {
   }
 
   private async open (): Promise<Recording> {
-    this.recording ??= await Recording.open(this.options.file)
+    this.recording ??= await Recording.open(this.options.file, this.options.answers)
     return this.recording
   }
 
@@ -63,7 +65,7 @@ export class Replay implements Source {
     // Times count from the first frame, so that the delays of single waits do not add up.
     let first: number | undefined
     let startedAt = 0
-    for await (const { time, payload, line } of recording.frames()) {
+    for await (const { time, payload, request, file, line } of recording.frames()) {
       if (signal.aborted) return
       if (first === undefined) {
         first = time
@@ -77,10 +79,12 @@ export class Replay implements Source {
         }
       }
       try {
-        batch.push(...parser.parse(payload))
+        batch.push(...request === undefined
+          ? parser.parse(payload)
+          : parser.answer?.(request, payload) ?? [])
       } catch (error) {
         const reason = error instanceof Error ? error.message : String(error)
-        throw new Error(`replay: ${recording.file}, line ${line}: ${reason}`, { cause: error })
+        throw new Error(`replay: ${file}, line ${line}: ${reason}`, { cause: error })
       }
       if (batch.length >= BATCH) await flush()
     }

@@ -1,5 +1,5 @@
 import type { Instrument } from '@tickwire/protocol'
-import { krxTick, type TickRule, unitTick } from './prices.js'
+import { formatUnits, krxTick, type TickRule, unitTick } from './prices.js'
 
 /** How an instrument trades: its spread, its depth, how often it trades, and how far its own price moves. */
 export interface Liquidity {
@@ -23,8 +23,10 @@ const THIN: Liquidity = {
   spreadBasisPoints: 9, levelDollars: 12_000, tradeShare: 0.12, dailyVolatility: 0.032
 }
 
+type ListedField = 'symbol' | 'name' | 'market' | 'sector' | 'currency'
+
 /** An instrument with its first market and sector, and the rules by which it trades. */
-export interface Listing extends Required<Omit<Instrument, 'sector_name'>> {
+export interface Listing extends Required<Pick<Instrument, ListedField>> {
   /** Digits after the point of a price. */
   readonly scale: number
   /** The price about which it moves, in units (prices.ts). */
@@ -39,9 +41,22 @@ export interface Listing extends Required<Omit<Instrument, 'sector_name'>> {
 
 const WON_PER_DOLLAR = 1_350
 
-/** Returns what the instruments channel says of a listing. */
-export const describe = ({ symbol, market, sector, name }: Listing): Instrument =>
-  ({ symbol, market, sector, name })
+/**
+ * Returns what the instruments channel says of a listing. Its tick size is the smallest that it may have: on
+ * the Korea Exchange, the tick grows with the price.
+ */
+export const describe = (listing: Listing): Instrument => {
+  const { symbol, market, sector, name, currency, scale, sizeScale } = listing
+  return {
+    symbol,
+    market,
+    sector,
+    name,
+    currency,
+    tick_size: formatUnits(1, scale),
+    lot_size: formatUnits(1, sizeScale)
+  }
+}
 
 const korean = (market: string) =>
   (symbol: string, name: string, sector: string, price: number, liquidity: Liquidity): Listing => ({
@@ -49,6 +64,7 @@ const korean = (market: string) =>
     name,
     market,
     sector,
+    currency: 'KRW',
     scale: 0,
     price,
     tick: krxTick,
@@ -63,6 +79,7 @@ const american = (market: string) =>
     name,
     market,
     sector,
+    currency: 'USD',
     scale: 2,
     price: cents,
     tick: unitTick,
@@ -84,6 +101,7 @@ const crypto = (
   name,
   market: 'CRYPTO',
   sector,
+  currency: 'USD',
   scale,
   price,
   tick: unitTick,

@@ -72,10 +72,14 @@ function findLevel (side: readonly BookLevel[], price: string, order: SideOrder,
   return low
 }
 
-/** Levels mostly come in order, so the search for each level begins after the one before. */
-function applyLevels (
+/**
+ * Applies the levels of a message to a side of a book, one after another; a size of zero removes its level.
+ * @param removals whether a removed level stays with its size of zero, as in a message; a state drops it
+ */
+export function applyLevels (
   side: BookLevel[], levels: readonly BookLevel[], order: SideOrder, removals = false
 ): void {
+  // Levels mostly come in order, so the search for each level begins after the one before.
   let near = 0
   for (const level of levels) near = applyLevel(side, level, order, removals, near)
 }

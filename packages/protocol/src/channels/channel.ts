@@ -64,16 +64,21 @@ export interface ChannelDefinition<Schema extends TSchema = TSchema> {
   /**
    * For topics that a server must not forget, such as accounts. Retention never drops the newest message of a
    * topic, and with a log in memory the store brings it back after a restart. A message with `data: null`
-   * removes its topic. It needs `reduce: 'last'` and the access `internal`.
+   * removes its topic. It needs `reduce: 'last'` and the access `internal`. `log` does the same without the
+   * store, for messages that are published again at each start.
    */
-  readonly compacted?: boolean
+  readonly compacted?: boolean | 'log'
 }
 
+type Compacted = Partial<Pick<ChannelDefinition, 'compacted'>>
+
+/** Returns whether no bound of the retention drops the newest message of a channel's topics. */
+export const isCompacted = ({ compacted }: Compacted): boolean => compacted === true || compacted === 'log'
+
 /** Returns whether a message removes its topic. @param payload its data as JSON text */
-export const isRemoval = (
-  { compacted }: Partial<Pick<ChannelDefinition, 'compacted'>>,
-  payload: string
-): boolean => compacted === true && payload === 'null'
+export const isRemoval = (channel: Compacted, payload: string): boolean => (
+  payload === 'null' && isCompacted(channel)
+)
 
 /**
  * Returns the definition of a channel, checked. It keeps the schema's own type, so that the compiler checks

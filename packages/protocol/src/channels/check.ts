@@ -85,7 +85,9 @@ function compactionFault (
   { compacted, reduce, access }: Readonly<Record<string, unknown>>
 ): string | undefined {
   if (compacted === undefined || compacted === false) return undefined
-  if (compacted !== true) return `has compacted ${shown(compacted)}; it is true or false`
+  if (compacted !== true && compacted !== 'log') {
+    return `has compacted ${shown(compacted)}; it is true, 'log' or false`
+  }
   if (reduce !== 'last') {
     return "is compacted, but its reduce is not 'last': what is kept is the newest message"
   }

@@ -1,7 +1,7 @@
 import { alerts } from './alerts.js'
 import { book } from './book.js'
 import type { ChannelDefinition } from './channel.js'
-import { instruments } from './instruments.js'
+import { instrumentOverrides, instruments } from './instruments.js'
 import { market } from './market.js'
 import { news } from './news.js'
 import { orders } from './orders.js'
@@ -14,7 +14,7 @@ import { trades } from './trades.js'
 export type Channels = ReadonlyMap<string, ChannelDefinition>
 
 const definitions: readonly ChannelDefinition[] = [
-  quotes, trades, book, market, news, system, orders, portfolio, alerts, instruments
+  quotes, trades, book, market, news, system, orders, portfolio, alerts, instruments, instrumentOverrides
 ]
 
 /** The channels that come with the server. To add one, add a file to this folder and a name to this list. */

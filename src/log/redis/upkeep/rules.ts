@@ -1,4 +1,4 @@
-import { type ChannelDefinition, type Channels, parseTopicKey } from '@tickwire/protocol'
+import { type ChannelDefinition, type Channels, isCompacted, parseTopicKey } from '@tickwire/protocol'
 import type { Retention } from '../../log.js'
 
 /** How long trim.lua keeps the messages of a topic, and what it keeps in any case: see there. */
@@ -35,9 +35,9 @@ export class RetentionRules {
    */
   trimRule (topic: string, lastOffset: number): TrimRule {
     const channel: Partial<ChannelDefinition> = this.channels.get(parseTopicKey(topic).channel) ?? {}
-    const { reduce, compacted } = channel
+    const { reduce } = channel
     const { ageMs } = this.boundsOf(topic)
-    if (compacted === true) return { ageMs, keep: 'unless-removed' }
+    if (isCompacted(channel)) return { ageMs, keep: 'unless-removed' }
     return { ageMs, keep: reduce === 'last' ? lastOffset : reduce === undefined ? '' : 'folded' }
   }
 }

@@ -1,0 +1,109 @@
+import type { BookEvent, BookMessage, Change, Fault } from '../book-event.js'
+import { type EventTaker, VenueBook, type VenueBookOptions } from '../venue-book.js'
+
+/**
+ * How many updates wait for a snapshot: at ten a second, those of more than a minute. Of more than that the
+ * oldest are dropped, and a snapshot that would need them is refused as too old.
+ */
+const MAX_WAITING = 1000
+
+/** A change whose numbers the venue gave. */
+type Numbered = Change & { readonly first: number, readonly last: number }
+
+const isNumbered = (change: Change): change is Numbered =>
+  change.first !== undefined && change.last !== undefined
+
+/**
+ * A book that joins the updates of a stream with a snapshot that was asked for meanwhile. Updates that the
+ * snapshot has are dropped. The first one after it must begin at most one beyond it, and each after that
+ * exactly one beyond the one before: otherwise one is missing.
+ */
+export class JoinedBook implements EventTaker {
+  /** The number of the last change in the book; undefined while updates wait for a snapshot. */
+  private last: number | undefined
+  /** Whether an update has been applied since the snapshot. */
+  private isJoined = false
+  private waiting: Numbered[] = []
+  private readonly book: VenueBook
+
+  constructor (options: VenueBookOptions) {
+    this.book = new VenueBook(options)
+  }
+
+  get state (): VenueBook['state'] {
+    return this.book.state
+  }
+
+  take (event: BookEvent): BookMessage | undefined {
+    if (event.kind === 'malformed') return this.fail({ reason: 'malformed', detail: event.detail })
+    if (event.kind === 'snapshot') return this.begin(event)
+    if (!isNumbered(event)) return this.fail({ reason: 'malformed', detail: 'an update without numbers' })
+    return this.last === undefined ? this.wait(event) : this.update(event, this.last)
+  }
+
+  /** What waited is of no use: it came before what is missing. */
+  fail (fault: Fault): BookMessage | undefined {
+    this.restart([])
+    return this.book.fail(fault)
+  }
+
+  private wait (update: Numbered): undefined {
+    this.waiting.push(update)
+    if (this.waiting.length > MAX_WAITING) this.waiting.shift()
+  }
+
+  private update (update: Numbered, last: number): BookMessage | undefined {
+    // It was sent twice, or the snapshot has it.
+    if (update.last <= last) return undefined
+    const gap = this.gapBefore(update, last)
+    if (gap !== undefined) {
+      this.restart([update])
+      return this.book.fail(gap)
+    }
+    this.note(update)
+    const message = this.book.take(update)
+    if (this.book.state !== 'sound') this.restart([])
+    return message
+  }
+
+  private begin (snapshot: Change): BookMessage | undefined {
+    const { last } = snapshot
+    if (last === undefined) return this.fail({ reason: 'malformed', detail: 'a snapshot without a number' })
+    // The book has more than an old snapshot.
+    if (this.last !== undefined && last < this.last) return undefined
+    const { waiting } = this
+    const updates: Numbered[] = []
+    this.restart([])
+    this.last = last
+    for (const [index, update] of waiting.entries()) {
+      if (update.last <= this.last) continue
+      const gap = this.gapBefore(update, this.last)
+      if (gap !== undefined) {
+        this.restart(waiting.slice(index))
+        return this.book.fail(gap)
+      }
+      this.note(update)
+      updates.push(update)
+    }
+    const message = this.book.begin(snapshot, updates)
+    if (this.book.state !== 'sound') this.restart([])
+    return message
+  }
+
+  private note ({ last }: Numbered): void {
+    this.last = last
+    this.isJoined = true
+  }
+
+  private gapBefore ({ first, last }: Numbered, known: number): Fault | undefined {
+    const next = known + 1
+    if (this.isJoined ? first === next : first <= next) return undefined
+    return { reason: 'gap', detail: `an update from ${first} to ${last} came, where ${next} is next` }
+  }
+
+  private restart (waiting: Numbered[]): void {
+    this.last = undefined
+    this.isJoined = false
+    this.waiting = waiting
+  }
+}

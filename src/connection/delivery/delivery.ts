@@ -27,8 +27,8 @@ export class Delivery implements Subscriber {
   readonly cursor: DeliveryCursor
   settledAt = 0
   /**
-   * By shard, the epochs in which the client was first sent a state that it does not subscribe to: it may
-   * still have it. Undefined if it was sent none.
+   * By shard, the epochs in which the client was first sent a state beside its subscriptions. It may still
+   * have such states. Undefined if it was sent none.
    */
   heldEpochs: readonly number[] | undefined
 

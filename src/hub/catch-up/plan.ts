@@ -25,7 +25,7 @@ export interface PlanOptions {
   readonly maxRetained: number
   /**
    * By shard, the epochs of states that the client may have beside its position. In another epoch it must
-   * forget them first, because a state of now may have a lower sequence. Undefined if it has none.
+   * forget them first, because a state may have a lower sequence there. Undefined if it has none.
    */
   readonly heldEpochs?: readonly number[] | undefined
   /** The reason of the reset if the log has dropped a topic's next messages. */
@@ -219,8 +219,8 @@ export class Plan {
     let resets = false
     for (const [topic] of this.selection.existing(this.hub.directory)) {
       if (this.hub.log.shardOf(topic) !== shard || this.options.except(topic)) continue
-      if (this.hub.channelOf(topic)?.reduce === undefined) continue
-      if (this.pendingOf.get(topic)?.reason !== undefined) continue
+      const isReset = this.pendingOf.get(topic)?.reason !== undefined
+      if (isReset || this.hub.channelOf(topic)?.reduce === undefined) continue
       this.restate(topic, 'epoch_changed')
       resets = true
     }

@@ -15,7 +15,7 @@ const EXPECTED: Readonly<Record<string, string>> = {
 /** Reads the items of a JSON array. @throws MalformedFile */
 export function readJsonList (text: string): readonly FileItem[] {
   const errors: ParseError[] = []
-  const root = jsonc.parseTree(text, errors, { disallowComments: true })
+  const root = parse(text, errors)
   const [error] = errors
   if (error !== undefined) {
     const expected = EXPECTED[jsonc.printParseErrorCode(error.error)]
@@ -28,8 +28,29 @@ export function readJsonList (text: string): readonly FileItem[] {
   return (root.children ?? []).map(node => ({
     value: jsonc.getNodeValue(node) as unknown,
     offset: node.offset,
-    offsets: new Map(node.type === 'object' ? (node.children ?? []).map(placeOf) : [])
+    offsets: node.type === 'object' ? placesOf(node.children ?? []) : new Map()
   }))
+}
+
+/** @throws MalformedFile if the text is nested more deeply than the parser can follow */
+function parse (text: string, errors: ParseError[]): Node | undefined {
+  try {
+    return jsonc.parseTree(text, errors, { disallowComments: true })
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error
+    throw new MalformedFile(0, 'an array of instruments was expected, and this is nested too deeply')
+  }
+}
+
+/** Returns where each field of an object has its value. @throws MalformedFile if a field is there twice */
+function placesOf (properties: readonly Node[]): Map<string, number> {
+  const places = new Map<string, number>()
+  for (const property of properties) {
+    const [name, offset] = placeOf(property)
+    if (places.has(name)) throw new MalformedFile(property.offset, `the field '${name}' is there twice`)
+    places.set(name, offset)
+  }
+  return places
 }
 
 function placeOf ({ children = [] }: Node): [string, number] {

@@ -92,6 +92,8 @@ test('says of a table where it is wrong, and what was expected', async t => {
 
 test('says of JSON where it is wrong, and what was expected', async t => {
   const of = (content: string): Promise<string> => refusal(t, 'a.json', content)
+  t.equal(await of('['.repeat(100_000)), ':1:1: an array of instruments was expected, and this is nested too deeply')
+  t.equal(await of('[{"symbol":"A",\n "symbol":"B"}]'), ":2:2: the field 'symbol' is there twice")
   t.equal(await of('[\n  { "symbol": "A" },\n  { "symbol": "B", "tick_size": 0.5 }\n]'), ':3:33: tick_size must be a decimal above 0, not 0.5')
   t.equal(await of('[{ "symbol": "A" },\n {"name":"x"}]'), ':2:2: symbol is needed')
   t.match(await of('[{ "symbol": "A", "ticks": 1 }]'), /^:1:28: there is no field 'ticks'/)

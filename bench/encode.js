@@ -36,10 +36,17 @@ const texts = publications.map(({ data }) => JSON.stringify(data))
 const items = publications.map(({ channel, symbol }, index) => {
   return { topic: `${channel}:${symbol}`, payload: /** @type {string} */ (texts[index]) }
 })
-const entries = items.map((item, index) => {
-  const place = { shard: 0, offset: index + 1, sequence: index + 1, previous: index }
-  return { ...item, ...place, timestamp: Date.now(), replaces: false }
-})
+const now = Date.now()
+const entries = items.map(({ topic, payload }, index) => ({
+  topic,
+  payload,
+  shard: 0,
+  offset: index + 1,
+  sequence: index + 1,
+  previous: index,
+  timestamp: now,
+  replaces: false
+}))
 
 const log = () => new MemoryLog({ channels: standardChannels, retention: RETENTION, maxTopics: topics })
 const trades = /** @type {import('@tickwire/protocol').ChannelDefinition} */ (standardChannels.get('trades'))

@@ -121,12 +121,17 @@ test('has several batches under way at once, and appends them in the order in wh
   const session = connect(t, server, `token=${server.token()}`)
   await until('welcome', () => session.heard.length > 0)
   const count = 200
-  for (let n = 0; n < count; n++) {
-    session.send({ action: 'publish', id: n, messages: [quote('A', String(n))] })
+  const publish = (from: number, to: number): void => {
+    for (let n = from; n < to; n++) {
+      session.send({ action: 'publish', id: n, messages: [quote('A', String(n))] })
+    }
   }
+  // 64 wait for the log, and fewer than 64 for their turn: with more the server reads nothing, and no ping.
+  publish(0, 120)
   session.send({ action: 'ping', id: 'ping' })
   await session.answer('ping')
   await until('64 wait for the log', () => waiting.length === 64)
+  publish(120, count)
   t.notOk(session.heard.some(({ type }) => type === 'published'), 'none is answered before the log has it')
   // The newest is answered first: an answer waits for no other.
   waiting.pop()!()

@@ -24,7 +24,11 @@ const QUICK = [
 /** Acknowledges what is in its own memory alone. */
 const FORGETFUL = ['synchronous_commit=off', 'full_page_writes=off']
 
-const INITDB = ['--username', 'admin', '--auth', 'trust', '--encoding', 'UTF8', '--locale', 'C', '--no-sync']
+/** Its log is in files of 1 MB: one that may grow no further must be a table's, or all of it would crash. */
+const INITDB = [
+  '--username', 'admin', '--auth', 'trust', '--encoding', 'UTF8', '--locale', 'C', '--no-sync',
+  '--wal-segsize', '1'
+]
 
 const open = new Set<PostgresServer>()
 process.once('exit', () => { for (const server of open) server.endAtOnce() })

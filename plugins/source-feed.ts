@@ -11,8 +11,6 @@ import {
 import type { OriginOptions, SourceMessage } from '../src/sources/source.js'
 import { type Refusal, SoundBooks } from '../src/sources/sound-books.js'
 
-/** The publisher of all sources on all servers; no token can have it as its user. */
-const SOURCE_PUBLISHER = ''
 /**
  * The idempotency key of introductions: if several servers introduce an instrument, the log appends it once.
  */
@@ -31,8 +29,8 @@ export interface SourceFeed {
   declare (instruments: readonly Instrument[], fence?: Fence): Promise<readonly PublishResult[]>
   /** Publishes the instruments that nobody has declared yet. */
   introduce (instruments: readonly Instrument[]): Promise<void>
-  /** Takes back what was declared. @returns a result for each symbol, `not_found` if nobody declares it */
-  undeclare (symbols: readonly string[]): Promise<readonly PublishResult[]>
+  /** Takes back what was declared. @returns a result for each symbol; undefined if nobody declares it */
+  undeclare (symbols: readonly string[]): Promise<ReadonlyArray<PublishResult | undefined>>
   instrument (symbol: string): Instrument | undefined
 }
 
@@ -78,8 +76,7 @@ export function sourceFeed (
   }
   const append: SourceFeed['publish'] = async (publications, fence, origins) => {
     try {
-      const options = { publisher: SOURCE_PUBLISHER, fence, ...origins }
-      const results = await publisher.publish(publications, options)
+      const results = await publisher.publishOwn(publications, { fence, ...origins })
       const untaken = results.find(isUntaken)
       if (untaken !== undefined) throw new ProtocolError(untaken.code, untaken.message)
       return results
@@ -94,13 +91,13 @@ export function sourceFeed (
     const published = deliveries.flatMap(({ publication }) => publication ?? [])
     const results = (published.length === 0 ? [] : await append(published, fence, origins))[Symbol.iterator]()
     for (const publication of publications) noteFault(publication, fence?.source)
-    return deliveries.map(({ publication, refusal }, place): PublishResult => {
-      const result = publication === undefined ? undefined : results.next().value
-      const answer = refusal ?? result!
+    return deliveries.map(({ publication, refusal }, index): PublishResult => {
+      const appended = publication === undefined ? undefined : results.next().value
+      const result = refusal ?? appended!
       const isStale = refusal !== undefined && publication !== undefined
-      if ('code' in answer) noteRefusal(publications[place]!, answer, isStale, fence?.source)
-      if (refusal === undefined && 'code' in answer) books.lost(publications[place]!)
-      return answer
+      if ('code' in result) noteRefusal(publications[index]!, result, isStale, fence?.source)
+      if (refusal === undefined && 'code' in result) books.lost(publications[index]!)
+      return result
     })
   }
   const described = (instruments: readonly Instrument[], idempotencyKey?: string): Publication[] =>
@@ -116,9 +113,9 @@ export function sourceFeed (
       const settled = instruments.map(instrument => fixedBySymbol.get(instrument.symbol) ?? instrument)
       const news = settled.filter(instrument =>
         !isDeepStrictEqual(directory.known.declaredAs(instrument.symbol), instrument))
-      const answers = await publish(described(news), fence)
-      const said = new Map(news.map((instrument, index) => [instrument, answers[index]!]))
-      return settled.map(instrument => said.get(instrument) ?? { sequence: lastSequence(instrument) })
+      const results = await publish(described(news), fence)
+      const resultOf = new Map(news.map((instrument, index) => [instrument, results[index]!]))
+      return settled.map(instrument => resultOf.get(instrument) ?? { sequence: lastSequence(instrument) })
     },
     async introduce (instruments) {
       const unknown = instruments.filter(({ symbol }) => directory.known.declaredAs(symbol) === undefined)
@@ -127,10 +124,10 @@ export function sourceFeed (
     async undeclare (symbols) {
       const { known } = directory
       const declared = [...new Set(symbols)].filter(symbol => known.declaredAs(symbol) !== undefined)
-      const answers = await publish(declared.map(symbol => (
+      const results = await publish(declared.map(symbol => (
         { channel: instrumentsChannel.name, symbol, data: null })))
-      const said = new Map(declared.map((symbol, index) => [symbol, answers[index]!]))
-      return symbols.map(symbol => said.get(symbol) ?? { code: 'not_found', message: 'nobody declares it' })
+      const resultOf = new Map(declared.map((symbol, index) => [symbol, results[index]!]))
+      return symbols.map(symbol => resultOf.get(symbol))
     },
     instrument: symbol => directory.instrument(symbol)
   }

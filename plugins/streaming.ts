@@ -27,7 +27,7 @@ import { Nodes } from '../src/nodes/nodes.js'
 import { wantedBy } from '../src/processors/demand.js'
 import type { Processor } from '../src/processors/processor.js'
 import { PublishRequests } from '../src/publisher/publish-requests.js'
-import { Publisher, type PublishResult } from '../src/publisher/publisher.js'
+import { type Publisher, type PublishResult } from '../src/publisher/publisher.js'
 import type { Source } from '../src/sources/source.js'
 import { SourceSupervisor } from '../src/sources/supervisor.js'
 import type { CompactedTopics } from '../src/store/compacted-topics.js'
@@ -44,6 +44,7 @@ export interface StreamingOptions extends ConnectionLimits {
   readonly coordination: Coordination
   /** What a log in memory must not forget. */
   readonly compacted: CompactedTopics | undefined
+  readonly publisher: Publisher
   readonly channels: Channels
   readonly sources: readonly Source[]
   /** What is declared at the start. */
@@ -124,7 +125,7 @@ const RECONNECT_SPREAD_MS = 2000
 
 /** Makes the log, publisher, hub, connections and sources of one node work together. */
 export const streaming = fp<StreamingOptions>(async (app, options) => {
-  const { log, coordination, channels } = options
+  const { log, coordination, publisher, channels } = options
   const onError = (error: unknown, message: string): void => {
     app.log.error({ err: errorFields(error) }, message)
   }
@@ -132,7 +133,6 @@ export const streaming = fp<StreamingOptions>(async (app, options) => {
   const { flushMs, recentBytes } = options
   const hub = new Hub({ log, channels, flushMs, recentBytes, counters, onError })
   await hub.start()
-  const publisher = new Publisher({ log, channels })
   const connections = new Connections(options, options.heartbeatMs)
   const stopDisconnects = answerDisconnects(coordination, connections.registry)
   const events = new Events(app.log)
@@ -176,7 +176,7 @@ export const streaming = fp<StreamingOptions>(async (app, options) => {
       (await nodes.others()).some(({ sources: theirs }) => Object.hasOwn(theirs, source)),
     isAlone: async () => (await nodes.others()).length === 0,
     onHeld: () => { heartbeat.touch() },
-    onFenced: source => { counters.fenced.set(source, (counters.fenced.get(source) ?? 0) + 1) }
+    onFenced: source => { counters.fence(source) }
   })
   for (const { name, lazy } of options.sources) {
     if (lazy === undefined) continue
@@ -244,9 +244,7 @@ export const streaming = fp<StreamingOptions>(async (app, options) => {
     history,
     declare,
     async undeclare (symbols) {
-      const answers = await feed.undeclare(symbols)
-      const isAbsent = (answer: PublishResult): boolean => 'code' in answer && answer.code === 'not_found'
-      requireTaken(answers.map(answer => isAbsent(answer) ? undefined : answer), symbols)
+      requireTaken(await feed.undeclare(symbols), symbols)
     },
     disconnect: address => disconnect(coordination, address)
   })

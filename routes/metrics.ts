@@ -37,6 +37,10 @@ export async function metricsRoutes (app: FastifyInstance): Promise<void> {
   type Values = () => Array<readonly [Labels, number]>
   const byTransport = (value: (transport: Transport) => number): Values => () =>
     [...counters.all()].map(([transport, counted]) => [{ transport }, value(counted)])
+  const byLabels = (
+    counts: ReadonlyMap<string, { readonly labels: object, readonly count: number }>
+  ): Values => () =>
+    [...counts.values()].map(({ labels, count }) => [{ ...labels }, count] as const)
   const byCode = (codes: (transport: Transport) => ReadonlyMap<string, number>): Values => () =>
     [...counters.all()].flatMap(([transport, counted]) =>
       [...codes(counted)].map(([code, count]) => [{ transport, code }, count] as const))
@@ -56,19 +60,20 @@ export async function metricsRoutes (app: FastifyInstance): Promise<void> {
     [], () => [[{}, hub.shards.filter(({ isAwake }) => isAwake).length]])
   add(Counter, 'messages_received_total', 'Messages that came from the log', [],
     () => [[{}, counters.received]])
-  add(Counter, 'batches_received_total', 'Batches in which they came', [], () => [[{}, counters.batches]])
+  add(Counter, 'batches_received_total', 'Batches of messages that came from the log', [],
+    () => [[{}, counters.batches]])
   add(Gauge, 'source_running', 'Whether a source runs on this server', ['source'],
     () => sources.status().map(({ name, state }) => [{ source: name }, state === 'running' ? 1 : 0]))
   add(Counter, 'source_appends_refused_total',
     'Appends of a source that the log refused because another server has taken the source over', ['source'],
     () => [...counters.fenced].map(([source, count]) => [{ source }, count] as const))
   add(Counter, 'source_messages_refused_total',
-    'Messages of sources that could not be delivered, and updates of books that were stale because of that',
+    'Messages of sources that the server could not deliver, and updates of books that were stale for that',
     ['source', 'channel', 'code'],
-    () => [...counters.sourceRefusals.values()].map(({ count, ...labels }) => [labels, count] as const))
+    byLabels(counters.sourceRefusals))
   add(Counter, 'books_stale_total', 'How often a book became stale by what its venue sent, by reason',
     ['source', 'reason'],
-    () => [...counters.staleBooks.values()].map(({ count, ...labels }) => [labels, count] as const))
+    byLabels(counters.staleBooks))
   add(Counter, 'messages_sent_total', 'Data messages and resets sent to clients', ['transport'],
     byTransport(({ messages }) => messages))
   add(Counter, 'sent_bytes_total', 'Bytes of messages sent to clients, with their framing', ['transport'],

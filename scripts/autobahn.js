@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { main, prepare, PrepareError, say, seconds } from './prepare.js'
+import { passSignals } from './program.js'
 
 const USAGE = `usage: npm run autobahn -- [--cases 1.*,9.*] [--python path]
 
@@ -20,13 +21,23 @@ const CACHE = join(tmpdir(), `tickwire-autobahn-${process.getuid?.() ?? 0}`)
 const MAX_MESSAGE_BYTES = 32 * 1024 * 1024
 const PASSED = new Set(['OK', 'NON-STRICT', 'INFORMATIONAL', 'UNIMPLEMENTED'])
 
-const { values } = parseArgs({
-  options: {
-    cases: { type: 'string', default: '*' },
-    python: { type: 'string' },
-    help: { type: 'boolean', default: false }
+const values = readOptions()
+
+/** Reads the options. If one is unknown, prints which one and the usage, and ends the program. */
+function readOptions () {
+  try {
+    return parseArgs({
+      options: {
+        cases: { type: 'string', default: '*' },
+        python: { type: 'string' },
+        help: { type: 'boolean', default: false }
+      }
+    }).values
+  } catch (error) {
+    console.error(`tickwire: ${/** @type {Error} */ (error).message}\n${USAGE}`)
+    process.exit(2)
   }
-})
+}
 
 /** Prints the path of the interpreter if it is a Python 2.7. */
 const IS_PYTHON_2_7 = 'import sys; sys.stdout.write(sys.executable if sys.version_info[:2] == (2, 7) else "")'
@@ -132,9 +143,7 @@ async function runSuite (python, packages, port) {
   let output = ''
   const collect = (/** @type {Buffer} */ chunk) => { output = (output + String(chunk)).slice(-4000) }
   for (const stream of [child.stdout, child.stderr]) stream.on('data', collect)
-  for (const signal of /** @type {const} */ (['SIGINT', 'SIGTERM', 'SIGHUP'])) {
-    process.on(signal, () => { child.kill(signal) })
-  }
+  passSignals(child)
   const code = await new Promise(resolve => { child.on('close', resolve) })
   const index = join(outdir, 'index.json')
   if (!existsSync(index)) throw new PrepareError(`the suite ended with ${code} and no report:\n${output}`)

@@ -26,9 +26,16 @@ export async function runProgram (file, { services = false, prefix = [], onMessa
     cwd: root, env, stdio: onMessage === undefined ? 'inherit' : ['inherit', 'inherit', 'inherit', 'ipc']
   })
   if (onMessage !== undefined) child.on('message', onMessage)
-  // An interrupt reaches the program, too; this process waits until the program has ended what it started.
+  passSignals(child)
+  process.exitCode = await new Promise(resolve => { child.on('close', code => { resolve(code ?? 1) }) })
+}
+
+/**
+ * Passes interrupts on to a program. This process waits until the program has ended what it started.
+ * @param {import('node:child_process').ChildProcess} child
+ */
+export function passSignals (child) {
   for (const signal of /** @type {const} */ (['SIGINT', 'SIGTERM', 'SIGHUP'])) {
     process.on(signal, () => { child.kill(signal) })
   }
-  process.exitCode = await new Promise(resolve => { child.on('close', code => { resolve(code ?? 1) }) })
 }

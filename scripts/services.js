@@ -42,7 +42,7 @@ const SERVICES = [
     docker: { service: 'redis', url: 'TEST_REDIS_URL', address: 'redis://127.0.0.1:6399' },
   },
   {
-    // Beside it lies initdb.
+    // initdb lies in the same folder.
     name: 'PostgreSQL',
     programs: ['postgres'],
     aptPackage: 'postgresql',
@@ -67,7 +67,7 @@ const SERVICES = [
 ]
 
 /**
- * The environment variables that lead tests to them.
+ * Returns the environment variables that tell the tests where the services are.
  * @returns {Record<string, string>}
  */
 export function provideServices () {
@@ -140,7 +140,7 @@ function startInDocker (name, service) {
 }
 
 /**
- * The path of one of some programs, installed with apt-get where none is there.
+ * Returns the path of the first of these programs that is installed; installs one with apt-get if none is.
  * @param {{ name: string, programs: string[], packages: string[] }} wanted
  * @returns {string | undefined} undefined where it cannot be installed
  */

@@ -16,8 +16,8 @@ export function inOrder (names, times) {
 }
 
 /**
- * Takes the next one. Of the heavy ones there is one at a time, or they would measure each other; when
- * nothing else is left, two.
+ * Takes the next file. Heavy files run one at a time, because they would disturb each other's measurements;
+ * two run at once when only heavy files are left.
  * @param {string[]} waiting in order; what is taken is removed
  * @param {ReadonlySet<string>} running
  * @returns {string | undefined} undefined where none may be started now

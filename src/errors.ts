@@ -10,6 +10,9 @@ export function toProtocolError (error: unknown): ProtocolError {
   return error instanceof ProtocolError ? error : new ProtocolError('internal')
 }
 
+/** Returns the words of whatever was thrown, for the server's log. */
+export const wordsOf = (error: unknown): string => error instanceof Error ? error.message : String(error)
+
 /** How long a client waits if the table has it reconnect and the refusal names no time. */
 const DEFAULT_RETRY_MS = 1000
 

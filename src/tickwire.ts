@@ -44,9 +44,6 @@ const DEFAULT_ROUTES: readonly RouteGroup[] = ['stream', 'tickets', 'publish', '
 /** How long a token is valid unless the application says otherwise. */
 const TOKEN_SECONDS = 3600
 
-/** Names an application's own code as the publisher; no token can have it as its user. */
-const OWN_PUBLISHER = ''
-
 /**
  * The settings that concern the streaming itself, named as the environment variables of
  * docs/configuration.md.
@@ -164,6 +161,7 @@ export const tickwire = fp<TickwireOptions>(async (app, options) => {
   const settings = loadSettings(options.settings ?? {})
   const channels = allChannels(options.channels ?? [])
   checkProcessors(processors, channels)
+  const given = typeof sources === 'string' ? parseSources(sources) : sources
   const onError: OnError = (error, message) => { app.log.error({ err: errorFields(error) }, message) }
   const keys = openKeys(settings, onError)
   const opened = openLogAndCoordination(options, settings, channels, onError)
@@ -171,10 +169,11 @@ export const tickwire = fp<TickwireOptions>(async (app, options) => {
     keys.close()
     throw error
   })
+  const publisher = new Publisher({ log, channels })
   const keepsItself = options.log !== undefined || settings.REDIS_URL !== undefined
   const compacted = keepsItself
     ? undefined
-    : await keepCompacted(settings, log, channels, app.log, options.channels)
+    : await keepCompacted(settings, log, channels, publisher, app.log, options.channels)
       .catch(async (error: unknown) => {
         keys.close()
         await Promise.all([log.close(), coordination.close()])
@@ -207,10 +206,9 @@ export const tickwire = fp<TickwireOptions>(async (app, options) => {
       log,
       coordination,
       compacted,
+      publisher,
       channels,
-      sources: [
-        ...typeof sources === 'string' ? parseSources(sources) : sources, ...processorSources(processors, log)
-      ],
+      sources: [...given, ...processorSources(processors, log)],
       instruments,
       processors,
       flushMs: settings.FLUSH_MS,
@@ -246,18 +244,18 @@ export const tickwire = fp<TickwireOptions>(async (app, options) => {
     }
 
     const { authenticator, streaming: parts } = scope
-    const { publisher, declare, undeclare } = parts
+    const { declare, undeclare } = parts
     app.decorate('tickwire', {
       channels,
       async publish (channel, message) {
         const publication = { ...message, channel: channel.name }
-        const [result] = await publisher.publish([publication], { publisher: OWN_PUBLISHER })
+        const [result] = await publisher.publishOwn([publication])
         if (result === undefined || 'code' in result) {
           throw new ProtocolError(result?.code ?? 'internal', result?.message)
         }
         return result.sequence
       },
-      publishAll: publications => publisher.publish(publications, { publisher: OWN_PUBLISHER }),
+      publishAll: publications => publisher.publishOwn(publications),
       declare,
       undeclare,
       signToken (claims, seconds = TOKEN_SECONDS) {
@@ -315,6 +313,7 @@ async function keepCompacted (
   settings: TickwireSettings,
   log: Log,
   channels: Channels,
+  publisher: Publisher,
   logger: FastifyBaseLogger,
   own: readonly ChannelDefinition[] = []
 ): Promise<CompactedTopics> {
@@ -326,7 +325,7 @@ async function keepCompacted (
     const [topics, restored] = await CompactedTopics.keep({
       log,
       channels,
-      publisher: new Publisher({ log, channels }),
+      publisher,
       store,
       onRefused: (topic, reason) => {
         const message = 'a stored topic cannot be brought back; it stays in the store'

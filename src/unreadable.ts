@@ -25,7 +25,6 @@ type HttpSocket = Socket & {
  */
 export function refuseUnreadable (error: Error & { code?: string }, socket: HttpSocket): void {
   // A client that speaks plain HTTP to a TLS port can read an answer in plain HTTP.
-  // Who speaks plain HTTP to a port of TLS can still read an answer in plain HTTP.
   if (error.code === PLAIN_HTTP && socket._parent?.writable === true) {
     const message = 'this port speaks TLS: does the address begin with https:// or wss://?'
     answer(socket._parent, new ProtocolError('bad_request', message))

@@ -27,5 +27,5 @@ export function readLevel (price: unknown, size: unknown): BookLevel | undefined
 export const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
 
-/** Begins a text for the server's log with as much of a frame as is of use there. */
+/** Writes the beginning of a frame as JSON, for the server's log. */
 export const inPart = (frame: unknown): string => (JSON.stringify(frame) ?? String(frame)).slice(0, 200)

@@ -1,13 +1,15 @@
 import { BATCH_SUBPROTOCOL, type Channels, JSON_SUBPROTOCOL } from '@tickwire/protocol'
 import type { Dialect } from './dialect.js'
 import { BatchDialect } from './native/batch.js'
-import type { Decimals } from './native/json-writer.js'
+import { type Decimals, JsonWriter } from './native/json-writer.js'
 import { NativeDialect } from './native/native.js'
 
-/** The registry: dialects by WebSocket subprotocol. */
-const registry: ReadonlyMap<string, new (channels: Channels, decimals: Decimals) => Dialect> = new Map([
-  [JSON_SUBPROTOCOL, NativeDialect],
-  [BATCH_SUBPROTOCOL, BatchDialect]
+type MakeDialect = (dialects: Dialects, decimals: Decimals) => Dialect
+
+/** The registry: how to make the dialect of each WebSocket subprotocol. */
+const registry: ReadonlyMap<string, MakeDialect> = new Map<string, MakeDialect>([
+  [JSON_SUBPROTOCOL, (dialects, decimals) => new NativeDialect(dialects.jsonWriter(decimals))],
+  [BATCH_SUBPROTOCOL, (dialects, decimals) => new BatchDialect(dialects.jsonWriter(decimals))]
 ])
 
 /** The subprotocols, in the order in which errors name them. */
@@ -17,6 +19,7 @@ export const subprotocols: readonly string[] = [...registry.keys()]
 export class Dialects {
   /** By subprotocol and the form of decimals. */
   private readonly dialects = new Map<string, Dialect>()
+  private readonly jsonWriters = new Map<Decimals, JsonWriter>()
 
   constructor (private readonly channels: Channels) {}
 
@@ -30,10 +33,20 @@ export class Dialects {
     const key = `${name} ${decimals}`
     let dialect = this.dialects.get(key)
     if (dialect === undefined) {
-      dialect = new (registry.get(name)!)(this.channels, decimals)
+      dialect = registry.get(name)!(this, decimals)
       this.dialects.set(key, dialect)
     }
     return dialect
+  }
+
+  /** Returns the one writer of JSON with a form of decimals: it keeps a part of each topic's messages. */
+  jsonWriter (decimals: Decimals): JsonWriter {
+    let writer = this.jsonWriters.get(decimals)
+    if (writer === undefined) {
+      writer = new JsonWriter(this.channels, decimals)
+      this.jsonWriters.set(decimals, writer)
+    }
+    return writer
   }
 
   /** Returns the dialect in which each payload is one message, as event streams and polls have it. */

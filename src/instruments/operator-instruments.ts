@@ -8,8 +8,6 @@ import type { Publication, Publisher, PublishResult } from '../publisher/publish
 import type { PutAnswer, RemoveAnswer } from './answers.js'
 import { instrumentFault } from './check.js'
 
-/** The publisher's name of what operators say; no token can have it as its user. */
-const PUBLISHER = ''
 /** How long an answer waits until this server knows what it has published, and how often it looks. */
 const HEARD_MS = 1000
 const LOOK_MS = 5
@@ -19,7 +17,7 @@ type Rejected = PutAnswer['rejected'][number]
 /** What operators say of instruments: it stands above what sources declare (ADR 43). */
 export class OperatorInstruments {
   constructor (
-    private readonly publisher: Pick<Publisher, 'publish'>,
+    private readonly publisher: Pick<Publisher, 'publishOwn'>,
     private readonly hub: Pick<Hub, 'directory' | 'membership'>
   ) {}
 
@@ -52,10 +50,10 @@ export class OperatorInstruments {
       if (!isDeepStrictEqual(known.overrideOf(symbol), instrument)) news.push({ index, instrument })
     }
     const publications = news.map(({ instrument }) => overrideOf(instrument.symbol, instrument))
-    for (const [place, result] of (await this.publish(publications)).entries()) {
+    for (const [index, result] of (await this.publish(publications)).entries()) {
       if (!('code' in result)) continue
       const { code, message } = result
-      rejected.push({ index: news[place]!.index, code, message })
+      rejected.push({ index: news[index]!.index, code, message })
     }
     rejected.sort((a, b) => a.index - b.index)
     return { accepted: items.length - rejected.length, rejected }
@@ -71,10 +69,10 @@ export class OperatorInstruments {
       // Where no source declares it, nothing need be remembered.
       return overrideOf(symbol, known.declaredAs(symbol) === undefined ? null : { symbol, removed: true })
     }))
-    const refused = results.flatMap((result, place) =>
-      'code' in result ? [{ symbol: present[place]!, code: result.code, message: result.message }] : [])
+    const refused = results.flatMap((result, index) =>
+      'code' in result ? [{ symbol: present[index]!, code: result.code, message: result.message }] : [])
     return {
-      removed: present.filter((_, place) => !('code' in results[place]!)),
+      removed: present.filter((_, index) => !('code' in results[index]!)),
       rejected: [
         ...absent.map(symbol => ({ symbol, code: 'not_found', message: 'there is no such instrument' })),
         ...refused
@@ -85,12 +83,16 @@ export class OperatorInstruments {
   /** Publishes, and waits until this server itself knows it: who asks next reads what was said. */
   private async publish (publications: readonly Publication[]): Promise<readonly PublishResult[]> {
     if (publications.length === 0) return []
-    const results = await this.publisher.publish(publications, { publisher: PUBLISHER })
-    const isSettled = (result: PublishResult, place: number): boolean =>
-      'code' in result || this.isSettled(publications[place]!, result.sequence)
+    const results = await this.publisher.publishOwn(publications)
+    const isSettled = (result: PublishResult, index: number): boolean =>
+      'code' in result || this.isSettled(publications[index]!, result.sequence)
     const deadline = performance.now() + HEARD_MS
-    while (!results.every(isSettled) && performance.now() < deadline) await delay(LOOK_MS)
-    return results
+    let settled = 0
+    for (;;) {
+      while (settled < results.length && isSettled(results[settled]!, settled)) settled++
+      if (settled === results.length || performance.now() >= deadline) return results
+      await delay(LOOK_MS)
+    }
   }
 
   /**

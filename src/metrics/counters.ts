@@ -1,5 +1,28 @@
 import type { ErrorCode, ResetReason } from '@tickwire/protocol'
 
+/** Counts how often each key occurred. */
+const increment = <Key>(counts: Map<Key, number>, key: Key): void => {
+  counts.set(key, (counts.get(key) ?? 0) + 1)
+}
+
+/** How often a set of labels occurred. */
+interface LabelledCount<Labels> {
+  readonly labels: Labels
+  count: number
+}
+
+function incrementLabels<Labels extends object> (
+  counts: Map<string, LabelledCount<Labels>>, labels: Labels
+): void {
+  const key = Object.values(labels).join(' ')
+  const counted = counts.get(key)
+  if (counted === undefined) counts.set(key, { labels, count: 1 })
+  else counted.count++
+}
+
+interface RefusalLabels { readonly source: string, readonly channel: string, readonly code: ErrorCode }
+interface StaleBookLabels { readonly source: string, readonly reason: string }
+
 /** Counts of one transport since the node started: plain numbers, so that counting costs nothing. */
 export class TransportCounters {
   opened = 0
@@ -18,11 +41,11 @@ export class TransportCounters {
   readonly closes = new Map<ErrorCode, number>()
 
   refuse (code: ErrorCode): void {
-    this.refusals.set(code, (this.refusals.get(code) ?? 0) + 1)
+    increment(this.refusals, code)
   }
 
   close (code: ErrorCode): void {
-    this.closes.set(code, (this.closes.get(code) ?? 0) + 1)
+    increment(this.closes, code)
   }
 }
 
@@ -31,19 +54,6 @@ export class TransportCounters {
  * depth, when it was encoded, when it was delivered, or when an instrument's own message was read.
  */
 export type FailurePlace = 'state' | 'conflate' | 'encode' | 'deliver' | 'instrument'
-
-interface StaleBooks {
-  readonly source: string
-  readonly reason: string
-  count: number
-}
-
-interface SourceRefusals {
-  readonly source: string
-  readonly channel: string
-  readonly code: ErrorCode
-  count: number
-}
 
 /** The counts of a node. Labels come from closed sets: nothing that a client sends becomes a label. */
 export class Counters {
@@ -54,9 +64,9 @@ export class Counters {
   /** By source, appends that were refused because the source runs on another node by now. */
   readonly fenced = new Map<string, number>()
   /** By source, channel and code: refused messages of sources, and updates of books that are stale. */
-  readonly sourceRefusals = new Map<string, SourceRefusals>()
+  readonly sourceRefusals = new Map<string, LabelledCount<RefusalLabels>>()
   /** By source and reason, how often a book became stale because its venue did not send what it must. */
-  readonly staleBooks = new Map<string, StaleBooks>()
+  readonly staleBooks = new Map<string, LabelledCount<StaleBookLabels>>()
   readonly resets: Record<ResetReason, number> = { history_lost: 0, epoch_changed: 0, lagging: 0, entered: 0 }
   /** By channel and place, how often a channel or an encoder threw. */
   readonly failures = new Map<string, Map<FailurePlace, number>>()
@@ -77,21 +87,20 @@ export class Counters {
   fail (channel: string, place: FailurePlace): void {
     let places = this.failures.get(channel)
     if (places === undefined) this.failures.set(channel, places = new Map())
-    places.set(place, (places.get(place) ?? 0) + 1)
+    increment(places, place)
+  }
+
+  /** Counts appends of a source that another node has taken over. */
+  fence (source: string): void {
+    increment(this.fenced, source)
   }
 
   refuseOfSource (source: string, channel: string, code: ErrorCode): void {
-    const key = `${source} ${channel} ${code}`
-    const counted = this.sourceRefusals.get(key)
-    if (counted === undefined) this.sourceRefusals.set(key, { source, channel, code, count: 1 })
-    else counted.count++
+    incrementLabels(this.sourceRefusals, { source, channel, code })
   }
 
   noteStaleBook (source: string, reason: string): void {
-    const key = `${source} ${reason}`
-    const counted = this.staleBooks.get(key)
-    if (counted === undefined) this.staleBooks.set(key, { source, reason, count: 1 })
-    else counted.count++
+    incrementLabels(this.staleBooks, { source, reason })
   }
 
   all (): Iterable<readonly [string, TransportCounters]> {

@@ -6,6 +6,9 @@ import {
 } from '@tickwire/protocol'
 import type { AppendItem, AppendOptions, Log, Origin } from '../log/log.js'
 
+/** The name under which the server itself publishes. No token can have it as its user. */
+const OWN_PUBLISHER = ''
+
 /** A message to append to the log. */
 export interface Publication {
   readonly channel: string
@@ -79,6 +82,16 @@ export class Publisher {
   async publish (batch: readonly Publication[], limits: PublishLimits): Promise<PublishResult[]> {
     const judged = this.judge(batch, limits)
     return await (judged instanceof Promise ? await judged : judged).append()
+  }
+
+  /**
+   * Publishes what the server itself says: what comes from its sources, its operators, its store and the
+   * application. Otherwise like {@link publish}.
+   */
+  async publishOwn (
+    batch: readonly Publication[], limits?: Omit<PublishLimits, 'publisher'>
+  ): Promise<PublishResult[]> {
+    return await this.publish(batch, { ...limits, publisher: OWN_PUBLISHER })
   }
 
   /**

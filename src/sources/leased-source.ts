@@ -3,7 +3,7 @@ import type { Instrument } from '@tickwire/protocol'
 import type { Fence } from '../log/log.js'
 import type { PublishResult } from '../publisher/publisher.js'
 import type { Lease, Leases } from '../coordination/leases.js'
-import { type SourceLogger, SourceRun } from './run.js'
+import { type RunEnd, type SourceLogger, SourceRun } from './run.js'
 import type { OriginOptions, Source, SourceMessage } from './source.js'
 
 /**
@@ -160,7 +160,7 @@ export class LeasedSource {
       const candidate = await this.isCandidate()
       const lease = candidate ? await this.hold() : await leases.look(this.source.name)
       if (this.closed) return
-      const isOn = lease.switched ?? !this.source.manual
+      const isOn = this.isOn(lease)
       if (candidate && isOn && lease.holder === this.options.node.id) await this.startRun()
       else await this.leave(lease, isOn)
       this.failing = false
@@ -197,9 +197,16 @@ export class LeasedSource {
     const askedAt = performance.now()
     const note = JSON.stringify(this.note)
     const lease = await leases.hold(name, { node: node.id, note, forMs: LEASE_MS, byDefault: !manual })
-    const isOn = lease.switched ?? !manual
-    if (lease.holder === node.id && isOn) this.keepUntil(askedAt + LEASE_MS - MARGIN_MS)
+    if (lease.holder === node.id && this.isOn(lease)) this.keepUntil(askedAt + LEASE_MS - MARGIN_MS)
     return lease
+  }
+
+  /**
+   * Whether the source may run: an operator has switched it on, or it starts by itself and nobody has
+   * switched it off.
+   */
+  private isOn ({ switched }: Lease): boolean {
+    return switched ?? !this.source.manual
   }
 
   private keepUntil (time: number): void {
@@ -248,7 +255,7 @@ export class LeasedSource {
     })
   }
 
-  private async ended (end: 'done' | 'stopped' | 'fenced'): Promise<void> {
+  private async ended (end: RunEnd): Promise<void> {
     this.run = undefined
     if (this.closed) return
     if (end === 'fenced') {

@@ -3,13 +3,15 @@ import { Replay } from './replay/replay.js'
 import type { HoursOption } from './simulated/market.js'
 import { Simulated } from './simulated/simulated.js'
 import type { Source } from './source.js'
+import { venues } from './venues.js'
 
 const KINDS = [
   'simulated[?seed=N&rate=N&hours=always|real|<speed>&lazy=true|<seconds>]',
   'replay:<file>[?speed=N|max&loop=true&start=manual&lazy=true|<seconds>&answers=<file>]',
   'none'
 ].join(', ')
-const LATER = ['coinbase', 'kraken', 'binance']
+/** Venues that sources cannot read live yet. */
+const LATER = venues.map(({ name }) => name)
 const MAX_SPEED = 10_000
 /** Quotes of one simulated instrument in a second. */
 const MAX_RATE = 1000

@@ -1,7 +1,7 @@
-import { type Channels, isRemoval, parseTopicKey } from '@tickwire/protocol'
+import { type Channels, isRemoval, parseTopicKey, topicScope } from '@tickwire/protocol'
 import type { Entry, Log, Tailing } from '../log/log.js'
 import type { Publication, Publisher } from '../publisher/publisher.js'
-import { readStates, type State } from './states.js'
+import { newestTimestamp, readStates, type State } from './states.js'
 import type { LateStore } from './late-store.js'
 import type { Store } from './store.js'
 
@@ -15,9 +15,6 @@ export interface CompactedTopicsOptions {
   /** Called if a stored message cannot be brought back: it stays in the store. */
   readonly onRefused: (topic: string, reason: string) => void
 }
-
-/** The publisher's name of what comes from the store; no token can have it as its user. */
-const PUBLISHER = ''
 
 /**
  * Lets the topics of compacted channels outlive a log in memory. It brings them back from the store into the
@@ -55,9 +52,9 @@ export class CompactedTopics {
     const { store, publisher, onRefused } = this.options
     let restored = 0
     if (!('query' in store)) return restored
+    this.notBefore = (await newestTimestamp(store) ?? -1) + 1
     for await (const states of readStates(store)) {
-      for (const { timestamp } of states) this.notBefore = Math.max(this.notBefore, timestamp + 1)
-      const results = await publisher.publish(states.map(publicationOf), { publisher: PUBLISHER })
+      const results = await publisher.publishOwn(states.map(publicationOf))
       for (const [index, result] of results.entries()) {
         if ('code' in result) onRefused(states[index]!.topic, result.message)
         else restored++
@@ -67,23 +64,23 @@ export class CompactedTopics {
   }
 
   private async follow (): Promise<void> {
-    const { log, store } = this.options
+    const { log } = this.options
     for (let shard = 0; shard < log.shards; shard++) {
       this.tailings.push(await log.tail(shard, ({ epoch, entries }) => {
-        for (const entry of entries) this.store(entry, epoch.epoch, store)
+        for (const entry of entries) this.write(entry, epoch.epoch)
       }))
     }
   }
 
-  private store (entry: Entry, epoch: number, store: Store | LateStore): void {
-    const { topic, sequence, timestamp, payload } = entry
-    const { channel: name, symbol = null, user = null } = parseTopicKey(topic)
-    const channel = this.options.channels.get(name)
+  private write ({ topic, sequence, timestamp, payload }: Entry, epoch: number): void {
+    // Every message comes here. A compacted channel has no users, so its name is the scope of its topics.
+    const channel = this.options.channels.get(topicScope(topic))
     if (channel?.compacted !== true) return
+    const { symbol = null, user = null } = parseTopicKey(topic)
     const data = isRemoval(channel, payload) ? null : payload
-    store.write('states', {
+    this.options.store.write('states', {
       topic,
-      channel: name,
+      channel: channel.name,
       symbol,
       user_id: user,
       data,

@@ -4,11 +4,11 @@ import type { AnyRow, TableName, Tables } from './tables.js'
 
 export interface DatabaseOptions {
   readonly schema?: Migrations
-  /** After which a statement is ended. */
+  /** The database ends a statement that takes longer, in milliseconds. */
   readonly statementMs?: number
 }
 
-/** Long for a batch of rows, short for whoever waits for a database that does not answer. */
+/** Long enough for a batch of rows, and short enough for a caller whose database does not answer. */
 export const STATEMENT_MS = 10_000
 
 /**

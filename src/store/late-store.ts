@@ -35,6 +35,10 @@ export class LateStore {
     this.closed = true
     clearTimeout(this.retry)
     await this.opening
+    if (this.waiting.size > 0) {
+      const fields = { event: 'store', table: 'states', rows: this.waiting.size }
+      this.log('error', fields, 'the store was closed before it could write all rows')
+    }
     await this.store?.close()
   }
 
@@ -47,7 +51,7 @@ export class LateStore {
     } catch (error) {
       const { message } = error as Error
       this.log('error', { event: 'store', error: message, waiting: this.waiting.size },
-        'the store cannot be opened: what was changed now is forgotten when the server stops')
+        'the store cannot be opened: the server tries again, and forgets these changes if it stops first')
       if (!this.closed) this.retry = setTimeout(() => { this.tryAgain() }, this.retryMs).unref()
     } finally {
       this.opening = undefined

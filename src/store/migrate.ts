@@ -1,6 +1,7 @@
 import { type Kysely, Migrator, sql } from 'kysely'
 import { ConfigError } from '../config.js'
 import type { Migrations } from './migrations/index.js'
+import { wordsOf } from '../errors.js'
 
 /** Named after this program: others may use the same library in the same database. */
 const MIGRATION_TABLE = 'tickwire_migrations'
@@ -28,7 +29,7 @@ export async function migrate (db: Kysely<unknown>, migrations: Migrations, wher
   await refuseNewer(db, migrations, where)
   const failed = results?.find(({ status }) => status === 'Error')
   if (failed === undefined) throw error
-  const why = error instanceof Error ? error.message : String(error)
+  const why = wordsOf(error)
   const { migrationName: name } = failed
   const message = `${where}: the migration ${name} failed, and nothing was changed: ${why}`
   throw new ConfigError(message, { cause: error })

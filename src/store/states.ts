@@ -27,9 +27,15 @@ export async function * readStates (
   }
 }
 
+/** Returns the newest timestamp of all states, of removed topics too; undefined if there is none. */
+export async function newestTimestamp ({ query }: Pick<Store, 'query'>): Promise<number | undefined> {
+  const newest = query.selectFrom('states').select('timestamp').orderBy('timestamp', 'desc').limit(1)
+  return (await newest.executeTakeFirst())?.timestamp
+}
+
 /**
- * How long a removed topic keeps its row, by which older messages of it are known. A server that the store
- * was away for, or that lost its lease, may bring them late, though not by hours.
+ * How long the row of a removed topic stays. It keeps an older message from bringing the topic back: a server
+ * that could not reach the store, or that lost its lease, may write one late, but not by hours.
  */
 const REMOVED_KEPT_MS = 24 * 3_600_000
 

@@ -2,8 +2,8 @@ import type { Kysely } from 'kysely'
 import type { Row, TableName, Tables } from './tables.js'
 
 /**
- * The contract of a store: what must outlive the log, and can be queried (ADR 40). Nobody waits for it: rows
- * are written in batches behind the caller's back. If the database is slow or away, rows wait up to a bound;
+ * The contract of a store: what must outlive the log, and can be queried (ADR 40). Callers never wait: the
+ * store writes rows in batches in the background. If the database is slow or away, rows wait up to a bound;
  * beyond it the store drops the oldest, and says so.
  */
 export interface Store {

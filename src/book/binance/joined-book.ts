@@ -2,8 +2,8 @@ import type { BookEvent, BookMessage, Change, Fault } from '../book-event.js'
 import { type EventTaker, VenueBook, type VenueBookOptions } from '../venue-book.js'
 
 /**
- * How many updates wait for a snapshot: at ten a second, those of more than a minute. Of more than that the
- * oldest are dropped, and a snapshot that would need them is refused as too old.
+ * The most updates that wait for a snapshot: more than a minute's, at ten a second. Beyond that the book
+ * drops the oldest, and refuses a snapshot that would need them.
  */
 const MAX_WAITING = 1000
 
@@ -30,10 +30,6 @@ export class JoinedBook implements EventTaker {
     this.book = new VenueBook(options)
   }
 
-  get state (): VenueBook['state'] {
-    return this.book.state
-  }
-
   take (event: BookEvent): BookMessage | undefined {
     if (event.kind === 'malformed') return this.fail({ reason: 'malformed', detail: event.detail })
     if (event.kind === 'snapshot') return this.begin(event)
@@ -41,7 +37,7 @@ export class JoinedBook implements EventTaker {
     return this.last === undefined ? this.wait(event) : this.update(event, this.last)
   }
 
-  /** What waited is of no use: it came before what is missing. */
+  /** Drops the waiting updates, too: they came before the missing one. */
   fail (fault: Fault): BookMessage | undefined {
     this.restart([])
     return this.book.fail(fault)

@@ -78,10 +78,15 @@ export class Delivery implements Subscriber {
     const cursor = this.cursor.takeForFlush(now)
     if (cursor !== undefined) buffers.push(cursor)
     this.outlet.write(buffers, now)
-    const { unsent, isFull, knownAtOnce } = this.outlet
+    const { unsent, maxUnsent, knownAtOnce } = this.outlet
     if (unsent === 0) this.passedOn = 0
-    else if (isFull && knownAtOnce) this.lag()
-    else if (isFull) setImmediate(() => { this.attempt(() => { if (this.outlet.isFull) this.lag() }) })
+    else if (unsent > maxUnsent && knownAtOnce) this.lag()
+    else if (unsent > maxUnsent) this.lagIfStillFull()
+  }
+
+  /** Looks again in the next turn, if the transport cannot know in this one how much is unsent. */
+  private lagIfStillFull (): void {
+    setImmediate(() => { this.attempt(() => { if (this.outlet.isFull) this.lag() }) })
   }
 
   /**
@@ -138,7 +143,7 @@ export class Delivery implements Subscriber {
     this.options.onFailure(error)
   }
 
-  /** Calls a function in a later turn. If it throws, nobody else would notice, so the delivery fails. */
+  /** Calls a function in a turn of its own. If it throws, nobody else would notice, so the delivery fails. */
   private attempt (work: () => void): void {
     try {
       work()
@@ -147,7 +152,7 @@ export class Delivery implements Subscriber {
     }
   }
 
-  /** The client is sent states beside its subscriptions. */
+  /** Notes that the client is sent states beside its subscriptions. */
   noteHeld (): void {
     this.heldEpochs ??= this.hub.shards.map((_, shard) => this.hub.epoch(shard))
   }
@@ -202,7 +207,7 @@ export class Delivery implements Subscriber {
         if (this.isLive && this.join(catchUp, joinLive, first)) return
         const slice = await catchUp.next(this.options.pageMessages)
         this.sendSlice(slice)
-        // PROTOCOL.md, Cursors: one at once after the snapshots, then at most one a second.
+        // PROTOCOL.md, Control: one at once after the snapshots, then at most one a second.
         if (slice.messages.length > 0 && this.cursor.sendIfDue(first)) first = false
         await this.outlet.waitUntil(() => this.isLive && !this.outlet.isFull)
         await catchUp.prepareToJoin()

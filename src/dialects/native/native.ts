@@ -1,7 +1,7 @@
-import { type Channels, type JsonMessage, ProtocolError, readJsonMessage } from '@tickwire/protocol'
+import { type JsonMessage, ProtocolError, readJsonMessage } from '@tickwire/protocol'
 import type { Written } from '../../hub/format.js'
 import { Dialect } from '../dialect.js'
-import { type Decimals, JsonWriter } from './json-writer.js'
+import type { JsonWriter } from './json-writer.js'
 
 /** The list of the action `publish`, whose items are judged one by one. */
 const LIST = 'messages'
@@ -11,11 +11,8 @@ const LIST = 'messages'
  * polls use it, too.
  */
 export class NativeDialect extends Dialect {
-  readonly writer: JsonWriter
-
-  constructor (channels: Channels, decimals: Decimals) {
+  constructor (readonly writer: JsonWriter) {
     super()
-    this.writer = new JsonWriter(channels, decimals)
   }
 
   payloads (messages: readonly Written[]): readonly Written[] {

@@ -75,15 +75,20 @@ export class Recording {
   /** Reads the frames and the answers, in the order of their times. */
   async * frames (): AsyncGenerator<RecordedFrame> {
     const answers = this.answers?.frames()
-    let answer = await answers?.next()
-    for await (const frame of framesOf(this.file)) {
-      while (answer?.done === false && answer.value.time <= frame.time) {
-        yield answer.value
-        answer = await answers?.next()
+    try {
+      let answer = await answers?.next()
+      for await (const frame of framesOf(this.file)) {
+        while (answer?.done === false && answer.value.time <= frame.time) {
+          yield answer.value
+          answer = await answers?.next()
+        }
+        yield frame
       }
-      yield frame
+      for (; answer?.done === false; answer = await answers?.next()) yield answer.value
+    } finally {
+      // A replay may stop anywhere. Otherwise the file of the answers would stay open.
+      await answers?.return(undefined)
     }
-    for (; answer?.done === false; answer = await answers?.next()) yield answer.value
   }
 }
 

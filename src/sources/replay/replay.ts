@@ -3,6 +3,7 @@ import type { Instrument } from '@tickwire/protocol'
 import { venues } from '../venues.js'
 import type { Lazy, Source, SourceContext, SourceMessage } from '../source.js'
 import { Recording } from './recording.js'
+import { wordsOf } from '../../errors.js'
 
 export interface ReplayOptions {
   readonly file: string
@@ -83,7 +84,7 @@ export class Replay implements Source {
           ? parser.parse(payload)
           : parser.answer?.(request, payload) ?? [])
       } catch (error) {
-        const reason = error instanceof Error ? error.message : String(error)
+        const reason = wordsOf(error)
         throw new Error(`replay: ${file}, line ${line}: ${reason}`, { cause: error })
       }
       if (batch.length >= BATCH) await flush()

@@ -1,6 +1,8 @@
 import type { Random } from './random.js'
 
 const DAY_MS = 86_400_000
+/** The pace of a drift while its venue is closed: the part of that time that counts for prices. */
+export const NIGHT_PACE = 0.1
 /**
  * A price returns half of its way within about two days of the market's clock, so that weeks later there is
  * still a market.

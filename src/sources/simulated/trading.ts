@@ -1,6 +1,6 @@
 import type { Quote, Trade } from '@tickwire/protocol'
 import type { SourceMessage } from '../source.js'
-import { Drift } from './drift.js'
+import { Drift, NIGHT_PACE } from './drift.js'
 import type { Listing } from './instruments.js'
 import { OrderBook } from './order-book.js'
 import { floorToTick, formatUnits } from './prices.js'
@@ -17,8 +17,6 @@ const TRADE_SIZE = { part: 0.12, scatter: 1.1 }
 const INFORMED = 0.8
 /** While prices are wild, makers ask for up to this many times the ordinary spread. */
 const MAX_WIDENING = 4
-/** The part of the time in which a venue is closed that counts for an instrument's own price. */
-const NIGHT_PACE = 0.1
 /**
  * How far the close before the first day lies from the first price: standard deviation, as a part of the
  * price.

@@ -1,6 +1,6 @@
 import type { MarketStatus } from '@tickwire/protocol'
 import type { SourceMessage } from '../source.js'
-import { Drift } from './drift.js'
+import { Drift, NIGHT_PACE } from './drift.js'
 import { type Days, type Hours, type Phase, Schedule } from './hours.js'
 import { Random } from './random.js'
 
@@ -10,8 +10,6 @@ const HOUR_MS = 60 * MINUTE_MS
 /** Share of sessions with one interruption. */
 const HALT_SHARE = 0.4
 const HALT_MINUTES = { shortest: 5, longest: 20 }
-/** The part of the time in which a venue is closed that counts for prices. */
-const NIGHT_PACE = 0.1
 
 /** The rules of a venue. Its markets open, halt and close together. */
 export interface VenueRules {

@@ -4,12 +4,13 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type * as duckdbApi from '@duckdb/node-api'
 import type { DuckDBConnection, DuckDBInstance } from '@duckdb/node-api'
 import { ConfigError } from '../../config.js'
+import { wordsOf } from '../../errors.js'
 
 type DuckDB = typeof duckdbApi
 
 /**
- * Of this process: DuckDB locks a file against other processes only, and twice in one process would destroy
- * it.
+ * The files that this process has open. DuckDB locks a file against other processes only; opening one twice
+ * in a process would destroy it.
  */
 const openFiles = new Set<string>()
 
@@ -67,7 +68,7 @@ export class DuckDBFile {
       return file
     } catch (error) {
       openFiles.delete(real)
-      throw openError(path, error instanceof Error ? error.message : String(error))
+      throw openError(path, wordsOf(error))
     }
   }
 
@@ -161,7 +162,7 @@ function prepareFolder (path: string): string {
     mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
     return join(realpathSync(dirname(path)), basename(path))
   } catch (error) {
-    const why = error instanceof Error ? error.message : String(error)
+    const why = wordsOf(error)
     throw new ConfigError(`DATA_DIR: the folder ${dirname(path)} cannot be made: ${why}`)
   }
 }

@@ -7,6 +7,7 @@ import { migrations } from '../migrations/index.js'
 import { tableNames, type Tables } from '../tables.js'
 import { type JsonRows, upsert } from '../upsert.js'
 import { Pool } from './pool.js'
+import { wordsOf } from '../../errors.js'
 
 const READERS = 3
 
@@ -38,7 +39,7 @@ function isRefusal (error: unknown): boolean {
  */
 export async function openPostgres (url: string, options: DatabaseOptions = {}): Promise<Database> {
   const { schema = migrations, statementMs = STATEMENT_MS } = options
-  const where = placeOf(url)
+  const where = addressOf(url)
   const open = <Schema>(connections: number, statementMs?: number): Kysely<Schema> => {
     const pool = new Pool({ url, connections, statementMs, isHarmless: isRefusal })
     return new Kysely({ dialect: new PostgresDialect({ pool }) })
@@ -65,14 +66,14 @@ export async function openPostgres (url: string, options: DatabaseOptions = {}):
   }
 }
 
-interface Place {
+interface DatabaseAddress {
   /** Names the database in messages, without the password. */
   readonly text: string
   readonly database: string
   readonly user: string
 }
 
-function placeOf (url: string): Place {
+function addressOf (url: string): DatabaseAddress {
   try {
     const { host, port, database = '', user = '' } = new pg.Client({ connectionString: url })
     const server = host.startsWith('/') ? `${host}/.s.PGSQL.${port}` : `${host}:${port}`
@@ -88,8 +89,8 @@ interface Rights {
   readonly encoding: string
 }
 
-/** What would else come to light with the first row. */
-async function checkRights (db: Kysely<unknown>, { text, user }: Place): Promise<void> {
+/** Refuses at the start what would otherwise fail with the first row. */
+async function checkRights (db: Kysely<unknown>, { text, user }: DatabaseAddress): Promise<void> {
   for (const name of tableNames) {
     const { rows: [rights] } = await sql<Rights>`select
       has_table_privilege(${name}, 'select') and has_table_privilege(${name}, 'insert') and
@@ -106,9 +107,9 @@ async function checkRights (db: Kysely<unknown>, { text, user }: Place): Promise
 }
 
 /** What to do about a database that cannot be used; errors that say so already stay as they are. */
-function openError (error: unknown, { text, database, user }: Place): unknown {
+function openError (error: unknown, { text, database, user }: DatabaseAddress): unknown {
   const cause = error instanceof ConfigError ? error.cause : error
-  const message = error instanceof Error ? error.message : String(error)
+  const message = wordsOf(error)
   const code = codeOf(cause)
   if (code === '28P01' || code === '28000') {
     return new ConfigError(`${text} does not let the user ${user} in: ${message}`)

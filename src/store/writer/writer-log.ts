@@ -28,7 +28,7 @@ export class WriterLog {
     }))
     this.refusals = perTable(table => new Periodic(periodMs, (rows, { key, why }) => {
       log('error', { event: 'store', table, rows, key, error: why },
-        'the database refuses rows; the key is the last one\'s')
+        'the database refuses rows; key names the last of them')
     }))
   }
 

@@ -4,6 +4,7 @@ import { type AnyRow, keyOf, type TableName, tableNames, tables } from '../table
 import { type Bounds, bytesOf, WaitingRows, type WaitingRow } from './waiting-rows.js'
 import { rowFault } from './row-fault.js'
 import { WriterLog } from './writer-log.js'
+import { wordsOf } from '../../errors.js'
 
 export interface WriterLimits {
   /** What one statement writes at most. */
@@ -167,7 +168,7 @@ export class Writer {
         this.error = undefined
         this.log.succeeded()
       } catch (error) {
-        this.error = error instanceof Error ? error.message : String(error)
+        this.error = wordsOf(error)
         this.log.failed(this.error)
         const { leastMs, mostMs } = this.limits.retry
         const pauseMs = Math.min(mostMs, leastMs * 2 ** this.failures++)
@@ -186,7 +187,7 @@ export class Writer {
       if (fault !== undefined) this.refuse(state, waiting, fault)
       return fault === undefined
     })
-    // Servers that write the same rows in the same order do not wait for each other's.
+    // In the order of the keys, so that two servers that write the same rows cannot deadlock.
     state.underWay = sound.sort((a, b) => keyOf(table, a.row) < keyOf(table, b.row) ? -1 : 1)
     try {
       await this.writeRows(state, state.underWay)
@@ -214,7 +215,7 @@ export class Writer {
         await this.writeRows(state, rows.slice(half))
         return
       }
-      this.refuse(state, rows[0]!, error instanceof Error ? error.message : String(error))
+      this.refuse(state, rows[0]!, wordsOf(error))
     }
     const done = new Set(rows)
     state.underWay = state.underWay.filter(waiting => !done.has(waiting))

@@ -64,7 +64,7 @@ async function gatherAnswer (
   }
   const offsets = catchUp.offsets()
   if (offsets === undefined) throw new ProtocolError('going_away')
-  // The answer has all that was conflated, so its cursor does not count as throttled (PROTOCOL.md, Cursors).
+  // The answer has all that was conflated, so its cursor does not count as throttled (PROTOCOL.md, Control).
   const marks = encodeMarks({ lostTopics: catchUp.lostTopics, throttled: new Set() })
   const cursor = hub.positionAt(offsets) + marks
   const text = `{"cursor":"${cursor}","messages":[${messages.join(',')}],"more":${!catchUp.caughtUp}}`

@@ -4,6 +4,7 @@ import { type Endpoint, shownEndpoint } from './address.js'
 import { firstConnection, type Open } from './connection.js'
 import { slotOf } from './slot.js'
 import type { Topology } from './topology.js'
+import { wordsOf } from '../../../errors.js'
 
 /**
  * How a server says that a slot is elsewhere (Redis Cluster specification, MOVED Redirection and ASK
@@ -114,7 +115,7 @@ export class Masters {
 
   /** Returns a function that sends a command again after an error; undefined if the caller has to decide. */
   private redirected (redis: Redis, error: unknown): Resend | undefined {
-    const text = error instanceof Error ? error.message : String(error)
+    const text = wordsOf(error)
     const [, kind, slot, host, port] = REDIRECTION.exec(text) ?? []
     if (kind === undefined) {
       // The connection leads to a server that is no master any more. By the same name there may be a master.

@@ -6,6 +6,7 @@ import type { Masters } from '../masters/masters.js'
 import type { ReadScript, Scripts } from '../scripts/scripts.js'
 import { LogSetupError } from '../setup-error.js'
 import { TimedOut, timeLimit } from '../time-limit.js'
+import { wordsOf } from '../../../errors.js'
 
 /** A read without an answer after this time has failed. */
 const PATIENCE_MS = 900
@@ -71,7 +72,7 @@ export class Reader {
           try {
             return await send()
           } catch (error) {
-            if (over || !ASK_AGAIN.test(messageOf(error))) throw error
+            if (over || !ASK_AGAIN.test(wordsOf(error))) throw error
           }
           await delay(ASK_AGAIN_MS)
         }
@@ -91,7 +92,7 @@ export class Reader {
 
   /** Returns the error that the caller of a failed read gets. */
   failure (key: string, error: unknown): Error {
-    if (/WRONGTYPE/.test(messageOf(error))) {
+    if (/WRONGTYPE/.test(wordsOf(error))) {
       return new LogSetupError(
         'REDIS_KEY_PREFIX: keys of the log hold something else in this Redis; choose another prefix'
       )
@@ -102,5 +103,3 @@ export class Reader {
     return Object.assign(new ProtocolError('log_unavailable'), { cause: error })
   }
 }
-
-const messageOf = (error: unknown): string => error instanceof Error ? error.message : String(error)

@@ -110,15 +110,27 @@ export class Target {
    * connection or the attack ends.
    */
   async glance (socket: WebSocket, asked: string): Promise<void> {
-    if (socket.readyState === WebSocket.CONNECTING) await new Promise(resolve => { socket.once('open', resolve).once('close', resolve) })
-    while (!this.over && socket.readyState === WebSocket.OPEN) {
+    const gone = new Promise(resolve => { socket.once('close', resolve) })
+    if (socket.readyState === WebSocket.CONNECTING) await Promise.race([gone, new Promise(resolve => { socket.once('open', resolve) })])
+    for (let turn = 1; !this.over && socket.readyState === WebSocket.OPEN; turn++) {
       // More than a system takes for a peer that does not read, at less than the messages that one may send.
-      for (let turn = 0; turn < 80 && !this.over && socket.readyState === WebSocket.OPEN; turn++) {
-        for (let times = 0; times < 4; times++) socket.send(asked)
+      for (let times = 0; times < 80 && !this.over && socket.readyState === WebSocket.OPEN; times++) {
+        for (let each = 0; each < 4; each++) socket.send(asked)
         await delay(100)
       }
+      // The answer to this stands behind everything that waits.
+      const id = `glance-${turn}`
+      const read = new Promise<void>(resolve => {
+        const listen = (data: Buffer): void => {
+          if (!data.includes(id)) return
+          socket.off('message', listen)
+          resolve()
+        }
+        socket.on('message', listen)
+      })
+      socket.send(JSON.stringify({ action: 'ping', id }))
       socket.resume()
-      await delay(1000)
+      await Promise.race([gone, read])
       socket.pause()
     }
   }

@@ -4,6 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { type Test, test } from 'tap'
 import type { AppendItem, Log } from '../../src/log/log.js'
 import { backends, held, type LogBackend, type ManualClock, openLog } from './logs.js'
+import { state } from './messages.js'
 
 /** Channels whose newest message per topic is kept for as long as the log. */
 
@@ -24,10 +25,7 @@ const PATIENCE_MS = 20_000
 
 const cash = (symbol: string, amount: number): AppendItem => ({ topic: `accounts:${symbol}`, payload: `{"cash":"${amount}"}` })
 const removal = (symbol: string): AppendItem => ({ topic: `accounts:${symbol}`, payload: 'null' })
-const stateOf = async (log: Log, symbol: string): Promise<unknown> => {
-  const state = await log.snapshot(`accounts:${symbol}`)
-  return state === undefined ? undefined : JSON.parse(state.payload)
-}
+const stateOf = async (log: Log, symbol: string): Promise<unknown> => await state(log, `accounts:${symbol}`)
 
 interface Opened {
   readonly log: Log

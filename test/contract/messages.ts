@@ -21,6 +21,10 @@ export function appended (result: AppendResult | undefined): Exclude<AppendResul
   return result
 }
 
+/** Returns the sequences that an append gave out, and for each refused item the code of its error. */
+export const sequencesOf = (results: readonly AppendResult[]): unknown[] =>
+  results.map(result => 'error' in result ? result.error : result.sequence)
+
 /** Appends rounds over all topics, in batches of different sizes. Returns the answers, in order. */
 export async function fill (
   log: Log,

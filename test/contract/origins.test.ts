@@ -2,13 +2,13 @@ import fc from 'fast-check'
 import { type Test, test } from 'tap'
 import {
   type AppendItem,
-  type AppendResult,
   IDEMPOTENCY_SECONDS,
   type KeptOrigin,
   type Log,
   type Origin
 } from '../../src/log/log.js'
 import { backends, held, openLog } from './logs.js'
+import { sequencesOf } from './messages.js'
 
 /** Origins: the log appends what a processor publishes once, whichever node runs the processor. */
 
@@ -30,8 +30,6 @@ const item = (n: number, from?: Origin, topic = OUT): AppendItem => ({
 })
 const contents = async (log: Log, topic = OUT): Promise<number[]> =>
   (await held(log, topic)).map(({ payload }) => (JSON.parse(payload) as { n: number }).n)
-const sequencesOf = (results: readonly AppendResult[]): unknown[] =>
-  results.map(result => 'error' in result ? result.error : result.sequence)
 
 for (const backend of backends) {
   for (const shards of [1, 4]) {

@@ -1,12 +1,8 @@
 import { type Test, test } from 'tap'
-import type { AppendItem, AppendResult } from '../../src/log/log.js'
 import { backends, openLog } from './logs.js'
+import { item, sequencesOf } from './messages.js'
 
 /** How many topics may have messages in a log, and how many names it remembers. */
-
-const item = (topic: string, n: number): AppendItem => ({ topic, payload: `{"n":${n}}` })
-const sequencesOf = (results: readonly AppendResult[]): unknown[] =>
-  results.map(result => 'error' in result ? result.error : result.sequence)
 
 for (const backend of backends) {
   for (const shards of [1, 4]) {

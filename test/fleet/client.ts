@@ -14,7 +14,7 @@ export abstract class FleetClient {
   settled = false
   protected wire: Wire | undefined
   protected connection = 0
-  /** Milliseconds since 1970, of the last that it heard. */
+  /** When the client last received something, in milliseconds since 1970. */
   protected heardAt = 0
   private timer: NodeJS.Timeout | undefined
   private over = false
@@ -45,7 +45,7 @@ export abstract class FleetClient {
     this.detach()?.cut()
   }
 
-  /** The connection that begins now: whatever is known of the one before ends here. */
+  /** Returns how to open the next connection. The client forgets here what it knew of the one before. */
   protected abstract approach (): Approach
 
   protected abstract take (message: Message): void
@@ -65,7 +65,7 @@ export abstract class FleetClient {
     this.settled = true
   }
 
-  /** From here on nothing of the connection is heard. @returns what is left of it */
+  /** Stops listening to the connection. @returns its wire, to cut or to leave */
   protected detach (): Wire | undefined {
     const { wire } = this
     this.connection++

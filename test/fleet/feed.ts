@@ -5,7 +5,7 @@ import { publishTo } from './publish.js'
 const STEP_MS = 20
 const RETRY_MS = 50
 const BATCH = 200
-/** After it, what is not taken never will be. */
+/** If no node has taken a batch after this time, the feed fails. */
 const GIVE_UP_MS = 60_000
 
 export interface NumberedFeedOptions {
@@ -41,7 +41,7 @@ export class NumberedFeed {
   start (rate: number): void {
     this.over = false
     this.running = this.run(rate)
-    // Whoever stops it is told.
+    // stop() throws the error. Without this line, Node would end the process for an unhandled rejection.
     this.running.catch(() => {})
   }
 
@@ -60,7 +60,8 @@ export class NumberedFeed {
     for (let sent = 0; !this.over; await delay(STEP_MS)) {
       const due = Math.floor((Date.now() - began) / 1000 * rate) - sent
       sent += due
-      // Of what a pause held up it makes good no more than a second's worth, or it would be a burst.
+      // After a pause, the feed sends at most one second's worth of what it missed, so that it makes no
+      // burst.
       if (due > 0) await this.publish(Math.min(due, rate))
     }
   }

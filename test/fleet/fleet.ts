@@ -15,7 +15,7 @@ export class Fleet<Client extends FleetClient> {
     return this.clients.filter(({ settled }) => settled).length
   }
 
-  /** Opens them some at a time, so often: all in one moment would be another test. */
+  /** Opens the clients in groups, so that they do not all connect in one moment. */
   async open (everyMs = 10): Promise<void> {
     for (const [index, client] of this.clients.entries()) {
       if (this.over) return

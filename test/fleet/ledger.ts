@@ -17,7 +17,7 @@ export class Ledger {
   /** Messages of topics, of any verdict but a reset. */
   received = 0
   duplicates = 0
-  /** What must not be, whoever the client is. */
+  /** Breaches of the protocol. */
   readonly faults: string[] = []
   /** By topic. */
   readonly held = new Map<string, Held>()

@@ -7,8 +7,8 @@ interface Pair {
 }
 
 /**
- * The way from one process to its Redis, which can be taken away, led elsewhere, or made to lose answers:
- * what is asked still arrives and is done, and nobody is told.
+ * A proxy between one process and its Redis. A test can break it, lead it to another Redis, or make it lose
+ * answers: Redis then still executes the commands, but the process gets no reply.
  */
 export class Link {
   private readonly pairs = new Set<Pair>()
@@ -30,7 +30,7 @@ export class Link {
     return (this.server.address() as AddressInfo).port
   }
 
-  /** What is open breaks, and what is new breaks at once. */
+  /** Breaks all connections, and every new one at once, until {@link give}. */
   take (): void {
     this.away = true
     this.breakAll()

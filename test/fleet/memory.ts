@@ -1,13 +1,13 @@
 import { readFileSync } from 'node:fs'
 import { setTimeout as delay } from 'node:timers/promises'
 
-/** Resident memory at the end may differ from that at minute five by so much. */
+/** By how many percent resident memory may grow from minute five to the end. */
 export const MOST_GROWN_PERCENT = 5
 const MINUTE_MS = 60_000
 /** Minute five: from 4:30 to 5:30, when caches and lists of free memory have their size. */
 const EARLY_FROM_MS = 4.5 * MINUTE_MS
 const EARLY_TO_MS = 5.5 * MINUTE_MS
-/** A run in which minute five and the last are not well apart says nothing. */
+/** The shortest run that is judged: minute five and the last minute must lie well apart. */
 export const LEAST_JUDGED_MS = 10 * MINUTE_MS
 
 /** Bytes in memory at a time since the clients began. */

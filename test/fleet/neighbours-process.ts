@@ -28,7 +28,7 @@ function fault (text: string): void {
   if (faults.length < SHOWN) faults.push(text)
 }
 
-/** One that reads: what comes must be each message, once, in order, on the connection that it began with. */
+/** A client that must receive every message once, in order, without reconnecting. */
 class Reader extends FleetClient {
   readonly last = new Map<string, number>()
   private readonly rule = new ClientRule()
@@ -72,7 +72,7 @@ class Reader extends FleetClient {
   }
 }
 
-/** Publishes whether or not it has been answered before: a server that is slow must not be asked less. */
+/** Publishes at its rate without waiting for answers, so that a slow server gets no less load. */
 class Writer {
   readonly last = new Map<string, number>()
   published = 0
@@ -121,7 +121,7 @@ await readers.open()
 await until('the neighbours are there', () => readers.connected === TRANSPORTS.length || faults.length > 0)
 const writer = new Writer()
 
-/** All that was published must be with all, and nothing else. */
+/** Checks that every reader has every published message and no other. */
 async function finish (): Promise<Verdict> {
   writer.stop()
   const hasAll = ({ last }: Reader): boolean =>

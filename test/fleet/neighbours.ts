@@ -21,7 +21,7 @@ export interface NeighbourProcessOptions extends NeighbourOptions {
 export interface Verdict {
   readonly published: number
   readonly readers: number
-  /** What came wrong, twice, not at all, or was told; nothing where all is well. */
+  /** Messages that were wrong, repeated or missing, and resets and refusals; empty if all is well. */
   readonly faults: readonly string[]
 }
 

@@ -6,7 +6,7 @@ import { keepLog } from '../helpers/kept-log.js'
 import { SECRET } from '../helpers/tokens.js'
 import { residentBytes } from './memory.js'
 
-/** A node's last words are kept: what it said when it should not have ended. */
+/** How many characters of a node's output are kept, to show why the node ended. */
 const KEPT_OUTPUT = 4000
 const START_TIMEOUT_MS = 60_000
 const LOOK_MS = 25
@@ -22,7 +22,7 @@ export const MANY_CLIENTS = {
 
 /** A node in a process of its own, at the same address whenever it is started again. */
 export class NodeProcess {
-  /** Of its ends in good order; null: it did not end by itself. */
+  /** The exit code of each stop; null if a signal ended the process. */
   readonly exitCodes: Array<number | null> = []
   private child: ChildProcess | undefined
   private output = ''
@@ -75,7 +75,8 @@ export class NodeProcess {
     const deadline = Date.now() + START_TIMEOUT_MS
     while (!await this.answers()) {
       const { name, output } = this
-      if (child.exitCode !== null) throw new Error(`${name} ended with ${child.exitCode}: ${output}`)
+      const end = child.exitCode ?? child.signalCode
+      if (end !== null) throw new Error(`${name} ended with ${end}: ${output}`)
       if (Date.now() > deadline) throw new Error(`${name} did not start in ${START_TIMEOUT_MS} ms: ${output}`)
       await delay(LOOK_MS)
     }

@@ -8,7 +8,7 @@ type Values<Given extends Options> = ReturnType<typeof parseArgs<{ options: Give
 
 /** Failures that are printed; the others are counted. */
 const SHOWN = 30
-/** As shells have it. */
+/** The exit code that shells give an interrupted program: 128 and the number of SIGINT. */
 const INTERRUPTED = 130
 const WHOLE = /^[1-9]\d{0,8}$/
 
@@ -77,7 +77,7 @@ function showUsage (usage: string, wasAsked: boolean): number {
   return wasAsked ? 0 : 2
 }
 
-/** One that is misspelt ends the program with a sentence that says so, and how it is used. */
+/** Reads the options. If one is unknown, prints which one and the usage, and ends the program. */
 function programOptions<const Given extends Options> (usage: string, options: Given): Values<Given> {
   try {
     return parseArgs({ options }).values

@@ -16,7 +16,7 @@ export interface PublishAnswer {
 /** A token that outlasts any run. */
 export const runToken = (claims: object): string => signedToken(claims, TOKEN_SECONDS)
 
-/** For those that wait for a server however slow it is. */
+/** The time limit for requests to a server that may be very slow. */
 export const PATIENT_MS = 60_000
 
 /**

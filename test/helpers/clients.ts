@@ -29,7 +29,7 @@ export function openClient (
   const ended = new Promise<void>((resolve, reject) => {
     wire = openWire(transport, { origin, query, after, compressed, pollPauseMs }, {
       ...events,
-      // A browser's WebSocket says nothing of either.
+      // A browser's WebSocket reports neither refusals nor errors, so this client does not either.
       onRefused: reason => { if (!transport.startsWith('ws')) reject(new Error(reason)) },
       onClosed: error => {
         if (error !== undefined && transport === 'poll') reject(error)
@@ -76,22 +76,16 @@ export class RuleFollower {
       this.resets.push(message)
       return
     }
-    if (message.sequence === undefined) return
+    const { sequence, snapshot, prev } = message
+    if (sequence === undefined) return
     const last = this.last.get(topic)
-    const { sequence } = message
-    if (message.snapshot === true) {
-      if (last !== undefined && sequence <= last) {
-        this.duplicates++
-        return
-      }
-      // A published snapshot is a message of its own; it must not jump over others.
-    } else if (last !== undefined) {
-      if (sequence <= last) {
-        this.duplicates++
-        return
-      }
+    if (last !== undefined && sequence <= last) {
+      this.duplicates++
+      return
     }
-    if (last !== undefined && message.snapshot !== true && (message.prev ?? sequence - 1) > last) this.gaps.push(`${topic} ${last} → ${sequence}`)
+    if (last !== undefined && snapshot !== true && (prev ?? sequence - 1) > last) {
+      this.gaps.push(`${topic} ${last} → ${sequence}`)
+    }
     this.last.set(topic, sequence)
     this.accepted.push(message)
   }

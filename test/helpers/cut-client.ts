@@ -98,9 +98,9 @@ export class CutClient {
     this.timer = undefined
     if (this.cutsMade >= this.cuts) return
     // The last cuts are kept for the kinds that a run must have; cuts beyond those are made, and not counted.
-    const owed = Math.max(0, LEAST - this.made['catch-up']) + Math.max(0, LEAST - this.made['before-cursor'])
+    const required = Math.max(0, LEAST - this.made['catch-up']) + Math.max(0, LEAST - this.made['before-cursor'])
     const needed = kind !== 'any' && this.made[kind] < LEAST
-    if (needed || this.cuts - this.cutsMade > owed) this.made[kind]++
+    if (needed || this.cuts - this.cutsMade > required) this.made[kind]++
     this.generation++
     this.client?.cut()
     setTimeout(() => { this.open() }, this.random.integer(1, 80))

@@ -50,3 +50,15 @@ export class MemoryWire implements Transport {
 
   tick (): void {}
 }
+
+/**
+ * Returns what a client was told of its topics, a text for each message: `reset A`, `state A 2`,
+ * `message A 3`.
+ * @param withEpochs whether `epoch` stands where a new epoch was told
+ */
+export const topicMessages = (wire: MemoryWire, withEpochs = false): string[] =>
+  wire.messages.flatMap(({ type, symbol, sequence, snapshot }) => {
+    if (type === 'reset') return `reset ${symbol}`
+    if (type === 'epoch' && withEpochs) return type
+    return sequence === undefined ? [] : `${snapshot === true ? 'state' : 'message'} ${symbol} ${sequence}`
+  })

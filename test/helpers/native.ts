@@ -11,3 +11,13 @@ export const { writer } = native
 export const receiveText = (connection: Connection, text: string): void => {
   receive(connection, native, text)
 }
+
+/** Subscribes a client to symbols of a channel. */
+export const subscribe = (
+  connection: Connection,
+  channel: string,
+  symbols: readonly string[],
+  options: object = {}
+): void => {
+  receiveText(connection, JSON.stringify({ action: 'subscribe', channel, symbols, ...options }))
+}

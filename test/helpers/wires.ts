@@ -45,7 +45,7 @@ export interface WireEvents {
   onAnswer? (): void
   /** The server gave another answer than the stream; the end of the wire comes next. */
   onRefused? (reason: string): void
-  /** Whoever ended it; the last that is heard. @param error why a request had no answer */
+  /** The connection has ended, by either side; no event follows. @param error why a request had no answer */
   onClosed (error?: Error): void
 }
 
@@ -288,7 +288,7 @@ class Poller implements Wire {
     if (!this.stalled) this.timer = setTimeout(() => { this.poll() }, this.options.pollPauseMs)
   }
 
-  /** Who hears a message may cut the wire. */
+  /** Tells whether a listener has cut the wire meanwhile. */
   private isClosed (): boolean {
     return this.closed
   }

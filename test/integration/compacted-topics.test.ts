@@ -93,6 +93,27 @@ test('a clock that was set back between two starts keeps no new message from the
   t.same(await (await start(t, folder, [accounts()])).cash('A'), { cash: '3' })
 })
 
+test('a clock that was set back keeps nothing new of a removed topic from the store, either', async t => {
+  const folder = folderOf(t)
+  const store = await openStore({ DATA_DIR: folder }, { isShared: false, log: () => {} })
+  const removed = { topic: 'accounts:A', channel: 'accounts', symbol: 'A', user_id: null, data: null }
+  store.write('states', { ...removed, epoch: 1, sequence: 9, timestamp: Date.now() + 86_400_000 })
+  await store.close()
+  const first = await start(t, folder, [accounts()])
+  t.equal(await first.cash('A'), undefined)
+  await publish(first, 'A', '1')
+  await first.app.close()
+  t.same(await (await start(t, folder, [accounts()])).cash('A'), { cash: '1' })
+})
+
+test('an application whose sources are misspelt leaves no store open', async t => {
+  const folder = folderOf(t)
+  await (await start(t, folder, [accounts()])).app.close()
+  const misspelt = { channels: [accounts()], sources: 'simulatd', settings: { DATA_DIR: folder } }
+  await t.rejects(async () => { await Fastify().register(tickwire, misspelt) }, { name: 'ConfigError' })
+  await t.resolves(start(t, folder, [accounts()]), 'the file can be opened again')
+})
+
 test('a stored message that no longer fits its channel is named, and stays in the store', async t => {
   const folder = folderOf(t)
   const first = await start(t, folder, [accounts()])

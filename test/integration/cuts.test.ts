@@ -14,7 +14,7 @@ test('clients that are cut again and again end with exactly the recorded message
   t.comment(`seeds ${FIRST_SEED} to ${FIRST_SEED + SEEDS - 1}; repeat with SEED=${FIRST_SEED}`)
   const expected = expectedLines(coinbaseRecording!)
   const total = [...expected.values()].reduce((sum, lines) => sum + lines.length, 0)
-  const server = await startServer(t, { SOURCES: `replay:${coinbaseRecording}?speed=4&start=manual`, RETENTION_MESSAGES: 100_000 })
+  const server = await startServer(t, { SOURCES: `replay:${coinbaseRecording}?speed=2&start=manual`, RETENTION_MESSAGES: 100_000 })
   const clients = Array.from({ length: SEEDS }, (_, index) => (
     new CutClient(server.origin, FIRST_SEED + index, CUTS)
   ))

@@ -1,10 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { type Test, test } from 'tap'
-import { standardChannels } from '@tickwire/protocol'
 import { StaleFence } from '../../src/log/log.js'
-import { RedisLog } from '../../src/log/redis/redis-log.js'
-import { AMPLE } from '../contract/logs.js'
 import { openClient, until } from '../helpers/clients.js'
+import { openRedisLog } from '../helpers/redis-log.js'
 import { redisProgram, RedisServer } from '../helpers/redis-server.js'
 import { publish, startServer, type TestServer } from '../helpers/server.js'
 
@@ -78,16 +76,7 @@ for (const [where, aheadMs] of [['ahead of', SKEW_MS], ['behind', -SKEW_MS]] as 
 test('lets a node on time take over the source of a node with a fast clock, even if Redis lost its fence', options, async t => {
   const redis = await RedisServer.start()
   t.teardown(() => redis.close())
-  const log = await RedisLog.open({
-    url: redis.url,
-    keyPrefix: 'tw',
-    channels: standardChannels,
-    shards: 1,
-    retention: AMPLE,
-    maxTopics: 100,
-    onError: () => {}
-  })
-  t.teardown(() => log.close())
+  const log = await openRedisLog(t, redis, { maxTopics: 100 })
   const setBack = setClock(t, SKEW_MS)
   const early = await log.raise('s')
   setBack()

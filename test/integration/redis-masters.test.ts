@@ -1,14 +1,13 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import { standardChannels } from '@tickwire/protocol'
 import { test } from 'tap'
 import { connectAll, connectRedis } from '../../src/log/redis/connect.js'
 import { ShardListener } from '../../src/log/redis/tail/listener.js'
 import { slotOf } from '../../src/log/redis/masters/slot.js'
-import { RedisLog } from '../../src/log/redis/redis-log.js'
 import { until } from '../helpers/clients.js'
 import { Choices } from '../helpers/random.js'
 import { type ClusterNode, RedisCluster } from '../helpers/redis-cluster.js'
 import { RedisSentinel } from '../helpers/redis-sentinel.js'
+import { openRedisLog } from '../helpers/redis-log.js'
 import { redisProgram, RedisServer } from '../helpers/redis-server.js'
 
 /**
@@ -180,16 +179,10 @@ test('Redis Cluster: hears a shard wherever it moves, and reports that texts may
 test('listens anew to a shard that became deaf without a word', options, async t => {
   const redis = await RedisServer.start()
   t.teardown(() => redis.close())
-  const log = await RedisLog.open({
-    url: redis.url,
-    keyPrefix: 'tw',
-    channels: standardChannels,
-    shards: 1,
+  const log = await openRedisLog(t, redis, {
     retention: { messages: 1000, seconds: 60, bytes: 1e7 },
-    maxTopics: 10,
-    onError: () => {}
+    maxTopics: 10
   })
-  t.teardown(() => log.close())
   const told: number[] = []
   await log.tail(0, ({ entries }) => { told.push(...entries.map(({ offset }) => offset)) })
   const listeners = async (): Promise<number> => {
@@ -214,16 +207,10 @@ test('listens anew to a shard that became deaf without a word', options, async t
 test('sends a master the scripts again that it has forgotten, and keeps the order', options, async t => {
   const redis = await RedisServer.start()
   t.teardown(() => redis.close())
-  const log = await RedisLog.open({
-    url: redis.url,
-    keyPrefix: 'tw',
-    channels: standardChannels,
-    shards: 1,
+  const log = await openRedisLog(t, redis, {
     retention: { messages: 10_000, seconds: 60, bytes: 1e8 },
-    maxTopics: 10,
-    onError: () => {}
+    maxTopics: 10
   })
-  t.teardown(() => log.close())
   const answers: Array<Promise<unknown>> = []
   for (let number = 1; number <= 2000; number++) {
     answers.push(log.append([{ topic: 'trades:A', payload: String(number) }]))
@@ -241,16 +228,7 @@ test('sends a master the scripts again that it has forgotten, and keeps the orde
 test('appends each message once and in order while a slot moves', options, async t => {
   const cluster = await RedisCluster.start()
   t.teardown(() => cluster.close())
-  const log = await RedisLog.open({
-    url: cluster.url,
-    keyPrefix: 'tw',
-    channels: standardChannels,
-    shards: 1,
-    retention: { messages: 100_000, seconds: 600, bytes: 1e9 },
-    maxTopics: 1000,
-    onError: () => {}
-  })
-  t.teardown(() => log.close())
+  const log = await openRedisLog(t, cluster, { retention: { messages: 100_000, seconds: 600, bytes: 1e9 } })
   // Many keys, so that the slot moves for some time.
   for (let topic = 0; topic < 10; topic++) {
     await log.append(

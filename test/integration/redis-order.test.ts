@@ -1,7 +1,5 @@
-import { standardChannels } from '@tickwire/protocol'
 import { test } from 'tap'
-import { RedisLog } from '../../src/log/redis/redis-log.js'
-import { AMPLE } from '../contract/logs.js'
+import { openRedisLog } from '../helpers/redis-log.js'
 import { redisProgram, RedisServer } from '../helpers/redis-server.js'
 
 /**
@@ -53,16 +51,7 @@ for (const [why, passes, refuse] of REFUSALS) {
   test(`never appends a second batch before the first if ${why}`, options, async t => {
     const redis = await RedisServer.start()
     t.teardown(() => redis.close())
-    const log = await RedisLog.open({
-      url: redis.url,
-      keyPrefix: 'tw',
-      channels: standardChannels,
-      shards: 1,
-      retention: AMPLE,
-      maxTopics: 100,
-      onError: () => {}
-    })
-    t.teardown(() => log.close())
+    const log = await openRedisLog(t, redis, { maxTopics: 100 })
     const { writer } = (log as unknown as { connections: { writer: { send: Send } } }).connections
     const send = writer.send.bind(writer) as Send
     const item = (n: number): { topic: string, payload: string } => ({

@@ -1,8 +1,6 @@
 import { type Test, test } from 'tap'
-import { standardChannels } from '@tickwire/protocol'
-import { RedisLog } from '../../src/log/redis/redis-log.js'
-import { AMPLE } from '../contract/logs.js'
 import { openClient, RuleFollower, until } from '../helpers/clients.js'
+import { openRedisLog } from '../helpers/redis-log.js'
 import { redisProgram, RedisServer } from '../helpers/redis-server.js'
 import { passedOn, startServer } from '../helpers/server.js'
 
@@ -30,20 +28,6 @@ async function scriptsRun (redis: RedisServer): Promise<number> {
     (sum, [, calls]) => sum + Number(calls),
     0
   )
-}
-
-async function open (t: Test, redis: RedisServer, keyPrefix = 'tw'): Promise<RedisLog> {
-  const log = await RedisLog.open({
-    url: redis.url,
-    keyPrefix,
-    channels: standardChannels,
-    shards: 1,
-    retention: AMPLE,
-    maxTopics: 1000,
-    onError: () => {}
-  })
-  t.teardown(() => log.close())
-  return log
 }
 
 test('shares few questions to Redis among all clients that subscribe to all quotes', options, async t => {
@@ -100,7 +84,7 @@ test('shares few questions to Redis among all clients that subscribe to all quot
 
 test('fails only the topic whose key is something else', options, async t => {
   const redis = await startRedis(t)
-  const log = await open(t, redis)
+  const log = await openRedisLog(t, redis)
   await log.append(symbols.slice(0, 3).map(symbol => ({ topic: `quotes:${symbol}`, payload: '{}' })))
   await redis.ask(client => client.set('{tw:0}:t:quotes:S1', 'of another program'))
   const [first, strange, third] = await Promise.allSettled(
@@ -118,7 +102,7 @@ test('fails only the topic whose key is something else', options, async t => {
 
 test('reads large states a few at a time', options, async t => {
   const redis = await startRedis(t)
-  const writer = await open(t, redis)
+  const writer = await openRedisLog(t, redis)
   const books = Array.from({ length: 12 }, (_, index) => `book:B${index}`)
   const level = (topic: string, n: number): string =>
     JSON.stringify({ symbol: topic.slice(5), bids: [[String(n), '1']], asks: [], note: 'x'.repeat(200_000) })
@@ -126,7 +110,7 @@ test('reads large states a few at a time', options, async t => {
     for (let n = 1; n <= 4; n++) await writer.append([{ topic, payload: level(topic, n), replaces: n === 1 }])
   }
   // A log that has folded none of these yet.
-  const log = await open(t, redis)
+  const log = await openRedisLog(t, redis)
   const before = await scriptsRun(redis)
   const states = await Promise.all([...books, ...books].map(topic => log.snapshot(topic)))
   const asked = await scriptsRun(redis) - before

@@ -1,8 +1,7 @@
 import { test } from 'tap'
-import type { Connection } from '../../src/connection/connection.js'
-import { receiveText } from '../helpers/native.js'
+import { subscribe } from '../helpers/native.js'
 import { until } from '../helpers/clients.js'
-import { MemoryWire } from '../helpers/memory-wire.js'
+import { MemoryWire, topicMessages } from '../helpers/memory-wire.js'
 import { startNode, ticks } from '../helpers/node.js'
 import { StateFollower } from '../helpers/state-follower.js'
 
@@ -11,13 +10,6 @@ interface Item { readonly topic: string, readonly payload: string }
 const append = (channel: string, symbol: string, count: number): Item[] =>
   Array.from({ length: count }, (_, n) => ({ topic: `${channel}:${symbol}`, payload: JSON.stringify({ symbol, last: String(n) }) }))
 const instrument = (symbol: string, sector: string): Item => ({ topic: `instruments:${symbol}`, payload: JSON.stringify({ symbol, sector }) })
-const subscribe = (
-  connection: Connection, channel: string, symbols: readonly string[], options: object = {}
-): void => {
-  receiveText(connection, JSON.stringify({ action: 'subscribe', channel, symbols, ...options }))
-}
-const data = (wire: MemoryWire): string[] => wire.messages.flatMap(({ type, symbol, sequence, snapshot }) =>
-  type === 'reset' ? `reset ${symbol}` : sequence === undefined ? [] : `${snapshot === true ? 'state' : 'message'} ${symbol} ${sequence}`)
 
 test('resets the topics that an epoch took from a client during its resume by sequences', async t => {
   const node = await startNode({ retention: { messages: 10_000 } })
@@ -34,7 +26,7 @@ test('resets the topics that an epoch took from a client during its resume by se
   wire.stalled = false
   connection.onDrain()
   await ticks()
-  t.same(data(wire).filter(text => text.includes('A')), ['reset A', ...Array.from({ length: 9 }, (_, n) => `message A ${n + 1}`)])
+  t.same(topicMessages(wire).filter(text => text.includes('A')), ['reset A', ...Array.from({ length: 9 }, (_, n) => `message A ${n + 1}`)])
   await node.close()
 })
 
@@ -49,7 +41,7 @@ test('announces a new epoch after all the resets that it causes', async t => {
   subscribe(connection, 'quotes', ['*'])
   // A busy machine makes more than two slices of the states.
   await until('all states were sent, and the client is not live yet', () => {
-    const sent = data(wire).length
+    const sent = topicMessages(wire).length
     if (wire.stalled && sent > 0 && sent < 1100) {
       wire.stalled = false
       connection.onDrain()
@@ -88,7 +80,7 @@ test('joins a throttled topic by its state after its newest messages, even if no
   await ticks()
   await node.log.append(append('quotes', 'A', 1))
   await ticks()
-  t.same(data(wire), ['message A 2', 'state A 3', 'message A 4'])
+  t.same(topicMessages(wire), ['message A 2', 'state A 3', 'message A 4'])
   await node.close()
 })
 
@@ -114,7 +106,7 @@ test('adds a topic that leaves its live set to the subscription that is on its w
     await ticks()
     await node.log.append(append('quotes', 'B', 1))
     await ticks()
-    t.same(data(wire).filter(text => text.includes('B')), ['state B 1', 'message B 2', 'reset B', 'state B 3', 'message B 4'])
+    t.same(topicMessages(wire).filter(text => text.includes('B')), ['state B 1', 'message B 2', 'reset B', 'state B 3', 'message B 4'])
     await node.close()
   }
 })

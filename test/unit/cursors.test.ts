@@ -2,10 +2,10 @@ import { test } from 'tap'
 import { decodeCursor, standardChannels } from '@tickwire/protocol'
 import { beginSubscriptions, type Subscription } from '../../src/connection/actions/subscribe.js'
 import type { Connection } from '../../src/connection/connection.js'
-import { receiveText } from '../helpers/native.js'
+import { subscribe } from '../helpers/native.js'
 import { makeSelector } from '../../src/hub/audience/selector.js'
 import { holdLog } from '../helpers/hold-log.js'
-import { MemoryWire } from '../helpers/memory-wire.js'
+import { MemoryWire, topicMessages } from '../helpers/memory-wire.js'
 import { startNode, ticks } from '../helpers/node.js'
 
 /**
@@ -17,24 +17,8 @@ const append = (channel: string, symbol: string, count: number): Array<{ topic: 
     topic: `${channel}:${symbol}`,
     payload: JSON.stringify({ symbol, last: String(n) })
   }))
-const subscribe = (
-  connection: Connection,
-  channel: string,
-  symbols: readonly string[],
-  options: object = {}
-): void => {
-  receiveText(connection, JSON.stringify({ action: 'subscribe', channel, symbols, ...options }))
-}
 const cursors = (wire: MemoryWire): string[] =>
   wire.messages.filter(({ type }) => type === 'cursor').map(({ cursor }) => cursor as string)
-const data = (wire: MemoryWire): string[] =>
-  wire.messages.flatMap(({ type, symbol, sequence, snapshot }) =>
-    type === 'reset'
-      ? `reset ${symbol}`
-      : sequence === undefined
-        ? []
-        : `${snapshot === true ? 'state' : 'message'} ${symbol} ${sequence}`
-  )
 
 test('sends no cursor while a resume is being opened', async t => {
   const node = await startNode()
@@ -55,11 +39,11 @@ test('sends no cursor while a resume is being opened', async t => {
   await ticks()
   await node.log.append(append('quotes', 'A', 1))
   await ticks()
-  t.same(data(wire), ['state A 1', 'message A 2'], 'quotes go on')
+  t.same(topicMessages(wire), ['state A 1', 'message A 2'], 'quotes go on')
   t.equal(cursors(wire).length, before)
   release()
   await ticks()
-  t.same(data(wire).slice(2), ['message A 2'], 'the trade after the cursor follows')
+  t.same(topicMessages(wire).slice(2), ['message A 2'], 'the trade after the cursor follows')
   t.ok(cursors(wire).length > before)
   await node.close()
 })
@@ -92,7 +76,7 @@ test('sends no cursor while first states are pending', async t => {
   t.same(cursors(wire), [])
   release()
   await ticks()
-  t.same(data(wire), ['state A 1', 'state B 1'])
+  t.same(topicMessages(wire), ['state A 1', 'state B 1'])
   t.equal(cursors(wire).length, 1)
   await node.close()
 })
@@ -132,11 +116,11 @@ test('resets a lost throttled topic before it sends a cursor that would cover it
   const resumed = begin(wire, cursors(first).at(-1)!)
   await ticks()
   t.ok(cursors(wire).length > 0, 'a cursor was sent on the way')
-  t.ok(data(wire).includes('reset A'), data(wire).slice(0, 3).join(', '))
+  t.ok(topicMessages(wire).includes('reset A'), topicMessages(wire).slice(0, 3).join(', '))
   resumed.onClose()
   const again = new MemoryWire(true)
   begin(again, cursors(wire).at(-1)!)
   await ticks()
-  t.ok(data(again).includes('state A 1'), 'the state comes with the resume from it')
+  t.ok(topicMessages(again).includes('state A 1'), 'the state comes with the resume from it')
   await node.close()
 })

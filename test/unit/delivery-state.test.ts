@@ -44,7 +44,7 @@ const states = {
 const events = {
   'loses topics': (state: DeliveryState) => { state.requireResets(['b'], 'epoch_changed') },
   'misses a message': (state: DeliveryState) => { state.requireReplacement('b') },
-  'is owed a history': (state: DeliveryState) => { state.leave(bookmark(2), 'catching_up') },
+  'has a long history pending': (state: DeliveryState) => { state.leave(bookmark(2), 'catching_up') },
   lags: (state: DeliveryState) => { state.leave(bookmark(2), 'lagging') },
   'was sent a part': (state: DeliveryState) => { state.moveTo(bookmark(3)) },
   'was sent everything': (state: DeliveryState) => { state.goLive() },
@@ -55,7 +55,7 @@ const table: Readonly<Record<keyof typeof states, Readonly<Record<keyof typeof e
   live: {
     'loses topics': 'live, b epoch_changed',
     'misses a message': 'live, b history_lost voids',
-    'is owed a history': 'catching_up, 2',
+    'has a long history pending': 'catching_up, 2',
     lags: 'lagging, 2',
     'was sent a part': 'live',
     'was sent everything': 'live',
@@ -64,7 +64,7 @@ const table: Readonly<Record<keyof typeof states, Readonly<Record<keyof typeof e
   'live with a reset': {
     'loses topics': 'live, a entered, b epoch_changed',
     'misses a message': 'live, a entered, b history_lost voids',
-    'is owed a history': 'catching_up, 2, a entered',
+    'has a long history pending': 'catching_up, 2, a entered',
     lags: 'lagging, 2, a entered',
     'was sent a part': 'live, a entered',
     'was sent everything': 'live, a entered',
@@ -73,7 +73,7 @@ const table: Readonly<Record<keyof typeof states, Readonly<Record<keyof typeof e
   catching_up: {
     'loses topics': 'catching_up, 1, b epoch_changed',
     'misses a message': 'catching_up, 1, b history_lost voids',
-    'is owed a history': 'catching_up, 1',
+    'has a long history pending': 'catching_up, 1',
     lags: 'catching_up, 1',
     'was sent a part': 'catching_up, 3',
     'was sent everything': 'live',
@@ -82,7 +82,7 @@ const table: Readonly<Record<keyof typeof states, Readonly<Record<keyof typeof e
   lagging: {
     'loses topics': 'lagging, 1, b epoch_changed',
     'misses a message': 'lagging, 1, b history_lost voids',
-    'is owed a history': 'lagging, 1',
+    'has a long history pending': 'lagging, 1',
     lags: 'lagging, 1',
     'was sent a part': 'lagging, 3',
     'was sent everything': 'live',
@@ -91,7 +91,7 @@ const table: Readonly<Record<keyof typeof states, Readonly<Record<keyof typeof e
   closed: {
     'loses topics': 'closed',
     'misses a message': 'closed',
-    'is owed a history': 'closed',
+    'has a long history pending': 'closed',
     lags: 'closed',
     'was sent a part': 'closed',
     'was sent everything': 'closed',

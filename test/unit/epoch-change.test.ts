@@ -1,10 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { decodeCursor } from '@tickwire/protocol'
 import { test } from 'tap'
-import type { Connection } from '../../src/connection/connection.js'
-import { receiveText } from '../helpers/native.js'
+import { receiveText, subscribe } from '../helpers/native.js'
 import { holdLog } from '../helpers/hold-log.js'
-import { MemoryWire } from '../helpers/memory-wire.js'
+import { MemoryWire, topicMessages } from '../helpers/memory-wire.js'
 import { startNode, ticks } from '../helpers/node.js'
 
 /** What live subscribers get while the states of a new epoch are being read, and afterwards. */
@@ -17,24 +16,7 @@ const book = (symbol: string, price: number): Item => ({
   topic: `book:${symbol}`,
   payload: JSON.stringify({ symbol, bids: [[String(price), '1']], asks: [] })
 })
-const subscribe = (
-  connection: Connection,
-  channel: string,
-  symbols: readonly string[],
-  options: object = {}
-): void => {
-  receiveText(connection, JSON.stringify({ action: 'subscribe', channel, symbols, ...options }))
-}
-const data = (wire: MemoryWire): string[] =>
-  wire.messages.flatMap(({ type, symbol, sequence, snapshot }) =>
-    type === 'reset'
-      ? `reset ${symbol}`
-      : type === 'epoch'
-        ? type
-        : sequence === undefined
-          ? []
-          : `${snapshot === true ? 'state' : 'message'} ${symbol} ${sequence}`
-  )
+const data = (wire: MemoryWire): string[] => topicMessages(wire, true)
 const lastCursor = (wire: MemoryWire): string =>
   wire.messages.filter(({ type }) => type === 'cursor').at(-1)!['cursor'] as string
 const epochOf = (cursor: string): number => decodeCursor(cursor)!.shards.get(0)!.epoch

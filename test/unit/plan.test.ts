@@ -60,7 +60,7 @@ interface Row {
 }
 
 const rows: readonly Row[] = [
-  { title: 'a new plan stands at the present and owes nothing', change: () => {}, says: {} },
+  { title: 'a new plan stands at the present, and nothing is pending', change: () => {}, says: {} },
   {
     title: 'a shard is resumed at the offset that the client holds',
     change: plan => { plan.resumeShard(0, 3) },
@@ -208,7 +208,7 @@ const rows: readonly Row[] = [
     says: { pending: { 'trades:B': { reason: 'entered', givenUpTo: 2 } }, floors: { 'trades:A': 6 }, sent: { 'trades:A': 0 } }
   },
   {
-    title: 'a topic that is forgotten owes nothing',
+    title: 'nothing is pending of a topic that is forgotten',
     view: THROTTLED,
     change: plan => { plan.restate('quotes:A', 'entered'); plan.forget('quotes:A') },
     says: {}

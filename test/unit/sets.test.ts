@@ -3,7 +3,7 @@ import type { Connection } from '../../src/connection/connection.js'
 import { receiveText } from '../helpers/native.js'
 import type { Message } from '../helpers/clients.js'
 import { holdLog } from '../helpers/hold-log.js'
-import { MemoryWire } from '../helpers/memory-wire.js'
+import { MemoryWire, topicMessages } from '../helpers/memory-wire.js'
 import { startNode, ticks } from '../helpers/node.js'
 
 /** Symbols that change their sets, and what happens while their states are being read. */
@@ -14,14 +14,6 @@ const book = (symbol: string, price: number): { topic: string, payload: string }
 const subscribe = (connection: Connection, channel: string, symbol: string, options: object = {}): void => {
   receiveText(connection, JSON.stringify({ action: 'subscribe', channel, symbols: [symbol], ...options }))
 }
-const data = (wire: MemoryWire): string[] =>
-  wire.messages.flatMap(({ type, symbol, sequence, snapshot }) =>
-    type === 'reset'
-      ? `reset ${symbol}`
-      : sequence === undefined
-        ? []
-        : `${snapshot === true ? 'state' : 'message'} ${symbol} ${sequence}`
-  )
 const lastCursor = (messages: readonly Message[]): string =>
   messages.filter(({ type }) => type === 'cursor').at(-1)!['cursor'] as string
 
@@ -39,7 +31,7 @@ test('continues a book cut, from its cut state, when its symbol leaves the set t
   await ticks()
   await node.log.append([book('B', 3)])
   await ticks()
-  t.same(data(wire), ['state B 2', 'state B 2', 'message B 3'])
+  t.same(topicMessages(wire), ['state B 2', 'state B 2', 'message B 3'])
   t.same((wire.messages.filter(({ sequence }) => sequence === 2).at(-1)!.data as { bids: unknown[] }).bids, [
     ['2', '1']
   ])
@@ -67,7 +59,7 @@ test('sends the state of a symbol to a client that joins a set while the symbol 
   await ticks()
   await node.log.append([book('B', 2)])
   await ticks()
-  t.same(data(wire), ['reset B', 'state B 1', 'message B 2'])
+  t.same(topicMessages(wire), ['reset B', 'state B 1', 'message B 2'])
   t.same(node.errors, [])
   await node.close()
 })
@@ -91,8 +83,8 @@ test('flushes a pending throttled message once before its symbol changes its set
   }
   await node.log.append([instrument('B', 'x')])
   await ticks()
-  t.same(data(wire), ['state B 1', 'message B 2', 'message B 3'])
-  t.same(data(entering), ['reset B', 'state B 3'])
+  t.same(topicMessages(wire), ['state B 1', 'message B 2', 'message B 3'])
+  t.same(topicMessages(entering), ['reset B', 'state B 3'])
   await node.close()
 })
 
@@ -107,7 +99,7 @@ test('covers a change of sets by no cursor before the state was sent', async t =
   const release = holdLog(node.log, 'snapshot', topic => topic === 'book:B')
   await node.log.append([instrument('B', 'x'), book('X', 2)])
   await ticks()
-  t.same(data(wire), ['state X 1', 'message X 2'], 'the window was passed on')
+  t.same(topicMessages(wire), ['state X 1', 'message X 2'], 'the window was passed on')
   connection.onClose()
   release()
   await ticks()
@@ -115,11 +107,11 @@ test('covers a change of sets by no cursor before the state was sent', async t =
   const resumed = node.connect(again)
   subscribe(resumed, 'book', '@sector/x', { after: lastCursor(wire.messages) })
   await ticks()
-  t.ok(data(again).includes('state B 1'), data(again).join(', '))
+  t.ok(topicMessages(again).includes('state B 1'), topicMessages(again).join(', '))
   const third = new MemoryWire(true)
   subscribe(node.connect(third), 'book', '@sector/x', { after: lastCursor(again.messages) })
   await ticks()
-  t.same(data(third), [], 'the state need not be sent again')
+  t.same(topicMessages(third), [], 'the state need not be sent again')
   await node.close()
 })
 
@@ -145,6 +137,6 @@ test('sends the present members of a set anew to a client that unsubscribes from
   await ticks()
   release()
   await ticks()
-  t.same(data(wire).slice(2), ['reset C', 'state C 1'])
+  t.same(topicMessages(wire).slice(2), ['reset C', 'state C 1'])
   await node.close()
 })

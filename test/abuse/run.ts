@@ -13,7 +13,7 @@ const NEIGHBOURS = { topics: 10, rate: 50 }
 const WARM_UP_MS = 500
 const SAMPLE_MS = 100
 /** An attack that was not told what it must be goes on so much longer: a busy machine lets it begin late. */
-const PATIENCE_MS = 40_000
+const PATIENCE_MS = 60_000
 
 export interface AbuseOptions {
   readonly attacks: readonly Attack[]

@@ -113,8 +113,9 @@ export class Target {
     const gone = new Promise(resolve => { socket.once('close', resolve) })
     if (socket.readyState === WebSocket.CONNECTING) await Promise.race([gone, new Promise(resolve => { socket.once('open', resolve) })])
     for (let turn = 1; !this.over && socket.readyState === WebSocket.OPEN; turn++) {
-      // More than a system takes for a peer that does not read, at less than the messages that one may send.
-      for (let times = 0; times < 80 && !this.over && socket.readyState === WebSocket.OPEN; times++) {
+      // More than a system takes for a peer that does not read, at less than the messages that one may send;
+      // a longer time if that was not enough, because a busy server answers less in a time.
+      for (let times = 0; times < 80 * turn && !this.over && socket.readyState === WebSocket.OPEN; times++) {
         for (let each = 0; each < 4; each++) socket.send(asked)
         await delay(100)
       }

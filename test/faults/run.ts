@@ -64,14 +64,17 @@ export async function run (options: RunOptions): Promise<RunReport> {
         reports.push(report)
         if (violations.length > 0) break
       }
-      late.push(...await fleet.haveSeen(await publisher.finish(), RECOVERY_TIMEOUT_MS))
+      const last = await publisher.finish()
+      // What has not recovered by now would only be waited for twice.
+      if (violations.length === 0) late.push(...await fleet.haveSeen(last, RECOVERY_TIMEOUT_MS))
     } catch (error) {
       // What came until then is judged all the same.
       late.push(`the run could not go on: ${String(error)}`)
     }
     // A cursor that was on its way, and a second message where none may be, are part of what is judged.
     await delay(200)
-    const final = await settledLog(world)
+    const hasFailed = violations.length + late.length > 0
+    const final = hasFailed ? await world.readLog() : await settledLog(world)
     violations.push(...await outputFaults(world, final))
     const verdict = judge({ publisher, clients: fleet.clients, losses: world.losses, final })
     const all = [...violations, ...late, ...verdict.violations]

@@ -8,7 +8,7 @@ export const MONDAY = Date.UTC(2026, 0, 5, 3)
 const NEVER_MS = 1e12
 
 export function makeMarket (options: Partial<MarketOptions> = {}, start = MONDAY): SimulatedMarket {
-  return new SimulatedMarket({ seed: 1, rate: 2.5, hours: 'always', membershipEveryMs: NEVER_MS, ...options }, start)
+  return new SimulatedMarket({ seed: 1, rate: 2.5, hours: 'always', membershipEveryMs: NEVER_MS, haltEveryMs: NEVER_MS, ...options }, start)
 }
 
 /** What a market says in so many seconds of the wall clock. */

@@ -114,12 +114,41 @@ test('always: has one status, and trades everything at once', async t => {
   const messages = play({ rate: 10 }, 10)
   t.same(
     messages.filter(({ channel }) => channel === 'market').map(({ data }) => data),
-    ['KOSPI', 'KOSDAQ', 'NASDAQ', 'NYSE', 'CRYPTO'].map(market => ({ market, status: 'open' }))
+    ['KOSPI', 'KOSDAQ', 'NASDAQ', 'NYSE', 'CRYPTO', 'FX'].map(market => ({ market, status: 'open' }))
   )
   t.equal(
     new Set(messages.filter(({ channel }) => channel === 'trades').map(({ symbol }) => symbol)).size,
     listings.length
   )
+})
+
+test('always: halts a venue now and then, says until when, and opens it again', async t => {
+  const market = makeMarket({ seed: 7, rate: 1, haltEveryMs: 600_000 })
+  const statuses = new Map<string, MarketStatus[]>()
+  const halted = new Set<string>()
+  const marketOf = new Map(listings.map(({ symbol, market }) => [symbol, market]))
+  for (let now = MONDAY; now < MONDAY + 7_200_000; now += 1000) {
+    for (const { channel, symbol = '', data } of market.advance(now).messages) {
+      if (channel === 'quotes' && halted.has(marketOf.get(symbol)!)) t.fail(`${symbol} while its market is halted`)
+      if (channel !== 'market') continue
+      const status = data as MarketStatus
+      const before = statuses.get(symbol)?.at(-1)
+      if (status.status === 'halted') halted.add(symbol)
+      else halted.delete(symbol)
+      if (status.status === 'open' && before?.status === 'halted') {
+        const late = now - at(before.until!)
+        if (late < 0 || late > 2000) t.fail(`${symbol} opens ${late} ms after it said`)
+      }
+      statuses.set(symbol, [...statuses.get(symbol) ?? [], status])
+    }
+  }
+  for (const name of ['KOSPI', 'NASDAQ']) {
+    const seen = statuses.get(name)!
+    t.ok(seen.length > 4, `${name}: ${seen.length} changes`)
+    t.ok(seen.every(({ status }, index) => status === (index % 2 === 0 ? 'open' : 'halted')))
+    t.ok(seen.every(({ status, reason, until }) => (status === 'halted') === (reason !== undefined && until !== undefined)))
+  }
+  for (const name of ['CRYPTO', 'FX']) t.equal(statuses.get(name)!.length, 1, `${name} never halts`)
 })
 
 test('trades more at the opening and the end of a session', async t => {

@@ -31,7 +31,9 @@ class Reader {
   quotes = 0
   /** Whether trades still wait for the update that says what they took. */
   private taken = false
-  private readonly ids = new Set<string>()
+  /** By id, the price and size in units of the trades that stand. */
+  private readonly standing = new Map<string, { price: number, size: number }>()
+  readonly corrected = { resized: 0, repriced: 0, cancelled: 0 }
 
   constructor (
     private readonly symbol: string,
@@ -73,7 +75,9 @@ class Reader {
     return off === undefined ? undefined : `off its tick: ${off[0]}`
   }
 
-  private readTrade ({ side, price, size, trade_id: id = '' }: Trade): string | undefined {
+  private readTrade (trade: Trade): string | undefined {
+    const { side, price, size, trade_id: id = '', corrects } = trade
+    if (corrects !== undefined) return this.readCorrection(trade, corrects)
     const level = (side === 'buy' ? this.book!.asks : this.book!.bids)[0]!
     if (level[0] !== price) return 'not at the touch'
     const left = units(level[1]) - units(size)
@@ -85,14 +89,32 @@ class Reader {
       false
     )
     this.taken = true
-    if (this.ids.has(id)) return 'an id twice'
-    this.ids.add(id)
+    if (this.standing.has(id)) return 'an id twice'
     const paid = units(price)
+    this.standing.set(id, { price: paid, size: units(size) })
     if (this.volume === 0) this.open = this.high = this.low = paid
     this.high = Math.max(this.high, paid)
     this.low = Math.min(this.low, paid)
     this.volume += units(size)
     this.last = paid
+    return undefined
+  }
+
+  private readCorrection (
+    { price, size, trade_id: id = '' }: Trade, corrects: string
+  ): string | undefined {
+    const before = this.standing.get(corrects)
+    if (before === undefined) return 'a correction of a trade that does not stand'
+    if (this.standing.has(id)) return 'a correction with an id that is taken'
+    const now = { price: units(price), size: size === '0' ? 0 : units(size) }
+    if (now.price !== before.price && now.size !== before.size) return 'a correction of two things at once'
+    if (now.price < this.low || now.price > this.high) return "a correction beyond the day's range"
+    if (now.price !== before.price) this.corrected.repriced++
+    else if (now.size === 0) this.corrected.cancelled++
+    else this.corrected.resized++
+    this.standing.delete(corrects)
+    if (now.size > 0) this.standing.set(id, now)
+    this.volume += now.size - before.size
     return undefined
   }
 
@@ -162,6 +184,25 @@ test('publishes books, trades, quotes and statuses that agree, at any seed, rate
     t.same(audit(play({ seed, rate, hours }, 60 / rate), bySymbol), [])
     return [...bySymbol.values()].some(({ quotes }) => quotes > 20)
   }), { numRuns: 20 })
+})
+
+test('corrects and cancels trades now and then, and its quotes stay right', async t => {
+  const bySymbol = readers()
+  t.same(audit(play({ seed: 8, rate: 10 }, 600), bySymbol), [])
+  const sum = (kind: keyof Reader['corrected']): number =>
+    [...bySymbol.values()].reduce((total, { corrected }) => total + corrected[kind], 0)
+  for (const kind of ['resized', 'repriced', 'cancelled'] as const) t.ok(sum(kind) > 5, `${kind}: ${sum(kind)}`)
+})
+
+test('trades coins against Tether at nearly the prices of the same coins in dollars', async t => {
+  const last = new Map<string, number>()
+  for (const { channel, symbol = '', data } of play({ seed: 8, rate: 1 }, 3600)) {
+    if (channel === 'quotes') last.set(symbol, Number((data as Quote).last))
+  }
+  for (const coin of ['BTC', 'ETH']) {
+    const ratio = last.get(`${coin}-USDT`)! / last.get(`${coin}-USD`)!
+    t.ok(Math.abs(ratio - 1) < 0.01, `${coin}: ${ratio}`)
+  }
 })
 
 test("begins each of many days against the close before, and keeps prices within a market's range", async t => {

@@ -23,6 +23,10 @@ const THIN: Liquidity = {
   spreadBasisPoints: 9, levelDollars: 12_000, tradeShare: 0.12, dailyVolatility: 0.032
 }
 
+const FOREIGN_EXCHANGE: Liquidity = {
+  spreadBasisPoints: 0.8, levelDollars: 1_000_000, tradeShare: 0.2, dailyVolatility: 0.003
+}
+
 type ListedField = 'symbol' | 'name' | 'market' | 'sector' | 'currency'
 
 /** An instrument with its first market and sector, and the rules by which it trades. */
@@ -37,6 +41,8 @@ export interface Listing extends Required<Pick<Instrument, ListedField>> {
   /** The size of an ordinary level of the book, in units of a size's last digit. */
   readonly levelSize: number
   readonly liquidity: Liquidity
+  /** The instrument whose price this one follows: the same coin against another currency. */
+  readonly follows?: string
 }
 
 const WON_PER_DOLLAR = 1_350
@@ -110,6 +116,37 @@ const crypto = (
   liquidity
 })
 
+/** A coin against a stable currency. It follows the price of the same coin in dollars. */
+const tether = (follows: Listing): Listing => {
+  const base = follows.symbol.slice(0, follows.symbol.indexOf('-'))
+  return {
+    ...follows,
+    symbol: `${base}-USDT`,
+    name: `${follows.name} in Tether`,
+    currency: 'USDT',
+    follows: follows.symbol
+  }
+}
+
+const currencies = (
+  symbol: string, name: string, currency: string, scale: number, price: number, dollars: number
+): Listing => ({
+  symbol,
+  name,
+  market: 'FX',
+  sector: 'currencies',
+  currency,
+  scale,
+  price,
+  tick: unitTick,
+  sizeScale: 0,
+  levelSize: Math.ceil(FOREIGN_EXCHANGE.levelDollars / dollars),
+  liquidity: FOREIGN_EXCHANGE
+})
+
+const bitcoin = crypto('BTC-USD', 'Bitcoin', 'layer-1', 2, 6_412_050, 6, DEEP)
+const ether = crypto('ETH-USD', 'Ether', 'layer-1', 2, 345_018, 5, DEEP)
+
 const kospi = korean('KOSPI')
 const kosdaq = korean('KOSDAQ')
 const nasdaq = american('NASDAQ')
@@ -162,8 +199,8 @@ export const listings: readonly Listing[] = [
   nyse('PFE', 'Pfizer', 'pharmaceuticals', 2_765, DEEP),
   nyse('LLY', 'Eli Lilly', 'pharmaceuticals', 77_490, MIDDLE),
   nyse('F', 'Ford Motor', 'automobiles', 1_290, DEEP),
-  crypto('BTC-USD', 'Bitcoin', 'layer-1', 2, 6_412_050, 6, DEEP),
-  crypto('ETH-USD', 'Ether', 'layer-1', 2, 345_018, 5, DEEP),
+  bitcoin,
+  ether,
   crypto('SOL-USD', 'Solana', 'layer-1', 2, 14_265, 3, DEEP),
   crypto('ADA-USD', 'Cardano', 'layer-1', 4, 5_830, 1, MIDDLE),
   crypto('AVAX-USD', 'Avalanche', 'layer-1', 3, 38_420, 2, MIDDLE),
@@ -173,7 +210,12 @@ export const listings: readonly Listing[] = [
   crypto('BCH-USD', 'Bitcoin Cash', 'payments', 2, 45_170, 4, THIN),
   crypto('DOGE-USD', 'Dogecoin', 'memes', 5, 15_240, 0, MIDDLE),
   crypto('SHIB-USD', 'Shiba Inu', 'memes', 8, 2_418, 0, THIN),
-  crypto('LINK-USD', 'Chainlink', 'oracles', 3, 17_245, 2, MIDDLE)
+  crypto('LINK-USD', 'Chainlink', 'oracles', 3, 17_245, 2, MIDDLE),
+  tether(bitcoin),
+  tether(ether),
+  currencies('USD-KRW', 'US dollar in won', 'KRW', 2, 135_040, 1),
+  currencies('EUR-USD', 'Euro in US dollars', 'USD', 5, 108_420, 1.08),
+  currencies('USD-JPY', 'US dollar in yen', 'JPY', 3, 151_320, 1)
 ]
 
 /** Instruments that are listed while the market runs, in this order; unlike the rest, they are made up. */

@@ -11,6 +11,8 @@ import { krx, Venue, venueRules } from './venue.js'
 
 /** Standard deviation of a whole sector's return over a day. */
 const SECTOR_VOLATILITY = 0.012
+/** The same for currencies, which move less. */
+const CURRENCY_VOLATILITY = 0.001
 /** The average time between headlines. */
 const NEWS_EVERY_MS = 20_000
 /** With hours that run faster, the first opening comes this long after the start. */
@@ -37,6 +39,8 @@ export interface MarketOptions {
    * the wall clock.
    */
   readonly membershipEveryMs: number
+  /** The average time between halts of a venue that `always` keeps open, in milliseconds. */
+  readonly haltEveryMs: number
 }
 
 /** What happened in a stretch of time. */
@@ -73,14 +77,14 @@ export class SimulatedMarket {
 
   /** @param start when it begins */
   constructor (private readonly options: MarketOptions, private readonly start: number) {
-    const { seed, rate, hours, membershipEveryMs } = options
+    const { seed, rate, hours, membershipEveryMs, haltEveryMs } = options
     this.roundMs = 1000 / rate
     this.speed = typeof hours === 'number' ? hours : 1
     const days = hours === 'always' ? 'never' : hours === 'real' ? 'weekdays' : 'every'
     this.marketStart = typeof hours === 'number'
       ? new Schedule(krx.hours, days).openingBefore(start) - OPENING_AFTER_MS * this.speed
       : start
-    this.venues = venueRules.map(rules => new Venue(rules, days, seed, this.marketStart))
+    this.venues = venueRules.map(rules => new Venue(rules, days, seed, this.marketStart, haltEveryMs))
     this.tradings = listings.map(listing => this.trading(listing, this.marketStart))
     this.membership = new Membership(Random.of(seed, 'membership'))
     this.newsRandom = Random.of(seed, 'news')
@@ -171,11 +175,12 @@ export class SimulatedMarket {
     for (const sector of this.sectors.values()) sector.advance(marketTime)
     if (time >= this.nextNews) {
       this.nextNews = time + this.newsRandom.wait(NEWS_EVERY_MS)
-      const listed = this.tradings.map(({ listing }) => listing)
+      const listed = this.tradings.map(({ listing }) => listing).filter(isInTheNews)
       const { data, shock } = writeHeadline(listed, this.newsRandom, timestamp(marketTime))
       slice.messages.push({ channel: 'news', data })
       for (const trading of this.tradings) {
-        if (data.symbols.includes(trading.listing.symbol)) trading.shock(shock)
+        const { symbol, follows = symbol } = trading.listing
+        if (data.symbols.includes(follows)) trading.shock(shock)
       }
     }
     if (time >= this.nextMembership) {
@@ -205,14 +210,18 @@ export class SimulatedMarket {
     return this.venues.find(venue => venue.lists(market))!
   }
 
-  private sectorOf ({ sector }: Listing, time: number): Drift {
+  private sectorOf ({ sector, market }: Listing, time: number): Drift {
     let drift = this.sectors.get(sector)
     if (drift === undefined) {
-      drift = new Drift(Random.of(this.options.seed, `drift ${sector}`), SECTOR_VOLATILITY, time)
+      const volatility = market === 'FX' ? CURRENCY_VOLATILITY : SECTOR_VOLATILITY
+      drift = new Drift(Random.of(this.options.seed, `drift ${sector}`), volatility, time)
       this.sectors.set(sector, drift)
     }
     return drift
   }
 }
+
+/** Headlines are about companies and coins: each coin once, whatever it is traded against. */
+const isInTheNews = ({ market, follows }: Listing): boolean => market !== 'FX' && follows === undefined
 
 const timestamp = (time: number): string => new Date(time).toISOString()

@@ -7,6 +7,9 @@ import type { Random } from './random.js'
  */
 const MAX_AWAY = 4
 
+/** Markets whose instruments stay where they are. */
+const SETTLED: ReadonlySet<string> = new Set(['CRYPTO', 'FX'])
+
 /** The market to which an instrument of a market may move. */
 const TRANSFERS: Readonly<Record<string, string>> = { KOSDAQ: 'KOSPI' }
 
@@ -45,7 +48,7 @@ export class Membership {
     if (this.coming.length > 0 && random.next() < 0.5) {
       return { kind: 'listed', listing: this.coming.shift()! }
     }
-    const settled = listings.filter(({ symbol, market }) => market !== 'CRYPTO' && !this.away.has(symbol))
+    const settled = listings.filter(({ symbol, market }) => !SETTLED.has(market) && !this.away.has(symbol))
     const moving = random.oneOf(settled)
     this.away.set(moving.symbol, moving)
     const market = TRANSFERS[moving.market]

@@ -17,6 +17,9 @@ const MAX_BEHIND_MS = 100
 /** The average time between changes of membership: an instrument is listed, or moves. */
 const MEMBERSHIP_EVERY_MS = 180_000
 
+/** The average time between halts of a venue. */
+const HALT_EVERY_MS = 900_000
+
 /** Quotes of one instrument in a second. */
 const DEFAULT_RATE = 2.5
 
@@ -30,8 +33,8 @@ export interface SimulatedOptions extends Partial<MarketOptions> {
 const CHANNELS = ['quotes', 'trades', 'book', 'market', 'news']
 
 /**
- * A market without a venue: shares of the Korean and American exchanges, and crypto currencies. The names are
- * real, the prices made up.
+ * A market without a venue: shares of the Korean and American exchanges, crypto currencies and foreign
+ * exchange. The names are real, the prices made up.
  *
  * While it runs, instruments are listed and move (membership.ts), and the source declares them again. If it
  * stops and starts on the same server, the same market goes on. On another server a new market begins, with
@@ -49,7 +52,11 @@ export class Simulated implements Source {
     this.clock = clock
     this.lazy = lingerMs === undefined ? undefined : { channels: CHANNELS, lingerMs }
     const defaults = {
-      seed: 1, rate: DEFAULT_RATE, hours: 'always', membershipEveryMs: MEMBERSHIP_EVERY_MS
+      seed: 1,
+      rate: DEFAULT_RATE,
+      hours: 'always',
+      membershipEveryMs: MEMBERSHIP_EVERY_MS,
+      haltEveryMs: HALT_EVERY_MS
     } as const
     this.options = { ...defaults, ...options }
   }

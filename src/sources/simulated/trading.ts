@@ -1,5 +1,6 @@
 import type { Quote, Trade } from '@tickwire/protocol'
 import type { SourceMessage } from '../source.js'
+import { Corrections } from './corrections.js'
 import { Drift, NIGHT_PACE } from './drift.js'
 import type { Listing } from './instruments.js'
 import { OrderBook } from './order-book.js'
@@ -52,6 +53,7 @@ export class Trading {
   private readonly random: Random
   private readonly own: Drift
   private readonly book: OrderBook
+  private readonly corrections: Corrections
   /** Keeps the ids of trades apart from those of an earlier run of the server. */
   private readonly tradePrefix: string
   private trades = 0
@@ -63,10 +65,11 @@ export class Trading {
   private stated = false
 
   constructor (private current: Listing, { venue, sector, seed, time }: TradingContext) {
-    const { symbol, price, tick, liquidity } = current
+    const { symbol, price, tick, liquidity, follows = symbol } = current
     this.random = Random.of(seed, `trading ${symbol}`)
-    this.own = new Drift(Random.of(seed, `drift ${symbol}`), liquidity.dailyVolatility, time)
+    this.own = new Drift(Random.of(seed, `drift ${follows}`), liquidity.dailyVolatility, time)
     this.book = new OrderBook(current, Random.of(seed, `book ${symbol}`))
+    this.corrections = new Corrections(tick, Random.of(seed, `corrections ${symbol}`))
     this.tradePrefix = `${Math.floor(time).toString(36)}-`
     this.venue = venue
     this.sector = sector
@@ -106,6 +109,7 @@ export class Trading {
     this.own.advance(time, begins ? NIGHT_PACE : 1)
     if (begins) {
       this.book.clear()
+      this.corrections.clear()
       this.stated = false
     }
     const fair = this.fairPrice()
@@ -116,7 +120,7 @@ export class Trading {
       // The first trade of a day makes its opening price, so no quote comes before it.
       if (begins) messages.push(...this.trade(fair, time, timestamp))
     } else if (this.book.deep && this.random.next() < this.tradeShare(time)) {
-      messages.push(...this.trade(fair, time, timestamp))
+      messages.push(...this.trade(fair, time, timestamp), ...this.correction())
     } else {
       this.requote(fair)
       messages.push(this.message('book', this.book.changes()))
@@ -152,18 +156,44 @@ export class Trading {
     const amount = levelSize * TRADE_SIZE.part * this.liveliness(time) * scatter
     const fills = book.take(side === 'buy' ? book.asks : book.bids, Math.max(1, Math.round(amount)))
     const messages = fills.map(({ price, size }) => {
+      const opens = this.day?.number !== this.venue.day
       this.count(price, size)
-      return this.message('trades', {
+      const trade = {
         symbol,
         price: formatUnits(price, scale),
         size: formatUnits(size, sizeScale),
         timestamp,
         exchange: market,
         side,
-        trade_id: this.tradePrefix + String(++this.trades)
-      } satisfies Trade)
+        trade_id: this.nextTradeId()
+      } satisfies Trade
+      // The opening price of the day stands.
+      if (!opens) this.corrections.note({ trade, price, size })
+      return this.message('trades', trade)
     })
     return [...messages, this.message('book', book.changes())]
+  }
+
+  /** Returns a correction of a recent trade, now and then. The day's figures include it. */
+  private correction (): SourceMessage[] {
+    const { day, current: { scale, sizeScale } } = this
+    const correction = this.corrections.draw(day!)
+    if (correction === undefined) return []
+    const { of, price, size } = correction
+    day!.volume += size - of.size
+    const trade = {
+      ...of.trade,
+      price: formatUnits(price, scale),
+      size: size === 0 ? '0' : formatUnits(size, sizeScale),
+      trade_id: this.nextTradeId(),
+      corrects: of.trade.trade_id
+    }
+    this.corrections.replace(of, { trade, price, size })
+    return [this.message('trades', trade)]
+  }
+
+  private nextTradeId (): string {
+    return this.tradePrefix + String(++this.trades)
   }
 
   private count (price: number, size: number): void {

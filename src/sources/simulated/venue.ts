@@ -10,6 +10,8 @@ const HOUR_MS = 60 * MINUTE_MS
 /** Share of sessions with one interruption. */
 const HALT_SHARE = 0.4
 const HALT_MINUTES = { shortest: 5, longest: 20 }
+/** The same for a venue that has hours but never closes, because the market was told so. */
+const SHORT_HALT_SECONDS = { shortest: 20, longest: 90 }
 
 /** The rules of a venue. Its markets open, halt and close together. */
 export interface VenueRules {
@@ -50,6 +52,14 @@ export const venueRules: readonly VenueRules[] = [
     alwaysOpen: true,
     dailyVolatility: 0.03,
     swing: 0.5
+  },
+  {
+    name: 'FX',
+    markets: ['FX'],
+    hours: { zone: 'UTC', opens: 0, closes: 24 * HOUR_MS },
+    alwaysOpen: true,
+    dailyVolatility: 0.002,
+    swing: 0.3
   }
 ]
 
@@ -62,16 +72,25 @@ export class Venue {
   private readonly schedule: Schedule
   private readonly random: Random
   private readonly interrupted: boolean
+  /** Draws the halts of a venue that would close but never does; undefined if it has none. */
+  private readonly halts: Random | undefined
   private phase: Phase | undefined
   private halt: { readonly from: number, readonly until: number } | undefined
   private status: Status | undefined
   private changesAt = -Infinity
 
-  constructor (private readonly rules: VenueRules, days: Days, seed: number, time: number) {
+  /** @param haltEveryMs the average time between halts if the venue never closes although it has hours */
+  constructor (
+    private readonly rules: VenueRules, days: Days, seed: number, time: number,
+    private readonly haltEveryMs: number
+  ) {
     const ownDays = rules.alwaysOpen === true ? 'never' : days
     this.schedule = new Schedule(rules.hours, ownDays)
     this.interrupted = ownDays !== 'never'
     this.random = Random.of(seed, `venue ${rules.name}`)
+    if (!this.interrupted && rules.alwaysOpen !== true) {
+      this.halts = Random.of(seed, `halts ${rules.name}`)
+    }
     this.drift = new Drift(Random.of(seed, `drift ${rules.name}`), rules.dailyVolatility, time)
   }
 
@@ -107,10 +126,12 @@ export class Venue {
     if (time < this.changesAt) return NOTHING
     if (this.phase === undefined || time >= this.phase.until) this.enter(this.schedule.phaseAt(time))
     const phase = this.phase!
+    const hasPassed = this.halt === undefined || time >= this.halt.until
+    if (this.halts !== undefined && hasPassed) this.halt = this.nextHalt(time, this.halts)
     const { halt } = this
     const halted = halt !== undefined && time >= halt.from && time < halt.until
     const ends = halted ? halt.until : phase.until
-    this.changesAt = halt !== undefined && time < halt.from ? halt.from : ends
+    this.changesAt = halt !== undefined && time < halt.from ? Math.min(halt.from, ends) : ends
     const status = halted ? 'halted' : phase.status
     if (status === this.status) return NOTHING
     this.status = status
@@ -121,7 +142,7 @@ export class Venue {
         market,
         status,
         ...(halted ? { reason: 'volatility interruption' } : {}),
-        ...(this.interrupted ? { until: new Date(ends).toISOString() } : {})
+        ...(halted || this.interrupted ? { until: new Date(ends).toISOString() } : {})
       } satisfies MarketStatus
     }))
   }
@@ -134,17 +155,24 @@ export class Venue {
 
   /** Adjusts to a clock that has jumped, perhaps back. */
   skipTo (time: number): void {
-    if (this.phase !== undefined && time < this.phase.from) this.phase = undefined
+    if (this.phase !== undefined && time < this.phase.from) this.phase = this.halt = undefined
     this.changesAt = -Infinity
   }
 
   private enter (phase: Phase): void {
     this.phase = phase
+    if (this.halts !== undefined) return
     this.halt = undefined
     if (phase.status !== 'open' || !this.interrupted || this.random.next() >= HALT_SHARE) return
     const lasts = this.random.integer(HALT_MINUTES.shortest, HALT_MINUTES.longest) * MINUTE_MS
     const from = phase.from + Math.floor((phase.until - phase.from - lasts) * this.random.next())
     this.halt = { from, until: from + lasts }
+  }
+
+  private nextHalt (time: number, random: Random): NonNullable<Venue['halt']> {
+    const from = time + random.wait(this.haltEveryMs)
+    const { shortest, longest } = SHORT_HALT_SECONDS
+    return { from, until: from + random.integer(shortest, longest) * 1000 }
   }
 }
 

@@ -71,6 +71,10 @@ export async function metricsRoutes (app: FastifyInstance): Promise<void> {
     'Messages of sources that the server could not deliver, and updates of books that were stale for that',
     ['source', 'channel', 'code'],
     byLabels(counters.sourceRefusals))
+  add(Counter, 'source_events_total',
+    'What sources count of themselves, such as how often a news feed was read, or could not be',
+    ['source', 'part', 'event'],
+    byLabels(counters.sourceEvents))
   add(Counter, 'books_stale_total', 'How often a book became stale by what its venue sent, by reason',
     ['source', 'reason'],
     byLabels(counters.staleBooks))

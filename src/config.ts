@@ -142,6 +142,7 @@ export const ConfigSchema = Type.Object({
     description: 'where messages come from: none, or a comma list of simulated[?rate=N…] ' +
       'and replay:<file>[?speed=N…]'
   }),
+  NEWS_FEEDS: given('feeds of news, RSS or Atom: a comma list of addresses'),
   INSTRUMENTS: given('a file of instruments, .csv or .json, to declare at the start'),
   UNKNOWN_SYMBOLS: Type.Union([Type.Literal('reject'), Type.Literal('accept')], {
     default: 'reject', description: 'accept: clients may publish and subscribe to any well-formed symbol'
@@ -316,9 +317,9 @@ function unusable (name: Name, given: unknown): ConfigError {
 
 /**
  * Tells whether a setting may contain what nobody else should read: a secret, an address with a password, a
- * private key in the wrong place.
+ * private key in the wrong place, an address with a key in its query.
  */
-export const isConfidential = (name: string): boolean => /SECRET|PUBLIC_KEY|_URL/.test(name)
+export const isConfidential = (name: string): boolean => /SECRET|PUBLIC_KEY|_URL|NEWS_FEEDS/.test(name)
 
 function allowed (schema: TSchema): string {
   if (typeof schema['allowed'] === 'string') return schema['allowed']

@@ -27,6 +27,8 @@ import { checkProcessors } from './processors/check.js'
 import { processorSources } from './processors/processor-sources.js'
 import type { Processor } from './processors/processor.js'
 import { type Publication, type PublishResult, Publisher } from './publisher/publisher.js'
+import { parseFeeds } from './sources/news/feeds.js'
+import { NewsSource } from './sources/news/news-source.js'
 import { parseSources } from './sources/registry.js'
 import { CompactedTopics } from './store/compacted-topics.js'
 import { LateStore } from './store/late-store.js'
@@ -162,6 +164,7 @@ export const tickwire = fp<TickwireOptions>(async (app, options) => {
   const channels = allChannels(options.channels ?? [])
   checkProcessors(processors, channels)
   const given = typeof sources === 'string' ? parseSources(sources) : sources
+  const feeds = settings.NEWS_FEEDS === undefined ? [] : parseFeeds(settings.NEWS_FEEDS)
   const onError: OnError = (error, message) => { app.log.error({ err: errorFields(error) }, message) }
   const keys = openKeys(settings, onError)
   const opened = openLogAndCoordination(options, settings, channels, onError)
@@ -202,13 +205,24 @@ export const tickwire = fp<TickwireOptions>(async (app, options) => {
     await scope.register(auth, {
       keys, issuer: settings.JWT_ISSUER, audience: settings.JWT_AUDIENCE, coordination, listedOrigins: listed
     })
+    const news = feeds.length === 0
+      ? []
+      : [new NewsSource({
+          feeds,
+          log,
+          logger: app.log,
+          instruments: () => scope.streaming.hub.directory.instruments(),
+          count (part, event, times) {
+            scope.streaming.counters.noteSourceEvent({ source: 'news', part, event }, times)
+          }
+        })]
     await scope.register(streaming, {
       log,
       coordination,
       compacted,
       publisher,
       channels,
-      sources: [...given, ...processorSources(processors, log)],
+      sources: [...given, ...news, ...processorSources(processors, log)],
       instruments,
       processors,
       flushMs: settings.FLUSH_MS,

@@ -12,15 +12,16 @@ interface LabelledCount<Labels> {
 }
 
 function incrementLabels<Labels extends object> (
-  counts: Map<string, LabelledCount<Labels>>, labels: Labels
+  counts: Map<string, LabelledCount<Labels>>, labels: Labels, times = 1
 ): void {
   const key = Object.values(labels).join(' ')
   const counted = counts.get(key)
-  if (counted === undefined) counts.set(key, { labels, count: 1 })
-  else counted.count++
+  if (counted === undefined) counts.set(key, { labels, count: times })
+  else counted.count += times
 }
 
 interface RefusalLabels { readonly source: string, readonly channel: string, readonly code: ErrorCode }
+interface SourceEventLabels { readonly source: string, readonly part: string, readonly event: string }
 interface StaleBookLabels { readonly source: string, readonly reason: string }
 
 /** Counts of one transport since the node started: plain numbers, so that counting costs nothing. */
@@ -67,6 +68,8 @@ export class Counters {
   readonly sourceRefusals = new Map<string, LabelledCount<RefusalLabels>>()
   /** By source and reason, how often a book became stale because its venue did not send what it must. */
   readonly staleBooks = new Map<string, LabelledCount<StaleBookLabels>>()
+  /** By source, part and event, what sources count of themselves. */
+  readonly sourceEvents = new Map<string, LabelledCount<SourceEventLabels>>()
   readonly resets: Record<ResetReason, number> = { history_lost: 0, epoch_changed: 0, lagging: 0, entered: 0 }
   /** By channel and place, how often a channel or an encoder threw. */
   readonly failures = new Map<string, Map<FailurePlace, number>>()
@@ -101,6 +104,10 @@ export class Counters {
 
   noteStaleBook (source: string, reason: string): void {
     incrementLabels(this.staleBooks, { source, reason })
+  }
+
+  noteSourceEvent (labels: SourceEventLabels, times: number): void {
+    incrementLabels(this.sourceEvents, labels, times)
   }
 
   all (): Iterable<readonly [string, TransportCounters]> {

@@ -16,6 +16,8 @@ export interface SourceMessage {
   readonly fault?: Fault
   /** The origin of a message that a processor publishes. */
   readonly origin?: Origin
+  /** If the source repeats a key for a topic within ten minutes, the log appends nothing again. */
+  readonly idempotencyKey?: string
 }
 
 /** Options for messages with origins. */

@@ -148,6 +148,15 @@ const samples: Readonly<Record<string, Sample>> = {
     full: { symbol: '005930', market: 'KOSPI', sector: 'semiconductors', sector_name: '반도체', name: '삼성전자', currency: 'KRW', tick_size: '100', lot_size: '1', venue_symbol: 'A005930', removed: true },
     required: ['symbol'],
     decimals: []
+  },
+  'news.feeds': {
+    type: 'news_feed',
+    access: 'internal',
+    keyed: true,
+    state: true,
+    full: { feed: 'news.example/rss', etag: '"1"', last_modified: 'Sun, 01 Mar 2026 11:00:00 GMT', seen: '0123456789abcde' },
+    required: ['feed', 'seen'],
+    decimals: []
   }
 }
 

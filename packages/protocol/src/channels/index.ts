@@ -3,7 +3,7 @@ import { book } from './book.js'
 import type { ChannelDefinition } from './channel.js'
 import { instrumentOverrides, instruments } from './instruments.js'
 import { market } from './market.js'
-import { news } from './news.js'
+import { news, newsFeeds } from './news.js'
 import { orders } from './orders.js'
 import { portfolio } from './portfolio.js'
 import { quotes } from './quotes.js'
@@ -14,7 +14,8 @@ import { trades } from './trades.js'
 export type Channels = ReadonlyMap<string, ChannelDefinition>
 
 const definitions: readonly ChannelDefinition[] = [
-  quotes, trades, book, market, news, system, orders, portfolio, alerts, instruments, instrumentOverrides
+  quotes, trades, book, market, news, system, orders, portfolio, alerts, instruments, instrumentOverrides,
+  newsFeeds
 ]
 
 /** The channels that come with the server. To add one, add a file to this folder and a name to this list. */

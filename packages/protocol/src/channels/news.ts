@@ -7,7 +7,8 @@ export const News = Type.Object({
   symbols: Type.Array(SymbolName(), { maxItems: 256 }),
   sentiment: Type.Optional(Text(32)),
   timestamp: Timestamp('when it was published, ISO 8601'),
-  url: Type.Optional(Text(2048))
+  url: Type.Optional(Text(2048)),
+  summary: Type.Optional(Text(1024, 'plain text'))
 }, closed)
 export type News = Static<typeof News>
 
@@ -18,4 +19,25 @@ export const news = defineChannel({
   keyed: false,
   access: 'public',
   schema: News
+})
+
+/** What a feed of news had already, so that nothing of it comes twice; by a hash of the feed's address. */
+export const NewsFeed = Type.Object({
+  feed: Text(256, 'its address without the query'),
+  etag: Type.Optional(Text(512)),
+  last_modified: Type.Optional(Text(512)),
+  seen: Type.String({ maxLength: 65_536, description: 'marks of items, 15 hexadecimal digits each' })
+}, closed)
+export type NewsFeed = Static<typeof NewsFeed>
+
+/** A log in memory gets it back from nowhere: it has lost the news, too, and the feeds bring it again. */
+export const newsFeeds = defineChannel({
+  name: 'news.feeds',
+  type: 'news_feed',
+  description: 'What feeds of news had already.',
+  keyed: true,
+  access: 'internal',
+  schema: NewsFeed,
+  reduce: 'last',
+  compacted: 'log'
 })

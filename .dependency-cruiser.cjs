@@ -13,7 +13,7 @@ const FOLDERS = {
     may: ['log/redis/(connect|tail/listener|append/refusals|time-limit|masters/masters)\\.ts$'],
   },
   store: { types: ['log/log\\.ts$', 'publisher/'] },
-  hub: { may: ['log/(log|entry-queue)\\.ts$', 'metrics/'] },
+  hub: { may: ['log/(log|entry-queue|acknowledged)\\.ts$', 'metrics/'] },
   instruments: { types: ['hub/hub\\.ts$', 'publisher/publisher\\.ts$'] },
   sources: {
     may: ['book/', 'log/log\\.ts$'],
@@ -30,7 +30,7 @@ const FOLDERS = {
   },
   dialects: { may: ['hub/iso-time\\.ts$'], types: ['hub/format\\.ts$'] },
   connection: {
-    may: ['hub/', 'auth/', 'metrics/'],
+    may: ['hub/', 'auth/', 'metrics/', 'log/(log|acknowledged)\\.ts$'],
     types: ['dialects/', 'coordination/coordination\\.ts$', 'publisher/'],
   },
   transports: { may: ['connection/', 'hub/', 'auth/identity\\.ts$'], types: ['auth/', 'dialects/'] },

@@ -5,6 +5,7 @@ import { type Channels, type Instrument, ProtocolError } from '@tickwire/protoco
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import { refusePublish } from '../src/auth/permissions.js'
+import { Acknowledging } from '../src/connection/acknowledging.js'
 import { Connections } from '../src/connection/connections.js'
 import { Events } from '../src/connection/events.js'
 import { PAGE_MESSAGES } from '../src/connection/delivery/delivery.js'
@@ -192,12 +193,14 @@ export const streaming = fp<StreamingOptions>(async (app, options) => {
   const publishing = new Publishing(publishRequests, events, identity =>
     (channel, { symbol }) =>
       refusePublish(identity, channel, symbol) ?? refuseUnknown(stream, channel, symbol))
+  const acknowledging = new Acknowledging(hub, publisher, options)
   const dialects = new Dialects(channels)
   const stream: StreamContext = {
     hub,
     dialects,
     channels,
     publishing,
+    acknowledging,
     connections,
     events,
     directory: hub.directory,

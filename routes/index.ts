@@ -1,5 +1,6 @@
 import type { FastifyPluginAsync } from 'fastify'
 import type { OriginPolicy } from '../src/auth/origin.js'
+import { acknowledgementRoutes } from './acknowledgements.js'
 import { adminRoutes } from './admin.js'
 import { docsRoutes } from './docs.js'
 import { healthRoutes } from './health.js'
@@ -28,6 +29,7 @@ export const routeGroups = {
   tickets: ticketRoutes,
   publish: publishRoutes,
   topics: topicRoutes,
+  acknowledgements: acknowledgementRoutes,
   health: healthRoutes,
   metrics: metricsRoutes,
   admin: adminRoutes,

@@ -90,6 +90,10 @@ export async function metricsRoutes (app: FastifyInstance): Promise<void> {
     ['transport'], byTransport(({ lagging }) => lagging))
   add(Counter, 'lags_total', 'How often a connection left live delivery because it read too slowly',
     ['transport'], byTransport(({ lags }) => lags))
+  add(Counter, 'acknowledgements_total', 'How often users acknowledged messages', ['channel'],
+    () => [...counters.acknowledged].map(([channel, { times }]) => [{ channel }, times] as const))
+  add(Counter, 'acknowledged_messages_total', 'Messages that users acknowledged', ['channel'],
+    () => [...counters.acknowledged].map(([channel, { messages }]) => [{ channel }, messages] as const))
   add(Counter, 'resets_total', 'Resets sent to clients, by reason', ['reason'],
     () => Object.entries(counters.resets).map(([reason, count]) => [{ reason }, count] as const))
   add(Counter, 'topic_failures_total',

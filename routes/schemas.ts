@@ -1,7 +1,7 @@
 import { type TSchema, Type } from '@sinclair/typebox'
 import {
-  ErrorMessage, Instrument, MAX_HEARTBEAT_SECONDS, MAX_POLL_LIMIT, MAX_WAIT_SECONDS, MIN_HEARTBEAT_SECONDS,
-  PollAnswer, PublishAnswer, PublishItem
+  Acknowledge, Acknowledged, ErrorMessage, Instrument, MAX_HEARTBEAT_SECONDS, MAX_POLL_LIMIT,
+  MAX_WAIT_SECONDS, MIN_HEARTBEAT_SECONDS, PollAnswer, PublishAnswer, PublishItem, UnacknowledgedAnswer
 } from '@tickwire/protocol'
 import { PutAnswer, RemoveAnswer } from '../src/instruments/answers.js'
 import { NodesOverview } from '../src/nodes/schema.js'
@@ -87,6 +87,21 @@ export const publishSchema = {
     200: PublishAnswer,
     ...refused(400, 401, 403, 413, 429, 503)
   }
+}
+
+export const ackSchema = {
+  tags: ['acknowledgements'],
+  summary: 'Acknowledges all messages of a channel up to a sequence, for all connections of the user',
+  security: bearer,
+  body: Acknowledge,
+  response: { 200: Acknowledged, ...refused(400, 401, 403, 429, 503) }
+}
+
+export const unacknowledgedSchema = {
+  tags: ['acknowledgements'],
+  summary: 'What the user has not acknowledged, and since when',
+  security: bearer,
+  response: { 200: UnacknowledgedAnswer, ...refused(401, 429, 503) }
 }
 
 export const historySchema = {

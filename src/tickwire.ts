@@ -41,7 +41,9 @@ import { RedisCoordination } from './coordination/redis/redis-coordination.js'
 import type { Coordination } from './coordination/coordination.js'
 
 /** Groups of endpoints that are served by default: the stream, and what its clients use beside it. */
-const DEFAULT_ROUTES: readonly RouteGroup[] = ['stream', 'tickets', 'publish', 'topics']
+const DEFAULT_ROUTES: readonly RouteGroup[] = [
+  'stream', 'tickets', 'publish', 'topics', 'acknowledgements'
+]
 
 /** How long a token is valid unless the application says otherwise. */
 const TOKEN_SECONDS = 3600
@@ -57,7 +59,9 @@ export interface TickwireOptions {
   readonly prefix?: string
   /** Channels beside the standard ones, made with `defineChannel`. */
   readonly channels?: readonly ChannelDefinition[]
-  /** The groups of endpoints to serve. Default: `stream`, `tickets`, `publish`, `topics`. */
+  /**
+   * The groups of endpoints to serve. Default: `stream`, `tickets`, `publish`, `topics`, `acknowledgements`.
+   */
   readonly routes?: readonly RouteGroup[]
   /**
    * Where messages come from beside `publish`: sources of your own, or a text as in `SOURCES`. Default: none.

@@ -7,6 +7,7 @@ import type { Format, Written } from '../hub/format.js'
 import type { Hub } from '../hub/hub.js'
 import { isoTime } from '../hub/iso-time.js'
 import type { TransportCounters } from '../metrics/counters.js'
+import type { Acknowledging } from './acknowledging.js'
 import { type ActionOwner, ActionQueue } from './action-queue.js'
 import type { Connections, Member } from './connections.js'
 import { Delivery } from './delivery/delivery.js'
@@ -37,6 +38,7 @@ export interface ConnectionContext extends NameContext {
   readonly connections: Connections
   readonly events: Events
   readonly publishing: Publishing
+  readonly acknowledging: Acknowledging
   readonly heartbeatMs: number
   readonly idleTimeoutMs: number
   readonly maxSubscriptions: number

@@ -34,7 +34,7 @@ export interface SubscribeOptions {
 }
 
 /** Returns the channel that a client names. @throws ProtocolError `unknown_channel` */
-export function requireChannel (context: NameContext, name: string): ChannelDefinition {
+export function requireChannel (context: Pick<NameContext, 'channels'>, name: string): ChannelDefinition {
   const channel = context.channels.get(name)
   if (channel !== undefined && isServed(channel)) return channel
   const served = [...context.channels.values()].filter(isServed)

@@ -70,6 +70,8 @@ export class Counters {
   readonly staleBooks = new Map<string, LabelledCount<StaleBookLabels>>()
   /** By source, part and event, what sources count of themselves. */
   readonly sourceEvents = new Map<string, LabelledCount<SourceEventLabels>>()
+  /** By channel, how often users acknowledged something, and how many messages. */
+  readonly acknowledged = new Map<string, { times: number, messages: number }>()
   readonly resets: Record<ResetReason, number> = { history_lost: 0, epoch_changed: 0, lagging: 0, entered: 0 }
   /** By channel and place, how often a channel or an encoder threw. */
   readonly failures = new Map<string, Map<FailurePlace, number>>()
@@ -96,6 +98,13 @@ export class Counters {
   /** Counts appends of a source that another node has taken over. */
   fence (source: string): void {
     increment(this.fenced, source)
+  }
+
+  acknowledge (channel: string, messages: number): void {
+    const counted = this.acknowledged.get(channel) ?? { times: 0, messages: 0 }
+    counted.times++
+    counted.messages += messages
+    this.acknowledged.set(channel, counted)
   }
 
   refuseOfSource (source: string, channel: string, code: ErrorCode): void {

@@ -205,7 +205,7 @@ function misnaming (
   if (access === 'user' && (user === undefined || user === '')) {
     return refuse('invalid_message', `a message of ${name} needs a user`)
   }
-  if (access !== 'user' && user !== undefined) {
+  if (access !== 'user' && access !== 'internal' && user !== undefined) {
     return refuse('invalid_message', `messages of ${name} belong to no user`)
   }
   return undefined

@@ -1,4 +1,4 @@
-import { type Channels, isRemoval, parseTopicKey, topicScope } from '@tickwire/protocol'
+import { channelOfKey, type Channels, isRemoval, parseTopicKey } from '@tickwire/protocol'
 import type { Entry, Log, Tailing } from '../log/log.js'
 import type { Publication, Publisher } from '../publisher/publisher.js'
 import { newestTimestamp, readStates, type State } from './states.js'
@@ -73,8 +73,8 @@ export class CompactedTopics {
   }
 
   private write ({ topic, sequence, timestamp, payload }: Entry, epoch: number): void {
-    // Every message comes here. A compacted channel has no users, so its name is the scope of its topics.
-    const channel = this.options.channels.get(topicScope(topic))
+    // Every message comes here.
+    const channel = this.options.channels.get(channelOfKey(topic))
     if (channel?.compacted !== true) return
     const { symbol = null, user = null } = parseTopicKey(topic)
     const data = isRemoval(channel, payload) ? null : payload

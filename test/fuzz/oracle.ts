@@ -1,6 +1,7 @@
 import { type TObject, Type } from '@sinclair/typebox'
 import { type TypeCheck, TypeCompiler } from '@sinclair/typebox/compiler'
 import {
+  Acknowledged,
   type ActionName,
   Authenticated,
   clientActions,
@@ -44,6 +45,7 @@ const control: ReadonlyMap<string, TypeCheck<TObject>> = new Map([
   Pong,
   Authenticated,
   Published,
+  Acknowledged,
   Heartbeat,
   Lagging,
   Closing,
@@ -59,7 +61,7 @@ const looseData = strictly(DataMessage)
 const pollFrame = strictly(Type.Object({ ...PollAnswer.properties, messages: Type.Array(Type.Unknown()) }))
 
 /** Answers that end a message's turn: each message has exactly one. */
-export const ANSWERS: ReadonlySet<unknown> = new Set(['error', 'subscribed', 'unsubscribed', 'done', 'pong', 'authenticated', 'published'])
+export const ANSWERS: ReadonlySet<unknown> = new Set(['error', 'subscribed', 'unsubscribed', 'done', 'pong', 'authenticated', 'published', 'acknowledged'])
 
 const MAX_WORDS = 1000
 const CONTROL_CHARACTERS = /\p{Cc}/u

@@ -77,7 +77,7 @@ export class RuleFollower {
       return
     }
     const { sequence, snapshot, prev } = message
-    if (sequence === undefined) return
+    if (sequence === undefined || message.type === 'acknowledged') return
     const last = this.last.get(topic)
     if (last !== undefined && sequence <= last) {
       this.duplicates++

@@ -1,5 +1,6 @@
 import { type Channels, standardChannels } from '@tickwire/protocol'
 import { ANONYMOUS } from '../../src/auth/identity.js'
+import { Acknowledging } from '../../src/connection/acknowledging.js'
 import { Connection, type ConnectionContext } from '../../src/connection/connection.js'
 import { Connections } from '../../src/connection/connections.js'
 import { Events } from '../../src/connection/events.js'
@@ -74,12 +75,14 @@ export async function startNode (options: NodeOptions = {}): Promise<Node> {
     maxConnectionsPerUser: 100_000
   }, heartbeatMs)
   const events = new Events({ info () {}, debug () {} })
-  const requests = new PublishRequests(new Publisher({ log, channels }), channels, 65_536)
+  const publisher = new Publisher({ log, channels })
+  const requests = new PublishRequests(publisher, channels, 65_536)
   const context: ConnectionContext = {
     hub,
     connections,
     events,
     publishing: new Publishing(requests, events, () => () => undefined),
+    acknowledging: new Acknowledging(hub, publisher, { channels }),
     channels,
     directory: hub.directory,
     membership: hub.membership,

@@ -21,6 +21,7 @@ test('tells new messages from duplicates, gaps, resets and snapshots', t => {
   const rule = new ClientRule()
   t.equal(rule.take({ type: 'welcome' }), 'control')
   t.equal(rule.take(epoch('e1')), 'control')
+  t.equal(rule.take({ type: 'acknowledged', channel: 'alerts', sequence: 9 }), 'control')
   t.equal(rule.take(message(5)), 'new', 'the first message of a topic is new at any sequence')
   t.equal(rule.take(message(6)), 'new')
   t.equal(rule.take(message(6)), 'duplicate')

@@ -127,8 +127,17 @@ const samples: Readonly<Record<string, Sample>> = {
     access: 'user',
     keyed: false,
     state: false,
-    full: { alert_id: 'A1', type: 'price', message: 'above 200', symbol: 'AAPL', triggered_at: TIME },
+    full: { alert_id: 'A1', rule_id: 'R1', type: 'price', message: 'above 200', symbol: 'AAPL', value: '200.05', triggered_at: TIME },
     required: ['alert_id', 'type', 'message', 'triggered_at'],
+    decimals: [['value']]
+  },
+  acknowledgements: {
+    type: 'acknowledgement',
+    access: 'internal',
+    keyed: true,
+    state: true,
+    full: { sequence: 17, epoch: 4_000_000_000, offset: 9 },
+    required: ['sequence', 'epoch', 'offset'],
     decimals: []
   },
   instruments: {

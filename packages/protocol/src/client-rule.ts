@@ -47,7 +47,8 @@ export class ClientRule {
   take (message: Message): Verdict {
     if (message.type === 'subscribed' || message.type === 'epoch') this.enterEpoch(message.epoch)
     const { channel, symbol } = message
-    if (typeof channel !== 'string') return 'control'
+    // An acknowledgement names a sequence, and brings no message.
+    if (typeof channel !== 'string' || message.type === 'acknowledged') return 'control'
     const topic = typeof symbol === 'string' ? `${channel}:${symbol}` : channel
     if (message.type === 'reset') {
       this.last.delete(topic)

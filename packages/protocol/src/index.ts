@@ -1,4 +1,5 @@
 export { type ChannelAccess, isServed } from './channels/access.js'
+export * from './channels/acknowledgements.js'
 export * from './channels/alerts.js'
 export * from './channels/book.js'
 export type { ChannelDefinition, Cut, Merge, Reduce } from './channels/channel.js'

@@ -69,6 +69,14 @@ export function parseTopicKey (key: string): Topic {
   }
 }
 
+/** Returns the channel of a key made by {@link topicKey}. */
+export function channelOfKey (key: string): string {
+  const colon = key.indexOf(':')
+  const mark = key.indexOf(USER_MARK)
+  const end = colon < 0 || (mark >= 0 && mark < colon) ? mark : colon
+  return end < 0 ? key : key.slice(0, end)
+}
+
 /** Returns the channel and user of a key. A subscription to every symbol of a channel is matched by these. */
 export function topicScope (key: string): string {
   const colon = key.indexOf(':')

@@ -31,7 +31,7 @@ export class Rule {
       return 'forgotten'
     }
     const { sequence } = message
-    if (sequence === undefined) return 'control'
+    if (sequence === undefined || message.type === 'acknowledged') return 'control'
     const topic = topicOf(message)
     const held = this.topics.get(topic)
     this.#here.set(topic, sequence)

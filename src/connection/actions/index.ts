@@ -5,6 +5,7 @@ import {
 } from '@tickwire/protocol'
 import { toProtocolError } from '../../errors.js'
 import type { Action, ItemErrors } from './action.js'
+import { ack } from './ack.js'
 import { auth } from './auth.js'
 import { ping } from './ping.js'
 import { publish } from './publish.js'
@@ -16,7 +17,7 @@ type Registry = { readonly [Name in ActionName]: Action<Extract<ClientMessage, {
 
 /** The registry: every action that a client can ask for. */
 const registry: Registry = {
-  subscribe, unsubscribe, snapshot, auth, ping, publish
+  subscribe, unsubscribe, snapshot, auth, ping, publish, ack
 }
 
 registerFormats(FormatRegistry)

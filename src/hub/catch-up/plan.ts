@@ -173,6 +173,12 @@ export class Plan {
     this.begin(topic, snapshot)
   }
 
+  /** The topic begins behind an offset: the client needs what came after it. */
+  beginBehind (topic: string, offset: number): void {
+    this.floorOf.set(topic, offset)
+    this.readFrom(this.hub.log.shardOf(topic), offset)
+  }
+
   /** The topic's state comes next, without a reset. */
   requireState (topic: string): void {
     this.pendingOf.set(topic, STATE_ALONE)

@@ -1,4 +1,5 @@
 import { type Cursor, parseTopicKey, type ThrottledChannels } from '@tickwire/protocol'
+import { readAcknowledged } from '../../log/acknowledged.js'
 import { COMMON_SHARD, followsOn, isGood, type ShardHead } from '../../log/log.js'
 import type { Selection } from '../audience/selector.js'
 import type { Hub } from '../hub.js'
@@ -38,7 +39,7 @@ export class Start {
   /** @throws ProtocolError `log_unavailable` */
   async at (start: StartPosition): Promise<void> {
     switch (start.from) {
-      case 'now': this.atPresent(() => true); break
+      case 'now': await this.atPresent(() => true); break
       case 'cursor': await this.atCursor(start.cursor); break
       case 'sequences': await this.atSequences(start.sequences, start.epochs); break
       case 'bookmark': this.atBookmark(start.bookmark); break
@@ -46,10 +47,48 @@ export class Start {
     for (const shard of this.plan.shards) this.plan.resetHeld(shard)
   }
 
-  private atPresent (concerned: (topic: string) => boolean): void {
+  private async atPresent (concerned: (topic: string) => boolean): Promise<void> {
+    const acknowledged: string[] = []
     for (const [topic] of this.selection.existing(this.hub.directory)) {
-      if (!this.options.except(topic) && concerned(topic)) this.plan.begin(topic, this.options.snapshots)
+      if (this.options.except(topic) || !concerned(topic)) continue
+      if (this.isAcknowledged(topic)) acknowledged.push(topic)
+      else this.plan.begin(topic, this.options.snapshots)
     }
+    await this.behindAcknowledged(acknowledged)
+  }
+
+  private isAcknowledged (topic: string): boolean {
+    return this.hub.channelOf(topic)?.acknowledged === true
+  }
+
+  /** PROTOCOL.md, Acknowledged channels: begins topics behind what their user has acknowledged. */
+  private async behindAcknowledged (topics: readonly string[]): Promise<void> {
+    if (topics.length === 0) return
+    const { hub: { log, directory }, plan, selection } = this
+    const shards = new Set(topics.map(topic => log.shardOf(topic)))
+    // Their shards are read from earlier on, but the other topics are not.
+    for (const [topic] of selection.existing(directory)) {
+      const shard = log.shardOf(topic)
+      if (!shards.has(shard) || topics.includes(topic) || plan.floors.has(topic)) continue
+      if (!this.options.except(topic) && !plan.joinsByState(topic)) {
+        plan.beginBehind(topic, plan.position[shard]!)
+      }
+    }
+    await Promise.all(topics.map(async topic => {
+      const { offset } = await readAcknowledged(log, topic)
+      const lost = !followsOn(await log.read(topic, { offset }, 1), offset)
+      if (lost) plan.reset(topic, 'history_lost')
+      plan.beginBehind(topic, lost ? 0 : Math.min(offset, await this.behindLast(topic)))
+    }))
+  }
+
+  /** Returns the offset behind which the messages come that `last` asks for; Infinity if there is none. */
+  private async behindLast (topic: string): Promise<number> {
+    const { hub: { log, directory }, selection } = this
+    const last = selection.last(topic)
+    if (last === 0) return Infinity
+    const sequence = Math.max(0, (directory.last(topic)?.sequence ?? 0) - last)
+    return (await log.read(topic, { sequence }, 1)).entries[0]?.previous ?? Infinity
   }
 
   private async atCursor (cursor: Cursor): Promise<void> {
@@ -64,17 +103,20 @@ export class Start {
       else lostShards.add(shard)
     }
     const shardOf = (topic: string): number => this.hub.log.shardOf(topic)
-    if (newShards.size > 0) this.atPresent(topic => newShards.has(shardOf(topic)))
+    if (newShards.size > 0) await this.atPresent(topic => newShards.has(shardOf(topic)))
     plan.noteLostTopics(cursor.lostTopics)
+    const fresh: string[] = []
     const isGoodShard = (topic: string): boolean =>
       !newShards.has(shardOf(topic)) && !lostShards.has(shardOf(topic))
     for (const [topic] of selection.existing(this.hub.directory)) {
       if (this.options.except(topic) || !isGoodShard(topic)) continue
-      if (selection.fresh(topic)) plan.beginAnew(topic)
+      if (selection.fresh(topic) && this.isAcknowledged(topic)) fresh.push(topic)
+      else if (selection.fresh(topic)) plan.beginAnew(topic)
       else if (this.mayHaveEntered(topic, cursor.shards, heads)) plan.reset(topic, 'entered')
       else if (plan.joinsByState(topic)) plan.requireJoin(topic)
       else if (isReduced(topic, cursor.throttled)) plan.requireState(topic)
     }
+    await this.behindAcknowledged(fresh)
     for (const shard of lostShards) plan.resetShard(shard)
     await this.checkContinuity(isGoodShard)
   }
@@ -115,6 +157,10 @@ export class Start {
     for (const topic of selection.named()) {
       if (this.options.except(topic)) continue
       const sequence = selection.fresh(topic) ? undefined : sequences.get(topic)
+      if (sequence === undefined && this.isAcknowledged(topic)) {
+        if (hub.directory.last(topic) !== undefined) await this.behindAcknowledged([topic])
+        continue
+      }
       if (sequence === undefined) {
         plan.beginAnew(topic, this.options.snapshots)
         continue

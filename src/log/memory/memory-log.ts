@@ -1,11 +1,14 @@
 import { randomUUID } from 'node:crypto'
-import { type Channels, parseTopicKey, ProtocolError } from '@tickwire/protocol'
+import {
+  acknowledgements, acknowledgementTopic, type Channels, parseTopicKey, ProtocolError, topicKey
+} from '@tickwire/protocol'
 import {
   type AppendItem, type AppendOptions, type AppendResult, type Entry, type EpochStart, type Fence,
   type KeptOrigin, type Log, type LogClock, NAMES_PER_TOPIC, type Page, randomEpoch, type ReadFrom,
   type Retention, type ShardHead, type Snapshot, StaleEpoch, StaleFence, type TailBatch, type Tailing,
   type TopicPosition
 } from '../log.js'
+import { acknowledgedUpTo } from '../acknowledged.js'
 import { isNewer, checkOrigins } from '../origin-order.js'
 import { shardOf } from '../shard-of.js'
 import { AnsweredKeys } from './answered-keys.js'
@@ -237,6 +240,7 @@ export class MemoryLog implements Log {
     if (origin !== undefined) history.noteOrigin(origin)
     this.agesOf(history).add(history)
     if (history.size > history.maxMessages) this.dropOldest(history)
+    if (history.channel === acknowledgements) this.release(topic)
     const entries = appended.get(shard)
     if (entries === undefined) appended.set(shard, [entry])
     else entries.push(entry)
@@ -280,6 +284,20 @@ export class MemoryLog implements Log {
     return ages
   }
 
+  /** Lets retention drop what a topic's messages say is acknowledged. @param topic of an acknowledgement */
+  private release (topic: string): void {
+    const { symbol: channel, user } = parseTopicKey(topic)
+    const history = this.histories.get(topicKey({ channel: channel!, user }))
+    if (history !== undefined && history.size > 0) this.agesOf(history).add(history)
+  }
+
+  /** Whether no age and no bytes drop a topic's oldest message, of which there must be one. */
+  private isPinned ({ topic, channel, oldestOffset, shard }: TopicHistory): boolean {
+    if (channel.acknowledged !== true) return false
+    const kept = this.histories.get(acknowledgementTopic(topic))?.state()
+    return oldestOffset > acknowledgedUpTo(kept?.payload, this.headOf(shard))
+  }
+
   private dropOldest (history: TopicHistory): void {
     const shard = this.states[history.shard]!
     shard.dropped = Math.max(shard.dropped, history.oldestOffset)
@@ -299,7 +317,8 @@ export class MemoryLog implements Log {
       for (;;) {
         const { first } = ages
         if (first === undefined || first.timestamp > now - maxAgeMs) break
-        this.dropOldest(first.topic)
+        if (this.isPinned(first.topic)) ages.removeFirst()
+        else this.dropOldest(first.topic)
       }
     }
     while (this.bytes > this.options.retention.bytes) {
@@ -311,7 +330,9 @@ export class MemoryLog implements Log {
 
   private oldestOfAll (): TopicHistory | undefined {
     let oldest: TopicAge | undefined
-    for (const { first } of this.ages.values()) {
+    for (const ages of this.ages.values()) {
+      while (ages.first !== undefined && this.isPinned(ages.first.topic)) ages.removeFirst()
+      const { first } = ages
       if (first !== undefined && (oldest === undefined || isOlder(first, oldest))) oldest = first
     }
     return oldest?.topic

@@ -64,7 +64,8 @@ export class OldestFirst {
     this.heap.length = 0
   }
 
-  private removeFirst (): void {
+  /** Takes out the first topic, of which there must be one: it waits until it is added again. */
+  removeFirst (): void {
     this.heap[0]!.topic.isInHeap = false
     const last = this.heap.pop()!
     if (this.heap.length === 0) return

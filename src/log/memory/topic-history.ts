@@ -57,7 +57,8 @@ export class TopicHistory {
     /** The topic's key, as the one string that all its entries share. */
     readonly topic: string,
     readonly shard: number,
-    private readonly channel: Partial<Pick<ChannelDefinition, 'reduce' | 'compacted'>>,
+    /** Nothing of it is set for a channel that does not exist. */
+    readonly channel: Partial<ChannelDefinition>,
     /** Most messages that are retained. */
     readonly maxMessages: number,
     /** How long a message is retained, in milliseconds. */

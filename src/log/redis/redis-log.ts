@@ -7,6 +7,7 @@ import {
   RECENT_SHARE, type Retention, type ShardHead, type Snapshot, StaleEpoch, StaleFence, type TailBatch,
   type Tailing, type TopicPosition
 } from '../log.js'
+import { readAcknowledged } from '../acknowledged.js'
 import { checkOrigins } from '../origin-order.js'
 import { shardOf } from '../shard-of.js'
 import { Appender, type Outcome, TooEarly } from './append/appender.js'
@@ -108,7 +109,11 @@ export class RedisLog implements Log {
       states: this.states,
       node: this.node,
       retentions: this.keys.map(keys => new ShardRetention({
-        reader: this.reader, keys, bytes: retention.bytes, rules: this.rules
+        reader: this.reader,
+        keys,
+        bytes: retention.bytes,
+        rules: this.rules,
+        acknowledged: async topic => (await readAcknowledged(this, topic)).offset
       })),
       maxMessages: topic => this.rules.boundsOf(topic).messages,
       onError: options.onError

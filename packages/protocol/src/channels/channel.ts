@@ -68,6 +68,13 @@ export interface ChannelDefinition<Schema extends TSchema = TSchema> {
    * store, for messages that are published again at each start.
    */
   readonly compacted?: boolean | 'log'
+  /**
+   * For a user's messages that must reach the user: a subscription without a position begins behind the last
+   * message that the user acknowledged, and the retention keeps what nobody acknowledged, up to
+   * `retention.messages` of each user (ADR 46). It needs the access `user`; the channel has no symbols and no
+   * state.
+   */
+  readonly acknowledged?: boolean
 }
 
 type Compacted = Partial<Pick<ChannelDefinition, 'compacted'>>

@@ -6,7 +6,7 @@ import { channelAccess } from './access.js'
 /** The options of a ChannelDefinition. */
 const OPTIONS: readonly string[] = [
   'name', 'type', 'description', 'keyed', 'access', 'schema', 'retention', 'reduce', 'merge', 'levels',
-  'compacted'
+  'compacted', 'acknowledged'
 ]
 const RETENTION: readonly string[] = ['messages', 'seconds']
 
@@ -50,7 +50,8 @@ function definitionFault (definition: Readonly<Record<string, unknown>>): string
   if (!isObject(schema) || !(Kind in schema)) {
     return 'has a schema that is not made with Type: Type.Object({ … })'
   }
-  return retentionFault(retention) ?? stateFault(reduce, merge, levels) ?? compactionFault(definition)
+  return retentionFault(retention) ?? stateFault(reduce, merge, levels) ??
+    compactionFault(definition) ?? acknowledgementFault(definition)
 }
 
 function retentionFault (retention: unknown): string | undefined {
@@ -94,5 +95,18 @@ function compactionFault (
   if (access !== 'internal') {
     return "is compacted, but its access is not 'internal': clients know no removed topics"
   }
+  return undefined
+}
+
+function acknowledgementFault (
+  { acknowledged, keyed, reduce, access }: Readonly<Record<string, unknown>>
+): string | undefined {
+  if (acknowledged === undefined || acknowledged === false) return undefined
+  if (acknowledged !== true) return `has acknowledged ${shown(acknowledged)}; it is true or false`
+  if (access !== 'user') {
+    return "is acknowledged, but its access is not 'user': each user acknowledges their own messages"
+  }
+  if (keyed === true) return 'is acknowledged, but its topics have symbols: a user has one such topic'
+  if (reduce !== undefined) return 'is acknowledged, but has a state: each message counts'
   return undefined
 }

@@ -1,3 +1,4 @@
+import { acknowledgements } from './acknowledgements.js'
 import { alerts } from './alerts.js'
 import { book } from './book.js'
 import type { ChannelDefinition } from './channel.js'
@@ -15,7 +16,8 @@ export type Channels = ReadonlyMap<string, ChannelDefinition>
 
 const definitions: readonly ChannelDefinition[] = [
   quotes, trades, book, market, news, system, orders, portfolio, alerts, instruments, instrumentOverrides,
-  newsFeeds
+  newsFeeds,
+  acknowledgements
 ]
 
 /** The channels that come with the server. To add one, add a file to this folder and a name to this list. */

@@ -1,4 +1,5 @@
 import { type Static, Type } from '@sinclair/typebox'
+import { MAX_UNACKNOWLEDGED } from './acknowledgements.js'
 import { closed, Decimal, defineChannel, Identifier, Side, SymbolName, Text } from './channel.js'
 
 export const Order = Type.Object({
@@ -22,5 +23,7 @@ export const orders = defineChannel({
   description: "A user's orders, a message for each change of one.",
   keyed: false,
   access: 'user',
+  retention: { messages: MAX_UNACKNOWLEDGED },
+  acknowledged: true,
   schema: Order
 })

@@ -15,6 +15,9 @@ export const MAX_DEPTH = 5000
 /** The most messages of a topic that `last` may ask for. */
 export const MAX_LAST = 10_000
 
+/** The longest text that a client may send for an epoch. */
+const MAX_EPOCH_LENGTH = 256
+
 const closed = { additionalProperties: false } as const
 
 export const RequestId = Type.Union([Type.String({ maxLength: 64 }), Type.Integer()])
@@ -47,7 +50,7 @@ export const SubscribeAction = Type.Object({
     Type.Record(Type.String(), Sequence),
     Sequence
   ])),
-  epoch: Type.Optional(Type.String({ maxLength: 256 }))
+  epoch: Type.Optional(Type.String({ maxLength: MAX_EPOCH_LENGTH }))
 }, closed)
 export type SubscribeAction = Static<typeof SubscribeAction>
 
@@ -77,6 +80,17 @@ export const PublishAction = Type.Object({
 }, closed)
 export type PublishAction = Static<typeof PublishAction>
 
+/** What a client says when it has dealt with the messages of an acknowledged channel. */
+export const Acknowledge = Type.Object({
+  channel,
+  sequence: Sequence,
+  epoch: Type.Optional(Type.String({ maxLength: MAX_EPOCH_LENGTH }))
+}, closed)
+export type Acknowledge = Static<typeof Acknowledge>
+
+export const AckAction = Type.Object({ action: Type.Literal('ack'), id, ...Acknowledge.properties }, closed)
+export type AckAction = Static<typeof AckAction>
+
 /**
  * The schemas by the value of `action`. A reader looks the action up first and then checks its schema, so
  * that an error can say what is wrong.
@@ -87,9 +101,11 @@ export const clientActions = {
   snapshot: SnapshotAction,
   auth: AuthAction,
   ping: PingAction,
-  publish: PublishAction
+  publish: PublishAction,
+  ack: AckAction
 } as const satisfies Record<string, TSchema>
 
 export type ActionName = keyof typeof clientActions
 export type ClientMessage =
   | SubscribeAction | UnsubscribeAction | SnapshotAction | AuthAction | PingAction | PublishAction
+  | AckAction

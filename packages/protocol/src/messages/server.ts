@@ -79,6 +79,10 @@ export const Authenticated = Type.Object({
   type: Type.Literal('authenticated'), id, user_id: Type.String(), expires_at: UtcTime
 })
 export const Published = Type.Object({ type: Type.Literal('published'), id, ...PublishAnswer.properties })
+export const Acknowledged = Type.Object({
+  type: Type.Literal('acknowledged'), id, channel: Type.String(), sequence: Type.Integer({ minimum: 0 })
+})
+export type Acknowledged = Static<typeof Acknowledged>
 export const AuthExpiring = Type.Object({ type: Type.Literal('auth_expiring'), expires_at: UtcTime })
 export const Heartbeat = Type.Object({
   type: Type.Literal('heartbeat'), timestamp: UtcTime, cursor: Type.String()
@@ -103,7 +107,7 @@ export type ErrorMessage = Static<typeof ErrorMessage>
 
 export const ControlMessage = Type.Union([
   Welcome, Subscribed, Reset, CursorMessage, EpochMessage, Unsubscribed, Done, Pong, Authenticated, Published,
-  AuthExpiring, Heartbeat, Lagging, Closing, ErrorMessage
+  Acknowledged, AuthExpiring, Heartbeat, Lagging, Closing, ErrorMessage
 ])
 export type ControlMessage = Static<typeof ControlMessage>
 
@@ -118,3 +122,17 @@ export const PollAnswer = Type.Object({
   more: Type.Boolean()
 })
 export type PollAnswer = Static<typeof PollAnswer>
+
+/** What a user has still to acknowledge in a channel. */
+export const OpenMessages = Type.Object({
+  channel: Type.String(),
+  acknowledged: Type.Integer({ minimum: 0, description: 'the sequence up to which all is acknowledged' }),
+  last_sequence: Type.Integer({ minimum: 0 }),
+  open: Type.Integer({ minimum: 0, description: 'retained messages that are not acknowledged' }),
+  lost: Type.Integer({ minimum: 0, description: 'messages that were dropped before they were acknowledged' }),
+  open_since: Type.Optional(Type.String({ description: 'the timestamp of the oldest open message' }))
+})
+export type OpenMessages = Static<typeof OpenMessages>
+
+/** The answer to `GET /v1/unacknowledged`. */
+export const UnacknowledgedAnswer = Type.Object({ epoch: Type.String(), channels: Type.Array(OpenMessages) })

@@ -18,6 +18,8 @@ export interface RetentionOptions {
   /** Most bytes of the shard's messages, including the recent entries. */
   readonly bytes: number
   readonly rules: RetentionRules
+  /** Reads the offset up to which a topic of an acknowledged channel is acknowledged. */
+  acknowledged (topic: string): Promise<number>
 }
 
 interface Size {
@@ -69,8 +71,10 @@ export class ShardRetention {
       const some = topics.slice(at, at + TOPICS_AT_A_TIME)
       const scriptKeys = [...keys.common, keys.marks, keys.seq]
       const args: Array<string | number> = [upTo, rules.longestMs + MARKS_SLACK_MS]
-      for (const [topic, offset] of some) {
-        const { ageMs, keep } = rules.trimRule(topic, offset)
+      const acknowledged = await Promise.all(some.map(async ([topic]) =>
+        rules.isAcknowledged(topic) ? await this.options.acknowledged(topic) : undefined))
+      for (const [index, [topic, offset]] of some.entries()) {
+        const { ageMs, keep } = rules.trimRule(topic, offset, acknowledged[index])
         scriptKeys.push(keys.stream(topic), keys.snapshot(topic))
         args.push(topic, ageMs, keep)
       }

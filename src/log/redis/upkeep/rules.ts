@@ -1,4 +1,6 @@
-import { type ChannelDefinition, type Channels, isCompacted, parseTopicKey } from '@tickwire/protocol'
+import {
+  type ChannelDefinition, channelOfKey, type Channels, isCompacted, parseTopicKey
+} from '@tickwire/protocol'
 import type { Retention } from '../../log.js'
 
 /** How long trim.lua keeps the messages of a topic, and what it keeps in any case: see there. */
@@ -29,14 +31,22 @@ export class RetentionRules {
     return bounds
   }
 
+  /** Whether a topic keeps what its user has not acknowledged. */
+  isAcknowledged (topic: string): boolean {
+    return this.channels.get(channelOfKey(topic))?.acknowledged === true
+  }
+
   /**
    * Retention never drops a state. If the last message is the state, that message is kept; if the state is
-   * folded, only messages that a kept snapshot includes are dropped.
+   * folded, only messages that a kept snapshot includes are dropped. It never drops what a user has not
+   * acknowledged.
+   * @param acknowledged the offset up to which the topic is acknowledged; see {@link isAcknowledged}
    */
-  trimRule (topic: string, lastOffset: number): TrimRule {
+  trimRule (topic: string, lastOffset: number, acknowledged = 0): TrimRule {
     const channel: Partial<ChannelDefinition> = this.channels.get(parseTopicKey(topic).channel) ?? {}
     const { reduce } = channel
     const { ageMs } = this.boundsOf(topic)
+    if (channel.acknowledged === true) return { ageMs, keep: acknowledged + 1 }
     if (isCompacted(channel)) return { ageMs, keep: 'unless-removed' }
     return { ageMs, keep: reduce === 'last' ? lastOffset : reduce === undefined ? '' : 'folded' }
   }

@@ -1,6 +1,6 @@
 import { CsvError, parse } from 'csv-parse/sync'
 import { INSTRUMENT_FIELDS, unknownField } from './check.js'
-import { type FileItem, MalformedFile } from './place.js'
+import { type FileItem, MalformedFile } from './file-item.js'
 
 interface Cell {
   readonly value: string

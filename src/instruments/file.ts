@@ -4,7 +4,7 @@ import { ConfigError } from '../config.js'
 import { instrumentFault } from './check.js'
 import { readCsv } from './csv.js'
 import { readJsonList } from './json-list.js'
-import { type FileItem, MalformedFile, Places } from './place.js'
+import { type FileItem, Lines, MalformedFile } from './file-item.js'
 
 /**
  * Reads the instruments of a file, by its ending: `.csv` or `.json`.
@@ -15,13 +15,13 @@ export async function readInstruments (path: string): Promise<readonly Instrumen
   const read = path.endsWith('.csv') ? readCsv : path.endsWith('.json') ? readJsonList : undefined
   if (read === undefined) throw new ConfigError(`INSTRUMENTS: ${path} must end in .csv or .json`)
   const text = await textOf(path)
-  const places = new Places(text)
+  const lines = new Lines(text)
   try {
-    return checked(read(text), places)
+    return checked(read(text), lines)
   } catch (error) {
     if (!(error instanceof MalformedFile)) throw error
     const { offset, message } = error
-    throw new ConfigError(`${path}:${places.lineOf(offset)}:${places.columnOf(offset)}: ${message}`)
+    throw new ConfigError(`${path}:${lines.lineOf(offset)}:${lines.columnOf(offset)}: ${message}`)
   }
 }
 
@@ -41,17 +41,17 @@ async function textOf (path: string): Promise<string> {
 }
 
 /** @throws MalformedFile at the first item that is no instrument, or whose symbol was there before */
-function checked (items: readonly FileItem[], places: Places): readonly Instrument[] {
-  const lines = new Map<string, number>()
+function checked (items: readonly FileItem[], lines: Lines): readonly Instrument[] {
+  const lineOf = new Map<string, number>()
   return items.map(({ value, offset, offsets }) => {
     const fault = instrumentFault(value)
     if (fault !== undefined) throw new MalformedFile(offsets.get(fault.field ?? '') ?? offset, fault.message)
     const instrument = value as Instrument
     const { symbol } = instrument
     const at = offsets.get('symbol')!
-    const first = lines.get(symbol)
+    const first = lineOf.get(symbol)
     if (first !== undefined) throw new MalformedFile(at, `the symbol '${symbol}' is on line ${first} already`)
-    lines.set(symbol, places.lineOf(at))
+    lineOf.set(symbol, lines.lineOf(at))
     return instrument
   })
 }

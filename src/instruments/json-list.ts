@@ -1,5 +1,5 @@
 import jsonc, { type Node, type ParseError } from 'jsonc-parser'
-import { type FileItem, MalformedFile } from './place.js'
+import { type FileItem, MalformedFile } from './file-item.js'
 
 /** What was expected where the text is not JSON, by the parser's name of the error. */
 const EXPECTED: Readonly<Record<string, string>> = {
@@ -28,7 +28,7 @@ export function readJsonList (text: string): readonly FileItem[] {
   return (root.children ?? []).map(node => ({
     value: jsonc.getNodeValue(node) as unknown,
     offset: node.offset,
-    offsets: node.type === 'object' ? placesOf(node.children ?? []) : new Map()
+    offsets: node.type === 'object' ? offsetsOf(node.children ?? []) : new Map()
   }))
 }
 
@@ -43,17 +43,17 @@ function parse (text: string, errors: ParseError[]): Node | undefined {
 }
 
 /** Returns where each field of an object has its value. @throws MalformedFile if a field is there twice */
-function placesOf (properties: readonly Node[]): Map<string, number> {
-  const places = new Map<string, number>()
+function offsetsOf (properties: readonly Node[]): Map<string, number> {
+  const offsets = new Map<string, number>()
   for (const property of properties) {
-    const [name, offset] = placeOf(property)
-    if (places.has(name)) throw new MalformedFile(property.offset, `the field '${name}' is there twice`)
-    places.set(name, offset)
+    const [name, offset] = fieldOf(property)
+    if (offsets.has(name)) throw new MalformedFile(property.offset, `the field '${name}' is there twice`)
+    offsets.set(name, offset)
   }
-  return places
+  return offsets
 }
 
-function placeOf ({ children = [] }: Node): [string, number] {
+function fieldOf ({ children = [] }: Node): [string, number] {
   const [name, value] = children
   return [String(name!.value), value!.offset]
 }

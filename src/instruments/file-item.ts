@@ -16,7 +16,7 @@ export class MalformedFile extends Error {
 }
 
 /** Tells lines and columns, both from 1; a column is a character. */
-export class Places {
+export class Lines {
   private readonly starts: readonly number[]
 
   constructor (private readonly text: string) {

@@ -1,5 +1,6 @@
 export { type ChannelAccess, isServed } from './channels/access.js'
 export * from './channels/alerts.js'
+export * from './channels/bars.js'
 export * from './channels/book.js'
 export type { ChannelDefinition, Cut, Merge, Reduce } from './channels/channel.js'
 export { Decimal, defineChannel, isCompacted, isRemoval } from './channels/channel.js'

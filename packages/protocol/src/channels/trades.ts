@@ -8,7 +8,13 @@ export const Trade = Type.Object({
   timestamp: Timestamp('when the venue traded, ISO 8601'),
   exchange: Type.Optional(Text(32)),
   side: Type.Optional(Side('of the taker: `buy` lifted an offer, `sell` hit a bid')),
-  trade_id: Type.Optional(Identifier())
+  trade_id: Type.Optional(Identifier()),
+  corrects: Type.Optional(Type.String({
+    minLength: 1,
+    maxLength: 128,
+    description: 'the `trade_id` of the trade that this one replaces; with a `size` of 0 it cancels it'
+  })),
+  received_at: Type.Optional(Timestamp('when the server received it, ISO 8601'))
 }, closed)
 export type Trade = Static<typeof Trade>
 

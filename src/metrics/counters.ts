@@ -67,6 +67,8 @@ export class Counters {
   readonly sourceRefusals = new Map<string, LabelledCount<RefusalLabels>>()
   /** By source and reason, how often a book became stale because its venue did not send what it must. */
   readonly staleBooks = new Map<string, LabelledCount<StaleBookLabels>>()
+  /** Trades that are in no bar, by reason. */
+  readonly ignoredTrades = new Map<string, number>()
   readonly resets: Record<ResetReason, number> = { history_lost: 0, epoch_changed: 0, lagging: 0, entered: 0 }
   /** By channel and place, how often a channel or an encoder threw. */
   readonly failures = new Map<string, Map<FailurePlace, number>>()
@@ -101,6 +103,11 @@ export class Counters {
 
   noteStaleBook (source: string, reason: string): void {
     incrementLabels(this.staleBooks, { source, reason })
+  }
+
+  /** Counts a trade that is in no bar. @param why one of few */
+  ignoreTrade (why: string): void {
+    increment(this.ignoredTrades, why)
   }
 
   all (): Iterable<readonly [string, TransportCounters]> {

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import type { AddressInfo } from 'node:net'
 import { hostname } from 'node:os'
-import { type Channels, type Instrument, ProtocolError } from '@tickwire/protocol'
+import { barsChannel, type Channels, type Instrument, ProtocolError } from '@tickwire/protocol'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import { refusePublish } from '../src/auth/permissions.js'
@@ -25,6 +25,7 @@ import type { Log } from '../src/log/log.js'
 import { Heartbeat } from '../src/nodes/heartbeat.js'
 import { LoadMeter } from '../src/nodes/load.js'
 import { Nodes } from '../src/nodes/nodes.js'
+import { type BarsRequest, readBars } from '../src/processors/bars/read-bars.js'
 import { wantedBy } from '../src/processors/demand.js'
 import type { Processor } from '../src/processors/processor.js'
 import { PublishRequests } from '../src/publisher/publish-requests.js'
@@ -104,6 +105,17 @@ export interface Streaming {
   disconnect (address: Address): Promise<boolean>
   /** Reads a topic's messages after a sequence; undefined for a topic that never had any. */
   history (topic: string, request: HistoryRequest): Promise<HistoryAnswer | undefined>
+  /** Reads bars. @throws ProtocolError `unknown_symbol`, `log_unavailable` */
+  bars (request: BarsRequest): Promise<BarsAnswer>
+}
+
+interface BarsAnswer {
+  /** As in {@link HistoryAnswer}. */
+  readonly epoch: string
+  /** After it a subscription goes on. */
+  readonly sequence: number
+  /** As JSON text, oldest first. */
+  readonly bars: readonly string[]
 }
 
 /**
@@ -229,6 +241,14 @@ export const streaming = fp<StreamingOptions>(async (app, options) => {
   const history: Streaming['history'] = (topic, request) => (
     readHistory(hub, dialects.native().writer, topic, request)
   )
+  const bars: Streaming['bars'] = async request => {
+    const { interval, symbol } = request
+    const channel = channels.get(barsChannel(interval))!
+    const refusal = await refuseUnknown(stream, channel, symbol)
+    if (refusal !== undefined) throw new ProtocolError(refusal)
+    const { shard, epoch, ...found } = await readBars(log, request)
+    return { epoch: hub.epochTextWith(shard, epoch), ...found }
+  }
   app.decorate('streaming', {
     log,
     coordination,
@@ -245,6 +265,7 @@ export const streaming = fp<StreamingOptions>(async (app, options) => {
     heartbeat,
     stream,
     history,
+    bars,
     declare,
     async undeclare (symbols) {
       requireTaken(await feed.undeclare(symbols), symbols)

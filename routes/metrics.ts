@@ -78,6 +78,9 @@ export async function metricsRoutes (app: FastifyInstance): Promise<void> {
   add(Counter, 'books_stale_total', 'How often a book became stale by what its venue sent, by reason',
     ['source', 'reason'],
     byLabels(counters.staleBooks))
+  add(Counter, 'bars_trades_ignored_total',
+    'Trades that are in no bar: more than 15 minutes late, ahead of the time, or without a usable size',
+    ['reason'], () => [...counters.ignoredTrades].map(([reason, count]) => [{ reason }, count] as const))
   add(Counter, 'messages_sent_total', 'Data messages and resets sent to clients', ['transport'],
     byTransport(({ messages }) => messages))
   add(Counter, 'sent_bytes_total', 'Bytes of messages sent to clients, with their framing', ['transport'],

@@ -1,7 +1,8 @@
 import { type TSchema, Type } from '@sinclair/typebox'
 import {
-  Acknowledge, Acknowledged, ErrorMessage, Instrument, MAX_HEARTBEAT_SECONDS, MAX_POLL_LIMIT,
-  MAX_WAIT_SECONDS, MIN_HEARTBEAT_SECONDS, PollAnswer, PublishAnswer, PublishItem, UnacknowledgedAnswer
+  Acknowledge, Acknowledged, Bar, ErrorMessage, Instrument, MAX_HEARTBEAT_SECONDS, MAX_POLL_LIMIT,
+  MAX_WAIT_SECONDS, MIN_HEARTBEAT_SECONDS, PollAnswer, PublishAnswer, PublishItem, Timestamp,
+  UnacknowledgedAnswer
 } from '@tickwire/protocol'
 import { PutAnswer, RemoveAnswer } from '../src/instruments/answers.js'
 import { NodesOverview } from '../src/nodes/schema.js'
@@ -136,6 +137,34 @@ export const snapshotSchema = {
   response: {
     200: Type.Unknown({ description: 'a data message with `snapshot: true`' }),
     ...refused(400, 401, 403, 404, 429)
+  }
+}
+
+/** Most bars in one answer. */
+export const MAX_BARS = 5000
+const Instant = Timestamp('ISO 8601 with a zone')
+
+export const barsSchema = {
+  tags: ['topics'],
+  summary: 'The bars of a symbol, each as it was last revised; ' +
+    'a subscription after `sequence` goes on from there',
+  security: bearer,
+  querystring: Type.Object({
+    symbol: Type.String({ examples: ['005930'] }),
+    interval: Bar.properties.interval,
+    from: Type.Optional(Type.String({ ...Instant, description: 'bars that start at it or later' })),
+    to: Type.Optional(Type.String({ ...Instant, description: 'bars that start before it' })),
+    limit: Type.Optional(Type.Integer({
+      minimum: 1, maximum: MAX_BARS, default: 1000, description: 'the newest so many of them'
+    }))
+  }),
+  response: {
+    200: Type.Object({
+      epoch: Type.String(),
+      sequence: Type.Integer({ description: 'of the last message of the topic that the bars have' }),
+      bars: Type.Array(Bar)
+    }),
+    ...refused(400, 401, 403, 429, 503)
   }
 }
 

@@ -1,15 +1,34 @@
 import {
-  type ChannelDefinition, decodeEpoch, errorTable, isServed, parseInteger, parseParameters, parseTopicName,
-  ProtocolError, searchOf, topicKey
+  BAR_INTERVALS, type BarInterval, barsChannel, type ChannelDefinition, decodeEpoch, errorTable, isServed,
+  isSymbol, parseInteger, parseParameters, parseTopicName, ProtocolError, searchOf, Timestamp, topicKey
 } from '@tickwire/protocol'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { Identity } from '../src/auth/identity.js'
 import { type OriginPolicy, refuseForeignPage } from '../src/auth/origin.js'
 import { refuseRead } from '../src/auth/permissions.js'
 import { answerBody } from '../src/transports/gzip-answer.js'
-import { historySchema, snapshotSchema, symbolsSchema } from './schemas.js'
+import { barsSchema, historySchema, MAX_BARS, snapshotSchema, symbolsSchema } from './schemas.js'
 
 const MAX_HISTORY = 10_000
 const DEFAULT_HISTORY = 1000
+const DEFAULT_BARS = 1000
+
+const INSTANT = new RegExp(Timestamp().pattern!)
+
+/** Returns an instant of a query in milliseconds since 1970. @throws ProtocolError `bad_request` */
+function parseInstant (name: string, text: string | undefined): number | undefined {
+  if (text === undefined) return undefined
+  // A leap second counts as the start of the next one.
+  if (INSTANT.test(text)) {
+    return text.slice(16, 19) === ':60' ? Date.parse(text.replace(':60', ':59')) + 1000 : Date.parse(text)
+  }
+  throw new ProtocolError(
+    'bad_request', `'${name}' is a date and time with a zone: 2026-02-07T14:30:00Z (write + as %2B)`
+  )
+}
+
+const isInterval = (text: string | undefined): text is BarInterval =>
+  text !== undefined && Object.hasOwn(BAR_INTERVALS, text)
 
 function one (parameters: Map<string, string[]>, name: string): string | undefined {
   return parameters.get(name)?.[0]
@@ -22,6 +41,18 @@ export async function topicRoutes (
   const { log, channels, hub, stream } = app.streaming
 
   app.addHook('onRequest', async request => { refuseForeignPage(originAllowed, request) })
+
+  /** @throws ProtocolError if the user of a request may not read a topic */
+  async function demandRead (
+    request: FastifyRequest, channel: ChannelDefinition, symbol: string | undefined
+  ): Promise<Identity> {
+    const identity = await app.authenticator.identify(request)
+    const { authenticationRequired } = app.streaming.stream
+    if (authenticationRequired && identity.user === undefined) throw new ProtocolError('unauthorized')
+    const refusal = refuseRead(identity, channel, symbol)
+    if (refusal !== undefined) throw new ProtocolError(refusal, errorTable[refusal].message)
+    return identity
+  }
 
   /** Returns the topic that a request names, if its user may read it. @throws ProtocolError */
   async function readableTopic (
@@ -38,11 +69,7 @@ export async function topicRoutes (
       const message = channel.keyed ? `${channel.name} needs a symbol` : `${channel.name} has no symbols`
       throw new ProtocolError('bad_request', message)
     }
-    const identity = await app.authenticator.identify(request)
-    const { authenticationRequired } = app.streaming.stream
-    if (authenticationRequired && identity.user === undefined) throw new ProtocolError('unauthorized')
-    const refusal = refuseRead(identity, channel, topic.symbol)
-    if (refusal !== undefined) throw new ProtocolError(refusal, errorTable[refusal].message)
+    const identity = await demandRead(request, channel, topic.symbol)
     const owner = channel.access === 'user' && identity.user !== undefined ? { user: identity.user } : {}
     return { key: topicKey({ ...topic, ...owner }), channel }
   }
@@ -90,6 +117,29 @@ export async function topicRoutes (
     if (snapshot === undefined) throw new ProtocolError('not_found', 'the topic has no state')
     const state = stream.dialects.native().writer.data({ ...snapshot, replaces: true })
     return await sendJson(request, reply, state)
+  })
+
+  app.get('/v1/bars', { schema: barsSchema }, async (request, reply) => {
+    const parameters = parseParameters(searchOf(request.url), ['symbol', 'interval', 'from', 'to', 'limit'])
+    const interval = one(parameters, 'interval')
+    if (!isInterval(interval)) {
+      const intervals = Object.keys(BAR_INTERVALS).join(', ')
+      throw new ProtocolError('bad_request', `'interval' is needed, and is one of: ${intervals}`)
+    }
+    const symbol = one(parameters, 'symbol')
+    if (symbol === undefined || !isSymbol(symbol)) {
+      throw new ProtocolError('bad_request', "'symbol' is needed, and is one symbol: symbol=AAPL")
+    }
+    const [from, to] = ['from', 'to'].map(name => parseInstant(name, one(parameters, name)))
+    if (from !== undefined && to !== undefined && from >= to) {
+      throw new ProtocolError('bad_request', "'from' must be before 'to'")
+    }
+    const limit = parseInteger('limit', one(parameters, 'limit') ?? String(DEFAULT_BARS), 1, MAX_BARS)
+    await demandRead(request, channels.get(barsChannel(interval))!, symbol)
+    const found = await app.streaming.bars({ symbol, interval, from, to, limit })
+    const { epoch, sequence, bars } = found
+    const body = `{"epoch":"${epoch}","sequence":${sequence},"bars":[${bars.join(',')}]}`
+    return await sendJson(request, reply, body)
   })
 
   app.get('/v1/symbols', { schema: symbolsSchema }, async (request, reply) => {

@@ -13,6 +13,7 @@ import { readInstruments } from './instruments/file.js'
 import type { Log } from './log/log.js'
 import type { Coordination } from './coordination/coordination.js'
 import { tickwire, type TickwireOptions } from './tickwire.js'
+import { barsOf, barsProcessor } from './processors/bars/bars.js'
 import { keyPairFiles, readKeyPair, tlsOptions } from './tls.js'
 import { HEAD_TIMEOUT_MS, refuseUnreadable, REQUEST_TIMEOUT_MS } from './unreadable.js'
 
@@ -48,7 +49,9 @@ export interface Parts {
 }
 
 /** Makes the whole server, ready to listen; it does not listen itself. @throws ConfigError */
-export async function buildApp (config: Config, { lines, ...parts }: Parts = {}): Promise<FastifyInstance> {
+export async function buildApp (
+  config: Config, { lines, processors = [], ...parts }: Parts = {}
+): Promise<FastifyInstance> {
   const files = keyPairFiles(config)
   const pair = files === undefined ? undefined : await readKeyPair(files)
   const instruments = config.INSTRUMENTS === undefined ? [] : await readInstruments(config.INSTRUMENTS)
@@ -84,10 +87,15 @@ export async function buildApp (config: Config, { lines, ...parts }: Parts = {})
   await app.register(slowReaders)
   if (config.HOST === LOCALHOST) await app.register(localhost)
   if (files !== undefined && pair !== undefined) await app.register(certificate, { files, pair })
+  const intervals = barsOf(config.BARS)
+  const bars = intervals.length === 0
+    ? []
+    : [barsProcessor(intervals, why => { app.tickwire.parts.counters.ignoreTrade(why) })]
   await app.register(tickwire, {
     routes: Object.keys(routeGroups) as RouteGroup[],
     sources: config.SOURCES,
     instruments,
+    processors: [...bars, ...processors],
     settings: streamingSettings(config),
     ...parts
   })

@@ -19,6 +19,7 @@ const given = (description: string) => Type.Optional(Type.String({ minLength: 1,
 
 const MEBIBYTE = 1024 * 1024
 const HOUR_MS = 3_600_000
+const BAR = '(1s|1m|5m)'
 
 export const ConfigSchema = Type.Object({
   PORT: Type.Integer({
@@ -143,6 +144,12 @@ export const ConfigSchema = Type.Object({
       'and replay:<file>[?speed=N…]'
   }),
   NEWS_FEEDS: given('feeds of news, RSS or Atom: a comma list of addresses'),
+  BARS: Type.String({
+    pattern: `^(none|${BAR}(,${BAR})*)$`,
+    default: '1s,1m,5m',
+    description: 'the bars that the server makes of trades: none, or a comma list of 1s, 1m and 5m',
+    allowed: 'none, or a comma list of 1s, 1m and 5m'
+  }),
   INSTRUMENTS: given('a file of instruments, .csv or .json, to declare at the start'),
   UNKNOWN_SYMBOLS: Type.Union([Type.Literal('reject'), Type.Literal('accept')], {
     default: 'reject', description: 'accept: clients may publish and subscribe to any well-formed symbol'
@@ -154,7 +161,7 @@ const NAMES = Object.keys(ConfigSchema.properties) as Name[]
 
 /** Settings of the process; an application that uses the plugin decides these itself. */
 const OF_THE_PROCESS = [
-  'PORT', 'HOST', 'LOG_LEVEL', 'TRUST_PROXY', 'TLS_CERT', 'TLS_KEY', 'SHUTDOWN_GRACE_MS', 'SOURCES',
+  'PORT', 'HOST', 'LOG_LEVEL', 'TRUST_PROXY', 'TLS_CERT', 'TLS_KEY', 'SHUTDOWN_GRACE_MS', 'SOURCES', 'BARS',
   'INSTRUMENTS'
 ] as const
 /** The settings that concern the streaming itself. */

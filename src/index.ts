@@ -9,8 +9,11 @@ export type { Log } from './log/log.js'
 export type { Publication, PublishResult } from './publisher/publisher.js'
 export type { Source, SourceContext, SourceMessage } from './sources/source.js'
 export { type JournalMessage, journalChannel, type JournalOptions } from './processors/journal.js'
-export type { Input, JournalProcessor, Output, Processor, TopicProcessor } from './processors/processor.js'
+export type {
+  Due, Input, JournalProcessor, Output, Processor, Said, TopicProcessor, ViewProcessor
+} from './processors/processor.js'
 export type { Count, Coordination } from './coordination/coordination.js'
+export { barsProcessor } from './processors/bars/bars.js'
 export {
   type Message, type Tickwire, tickwire, type TickwireOptions, type TickwireSettings
 } from './tickwire.js'

@@ -16,6 +16,7 @@ const OPTIONS = [
 const SOURCE = ['instruments', 'run']
 const TOPIC_PROCESSOR = ['outputOf', 'restore', 'apply', 'correct']
 const JOURNAL_PROCESSOR = ['initial', 'decide', 'apply', 'project', 'correct']
+const VIEW_PROCESSOR = ['outputsOf', 'initial', 'hear', 'apply', 'due']
 const LOG = [
   'shardOf', 'append', 'raise', 'read', 'tail', 'watch', 'recent', 'head', 'topics', 'snapshot', 'origins',
   'close'
@@ -90,8 +91,7 @@ function checkProcessorShapes (processors: unknown): void {
   if (!Array.isArray(processors)) throw new ConfigError('processors is an array of processors')
   for (const [index, processor] of processors.entries()) {
     const at = `processors[${index}]`
-    const isJournal = isObject(processor) && processor['journal'] !== undefined
-    demandMethods(at, processor, isJournal ? JOURNAL_PROCESSOR : TOPIC_PROCESSOR)
+    demandMethods(at, processor, methodsOf(processor))
     const { name, inputs, outputs } = processor as Given
     if (typeof name !== 'string') throw new ConfigError(`${at} has no name`)
     for (const [option, value] of Object.entries({ inputs, outputs })) {
@@ -99,6 +99,13 @@ function checkProcessorShapes (processors: unknown): void {
       if (!isList) throw new ConfigError(`${at} has no ${option}: an array of the names of channels`)
     }
   }
+}
+
+/** What tells the kinds of processors apart. */
+function methodsOf (processor: unknown): readonly string[] {
+  if (!isObject(processor)) return TOPIC_PROCESSOR
+  if (processor['journal'] !== undefined) return JOURNAL_PROCESSOR
+  return processor['due'] === undefined ? TOPIC_PROCESSOR : VIEW_PROCESSOR
 }
 
 function demandMethods (option: string, value: unknown, methods: readonly string[]): void {

@@ -1,4 +1,6 @@
-import { type ChannelDefinition, type Channels, encodeEpoch, parseTopicKey } from '@tickwire/protocol'
+import {
+  type ChannelDefinition, type Channels, decodeEpoch, encodeEpoch, parseTopicKey
+} from '@tickwire/protocol'
 import type { Entry, EpochStart, Log, TailBatch } from '../log/log.js'
 import type { Counters } from '../metrics/counters.js'
 import { Audience } from './audience/audience.js'
@@ -164,6 +166,12 @@ export class Hub implements HubParts {
   /** Returns the epochs that live subscribers know, of all shards: a new one only after its resets. */
   epochText (): string {
     return this.announcedEpochs
+  }
+
+  /** Returns {@link epochText} for an answer that was read in another epoch of one shard. */
+  epochTextWith (shard: number, epoch: number): string {
+    const known = decodeEpoch(this.announcedEpochs)!
+    return encodeEpoch(known.map((announced, index) => index === shard ? epoch : announced))
   }
 
   /** Returns the cursor of a live subscriber. @param marks of `encodeMarks` */

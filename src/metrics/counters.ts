@@ -72,6 +72,8 @@ export class Counters {
   readonly sourceEvents = new Map<string, LabelledCount<SourceEventLabels>>()
   /** By channel, how often users acknowledged something, and how many messages. */
   readonly acknowledged = new Map<string, { times: number, messages: number }>()
+  /** Trades that are in no bar, by reason. */
+  readonly ignoredTrades = new Map<string, number>()
   readonly resets: Record<ResetReason, number> = { history_lost: 0, epoch_changed: 0, lagging: 0, entered: 0 }
   /** By channel and place, how often a channel or an encoder threw. */
   readonly failures = new Map<string, Map<FailurePlace, number>>()
@@ -117,6 +119,11 @@ export class Counters {
 
   noteSourceEvent (labels: SourceEventLabels, times: number): void {
     incrementLabels(this.sourceEvents, labels, times)
+  }
+
+  /** Counts a trade that is in no bar. @param why one of few */
+  ignoreTrade (why: string): void {
+    increment(this.ignoredTrades, why)
   }
 
   all (): Iterable<readonly [string, TransportCounters]> {

@@ -1,14 +1,16 @@
 import type { Log } from '../log/log.js'
 import type { Source, SourceContext } from '../sources/source.js'
 import { JournalRunner } from './journal-runner.js'
-import type { JournalProcessor, Processor, ProcessorContext } from './processor.js'
+import type { JournalProcessor, Processor, ProcessorContext, ViewProcessor } from './processor.js'
 import { TopicRunner } from './topic-runner.js'
+import { ViewRunner } from './view-runner.js'
 
 /** Names the lease of a processor. */
 const leaseOf = (processor: string, shard?: number): string =>
   `processor:${processor}${shard === undefined ? '' : `/${shard}`}`
 
 const isJournaled = (processor: Processor): processor is JournalProcessor => 'journal' in processor
+const isView = (processor: Processor): processor is ViewProcessor => 'due' in processor
 
 /**
  * Makes sources of processors. As every source, each has a lease, a fence, and a supervisor that restarts it,
@@ -21,8 +23,12 @@ export function processorSources (processors: readonly Processor[], log: Log): S
     if (isJournaled(processor)) {
       return [asSource(leaseOf(name), context => new JournalRunner(processor, log).run(context))]
     }
-    return Array.from({ length: log.shards }, (_, shard) =>
-      asSource(leaseOf(name, shard), context => new TopicRunner(processor, log, shard).run(context)))
+    return Array.from({ length: log.shards }, (_, shard) => {
+      const runner = isView(processor)
+        ? new ViewRunner(processor, log, shard)
+        : new TopicRunner(processor, log, shard)
+      return asSource(leaseOf(name, shard), context => runner.run(context))
+    })
   })
 }
 

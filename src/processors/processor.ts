@@ -75,7 +75,55 @@ export interface JournalProcessor<State = unknown, Decision = unknown> {
   correct (state: State, topic: Topic): unknown
 }
 
-export type Processor = TopicProcessor | JournalProcessor
+/** What a topic that a view publishes to says, as the view hears it. */
+export interface Said {
+  /** The output topic. */
+  readonly topic: Topic
+  readonly data: unknown
+  /** Whether the view itself said it, and the log still has, or has dropped, all that it follows from. */
+  readonly stands: boolean
+  /** Whether the log has dropped messages of the output topic before this one that the view has not heard. */
+  readonly missed: boolean
+}
+
+/** What a view has to publish now, and when it must be asked again though no message comes. */
+export interface Due {
+  readonly outputs: readonly Output[]
+  /** In milliseconds since 1970; undefined if only a message can change anything. */
+  readonly next: number | undefined
+}
+
+/**
+ * A processor whose outputs say what is so by now, and depend on time as well: bars from trades. Its state
+ * follows from the retained messages of one input topic. What it publishes is the difference between that
+ * state and what its output topics say already. So a server that takes over needs nothing but the log, and
+ * ends at the same outputs whatever the last one has published (ADR 45). It runs once for each shard.
+ */
+export interface ViewProcessor<State = unknown> {
+  readonly name: string
+  readonly inputs: readonly string[]
+  readonly outputs: readonly string[]
+  /** Returns the output topics of an input topic. No two input topics may share one. */
+  outputsOf (input: Topic): readonly Topic[]
+  /**
+   * Returns the state before any message. The other functions may change it.
+   * @param first the sequence of the input's first message that the log has not dropped
+   */
+  initial (input: Topic, first: number): State
+  /**
+   * Takes note of what an output topic says: of all that the log has before the first input is applied, and
+   * later of what somebody else has published there.
+   */
+  hear (state: State, said: Said): void
+  apply (state: State, message: Input): void
+  /**
+   * Returns what must be published. It counts as said from then on.
+   * @param now the log's time, in milliseconds since 1970
+   */
+  due (state: State, now: number): Due
+}
+
+export type Processor = TopicProcessor | JournalProcessor | ViewProcessor
 
 /** The epochs of a run. The run publishes nothing in others. */
 export interface RunEpochs {

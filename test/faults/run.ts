@@ -3,6 +3,7 @@ import type { Fault } from './fault.js'
 import { judge, type Verdict } from './judge.js'
 import { judgeOutputs, type Messages } from '../processors/judge.js'
 import type { StoredLog } from './stored-log.js'
+import { TRADE } from './topics.js'
 import { World, type WorldOptions } from './world.js'
 
 /**
@@ -109,7 +110,7 @@ async function outputFaults ({ losses }: World, { numbers, outputs }: StoredLog)
   const symbols = [...new Set([...numbers.keys()].map(topic => topic.slice(topic.indexOf(':') + 1)))]
   const messages: Messages = async topic => (
     outputs.get(topic) ??
-    (numbers.get(topic) ?? []).map(number => ({ price: String(number), bid: String(number) }))
+    (numbers.get(topic) ?? []).map(number => ({ ...TRADE, price: String(number), bid: String(number) }))
   )
   return await judgeOutputs(messages, symbols, losses.length === 0)
 }

@@ -18,10 +18,13 @@ export function makeTopics (count: number): Topic[] {
   })
 }
 
+/** What all trades of a run have. */
+export const TRADE = { size: '1', timestamp: '2026-01-01T00:00:00Z' }
+
 export function dataOf ({ channel, symbol }: Topic, number: number): object {
   return channel === 'quotes'
     ? { symbol, bid: String(number) }
-    : { symbol, price: String(number), size: '1', timestamp: '2026-01-01T00:00:00Z' }
+    : { symbol, price: String(number), ...TRADE }
 }
 
 /** Whether a topic is one that the run publishes to; processors publish to the others. */

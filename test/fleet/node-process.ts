@@ -13,7 +13,7 @@ const LOOK_MS = 25
 const STARTED = /^tickwire listens on .*\n|^tickwire: to operate this server .*\n.*\n/gm
 
 /** What every node has, where nothing else is said: no messages but those that are published to it. */
-const SETTINGS = { LOG_LEVEL: 'error', SOURCES: 'none', UNKNOWN_SYMBOLS: 'accept', JWT_SECRET: SECRET }
+const SETTINGS = { LOG_LEVEL: 'error', SOURCES: 'none', BARS: 'none', UNKNOWN_SYMBOLS: 'accept', JWT_SECRET: SECRET }
 
 /** For clients that are many, and all of them of one address and user. */
 export const MANY_CLIENTS = {

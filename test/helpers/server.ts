@@ -31,7 +31,7 @@ export async function startServer (
   parts: Parts = {}
 ): Promise<TestServer> {
   const signs = overrides.JWT_PUBLIC_KEY === undefined && overrides.JWT_JWKS_URL === undefined
-  const config = loadConfig({ LOG_LEVEL: 'trace', SOURCES: 'none', ...(signs ? { JWT_SECRET: SECRET } : {}), PORT: '0' })
+  const config = loadConfig({ LOG_LEVEL: 'trace', SOURCES: 'none', BARS: 'none', ...(signs ? { JWT_SECRET: SECRET } : {}), PORT: '0' })
   const app = await buildApp({ ...config, UNKNOWN_SYMBOLS: 'accept', ...AMPLE, ...overrides }, { lines: keptLog, ...parts })
   await app.listen({ port: overrides.PORT ?? 0, host: '127.0.0.1' })
   t.teardown(async () => { await app.close() })

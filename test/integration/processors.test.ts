@@ -7,6 +7,7 @@ import { redisProgram } from '../helpers/redis-server.js'
 import { ROOT } from '../helpers/root.js'
 import { signedToken } from '../helpers/tokens.js'
 import { judgeOutputs, messagesOf } from '../processors/judge.js'
+import { tradeOf } from '../processors/proofs.js'
 
 /** Processors on three servers and one Redis, while servers are killed, stopped and ended. */
 const options = { skip: redisProgram === undefined ? 'there is no Redis' : false } as const
@@ -34,13 +35,7 @@ test(`keeps what processors publish exactly once, whatever becomes of servers (S
           : {
               channel: 'trades',
               symbol,
-              data: {
-                symbol,
-                price: '1',
-                size: '1',
-                timestamp: '2026-01-01T00:00:00Z',
-                trade_id: `t${made}`
-              },
+              data: tradeOf(symbol, made),
               ...key
             }
       })
@@ -95,8 +90,12 @@ test(`keeps what processors publish exactly once, whatever becomes of servers (S
   t.same(faults, [])
   t.ok(made > 200, `${made} messages`)
   const { leases } = await deployment.seen('all leases have a holder', ({ leases }) =>
-    leases.length === 5 && leases.every(({ holder }) => holder !== undefined))
+    leases.length === 9 && leases.every(({ holder }) => holder !== undefined))
   t.same(leases.map(({ source }) => source).sort(), [
+    'processor:bars/0',
+    'processor:bars/1',
+    'processor:bars/2',
+    'processor:bars/3',
     'processor:counting/0',
     'processor:counting/1',
     'processor:counting/2',

@@ -1,8 +1,9 @@
 import type { Log } from '../../src/log/log.js'
 import type { JournalMessage } from '../../src/processors/journal.js'
+import { type PlainTrade, plainBars } from '../helpers/plain-bars.js'
 import { digest, markOf } from './proofs.js'
 
-/** What is wrong with what the two processors have published, by what the log has now. */
+/** What is wrong with what the processors have published, by what the log has now. */
 
 /** The data of all messages that the log has of a topic. */
 export type Messages = (topic: string) => Promise<readonly unknown[]>
@@ -20,7 +21,8 @@ export async function judgeOutputs (
 ): Promise<string[]> {
   return [
     ...await judgeCounts(messages, symbols, complete),
-    ...await judgeValues(messages, symbols, complete)
+    ...await judgeValues(messages, symbols, complete),
+    ...await judgeBars(messages, symbols)
   ]
 }
 
@@ -36,6 +38,30 @@ async function judgeCounts (all: Messages, symbols: readonly string[], complete:
       count !== Math.floor(index / 2) + 1 || part !== index % 2
     ))
     if (isWrong || (complete && outputs.length !== 2 * trades.length)) faults.push(`counts:${symbol} counts ${outputs.map(({ count, part }) => `${count}.${part}`).join()}`)
+  }
+  return faults
+}
+
+interface SaidBar extends ReturnType<typeof bare> { readonly closed: boolean, readonly revision?: number }
+
+const bare = ({ start, open, high, low, close, volume, vwap, trades }: Readonly<Record<'start' | 'open' | 'high' | 'low' | 'close' | 'volume' | 'vwap', string>> & { readonly trades: number }) =>
+  ({ start, open, high, low, close, volume, vwap, trades })
+
+/** Checks that the last message about each bar says what the trades make, whoever had said what before. */
+async function judgeBars (all: Messages, symbols: readonly string[]): Promise<string[]> {
+  const faults: string[] = []
+  for (const symbol of symbols) {
+    const expected = plainBars(await all(`trades:${symbol}`) as readonly PlainTrade[], 1000)
+    const said = await all(`bars.1s:${symbol}`) as readonly SaidBar[]
+    const last = new Map(said.map(bar => [bar.start, bar]))
+    for (const [start, bar] of last) {
+      if (bar.trades === 0 && !expected.has(start)) continue
+      const [is, must] = [JSON.stringify(bare(bar)), JSON.stringify(expected.get(start))]
+      if (is !== must) faults.push(`bars.1s:${symbol} ends with ${is} where the trades make ${must}`)
+      if (!bar.closed) faults.push(`bars.1s:${symbol} has left ${start} open`)
+    }
+    const missing = [...expected.keys()].filter(start => !last.has(start))
+    if (missing.length > 0) faults.push(`bars.1s:${symbol} lacks ${missing.join()}`)
   }
   return faults
 }

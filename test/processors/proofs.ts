@@ -1,5 +1,5 @@
 import { Type } from '@sinclair/typebox'
-import { type ChannelDefinition, defineChannel, standardChannels, type Topic } from '@tickwire/protocol'
+import { type ChannelDefinition, defineChannel, standardChannels, type Topic, type Trade } from '@tickwire/protocol'
 import { journalChannel } from '../../src/processors/journal.js'
 import type { JournalProcessor, TopicProcessor } from '../../src/processors/processor.js'
 
@@ -37,6 +37,20 @@ export const digest = (before: number, text: string): number => {
 export const markOf = (data: unknown): string => {
   const { trade_id: id, price } = data as { trade_id?: string, price: string }
   return id ?? price
+}
+
+/** A trade of its own. Some correct or cancel another, and their times are of several seconds. */
+export function tradeOf (symbol: string, number: number): Trade {
+  const isCorrection = number % 5 === 0
+  const second = String(number % 4).padStart(2, '0')
+  return {
+    symbol,
+    price: String(1 + number % 7),
+    size: String(number % 3 + (isCorrection ? 0 : 1)),
+    timestamp: `2026-01-01T00:00:${second}.${String(number % 1000).padStart(3, '0')}Z`,
+    trade_id: `t${number}`,
+    ...isCorrection ? { corrects: `t${number - 3}` } : {}
+  }
 }
 
 export const counting: TopicProcessor<Count & { readonly symbol: string }> = {

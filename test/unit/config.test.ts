@@ -34,6 +34,7 @@ const DEFAULTS: Config = {
   COMPRESSION: 'on',
   SHUTDOWN_GRACE_MS: 10_000,
   SOURCES: 'simulated',
+  BARS: '1s,1m,5m',
   UNKNOWN_SYMBOLS: 'reject'
 }
 
@@ -150,6 +151,11 @@ const variables: Readonly<Record<keyof typeof ConfigSchema.properties, Variable>
   SHUTDOWN_GRACE_MS: integer(0, 600_000),
   SOURCES: text('none', 'simulated', 'replay:file.txt?speed=10'),
   NEWS_FEEDS: text('https://news.example/rss,https://other.example/atom'),
+  BARS: {
+    good: [['none', 'none'], ['1s', '1s'], ['5m,1m', '5m,1m']],
+    bad: ['2m', '1s,', '1s, 1m', 'none,1s'],
+    allowed: 'none, or a comma list of 1s, 1m and 5m'
+  },
   INSTRUMENTS: text('instruments.csv', '/etc/tickwire/instruments.json'),
   UNKNOWN_SYMBOLS: choice('reject', 'accept')
 }

@@ -20,6 +20,33 @@ interface Sample {
 
 const TIME = '2026-02-07T14:30:00.123456Z'
 
+const bars = (interval: string): Sample => ({
+  type: 'bar',
+  access: 'public',
+  keyed: true,
+  state: true,
+  full: {
+    symbol: 'AAPL',
+    interval,
+    start: '2026-02-07T14:30:00Z',
+    open: '185.50',
+    high: '186',
+    low: '185.1',
+    close: '185.2',
+    volume: '1000',
+    vwap: '185.43210987',
+    trades: 12,
+    closed: false,
+    revision: 0,
+    partial: true,
+    through: 120
+  },
+  required: [
+    'symbol', 'interval', 'start', 'open', 'high', 'low', 'close', 'volume', 'vwap', 'trades', 'closed', 'through'
+  ],
+  decimals: ['open', 'high', 'low', 'close', 'volume', 'vwap'].map(name => [name])
+})
+
 /** PROTOCOL.md, Data, written out. */
 const samples: Readonly<Record<string, Sample>> = {
   quotes: {
@@ -50,10 +77,23 @@ const samples: Readonly<Record<string, Sample>> = {
     access: 'public',
     keyed: true,
     state: false,
-    full: { symbol: 'BTC-USD', price: '97000.01', size: '0.00000001', timestamp: TIME, exchange: 'XNAS', side: 'buy', trade_id: '42' },
+    full: {
+      symbol: 'BTC-USD',
+      price: '97000.01',
+      size: '0.00000001',
+      timestamp: TIME,
+      exchange: 'XNAS',
+      side: 'buy',
+      trade_id: '42',
+      corrects: '41',
+      received_at: TIME
+    },
     required: ['symbol', 'price', 'size', 'timestamp'],
     decimals: [['price'], ['size']]
   },
+  'bars.1s': bars('1s'),
+  'bars.1m': bars('1m'),
+  'bars.5m': bars('5m'),
   book: {
     type: 'book',
     access: 'public',
@@ -265,7 +305,7 @@ for (const [name, { full, required, decimals }] of Object.entries(samples)) {
     refuses({ ...full, '': '' }, 'one more field')
     for (const path of places({ ...full })) {
       refuses(replaced({ ...full }, path, null), `null at ${path.join('.')}`)
-      if (!['stale', 'removed'].includes(String(path.at(-1)))) refuses(replaced({ ...full }, path, true), `true at ${path.join('.')}`)
+      if (!['stale', 'removed', 'partial', 'closed'].includes(String(path.at(-1)))) refuses(replaced({ ...full }, path, true), `true at ${path.join('.')}`)
       refuses(replaced({ ...full }, path, { a: 1 }), `an object at ${path.join('.')}`)
     }
     for (const path of decimals) {
@@ -320,6 +360,13 @@ single(
   'instruments', ['venue_symbol'],
   ['KRW-BTC', 'XBT/USD', 'ES Mar 27', 'x'.repeat(64)], ['', 'x'.repeat(65), 1]
 )
+single(
+  'bars.1m', ['start'],
+  ['2026-02-28T23:59:59Z', '0000-01-01T00:00:00Z'],
+  ['2026-02-30T00:00:00Z', '2026-02-28T23:59:60Z', '2026-02-28T00:00:00.000Z', '2026-02-28T00:00:00+00:00', '2026-02-28']
+)
+single('bars.1m', ['trades'], [0, 1, 1_000_000], [-1, 1.5, '1'])
+single('bars.1m', ['through'], [1, 2 ** 53 - 1], [0, -1, 0.5, '1'])
 single('instruments.overrides', ['removed'], [true], [false, 'true', 1])
 single(
   'quotes', ['venue_time'],
@@ -344,7 +391,7 @@ const NO_INSTANTS: readonly Json[] = [
 ]
 // The instants of every channel.
 for (const [channel, field] of [
-  ['quotes', 'venue_time'], ['trades', 'timestamp'], ['market', 'until'], ['news', 'timestamp'],
+  ['quotes', 'venue_time'], ['trades', 'timestamp'], ['trades', 'received_at'], ['market', 'until'], ['news', 'timestamp'],
   ['alerts', 'triggered_at']
 ] as const) single(channel, [field], INSTANTS, NO_INSTANTS)
 

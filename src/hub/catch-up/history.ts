@@ -1,4 +1,3 @@
-import { decodeEpoch, encodeEpoch } from '@tickwire/protocol'
 import type { MessageWriter, Written } from '../format.js'
 import type { Hub } from '../hub.js'
 import { writeEach } from './write-each.js'
@@ -54,9 +53,8 @@ export async function readHistory (
   const entries = thoseThatFit(page.entries, SLICE_CHARACTERS)
   messages.push(...writeEach(hub, writer, entries))
   const last = page.last?.sequence ?? 0
-  const known = decodeEpoch(hub.epochText())!
   return {
-    epoch: encodeEpoch(known.map((epoch, index) => index === shard ? page.epoch : epoch)),
+    epoch: hub.epochTextWith(shard, page.epoch),
     messages,
     first: page.first ?? last + 1,
     last,

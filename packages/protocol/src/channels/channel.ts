@@ -104,7 +104,7 @@ export function defineChannel<Schema extends TSchema> (
  * A day of the Gregorian calendar: each month has its own number of days, and February 29 is in leap years
  * only.
  */
-const DAY = [
+export const DAY = [
   '\\d{4}-(?:(?:0[13578]|1[02])-(?:0[1-9]|[12]\\d|3[01])|' +
     '(?:0[469]|11)-(?:0[1-9]|[12]\\d|30)|02-(?:0[1-9]|1\\d|2[0-8]))',
   '(?:\\d{2}(?:0[48]|[2468][048]|[13579][26])|(?:[02468][048]|[13579][26])00)-02-29'

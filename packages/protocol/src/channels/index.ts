@@ -1,5 +1,6 @@
 import { acknowledgements } from './acknowledgements.js'
 import { alerts } from './alerts.js'
+import { barChannels } from './bars.js'
 import { book } from './book.js'
 import type { ChannelDefinition } from './channel.js'
 import { instrumentOverrides, instruments } from './instruments.js'
@@ -15,9 +16,8 @@ import { trades } from './trades.js'
 export type Channels = ReadonlyMap<string, ChannelDefinition>
 
 const definitions: readonly ChannelDefinition[] = [
-  quotes, trades, book, market, news, system, orders, portfolio, alerts, instruments, instrumentOverrides,
-  newsFeeds,
-  acknowledgements
+  quotes, trades, ...barChannels, book, market, news, system, orders, portfolio, alerts, instruments,
+  instrumentOverrides, newsFeeds, acknowledgements
 ]
 
 /** The channels that come with the server. To add one, add a file to this folder and a name to this list. */

@@ -12,8 +12,9 @@ export const Trade = Type.Object({
   corrects: Type.Optional(Type.String({
     minLength: 1,
     maxLength: 128,
-    description: 'the trade_id that this one replaces; with size 0 it cancels it'
-  }))
+    description: 'the `trade_id` of the trade that this one replaces; with a `size` of 0 it cancels it'
+  })),
+  received_at: Type.Optional(Timestamp('when the server received it, ISO 8601'))
 }, closed)
 export type Trade = Static<typeof Trade>
 

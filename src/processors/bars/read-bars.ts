@@ -1,0 +1,84 @@
+import { type BarInterval, barsChannel, topicKey } from '@tickwire/protocol'
+import type { Entry, Log } from '../../log/log.js'
+import { formatStart } from './instant.js'
+
+/** Messages in one read. */
+const PAGE = 1000
+const START = '"start":"'
+const START_LENGTH = 20
+
+export interface BarsRequest {
+  readonly symbol: string
+  readonly interval: BarInterval
+  /** Bars that start at it or later; milliseconds since 1970, as `to`. */
+  readonly from: number | undefined
+  /** Bars that start before it. */
+  readonly to: number | undefined
+  /** The newest so many of them. */
+  readonly limit: number
+}
+
+export interface BarsFound {
+  readonly shard: number
+  /** The shard's epoch. */
+  readonly epoch: number
+  /** The topic's sequence that the bars have; what comes after it is news. */
+  readonly sequence: number
+  /** The newest message about each bar as JSON text, oldest bar first. */
+  readonly bars: readonly string[]
+}
+
+/**
+ * Reads bars from where they are: what the log has of their topic. A subscription after the sequence of the
+ * answer goes on without a gap and without a double.
+ * @throws ProtocolError `log_unavailable`
+ */
+export async function readBars (log: Log, request: BarsRequest): Promise<BarsFound> {
+  const { symbol, interval, from = -Infinity, to = Infinity, limit } = request
+  const topic = topicKey({ channel: barsChannel(interval), symbol })
+  const { epoch, sequence, byStart } = await readRetained(log, topic)
+  const [first, end] = [startFrom(from), startFrom(to)]
+  const bars = [...byStart]
+    .filter(([start]) => start >= first && start < end)
+    .sort(([a], [b]) => a < b ? -1 : 1)
+    .slice(-limit)
+    .map(([, payload]) => payload)
+  return { shard: log.shardOf(topic), epoch, sequence, bars }
+}
+
+interface Retained {
+  readonly epoch: number
+  readonly sequence: number
+  /** The newest message about each bar. */
+  readonly byStart: ReadonlyMap<string, string>
+}
+
+/** Reads all messages of a topic of bars. */
+async function readRetained (log: Log, topic: string): Promise<Retained> {
+  const byStart = new Map<string, string>()
+  let read: { readonly epoch: number, readonly sequence: number } | undefined
+  for (;;) {
+    const { entries, epoch, last } = await log.read(topic, { sequence: read?.sequence ?? 0 }, PAGE)
+    // The shard may have other messages now than those that were read.
+    if (read !== undefined && epoch !== read.epoch) return await readRetained(log, topic)
+    for (const entry of entries) byStart.set(startOf(entry), entry.payload)
+    const sequence = entries.at(-1)?.sequence ?? read?.sequence ?? last?.sequence ?? 0
+    if (entries.length < PAGE) return { epoch, sequence, byStart }
+    read = { epoch, sequence }
+  }
+}
+
+/**
+ * Finds the start in a payload without parsing it: ten thousand are read for one answer. No other field of a
+ * bar can hold this text.
+ */
+function startOf ({ payload }: Entry): string {
+  const at = payload.indexOf(START) + START.length
+  return payload.slice(at, at + START_LENGTH)
+}
+
+/** Returns the first start of a bar that is not before a time, as text; starts compare as texts. */
+function startFrom (ms: number): string {
+  if (ms === -Infinity) return ''
+  return ms === Infinity ? '~' : formatStart(Math.ceil(ms / 1000) * 1000)
+}

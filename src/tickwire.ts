@@ -214,7 +214,6 @@ export const tickwire = fp<TickwireOptions>(async (app, options) => {
       : [new NewsSource({
           feeds,
           log,
-          logger: app.log,
           instruments: () => scope.streaming.hub.directory.instruments(),
           count (part, event, times) {
             scope.streaming.counters.noteSourceEvent({ source: 'news', part, event }, times)

@@ -80,6 +80,11 @@ function start (t: Test, log: Log, urls: readonly string[], options: Partial<New
   const ending = new AbortController()
   const context: SourceContext = {
     signal: ending.signal,
+    logger: {
+      info: details => { infos.push({ ...details }) },
+      warn: details => { warnings.push({ ...details }) },
+      error: details => { warnings.push({ ...details }) }
+    },
     guard: work => work,
     declare: async () => [],
     instrument: () => undefined,
@@ -93,11 +98,6 @@ function start (t: Test, log: Log, urls: readonly string[], options: Partial<New
     feeds: parseFeeds(urls.join()),
     log,
     instruments: () => instruments,
-    logger: {
-      info: details => { infos.push({ ...details }) },
-      warn: details => { warnings.push({ ...details }) },
-      error: details => { warnings.push({ ...details }) }
-    },
     count (feed, event, times) {
       const key = `${feed.replace(/^[^/]*/, '')} ${event}`
       counts.set(key, (counts.get(key) ?? 0) + times)

@@ -2,7 +2,6 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { type Instrument, type News, newsFeeds } from '@tickwire/protocol'
 import { Agent } from 'undici'
 import type { Log } from '../../log/log.js'
-import type { SourceLogger } from '../run.js'
 import type { Source, SourceContext, SourceMessage } from '../source.js'
 import { type FeedDocument, type FeedItem, NotAFeed, readFeed } from './feed-document.js'
 import { type Feed, hashOf } from './feeds.js'
@@ -27,7 +26,6 @@ const FINDER_KEPT_MS = 60_000
 export interface NewsOptions {
   readonly feeds: readonly Feed[]
   readonly log: Log
-  readonly logger: SourceLogger
   /** Returns all instruments that are known now. */
   instruments (): Iterable<Instrument>
   /** Counts what happened to a feed, for the metrics. @param event one of a few words */
@@ -174,7 +172,7 @@ class FeedLoop {
     if (this.hasBadDates) return
     this.hasBadDates = true
     const fields = { source: 'news', feed: this.feed.name, date: plainText(date, 64, false) }
-    this.shared.options.logger.warn(fields,
+    this.shared.context.logger.warn(fields,
       'a news feed has a date that cannot be: the server takes the time of arrival, and only counts others')
   }
 
@@ -198,7 +196,7 @@ class FeedLoop {
     if (this.fault === kind) return
     this.fault = kind
     const fields = { source: 'news', feed: this.feed.name, fault: kind, reason: message }
-    this.shared.options.logger.warn(fields, 'a news feed cannot be read; the server asks it less often')
+    this.shared.context.logger.warn(fields, 'a news feed cannot be read; the server asks it less often')
   }
 
   private succeeded (event: 'read' | 'unchanged'): void {
@@ -206,7 +204,7 @@ class FeedLoop {
     this.count(event, 1)
     if (this.fault === undefined) return
     this.fault = undefined
-    this.shared.options.logger.info({ source: 'news', feed: this.feed.name }, 'a news feed can be read again')
+    this.shared.context.logger.info({ source: 'news', feed: this.feed.name }, 'a news feed can be read again')
   }
 
   private count (event: string, times: number): void {

@@ -14,7 +14,9 @@ export const Trade = Type.Object({
     maxLength: 128,
     description: 'the `trade_id` of the trade that this one replaces; with a `size` of 0 it cancels it'
   })),
-  received_at: Type.Optional(Timestamp('when the server received it from the venue, ISO 8601 with microseconds'))
+  received_at: Type.Optional(
+    Timestamp('when the server received it from the venue, ISO 8601 with microseconds')
+  )
 }, closed)
 export type Trade = Static<typeof Trade>
 

@@ -126,6 +126,11 @@ test('Kraken, live: ends its connection some time after the last subscriber', as
   await until('the book is there', () => messages >= 2)
   client.cut()
   await until('nothing is connected', () => venue.sockets.length === 0)
+  const state = async (topic: string): Promise<unknown> =>
+    await (await fetch(`${server.origin}/v1/snapshot?topic=${topic}`)).json()
+  await until('the source has ended', () => server.parts.sources.status()[0]!.state === 'waiting')
+  t.match(await state('book:BTC-USD.KRAKEN'), { data: { stale: true, asks: [] } }, 'nobody follows it any more')
+  t.match(await state('market:KRAKEN'), { data: { status: 'stale' } })
   const again = openClient('sse', server.origin, 'subscribe=market:KRAKEN', undefined, events)
   t.teardown(() => { again.cut() })
   await venue.connected(2)

@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { ProtocolError } from '@tickwire/protocol'
 import type { Test } from 'tap'
+import type { Config } from '../../src/config.js'
 import type { Entry } from '../../src/log/log.js'
 import type { NodesOverview } from '../../src/nodes/schema.js'
 import type { LeaseNote } from '../../src/sources/leased-source.js'
@@ -29,18 +30,31 @@ export interface Deployment {
   node (name: string): NodeProcess
 }
 
-/** @param sources of each node @param program what each node runs in place of the server */
+/**
+ * @param sources of each node
+ * @param program what each node runs in place of the server
+ * @param settings of all; the observer makes no bars
+ */
 export async function deploy (
   t: Test,
   names: readonly string[],
   sources: string,
-  program?: readonly string[]
+  program?: readonly string[],
+  settings: Partial<Config> = {}
 ): Promise<Deployment> {
   const redis = await RedisServer.start()
   t.teardown(() => redis.close())
-  const observer = await startServer(t, { REDIS_URL: redis.url, LOG_SHARDS: SHARDS, NODE_NAME: 'observer', UNKNOWN_SYMBOLS: 'reject' })
+  const observer = await startServer(t, {
+    ...settings, BARS: 'none', REDIS_URL: redis.url, LOG_SHARDS: SHARDS, NODE_NAME: 'observer', UNKNOWN_SYMBOLS: 'reject'
+  })
   const env = {
-    REDIS_URL: redis.url, LOG_SHARDS: String(SHARDS), JWT_SECRET: SECRET, SOURCES: sources, LOG_LEVEL: 'info', RATE_LIMIT_REQUESTS: '1000000'
+    ...Object.fromEntries(Object.entries(settings).map(([name, value]) => [name, String(value)])),
+    REDIS_URL: redis.url,
+    LOG_SHARDS: String(SHARDS),
+    JWT_SECRET: SECRET,
+    SOURCES: sources,
+    LOG_LEVEL: 'info',
+    RATE_LIMIT_REQUESTS: '1000000'
   }
   const nodes = await Promise.all(names.map(name => (
     NodeProcess.create(name, { ...env, NODE_NAME: name }, program)

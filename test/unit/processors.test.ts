@@ -72,6 +72,13 @@ class Host {
             signal,
             publish: async (messages, options) => {
               signal.throwIfAborted()
+              if (this.random.next() < 0.05) {
+                // An append that was given up may come late.
+                setTimeout(() => {
+                  publisher.publish(messages, { publisher: '', fence, ...options }).catch(() => {})
+                }, this.random.integer(0, 10))
+                throw new ProtocolError('log_unavailable')
+              }
               // A log on the network takes a call in parts, and may take only some of them.
               const first = this.random.next() < 0.2 ? this.random.integer(0, messages.length - 1) : undefined
               const results = await publisher.publish(messages.slice(0, first), {

@@ -122,8 +122,10 @@ test('Kraken, live: ends its connection some time after the last subscriber', as
   const server = await startServer(t, { SOURCES: `kraken:BTC-USD?lazy=0.5&suffix=.KRAKEN&${venue.options}` })
   let messages = 0
   const events = { onMessage: () => { messages++ }, onCursor: () => {} }
+  const askedAt = performance.now()
   const client = openClient('sse', server.origin, 'subscribe=book:BTC-USD.KRAKEN', undefined, events)
   await until('the book is there', () => messages >= 2)
+  t.comment(`the book came ${Math.round(performance.now() - askedAt)} ms after the subscription`)
   client.cut()
   await until('nothing is connected', () => venue.sockets.length === 0)
   const state = async (topic: string): Promise<unknown> =>

@@ -24,6 +24,7 @@ const groups: ReadonlyArray<readonly [group: string, names: readonly string[]]> 
   ...Object.entries(clientActions).map(([action, schema]) => [`action ${action}`, Object.keys(schema.properties)] as const),
   ...['websocket', 'sse', 'poll'].map(transport => [`query of ${transport}`, [...STREAM_PARAMETERS, ...OPTIONS.map(option => `;${option}`)]] as const),
   ['query of history', ['topic', 'after', 'epoch', 'limit']],
+  ['query of bars', ['symbol', 'interval', 'from', 'to', 'limit']],
   ['query of snapshot', ['topic']],
   ['query of symbols', ['market', 'sector']],
   ['header', ['authorization', 'last-event-id', 'x-request-id', 'accept-encoding', 'origin', 'sec-websocket-protocol']],

@@ -16,14 +16,15 @@ const ANSWER_MS = 20_000
 const HELD_MS = 250
 const MOST_OF_A_STREAM = 200_000
 
-type Kind = 'poll' | 'sse' | 'websocket' | 'history' | 'snapshot' | 'symbols' | 'publish' | 'disconnect' | 'wild'
+type Kind = 'poll' | 'sse' | 'websocket' | 'history' | 'bars' | 'snapshot' | 'symbols' | 'publish' | 'disconnect' | 'wild'
 /** How many of a hundred requests are of each kind. */
 const SHARES: Readonly<Record<Kind, number>> = {
   poll: 34,
   sse: 9,
   websocket: 8,
-  history: 10,
-  snapshot: 6,
+  history: 8,
+  bars: 4,
+  snapshot: 4,
   symbols: 3,
   publish: 24,
   disconnect: 2,
@@ -31,8 +32,11 @@ const SHARES: Readonly<Record<Kind, number>> = {
 }
 const QUALITIES: ReadonlyArray<readonly [Quality, number]> = [['fitting', 72], ['near', 14], ['garbled', 9], ['noise', 5]]
 
-const PATHS = { poll: '/v1/stream', sse: '/v1/stream', websocket: '/v1/stream', history: '/v1/history', snapshot: '/v1/snapshot', symbols: '/v1/symbols' } as const
-const KNOWN = { history: ['topic', 'after', 'epoch', 'limit'], snapshot: ['topic'], symbols: ['market', 'sector'] }
+const PATHS = { poll: '/v1/stream', sse: '/v1/stream', websocket: '/v1/stream', history: '/v1/history', bars: '/v1/bars', snapshot: '/v1/snapshot', symbols: '/v1/symbols' } as const
+const KNOWN = {
+  history: ['topic', 'after', 'epoch', 'limit'], bars: ['symbol', 'interval', 'from', 'to', 'limit'], snapshot: ['topic'], symbols: ['market', 'sector']
+}
+const isAboutTopics = (kind: Kind): kind is keyof typeof KNOWN => Object.hasOwn(KNOWN, kind)
 
 const HANDSHAKE = ['Connection: Upgrade', 'Upgrade: websocket', 'Sec-WebSocket-Version: 13', 'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==']
 const EXTENSIONS = ['permessage-deflate', 'permessage-deflate; client_max_window_bits', 'permessage-deflate; server_max_window_bits=8', 'permessage-deflate; server_no_context_takeover; client_no_context_takeover', 'x-nothing', 'permessage-deflate; a=b; a=b', '"', ';;', 'permessage-deflate, permessage-deflate']
@@ -82,12 +86,12 @@ export class RequestWorker {
   private async get (kind: keyof typeof PATHS, quality: Quality): Promise<void> {
     const { random, ground: { world, coverage } } = this
     const person = random.pick(world.people)
-    const query = kind === 'history' || kind === 'snapshot' || kind === 'symbols' ? this.queries[kind](quality) : this.queries.stream(quality, person, kind === 'poll' || random.next() < 0.05)
+    const query = isAboutTopics(kind) ? this.queries[kind](quality) : this.queries.stream(quality, person, kind === 'poll' || random.next() < 0.05)
     const headers = [...this.headers(kind, person.token), ...kind === 'websocket' ? this.handshake() : []]
     const bytes = `GET ${PATHS[kind]}?${query} HTTP/1.1\r\nHost: 127.0.0.1\r\n${headers.join('\r\n')}${headers.length === 0 ? '' : '\r\n'}\r\n`
     // Whatever spelling it is written in, the protocol's own parser knows what it says.
     const search = (): string => searchOf(`${PATHS[kind]}?${query}`)
-    const parsed = kind === 'history' || kind === 'snapshot' || kind === 'symbols' ? attempt(() => ({ known: parseParameters(search(), KNOWN[kind]) })) : attempt(() => parseStreamQuery(search()))
+    const parsed = isAboutTopics(kind) ? attempt(() => ({ known: parseParameters(search(), KNOWN[kind]) })) : attempt(() => parseStreamQuery(search()))
     const { wait = 0, decimals } = parsed !== undefined && 'subscribe' in parsed ? parsed : {}
     const held = wait > 0
     const answer = await this.http.send(bytes, held ? HELD_MS : ANSWER_MS, isOpenStream)

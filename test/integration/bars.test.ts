@@ -159,3 +159,19 @@ test('wakes a lazy source of trades for somebody who reads bars', async t => {
   t.teardown(() => { client.cut() })
   await until('bars come', () => bars > 0)
 })
+
+test('counts trades that are in no bar', async t => {
+  const server = await startServer(t, { BARS: '1s' })
+  const trade = async (timestamp: string): Promise<void> => {
+    await publish(server.app, 'trades', 'A', { symbol: 'A', price: '1', size: '1', timestamp })
+  }
+  await trade('2026-02-07T14:30:00Z')
+  while ((await askBars(server, 'symbol=A&interval=1s')).bars.length === 0) await delay(20)
+  await trade('2026-02-07T14:14:59Z')
+  const counted = async (): Promise<boolean> => {
+    const metrics = await (await fetch(`${server.origin}/metrics`)).text()
+    return metrics.includes('tickwire_bars_trades_ignored_total{reason="late"} 1\n')
+  }
+  while (!await counted()) await delay(20)
+  t.equal((await askBars(server, 'symbol=A&interval=1s')).bars.length, 1)
+})

@@ -42,6 +42,7 @@ const refused: ReadonlyArray<readonly [given: object, ...words: RegExp[]]> = [
   [{ processors: {} }, /processors is an array of processors/],
   [{ processors: [undefined] }, /processors\[0\] has no 'outputOf'/],
   [{ processors: [{ name: 'mine', journal: 'j' }] }, /processors\[0\] has no 'initial': it is an object with initial, decide, apply, project, correct/],
+  [{ processors: [{ name: 'mine', due () {} }] }, /processors\[0\] has no 'outputsOf': it is an object with outputsOf, initial, hear, apply, due/],
   [{ processors: [{ outputOf () {}, restore () {}, apply () {}, correct () {} }] }, /processors\[0\] has no name/],
   [{ processors: [{ name: 'mine', inputs: 'trades', outputOf () {}, restore () {}, apply () {}, correct () {} }] }, /processors\[0\] has no inputs: an array/],
   [{ log: 'redis://localhost' }, /log has no 'shardOf'/],

@@ -24,7 +24,11 @@ export function barsProcessor (
     outputs,
     outputsOf: ({ symbol }) => outputs.map(channel => ({ channel, symbol })),
     initial: ({ symbol }, first) => new TopicBars(symbol!, intervals, first, onIgnored),
-    hear (bars, { data, stands, missed }) { bars.hear(data as Bar, stands, missed) },
+    hear (bars, { topic, data, stands, missed }) {
+      const bar = data as Bar
+      // Somebody else may publish a bar of one interval in the topic of another.
+      if (topic.channel === barsChannel(bar.interval)) bars.hear(bar, stands, missed)
+    },
     apply (bars, { data, sequence, timestamp }) { bars.apply({ data: data as Trade, sequence, timestamp }) },
     due (bars, now) {
       const { bars: messages, next } = bars.due(now)

@@ -4,7 +4,7 @@ import { FromSchema } from './from-schema.js'
 import { oddText, oddValue } from './odd.js'
 import { dataMeaning, SYMBOLS, type World } from './world.js'
 
-const PUBLISHED: readonly string[] = ['quotes', 'trades', 'book', 'market', 'news', 'system', 'orders', 'portfolio', 'alerts', 'instruments', 'instruments.overrides']
+const PUBLISHED: readonly string[] = ['quotes', 'trades', 'bars.1s', 'bars.1m', 'bars.5m', 'book', 'market', 'news', 'system', 'orders', 'portfolio', 'alerts', 'instruments', 'instruments.overrides']
 
 /** Messages that somebody publishes, over HTTP or over WebSocket. */
 export class PublishItems {

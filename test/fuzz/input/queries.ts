@@ -51,6 +51,16 @@ export class Queries {
     return this.write(quality, pairs)
   }
 
+  bars (quality: Quality): string {
+    const { random } = this
+    if (quality === 'noise') return oddText(random)
+    const pairs: Pair[] = [['symbol', random.pick(SYMBOLS)], ['interval', random.pick(['1s', '1m', '5m'])]]
+    if (random.next() < 0.3) pairs.push(['from', random.pick(['2026-02-07T14:30:00Z', '0000-01-01T00:00:00.0-00:00'])])
+    if (random.next() < 0.3) pairs.push(['to', random.pick(['2026-02-07T23:30:00.5+09:01', '9999-12-31T23:59:60Z'])])
+    if (random.next() < 0.4) pairs.push(['limit', String(this.number(1, 5000))])
+    return this.write(quality, pairs)
+  }
+
   snapshot (quality: Quality): string {
     return quality === 'noise' ? oddText(this.random) : this.write(quality, [['topic', this.topic()]])
   }

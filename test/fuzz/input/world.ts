@@ -14,8 +14,8 @@ export const SYMBOLS: readonly string[] = [
 
 export const SETS: readonly string[] = ['*', '@market/M0', '@market/M1', '@sector/X0', '@sector/semiconductors', '@sector/반도체', '@market/nowhere']
 const USERS: readonly string[] = ['alice', 'bob', 'carol!', 'd:e', '__proto__', 'é📈']
-const CHANNELS: readonly string[] = ['quotes', 'trades', 'book', 'market', 'news', 'system', 'orders', 'portfolio', 'alerts']
-const OTHER_CHANNELS: readonly string[] = ['instruments', 'instruments.overrides', 'strategy', 'bars.1s', 'heatmap', 'monitor', 'nothing', 'constructor', 'q'.repeat(32)]
+const CHANNELS: readonly string[] = ['quotes', 'trades', 'bars.1s', 'bars.1m', 'bars.5m', 'book', 'market', 'news', 'system', 'orders', 'portfolio', 'alerts']
+const OTHER_CHANNELS: readonly string[] = ['instruments', 'instruments.overrides', 'strategy', 'heatmap', 'monitor', 'nothing', 'constructor', 'q'.repeat(32)]
 
 const KEPT = 64
 
@@ -92,6 +92,8 @@ export class World {
 const DECIMALS: readonly string[] = ['0', '-0', '0.00', '1', '185.50', '-3.25', '0.00000001', '99999999999999999999.9', `1.${'0'.repeat(60)}`, '9'.repeat(64)]
 const TIMES: readonly string[] = ['2026-02-07T14:30:00Z', '2026-02-07T14:30:00.123456789+09:00', '2024-02-29T00:00:00Z', '9999-12-31T23:59:60Z', '0000-01-01T00:00:00.0-00:00']
 
+const STARTS: readonly string[] = ['2026-02-07T14:30:00Z', '2024-02-29T00:00:00Z', '2026-02-07T14:30:01Z', '9999-12-31T23:59:59Z']
+
 /** Returns the meaning of the texts in a channel's data, by their patterns. */
 export function dataMeaning (
   random: Choices,
@@ -101,6 +103,6 @@ export function dataMeaning (
     if (format === SYMBOL_FORMAT) return name === 'symbol' && symbol !== undefined ? symbol : random.pick(SYMBOLS)
     if (pattern === undefined) return name === 'bids' || name === 'asks' ? Array.from({ length: random.integer(0, 12) }, () => [random.pick(DECIMALS), random.pick(DECIMALS)]) : undefined
     if (pattern === DECIMAL_PATTERN) return random.pick(DECIMALS)
-    return random.pick(TIMES)
+    return name === 'start' ? random.pick(STARTS) : random.pick(TIMES)
   }
 }

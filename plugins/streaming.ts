@@ -4,6 +4,8 @@ import { hostname } from 'node:os'
 import { type Channels, type Instrument, ProtocolError } from '@tickwire/protocol'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
+import { AlertRules } from '../src/alerts/alert-rules.js'
+import { RuleDemand } from '../src/alerts/rule-demand.js'
 import { refusePublish } from '../src/auth/permissions.js'
 import { Acknowledging } from '../src/connection/acknowledging.js'
 import { Connections } from '../src/connection/connections.js'
@@ -56,6 +58,7 @@ export interface StreamingOptions extends ConnectionLimits {
   readonly recentBytes: number
   readonly heartbeatMs: number
   readonly idleTimeoutMs: number
+  readonly maxAlertRules: number
   readonly maxSubscriptions: number
   readonly maxMessagesPerSecond: number
   /** The largest data of one message, in bytes of JSON. */
@@ -81,6 +84,10 @@ export interface Streaming {
   readonly publisher: Publisher
   /** Takes what clients publish. */
   readonly publishing: Publishing
+  /** The alert rules of users. */
+  readonly alerts: AlertRules
+  /** What alert rules demand; undefined before the server is ready. */
+  ruleDemand (): RuleDemand | undefined
   readonly connections: Connections
   readonly events: Events
   readonly instruments: OperatorInstruments
@@ -229,6 +236,7 @@ export const streaming = fp<StreamingOptions>(async (app, options) => {
   const history: Streaming['history'] = (topic, request) => (
     readHistory(hub, dialects.native().writer, topic, request)
   )
+  let ruleDemand: RuleDemand | undefined
   app.decorate('streaming', {
     log,
     coordination,
@@ -237,6 +245,8 @@ export const streaming = fp<StreamingOptions>(async (app, options) => {
     counters,
     publisher,
     publishing,
+    alerts: new AlertRules({ log, publisher, names: stream, maxRules: options.maxAlertRules }),
+    ruleDemand: () => ruleDemand,
     connections,
     events,
     instruments: new OperatorInstruments(publisher, hub),
@@ -260,6 +270,7 @@ export const streaming = fp<StreamingOptions>(async (app, options) => {
   app.addHook('onReady', async () => {
     await heartbeat.start()
     await declare(options.instruments)
+    ruleDemand = await RuleDemand.follow({ log, channels, demand: hub.demand, onError })
     await sources.begin()
   })
   // Now the server knows where it listens.
@@ -276,6 +287,7 @@ export const streaming = fp<StreamingOptions>(async (app, options) => {
     stopDisconnects()
     stopPositions()
     load.close()
+    ruleDemand?.close()
     for (const demand of demands.values()) demand.end()
     hub.close()
     await options.compacted?.close()

@@ -1,4 +1,5 @@
 import { acknowledgements } from './acknowledgements.js'
+import { alertRules } from '../alert-rules.js'
 import { alerts } from './alerts.js'
 import { book } from './book.js'
 import type { ChannelDefinition } from './channel.js'
@@ -16,7 +17,7 @@ export type Channels = ReadonlyMap<string, ChannelDefinition>
 
 const definitions: readonly ChannelDefinition[] = [
   quotes, trades, book, market, news, system, orders, portfolio, alerts, instruments, instrumentOverrides,
-  acknowledgements
+  acknowledgements, alertRules
 ]
 
 /** The channels that come with the server. To add one, add a file to this folder and a name to this list. */

@@ -13,6 +13,10 @@ const FOLDERS = {
     may: ['log/redis/(connect|tail/listener|append/refusals|time-limit|masters/masters)\\.ts$'],
   },
   store: { types: ['log/log\\.ts$', 'publisher/'] },
+  alerts: {
+    may: ['hub/audience/', 'auth/', 'connection/selectors\\.ts$', 'log/log\\.ts$'],
+    types: ['publisher/'],
+  },
   hub: { may: ['log/(log|entry-queue|acknowledged)\\.ts$', 'metrics/'] },
   instruments: { types: ['hub/hub\\.ts$', 'publisher/publisher\\.ts$'] },
   sources: {

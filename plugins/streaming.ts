@@ -4,6 +4,8 @@ import { hostname } from 'node:os'
 import { barsChannel, type Channels, type Instrument, ProtocolError } from '@tickwire/protocol'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
+import { AlertRules } from '../src/alerts/alert-rules.js'
+import { RuleDemand } from '../src/alerts/rule-demand.js'
 import { refusePublish } from '../src/auth/permissions.js'
 import { Acknowledging } from '../src/connection/acknowledging.js'
 import { Connections } from '../src/connection/connections.js'
@@ -57,6 +59,7 @@ export interface StreamingOptions extends ConnectionLimits {
   readonly recentBytes: number
   readonly heartbeatMs: number
   readonly idleTimeoutMs: number
+  readonly maxAlertRules: number
   readonly maxSubscriptions: number
   readonly maxMessagesPerSecond: number
   /** The largest data of one message, in bytes of JSON. */
@@ -82,6 +85,10 @@ export interface Streaming {
   readonly publisher: Publisher
   /** Takes what clients publish. */
   readonly publishing: Publishing
+  /** The alert rules of users. */
+  readonly alerts: AlertRules
+  /** What alert rules demand; undefined before the server is ready. */
+  ruleDemand (): RuleDemand | undefined
   readonly connections: Connections
   readonly events: Events
   readonly instruments: OperatorInstruments
@@ -249,6 +256,7 @@ export const streaming = fp<StreamingOptions>(async (app, options) => {
     const { shard, epoch, ...found } = await readBars(log, request)
     return { epoch: hub.epochTextWith(shard, epoch), ...found }
   }
+  let ruleDemand: RuleDemand | undefined
   app.decorate('streaming', {
     log,
     coordination,
@@ -257,6 +265,8 @@ export const streaming = fp<StreamingOptions>(async (app, options) => {
     counters,
     publisher,
     publishing,
+    alerts: new AlertRules({ log, publisher, names: stream, maxRules: options.maxAlertRules }),
+    ruleDemand: () => ruleDemand,
     connections,
     events,
     instruments: new OperatorInstruments(publisher, hub),
@@ -281,6 +291,7 @@ export const streaming = fp<StreamingOptions>(async (app, options) => {
   app.addHook('onReady', async () => {
     await heartbeat.start()
     await declare(options.instruments)
+    ruleDemand = await RuleDemand.follow({ log, channels, demand: hub.demand, onError })
     await sources.begin()
   })
   // Now the server knows where it listens.
@@ -297,6 +308,7 @@ export const streaming = fp<StreamingOptions>(async (app, options) => {
     stopDisconnects()
     stopPositions()
     load.close()
+    ruleDemand?.close()
     for (const demand of demands.values()) demand.end()
     hub.close()
     await options.compacted?.close()

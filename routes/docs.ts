@@ -32,6 +32,7 @@ export const docsRoutes = fp(async (
         { name: 'publish', description: 'Messages into the log' },
         { name: 'topics', description: 'Histories, states, instruments' },
         { name: 'acknowledgements', description: 'What a user has dealt with' },
+        { name: 'alerts', description: 'When users want to be alerted' },
         { name: 'admin', description: 'For operators: a token with admin' },
         { name: 'health', description: 'For monitoring and orchestration' }
       ]

@@ -2,6 +2,7 @@ import type { FastifyPluginAsync } from 'fastify'
 import type { OriginPolicy } from '../src/auth/origin.js'
 import { acknowledgementRoutes } from './acknowledgements.js'
 import { adminRoutes } from './admin.js'
+import { alertRoutes } from './alerts.js'
 import { docsRoutes } from './docs.js'
 import { healthRoutes } from './health.js'
 import { metricsRoutes } from './metrics.js'
@@ -30,6 +31,7 @@ export const routeGroups = {
   publish: publishRoutes,
   topics: topicRoutes,
   acknowledgements: acknowledgementRoutes,
+  alerts: alertRoutes,
   health: healthRoutes,
   metrics: metricsRoutes,
   admin: adminRoutes,

@@ -1,8 +1,8 @@
 import { type TSchema, Type } from '@sinclair/typebox'
 import {
-  Acknowledge, Acknowledged, Bar, ErrorMessage, Instrument, MAX_HEARTBEAT_SECONDS, MAX_POLL_LIMIT,
-  MAX_WAIT_SECONDS, MIN_HEARTBEAT_SECONDS, PollAnswer, PublishAnswer, PublishItem, Timestamp,
-  UnacknowledgedAnswer
+  Acknowledge, Acknowledged, AlertRule, AlertRuleChange, AlertRulesAnswer, Bar, ErrorMessage, Instrument,
+  MAX_HEARTBEAT_SECONDS, MAX_POLL_LIMIT, MAX_WAIT_SECONDS, MIN_HEARTBEAT_SECONDS, NewAlertRule, PollAnswer,
+  PublishAnswer, PublishItem, Timestamp, UnacknowledgedAnswer
 } from '@tickwire/protocol'
 import { PutAnswer, RemoveAnswer } from '../src/instruments/answers.js'
 import { NodesOverview } from '../src/nodes/schema.js'
@@ -103,6 +103,40 @@ export const unacknowledgedSchema = {
   summary: 'What the user has not acknowledged, and since when',
   security: bearer,
   response: { 200: UnacknowledgedAnswer, ...refused(401, 429, 503) }
+}
+
+const alertRule = { tags: ['alerts'], security: bearer }
+const RuleId = Type.Object({ id: Type.String({ description: 'the `rule_id`' }) })
+
+export const alertsSchema = {
+  ...alertRule,
+  summary: 'The alert rules of the user',
+  response: { 200: AlertRulesAnswer, ...refused(401, 403, 429, 503) }
+}
+export const addAlertSchema = {
+  ...alertRule,
+  summary: 'Adds an alert rule',
+  body: NewAlertRule,
+  response: { 201: AlertRule, ...refused(400, 401, 403, 429, 503) }
+}
+export const alertSchema = {
+  ...alertRule,
+  summary: 'One alert rule',
+  params: RuleId,
+  response: { 200: AlertRule, ...refused(401, 403, 404, 429, 503) }
+}
+export const changeAlertSchema = {
+  ...alertRule,
+  summary: 'Changes an alert rule, which then watches as a new one; null takes a field away',
+  params: RuleId,
+  body: AlertRuleChange,
+  response: { 200: AlertRule, ...refused(400, 401, 403, 404, 429, 503) }
+}
+export const removeAlertSchema = {
+  ...alertRule,
+  summary: 'Removes an alert rule',
+  params: RuleId,
+  response: { 204: Nothing, ...refused(401, 403, 404, 429, 503) }
 }
 
 export const historySchema = {

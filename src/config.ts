@@ -1,4 +1,5 @@
 import { type Static, type TSchema, Type } from '@sinclair/typebox'
+import { MOST_ALERT_RULES } from '@tickwire/protocol'
 import { Value } from '@sinclair/typebox/value'
 import { isAddressList } from './addresses.js'
 import { insteadOf } from './nearest.js'
@@ -91,6 +92,7 @@ export const ConfigSchema = Type.Object({
   MAX_CONNECTIONS_PER_IP: Count(200, 'clients of one address'),
   MAX_CONNECTIONS_PER_USER: Count(100, 'clients of one user'),
   MAX_SUBSCRIPTIONS: Count(1000, 'selectors of one connection'),
+  MAX_ALERT_RULES: Count(200, 'alert rules of one user', undefined, MOST_ALERT_RULES),
   MAX_MESSAGE_BYTES: Bytes(
     65_536, 1024, 64 * MEBIBYTE, 'the largest message from a client, and the largest published message'
   ),

@@ -23,6 +23,7 @@ import { MemoryLog } from './log/memory/memory-log.js'
 import { RedisLog } from './log/redis/redis-log.js'
 import { settingNotices } from './notices.js'
 import { checkPluginOptions } from './plugin-options.js'
+import { alertJournal, alertProcessor } from './processors/alerts/alert-processor.js'
 import { checkProcessors } from './processors/check.js'
 import { processorSources } from './processors/processor-sources.js'
 import type { Processor } from './processors/processor.js'
@@ -42,7 +43,7 @@ import type { Coordination } from './coordination/coordination.js'
 
 /** Groups of endpoints that are served by default: the stream, and what its clients use beside it. */
 const DEFAULT_ROUTES: readonly RouteGroup[] = [
-  'stream', 'tickets', 'publish', 'topics', 'acknowledgements'
+  'stream', 'tickets', 'publish', 'topics', 'acknowledgements', 'alerts'
 ]
 
 /** How long a token is valid unless the application says otherwise. */
@@ -60,7 +61,8 @@ export interface TickwireOptions {
   /** Channels beside the standard ones, made with `defineChannel`. */
   readonly channels?: readonly ChannelDefinition[]
   /**
-   * The groups of endpoints to serve. Default: `stream`, `tickets`, `publish`, `topics`, `acknowledgements`.
+   * The groups of endpoints to serve. Default: `stream`, `tickets`, `publish`, `topics`,
+   * `acknowledgements`, `alerts`.
    */
   readonly routes?: readonly RouteGroup[]
   /**
@@ -163,9 +165,10 @@ declare module 'fastify' {
 export const tickwire = fp<TickwireOptions>(async (app, options) => {
   const order = Object.keys(routeGroups) as RouteGroup[]
   checkPluginOptions({ ...options }, order)
-  const { prefix = '', routes = DEFAULT_ROUTES, sources = [], instruments = [], processors = [] } = options
+  const { prefix = '', routes = DEFAULT_ROUTES, sources = [], instruments = [] } = options
   const settings = loadSettings(options.settings ?? {})
   const channels = allChannels(options.channels ?? [])
+  const processors = [alertProcessor(channels), ...options.processors ?? []]
   checkProcessors(processors, channels)
   const given = typeof sources === 'string' ? parseSources(sources) : sources
   const feeds = settings.NEWS_FEEDS === undefined ? [] : parseFeeds(settings.NEWS_FEEDS)
@@ -235,6 +238,7 @@ export const tickwire = fp<TickwireOptions>(async (app, options) => {
       maxConnections: settings.MAX_CONNECTIONS,
       maxConnectionsPerIp: settings.MAX_CONNECTIONS_PER_IP,
       maxConnectionsPerUser: settings.MAX_CONNECTIONS_PER_USER,
+      maxAlertRules: settings.MAX_ALERT_RULES,
       maxSubscriptions: settings.MAX_SUBSCRIPTIONS,
       maxMessagesPerSecond: settings.RATE_LIMIT_MESSAGES,
       maxMessageBytes: settings.MAX_MESSAGE_BYTES,
@@ -375,7 +379,7 @@ async function openCoordination (
  * @throws ConfigError that says what is wrong with a definition
  */
 function allChannels (own: readonly ChannelDefinition[]): Channels {
-  const channels = new Map(standardChannels)
+  const channels = new Map([...standardChannels, [alertJournal.name, alertJournal]])
   for (const definition of own) {
     const fault = channelFault(definition)
     if (fault !== undefined) throw new ConfigError(fault)

@@ -2,13 +2,15 @@ import type { Processor } from './processor.js'
 
 /**
  * Returns some channels, and all that processors publish to because of them: a subscriber of one of these
- * needs the messages of the first, too.
+ * needs the messages of the first, too. A processor with rules demands by its rules instead.
  */
 export function wantedBy (processors: readonly Processor[], channels: readonly string[]): readonly string[] {
   const wanted = new Set(channels)
   for (let size = 0; size < wanted.size;) {
     size = wanted.size
-    for (const { inputs, outputs } of processors) {
+    for (const processor of processors) {
+      if ('rules' in processor && processor.rules !== undefined) continue
+      const { inputs, outputs } = processor
       if (inputs.some(input => wanted.has(input))) for (const output of outputs) wanted.add(output)
     }
   }

@@ -1,16 +1,27 @@
 import { setMaxListeners } from 'node:events'
-import { parseTopicKey } from '@tickwire/protocol'
-import { type Entry, epochAt, isGood, lastKept, type Log, type Origin, type ShardHead } from '../log/log.js'
+import { channelOfKey, parseTopicKey } from '@tickwire/protocol'
+import {
+  COMMON_SHARD, type Entry, epochAt, isGood, lastKept, type Log, type Origin, type ShardHead
+} from '../log/log.js'
 import { EpochWatch } from './epochs.js'
 import type { JournalMessage, Positions } from './journal.js'
 import { Outputs } from './outputs.js'
-import type { JournalProcessor, Output, ProcessorContext, ProcessorMessage } from './processor.js'
+import type {
+  JournalProcessor, Output, Past, ProcessorContext, ProcessorMessage, RuleMemory
+} from './processor.js'
 import { BeginAnew, inputOf, readTopic, ShardInputs, untilAborted } from './shard-inputs.js'
 
 /** Higher than every part of a decision, so that a correction is newer than all of them. */
 const CORRECTION_PART = Number.MAX_SAFE_INTEGER
 /** Most decisions in one append. */
 const MAX_DECISIONS = 500
+/**
+ * A processor that decides nothing about most messages notes its positions so often. A server that takes over
+ * repeats no more than that.
+ */
+const NOTED_MS = 5000
+/** Topics of rules in one read. */
+const RULES_AT_A_TIME = 64
 
 /** Runs a {@link JournalProcessor}, from the state of its journal. */
 export class JournalRunner<State, Decision> {
@@ -18,7 +29,8 @@ export class JournalRunner<State, Decision> {
   constructor (
     private readonly processor: JournalProcessor<State, Decision>,
     private readonly log: Log,
-    private readonly lookMs?: number
+    private readonly lookMs?: number,
+    private readonly notedMs = NOTED_MS
   ) {}
 
   /**
@@ -32,7 +44,8 @@ export class JournalRunner<State, Decision> {
   /** Runs until the log begins an epoch anywhere, or the run falls too far behind. */
   private async runInEpochs (context: ProcessorContext): Promise<void> {
     const { log, processor } = this
-    const channels = new Set(processor.inputs)
+    const { rules } = processor
+    const channels = new Set([...processor.inputs, ...rules === undefined ? [] : [rules.channel]])
     const shards = Array.from({ length: log.shards }, (_, shard) => shard)
     const opened = await Promise.allSettled(shards.map(shard => ShardInputs.follow(log, shard, channels)))
     const inputs = opened.flatMap(outcome => outcome.status === 'fulfilled' ? [outcome.value] : [])
@@ -41,12 +54,15 @@ export class JournalRunner<State, Decision> {
       if (failure !== undefined) throw failure.reason
       const watch = await EpochWatch.start(log, this.lookMs)
       const { head } = inputs[log.shardOf(processor.journal)]!
-      const journal = new Journal(processor, log, head, new Outputs(context, head, watch.epochs))
+      const outputs = new Outputs(context, head, watch.epochs)
+      const journal = new Journal(processor, log, head, outputs, this.notedMs)
       await journal.load()
       await journal.project()
+      await journal.learnRules(inputs[COMMON_SHARD]!)
       for (const input of inputs) await journal.catchUp(input)
       while (!context.signal.aborted && await watch.holds()) {
         await journal.decideAll(await arrivals(inputs, watch.lookMs, context.signal))
+        await journal.notePositions()
       }
     } finally {
       for (const input of inputs) input.end()
@@ -85,12 +101,18 @@ class Journal<State, Decision> {
   private positions: Positions = {}
   /** Number of the last decision. It is the sequence of the decision's message in the journal. */
   private number = 0
+  /** The rules that the processor goes by, if it has any. */
+  private memory: RuleMemory | undefined
+  /** When the positions were written last, and whether they have moved since. */
+  private notedAt = performance.now()
+  private hasMoved = false
 
   constructor (
     private readonly processor: JournalProcessor<State, Decision>,
     private readonly log: Log,
     private readonly head: ShardHead,
-    private readonly outputs: Outputs
+    private readonly outputs: Outputs,
+    private readonly notedMs: number
   ) {
     this.topic = processor.journal
     this.state = processor.initial()
@@ -158,6 +180,45 @@ class Journal<State, Decision> {
     return corrections
   }
 
+  /** Learns all rules that there are. @param input of the shard that has them */
+  async learnRules (input: ShardInputs): Promise<void> {
+    const { rules } = this.processor
+    if (rules === undefined) return
+    this.memory = rules.begin(this.state)
+    const topics = (await input.topics()).filter(topic => this.isRule(topic))
+    const pasts: Past[] = []
+    for (let at = 0; at < topics.length; at += RULES_AT_A_TIME) {
+      const some = topics.slice(at, at + RULES_AT_A_TIME)
+      const states = await Promise.all(some.map(topic => this.log.snapshot(topic)))
+      for (const state of states) if (state !== undefined) pasts.push(...this.learn(state))
+    }
+    this.memory.learned()
+    for (const past of pasts) await this.recall(past)
+  }
+
+  private isRule (topic: string): boolean {
+    return this.memory !== undefined && channelOfKey(topic) === this.processor.rules!.channel
+  }
+
+  private learn ({ topic, payload }: Pick<Entry, 'topic' | 'payload'>): readonly Past[] {
+    return this.memory!.learn(parseTopicKey(topic).user, JSON.parse(payload) ?? undefined)
+  }
+
+  /** Reads messages once more that have been decided about. */
+  private async recall ({ topic, lengthMs, recall }: Past): Promise<void> {
+    const position = this.positions[this.log.shardOf(topic)]
+    if (position === undefined) return
+    const [epoch, offset] = position
+    const [head] = await this.log.head([this.log.shardOf(topic)])
+    const upTo = lastKept({ epoch, offset }, head!)
+    const found: Entry[] = []
+    for await (const page of readTopic(this.log, topic, 0, { epoch: head!.epoch, offset: upTo })) {
+      found.push(...page.map(({ entry }) => entry))
+    }
+    const since = (found.at(-1)?.timestamp ?? 0) - lengthMs
+    for (const entry of found) if (entry.timestamp > since) recall(inputOf(entry, false))
+  }
+
   /**
    * Decides about the entries of a shard from the journal's position in it to the head at which following
    * began.
@@ -169,11 +230,25 @@ class Journal<State, Decision> {
     const from = known === undefined ? 0 : lastKept({ epoch: known[0], offset: known[1] }, head)
     const found: Arrival[] = []
     for (const topic of await input.topics()) {
+      if (this.isRule(topic) || this.memory?.concerns(topic) === false) continue
       for await (const page of readTopic(this.log, topic, from, head)) {
         found.push(...page.map(one => ({ input, ...one })))
       }
     }
     await this.decideAll(found.sort((a, b) => a.entry.offset - b.entry.offset))
+    if (this.memory !== undefined) this.moveTo(shard, head.offset, head)
+  }
+
+  private moveTo (shard: number, offset: number, head: ShardHead): void {
+    this.positions[shard] = [epochAt(offset, head), offset]
+    this.hasMoved = true
+  }
+
+  /** Writes the positions, if they have moved and were not written for some time. @throws BeginAnew */
+  async notePositions (): Promise<void> {
+    if (this.memory === undefined || !this.hasMoved) return
+    if (performance.now() - this.notedAt < this.notedMs) return
+    await this.append([this.decisionMessage(undefined, this.number + 1)], [undefined])
   }
 
   /** Decides about entries, in their order. */
@@ -181,9 +256,15 @@ class Journal<State, Decision> {
     let decisions: Decision[] = []
     let messages: ProcessorMessage[] = []
     for (const { input: { head, shard }, entry, missed = false } of arrivals) {
+      if (this.isRule(entry.topic)) {
+        for (const past of this.learn(entry)) await this.recall(past)
+        continue
+      }
       if (this.hasDecided(shard, entry, head)) continue
-      const decision = this.processor.decide(this.state, inputOf(entry, missed))
-      this.positions = { ...this.positions, [shard]: [epochAt(entry.offset, head), entry.offset] }
+      const decision = this.memory?.concerns(entry.topic) === false
+        ? undefined
+        : this.processor.decide(this.state, inputOf(entry, missed))
+      this.moveTo(shard, entry.offset, head)
       if (decision === undefined) continue
       this.state = this.processor.apply(this.state, decision)
       decisions.push(decision)
@@ -202,10 +283,10 @@ class Journal<State, Decision> {
     return isGood({ epoch: position[0], offset: position[1] }, head) && offset <= position[1]
   }
 
-  private decisionMessage (decision: Decision, number: number): ProcessorMessage {
-    const { topic, positions } = this
+  private decisionMessage (decision: Decision | undefined, number: number): ProcessorMessage {
+    const positions = { ...this.positions }
     return this.message(
-      { channel: topic, data: { positions, decision } },
+      { channel: this.topic, data: decision === undefined ? { positions } : { positions, decision } },
       { epoch: this.head.epoch, offset: number, part: 0 }
     )
   }
@@ -213,9 +294,11 @@ class Journal<State, Decision> {
   /** Appends decisions to the journal, and then publishes their outputs. @throws BeginAnew */
   private async append (
     messages: readonly ProcessorMessage[],
-    decisions: readonly Decision[]
+    decisions: ReadonlyArray<Decision | undefined>
   ): Promise<void> {
     if (messages.length === 0) return
+    this.notedAt = performance.now()
+    this.hasMoved = false
     const answers = await this.outputs.publish(messages)
     const projected: ProcessorMessage[] = []
     for (const [index, answer] of answers.entries()) {
@@ -234,7 +317,8 @@ class Journal<State, Decision> {
     await this.outputs.publish(projected)
   }
 
-  private outputsOf (number: number, epoch: number, decision: Decision): ProcessorMessage[] {
+  private outputsOf (number: number, epoch: number, decision: Decision | undefined): ProcessorMessage[] {
+    if (decision === undefined) return []
     const parts = new Map<string, number>()
     return this.processor.project(decision).map(output => {
       const name = JSON.stringify([output.channel, output.symbol, output.user])

@@ -11,7 +11,8 @@ export type Positions = Static<typeof Positions>
  */
 export interface JournalMessage<Decision = unknown, State = unknown> {
   readonly positions: Positions
-  readonly decision: Decision
+  /** Absent from a message that only notes positions. */
+  readonly decision?: Decision | undefined
   readonly state?: State
 }
 
@@ -23,7 +24,7 @@ export interface JournalOptions<State> {
   /** The journal must be retained for as long as outputs may be lost. */
   readonly retention?: ChannelDefinition['retention']
   initial (): State
-  /** Returns the next state, and must not change the one that it gets. */
+  /** Returns the next state; it may change the one that it gets. */
   apply (state: State, decision: never): State
 }
 
@@ -37,9 +38,12 @@ export function journalChannel<State> (options: JournalOptions<State>): ChannelD
     keyed: false,
     access: 'internal',
     ...(retention === undefined ? {} : { retention }),
-    schema: Type.Object({ positions: Positions, decision, state: Type.Optional(Type.Unknown()) }),
+    schema: Type.Object({
+      positions: Positions, decision: Type.Optional(decision), state: Type.Optional(Type.Unknown())
+    }),
     reduce: (before, message) => {
       const state = before === undefined ? initial() : (before as JournalMessage<unknown, State>).state!
+      if (message.decision === undefined) return { ...message, state }
       return { ...message, state: apply(state, message.decision as never) }
     }
   })

@@ -9,6 +9,9 @@ import { ViewRunner } from './view-runner.js'
 const leaseOf = (processor: string, shard?: number): string =>
   `processor:${processor}${shard === undefined ? '' : `/${shard}`}`
 
+/** How long a processor goes on when there are no rules any more. */
+const LINGER_MS = 10_000
+
 const isJournaled = (processor: Processor): processor is JournalProcessor => 'journal' in processor
 const isView = (processor: Processor): processor is ViewProcessor => 'due' in processor
 
@@ -21,7 +24,11 @@ export function processorSources (processors: readonly Processor[], log: Log): S
   return processors.flatMap(processor => {
     const { name } = processor
     if (isJournaled(processor)) {
-      return [asSource(leaseOf(name), context => new JournalRunner(processor, log).run(context))]
+      const run = (context: ProcessorContext): Promise<void> => new JournalRunner(processor, log).run(context)
+      const { rules } = processor
+      // It runs while somebody wants the channel of its rules, which is while there are any.
+      const lazy = rules === undefined ? {} : { lazy: { channels: [rules.channel], lingerMs: LINGER_MS } }
+      return [{ ...asSource(leaseOf(name), run), ...lazy }]
     }
     return Array.from({ length: log.shards }, (_, shard) => {
       const runner = isView(processor)

@@ -61,10 +61,14 @@ export interface JournalProcessor<State = unknown, Decision = unknown> {
   readonly outputs: readonly string[]
   /** A channel made by `journalChannel`; its state has the processor's. */
   readonly journal: string
-  /** Returns the state before the first decision. */
+  /** Returns a new state, as it is before the first decision. */
   initial (): State
-  /** Decides about a message; returns undefined if there is nothing to decide. */
+  /**
+   * Decides about a message; returns undefined if there is nothing to decide. Without a decision nothing is
+   * written, except that a processor with {@link rules} notes its positions now and then.
+   */
   decide (state: State, message: Input): Decision | undefined
+  /** Returns the next state; it may change the one that it gets. */
   apply (state: State, decision: Decision): State
   /** Returns the outputs of a decision, in order. */
   project (decision: Decision): readonly Output[]
@@ -73,6 +77,47 @@ export interface JournalProcessor<State = unknown, Decision = unknown> {
    * journal has lost decisions that the topic follows from.
    */
   correct (state: State, topic: Topic): unknown
+  /** For a processor that goes by rules which users make. */
+  readonly rules?: ProcessorRules<State>
+}
+
+/**
+ * The rules that a processor goes by. It runs only while there are any, and knows all of them before it
+ * decides about anything. Rules are not journaled: the log has them. Subscribers of the processor's outputs
+ * create no demand for its inputs, because its rules do.
+ */
+export interface ProcessorRules<State = unknown> {
+  /** The channel that has them: compacted, and on the shard that every server follows. */
+  readonly channel: string
+  /**
+   * Begins what a run of the processor keeps beside its state: an index over the rules, windows of time.
+   * @param state before the first decision of the run; `apply` must change and return the same object
+   */
+  begin (state: State): RuleMemory
+}
+
+/** What a run keeps beside the state of the journal. All of it follows from the state, and from the log. */
+export interface RuleMemory {
+  /**
+   * Learns a topic of the rules' channel as it is now.
+   * @param data undefined if the topic was removed
+   * @returns the past that is needed before the next decision
+   */
+  learn (user: string | undefined, data: unknown): readonly Past[]
+  /** Called when all rules that there are have been learned. */
+  learned (): void
+  /** Whether any rule needs the messages of a topic. */
+  concerns (topic: string): boolean
+}
+
+/** Messages that have been decided about already, and that a run needs once more. */
+export interface Past {
+  /** The key of their topic. */
+  readonly topic: string
+  /** How far back, in milliseconds before the last message. */
+  readonly lengthMs: number
+  /** Gets each retained message, oldest first. */
+  recall (message: Input): void
 }
 
 /** What a topic that a view publishes to says, as the view hears it. */

@@ -69,7 +69,7 @@ async function judgeBars (all: Messages, symbols: readonly string[]): Promise<st
 async function judgeValues (all: Messages, symbols: readonly string[], complete: boolean): Promise<string[]> {
   const faults: string[] = []
   type Decision = { symbol: string, trade?: string, bid?: string, quote?: string }
-  const decisions = (await all('values_journal') as ReadonlyArray<JournalMessage<Decision>>).map(({ decision }) => decision)
+  const decisions = (await all('values_journal') as ReadonlyArray<JournalMessage<Decision>>).flatMap(({ decision }) => decision ?? [])
   const bids = new Map<string, string>()
   const bySymbol = new Map<string, Decision[]>()
   for (const decision of decisions) {

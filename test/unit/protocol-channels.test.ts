@@ -171,6 +171,17 @@ const samples: Readonly<Record<string, Sample>> = {
     required: ['alert_id', 'type', 'message', 'triggered_at'],
     decimals: [['value']]
   },
+  alert_rules: {
+    type: 'alert_rules',
+    access: 'internal',
+    keyed: false,
+    state: true,
+    full: {
+      rules: [{ rule_id: 'R1', type: 'price', symbol: 'AAPL', above: '1', version: 1, created_at: TIME, updated_at: TIME }]
+    },
+    required: ['rules'],
+    decimals: [['rules', 0, 'above']]
+  },
   acknowledgements: {
     type: 'acknowledgement',
     access: 'internal',

@@ -1,4 +1,5 @@
 import { acknowledgements } from './acknowledgements.js'
+import { alertRules } from '../alert-rules.js'
 import { alerts } from './alerts.js'
 import { barChannels } from './bars.js'
 import { book } from './book.js'
@@ -17,7 +18,7 @@ export type Channels = ReadonlyMap<string, ChannelDefinition>
 
 const definitions: readonly ChannelDefinition[] = [
   quotes, trades, ...barChannels, book, market, news, system, orders, portfolio, alerts, instruments,
-  instrumentOverrides, newsFeeds, acknowledgements
+  instrumentOverrides, newsFeeds, acknowledgements, alertRules
 ]
 
 /** The channels that come with the server. To add one, add a file to this folder and a name to this list. */

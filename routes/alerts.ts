@@ -1,0 +1,65 @@
+import { type TypeCheck, TypeCompiler } from '@sinclair/typebox/compiler'
+import {
+  AlertRuleChange, NewAlertRule, parseParameters, ProtocolError, searchOf
+} from '@tickwire/protocol'
+import type { TSchema } from '@sinclair/typebox'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
+import type { Identity } from '../src/auth/identity.js'
+import { type OriginPolicy, refuseForeignPage } from '../src/auth/origin.js'
+import { addAlertSchema, alertSchema, alertsSchema, changeAlertSchema, removeAlertSchema } from './schemas.js'
+
+const newRule = TypeCompiler.Compile(NewAlertRule)
+const change = TypeCompiler.Compile(AlertRuleChange)
+
+interface OneRule { Params: { id: string } }
+
+/** `/v1/alerts`: the alert rules of the token's own user. */
+export async function alertRoutes (
+  app: FastifyInstance, { originAllowed }: { originAllowed: OriginPolicy }
+): Promise<void> {
+  const { alerts } = app.streaming
+  const users = new WeakMap<FastifyRequest, Identity>()
+
+  // Before the server reads a body.
+  app.addHook('preParsing', async request => {
+    refuseForeignPage(originAllowed, request)
+    parseParameters(searchOf(request.url), [])
+    users.set(request, await app.authenticator.demand(request, ({ user }) =>
+      user === undefined ? 'unauthorized' : undefined))
+  })
+  app.addHook('onSend', async (_request, reply) => {
+    reply.header('Cache-Control', 'no-store').header('Vary', 'Origin, Authorization')
+  })
+
+  app.get('/v1/alerts', { schema: alertsSchema }, async request =>
+    ({ rules: await alerts.list(users.get(request)!.user!) }))
+
+  app.post('/v1/alerts', { schema: addAlertSchema }, async (request, reply) => {
+    demandFit(newRule, request.body)
+    return await reply.code(201).send(await alerts.add(users.get(request)!, request.body as NewAlertRule))
+  })
+
+  app.get<OneRule>('/v1/alerts/:id', { schema: alertSchema }, async request =>
+    await alerts.get(users.get(request)!.user!, request.params.id))
+
+  app.patch<OneRule>('/v1/alerts/:id', { schema: changeAlertSchema }, async request => {
+    demandFit(change, request.body)
+    return await alerts.update(users.get(request)!, request.params.id, request.body as AlertRuleChange)
+  })
+
+  app.delete<OneRule>('/v1/alerts/:id', { schema: removeAlertSchema }, async (request, reply) => {
+    await alerts.remove(users.get(request)!.user!, request.params.id)
+    return await reply.code(204).send()
+  })
+}
+
+/** @throws ProtocolError `invalid_message`, which names the field and says what it must be */
+function demandFit (check: TypeCheck<TSchema>, body: unknown): void {
+  if (check.Check(body)) return
+  const first = check.Errors(body).First()
+  const path = first?.path.slice(1) ?? ''
+  const field = /^\w{1,64}$/.test(path) ? `'${path}'` : path === '' ? 'the body' : 'a field'
+  const title = first?.schema.title
+  const wanted = title === undefined ? first?.message ?? 'does not fit' : `must be ${title}`
+  throw new ProtocolError('invalid_message', `${field}: ${wanted}`)
+}

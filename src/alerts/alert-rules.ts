@@ -1,0 +1,168 @@
+import { randomBytes } from 'node:crypto'
+import {
+  type AlertRule, type AlertRuleChange, alertRuleFault, alertRules, type ChannelDefinition, channelOfRule,
+  errorTable, instantMs, type NewAlertRule, ProtocolError, topicKey
+} from '@tickwire/protocol'
+import type { Identity } from '../auth/identity.js'
+import { refuseRead } from '../auth/permissions.js'
+import { type NameContext, refuseUnknown } from '../connection/selectors.js'
+import { COMMON_SHARD, type Log, StaleEpoch } from '../log/log.js'
+import type { Publisher } from '../publisher/publisher.js'
+
+/**
+ * The log orders changes of a user's rules by it: a change is appended only if it follows from the message
+ * before (ADR 47).
+ */
+const PROCESSOR = 'alert-rules'
+/** How often a change is tried again because another one came first. */
+const MAX_TRIES = 50
+
+export interface AlertRulesOptions {
+  readonly log: Log
+  readonly publisher: Pick<Publisher, 'publishOwn'>
+  readonly names: NameContext
+  /** The most rules of a user. */
+  readonly maxRules: number
+  /** Milliseconds since 1970. */
+  readonly now?: () => number
+  readonly randomId?: () => string
+}
+
+/** The rules of users as they make and change them (PROTOCOL.md, Alert rules). */
+export class AlertRules {
+  private readonly now: () => number
+  private readonly randomId: () => string
+
+  constructor (private readonly options: AlertRulesOptions) {
+    this.now = options.now ?? Date.now
+    this.randomId = options.randomId ?? (() => randomBytes(12).toString('base64url'))
+  }
+
+  /** @throws ProtocolError `log_unavailable` */
+  async list (user: string): Promise<readonly AlertRule[]> {
+    return this.standing((await this.read(user)).rules)
+  }
+
+  /** @throws ProtocolError `not_found`, `log_unavailable` */
+  async get (user: string, id: string): Promise<AlertRule> {
+    return find(await this.list(user), id)
+  }
+
+  /**
+   * @throws ProtocolError `invalid_message`, `unknown_channel`, `unknown_symbol`, `forbidden`;
+   *   `too_many_subscriptions`: the user has as many rules as a user may have; `log_unavailable`
+   */
+  async add (identity: Identity, rule: NewAlertRule): Promise<AlertRule> {
+    await this.permit(identity, rule)
+    const at = new Date(this.now()).toISOString()
+    const added: AlertRule = { rule_id: this.randomId(), ...rule, version: 1, created_at: at, updated_at: at }
+    await this.change(identity.user!, rules => {
+      const { maxRules } = this.options
+      if (rules.length < maxRules) return [...rules, added]
+      const message = `a user has at most ${maxRules} alert rules; remove one first`
+      throw new ProtocolError('too_many_subscriptions', message)
+    })
+    return added
+  }
+
+  /** Changes a rule, which then watches as a new one. @throws as {@link add}, and `not_found` */
+  async update (identity: Identity, id: string, change: AlertRuleChange): Promise<AlertRule> {
+    const user = identity.user!
+    await this.permit(identity, changed(find(await this.list(user), id), change))
+    let updated: AlertRule | undefined
+    await this.change(user, rules => {
+      const before = find(rules, id)
+      const after = changed(before, change)
+      demandSense(after)
+      const version = before.version + 1
+      const rule = updated = { ...after, version, updated_at: new Date(this.now()).toISOString() }
+      return rules.map(other => other === before ? rule : other)
+    })
+    return updated!
+  }
+
+  /** @throws ProtocolError `not_found`, `log_unavailable` */
+  async remove (user: string, id: string): Promise<void> {
+    await this.change(user, rules => {
+      const found = find(rules, id)
+      return rules.filter(rule => rule !== found)
+    })
+  }
+
+  /** Asks of a rule what a subscription to its data would be asked. */
+  private async permit (identity: Identity, rule: NewAlertRule): Promise<void> {
+    demandSense(rule)
+    const { names } = this.options
+    const name = channelOfRule(rule)
+    const channel: ChannelDefinition | undefined = names.channels.get(name)
+    if (channel === undefined) {
+      throw new ProtocolError('unknown_channel', `this server has no channel ${name}, which the rule watches`)
+    }
+    const refusal = refuseRead(identity, channel, rule.symbol) ??
+      await refuseUnknown(names, channel, rule.symbol)
+    if (refusal !== undefined) throw new ProtocolError(refusal, `${name}: ${errorTable[refusal].message}`)
+  }
+
+  /** Expired rules are left out; the next change takes them away. */
+  private standing (rules: readonly AlertRule[]): readonly AlertRule[] {
+    const now = this.now()
+    return rules.filter(({ expires_at: end }) => end === undefined || instantMs(end) > now)
+  }
+
+  private async read (
+    user: string
+  ): Promise<{ readonly rules: readonly AlertRule[], readonly sequence: number }> {
+    const { log } = this.options
+    const topic = topicKey({ channel: alertRules.name, user })
+    // Asked for first: a message that comes between the two reads must not be taken for known.
+    const { last } = await log.read(topic, { sequence: Number.MAX_SAFE_INTEGER }, 1)
+    const state = await log.snapshot(topic)
+    if (state === undefined) return { rules: [], sequence: last?.sequence ?? 0 }
+    return { ...JSON.parse(state.payload) as { rules: readonly AlertRule[] }, sequence: state.sequence }
+  }
+
+  /** Replaces the rules of a user by others that follow from them. */
+  private async change (
+    user: string, edit: (rules: readonly AlertRule[]) => readonly AlertRule[]
+  ): Promise<void> {
+    const { log, publisher } = this.options
+    const topic = topicKey({ channel: alertRules.name, user })
+    for (let tries = 0; tries < MAX_TRIES; tries++) {
+      const [head] = await log.head([COMMON_SHARD])
+      const { epoch, epochs } = head!
+      const { rules, sequence } = await this.read(user)
+      const after = edit(this.standing(rules))
+      // Two changes that follow from the same message have the same origin, and the log takes one of them.
+      const origin = { processor: PROCESSOR, topic, epoch, offset: sequence, part: 0 }
+      const data = after.length === 0 ? null : { rules: after }
+      try {
+        const [result] = await publisher.publishOwn([{ channel: alertRules.name, user, data, origin }], {
+          lineage: epochs.map(known => known.epoch), epochs: [epoch]
+        })
+        if (result === undefined || 'code' in result) {
+          throw new ProtocolError(result?.code ?? 'internal', result?.message)
+        }
+        if (result.repeated !== true) return
+      } catch (error) {
+        if (!(error instanceof StaleEpoch)) throw error
+      }
+    }
+    throw new ProtocolError('overloaded', 'the rules change too often at once; send the change again')
+  }
+}
+
+function find (rules: readonly AlertRule[], id: string): AlertRule {
+  const found = rules.find(({ rule_id: known }) => known === id)
+  if (found === undefined) throw new ProtocolError('not_found', 'you have no such alert rule')
+  return found
+}
+
+function changed (rule: AlertRule, change: AlertRuleChange): AlertRule {
+  const fields = Object.entries({ ...rule, ...change }).filter(([, value]) => value !== null)
+  return Object.fromEntries(fields) as AlertRule
+}
+
+function demandSense (rule: NewAlertRule): void {
+  const fault = alertRuleFault(rule)
+  if (fault !== undefined) throw new ProtocolError('invalid_message', fault)
+}

@@ -1,0 +1,130 @@
+import {
+  type AlertRule, alertRules, channelOfKey, channelOfRule, type Channels, instantMs
+} from '@tickwire/protocol'
+import type { Demand } from '../hub/audience/demand.js'
+import { makeSelector, type Selector } from '../hub/audience/selector.js'
+import { COMMON_SHARD, type Log, type TailBatch, type Tailing } from '../log/log.js'
+
+/** How often expired rules are looked for. */
+const EXPIRY_MS = 60_000
+/** Topics in one read. */
+const AT_A_TIME = 64
+
+export interface RuleDemandOptions {
+  readonly log: Log
+  readonly channels: Channels
+  readonly demand: Pick<Demand, 'add' | 'remove'>
+  readonly onError: (error: unknown, message: string) => void
+}
+
+/** What a rule demands, and until when. */
+interface Wanted {
+  readonly channel: string
+  readonly symbol: string
+  readonly end: number
+}
+
+interface UserDemand {
+  readonly wanted: readonly Wanted[]
+  /** By key. */
+  readonly selectors: ReadonlyMap<string, Selector>
+}
+
+/**
+ * Makes alert rules count as subscribers of what they watch: for lazy sources, and for the processor of
+ * alerts, which runs only while there are rules. Each node does so, as each hears of all rules.
+ */
+export class RuleDemand {
+  private readonly users = new Map<string, UserDemand>()
+  private readonly timer: NodeJS.Timeout
+  private tailing: Tailing | undefined
+  private epoch: number | undefined
+  private reading: Promise<void> = Promise.resolve()
+  private closed = false
+
+  private constructor (private readonly options: RuleDemandOptions) {
+    this.timer = setInterval(() => { this.expire() }, EXPIRY_MS).unref()
+  }
+
+  /** @throws ProtocolError `log_unavailable` */
+  static async follow (options: RuleDemandOptions): Promise<RuleDemand> {
+    const demand = new RuleDemand(options)
+    demand.tailing = await options.log.tail(COMMON_SHARD, batch => { demand.take(batch) })
+    demand.epoch ??= demand.tailing.head.epoch
+    await demand.readAll()
+    return demand
+  }
+
+  /** How many rules there are. */
+  get rules (): number {
+    let count = 0
+    for (const { wanted } of this.users.values()) count += wanted.length
+    return count
+  }
+
+  close (): void {
+    this.closed = true
+    clearInterval(this.timer)
+    this.tailing?.end()
+  }
+
+  private take ({ epoch: { epoch }, entries, hole }: TailBatch): void {
+    const isAnew = hole !== undefined || (this.epoch !== undefined && epoch !== this.epoch)
+    this.epoch = epoch
+    if (isAnew) {
+      this.reading = this.reading.then(() => this.readAll()).catch((error: unknown) => {
+        if (!this.closed) this.options.onError(error, 'alert rules could not be read')
+      })
+    }
+    for (const { topic, payload } of entries) if (isRules(topic)) this.set(topic, payload)
+  }
+
+  private async readAll (): Promise<void> {
+    const { log } = this.options
+    const topics = [...(await log.topics(COMMON_SHARD)).keys()].filter(isRules)
+    for (const topic of this.users.keys()) if (!topics.includes(topic)) this.set(topic, 'null')
+    for (let at = 0; at < topics.length; at += AT_A_TIME) {
+      const some = topics.slice(at, at + AT_A_TIME)
+      const states = await Promise.all(some.map(topic => log.snapshot(topic)))
+      for (const [index, state] of states.entries()) this.set(some[index]!, state?.payload ?? 'null')
+    }
+  }
+
+  private set (topic: string, payload: string): void {
+    const { rules } = (JSON.parse(payload) ?? { rules: [] }) as { readonly rules: readonly AlertRule[] }
+    this.want(topic, rules.map(rule => ({
+      channel: channelOfRule(rule),
+      symbol: rule.symbol,
+      end: rule.expires_at === undefined ? Infinity : instantMs(rule.expires_at)
+    })))
+  }
+
+  private want (topic: string, rules: readonly Wanted[]): void {
+    const now = Date.now()
+    const wanted = rules.filter(({ end }) => end > now)
+    const selectors = new Map<string, Selector>()
+    // The rules' own channel lets the processor run.
+    if (wanted.length > 0) selectors.set(alertRules.name, makeSelector(alertRules, undefined, undefined))
+    for (const { channel: name, symbol } of wanted) {
+      const channel = this.options.channels.get(name)
+      const key = `${name}:${symbol}`
+      if (channel !== undefined && !selectors.has(key)) {
+        selectors.set(key, makeSelector(channel, symbol, undefined))
+      }
+    }
+    const before = this.users.get(topic)?.selectors ?? new Map<string, Selector>()
+    for (const [key, selector] of selectors) if (!before.has(key)) this.options.demand.add(selector)
+    for (const [key, selector] of before) if (!selectors.has(key)) this.options.demand.remove(selector)
+    if (wanted.length === 0) this.users.delete(topic)
+    else this.users.set(topic, { wanted, selectors })
+  }
+
+  private expire (): void {
+    const now = Date.now()
+    for (const [topic, { wanted }] of this.users) {
+      if (wanted.some(({ end }) => end <= now)) this.want(topic, wanted)
+    }
+  }
+}
+
+const isRules = (topic: string): boolean => channelOfKey(topic) === alertRules.name

@@ -1,0 +1,221 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import fc from 'fast-check'
+import { type AlertRule, alertRules, compareDecimals, ProtocolError, standardChannels } from '@tickwire/protocol'
+import { test } from 'tap'
+import { MemoryLog } from '../../src/log/memory/memory-log.js'
+import { alertJournal, alertProcessor } from '../../src/processors/alerts/alert-processor.js'
+import type { JournalMessage } from '../../src/processors/journal.js'
+import { JournalRunner } from '../../src/processors/journal-runner.js'
+import { Publisher } from '../../src/publisher/publisher.js'
+import { Choices } from '../helpers/random.js'
+
+/**
+ * The processor of alerts over a log in memory, while hosts take over from one another, appends are taken
+ * only in part, and the log loses its last messages.
+ */
+const RUNS = Number(process.env['FUZZ_RUNS'] ?? 25)
+const LOOK_MS = 5
+const USERS = ['u', 'v']
+const SYMBOLS = ['A', 'B', 'C']
+const LEVELS = ['2', '4.5', '7']
+const channels = new Map([...standardChannels, [alertJournal.name, alertJournal]])
+const CREATED = '2026-01-01T00:00:00Z'
+
+const rulesOf = (user: string): AlertRule[] => SYMBOLS.flatMap(symbol => LEVELS.flatMap(level => (['above', 'below'] as const).map(side => ({
+  rule_id: `${user}${symbol}${side}${level}`, type: 'price' as const, symbol, [side]: level, version: 1, created_at: CREATED, updated_at: CREATED
+}))))
+
+class World {
+  readonly log: MemoryLog
+  readonly publisher: Publisher
+  private host = new AbortController()
+  private readonly runs: Array<Promise<void>> = []
+
+  constructor (private readonly random: Choices, shards: number) {
+    const retention = { messages: 10_000, seconds: 3600, bytes: 1 << 26 }
+    this.log = new MemoryLog({ channels, shards, retention, maxTopics: 100 })
+    this.publisher = new Publisher({ log: this.log, channels })
+  }
+
+  /** Begins a run on a new host. @param inOrder whether the one before ends first, or goes on for a while */
+  async takeOver (inOrder: boolean): Promise<void> {
+    const before = this.host
+    if (inOrder) {
+      before.abort()
+      await Promise.all(this.runs)
+    } else setTimeout(() => { before.abort() }, 5)
+    const { signal } = this.host = new AbortController()
+    const fence = await this.log.raise('alerts')
+    this.runs.push(this.run(signal, fence))
+  }
+
+  async end (): Promise<void> {
+    this.host.abort()
+    await Promise.all(this.runs)
+    await this.log.close()
+  }
+
+  async quote (symbol: string, last: string): Promise<void> {
+    await this.publisher.publishOwn([{ channel: 'quotes', symbol, data: { symbol, last } }])
+  }
+
+  async read <Data> (topic: string): Promise<Data[]> {
+    const { entries } = await this.log.read(topic, { sequence: 0 }, 1_000_000)
+    return entries.map(({ payload }) => JSON.parse(payload) as Data)
+  }
+
+  private async run (signal: AbortSignal, fence: Awaited<ReturnType<MemoryLog['raise']>>): Promise<void> {
+    while (!signal.aborted) {
+      try {
+        await new JournalRunner(alertProcessor(channels), this.log, LOOK_MS, 2 * LOOK_MS).run({
+          signal,
+          publish: async (messages, options) => {
+            signal.throwIfAborted()
+            const first = this.random.next() < 0.2 ? this.random.integer(0, messages.length - 1) : undefined
+            const results = await this.publisher.publishOwn(messages.slice(0, first), { fence, ...options })
+            if (first !== undefined) throw new ProtocolError('log_unavailable')
+            return results.map(result => 'sequence' in result ? result : undefined)
+          }
+        })
+      } catch (error) {
+        if (signal.aborted || (error as Error).name === 'StaleFence') return
+        if ((error as { code?: string }).code !== 'log_unavailable') throw error
+      }
+    }
+  }
+}
+
+type Alerted = Record<'alert_id' | 'rule_id' | 'value', string>
+interface Decision { readonly alerted: ReadonlyArray<{ readonly user: string, readonly alert: Alerted }> }
+
+/** What the alerts of a user must be, by a plain reading of all quotes. */
+async function expectedOf (world: World, user: string): Promise<string[]> {
+  const expected: string[] = []
+  for (const symbol of SYMBOLS) {
+    const values = (await world.read<{ last: string }>(`quotes:${symbol}`)).map(({ last }) => last)
+    for (const rule of rulesOf(user)) {
+      if (rule.symbol !== symbol) continue
+      const [level, sign] = [rule.above ?? rule.below!, rule.above === undefined ? -1 : 1]
+      const isOver = values.map(value => compareDecimals(value, level) * sign >= 0)
+      let count = 0
+      for (let at = 1; at < values.length; at++) if (isOver[at]! && !isOver[at - 1]!) expected.push(`${rule.rule_id}.${++count} ${values[at]}`)
+    }
+  }
+  return expected.sort()
+}
+
+async function alertsOf (world: World, user: string): Promise<string[]> {
+  return (await world.read<Alerted>(`alerts@${user}`)).map(({ alert_id: id, value }) => `${id} ${value}`).sort()
+}
+
+/** Waits until something is as it should be, and returns what is wrong if that does not come about. */
+async function settled (faults: () => Promise<string | undefined>): Promise<string | undefined> {
+  let fault = await faults()
+  for (const deadline = Date.now() + 20_000; fault !== undefined && Date.now() < deadline;) {
+    await delay(LOOK_MS)
+    fault = await faults()
+  }
+  return fault
+}
+
+async function begin (world: World): Promise<void> {
+  for (const user of USERS) {
+    const data = { rules: rulesOf(user) }
+    await world.publisher.publishOwn([{ channel: alertRules.name, user, data }])
+  }
+  await world.takeOver(true)
+}
+
+const step = fc.oneof(
+  { weight: 8, arbitrary: fc.record({ do: fc.constant('quote' as const), symbol: fc.constantFrom(...SYMBOLS), tenths: fc.nat(90) }) },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant('take over' as const), inOrder: fc.boolean() }) },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant('wait' as const) }) }
+)
+const steps = fc.array(step, { minLength: 5, maxLength: 60 })
+const seed = Number(process.env['SEED'] ?? 11)
+
+for (const shards of [1, 3]) {
+  test(`${shards} shards: alerts once for each crossing, whoever judges (SEED=${seed})`, async t => {
+    await fc.assert(fc.asyncProperty(steps, async list => {
+      const world = new World(new Choices(list.length), shards)
+      await begin(world)
+      try {
+        for (const one of list) {
+          if (one.do === 'quote') await world.quote(one.symbol, `${Math.floor(one.tenths / 10)}.${one.tenths % 10}`)
+          else if (one.do === 'wait') await delay(LOOK_MS)
+          else await world.takeOver(one.inOrder)
+        }
+        for (const user of USERS) {
+          const fault = await settled(async () => {
+            const expected = JSON.stringify(await expectedOf(world, user))
+            const found = JSON.stringify(await alertsOf(world, user))
+            return expected === found ? undefined : `${user} has ${found} in place of ${expected}`
+          })
+          if (fault !== undefined) throw new Error(fault)
+        }
+      } finally {
+        await world.end()
+      }
+    }), { numRuns: RUNS, seed, endOnFailure: true })
+    t.pass(`${RUNS} runs`)
+  })
+}
+
+test(`sends every alert of the journal, whatever the log loses (SEED=${seed})`, async t => {
+  const losses = fc.array(fc.array(fc.nat(6), { minLength: 3, maxLength: 3 }), { minLength: 1, maxLength: 3 })
+  await fc.assert(fc.asyncProperty(steps, losses, async (list, lost) => {
+    const world = new World(new Choices(list.length), 3)
+    await begin(world)
+    try {
+      for (const some of lost) {
+        for (const one of list) {
+          if (one.do === 'quote') await world.quote(one.symbol, `${Math.floor(one.tenths / 10)}.${one.tenths % 10}`)
+          else await delay(LOOK_MS)
+        }
+        const heads = await world.log.head()
+        world.log.restart(heads.map(({ offset }, shard) => Math.max(0, offset - some[shard]!)))
+      }
+      const fault = await settled(async () => {
+        const journal = await world.read<JournalMessage<Decision>>(alertJournal.name)
+        const told = new Map<string, Set<string>>()
+        for (const user of USERS) told.set(user, new Set(await alertsOf(world, user)))
+        const missing = journal.flatMap(({ decision }) => decision?.alerted ?? [])
+          .filter(({ user, alert }) => told.get(user)?.has(`${alert.alert_id} ${alert.value}`) !== true)
+        return missing.length === 0 ? undefined : `missing: ${JSON.stringify(missing)}`
+      })
+      if (fault !== undefined) throw new Error(fault)
+    } finally {
+      await world.end()
+    }
+  }), { numRuns: RUNS, seed, endOnFailure: true })
+  t.pass(`${RUNS} runs`)
+})
+
+test('recalls windows that a rule needs, whenever it is made', async t => {
+  const world = new World(new Choices(1), 3)
+  t.teardown(() => world.end())
+  for (const last of ['100', '102']) await world.quote('A', last)
+  await world.takeOver(true)
+  const rule = { rule_id: 'p', type: 'percent', symbol: 'A', within: '1h', version: 1, created_at: CREATED, updated_at: CREATED }
+  const says = async (above: string, version: number): Promise<void> => {
+    await world.publisher.publishOwn([{ channel: alertRules.name, user: 'u', data: { rules: [{ ...rule, above, version }] } }])
+  }
+  const begun = async (version: number): Promise<void> => {
+    const fault = await settled(async () => {
+      await world.quote('A', '103')
+      const state = await world.log.snapshot(alertJournal.name)
+      const kept = (JSON.parse(state?.payload ?? '{}') as { state?: { rules: Record<string, number[]> } }).state?.rules['p']
+      return kept?.[0] === version ? undefined : JSON.stringify(kept)
+    })
+    if (fault !== undefined) throw new Error(fault)
+  }
+  await says('5', 1)
+  await begun(1)
+  await world.takeOver(true)
+  await world.quote('A', '105')
+  t.equal(await settled(async () => (await alertsOf(world, 'u')).join() === 'p.1 5.0000' ? undefined : (await alertsOf(world, 'u')).join()), undefined)
+  await says('6', 2)
+  await begun(2)
+  await world.quote('A', '106')
+  t.equal(await settled(async () => (await alertsOf(world, 'u')).join() === 'p.1 5.0000,p.2 6.0000' ? undefined : (await alertsOf(world, 'u')).join()), undefined)
+})

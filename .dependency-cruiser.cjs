@@ -14,6 +14,10 @@ const FOLDERS = {
   },
   store: { types: ['log/log\\.ts$', 'publisher/'] },
   hub: { may: ['log/(log|entry-queue)\\.ts$', 'metrics/'] },
+  history: {
+    may: ['log/log\\.ts$', 'processors/shard-inputs\\.ts$', 'store/(recording|writer/row-fault|tables)\\.ts$'],
+    types: ['sources/(run|source)\\.ts$', 'store/store\\.ts$'],
+  },
   instruments: { types: ['hub/hub\\.ts$', 'publisher/publisher\\.ts$'] },
   sources: {
     may: ['book/', 'log/log\\.ts$'],
@@ -37,8 +41,9 @@ const FOLDERS = {
   cli: {
     types: ['nodes/schema\\.ts$'],
     may: [
-      'sources/registry\\.ts$',
+      'sources/(registry|news/feeds)\\.ts$',
       'instruments/file\\.ts$',
+      'history/(csv|recorded-channels)\\.ts$',
       'log/redis/setup\\.ts$',
       'coordination/redis/keys\\.ts$',
       'auth/public-key\\.ts$',
@@ -130,6 +135,7 @@ module.exports = {
           '^src/(transports|auth)/',
           '^src/dialects/dialects\\.ts$',
           '^src/(nodes/schema|instruments/answers)\\.ts$',
+          '^src/history/',
           '^src/publisher/',
           SHARED,
         ],

@@ -142,6 +142,10 @@ export const ConfigSchema = Type.Object({
     description: 'where messages come from: none, or a comma list of simulated[?rate=N…] ' +
       'and replay:<file>[?speed=N…]'
   }),
+  RECORD: given('channels to keep in the store for longer than the log does: trades,quotes,bars'),
+  RECORD_DAYS: Type.Optional(Type.Integer({
+    minimum: 1, maximum: 36_500, description: 'how long to keep them; default: for ever', unit: 'days'
+  })),
   NEWS_FEEDS: given('feeds of news, RSS or Atom: a comma list of addresses'),
   INSTRUMENTS: given('a file of instruments, .csv or .json, to declare at the start'),
   UNKNOWN_SYMBOLS: Type.Union([Type.Literal('reject'), Type.Literal('accept')], {

@@ -4,6 +4,7 @@ import { version } from '../version.js'
 import { columns, type Command, CommandError, helpOf, readArguments, UsageError } from './command.js'
 import { certificate } from './commands/certificate.js'
 import { checkConfig } from './commands/check-config.js'
+import { exportCommand } from './commands/export.js'
 import { nodes } from './commands/nodes.js'
 import { publish } from './commands/publish.js'
 import { sizing } from './commands/sizing.js'
@@ -12,7 +13,8 @@ import { tail } from './commands/tail.js'
 import { token } from './commands/token.js'
 
 /** The commands: a new one is a file in `commands` and a name in this list. */
-const commands: readonly Command[] = [start, tail, publish, nodes, token, checkConfig, certificate, sizing]
+const commands: readonly Command[] =
+  [start, tail, publish, exportCommand, nodes, token, checkConfig, certificate, sizing]
 
 function overview (): string {
   const rows = columns(commands.map(({ name, summary }) => [name, summary] as const))

@@ -18,6 +18,10 @@ const FOLDERS = {
     types: ['publisher/'],
   },
   hub: { may: ['log/(log|entry-queue|acknowledged)\\.ts$', 'metrics/'] },
+  history: {
+    may: ['log/log\\.ts$', 'processors/shard-inputs\\.ts$', 'store/(recording|writer/row-fault|tables)\\.ts$'],
+    types: ['sources/(run|source)\\.ts$', 'store/store\\.ts$'],
+  },
   instruments: { types: ['hub/hub\\.ts$', 'publisher/publisher\\.ts$'] },
   sources: {
     may: ['book/', 'log/log\\.ts$'],
@@ -41,8 +45,9 @@ const FOLDERS = {
   cli: {
     types: ['nodes/schema\\.ts$'],
     may: [
-      'sources/(registry|live/(parse|record)|venues/(venue|venues))\\.ts$',
+      'sources/(registry|live/(parse|record)|news/feeds|venues/(venue|venues))\\.ts$',
       'instruments/file\\.ts$',
+      'history/(csv|recorded-channels)\\.ts$',
       'log/redis/setup\\.ts$',
       'coordination/redis/keys\\.ts$',
       'auth/public-key\\.ts$',
@@ -134,6 +139,7 @@ module.exports = {
           '^src/(transports|auth)/',
           '^src/dialects/dialects\\.ts$',
           '^src/(nodes/schema|instruments/answers)\\.ts$',
+          '^src/history/',
           '^src/publisher/',
           SHARED,
         ],

@@ -24,6 +24,8 @@ import type { Watch } from '../src/hub/audience/demand.js'
 import { Hub } from '../src/hub/hub.js'
 import { OperatorInstruments } from '../src/instruments/operator-instruments.js'
 import type { Log } from '../src/log/log.js'
+import type { History } from '../src/history/history.js'
+import type { HistoryReader } from '../src/history/history-reader.js'
 import { Heartbeat } from '../src/nodes/heartbeat.js'
 import { LoadMeter } from '../src/nodes/load.js'
 import { Nodes } from '../src/nodes/nodes.js'
@@ -48,6 +50,8 @@ export interface StreamingOptions extends ConnectionLimits {
   readonly coordination: Coordination
   /** What a log in memory must not forget. */
   readonly compacted: CompactedTopics | undefined
+  /** The histories of topics; closed with the streaming. */
+  readonly history: History
   readonly publisher: Publisher
   readonly channels: Channels
   readonly sources: readonly Source[]
@@ -114,6 +118,8 @@ export interface Streaming {
   history (topic: string, request: HistoryRequest): Promise<HistoryAnswer | undefined>
   /** Reads bars. @throws ProtocolError `unknown_symbol`, `log_unavailable` */
   bars (request: BarsRequest): Promise<BarsAnswer>
+  /** Reads what is recorded of a topic, and what is retained. */
+  readonly histories: HistoryReader
 }
 
 interface BarsAnswer {
@@ -276,6 +282,7 @@ export const streaming = fp<StreamingOptions>(async (app, options) => {
     stream,
     history,
     bars,
+    histories: options.history.reader,
     declare,
     async undeclare (symbols) {
       requireTaken(await feed.undeclare(symbols), symbols)
@@ -311,6 +318,7 @@ export const streaming = fp<StreamingOptions>(async (app, options) => {
     ruleDemand?.close()
     for (const demand of demands.values()) demand.end()
     hub.close()
+    await options.history.close()
     await options.compacted?.close()
     await Promise.all([log.close(), coordination.close()])
   })

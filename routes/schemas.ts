@@ -141,25 +141,42 @@ export const removeAlertSchema = {
 
 export const historySchema = {
   tags: ['topics'],
-  summary: "A topic's messages after a sequence, or its newest",
+  summary: "A topic's messages: after a sequence, or its newest; " +
+    'with `channel` also what is recorded, oldest first, as JSON, lines of JSON or a table',
   security: bearer,
   querystring: Type.Object({
-    topic: Topic,
-    after: Type.Optional(Type.Integer({ minimum: 0 })),
+    topic: Type.Optional(Topic),
+    channel: Type.Optional(Type.String({ description: 'in place of `topic`', examples: ['trades'] })),
+    symbol: Type.Optional(Type.String({ examples: ['AAPL'] })),
+    from: Type.Optional(Type.String({ description: 'with `channel`: not before this time, ISO 8601' })),
+    to: Type.Optional(Type.String({ description: 'with `channel`: before this time, ISO 8601' })),
+    format: Type.Optional(Type.Union(['json', 'ndjson', 'csv'].map(format => Type.Literal(format)), {
+      description: 'with `channel`: the form of the answer; default: by `Accept`'
+    })),
+    after: Type.Optional(Type.String({
+      description: 'with `topic` the last sequence that the client has; with `channel` a `next`'
+    })),
     epoch: Type.Optional(Type.String({
       description: 'the epoch in which the client saw `after`; without it the server detects no loss'
     })),
     limit: Type.Optional(Type.Integer({ minimum: 1, maximum: MAX_POLL_LIMIT, default: 1000 }))
   }),
   response: {
-    200: Type.Object({
-      epoch: Type.String(),
-      messages: PollAnswer.properties.messages,
-      first_sequence: Type.Integer(),
-      last_sequence: Type.Integer(),
-      more: Type.Boolean()
-    }),
-    ...refused(400, 401, 403, 404, 429)
+    200: Type.Union([
+      Type.Object({
+        epoch: Type.String(),
+        messages: PollAnswer.properties.messages,
+        first_sequence: Type.Integer(),
+        last_sequence: Type.Integer(),
+        more: Type.Boolean()
+      }),
+      Type.Object({
+        messages: PollAnswer.properties.messages,
+        next: Type.Union([Type.String(), Type.Null()]),
+        more: Type.Boolean()
+      })
+    ]),
+    ...refused(400, 401, 403, 404, 429, 503)
   }
 }
 

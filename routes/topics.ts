@@ -7,6 +7,7 @@ import type { Identity } from '../src/auth/identity.js'
 import { type OriginPolicy, refuseForeignPage } from '../src/auth/origin.js'
 import { refuseRead } from '../src/auth/permissions.js'
 import { answerBody } from '../src/transports/gzip-answer.js'
+import { HISTORY_PARAMETERS, HistoryAnswers, parseHistoryQuery } from './history.js'
 import { barsSchema, historySchema, MAX_BARS, snapshotSchema, symbolsSchema } from './schemas.js'
 
 const MAX_HISTORY = 10_000
@@ -39,6 +40,7 @@ export async function topicRoutes (
   app: FastifyInstance, { originAllowed }: { originAllowed: OriginPolicy }
 ): Promise<void> {
   const { log, channels, hub, stream } = app.streaming
+  const histories = new HistoryAnswers(app)
 
   app.addHook('onRequest', async request => { refuseForeignPage(originAllowed, request) })
 
@@ -74,7 +76,7 @@ export async function topicRoutes (
     return { key: topicKey({ ...topic, ...owner }), channel }
   }
 
-  const VARY = 'Accept-Encoding, Origin, Authorization'
+  const VARY = 'Accept, Accept-Encoding, Origin, Authorization'
   const sendJson = async (
     request: FastifyRequest, reply: FastifyReply, text: string
   ): Promise<FastifyReply> => {
@@ -83,8 +85,34 @@ export async function topicRoutes (
     return await reply.type('application/json; charset=utf-8').send(bytes)
   }
 
+  /** Answers with what is recorded, and what is retained. */
+  async function sendHistory (
+    request: FastifyRequest, reply: FastifyReply, parameters: Map<string, string[]>
+  ): Promise<FastifyReply> {
+    if (parameters.has('epoch')) throw new ProtocolError('bad_request', "'epoch' goes with 'topic'")
+    const channelName = one(parameters, 'channel')
+    if (channelName === undefined) {
+      throw new ProtocolError('bad_request',
+        "'topic' is needed, or 'channel' and 'symbol': topic=trades:AAPL, channel=trades&symbol=AAPL")
+    }
+    const symbol = one(parameters, 'symbol')
+    const named = symbol === undefined ? channelName : `${channelName}:${symbol}`
+    const { key: topic, channel } = await readableTopic(request, named)
+    const query = parseHistoryQuery(parameters, request.headers.accept)
+    const answer = { topic, channel, query }
+    if (query.format === 'json') return await sendJson(request, reply, await histories.json(answer))
+    reply.header('Cache-Control', 'no-store').header('Vary', VARY)
+    return await histories.stream(reply, answer)
+  }
+
   app.get('/v1/history', { schema: historySchema }, async (request, reply) => {
-    const parameters = parseParameters(searchOf(request.url), ['topic', 'after', 'epoch', 'limit'])
+    const names = ['topic', 'epoch', ...HISTORY_PARAMETERS]
+    const parameters = parseParameters(searchOf(request.url), names)
+    if (!parameters.has('topic')) return await sendHistory(request, reply, parameters)
+    const odd = [...parameters.keys()].find(name => !['topic', 'after', 'epoch', 'limit'].includes(name))
+    if (odd !== undefined) {
+      throw new ProtocolError('bad_request', `'${odd}' goes with 'channel' and 'symbol' in place of 'topic'`)
+    }
     const { key } = await readableTopic(request, one(parameters, 'topic'))
     const limit = parseInteger('limit', one(parameters, 'limit') ?? String(DEFAULT_HISTORY), 1, MAX_HISTORY)
     const afterText = one(parameters, 'after')

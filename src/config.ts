@@ -145,6 +145,10 @@ export const ConfigSchema = Type.Object({
     description: 'where messages come from: none, or a comma list of simulated[?rate=N…], ' +
       'replay:<file>[?speed=N…] and <venue>:<symbol>+<symbol>…[?lazy=false…]'
   }),
+  RECORD: given('channels to keep in the store for longer than the log does: trades,quotes,bars'),
+  RECORD_DAYS: Type.Optional(Type.Integer({
+    minimum: 1, maximum: 36_500, description: 'how long to keep them; default: for ever', unit: 'days'
+  })),
   NEWS_FEEDS: given('feeds of news, RSS or Atom: a comma list of addresses'),
   BARS: Type.String({
     pattern: `^(none|${BAR}(,${BAR})*)$`,

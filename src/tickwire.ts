@@ -2,7 +2,7 @@ import {
   type ChannelDefinition, channelFault, type Channels, type Instrument, ProtocolError, standardChannels
 } from '@tickwire/protocol'
 import type { Static, TSchema } from '@sinclair/typebox'
-import type { FastifyBaseLogger, FastifyPluginAsync } from 'fastify'
+import type { FastifyPluginAsync } from 'fastify'
 import fp from 'fastify-plugin'
 import { auth, type TokenClaims } from '../plugins/auth.js'
 import { errors } from '../plugins/errors.js'
@@ -21,6 +21,8 @@ import { errorFields } from './errors.js'
 import { type Log, RECENT_SHARE } from './log/log.js'
 import { MemoryLog } from './log/memory/memory-log.js'
 import { RedisLog } from './log/redis/redis-log.js'
+import { History } from './history/history.js'
+import { recordedChannels } from './history/recorded-channels.js'
 import { settingNotices } from './notices.js'
 import { checkPluginOptions } from './plugin-options.js'
 import { alertJournal, alertProcessor } from './processors/alerts/alert-processor.js'
@@ -31,10 +33,9 @@ import { type Publication, type PublishResult, Publisher } from './publisher/pub
 import { parseFeeds } from './sources/news/feeds.js'
 import { NewsSource } from './sources/news/news-source.js'
 import { parseSources } from './sources/registry.js'
-import { CompactedTopics } from './store/compacted-topics.js'
-import { LateStore } from './store/late-store.js'
-import { mayHoldRows, openStore } from './store/open-store.js'
-import type { Store, StoreLog } from './store/store.js'
+import { keepCompacted } from './store/keep-compacted.js'
+import { openStore } from './store/open-store.js'
+import type { StoreLog } from './store/store.js'
 import type { Source } from './sources/source.js'
 import { MemoryCoordination } from './coordination/memory/memory-coordination.js'
 import { coordinationCommands } from './coordination/redis/keys.js'
@@ -48,6 +49,7 @@ const DEFAULT_ROUTES: readonly RouteGroup[] = [
 
 /** How long a token is valid unless the application says otherwise. */
 const TOKEN_SECONDS = 3600
+const DAY_MS = 86_400_000
 
 /**
  * The settings that concern the streaming itself, named as the environment variables of
@@ -172,6 +174,7 @@ export const tickwire = fp<TickwireOptions>(async (app, options) => {
   checkProcessors(processors, channels)
   const given = typeof sources === 'string' ? parseSources(sources) : sources
   const feeds = settings.NEWS_FEEDS === undefined ? [] : parseFeeds(settings.NEWS_FEEDS)
+  const recorded = settings.RECORD === undefined ? undefined : recordedChannels(settings.RECORD, channels)
   const onError: OnError = (error, message) => { app.log.error({ err: errorFields(error) }, message) }
   const keys = openKeys(settings, onError)
   const opened = openLogAndCoordination(options, settings, channels, onError)
@@ -181,14 +184,19 @@ export const tickwire = fp<TickwireOptions>(async (app, options) => {
   })
   const publisher = new Publisher({ log, channels })
   const keepsItself = options.log !== undefined || settings.REDIS_URL !== undefined
+  const closeAll = async (error: unknown): Promise<never> => {
+    keys.close()
+    await Promise.all([log.close(), coordination.close()])
+    throw error
+  }
+  const write: StoreLog = (level, fields, message) => { app.log[level](fields, message) }
+  const store = recorded === undefined
+    ? undefined
+    : await openStore(settings, { isShared: settings.REDIS_URL !== undefined, log: write }).catch(closeAll)
   const compacted = keepsItself
     ? undefined
-    : await keepCompacted(settings, log, channels, publisher, app.log, options.channels)
-      .catch(async (error: unknown) => {
-        keys.close()
-        await Promise.all([log.close(), coordination.close()])
-        throw error
-      })
+    : await keepCompacted({ settings, log, channels, publisher, write, own: options.channels, opened: store })
+      .catch(closeAll)
   if (checkKeySettings(settings) === undefined) {
     app.log.warn('JWT_SECRET is not set: a random secret checks tokens, so no token made elsewhere is valid')
   } else if (isShortSecret(settings)) {
@@ -222,13 +230,26 @@ export const tickwire = fp<TickwireOptions>(async (app, options) => {
             scope.streaming.counters.noteSourceEvent({ source: 'news', part, event }, times)
           }
         })]
+    const history = new History({
+      log,
+      store,
+      channels: recorded ?? new Set(),
+      logger: app.log,
+      keepMs: settings.RECORD_DAYS === undefined ? undefined : settings.RECORD_DAYS * DAY_MS,
+      endsWithLog: log instanceof MemoryLog,
+      ownsStore: compacted === undefined,
+      count (part, event, times) {
+        scope.streaming.counters.noteSourceEvent({ source: 'recorder', part, event }, times)
+      }
+    })
     await scope.register(streaming, {
       log,
       coordination,
       compacted,
+      history,
       publisher,
       channels,
-      sources: [...given, ...news, ...processorSources(processors, log)],
+      sources: [...given, ...news, ...history.sources, ...processorSources(processors, log)],
       instruments,
       processors,
       flushMs: settings.FLUSH_MS,
@@ -321,46 +342,6 @@ async function openLog (settings: TickwireSettings, channels: Channels, onError:
   const { REDIS_URL: url, REDIS_KEY_PREFIX: keyPrefix } = settings
   const alsoRun = coordinationCommands(keyPrefix)
   return await RedisLog.open({ ...options, url, keyPrefix, alsoRun, onError })
-}
-
-/**
- * Brings the compacted topics of a log in memory back from the store, and keeps them there from now on. The
- * store opens only when it must: if the application has compacted channels of its own, if the store may have
- * something already, or at the first message that is to be kept.
- * @param own the application's channels
- * @throws ConfigError if the store cannot be used
- */
-async function keepCompacted (
-  settings: TickwireSettings,
-  log: Log,
-  channels: Channels,
-  publisher: Publisher,
-  logger: FastifyBaseLogger,
-  own: readonly ChannelDefinition[] = []
-): Promise<CompactedTopics> {
-  const write: StoreLog = (level, fields, message) => { logger[level](fields, message) }
-  const open = (): Promise<Store> => openStore(settings, { isShared: false, log: write })
-  const isNeeded = own.some(({ compacted }) => compacted === true) || mayHoldRows(settings)
-  const store = isNeeded ? await open() : new LateStore(open, write)
-  try {
-    const [topics, restored] = await CompactedTopics.keep({
-      log,
-      channels,
-      publisher,
-      store,
-      onRefused: (topic, reason) => {
-        const message = 'a stored topic cannot be brought back; it stays in the store'
-        logger.error({ event: 'store', topic, reason }, message)
-      }
-    })
-    if (isNeeded) {
-      logger.info({ event: 'store', topics: restored }, 'compacted topics were brought back from the store')
-    }
-    return topics
-  } catch (error) {
-    await store.close()
-    throw error
-  }
 }
 
 /**

@@ -4,6 +4,7 @@ import { version } from '../version.js'
 import { columns, type Command, CommandError, helpOf, readArguments, UsageError } from './command.js'
 import { certificate } from './commands/certificate.js'
 import { checkConfig } from './commands/check-config.js'
+import { exportCommand } from './commands/export.js'
 import { nodes } from './commands/nodes.js'
 import { publish } from './commands/publish.js'
 import { record } from './commands/record.js'
@@ -14,7 +15,7 @@ import { token } from './commands/token.js'
 
 /** The commands: a new one is a file in `commands` and a name in this list. */
 const commands: readonly Command[] = [
-  start, tail, publish, record, nodes, token, checkConfig, certificate, sizing
+  start, tail, publish, record, exportCommand, nodes, token, checkConfig, certificate, sizing
 ]
 
 function overview (): string {

@@ -1,4 +1,5 @@
 import type { Database } from './database.js'
+import { Recording } from './recording.js'
 import { forgetRemoved } from './states.js'
 import type { Query, Store, StoreHealth, StoreLog, Unwritten } from './store.js'
 import type { AnyRow, Row, TableName } from './tables.js'
@@ -19,11 +20,13 @@ export interface StoreOptions {
 
 /** A store on one database, whose rows wait in memory until they are written. */
 export class BufferedStore implements Store {
+  readonly recording: Recording
   private readonly writer: Writer
   private readonly forgetting: NodeJS.Timeout
 
   /** @param database is closed with the store */
   constructor (private readonly database: Database, { log, limits, random, now = Date.now }: StoreOptions) {
+    this.recording = new Recording(database)
     this.writer = new Writer(database, log, limits, random)
     this.forgetting = setInterval(() => { void this.forget(now()) }, FORGET_EVERY_MS).unref()
     void this.forget(now())

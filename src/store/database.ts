@@ -1,5 +1,6 @@
 import type { Kysely } from 'kysely'
 import type { Migrations } from './migrations/index.js'
+import type { JsonRows } from './upsert.js'
 import type { AnyRow, TableName, Tables } from './tables.js'
 
 export interface DatabaseOptions {
@@ -17,6 +18,8 @@ export const STATEMENT_MS = 10_000
  */
 export interface Database {
   readonly reader: Kysely<Tables>
+  /** How it reads rows from a JSON text. */
+  readonly json: JsonRows
   /** For all else, with a connection of its own, so that no reader keeps it waiting. */
   readonly writer: Kysely<Tables>
   /**

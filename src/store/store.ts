@@ -1,4 +1,5 @@
 import type { Kysely } from 'kysely'
+import type { Recording } from './recording.js'
 import type { Row, TableName, Tables } from './tables.js'
 
 /**
@@ -17,6 +18,8 @@ export interface Store {
    * the database is away.
    */
   readonly query: Query
+  /** Messages of the log, which the recorder writes by itself. */
+  readonly recording: Recording
   /**
    * Waits until the rows that wait now are in the database.
    * @param withinMs how long it waits

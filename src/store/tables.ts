@@ -55,6 +55,46 @@ export const tables = {
   })
 }
 
+/**
+ * The tables of the recording (recording.ts). Their rows are appended once, each batch together with the
+ * position in the log up to which it was read; nothing replaces a row.
+ */
+export const recordingTables = {
+  /**
+   * Messages of the log. An era is a stretch without a break: in it, a topic's sequences and a shard's
+   * offsets are unique and grow; a shard's first era is 1. `timestamp` is the log's time, which never goes
+   * back; `time` is that of the data, or else the log's. `symbol` is empty for a channel without symbols.
+   */
+  recorded: {
+    channel: 'text',
+    symbol: 'text',
+    time: 'integer',
+    timestamp: 'integer',
+    era: 'integer',
+    sequence: 'integer',
+    shard: 'integer',
+    epoch: 'integer',
+    log_offset: 'integer',
+    snapshot: 'integer',
+    data: 'text'
+  },
+  /**
+   * By shard, how far the log was recorded: all up to `log_offset`. `catching_up` is 1 while there may be
+   * rows beyond it. `timestamp` is the newest of the rows up to there, `floor` the least that the era may
+   * have. `version` counts the batches, so that of two recorders only one goes on.
+   */
+  recorder_positions: {
+    shard: 'integer',
+    era: 'integer',
+    epoch: 'integer',
+    log_offset: 'integer',
+    catching_up: 'integer',
+    timestamp: 'integer',
+    floor: 'integer',
+    version: 'integer'
+  }
+} as const
+
 export type TableName = keyof typeof tables
 export const tableNames = Object.keys(tables) as readonly TableName[]
 
@@ -64,7 +104,12 @@ type RowOf<Columns> = { readonly [Column in keyof Columns]: TypeOfColumn[Columns
 /** A row of any table, where its columns do not matter. */
 export type AnyRow = Readonly<Record<string, string | number | null>>
 /** All tables, as queries are typed by them. */
-export type Tables = { readonly [Name in TableName]: Row<Name> }
+export type Tables = { readonly [Name in TableName]: Row<Name> } &
+  { readonly [Name in keyof typeof recordingTables]: RowOf<typeof recordingTables[Name]> }
+
+/** A message of the log, as it is recorded. */
+export type RecordedRow = Tables['recorded']
+export type RecorderPosition = Tables['recorder_positions']
 
 /** Tells rows of one table apart: equal for rows of the same key. */
 export function keyOf ({ key }: TableDefinition, row: AnyRow): string {

@@ -24,19 +24,26 @@ type WriteRows = (table: TableName, rows: readonly AnyRow[]) => Promise<void>
 
 const quoted = (name: string): string => `"${name}"`
 
-function statement (name: string, table: TableDefinition, { types, from }: JsonRows): string {
+function statement (name: string, table: TableDefinition, json: JsonRows): string {
   const { columns, key, version } = table
-  const typed = Object.entries(columns).map(([column, type]) => (
-    [quoted(column), types[type.replace('?', '') as keyof typeof types]] as const))
-  const names = typed.map(([column]) => column)
   const changed = Object.keys(columns).filter(column => !key.includes(column)).map(quoted)
   const versionOf = (row: string): string => (
     `(${version.map(column => `${row}.${quoted(column)}`).join(', ')})`)
   return [
-    `insert into ${quoted(name)} (${names.join(', ')})`,
-    `select ${names.map(column => `r.${column}`).join(', ')} from ${from(typed)}`,
+    insertion(name, columns, json),
     `on conflict (${key.map(quoted).join(', ')})`,
     `do update set ${changed.map(column => `${column} = excluded.${column}`).join(', ')}`,
     `where ${versionOf('excluded')} > ${versionOf(quoted(name))}`
   ].join(' ')
+}
+
+/** A statement that inserts the rows of a JSON text, its only parameter. */
+export function insertion (
+  name: string, columns: TableDefinition['columns'], { types, from }: JsonRows
+): string {
+  const typed = Object.entries(columns).map(([column, type]) => (
+    [quoted(column), types[type.replace('?', '') as keyof typeof types]] as const))
+  const names = typed.map(([column]) => column)
+  return `insert into ${quoted(name)} (${names.join(', ')}) ` +
+    `select ${names.map(column => `r.${column}`).join(', ')} from ${from(typed)}`
 }

@@ -10,7 +10,7 @@ import type { Database } from '../../src/store/database.js'
 import { migrations } from '../../src/store/migrations/index.js'
 import { openStore as openFor } from '../../src/store/open-store.js'
 import { forgetRemoved, readStates, type State } from '../../src/store/states.js'
-import { type Row, tableNames, tables } from '../../src/store/tables.js'
+import { recordingTables, type Row, tableNames, tables } from '../../src/store/tables.js'
 import type { Bounds } from '../../src/store/writer/waiting-rows.js'
 import { eventually } from '../helpers/eventually.js'
 import { ROOT } from '../helpers/root.js'
@@ -228,6 +228,9 @@ for (const backend of storeBackends) {
       const first = await place.open()
       const schema = await schemaOf(first.reader as unknown as Kysely<never>)
       for (const name of tableNames) t.same(schema[name], Object.keys(tables[name].columns), name)
+      for (const [name, columns] of Object.entries(recordingTables)) {
+        t.same(schema[name]?.sort(), Object.keys(columns).sort(), name)
+      }
       const executed = sql<{ name: string }>`select * from tickwire_migrations order by name`
       const { rows: before } = await executed.execute(first.reader)
       t.same(before.map(({ name }) => name), Object.keys(migrations))
@@ -269,7 +272,8 @@ for (const backend of storeBackends) {
       await t.rejects(opening, /the migration 9999-broken failed, and nothing was changed: .*nowhere/)
       const again = await place.open()
       const tables = Object.keys(await schemaOf(again.reader as unknown as Kysely<never>))
-      t.same(tables, ['states', 'tickwire_migrations', 'tickwire_migrations_lock'])
+      const own = ['recorded', 'recorder_positions', 'states']
+      t.same(tables, [...own, 'tickwire_migrations', 'tickwire_migrations_lock'])
       t.strictSame(await rowsOf({ query: again.reader }), states(10))
       await again.close()
     })

@@ -152,6 +152,8 @@ const variables: Readonly<Record<keyof typeof ConfigSchema.properties, Variable>
   COMPRESSION: choice('on', 'off'),
   SHUTDOWN_GRACE_MS: integer(0, 600_000),
   SOURCES: text('none', 'simulated', 'replay:file.txt?speed=10'),
+  RECORD: text('trades', 'trades,quotes'),
+  RECORD_DAYS: integer(1, 36_500),
   NEWS_FEEDS: text('https://news.example/rss,https://other.example/atom'),
   BARS: {
     good: [['none', 'none'], ['1s', '1s'], ['5m,1m', '5m,1m']],

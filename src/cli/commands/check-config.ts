@@ -1,8 +1,11 @@
+import { standardChannels } from '@tickwire/protocol'
 import { readPublicKey } from '../../auth/public-key.js'
 import { ConfigError, ConfigSchema, isConfidential, loadConfig } from '../../config.js'
+import { recordedChannels } from '../../history/recorded-channels.js'
 import { readInstruments } from '../../instruments/file.js'
 import { checkRedis, LogSetupError } from '../../log/redis/setup.js'
 import { environmentNotices, settingNotices } from '../../notices.js'
+import { parseFeeds } from '../../sources/news/feeds.js'
 import { parseSources } from '../../sources/registry.js'
 import { coordinationCommands } from '../../coordination/redis/keys.js'
 import { keyPairFiles, readKeyPair } from '../../tls.js'
@@ -20,6 +23,8 @@ export const checkConfig: Command = {
     try {
       const config = loadConfig(env)
       parseSources(config.SOURCES)
+      if (config.NEWS_FEEDS !== undefined) parseFeeds(config.NEWS_FEEDS)
+      if (config.RECORD !== undefined) recordedChannels(config.RECORD, standardChannels)
       if (config.INSTRUMENTS !== undefined) await readInstruments(config.INSTRUMENTS)
       if (config.JWT_PUBLIC_KEY !== undefined) readPublicKey(config.JWT_PUBLIC_KEY)
       const files = keyPairFiles(config)

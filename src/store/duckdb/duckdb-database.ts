@@ -38,6 +38,7 @@ export async function openDuckDB (path: string, options: DatabaseOptions = {}): 
   const writer = open<Tables>({ atOnce: 1, statementMs })
   return {
     reader: open<Tables>({ atOnce: READERS, statementMs }),
+    json,
     writer,
     write: upsert(writer, json),
     isRefusal: error => error instanceof Error && IS_REFUSAL.test(error.message),

@@ -1,5 +1,6 @@
 import type { Migration } from 'kysely'
 import * as states from './0001-states.js'
+import * as recording from './0002-recording.js'
 
 /** By their names. */
 export type Migrations = Readonly<Record<string, Migration>>
@@ -9,5 +10,6 @@ export type Migrations = Readonly<Record<string, Migration>>
  * and on PostgreSQL, and makes no use of tables.ts, which goes on changing.
  */
 export const migrations: Migrations = {
-  '0001-states': states
+  '0001-states': states,
+  '0002-recording': recording
 }

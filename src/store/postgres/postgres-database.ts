@@ -4,7 +4,7 @@ import { ConfigError } from '../../config.js'
 import { type Database, type DatabaseOptions, STATEMENT_MS } from '../database.js'
 import { migrate } from '../migrate.js'
 import { migrations } from '../migrations/index.js'
-import { tableNames, type Tables } from '../tables.js'
+import { recordingTables, tableNames, type Tables } from '../tables.js'
 import { type JsonRows, upsert } from '../upsert.js'
 import { Pool } from './pool.js'
 import { wordsOf } from '../../errors.js'
@@ -57,6 +57,7 @@ export async function openPostgres (url: string, options: DatabaseOptions = {}):
   const [reader, writer] = [open<Tables>(READERS, statementMs), open<Tables>(1, statementMs)]
   return {
     reader,
+    json,
     writer,
     write: upsert(writer, json),
     isRefusal,
@@ -91,7 +92,7 @@ interface Rights {
 
 /** Refuses at the start what would otherwise fail with the first row. */
 async function checkRights (db: Kysely<unknown>, { text, user }: DatabaseAddress): Promise<void> {
-  for (const name of tableNames) {
+  for (const name of [...tableNames, ...Object.keys(recordingTables)]) {
     const { rows: [rights] } = await sql<Rights>`select
       has_table_privilege(${name}, 'select') and has_table_privilege(${name}, 'insert') and
       has_table_privilege(${name}, 'update') and has_table_privilege(${name}, 'delete') as may,

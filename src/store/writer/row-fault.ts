@@ -7,7 +7,7 @@ import type { AnyRow, TableDefinition } from '../tables.js'
 const NO_TEXT = /\0|\p{Surrogate}/u
 
 /** Why a row cannot be written to either kind of database; undefined if it can. */
-export function rowFault ({ columns }: TableDefinition, row: AnyRow): string | undefined {
+export function rowFault ({ columns }: Pick<TableDefinition, 'columns'>, row: AnyRow): string | undefined {
   for (const column of Object.keys(columns)) {
     const value = row[column]
     if (typeof value === 'string' && NO_TEXT.test(value)) {

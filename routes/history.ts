@@ -1,0 +1,243 @@
+import { Readable } from 'node:stream'
+import {
+  type ChannelDefinition, parseInteger, ProtocolError, Timestamp
+} from '@tickwire/protocol'
+import type { FastifyInstance, FastifyReply } from 'fastify'
+import { errorMessage, toProtocolError } from '../src/errors.js'
+import { CsvWriter } from '../src/history/csv.js'
+import { formatPlace, type HistoryPlace, parsePlace } from '../src/history/history-place.js'
+import type { HistoryItem, HistoryRange } from '../src/history/history-reader.js'
+import { preferencesOf } from '../src/transports/preferences.js'
+import { untaken } from '../src/transports/untaken.js'
+
+/** The parameters of `GET /v1/history` that go with `channel`. */
+export const HISTORY_PARAMETERS = ['channel', 'symbol', 'from', 'to', 'after', 'limit', 'format'] as const
+
+const DEFAULT_LIMIT = 1000
+const MAX_LIMIT = 10_000
+/** Characters of messages in one answer of JSON. */
+const MAX_CHARACTERS = 1 << 20
+const MAX_STREAMED = 1_000_000_000
+/** Answers that are streamed at the same time: each keeps a part of its history in memory. */
+const MAX_STREAMS = 16
+/** How long a peer may read nothing of its answer. */
+const PATIENCE_MS = 30_000
+const LOOK_MS = 3000
+/** What is given to the socket at a time. */
+const CHUNK_CHARACTERS = 65_536
+
+type Format = 'json' | 'ndjson' | 'csv'
+const TYPES: Readonly<Record<Format, string>> = {
+  json: 'application/json', ndjson: 'application/x-ndjson', csv: 'text/csv'
+}
+const INSTANT = new RegExp(Timestamp().pattern!)
+
+export interface HistoryQuery extends HistoryRange {
+  readonly format: Format
+  readonly limit: number
+}
+
+/** Reads what a request asks for. @throws ProtocolError `bad_request` */
+export function parseHistoryQuery (
+  parameters: ReadonlyMap<string, readonly string[]>, accept: string | undefined
+): HistoryQuery {
+  const one = (name: string): string | undefined => parameters.get(name)?.[0]
+  const format = formatOf(one('format'), accept)
+  const [from, to] = [instantOf('from', one('from')), instantOf('to', one('to'))]
+  if (from !== undefined && to !== undefined && from > to) {
+    throw new ProtocolError('bad_request', "'from' is later than 'to'")
+  }
+  const text = one('after')
+  const after = text === undefined ? undefined : parsePlace(text)
+  if (text !== undefined && after === undefined) {
+    throw new ProtocolError('bad_request', "'after' is not a position that this endpoint gave as 'next'")
+  }
+  const limit = one('limit')
+  const isJson = format === 'json'
+  return {
+    format,
+    from,
+    to,
+    after,
+    limit: limit === undefined
+      ? isJson ? DEFAULT_LIMIT : MAX_STREAMED
+      : parseInteger('limit', limit, 1, isJson ? MAX_LIMIT : MAX_STREAMED)
+  }
+}
+
+function formatOf (text: string | undefined, accept: string | undefined): Format {
+  const formats = Object.keys(TYPES) as Format[]
+  if (text !== undefined) {
+    const format = formats.find(name => name === text)
+    if (format !== undefined) return format
+    throw new ProtocolError('bad_request', `'format' is one of ${formats.join(', ')}`)
+  }
+  const named = preferencesOf(accept).filter(({ weight }) => weight > 0)
+    .sort((a, b) => b.weight - a.weight)
+    .flatMap(({ name }) => formats.find(format => TYPES[format] === name) ?? [])
+  return named[0] ?? 'json'
+}
+
+function instantOf (name: string, text: string | undefined): number | undefined {
+  if (text === undefined) return undefined
+  const time = INSTANT.test(text) ? Date.parse(text.replace(/:60(\.\d+)?/, ':59.999')) : NaN
+  if (Number.isNaN(time)) {
+    throw new ProtocolError('bad_request',
+      `'${name}' is a real date and time with a zone: 2026-01-31T09:00:00Z, with + written as %2B`)
+  }
+  return time
+}
+
+interface Answer {
+  readonly topic: string
+  readonly channel: ChannelDefinition
+  readonly query: HistoryQuery
+}
+
+/** Makes the answers of `GET /v1/history` for a channel. */
+export class HistoryAnswers {
+  private streams = 0
+
+  constructor (private readonly app: FastifyInstance) {}
+
+  /** Returns an answer of JSON. */
+  async json ({ topic, query }: Answer): Promise<string> {
+    const { limit, after } = query
+    const messages: string[] = []
+    let [left, characters] = [limit, 0]
+    let place = after
+    let more = false
+    for await (const item of this.items(topic, query)) {
+      const isFull = left === 0 || characters > MAX_CHARACTERS
+      if (isFull) {
+        more = true
+        break
+      }
+      const text = this.written(topic, item)
+      messages.push(text)
+      characters += text.length
+      if (!('place' in item)) continue
+      left--
+      place = item.place
+    }
+    return `{"messages":[${messages.join(',')}],"next":${nextOf(place)},"more":${more}}`
+  }
+
+  /**
+   * Sends lines as the client reads them.
+   * @throws ProtocolError `overloaded`; whatever the first part of the history fails with
+   */
+  async stream (reply: FastifyReply, answer: Answer): Promise<FastifyReply> {
+    if (this.streams >= MAX_STREAMS) {
+      throw new ProtocolError('overloaded', `this server sends ${MAX_STREAMS} histories at a time`)
+    }
+    this.streams++
+    const lines = answer.query.format === 'csv' ? this.csv(answer) : this.ndjson(answer)
+    const chunks = inChunks(lines)
+    try {
+      // A failure before anything was sent is answered as any other.
+      const first = await chunks.next()
+      const stream = Readable.from(startingWith(first, chunks), { objectMode: false })
+      const cutIfUnread = watch(reply, stream)
+      stream.once('close', () => {
+        cutIfUnread()
+        this.streams--
+      })
+      return await reply.type(`${TYPES[answer.query.format]}; charset=utf-8`).send(stream)
+    } catch (error) {
+      this.streams--
+      throw error
+    }
+  }
+
+  private async * ndjson ({ topic, query }: Answer): AsyncGenerator<string> {
+    let left = query.limit
+    let place = query.after
+    let isBegun = false
+    try {
+      for await (const item of this.items(topic, query)) {
+        if (left === 0) {
+          yield `{"type":"end","next":${nextOf(place)},"more":true}\n`
+          return
+        }
+        yield `${this.written(topic, item)}\n`
+        isBegun = true
+        if (!('place' in item)) continue
+        left--
+        place = item.place
+      }
+      yield `{"type":"end","next":${nextOf(place)},"more":false}\n`
+    } catch (error) {
+      if (!isBegun) throw error
+      yield `${JSON.stringify(errorMessage(toProtocolError(error)))}\n`
+    }
+  }
+
+  private async * csv ({ topic, channel, query }: Answer): AsyncGenerator<string> {
+    const csv = new CsvWriter(channel)
+    let left = query.limit
+    let isBegun = false
+    for await (const item of this.items(topic, query)) {
+      if (!isBegun) yield csv.head
+      isBegun = true
+      // A gap shows in the sequences.
+      if (!('place' in item)) continue
+      if (left-- === 0) return
+      const { sequence, timestamp, data } = item.row
+      yield csv.line({ sequence, timestamp: new Date(timestamp).toISOString(), data: JSON.parse(data) })
+    }
+    if (!isBegun) yield csv.head
+  }
+
+  private async * items (topic: string, range: HistoryRange): AsyncGenerator<HistoryItem> {
+    for await (const page of this.app.streaming.histories.read(topic, range)) yield * page
+  }
+
+  private written (topic: string, item: HistoryItem): string {
+    const { writer } = this.app.streaming.stream.dialects.native()
+    if ('reset' in item) return writer.reset(topic, item.reset)
+    const { sequence, timestamp, snapshot, data } = item.row
+    return writer.data({ topic, sequence, timestamp, replaces: snapshot === 1, payload: data })
+  }
+}
+
+const nextOf = (place: HistoryPlace | undefined): string =>
+  place === undefined ? 'null' : `"${formatPlace(place)}"`
+
+/** Joins lines, so that not each of them is a write. */
+async function * inChunks (lines: AsyncGenerator<string>): AsyncGenerator<string> {
+  let chunk = ''
+  for await (const line of lines) {
+    chunk += line
+    if (chunk.length < CHUNK_CHARACTERS) continue
+    yield chunk
+    chunk = ''
+  }
+  if (chunk !== '') yield chunk
+}
+
+async function * startingWith (
+  first: IteratorResult<string>, rest: AsyncGenerator<string>
+): AsyncGenerator<string> {
+  if (first.done !== true) yield first.value
+  yield * rest
+}
+
+/** Cuts the answer if its peer reads nothing of it for too long. @returns a function that ends this */
+function watch (reply: FastifyReply, stream: Readable): () => void {
+  const { socket } = reply.raw
+  let taken = 0
+  let progressAt = performance.now()
+  const looks = setInterval(() => {
+    const left = socket === null ? 0 : untaken(socket) ?? 0
+    const before = taken
+    taken = (socket?.bytesWritten ?? 0) - left
+    const now = performance.now()
+    if (left === 0 || taken > before) progressAt = now
+    if (now - progressAt > PATIENCE_MS) {
+      socket?.destroy()
+      stream.destroy()
+    }
+  }, LOOK_MS).unref()
+  return () => { clearInterval(looks) }
+}

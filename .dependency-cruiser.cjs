@@ -6,20 +6,24 @@
  */
 const FOLDERS = {
   book: {},
+  heatmap: { may: ['book/decimals\\.ts$'] },
   log: {},
   publisher: { may: ['log/log\\.ts$'] },
   metrics: {},
   coordination: {
     may: ['log/redis/(connect|tail/listener|append/refusals|time-limit|masters/masters)\\.ts$'],
   },
-  store: { types: ['log/log\\.ts$', 'publisher/'] },
+  store: { types: ['log/log\\.ts$', 'publisher/', 'heatmap/'] },
   hub: { may: ['log/(log|entry-queue)\\.ts$', 'metrics/'] },
   instruments: { types: ['hub/hub\\.ts$', 'publisher/publisher\\.ts$'] },
   sources: {
     may: ['book/', 'log/log\\.ts$'],
     types: ['publisher/', 'coordination/(coordination|leases)\\.ts$'],
   },
-  processors: { may: ['log/log\\.ts$'], types: ['sources/source\\.ts$'] },
+  processors: {
+    may: ['log/log\\.ts$', 'heatmap/'],
+    types: ['sources/source\\.ts$', 'metrics/', 'coordination/coordination\\.ts$'],
+  },
   nodes: {
     types: [
       'log/log\\.ts$',

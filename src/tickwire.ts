@@ -21,14 +21,18 @@ import { errorFields } from './errors.js'
 import { type Log, RECENT_SHARE } from './log/log.js'
 import { MemoryLog } from './log/memory/memory-log.js'
 import { RedisLog } from './log/redis/redis-log.js'
+import { HeatmapCounters } from './metrics/heatmap-counters.js'
 import { settingNotices } from './notices.js'
 import { checkPluginOptions } from './plugin-options.js'
 import { checkProcessors } from './processors/check.js'
+import { HeatmapSource } from './processors/heatmap/heatmap-source.js'
+import { heatmapFlows, heatmapOptions } from './processors/heatmap/settings.js'
 import { processorSources } from './processors/processor-sources.js'
 import type { Processor } from './processors/processor.js'
 import { type Publication, type PublishResult, Publisher } from './publisher/publisher.js'
 import { parseSources } from './sources/registry.js'
 import { CompactedTopics } from './store/compacted-topics.js'
+import { openHeatDatabase } from './store/duckdb/heat-database.js'
 import { LateStore } from './store/late-store.js'
 import { mayHoldRows, openStore } from './store/open-store.js'
 import type { Store, StoreLog } from './store/store.js'
@@ -187,6 +191,16 @@ export const tickwire = fp<TickwireOptions>(async (app, options) => {
   }
   for (const notice of settingNotices(settings)) app.log.warn(notice)
   const compression = settings.COMPRESSION === 'on'
+  const heatmaps = new HeatmapCounters()
+  const { intervalMs, databaseOf } = heatmapOptions(settings)
+  const heatmapSource = new HeatmapSource({
+    log,
+    coordination,
+    counters: heatmaps,
+    logger: app.log,
+    intervalMs,
+    open: kind => openHeatDatabase(databaseOf(kind))
+  })
   const originAllowed = originPolicy(settings.ALLOWED_ORIGINS)
   const listed = listedOrigins(settings.ALLOWED_ORIGINS)
 
@@ -208,9 +222,11 @@ export const tickwire = fp<TickwireOptions>(async (app, options) => {
       compacted,
       publisher,
       channels,
-      sources: [...given, ...processorSources(processors, log)],
+      heatmaps,
+      notOverWebSocket: new Set(settings.WS_ENABLED ? [] : heatmapSource.lazy.channels),
+      sources: [...given, ...processorSources(processors, log), heatmapSource],
       instruments,
-      processors,
+      processors: [...processors, ...heatmapFlows(settings)],
       flushMs: settings.FLUSH_MS,
       recentBytes: settings.RETENTION_BYTES * RECENT_SHARE,
       heartbeatMs: settings.HEARTBEAT_MS,

@@ -59,7 +59,7 @@ test('moves a source on when its holder is killed or stopped, and keeps every bo
     204,
     'a node stops it that does not run it'
   )
-  await seen('it has ended', ({ leases }) => leases[0]?.state === 'ended')
+  await seen('it has ended', ({ leases }) => leases.find(({ source }) => source === 'simulated')?.state === 'ended')
   const { length } = await logged(deployment, () => true)
   await passedOn(observer)
   t.same(faults, [], 'no gap, no duplicate, no step back')

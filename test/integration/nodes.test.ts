@@ -44,8 +44,8 @@ test('lists itself, its sources and its log if it is the only server', async t =
       wants: [],
       lag: 0
     }],
-    leases: [{ source: 'simulated', state: 'waiting' }],
-    shards: [{ shard: 0, epoch: /^[0-9a-f]{8}$/, offset: 58, followers: [{ lag: 0 }] }]
+    leases: [{ source: 'processor:heatmap', state: 'waiting' }, { source: 'simulated', state: 'waiting' }],
+    shards: [{ shard: 0, epoch: /^[0-9a-f]{8}$/, offset: 63, followers: [{ lag: 0 }] }]
   })
   const client = openClient('ws-json', node.origin, 'subscribe=quotes:AAPL', undefined, {
     onMessage: () => {},
@@ -57,7 +57,10 @@ test('lists itself, its sources and its log if it is the only server', async t =
   for (; JSON.stringify(found)?.includes('"token":') !== true; await delay(20)) found = await overview(node)
   t.match(found, {
     nodes: [{ sources: { simulated: 'running' }, wants: ['simulated'], load: { connections: 1 } }],
-    leases: [{ source: 'simulated', state: 'running', name: 'only', token: Number, since: /^\d{4}-/ }]
+    leases: [
+      { source: 'processor:heatmap', state: 'waiting' },
+      { source: 'simulated', state: 'running', name: 'only', token: Number, since: /^\d{4}-/ }
+    ]
   })
   t.match(
     await (await fetch(`${node.origin}/metrics`)).text(),
@@ -90,7 +93,7 @@ test('answers an admin only, and says so on the command line', async t => {
   t.match(table.out, /\n\nSHARD +EPOCH +OFFSET +FOLLOWED BY \(LAG\)\n0 +[0-9a-f]{8} +0 +\S+ \(0\)\n$/)
   t.match(JSON.parse((await runCommand(['nodes', '--json', ...url], admin)).out), {
     nodes: [{ lag: 0 }],
-    leases: [],
+    leases: [{ source: 'processor:heatmap', state: 'waiting' }],
     shards: [{ shard: 0 }]
   })
 })

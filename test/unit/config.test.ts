@@ -34,6 +34,7 @@ const DEFAULTS: Config = {
   COMPRESSION: 'on',
   SHUTDOWN_GRACE_MS: 10_000,
   SOURCES: 'simulated',
+  WS_ENABLED: true,
   UNKNOWN_SYMBOLS: 'reject'
 }
 
@@ -150,6 +151,11 @@ const variables: Readonly<Record<keyof typeof ConfigSchema.properties, Variable>
   SHUTDOWN_GRACE_MS: integer(0, 600_000),
   SOURCES: text('none', 'simulated', 'replay:file.txt?speed=10'),
   INSTRUMENTS: text('instruments.csv', '/etc/tickwire/instruments.json'),
+  HEATMAP_INTERVAL_MS: integer(100, 3_600_000),
+  HEATMAP_QUERY: text('select * from levels where symbol = $symbol'),
+  DUCKDB_PATH: text('/data/levels.duckdb'),
+  WS_ENABLED: { good: [['true', true], ['false', false]], bad: ['0', 'no', 'TRUE'], allowed: 'true or false' },
+  WS_UPDATE_INTERVAL: integer(1, 3600),
   UNKNOWN_SYMBOLS: choice('reject', 'accept')
 }
 

@@ -68,6 +68,10 @@ export interface ChannelDefinition<Schema extends TSchema = TSchema> {
    * store, for messages that are published again at each start.
    */
   readonly compacted?: boolean | 'log'
+  /**
+   * Whether clients may leave out the hyphen of a pair: `BTCUSDT` then names the topic of `BTC-USDT`.
+   */
+  readonly eitherSpelling?: boolean
 }
 
 type Compacted = Partial<Pick<ChannelDefinition, 'compacted'>>

@@ -1,6 +1,7 @@
 import { alerts } from './alerts.js'
 import { book } from './book.js'
 import type { ChannelDefinition } from './channel.js'
+import { bookHeatmap, heatmap } from './heatmap.js'
 import { instrumentOverrides, instruments } from './instruments.js'
 import { market } from './market.js'
 import { news } from './news.js'
@@ -14,7 +15,8 @@ import { trades } from './trades.js'
 export type Channels = ReadonlyMap<string, ChannelDefinition>
 
 const definitions: readonly ChannelDefinition[] = [
-  quotes, trades, book, market, news, system, orders, portfolio, alerts, instruments, instrumentOverrides
+  quotes, trades, book, heatmap, bookHeatmap, market, news, system, orders, portfolio, alerts, instruments,
+  instrumentOverrides
 ]
 
 /** The channels that come with the server. To add one, add a file to this folder and a name to this list. */

@@ -17,7 +17,7 @@ const FOLDERS = {
   hub: { may: ['log/(log|entry-queue)\\.ts$', 'metrics/'] },
   instruments: { types: ['hub/hub\\.ts$', 'publisher/publisher\\.ts$'] },
   sources: {
-    may: ['book/', 'log/log\\.ts$'],
+    may: ['book/', 'heatmap/liquidations\\.ts$', 'log/log\\.ts$'],
     types: ['publisher/', 'coordination/(coordination|leases)\\.ts$'],
   },
   processors: {

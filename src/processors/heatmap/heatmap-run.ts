@@ -97,6 +97,8 @@ export class HeatmapRun {
   private async refreshOne (topic: WantedTopic, maxBytes: number): Promise<void> {
     const { context: { publish, signal }, options: { counters } } = this
     const { channel, symbol } = topic
+    // Figures that wait here would be old when they arrive, so nothing is queried before it may go out.
+    await delay(this.pace.waitMs(maxBytes + ENVELOPE_BYTES), undefined, { signal }).catch(() => {})
     const now = Date.now()
     const made = await this.queries.make(symbol, kindOfChannel[channel]!, now, async (symbol, kind) =>
       await (await this.followed()).rows(symbol, kind, now))
@@ -107,11 +109,9 @@ export class HeatmapRun {
       counters.unchanged++
       return
     }
-    const bytes = text.length + ENVELOPE_BYTES
-    await delay(this.pace.waitMs(bytes), undefined, { signal }).catch(() => {})
     if (signal.aborted) return
     await publish([{ channel, symbol, data }])
-    this.pace.note(bytes)
+    this.pace.note(text.length + ENVELOPE_BYTES)
     this.published.set(nameOf(topic), text)
     counters.sent++
     counters.cutBytes += cutBytes

@@ -58,9 +58,10 @@ export interface Lazy {
   readonly servesAll?: boolean
   /**
    * Called once, on every server that has the source, for one that must know what to make.
-   * @param local returns the topics of these channels that somebody on this server subscribes to
+   * @param local returns the topics of these channels that somebody on this server subscribes to, or has
+   *   since it was last called
    */
-  attach? (local: () => Iterable<WantedTopic>): void
+  attach? (local: () => readonly WantedTopic[]): void
 }
 
 /** A topic with a symbol to which somebody subscribes. */

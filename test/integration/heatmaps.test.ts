@@ -5,6 +5,7 @@ import { DuckDBInstance } from '@duckdb/node-api'
 import { type Test, test } from 'tap'
 import { WebSocket } from 'ws'
 import { type Message, openClient, openWebSocket, RuleFollower, transportNames, until } from '../helpers/clients.js'
+import { eventually } from '../helpers/eventually.js'
 import { redisProgram, RedisServer } from '../helpers/redis-server.js'
 import { startServer, type TestServer } from '../helpers/server.js'
 
@@ -110,6 +111,19 @@ test('WS_ENABLED=false: refuses heatmaps over WebSocket alone', async t => {
     await until(`${transport} serves them`, () => came > 0)
     client.cut()
   }
+})
+
+test('makes a heatmap for polls that come now and then, and are answered at once', async t => {
+  const server = await startServer(t, SIMULATED)
+  const poll = async (): Promise<Message[]> => {
+    const answer = await fetch(`${server.origin}/v1/stream?subscribe=heatmap.book:BTCUSDT`)
+    return (await answer.json() as { messages: Message[] }).messages
+  }
+  t.same(await poll(), [], 'nobody wanted it before')
+  await until('it is made', () => server.parts.heatmaps.sent > 0)
+  let found: Message[] = []
+  await eventually('a poll has it', async () => (found = await poll()).length > 0)
+  t.match(found, [{ channel: 'heatmap.book', symbol: 'BTC-USDT', snapshot: true }])
 })
 
 test("makes heatmaps of a user's table; a file that is missing or wrong stops nothing", async t => {

@@ -12,12 +12,16 @@ export interface Offer {
 export interface Watch {
   isWanted (): boolean
   /**
-   * Returns the topics with a symbol that somebody subscribes to. A topic comes once for each selector.
+   * Returns the topics with a symbol that somebody subscribes to, or has since the last call: a poll comes
+   * and goes. A topic comes once for each selector.
    * @param every the symbols for which `*` stands
    */
-  topics (every: Iterable<string>): Iterable<{ readonly channel: string, readonly symbol: string }>
+  topics (every: Iterable<string>): ReadonlyArray<{ readonly channel: string, readonly symbol: string }>
   end (): void
 }
+
+/** Selectors that came and have not been asked for yet; those beyond are forgotten if they go. */
+const MAX_UNSEEN = 1000
 
 interface Counted {
   readonly selector: Selector
@@ -58,6 +62,8 @@ class OfferWatch implements Watch {
   private readonly named = new Map<string, Counted>()
   /** The same for selectors of sets: whether the offer serves a set depends on its members, which change. */
   private readonly sets = new Map<string, Counted>()
+  /** By key, the selectors that have come since {@link topics} was last called. */
+  private readonly unseen = new Map<string, Selector>()
   private wasWanted = false
   private checkPending = false
 
@@ -78,22 +84,27 @@ class OfferWatch implements Watch {
     return false
   }
 
-  * topics (every: Iterable<string>): Iterable<{ readonly channel: string, readonly symbol: string }> {
-    for (const { selector: { channel: { name: channel }, kind, symbol } } of this.named.values()) {
-      if (kind === 'every') for (const one of every) yield { channel, symbol: one }
-      else if (symbol !== undefined) yield { channel, symbol }
+  topics (every: Iterable<string>): ReadonlyArray<{ readonly channel: string, readonly symbol: string }> {
+    const selectors = new Map(this.unseen)
+    this.unseen.clear()
+    for (const counts of [this.named, this.sets]) {
+      for (const [key, { selector }] of counts) selectors.set(key, selector)
     }
-    for (const { selector: { channel: { name: channel }, symbol } } of this.sets.values()) {
-      for (const one of this.membership.symbols(symbol!)) yield { channel, symbol: one }
-    }
+    return [...selectors.values()].flatMap(({ channel: { name: channel }, kind, symbol }) => {
+      if (symbol === undefined) return []
+      const symbols = kind === 'every' ? every : kind === 'set' ? this.membership.symbols(symbol) : [symbol]
+      return Array.from(symbols, symbol => ({ channel, symbol }))
+    })
   }
 
   add (selector: Selector): void {
     const { channel, kind, symbol } = selector
     const { channels, covers } = this.offer
     if (!channels.includes(channel.name)) return
+    const isNamed = kind === 'every' || symbol === undefined || covers(symbol)
     if (kind === 'set') count(this.sets, selector)
-    else if (kind === 'every' || symbol === undefined || covers(symbol)) count(this.named, selector)
+    else if (isNamed) count(this.named, selector)
+    if ((kind === 'set' || isNamed) && this.unseen.size < MAX_UNSEEN) this.unseen.set(selector.key, selector)
     this.scheduleCheck()
   }
 

@@ -14,7 +14,7 @@ import type { Wanted } from './wanted.js'
 /** How often the run reads its inputs, and looks whether somebody wants something new. */
 const LOOK_MS = 250
 /** The bytes of all heatmaps in any second, so that a client of all of them gets no more. */
-export const BYTES_PER_SECOND = 48_000
+const BYTES_PER_SECOND = 48_000
 /** The largest heatmap, and the smallest to which one is cut however many there are. */
 const MAX_BYTES = 16_000
 const MIN_BYTES = 1000

@@ -29,6 +29,7 @@ class Stage {
   running = 0
   mostRunning = 0
   rests = 0
+  isMissing = false
   private readonly ending = new AbortController()
 
   constructor (t: Test, own = false) {
@@ -52,7 +53,10 @@ class Stage {
       coordination,
       counters: this.counters,
       intervalMs: INTERVAL_MS,
-      open: async () => database,
+      open: async () => {
+        if (this.isMissing) throw new Error('heatmaps need DuckDB')
+        return database
+      },
       logger: {
         error: details => { this.logged.push({ level: 'error', ...details }) },
         info: details => { this.logged.push({ level: 'info', ...details }) }
@@ -134,6 +138,17 @@ test('a failing query, and one that returns nonsense, stop nothing: both are log
   stage.answer = () => [row('5')]
   await eventually('both are made', () => stage.published.length === 2)
   t.match(stage.logged.slice(2).map(({ level }) => level), ['info'])
+})
+
+test('says that its database is missing, and works when it is there', async t => {
+  const stage = new Stage(t)
+  stage.isMissing = true
+  stage.answer = () => [row('9')]
+  stage.wanted = [btc]
+  await eventually('it was tried twice', () => stage.counters.failures.query > 1)
+  t.same(stage.logged.map(({ reason }) => reason), ['heatmaps need DuckDB'])
+  stage.isMissing = false
+  await eventually('it is made', () => stage.published.length === 1)
 })
 
 test('makes a heatmap of the trades in the log, and of those that come', async t => {

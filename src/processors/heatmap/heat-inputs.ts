@@ -11,9 +11,13 @@ export const inputOfKind: Readonly<Record<HeatmapKind, string>> = {
   liquidation: trades.name, book: book.name
 }
 
+/** A client that polls now and then does not make a model begin anew each time. */
+const KEPT_MS = 60_000
+/** Models that are kept although nobody wants them, those wanted last. */
+const MAX_KEPT = 200
+
 /** A model of one topic: what it knows, and up to which message. */
 interface Model {
-  readonly symbol: string
   /** The last message that it has taken. */
   sequence: number
   take (payload: string, replaces: boolean, timestamp: number): void
@@ -24,6 +28,8 @@ interface Model {
 export class HeatInputs {
   /** By the topic that a model reads. */
   private readonly models = new Map<string, Model>()
+  /** When each model was last wanted; those wanted last come last. */
+  private readonly wantedAt = new Map<string, number>()
 
   private constructor (private readonly log: Log, private readonly shards: readonly ShardInputs[]) {}
 
@@ -55,6 +61,7 @@ export class HeatInputs {
   /**
    * Returns the rows of a heatmap as its model has them now; none if there is nothing to make it of. A new
    * model begins with all that the log retains.
+   * @param now in milliseconds since 1970
    * @throws BeginAnew, ProtocolError `log_unavailable`
    */
   async rows (symbol: string, kind: HeatmapKind, now: number): Promise<readonly HeatRow[]> {
@@ -66,18 +73,32 @@ export class HeatInputs {
       else await this.readAll(topic, model)
       this.models.set(topic, model)
     }
+    this.touch(topic, now)
     return model.rows(now)
   }
 
-  /** Forgets the models whose heatmaps nobody wants. @param wanted `kind` and `symbol` of those to keep */
-  keep (wanted: Iterable<readonly [HeatmapKind, string]>): void {
-    const kept = new Set<string>()
-    for (const [kind, symbol] of wanted) kept.add(topicKey({ channel: inputOfKind[kind], symbol }))
-    for (const topic of this.models.keys()) if (!kept.has(topic)) this.models.delete(topic)
+  /**
+   * Forgets the models whose heatmaps nobody has wanted for a while.
+   * @param wanted `kind` and `symbol` of those that are wanted
+   * @param now as in {@link rows}
+   */
+  keep (wanted: ReadonlyArray<readonly [HeatmapKind, string]>, now: number): void {
+    const { models, wantedAt } = this
+    for (const [kind, symbol] of wanted) this.touch(topicKey({ channel: inputOfKind[kind], symbol }), now)
+    for (const [topic, at] of wantedAt) {
+      if (now - at < KEPT_MS && wantedAt.size <= wanted.length + MAX_KEPT) break
+      wantedAt.delete(topic)
+      models.delete(topic)
+    }
   }
 
   end (): void {
     for (const input of this.shards) input.end()
+  }
+
+  private touch (topic: string, now: number): void {
+    this.wantedAt.delete(topic)
+    this.wantedAt.set(topic, now)
   }
 
   private async readState (topic: string, model: Model): Promise<void> {
@@ -106,10 +127,9 @@ function liquidationModel (symbol: string): Model {
   let current: string | undefined
   let time = 0
   return {
-    symbol,
     sequence: 0,
     take (payload) {
-      const { price, size, side, timestamp, corrects } = JSON.parse(payload) as Trade & { corrects?: string }
+      const { price, size, side, timestamp, corrects } = JSON.parse(payload) as Trade
       // A correction opens no position.
       if (corrects !== undefined || !(Number(price) > 0)) return
       current = withoutZeros(price)
@@ -136,7 +156,6 @@ function liquidationModel (symbol: string): Model {
 function bookModel (symbol: string): Model {
   const model = new RestingSizes()
   return {
-    symbol,
     sequence: 0,
     take (payload, replaces, timestamp) {
       model.take(JSON.parse(payload) as Book, replaces, timestamp)

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { setTimeout as delay } from 'node:timers/promises'
 import { bookHeatmap, heatmap, type HeatmapKind } from '@tickwire/protocol'
 import { cutHeatmap } from '../../heatmap/cut.js'
@@ -33,7 +34,7 @@ export interface HeatmapRunOptions {
 
 /** Publishes heatmaps until the log begins an epoch, or the run falls too far behind. */
 export class HeatmapRun {
-  /** By topic, the last data that was published, as JSON without `as_of`. */
+  /** By topic, the digest of the last data that was published, without `as_of`. */
   private readonly published = new Map<string, string>()
   private readonly pace = new Pace(BYTES_PER_SECOND, () => performance.now())
   private inputs: HeatInputs | undefined
@@ -64,7 +65,8 @@ export class HeatmapRun {
     let nextRound = -Infinity
     while (!signal.aborted) {
       const topics = await wanted.everywhere()
-      this.inputs?.keep(topics.map(({ channel, symbol }) => [kindOfChannel[channel]!, symbol]))
+      const named = topics.map(({ channel, symbol }) => [kindOfChannel[channel]!, symbol] as const)
+      this.inputs?.keep(named, Date.now())
       await this.readInputs()
       const now = performance.now()
       const isRound = now >= nextRound
@@ -105,14 +107,15 @@ export class HeatmapRun {
     if (made === undefined) return
     const { data, cutBytes } = cutHeatmap(made, maxBytes)
     const text = JSON.stringify({ ...data, as_of: '' })
-    if (this.published.get(nameOf(topic)) === text) {
+    const digest = createHash('sha256').update(text).digest('base64')
+    if (this.published.get(nameOf(topic)) === digest) {
       counters.unchanged++
       return
     }
     if (signal.aborted) return
     await publish([{ channel, symbol, data }])
     this.pace.note(text.length + ENVELOPE_BYTES)
-    this.published.set(nameOf(topic), text)
+    this.published.set(nameOf(topic), digest)
     counters.sent++
     counters.cutBytes += cutBytes
   }

@@ -6,13 +6,14 @@
  */
 const FOLDERS = {
   book: {},
+  heatmap: { may: ['book/decimals\\.ts$'] },
   log: {},
   publisher: { may: ['log/log\\.ts$'] },
   metrics: {},
   coordination: {
     may: ['log/redis/(connect|tail/listener|append/refusals|time-limit|masters/masters)\\.ts$'],
   },
-  store: { types: ['log/log\\.ts$', 'publisher/'] },
+  store: { types: ['log/log\\.ts$', 'publisher/', 'heatmap/'] },
   alerts: {
     may: ['hub/audience/', 'auth/', 'connection/selectors\\.ts$', 'log/log\\.ts$'],
     types: ['publisher/'],
@@ -20,14 +21,17 @@ const FOLDERS = {
   hub: { may: ['log/(log|entry-queue|acknowledged)\\.ts$', 'metrics/'] },
   history: {
     may: ['log/log\\.ts$', 'processors/shard-inputs\\.ts$', 'store/(recording|writer/row-fault|tables)\\.ts$'],
-    types: ['sources/(run|source)\\.ts$', 'store/store\\.ts$'],
+    types: ['sources/source\\.ts$', 'store/store\\.ts$'],
   },
   instruments: { types: ['hub/hub\\.ts$', 'publisher/publisher\\.ts$'] },
   sources: {
-    may: ['book/', 'log/log\\.ts$'],
+    may: ['book/', 'heatmap/liquidations\\.ts$', 'log/log\\.ts$'],
     types: ['publisher/', 'coordination/(coordination|leases)\\.ts$'],
   },
-  processors: { may: ['log/log\\.ts$'], types: ['sources/source\\.ts$'] },
+  processors: {
+    may: ['log/log\\.ts$', 'heatmap/'],
+    types: ['sources/source\\.ts$', 'metrics/', 'coordination/coordination\\.ts$'],
+  },
   nodes: {
     types: [
       'log/log\\.ts$',

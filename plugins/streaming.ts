@@ -1,7 +1,9 @@
 import { randomUUID } from 'node:crypto'
 import type { AddressInfo } from 'node:net'
 import { hostname } from 'node:os'
-import { barsChannel, type Channels, type Instrument, ProtocolError } from '@tickwire/protocol'
+import {
+  barsChannel, type ChannelDefinition, type Channels, type Instrument, ProtocolError
+} from '@tickwire/protocol'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import { AlertRules } from '../src/alerts/alert-rules.js'
@@ -16,10 +18,11 @@ import type { ConnectionLimits } from '../src/connection/connection-quota.js'
 import type { Address } from '../src/connection/registry.js'
 import { type HistoryAnswer, type HistoryRequest, readHistory } from '../src/hub/catch-up/history.js'
 import { Publishing } from '../src/connection/publishing.js'
-import { refuseUnknown } from '../src/connection/selectors.js'
+import { refuseUnknown, spelledSymbol } from '../src/connection/selectors.js'
 import { Dialects } from '../src/dialects/dialects.js'
 import { errorFields } from '../src/errors.js'
 import { Counters } from '../src/metrics/counters.js'
+import type { HeatmapCounters } from '../src/metrics/heatmap-counters.js'
 import type { Watch } from '../src/hub/audience/demand.js'
 import { Hub } from '../src/hub/hub.js'
 import { OperatorInstruments } from '../src/instruments/operator-instruments.js'
@@ -30,7 +33,7 @@ import { Heartbeat } from '../src/nodes/heartbeat.js'
 import { LoadMeter } from '../src/nodes/load.js'
 import { Nodes } from '../src/nodes/nodes.js'
 import { type BarsRequest, readBars } from '../src/processors/bars/read-bars.js'
-import { wantedBy } from '../src/processors/demand.js'
+import { type Flow, wantedBy } from '../src/processors/demand.js'
 import type { Processor } from '../src/processors/processor.js'
 import { PublishRequests } from '../src/publisher/publish-requests.js'
 import { type Publisher, type PublishResult } from '../src/publisher/publisher.js'
@@ -48,6 +51,9 @@ import { sourceFeed } from './source-feed.js'
 export interface StreamingOptions extends ConnectionLimits {
   readonly log: Log
   readonly coordination: Coordination
+  readonly heatmaps: HeatmapCounters
+  /** The channels that the server does not serve over WebSocket. */
+  readonly notOverWebSocket: ReadonlySet<string>
   /** What a log in memory must not forget. */
   readonly compacted: CompactedTopics | undefined
   /** The histories of topics; closed with the streaming. */
@@ -57,8 +63,8 @@ export interface StreamingOptions extends ConnectionLimits {
   readonly sources: readonly Source[]
   /** What is declared at the start. */
   readonly instruments: readonly Instrument[]
-  /** The sources that are processors. */
-  readonly processors: readonly Processor[]
+  /** What the sources make that are processors: a subscriber of their outputs needs their inputs, too. */
+  readonly processors: readonly Flow[]
   readonly flushMs: number | 'auto'
   readonly recentBytes: number
   readonly heartbeatMs: number
@@ -86,6 +92,7 @@ export interface Streaming {
   readonly channels: Channels
   readonly hub: Hub
   readonly counters: Counters
+  readonly heatmaps: HeatmapCounters
   readonly publisher: Publisher
   /** Takes what clients publish. */
   readonly publishing: Publishing
@@ -114,6 +121,8 @@ export interface Streaming {
    * @throws ProtocolError `log_unavailable`
    */
   disconnect (address: Address): Promise<boolean>
+  /** Returns the symbol that a client means, where a channel takes either spelling of a pair. */
+  spelledSymbol (channel: ChannelDefinition, symbol: string | undefined): string | undefined
   /** Reads a topic's messages after a sequence; undefined for a topic that never had any. */
   history (topic: string, request: HistoryRequest): Promise<HistoryAnswer | undefined>
   /** Reads bars. @throws ProtocolError `unknown_symbol`, `log_unavailable` */
@@ -206,12 +215,14 @@ export const streaming = fp<StreamingOptions>(async (app, options) => {
   })
   for (const { name, lazy } of options.sources) {
     if (lazy === undefined) continue
-    const covers = (symbol: string): boolean => sources.covers(name, symbol)
+    const covers = (symbol: string): boolean => lazy.servesAll === true || sources.covers(name, symbol)
     const offer = { channels: wantedBy(options.processors, lazy.channels), covers }
-    demands.set(name, hub.demand.watch(offer, () => {
+    const watch = hub.demand.watch(offer, () => {
       sources.demanded(name)
       heartbeat.touch()
-    }))
+    })
+    demands.set(name, watch)
+    lazy.attach?.(() => watch.topics(Array.from(hub.directory.instruments(), ({ symbol }) => symbol)))
   }
 
   const publishRequests = new PublishRequests(publisher, channels, options.maxMessageBytes)
@@ -240,6 +251,7 @@ export const streaming = fp<StreamingOptions>(async (app, options) => {
     compression: options.compression,
     authenticationRequired: options.authenticationRequired,
     acceptUnknownSymbols: options.acceptUnknownSymbols,
+    notOverWebSocket: options.notOverWebSocket,
     kernelQueues: new KernelQueues(options.heartbeatMs / 4),
     polls: new PollSessions(connections.registry),
     draining: draining.signal,
@@ -269,6 +281,7 @@ export const streaming = fp<StreamingOptions>(async (app, options) => {
     channels,
     hub,
     counters,
+    heatmaps: options.heatmaps,
     publisher,
     publishing,
     alerts: new AlertRules({ log, publisher, names: stream, maxRules: options.maxAlertRules }),
@@ -283,6 +296,7 @@ export const streaming = fp<StreamingOptions>(async (app, options) => {
     history,
     bars,
     histories: options.history.reader,
+    spelledSymbol: (channel, symbol) => spelledSymbol(stream, channel, symbol),
     declare,
     async undeclare (symbols) {
       requireTaken(await feed.undeclare(symbols), symbols)

@@ -10,7 +10,7 @@ type Labels = Record<string, string>
  * nothing.
  */
 export async function metricsRoutes (app: FastifyInstance): Promise<void> {
-  const { counters, hub, sources } = app.streaming
+  const { counters, heatmaps, hub, sources } = app.streaming
   const registry = new Registry()
   // These include the event loop's delay (nodejs_eventloop_lag_…), memory and garbage collection.
   collectDefaultMetrics({ register: registry })
@@ -122,6 +122,13 @@ export async function metricsRoutes (app: FastifyInstance): Promise<void> {
     ['channel', 'place'],
     () => [...counters.failures].flatMap(([channel, places]) =>
       [...places].map(([place, count]) => [{ channel, place }, count] as const)))
+  add(Counter, 'heatmap_queries_total', 'Queries for heatmaps', [], () => [[{}, heatmaps.queries]])
+  add(Counter, 'heatmap_failures_total', 'Heatmaps that could not be made, by reason', ['reason'],
+    () => Object.entries(heatmaps.failures).map(([reason, count]) => [{ reason }, count] as const))
+  add(Counter, 'heatmaps_total', 'Heatmaps that were published, and those that had not changed', ['result'],
+    () => [[{ result: 'sent' }, heatmaps.sent], [{ result: 'unchanged' }, heatmaps.unchanged]])
+  add(Counter, 'heatmap_cut_bytes_total', 'Bytes of levels that were cut from heatmaps', [],
+    () => [[{}, heatmaps.cutBytes]])
   add(Counter, 'refusals_total', 'Requests and messages refused, by error code', ['transport', 'code'],
     byCode(({ refusals }) => refusals))
 
@@ -131,6 +138,13 @@ export async function metricsRoutes (app: FastifyInstance): Promise<void> {
     buckets: LATENCY_BUCKETS_SECONDS,
     registers: [registry]
   })
+  const queries = new Histogram({
+    name: 'tickwire_heatmap_query_seconds',
+    help: 'How long queries for heatmaps take',
+    buckets: LATENCY_BUCKETS_SECONDS,
+    registers: [registry]
+  })
+  heatmaps.onQuery = milliseconds => { queries.observe(milliseconds / 1000) }
   counters.onWindow = milliseconds => { latency.observe(milliseconds / 1000) }
 
   app.get('/metrics', { schema: { hide: true }, config: { rateLimit: false } }, async (_request, reply) =>

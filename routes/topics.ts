@@ -61,16 +61,18 @@ export async function topicRoutes (
     request: FastifyRequest, name: string | undefined
   ): Promise<{ key: string, channel: ChannelDefinition }> {
     if (name === undefined) throw new ProtocolError('bad_request', "'topic' is needed: topic=trades:AAPL")
-    const topic = parseTopicName(name)
-    if (topic === undefined) {
+    const named = parseTopicName(name)
+    if (named === undefined) {
       throw new ProtocolError('bad_request', "'topic' must be a channel and a symbol: trades:AAPL")
     }
-    const channel = channels.get(topic.channel)
+    const channel = channels.get(named.channel)
     if (channel === undefined || !isServed(channel)) throw new ProtocolError('unknown_channel')
-    if (channel.keyed !== (topic.symbol !== undefined)) {
+    if (channel.keyed !== (named.symbol !== undefined)) {
       const message = channel.keyed ? `${channel.name} needs a symbol` : `${channel.name} has no symbols`
       throw new ProtocolError('bad_request', message)
     }
+    const symbol = app.streaming.spelledSymbol(channel, named.symbol)
+    const topic = { channel: channel.name, ...(symbol === undefined ? {} : { symbol }) }
     const identity = await demandRead(request, channel, topic.symbol)
     const owner = channel.access === 'user' && identity.user !== undefined ? { user: identity.user } : {}
     return { key: topicKey({ ...topic, ...owner }), channel }

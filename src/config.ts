@@ -157,6 +157,23 @@ export const ConfigSchema = Type.Object({
     allowed: 'none, or a comma list of 1s, 1m and 5m'
   }),
   INSTRUMENTS: given('a file of instruments, .csv or .json, to declare at the start'),
+  HEATMAP_INTERVAL_MS: Type.Optional(Type.Integer({
+    minimum: 100,
+    maximum: HOUR_MS,
+    unit: 'ms',
+    description: 'how often heatmaps are made anew; default 5000, or WS_UPDATE_INTERVAL'
+  })),
+  HEATMAP_QUERY: given('a SELECT that makes heatmaps, with $symbol and $kind; ' +
+    "default: of the table 'heatmap'"),
+  DUCKDB_PATH: given('a DuckDB file with the table of heatmaps, which is only read; ' +
+    'default: a table in memory that the server fills itself'),
+  WS_ENABLED: Type.Boolean({ default: true, description: 'whether heatmaps go over WebSocket, too' }),
+  WS_UPDATE_INTERVAL: Type.Optional(Type.Integer({
+    minimum: 1,
+    maximum: 3600,
+    unit: 'seconds',
+    description: 'an older name for the interval of heatmaps; HEATMAP_INTERVAL_MS wins'
+  })),
   UNKNOWN_SYMBOLS: Type.Union([Type.Literal('reject'), Type.Literal('accept')], {
     default: 'reject', description: 'accept: clients may publish and subscribe to any well-formed symbol'
   })

@@ -23,10 +23,13 @@ import { MemoryLog } from './log/memory/memory-log.js'
 import { RedisLog } from './log/redis/redis-log.js'
 import { History } from './history/history.js'
 import { recordedChannels } from './history/recorded-channels.js'
+import { HeatmapCounters } from './metrics/heatmap-counters.js'
 import { settingNotices } from './notices.js'
 import { checkPluginOptions } from './plugin-options.js'
 import { alertJournal, alertProcessor } from './processors/alerts/alert-processor.js'
 import { checkProcessors } from './processors/check.js'
+import { HeatmapSource } from './processors/heatmap/heatmap-source.js'
+import { heatmapFlows, heatmapOptions } from './processors/heatmap/settings.js'
 import { processorSources } from './processors/processor-sources.js'
 import type { Processor } from './processors/processor.js'
 import { type Publication, type PublishResult, Publisher } from './publisher/publisher.js'
@@ -34,6 +37,7 @@ import { parseFeeds } from './sources/news/feeds.js'
 import { NewsSource } from './sources/news/news-source.js'
 import { parseSources } from './sources/registry.js'
 import { keepCompacted } from './store/keep-compacted.js'
+import { openHeatDatabase } from './store/duckdb/heat-database.js'
 import { openStore } from './store/open-store.js'
 import type { StoreLog } from './store/store.js'
 import type { Source } from './sources/source.js'
@@ -205,6 +209,16 @@ export const tickwire = fp<TickwireOptions>(async (app, options) => {
   }
   for (const notice of settingNotices(settings)) app.log.warn(notice)
   const compression = settings.COMPRESSION === 'on'
+  const heatmaps = new HeatmapCounters()
+  const { intervalMs, databaseOf } = heatmapOptions(settings)
+  const heatmapSource = new HeatmapSource({
+    log,
+    coordination,
+    counters: heatmaps,
+    logger: app.log,
+    intervalMs,
+    open: kind => openHeatDatabase(databaseOf(kind))
+  })
   const originAllowed = originPolicy(settings.ALLOWED_ORIGINS)
   const listed = listedOrigins(settings.ALLOWED_ORIGINS)
 
@@ -249,9 +263,11 @@ export const tickwire = fp<TickwireOptions>(async (app, options) => {
       history,
       publisher,
       channels,
-      sources: [...given, ...news, ...history.sources, ...processorSources(processors, log)],
+      heatmaps,
+      notOverWebSocket: new Set(settings.WS_ENABLED ? [] : heatmapSource.lazy.channels),
+      sources: [...given, ...news, ...history.sources, ...processorSources(processors, log), heatmapSource],
       instruments,
-      processors,
+      processors: [...processors, ...heatmapFlows(settings)],
       flushMs: settings.FLUSH_MS,
       recentBytes: settings.RETENTION_BYTES * RECENT_SHARE,
       heartbeatMs: settings.HEARTBEAT_MS,

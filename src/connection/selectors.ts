@@ -18,6 +18,8 @@ export interface NameContext {
   hasTopic (topic: string): Promise<boolean>
   /** Whether the server accepts a well-formed symbol that it does not know. */
   readonly acceptUnknownSymbols: boolean
+  /** The channels that the server does not serve over WebSocket. */
+  readonly notOverWebSocket: ReadonlySet<string>
 }
 
 export interface ResolvedSelectors {
@@ -27,6 +29,8 @@ export interface ResolvedSelectors {
 
 /** The options of a subscription. Without an option, the client gets what the channel has. */
 export interface SubscribeOptions {
+  /** Whether the messages would go over WebSocket. */
+  readonly overWebSocket?: boolean
   readonly throttleMs?: number | undefined
   readonly depth?: number | undefined
   readonly last?: number | undefined
@@ -80,20 +84,23 @@ export async function resolveSelectors (
   }
   const granted: Selector[] = []
   const rejected: RejectedSymbol[] = []
-  const names = new Set<string | undefined>(symbols ?? [undefined])
-  const judged = await Promise.all(Array.from(names, async symbol => {
+  const isOff = wanted.overWebSocket === true && context.notOverWebSocket.has(channel.name)
+  const names = new Map<string | undefined, string | undefined>()
+  for (const symbol of symbols ?? [undefined]) names.set(spelledSymbol(context, channel, symbol), symbol)
+  const judged = await Promise.all(Array.from(names, async ([symbol, written]) => {
     // The members of a set change, so a token must permit the whole channel to permit a set.
     const asked = symbol !== undefined && isSymbolSet(symbol) ? EVERY_SYMBOL : symbol
-    const refusal = refuseRead(identity, channel, asked) ??
+    const refusal = (isOff ? 'disabled' : undefined) ??
+      refuseRead(identity, channel, asked) ??
       await refuseUnknown(context, channel, symbol) ??
       refuseThrottle(channel, wanted)
-    return { symbol, refusal }
+    return { symbol, written, refusal }
   }))
-  for (const { symbol, refusal } of judged) {
+  for (const { symbol, written, refusal } of judged) {
     if (refusal === undefined) {
       granted.push(makeSelector(channel, symbol, identity.user, options))
     } else {
-      const named = symbol === undefined ? {} : { symbol }
+      const named = written === undefined ? {} : { symbol: written }
       rejected.push({ ...named, code: refusal, message: errorTable[refusal].message })
     }
   }
@@ -118,6 +125,21 @@ export async function requireSelectors (
     throw new ProtocolError(first.code, message)
   }
   return granted
+}
+
+/**
+ * Returns the symbol that a client means: where a channel takes either spelling, `BTCUSDT` means `BTC-USDT`,
+ * if that is an instrument and no other pair is spelled so.
+ */
+export function spelledSymbol<Written extends string | undefined> (
+  { directory }: Pick<NameContext, 'directory'>, { eitherSpelling }: ChannelDefinition, symbol: Written
+): Written | string {
+  if (eitherSpelling !== true || symbol === undefined || symbol.includes('-')) return symbol
+  if (isSymbolSet(symbol) || directory.hasInstrument(symbol)) return symbol
+  const pairs = Array.from({ length: symbol.length - 1 }, (_, at) =>
+    `${symbol.slice(0, at + 1)}-${symbol.slice(at + 1)}`)
+  const known = pairs.filter(pair => directory.hasInstrument(pair))
+  return known.length === 1 ? known[0]! : symbol
 }
 
 function refuseThrottle (

@@ -1,6 +1,5 @@
 import type { Log } from '../log/log.js'
-import type { SourceLogger } from '../sources/run.js'
-import type { Source } from '../sources/source.js'
+import type { Source, SourceLogger } from '../sources/source.js'
 import type { Store } from '../store/store.js'
 import { wordsOf } from '../errors.js'
 import { HistoryReader } from './history-reader.js'

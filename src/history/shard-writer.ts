@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { BeginAnew } from '../processors/shard-inputs.js'
-import type { SourceLogger } from '../sources/run.js'
+import type { SourceLogger } from '../sources/source.js'
 import { type Recording, StaleRecorder } from '../store/recording.js'
 import { type RecordedRow, type RecorderPosition, recordingTables } from '../store/tables.js'
 import { rowFault } from '../store/writer/row-fault.js'

@@ -65,6 +65,20 @@ export interface Lazy {
   readonly channels: readonly string[]
   /** How long it goes on after the last subscriber has gone, in milliseconds. */
   readonly lingerMs: number
+  /** Whether it serves every symbol in these channels, and not only its instruments. */
+  readonly servesAll?: boolean
+  /**
+   * Called once, on every server that has the source, for one that must know what to make.
+   * @param local returns the topics of these channels that somebody on this server subscribes to, or has
+   *   since it was last called
+   */
+  attach? (local: () => readonly WantedTopic[]): void
+}
+
+/** A topic with a symbol to which somebody subscribes. */
+export interface WantedTopic {
+  readonly channel: string
+  readonly symbol: string
 }
 
 /**

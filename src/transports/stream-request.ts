@@ -92,7 +92,7 @@ export async function judgeStreamRequest (
     const throttleMs = parameter.throttleMs ?? (canBeThrottled ? query.throttleMs : undefined)
     // Ignored beside Last-Event-ID (PROTOCOL.md, One URL), because a browser reconnects with the same URL.
     const fresh = parameter.fresh === true && !resumesByItself
-    const options = { throttleMs, depth, last, fresh }
+    const options = { throttleMs, depth, last, fresh, overWebSocket: upgrade }
     const granted = await requireSelectors(context, identity, channel, symbols, options)
     return { channel, granted, rejected: [], throttleMs }
   }))

@@ -88,6 +88,7 @@ export async function startNode (options: NodeOptions = {}): Promise<Node> {
     membership: hub.membership,
     hasTopic: topic => hub.hasTopic(topic),
     acceptUnknownSymbols: true,
+    notOverWebSocket: new Set(),
     heartbeatMs,
     idleTimeoutMs: 2 * heartbeatMs,
     maxSubscriptions: 1000,

@@ -196,7 +196,7 @@ test('INSTRUMENTS are declared at the start, stand above what sources say, and b
   const server = await startServer(t, settings)
   t.same(await symbols(server, '?market=XNAS'), [{ symbol: 'AAPL', market: 'XNAS', name: 'by the file', tick_size: '0.05' }])
   t.same(await names(server, '?market=X'), ['GONE', 'OWN'])
-  t.equal((await names(server)).length, 60)
+  t.equal((await names(server)).length, 65)
   await operateSource(server, 'stop')
   await operateSource(server, 'start')
   t.same(await names(server, '?market=XNAS'), ['AAPL'])

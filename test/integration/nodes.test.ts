@@ -44,8 +44,8 @@ test('lists itself, its sources and its log if it is the only server', async t =
       wants: [],
       lag: 0
     }],
-    leases: [{ source: 'processor:alerts', state: 'waiting' }, { source: 'simulated', state: 'waiting' }],
-    shards: [{ shard: 0, epoch: /^[0-9a-f]{8}$/, offset: 58, followers: [{ lag: 0 }] }]
+    leases: [{ source: 'processor:alerts', state: 'waiting' }, { source: 'processor:heatmap', state: 'waiting' }, { source: 'simulated', state: 'waiting' }],
+    shards: [{ shard: 0, epoch: /^[0-9a-f]{8}$/, offset: 63, followers: [{ lag: 0 }] }]
   })
   const client = openClient('ws-json', node.origin, 'subscribe=quotes:AAPL', undefined, {
     onMessage: () => {},
@@ -59,6 +59,7 @@ test('lists itself, its sources and its log if it is the only server', async t =
     nodes: [{ sources: { simulated: 'running' }, wants: ['simulated'], load: { connections: 1 } }],
     leases: [
       { source: 'processor:alerts', state: 'waiting' },
+      { source: 'processor:heatmap', state: 'waiting' },
       { source: 'simulated', state: 'running', name: 'only', token: Number, since: /^\d{4}-/ }
     ]
   })
@@ -93,7 +94,7 @@ test('answers an admin only, and says so on the command line', async t => {
   t.match(table.out, /\n\nSHARD +EPOCH +OFFSET +FOLLOWED BY \(LAG\)\n0 +[0-9a-f]{8} +0 +\S+ \(0\)\n$/)
   t.match(JSON.parse((await runCommand(['nodes', '--json', ...url], admin)).out), {
     nodes: [{ lag: 0 }],
-    leases: [{ source: 'processor:alerts', state: 'waiting' }],
+    leases: [{ source: 'processor:alerts', state: 'waiting' }, { source: 'processor:heatmap', state: 'waiting' }],
     shards: [{ shard: 0 }]
   })
 })

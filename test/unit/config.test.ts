@@ -36,6 +36,7 @@ const DEFAULTS: Config = {
   SHUTDOWN_GRACE_MS: 10_000,
   SOURCES: 'simulated',
   BARS: '1s,1m,5m',
+  WS_ENABLED: true,
   UNKNOWN_SYMBOLS: 'reject'
 }
 
@@ -161,6 +162,11 @@ const variables: Readonly<Record<keyof typeof ConfigSchema.properties, Variable>
     allowed: 'none, or a comma list of 1s, 1m and 5m'
   },
   INSTRUMENTS: text('instruments.csv', '/etc/tickwire/instruments.json'),
+  HEATMAP_INTERVAL_MS: integer(100, 3_600_000),
+  HEATMAP_QUERY: text('select * from levels where symbol = $symbol'),
+  DUCKDB_PATH: text('/data/levels.duckdb'),
+  WS_ENABLED: { good: [['true', true], ['false', false]], bad: ['0', 'no', 'TRUE'], allowed: 'true or false' },
+  WS_UPDATE_INTERVAL: integer(1, 3600),
   UNKNOWN_SYMBOLS: choice('reject', 'accept')
 }
 

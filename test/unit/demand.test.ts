@@ -13,6 +13,7 @@ function watched (symbols = new Set(['A', 'B'])): {
   demand: Demand
   membership: Membership
   isWanted: () => boolean
+  topics: () => ReadonlyArray<{ channel: string, symbol: string }>
   changes: boolean[]
 } {
   const membership = new Membership()
@@ -24,7 +25,8 @@ function watched (symbols = new Set(['A', 'B'])): {
       changes.push(watch.isWanted())
     }
   )
-  return { demand, membership, isWanted: () => watch.isWanted(), changes }
+  const topics = (): ReturnType<typeof watch.topics> => watch.topics(symbols)
+  return { demand, membership, isWanted: () => watch.isWanted(), topics, changes }
 }
 
 test('counts its symbols, whole channels, sets with one of its symbols, and channels without symbols', async (t: Test) => {
@@ -54,6 +56,23 @@ test('counts its symbols, whole channels, sets with one of its symbols, and chan
   demand.add(set)
   membership.set({ symbol: 'B', market: 'OTHER' })
   t.equal(isWanted(), true, 'a set counts for its present members')
+})
+
+test('names the topics that are wanted, and once those that came and went', async t => {
+  const { demand, membership, topics } = watched()
+  for (const symbol of ['A', 'B']) membership.set({ symbol, market: 'M' })
+  const named = (): string[] => topics().map(({ channel, symbol }) => `${channel}:${symbol}`).sort()
+  const all = [select('quotes', 'A'), select('trades', '*'), select('trades', '@market/M'), select('news')]
+  for (const selector of [...all, select('quotes', 'Z'), select('book', 'A')]) demand.add(selector)
+  const both = ['quotes:A', 'trades:A', 'trades:A', 'trades:B', 'trades:B']
+  t.same(named(), both)
+  t.same(named(), both, 'as long as they are there')
+  for (const selector of all) demand.remove(selector)
+  t.same(named(), [], 'what was named already is not named when it has gone')
+  demand.add(select('quotes', 'B'))
+  demand.remove(select('quotes', 'B'))
+  t.same(named(), ['quotes:B'])
+  t.same(named(), [])
 })
 
 test('reports begin and end, but not what comes and goes within one turn', async t => {

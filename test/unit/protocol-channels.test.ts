@@ -47,6 +47,25 @@ const bars = (interval: string): Sample => ({
   decimals: ['open', 'high', 'low', 'close', 'volume', 'vwap'].map(name => [name])
 })
 
+const HEATMAP: Sample = {
+  type: 'heatmap',
+  access: 'public',
+  keyed: true,
+  state: true,
+  full: {
+    symbol: 'BTC-USDT',
+    kind: 'liquidation',
+    as_of: TIME,
+    price_step: '20',
+    current_price: '64120.50',
+    levels: [['63080', '1250.5', '0'], ['65160', '0', '0.25']],
+    positions_created: 12,
+    positions_consumed: 0
+  },
+  required: ['symbol', 'kind', 'as_of', 'price_step', 'current_price', 'levels'],
+  decimals: [['price_step'], ['current_price'], ['levels', 0, 0], ['levels', 0, 1], ['levels', 1, 2]]
+}
+
 /** PROTOCOL.md, Data, written out. */
 const samples: Readonly<Record<string, Sample>> = {
   quotes: {
@@ -103,6 +122,8 @@ const samples: Readonly<Record<string, Sample>> = {
     required: ['symbol', 'bids', 'asks'],
     decimals: [['bids', 0, 0], ['bids', 1, 1], ['asks', 0, 0], ['asks', 0, 1]]
   },
+  heatmap: HEATMAP,
+  'heatmap.book': { ...HEATMAP, full: { ...HEATMAP.full, kind: 'book' } },
   market: {
     type: 'market_status',
     access: 'public',

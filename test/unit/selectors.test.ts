@@ -21,7 +21,8 @@ test('lets users name unknown symbols in their own topics while unknown symbols 
     directory: node.hub.directory,
     membership: node.hub.membership,
     hasTopic: (topic: string) => node.hub.hasTopic(topic),
-    acceptUnknownSymbols: false
+    acceptUnknownSymbols: false,
+    notOverWebSocket: new Set<string>()
   }
   const identity = { user: 'alice', admin: false }
   t.same(

@@ -7,6 +7,7 @@ import fc from 'fast-check'
 import { test } from 'tap'
 import { listings } from '../../src/sources/simulated/instruments.js'
 import type { MarketOptions } from '../../src/sources/simulated/market.js'
+import { Leverage } from '../../src/sources/simulated/leverage.js'
 import { formatUnits, krxTick } from '../../src/sources/simulated/prices.js'
 import type { SourceMessage } from '../../src/sources/source.js'
 import { makeMarket, MONDAY, play } from '../helpers/simulated.js'
@@ -192,6 +193,21 @@ test('corrects and cancels trades now and then, and its quotes stay right', asyn
   const sum = (kind: keyof Reader['corrected']): number =>
     [...bySymbol.values()].reduce((total, { corrected }) => total + corrected[kind], 0)
   for (const kind of ['resized', 'repriced', 'cancelled'] as const) t.ok(sum(kind) > 5, `${kind}: ${sum(kind)}`)
+})
+
+test('liquidates positions: what they are worth is sold or bought back at the next turns', t => {
+  const leverage = new Leverage()
+  leverage.note(6_400_000, 1000, 'buy', 0)
+  t.equal(leverage.next(), undefined)
+  // Leverage 100 is liquidated 0.6 % below: a tenth of the 30 % of a trade that open positions.
+  leverage.note(6_359_000, 1, 'sell', 0)
+  const forced = leverage.next()!
+  t.same(forced, { side: 'sell', amount: 30 })
+  leverage.settle(forced, 20)
+  t.same(leverage.next(), { side: 'sell', amount: 10 })
+  leverage.settle(forced, 10)
+  t.equal(leverage.next(), undefined)
+  t.end()
 })
 
 test('trades coins against Tether at nearly the prices of the same coins in dollars', async t => {

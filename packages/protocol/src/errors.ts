@@ -64,6 +64,12 @@ export const errorTable = {
   unauthorized: { close: 4401, status: 401, client: 'renew', message: 'a valid token is needed' },
   forbidden: { close: 4403, status: 403, client: 'stop', message: 'the token does not permit this' },
   not_found: { close: 4404, status: 404, client: 'stop', message: 'there is nothing here' },
+  disabled: {
+    close: 4410,
+    status: 503,
+    client: 'stop',
+    message: 'the operator of this server has switched this off here'
+  },
   idle_timeout: {
     close: 4408,
     status: 408,

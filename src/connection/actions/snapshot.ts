@@ -13,7 +13,8 @@ export const snapshot: Action<SnapshotAction> = {
 
 async function perform (connection: Connection, message: SnapshotAction): Promise<void> {
   const { context, identity } = connection
-  const selectors = await requireSelectors(context, identity, message.channel, message.symbols)
+  const options = { overWebSocket: true }
+  const selectors = await requireSelectors(context, identity, message.channel, message.symbols, options)
   if (selectors.some(({ channel }) => channel.reduce === undefined)) {
     throw new ProtocolError('not_found', `${message.channel} is a history and has no snapshot`)
   }

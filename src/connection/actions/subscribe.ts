@@ -27,7 +27,7 @@ async function perform (connection: Connection, message: SubscribeAction): Promi
   const { id, channel, symbols, throttle_ms: throttleMs, depth, last, fresh, snapshot = true } = message
   const { context, identity } = connection
   const { granted, rejected } = await resolveSelectors(
-    context, identity, channel, symbols, { throttleMs, depth, last, fresh }
+    context, identity, channel, symbols, { throttleMs, depth, last, fresh, overWebSocket: true }
   )
   const start = startPosition(message, granted)
   await beginSubscriptions(connection, [{ id, channel, granted, rejected, throttleMs }], start, snapshot)

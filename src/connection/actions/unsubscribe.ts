@@ -3,7 +3,7 @@ import { LiveStates, tellState } from '../../hub/shards/live-states.js'
 import { makeSelector, Selection, type Selector } from '../../hub/audience/selector.js'
 import type { Written } from '../../hub/format.js'
 import type { Connection } from '../connection.js'
-import { requireChannel } from '../selectors.js'
+import { requireChannel, spelledSymbol } from '../selectors.js'
 import type { Action } from './action.js'
 
 /** Ends subscriptions, by the selectors as the client wrote them. One that is not there is not an error. */
@@ -17,7 +17,8 @@ export const unsubscribe: Action<UnsubscribeAction> = {
 async function perform (connection: Connection, message: UnsubscribeAction): Promise<void> {
   const { hub, identity, format } = connection
   const channel = requireChannel(connection.context, message.channel)
-  const symbols = new Set<string | undefined>(message.symbols ?? [undefined])
+  const written = message.symbols ?? [undefined]
+  const symbols = new Set(written.map(symbol => spelledSymbol(connection.context, channel, symbol)))
   const selectors = [...symbols].map(symbol => makeSelector(channel, symbol, identity.user))
   const [kept, states] = await readKeptTopics(connection, selectors)
   connection.delivery.detach(selectors)

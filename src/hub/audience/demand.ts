@@ -5,13 +5,27 @@ import type { Selector } from './selector.js'
 export interface Offer {
   readonly channels: readonly string[]
   /** Whether the source serves a symbol. */
-  covers (symbol: string): boolean
+  readonly covers: (symbol: string) => boolean
 }
 
 /** Says whether anybody wants the topics of an offer. */
 export interface Watch {
   isWanted (): boolean
+  /**
+   * Returns the topics with a symbol that somebody subscribes to, or has since the last call: a poll comes
+   * and goes. A topic comes once for each selector.
+   * @param every the symbols for which `*` stands
+   */
+  topics (every: Iterable<string>): ReadonlyArray<{ readonly channel: string, readonly symbol: string }>
   end (): void
+}
+
+/** Selectors that came and have not been asked for yet; those beyond are forgotten if they go. */
+const MAX_UNSEEN = 1000
+
+interface Counted {
+  readonly selector: Selector
+  count: number
 }
 
 /**
@@ -45,9 +59,11 @@ export class Demand {
 
 class OfferWatch implements Watch {
   /** By key, how many subscribers each selector has that names topics of the offer. */
-  private readonly named = new Map<string, number>()
+  private readonly named = new Map<string, Counted>()
   /** The same for selectors of sets: whether the offer serves a set depends on its members, which change. */
-  private readonly sets = new Map<string, { readonly set: string, count: number }>()
+  private readonly sets = new Map<string, Counted>()
+  /** By key, the selectors that have come since {@link topics} was last called. */
+  private readonly unseen = new Map<string, Selector>()
   private wasWanted = false
   private checkPending = false
 
@@ -60,21 +76,35 @@ class OfferWatch implements Watch {
 
   isWanted (): boolean {
     if (this.named.size > 0) return true
-    for (const { set } of this.sets.values()) {
-      for (const symbol of this.membership.symbols(set)) if (this.offer.covers(symbol)) return true
+    for (const { selector } of this.sets.values()) {
+      for (const symbol of this.membership.symbols(selector.symbol!)) {
+        if (this.offer.covers(symbol)) return true
+      }
     }
     return false
   }
 
-  add ({ channel, kind, symbol, key }: Selector): void {
-    if (!this.offer.channels.includes(channel.name)) return
-    if (kind === 'set') {
-      const known = this.sets.get(key)
-      if (known === undefined) this.sets.set(key, { set: symbol!, count: 1 })
-      else known.count++
-    } else if (kind === 'every' || symbol === undefined || this.offer.covers(symbol)) {
-      this.named.set(key, (this.named.get(key) ?? 0) + 1)
+  topics (every: Iterable<string>): ReadonlyArray<{ readonly channel: string, readonly symbol: string }> {
+    const selectors = new Map(this.unseen)
+    this.unseen.clear()
+    for (const counts of [this.named, this.sets]) {
+      for (const [key, { selector }] of counts) selectors.set(key, selector)
     }
+    return [...selectors.values()].flatMap(({ channel: { name: channel }, kind, symbol }) => {
+      if (symbol === undefined) return []
+      const symbols = kind === 'every' ? every : kind === 'set' ? this.membership.symbols(symbol) : [symbol]
+      return Array.from(symbols, symbol => ({ channel, symbol }))
+    })
+  }
+
+  add (selector: Selector): void {
+    const { channel, kind, symbol } = selector
+    const { channels, covers } = this.offer
+    if (!channels.includes(channel.name)) return
+    const isNamed = kind === 'every' || symbol === undefined || covers(symbol)
+    if (kind === 'set') count(this.sets, selector)
+    else if (isNamed) count(this.named, selector)
+    if ((kind === 'set' || isNamed) && this.unseen.size < MAX_UNSEEN) this.unseen.set(selector.key, selector)
     this.scheduleCheck()
   }
 
@@ -82,8 +112,7 @@ class OfferWatch implements Watch {
     const named = this.named.get(key)
     const ofSet = this.sets.get(key)
     if (named !== undefined) {
-      if (named === 1) this.named.delete(key)
-      else this.named.set(key, named - 1)
+      if (--named.count === 0) this.named.delete(key)
     } else if (ofSet !== undefined && --ofSet.count === 0) this.sets.delete(key)
     this.scheduleCheck()
   }
@@ -102,4 +131,10 @@ class OfferWatch implements Watch {
       this.onChange()
     })
   }
+}
+
+function count (counts: Map<string, Counted>, selector: Selector): void {
+  const known = counts.get(selector.key)
+  if (known === undefined) counts.set(selector.key, { selector, count: 1 })
+  else known.count++
 }

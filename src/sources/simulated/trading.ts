@@ -3,6 +3,7 @@ import type { SourceMessage } from '../source.js'
 import { Corrections } from './corrections.js'
 import { Drift, NIGHT_PACE } from './drift.js'
 import type { Listing } from './instruments.js'
+import { Leverage, type TakerTrade } from './leverage.js'
 import { OrderBook } from './order-book.js'
 import { floorToTick, formatUnits } from './prices.js'
 import { Random } from './random.js'
@@ -54,6 +55,8 @@ export class Trading {
   private readonly own: Drift
   private readonly book: OrderBook
   private readonly corrections: Corrections
+  /** Only coins against Tether are traded with borrowed money. */
+  private readonly leverage: Leverage | undefined
   /** Keeps the ids of trades apart from those of an earlier run of the server. */
   private readonly tradePrefix: string
   private trades = 0
@@ -70,6 +73,7 @@ export class Trading {
     this.own = new Drift(Random.of(seed, `drift ${follows}`), liquidity.dailyVolatility, time)
     this.book = new OrderBook(current, Random.of(seed, `book ${symbol}`))
     this.corrections = new Corrections(tick, Random.of(seed, `corrections ${symbol}`))
+    this.leverage = current.follows === undefined ? undefined : new Leverage()
     this.tradePrefix = `${Math.floor(time).toString(36)}-`
     this.venue = venue
     this.sector = sector
@@ -119,11 +123,15 @@ export class Trading {
       this.stated = true
       // The first trade of a day makes its opening price, so no quote comes before it.
       if (begins) messages.push(...this.trade(fair, time, timestamp))
-    } else if (this.book.deep && this.random.next() < this.tradeShare(time)) {
-      messages.push(...this.trade(fair, time, timestamp), ...this.correction())
     } else {
-      this.requote(fair)
-      messages.push(this.message('book', this.book.changes()))
+      const forced = this.leverage?.next()
+      const trades = this.book.deep && (forced !== undefined || this.random.next() < this.tradeShare(time))
+      if (trades) {
+        messages.push(...this.trade(fair, time, timestamp, forced), ...this.correction())
+      } else {
+        this.requote(fair)
+        messages.push(this.message('book', this.book.changes()))
+      }
     }
     messages.push(this.message('quotes', this.quote(timestamp)))
     return messages
@@ -146,18 +154,15 @@ export class Trading {
     return this.venue.activity(time) * Math.sqrt(this.own.volatility)
   }
 
-  private trade (fair: number, time: number, timestamp: string): SourceMessage[] {
-    const { random, book, current: { symbol, market, scale, sizeScale, levelSize } } = this
-    const bid = book.bids.best.price
-    const ask = book.asks.best.price
-    const lean = Math.max(-1, Math.min(1, (2 * fair - bid - ask) / (ask - bid)))
-    const side = random.next() < (1 + INFORMED * lean) / 2 ? 'buy' : 'sell'
-    const scatter = Math.exp(TRADE_SIZE.scatter * random.normal())
-    const amount = levelSize * TRADE_SIZE.part * this.liveliness(time) * scatter
-    const fills = book.take(side === 'buy' ? book.asks : book.bids, Math.max(1, Math.round(amount)))
+  private trade (fair: number, time: number, timestamp: string, forced?: TakerTrade): SourceMessage[] {
+    const { book, current: { symbol, market, scale, sizeScale } } = this
+    const { side, amount } = forced ?? this.drawTrade(fair, time)
+    const fills = book.take(side === 'buy' ? book.asks : book.bids, amount)
+    if (forced !== undefined) this.leverage!.settle(forced, fills.reduce((sum, { size }) => sum + size, 0))
     const messages = fills.map(({ price, size }) => {
       const opens = this.day?.number !== this.venue.day
       this.count(price, size)
+      this.leverage?.note(price, size, side, time)
       const trade = {
         symbol,
         price: formatUnits(price, scale),
@@ -172,6 +177,17 @@ export class Trading {
       return this.message('trades', trade)
     })
     return [...messages, this.message('book', book.changes())]
+  }
+
+  private drawTrade (fair: number, time: number): TakerTrade {
+    const { random, book, current: { levelSize } } = this
+    const bid = book.bids.best.price
+    const ask = book.asks.best.price
+    const lean = Math.max(-1, Math.min(1, (2 * fair - bid - ask) / (ask - bid)))
+    const side = random.next() < (1 + INFORMED * lean) / 2 ? 'buy' : 'sell'
+    const scatter = Math.exp(TRADE_SIZE.scatter * random.normal())
+    const amount = levelSize * TRADE_SIZE.part * this.liveliness(time) * scatter
+    return { side, amount: Math.max(1, Math.round(amount)) }
   }
 
   /** Returns a correction of a recent trade, now and then. The day's figures include it. */

@@ -14,6 +14,9 @@ type DuckDB = typeof duckdbApi
  */
 const openFiles = new Set<string>()
 
+/** Tells whether this process has a file open, by its path without symbolic links. */
+export const isOpenHere = (path: string): boolean => openFiles.has(path)
+
 /**
  * It shares the machine with the streaming: one thread computes, in bounded memory, and nothing but its own
  * file is read or fetched. Written changes go to the file itself (a checkpoint) when there are so many bytes

@@ -75,6 +75,10 @@ export interface ChannelDefinition<Schema extends TSchema = TSchema> {
    * state.
    */
   readonly acknowledged?: boolean
+  /**
+   * Whether clients may leave out the hyphen of a pair: `BTCUSDT` then names the topic of `BTC-USDT`.
+   */
+  readonly eitherSpelling?: boolean
 }
 
 type Compacted = Partial<Pick<ChannelDefinition, 'compacted'>>

@@ -6,7 +6,7 @@ import { channelAccess } from './access.js'
 /** The options of a ChannelDefinition. */
 const OPTIONS: readonly string[] = [
   'name', 'type', 'description', 'keyed', 'access', 'schema', 'retention', 'reduce', 'merge', 'levels',
-  'compacted', 'acknowledged'
+  'compacted', 'acknowledged', 'eitherSpelling'
 ]
 const RETENTION: readonly string[] = ['messages', 'seconds']
 
@@ -49,6 +49,10 @@ function definitionFault (definition: Readonly<Record<string, unknown>>): string
   }
   if (!isObject(schema) || !(Kind in schema)) {
     return 'has a schema that is not made with Type: Type.Object({ … })'
+  }
+  const { eitherSpelling } = definition
+  if (eitherSpelling !== undefined && typeof eitherSpelling !== 'boolean') {
+    return `has eitherSpelling ${shown(eitherSpelling)}; it is true or false`
   }
   return retentionFault(retention) ?? stateFault(reduce, merge, levels) ??
     compactionFault(definition) ?? acknowledgementFault(definition)

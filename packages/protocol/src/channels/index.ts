@@ -4,6 +4,7 @@ import { alerts } from './alerts.js'
 import { barChannels } from './bars.js'
 import { book } from './book.js'
 import type { ChannelDefinition } from './channel.js'
+import { bookHeatmap, heatmap } from './heatmap.js'
 import { instrumentOverrides, instruments } from './instruments.js'
 import { market } from './market.js'
 import { news, newsFeeds } from './news.js'
@@ -17,8 +18,8 @@ import { trades } from './trades.js'
 export type Channels = ReadonlyMap<string, ChannelDefinition>
 
 const definitions: readonly ChannelDefinition[] = [
-  quotes, trades, ...barChannels, book, market, news, system, orders, portfolio, alerts, instruments,
-  instrumentOverrides, newsFeeds, acknowledgements, alertRules
+  quotes, trades, ...barChannels, book, heatmap, bookHeatmap, market, news, system, orders, portfolio, alerts,
+  instruments, instrumentOverrides, newsFeeds, acknowledgements, alertRules
 ]
 
 /** The channels that come with the server. To add one, add a file to this folder and a name to this list. */

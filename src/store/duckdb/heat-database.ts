@@ -1,0 +1,181 @@
+import { realpathSync } from 'node:fs'
+import type * as duckdbApi from '@duckdb/node-api'
+import type { DuckDBConnection, DuckDBInstance, DuckDBPreparedStatement, DuckDBValue } from '@duckdb/node-api'
+import { ConfigError } from '../../config.js'
+import { wordsOf } from '../../errors.js'
+import type { HeatDatabase, HeatRow, QueryRow } from '../../heatmap/heat-row.js'
+import { isOpenHere } from './file.js'
+
+type DuckDB = typeof duckdbApi
+
+/** The query without `HEATMAP_QUERY`: of our own table, or of a table of that name in a user's file. */
+const DEFAULT_QUERY = 'select * from heatmap where symbol = $symbol and kind = $kind'
+const OWN_TABLE = `create table heatmap (
+  symbol varchar, kind varchar, price decimal(38, 18), a double, b double, price_step decimal(38, 18),
+  current_price decimal(38, 18), as_of timestamp, positions_created bigint, positions_consumed bigint
+)`
+const INSERT = `insert into heatmap select unnest(r, recursive := false) from (
+  select unnest(from_json($1, '[{
+    "symbol": "VARCHAR", "kind": "VARCHAR", "price": "DECIMAL(38,18)", "a": "DOUBLE", "b": "DOUBLE",
+    "price_step": "DECIMAL(38,18)", "current_price": "DECIMAL(38,18)", "as_of": "TIMESTAMP",
+    "positions_created": "BIGINT", "positions_consumed": "BIGINT"
+  }]')) as r
+)`
+
+/** After which a query is interrupted. */
+const QUERY_MS = 5000
+/** Rows of a heatmap: far more than a client can be sent. */
+const MAX_ROWS = 10_000
+/** Queries share the machine with the streaming; they read nothing but their own database. */
+const OPTIONS = {
+  threads: '1',
+  memory_limit: '512MB',
+  enable_external_access: 'false',
+  autoinstall_known_extensions: 'false',
+  autoload_known_extensions: 'false'
+}
+/** After a failure of this kind a database answers nothing any more until it is opened anew. */
+const IS_FATAL = /^FATAL Error|database has been invalidated/
+
+export interface HeatSettings {
+  /** A user's query; default: of the table `heatmap`. */
+  readonly query?: string | undefined
+  /** A user's file, which is only read; default: a table of our own in memory. */
+  readonly path?: string | undefined
+  readonly queryMs?: number
+}
+
+/** @throws ConfigError if DuckDB is not there, or if the file is the server's own */
+export async function openHeatDatabase (settings: HeatSettings): Promise<HeatDatabase> {
+  return new DuckDBHeat(await loadDuckDB(), settings)
+}
+
+class DuckDBHeat implements HeatDatabase {
+  readonly isOwn: boolean
+  private readonly sql: string
+  private readonly queryMs: number
+  private readonly path: string | undefined
+  private instance: DuckDBInstance | undefined
+
+  constructor (
+    private readonly duckdb: DuckDB,
+    { query = DEFAULT_QUERY, path, queryMs = QUERY_MS }: HeatSettings
+  ) {
+    this.sql = query
+    this.queryMs = queryMs
+    this.path = path
+    this.isOwn = path === undefined
+  }
+
+  async fill (symbol: string, kind: string, rows: readonly HeatRow[]): Promise<void> {
+    await this.connected(async connection => {
+      await connection.run('begin transaction')
+      await connection.run('delete from heatmap where symbol = $1 and kind = $2', [symbol, kind])
+      if (rows.length > 0) await connection.run(INSERT, [JSON.stringify(rows)])
+      await connection.run('commit')
+    })
+  }
+
+  async query (symbol: string, kind: string): Promise<readonly QueryRow[]> {
+    return await this.connected(async connection => {
+      const prepared = await connection.prepare(this.sql)
+      try {
+        if (prepared.statementType !== this.duckdb.StatementType.SELECT) {
+          throw new Error('HEATMAP_QUERY must be one SELECT: the server only reads')
+        }
+        bindNames(prepared, { symbol, kind })
+        const reader = await prepared.streamAndReadUntil(MAX_ROWS + 1)
+        if (reader.currentRowCount > MAX_ROWS) {
+          throw new Error(`the query returns more than ${MAX_ROWS} rows; group its rows by price`)
+        }
+        return reader.getRowObjects().map(row => this.plain(row))
+      } finally {
+        prepared.destroySync()
+      }
+    })
+  }
+
+  rest (): void {
+    if (!this.isOwn) this.close()
+  }
+
+  close (): void {
+    this.instance?.closeSync()
+    this.instance = undefined
+  }
+
+  /** Works with a connection of its own, which is interrupted when it takes too long. */
+  private async connected<Result> (work: (connection: DuckDBConnection) => Promise<Result>): Promise<Result> {
+    const connection = await (this.instance ??= await this.open()).connect()
+    let isLate = false
+    const timer = setTimeout(() => {
+      isLate = true
+      connection.interrupt()
+    }, this.queryMs)
+    try {
+      return await work(connection)
+    } catch (error) {
+      if (isLate) throw new Error(`the query took longer than ${this.queryMs} ms`, { cause: error })
+      if (IS_FATAL.test(wordsOf(error))) queueMicrotask(() => { this.close() })
+      throw error
+    } finally {
+      clearTimeout(timer)
+      connection.closeSync()
+    }
+  }
+
+  private async open (): Promise<DuckDBInstance> {
+    const { path, duckdb } = this
+    if (path === undefined) {
+      const instance = await duckdb.DuckDBInstance.create(':memory:', OPTIONS)
+      const connection = await instance.connect()
+      await connection.run(OWN_TABLE).finally(() => { connection.closeSync() })
+      return instance
+    }
+    if (isOpenHere(realPath(path))) {
+      throw new Error(`DUCKDB_PATH: ${path} is the store of this server; use a file of its own`)
+    }
+    return await duckdb.DuckDBInstance.create(path, { ...OPTIONS, access_mode: 'READ_ONLY' })
+  }
+
+  private plain (row: Readonly<Record<string, DuckDBValue>>): QueryRow {
+    const { duckdb } = this
+    const fields = Object.entries(row).map(([name, value]): [string, string | number | null] => {
+      if (value === null || typeof value === 'number') return [name, value]
+      const isTime = value instanceof duckdb.DuckDBTimestampValue ||
+        value instanceof duckdb.DuckDBTimestampTZValue
+      if (isTime && value.isFinite) return [name, new Date(Number(value.micros / 1000n)).toISOString()]
+      return [name, String(value)]
+    })
+    return Object.fromEntries(fields)
+  }
+}
+
+function bindNames (prepared: DuckDBPreparedStatement, values: Readonly<Record<string, string>>): void {
+  for (let index = 1; index <= prepared.parameterCount; index++) {
+    const name = prepared.parameterName(index)
+    const value = values[name]
+    if (value === undefined) {
+      throw new Error(`HEATMAP_QUERY has the parameter $${name}; its parameters are $symbol and $kind`)
+    }
+    prepared.bindVarchar(index, value)
+  }
+}
+
+/** @throws Error if there is no such file */
+function realPath (path: string): string {
+  try {
+    return realpathSync(path)
+  } catch (error) {
+    throw new Error(`DUCKDB_PATH: ${path} cannot be read: ${wordsOf(error)}`)
+  }
+}
+
+async function loadDuckDB (): Promise<DuckDB> {
+  try {
+    return await import('@duckdb/node-api')
+  } catch (error) {
+    throw new ConfigError('heatmaps need DuckDB, an optional dependency that is not installed or does not ' +
+      'load here: npm install @duckdb/node-api; all other channels work without it', { cause: error })
+  }
+}

@@ -15,7 +15,11 @@ const FOLDERS = {
   store: { types: ['log/log\\.ts$', 'publisher/'] },
   hub: { may: ['log/(log|entry-queue)\\.ts$', 'metrics/'] },
   history: {
-    may: ['log/log\\.ts$', 'processors/shard-inputs\\.ts$', 'store/(recording|writer/row-fault|tables)\\.ts$'],
+    may: [
+      'log/log\\.ts$',
+      'processors/shard-inputs\\.ts$',
+      'store/(recording|writer/row-fault|tables)\\.ts$',
+    ],
     types: ['sources/(run|source)\\.ts$', 'store/store\\.ts$'],
   },
   instruments: { types: ['hub/hub\\.ts$', 'publisher/publisher\\.ts$'] },

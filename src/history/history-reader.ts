@@ -8,6 +8,11 @@ import { recordedTopic, rowOf } from './recorded-row.js'
 
 /** Messages of one read: 16 MiB of the largest messages. */
 const PAGE = 250
+/**
+ * Rows of one read, by how long those before were: a query costs DuckDB much more than a row does, and a row
+ * may be as long as a message.
+ */
+const ROWS = { least: 50, most: 2000, characters: 1 << 20 }
 /** Clocks of servers and databases differ by less. */
 const AHEAD_MS = 60_000
 /** The era of messages that are not recorded. */
@@ -116,14 +121,16 @@ class TopicReading {
     const { recording, from } = this
     if (recording === undefined) return
     const to = Math.min(this.to, Date.now() + AHEAD_MS)
-    for (;;) {
+    for (let limit = PAGE; ;) {
       const range = { from, to, after: this.place }
-      const rows = await asked(recording.read(recordedTopic(this.topic), range, PAGE))
+      const rows = await asked(recording.read(recordedTopic(this.topic), range, limit))
       if (rows.length > 0) {
         this.isLost = false
         yield rows.flatMap(row => this.take(row))
       }
-      if (rows.length < PAGE) return
+      if (rows.length < limit) return
+      const characters = rows.reduce((sum, { data }) => sum + data.length, 1) / rows.length
+      limit = Math.min(ROWS.most, Math.max(ROWS.least, Math.floor(ROWS.characters / characters)))
     }
   }
 

@@ -1,6 +1,6 @@
 import { ProtocolError, type ResetReason } from '@tickwire/protocol'
 import { isGood, type Log, type Page, type ShardHead } from '../log/log.js'
-import type { Recording } from '../store/recording.js'
+import type { RecordedTopic, Recording } from '../store/recording.js'
 import type { RecordedRow } from '../store/tables.js'
 import { followingIn, NOTHING_RECORDED } from './eras.js'
 import type { HistoryPlace } from './history-place.js'
@@ -46,6 +46,20 @@ export class HistoryReader {
   async * read (topic: string, range: HistoryRange): AsyncGenerator<readonly HistoryItem[]> {
     const recording = this.recordingOf(recordedTopic(topic).channel)
     yield * new TopicReading(this.log, recording, topic, range).run()
+  }
+
+  /**
+   * Returns recorded bars, oldest first, of each the latest version: those whose start is from `from` on and
+   * before `to`, in ms since 1970. None if their channel is not recorded.
+   * @param topic the channel of their interval, and their symbol
+   * @param limit of the oldest
+   * @throws ProtocolError `log_unavailable` if the store is away
+   */
+  async recordedBars (
+    topic: RecordedTopic, from: number, to: number, limit: number
+  ): Promise<readonly RecordedRow[]> {
+    const recording = this.recordingOf(topic.channel)
+    return recording === undefined ? [] : await asked(recording.bars(topic, from, to, limit))
   }
 }
 

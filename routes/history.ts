@@ -128,10 +128,17 @@ export class HistoryAnswers {
    * @throws ProtocolError `overloaded`; whatever the first part of the history fails with
    */
   async stream (reply: FastifyReply, answer: Answer): Promise<FastifyReply> {
+    reply.type(`${TYPES[answer.query.format]}; charset=utf-8`)
+    if (reply.request.method === 'HEAD') return await reply.send('')
     if (this.streams >= MAX_STREAMS) {
       throw new ProtocolError('overloaded', `this server sends ${MAX_STREAMS} histories at a time`)
     }
     this.streams++
+    let isOpen = true
+    const leave = (): void => {
+      if (isOpen) this.streams--
+      isOpen = false
+    }
     const lines = answer.query.format === 'csv' ? this.csv(answer) : this.ndjson(answer)
     const chunks = inChunks(lines)
     try {
@@ -141,11 +148,11 @@ export class HistoryAnswers {
       const cutIfUnread = watch(reply, stream)
       stream.once('close', () => {
         cutIfUnread()
-        this.streams--
+        leave()
       })
-      return await reply.type(`${TYPES[answer.query.format]}; charset=utf-8`).send(stream)
+      return await reply.send(stream)
     } catch (error) {
-      this.streams--
+      leave()
       throw error
     }
   }

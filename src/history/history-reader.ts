@@ -1,6 +1,6 @@
 import { ProtocolError, type ResetReason } from '@tickwire/protocol'
 import { isGood, type Log, type Page, type ShardHead } from '../log/log.js'
-import type { Recording } from '../store/recording.js'
+import type { RecordedTopic, Recording } from '../store/recording.js'
 import type { RecordedRow } from '../store/tables.js'
 import { followingIn, NOTHING_RECORDED } from './eras.js'
 import type { HistoryPlace } from './history-place.js'
@@ -8,6 +8,11 @@ import { recordedTopic, rowOf } from './recorded-row.js'
 
 /** Messages of one read: 16 MiB of the largest messages. */
 const PAGE = 250
+/**
+ * Rows of one read, by how long those before were: a query costs DuckDB much more than a row does, and a row
+ * may be as long as a message.
+ */
+const ROWS = { least: 50, most: 2000, characters: 1 << 20 }
 /** Clocks of servers and databases differ by less. */
 const AHEAD_MS = 60_000
 /** The era of messages that are not recorded. */
@@ -41,6 +46,20 @@ export class HistoryReader {
   async * read (topic: string, range: HistoryRange): AsyncGenerator<readonly HistoryItem[]> {
     const recording = this.recordingOf(recordedTopic(topic).channel)
     yield * new TopicReading(this.log, recording, topic, range).run()
+  }
+
+  /**
+   * Returns recorded bars, oldest first, of each the latest version: those whose start is from `from` on and
+   * before `to`, in ms since 1970. None if their channel is not recorded.
+   * @param topic the channel of their interval, and their symbol
+   * @param limit of the oldest
+   * @throws ProtocolError `log_unavailable` if the store is away
+   */
+  async recordedBars (
+    topic: RecordedTopic, from: number, to: number, limit: number
+  ): Promise<readonly RecordedRow[]> {
+    const recording = this.recordingOf(topic.channel)
+    return recording === undefined ? [] : await asked(recording.bars(topic, from, to, limit))
   }
 }
 
@@ -116,14 +135,16 @@ class TopicReading {
     const { recording, from } = this
     if (recording === undefined) return
     const to = Math.min(this.to, Date.now() + AHEAD_MS)
-    for (;;) {
+    for (let limit = PAGE; ;) {
       const range = { from, to, after: this.place }
-      const rows = await asked(recording.read(recordedTopic(this.topic), range, PAGE))
+      const rows = await asked(recording.read(recordedTopic(this.topic), range, limit))
       if (rows.length > 0) {
         this.isLost = false
         yield rows.flatMap(row => this.take(row))
       }
-      if (rows.length < PAGE) return
+      if (rows.length < limit) return
+      const characters = rows.reduce((sum, { data }) => sum + data.length, 1) / rows.length
+      limit = Math.min(ROWS.most, Math.max(ROWS.least, Math.floor(ROWS.characters / characters)))
     }
   }
 

@@ -151,8 +151,7 @@ export class Recording {
   }
 
   /**
-   * The seam for `GET /v1/bars`: the bars whose start is from `from` on and before `to`, oldest first, of
-   * each the latest version.
+   * Returns the bars whose start is from `from` on and before `to`, oldest first, of each the latest version.
    * @param limit of the oldest
    */
   async bars (

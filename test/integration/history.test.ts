@@ -84,6 +84,8 @@ test('pages, and streams lines and tables', async t => {
   const end = parsed.pop()!
   t.match(end, { type: 'end', more: false })
   t.strictSame(shown(parsed), ids(1, 2500))
+  const head = await fetch(`${server.origin}/v1/history?channel=trades&symbol=A&format=csv`, { method: 'HEAD' })
+  t.match(head.headers.get('content-type'), 'text/csv')
   const some = (await (await get(server, 'channel=trades&symbol=A&format=ndjson&limit=3')).text()).trimEnd().split('\n')
   t.match(JSON.parse(some.at(-1)!), { type: 'end', more: true })
   t.equal(some.length, 4)

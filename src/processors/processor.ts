@@ -125,7 +125,7 @@ export interface Said {
   /** The output topic. */
   readonly topic: Topic
   readonly data: unknown
-  /** Whether the view itself said it, and the log still has, or has dropped, all that it follows from. */
+  /** Whether the view itself said it, and the log has lost nothing that it follows from. */
   readonly stands: boolean
   /** Whether the log has dropped messages of the output topic before this one that the view has not heard. */
   readonly missed: boolean

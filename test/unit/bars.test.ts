@@ -89,7 +89,8 @@ test('sends a forming bar at most four times a second, and closes it 200 ms behi
   t.same(feed.due().map(({ trades }) => trades), [10])
   t.equal(feed.next(), NOW + 1200)
   t.same(feed.due(1).map(brief), ['14:30:00 O1 H1 L1 C1 V10 closed 0'])
-  t.equal(feed.next(), undefined, 'nothing is due without a trade')
+  feed.due(30 * 60_000)
+  t.equal(feed.next(), undefined, 'nothing is due once nothing can change any more')
 })
 
 test('closes the bars of an old session as the session did', async t => {
@@ -218,8 +219,9 @@ test('keeps only so many trades, and the sums of all', async t => {
   for (let at = 0; at < 1000; at++) {
     feed.trade(`14:3${Math.floor(at / 250)}:${String(Math.floor(at / 5) % 50).padStart(2, '0')}`, String(at), '1', { trade_id: String(at) })
   }
-  feed.trade('14:33:50', '1', '0', { corrects: '0' })
-  t.same(feed.ignored, ['late'])
+  feed.trade('14:33:50', '1', '0', { trade_id: 'first', corrects: '850' })
+  feed.trade('14:33:50', '1', '5', { corrects: 'first' })
+  t.same(feed.ignored, ['late', 'late'])
   feed.trade('14:33:50', '1', '0', { corrects: '999' })
   feed.due(600_000)
   t.match(feed.last('5m').get('2026-02-07T14:30:00Z'), { open: '0', high: '998', low: '0', close: '998', volume: '999', trades: 999 })

@@ -8,17 +8,21 @@ const SHARE_KEPT = 0.9
 /** The trades of a topic that a correction may still take back, by event time. */
 export class KeptTrades {
   private readonly slots = new Map<number, Trade[]>()
-  private size = 0
+  private count = 0
 
   /** @param most trades that it keeps */
   constructor (private readonly most: number) {}
+
+  get size (): number {
+    return this.count
+  }
 
   add (trade: Trade): void {
     const slot = Math.floor(trade.ms / SLOT_MS)
     const trades = this.slots.get(slot)
     if (trades === undefined) this.slots.set(slot, [trade])
     else trades.push(trade)
-    this.size++
+    this.count++
   }
 
   /** Returns the trades from one time to another, both of them whole seconds in milliseconds. */
@@ -28,7 +32,7 @@ export class KeptTrades {
 
   /** Removes the oldest trades if there are too many, whole seconds of them. */
   takeSurplus (): Trade[] {
-    return this.size <= this.most ? [] : this.take(() => this.size > this.most * SHARE_KEPT)
+    return this.count <= this.most ? [] : this.take(() => this.count > this.most * SHARE_KEPT)
   }
 
   /** Removes the trades of whole seconds before a time. */
@@ -43,7 +47,7 @@ export class KeptTrades {
       if (!isTaken(slot)) break
       const trades = this.slots.get(slot)!
       this.slots.delete(slot)
-      this.size -= trades.length
+      this.count -= trades.length
       for (const trade of trades) taken.push(trade)
     }
     return taken

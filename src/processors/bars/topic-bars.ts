@@ -13,7 +13,10 @@ const LATE_MS = 15 * 60_000
  * far ahead that all others came too late.
  */
 const EARLY_MS = 60_000
-/** Trades of a topic that can be taken back one by one; older ones are known only in the sums of bars. */
+/**
+ * Trades of a topic that can be taken back one by one. Of as many older ones the ids are known; all others
+ * are known only in the sums of bars.
+ */
 const MAX_KEPT = 100_000
 /** How often old bars and trades are dropped, by the event clock. */
 const DROP_EVERY_MS = 60_000
@@ -39,6 +42,7 @@ export class TopicBars {
   private readonly clock = new EventClock()
   private readonly corrections = new Corrections()
   private readonly kept: KeptTrades
+  private readonly folded: KeptTrades
   private readonly instants = new InstantReader()
   private earliest = Infinity
   private dropsAt = -Infinity
@@ -56,6 +60,7 @@ export class TopicBars {
     maxKept = MAX_KEPT
   ) {
     this.kept = new KeptTrades(maxKept)
+    this.folded = new KeptTrades(maxKept)
     const trades = {
       between: (start: number, end: number) => this.kept.between(start, end),
       fold: (trade: Trade) => { this.fold(trade) }
@@ -89,7 +94,11 @@ export class TopicBars {
       this.earliest = trade.ms
     }
     if (!this.change(change.removed, change.added, sequence)) this.ignore('late')
-    for (const old of this.kept.takeSurplus()) this.fold(old)
+    for (const old of this.kept.takeSurplus()) {
+      this.fold(old)
+      this.folded.add(old)
+    }
+    for (const old of this.folded.takeSurplus()) this.corrections.forget(old)
   }
 
   /**
@@ -106,6 +115,8 @@ export class TopicBars {
       next = Math.min(next, series.due(this.symbol, at, bars))
     }
     if (clock >= this.dropsAt) this.dropOld(clock)
+    // A topic that has no more trades lets its old ones go all the same.
+    if (this.kept.size + this.folded.size > 0) next = Math.min(next, now + DROP_EVERY_MS)
     return { bars, next: next === Infinity ? undefined : next }
   }
 
@@ -115,10 +126,13 @@ export class TopicBars {
       for (const trade of removed) series.prove(trade.ms, sequence)
       if (added !== undefined) series.prove(added.ms, sequence)
     }
-    const counted = removed.filter(({ counts }) => counts)
-    if (!counted.every(({ isKept }) => isKept)) return false
-    for (const trade of counted) {
-      for (const series of this.series) series.remove(trade, sequence)
+    if (!removed.every(({ isKept }) => isKept)) {
+      // What corrects it in turn must not count, either.
+      if (added !== undefined) added.isKept = false
+      return false
+    }
+    for (const trade of removed) {
+      if (trade.counts) for (const series of this.series) series.remove(trade, sequence)
       trade.counts = false
     }
     if (added === undefined || isCancel(added)) return true
@@ -139,6 +153,8 @@ export class TopicBars {
   private dropOld (clock: number): void {
     this.dropsAt = clock + DROP_EVERY_MS
     for (const series of this.series) series.drop(clock - LATE_MS)
-    for (const trade of this.kept.takeBefore(clock - LATE_MS - LONGEST_MS)) this.corrections.forget(trade)
+    const before = clock - LATE_MS - LONGEST_MS
+    for (const trade of this.kept.takeBefore(before)) this.corrections.forget(trade)
+    for (const trade of this.folded.takeBefore(before)) this.corrections.forget(trade)
   }
 }

@@ -7,6 +7,7 @@ import { COMMON_SHARD, type Log, type TailBatch, type Tailing } from '../log/log
 
 /** How often expired rules are looked for. */
 const EXPIRY_MS = 60_000
+const RETRY_MS = 1000
 /** Topics in one read. */
 const AT_A_TIME = 64
 
@@ -36,6 +37,8 @@ interface UserDemand {
  */
 export class RuleDemand {
   private readonly users = new Map<string, UserDemand>()
+  /** By topic, the sequence of the message that was heard last. */
+  private readonly heard = new Map<string, number>()
   private readonly timer: NodeJS.Timeout
   private tailing: Tailing | undefined
   private epoch: number | undefined
@@ -72,25 +75,41 @@ export class RuleDemand {
     const isAnew = hole !== undefined || (this.epoch !== undefined && epoch !== this.epoch)
     this.epoch = epoch
     if (isAnew) {
-      this.reading = this.reading.then(() => this.readAll()).catch((error: unknown) => {
-        if (!this.closed) this.options.onError(error, 'alert rules could not be read')
-      })
+      this.heard.clear()
+      this.readAnew()
     }
-    for (const { topic, payload } of entries) if (isRules(topic)) this.set(topic, payload)
+    for (const { topic, sequence, payload } of entries) if (isRules(topic)) this.set(topic, sequence, payload)
+  }
+
+  private readAnew (): void {
+    this.reading = this.reading.then(() => this.readAll()).catch((error: unknown) => {
+      if (this.closed) return
+      this.options.onError(error, 'alert rules could not be read; it is tried again')
+      setTimeout(() => { this.readAnew() }, RETRY_MS).unref()
+    })
   }
 
   private async readAll (): Promise<void> {
     const { log } = this.options
     const topics = [...(await log.topics(COMMON_SHARD)).keys()].filter(isRules)
-    for (const topic of this.users.keys()) if (!topics.includes(topic)) this.set(topic, 'null')
+    const known = new Set(topics)
+    for (const topic of this.users.keys()) if (!known.has(topic)) this.want(topic, [])
     for (let at = 0; at < topics.length; at += AT_A_TIME) {
       const some = topics.slice(at, at + AT_A_TIME)
       const states = await Promise.all(some.map(topic => log.snapshot(topic)))
-      for (const [index, state] of states.entries()) this.set(some[index]!, state?.payload ?? 'null')
+      for (const [index, topic] of some.entries()) {
+        const state = states[index]
+        // A topic that was removed has no state, and no sequence to tell how old that is: its message comes.
+        if (state !== undefined) this.set(topic, state.sequence, state.payload)
+        else if (!this.heard.has(topic)) this.want(topic, [])
+      }
     }
   }
 
-  private set (topic: string, payload: string): void {
+  private set (topic: string, sequence: number, payload: string): void {
+    // What was read may be older than what has come meanwhile.
+    if (sequence < (this.heard.get(topic) ?? 0)) return
+    this.heard.set(topic, sequence)
     const { rules } = (JSON.parse(payload) ?? { rules: [] }) as { readonly rules: readonly AlertRule[] }
     this.want(topic, rules.map(rule => ({
       channel: channelOfRule(rule),

@@ -94,6 +94,8 @@ async function arrivals (
   return arrived.flat()
 }
 
+type RuleEntry = Pick<Entry, 'topic' | 'sequence' | 'payload'>
+
 /** The journal during a run, in which no epoch begins. */
 class Journal<State, Decision> {
   private readonly topic: string
@@ -103,6 +105,8 @@ class Journal<State, Decision> {
   private number = 0
   /** The rules that the processor goes by, if it has any. */
   private memory: RuleMemory | undefined
+  /** By topic of rules, the sequence up to which they were learned. */
+  private readonly learned = new Map<string, number>()
   /** When the positions were written last, and whether they have moved since. */
   private notedAt = performance.now()
   private hasMoved = false
@@ -200,7 +204,10 @@ class Journal<State, Decision> {
     return this.memory !== undefined && channelOfKey(topic) === this.processor.rules!.channel
   }
 
-  private learn ({ topic, payload }: Pick<Entry, 'topic' | 'payload'>): readonly Past[] {
+  private learn ({ topic, sequence, payload }: RuleEntry): readonly Past[] {
+    // Messages may wait that are older than the state that was read.
+    if (sequence <= (this.learned.get(topic) ?? 0)) return []
+    this.learned.set(topic, sequence)
     return this.memory!.learn(parseTopicKey(topic).user, JSON.parse(payload) ?? undefined)
   }
 

@@ -15,7 +15,9 @@ import { AMPLE, backends, type LogBackend, ManualClock, tailAll, wasLost } from 
  * Runs any sequence of appends, sleeps and restarts against a plain model of the rules. The model keeps every
  * message ever appended, marks the dropped ones, and folds each state from the first message on.
  */
-const TOPICS = ['quotes:A', 'quotes:B', 'trades:A', 'trades:B', 'book:A', 'book:B', 'orders@u']
+
+/** The last is private; acknowledged.test.ts has the channels whose messages wait for their user. */
+const TOPICS = ['quotes:A', 'quotes:B', 'trades:A', 'trades:B', 'book:A', 'book:B', 'notes@u']
 /**
  * The bound on topics. Shards of a Redis count alone, so with several of them no test depends on the total.
  */

@@ -34,7 +34,6 @@ import { LoadMeter } from '../src/nodes/load.js'
 import { Nodes } from '../src/nodes/nodes.js'
 import { type BarsRequest, readBars } from '../src/processors/bars/read-bars.js'
 import { type Flow, wantedBy } from '../src/processors/demand.js'
-import type { Processor } from '../src/processors/processor.js'
 import { PublishRequests } from '../src/publisher/publish-requests.js'
 import { type Publisher, type PublishResult } from '../src/publisher/publisher.js'
 import type { Source } from '../src/sources/source.js'
@@ -271,7 +270,9 @@ export const streaming = fp<StreamingOptions>(async (app, options) => {
     const channel = channels.get(barsChannel(interval))!
     const refusal = await refuseUnknown(stream, channel, symbol)
     if (refusal !== undefined) throw new ProtocolError(refusal)
-    const { shard, epoch, ...found } = await readBars(log, request)
+    const { shard, epoch, ...found } = await readBars(
+      log, (...asked) => options.history.reader.recordedBars(...asked), request
+    )
     return { epoch: hub.epochTextWith(shard, epoch), ...found }
   }
   let ruleDemand: RuleDemand | undefined

@@ -52,7 +52,7 @@ export class HistoryReader {
    * Returns recorded bars, oldest first, of each the latest version: those whose start is from `from` on and
    * before `to`, in ms since 1970. None if their channel is not recorded.
    * @param topic the channel of their interval, and their symbol
-   * @param limit of the oldest
+   * @param limit of the newest
    * @throws ProtocolError `log_unavailable` if the store is away
    */
   async recordedBars (

@@ -152,7 +152,7 @@ export class Recording {
 
   /**
    * Returns the bars whose start is from `from` on and before `to`, oldest first, of each the latest version.
-   * @param limit of the oldest
+   * @param limit of the newest
    */
   async bars (
     topic: RecordedTopic, from: number, to: number, limit: number
@@ -165,8 +165,9 @@ export class Recording {
       .where('channel', '=', topic.channel).where('symbol', '=', topic.symbol)
       .where('time', '>=', from).where('time', '<', to)
     const columns = Object.keys(recordingTables.recorded) as ReadonlyArray<keyof RecordedRow>
-    return await reader.selectFrom(versions.as('versions')).select(columns)
-      .where('age', '=', 1).orderBy('time').limit(limit).execute()
+    const newestFirst = await reader.selectFrom(versions.as('versions')).select(columns)
+      .where('age', '=', 1).orderBy('time', 'desc').limit(limit).execute()
+    return newestFirst.reverse()
   }
 
   /** Deletes rows that the log took before a time. @returns how many */

@@ -67,6 +67,44 @@ test('goes on behind the retention, and behind a restart that loses the log', as
   t.strictSame(shown((await read(second, `channel=trades&symbol=A&after=${next}`)).messages), ids(19, 20))
 })
 
+test('a chart begins with recorded bars, and what is retained of a bar stands', async t => {
+  const settings = { RECORD: 'bars', DATA_DIR: folder(t) }
+  const bar = (minute: number, close: string): object => ({
+    symbol: 'A',
+    interval: '1m',
+    start: `2026-01-01T00:0${minute}:00Z`,
+    open: '1',
+    high: '9',
+    low: '1',
+    close,
+    volume: '1',
+    vwap: '1',
+    trades: 1,
+    closed: true,
+    revision: 0,
+    through: 1
+  })
+  const add = async ({ app }: TestServer, ...bars: object[]): Promise<void> => {
+    const results = await app.tickwire.publishAll(bars.map(data => ({ channel: 'bars.1m', symbol: 'A', data })))
+    for (const result of results) if ('code' in result) throw new Error(result.message)
+  }
+  const closes = async ({ origin }: TestServer, query = ''): Promise<[sequence: number, closes: string[]]> => {
+    const { sequence, bars } = await (await fetch(`${origin}/v1/bars?symbol=A&interval=1m${query}`)).json() as {
+      sequence: number
+      bars: Array<{ close: string }>
+    }
+    return [sequence, bars.map(({ close }) => close)]
+  }
+  const first = await startServer(t, settings)
+  await add(first, bar(0, '2'), bar(1, '3'), bar(2, '4'), bar(0, '5'))
+  await first.app.close()
+  const second = await startServer(t, settings)
+  await add(second, bar(2, '6'), bar(3, '7'))
+  t.strictSame(await closes(second), [2, ['5', '3', '6', '7']])
+  t.strictSame(await closes(second, '&limit=3'), [2, ['3', '6', '7']])
+  t.strictSame(await closes(second, '&from=2026-01-01T00:01:00Z&to=2026-01-01T00:03:00Z'), [2, ['3', '6']])
+})
+
 test('pages, and streams lines and tables', async t => {
   const server = await startServer(t, { RECORD: 'trades,news', DATA_DIR: folder(t) })
   await trades(server, 1, 2500)
@@ -91,8 +129,8 @@ test('pages, and streams lines and tables', async t => {
   t.equal(some.length, 4)
   const table = await get(server, 'channel=trades&symbol=A&limit=2', { accept: 'text/html, text/csv;q=0.9' })
   t.match(table.headers.get('content-type'), 'text/csv')
-  t.equal((await table.text()).replace(/\d{4}-\d\d-\d\dT[\d:.]+Z/, 'NOW'), 'sequence,log_timestamp,symbol,price,size,timestamp,exchange,side,trade_id\r\n' +
-    `1,NOW,A,1.50,2,2026-01-01T00:00:00Z,,,1\r\n2,${/^2,([^,]*)/m.exec(await (await get(server, 'channel=trades&symbol=A&limit=2&format=csv')).text())![1]},A,1.50,2,2026-01-01T00:00:00Z,,,2\r\n`)
+  t.equal((await table.text()).replace(/\d{4}-\d\d-\d\dT[\d:.]+Z/, 'NOW'), 'sequence,log_timestamp,symbol,price,size,timestamp,exchange,side,trade_id,corrects,received_at\r\n' +
+    `1,NOW,A,1.50,2,2026-01-01T00:00:00Z,,,1,,\r\n2,${/^2,([^,]*)/m.exec(await (await get(server, 'channel=trades&symbol=A&limit=2&format=csv')).text())![1]},A,1.50,2,2026-01-01T00:00:00Z,,,2,,\r\n`)
   const headline = 'He said "no", then left\nfor 1,5'
   await server.app.tickwire.publishAll([{ channel: 'news', data: { headline, source: ' wire', symbols: ['A', 'B'], timestamp: '2026-01-01T00:00:00Z' } }])
   const news = await (await get(server, 'channel=news&format=csv')).text()

@@ -1,5 +1,5 @@
 import { type BarInterval, barsChannel, topicKey } from '@tickwire/protocol'
-import type { Entry, Log } from '../../log/log.js'
+import type { Log } from '../../log/log.js'
 import { formatStart } from './instant.js'
 
 /** Messages in one read. */
@@ -29,15 +29,34 @@ export interface BarsFound {
 }
 
 /**
- * Reads bars from where they are: what the log has of their topic. A subscription after the sequence of the
- * answer goes on without a gap and without a double.
+ * Returns recorded bars that start in a time, of each the newest message: the newest `limit` of them, oldest
+ * first. Times are in milliseconds since 1970.
+ */
+export type ReadRecordedBars = (
+  topic: { readonly channel: string, readonly symbol: string }, from: number, to: number, limit: number
+) => Promise<ReadonlyArray<{ readonly data: string }>>
+
+/** No bar starts before the first, or after the last: they bound what a Date holds. */
+const [FIRST_MS, LAST_MS] = [-8.64e15, 8.64e15]
+
+/**
+ * Reads bars from where they are: what the log has of their topic, and what is recorded of those that the log
+ * has dropped. A subscription after the sequence of the answer goes on without a gap and without a double.
  * @throws ProtocolError `log_unavailable`
  */
-export async function readBars (log: Log, request: BarsRequest): Promise<BarsFound> {
-  const { symbol, interval, from = -Infinity, to = Infinity, limit } = request
-  const topic = topicKey({ channel: barsChannel(interval), symbol })
+export async function readBars (
+  log: Log, recorded: ReadRecordedBars, request: BarsRequest
+): Promise<BarsFound> {
+  const { symbol, interval, from, to, limit } = request
+  const channel = barsChannel(interval)
+  const topic = topicKey({ channel, symbol })
   const { epoch, sequence, byStart } = await readRetained(log, topic)
-  const [first, end] = [startFrom(from), startFrom(to)]
+  for (const { data } of await recorded({ channel, symbol }, from ?? FIRST_MS, to ?? LAST_MS, limit)) {
+    const start = startOf(data)
+    // What the log retains of a bar is newer, or is what the sequence of the answer stands for.
+    if (!byStart.has(start)) byStart.set(start, data)
+  }
+  const [first, end] = [startFrom(from ?? -Infinity), startFrom(to ?? Infinity)]
   const bars = [...byStart]
     .filter(([start]) => start >= first && start < end)
     .sort(([a], [b]) => a < b ? -1 : 1)
@@ -50,7 +69,7 @@ interface Retained {
   readonly epoch: number
   readonly sequence: number
   /** The newest message about each bar. */
-  readonly byStart: ReadonlyMap<string, string>
+  readonly byStart: Map<string, string>
 }
 
 /** Reads all messages of a topic of bars. */
@@ -61,7 +80,7 @@ async function readRetained (log: Log, topic: string): Promise<Retained> {
     const { entries, epoch, last } = await log.read(topic, { sequence: read?.sequence ?? 0 }, PAGE)
     // The shard may have other messages now than those that were read.
     if (read !== undefined && epoch !== read.epoch) return await readRetained(log, topic)
-    for (const entry of entries) byStart.set(startOf(entry), entry.payload)
+    for (const entry of entries) byStart.set(startOf(entry.payload), entry.payload)
     const sequence = entries.at(-1)?.sequence ?? read?.sequence ?? last?.sequence ?? 0
     if (entries.length < PAGE) return { epoch, sequence, byStart }
     read = { epoch, sequence }
@@ -72,7 +91,7 @@ async function readRetained (log: Log, topic: string): Promise<Retained> {
  * Finds the start in a payload without parsing it: ten thousand are read for one answer. No other field of a
  * bar can hold this text.
  */
-function startOf ({ payload }: Entry): string {
+function startOf (payload: string): string {
   const at = payload.indexOf(START) + START.length
   return payload.slice(at, at + START_LENGTH)
 }

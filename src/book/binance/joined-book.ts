@@ -23,6 +23,8 @@ export class JoinedBook implements EventTaker {
   private last: number | undefined
   /** Whether an update has been applied since the snapshot. */
   private isJoined = false
+  /** The greatest number that the book has had. */
+  private newest = 0
   private waiting: Numbered[] = []
   private readonly book: VenueBook
 
@@ -67,10 +69,14 @@ export class JoinedBook implements EventTaker {
     if (last === undefined) return this.fail({ reason: 'malformed', detail: 'a snapshot without a number' })
     // The book has more than an old snapshot.
     if (this.last !== undefined && last < this.last) return undefined
+    // A cache of the venue may answer with what was there before: the book would go back in time.
+    if (last < this.newest) {
+      return this.book.fail({ reason: 'gap', detail: `a snapshot of ${last} came, after ${this.newest}` })
+    }
     const { waiting } = this
     const updates: Numbered[] = []
     this.restart([])
-    this.last = last
+    this.last = this.newest = last
     for (const [index, update] of waiting.entries()) {
       if (update.last <= this.last) continue
       const gap = this.gapBefore(update, this.last)
@@ -87,7 +93,7 @@ export class JoinedBook implements EventTaker {
   }
 
   private note ({ last }: Numbered): void {
-    this.last = last
+    this.last = this.newest = last
     this.isJoined = true
   }
 

@@ -17,10 +17,12 @@ const LAST_TRADES = 50
 
 interface Followed { readonly depth: number, view: Sides }
 
+const digitsOf = (decimal: string): string => decimal.replace('.', '').replace(/^0+/, '')
+
 /** Of the ten best levels of a book: the digits of asks, then bids, without point and zeros before them. */
 export function krakenChecksum ({ bids, asks }: Sides): number {
   const digits = (levels: readonly Level[]): string => levels.slice(0, 10)
-    .map(level => level.map(text => text.replace('.', '').replace(/^0+/, '')).join('')).join('')
+    .map(([price, size]) => digitsOf(price) + digitsOf(size)).join('')
   return crc32(digits(asks) + digits(bids))
 }
 

@@ -72,6 +72,8 @@ export function sourceFeed (
   const noteFault = ({ symbol, fault }: Pick<SourceMessage, 'symbol' | 'fault'>, source = NONE): void => {
     if (fault === undefined) return
     counters.noteStaleBook(source, fault.reason)
+    // The source has logged that its connection is lost, once for all books.
+    if (fault.reason === 'cut') return
     logger.warn({ source, symbol, ...fault }, 'a book is stale until the next snapshot of its venue')
   }
   const append: SourceFeed['publish'] = async (publications, fence, origins) => {

@@ -64,6 +64,22 @@ export async function metricsRoutes (app: FastifyInstance): Promise<void> {
     () => [[{}, counters.batches]])
   add(Gauge, 'source_running', 'Whether a source runs on this server', ['source'],
     () => sources.status().map(({ name, state }) => [{ source: name }, state === 'running' ? 1 : 0]))
+  type Feed = ReturnType<typeof sources.feeds>[number]['counts']
+  const byFeed = (value: (feed: Feed) => number): Values => () =>
+    sources.feeds().map(({ name, counts }) => [{ source: name }, value(counts)])
+  add(Gauge, 'venue_connections', 'Connections of this server to a venue that stand now', ['source'],
+    byFeed(({ connections }) => connections))
+  add(Counter, 'venue_frames_total', 'Messages that came from a venue', ['source'],
+    byFeed(({ frames }) => frames))
+  add(Counter, 'venue_connections_lost_total',
+    'Connections to a venue that were lost and made again, by reason', ['source', 'reason'],
+    () => sources.feeds().flatMap(({ name, counts }) =>
+      [...counts.losses].map(([reason, count]) => [{ source: name, reason }, count] as const)))
+  add(Counter, 'venue_symbols_refused_total', 'Symbols that a venue refused', ['source'],
+    byFeed(({ refused }) => refused))
+  add(Counter, 'venue_trades_missed_total',
+    'Trades of a venue that did not come, as the numbers of others show', ['source'],
+    byFeed(({ missedTrades }) => missedTrades))
   add(Counter, 'source_appends_refused_total',
     'Appends of a source that the log refused because another server has taken the source over', ['source'],
     () => [...counters.fenced].map(([source, count]) => [{ source }, count] as const))

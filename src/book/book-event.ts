@@ -8,8 +8,10 @@ export interface Fault {
    * - `gap`: the venue sent something that did not arrive
    * - `checksum`: the best levels are not those of which the venue made its checksum
    * - `malformed`: the venue sent something that is not an update
+   * - `differs`: the best prices are not those that the venue says beside the book
+   * - `cut`: the connection was lost
    */
-  readonly reason: 'crossed' | 'gap' | 'checksum' | 'malformed'
+  readonly reason: 'crossed' | 'gap' | 'checksum' | 'malformed' | 'differs' | 'cut'
   /** A sentence for the server's log. */
   readonly detail: string
 }

@@ -1,3 +1,4 @@
+import type { BookLevel } from '@tickwire/protocol'
 import { type BookEvent, type BookMessage, type Change, type Fault, staleBook } from './book-event.js'
 import { OrderBook, type Sides } from './order-book.js'
 
@@ -43,6 +44,11 @@ export class VenueBook implements EventTaker {
 
   get state (): 'waiting' | 'sound' | 'stale' {
     return this.current
+  }
+
+  /** The best level of each side. */
+  get best (): { readonly bid: BookLevel | undefined, readonly ask: BookLevel | undefined } {
+    return { bid: this.book.bids[0], ask: this.book.asks[0] }
   }
 
   take (event: BookEvent): BookMessage | undefined {

@@ -3,8 +3,8 @@ import type { Instrument } from '@tickwire/protocol'
 import type { Fence } from '../log/log.js'
 import type { PublishResult } from '../publisher/publisher.js'
 import type { Lease, Leases } from '../coordination/leases.js'
-import { type RunEnd, type SourceLogger, SourceRun } from './run.js'
-import type { OriginOptions, Source, SourceMessage } from './source.js'
+import { type RunEnd, SourceRun } from './run.js'
+import type { OriginOptions, Source, SourceLogger, SourceMessage } from './source.js'
 
 /**
  * - `waiting`: it does not run here, because it runs on another server, nobody subscribes to it, or it waits
@@ -120,10 +120,15 @@ export class LeasedSource {
     this.wantedHereAt = performance.now()
   }
 
-  /** Declares its instruments. @throws Error of a source that cannot even list them */
-  async introduce (): Promise<void> {
+  /** Lists its instruments. @returns their symbols @throws Error of a source that cannot even do that */
+  async list (): Promise<readonly string[]> {
     this.instruments = await this.source.instruments()
     this.take(this.instruments)
+    return this.instruments.map(({ symbol }) => symbol)
+  }
+
+  /** Declares its instruments, once they are listed. */
+  async introduce (): Promise<void> {
     await this.options.introduce(this.instruments)
   }
 

@@ -1,25 +1,25 @@
 import { ConfigError } from '../config.js'
+import { insteadOf } from '../nearest.js'
+import { LIVE_OPTIONS, parseLive } from './live/parse.js'
 import { Replay } from './replay/replay.js'
 import type { HoursOption } from './simulated/market.js'
 import { Simulated } from './simulated/simulated.js'
 import type { Source } from './source.js'
-import { venues } from './venues.js'
+import { parseLazy, parseNumber, parseOptions } from './source-options.js'
+import { venues } from './venues/venues.js'
 
 const KINDS = [
   'simulated[?seed=N&rate=N&hours=always|real|<speed>&lazy=true|<seconds>]',
   'replay:<file>[?speed=N|max&loop=true&start=manual&lazy=true|<seconds>&answers=<file>]',
+  `<venue>:<symbol>+<symbol>…[?${LIVE_OPTIONS}]`,
   'none'
 ].join(', ')
-/** Venues that sources cannot read live yet. */
-const LATER = venues.map(({ name }) => name)
+const VENUES = venues.map(({ name }) => name)
 const MAX_SPEED = 10_000
 /** Quotes of one simulated instrument in a second. */
 const MAX_RATE = 1000
 /** At this speed of the simulated market's clock, a day takes 24 seconds. */
 const MAX_HOURS_SPEED = 3600
-/** How long a lazy source goes on after the last subscriber has gone. */
-const LINGER_SECONDS = 30
-const MAX_LINGER_SECONDS = 86_400
 
 /**
  * The kinds of sources by name: a new one is a folder here and a line in this table. `rest` is what follows
@@ -27,7 +27,8 @@ const MAX_LINGER_SECONDS = 86_400
  */
 const factories: Readonly<Record<string, (rest: string) => Source>> = {
   simulated: parseSimulated,
-  replay: parseReplay
+  replay: parseReplay,
+  ...Object.fromEntries(venues.map(venue => [venue.name, (rest: string) => parseLive(venue, rest)]))
 }
 
 /**
@@ -44,15 +45,18 @@ export function parseSources (text: string): Source[] {
   }
   const sources = names.map(name => {
     const [, kind = '', rest = ''] = /^([^:?]*)(.*)$/.exec(name) ?? []
-    if (LATER.includes(kind)) {
-      throw new ConfigError(`SOURCES: ${kind} is not available yet; these are: ${KINDS}`)
-    }
     const make = Object.hasOwn(factories, kind) ? factories[kind] : undefined
-    if (make === undefined) throw new ConfigError(`SOURCES: '${name}' is not a source; these are: ${KINDS}`)
+    if (make === undefined) {
+      throw new ConfigError(`SOURCES: '${kind}' is not a source${insteadOf(kind, Object.keys(factories))}. ` +
+        `Each is written so: ${KINDS}; the venues are ${VENUES.join(', ')}`)
+    }
     return make(rest)
   })
   const doubled = sources.find(({ name }, index) => sources.findIndex(other => other.name === name) !== index)
-  if (doubled !== undefined) throw new ConfigError(`SOURCES: ${doubled.name} is given twice`)
+  if (doubled !== undefined) {
+    const hint = VENUES.includes(doubled.name) ? '; give it once, with its symbols joined by +' : ''
+    throw new ConfigError(`SOURCES: ${doubled.name} is given twice${hint}`)
+  }
   return sources
 }
 
@@ -69,7 +73,7 @@ function parseSimulated (rest: string): Source {
     ...(seed === null ? {} : { seed: parseSeed(seed) }),
     ...(rate === null ? {} : { rate: parseRate(rate) }),
     ...(hours === null ? {} : { hours: parseHours(hours) }),
-    lingerMs: parseLazy('simulated', options.get('lazy'))
+    lingerMs: parseLazy('simulated', options.get('lazy') ?? 'false')
   })
 }
 
@@ -109,19 +113,8 @@ function parseReplay (rest: string): Source {
     speed: parseSpeed(parameters.get('speed') ?? '1'),
     loop: parseChoice('loop', parameters.get('loop') ?? 'false', ['true', 'false']) === 'true',
     manual: parseChoice('start', parameters.get('start') ?? 'auto', ['manual', 'auto']) === 'manual',
-    lingerMs: parseLazy('replay', parameters.get('lazy'))
+    lingerMs: parseLazy('replay', parameters.get('lazy') ?? 'false')
   })
-}
-
-/** Reads `lazy`. @returns milliseconds; undefined for a source that always runs */
-function parseLazy (source: string, text: string | null): number | undefined {
-  if (text === null || text === 'false') return undefined
-  const seconds = text === 'true' ? LINGER_SECONDS : parseNumber(text)
-  if (!(seconds > 0 && seconds <= MAX_LINGER_SECONDS)) {
-    throw new ConfigError(`SOURCES: ${source}'s lazy is true, false, or for how many seconds it goes on ` +
-      `without subscribers, a number above 0, at most ${MAX_LINGER_SECONDS}; it is '${text}'`)
-  }
-  return seconds * 1000
 }
 
 function parseSpeed (text: string): number | 'max' {
@@ -133,25 +126,6 @@ function parseSpeed (text: string): number | 'max' {
   }
   return speed
 }
-
-/**
- * Reads the options of a source.
- * @throws ConfigError for an option that the source does not take, or that is there twice
- */
-function parseOptions (source: string, query: string, names: readonly string[]): URLSearchParams {
-  const options = new URLSearchParams(query)
-  for (const name of options.keys()) {
-    if (!names.includes(name)) {
-      const all = `${names.slice(0, -1).join(', ')} and ${names.at(-1)}`
-      throw new ConfigError(`SOURCES: ${source} has no option '${name}'; its options are ${all}`)
-    }
-    if (options.getAll(name).length > 1) throw new ConfigError(`SOURCES: ${source} has ${name} twice`)
-  }
-  return options
-}
-
-/** Reads a number without a sign; NaN for any other text. */
-const parseNumber = (text: string): number => /^\d+(\.\d+)?$/.test(text) ? Number(text) : NaN
 
 function parseChoice (name: string, text: string, choices: readonly string[]): string {
   if (!choices.includes(text)) {

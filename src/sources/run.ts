@@ -1,14 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { ProtocolError } from '@tickwire/protocol'
 import { StaleFence } from '../log/log.js'
-import type { Source, SourceContext } from './source.js'
-
-/** The part of a logger that a source needs. */
-export interface SourceLogger {
-  info (details: object, message: string): void
-  warn (details: object, message: string): void
-  error (details: object, message: string): void
-}
+import type { Source, SourceContext, SourceLogger } from './source.js'
 
 /**
  * How a run ended: the source was done, or it was stopped, or the log refused its messages because it runs on
@@ -25,7 +18,7 @@ export const FIRST_RETRY_MS = 1000
 const LAST_RETRY_MS = 30_000
 
 export interface RunOptions {
-  readonly context: Omit<SourceContext, 'signal' | 'guard'>
+  readonly context: Omit<SourceContext, 'signal' | 'guard' | 'logger'>
   readonly logger: SourceLogger
   readonly firstRetryMs: number
   onRetrying (retrying: boolean): void
@@ -105,7 +98,7 @@ export class SourceRun {
    * ignore its signal.
    */
   private context (signal: AbortSignal, fail: (error: unknown) => void): SourceContext {
-    const { context } = this.options
+    const { context, logger } = this.options
     const append = async <Answer>(work: () => Promise<Answer>): Promise<Answer> => {
       signal.throwIfAborted()
       try {
@@ -121,6 +114,7 @@ export class SourceRun {
     }
     return {
       signal,
+      logger,
       instrument: symbol => context.instrument(symbol),
       publish: (messages, options) => append(() => context.publish(messages, options)),
       declare: instruments => append(() => context.declare(instruments)),

@@ -2,6 +2,7 @@ import type { Instrument } from '@tickwire/protocol'
 import type { Fault } from '../book/book-event.js'
 import type { AppendOptions, Origin } from '../log/log.js'
 import type { PublishResult } from '../publisher/publisher.js'
+import type { FeedCounts } from './live/counts.js'
 
 /** A message as a source hands it over; the publisher validates, stamps and appends it. */
 export interface SourceMessage {
@@ -21,8 +22,16 @@ export interface SourceMessage {
 /** Options for messages with origins. */
 export type OriginOptions = Pick<AppendOptions, 'lineage' | 'epochs'>
 
+/** The part of a logger that a source needs. */
+export interface SourceLogger {
+  info (details: object, message: string): void
+  warn (details: object, message: string): void
+  error (details: object, message: string): void
+}
+
 /** What a source works with. */
 export interface SourceContext {
+  readonly logger: SourceLogger
   /**
    * Appends messages. The source must wait for it, so that it cannot outrun the log.
    * @param options for the messages of a processor
@@ -69,6 +78,8 @@ export interface Source {
   readonly manual: boolean
   /** Absent: the source runs whether or not somebody subscribes. */
   readonly lazy?: Lazy | undefined
+  /** What it counts, if it reads a venue. */
+  readonly counts?: FeedCounts
   /**
    * Returns what it will publish about; called once, before {@link run}, on every server that has the source.
    */

@@ -1,6 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Coordination } from '../coordination/coordination.js'
+import { ConfigError } from '../config.js'
 import { LEASE_MS, LeasedSource, type LeasedSourceOptions, type SourceState } from './leased-source.js'
+import type { FeedCounts } from './live/counts.js'
 import { FIRST_RETRY_MS } from './run.js'
 import type { Source } from './source.js'
 
@@ -49,9 +51,18 @@ export class SourceSupervisor {
   /**
    * Declares all instruments, and starts the sources that nobody runs yet, except those that wait for
    * `start`.
-   * @throws Error of a source that cannot even list its instruments: the server must not start without it
+   * @throws ConfigError if two sources bring the same symbol; Error of a source that cannot even list its
+   *   instruments: the server must not start without it
    */
   async begin (): Promise<void> {
+    const sourceOf = new Map<string, string>()
+    for (const [name, source] of this.sources) {
+      for (const symbol of await source.list()) {
+        const other = sourceOf.get(symbol)
+        if (other !== undefined) throw new ConfigError(twice(symbol, other, name))
+        sourceOf.set(symbol, name)
+      }
+    }
     for (const source of this.sources.values()) await source.introduce()
     this.stopAnswering = this.options.coordination.answer(question => {
       const { kind, name } = JSON.parse(question) as { readonly kind?: unknown, readonly name?: unknown }
@@ -109,6 +120,12 @@ export class SourceSupervisor {
     return true
   }
 
+  /** Returns what the sources that read a venue count. */
+  feeds (): Array<{ readonly name: string, readonly counts: FeedCounts }> {
+    return [...this.sources].flatMap(([name, { source: { counts } }]) =>
+      counts === undefined ? [] : { name, counts })
+  }
+
   /** Returns what each source does on this node. */
   status (): Array<{ readonly name: string, readonly state: SourceState }> {
     return [...this.sources].map(([name, { state }]) => ({ name, state }))
@@ -149,3 +166,7 @@ export class SourceSupervisor {
     this.options.coordination.ask(JSON.stringify({ kind: KIND, name }), HEARD_MS).catch(() => {})
   }
 }
+
+const twice = (symbol: string, one: string, other: string): string =>
+  `SOURCES: ${one} and ${other} both bring ${symbol}, and a symbol has one source; leave it out of one of ` +
+  `them, or, for a venue, tell its symbols apart: ${other}:${symbol}?suffix=.${other.toUpperCase()}`

@@ -38,7 +38,7 @@ const refused: ReadonlyArray<readonly [given: object, ...words: RegExp[]]> = [
   [{ sources: [{ name: 'mine' }] }, /sources\[0\] has no 'instruments'/],
   [{ instruments: {} }, /instruments is an array/],
   [{ instruments: [{ symbol: 'A' }, { symbol: 'B', tick_size: '0' }] }, /instruments\[1\]: tick_size must be a decimal above 0, not '0'/],
-  [{ sources: 'simulatd' }, /'simulatd' is not a source; these are/],
+  [{ sources: 'simulatd' }, /'simulatd' is not a source; did you mean/],
   [{ processors: {} }, /processors is an array of processors/],
   [{ processors: [undefined] }, /processors\[0\] has no 'outputOf'/],
   [{ processors: [{ name: 'mine', journal: 'j' }] }, /processors\[0\] has no 'initial': it is an object with initial, decide, apply, project, correct/],

@@ -5,6 +5,7 @@ import type { Trade } from '@tickwire/protocol'
 import { type Test, test } from 'tap'
 import { Replay, type ReplayOptions } from '../../src/sources/replay/replay.js'
 import type { SourceContext, SourceMessage } from '../../src/sources/source.js'
+import { silentLogger } from '../helpers/silent-logger.js'
 
 async function writeRecording (t: Test, lines: readonly string[]): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'tickwire-'))
@@ -32,6 +33,7 @@ function collect (signal = new AbortController().signal): Collected {
   const batches: number[] = []
   const context: SourceContext = {
     signal,
+    logger: silentLogger,
     guard: work => work,
     declare: async () => [],
     instrument: () => undefined,

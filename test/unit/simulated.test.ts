@@ -2,6 +2,7 @@ import type { Instrument, Quote } from '@tickwire/protocol'
 import { test } from 'tap'
 import { Simulated, type SimulatedOptions } from '../../src/sources/simulated/simulated.js'
 import type { SourceContext, SourceMessage } from '../../src/sources/source.js'
+import { silentLogger } from '../helpers/silent-logger.js'
 import { MONDAY } from '../helpers/simulated.js'
 
 /** Runs a source for some batches, on a clock that stands still except for the time that each batch takes. */
@@ -13,6 +14,7 @@ async function runBatches (
   const declared: Instrument[] = []
   await source.run({
     signal: ending.signal,
+    logger: silentLogger,
     guard: work => work,
     instrument,
     declare: async instruments => {
@@ -90,6 +92,7 @@ test('ends the wait between batches at a signal', async t => {
   const ending = new AbortController()
   await source.run({
     signal: ending.signal,
+    logger: silentLogger,
     guard: work => work,
     instrument: () => undefined,
     declare: async () => [],

@@ -1,10 +1,10 @@
 import { DECIMAL_PATTERN } from '@tickwire/protocol'
 import fc from 'fast-check'
 import { test } from 'tap'
-import { binance } from '../../src/sources/binance/parser.js'
-import { coinbase } from '../../src/sources/coinbase/parser.js'
+import { binance } from '../../src/sources/venues/binance/index.js'
+import { coinbase } from '../../src/sources/venues/coinbase/index.js'
 import { plainDecimal } from '../../src/book/decimals.js'
-import { kraken } from '../../src/sources/kraken/parser.js'
+import { kraken } from '../../src/sources/venues/kraken/index.js'
 import { parseSources } from '../../src/sources/registry.js'
 import type { SourceMessage } from '../../src/sources/source.js'
 
@@ -153,8 +153,8 @@ test('Binance: turns each kind of event into messages, and finds the instruments
   }])
   const trade = { e: 'aggTrade', s: 'BTCUSDT', a: 7, p: '1.0', q: '2', T: 1633998534486, m: true }
   t.match(parse(trade), [{ data: { side: 'sell', trade_id: '7', timestamp: '2021-10-12T00:28:54.486Z' } }])
-  for (const T of ['x', 1e17, null]) {
-    t.match(parse({ ...trade, T }), [{ data: { timestamp: T } }], 'a time that is none is passed on')
+  for (const [a, T] of [[8, 'x'], [9, 1e17], [10, null]] as const) {
+    t.match(parse({ ...trade, a, T }), [{ data: { timestamp: T } }], 'a time that is none is passed on')
   }
   const update = { e: 'depthUpdate', s: 'BTCUSDT', U: 1, u: 2, b: [], a: [] }
   t.same(parser.parse(JSON.stringify(update)), [], 'an update without a stream waits for the snapshot')
@@ -229,8 +229,9 @@ test('SOURCES: reads good texts, and says what is wrong with bad ones', async t 
   )
   t.same(parseSources('simulated?lazy=false')[0]?.lazy, undefined)
   const bad: ReadonlyArray<readonly [string, RegExp]> = [
-    ['', /is not a source; these are/],
-    ['simulatd', /'simulatd' is not a source; these are/],
+    ['', /is not a source; there are: simulated, replay, coinbase/],
+    ['simulatd', /'simulatd' is not a source; did you mean 'simulated'\?/],
+    ['krakn:BTC-USD', /'krakn' is not a source; did you mean 'kraken'\?/],
     ['constructor', /is not a source/],
     ['none,simulated', /none stands alone/],
     ['simulated,simulated', /simulated is given twice/],
@@ -258,7 +259,20 @@ test('SOURCES: reads good texts, and says what is wrong with bad ones', async t 
     ['simulated?lazy=0', /a number above 0, at most 86400/],
     ['replay:a?lazy=86401', /replay's lazy is true/],
     ['replay:a?start=later', /start is manual or auto/],
-    ['coinbase:BTC-USD', /not available yet/]
+    ['kraken', /kraken needs symbols: kraken:BTC-USD\+ETH-USD/],
+    ['kraken:?depth=10', /kraken needs symbols/],
+    ['kraken:BTC-USD+btc-usd', /'btc-usd' is not a symbol of kraken; symbols are written base, hyphen, quote/],
+    ['kraken:BTC/USD', /'BTC\/USD' is not a symbol of kraken/],
+    ['kraken:BTC-USD+BTC-USD', /has BTC-USD twice/],
+    ['kraken:BTC-USD?depth=11', /depth is one of 10, 25, 100, 500, 1000; it is '11'/],
+    ['coinbase:BTC-USD?depth=10', /coinbase has whole books; leave depth out/],
+    ['kraken:BTC-USD?dept=10', /no option 'dept'; its options are depth, lazy, suffix, url and rest/],
+    ['kraken:BTC-USD?suffix=a b', /suffix is 1 to 16 letters/],
+    ['kraken:BTC-USD?url=https://a', /url is an address that begins with ws:\/\/ or wss:\/\//],
+    ['kraken:BTC-USD?rest=a', /rest is an address/],
+    ['kraken:BTC-USD?lazy=x', /kraken's lazy is true, false/],
+    ['binance:BTC-USDT?url=wss://a', /binance with url= needs rest=, too/],
+    ['kraken:BTC-USD,kraken:ETH-USD', /kraken is given twice; give it once, with its symbols joined by \+/]
   ]
   for (const [text, message] of bad) t.throws(() => parseSources(text), message, text)
 })

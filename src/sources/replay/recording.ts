@@ -2,8 +2,8 @@ import { createReadStream } from 'node:fs'
 import { stat } from 'node:fs/promises'
 import { byteLines, decodeText, type Instrument } from '@tickwire/protocol'
 import { ConfigError } from '../../config.js'
-import type { Venue } from '../venue.js'
-import { venues } from '../venues.js'
+import type { Venue } from '../venues/venue.js'
+import { venues } from '../venues/venues.js'
 
 /** A frame that a venue sent, with the time at which it arrived. */
 export interface RecordedFrame {

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Instrument } from '@tickwire/protocol'
-import { venues } from '../venues.js'
+import { venues } from '../venues/venues.js'
 import type { Lazy, Source, SourceContext, SourceMessage } from '../source.js'
 import { Recording } from './recording.js'
 import { wordsOf } from '../../errors.js'
@@ -81,7 +81,7 @@ export class Replay implements Source {
       }
       try {
         batch.push(...request === undefined
-          ? parser.parse(payload)
+          ? parser.parse(payload, time)
           : parser.answer?.(request, payload) ?? [])
       } catch (error) {
         const reason = wordsOf(error)

@@ -8,7 +8,8 @@ export const Trade = Type.Object({
   timestamp: Timestamp('when the venue traded, ISO 8601'),
   exchange: Type.Optional(Text(32)),
   side: Type.Optional(Side('of the taker: `buy` lifted an offer, `sell` hit a bid')),
-  trade_id: Type.Optional(Identifier())
+  trade_id: Type.Optional(Identifier()),
+  received_at: Type.Optional(Timestamp('when the server received it, ISO 8601 with microseconds'))
 }, closed)
 export type Trade = Static<typeof Trade>
 

@@ -1,0 +1,143 @@
+import { request } from 'undici'
+import { wordsOf } from '../../errors.js'
+import type { Clock } from './clock.js'
+
+/** What a venue answered to a request. */
+export interface RestAnswer {
+  readonly url: URL
+  readonly status: number
+  readonly body: string
+}
+
+/** Gets a URL. @throws if there is no answer in time, or it is too long */
+export type HttpGet = (
+  url: URL, signal: AbortSignal
+) => Promise<RestAnswer & { readonly retryAfter?: string }>
+
+/** How much a venue answers: so much weight may be spent at once, and comes back in a time. */
+export interface RestBudget {
+  readonly weight: number
+  readonly perMs: number
+}
+
+const DEADLINE_MS = 10_000
+/** A snapshot of a thousand levels has about 60 KB; a list of all products of a venue, 1 MB. */
+const MAX_BODY_BYTES = 8 * 1024 * 1024
+/** The most requests that wait for their turn. */
+const MAX_WAITING = 1000
+/** The wait after a refusal that names none, and the longest that is kept to. */
+const DEFAULT_PAUSE_MS = 60_000
+const LONGEST_PAUSE_MS = 3 * 24 * 3_600_000
+
+export const httpGet: HttpGet = async (url, signal) => {
+  const limits = { headersTimeout: DEADLINE_MS, bodyTimeout: DEADLINE_MS }
+  const within = AbortSignal.any([signal, AbortSignal.timeout(DEADLINE_MS)])
+  const { statusCode, headers, body } = await request(url, { ...limits, signal: within })
+  const parts: Buffer[] = []
+  let bytes = 0
+  for await (const part of body as AsyncIterable<Buffer>) {
+    bytes += part.length
+    if (bytes > MAX_BODY_BYTES) {
+      body.destroy()
+      throw new Error(`the answer has more than ${MAX_BODY_BYTES} bytes`)
+    }
+    parts.push(part)
+  }
+  const retryAfter = headers['retry-after']
+  return {
+    url,
+    status: statusCode,
+    body: Buffer.concat(parts).toString('utf8'),
+    ...(typeof retryAfter === 'string' ? { retryAfter } : {})
+  }
+}
+
+/**
+ * Asks a venue over HTTP, one request after another, within what the venue answers. If the venue says that it
+ * was asked too much, nothing more is asked for as long as it says.
+ */
+export class Rest {
+  private spent = 0
+  private spentAt: number
+  private pausedUntil = 0
+  private waiting = 0
+  private turn: Promise<unknown> = Promise.resolve()
+
+  constructor (
+    private readonly base: string,
+    private readonly budget: RestBudget,
+    private readonly clock: Clock,
+    private readonly get: HttpGet,
+    private readonly signal: AbortSignal
+  ) {
+    this.spentAt = clock.now()
+  }
+
+  /**
+   * @param path with its query, below the venue's address
+   * @returns any answer except that the venue was asked too much
+   * @throws Error that says what went wrong
+   */
+  async ask (path: string, weight: number): Promise<RestAnswer> {
+    if (this.waiting >= MAX_WAITING) throw new Error('too many requests wait already')
+    this.waiting++
+    const turn = this.turn.then(() => this.askNow(path, weight))
+    this.turn = turn.catch(() => {})
+    try {
+      return await turn
+    } finally {
+      this.waiting--
+    }
+  }
+
+  private async askNow (path: string, weight: number): Promise<RestAnswer> {
+    await this.afford(weight)
+    this.signal.throwIfAborted()
+    const url = new URL(this.base + path)
+    let answer
+    try {
+      answer = await this.get(url, this.signal)
+    } catch (error) {
+      throw new Error(`GET ${url.href}: ${wordsOf(error)}`, { cause: error })
+    }
+    if (answer.status !== 429 && answer.status !== 418) return answer
+    const pauseMs = pauseOf(answer.retryAfter, this.clock.time())
+    this.pausedUntil = this.clock.now() + pauseMs
+    throw new Error(`GET ${url.href}: ${answer.status}, asked too much; nothing more for ${pauseMs / 1000} s`)
+  }
+
+  /** Waits until the venue takes one more request of that weight. */
+  private async afford (weight: number): Promise<void> {
+    const { budget } = this
+    for (;;) {
+      const now = this.clock.now()
+      this.spent = Math.max(0, this.spent - (now - this.spentAt) / budget.perMs * budget.weight)
+      this.spentAt = now
+      const excess = this.spent + weight - budget.weight
+      const waitMs = Math.max(this.pausedUntil - now, excess <= 0 ? 0 : excess / budget.weight * budget.perMs)
+      if (waitMs <= 0) break
+      await this.pause(waitMs)
+      if (this.signal.aborted) return
+    }
+    this.spent += weight
+  }
+
+  private async pause (milliseconds: number): Promise<void> {
+    await new Promise<void>(resolve => {
+      const done = (): void => {
+        this.signal.removeEventListener('abort', done)
+        cancel()
+        resolve()
+      }
+      const cancel = this.clock.after(milliseconds, done)
+      this.signal.addEventListener('abort', done)
+    })
+  }
+}
+
+/** Reads `Retry-After`: seconds, or a date. */
+function pauseOf (retryAfter: string | undefined, now: number): number {
+  if (retryAfter === undefined) return DEFAULT_PAUSE_MS
+  const milliseconds = /^\d+$/.test(retryAfter) ? Number(retryAfter) * 1000 : Date.parse(retryAfter) - now
+  return Number.isNaN(milliseconds) ? DEFAULT_PAUSE_MS : Math.min(Math.max(milliseconds, 0), LONGEST_PAUSE_MS)
+}

@@ -1,0 +1,86 @@
+import type { Socket as NetSocket } from 'node:net'
+import { buildConnector, Client, WebSocket } from 'undici'
+import { wordsOf } from '../../errors.js'
+
+/** What a connection needs of a WebSocket. */
+export interface Socket {
+  send (text: string): void
+  /** Closes it, and hears nothing more of it. */
+  close (): void
+}
+
+export interface SocketEvents {
+  opened (): void
+  /** A message came: text, or the text that its bytes are in UTF-8. */
+  frame (text: string): void
+  /** It is gone, or never came about. Called once, and as the last. */
+  closed (detail: string): void
+}
+
+export type OpenSocket = (url: string, events: SocketEvents) => Socket
+
+/** The largest message that is read, in bytes: a list of all instruments of a venue fits. */
+const MAX_MESSAGE_BYTES = 16 * 1024 * 1024
+/** For how long a connection that the server closes may take to send the rest. */
+const CLOSE_MS = 1000
+const NORMAL = 1000
+
+/** Opens a WebSocket to a venue. */
+export const openSocket: OpenSocket = (url, events) => {
+  const { protocol, host } = new URL(url)
+  let transport: NetSocket | undefined
+  const connect = buildConnector({ keepAlive: true })
+  // The library waits for a peer that says nothing, so the socket itself is kept, to end it in any case.
+  const client = new Client(`${protocol === 'wss:' ? 'https:' : 'http:'}//${host}`, {
+    webSocket: { maxPayloadSize: MAX_MESSAGE_BYTES },
+    connect (options, callback) {
+      connect(options, (...outcome) => {
+        transport = outcome[1] ?? undefined
+        if (isOver) transport?.destroy()
+        callback(...outcome)
+      })
+    }
+  })
+  let isOver = false
+  const end = (): void => {
+    isOver = true
+    if (transport !== undefined) setTimeout(() => { transport?.destroy() }, CLOSE_MS).unref()
+    client.destroy().catch(() => {})
+  }
+  const close = (detail: string): void => {
+    if (isOver) return
+    end()
+    events.closed(detail)
+  }
+  const socket = new WebSocket(url, { dispatcher: client })
+  socket.binaryType = 'arraybuffer'
+  const decoder = new TextDecoder('utf-8', { fatal: true })
+  let fault = ''
+  socket.addEventListener('open', () => { if (!isOver) events.opened() })
+  socket.addEventListener('error', ({ error }) => {
+    fault = wordsOf((error as Error | undefined)?.cause ?? error)
+  })
+  socket.addEventListener('close', ({ code, reason }) => {
+    close(`closed with ${code}${reason === '' ? '' : `: ${reason}`}${fault === '' ? '' : `: ${fault}`}`)
+  })
+  socket.addEventListener('message', ({ data }) => {
+    if (isOver) return
+    let text
+    try {
+      text = typeof data === 'string' ? data : decoder.decode(data as ArrayBuffer)
+    } catch {
+      socket.close(NORMAL)
+      close('it sent what is not UTF-8')
+      return
+    }
+    events.frame(text)
+  })
+  return {
+    send: text => { if (socket.readyState === WebSocket.OPEN) socket.send(text) },
+    close () {
+      if (isOver) return
+      socket.close(NORMAL)
+      end()
+    }
+  }
+}

@@ -1,0 +1,2 @@
+/** A logger for sources that logs nothing. */
+export const silentLogger = { info () {}, warn () {}, error () {} }

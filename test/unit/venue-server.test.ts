@@ -7,10 +7,10 @@ import { parseExact } from '../../src/book/exact-json.js'
 import { krakenV2 } from '../../src/book/kraken/frames.js'
 import { VenueBook } from '../../src/book/venue-book.js'
 import type { SourceMessage } from '../../src/sources/source.js'
-import type { VenueParser } from '../../src/sources/venue.js'
-import { venues } from '../../src/sources/venues.js'
+import type { VenueParser } from '../../src/sources/venues/venue.js'
+import { venues } from '../../src/sources/venues/venues.js'
 import { type Message, until } from '../helpers/clients.js'
-import { frameHarms, type Harm, Misbehaviour } from '../venues/misbehaviour.js'
+import { type Harm, Misbehaviour } from '../venues/misbehaviour.js'
 import { Oracle, type Verdict } from '../venues/oracle.js'
 import { PlainClient } from '../venues/plain-client.js'
 import { protocols } from '../venues/protocols/protocols.js'
@@ -21,10 +21,6 @@ const STEPS = 300
 const BEAT_MS = 50
 /** After so many looks, 5 ms apart, the market goes on. */
 const STILL = 60
-
-/** No cache: its old snapshots take a client back in time that forgets what it had, as this one does. */
-const HARMS: readonly Harm[] =
-  [...frameHarms, '429', '503', 'slow accept', 'no accept', 'slow', 'no answer', 'garbage']
 
 interface Run {
   readonly name: string
@@ -41,7 +37,7 @@ interface Outcome {
   readonly pending: readonly string[]
 }
 
-async function run (t: Test, { name, seed, perMille, only = HARMS, open }: Run): Promise<Outcome> {
+async function run (t: Test, { name, seed, perMille, only, open }: Run): Promise<Outcome> {
   const protocol = protocols.find(protocol => protocol.name === name)!
   const venue = venues.find(venue => venue.name === name)!
   const markets = syntheticMarkets(protocol, seed, name === 'kraken' ? 10 : undefined)
@@ -97,7 +93,10 @@ type Change = (messages: readonly SourceMessage[]) => readonly SourceMessage[]
 
 const changed = (name: string, change: Change) => (): VenueParser => {
   const parser = venues.find(venue => venue.name === name)!.createParser()
-  const read: VenueParser = { parse: payload => change(parser.parse(payload)) }
+  const read: VenueParser = {
+    parse: payload => change(parser.parse(payload)),
+    cut: detail => parser.cut(detail)
+  }
   const answer: VenueParser['answer'] = (request, body) => change(parser.answer!(request, body))
   return parser.answer === undefined ? read : { ...read, answer }
 }
@@ -119,7 +118,8 @@ const blind = (name: 'kraken' | 'binance') => (): VenueParser => {
     books.take([binanceSnapshot(request.searchParams.get('symbol')!, JSON.parse(body))])
   const parse = (payload: string): readonly SourceMessage[] => books.take(
     name === 'kraken' ? krakenV2(parseExact(payload)) : binanceDepth((JSON.parse(payload) as { data: unknown }).data))
-  return name === 'kraken' ? { parse } : { parse, answer }
+  const cut = (detail: string): readonly SourceMessage[] => books.failAll({ reason: 'cut', detail })
+  return name === 'kraken' ? { parse, cut } : { parse, answer, cut }
 }
 
 const changePrices: Change = messages => messages.map(message => message.channel === 'trades'

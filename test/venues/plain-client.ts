@@ -1,7 +1,6 @@
 import { WebSocket } from 'ws'
-import { staleBook } from '../../src/book/book-event.js'
 import type { SourceMessage } from '../../src/sources/source.js'
-import type { Venue, VenueParser } from '../../src/sources/venue.js'
+import type { Venue, VenueParser } from '../../src/sources/venues/venue.js'
 import type { Message } from '../helpers/clients.js'
 
 /**
@@ -51,7 +50,7 @@ const streamsOf = (pairs: readonly string[]): string[] => pairs.flatMap(pair =>
  * venue server and its oracle work, without the server's own connectors.
  */
 export class PlainClient {
-  private parser: VenueParser
+  private readonly parser: VenueParser
   private webSocket: WebSocket | undefined
   private readonly good = new Set<string>()
   private readonly lastTrade = new Map<string, number>()
@@ -62,7 +61,7 @@ export class PlainClient {
   constructor (
     private readonly venue: Venue, private readonly host: string, private readonly pairs: readonly string[],
     private readonly onMessage: (message: Message) => void,
-    private readonly open: () => VenueParser = () => venue.createParser()
+    open: () => VenueParser = () => venue.createParser()
   ) {
     this.parser = open()
     this.connect()
@@ -77,39 +76,43 @@ export class PlainClient {
   private connect (): void {
     if (this.isClosed) return
     const { path, frames, requests } = wanted(this.venue.name, this.pairs)
-    const parser = this.open()
-    this.parser = parser
     const webSocket = new WebSocket(`ws://${this.host}${path}`)
     this.webSocket = webSocket
     this.watch()
-    webSocket.on('error', () => {}).on('close', () => { this.again(parser) })
+    webSocket.on('error', () => {}).on('close', () => { this.again(webSocket) })
     webSocket.on('ping', () => { this.watch() })
     webSocket.on('open', () => {
       for (const frame of frames) webSocket.send(frame)
-      for (const request of requests) void this.ask(parser, request)
+      for (const request of requests) void this.ask(webSocket, request)
     })
     webSocket.on('message', (data, isBinary) => {
       this.watch()
-      if (this.parser !== parser || isBinary) return
-      this.take(parser, () => parser.parse((data as Buffer).toString('utf8')))
+      if (this.webSocket !== webSocket || isBinary) return
+      this.take(webSocket, () => this.parser.parse((data as Buffer).toString('utf8')))
     })
   }
 
-  private async ask (parser: VenueParser, request: string): Promise<void> {
+  private async ask (webSocket: WebSocket, request: string): Promise<void> {
     const url = new URL(request, `http://${this.host}`)
     const body = await fetch(url, { signal: AbortSignal.timeout(ANSWER_MS) })
       .then(async answer => await answer.text())
       .catch(() => '')
-    if (this.parser === parser) this.take(parser, () => parser.answer!(url, body))
+    if (this.webSocket === webSocket) this.take(webSocket, () => this.parser.answer!(url, body))
   }
 
-  private take (parser: VenueParser, read: () => readonly SourceMessage[]): void {
+  private take (webSocket: WebSocket, read: () => readonly SourceMessage[]): void {
     let messages: readonly SourceMessage[]
     try {
       messages = read()
     } catch {
-      return this.again(parser)
+      return this.again(webSocket)
     }
+    if (this.pass(messages)) this.again(webSocket)
+  }
+
+  /** @returns whether a book became stale */
+  private pass (messages: readonly SourceMessage[]): boolean {
+    let isAnyStale = false
     for (const { channel, symbol, snapshot, data } of messages) {
       const isStale = channel === 'book' && (data as { stale?: true }).stale === true
       if (isStale && !this.good.delete(symbol!)) continue
@@ -121,8 +124,9 @@ export class PlainClient {
       if (isKnown) continue
       const whole = snapshot === true ? { snapshot } : {}
       this.onMessage({ type: TYPES[channel]!, symbol: symbol!, ...whole, data })
-      if (isStale) this.again(parser)
+      if (isStale) isAnyStale = true
     }
+    return isAnyStale
   }
 
   /** A trade that comes twice or too late is none. */
@@ -132,18 +136,12 @@ export class PlainClient {
     return isNew
   }
 
-  private lose (symbol: string): void {
-    const { data } = staleBook(symbol)
-    this.onMessage({ type: 'book', symbol, snapshot: true, data })
-  }
-
   /** Begins anew, once. */
-  private again (parser: VenueParser): void {
-    if (this.parser !== parser || this.isClosed) return
-    this.webSocket?.terminate()
-    this.parser = this.open()
-    for (const symbol of this.good) this.onMessage({ type: 'book', ...staleBook(symbol) } as unknown as Message)
-    this.good.clear()
+  private again (webSocket: WebSocket): void {
+    if (this.webSocket !== webSocket || this.isClosed) return
+    this.webSocket = undefined
+    webSocket.terminate()
+    this.pass(this.parser.cut('lost'))
     clearTimeout(this.timer)
     this.timer = setTimeout(() => { this.connect() }, RETRY_MS)
   }
@@ -151,9 +149,9 @@ export class PlainClient {
   private watch (isQuiet = false): void {
     clearTimeout(this.timer)
     if (this.isClosed) return
-    const { parser } = this
+    const { webSocket } = this
     this.timer = setTimeout(() => {
-      if (isQuiet) this.again(parser)
+      if (isQuiet && webSocket !== undefined) this.again(webSocket)
       else this.watch(true)
     }, SILENCE_MS)
   }

@@ -56,14 +56,14 @@ export async function run (options: RunOptions): Promise<RunReport> {
   const depth = depths === undefined ? undefined : choices.pick(depths.slice(0, 2))
   const markets = options.markets(depth)
   const misbehaviour = new Misbehaviour({ seed, perMille, only })
-  const speed = SPEED
-  const server = await VenueServer.start({ protocol, exchange: { markets }, misbehaviour, beatMs: BEAT_MS, speed })
+  const exchange = { markets }
+  const server = await VenueServer.start({ protocol, exchange, misbehaviour, beatMs: BEAT_MS, speed: SPEED })
   const oracle = new Oracle(protocol, markets.values(), misbehaviour)
   const app = Fastify({ forceCloseConnections: true })
   let client: Client | undefined
   try {
     const source = liveSource(options, server, [...markets.keys()], depth, choices)
-    await app.register(tickwire, { sources: [source], routes: ['stream', 'symbols'] })
+    await app.register(tickwire, { sources: [source], routes: ['stream'] })
     const origin = await app.listen({ port: 0, host: '127.0.0.1' })
     const transport = choices.pick<TransportName>(['ws-json', 'ws-batch', 'sse', 'poll'])
     const query = ['book:*', 'trades:*', 'quotes:*', 'market:*'].map(topic => `subscribe=${topic}`).join('&')
@@ -97,7 +97,8 @@ export async function run (options: RunOptions): Promise<RunReport> {
 }
 
 function liveSource (
-  { venue }: RunOptions, { host }: VenueServer, pairs: readonly string[], depth: number | undefined, choices: Choices
+  { venue }: RunOptions, { host }: VenueServer, pairs: readonly string[], depth: number | undefined,
+  choices: Choices
 ): LiveSource {
   const unknown = venue.venueSymbolOf(UNKNOWN)
   const venueSymbols = unknown === undefined || choices.next() < 0.5 ? pairs : [...pairs, unknown]
@@ -114,7 +115,8 @@ function liveSource (
       clock: fastClock(SPEED),
       random: () => choices.next(),
       openSocket,
-      httpGet: async (url, signal) => await httpGet(url, AbortSignal.any([signal, AbortSignal.timeout(ANSWER_MS)]))
+      httpGet: async (url, signal) =>
+        await httpGet(url, AbortSignal.any([signal, AbortSignal.timeout(ANSWER_MS)]))
     }
   })
 }

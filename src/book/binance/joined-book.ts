@@ -15,14 +15,13 @@ const isNumbered = (change: Change): change is Numbered =>
 
 /**
  * A book that joins the updates of a stream with a snapshot that was asked for meanwhile. Updates that the
- * snapshot has are dropped. The first one after it must begin at most one beyond it, and each after that
- * exactly one beyond the one before: otherwise one is missing.
+ * book has are dropped. Each other must begin at most one beyond it: otherwise one is missing. One that
+ * begins earlier came on another connection, which cuts the same changes into other updates; since sizes are
+ * whole and not differences, it may be applied over what the book has of it.
  */
 export class JoinedBook implements EventTaker {
   /** The number of the last change in the book; undefined while updates wait for a snapshot. */
   private last: number | undefined
-  /** Whether an update has been applied since the snapshot. */
-  private isJoined = false
   /** The greatest number that the book has had. */
   private newest = 0
   private waiting: Numbered[] = []
@@ -94,18 +93,16 @@ export class JoinedBook implements EventTaker {
 
   private note ({ last }: Numbered): void {
     this.last = this.newest = last
-    this.isJoined = true
   }
 
   private gapBefore ({ first, last }: Numbered, known: number): Fault | undefined {
     const next = known + 1
-    if (this.isJoined ? first === next : first <= next) return undefined
+    if (first <= next) return undefined
     return { reason: 'gap', detail: `an update from ${first} to ${last} came, where ${next} is next` }
   }
 
   private restart (waiting: Numbered[]): void {
     this.last = undefined
-    this.isJoined = false
     this.waiting = waiting
   }
 }

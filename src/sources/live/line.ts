@@ -154,25 +154,33 @@ export class Line implements ArrivalReader {
   }
 
   private listener (): FeedListener {
-    const { counts, described, refused } = this.options
+    const { counts, described } = this.options
     return {
       bookFailed: symbol => { if (this.options.venue.feed.resync !== undefined) this.resyncs.failed(symbol) },
       described,
       missedTrades: (_symbol, count) => { counts.missedTrades += count },
-      refused: (symbol, reason) => {
-        if (this.refused.has(symbol) || !this.symbols.includes(symbol)) return
-        this.refused.add(symbol)
-        counts.refused++
-        this.resyncs.forget(symbol)
-        refused(symbol, reason)
-        if (this.isIdle) this.end()
+      listed: symbols => {
+        const all = new Set(symbols)
+        for (const symbol of this.symbols) {
+          if (!all.has(symbol)) this.refuse(symbol, 'it is not among those that the venue lists')
+        }
       },
+      refused: (symbol, reason) => { this.refuse(symbol, reason) },
       subscribed: () => {
         if (this.reading !== undefined) this.flows(this.reading)
         if (this.reading === this.current) this.resyncs.askAll()
       },
       ending: () => { this.handOver() }
     }
+  }
+
+  private refuse (symbol: string, reason: string): void {
+    if (this.refused.has(symbol) || !this.symbols.includes(symbol)) return
+    this.refused.add(symbol)
+    this.options.counts.refused++
+    this.resyncs.forget(symbol)
+    this.options.refused(symbol, reason)
+    if (this.isIdle) this.end()
   }
 
   private get wanted (): readonly string[] {

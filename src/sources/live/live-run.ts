@@ -86,7 +86,7 @@ export class LiveRun {
         ...[...this.options.symbols.values()].map(staleBook), ...this.statusMessages()
       ])
       for (const line of this.lines) line.start()
-      this.askForInstruments()
+      void this.askForInstruments()
       while (!this.context.signal.aborted) await this.read()
     } finally {
       for (const line of this.lines) line.end()
@@ -160,21 +160,22 @@ export class LiveRun {
     this.described.set(instrument.symbol, { ...instrument, ...Object.fromEntries(known) })
   }
 
-  private askForInstruments (): void {
+  /** Asks one question after another, so that snapshots never wait for more than one of them. */
+  private async askForInstruments (): Promise<void> {
     const { venue: { feed }, symbols } = this.options
-    if (this.rest === undefined) return
-    for (const { path, weight } of feed.rest!.describe([...symbols.keys()])) {
-      this.rest.ask(path, weight).then(
-        answer => {
-          for (const line of this.lines) {
-            this.inbox.put({ kind: 'answer', line, answer, symbol: undefined, losses: 0 }, 0)
-          }
-        },
-        (error: unknown) => {
-          if (this.context.signal.aborted) return
-          this.warn({ reason: wordsOf(error) }, 'the venue did not say what its instruments are')
+    let failures = 0
+    for (const { path, weight } of feed.rest?.describe([...symbols.keys()]) ?? []) {
+      try {
+        const answer = await this.rest?.ask(path, weight)
+        if (answer === undefined) return
+        for (const line of this.lines) {
+          this.inbox.put({ kind: 'answer', line, answer, symbol: undefined, losses: 0 }, 0)
         }
-      )
+      } catch (error) {
+        if (this.context.signal.aborted) return
+        if (failures++ > 0) continue
+        this.warn({ reason: wordsOf(error) }, 'the venue did not say what its instruments are')
+      }
     }
   }
 

@@ -109,7 +109,7 @@ export class Rest {
   /** Waits until the venue takes one more request of that weight. */
   private async afford (weight: number): Promise<void> {
     const { budget } = this
-    for (;;) {
+    while (!this.signal.aborted) {
       const now = this.clock.now()
       this.spent = Math.max(0, this.spent - (now - this.spentAt) / budget.perMs * budget.weight)
       this.spentAt = now
@@ -117,7 +117,6 @@ export class Rest {
       const waitMs = Math.max(this.pausedUntil - now, excess <= 0 ? 0 : excess / budget.weight * budget.perMs)
       if (waitMs <= 0) break
       await this.pause(waitMs)
-      if (this.signal.aborted) return
     }
     this.spent += weight
   }

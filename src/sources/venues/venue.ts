@@ -10,6 +10,8 @@ export interface FeedListener {
   bookFailed (symbol: string, fault: Fault): void
   /** The venue does not serve a symbol. */
   refused (symbol: string, reason: string): void
+  /** All symbols that the venue has: it has no other. */
+  listed (symbols: readonly string[]): void
   /** What the venue says of an instrument. */
   described (symbol: string, facts: InstrumentFacts): void
   /** The numbers of trades show that some did not come. */

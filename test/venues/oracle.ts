@@ -71,7 +71,12 @@ export class Oracle {
     }
     if (type !== 'book' && type !== 'trade' && type !== 'quote' && type !== 'reset') return
     const market = this.bySymbol.get(symbol)
-    if (market === undefined) return this.fail(`${type} of ${symbol}, which nobody asked for`)
+    if (market === undefined) {
+      // Of a symbol that the venue refuses, all that is known is that nothing is.
+      const isStale = type === 'book' && (message.data as Book).stale === true
+      if (!isStale) this.fail(`${type} of ${symbol}, which the venue does not have`)
+      return
+    }
     const held = this.held.get(symbol) ?? { book: undefined, place: 0, bestTen: 0, trade: -1, isWrong: false }
     this.held.set(symbol, held)
     if (type === 'reset') held.book = undefined

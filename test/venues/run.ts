@@ -24,6 +24,8 @@ const PATIENCE_MS = 30_000
 const LOOK_MS = 5
 /** After so many looks, the market goes on; a market that stands still shows nobody that a frame was lost. */
 const STILL = 30
+/** One who polls asks often. */
+const AMPLE = { RATE_LIMIT_REQUESTS: 1_000_000 }
 /** A symbol that no venue here has. */
 const UNKNOWN = 'NIL-USD'
 
@@ -63,14 +65,16 @@ export async function run (options: RunOptions): Promise<RunReport> {
   let client: Client | undefined
   try {
     const source = liveSource(options, server, [...markets.keys()], depth, choices)
-    await app.register(tickwire, { sources: [source], routes: ['stream'] })
+    await app.register(tickwire, { sources: [source], routes: ['stream'], settings: AMPLE })
     const origin = await app.listen({ port: 0, host: '127.0.0.1' })
     const transport = choices.pick<TransportName>(['ws-json', 'ws-batch', 'sse', 'poll'])
     const query = ['book:*', 'trades:*', 'quotes:*', 'market:*'].map(topic => `subscribe=${topic}`).join('&')
     client = openClient(transport, origin, query, undefined, {
       onMessage: message => { oracle.take(message) }, onCursor: () => {}
     })
-    client.ended.catch(() => {})
+    let isGone = false
+    const gone = (): void => { isGone = true }
+    client.ended.then(gone, gone)
     const step = (): void => { for (const pair of markets.keys()) server.step(pair) }
     for (let at = 0; at < steps; at++) {
       step()
@@ -79,13 +83,14 @@ export async function run (options: RunOptions): Promise<RunReport> {
     server.calm()
     const calmAt = Date.now()
     let pending: readonly string[] = ['it has not begun']
-    for (let look = 0; pending.length > 0 && Date.now() - calmAt < PATIENCE_MS; look++) {
+    for (let look = 0; pending.length > 0 && !isGone && Date.now() - calmAt < PATIENCE_MS; look++) {
       if (look % STILL === 0) step()
       await delay(LOOK_MS)
       pending = oracle.pending()
     }
     const recoveredMs = Date.now() - calmAt
     const { verdict } = oracle
+    if (isGone) pending = [`the subscriber by ${transport} has been cut`, ...pending]
     const stuck = pending.map(what => `stuck for ${PATIENCE_MS / 1000} s: ${what}`)
     const failures = [...verdict.failures, ...server.violations.slice(0, 1), ...stuck]
     return { seed, verdict, failures, done: misbehaviour.done, connections: server.opened, recoveredMs }

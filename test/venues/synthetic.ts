@@ -13,7 +13,7 @@ const SHAPES: readonly Shape[] = [
 ]
 /** What people pay with there. */
 const CURRENCY: Readonly<Record<string, string>> = { binance: 'USDT', upbit: 'KRW' }
-/** Upbit sends no fewer than so many levels. */
+/** Upbit sends so many levels. */
 const UNITS = 30
 
 /** Makes the markets of a venue, by its own spelling. The same seed makes the same ones. */
@@ -27,7 +27,8 @@ export function syntheticMarkets (
     // Won have no cents.
     const decimals = name === 'upbit' ? { priceDecimals: index < 2 ? 0 : 1 } : {}
     const levels = name === 'upbit' ? [UNITS, UNITS + 6] as const : [6, choices.integer(12, 24)] as const
-    const options = { ...shape, ...decimals, symbol, levels, ...(depth === undefined ? {} : { depth }) }
+    const seen = name === 'upbit' ? UNITS : depth ?? Infinity
+    const options = { ...shape, ...decimals, symbol, levels, depth: seen }
     return [pairOf(symbol), new SyntheticMarket(options, new Choices(seed * 101 + index))]
   }))
 }

@@ -16,7 +16,7 @@ const TYPES = ['ticker', 'trade', 'orderbook']
 /** By type, codes with how many levels they were asked for. */
 type Wanted = Map<string, Map<string, number>>
 
-/** As programs in Java write numbers: very small ones in e-notation. */
+/** Very small numbers are in e-notation, with no digit more or less. */
 const written = (decimal: string): string => Number(decimal) < 0.001 && Number(decimal) > 0
   ? withExponent(decimal)
   : decimal
@@ -25,7 +25,7 @@ function withExponent (decimal: string): string {
   const digits = decimal.slice(2)
   const zeros = /^0*/.exec(digits)![0].length
   const own = digits.slice(zeros)
-  return `${own[0]}.${own.slice(1) === '' ? '0' : own.slice(1)}E-${zeros + 1}`
+  return `${own[0]}${own.length > 1 ? '.' : ''}${own.slice(1)}E-${zeros + 1}`
 }
 
 /** More than a JavaScript number holds exactly, as the venue's own. */

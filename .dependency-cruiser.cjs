@@ -37,7 +37,7 @@ const FOLDERS = {
   cli: {
     types: ['nodes/schema\\.ts$'],
     may: [
-      'sources/registry\\.ts$',
+      'sources/(registry|live/(parse|record)|venues/(venue|venues))\\.ts$',
       'instruments/file\\.ts$',
       'log/redis/setup\\.ts$',
       'coordination/redis/keys\\.ts$',

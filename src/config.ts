@@ -139,8 +139,8 @@ export const ConfigSchema = Type.Object({
   SHUTDOWN_GRACE_MS: Milliseconds(10_000, 0, 600_000, 'how long closing may take'),
   SOURCES: Type.String({
     default: 'simulated',
-    description: 'where messages come from: none, or a comma list of simulated[?rate=N…] ' +
-      'and replay:<file>[?speed=N…]'
+    description: 'where messages come from: none, or a comma list of simulated[?rate=N…], ' +
+      'replay:<file>[?speed=N…] and <venue>:<symbol>+<symbol>…[?lazy=false…]'
   }),
   INSTRUMENTS: given('a file of instruments, .csv or .json, to declare at the start'),
   UNKNOWN_SYMBOLS: Type.Union([Type.Literal('reject'), Type.Literal('accept')], {

@@ -6,13 +6,16 @@ import { certificate } from './commands/certificate.js'
 import { checkConfig } from './commands/check-config.js'
 import { nodes } from './commands/nodes.js'
 import { publish } from './commands/publish.js'
+import { record } from './commands/record.js'
 import { sizing } from './commands/sizing.js'
 import { start } from './commands/start.js'
 import { tail } from './commands/tail.js'
 import { token } from './commands/token.js'
 
 /** The commands: a new one is a file in `commands` and a name in this list. */
-const commands: readonly Command[] = [start, tail, publish, nodes, token, checkConfig, certificate, sizing]
+const commands: readonly Command[] = [
+  start, tail, publish, record, nodes, token, checkConfig, certificate, sizing
+]
 
 function overview (): string {
   const rows = columns(commands.map(({ name, summary }) => [name, summary] as const))

@@ -7,7 +7,7 @@ import { until } from '../helpers/clients.js'
 import { runCommand, startCommand } from '../helpers/command.js'
 import { startServer } from '../helpers/server.js'
 
-const COMMANDS = ['start', 'tail', 'publish', 'nodes', 'token', 'check-config', 'certificate', 'sizing']
+const COMMANDS = ['start', 'tail', 'publish', 'record', 'nodes', 'token', 'check-config', 'certificate', 'sizing']
 
 test('prints help for the command and each of its commands, with an example', async t => {
   const { code, out } = await runCommand(['--help'])

@@ -72,7 +72,8 @@ function parseDepth ({ name, feed: { depths } }: Venue, text: string | undefined
   throw new ConfigError(`SOURCES: ${name}'s depth is one of ${depths.join(', ')}; it is '${text}'`)
 }
 
-function parseAddress (
+/** Reads an address in place of a venue's own. @throws ConfigError */
+export function parseAddress (
   { name }: Venue, option: string, text: string | undefined, protocols: readonly string[]
 ): string | undefined {
   if (text === undefined) return undefined

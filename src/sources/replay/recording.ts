@@ -19,6 +19,8 @@ export interface RecordedFrame {
 
 const FRAME = /^(?:(\S+) -> )?(\d+(?:\.\d+)?): (.*)$/s
 const CONNECTION = /^(\S+) <-> /
+/** How long after its first frame a session may still subscribe. */
+const SUBSCRIBING_SECONDS = 60
 const SENT = /^\S+ <- \d+(?:\.\d+)?: (.*)$/s
 
 /**
@@ -54,9 +56,10 @@ export class Recording {
     throw new ConfigError(`replay: ${file} does not begin with the address of a known venue (${known})`)
   }
 
-  /** Returns the instruments to which the session subscribed. */
+  /** Returns the instruments to which the session subscribed, at its beginning. */
   async instruments (): Promise<readonly Instrument[]> {
     const found = new Map<string, Instrument>()
+    let first: number | undefined
     for await (const line of linesOf(this.file)) {
       const address = CONNECTION.exec(line)?.[1]
       const streamed = address === undefined || !URL.canParse(address)
@@ -64,9 +67,13 @@ export class Recording {
         : this.venue.instrumentsOf?.(new URL(address))
       for (const instrument of streamed ?? []) found.set(instrument.symbol, instrument)
       const sent = SENT.exec(line)?.[1]
-      // A client subscribes before it gets any frame of a product.
-      if (sent === undefined && FRAME.test(line)) break
-      if (sent === undefined) continue
+      if (sent === undefined) {
+        // Subscriptions to many products are spread over some time.
+        const time = FRAME.exec(line)?.[2]
+        first ??= time === undefined ? undefined : Number(time)
+        if (time !== undefined && Number(time) - first! > SUBSCRIBING_SECONDS) break
+        continue
+      }
       for (const instrument of this.venue.instruments(sent)) found.set(instrument.symbol, instrument)
     }
     return [...found.values()]

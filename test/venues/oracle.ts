@@ -10,8 +10,9 @@ interface Held {
   /** Where among the states of the true book its last good one stands. */
   place: number
   bestTen: number
-  /** Its last trade, as an index. */
+  /** Its last trade, as an index, and all of them. */
   trade: number
+  readonly trades: Set<number>
   /** Whether the book is not what the venue had; that is said once. */
   isWrong: boolean
 }
@@ -49,6 +50,7 @@ export class Oracle {
   private readonly counts = { books: 0, staleBooks: 0, trades: 0, quotes: 0 }
   private readonly held = new Map<string, Held>()
   private readonly bySymbol = new Map<string, Market>()
+  private readonly sequences = new Map<string, number>()
   private status: string | undefined
 
   constructor (
@@ -64,7 +66,8 @@ export class Oracle {
 
   /** Takes what a subscriber of the server gets. */
   take (message: Message): void {
-    const { type, symbol = '' } = message
+    const { type, symbol = '', sequence } = message
+    if (sequence !== undefined && !this.isNew(`${type} ${symbol}`, sequence)) return
     if (type === 'market_status') {
       this.status = (message.data as { status: string }).status
       return
@@ -77,12 +80,25 @@ export class Oracle {
       if (!isStale) this.fail(`${type} of ${symbol}, which the venue does not have`)
       return
     }
-    const held = this.held.get(symbol) ?? { book: undefined, place: 0, bestTen: 0, trade: -1, isWrong: false }
-    this.held.set(symbol, held)
-    if (type === 'reset') held.book = undefined
+    const held = this.heldOf(symbol)
+    if (type === 'reset') this.fail(`${symbol}: a reset, where nothing was lost`)
     else if (type === 'book') this.book(market, held, message)
     else if (type === 'trade') this.trade(market, held, message.data as Readonly<Record<string, string>>)
     else this.quote(market, message.data as Readonly<Record<string, string>>)
+  }
+
+  /** The client's rule: a poll may bring what an earlier answer had. */
+  private isNew (topic: string, sequence: number): boolean {
+    const isNew = sequence > (this.sequences.get(topic) ?? -1)
+    if (isNew) this.sequences.set(topic, sequence)
+    return isNew
+  }
+
+  private heldOf (symbol: string): Held {
+    const held = this.held.get(symbol) ??
+      { book: undefined, place: 0, bestTen: 0, trade: -1, trades: new Set<number>(), isWrong: false }
+    this.held.set(symbol, held)
+    return held
   }
 
   /** What is not yet as the venue has it. */
@@ -142,14 +158,18 @@ export class Oracle {
     const at = trades.findIndex(trade => this.protocol.tradeId(trade) === data['trade_id'])
     const trade = trades[at]
     if (trade === undefined) return this.fail(`${symbol}: a trade that there was not: ${JSON.stringify(data)}`)
-    if (at <= held.trade) return this.fail(`${symbol}: trade ${at + 1} after trade ${held.trade + 1}`)
+    if (held.trades.has(at)) return this.fail(`${symbol}: trade ${at + 1} comes twice`)
+    held.trades.add(at)
+    if (at <= held.trade && this.protocol.tradesHaveNoOrder !== true) {
+      return this.fail(`${symbol}: trade ${at + 1} after trade ${held.trade + 1}`)
+    }
     const isSame = data['price'] === trade.price && data['size'] === trade.size && data['side'] === trade.side &&
       Date.parse(data['timestamp'] ?? '') === Math.floor(trade.time / 1000)
     if (!isSame) this.fail(`${symbol}: ${JSON.stringify(data)} is not the trade ${JSON.stringify(trade)}`)
-    const lost = held.trade < 0 ? 0 : at - held.trade - 1
+    const lost = held.trade < 0 ? 0 : Math.max(0, at - held.trade - 1)
     if (lost > 0 && this.misbehaviour.done.size === 0) this.fail(`${symbol}: ${lost} trades are lost before ${at + 1}`)
     this.unknowable.lostTrades += lost
-    held.trade = at
+    held.trade = Math.max(held.trade, at)
   }
 
   private quote (

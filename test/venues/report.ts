@@ -4,7 +4,7 @@ import type { RunReport } from './run.js'
 export class Summary {
   readonly failures: string[] = []
   private runs = 0
-  private readonly harms = new Map<string, number>()
+  private readonly byHarm = new Map<string, number>()
   private readonly totals = {
     books: 0, staleBooks: 0, trades: 0, quotes: 0, connections: 0, wrongBooks: 0, olderBooks: 0, lostTrades: 0
   }
@@ -16,11 +16,15 @@ export class Summary {
   add ({ seed, verdict, failures, done, connections, recoveredMs }: RunReport): void {
     this.runs++
     this.slowestMs = Math.max(this.slowestMs, recoveredMs)
-    for (const [harm, times] of done) this.harms.set(harm, (this.harms.get(harm) ?? 0) + times)
+    for (const [harm, times] of done) this.byHarm.set(harm, (this.byHarm.get(harm) ?? 0) + times)
     const { books, staleBooks, trades, quotes, unknowable } = verdict
     const counts = { books, staleBooks, trades, quotes, connections, ...unknowable }
     for (const name of Object.keys(counts) as Array<keyof typeof counts>) this.totals[name] += counts[name]
     this.failures.push(...failures.map(failure => `${this.venue}, --seed ${seed} --runs 1: ${failure}`))
+  }
+
+  get harms (): number {
+    return [...this.byHarm.values()].reduce((sum, times) => sum + times, 0)
   }
 
   get progress (): string {
@@ -31,7 +35,7 @@ export class Summary {
 
   get lines (): string[] {
     const { books, staleBooks, trades, quotes, connections, wrongBooks, olderBooks, lostTrades } = this.totals
-    const harms = [...this.harms].sort(([, a], [, b]) => b - a).map(([harm, times]) => `${harm} ${times}`)
+    const harms = [...this.byHarm].sort(([, a], [, b]) => b - a).map(([harm, times]) => `${harm} ${times}`)
     return [
       `${this.venue}: ${this.runs} runs, ${connections} connections`,
       `  books ${books}, of them stale ${staleBooks}; trades ${trades}; quotes ${quotes}`,

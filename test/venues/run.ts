@@ -72,9 +72,9 @@ export async function run (options: RunOptions): Promise<RunReport> {
     client = openClient(transport, origin, query, undefined, {
       onMessage: message => { oracle.take(message) }, onCursor: () => {}
     })
-    let isGone = false
-    const gone = (): void => { isGone = true }
-    client.ended.then(gone, gone)
+    const gone = new AbortController()
+    const end = (): void => { gone.abort() }
+    client.ended.then(end, end)
     const step = (): void => { for (const pair of markets.keys()) server.step(pair) }
     for (let at = 0; at < steps; at++) {
       step()
@@ -83,14 +83,16 @@ export async function run (options: RunOptions): Promise<RunReport> {
     server.calm()
     const calmAt = Date.now()
     let pending: readonly string[] = ['it has not begun']
-    for (let look = 0; pending.length > 0 && !isGone && Date.now() - calmAt < PATIENCE_MS; look++) {
+    const goesOn = (): boolean =>
+      pending.length > 0 && !gone.signal.aborted && Date.now() - calmAt < PATIENCE_MS
+    for (let look = 0; goesOn(); look++) {
       if (look % STILL === 0) step()
       await delay(LOOK_MS)
       pending = oracle.pending()
     }
     const recoveredMs = Date.now() - calmAt
     const { verdict } = oracle
-    if (isGone) pending = [`the subscriber by ${transport} has been cut`, ...pending]
+    if (gone.signal.aborted) pending = [`the subscriber by ${transport} has been cut`, ...pending]
     const stuck = pending.map(what => `stuck for ${PATIENCE_MS / 1000} s: ${what}`)
     const failures = [...verdict.failures, ...server.violations.slice(0, 1), ...stuck]
     return { seed, verdict, failures, done: misbehaviour.done, connections: server.opened, recoveredMs }

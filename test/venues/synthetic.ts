@@ -13,7 +13,7 @@ const SHAPES: readonly Shape[] = [
 ]
 /** What people pay with there. */
 const CURRENCY: Readonly<Record<string, string>> = { binance: 'USDT', upbit: 'KRW' }
-/** Upbit sends so many levels. */
+/** Upbit sends so many levels at most. */
 const UNITS = 30
 
 /** Makes the markets of a venue, by its own spelling. The same seed makes the same ones. */
@@ -27,8 +27,7 @@ export function syntheticMarkets (
     // Won have no cents.
     const decimals = name === 'upbit' ? { priceDecimals: index < 2 ? 0 : 1 } : {}
     const levels = name === 'upbit' ? [UNITS, UNITS + 6] as const : [6, choices.integer(12, 24)] as const
-    const seen = name === 'upbit' ? UNITS : depth ?? Infinity
-    const options = { ...shape, ...decimals, symbol, levels, depth: seen }
+    const options = { ...shape, ...decimals, symbol, levels, ...(depth === undefined ? {} : { depth }) }
     return [pairOf(symbol), new SyntheticMarket(options, new Choices(seed * 101 + index))]
   }))
 }

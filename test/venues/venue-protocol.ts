@@ -46,8 +46,9 @@ export interface VenueProtocol {
    * none.
    */
   readonly lets: 'all' | 'best ten' | 'nothing'
-  /** The venue's id of a trade. */
+  /** The venue's id of a trade. It grows from trade to trade, unless the venue says that it need not. */
   tradeId (trade: VenueTrade): string
+  readonly tradesHaveNoOrder?: true
   /** How many messages a client may send in a second. */
   readonly mostMessages: number
   /** Whether the venue sends its JSON in binary frames. */

@@ -133,6 +133,7 @@ export const upbit: VenueProtocol = {
   pairOf: symbol => symbol.split('-').reverse().join('-'),
   lets: 'all',
   tradeId: idOf,
+  tradesHaveNoOrder: true,
   isBinary: true,
   mostMessages: 5,
   connect: (peer, exchange) => new UpbitSession(peer, exchange),

@@ -90,7 +90,21 @@ export class SourceRun {
       this.stopping.signal.removeEventListener('abort', stop)
       over.abort()
     }
+    await this.sayLastWords()
     if (failure !== undefined) throw failure.error
+  }
+
+  /** If the log takes no more of this run, whoever runs the source next says what holds. */
+  private async sayLastWords (): Promise<void> {
+    const { source, options: { context } } = this
+    if (source.lastWords === undefined || this.fenced) return
+    try {
+      await context.publish(source.lastWords())
+    } catch (error) {
+      if (!(error instanceof StaleFence)) return
+      this.fenced = true
+      this.options.onFenced()
+    }
   }
 
   /**

@@ -89,4 +89,9 @@ export interface Source {
    * carry the whole state: the source may have run elsewhere before, or may have been stopped halfway.
    */
   run (context: SourceContext): Promise<void>
+  /**
+   * Returns what is published when a run is over, however it ended: whoever reads later what the source said
+   * last must know that nobody follows it any more. Absent: it stays as it was said.
+   */
+  lastWords? (): readonly SourceMessage[]
 }

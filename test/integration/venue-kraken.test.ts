@@ -122,10 +122,17 @@ test('Kraken, live: ends its connection some time after the last subscriber', as
   const server = await startServer(t, { SOURCES: `kraken:BTC-USD?lazy=0.5&suffix=.KRAKEN&${venue.options}` })
   let messages = 0
   const events = { onMessage: () => { messages++ }, onCursor: () => {} }
+  const askedAt = performance.now()
   const client = openClient('sse', server.origin, 'subscribe=book:BTC-USD.KRAKEN', undefined, events)
   await until('the book is there', () => messages >= 2)
+  t.comment(`the book came ${Math.round(performance.now() - askedAt)} ms after the subscription`)
   client.cut()
   await until('nothing is connected', () => venue.sockets.length === 0)
+  const state = async (topic: string): Promise<unknown> =>
+    await (await fetch(`${server.origin}/v1/snapshot?topic=${topic}`)).json()
+  await until('the source has ended', () => server.parts.sources.status()[0]!.state === 'waiting')
+  t.match(await state('book:BTC-USD.KRAKEN'), { data: { stale: true, asks: [] } }, 'nobody follows it any more')
+  t.match(await state('market:KRAKEN'), { data: { status: 'stale' } })
   const again = openClient('sse', server.origin, 'subscribe=market:KRAKEN', undefined, events)
   t.teardown(() => { again.cut() })
   await venue.connected(2)

@@ -1,99 +1,13 @@
 import { test } from 'tap'
-import type { MarketStatus } from '@tickwire/protocol'
-import { LiveSource } from '../../src/sources/live/live-source.js'
-import type { SocketEvents } from '../../src/sources/live/socket.js'
-import type { SourceContext, SourceMessage } from '../../src/sources/source.js'
 import { binance } from '../../src/sources/venues/binance/index.js'
 import { coinbase } from '../../src/sources/venues/coinbase/index.js'
-import type { Venue } from '../../src/sources/venues/venue.js'
-import { FakeClock } from '../helpers/fake-clock.js'
-
-interface FakeSocket extends SocketEvents {
-  readonly url: string
-  readonly sent: string[]
-  isClosed: boolean
-}
-
-/** Runs a live source over sockets and a clock of the test's own. */
-function run (venue: Venue, venueSymbols: readonly string[], answer: (path: string) => unknown = () => []) {
-  const clock = new FakeClock()
-  const sockets: FakeSocket[] = []
-  const messages: SourceMessage[] = []
-  const logged: string[] = []
-  const asked: string[] = []
-  const stopping = new AbortController()
-  const source = new LiveSource({
-    venue,
-    venueSymbols,
-    suffix: '',
-    depth: undefined,
-    lingerMs: undefined,
-    surroundings: {
-      clock,
-      random: () => 0.5,
-      openSocket (url, events) {
-        const socket = { ...events, url, sent: [] as string[], isClosed: false }
-        sockets.push(socket)
-        return { send: text => { socket.sent.push(text) }, close: () => { socket.isClosed = true } }
-      },
-      async httpGet (url) {
-        asked.push(url.pathname + url.search)
-        return { url, status: 200, body: JSON.stringify(answer(url.pathname)) }
-      }
-    }
-  })
-  let failure: unknown
-  const context: SourceContext = {
-    logger: {
-      info: (_details, text) => { logged.push(text) },
-      warn: (_details, text) => { logged.push(text) },
-      error () {}
-    },
-    signal: stopping.signal,
-    guard: work => (...given) => {
-      try {
-        work(...given)
-      } catch (error) {
-        failure = error
-        stopping.abort()
-      }
-    },
-    declare: async () => [],
-    instrument: () => undefined,
-    publish: async batch => {
-      messages.push(...batch)
-      return batch.map(() => ({ sequence: 1 }))
-    }
-  }
-  const ended = source.run(context)
-  return {
-    clock,
-    sockets,
-    messages,
-    logged,
-    asked,
-    source,
-    newest: () => sockets.at(-1)!,
-    statuses: () => messages.filter(({ channel }) => channel === 'market')
-      .map(({ data }) => (data as MarketStatus).status),
-    books: (symbol: string) => messages.filter(message => message.channel === 'book' && message.symbol === symbol)
-      .map(({ data, snapshot }) => {
-        const { stale, asks } = data as { stale?: true, asks: string[][] }
-        return stale === true ? 'stale' : `${snapshot === true ? 'snapshot' : 'update'} ${asks[0]?.join('@')}`
-      }),
-    async stop () {
-      stopping.abort()
-      await ended
-      if (failure !== undefined) throw failure
-    }
-  }
-}
+import { runLive } from '../helpers/live-run.js'
 
 const coinbaseSnapshot = (product: string): string =>
   JSON.stringify({ type: 'snapshot', product_id: product, bids: [['9', '1']], asks: [['10', '1']] })
 
 test('a market is stale while its venue is silent, with its books, and open once data flows again', async t => {
-  const { clock, sockets, newest, statuses, books, messages, logged, source, stop } = run(coinbase, ['A-B', 'C-D'])
+  const { clock, sockets, newest, statuses, books, messages, logged, source, stop } = runLive(coinbase, ['A-B', 'C-D'])
   await clock.advance(0)
   t.same(statuses(), ['stale'], 'until it is connected')
   t.same(books('A-B'), ['stale'], 'what an earlier run published last may be old')
@@ -139,7 +53,7 @@ test('a market is stale while its venue is silent, with its books, and open once
 })
 
 test('a frame that cannot be read ends its connection, and nothing after it is published', async t => {
-  const { clock, newest, books, source, stop } = run(coinbase, ['A-B'])
+  const { clock, newest, books, source, stop } = runLive(coinbase, ['A-B'])
   await clock.advance(0)
   newest().opened()
   newest().frame(coinbaseSnapshot('A-B'))
@@ -157,7 +71,7 @@ test('a frame that cannot be read ends its connection, and nothing after it is p
 })
 
 test('one book that fails is asked for again, and the others are left alone', async t => {
-  const { clock, newest, books, stop } = run(coinbase, ['A-B', 'C-D'])
+  const { clock, newest, books, stop } = runLive(coinbase, ['A-B', 'C-D'])
   await clock.advance(0)
   newest().opened()
   for (const product of ['A-B', 'C-D']) newest().frame(coinbaseSnapshot(product))
@@ -185,7 +99,7 @@ const trade = (id: number): string =>
 test('Binance: a new connection takes over before the old one is cut, and nothing is lost or doubled', async t => {
   const depthOf = { lastUpdateId: 100, bids: [['9', '1']], asks: [['10', '100']] }
   const { clock, sockets, newest, books, messages, statuses, asked, source, stop } =
-    run(binance, ['ABUSDT'], path => path.includes('depth') ? depthOf : { symbols: [] })
+    runLive(binance, ['ABUSDT'], { answer: path => path.includes('depth') ? depthOf : { symbols: [] } })
   await clock.advance(0)
   newest().opened()
   t.match(JSON.parse(newest().sent[0]!), { method: 'SUBSCRIBE', params: ['abusdt@depth@100ms', 'abusdt@bookTicker', 'abusdt@trade'] })
@@ -232,9 +146,11 @@ test('Binance: a new connection takes over before the old one is cut, and nothin
 test('Binance: splits its symbols over connections, and asks for no snapshot that came before a loss', async t => {
   const pairs = Array.from({ length: 400 }, (_, at) => `P${at}USDT`)
   let answers = 0
-  const { clock, sockets, books, statuses, newest, stop } = run(binance, pairs, path => {
-    if (path.includes('depth')) answers++
-    return path.includes('depth') ? { lastUpdateId: 1, bids: [], asks: [['1', '1']] } : { symbols: [] }
+  const { clock, sockets, books, statuses, newest, stop } = runLive(binance, pairs, {
+    answer (path) {
+      if (path.includes('depth')) answers++
+      return path.includes('depth') ? { lastUpdateId: 1, bids: [], asks: [['1', '1']] } : { symbols: [] }
+    }
   })
   await clock.advance(0)
   t.equal(sockets.length, 2)

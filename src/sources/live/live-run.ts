@@ -1,4 +1,4 @@
-import { setTimeout as delay } from 'node:timers/promises'
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Instrument, MarketStatus } from '@tickwire/protocol'
 import { staleBook } from '../../book/book-event.js'
 import { wordsOf } from '../../errors.js'
@@ -117,7 +117,7 @@ export class LiveRun {
     const all = [...messages, ...this.statusMessages()]
     if (all.length > 0) await publish(all)
     // Even a feed that is behind lets others work.
-    if (messages.length >= BATCH) await delay(0)
+    if (messages.length >= BATCH) await nextTurn()
   }
 
   /** Returns the status of the market, if it has changed. */

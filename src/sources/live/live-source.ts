@@ -1,5 +1,6 @@
-import type { Instrument } from '@tickwire/protocol'
-import type { Lazy, Source, SourceContext } from '../source.js'
+import type { Instrument, MarketStatus } from '@tickwire/protocol'
+import { staleBook } from '../../book/book-event.js'
+import type { Lazy, Source, SourceContext, SourceMessage } from '../source.js'
 import type { Venue } from '../venues/venue.js'
 import { systemClock } from './clock.js'
 import { FeedCounts } from './counts.js'
@@ -61,5 +62,12 @@ export class LiveSource implements Source {
 
   async run (context: SourceContext): Promise<void> {
     await new LiveRun(this.runOptions, context).run()
+  }
+
+  /** Nobody follows its books any more: they are not good until it runs again. */
+  lastWords (): readonly SourceMessage[] {
+    const { market, symbols } = this.runOptions
+    const data: MarketStatus = { market, status: 'stale', reason: `nobody reads ${this.name} at the moment` }
+    return [...[...symbols.values()].map(staleBook), { channel: 'market', symbol: market, data }]
   }
 }

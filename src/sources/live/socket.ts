@@ -1,5 +1,5 @@
 import type { Socket as NetSocket } from 'node:net'
-import { buildConnector, Client, WebSocket } from 'undici'
+import { buildConnector, Client, DecoratorHandler, type Dispatcher, WebSocket } from 'undici'
 import { wordsOf } from '../../errors.js'
 
 /** What a connection needs of a WebSocket. */
@@ -25,23 +25,43 @@ const MAX_MESSAGE_BYTES = 16 * 1024 * 1024
 const CLOSE_MS = 1000
 const NORMAL = 1000
 
+type ResponseStart = Parameters<NonNullable<Dispatcher.DispatchHandler['onResponseStart']>>
+
+/** Sees the status of an answer that refuses a WebSocket, of which the library says nothing. */
+class StatusReader extends DecoratorHandler {
+  /** What the types of the library leave out. */
+  private readonly base: Dispatcher.DispatchHandler = DecoratorHandler.prototype
+
+  constructor (handler: Dispatcher.DispatchHandler, private readonly refused: (status: number) => void) {
+    super(handler)
+  }
+
+  onResponseStart (...answer: ResponseStart): void {
+    this.refused(answer[1])
+    this.base.onResponseStart?.apply(this, answer)
+  }
+}
+
 /** Opens a WebSocket to a venue. */
 export const openSocket: OpenSocket = (url, events) => {
   const { protocol, host } = new URL(url)
   let transport: NetSocket | undefined
+  let fault = ''
+  let isOver = false
   const connect = buildConnector({ keepAlive: true })
   // The library waits for a peer that says nothing, so the socket itself is kept, to end it in any case.
   const client = new Client(`${protocol === 'wss:' ? 'https:' : 'http:'}//${host}`, {
     webSocket: { maxPayloadSize: MAX_MESSAGE_BYTES },
     connect (options, callback) {
       connect(options, (...outcome) => {
-        transport = outcome[1] ?? undefined
+        const [error, connected] = outcome
+        if (error !== null) fault = wordsOf(error)
+        transport = connected ?? undefined
         if (isOver) transport?.destroy()
         callback(...outcome)
       })
     }
   })
-  let isOver = false
   const end = (): void => {
     isOver = true
     if (transport !== undefined) setTimeout(() => { transport?.destroy() }, CLOSE_MS).unref()
@@ -52,14 +72,12 @@ export const openSocket: OpenSocket = (url, events) => {
     end()
     events.closed(detail)
   }
-  const socket = new WebSocket(url, { dispatcher: client })
+  const dispatcher = client.compose(dispatch => (options, handler) =>
+    dispatch(options, new StatusReader(handler, status => { fault = `the venue answered ${status}` })))
+  const socket = new WebSocket(url, { dispatcher })
   socket.binaryType = 'arraybuffer'
   const decoder = new TextDecoder('utf-8', { fatal: true })
-  let fault = ''
   socket.addEventListener('open', () => { if (!isOver) events.opened() })
-  socket.addEventListener('error', ({ error }) => {
-    fault = wordsOf((error as Error | undefined)?.cause ?? error)
-  })
   socket.addEventListener('close', ({ code, reason }) => {
     close(`closed with ${code}${reason === '' ? '' : `: ${reason}`}${fault === '' ? '' : `: ${fault}`}`)
   })
@@ -79,6 +97,7 @@ export const openSocket: OpenSocket = (url, events) => {
     send: text => { if (socket.readyState === WebSocket.OPEN) socket.send(text) },
     close () {
       if (isOver) return
+      isOver = true
       socket.close(NORMAL)
       end()
     }

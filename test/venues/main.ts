@@ -3,11 +3,13 @@ import { venues } from '../../src/sources/venues/venues.js'
 import { protocols } from './protocols/protocols.js'
 import { Summary } from './report.js'
 import { run } from './run.js'
+import { recordedMarkets, recordedVenues } from './recorded.js'
 import { syntheticMarkets } from './synthetic.js'
 
 /** `npm run venues`: see USAGE. */
 const NAMES = protocols.map(({ name }) => name)
 const USAGE = `usage: npm run venues -- [--venue ${NAMES.join('|')}] [--runs 100] [--seed N] [--steps 300] [--harm 15]
+                        [--recorded]
 
 Starts, for each run, a server with one live source, and plays that source's venue to it on loopback: a market
 whose every state is known. The venue misbehaves as the seed says: frames lost, doubled, overtaken, garbled or
@@ -23,14 +25,22 @@ source. A subscriber on any transport is judged, message by message:
 Run number n of a seed is the first run of the seed n higher.
   --venue    one venue; otherwise all of them, one after another
   --steps    how often each market goes on while the venue misbehaves
-  --harm     how many frames in a thousand come to harm`
+  --harm     how many frames in a thousand come to harm
+  --recorded the markets are those of the recorded sessions in RECORDINGS, each from a place that the seed
+             decides; there is none of Upbit`
 
 await runProgram({
   usage: USAGE,
-  options: { venue: text(''), runs: text(100), seed: seed(), steps: text(300), harm: text(15) },
+  options: { recorded: { type: 'boolean', default: false }, venue: text(''), runs: text(100), seed: seed(), steps: text(300), harm: text(15) },
   numbers: ['runs', 'seed', 'steps', 'harm'],
-  async run ({ venue: wanted }, number, say) {
-    const chosen = protocols.filter(({ name }) => wanted === '' || name === wanted)
+  async run ({ venue: wanted, recorded }, number, say) {
+    const chosen = protocols.filter(({ name }) =>
+      (wanted === '' || name === wanted) && (!recorded || recordedVenues.includes(name)))
+    if (recorded && process.env['RECORDINGS'] === undefined) {
+      console.error('--recorded needs RECORDINGS, the folder of the recorded sessions')
+      return 2
+    }
+    const make = recorded ? recordedMarkets : syntheticMarkets
     if (chosen.length === 0) return 'usage'
     const lines: string[] = []
     const failures: string[] = []
@@ -39,8 +49,9 @@ await runProgram({
       const summary = new Summary(protocol.name)
       for (let at = 0; at < number('runs'); at++) {
         const runSeed = number('seed') + at
-        const markets = (depth: number | undefined) => syntheticMarkets(protocol, runSeed, depth)
-        const report = await run({ protocol, venue, seed: runSeed, steps: number('steps'), perMille: number('harm'), markets })
+        const markets = (depth: number | undefined): ReturnType<typeof make> => make(protocol, runSeed, depth)
+        const [steps, perMille] = [number('steps'), number('harm')]
+        const report = await run({ protocol, venue, seed: runSeed, steps, perMille, markets })
         summary.add(report)
         if ((at + 1) % 10 === 0 || report.failures.length > 0) say(summary.progress)
       }

@@ -51,7 +51,7 @@ export class TrueBook implements Sides {
 }
 
 /** A text that is the same for the same levels, down to the last digit of the best levels of each side. */
-export function keyOf ({ bids, asks }: Sides, depth = Infinity): string {
+function keyOf ({ bids, asks }: Sides, depth = Infinity): string {
   const text = [bids, asks].map(side => side.slice(0, depth).map(level => level.join('@')).join(' ')).join('|')
   return createHash('sha1').update(text).digest('base64')
 }

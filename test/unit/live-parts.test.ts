@@ -6,7 +6,7 @@ import {
 import { Inbox } from '../../src/sources/live/inbox.js'
 import { PacedSender } from '../../src/sources/live/paced-sender.js'
 import { Resyncs } from '../../src/sources/live/resyncs.js'
-import { type HttpGet, Rest } from '../../src/sources/live/rest.js'
+import { type HttpGet, Rest, RestAccount } from '../../src/sources/live/rest.js'
 import type { SocketEvents } from '../../src/sources/live/socket.js'
 import { FakeClock } from '../helpers/fake-clock.js'
 
@@ -223,7 +223,9 @@ test('spends no more on requests than a venue allows, and pauses for as long as 
     return answers.shift() ?? { url, status: 200, body: url.pathname }
   }
   const stopping = new AbortController()
-  const rest = new Rest('http://venue', { weight: 100, perMs: 1000 }, clock, get, stopping.signal)
+  const account = new RestAccount()
+  const budget = { weight: 100, perMs: 1000 }
+  const rest = new Rest('http://venue', budget, account, clock, get, stopping.signal)
   const all = Promise.all(['/1', '/2', '/3', '/4'].map(path => rest.ask(path, 50)))
   await clock.advance(2000)
   t.same((await all).map(({ body }) => body), ['/1', '/2', '/3', '/4'])
@@ -234,14 +236,16 @@ test('spends no more on requests than a venue allows, and pauses for as long as 
   answers.push({ url, status: 429, body: '', retryAfter: '7' }, { url, status: 418, body: '' })
   const busy = t.rejects(rest.ask('/busy', 1), /GET http:\/\/venue\/busy: 429.*nothing more for 7 s/)
   const banned = t.rejects(rest.ask('/busy', 1), /418.*nothing more for 60 s/)
-  const after = rest.ask('/after', 1)
   await clock.advance(6999)
   await busy
   t.equal(asked.length, 5, 'it pauses')
   await clock.advance(1)
   await banned
   t.equal(asked.length, 6)
-  await clock.advance(60_000)
+  const after = new Rest('http://venue', budget, account, clock, get, stopping.signal).ask('/after', 1)
+  await clock.advance(59_999)
+  t.equal(asked.length, 6, 'a source that starts anew keeps to the pause')
+  await clock.advance(1)
   t.equal((await after).body, '/after')
   t.equal(asked[6]! - asked[5]!, 60_000)
 

@@ -48,6 +48,7 @@ export class Line implements ArrivalReader {
   /** By our symbols, the venue's. */
   private readonly venueSymbols: ReadonlyMap<string, string>
   private up = false
+  private isEnded = false
   private losses = 0
   private readLosses = 0
   /** The connection whose frame is being read. */
@@ -79,6 +80,7 @@ export class Line implements ArrivalReader {
   }
 
   end (): void {
+    this.isEnded = true
     this.resyncs.end()
     for (const connection of [this.current, this.next]) {
       if (connection?.isOpen === true) this.options.counts.connections--
@@ -263,7 +265,7 @@ export class Line implements ArrivalReader {
     rest?.ask(path, weight).then(
       answer => { inbox.put({ kind: 'answer', line: this, answer, symbol, losses }, answer.body.length) },
       (error: unknown) => {
-        if (losses !== this.losses) return
+        if (this.isEnded || losses !== this.losses) return
         this.options.failed(`the snapshot of ${symbol}`, error)
         this.resyncs.failed(symbol)
       }

@@ -10,7 +10,7 @@ import type { LossReason, Surroundings } from './connection.js'
 import type { FeedCounts } from './counts.js'
 import { Inbox } from './inbox.js'
 import { Line } from './line.js'
-import { type HttpGet, Rest } from './rest.js'
+import { type HttpGet, Rest, type RestAccount } from './rest.js'
 
 export interface LiveRunOptions {
   readonly venue: Venue
@@ -23,6 +23,7 @@ export interface LiveRunOptions {
   readonly url: string
   /** The address of the venue's REST interface, where the feed needs one. */
   readonly rest: string | undefined
+  readonly restAccount: RestAccount
   readonly surroundings: Surroundings & { readonly httpGet: HttpGet }
   readonly counts: FeedCounts
   readonly lastTrades: Map<string, number>
@@ -48,13 +49,16 @@ export class LiveRun {
   private detail = 'connecting'
   /** Losses since data last came. */
   private losses = 0
+  private isOver = false
 
   constructor (private readonly options: LiveRunOptions, private readonly context: SourceContext) {
     const { venue, url, depth, counts, lastTrades, rest } = options
     const surroundings = this.guarded()
     if (rest !== undefined && venue.feed.rest !== undefined) {
       const { clock, httpGet } = surroundings
-      this.rest = new Rest(rest, venue.feed.rest.budget, clock, httpGet, context.signal)
+      this.rest = new Rest(
+        rest, venue.feed.rest.budget, options.restAccount, clock, httpGet, context.signal
+      )
     }
     const lineOptions = {
       venue,
@@ -89,6 +93,7 @@ export class LiveRun {
       void this.askForInstruments()
       while (!this.context.signal.aborted) await this.read()
     } finally {
+      this.isOver = true
       for (const line of this.lines) line.end()
       for (const cancel of this.timers) cancel()
     }
@@ -191,6 +196,7 @@ export class LiveRun {
       now: () => clock.now(),
       time: () => clock.time(),
       after: (milliseconds, work) => {
+        if (this.isOver) return () => {}
         const cancel = clock.after(milliseconds, guard(() => {
           this.timers.delete(end)
           work()

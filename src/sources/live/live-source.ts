@@ -5,7 +5,7 @@ import type { Venue } from '../venues/venue.js'
 import { systemClock } from './clock.js'
 import { FeedCounts } from './counts.js'
 import { LiveRun, type LiveRunOptions } from './live-run.js'
-import { httpGet } from './rest.js'
+import { httpGet, RestAccount } from './rest.js'
 import { openSocket } from './socket.js'
 
 export interface LiveOptions {
@@ -50,6 +50,7 @@ export class LiveSource implements Source {
       depth: depth ?? venue.feed.depths?.[0],
       url: url ?? venue.feed.url,
       rest: rest ?? (url === undefined ? venue.feed.rest?.url : undefined),
+      restAccount: new RestAccount(),
       surroundings: surroundings ?? WORLD,
       counts: this.counts,
       lastTrades: new Map()

@@ -52,26 +52,31 @@ export const httpGet: HttpGet = async (url, signal) => {
   }
 }
 
+/** What was asked of a venue, which counts on when the source starts anew. */
+export class RestAccount {
+  /** The weight that is spent and has not come back, and when that was so. */
+  spent = 0
+  spentAt = 0
+  /** Until when nothing is asked. */
+  pausedUntil = 0
+}
+
 /**
  * Asks a venue over HTTP, one request after another, within what the venue answers. If the venue says that it
  * was asked too much, nothing more is asked for as long as it says.
  */
 export class Rest {
-  private spent = 0
-  private spentAt: number
-  private pausedUntil = 0
   private waiting = 0
   private turn: Promise<unknown> = Promise.resolve()
 
   constructor (
     private readonly base: string,
     private readonly budget: RestBudget,
+    private readonly account: RestAccount,
     private readonly clock: Clock,
     private readonly get: HttpGet,
     private readonly signal: AbortSignal
-  ) {
-    this.spentAt = clock.now()
-  }
+  ) {}
 
   /**
    * @param path with its query, below the venue's address
@@ -102,23 +107,23 @@ export class Rest {
     }
     if (answer.status !== 429 && answer.status !== 418) return answer
     const pauseMs = pauseOf(answer.retryAfter, this.clock.time())
-    this.pausedUntil = this.clock.now() + pauseMs
+    this.account.pausedUntil = this.clock.now() + pauseMs
     throw new Error(`GET ${url.href}: ${answer.status}, asked too much; nothing more for ${pauseMs / 1000} s`)
   }
 
   /** Waits until the venue takes one more request of that weight. */
   private async afford (weight: number): Promise<void> {
-    const { budget } = this
+    const { account, budget } = this
     while (!this.signal.aborted) {
       const now = this.clock.now()
-      this.spent = Math.max(0, this.spent - (now - this.spentAt) / budget.perMs * budget.weight)
-      this.spentAt = now
-      const excess = this.spent + weight - budget.weight
-      const waitMs = Math.max(this.pausedUntil - now, excess <= 0 ? 0 : excess / budget.weight * budget.perMs)
+      account.spent = Math.max(0, account.spent - (now - account.spentAt) / budget.perMs * budget.weight)
+      account.spentAt = now
+      const excess = account.spent + weight - budget.weight
+      const waitMs = Math.max(account.pausedUntil - now, excess / budget.weight * budget.perMs)
       if (waitMs <= 0) break
       await this.pause(waitMs)
     }
-    this.spent += weight
+    account.spent += weight
   }
 
   private async pause (milliseconds: number): Promise<void> {

@@ -15,7 +15,7 @@ import { symbolOf } from './pairs.js'
 /** The depth of a book for which a subscription names none. */
 const DEFAULT_DEPTH = 10
 /** What Kraken says of a subscription that stands already, or that came too fast: the symbol is there. */
-const PASSING_REFUSAL = /already|rate|exceeded|busy|try again/i
+const PASSING_REFUSAL = /\b(?:already|rate limit|exceeded|busy|try again)\b/i
 
 /** Reads books in either version of the feed; quotes, trades and instruments in version 2. */
 export class KrakenParser implements VenueParser {

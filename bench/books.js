@@ -3,10 +3,16 @@
  * looked at, and published to the memory log.
  *
  * npm run bench -- books [--symbols 1000] [--levels 100] [--seconds 0.5] [--rounds 10] [--batch 100]
+ *   [--rate 50000] [--paced 5]
  *
  * Half of the updates change one of the ten best levels, and each changes one level. Rows add one stage after
  * another. Figures are CPU time of a process that does nothing else, in the best and the median of the
- * rounds: where other programs take the caches, only the best says what the code costs.
+ * rounds: where other programs take the caches, only the best says what the code costs. The first row is a
+ * fixed loop, the same before and after any change: it says how fast the machine was meanwhile.
+ *
+ * Then frames come at a rate, by their own schedule, for some seconds: how long from the moment at which each
+ * was due until the log hands it to the hub. The same schedule with nothing to do says how late the machine
+ * alone makes them.
  */
 import { standardChannels } from '@tickwire/protocol'
 import { Books } from '../dist/src/book/books.js'
@@ -19,8 +25,10 @@ import { MemoryLog } from '../dist/src/log/memory/memory-log.js'
 import { Publisher } from '../dist/src/publisher/publisher.js'
 import { options, percentile, reportTable } from './report.js'
 
-const settings = options({ symbols: 1000, levels: 100, seconds: 0.5, rounds: 10, batch: 100 })
-const { symbols, levels, seconds, rounds, batch } = settings
+const settings = options({
+  symbols: 1000, levels: 100, seconds: 0.5, rounds: 10, batch: 100, rate: 50_000, paced: 5
+})
+const { symbols, levels, seconds, rounds, batch, rate, paced } = settings
 
 /** Frames that are made before anything is measured; they come round again. */
 const FRAMES = 20_000
@@ -120,6 +128,11 @@ const take = (/** @type {Books} */ books, /** @type {readonly BookEvent[]} */ li
 }
 if (faults > 0) throw new Error(`${faults} checksums are wrong`)
 
+let turned = 1
+const turn = (/** @type {number} */ times) => {
+  for (let at = 0; at < times; at++) turned = (Math.imul(turned, 1664525) + 1013904223) >>> 0
+}
+
 const log = new MemoryLog({ channels: standardChannels, retention: RETENTION, maxTopics: 2 * symbols })
 const publisher = new Publisher({ log, channels: standardChannels })
 const measured = books(false)
@@ -128,6 +141,7 @@ const measured = books(false)
  * @type {Array<[what: string, run: (from: number, to: number) => unknown]>}
  */
 const stages = [
+  ['a fixed loop of 1,000 turns', (from, to) => { for (let at = from; at < to; at++) turn(1000) }],
   ['read frames of version 1', (from, to) => { for (let at = from; at < to; at++) readV1(v1[at] ?? '') }],
   ['read frames of version 2', (from, to) => { for (let at = from; at < to; at++) readV2(v2[at] ?? '') }],
   ['apply, with the checksum', (from, to) => {
@@ -162,6 +176,46 @@ for (let round = 0; round < rounds; round++) {
     figures.set(what, [...figures.get(what) ?? [], (used.user + used.system) / count])
   }
 }
+/**
+ * Hands frames over when they are due.
+ * @param {(from: number, to: number) => unknown} handle called with the numbers of the frames that are due
+ * @returns {Promise<(at: number) => number>} when a frame was due
+ */
+async function pace (handle) {
+  const began = performance.now()
+  const due = (/** @type {number} */ at) => began + at / rate * 1000
+  const total = rate * paced
+  for (let at = 0; at < total;) {
+    const now = Math.min(total, Math.floor((performance.now() - began) * rate / 1000), at + batch)
+    if (now > at) await handle(at, now)
+    at = Math.max(at, now)
+    await new Promise(resolve => setImmediate(resolve))
+  }
+  return due
+}
+
+/** @type {number[]} */
+const arrivals = []
+await log.tail(0, ({ entries }) => {
+  const now = performance.now()
+  for (let at = 0; at < entries.length; at++) arrivals.push(now)
+})
+const wrap = (/** @type {number} */ at) => at % (FRAMES - batch)
+/** @type {Array<[what: string, handle: (from: number, to: number) => unknown]>} */
+const paces = [
+  ['nothing to do', (from, to) => { for (let at = from; at < to; at++) arrivals.push(performance.now()) }],
+  ['version 1', (from, to) => stages[4]?.[1](wrap(from), wrap(from) + to - from)],
+  ['version 2', (from, to) => stages[5]?.[1](wrap(from), wrap(from) + to - from)]
+]
+const remarks = []
+for (const [what, handle] of paces) {
+  arrivals.length = 0
+  const due = await pace(handle)
+  const late = arrivals.map((now, at) => now - due(at))
+  const [p50, p99] = [percentile(late, 50) ?? NaN, percentile(late, 99) ?? NaN]
+  remarks.push(`${rate} frames a second, ${what}: ` +
+    `${p50.toFixed(2)} ms from due to the hub, p99 ${p99.toFixed(2)} ms`)
+}
 if (faults > 0) throw new Error(`${faults} books became stale`)
 reportTable('books', settings, [...figures].map(([stage, all]) => {
   const [best, median] = [Math.min(...all), percentile(all, 50) ?? NaN]
@@ -171,4 +225,4 @@ reportTable('books', settings, [...figures].map(([stage, all]) => {
     'µs/update, median': Number(median.toFixed(2)),
     'updates/s of one core, best': Math.round(1e6 / best)
   }
-}))
+}), remarks)

@@ -40,7 +40,11 @@ export class CutClient {
   private connectedAt = 0
   private timer: NodeJS.Timeout | undefined
 
-  constructor (private readonly origin: string, seed: number, private readonly cuts: number) {
+  /** @param transports those of which it picks one each time that it comes back */
+  constructor (
+    private readonly origin: string, seed: number, private readonly cuts: number,
+    private readonly transports: readonly TransportName[] = transportNames
+  ) {
     this.random = new Choices(seed)
   }
 
@@ -50,7 +54,7 @@ export class CutClient {
 
   open (): void {
     if (this.closed) return
-    const transport = this.random.pick(transportNames)
+    const transport = this.random.pick(this.transports)
     this.used.set(transport, (this.used.get(transport) ?? 0) + 1)
     const generation = ++this.generation
     const mine = (): boolean => generation === this.generation
@@ -73,7 +77,8 @@ export class CutClient {
 
   private nextPlan (): Kind {
     // Cuts that need the feed to run come first: those at any moment go on when it is over.
-    const missing = KINDS.filter(kind => kind !== 'any' && this.made[kind] < this.cuts / 4)
+    const wanted = Math.max(LEAST, this.cuts / 4)
+    const missing = KINDS.filter(kind => kind !== 'any' && this.made[kind] < wanted)
     return this.random.next() < 0.75 && missing.length > 0 ? this.random.pick(missing) : 'any'
   }
 

@@ -64,6 +64,14 @@ test('Binance: updates that come before the snapshot wait for it, in any number,
   t.end()
 })
 
+test('Binance: a snapshot from before what the book had does not take it back in time', t => {
+  const { take, faults } = joined()
+  t.same(take(snapshot(150), update(151, 160), update(170, 171)), ['snapshot 150', '160', 'stale'])
+  t.same(take(snapshot(155), snapshot(169)), [undefined, 'snapshot 171'], 'and the next one begins it')
+  t.same(faults.length, 2)
+  t.end()
+})
+
 test('Binance: numbers are of changes, not of levels, and a zero for an unknown level is no error', t => {
   const levels = Array.from({ length: 9 }, (_, at): Level => [`1.${at}`, at === 3 ? '0.00000000' : '5.00'])
   const { take, faults } = joined()

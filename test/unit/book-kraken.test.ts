@@ -5,7 +5,8 @@ import { parseExact } from '../../src/book/exact-json.js'
 import { createKrakenChecksum } from '../../src/book/kraken/checksum.js'
 import { krakenDepth, krakenV1, krakenV2 } from '../../src/book/kraken/frames.js'
 import { VenueBook } from '../../src/book/venue-book.js'
-import { Follower, type Level, needsRecordings, recorded } from '../helpers/naive-book.js'
+import { asV2 } from '../helpers/kraken-v2.js'
+import { Follower, needsRecordings, recorded } from '../helpers/naive-book.js'
 
 /** As of a book that nobody knows yet. */
 const krakenChecksum = (book: Parameters<ReturnType<typeof createKrakenChecksum>>[0]): number =>
@@ -84,20 +85,6 @@ test('the recorded session: all checksums are right, in the server and at those 
   t.same([...types], ['string'], 'as the venue wrote it')
   t.end()
 })
-
-type V1Part = Readonly<Record<string, Level[] | string>>
-
-/** Writes frames of version 1 as frames of version 2, whose prices and sizes are numbers of JSON. */
-function asV2 (text: string): string[] {
-  const frame = JSON.parse(text) as unknown
-  if (!Array.isArray(frame)) return []
-  const parts = Object.assign({}, ...frame.slice(1, -2)) as V1Part
-  const write = (levels: V1Part[string] = []): string => `[${(levels as Level[]).map(([price, qty]) => `{"price":${price},"qty":${qty}}`).join(',')}]`
-  const isSnapshot = 'as' in parts
-  const [bids, asks] = isSnapshot ? [write(parts['bs']), write(parts['as'])] : [write(parts['b']), write(parts['a'])]
-  const checksum = isSnapshot ? krakenChecksum({ bids: parts['bs'] as never, asks: parts['as'] as never }) : parts['c'] as string
-  return [`{"channel":"book","type":"${isSnapshot ? 'snapshot' : 'update'}","data":[{"symbol":"${String(frame.at(-1))}","bids":${bids},"asks":${asks},"checksum":${checksum}}]}`]
-}
 
 test('the same session in version 2, with numbers: all checksums again, and the same books', needsRecordings, t => {
   const frames = recorded(RECORDING).flatMap(({ text }) => asV2(text))

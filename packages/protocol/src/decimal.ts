@@ -5,6 +5,7 @@ export const DECIMAL_PATTERN = '^-?(0|[1-9][0-9]*)(\\.[0-9]+)?$'
 export const MAX_DECIMAL_LENGTH = 64
 
 const ZERO = /^-?[0.]*$/
+const MINUS = 0x2d
 
 /** Returns whether a decimal is zero in any spelling: `0`, `0.00`, `-0.0`. */
 export function isZeroDecimal (decimal: string): boolean {
@@ -36,6 +37,9 @@ function compareMagnitudes (a: string, b: string): number {
  */
 export function compareDecimals (a: string, b: string): number {
   if (a === b) return 0
+  // Prices of one book mostly are of one length, with the point at one place: then texts compare as numbers.
+  const isAlike = a.length === b.length && a.charCodeAt(0) !== MINUS && b.charCodeAt(0) !== MINUS
+  if (isAlike && a.indexOf('.') === b.indexOf('.')) return a < b ? -1 : 1
   const aNegative = a.startsWith('-') && !isZeroDecimal(a)
   const bNegative = b.startsWith('-') && !isZeroDecimal(b)
   if (aNegative !== bNegative) return aNegative ? -1 : 1

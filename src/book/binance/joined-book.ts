@@ -22,6 +22,8 @@ const isNumbered = (change: Change): change is Numbered =>
 export class JoinedBook implements EventTaker {
   /** The number of the last change in the book; undefined while updates wait for a snapshot. */
   private last: number | undefined
+  /** The greatest number that the book has had. */
+  private newest = 0
   private waiting: Numbered[] = []
   private readonly book: VenueBook
 
@@ -66,10 +68,14 @@ export class JoinedBook implements EventTaker {
     if (last === undefined) return this.fail({ reason: 'malformed', detail: 'a snapshot without a number' })
     // The book has more than an old snapshot.
     if (this.last !== undefined && last < this.last) return undefined
+    // A cache of the venue may answer with what was there before: the book would go back in time.
+    if (last < this.newest) {
+      return this.book.fail({ reason: 'gap', detail: `a snapshot of ${last} came, after ${this.newest}` })
+    }
     const { waiting } = this
     const updates: Numbered[] = []
     this.restart([])
-    this.last = last
+    this.last = this.newest = last
     for (const [index, update] of waiting.entries()) {
       if (update.last <= this.last) continue
       const gap = this.gapBefore(update, this.last)
@@ -86,7 +92,7 @@ export class JoinedBook implements EventTaker {
   }
 
   private note ({ last }: Numbered): void {
-    this.last = last
+    this.last = this.newest = last
   }
 
   private gapBefore ({ first, last }: Numbered, known: number): Fault | undefined {

@@ -1,4 +1,6 @@
-import { type PriceStep, stepNear, stepSize, writeFigure, writeSteps } from './numbers.js'
+import {
+  isPrice, MAX_AMOUNT, type PriceStep, stepNear, stepSize, writeFigure, writeSteps
+} from './numbers.js'
 
 /** What part of new positions has which leverage. */
 const BANDS = [
@@ -81,7 +83,7 @@ export class LiquidationModel {
 
   /** Takes a trade. @returns what it liquidated */
   trade ({ price, size, side, time }: ModelTrade): Liquidated {
-    if (!(price > 0 && size > 0 && Number.isFinite(price * size))) return NOTHING
+    if (!(isPrice(price) && size > 0 && price * size <= MAX_AMOUNT)) return NOTHING
     this.clock = Math.max(this.clock, time)
     const liquidated = this.step === undefined ? NOTHING : this.consume(price)
     const isFar = price > this.firstPrice * MAX_CHANGE || price < this.firstPrice / MAX_CHANGE

@@ -13,6 +13,13 @@ const SIGNIFICANT_DIGITS = 6
 /** Digits after the point that a double can still tell apart from noise. */
 const MAX_SCALE = 18
 
+/** Publishers may write any decimal. Beyond these bounds it is no price, and no amount, of a market. */
+const MIN_PRICE = 1e-12
+const MAX_PRICE = 1e18
+export const MAX_AMOUNT = 1e30
+
+export const isPrice = (value: number): boolean => value >= MIN_PRICE && value <= MAX_PRICE
+
 /** Returns the largest step of the form 1, 2, 5, 10, … that is not above a share of a price. */
 export function stepNear (price: number, share: number): PriceStep {
   const wanted = price * share

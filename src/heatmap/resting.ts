@@ -1,5 +1,7 @@
 import type { Book } from '@tickwire/protocol'
-import { type PriceStep, stepNear, stepSize, withoutZeros, writeFigure, writeSteps } from './numbers.js'
+import {
+  isPrice, MAX_AMOUNT, type PriceStep, stepNear, stepSize, withoutZeros, writeFigure, writeSteps
+} from './numbers.js'
 
 /** The distance of levels, as a share of the price when the book was last whole. */
 const STEP_SHARE = 0.0001
@@ -50,7 +52,9 @@ export class RestingSizes {
     if (isStale) return
     if (this.step === undefined) this.begin(book)
     for (const side of SIDES) {
-      for (const [price, size] of book[side]) this.set(side, withoutZeros(price), Number(size))
+      for (const [price, size] of book[side]) {
+        this.set(side, withoutZeros(price), Math.min(MAX_AMOUNT, Number(size)))
+      }
     }
   }
 
@@ -59,7 +63,7 @@ export class RestingSizes {
     this.clock = Math.max(this.clock, time)
     const { step, clock, since } = this
     const price = middleOf(this.sizes)
-    if (price === undefined || step === undefined) return undefined
+    if (price === undefined || !isPrice(price) || step === undefined) return undefined
     const lasted = clock - since
     const levels = new Map<number, [number, number]>()
     for (const [place, side] of SIDES.entries()) {
@@ -94,7 +98,7 @@ export class RestingSizes {
 
   private begin ({ bids: [bid], asks: [ask] }: Book): void {
     const price = Number((bid ?? ask)?.[0])
-    if (!(price > 0)) return
+    if (!isPrice(price)) return
     this.step = stepNear(price, STEP_SHARE)
     this.stepSize = stepSize(this.step)
     this.since = this.clock

@@ -102,7 +102,7 @@ test('keeps longs below the last price and shorts above, and bounded levels, wha
 
 test('ignores what is no trade', t => {
   const model = new LiquidationModel()
-  for (const bad of [trade(0, 'buy'), trade(-1, 'buy'), trade(NaN, 'buy'), trade(1e308, 'buy', 0, 1e308)]) {
+  for (const bad of [trade(0, 'buy'), trade(-1, 'buy'), trade(NaN, 'buy'), trade(1e308, 'buy', 0, 1e308), trade(1e-60, 'buy'), trade(1, 'buy', 0, 1e60)]) {
     t.same(model.trade(bad), { long: 0, short: 0 })
   }
   t.equal(model.map(), undefined)
@@ -138,6 +138,19 @@ test('has no map of a stale book until its next snapshot', t => {
   t.equal(resting.map(4), undefined)
   resting.take(book([], [['20', '3']]), true, 5)
   t.same(resting.map(10)!.levels, [['20', '0', '3']])
+  t.end()
+})
+
+test('has no map of prices that no market has, and bounds sizes', t => {
+  const resting = new RestingSizes()
+  resting.take(book([['9'.repeat(60), '1']], []), true, 0)
+  t.equal(resting.map(1), undefined)
+  resting.take(book([[`0.${'0'.repeat(60)}1`, '1']], []), true, 2)
+  t.equal(resting.map(3), undefined)
+  resting.take(book([['5', '9'.repeat(64)]], [['6', '1'], ['9'.repeat(64), '1']]), true, 4)
+  t.same(resting.map(4)!.levels.map(([price]) => price), [])
+  resting.take(book([['5.9', '9'.repeat(64)]], [['6', '1'], ['9'.repeat(64), '1']]), true, 5)
+  t.same(resting.map(5)!.levels.map(level => level.map(Number)), [[5.9, 1e30, 0], [6, 0, 1]])
   t.end()
 })
 

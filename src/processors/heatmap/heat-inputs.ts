@@ -1,7 +1,7 @@
 import { book, type Book, type HeatmapKind, type Trade, topicKey, trades } from '@tickwire/protocol'
 import type { HeatRow } from '../../heatmap/heat-row.js'
 import { LiquidationModel } from '../../heatmap/liquidations.js'
-import { withoutZeros } from '../../heatmap/numbers.js'
+import { isPrice, withoutZeros } from '../../heatmap/numbers.js'
 import { RestingSizes } from '../../heatmap/resting.js'
 import type { Entry, Log } from '../../log/log.js'
 import { readTopic, ShardInputs } from '../shard-inputs.js'
@@ -131,7 +131,7 @@ function liquidationModel (symbol: string): Model {
     take (payload) {
       const { price, size, side, timestamp, corrects } = JSON.parse(payload) as Trade
       // A correction opens no position.
-      if (corrects !== undefined || !(Number(price) > 0)) return
+      if (corrects !== undefined || !isPrice(Number(price))) return
       current = withoutZeros(price)
       time = Math.max(time, Date.parse(timestamp) || 0)
       model.trade({ price: Number(price), size: Number(size), side, time })

@@ -10,14 +10,15 @@ type DuckDB = typeof duckdbApi
 
 /** The query without `HEATMAP_QUERY`: of our own table, or of a table of that name in a user's file. */
 const DEFAULT_QUERY = 'select * from heatmap where symbol = $symbol and kind = $kind'
+/** Prices are text, because they have as many digits as their source gave them. */
 const OWN_TABLE = `create table heatmap (
-  symbol varchar, kind varchar, price decimal(38, 18), a double, b double, price_step decimal(38, 18),
-  current_price decimal(38, 18), as_of timestamp, positions_created bigint, positions_consumed bigint
+  symbol varchar, kind varchar, price varchar, a double, b double, price_step varchar,
+  current_price varchar, as_of timestamp, positions_created bigint, positions_consumed bigint
 )`
 const INSERT = `insert into heatmap select unnest(r, recursive := false) from (
   select unnest(from_json($1, '[{
-    "symbol": "VARCHAR", "kind": "VARCHAR", "price": "DECIMAL(38,18)", "a": "DOUBLE", "b": "DOUBLE",
-    "price_step": "DECIMAL(38,18)", "current_price": "DECIMAL(38,18)", "as_of": "TIMESTAMP",
+    "symbol": "VARCHAR", "kind": "VARCHAR", "price": "VARCHAR", "a": "DOUBLE", "b": "DOUBLE",
+    "price_step": "VARCHAR", "current_price": "VARCHAR", "as_of": "TIMESTAMP",
     "positions_created": "BIGINT", "positions_consumed": "BIGINT"
   }]')) as r
 )`

@@ -14,8 +14,8 @@ export const SYMBOLS: readonly string[] = [
 
 export const SETS: readonly string[] = ['*', '@market/M0', '@market/M1', '@sector/X0', '@sector/semiconductors', '@sector/반도체', '@market/nowhere']
 const USERS: readonly string[] = ['alice', 'bob', 'carol!', 'd:e', '__proto__', 'é📈']
-const CHANNELS: readonly string[] = ['quotes', 'trades', 'bars.1s', 'bars.1m', 'bars.5m', 'book', 'market', 'news', 'system', 'orders', 'portfolio', 'alerts']
-const OTHER_CHANNELS: readonly string[] = ['instruments', 'instruments.overrides', 'strategy', 'heatmap', 'monitor', 'nothing', 'constructor', 'q'.repeat(32)]
+const CHANNELS: readonly string[] = ['quotes', 'trades', 'bars.1s', 'bars.1m', 'bars.5m', 'book', 'market', 'news', 'system', 'orders', 'portfolio', 'alerts', 'heatmap', 'heatmap.book']
+const OTHER_CHANNELS: readonly string[] = ['instruments', 'instruments.overrides', 'strategy', 'monitor', 'nothing', 'constructor', 'q'.repeat(32)]
 
 const KEPT = 64
 

@@ -20,7 +20,11 @@ const FOLDERS = {
   },
   hub: { may: ['log/(log|entry-queue|acknowledged)\\.ts$', 'metrics/'] },
   history: {
-    may: ['log/log\\.ts$', 'processors/shard-inputs\\.ts$', 'store/(recording|writer/row-fault|tables)\\.ts$'],
+    may: [
+      'log/log\\.ts$',
+      'processors/shard-inputs\\.ts$',
+      'store/(recording|writer/row-fault|tables)\\.ts$',
+    ],
     types: ['sources/source\\.ts$', 'store/store\\.ts$'],
   },
   instruments: { types: ['hub/hub\\.ts$', 'publisher/publisher\\.ts$'] },

@@ -110,7 +110,7 @@ export class BinanceParser implements VenueParser {
       timestamp: instantOf(T),
       exchange: 'binance',
       // Where the buyer's order was in the book, the seller took it.
-      side: m === true ? 'sell' : 'buy',
+      side: m === true ? 'sell' : m === false ? 'buy' : m,
       trade_id: isNumber ? String(id) : id,
       ...receivedAtOf(receivedAt)
     }

@@ -104,6 +104,7 @@ export class CoinbaseParser implements VenueParser {
     const id = frame['trade_id']
     const isNumber = typeof id === 'number' && Number.isSafeInteger(id)
     if (isNumber && !this.trades.isNew(product, id)) return []
+    const { side } = frame
     const data = {
       symbol,
       price: plain(frame['price']),
@@ -111,7 +112,7 @@ export class CoinbaseParser implements VenueParser {
       timestamp: frame['time'],
       exchange: 'coinbase',
       // The feed names the side of the maker; a trade's `side` here is the taker's.
-      side: frame['side'] === 'sell' ? 'buy' : 'sell',
+      side: side === 'sell' ? 'buy' : side === 'buy' ? 'sell' : side,
       // The publisher refuses an id that is not a number, or is too large to be exact.
       trade_id: isNumber ? String(id) : id,
       ...receivedAtOf(receivedAt)

@@ -8,6 +8,7 @@ import { VenueBook } from '../../../book/venue-book.js'
 import type { SourceMessage } from '../../source.js'
 import { amount, type Fields, plain } from '../fields.js'
 import { instantOf, receivedAtOf } from '../instants.js'
+import { RecentIds } from '../recent-ids.js'
 import type { FeedListener, ParserOptions, VenueParser } from '../venue.js'
 import { symbolOf } from './codes.js'
 
@@ -19,6 +20,9 @@ export class UpbitParser implements VenueParser {
   /** By code, what the newest ticker said, and the best of the newest book. */
   private readonly tickers = new Map<string, Partial<Quote>>()
   private readonly bests = new Map<string, Partial<Quote>>()
+  private readonly trades = new RecentIds()
+  /** By code, the time of the newest book, in milliseconds. */
+  private readonly bookTimes = new Map<string, number>()
 
   constructor (options: ParserOptions = {}) {
     const { listener } = options
@@ -40,8 +44,11 @@ export class UpbitParser implements VenueParser {
       case 'ticker':
         this.tickers.set(code, ticker(frame))
         return [this.quote(code, symbol)]
-      case 'trade': return [trade(symbol, frame, receivedAt)]
+      case 'trade': return this.trades.isNew(code, frame['sequential_id'])
+        ? [trade(symbol, frame, receivedAt)]
+        : []
       case 'orderbook': {
+        if (this.isOvertaken(code, Number(frame['timestamp']))) return []
         const messages = this.books.take(upbitOrderbook(frame))
         return [...messages, ...this.best(code, symbol, messages)]
       }
@@ -58,6 +65,13 @@ export class UpbitParser implements VenueParser {
 
   cut (detail: string): readonly SourceMessage[] {
     return this.books.failAll({ reason: 'cut', detail })
+  }
+
+  /** Whether a newer book than that of a time has come already: it must not go back in time. */
+  private isOvertaken (code: string, time: number): boolean {
+    const newest = this.bookTimes.get(code) ?? -Infinity
+    if (time > newest) this.bookTimes.set(code, time)
+    return time < newest
   }
 
   private best (code: string, symbol: string, messages: readonly BookMessage[]): SourceMessage[] {

@@ -91,7 +91,9 @@ export class RequestWorker {
     const bytes = `GET ${PATHS[kind]}?${query} HTTP/1.1\r\nHost: 127.0.0.1\r\n${headers.join('\r\n')}${headers.length === 0 ? '' : '\r\n'}\r\n`
     // Whatever spelling it is written in, the protocol's own parser knows what it says.
     const search = (): string => searchOf(`${PATHS[kind]}?${query}`)
-    const parsed = isAboutTopics(kind) ? attempt(() => ({ known: parseParameters(search(), KNOWN[kind]) })) : attempt(() => parseStreamQuery(search()))
+    const parsed = isAboutTopics(kind)
+      ? attempt(() => ({ known: parseParameters(search(), KNOWN[kind]) }))
+      : attempt(() => parseStreamQuery(search()))
     const { wait = 0, decimals } = parsed !== undefined && 'subscribe' in parsed ? parsed : {}
     const held = wait > 0
     const answer = await this.http.send(bytes, held ? HELD_MS : ANSWER_MS, isOpenStream)

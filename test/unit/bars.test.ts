@@ -159,14 +159,16 @@ test('takes back the first, the last, the highest and the lowest trade', async t
 })
 
 test('orders trades of one time by id, price and size', async t => {
-  const ids = ['9', '10', '010', 'Z', 'a', 'ï', '\u{ffee}', '\u{1f600}']
+  const ids = ['', '9', '10', '010', 'Z', 'a', 'ï', '\u{ffee}', '\u{1f600}']
   const random = new Choices(3)
   for (let run = 0; run < 20; run++) {
     const feed = new Feed()
     const order = ids.map((id, index) => ({ id, index, at: random.next() })).sort((a, b) => a.at - b.at)
-    for (const { id, index } of order) feed.trade('14:30:00', String(index), '1', { trade_id: id })
+    for (const { id, index } of order) {
+      feed.trade('14:30:00', String(index), '1', id === '' ? {} : { trade_id: id })
+    }
     const bar = feed.due(2000)[0]!
-    t.same([bar.open, bar.close], ['0', '7'])
+    t.same([bar.open, bar.close], ['0', '8'])
   }
 })
 

@@ -80,7 +80,7 @@ for (const name of ['kraken', 'coinbase', 'binance']) {
   })
 
   test(`a client of ${name} that is right holds no wrong book that it could know of, whatever the venue does`, async t => {
-    for (const seed of [2, 3, 4]) {
+    for (const seed of [2, 3]) {
       const { verdict, done } = await run(t, { name, seed, perMille: 15 })
       t.same(verdict.failures, [], `seed ${seed}`)
       t.comment(`seed ${seed}: ${JSON.stringify(verdict)} ${JSON.stringify([...done])}`)

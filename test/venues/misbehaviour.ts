@@ -1,7 +1,7 @@
 import { Choices } from '../helpers/random.js'
 
 /** What may happen to a frame on its way. */
-export const frameHarms = [
+const frameHarms = [
   'drop', 'double', 'swap', 'broken text', 'wrong type', 'binary', 'cut', 'cut in a frame', 'half-close',
   'silence', 'shutdown'
 ] as const
@@ -16,6 +16,8 @@ const requestHarms = ['429', '503', 'slow', 'no answer', 'cut', 'garbage', 'old'
 export type RequestHarm = typeof requestHarms[number]
 
 export type Harm = FrameHarm | UpgradeHarm | RequestHarm
+
+export const harms: readonly Harm[] = [...new Set([...frameHarms, ...upgradeHarms, ...requestHarms])]
 
 /** How often each comes beside the others. */
 const WEIGHTS: Readonly<Record<FrameHarm, number>> = {

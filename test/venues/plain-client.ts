@@ -80,15 +80,15 @@ export class PlainClient {
     this.webSocket = webSocket
     this.watch()
     webSocket.on('error', () => {}).on('close', () => { this.again(webSocket) })
-    webSocket.on('ping', () => { this.watch() })
+    webSocket.on('ping', () => { if (this.webSocket === webSocket) this.watch() })
     webSocket.on('open', () => {
       for (const frame of frames) webSocket.send(frame)
       for (const request of requests) void this.ask(webSocket, request)
     })
     webSocket.on('message', (data, isBinary) => {
+      if (this.webSocket !== webSocket) return
       this.watch()
-      if (this.webSocket !== webSocket || isBinary) return
-      this.take(webSocket, () => this.parser.parse((data as Buffer).toString('utf8')))
+      if (!isBinary) this.take(webSocket, () => this.parser.parse((data as Buffer).toString('utf8')))
     })
   }
 
@@ -151,8 +151,8 @@ export class PlainClient {
     if (this.isClosed) return
     const { webSocket } = this
     this.timer = setTimeout(() => {
-      if (isQuiet && webSocket !== undefined) this.again(webSocket)
-      else this.watch(true)
+      if (!isQuiet) this.watch(true)
+      else if (webSocket !== undefined) this.again(webSocket)
     }, SILENCE_MS)
   }
 }

@@ -59,9 +59,10 @@ export function compareTrades (a: Trade, b: Trade): number {
 
 const DIGITS = /^[0-9]+$/
 
-/** Ids of digits alone compare as numbers, and come before the others. */
+/** A trade without an id comes first. Ids of digits alone compare as numbers, and come before the others. */
 function compareIds (a: string, b: string): number {
   if (a === b) return 0
+  if (a === '' || b === '') return a === '' ? -1 : 1
   const isNumber = DIGITS.test(a)
   if (isNumber !== DIGITS.test(b)) return isNumber ? -1 : 1
   return (isNumber ? compareNumbers(a, b) : 0) || compareCodePoints(a, b)

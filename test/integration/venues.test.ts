@@ -13,7 +13,7 @@ const PER_MILLE = 20
 const NOT_YET: Readonly<Record<string, readonly Harm[]>> = {
   // A trade without a side is passed on as a sale.
   coinbase: ['wrong type'],
-  // A trade may come twice, a book go back in time, and a senseless list of markets ends the source's symbols.
+  // A trade may come twice, a book go back in time, and a senseless list of markets ends all symbols.
   upbit: ['double', 'swap', 'garbage']
 }
 

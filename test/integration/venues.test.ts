@@ -13,8 +13,8 @@ const PER_MILLE = 20
 const NOT_YET: Readonly<Record<string, readonly Harm[]>> = {
   // A trade without a side is passed on as a sale.
   coinbase: ['wrong type'],
-  // A trade may come twice, and a book go back in time.
-  upbit: ['double', 'swap']
+  // A trade may come twice, a book go back in time, and a senseless list of markets ends all symbols.
+  upbit: ['double', 'swap', 'garbage']
 }
 
 /** A seed that `npm run venues -- --seed` repeats. */

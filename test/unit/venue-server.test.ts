@@ -57,7 +57,8 @@ async function run (t: Test, { name, seed, perMille, only, open }: Run): Promise
     if (++turn % STILL === 0) step()
     return oracle.pending().length === 0 || (open !== undefined && oracle.verdict.failures.length > 0)
   }
-  await until('the books are there', isWell)
+  // A client that begins anew at any fault may not come so far while the venue misbehaves.
+  if (perMille === 0 || open !== undefined) await until('the books are there', isWell)
   for (let at = 0; at < STEPS; at++) {
     step()
     if (at % 5 === 0) await delay(1)

@@ -142,7 +142,7 @@ export const removeAlertSchema = {
 export const historySchema = {
   tags: ['topics'],
   summary: "A topic's messages: after a sequence, or its newest; " +
-    'with `channel` also what is recorded, oldest first, as JSON, lines of JSON or a table',
+    'of a channel and symbol, also what is recorded, oldest first, as JSON, lines of JSON or a table',
   security: bearer,
   querystring: Type.Object({
     topic: Type.Optional(Topic),
@@ -198,7 +198,7 @@ const Instant = Timestamp('ISO 8601 with a zone')
 export const barsSchema = {
   tags: ['topics'],
   summary: 'The bars of a symbol, each as it was last revised; ' +
-    'a subscription after `sequence` goes on from there',
+    'a subscription after the sequence of the answer goes on from there',
   security: bearer,
   querystring: Type.Object({
     symbol: Type.String({ examples: ['005930'] }),

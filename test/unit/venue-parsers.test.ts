@@ -43,3 +43,22 @@ test('a book of Upbit does not go back in time', async t => {
   const frames = [book(10, 1), book(12, 2), book(11, 3), book(12, 4), book(13, 5)]
   t.same(dataOf(upbit, 'book', frames).map(({ bids }) => bids), ['1', '2', '4', '5'].map(size => [['1', size]]))
 })
+
+test('a list of markets that is none refuses no symbol of Upbit', async t => {
+  const listed: Array<readonly string[]> = []
+  const listener = {
+    bookFailed: () => {},
+    described: () => {},
+    missedTrades: () => {},
+    listed: (symbols: readonly string[]) => { listed.push(symbols) },
+    refused: () => {},
+    subscribed: () => {},
+    ending: () => {}
+  }
+  const parser = upbit.createParser({ listener })
+  const url = new URL('https://api.upbit.com/v1/market/all')
+  for (const body of ['[[]]', '[]', '{}', 'null', '[{"market":1}]']) parser.answer!(url, body, 200)
+  t.same(listed, [])
+  parser.answer!(url, '[{"market":"KRW-BTC","korean_name":"비트코인"}]', 200)
+  t.same(listed, [['KRW-BTC']])
+})

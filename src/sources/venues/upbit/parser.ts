@@ -58,8 +58,10 @@ export class UpbitParser implements VenueParser {
 
   answer ({ pathname }: URL, body: string, status = 200): readonly SourceMessage[] {
     const markets = pathname === '/v1/market/all' && status === 200 ? JSON.parse(body) as unknown : undefined
-    if (!Array.isArray(markets)) return []
-    this.listener?.listed((markets as Fields[]).map(({ market }) => String(market)))
+    // An answer that is no list of markets says of no symbol that it is missing.
+    const isList = Array.isArray(markets) && markets.length > 0 &&
+      markets.every(market => isObject(market) && typeof market['market'] === 'string')
+    if (isList) this.listener?.listed((markets as Fields[]).map(({ market }) => market as string))
     return []
   }
 

@@ -33,7 +33,7 @@ test('export writes a history in each format', async t => {
   const table = await run('trades', 'A', '--format', 'csv', '--quiet')
   t.equal(table.err, '')
   const rows = table.out.split('\r\n')
-  t.equal(rows[0], 'sequence,log_timestamp,symbol,price,size,timestamp,exchange,side,trade_id')
+  t.equal(rows[0], 'sequence,log_timestamp,symbol,price,size,timestamp,exchange,side,trade_id,corrects,received_at')
   t.equal(rows.length, 12_002)
   const array = await run('trades', 'A', '--format', 'json', '--from', '2026-01-01T00:00:00Z')
   t.equal((JSON.parse(array.out) as object[]).length, 12_000)

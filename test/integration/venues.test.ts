@@ -22,7 +22,8 @@ for (const protocol of protocols) {
     for (let seed = FIRST_SEED; seed < FIRST_SEED + RUNS; seed++) {
       const markets = (depth: number | undefined): ReturnType<typeof syntheticMarkets> =>
         syntheticMarkets(protocol, seed, depth)
-      summary.add(await run({ protocol, venue, seed, steps: STEPS, perMille: PER_MILLE, only: harms, markets }))
+      const options = { seed, steps: STEPS, perMille: PER_MILLE, only: harms, markets }
+      summary.add(await run({ protocol, venue, ...options }))
     }
     for (const line of summary.lines) t.comment(line)
     t.same(summary.failures, [], repeat)

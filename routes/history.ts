@@ -1,7 +1,5 @@
 import { Readable } from 'node:stream'
-import {
-  type ChannelDefinition, parseInteger, ProtocolError, Timestamp
-} from '@tickwire/protocol'
+import { type ChannelDefinition, parseInteger, ProtocolError } from '@tickwire/protocol'
 import type { FastifyInstance, FastifyReply } from 'fastify'
 import { errorMessage, toProtocolError } from '../src/errors.js'
 import { CsvWriter } from '../src/history/csv.js'
@@ -9,6 +7,7 @@ import { formatPlace, type HistoryPlace, parsePlace } from '../src/history/histo
 import type { HistoryItem, HistoryRange } from '../src/history/history-reader.js'
 import { preferencesOf } from '../src/transports/preferences.js'
 import { untaken } from '../src/transports/untaken.js'
+import { parseInstant } from './instants.js'
 
 /** The parameters of `GET /v1/history` that go with `channel`. */
 export const HISTORY_PARAMETERS = ['channel', 'symbol', 'from', 'to', 'after', 'limit', 'format'] as const
@@ -30,7 +29,6 @@ type Format = 'json' | 'ndjson' | 'csv'
 const TYPES: Readonly<Record<Format, string>> = {
   json: 'application/json', ndjson: 'application/x-ndjson', csv: 'text/csv'
 }
-const INSTANT = new RegExp(Timestamp().pattern!)
 
 export interface HistoryQuery extends HistoryRange {
   readonly format: Format
@@ -43,7 +41,7 @@ export function parseHistoryQuery (
 ): HistoryQuery {
   const one = (name: string): string | undefined => parameters.get(name)?.[0]
   const format = formatOf(one('format'), accept)
-  const [from, to] = [instantOf('from', one('from')), instantOf('to', one('to'))]
+  const [from, to] = [parseInstant('from', one('from')), parseInstant('to', one('to'))]
   if (from !== undefined && to !== undefined && from > to) {
     throw new ProtocolError('bad_request', "'from' is later than 'to'")
   }
@@ -76,16 +74,6 @@ function formatOf (text: string | undefined, accept: string | undefined): Format
     .sort((a, b) => b.weight - a.weight)
     .flatMap(({ name }) => formats.find(format => TYPES[format] === name) ?? [])
   return named[0] ?? 'json'
-}
-
-function instantOf (name: string, text: string | undefined): number | undefined {
-  if (text === undefined) return undefined
-  const time = INSTANT.test(text) ? Date.parse(text.replace(/:60(\.\d+)?/, ':59.999')) : NaN
-  if (Number.isNaN(time)) {
-    throw new ProtocolError('bad_request',
-      `'${name}' is a real date and time with a zone: 2026-01-31T09:00:00Z, with + written as %2B`)
-  }
-  return time
 }
 
 interface Answer {

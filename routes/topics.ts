@@ -1,6 +1,6 @@
 import {
   BAR_INTERVALS, type BarInterval, barsChannel, type ChannelDefinition, decodeEpoch, errorTable, isServed,
-  isSymbol, parseInteger, parseParameters, parseTopicName, ProtocolError, searchOf, Timestamp, topicKey
+  isSymbol, parseInteger, parseParameters, parseTopicName, ProtocolError, searchOf, topicKey
 } from '@tickwire/protocol'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Identity } from '../src/auth/identity.js'
@@ -8,25 +8,12 @@ import { type OriginPolicy, refuseForeignPage } from '../src/auth/origin.js'
 import { refuseRead } from '../src/auth/permissions.js'
 import { answerBody } from '../src/transports/gzip-answer.js'
 import { HISTORY_PARAMETERS, HistoryAnswers, parseHistoryQuery } from './history.js'
+import { parseInstant } from './instants.js'
 import { barsSchema, historySchema, MAX_BARS, snapshotSchema, symbolsSchema } from './schemas.js'
 
 const MAX_HISTORY = 10_000
 const DEFAULT_HISTORY = 1000
 const DEFAULT_BARS = 1000
-
-const INSTANT = new RegExp(Timestamp().pattern!)
-
-/** Returns an instant of a query in milliseconds since 1970. @throws ProtocolError `bad_request` */
-function parseInstant (name: string, text: string | undefined): number | undefined {
-  if (text === undefined) return undefined
-  // A leap second counts as the start of the next one.
-  if (INSTANT.test(text)) {
-    return text.slice(16, 19) === ':60' ? Date.parse(text.replace(':60', ':59')) + 1000 : Date.parse(text)
-  }
-  throw new ProtocolError(
-    'bad_request', `'${name}' is a date and time with a zone: 2026-02-07T14:30:00Z (write + as %2B)`
-  )
-}
 
 const isInterval = (text: string | undefined): text is BarInterval =>
   text !== undefined && Object.hasOwn(BAR_INTERVALS, text)

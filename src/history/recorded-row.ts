@@ -1,4 +1,4 @@
-import { parseTopicKey } from '@tickwire/protocol'
+import { instantMs, parseTopicKey } from '@tickwire/protocol'
 import { type Entry, epochAt, type ShardHead } from '../log/log.js'
 import type { RecordedTopic } from '../store/recording.js'
 import type { RecordedRow, RecorderPosition } from '../store/tables.js'
@@ -36,8 +36,7 @@ function timeOf (payload: string): number | undefined {
   const data = JSON.parse(payload) as Partial<Record<string, unknown>> | null
   for (const field of TIMES) {
     const text = data?.[field]
-    // A leap second counts as the start of the next second.
-    const time = typeof text === 'string' ? Date.parse(text.replace(/:60(\.\d+)?/, ':59.999')) : NaN
+    const time = typeof text === 'string' ? instantMs(text) : NaN
     if (!Number.isNaN(time)) return Math.floor(time)
   }
   return undefined

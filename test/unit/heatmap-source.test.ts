@@ -225,6 +225,24 @@ test('makes a heatmap of the trades in the log, and of those that come', async t
   t.ok(stage.queried.every(query => query === 'liquidation BTC-USDT'), 'nothing is queried of what has no inputs')
 })
 
+test('a trade from a far future leaves the positions of others as they are', async t => {
+  const stage = new Stage(t, true)
+  const publish = async (timestamp: string, size: string): Promise<void> => {
+    const data = { symbol: 'BTC-USDT', price: '100', size, side: 'buy', timestamp }
+    await stage.log.append([{ topic: `${trades.name}:BTC-USDT`, payload: JSON.stringify(data) }])
+  }
+  const began = Date.now()
+  await publish(new Date(began).toISOString(), '1000')
+  await publish('2999-01-01T00:00:00Z', '1')
+  stage.wanted = [btc]
+  await eventually('it is made', () => stage.published.length === 1)
+  const { levels, as_of: asOf } = stage.published[0]!.data as Heatmap
+  const longs = levels.reduce((sum, [, long]) => sum + Number(long), 0)
+  // 30 % of 100,000; a minute of the half-life of four hours takes a few parts in a thousand.
+  t.ok(longs > 29_000, String(longs))
+  t.ok(Date.parse(asOf!) <= Date.now() + 60_000, asOf)
+})
+
 test('takes its interval from either setting, and lets a query without $kind make one kind', t => {
   t.equal(heatmapOptions({}).intervalMs, 5000)
   t.equal(heatmapOptions({ WS_UPDATE_INTERVAL: 2 }).intervalMs, 2000)

@@ -215,7 +215,6 @@ export const tickwire = fp<TickwireOptions>(async (app, options) => {
     log,
     coordination,
     counters: heatmaps,
-    logger: app.log,
     intervalMs,
     open: kind => openHeatDatabase(databaseOf(kind))
   })

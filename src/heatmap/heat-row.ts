@@ -32,6 +32,8 @@ export interface HeatDatabase {
    * @throws if it fails, runs for too long, or returns too much
    */
   query (symbol: string, kind: HeatmapKind): Promise<readonly QueryRow[]>
+  /** Ends the query that runs, which then fails, and so does each that begins later. */
+  interrupt (): void
   /** Ends a round of queries, after which others may write to a user's file. */
   rest (): void
   close (): void

@@ -70,7 +70,7 @@ export interface Lazy {
   /**
    * Called once, on every server that has the source, for one that must know what to make.
    * @param local returns the topics of these channels that somebody on this server subscribes to, or has
-   *   since it was last called
+   *   since it was last called; first those that clients name
    */
   attach? (local: () => readonly WantedTopic[]): void
 }
@@ -79,6 +79,8 @@ export interface Lazy {
 export interface WantedTopic {
   readonly channel: string
   readonly symbol: string
+  /** Whether a client names the topic, and does not only subscribe to a set that has it. */
+  readonly isNamed: boolean
 }
 
 /**

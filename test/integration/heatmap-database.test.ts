@@ -1,6 +1,7 @@
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
 import { DuckDBInstance } from '@duckdb/node-api'
 import { type Test, test } from 'tap'
 import type { HeatRow } from '../../src/heatmap/heat-row.js'
@@ -119,9 +120,22 @@ test('says why a query fails, and works again when it can', async t => {
   chmodSync(path, 0o600)
 })
 
+const SLOW = 'select count(*) from range(1000000000) a, range(1000000000) b where a.range + b.range = -1'
+
 test('interrupts a query that takes too long', async t => {
-  const slow = 'select count(*) from range(1000000000) a, range(1000000000) b where a.range + b.range = -1'
-  const database = await open(t, { query: slow, queryMs: 100 })
+  const database = await open(t, { query: SLOW, queryMs: 100 })
   await t.rejects(database.query('A', 'book'), { message: 'the query took longer than 100 ms' })
   await t.rejects(database.query('A', 'book'), { message: 'the query took longer than 100 ms' })
+})
+
+test('interrupts a query when it is asked to, wherever that is, and begins no other', async t => {
+  for (const waitMs of [undefined, 0, 1, 50, 200]) {
+    // Its deadline is beyond that of the test.
+    const database = await open(t, { query: SLOW, queryMs: 600_000 })
+    const failed = t.rejects(database.query('A', 'book'), { message: 'the query was interrupted' }, String(waitMs))
+    if (waitMs !== undefined) await delay(waitMs)
+    database.interrupt()
+    await failed
+    await t.rejects(database.query('A', 'book'), { message: 'the query was interrupted' })
+  }
 })

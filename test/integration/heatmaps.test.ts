@@ -82,6 +82,36 @@ test('names the same topic by either spelling in actions and requests, and refus
   t.equal((await fetch(`${server.origin}/v1/stream?subscribe=heatmap:ABCD`)).status, 400, 'it could be two')
 })
 
+test('resumes after a sequence by either spelling', async t => {
+  const server = await startServer(t, { UNKNOWN_SYMBOLS: 'reject' })
+  const { tickwire } = server.app
+  await tickwire.declare([{ symbol: 'BTC-USDT' }])
+  const levels = (size: string): object => (
+    { symbol: 'BTC-USDT', kind: 'book', levels: [['9', size, '0']], price_step: '1', current_price: '10', as_of: '2026-02-07T14:30:00Z' })
+  for (const size of ['1', '2', '3']) {
+    await tickwire.publishAll([{ channel: 'heatmap.book', symbol: 'BTC-USDT', data: levels(size) }])
+  }
+  const first = follow(t, server)
+  first.send({ action: 'subscribe', channel: 'heatmap.book', symbols: ['BTCUSDT'] })
+  await until('it has the state', () => ofType(first.messages, 'heatmap').length === 1)
+  t.match(ofType(first.messages, 'heatmap'), [{ sequence: 3, snapshot: true }])
+  const { epoch } = ofType(first.messages, 'subscribed')[0] as Message & { epoch: string }
+  const cases: ReadonlyArray<readonly [object, number[]]> = [
+    [{ 'BTC-USDT': 3 }, []], [{ BTCUSDT: 3 }, []], [{ BTCUSDT: 2 }, [3]], [{ BTCUSDT: 2, 'BTC-USDT': 3 }, [3]]
+  ]
+  for (const [after, expected] of cases) {
+    for (const symbol of ['BTCUSDT', 'BTC-USDT']) {
+      const { messages, send } = follow(t, server)
+      send({ action: 'subscribe', channel: 'heatmap.book', symbols: [symbol], after, epoch })
+      send({ action: 'snapshot', id: 'last', channel: 'heatmap.book', symbols: ['BTC-USDT'] })
+      await until('the snapshot is done', () => messages.some(({ id, type }) => id === 'last' && type === 'done'))
+      t.match(ofType(messages, 'subscribed'), [{ recovered: true }])
+      const sequences = ofType(messages, 'heatmap').map(({ sequence }) => sequence)
+      t.same(sequences.slice(0, -1), expected, `${symbol} ${JSON.stringify(after)}`)
+    }
+  }
+})
+
 test('WS_ENABLED=false: refuses heatmaps over WebSocket alone', async t => {
   const server = await startServer(t, { ...SIMULATED, WS_ENABLED: false })
   const url = `${server.origin.replace('http', 'ws')}/v1/stream?subscribe=heatmap:BTC-USDT`

@@ -1,6 +1,6 @@
 import { standardChannels } from '@tickwire/protocol'
 import { type Test, test } from 'tap'
-import { Demand } from '../../src/hub/audience/demand.js'
+import { Demand, type DemandedTopic } from '../../src/hub/audience/demand.js'
 import { Membership } from '../../src/hub/audience/membership.js'
 import { makeSelector, type Selector } from '../../src/hub/audience/selector.js'
 import { Choices } from '../helpers/random.js'
@@ -13,7 +13,7 @@ function watched (symbols = new Set(['A', 'B'])): {
   demand: Demand
   membership: Membership
   isWanted: () => boolean
-  topics: () => ReadonlyArray<{ channel: string, symbol: string }>
+  topics: () => readonly DemandedTopic[]
   changes: boolean[]
 } {
   const membership = new Membership()
@@ -73,6 +73,21 @@ test('names the topics that are wanted, and once those that came and went', asyn
   demand.remove(select('quotes', 'B'))
   t.same(named(), ['quotes:B'])
   t.same(named(), [])
+})
+
+test('names first the topics that somebody names, and then the members of sets', async t => {
+  const { demand, membership, topics } = watched()
+  for (const symbol of ['A', 'B']) membership.set({ symbol, market: 'M' })
+  const named = (): string[] => topics().map(({ channel, symbol, isNamed }) => `${channel}:${symbol} ${isNamed}`)
+  for (const selector of [select('trades', '*'), select('quotes', '@market/M'), select('trades', 'B')]) {
+    demand.add(selector)
+  }
+  const [first, ...others] = named()
+  t.equal(first, 'trades:B true')
+  t.same(others.sort(), ['quotes:A false', 'quotes:B false', 'trades:A false', 'trades:B false'])
+  demand.remove(select('trades', 'B'))
+  demand.add(select('quotes', 'A'))
+  t.equal(named()[0], 'quotes:A true', 'one that came last, too')
 })
 
 test('reports begin and end, but not what comes and goes within one turn', async t => {

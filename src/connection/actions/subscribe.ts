@@ -5,7 +5,7 @@ import { CatchUp } from '../../hub/catch-up/catch-up.js'
 import type { StartPosition } from '../../hub/catch-up/start.js'
 import { Selection, type Selector } from '../../hub/audience/selector.js'
 import type { Connection } from '../connection.js'
-import { resolveSelectors } from '../selectors.js'
+import { type NameContext, requireChannel, resolveSelectors, spelledSymbol } from '../selectors.js'
 import type { Action } from './action.js'
 
 /** One subscription of a request, with its names resolved to selectors. */
@@ -29,7 +29,7 @@ async function perform (connection: Connection, message: SubscribeAction): Promi
   const { granted, rejected } = await resolveSelectors(
     context, identity, channel, symbols, { throttleMs, depth, last, fresh, overWebSocket: true }
   )
-  const start = startPosition(message, granted)
+  const start = startPosition(context, message, granted)
   await beginSubscriptions(connection, [{ id, channel, granted, rejected, throttleMs }], start, snapshot)
 }
 
@@ -86,7 +86,9 @@ export async function beginSubscriptions (
  * Returns the position at which a subscribe message begins.
  * @throws ProtocolError `bad_cursor`, `invalid_message`
  */
-function startPosition ({ after, epoch }: SubscribeAction, granted: readonly Selector[]): StartPosition {
+function startPosition (
+  context: NameContext, { channel, after, epoch }: SubscribeAction, granted: readonly Selector[]
+): StartPosition {
   if (after === undefined) {
     if (epoch !== undefined) {
       throw new ProtocolError('invalid_message', 'epoch is only for after with sequences')
@@ -112,12 +114,26 @@ function startPosition ({ after, epoch }: SubscribeAction, granted: readonly Sel
     const message = 'after with sequences cannot resume symbol sets; resume * and other sets with a cursor'
     throw new ProtocolError('invalid_message', message)
   }
+  const bySymbol = typeof after === 'object' ? spelledSequences(context, channel, after) : undefined
   const sequences = new Map<string, number>()
   for (const { key, symbol } of granted) {
     const sequence = symbol === undefined
       ? (typeof after === 'number' ? after : undefined)
-      : (typeof after === 'object' && Object.hasOwn(after, symbol) ? after[symbol] : undefined)
+      : bySymbol?.get(symbol)
     if (sequence !== undefined) sequences.set(key, sequence)
   }
   return { from: 'sequences', sequences, epochs }
+}
+
+/** Returns sequences by symbol; of a symbol in two spellings the lower, so that the client misses nothing. */
+function spelledSequences (
+  context: NameContext, channelName: string, after: Readonly<Record<string, number>>
+): ReadonlyMap<string, number> {
+  const channel = requireChannel(context, channelName)
+  const sequences = new Map<string, number>()
+  for (const [written, sequence] of Object.entries(after)) {
+    const symbol = spelledSymbol(context, channel, written)
+    sequences.set(symbol, Math.min(sequence, sequences.get(symbol) ?? Infinity))
+  }
+  return sequences
 }

@@ -8,15 +8,24 @@ export interface Offer {
   readonly covers: (symbol: string) => boolean
 }
 
+/** A topic with a symbol that somebody wants. */
+export interface DemandedTopic {
+  readonly channel: string
+  readonly symbol: string
+  /** Whether the selector names the topic; otherwise the topic comes from a set or from `*`. */
+  readonly isNamed: boolean
+}
+
 /** Says whether anybody wants the topics of an offer. */
 export interface Watch {
   isWanted (): boolean
   /**
    * Returns the topics with a symbol that somebody subscribes to, or has since the last call: a poll comes
-   * and goes. A topic comes once for each selector.
+   * and goes. A topic comes once for each selector. Topics that somebody names come before those of sets, so
+   * that a client of `*` takes no place from them.
    * @param every the symbols for which `*` stands
    */
-  topics (every: Iterable<string>): ReadonlyArray<{ readonly channel: string, readonly symbol: string }>
+  topics (every: Iterable<string>): readonly DemandedTopic[]
   end (): void
 }
 
@@ -84,17 +93,23 @@ class OfferWatch implements Watch {
     return false
   }
 
-  topics (every: Iterable<string>): ReadonlyArray<{ readonly channel: string, readonly symbol: string }> {
+  topics (every: Iterable<string>): readonly DemandedTopic[] {
     const selectors = new Map(this.unseen)
     this.unseen.clear()
     for (const counts of [this.named, this.sets]) {
       for (const [key, { selector }] of counts) selectors.set(key, selector)
     }
-    return [...selectors.values()].flatMap(({ channel: { name: channel }, kind, symbol }) => {
-      if (symbol === undefined) return []
-      const symbols = kind === 'every' ? every : kind === 'set' ? this.membership.symbols(symbol) : [symbol]
-      return Array.from(symbols, symbol => ({ channel, symbol }))
-    })
+    const named: DemandedTopic[] = []
+    const ofSets: DemandedTopic[] = []
+    for (const { channel: { name: channel }, kind, symbol } of selectors.values()) {
+      if (symbol === undefined) continue
+      if (kind === 'topic') named.push({ channel, symbol, isNamed: true })
+      else {
+        const symbols = kind === 'every' ? every : this.membership.symbols(symbol)
+        for (const member of symbols) ofSets.push({ channel, symbol: member, isNamed: false })
+      }
+    }
+    return named.concat(ofSets)
   }
 
   add (selector: Selector): void {

@@ -16,11 +16,18 @@ const KEPT_MS = 60_000
 /** Models that are kept although nobody wants them, those wanted last. */
 const MAX_KEPT = 200
 
+/**
+ * A trade counts as at most so much later than the log has accepted it. One from a far future would set the
+ * clock of its model so far ahead that all other positions were closed by then.
+ */
+const EARLY_MS = 60_000
+
 /** A model of one topic: what it knows, and up to which message. */
 interface Model {
   /** The last message that it has taken. */
   sequence: number
-  take (payload: string, replaces: boolean, timestamp: number): void
+  /** @param accepted when the log accepted the message, in milliseconds since 1970 */
+  take (payload: string, replaces: boolean, accepted: number): void
   rows (now: number): HeatRow[]
 }
 
@@ -128,12 +135,12 @@ function liquidationModel (symbol: string): Model {
   let time = 0
   return {
     sequence: 0,
-    take (payload) {
+    take (payload, _replaces, accepted) {
       const { price, size, side, timestamp, corrects } = JSON.parse(payload) as Trade
       // A correction opens no position.
       if (corrects !== undefined || !isPrice(Number(price))) return
       current = withoutZeros(price)
-      time = Math.max(time, Date.parse(timestamp) || 0)
+      time = Math.max(time, Math.min(Date.parse(timestamp) || 0, accepted + EARLY_MS))
       model.trade({ price: Number(price), size: Number(size), side, time })
     },
     rows () {

@@ -3,20 +3,15 @@ import { wordsOf } from '../../errors.js'
 import type { HeatDatabase, HeatRow } from '../../heatmap/heat-row.js'
 import { heatmapOf, NonsenseRows } from '../../heatmap/rows.js'
 import type { HeatmapCounters } from '../../metrics/heatmap-counters.js'
+import type { SourceLogger } from '../../sources/source.js'
 
 /** A failure that goes on is logged again after so long. */
 const LOG_AGAIN_MS = 60_000
 /** Failures that are remembered, so that they are not logged too often. */
 const MAX_REMEMBERED = 1000
 
-export interface HeatmapLogger {
-  error (details: object, message: string): void
-  info (details: object, message: string): void
-}
-
 export interface HeatQueriesOptions {
   readonly counters: HeatmapCounters
-  readonly logger: HeatmapLogger
   /** Opens where heatmaps of a kind are queried. @throws if that is not there */
   open (kind: HeatmapKind): Promise<HeatDatabase>
 }
@@ -31,8 +26,12 @@ export class HeatQueries {
   private readonly failing = new Set<string>()
   /** When each failure was logged last: many symbols may fail for one reason. */
   private readonly loggedAt = new Map<string, number>()
+  private isInterrupted = false
 
-  constructor (private readonly options: HeatQueriesOptions) {}
+  constructor (
+    private readonly options: HeatQueriesOptions,
+    private readonly logger: Pick<SourceLogger, 'error' | 'info'>
+  ) {}
 
   /**
    * Makes a heatmap.
@@ -60,6 +59,12 @@ export class HeatQueries {
     return made?.heatmap
   }
 
+  /** Ends the query under way, so that nothing waits for it any more; no other begins. That is no failure. */
+  interrupt (): void {
+    this.isInterrupted = true
+    for (const database of this.databases.values()) database.interrupt()
+  }
+
   /** Lets others write to a user's file until the next query. */
   rest (): void {
     for (const database of this.databases.values()) database.rest()
@@ -79,16 +84,17 @@ export class HeatQueries {
   private async attempt<Result> (
     symbol: string, kind: HeatmapKind, work: () => Promise<Result>
   ): Promise<Result | undefined> {
+    if (this.isInterrupted) return undefined
     try {
       return await work()
     } catch (error) {
-      this.noteFailure(symbol, kind, error)
+      if (!this.isInterrupted) this.noteFailure(symbol, kind, error)
       return undefined
     }
   }
 
   private noteFailure (symbol: string, kind: HeatmapKind, error: unknown): void {
-    const { counters, logger } = this.options
+    const { options: { counters }, logger } = this
     counters.failures[error instanceof NonsenseRows ? 'nonsense' : 'query']++
     const [text = ''] = wordsOf(error).split('\n')
     for (const remembered of [this.failing, this.loggedAt]) {
@@ -105,6 +111,6 @@ export class HeatQueries {
   private noteSuccess (symbol: string, kind: HeatmapKind): void {
     if (!this.failing.delete(`${kind} ${symbol}`) || this.failing.size > 0) return
     this.loggedAt.clear()
-    this.options.logger.info({ event: 'heatmap' }, 'all heatmaps are made again')
+    this.logger.info({ event: 'heatmap' }, 'all heatmaps are made again')
   }
 }

@@ -74,26 +74,38 @@ export class HeatmapRun {
       // A client that has just subscribed does not wait for the next round.
       const due = isRound ? topics : topics.filter(topic => !before.has(nameOf(topic)))
       before = new Set(topics.map(nameOf))
-      if (due.length > 0) await this.refresh(due, topics.length)
+      if (due.length > 0) await this.refresh(due, topics)
       const waitMs = Math.min(LOOK_MS, Math.max(1, nextRound - performance.now()))
       await delay(waitMs, undefined, { signal }).catch(() => {})
     }
   }
 
-  /** @param count how many heatmaps are wanted, which share what clients may get */
-  private async refresh (topics: readonly WantedTopic[], count: number): Promise<void> {
+  /**
+   * Makes heatmaps. Those that exist share what clients may get: a topic of which nothing is known, however
+   * many of these clients subscribe to, takes nothing from the others.
+   * @param wanted all heatmaps that are wanted, among them these topics
+   */
+  private async refresh (topics: readonly WantedTopic[], wanted: readonly WantedTopic[]): Promise<void> {
     if (!await this.epochs.holds()) throw new BeginAnew()
-    const share = BYTES_PER_SECOND * this.options.intervalMs / 1000 / count
-    const maxBytes = Math.max(MIN_BYTES, Math.min(MAX_BYTES, Math.floor(share))) - ENVELOPE_BYTES
+    const { published } = this
+    let count = wanted.filter(topic => published.has(nameOf(topic))).length
     try {
       for (const topic of topics) {
         if (this.context.signal.aborted) return
         await this.readInputs()
-        await this.refreshOne(topic, maxBytes)
+        const isNew = !published.has(nameOf(topic))
+        await this.refreshOne(topic, this.maxBytes(isNew ? count + 1 : count))
+        if (isNew && published.has(nameOf(topic))) count++
       }
     } finally {
       this.queries.rest()
     }
+  }
+
+  /** Returns the bytes of each heatmap's data, if so many share what clients may get. */
+  private maxBytes (count: number): number {
+    const share = BYTES_PER_SECOND * this.options.intervalMs / 1000 / count
+    return Math.max(MIN_BYTES, Math.min(MAX_BYTES, Math.floor(share))) - ENVELOPE_BYTES
   }
 
   private async refreshOne (topic: WantedTopic, maxBytes: number): Promise<void> {
@@ -113,7 +125,9 @@ export class HeatmapRun {
       return
     }
     if (signal.aborted) return
-    await publish([{ channel, symbol, data }])
+    const [answer] = await publish([{ channel, symbol, data }])
+    // The next round tries again what the log has refused, for example because it has too many topics.
+    if (answer === undefined || 'code' in answer) return
     this.pace.note(text.length + ENVELOPE_BYTES)
     this.published.set(nameOf(topic), digest)
     counters.sent++

@@ -37,9 +37,12 @@ export class HeatmapSource implements Source {
   }
 
   async run (context: SourceContext): Promise<void> {
-    const queries = new HeatQueries(this.options)
+    const { signal, logger } = context
+    const queries = new HeatQueries(this.options, logger)
+    const interrupt = (): void => { queries.interrupt() }
+    signal.addEventListener('abort', interrupt)
     try {
-      await untilAborted(context.signal, async () => {
+      await untilAborted(signal, async () => {
         const run = await HeatmapRun.begin(this.options, queries, context)
         try {
           await run.loop(this.wanted)
@@ -48,6 +51,7 @@ export class HeatmapSource implements Source {
         }
       })
     } finally {
+      signal.removeEventListener('abort', interrupt)
       queries.close()
     }
   }

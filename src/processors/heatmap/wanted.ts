@@ -7,7 +7,10 @@ const KIND = 'heatmap'
 /** How often other nodes are asked, and how long they have to answer. */
 const ASK_EVERY_MS = 1000
 const ANSWER_MS = 500
-/** Heatmaps that are made at a time, however many symbols clients ask for. */
+/**
+ * Heatmaps that are made at a time, however many symbols clients ask for. Those that clients name come before
+ * those of sets: one client of `*` must not take the heatmaps of all others.
+ */
 const MAX_WANTED = 1000
 
 type Questions = Pick<Coordination, 'ask' | 'answer'>
@@ -28,7 +31,8 @@ export class Wanted {
     this.coordination.answer(question => {
       const { kind, from } = JSON.parse(question) as { readonly kind?: unknown, readonly from?: unknown }
       if (kind !== KIND || from === this.own) return ''
-      const wanted = local().slice(0, MAX_WANTED).map(({ channel, symbol }) => [channel, symbol])
+      const wanted = local().slice(0, MAX_WANTED)
+        .map(({ channel, symbol, isNamed }) => [channel, symbol, isNamed])
       return wanted.length === 0 ? '' : JSON.stringify(wanted)
     })
   }
@@ -37,9 +41,12 @@ export class Wanted {
   async everywhere (): Promise<readonly WantedTopic[]> {
     if (performance.now() - this.askedAt >= ASK_EVERY_MS) await this.ask()
     const wanted = new Map<string, WantedTopic>()
-    for (const topic of [...this.local(), ...this.elsewhere]) {
+    const all = [...this.local(), ...this.elsewhere]
+    for (const topic of [...all.filter(({ isNamed }) => isNamed), ...all.filter(({ isNamed }) => !isNamed)]) {
+      const name = `${topic.channel}:${topic.symbol}`
+      if (wanted.has(name)) continue
       if (wanted.size === MAX_WANTED) break
-      wanted.set(`${topic.channel}:${topic.symbol}`, topic)
+      wanted.set(name, topic)
     }
     return [...wanted.values()]
   }
@@ -50,6 +57,7 @@ export class Wanted {
     const question = JSON.stringify({ kind: KIND, from: this.own })
     const answers = await this.coordination.ask(question, ANSWER_MS).catch(() => [])
     this.elsewhere = answers.filter(answer => answer !== '').flatMap(answer =>
-      (JSON.parse(answer) as [string, string][]).map(([channel, symbol]) => ({ channel, symbol })))
+      (JSON.parse(answer) as [string, string, boolean][])
+        .map(([channel, symbol, isNamed]) => ({ channel, symbol, isNamed })))
   }
 }

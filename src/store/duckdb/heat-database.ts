@@ -25,6 +25,11 @@ const INSERT = `insert into heatmap select unnest(r, recursive := false) from (
 
 /** After which a query is interrupted. */
 const QUERY_MS = 5000
+/**
+ * How often it is seen whether to interrupt a query. DuckDB ignores an interrupt that comes between two
+ * statements, so a single one might have no effect.
+ */
+const LOOK_MS = 20
 /** Rows of a heatmap: far more than a client can be sent. */
 const MAX_ROWS = 10_000
 /** Queries share the machine with the streaming; they read nothing but their own database. */
@@ -37,6 +42,8 @@ const OPTIONS = {
 }
 /** After a failure of this kind a database answers nothing any more until it is opened anew. */
 const IS_FATAL = /^FATAL Error|database has been invalidated/
+
+const INTERRUPTED = 'the query was interrupted'
 
 export interface HeatSettings {
   /** A user's query; default: of the table `heatmap`. */
@@ -57,6 +64,7 @@ class DuckDBHeat implements HeatDatabase {
   private readonly queryMs: number
   private readonly path: string | undefined
   private instance: DuckDBInstance | undefined
+  private isInterrupted = false
 
   constructor (
     private readonly duckdb: DuckDB,
@@ -96,6 +104,10 @@ class DuckDBHeat implements HeatDatabase {
     })
   }
 
+  interrupt (): void {
+    this.isInterrupted = true
+  }
+
   rest (): void {
     if (!this.isOwn) this.close()
   }
@@ -105,22 +117,25 @@ class DuckDBHeat implements HeatDatabase {
     this.instance = undefined
   }
 
-  /** Works with a connection of its own, which is interrupted when it takes too long. */
+  /** Works with a connection of its own, which is interrupted on demand, or when it takes too long. */
   private async connected<Result> (work: (connection: DuckDBConnection) => Promise<Result>): Promise<Result> {
     const connection = await (this.instance ??= await this.open()).connect()
+    const deadline = performance.now() + this.queryMs
     let isLate = false
-    const timer = setTimeout(() => {
-      isLate = true
-      connection.interrupt()
-    }, this.queryMs)
+    const timer = setInterval(() => {
+      isLate = performance.now() >= deadline
+      if (isLate || this.isInterrupted) connection.interrupt()
+    }, LOOK_MS)
     try {
+      if (this.isInterrupted) throw new Error(INTERRUPTED)
       return await work(connection)
     } catch (error) {
+      if (this.isInterrupted) throw new Error(INTERRUPTED, { cause: error })
       if (isLate) throw new Error(`the query took longer than ${this.queryMs} ms`, { cause: error })
       if (IS_FATAL.test(wordsOf(error))) queueMicrotask(() => { this.close() })
       throw error
     } finally {
-      clearTimeout(timer)
+      clearInterval(timer)
       connection.closeSync()
     }
   }

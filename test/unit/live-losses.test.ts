@@ -157,3 +157,55 @@ test('Binance: a connection that takes over after the loss of the other begins t
   t.ok(sockets.length >= length)
   await stop()
 })
+
+test('Binance: snapshots that are older than the stream count as answers, to refreshes and after gaps', async t => {
+  const { clock, venue, newest, books, snapshots, stop } = runBinance()
+  await clock.advance(0)
+  newest().opened()
+  newest().frame(subscribed)
+  await clock.advance(100)
+  let number = 100
+  const follow = async (seconds: number): Promise<void> => {
+    for (let n = 0; n < seconds; n++) {
+      newest().frame(depth(++number))
+      venue.number = number - 1
+      await clock.advance(1000)
+    }
+  }
+  await follow(3600)
+  t.ok(snapshots() >= 10, `${snapshots()} snapshots in an hour`)
+  t.notOk(books('AB-USDT').slice(1).includes('stale'), 'the book has been followed without a gap')
+  for (let gap = 0; gap < 6; gap++) {
+    venue.number = number += 5
+    newest().frame(depth(number))
+    await clock.advance(1000)
+    t.same(books('AB-USDT').slice(-2), ['stale', `snapshot 10@${number}`], `gap ${gap}`)
+    await follow(400)
+  }
+  await stop()
+})
+
+test('Coinbase: a product that it refuses is not asked for again, on this connection and on the next', async t => {
+  const { clock, newest, stop } = runLive(coinbase, ['A-B', 'NO-B'], {
+    sent (socket, text) {
+      if (!text.includes('"NO-B"') || !text.includes('"subscribe"')) return
+      socket.frame('{"type":"error","message":"Failed to subscribe","reason":"NO-B is not a valid product"}')
+    }
+  })
+  await clock.advance(0)
+  const asked: number[] = []
+  for (let n = 0; n < 2; n++) {
+    const socket = newest()
+    socket.opened()
+    socket.frame('{"type":"snapshot","product_id":"A-B","bids":[["9","1"]],"asks":[["10","1"]]}')
+    for (let at = 0; at < 200; at++) {
+      await clock.advance(5000)
+      socket.frame('{"type":"heartbeat","product_id":"A-B"}')
+    }
+    asked.push(socket.sent.filter(text => text.includes('"NO-B"')).length)
+    socket.closed('cut')
+    await clock.advance(1000)
+  }
+  t.same(asked, [1, 0])
+  await stop()
+})

@@ -124,6 +124,7 @@ export class Line implements ArrivalReader {
     try {
       const messages = this.parser.answer?.(answer.url, answer.body, answer.status) ?? []
       this.noteSnapshots(messages)
+      if (symbol !== undefined) this.resyncs.answered(symbol)
       return messages
     } catch (error) {
       this.options.failed(answer.url.href, error)
@@ -149,7 +150,9 @@ export class Line implements ArrivalReader {
   /** Notes that a connection stands which was told to send all books. */
   private beginBooks (): void {
     this.isCut = false
-    if (this.options.venue.feed.resync !== undefined) this.resyncs.begin()
+    if (this.options.venue.feed.resync === undefined) return
+    this.resyncs.begin()
+    for (const symbol of this.refused) this.resyncs.forget(symbol)
   }
 
   private noteSnapshots (messages: readonly SourceMessage[]): void {
@@ -189,10 +192,10 @@ export class Line implements ArrivalReader {
   }
 
   private refuse (symbol: string, reason: string): void {
+    this.resyncs.forget(symbol)
     if (this.refused.has(symbol) || !this.symbols.includes(symbol)) return
     this.refused.add(symbol)
     this.options.counts.refused++
-    this.resyncs.forget(symbol)
     this.options.refused(symbol, reason)
     if (this.isIdle) this.end()
   }

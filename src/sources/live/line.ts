@@ -6,7 +6,7 @@ import { Connection, type ConnectionEvents, type LossReason, type Surroundings }
 import type { FeedCounts } from './counts.js'
 import type { Inbox } from './inbox.js'
 import { Resyncs } from './resyncs.js'
-import type { Rest } from './rest.js'
+import { type Rest, shownAddress } from './rest.js'
 
 /** How long two connections bring the same, when one takes over from the other. */
 const OVERLAP_MS = 3000
@@ -127,7 +127,8 @@ export class Line implements ArrivalReader {
       if (symbol !== undefined) this.resyncs.answered(symbol)
       return messages
     } catch (error) {
-      this.options.failed(answer.url.href, error)
+      const what = symbol === undefined ? shownAddress(answer.url) : `the snapshot of ${symbol}`
+      this.options.failed(what, error)
       if (symbol !== undefined) this.resyncs.failed(symbol)
       return []
     }

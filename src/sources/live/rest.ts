@@ -20,6 +20,9 @@ export interface RestBudget {
   readonly perMs: number
 }
 
+/** Returns an address as it is logged: its query may hold a key of the operator. */
+export const shownAddress = ({ origin, pathname }: URL): string => origin + pathname
+
 const DEADLINE_MS = 10_000
 /** A snapshot of a thousand levels has about 60 KB; a list of all products of a venue, 1 MB. */
 const MAX_BODY_BYTES = 8 * 1024 * 1024
@@ -104,12 +107,13 @@ export class Rest {
     try {
       answer = await this.get(url, this.signal)
     } catch (error) {
-      throw new Error(`GET ${url.href}: ${wordsOf(error)}`, { cause: error })
+      throw new Error(`GET ${shownAddress(url)}: ${wordsOf(error)}`, { cause: error })
     }
     if (answer.status !== 429 && answer.status !== 418) return answer
     const pauseMs = pauseOf(answer.retryAfter, this.clock.time())
     this.account.pausedUntil = this.clock.now() + pauseMs
-    throw new Error(`GET ${url.href}: ${answer.status}, asked too much; nothing more for ${pauseMs / 1000} s`)
+    throw new Error(`GET ${shownAddress(url)}: ${answer.status}, asked too much; ` +
+      `nothing more for ${pauseMs / 1000} s`)
   }
 
   /**

@@ -2,6 +2,8 @@ import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'tap'
+import { record } from '../../src/sources/live/record.js'
+import { kraken } from '../../src/sources/venues/kraken/index.js'
 import { type Message, openClient, until } from '../helpers/clients.js'
 import { runCommand, startCommand } from '../helpers/command.js'
 import { startServer } from '../helpers/server.js'
@@ -53,6 +55,31 @@ test('record writes what a venue sends, with whole lines until Ctrl-C, and a ser
   await server.parts.sources.start('replay')
   await until('the book is there', () => messages.some(({ data }) =>
     (data as { venue_sequence?: number } | undefined)?.venue_sequence === 9))
+})
+
+test('record fails, and says why, when what it records cannot be written', async t => {
+  const venue = await startVenue(t, { onRequest: () => [200, { symbols: [] }] })
+  const flags = venue.options.split('&').flatMap(option => [`--${option}`])
+  // A device on which no space is left.
+  const { code, err } = await runCommand(['record', 'binance', 'AB-USDT', ...flags, '--answers', '/dev/full'])
+  t.equal(code, 1)
+  t.match(err, /tickwire: the recording failed: \/dev\/full cannot be written: ENOSPC/)
+
+  for (const at of [1, 2, 3]) {
+    const quiet = await startVenue(t, { onConnected: venue => { venue.send('{"channel":"heartbeat"}') } })
+    let lines = 0
+    const recording = record({
+      venue: kraken,
+      venueSymbols: ['A/B'],
+      url: quiet.url,
+      rest: undefined,
+      signal: new AbortController().signal,
+      logger: { info () {}, warn () {}, error () {} },
+      write () { if (++lines === at) throw new Error('the output is too slow') }
+    })
+    await t.rejects(recording, /the output is too slow/, `line ${at}`)
+    t.equal(lines, at, 'nothing more is written')
+  }
 })
 
 test('record says what it cannot understand, and ends by itself after a time', async t => {

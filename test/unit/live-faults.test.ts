@@ -9,7 +9,8 @@ import { Choices } from '../helpers/random.js'
 
 /**
  * Live sources against venues that lose, double, swap and garble frames, and cut their connections. Whatever
- * they do, no book is ever wrong and good, and all are good again once they stop.
+ * they do, no book is ever wrong and good, none is good while no connection stands, and all are good again
+ * once they stop.
  */
 const RUNS = 50
 const TICKS = 200
@@ -163,8 +164,10 @@ for (const [name, model] of [['Kraken', krakenModel], ['Binance', binanceModel]]
         opening: socket => {
           live.clock.after(5, () => {
             if (socket.isClosed) return
-            if (!faulty || choices.chance(0.8)) socket.opened()
-            else cut(socket)
+            if (!faulty || choices.chance(0.8)) {
+              opened.add(socket)
+              socket.opened()
+            } else cut(socket)
           })
         },
         sent: (socket, text) => {
@@ -172,7 +175,9 @@ for (const [name, model] of [['Kraken', krakenModel], ['Binance', binanceModel]]
         }
       })
       const followers = new Map<string, Follower>()
+      const opened = new Set<FakeSocket>()
       let read = 0
+      const standing = (): FakeSocket[] => live.sockets.filter(({ isClosed }) => !isClosed)
       const judge = (): void => {
         for (const message of live.messages.slice(read)) {
           if (message.channel !== 'book') continue
@@ -186,8 +191,11 @@ for (const [name, model] of [['Kraken', krakenModel], ['Binance', binanceModel]]
           if (isWrong) throw new Error(`seed ${seed}: a wrong book of ${message.symbol}: ${String(follower.book)}`)
         }
         read = live.messages.length
+        if (standing().some(socket => opened.has(socket))) return
+        for (const [symbol, { state }] of followers) {
+          if (state === 'good') throw new Error(`seed ${seed}: ${symbol} is good, and nobody follows it`)
+        }
       }
-      const standing = (): FakeSocket[] => live.sockets.filter(({ isClosed }) => !isClosed)
       const step = async (milliseconds: number): Promise<void> => {
         for (const [socket, frame] of tick(standing())) deliver(socket, frame)
         await live.clock.advance(milliseconds)

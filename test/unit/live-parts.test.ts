@@ -249,6 +249,14 @@ test('spends no more on requests than a venue allows, and pauses for as long as 
   t.equal((await after).body, '/after')
   t.equal(asked[6]! - asked[5]!, 60_000)
 
+  let isWanted = true
+  const unwanted = Promise.allSettled(['/a', '/b'].map(path => rest.ask(path, 100, () => isWanted)))
+  await clock.advance(0)
+  isWanted = false
+  await clock.advance(10_000)
+  t.same((await unwanted).map(({ status }) => status), ['rejected', 'rejected'])
+  t.equal(asked.length, 7, 'nothing is asked, and no weight is spent, once nobody waits for the answer')
+
   const left = Promise.allSettled(Array.from({ length: 1100 }, () => rest.ask('/many', 100)))
   stopping.abort()
   await clock.advance(0)

@@ -270,9 +270,16 @@ test('SOURCES: reads good texts, and says what is wrong with bad ones', async t 
     ['kraken:BTC-USD?suffix=a b', /suffix is 1 to 16 letters/],
     ['kraken:BTC-USD?url=https://a', /url is an address that begins with ws:\/\/ or wss:\/\//],
     ['kraken:BTC-USD?rest=a', /rest is an address/],
+    ['kraken:BTC-USD?url=wss://name:secret@a', /url must be an address without a name or a password/],
+    ['kraken:BTC-USD?rest=https://secret@a', /rest must be an address without a name or a password/],
+    ['kraken:BTC-USD?url=name:secret@a', /begins with ws:\/\/ or wss:\/\/$/],
+    ['kraken:BTC-USD?url=https://a/b?key=secret', /it is 'https:\/\/a\/b\?…'/],
     ['kraken:BTC-USD?lazy=x', /kraken's lazy is true, false/],
     ['binance:BTC-USDT?url=wss://a', /binance with url= needs rest=, too/],
     ['kraken:BTC-USD,kraken:ETH-USD', /kraken is given twice; give it once, with its symbols joined by \+/]
   ]
-  for (const [text, message] of bad) t.throws(() => parseSources(text), message, text)
+  for (const [text, message] of bad) {
+    t.throws(() => parseSources(text), message, text)
+    t.throws(() => parseSources(text), /^(?!.*secret)/s, 'it shows no password')
+  }
 })

@@ -1,6 +1,7 @@
 import { createWriteStream, type WriteStream } from 'node:fs'
 import { once } from 'node:events'
 import { ConfigError } from '../../config.js'
+import { wordsOf } from '../../errors.js'
 import { insteadOf } from '../../nearest.js'
 import { parseAddress, parseSymbols } from '../../sources/live/parse.js'
 import { record as recordVenue } from '../../sources/live/record.js'
@@ -51,6 +52,7 @@ export const record: Command = {
     const timer = forSeconds === undefined ? undefined : setTimeout(stop, forSeconds * 1000)
     const file = text(values, 'answers')
     const answers = file === undefined ? undefined : await openFile(file)
+    answers?.on('error', stop)
     let [lines, requests] = [0, 0]
     const startedAt = performance.now()
     const say = (): void => {
@@ -82,13 +84,18 @@ export const record: Command = {
             answers.write(`${line}\n`)
           }
       })
+    } catch (error) {
+      throw new CommandError(`the recording failed: ${wordsOf(error)}`)
     } finally {
       clearTimeout(timer)
       clearInterval(progress)
-      answers?.end()
-      if (answers !== undefined) await once(answers, 'close')
+      if (answers !== undefined) await close(answers)
     }
     say()
+    const fault = answers?.errored
+    if (fault !== undefined && fault !== null) {
+      throw new CommandError(`the recording failed: ${file} cannot be written: ${fault.message}`)
+    }
     return 0
   }
 }
@@ -105,6 +112,14 @@ function given (venue: Venue, list: string, url: string | undefined, rest: strin
     if (error instanceof ConfigError) throw new UsageError(error.message.replace(/^SOURCES: /, ''))
     throw error
   }
+}
+
+/** Writes what waits and closes the file; `errored` says whether that failed. */
+async function close (stream: WriteStream): Promise<void> {
+  if (stream.closed) return
+  const closed = new Promise<void>(resolve => { stream.once('close', resolve) })
+  stream.end()
+  await closed
 }
 
 async function openFile (file: string): Promise<WriteStream> {

@@ -26,7 +26,7 @@ export interface Answer {
   readonly answer: RestAnswer
   /** The book for whose snapshot the answer was asked; undefined for an answer about something else. */
   readonly symbol: string | undefined
-  /** How often the line had been lost when it was asked for. */
+  /** How many losses the line had read when it was asked for. */
   readonly losses: number
 }
 

@@ -6,7 +6,7 @@ import { Connection, type ConnectionEvents, type LossReason, type Surroundings }
 import type { FeedCounts } from './counts.js'
 import type { Inbox } from './inbox.js'
 import { Resyncs } from './resyncs.js'
-import type { Rest } from './rest.js'
+import { type Rest, shownAddress } from './rest.js'
 
 /** How long two connections bring the same, when one takes over from the other. */
 const OVERLAP_MS = 3000
@@ -49,8 +49,10 @@ export class Line implements ArrivalReader {
   private readonly venueSymbols: ReadonlyMap<string, string>
   private up = false
   private isEnded = false
+  /** Losses that were read. Only the reader counts them: the order of arrival says what came before one. */
   private losses = 0
-  private readLosses = 0
+  /** Whether nobody follows the books: the connection was lost, and none has been opened since. */
+  private isCut = false
   /** The connection whose frame is being read. */
   private reading: Connection | undefined
 
@@ -93,7 +95,7 @@ export class Line implements ArrivalReader {
       case 'frame': return this.muted.has(arrival.connection) ? [] : this.readFrame(arrival)
       case 'answer': return this.readAnswer(arrival)
       case 'opened':
-        if (this.options.venue.feed.resync !== undefined) this.resyncs.begin()
+        this.beginBooks()
         return []
       case 'lost': return this.readLoss(arrival)
     }
@@ -118,13 +120,15 @@ export class Line implements ArrivalReader {
 
   private readAnswer ({ answer, symbol, losses }: Answer): readonly SourceMessage[] {
     // A snapshot from before the loss would begin a book that lacks what came since.
-    if (symbol !== undefined && losses !== this.readLosses) return []
+    if (symbol !== undefined && losses !== this.losses) return []
     try {
       const messages = this.parser.answer?.(answer.url, answer.body, answer.status) ?? []
       this.noteSnapshots(messages)
+      if (symbol !== undefined) this.resyncs.answered(symbol)
       return messages
     } catch (error) {
-      this.options.failed(answer.url.href, error)
+      const what = symbol === undefined ? shownAddress(answer.url) : `the snapshot of ${symbol}`
+      this.options.failed(what, error)
       if (symbol !== undefined) this.resyncs.failed(symbol)
       return []
     }
@@ -137,10 +141,19 @@ export class Line implements ArrivalReader {
       this.takeOver()
       return []
     }
-    this.readLosses++
+    this.losses++
+    this.isCut = true
     this.up = false
     this.resyncs.end()
     return this.parser.cut(detail)
+  }
+
+  /** Notes that a connection stands which was told to send all books. */
+  private beginBooks (): void {
+    this.isCut = false
+    if (this.options.venue.feed.resync === undefined) return
+    this.resyncs.begin()
+    for (const symbol of this.refused) this.resyncs.forget(symbol)
   }
 
   private noteSnapshots (messages: readonly SourceMessage[]): void {
@@ -158,7 +171,10 @@ export class Line implements ArrivalReader {
   private listener (): FeedListener {
     const { counts, described } = this.options
     return {
-      bookFailed: symbol => { if (this.options.venue.feed.resync !== undefined) this.resyncs.failed(symbol) },
+      bookFailed: symbol => {
+        // A snapshot that no stream follows would make a book good that nobody keeps so.
+        if (!this.isCut && this.options.venue.feed.resync !== undefined) this.resyncs.failed(symbol)
+      },
       described,
       missedTrades: (_symbol, count) => { counts.missedTrades += count },
       listed: symbols => {
@@ -177,10 +193,10 @@ export class Line implements ArrivalReader {
   }
 
   private refuse (symbol: string, reason: string): void {
+    this.resyncs.forget(symbol)
     if (this.refused.has(symbol) || !this.symbols.includes(symbol)) return
     this.refused.add(symbol)
     this.options.counts.refused++
-    this.resyncs.forget(symbol)
     this.options.refused(symbol, reason)
     if (this.isIdle) this.end()
   }
@@ -212,7 +228,6 @@ export class Line implements ArrivalReader {
         if (wasOpen) counts.connections--
         counts.lose(reason)
         this.options.lost(reason, detail, this.up)
-        if (connection === this.current && this.next?.state !== 'flowing') this.losses++
         inbox.put({ kind: 'lost', line: this, connection, detail }, 0)
       }
     }
@@ -250,6 +265,11 @@ export class Line implements ArrivalReader {
     this.current.end()
     this.current = this.next
     this.next = undefined
+    // Only a connection whose data flows takes over.
+    this.up = true
+    if (!this.isCut) return
+    this.beginBooks()
+    this.resyncs.askAll()
   }
 
   /** @returns whether the snapshot must come within a time */
@@ -261,11 +281,12 @@ export class Line implements ArrivalReader {
       return true
     }
     const { losses } = this
+    const isWanted = (): boolean => !this.isEnded && losses === this.losses && !this.refused.has(symbol)
     const { path, weight } = resync.request(symbol)
-    rest?.ask(path, weight).then(
+    rest?.ask(path, weight, isWanted).then(
       answer => { inbox.put({ kind: 'answer', line: this, answer, symbol, losses }, answer.body.length) },
       (error: unknown) => {
-        if (this.isEnded || losses !== this.losses) return
+        if (!isWanted()) return
         this.options.failed(`the snapshot of ${symbol}`, error)
         this.resyncs.failed(symbol)
       }

@@ -37,6 +37,16 @@ const BATCH = 256
 /** A decimal that is zero: no instrument has such a step. */
 const ZERO = /^[0.]+$/
 
+/** What clients are told of a loss. Its detail, which may name hosts and proxies, goes to the log alone. */
+const LOSSES: Readonly<Record<LossReason, string>> = {
+  unreachable: 'it cannot be reached',
+  connect_timeout: 'it does not answer',
+  silent: 'nothing came for too long',
+  closed: 'the connection was closed',
+  malformed: 'it sent what cannot be read',
+  overflow: 'more came than the server could take'
+}
+
 /** One run of a live source: its connections, and one reader that publishes what they bring. */
 export class LiveRun {
   private readonly inbox = new Inbox<Arrival>(MAX_FRAMES, MAX_CHARACTERS)
@@ -46,7 +56,7 @@ export class LiveRun {
   /** Instruments of which the venue has said more, until they are declared. */
   private readonly described = new Map<string, Instrument>()
   private status: MarketStatus['status'] | undefined
-  private detail = 'connecting'
+  private reason = 'connecting'
   /** Losses since data last came. */
   private losses = 0
   private isOver = false
@@ -137,13 +147,13 @@ export class LiveRun {
       this.context.logger.info({ source: name }, 'data of the venue flows')
     }
     this.status = status
-    const reason = used.length === 0 ? `${name} has none of the symbols` : `${name}: ${this.detail}`
-    const data = isUp ? { market, status } : { market, status, reason: reason.slice(0, 256) }
+    const reason = used.length === 0 ? `${name} has none of the symbols` : `${name}: ${this.reason}`
+    const data = isUp ? { market, status } : { market, status, reason }
     return [{ channel: 'market', symbol: market, data }]
   }
 
   private lost (reason: LossReason, detail: string, wasUp: boolean): void {
-    this.detail = detail
+    this.reason = LOSSES[reason]
     this.losses++
     // A venue that is away for long is tried often; the log needs only a sign of that.
     const isPowerOfTwo = (this.losses & (this.losses - 1)) === 0

@@ -78,8 +78,13 @@ export function parseAddress (
 ): string | undefined {
   if (text === undefined) return undefined
   const address = URL.canParse(text) ? new URL(text) : undefined
+  if (address !== undefined && (address.username !== '' || address.password !== '')) {
+    throw new ConfigError(`SOURCES: ${name}'s ${option} must be an address without a name or a password ` +
+      'before its host')
+  }
   if (address !== undefined && protocols.includes(address.protocol) && address.hash === '') return text
   const begins = protocols.map(protocol => `${protocol}//`).join(' or ')
-  throw new ConfigError(`SOURCES: ${name}'s ${option} is an address that begins with ${begins}; ` +
-    `it is '${text}'`)
+  // What cannot be read may hold a password or a key all the same.
+  const shown = text.includes('@') ? '' : `; it is '${text.replace(/\?.*/s, '?…')}'`
+  throw new ConfigError(`SOURCES: ${name}'s ${option} is an address that begins with ${begins}${shown}`)
 }

@@ -16,9 +16,13 @@ export interface RecordOptions extends Pick<LiveOptions, 'venue' | 'venueSymbols
 /**
  * Records what a venue sends, in the form that the source `replay` reads. It subscribes as the live source
  * does, and asks for new snapshots when a book fails, so that a replay begins and goes on as it did.
+ * @throws what `write` or `writeAnswer` throws: the recording ends there
  */
 export async function record (options: RecordOptions): Promise<void> {
   const { venue: { feed }, write, writeAnswer } = options
+  const failed = new AbortController()
+  const context = contextOf(options, failed)
+  const { guard } = context
   let hasFrames = false
   const early: string[] = []
   const answered = (line: string): void => {
@@ -30,17 +34,17 @@ export async function record (options: RecordOptions): Promise<void> {
   const opening: OpenSocket = (url, events) => {
     const socket = openSocket(url, {
       ...events,
-      opened () {
+      opened: guard(() => {
         // The venue's own address says whose frames these are, wherever they came from.
         write(`${feed.url} <-> ${seconds()}`)
         events.opened()
-      },
-      frame (text) {
+      }),
+      frame: guard((text: string) => {
         write(`${seconds()}: ${oneLine(text)}`)
         hasFrames = true
         for (const line of early.splice(0)) write(line)
         events.frame(text)
-      }
+      })
     })
     return {
       close: () => { socket.close() },
@@ -50,16 +54,18 @@ export async function record (options: RecordOptions): Promise<void> {
       }
     }
   }
+  const note = guard(answered)
   const getting: HttpGet = async (url, signal) => {
     const answer = await httpGet(url, signal)
     if (answer.status === 200) {
-      answered(`${feed.rest?.url}${url.pathname}${url.search} -> ${seconds()}: ${oneLine(answer.body)}`)
+      note(`${feed.rest?.url}${url.pathname}${url.search} -> ${seconds()}: ${oneLine(answer.body)}`)
     }
     return answer
   }
   const surroundings = { clock: systemClock, random: Math.random, openSocket: opening, httpGet: getting }
   const whole = { ...options, suffix: '', depth: undefined, lingerMs: undefined, surroundings }
-  await new LiveSource(whole).run(contextOf(options))
+  await new LiveSource(whole).run(context)
+  failed.signal.throwIfAborted()
 }
 
 const seconds = (): string => (systemClock.time() / 1000).toFixed(6)
@@ -67,9 +73,8 @@ const seconds = (): string => (systemClock.time() / 1000).toFixed(6)
 /** Puts a frame on one line. JSON allows line breaks only where any other space means the same. */
 const oneLine = (text: string): string => text.replaceAll(/[\r\n]+/g, ' ')
 
-/** What a source works with where nothing is published. */
-function contextOf ({ signal, logger }: RecordOptions): SourceContext {
-  const failed = new AbortController()
+/** What a source works with where nothing is published. The first error aborts `failed`. */
+function contextOf ({ signal, logger }: RecordOptions, failed: AbortController): SourceContext {
   return {
     signal: AbortSignal.any([signal, failed.signal]),
     logger,
@@ -80,7 +85,6 @@ function contextOf ({ signal, logger }: RecordOptions): SourceContext {
       try {
         work(...given)
       } catch (error) {
-        logger.error({ err: error }, 'recording failed')
         failed.abort(error)
       }
     }

@@ -20,6 +20,9 @@ export interface RestBudget {
   readonly perMs: number
 }
 
+/** Returns an address as it is logged: its query may hold a key of the operator. */
+export const shownAddress = ({ origin, pathname }: URL): string => origin + pathname
+
 const DEADLINE_MS = 10_000
 /** A snapshot of a thousand levels has about 60 KB; a list of all products of a venue, 1 MB. */
 const MAX_BODY_BYTES = 8 * 1024 * 1024
@@ -80,13 +83,14 @@ export class Rest {
 
   /**
    * @param path with its query, below the venue's address
+   * @param isWanted tells, when its turn has come, whether somebody still waits for the answer
    * @returns any answer except that the venue was asked too much
    * @throws Error that says what went wrong
    */
-  async ask (path: string, weight: number): Promise<RestAnswer> {
+  async ask (path: string, weight: number, isWanted = (): boolean => true): Promise<RestAnswer> {
     if (this.waiting >= MAX_WAITING) throw new Error('too many requests wait already')
     this.waiting++
-    const turn = this.turn.then(() => this.askNow(path, weight))
+    const turn = this.turn.then(() => this.askNow(path, weight, isWanted))
     this.turn = turn.catch(() => {})
     try {
       return await turn
@@ -95,26 +99,31 @@ export class Rest {
     }
   }
 
-  private async askNow (path: string, weight: number): Promise<RestAnswer> {
-    await this.afford(weight)
+  private async askNow (path: string, weight: number, isWanted: () => boolean): Promise<RestAnswer> {
+    await this.afford(weight, isWanted)
     this.signal.throwIfAborted()
     const url = new URL(this.base + path)
     let answer
     try {
       answer = await this.get(url, this.signal)
     } catch (error) {
-      throw new Error(`GET ${url.href}: ${wordsOf(error)}`, { cause: error })
+      throw new Error(`GET ${shownAddress(url)}: ${wordsOf(error)}`, { cause: error })
     }
     if (answer.status !== 429 && answer.status !== 418) return answer
     const pauseMs = pauseOf(answer.retryAfter, this.clock.time())
     this.account.pausedUntil = this.clock.now() + pauseMs
-    throw new Error(`GET ${url.href}: ${answer.status}, asked too much; nothing more for ${pauseMs / 1000} s`)
+    throw new Error(`GET ${shownAddress(url)}: ${answer.status}, asked too much; ` +
+      `nothing more for ${pauseMs / 1000} s`)
   }
 
-  /** Waits until the venue takes one more request of that weight. */
-  private async afford (weight: number): Promise<void> {
+  /**
+   * Waits until the venue takes one more request of that weight.
+   * @throws if nobody wants its answer any more
+   */
+  private async afford (weight: number, isWanted: () => boolean): Promise<void> {
     const { account, budget } = this
     while (!this.signal.aborted) {
+      if (!isWanted()) throw new Error('nobody waits for the answer any more')
       const now = this.clock.now()
       account.spent = Math.max(0, account.spent - (now - account.spentAt) / budget.perMs * budget.weight)
       account.spentAt = now

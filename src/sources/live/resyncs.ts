@@ -70,7 +70,15 @@ export class Resyncs {
     this.move(symbol, 'idle')
   }
 
-  /** Asks nothing more of a symbol. */
+  /**
+   * Notes that a request was answered. A snapshot that made the book fail has asked for another already. One
+   * that is older than a sound book changes nothing: the book has been followed without a gap.
+   */
+  answered (symbol: string): void {
+    if (this.books.get(symbol)?.state === 'asked') this.move(symbol, 'idle')
+  }
+
+  /** Asks nothing more of a symbol, until {@link begin}. */
   forget (symbol: string): void {
     this.books.get(symbol)?.cancel?.()
     this.books.delete(symbol)

@@ -136,8 +136,10 @@ test('keeps the state of a journal for good', options, async t => {
       }
       return undefined
     })
-  for (const deadline = Date.now() + 20_000; await kept() === undefined && Date.now() < deadline;) await delay(20)
-  const key = await kept()
+  let key: string | undefined
+  for (const deadline = Date.now() + 20_000; key === undefined && Date.now() < deadline; await delay(20)) {
+    key = await kept()
+  }
   t.not(key, undefined)
   t.equal(await redis.ask(client => client.ttl(key!)), -1)
 })

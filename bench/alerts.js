@@ -105,7 +105,7 @@ const rows = []
 const processor = alertProcessor(channels)
 const state = processor.initial()
 const memory = /** @type {NonNullable<typeof processor.rules>} */ (processor.rules).begin(state)
-for (const [user, { rules }] of users.entries()) memory.learn(`u${user}`, { rules })
+for (const [user, { rules }] of users.entries()) memory.learn(`u${user}`, { rules }, Date.now())
 memory.learned()
 let alerts = 0
 const evaluate = (/** @type {ReturnType<typeof entryOf>} */ entry) => {

@@ -93,7 +93,10 @@ export class RuleDemand {
     const { log } = this.options
     const topics = [...(await log.topics(COMMON_SHARD)).keys()].filter(isRules)
     const known = new Set(topics)
-    for (const topic of this.users.keys()) if (!known.has(topic)) this.want(topic, [])
+    // A topic may be newer than the list.
+    for (const topic of this.users.keys()) {
+      if (!known.has(topic) && !this.heard.has(topic)) this.want(topic, [])
+    }
     for (let at = 0; at < topics.length; at += AT_A_TIME) {
       const some = topics.slice(at, at + AT_A_TIME)
       const states = await Promise.all(some.map(topic => log.snapshot(topic)))

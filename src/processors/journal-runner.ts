@@ -94,7 +94,7 @@ async function arrivals (
   return arrived.flat()
 }
 
-type RuleEntry = Pick<Entry, 'topic' | 'sequence' | 'payload'>
+type RuleEntry = Pick<Entry, 'topic' | 'sequence' | 'timestamp' | 'payload'>
 
 /** The journal during a run, in which no epoch begins. */
 class Journal<State, Decision> {
@@ -128,6 +128,11 @@ class Journal<State, Decision> {
     const snapshot = await this.log.snapshot(this.topic)
     if (snapshot === undefined) {
       if (last === undefined) return
+      if (this.processor.rules !== undefined) {
+        // It ran only while there were rules, and nobody kept the state for the next ones: all begin anew.
+        this.number = last.sequence
+        return
+      }
       throw new Error(
         `the processor ${this.processor.name} cannot continue: the log has had messages of its journal ` +
         `${this.topic}, but does not know the state any more`
@@ -204,11 +209,11 @@ class Journal<State, Decision> {
     return this.memory !== undefined && channelOfKey(topic) === this.processor.rules!.channel
   }
 
-  private learn ({ topic, sequence, payload }: RuleEntry): readonly Past[] {
+  private learn ({ topic, sequence, timestamp, payload }: RuleEntry): readonly Past[] {
     // Messages may wait that are older than the state that was read.
     if (sequence <= (this.learned.get(topic) ?? 0)) return []
     this.learned.set(topic, sequence)
-    return this.memory!.learn(parseTopicKey(topic).user, JSON.parse(payload) ?? undefined)
+    return this.memory!.learn(parseTopicKey(topic).user, JSON.parse(payload) ?? undefined, timestamp)
   }
 
   /** Reads messages once more that have been decided about. */
@@ -306,22 +311,37 @@ class Journal<State, Decision> {
     if (messages.length === 0) return
     this.notedAt = performance.now()
     this.hasMoved = false
-    const answers = await this.outputs.publish(messages)
+    const answers = await this.outputs.publishWhole(messages)
     const projected: ProcessorMessage[] = []
     for (const [index, answer] of answers.entries()) {
       const number = ++this.number
-      if (answer === undefined) {
-        throw new Error(
-          `the journal ${this.topic} refuses a decision of the processor ${this.processor.name}; ` +
-          'see that decisions fit the schema of the journal'
-        )
-      }
+      if (answer === undefined) return await this.leaveOut(messages)
       // Either the journal has lost its last messages, or it has one that came late and that this run does
       // not know.
       if (answer.repeated === true || answer.sequence !== number) throw new BeginAnew()
       projected.push(...this.outputsOf(number, this.head.epoch, decisions[index]!))
     }
     await this.outputs.publish(projected)
+  }
+
+  /**
+   * The journal refuses a decision, which does not fit its schema; the server has logged why. A decision that
+   * the journal does not have is none: only the positions behind it are noted, or it would be made again and
+   * again. The run then begins anew from the state without it.
+   * @throws BeginAnew
+   */
+  private async leaveOut (messages: readonly ProcessorMessage[]): Promise<never> {
+    for (const message of messages) {
+      const [answer] = await this.outputs.publishWhole([message])
+      if (answer !== undefined) continue
+      const { positions } = message.data as JournalMessage
+      const [noted] = await this.outputs.publishWhole([{ ...message, data: { positions } }])
+      if (noted !== undefined) break
+      throw new Error(
+        `the journal ${this.topic} refuses all that the processor ${this.processor.name} would write to it`
+      )
+    }
+    throw new BeginAnew()
   }
 
   private outputsOf (number: number, epoch: number, decision: Decision | undefined): ProcessorMessage[] {

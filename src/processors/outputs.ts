@@ -29,4 +29,12 @@ export class Outputs {
     }
     return answers
   }
+
+  /**
+   * Appends all of some messages, of which there are few enough for one append, or none of them: then each
+   * answer is undefined.
+   */
+  async publishWhole (messages: readonly ProcessorMessage[]): Promise<readonly Published[]> {
+    return await this.context.publish(messages, { ...this.run, whole: true })
+  }
 }

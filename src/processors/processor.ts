@@ -101,9 +101,10 @@ export interface RuleMemory {
   /**
    * Learns a topic of the rules' channel as it is now.
    * @param data undefined if the topic was removed
+   * @param at when the log accepted its last message, in milliseconds since 1970
    * @returns the past that is needed before the next decision
    */
-  learn (user: string | undefined, data: unknown): readonly Past[]
+  learn (user: string | undefined, data: unknown, at: number): readonly Past[]
   /** Called when all rules that there are have been learned. */
   learned (): void
   /** Whether any rule needs the messages of a topic. */
@@ -170,6 +171,12 @@ export interface ViewProcessor<State = unknown> {
 
 export type Processor = TopicProcessor | JournalProcessor | ViewProcessor
 
+/** How a run publishes. */
+export interface PublishOptions extends RunEpochs {
+  /** Nothing is appended if one of the messages is refused. */
+  readonly whole?: boolean
+}
+
 /** The epochs of a run. The run publishes nothing in others. */
 export interface RunEpochs {
   /** The epochs of the inputs' shard, oldest first. */
@@ -188,7 +195,7 @@ export interface ProcessorContext {
    * @returns an answer for each message, at its index
    * @throws StaleEpoch, and whatever else keeps the messages from being appended
    */
-  publish (messages: readonly ProcessorMessage[], options: RunEpochs): Promise<readonly Published[]>
+  publish (messages: readonly ProcessorMessage[], options: PublishOptions): Promise<readonly Published[]>
   /** Aborted when the run must end, for instance because another server has the lease. */
   readonly signal: AbortSignal
 }

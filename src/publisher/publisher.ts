@@ -50,6 +50,8 @@ export interface PublishLimits extends AppendOptions {
    * Undefined if it may. A promise only if it cannot answer at once.
    */
   readonly permit?: (channel: ChannelDefinition, publication: Publication) => Verdict | Promise<Verdict>
+  /** If an item is bad, nothing of the batch is appended, and the item's refusal is the answer of each. */
+  readonly whole?: boolean | undefined
 }
 
 type Refusal = Extract<PublishResult, { code: ErrorCode }>
@@ -109,7 +111,9 @@ export class Publisher {
     const judged = (): JudgedBatch => {
       const { fence, lineage, epochs } = limits
       const items = batch.map((publication, index) => refusals[index] ?? this.prepare(publication, limits))
-      return new JudgedBatch(this.log, items, { fence, lineage, epochs })
+      const refusal = limits.whole === true ? items.find(isRefusal) : undefined
+      const settled = refusal === undefined ? items : items.map(() => refusal)
+      return new JudgedBatch(this.log, settled, { fence, lineage, epochs })
     }
     return asked.length === 0 ? judged() : Promise.all(asked).then(judged)
   }
@@ -190,6 +194,7 @@ class JudgedBatch {
   }
 }
 
+const isRefusal = (item: AppendItem | Refusal): item is Refusal => 'code' in item
 const refuse = (code: ErrorCode, message: string = errorTable[code].message): Refusal => ({ code, message })
 const refusalOf = (code: Verdict): Refusal | undefined => code === undefined ? undefined : refuse(code)
 

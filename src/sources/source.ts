@@ -1,7 +1,7 @@
 import type { Instrument } from '@tickwire/protocol'
 import type { Fault } from '../book/book-event.js'
-import type { AppendOptions, Origin } from '../log/log.js'
-import type { PublishResult } from '../publisher/publisher.js'
+import type { Origin } from '../log/log.js'
+import type { PublishLimits, PublishResult } from '../publisher/publisher.js'
 import type { FeedCounts } from './live/counts.js'
 
 /** A message as a source hands it over; the publisher validates, stamps and appends it. */
@@ -22,7 +22,7 @@ export interface SourceMessage {
 }
 
 /** Options for messages with origins. */
-export type OriginOptions = Pick<AppendOptions, 'lineage' | 'epochs'>
+export type OriginOptions = Pick<PublishLimits, 'lineage' | 'epochs' | 'whole'>
 
 /** The part of a logger that a source needs. */
 export interface SourceLogger {

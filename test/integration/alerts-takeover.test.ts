@@ -24,24 +24,36 @@ test(`alerts once for each crossing, whatever becomes of servers (SEED=${seed})`
   const random = new Choices(seed)
   const deployment = await deploy(t, ['a', 'b', 'c'], 'none', [join(ROOT, 'dist/test/processors/node.js')])
   const { nodes, observer: { parts: { log } } } = deployment
-  const send = async (path: string, sub: string, body: object): Promise<Response | undefined> =>
+  const send = async (
+    method: string, path: string, sub: string, body?: object
+  ): Promise<Response | undefined> =>
     await fetch(`${random.pick(nodes).origin}${path}`, {
-      method: 'POST',
-      body: JSON.stringify(body),
+      method,
+      ...body === undefined ? {} : { body: JSON.stringify(body) },
       headers: { authorization: `Bearer ${signedToken({ sub, publish: ['*'] })}`, 'content-type': 'application/json' },
       signal: AbortSignal.timeout(5000)
     }).catch(() => undefined)
 
+  type Made = Record<'rule_id' | 'symbol' | 'above', string>
+  const rulesOf = async (user: string): Promise<readonly Made[]> => {
+    for (;; await delay(50)) {
+      const answer = await send('GET', '/v1/alerts', user)
+      if (answer?.status === 200) return (await answer.json() as { rules: readonly Made[] }).rules
+    }
+  }
   const rules: Rule[] = []
   for (const user of USERS) {
     for (const symbol of SYMBOLS) {
       for (const level of LEVELS) {
-        const answer = await send('/v1/alerts', user, { type: 'price', symbol, above: level })
-        t.equal(answer?.status, 201)
-        const { rule_id: id } = await answer!.json() as { rule_id: string }
-        rules.push({ id, user, symbol, level })
+        // Whoever gets no answer, or 503, does not know whether the rule is there.
+        for (let isThere = false; !isThere;) {
+          await send('POST', '/v1/alerts', user, { type: 'price', symbol, above: level })
+          isThere = (await rulesOf(user)).some(rule => rule.symbol === symbol && rule.above === level)
+        }
       }
     }
+    const made = await rulesOf(user)
+    for (const { rule_id: id, symbol, above: level } of made) rules.push({ id, user, symbol, level })
   }
 
   let made = 0
@@ -51,7 +63,7 @@ test(`alerts once for each crossing, whatever becomes of servers (SEED=${seed})`
       return { channel: 'quotes', symbol, data: { symbol, last }, idempotency_key: `k${++made}` }
     })
     for (let taken = false; !taken; await delay(10)) {
-      const answer = await send('/v1/publish', 'p', items)
+      const answer = await send('POST', '/v1/publish', 'p', items)
       taken = answer?.status === 200 && (await answer.json() as { rejected: unknown[] }).rejected.length === 0
     }
   }
@@ -101,10 +113,16 @@ test(`alerts once for each crossing, whatever becomes of servers (SEED=${seed})`
   const expected = new Map<string, string[]>()
   for (const { id, symbol, level } of rules) {
     const values: string[] = []
-    let before = '0'
-    for (const { last } of await read(`quotes:${symbol}`)) {
-      if (compareDecimals(before, level) < 0 && compareDecimals(last!, level) >= 0) values.push(last!)
-      before = last!
+    let [isArmed, restsUntil] = [false, 0]
+    const { entries } = await patiently(() => log.read(`quotes:${symbol}`, { sequence: 0 }, 1_000_000))
+    for (const { payload, timestamp } of entries) {
+      const { last } = JSON.parse(payload) as { last: string }
+      const isOver = compareDecimals(last, level) >= 0
+      if (!isOver && timestamp >= restsUntil) isArmed = true
+      if (!isOver || !isArmed) continue
+      values.push(last)
+      isArmed = false
+      restsUntil = timestamp + 1000
     }
     expected.set(id, values)
   }

@@ -1,4 +1,7 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import { standardChannels } from '@tickwire/protocol'
 import { type Test, test } from 'tap'
+import { alertJournal } from '../../src/processors/alerts/alert-processor.js'
 import { openClient, RuleFollower, until } from '../helpers/clients.js'
 import { openRedisLog } from '../helpers/redis-log.js'
 import { redisProgram, RedisServer } from '../helpers/redis-server.js'
@@ -119,4 +122,24 @@ test('reads large states a few at a time', options, async t => {
     states.map(state => (JSON.parse(state!.payload) as { bids: unknown[] }).bids.length),
     [...books, ...books].map(() => 4)
   )
+})
+
+test('keeps the state of a journal for good', options, async t => {
+  const redis = await startRedis(t)
+  const channels = new Map([...standardChannels, [alertJournal.name, alertJournal]])
+  const log = await openRedisLog(t, redis, { channels })
+  await log.append([{ topic: alertJournal.name, payload: '{"positions":{}}' }])
+  const kept = async (): Promise<string | undefined> =>
+    await redis.ask(async client => {
+      for (const key of await client.keys('*alerts.journal*')) {
+        if (await client.type(key) === 'hash') return key
+      }
+      return undefined
+    })
+  let key: string | undefined
+  for (const deadline = Date.now() + 20_000; key === undefined && Date.now() < deadline; await delay(20)) {
+    key = await kept()
+  }
+  t.not(key, undefined)
+  t.equal(await redis.ask(client => client.ttl(key!)), -1)
 })

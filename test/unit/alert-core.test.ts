@@ -59,6 +59,7 @@ const table: ReadonlyArray<readonly [
   ['waits for the hysteresis', { above: '10', hysteresis: '0.5' }, lasts('9', '10', '9.6', '10', '9.5', '10', '9.49', '10'), ['r@1 10', 'r@7 10']],
   ['waits for the hysteresis above a level, too', { below: '10', hysteresis: '0.5' }, lasts('11', '10', '10.5', '10', '10.51', '10'), ['r@1 10', 'r@5 10']],
   ['rests for the cooldown', { above: '10', cooldown_seconds: 5 }, lasts('9', '10', '9', '10', '9', '10', '9', '10'), ['r@1 10', 'r@7 10']],
+  ['rests for a second in any case', { above: '10' }, [[0, { last: '9' }], [0.1, { last: '10' }], [0.2, { last: '9' }], [1, { last: '10' }], [1.1, { last: '9' }], [1.2, { last: '10' }]], ['r@0.1 10', 'r@1.2 10']],
   ['is gone when it expires', { above: '10', expires_at: '2026-01-01T00:00:03Z' }, lasts('9', '10', '9', '10', '9', '10'), ['r@1 10']],
   ['reads bid', { of: 'bid', above: '10' }, [[0, { last: '10', bid: '9' }], [1, { last: '9', bid: '10' }]], ['r@1 10']],
   ['reads ask', { of: 'ask', below: '10' }, [[0, { ask: '11' }], [1, { bid: '9' }], [2, { ask: '10' }]], ['r@2 10']],
@@ -97,6 +98,23 @@ test('goes on where the journal has it, unless it was changed', async t => {
   book.learn('u', [rule], { r: [1, 0, 0, 7] })
   book.observe(inputOf([0, { last: '9' }], 'quotes'))
   t.equal(book.observe(inputOf([1, { last: '10' }], 'quotes'))!.alerted[0]!.watch.alerts, 8, 'alerts are counted on')
+})
+
+test('begins no later than the message that has the rule, whatever the clock of its server says', async t => {
+  const book = new AlertBook()
+  book.learn('u', [ruleOf({ above: '10' }, 'r', 1, START + 60_000)], {}, START)
+  for (const last of ['9', '10']) book.observe(inputOf([1, { last }], 'quotes'))
+  t.match(book.observe(inputOf([3, { last: '9' }], 'quotes')), { changed: [{ status: 'armed', alerts: 1 }] })
+})
+
+test('keeps the window of a rule that is changed', async t => {
+  const book = new AlertBook()
+  const rule = (above: string, version: number): AlertRule => ruleOf({ type: 'percent', within: '1m', above }, 'r', version)
+  t.equal(book.learn('u', [rule('5', 1)], {}).pasts.length, 1)
+  book.observe(inputOf([0, { last: '100' }], 'quotes'))
+  t.same(book.learn('u', [rule('6', 2)], {}).pasts, [])
+  book.observe(inputOf([1, { last: '101' }], 'quotes'))
+  t.equal(book.observe(inputOf([2, { last: '106' }], 'quotes'))!.alerted[0]!.value, '6.0000')
 })
 
 test('forgets rules that are removed, and keeps the others as they are', async t => {
@@ -152,7 +170,7 @@ function naive (rule: AlertRule, steps: readonly Step[]): string[] {
     if (!armed || !reached) continue
     alerts.push(`${rule.rule_id}@${seconds} ${last}`)
     armed = false
-    restsUntil = seconds + (rule.cooldown_seconds ?? 0)
+    restsUntil = seconds + Math.max(rule.cooldown_seconds ?? 0, 1)
   }
   return alerts
 }

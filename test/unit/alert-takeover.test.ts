@@ -2,10 +2,12 @@ import { setTimeout as delay } from 'node:timers/promises'
 import fc from 'fast-check'
 import { type AlertRule, alertRules, compareDecimals, ProtocolError, standardChannels } from '@tickwire/protocol'
 import { test } from 'tap'
+import { randomEpoch } from '../../src/log/log.js'
 import { MemoryLog } from '../../src/log/memory/memory-log.js'
 import { alertJournal, alertProcessor } from '../../src/processors/alerts/alert-processor.js'
 import type { JournalMessage } from '../../src/processors/journal.js'
 import { JournalRunner } from '../../src/processors/journal-runner.js'
+import type { JournalProcessor } from '../../src/processors/processor.js'
 import { Publisher } from '../../src/publisher/publisher.js'
 import { Choices } from '../helpers/random.js'
 
@@ -28,12 +30,18 @@ const rulesOf = (user: string): AlertRule[] => SYMBOLS.flatMap(symbol => LEVELS.
 class World {
   readonly log: MemoryLog
   readonly publisher: Publisher
+  /** The time of the log. */
+  private now = Date.parse(CREATED)
   private host = new AbortController()
   private readonly runs: Array<Promise<void>> = []
 
-  constructor (private readonly random: Choices, shards: number) {
+  constructor (
+    private readonly random: Choices, shards: number,
+    private readonly processor: JournalProcessor = alertProcessor(channels) as JournalProcessor
+  ) {
     const retention = { messages: 10_000, seconds: 3600, bytes: 1 << 26 }
-    this.log = new MemoryLog({ channels, shards, retention, maxTopics: 100 })
+    const clock = { now: () => this.now, randomEpoch }
+    this.log = new MemoryLog({ channels, shards, retention, maxTopics: 100, clock })
     this.publisher = new Publisher({ log: this.log, channels })
   }
 
@@ -49,14 +57,33 @@ class World {
     this.runs.push(this.run(signal, fence))
   }
 
-  async end (): Promise<void> {
+  /** Ends all runs. */
+  async rest (): Promise<void> {
     this.host.abort()
     await Promise.all(this.runs)
+  }
+
+  async end (): Promise<void> {
+    await this.rest()
     await this.log.close()
   }
 
-  async quote (symbol: string, last: string): Promise<void> {
-    await this.publisher.publishOwn([{ channel: 'quotes', symbol, data: { symbol, last } }])
+  /** @param afterMs how much later than all before it; by default no rule rests any more */
+  async quote (symbol: string, last: string, afterMs?: number): Promise<void> {
+    await this.quotesAfter(afterMs, [symbol, { last }])
+  }
+
+  /** Publishes quotes in one append, when no rule rests. */
+  async quotes (...quotes: ReadonlyArray<readonly [symbol: string, quote: object]>): Promise<void> {
+    await this.quotesAfter(1000, ...quotes)
+  }
+
+  private async quotesAfter (
+    afterMs = 1000, ...quotes: ReadonlyArray<readonly [symbol: string, quote: object]>
+  ): Promise<void> {
+    this.now += afterMs
+    await this.publisher.publishOwn(quotes.map(([symbol, quote]) => (
+      { channel: 'quotes', symbol, data: { symbol, ...quote } })))
   }
 
   async read <Data> (topic: string): Promise<Data[]> {
@@ -67,7 +94,7 @@ class World {
   private async run (signal: AbortSignal, fence: Awaited<ReturnType<MemoryLog['raise']>>): Promise<void> {
     while (!signal.aborted) {
       try {
-        await new JournalRunner(alertProcessor(channels), this.log, LOOK_MS, 2 * LOOK_MS).run({
+        await new JournalRunner(this.processor, this.log, LOOK_MS, 2 * LOOK_MS).run({
           signal,
           publish: async (messages, options) => {
             signal.throwIfAborted()
@@ -92,13 +119,20 @@ interface Decision { readonly alerted: ReadonlyArray<{ readonly user: string, re
 async function expectedOf (world: World, user: string): Promise<string[]> {
   const expected: string[] = []
   for (const symbol of SYMBOLS) {
-    const values = (await world.read<{ last: string }>(`quotes:${symbol}`)).map(({ last }) => last)
+    const { entries } = await world.log.read(`quotes:${symbol}`, { sequence: 0 }, 1_000_000)
+    const values = entries.map(({ payload }) => (JSON.parse(payload) as { last: string }).last)
     for (const rule of rulesOf(user)) {
       if (rule.symbol !== symbol) continue
       const [level, sign] = [rule.above ?? rule.below!, rule.above === undefined ? -1 : 1]
       const isOver = values.map(value => compareDecimals(value, level) * sign >= 0)
-      let count = 0
-      for (let at = 1; at < values.length; at++) if (isOver[at]! && !isOver[at - 1]!) expected.push(`${rule.rule_id}.${++count} ${values[at]}`)
+      let [count, restsUntil, isArmed] = [0, 0, isOver[0] === false]
+      for (const [at, { timestamp }] of entries.entries()) {
+        if (!isOver[at]! && timestamp >= restsUntil) isArmed = true
+        if (!isOver[at]! || !isArmed) continue
+        expected.push(`${rule.rule_id}.${++count}.${timestamp.toString(36)} ${values[at]}`)
+        isArmed = false
+        restsUntil = timestamp + 1000
+      }
     }
   }
   return expected.sort()
@@ -127,7 +161,7 @@ async function begin (world: World): Promise<void> {
 }
 
 const step = fc.oneof(
-  { weight: 8, arbitrary: fc.record({ do: fc.constant('quote' as const), symbol: fc.constantFrom(...SYMBOLS), tenths: fc.nat(90) }) },
+  { weight: 8, arbitrary: fc.record({ do: fc.constant('quote' as const), symbol: fc.constantFrom(...SYMBOLS), tenths: fc.nat(90), afterMs: fc.nat(1500) }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('take over' as const), inOrder: fc.boolean() }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('wait' as const) }) }
 )
@@ -141,7 +175,7 @@ for (const shards of [1, 3]) {
       await begin(world)
       try {
         for (const one of list) {
-          if (one.do === 'quote') await world.quote(one.symbol, `${Math.floor(one.tenths / 10)}.${one.tenths % 10}`)
+          if (one.do === 'quote') await world.quote(one.symbol, `${Math.floor(one.tenths / 10)}.${one.tenths % 10}`, one.afterMs)
           else if (one.do === 'wait') await delay(LOOK_MS)
           else await world.takeOver(one.inOrder)
         }
@@ -169,7 +203,7 @@ test(`sends every alert of the journal, whatever the log loses (SEED=${seed})`, 
     try {
       for (const some of lost) {
         for (const one of list) {
-          if (one.do === 'quote') await world.quote(one.symbol, `${Math.floor(one.tenths / 10)}.${one.tenths % 10}`)
+          if (one.do === 'quote') await world.quote(one.symbol, `${Math.floor(one.tenths / 10)}.${one.tenths % 10}`, one.afterMs)
           else await delay(LOOK_MS)
         }
         const heads = await world.log.head()
@@ -190,6 +224,10 @@ test(`sends every alert of the journal, whatever the log loses (SEED=${seed})`, 
   }), { numRuns: RUNS, seed, endOnFailure: true })
   t.pass(`${RUNS} runs`)
 })
+
+/** The alerts of a user without their times. */
+const idsOf = async (world: World): Promise<string> =>
+  (await alertsOf(world, 'u')).map(text => text.replace(/\.[^. ]+ /, ' ')).join()
 
 test('recalls windows that a rule needs, whenever it is made', async t => {
   const world = new World(new Choices(1), 3)
@@ -213,9 +251,86 @@ test('recalls windows that a rule needs, whenever it is made', async t => {
   await begun(1)
   await world.takeOver(true)
   await world.quote('A', '105')
-  t.equal(await settled(async () => (await alertsOf(world, 'u')).join() === 'p.1 5.0000' ? undefined : (await alertsOf(world, 'u')).join()), undefined)
+  t.equal(await settled(async () => await idsOf(world) === 'p.1 5.0000' ? undefined : await idsOf(world)), undefined)
   await says('6', 2)
   await begun(2)
   await world.quote('A', '106')
-  t.equal(await settled(async () => (await alertsOf(world, 'u')).join() === 'p.1 5.0000,p.2 6.0000' ? undefined : (await alertsOf(world, 'u')).join()), undefined)
+  t.equal(await settled(async () => await idsOf(world) === 'p.1 5.0000,p.2 6.0000' ? undefined : await idsOf(world)), undefined)
+})
+
+/** Says a rule of the user `u` for each symbol, and waits until it is armed. */
+async function arm (world: World, rules: readonly AlertRule[], quote: object): Promise<void> {
+  await world.publisher.publishOwn([{ channel: alertRules.name, user: 'u', data: { rules } }])
+  await world.takeOver(true)
+  await world.quotes(...rules.map(({ symbol }) => [symbol, quote] as const))
+  const fault = await settled(async () => {
+    const payload = (await world.log.snapshot(alertJournal.name))?.payload ?? '{}'
+    const kept = (JSON.parse(payload) as { state?: { rules: object } }).state?.rules ?? {}
+    return Object.keys(kept).length === rules.length ? undefined : `armed: ${Object.keys(kept).join()}`
+  })
+  if (fault !== undefined) throw new Error(fault)
+}
+
+const valuesOf = async (world: World): Promise<string> =>
+  (await world.read<Partial<Alerted>>('alerts@u')).map(({ rule_id: id, value }) => `${id} ${value}`).join()
+
+test('alerts of a value that is longer than a decimal may be', async t => {
+  const world = new World(new Choices(1), 1)
+  t.teardown(() => world.end())
+  await arm(world, [
+    { rule_id: 's', type: 'spread', symbol: 'A', above: '1', version: 1, created_at: CREATED, updated_at: CREATED },
+    { rule_id: 'p', type: 'price', symbol: 'B', above: '1', version: 1, created_at: CREATED, updated_at: CREATED }
+  ], { bid: '0.1', ask: '0.2', last: '0' })
+  await world.quotes(['A', { bid: `0.${'0'.repeat(61)}1`, ask: '1000' }], ['B', { last: '2' }])
+  t.equal(await settled(async () => {
+    const found = await valuesOf(world)
+    return found === 's undefined,p 2' ? undefined : found
+  }), undefined)
+  const [{ message } = { message: '' }] = await world.read<{ message: string }>('alerts@u')
+  t.equal(message, `A: spread 999.${'9'.repeat(62)}, at or above 1`)
+})
+
+test('leaves out a decision that the journal refuses, and makes those around it', async t => {
+  const whole = alertProcessor(channels)
+  const unfit: typeof whole = {
+    ...whole,
+    decide (state, message) {
+      const decision = whole.decide(state, message)
+      if (decision === undefined || message.topic.symbol !== 'B') return decision
+      return { ...decision, alerted: decision.alerted.map(one => ({ ...one, alert: { ...one.alert, value: 'much' } })) }
+    }
+  }
+  const world = new World(new Choices(1), 1, unfit as JournalProcessor)
+  t.teardown(() => world.end())
+  await arm(world, SYMBOLS.map(symbol => (
+    { rule_id: symbol, type: 'price', symbol, above: '2', version: 1, created_at: CREATED, updated_at: CREATED }
+  )), { last: '1' })
+  await world.quotes(...SYMBOLS.map(symbol => [symbol, { last: '2' }] as const))
+  t.equal(await settled(async () => await valuesOf(world) === 'A 2,C 2' ? undefined : await valuesOf(world)), undefined)
+  await world.quotes(['A', { last: '1' }], ['B', { last: '1' }])
+  await world.quotes(['A', { last: '3' }], ['B', { last: '3' }])
+  t.equal(await settled(async () => await valuesOf(world) === 'A 2,C 2,A 3' ? undefined : await valuesOf(world)), undefined)
+  const { entries } = await world.log.read(alertJournal.name, { sequence: 0 }, 1000)
+  t.same(entries.map(({ origin }) => origin?.offset), entries.map(({ sequence }) => sequence), 'decisions have the numbers of their messages')
+})
+
+test('begins rules anew if the log has forgotten the state of the journal', async t => {
+  const world = new World(new Choices(1), 1)
+  t.teardown(() => world.end())
+  const rule = { type: 'price' as const, above: '2', version: 1, created_at: CREATED, updated_at: CREATED }
+  await arm(world, [{ ...rule, rule_id: 'old', symbol: 'A' }], { last: '1' })
+  await world.quote('A', '2')
+  t.equal(await settled(async () => await valuesOf(world) === 'old 2' ? undefined : await valuesOf(world)), undefined)
+  await world.rest()
+  const { snapshot } = world.log
+  world.log.snapshot = async topic => {
+    if (topic !== alertJournal.name) return await snapshot.call(world.log, topic)
+    world.log.snapshot = snapshot
+    return undefined
+  }
+  const data = { rules: [{ ...rule, rule_id: 'new', symbol: 'B' }] }
+  await world.publisher.publishOwn([{ channel: alertRules.name, user: 'u', data }])
+  await world.takeOver(true)
+  for (const last of ['1', '2']) await world.quote('B', last)
+  t.equal(await settled(async () => await valuesOf(world) === 'old 2,new 2' ? undefined : await valuesOf(world)), undefined)
 })

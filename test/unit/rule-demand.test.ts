@@ -52,5 +52,28 @@ test('demands what rules watch, once for each user, and what is left after a los
 
   log.restart([offset])
   for (const deadline = Date.now() + 20_000; wanted.includes('quotes:E') && Date.now() < deadline;) await delay(2)
-  t.same(wanted.sort(), ['alert_rules:', 'alert_rules:', ...bars, 'quotes:A', 'quotes:A', 'trades:B'])
+  t.same(wanted.sort(), ['alert_rules:', 'alert_rules:', 'quotes:A', 'trades:B'], 'the removal is lost, and what came after it')
+})
+
+test('hears of rules while it reads which there are', async t => {
+  const channels = standardChannels
+  const retention = { messages: 100, seconds: 3600, bytes: 1 << 20 }
+  const log = new MemoryLog({ channels, maxTopics: 100, retention })
+  const publisher = new Publisher({ log, channels })
+  const topics = log.topics.bind(log)
+  log.topics = async shard => {
+    const found = await topics(shard)
+    const times = { version: 1, created_at: '2026-01-01T00:00:00Z', updated_at: '2026-01-01T00:00:00Z' }
+    const data = { rules: [{ rule_id: 'r', type: 'price', symbol: 'A', above: '1', ...times }] }
+    await publisher.publishOwn([{ channel: alertRules.name, user: 'u', data }])
+    return found
+  }
+  const demand = { add: () => {}, remove: () => {} }
+  const onError = (error: unknown): void => { t.fail(String(error)) }
+  const rules = await RuleDemand.follow({ log, channels, demand, onError })
+  t.teardown(async () => {
+    rules.close()
+    await log.close()
+  })
+  t.equal(rules.rules, 1)
 })

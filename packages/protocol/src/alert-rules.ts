@@ -73,6 +73,8 @@ export const alertRules = defineChannel({
   description: 'When users want to be alerted.',
   keyed: false,
   access: 'internal',
+  // A message has all rules of its user, so the newest is enough.
+  retention: { messages: 1 },
   schema: Type.Object({ rules: Type.Array(AlertRule, { maxItems: MOST_ALERT_RULES }) }, closed),
   reduce: 'last',
   compacted: true

@@ -22,10 +22,11 @@ export class AlertBook {
   /**
    * Replaces the rules of a user. Those that stay as they are go on watching.
    * @param kept what the journal has of rules
+   * @param at when the log accepted the message that has them
    * @returns the rules that are gone, and the past that new ones need
    */
   learn (
-    user: string, rules: readonly AlertRule[], kept: KeptRules
+    user: string, rules: readonly AlertRule[], kept: KeptRules, at = Infinity
   ): { readonly gone: readonly string[], readonly pasts: readonly Past[] } {
     const before = this.users.get(user) ?? new Map<string, Watch>()
     const after = new Map<string, Watch>()
@@ -36,10 +37,11 @@ export class AlertBook {
         after.set(rule.rule_id, known)
         continue
       }
-      if (known !== undefined) this.leave(known)
-      const watch = new Watch(user, rule, kept[rule.rule_id])
+      const watch = new Watch(user, rule, kept[rule.rule_id], at)
       after.set(rule.rule_id, watch)
       const begun = this.topicOf(rule).add(watch)
+      // Left last: a window that a changed rule still needs would be recalled from the log otherwise.
+      if (known !== undefined) this.leave(known)
       if (begun !== undefined) pasts.push(pastOf(rule, begun))
     }
     const gone: string[] = []

@@ -1,6 +1,7 @@
 import { type Static, Type } from '@sinclair/typebox'
 import {
-  Alert, type AlertRule, alertRules, alerts, type ChannelDefinition, type Channels
+  Alert, type AlertRule, alertRules, alerts, type ChannelDefinition, type Channels,
+  MAX_DECIMAL_LENGTH
 } from '@tickwire/protocol'
 import { journalChannel } from '../journal.js'
 import type { JournalProcessor, RuleMemory } from '../processor.js'
@@ -58,9 +59,9 @@ class AlertMemory implements RuleMemory {
 
   constructor (private readonly state: AlertState) {}
 
-  learn (user: string | undefined, data: unknown): ReturnType<RuleMemory['learn']> {
+  learn (user: string | undefined, data: unknown, at: number): ReturnType<RuleMemory['learn']> {
     const { rules } = (data ?? { rules: [] }) as { rules: readonly AlertRule[] }
-    const { gone, pasts } = this.book.learn(user ?? '', rules, this.state.rules satisfies KeptRules)
+    const { gone, pasts } = this.book.learn(user ?? '', rules, this.state.rules satisfies KeptRules, at)
     this.gone.push(...gone.filter(id => Object.hasOwn(this.state.rules, id)))
     return pasts
   }
@@ -122,13 +123,15 @@ function decisionOf ({ changed, alerted }: Outcome, time: number, gone: string[]
 function alertOf (watch: Watch, value: string, time: number): Alert {
   const { rule: { rule_id: id, type, symbol }, alerts } = watch
   return {
-    // The same alert has the same id, even if the log has lost it and it comes again.
-    alert_id: `${id}.${alerts}`,
+    // The same alert has the same id, even if the log has lost it and it comes again. The time tells it from
+    // those before the log forgot all.
+    alert_id: `${id}.${alerts}.${time.toString(36)}`,
     rule_id: id,
     type,
     message: messageOf(watch, value),
     symbol,
-    value,
+    // A difference may be longer than its parts; the message has it in any case.
+    ...(value.length > MAX_DECIMAL_LENGTH ? {} : { value }),
     triggered_at: new Date(time).toISOString()
   }
 }

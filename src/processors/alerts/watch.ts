@@ -12,6 +12,9 @@ export type Status = 'new' | 'waiting' | 'armed' | 'gone'
 /** What the journal keeps of a rule: its version, whether it is armed, until when it rests, its alerts. */
 export type Kept = readonly [version: number, armed: 0 | 1, restsUntil: number, alerts: number]
 
+/** How long each rule rests after an alert, at the least: no rule may flood its user and the journal. */
+const MIN_REST_MS = 1000
+
 /** A rule that is watched. */
 export class Watch {
   status: Status = 'new'
@@ -29,14 +32,16 @@ export class Watch {
   private readonly expiresAt: number
   private readonly restMs: number
 
-  constructor (readonly user: string, readonly rule: AlertRule, kept: Kept | undefined) {
+  /** @param at when the log accepted the message that has the rule */
+  constructor (readonly user: string, readonly rule: AlertRule, kept: Kept | undefined, at: number) {
     const { above, below, hysteresis = '0' } = rule
     this.isAbove = above !== undefined
     this.level = above ?? below!
     this.rearmLevel = this.isAbove ? subtract(this.level, hysteresis) : add(this.level, hysteresis)
-    this.since = instantMs(rule.updated_at)
+    // The clock of the server that took the rule may be ahead of the log's.
+    this.since = Math.min(instantMs(rule.updated_at), at)
     this.expiresAt = rule.expires_at === undefined ? Infinity : instantMs(rule.expires_at)
-    this.restMs = (rule.cooldown_seconds ?? 0) * 1000
+    this.restMs = Math.max((rule.cooldown_seconds ?? 0) * 1000, MIN_REST_MS)
     if (kept === undefined) return
     const [version, armed, restsUntil, alerts] = kept
     this.alerts = alerts
@@ -52,7 +57,7 @@ export class Watch {
   alert (time: number): void {
     this.alerts++
     this.status = 'waiting'
-    this.restsUntil = this.restMs === 0 ? 0 : time + this.restMs
+    this.restsUntil = time + this.restMs
   }
 
   get kept (): Kept {

@@ -23,6 +23,7 @@ export const acknowledgements = defineChannel({
   description: 'Up to which message a user has acknowledged a channel.',
   keyed: true,
   access: 'internal',
+  retention: { messages: 1 },
   schema: Acknowledgement,
   reduce: 'last',
   compacted: 'log'

@@ -6,7 +6,10 @@ import type { ShardKeys } from '../keys.js'
 import type { Reader } from '../tail/reader.js'
 import { type Kept, type StateQuestion, StateReads, type TopicAnswer } from './state-reads.js'
 
-/** How long a kept state outlives its last update. */
+/**
+ * How long a kept state outlives its last update. That of an internal channel stays for good: nobody says it
+ * anew, and a journal's processor cannot go on without it.
+ */
 const SNAPSHOT_SECONDS = 7 * 86_400
 
 export interface StatesOptions {
@@ -58,10 +61,11 @@ export class States {
     if (snapshot === undefined || folded === undefined) return
     const keys = this.options.keys[this.options.shardOf(topic)]!
     const { epoch, sequence, offset, timestamp, state } = folded
+    const seconds = this.channelOf(topic)?.access === 'internal' ? '' : SNAPSHOT_SECONDS
     await this.options.reader.run(
       'snapshot',
       [...keys.common, keys.snapshot(topic)],
-      [epoch, sequence, offset, timestamp, JSON.stringify(state), SNAPSHOT_SECONDS]
+      [epoch, sequence, offset, timestamp, JSON.stringify(state), seconds]
     )
   }
 

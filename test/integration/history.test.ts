@@ -180,6 +180,34 @@ test('serves what is retained of a channel that is not recorded, with the rights
   t.match(await read(server, 'topic=trades:A&limit=2'), { messages: [{ sequence: 4 }, { sequence: 5 }] }, 'as before')
 })
 
+test('streams few histories at a time for one user or address, so that others get theirs', async t => {
+  const server = await startServer(t)
+  const ends: Array<() => void> = []
+  // Histories that end when the test says so.
+  Object.assign(server.parts.histories, {
+    async * read () {
+      await new Promise<void>(resolve => { ends.push(resolve) })
+      yield []
+    }
+  })
+  const ask = async (headers?: Record<string, string>): Promise<Response> => await get(server, 'channel=trades&symbol=A&format=csv', headers)
+  const bearer = (sub: string): Record<string, string> => ({ authorization: `Bearer ${server.token({ sub })}` })
+  const streamed: Array<Promise<string>> = []
+  for (const headers of [undefined, bearer('alice'), bearer('bob')]) {
+    for (let count = 1; count <= 4; count++) streamed.push(ask(headers).then(response => response.text()))
+    await eventually('four more are streamed', () => ends.length === streamed.length)
+    const refused = await ask(headers)
+    t.equal(refused.status, 503)
+    t.match(await refused.json(), { code: 'overloaded', message: /at most 4 histories for a user/ })
+  }
+  for (const end of ends.splice(0)) end()
+  for (const text of await Promise.all(streamed)) t.match(text, /^sequence,/)
+  const again = ask()
+  await eventually('it is streamed', () => ends.length === 1)
+  ends[0]!()
+  t.match(await (await again).text(), /^sequence,/)
+})
+
 test('refuses to start with what cannot be recorded', async t => {
   await t.rejects(startServer(t, { RECORD: 'trades,orders' }), { message: /RECORD: 'orders' is no channel that can be recorded; these can: .*trades/ })
   await t.rejects(startServer(t, { RECORD: 'candles' }), { message: /'candles' is no channel/ })

@@ -67,6 +67,19 @@ test('goes on behind the retention, and behind a restart that loses the log', as
   t.strictSame(shown((await read(second, `channel=trades&symbol=A&after=${next}`)).messages), ids(19, 20))
 })
 
+test('records nothing more, as it closes, once an operator has stopped the recorder', async t => {
+  const settings = { RECORD: 'trades', DATA_DIR: folder(t) }
+  const first = await startServer(t, settings)
+  await trades(first, 1, 3)
+  await eventually('three are recorded', () => isRecorded(first, 'trades', 3))
+  const headers = { authorization: `Bearer ${first.token({ admin: true })}` }
+  t.equal((await fetch(`${first.origin}/v1/admin/sources/recorder/stop`, { method: 'POST', headers })).status, 204)
+  await trades(first, 4, 6)
+  await first.app.close()
+  const second = await startServer(t, settings)
+  t.strictSame(shown((await read(second, 'channel=trades&symbol=A')).messages), ids(1, 3))
+})
+
 test('a chart begins with recorded bars, and what is retained of a bar stands', async t => {
   const settings = { RECORD: 'bars', DATA_DIR: folder(t) }
   const bar = (minute: number, close: string): object => ({

@@ -141,7 +141,7 @@ export class HistoryAnswers {
     }
   }
 
-  /** Counts one more answer. @returns a function that takes it off again @throws ProtocolError `overloaded` */
+  /** Counts one more answer. @returns what takes it off again @throws ProtocolError `overloaded` */
   private enter (caller: string): () => void {
     const { streams } = this
     const refused = (limit: string): ProtocolError => new ProtocolError('overloaded',

@@ -39,7 +39,7 @@ const FORGET_STEP = 20_000
 export class Recording {
   private readonly insert: string
 
-  constructor (private readonly database: Pick<Database, 'reader' | 'writer' | 'json' | 'rowId' | 'isRefusal'>) {
+  constructor (private readonly database: Omit<Database, 'write' | 'close'>) {
     this.insert = insertion('recorded', recordingTables.recorded, database.json)
   }
 

@@ -149,7 +149,8 @@ class FeedLoop {
     this.count('unusable', document.unusable)
     const dated = fresh.map(taken => ({ taken, time: this.timeOf(taken.item, now) }))
     // A feed has its newest items first.
-    const recent = dated.filter(({ time }) => time > now - MAX_AGE_MS).reverse().sort((a, b) => a.time - b.time)
+    const recent = dated.filter(({ time }) => time > now - MAX_AGE_MS)
+      .reverse().sort((a, b) => a.time - b.time)
     this.count('old', dated.length - recent.length)
     seen.noteRead(feed, fetched)
     if (recent.length > 0) {

@@ -2,7 +2,7 @@ import rateLimit, { type FastifyRateLimitStore } from '@fastify/rate-limit'
 import { ProtocolError } from '@tickwire/protocol'
 import type { FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
-import { addressGroup } from '../src/connection/address.js'
+import { callerOf } from '../src/transports/caller.js'
 
 export interface RequestRateOptions {
   readonly maxRequestsPerSecond: number
@@ -42,8 +42,7 @@ export const requestRate = fp<RequestRateOptions>(async (app, { maxRequestsPerSe
    * address.
    */
   async function counted (request: FastifyRequest): Promise<string> {
-    const identity = await app.authenticator.identify(request).catch(() => undefined)
-    return identity?.user === undefined ? `address ${addressGroup(request.ip)}` : `user ${identity.user}`
+    return callerOf(await app.authenticator.identify(request).catch(() => undefined), request.ip)
   }
 
   await app.register(rateLimit, {

@@ -27,7 +27,7 @@ import type { Watch } from '../src/hub/audience/demand.js'
 import { Hub } from '../src/hub/hub.js'
 import { OperatorInstruments } from '../src/instruments/operator-instruments.js'
 import type { Log } from '../src/log/log.js'
-import type { History } from '../src/history/history.js'
+import { type History, RECORDER } from '../src/history/history.js'
 import type { HistoryReader } from '../src/history/history-reader.js'
 import { Heartbeat } from '../src/nodes/heartbeat.js'
 import { LoadMeter } from '../src/nodes/load.js'
@@ -318,7 +318,10 @@ export const streaming = fp<StreamingOptions>(async (app, options) => {
   })
   // Now the server knows where it listens.
   app.addHook('onListen', async () => { heartbeat.touch() })
+  let isRecorderStopped = false
   app.addHook('preClose', async () => {
+    // By itself it never ends.
+    isRecorderStopped = sources.status().some(({ name, state }) => name === RECORDER && state === 'ended')
     draining.abort(new ProtocolError('going_away'))
     const left = heartbeat.close()
     await sources.close()
@@ -333,7 +336,7 @@ export const streaming = fp<StreamingOptions>(async (app, options) => {
     ruleDemand?.close()
     for (const demand of demands.values()) demand.end()
     hub.close()
-    await options.history.close()
+    await options.history.close(isRecorderStopped)
     await options.compacted?.close()
     await Promise.all([log.close(), coordination.close()])
   })

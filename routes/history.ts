@@ -6,6 +6,7 @@ import { CsvWriter } from '../src/history/csv.js'
 import { formatPlace, type HistoryPlace, parsePlace } from '../src/history/history-place.js'
 import type { HistoryItem, HistoryRange } from '../src/history/history-reader.js'
 import { preferencesOf } from '../src/transports/preferences.js'
+import { ReadingPace } from '../src/transports/reading-pace.js'
 import { untaken } from '../src/transports/untaken.js'
 import { parseInstant } from './instants.js'
 
@@ -19,8 +20,8 @@ const MAX_CHARACTERS = 1 << 20
 const MAX_STREAMED = 1_000_000_000
 /** Answers that are streamed at the same time: each keeps a part of its history in memory. */
 const MAX_STREAMS = 16
-/** How long a peer may read nothing of its answer. */
-const PATIENCE_MS = 30_000
+/** Of them, for one user, or for one address without a user. */
+const MAX_STREAMS_EACH = 4
 const LOOK_MS = 3000
 /** What is given to the socket at a time. */
 const CHUNK_CHARACTERS = 65_536
@@ -80,11 +81,14 @@ interface Answer {
   readonly topic: string
   readonly channel: ChannelDefinition
   readonly query: HistoryQuery
+  /** Whose request it is (`callerOf`). */
+  readonly caller: string
 }
 
 /** Makes the answers of `GET /v1/history` for a channel. */
 export class HistoryAnswers {
-  private streams = 0
+  /** By the callers of the answers that are streamed now. */
+  private readonly streams: string[] = []
 
   constructor (private readonly app: FastifyInstance) {}
 
@@ -118,15 +122,7 @@ export class HistoryAnswers {
   async stream (reply: FastifyReply, answer: Answer): Promise<FastifyReply> {
     reply.type(`${TYPES[answer.query.format]}; charset=utf-8`)
     if (reply.request.method === 'HEAD') return await reply.send('')
-    if (this.streams >= MAX_STREAMS) {
-      throw new ProtocolError('overloaded', `this server sends ${MAX_STREAMS} histories at a time`)
-    }
-    this.streams++
-    let isOpen = true
-    const leave = (): void => {
-      if (isOpen) this.streams--
-      isOpen = false
-    }
+    const leave = this.enter(answer.caller)
     const lines = answer.query.format === 'csv' ? this.csv(answer) : this.ndjson(answer)
     const chunks = inChunks(lines)
     try {
@@ -142,6 +138,23 @@ export class HistoryAnswers {
     } catch (error) {
       leave()
       throw error
+    }
+  }
+
+  /** Counts one more answer. @returns what takes it off again @throws ProtocolError `overloaded` */
+  private enter (caller: string): () => void {
+    const { streams } = this
+    const refused = (limit: string): ProtocolError => new ProtocolError('overloaded',
+      `this server streams at most ${limit} at a time: send the request again when another one has ended`)
+    if (streams.filter(other => other === caller).length >= MAX_STREAMS_EACH) {
+      throw refused(`${MAX_STREAMS_EACH} histories for a user, or for an address without one,`)
+    }
+    if (streams.length >= MAX_STREAMS) throw refused(`${MAX_STREAMS} histories`)
+    streams.push(caller)
+    let isOpen = true
+    return () => {
+      if (isOpen) streams.splice(streams.indexOf(caller), 1)
+      isOpen = false
     }
   }
 
@@ -218,21 +231,17 @@ async function * startingWith (
   yield * rest
 }
 
-/** Cuts the answer if its peer reads nothing of it for too long. @returns a function that ends this */
+/** Cuts the answer if its peer reads it too slowly. @returns a function that ends this */
 function watch (reply: FastifyReply, stream: Readable): () => void {
-  const { socket } = reply.raw
-  let taken = 0
-  let progressAt = performance.now()
+  const pace = new ReadingPace(performance.now())
   const looks = setInterval(() => {
+    // An answer has no socket while it waits behind another one on its connection, which may last for ever.
+    const { socket } = reply.raw
     const left = socket === null ? 0 : untaken(socket) ?? 0
-    const before = taken
-    taken = (socket?.bytesWritten ?? 0) - left
-    const now = performance.now()
-    if (left === 0 || taken > before) progressAt = now
-    if (now - progressAt > PATIENCE_MS) {
-      socket?.destroy()
-      stream.destroy()
-    }
+    const taken = (socket?.bytesWritten ?? 0) - left
+    if (!pace.isTooSlow({ now: performance.now(), taken, isUnread: socket === null || left > 0 })) return
+    reply.raw.destroy()
+    stream.destroy()
   }, LOOK_MS).unref()
   return () => { clearInterval(looks) }
 }

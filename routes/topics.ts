@@ -6,6 +6,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Identity } from '../src/auth/identity.js'
 import { type OriginPolicy, refuseForeignPage } from '../src/auth/origin.js'
 import { refuseRead } from '../src/auth/permissions.js'
+import { callerOf } from '../src/transports/caller.js'
 import { answerBody } from '../src/transports/gzip-answer.js'
 import { HISTORY_PARAMETERS, HistoryAnswers, parseHistoryQuery } from './history.js'
 import { parseInstant } from './instants.js'
@@ -46,7 +47,7 @@ export async function topicRoutes (
   /** Returns the topic that a request names, if its user may read it. @throws ProtocolError */
   async function readableTopic (
     request: FastifyRequest, name: string | undefined
-  ): Promise<{ key: string, channel: ChannelDefinition }> {
+  ): Promise<{ key: string, channel: ChannelDefinition, identity: Identity }> {
     if (name === undefined) throw new ProtocolError('bad_request', "'topic' is needed: topic=trades:AAPL")
     const named = parseTopicName(name)
     if (named === undefined) {
@@ -62,7 +63,7 @@ export async function topicRoutes (
     const topic = { channel: channel.name, ...(symbol === undefined ? {} : { symbol }) }
     const identity = await demandRead(request, channel, topic.symbol)
     const owner = channel.access === 'user' && identity.user !== undefined ? { user: identity.user } : {}
-    return { key: topicKey({ ...topic, ...owner }), channel }
+    return { key: topicKey({ ...topic, ...owner }), channel, identity }
   }
 
   const VARY = 'Accept, Accept-Encoding, Origin, Authorization'
@@ -86,9 +87,9 @@ export async function topicRoutes (
     }
     const symbol = one(parameters, 'symbol')
     const named = symbol === undefined ? channelName : `${channelName}:${symbol}`
-    const { key: topic, channel } = await readableTopic(request, named)
+    const { key: topic, channel, identity } = await readableTopic(request, named)
     const query = parseHistoryQuery(parameters, request.headers.accept)
-    const answer = { topic, channel, query }
+    const answer = { topic, channel, query, caller: callerOf(identity, request.ip) }
     if (query.format === 'json') return await sendJson(request, reply, await histories.json(answer))
     reply.header('Cache-Control', 'no-store').header('Vary', VARY)
     return await histories.stream(reply, answer)

@@ -5,6 +5,9 @@ import { wordsOf } from '../errors.js'
 import { HistoryReader } from './history-reader.js'
 import { Recorder, type RecorderOptions } from './recorder.js'
 
+/** The name of the recorder among the sources. */
+export const RECORDER = 'recorder'
+
 const FORGET_EVERY_MS = 3_600_000
 /** How long a server that closes writes what its log in memory has. */
 const FINISH_MS = 5_000
@@ -38,22 +41,29 @@ export class History {
     const { recorder } = this
     if (recorder === undefined) return []
     return [{
-      name: 'recorder',
+      name: RECORDER,
       manual: false,
       instruments: async () => [],
       run: async ({ signal }) => {
-        const forgetting = setInterval(() => { void this.forget() }, FORGET_EVERY_MS).unref()
-        void this.forget()
-        await recorder.run(signal).finally(() => { clearInterval(forgetting) })
+        let forgetting: Promise<void> | undefined
+        const forget = (): void => {
+          forgetting ??= this.forget(signal).finally(() => { forgetting = undefined })
+        }
+        const hourly = setInterval(forget, FORGET_EVERY_MS).unref()
+        forget()
+        await recorder.run(signal).finally(() => { clearInterval(hourly) })
       }
     }]
   }
 
-  /** Call it when nobody appends any more. */
-  async close (): Promise<void> {
+  /**
+   * Call it when nobody appends any more.
+   * @param isStopped whether an operator has stopped the recorder, so that it records nothing more
+   */
+  async close (isStopped: boolean): Promise<void> {
     const { endsWithLog, ownsStore, store, logger } = this.options
     try {
-      if (endsWithLog) await this.recorder?.finish(AbortSignal.timeout(FINISH_MS))
+      if (endsWithLog && !isStopped) await this.recorder?.finish(AbortSignal.timeout(FINISH_MS))
     } catch (error) {
       logger.error({ event: 'recorder', error: wordsOf(error) },
         'the server closed before it could record all messages')
@@ -61,12 +71,13 @@ export class History {
     if (ownsStore) await store?.close()
   }
 
-  private async forget (): Promise<void> {
+  private async forget (signal: AbortSignal): Promise<void> {
     const { keepMs, store, logger } = this.options
     if (keepMs === undefined) return
     try {
-      await store?.recording.forget(Date.now() - keepMs)
+      await store?.recording.forget(Date.now() - keepMs, signal)
     } catch (error) {
+      if (signal.aborted) return
       logger.warn({ event: 'recorder', error: wordsOf(error) },
         'old messages could not be deleted from the recording; the server tries again in an hour')
     }

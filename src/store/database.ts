@@ -20,6 +20,8 @@ export interface Database {
   readonly reader: Kysely<Tables>
   /** How it reads rows from a JSON text. */
   readonly json: JsonRows
+  /** The column that every table has, by which it finds a row at once. */
+  readonly rowId: string
   /** For all else, with a connection of its own, so that no reader keeps it waiting. */
   readonly writer: Kysely<Tables>
   /**

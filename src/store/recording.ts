@@ -32,12 +32,14 @@ const SPAN_MS = 600_000
 const SPAN_GROWTH = 8
 /** Offsets whose rows one statement deletes. */
 const REWIND_STEP = 50_000
+/** Old rows that one statement deletes. */
+const FORGET_STEP = 20_000
 
 /** What is recorded, and how far. Reads and writes; both reject while the database is away. */
 export class Recording {
   private readonly insert: string
 
-  constructor (private readonly database: Pick<Database, 'reader' | 'writer' | 'json' | 'isRefusal'>) {
+  constructor (private readonly database: Omit<Database, 'write' | 'close'>) {
     this.insert = insertion('recorded', recordingTables.recorded, database.json)
   }
 
@@ -170,11 +172,25 @@ export class Recording {
     return newestFirst.reverse()
   }
 
-  /** Deletes rows that the log took before a time. @returns how many */
-  async forget (before: number): Promise<number> {
-    const { numDeletedRows } = await this.database.writer.deleteFrom('recorded')
-      .where('timestamp', '<', before).executeTakeFirst()
-    return Number(numDeletedRows)
+  /**
+   * Deletes rows that the log took before a time, in steps that the database ends in time. What was deleted
+   * stays deleted if a later step fails.
+   * @param signal ends it between two steps
+   * @param stepRows how many rows a step deletes at most
+   * @returns how many
+   */
+  async forget (before: number, signal?: AbortSignal, stepRows = FORGET_STEP): Promise<number> {
+    const { writer, rowId } = this.database
+    const row = sql<unknown>`${sql.ref(rowId)}`
+    const old = writer.selectFrom('recorded').select(row.as('row'))
+      .where('timestamp', '<', before).limit(stepRows)
+    let deleted = 0
+    while (signal?.aborted !== true) {
+      const { numDeletedRows } = await writer.deleteFrom('recorded').where(row, 'in', old).executeTakeFirst()
+      if (numDeletedRows === 0n) break
+      deleted += Number(numDeletedRows)
+    }
+    return deleted
   }
 
   private async oldest ({ channel, symbol }: RecordedTopic): Promise<number | undefined> {

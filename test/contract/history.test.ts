@@ -333,6 +333,43 @@ for (const backend of storeBackends) {
       t.strictSame(shown(await itemsOf(empty, recording, 'trades:A')), [4, 5])
       await empty.close()
     })
+
+    t.test('deletes a large backlog in steps, and ends between two of them', async t => {
+      const { recording, database } = await openRecording(t)
+      const clock = new ManualClock()
+      const log = memoryLog(clock)
+      t.teardown(() => log.close())
+      const append = async (count: number): Promise<void> => {
+        await log.append(Array.from({ length: count }, (_, n) => ({ topic: 'trades:A', payload: JSON.stringify({ n }) })))
+      }
+      await append(25)
+      clock.sleep(60)
+      await append(5)
+      const started = record(log, recording)
+      await eventually('all is recorded', () => isRecorded(log, recording))
+      await started.stop()
+      const left = async (): Promise<number> => (await recording.read({ channel: 'trades', symbol: 'A' }, { to: clock.time + 1 }, 100)).length
+      const before = clock.time - 30_000
+      const ending = new AbortController()
+      let deletions = 0
+      const counting = new Recording({
+        ...database,
+        get writer () {
+          return database.writer.withPlugin({
+            transformQuery: ({ node }) => node,
+            transformResult: async ({ result }) => {
+              if (++deletions === 2) ending.abort()
+              return result
+            }
+          })
+        }
+      })
+      t.equal(await counting.forget(before, ending.signal, 10), 20)
+      t.equal(await left(), 10, 'two steps of ten are done')
+      t.equal(await counting.forget(before, undefined, 2), 5)
+      t.equal(deletions, 2 + 4, 'three steps delete rows, and one finds none')
+      t.equal(await left(), 5)
+    })
   })
 }
 

@@ -67,6 +67,19 @@ test('goes on behind the retention, and behind a restart that loses the log', as
   t.strictSame(shown((await read(second, `channel=trades&symbol=A&after=${next}`)).messages), ids(19, 20))
 })
 
+test('records nothing more, as it closes, once an operator has stopped the recorder', async t => {
+  const settings = { RECORD: 'trades', DATA_DIR: folder(t) }
+  const first = await startServer(t, settings)
+  await trades(first, 1, 3)
+  await eventually('three are recorded', () => isRecorded(first, 'trades', 3))
+  const headers = { authorization: `Bearer ${first.token({ admin: true })}` }
+  t.equal((await fetch(`${first.origin}/v1/admin/sources/recorder/stop`, { method: 'POST', headers })).status, 204)
+  await trades(first, 4, 6)
+  await first.app.close()
+  const second = await startServer(t, settings)
+  t.strictSame(shown((await read(second, 'channel=trades&symbol=A')).messages), ids(1, 3))
+})
+
 test('a chart begins with recorded bars, and what is retained of a bar stands', async t => {
   const settings = { RECORD: 'bars', DATA_DIR: folder(t) }
   const bar = (minute: number, close: string): object => ({
@@ -178,6 +191,34 @@ test('serves what is retained of a channel that is not recorded, with the rights
     t.match(await (await get(server, query, headers)).json(), { type: 'error', code }, query)
   }
   t.match(await read(server, 'topic=trades:A&limit=2'), { messages: [{ sequence: 4 }, { sequence: 5 }] }, 'as before')
+})
+
+test('streams few histories at a time for one user or address, so that others get theirs', async t => {
+  const server = await startServer(t)
+  const ends: Array<() => void> = []
+  // Histories that end when the test says so.
+  Object.assign(server.parts.histories, {
+    async * read () {
+      await new Promise<void>(resolve => { ends.push(resolve) })
+      yield []
+    }
+  })
+  const ask = async (headers?: Record<string, string>): Promise<Response> => await get(server, 'channel=trades&symbol=A&format=csv', headers)
+  const bearer = (sub: string): Record<string, string> => ({ authorization: `Bearer ${server.token({ sub })}` })
+  const streamed: Array<Promise<string>> = []
+  for (const headers of [undefined, bearer('alice'), bearer('bob')]) {
+    for (let count = 1; count <= 4; count++) streamed.push(ask(headers).then(response => response.text()))
+    await eventually('four more are streamed', () => ends.length === streamed.length)
+    const refused = await ask(headers)
+    t.equal(refused.status, 503)
+    t.match(await refused.json(), { code: 'overloaded', message: /at most 4 histories for a user/ })
+  }
+  for (const end of ends.splice(0)) end()
+  for (const text of await Promise.all(streamed)) t.match(text, /^sequence,/)
+  const again = ask()
+  await eventually('it is streamed', () => ends.length === 1)
+  ends[0]!()
+  t.match(await (await again).text(), /^sequence,/)
 })
 
 test('refuses to start with what cannot be recorded', async t => {

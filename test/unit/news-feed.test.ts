@@ -83,6 +83,20 @@ test('says what a document is that is no feed', t => {
   t.end()
 })
 
+test('shows nothing of the feed\'s address but its path, whatever a link is relative to', t => {
+  const links = (base: string, ...links: readonly string[]): Array<string | undefined> =>
+    readFeed(rss(links.map(link => `<item><title>x</title><link>${link}</link></item>`).join('')), base)
+      .items.map(({ link }) => link)
+  const base = 'https://me:hunter2@news.example/feeds/rss.xml?apikey=SECRET#SECRET'
+  t.strictSame(links(base, '#c', '?page=2', 'a', '/a', '//other.example/a'), [
+    'https://news.example/feeds/rss.xml#c', 'https://news.example/feeds/rss.xml?page=2',
+    'https://news.example/feeds/a', 'https://news.example/a', 'https://other.example/a'
+  ])
+  const { items } = readFeed('<feed><entry><title>x</title><link href=""/></entry></feed>', base)
+  t.equal(items[0]!.link, 'https://news.example/feeds/rss.xml')
+  t.end()
+})
+
 test('expands no entity of a document, and takes a bounded number of items', t => {
   const bomb = '<!DOCTYPE rss [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a;"><!ENTITY x SYSTEM "file:///etc/passwd">]>'
   const { items } = readFeed(rss('<item><title>x &b; &x;</title></item>').replace('?>', `?>${bomb}`), BASE)

@@ -182,6 +182,43 @@ test('takes a message that the log has for known, if the server ended before it 
   t.strictSame(await headlines(log), ['One', 'Two'])
 })
 
+test('publishes a new item with the headline and the link of an older one that the log has', async t => {
+  const feeds = await Feeds.open(t)
+  const page = 'https://n.example/'
+  feeds.give('/rss', rss([
+    { id: '2', title: 'Morning call', link: page, date: '2026-03-01T08:00:00Z' },
+    { id: '1', title: 'Morning call', link: page, date: '2026-02-28T13:00:00Z' }
+  ]))
+  const log = memoryLog()
+  await log.append([{ topic: 'news', payload: JSON.stringify({ headline: 'Morning call', source: 'Wire', symbols: [], timestamp: '2026-02-28T13:00:00.000Z', url: page }) }])
+  const run = start(t, log, [`${feeds.origin}/rss`])
+  await eventually('the feed is read', () => run.counted('/rss', 'read') > 1)
+  t.strictSame((await newsOf(log)).map(({ timestamp }) => timestamp), ['2026-02-28T13:00:00.000Z', '2026-03-01T08:00:00.000Z'])
+})
+
+test('publishes with the next read what the log had no room for, and only that', async t => {
+  const feeds = await Feeds.open(t)
+  feeds.answers.set('/rss', (request, response) => {
+    if (request.headers['if-none-match'] === '"1"') response.writeHead(304).end()
+    else response.writeHead(200, { etag: '"1"' }).end(rss([{ id: '2', title: 'Two', link: 'https://n.example/2' }, { id: '1', title: 'One' }]))
+  })
+  const log = memoryLog()
+  const append = log.append.bind(log)
+  let refusals = 2
+  log.append = async (items, options) => {
+    const refused = items.findIndex(({ payload }) => payload.includes('"Two"'))
+    if (refused === -1 || refusals-- <= 0) return await append(items, options)
+    const results = [...await append(items.filter((_, index) => index !== refused), options)]
+    results.splice(refused, 0, { error: 'overloaded' })
+    return results
+  }
+  const run = start(t, log, [`${feeds.origin}/rss`])
+  await eventually('the feed is unchanged', () => run.counted('/rss', 'unchanged') > 1)
+  t.strictSame(await headlines(log), ['One', 'Two'])
+  t.equal(run.counted('/rss', 'published'), 2)
+  t.equal(run.counted('/rss', 'read'), 3)
+})
+
 test('publishes once what two feeds have, but every item of a feed whose links are all the same', async t => {
   const feeds = await Feeds.open(t)
   feeds.give('/a', rss([{ id: 'a1', title: 'Shared', link: 'http://n.example/1?utm_source=a' }, { id: 'a2', title: 'Only a', link: 'https://n.example/2' }]))

@@ -48,11 +48,11 @@ const FOREIGN: ReadonlyMap<string, string> = new Map([
 
 /**
  * Reads RSS 2.0, RSS 1.0 or Atom. Entities of a document type are never expanded.
- * @param base the address of the document, to which links are relative
+ * @param base the address of the document, to which links are relative; its query is part of no link
  * @throws NotAFeed
  */
 export function readFeed (text: string, base: string): FeedDocument {
-  const reader = new FeedReader(base)
+  const reader = new FeedReader(withoutSecrets(base))
   const parser = new Parser({
     onopentag: (name, attributes) => { reader.open(name, attributes) },
     ontext: part => { reader.text(part) },
@@ -60,6 +60,13 @@ export function readFeed (text: string, base: string): FeedDocument {
   }, { xmlMode: true })
   parser.end(text)
   return reader.document()
+}
+
+/** An address may hold a key in its query, which an empty link would show to everybody. */
+function withoutSecrets (address: string): string {
+  const url = new URL(address)
+  url.username = url.password = url.search = url.hash = ''
+  return url.href
 }
 
 interface RawItem {

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import { type Instrument, type News, newsFeeds } from '@tickwire/protocol'
+import { type ErrorCode, type Instrument, type News, newsFeeds } from '@tickwire/protocol'
 import { Agent } from 'undici'
 import type { Log } from '../../log/log.js'
 import type { Source, SourceContext, SourceMessage } from '../source.js'
@@ -20,6 +20,8 @@ const MAX_BACKOFF_MS = 3_600_000
 /** An item from before is no news: a feed that is read for the first time has items of weeks. */
 const MAX_AGE_MS = 86_400_000
 const MAX_SOURCE = 128
+/** Refusals that pass: the item is published when the feed is read again. */
+const PASSING: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['overloaded', 'log_unavailable'])
 /** Making a finder of all instruments takes a while. */
 const FINDER_KEPT_MS = 60_000
 
@@ -142,20 +144,23 @@ class FeedLoop {
 
   private async publish (document: FeedDocument, fetched: FetchedFeed): Promise<void> {
     const { feed, shared: { seen, context } } = this
-    const fresh = seen.takeNew(feed, document.items)
-    this.count('unusable', document.unusable)
     const now = (this.shared.options.now ?? Date.now)()
-    const dated = fresh.map(item => ({ item, time: this.timeOf(item, now) }))
-    const recent = dated.filter(({ time }) => time > now - MAX_AGE_MS)
-    this.count('old', dated.length - recent.length)
+    const fresh = seen.takeNew(feed, document.items, now)
+    this.count('unusable', document.unusable)
+    const dated = fresh.map(taken => ({ taken, time: this.timeOf(taken.item, now) }))
     // A feed has its newest items first.
-    const messages = recent.reverse().sort((a, b) => a.time - b.time)
-      .map(({ item, time }) => this.messageOf(item, time, document))
-    if (messages.length > 0) {
+    const recent = dated.filter(({ time }) => time > now - MAX_AGE_MS)
+      .reverse().sort((a, b) => a.time - b.time)
+    this.count('old', dated.length - recent.length)
+    seen.noteRead(feed, fetched)
+    if (recent.length > 0) {
+      const messages = recent.map(({ taken: { item }, time }) => this.messageOf(item, time, document))
       const results = await context.publish(messages)
       this.count('published', results.filter(result => !('code' in result)).length)
+      for (const [index, result] of results.entries()) {
+        if ('code' in result && PASSING.has(result.code)) seen.takeBack(feed, recent[index]!.taken)
+      }
     }
-    seen.noteRead(feed, fetched)
     // Without new items there is nothing to keep: some feeds have another ETag each time.
     if (fresh.length === 0) return
     await context.publish([{ channel: newsFeeds.name, symbol: feed.key, data: seen.stateOf(feed) }])

@@ -1,5 +1,5 @@
 /** Clocks differ by this much; what claims to be from later has a wrong date. */
-const MAX_AHEAD_MS = 300_000
+export const MAX_AHEAD_MS = 300_000
 
 /** Zones that feeds write and JavaScript does not know, in minutes east of Greenwich. */
 const ZONES: Readonly<Record<string, string>> = {

@@ -1,8 +1,9 @@
-import { newsFeeds, type NewsFeed, topicKey } from '@tickwire/protocol'
+import { type News, newsFeeds, type NewsFeed, topicKey } from '@tickwire/protocol'
 import type { Log } from '../../log/log.js'
 import { type Feed, hashOf } from './feeds.js'
 import type { FeedItem } from './feed-document.js'
 import type { Validators } from './fetch-feed.js'
+import { MAX_AHEAD_MS, publishTime } from './publish-time.js'
 
 /** Marks of items that no longer stand in the feed: some feeds bring an item back. */
 const MAX_MARKS = 1500
@@ -12,6 +13,13 @@ const PAGE = 500
 const NEWS_TOPIC = topicKey({ channel: 'news' })
 
 const markOf = (...parts: readonly string[]): string => hashOf(...parts).slice(0, MARK_LENGTH)
+
+/** An item that no feed had before. */
+export interface NewItem {
+  readonly item: FeedItem
+  /** Those that it was given now. */
+  readonly marks: readonly string[]
+}
 
 /** What is known of a feed. */
 interface KnownFeed {
@@ -26,8 +34,11 @@ interface KnownFeed {
  */
 export class SeenItems {
   private readonly feeds = new Map<string, KnownFeed>()
-  /** Marks of the messages that the log retains: the server may have ended between them and the topic. */
-  private readonly retained = new Set<string>()
+  /**
+   * When the messages that the log retains were published, by their marks: the server may have ended between
+   * them and the topic.
+   */
+  private readonly retained = new Map<string, number[]>()
 
   private constructor () {}
 
@@ -41,8 +52,9 @@ export class SeenItems {
     for (let sequence = 0; ;) {
       const { entries } = await log.read(NEWS_TOPIC, { sequence }, PAGE)
       for (const { payload } of entries) {
-        const { url = '', headline } = JSON.parse(payload) as { url?: string, headline: string }
-        seen.retained.add(markOf('message', url, headline))
+        const { url = '', headline, timestamp } = JSON.parse(payload) as News
+        const mark = markOf('message', url, headline)
+        seen.retained.set(mark, [...seen.retained.get(mark) ?? [], Date.parse(timestamp)])
       }
       if (entries.length < PAGE) return seen
       sequence = entries.at(-1)!.sequence
@@ -57,13 +69,14 @@ export class SeenItems {
   /**
    * Returns the items that no feed had before, and marks all of them.
    * @param items of one document
+   * @param now in milliseconds since 1970
    */
-  takeNew (feed: Feed, items: readonly FeedItem[]): FeedItem[] {
+  takeNew (feed: Feed, items: readonly FeedItem[], now: number): NewItem[] {
     const known = this.feeds.get(feed.key)!
     // Feeds exist whose items all lead to the same page: such a link tells nothing apart.
     const count = new Map<string, number>()
     for (const { link = '' } of items) count.set(link, (count.get(link) ?? 0) + 1)
-    const fresh: FeedItem[] = []
+    const fresh: NewItem[] = []
     for (const item of items) {
       const own = markOf('item', feed.url, item.id)
       const { link } = item
@@ -71,21 +84,28 @@ export class SeenItems {
         ? undefined
         : markOf('page', withoutTracking(link))
       const isElsewhere = page !== undefined && this.isInAnotherFeed(page, feed.key)
-      const isOld = known.marks.has(own) || isElsewhere ||
-        this.retained.has(markOf('message', link ?? '', item.headline))
-      // Those that stand in the feed now are the last to be forgotten.
+      const isOld = known.marks.has(own) || isElsewhere || this.isRetained(item, now)
+      const marks: string[] = []
       for (const mark of [own, page]) {
         if (mark === undefined) continue
-        known.marks.delete(mark)
+        // Those that stand in the feed now are the last to be forgotten.
+        if (!known.marks.delete(mark)) marks.push(mark)
         known.marks.add(mark)
       }
-      if (!isOld) fresh.push(item)
+      if (!isOld) fresh.push({ item, marks })
     }
     for (const mark of known.marks) {
       if (known.marks.size <= MAX_MARKS) break
       known.marks.delete(mark)
     }
     return fresh
+  }
+
+  /** Takes a new item for one that was never there; the feed must then come in whole again. */
+  takeBack ({ key }: Feed, { marks }: NewItem): void {
+    const known = this.feeds.get(key)!
+    for (const mark of marks) known.marks.delete(mark)
+    known.validators = {}
   }
 
   /** Notes of which document a feed has been read. */
@@ -106,6 +126,15 @@ export class SeenItems {
       ...(lastModified === undefined ? {} : { last_modified: lastModified }),
       seen: [...known.marks].join('')
     }
+  }
+
+  /** Whether the log retains a message of an item. A page may get the same headline again, days later. */
+  private isRetained ({ link = '', headline, date }: FeedItem, now: number): boolean {
+    const times = this.retained.get(markOf('message', link, headline))
+    if (times === undefined) return false
+    const time = date === undefined ? undefined : publishTime(date, now)
+    // Without a date the message has the time of arrival, and with one that is yet to come nearly so.
+    return time === undefined || times.some(other => Math.abs(other - time) <= MAX_AHEAD_MS)
   }
 
   private isInAnotherFeed (page: string, key: string): boolean {

@@ -39,6 +39,7 @@ export async function openDuckDB (path: string, options: DatabaseOptions = {}): 
   return {
     reader: open<Tables>({ atOnce: READERS, statementMs }),
     json,
+    rowId: 'rowid',
     writer,
     write: upsert(writer, json),
     isRefusal: error => error instanceof Error && IS_REFUSAL.test(error.message),

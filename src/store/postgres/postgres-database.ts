@@ -58,6 +58,7 @@ export async function openPostgres (url: string, options: DatabaseOptions = {}):
   return {
     reader,
     json,
+    rowId: 'ctid',
     writer,
     write: upsert(writer, json),
     isRefusal,

@@ -1,6 +1,9 @@
 import { type Bar, BAR_INTERVALS, type BarInterval, type Trade } from '@tickwire/protocol'
 import { test } from 'tap'
+import { Corrections } from '../../src/processors/bars/corrections.js'
+import { InstantReader } from '../../src/processors/bars/instant.js'
 import { type Ignored, TopicBars } from '../../src/processors/bars/topic-bars.js'
+import { readTrade } from '../../src/processors/bars/trade.js'
 import { makeTrades, shuffled } from '../helpers/made-trades.js'
 import { type PlainTrade, plainBars } from '../helpers/plain-bars.js'
 import { Choices } from '../helpers/random.js'
@@ -133,6 +136,38 @@ test('counts no trade of those that correct one another in a circle', async t =>
   feed.trade('14:30:00.4', '7', '1', { trade_id: 'c', corrects: 'a' })
   feed.trade('14:30:00.5', '8', '1', { trade_id: 'd', corrects: 'a' })
   t.same(feed.due(1500).map(brief), ['14:30:00 O1 H1 L1 C1 V1 closed 0'])
+})
+
+test('follows a hundred corrections in a row, and a hundred of one trade', async t => {
+  const time = '14:30:00'
+  const one = new Feed()
+  for (let at = 1; at <= 102; at++) one.trade(time, String(at), '1', { trade_id: `t${at}`, corrects: `t${at - 1}` })
+  one.trade(time, '7', '1', { trade_id: 't200', corrects: 't102' })
+  t.same(one.ignored, ['corrections', 'corrections', 'corrections'])
+  t.same(one.due(3000).map(brief), ['14:30:00 O100 H100 L100 C100 V1 closed 0'])
+
+  const backwards = new Feed()
+  for (let at = 101; at > 0; at--) backwards.trade(time, String(at), '1', { trade_id: `t${at}`, corrects: `t${at - 1}` })
+  backwards.trade('14:30:02', '5', '1')
+  t.same(backwards.ignored, ['corrections'], 'the first, which would have 101 behind what it corrects')
+  t.match(backwards.last('1s').get('2026-02-07T14:30:00Z'), { trades: 0, closed: true })
+
+  const beside = new Feed()
+  for (let at = 1; at <= 101; at++) beside.trade(time, String(at), '1', { trade_id: String(at), corrects: '0' })
+  beside.trade(time, '7', '1', { trade_id: 'x', corrects: '101' })
+  t.same(beside.ignored, ['corrections', 'corrections'])
+  t.same(beside.due(3000).map(brief), ['14:30:00 O100 H100 L100 C100 V1 closed 0'])
+})
+
+test('goes on from the others if it forgets the last correction of a trade that never came', async t => {
+  const corrections = new Corrections()
+  const [early, middle, late] = ['14:30:01', '14:30:02', '14:30:03'].map((time, index) => readTrade({
+    symbol: 'A', price: '1', size: '1', timestamp: `2026-02-07T${time}Z`, trade_id: String(index), corrects: 'never'
+  }, index, new InstantReader())!)
+  t.same(corrections.add(early!)?.added, early)
+  t.same(corrections.add(late!), { removed: [early], added: late, isTangled: false })
+  corrections.forget(late!)
+  t.same(corrections.add(middle!), { removed: [early], added: middle, isTangled: false })
 })
 
 test('sends a bar that lost its last trade without trades, and with its former prices', async t => {

@@ -24,9 +24,10 @@ const LONGEST_MS = Math.max(...Object.values(BAR_INTERVALS))
 
 /**
  * Why a trade is in no bar: it came too `late`, or a correction for its trade did; its event time is too
- * `early`, ahead of the log's; no bar can use (`unusable`) its size or time.
+ * `early`, ahead of the log's; no bar can use (`unusable`) its size or time; its `corrections` are too many,
+ * or make a circle.
  */
-export type Ignored = 'late' | 'early' | 'unusable'
+export type Ignored = 'late' | 'early' | 'unusable' | 'corrections'
 
 /** A message of `trades`, as the log has it. */
 export interface TradeMessage {
@@ -93,6 +94,7 @@ export class TopicBars {
       for (const series of this.series) series.reconsider(this.earliest)
       this.earliest = trade.ms
     }
+    if (change.isTangled) this.ignore('corrections')
     if (!this.change(change.removed, change.added, sequence)) this.ignore('late')
     for (const old of this.kept.takeSurplus()) {
       this.fold(old)

@@ -166,6 +166,11 @@ export interface ViewProcessor<State = unknown> {
    * @param now the log's time, in milliseconds since 1970
    */
   due (state: State, now: number): Due
+  /**
+   * Takes note that the log has refused an output of {@link due}: nobody has it. The state is asked again
+   * what is due, after a while or after its next message.
+   */
+  unsaid (state: State, output: Output): void
 }
 
 export type Processor = TopicProcessor | JournalProcessor | ViewProcessor

@@ -10,6 +10,8 @@ import { BeginAnew, inputOf, readTopic, ShardInputs, untilAborted } from './shar
 const RESTORED_AT_A_TIME = 16
 /** Outputs in one read. */
 const PAGE = 500
+/** After this time a view is asked again whose output the log has refused. */
+const REFUSED_PAUSE_MS = 1000
 /** Outputs that are gathered into one append, unless one topic has more. */
 const MAX_GATHERED = 500
 
@@ -181,7 +183,11 @@ class Views<State> {
     const others = new Map<OutputTopic, View<State>>()
     for (const [index, answer] of answers.entries()) {
       const [view, to] = said[index]!
-      if (answer === undefined) continue
+      if (answer === undefined) {
+        this.processor.unsaid(view.state, messages[index]!)
+        this.times.set(view, this.now() + REFUSED_PAUSE_MS)
+        continue
+      }
       // An append that was given up has come late, and the log has refused this one for it.
       if (answer.repeated === true) throw new BeginAnew()
       if (others.has(to)) continue

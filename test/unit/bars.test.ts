@@ -44,6 +44,11 @@ class Feed {
     return [...bars]
   }
 
+  /** Has the log refuse what was published. */
+  refuse (bar: Bar): void {
+    this.bars.unsaid(bar)
+  }
+
   next (): number | undefined {
     return this.bars.due(this.now).next
   }
@@ -94,6 +99,43 @@ test('sends a forming bar at most four times a second, and closes it 200 ms behi
   t.same(feed.due(1).map(brief), ['14:30:00 O1 H1 L1 C1 V10 closed 0'])
   feed.due(30 * 60_000)
   t.equal(feed.next(), undefined, 'nothing is due once nothing can change any more')
+})
+
+test('sends long forming bars less often', t => {
+  const feed = new Feed(INTERVALS)
+  for (let at = 0; at < 800; at++) {
+    feed.apply({ symbol: 'A', price: '1', size: '1', timestamp: new Date(NOW + at * 50).toISOString() })
+    feed.due(50)
+  }
+  const forming = (interval: BarInterval): number =>
+    feed.said.filter(bar => bar.interval === interval && !bar.closed).length
+  t.same(INTERVALS.map(forming), [160, 40, 20], 'in 40 seconds')
+  t.end()
+})
+
+test('says again what the log has refused, after a pause that grows', async t => {
+  const feed = new Feed(['1s', '1m'])
+  feed.trade('14:30:00', '1', '1')
+  const [closed] = feed.trade('14:30:01', '1', '1')
+  feed.refuse(closed!)
+  t.same(feed.due(999), [], 'not yet')
+  t.same(feed.due(1).filter(({ closed }) => closed).map(brief), [brief(closed!)])
+  const [revised] = feed.trade('14:30:00', '5', '1', { trade_id: 'a' })
+  t.equal(revised!.revision, 1)
+  feed.refuse(revised!)
+  feed.trade('14:30:00', '6', '1', { trade_id: 'b' })
+  const again = (afterMs: number): Bar | undefined =>
+    feed.due(afterMs).find(({ interval, start }) => interval === '1s' && start === closed!.start)
+  const pauses: number[] = []
+  for (let times = 0; times < 9; times++) {
+    let bar: Bar | undefined
+    let waited = 0
+    for (; bar === undefined; waited += 500) bar = again(500)
+    t.match(bar, { high: '6', revision: 1, trades: 3 })
+    pauses.push(waited)
+    feed.refuse(bar)
+  }
+  t.same(pauses, [1000, 2000, 4000, 8000, 16_000, 32_000, 60_000, 60_000, 60_000])
 })
 
 test('closes the bars of an old session as the session did', async t => {
@@ -228,7 +270,7 @@ test('says which bar began before its first trade', async t => {
   feed.trade('14:30:30', '1', '1')
   feed.trade('14:31:00', '1', '1')
   t.same(feed.last('1m').get('2026-02-07T14:30:00Z')?.partial, true)
-  feed.due(300)
+  feed.due(1000)
   feed.trade('14:29:00', '1', '1')
   const bars = feed.last('1m')
   t.same([...bars.values()].map(({ partial }) => partial), [undefined, undefined, undefined])

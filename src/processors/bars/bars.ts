@@ -30,6 +30,7 @@ export function barsProcessor (
       if (topic.channel === barsChannel(bar.interval)) bars.hear(bar, stands, missed)
     },
     apply (bars, { data, sequence, timestamp }) { bars.apply({ data: data as Trade, sequence, timestamp }) },
+    unsaid (bars, { data }) { bars.unsaid(data as Bar) },
     due (bars, now) {
       const { bars: messages, next } = bars.due(now)
       return {

@@ -122,6 +122,11 @@ export class TopicBars {
     return { bars, next: next === Infinity ? undefined : next }
   }
 
+  /** Takes note that the log has refused a message that {@link due} has returned. */
+  unsaid (bar: Bar): void {
+    this.series.find(({ interval }) => interval === bar.interval)?.unsaid(bar)
+  }
+
   /** @returns false if the trades that count stay as they are, because one of them cannot be taken back */
   private change (removed: readonly Trade[], added: Trade | undefined, sequence: number): boolean {
     for (const series of this.series) {

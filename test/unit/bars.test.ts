@@ -21,8 +21,10 @@ class Feed {
   now = NOW
   private readonly bars: TopicBars
 
-  constructor (intervals: readonly BarInterval[] = ['1s'], maxKept?: number) {
-    this.bars = new TopicBars('A', intervals, 1, why => { this.ignored.push(why) }, maxKept)
+  constructor (
+    intervals: readonly BarInterval[] = ['1s'], maxKept?: number, budget = { used: 0, most: 1_000_000 }
+  ) {
+    this.bars = new TopicBars('A', intervals, 1, budget, why => { this.ignored.push(why) }, maxKept)
     this.due()
   }
 
@@ -304,6 +306,36 @@ test('keeps only so many trades, and the sums of all', async t => {
   feed.trade('14:33:50', '1', '0', { corrects: '999' })
   feed.due(600_000)
   t.match(feed.last('5m').get('2026-02-07T14:30:00Z'), { open: '0', high: '998', low: '0', close: '998', volume: '999', trades: 999 })
+})
+
+test('shares the trades that it keeps among topics: the busiest keep fewer', async t => {
+  const budget = { used: 0, most: 5000 }
+  const [quiet, busy, other] = [0, 1, 2].map(() => new Feed(['5m'], undefined, budget))
+  const fill = (feed: Feed, from: number, to: number): void => {
+    feed.now = NOW + 600_000
+    for (let at = from; at < to; at++) {
+      const timestamp = new Date(NOW + Math.floor(at / 20) * 1000).toISOString()
+      feed.apply({ symbol: 'A', price: String(at), size: '1', timestamp, trade_id: String(at) })
+    }
+  }
+  fill(quiet!, 0, 800)
+  fill(busy!, 0, 5000)
+  t.ok(budget.used <= budget.most, `${budget.used} are kept`)
+  fill(other!, 0, 2500)
+  fill(busy!, 5000, 5300)
+  t.ok(budget.used <= budget.most, `${budget.used} are kept`)
+  quiet!.trade('14:30:39', '1', '0', { corrects: '0' })
+  busy!.trade('14:34:24', '1', '0', { corrects: '5299' })
+  t.same([...quiet!.ignored, ...busy!.ignored], [], 'a quiet topic keeps all of its trades, a busy one the newest')
+  busy!.trade('14:34:24', '1', '5', { corrects: '3900', trade_id: 'x' })
+  t.same(busy!.ignored, ['late'])
+  const used = budget.used
+  for (const feed of [quiet!, busy!, other!]) {
+    feed.due(1000)
+    feed.due(25 * 60_000)
+  }
+  t.ok(used > 3000)
+  t.equal(budget.used, 0, 'gives back what it forgets')
 })
 
 const COUNT = Number(process.env['TRADES'] ?? 6000)

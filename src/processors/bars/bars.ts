@@ -23,7 +23,7 @@ export function barsProcessor (
     inputs: [trades.name],
     outputs,
     outputsOf: ({ symbol }) => outputs.map(channel => ({ channel, symbol })),
-    initial: ({ symbol }, first) => new TopicBars(symbol!, intervals, first, onIgnored),
+    initial: ({ symbol }, first, budget) => new TopicBars(symbol!, intervals, first, budget, onIgnored),
     hear (bars, { topic, data, stands, missed }) {
       const bar = data as Bar
       // Somebody else may publish a bar of one interval in the topic of another.

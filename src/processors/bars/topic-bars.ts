@@ -1,4 +1,5 @@
 import { type Bar, BAR_INTERVALS, type BarInterval, type Trade as TradeData } from '@tickwire/protocol'
+import type { Budget } from '../processor.js'
 import { Corrections } from './corrections.js'
 import { EventClock } from './event-clock.js'
 import { InstantReader } from './instant.js'
@@ -51,17 +52,19 @@ export class TopicBars {
 
   /**
    * @param first the sequence of the topic's first trade that the log has not dropped
-   * @param ignore called for each trade that is in no bar, but for one whose id has come before
+   * @param budget of kept trades, shared with other topics
+   * @param onIgnored called for each trade that is in no bar, but for one whose id has come before
    */
   constructor (
     private readonly symbol: string,
     intervals: readonly BarInterval[],
     first: number,
+    budget: Budget,
     private readonly onIgnored: (why: Ignored) => void = () => {},
     maxKept = MAX_KEPT
   ) {
-    this.kept = new KeptTrades(maxKept)
-    this.folded = new KeptTrades(maxKept)
+    this.kept = new KeptTrades(maxKept, budget)
+    this.folded = new KeptTrades(maxKept, budget)
     const trades = {
       between: (start: number, end: number) => this.kept.between(start, end),
       fold: (trade: Trade) => { this.fold(trade) }

@@ -271,7 +271,7 @@ export const streaming = fp<StreamingOptions>(async (app, options) => {
     const refusal = await refuseUnknown(stream, channel, symbol)
     if (refusal !== undefined) throw new ProtocolError(refusal)
     const { shard, epoch, ...found } = await readBars(
-      log, (...asked) => options.history.reader.recordedBars(...asked), request
+      log, (...asked) => options.history.reader.recordedBars(...asked), request, () => hub.turns.take(request)
     )
     return { epoch: hub.epochTextWith(shard, epoch), ...found }
   }

@@ -95,7 +95,8 @@ export async function metricsRoutes (app: FastifyInstance): Promise<void> {
     ['source', 'reason'],
     byLabels(counters.staleBooks))
   add(Counter, 'bars_trades_ignored_total',
-    'Trades that are in no bar: more than 15 minutes late, ahead of the time, or without a usable size',
+    'Trades that are in no bar: more than 15 minutes late, ahead of the time, without a usable size, or ' +
+    'with corrections that are too many or make a circle',
     ['reason'], () => [...counters.ignoredTrades].map(([reason, count]) => [{ reason }, count] as const))
   add(Counter, 'messages_sent_total', 'Data messages and resets sent to clients', ['transport'],
     byTransport(({ messages }) => messages))

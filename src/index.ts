@@ -10,7 +10,7 @@ export type { Publication, PublishResult } from './publisher/publisher.js'
 export type { Source, SourceContext, SourceMessage } from './sources/source.js'
 export { type JournalMessage, journalChannel, type JournalOptions } from './processors/journal.js'
 export type {
-  Due, Input, JournalProcessor, Output, Processor, Said, TopicProcessor, ViewProcessor
+  Budget, Due, Input, JournalProcessor, Output, Processor, Said, TopicProcessor, ViewProcessor
 } from './processors/processor.js'
 export type { Count, Coordination } from './coordination/coordination.js'
 export { barsProcessor } from './processors/bars/bars.js'

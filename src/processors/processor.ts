@@ -121,6 +121,12 @@ export interface Past {
   recall (message: Input): void
 }
 
+/** Counts what all states of a run keep together, so that each can keep less if that is too much. */
+export interface Budget {
+  used: number
+  readonly most: number
+}
+
 /** What a topic that a view publishes to says, as the view hears it. */
 export interface Said {
   /** The output topic. */
@@ -154,8 +160,9 @@ export interface ViewProcessor<State = unknown> {
   /**
    * Returns the state before any message. The other functions may change it.
    * @param first the sequence of the input's first message that the log has not dropped
+   * @param budget for what it keeps of single messages. A run begins with a new one
    */
-  initial (input: Topic, first: number): State
+  initial (input: Topic, first: number, budget: Budget): State
   /**
    * Takes note of what an output topic says: of all that the log has before the first input is applied, and
    * later of what somebody else has published there.
@@ -167,6 +174,11 @@ export interface ViewProcessor<State = unknown> {
    * @param now the log's time, in milliseconds since 1970
    */
   due (state: State, now: number): Due
+  /**
+   * Takes note that the log has refused an output of {@link due}: nobody has it. The state is asked again
+   * what is due, after a while or after its next message.
+   */
+  unsaid (state: State, output: Output): void
 }
 
 export type Processor = TopicProcessor | JournalProcessor | ViewProcessor

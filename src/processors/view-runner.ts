@@ -3,13 +3,17 @@ import { type Entry, isGood, type KeptOrigin, type Log, type ShardHead } from '.
 import { DueTimes, TICK_MS } from './due-times.js'
 import { EpochWatch } from './epochs.js'
 import { Outputs } from './outputs.js'
-import type { ProcessorContext, ProcessorMessage, ViewProcessor } from './processor.js'
+import type { Budget, ProcessorContext, ProcessorMessage, ViewProcessor } from './processor.js'
 import { BeginAnew, inputOf, readTopic, ShardInputs, untilAborted } from './shard-inputs.js'
 
 /** Input topics that are restored at the same time. */
 const RESTORED_AT_A_TIME = 16
 /** Outputs in one read. */
 const PAGE = 500
+/** Messages that the states of all shards may keep one by one. */
+const MOST_KEPT = 1_000_000
+/** After this time a view is asked again whose output the log has refused. */
+const REFUSED_PAUSE_MS = 1000
 /** Outputs that are gathered into one append, unless one topic has more. */
 const MAX_GATHERED = 500
 
@@ -91,6 +95,7 @@ class Views<State> {
   /** The views that may have something to publish now. */
   private readonly touched = new Set<View<State>>()
   private readonly times = new DueTimes<View<State>>()
+  private readonly budget: Budget
 
   /**
    * @param head where the shard stood when following began
@@ -105,7 +110,9 @@ class Views<State> {
     private readonly kept: ReadonlyMap<string, KeptOrigin>,
     private readonly outputs: Outputs,
     private readonly now: () => number
-  ) {}
+  ) {
+    this.budget = { used: 0, most: MOST_KEPT / log.shards }
+  }
 
   /** Whether a view waits for its time. */
   get isWaiting (): boolean {
@@ -120,7 +127,8 @@ class Views<State> {
     let page = await pages.next()
     const first = page.done === true ? await this.nextSequence(topic) : page.value[0]!.entry.sequence
     const outputs = processor.outputsOf(input).map(output => this.outputTopic(output))
-    const view: View<State> = { topic, outputs, state: processor.initial(input, first), offset: 0 }
+    const state = processor.initial(input, first, this.budget)
+    const view: View<State> = { topic, outputs, state, offset: 0 }
     for (const output of outputs) await this.hear(view, output)
     for (; page.done !== true; page = await pages.next()) {
       // The log has dropped more than it had when `first` was read.
@@ -181,7 +189,11 @@ class Views<State> {
     const others = new Map<OutputTopic, View<State>>()
     for (const [index, answer] of answers.entries()) {
       const [view, to] = said[index]!
-      if (answer === undefined) continue
+      if (answer === undefined) {
+        this.processor.unsaid(view.state, messages[index]!)
+        this.times.set(view, this.now() + REFUSED_PAUSE_MS)
+        continue
+      }
       // An append that was given up has come late, and the log has refused this one for it.
       if (answer.repeated === true) throw new BeginAnew()
       if (others.has(to)) continue

@@ -1,6 +1,9 @@
 import { type Bar, BAR_INTERVALS, type BarInterval, type Trade } from '@tickwire/protocol'
 import { test } from 'tap'
+import { Corrections } from '../../src/processors/bars/corrections.js'
+import { InstantReader } from '../../src/processors/bars/instant.js'
 import { type Ignored, TopicBars } from '../../src/processors/bars/topic-bars.js'
+import { readTrade } from '../../src/processors/bars/trade.js'
 import { makeTrades, shuffled } from '../helpers/made-trades.js'
 import { type PlainTrade, plainBars } from '../helpers/plain-bars.js'
 import { Choices } from '../helpers/random.js'
@@ -18,8 +21,10 @@ class Feed {
   now = NOW
   private readonly bars: TopicBars
 
-  constructor (intervals: readonly BarInterval[] = ['1s'], maxKept?: number) {
-    this.bars = new TopicBars('A', intervals, 1, why => { this.ignored.push(why) }, maxKept)
+  constructor (
+    intervals: readonly BarInterval[] = ['1s'], maxKept?: number, budget = { used: 0, most: 1_000_000 }
+  ) {
+    this.bars = new TopicBars('A', intervals, 1, budget, why => { this.ignored.push(why) }, maxKept)
     this.due()
   }
 
@@ -39,6 +44,11 @@ class Feed {
     const { bars } = this.bars.due(this.now)
     this.said.push(...bars)
     return [...bars]
+  }
+
+  /** Has the log refuse what was published. */
+  refuse (bar: Bar): void {
+    this.bars.unsaid(bar)
   }
 
   next (): number | undefined {
@@ -93,6 +103,43 @@ test('sends a forming bar at most four times a second, and closes it 200 ms behi
   t.equal(feed.next(), undefined, 'nothing is due once nothing can change any more')
 })
 
+test('sends long forming bars less often', t => {
+  const feed = new Feed(INTERVALS)
+  for (let at = 0; at < 800; at++) {
+    feed.apply({ symbol: 'A', price: '1', size: '1', timestamp: new Date(NOW + at * 50).toISOString() })
+    feed.due(50)
+  }
+  const forming = (interval: BarInterval): number =>
+    feed.said.filter(bar => bar.interval === interval && !bar.closed).length
+  t.same(INTERVALS.map(forming), [160, 40, 20], 'in 40 seconds')
+  t.end()
+})
+
+test('says again what the log has refused, after a pause that grows', async t => {
+  const feed = new Feed(['1s', '1m'])
+  feed.trade('14:30:00', '1', '1')
+  const [closed] = feed.trade('14:30:01', '1', '1')
+  feed.refuse(closed!)
+  t.same(feed.due(999), [], 'not yet')
+  t.same(feed.due(1).filter(({ closed }) => closed).map(brief), [brief(closed!)])
+  const [revised] = feed.trade('14:30:00', '5', '1', { trade_id: 'a' })
+  t.equal(revised!.revision, 1)
+  feed.refuse(revised!)
+  feed.trade('14:30:00', '6', '1', { trade_id: 'b' })
+  const again = (afterMs: number): Bar | undefined =>
+    feed.due(afterMs).find(({ interval, start }) => interval === '1s' && start === closed!.start)
+  const pauses: number[] = []
+  for (let times = 0; times < 9; times++) {
+    let bar: Bar | undefined
+    let waited = 0
+    for (; bar === undefined; waited += 500) bar = again(500)
+    t.match(bar, { high: '6', revision: 1, trades: 3 })
+    pauses.push(waited)
+    feed.refuse(bar)
+  }
+  t.same(pauses, [1000, 2000, 4000, 8000, 16_000, 32_000, 60_000, 60_000, 60_000])
+})
+
 test('closes the bars of an old session as the session did', async t => {
   const feed = new Feed()
   feed.now = Date.parse('2026-11-29T09:00:00Z')
@@ -133,6 +180,38 @@ test('counts no trade of those that correct one another in a circle', async t =>
   feed.trade('14:30:00.4', '7', '1', { trade_id: 'c', corrects: 'a' })
   feed.trade('14:30:00.5', '8', '1', { trade_id: 'd', corrects: 'a' })
   t.same(feed.due(1500).map(brief), ['14:30:00 O1 H1 L1 C1 V1 closed 0'])
+})
+
+test('follows a hundred corrections in a row, and a hundred of one trade', async t => {
+  const time = '14:30:00'
+  const one = new Feed()
+  for (let at = 1; at <= 102; at++) one.trade(time, String(at), '1', { trade_id: `t${at}`, corrects: `t${at - 1}` })
+  one.trade(time, '7', '1', { trade_id: 't200', corrects: 't102' })
+  t.same(one.ignored, ['corrections', 'corrections', 'corrections'])
+  t.same(one.due(3000).map(brief), ['14:30:00 O100 H100 L100 C100 V1 closed 0'])
+
+  const backwards = new Feed()
+  for (let at = 101; at > 0; at--) backwards.trade(time, String(at), '1', { trade_id: `t${at}`, corrects: `t${at - 1}` })
+  backwards.trade('14:30:02', '5', '1')
+  t.same(backwards.ignored, ['corrections'], 'the first, which would have 101 behind what it corrects')
+  t.match(backwards.last('1s').get('2026-02-07T14:30:00Z'), { trades: 0, closed: true })
+
+  const beside = new Feed()
+  for (let at = 1; at <= 101; at++) beside.trade(time, String(at), '1', { trade_id: String(at), corrects: '0' })
+  beside.trade(time, '7', '1', { trade_id: 'x', corrects: '101' })
+  t.same(beside.ignored, ['corrections', 'corrections'])
+  t.same(beside.due(3000).map(brief), ['14:30:00 O100 H100 L100 C100 V1 closed 0'])
+})
+
+test('goes on from the others if it forgets the last correction of a trade that never came', async t => {
+  const corrections = new Corrections()
+  const [early, middle, late] = ['14:30:01', '14:30:02', '14:30:03'].map((time, index) => readTrade({
+    symbol: 'A', price: '1', size: '1', timestamp: `2026-02-07T${time}Z`, trade_id: String(index), corrects: 'never'
+  }, index, new InstantReader())!)
+  t.same(corrections.add(early!)?.added, early)
+  t.same(corrections.add(late!), { removed: [early], added: late, isTangled: false })
+  corrections.forget(late!)
+  t.same(corrections.add(middle!), { removed: [early], added: middle, isTangled: false })
 })
 
 test('sends a bar that lost its last trade without trades, and with its former prices', async t => {
@@ -193,7 +272,7 @@ test('says which bar began before its first trade', async t => {
   feed.trade('14:30:30', '1', '1')
   feed.trade('14:31:00', '1', '1')
   t.same(feed.last('1m').get('2026-02-07T14:30:00Z')?.partial, true)
-  feed.due(300)
+  feed.due(1000)
   feed.trade('14:29:00', '1', '1')
   const bars = feed.last('1m')
   t.same([...bars.values()].map(({ partial }) => partial), [undefined, undefined, undefined])
@@ -227,6 +306,36 @@ test('keeps only so many trades, and the sums of all', async t => {
   feed.trade('14:33:50', '1', '0', { corrects: '999' })
   feed.due(600_000)
   t.match(feed.last('5m').get('2026-02-07T14:30:00Z'), { open: '0', high: '998', low: '0', close: '998', volume: '999', trades: 999 })
+})
+
+test('shares the trades that it keeps among topics: the busiest keep fewer', async t => {
+  const budget = { used: 0, most: 5000 }
+  const [quiet, busy, other] = [0, 1, 2].map(() => new Feed(['5m'], undefined, budget))
+  const fill = (feed: Feed, from: number, to: number): void => {
+    feed.now = NOW + 600_000
+    for (let at = from; at < to; at++) {
+      const timestamp = new Date(NOW + Math.floor(at / 20) * 1000).toISOString()
+      feed.apply({ symbol: 'A', price: String(at), size: '1', timestamp, trade_id: String(at) })
+    }
+  }
+  fill(quiet!, 0, 800)
+  fill(busy!, 0, 5000)
+  t.ok(budget.used <= budget.most, `${budget.used} are kept`)
+  fill(other!, 0, 2500)
+  fill(busy!, 5000, 5300)
+  t.ok(budget.used <= budget.most, `${budget.used} are kept`)
+  quiet!.trade('14:30:39', '1', '0', { corrects: '0' })
+  busy!.trade('14:34:24', '1', '0', { corrects: '5299' })
+  t.same([...quiet!.ignored, ...busy!.ignored], [], 'a quiet topic keeps all of its trades, a busy one the newest')
+  busy!.trade('14:34:24', '1', '5', { corrects: '3900', trade_id: 'x' })
+  t.same(busy!.ignored, ['late'])
+  const used = budget.used
+  for (const feed of [quiet!, busy!, other!]) {
+    feed.due(1000)
+    feed.due(25 * 60_000)
+  }
+  t.ok(used > 3000)
+  t.equal(budget.used, 0, 'gives back what it forgets')
 })
 
 const COUNT = Number(process.env['TRADES'] ?? 6000)

@@ -4,6 +4,7 @@ import { type Test, test } from 'tap'
 import { type Fence, randomEpoch } from '../../src/log/log.js'
 import { MemoryLog } from '../../src/log/memory/memory-log.js'
 import { barsProcessor } from '../../src/processors/bars/bars.js'
+import type { ProcessorMessage } from '../../src/processors/processor.js'
 import { ViewRunner } from '../../src/processors/view-runner.js'
 import { Publisher } from '../../src/publisher/publisher.js'
 import { plainBars } from '../helpers/plain-bars.js'
@@ -22,6 +23,8 @@ const now = (): number => Math.floor(STARTED + (Date.now() - STARTED) * 5)
 class Deployment {
   readonly log: MemoryLog
   readonly trades: Trade[] = []
+  /** Refuses messages, as the log does for one topic too many. */
+  refuses: (message: ProcessorMessage) => boolean = () => false
   private readonly publisher: Publisher
   private stopping = new AbortController()
   private running: Promise<void> = Promise.resolve()
@@ -50,8 +53,13 @@ class Deployment {
     this.running = new ViewRunner(barsProcessor(['1s', '5m']), this.log, 0, { lookMs: LOOK_MS, now }).run({
       signal,
       publish: async (messages, options) => {
-        const results = await this.publisher.publishOwn(messages, { fence, ...options })
-        return results.map(result => 'sequence' in result ? result : undefined)
+        const taken = messages.filter(message => !this.refuses(message))
+        const results = await this.publisher.publishOwn(taken, { fence, ...options })
+        const answers = new Map(taken.map((message, index) => [message, results[index]!]))
+        return messages.map(message => {
+          const result = answers.get(message)
+          return result !== undefined && 'sequence' in result ? result : undefined
+        })
       }
     })
     // What it does with a new topic it does when it has restored all others.
@@ -161,6 +169,19 @@ test('revises what somebody else has said of a bar', async t => {
   await deployment.untilLast('1s', FIRST, ({ trades, open, revision }) => trades === 1 && open === '10' && revision === 4)
   await deployment.untilLast('1s', '2026-02-07T14:30:01Z', ({ trades, volume }) => trades === 0 && volume === '0')
   t.pass('both are what the trades make')
+})
+
+test('says again what the log has refused, also without another trade', async t => {
+  const deployment = new Deployment(t, 10_000)
+  await deployment.takeOver()
+  let refused = 0
+  deployment.refuses = ({ channel, symbol }) => channel === 'bars.1s' && symbol === 'A' && ++refused < 3
+  await deployment.trade(0, 10)
+  await deployment.untilLast('1s', FIRST, ({ closed }) => closed)
+  t.match(await deployment.last('1s', FIRST), { trades: 1, close: '10', revision: 0 })
+  await deployment.trade(0.5, 11)
+  await deployment.untilLast('1s', FIRST, ({ trades, revision }) => trades === 2 && revision === 1)
+  t.ok(refused >= 3)
 })
 
 test('goes back to the trades that are left if the log loses the newest', async t => {

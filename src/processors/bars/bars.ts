@@ -23,13 +23,14 @@ export function barsProcessor (
     inputs: [trades.name],
     outputs,
     outputsOf: ({ symbol }) => outputs.map(channel => ({ channel, symbol })),
-    initial: ({ symbol }, first) => new TopicBars(symbol!, intervals, first, onIgnored),
+    initial: ({ symbol }, first, budget) => new TopicBars(symbol!, intervals, first, budget, onIgnored),
     hear (bars, { topic, data, stands, missed }) {
       const bar = data as Bar
       // Somebody else may publish a bar of one interval in the topic of another.
       if (topic.channel === barsChannel(bar.interval)) bars.hear(bar, stands, missed)
     },
     apply (bars, { data, sequence, timestamp }) { bars.apply({ data: data as Trade, sequence, timestamp }) },
+    unsaid (bars, { data }) { bars.unsaid(data as Bar) },
     due (bars, now) {
       const { bars: messages, next } = bars.due(now)
       return {

@@ -1,9 +1,14 @@
 import { compareTrades, type Trade } from './trade.js'
 
+/** Corrections of one trade, and corrections of one another in a row. */
+const MAX_CORRECTIONS = 100
+
 /** What a trade changed: at most one trade counts no longer, and at most one counts now. */
 export interface Change {
   readonly removed: readonly Trade[]
   readonly added: Trade | undefined
+  /** Whether the trade cannot count, whatever comes: its corrections are too many, or make a circle. */
+  readonly isTangled: boolean
 }
 
 /** A trade that is known by its id, or an id that others correct and that has not come yet. */
@@ -11,12 +16,22 @@ interface Node {
   trade: Trade | undefined
   parent: Node | undefined
   children: Node[]
+  /** The last of the children in the order of trades. */
+  last: Node | undefined
+  /** Corrections in a row from it on, at least as many as there are now. */
+  height: number
+  /** Nothing from it on counts. It is a root: what it corrects does not know of it. */
+  isTangled: boolean
 }
+
+const nodeOf = (trade: Trade | undefined): Node =>
+  ({ trade, parent: undefined, children: [], last: undefined, height: 0, isTangled: false })
 
 /**
  * The trades that have an id: each counts once, and of those that correct one another only the end counts. A
  * correction may come before what it corrects. If several correct the same trade, the last in the order of
- * trades goes on. So what counts in the end does not depend on the order in which they come.
+ * trades goes on. So what counts in the end does not depend on the order in which they come. Corrections are
+ * followed up to a bound, so that no trade costs more than its share whatever is published.
  */
 export class Corrections {
   /** By id; corrections without an id by their sequence. */
@@ -28,25 +43,20 @@ export class Corrections {
     const known = id === '' ? undefined : this.nodes.get(id)
     if (known?.trade !== undefined) return undefined
     if (known === undefined && corrects === '') {
-      if (id !== '') this.nodes.set(id, { trade, parent: undefined, children: [] })
-      return { removed: [], added: trade }
+      if (id !== '') this.nodes.set(id, nodeOf(trade))
+      return { removed: [], added: trade, isTangled: false }
     }
-    const node = known ?? { trade: undefined, parent: undefined, children: [] }
-    const ended = [endOf(node)]
+    const node = known ?? nodeOf(undefined)
+    const ended = [endOf(rootOf(node))]
     node.trade = trade
     this.nodes.set(keyOf(trade), node)
-    if (corrects !== '') {
-      const parent = this.nodes.get(corrects) ?? { trade: undefined, parent: undefined, children: [] }
-      this.nodes.set(corrects, parent)
-      ended.push(endOf(parent))
-      node.parent = parent
-      parent.children.push(node)
-    }
-    const end = endOf(node)
+    if (corrects !== '') ended.push(this.correct(node, corrects))
+    const root = rootOf(node)
+    const end = endOf(root)
     return {
-      // In a circle both ended at the same trade.
-      removed: [...new Set(ended)].filter(before => before !== undefined && before !== end) as Trade[],
-      added: end === undefined || ended.includes(end) ? undefined : end
+      removed: ended.filter(before => before !== undefined && before !== end) as Trade[],
+      added: end === undefined || ended.includes(end) ? undefined : end,
+      isTangled: root.isTangled
     }
   }
 
@@ -62,27 +72,54 @@ export class Corrections {
     // The id that it corrects never came.
     parent.children = parent.children.filter(child => child !== node)
     if (parent.children.length === 0) this.nodes.delete(trade.corrects)
+    else if (parent.last === node) parent.last = parent.children.reduce(later)
+  }
+
+  /** Puts a correction below what it corrects. @returns what counted there before */
+  private correct (node: Node, corrects: string): Trade | undefined {
+    const known = this.nodes.get(corrects)
+    const parent = known ?? nodeOf(undefined)
+    const root = rootOf(parent)
+    const isCircle = root === node
+    if (isCircle || parent.children.length >= MAX_CORRECTIONS ||
+      depthOf(parent) + 1 + node.height > MAX_CORRECTIONS) {
+      node.isTangled = true
+      return undefined
+    }
+    if (known === undefined) this.nodes.set(corrects, parent)
+    const before = endOf(root)
+    node.parent = parent
+    parent.children.push(node)
+    parent.last = parent.last === undefined ? node : later(parent.last, node)
+    let height = node.height + 1
+    for (let above: Node | undefined = parent; above !== undefined; above = above.parent) {
+      above.height = Math.max(above.height, height++)
+    }
+    return before
   }
 }
 
 const keyOf = ({ id, sequence }: Trade): string | number => id === '' ? sequence : id
 
-/** Returns the trade that counts of all that correct one another; undefined if they do so in a circle. */
-function endOf (node: Node): Trade | undefined {
-  let end = rootOf(node)
-  while (end !== undefined && end.children.length > 0) end = end.children.reduce(later)
-  return end?.trade
+/** Returns the trade that counts of all that correct one another. */
+function endOf (root: Node): Trade | undefined {
+  if (root.isTangled) return undefined
+  let end = root
+  while (end.last !== undefined) end = end.last
+  return end.trade
 }
 
-function rootOf (node: Node): Node | undefined {
-  let [slow, fast] = [node, node]
-  for (;;) {
-    if (fast.parent === undefined) return fast
-    if (fast.parent.parent === undefined) return fast.parent
-    fast = fast.parent.parent
-    slow = slow.parent!
-    if (fast === slow) return undefined
-  }
+function rootOf (node: Node): Node {
+  let root = node
+  while (root.parent !== undefined) root = root.parent
+  return root
+}
+
+/** How many trades a trade corrects, one behind the other. */
+function depthOf (node: Node): number {
+  let depth = 0
+  for (let above = node.parent; above !== undefined; above = above.parent) depth++
+  return depth
 }
 
 /** Every child has a trade: it is one because of what it corrects. */

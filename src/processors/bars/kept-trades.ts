@@ -1,17 +1,23 @@
+import type { Budget } from '../processor.js'
 import type { Trade } from './trade.js'
 
 /** Trades are kept together by the second of their event time: every bar consists of whole seconds. */
 const SLOT_MS = 1000
 /** If there are too many, this share of them stays. */
 const SHARE_KEPT = 0.9
+/** So many stay though all topics together keep too many: the busiest topics make room. */
+const ALWAYS_KEPT = 1000
 
 /** The trades of a topic that a correction may still take back, by event time. */
 export class KeptTrades {
   private readonly slots = new Map<number, Trade[]>()
   private count = 0
 
-  /** @param most trades that it keeps */
-  constructor (private readonly most: number) {}
+  /**
+   * @param most trades that it keeps
+   * @param budget of all topics together
+   */
+  constructor (private readonly most: number, private readonly budget: Budget) {}
 
   get size (): number {
     return this.count
@@ -23,6 +29,7 @@ export class KeptTrades {
     if (trades === undefined) this.slots.set(slot, [trade])
     else trades.push(trade)
     this.count++
+    this.budget.used++
   }
 
   /** Returns the trades from one time to another, both of them whole seconds in milliseconds. */
@@ -32,7 +39,10 @@ export class KeptTrades {
 
   /** Removes the oldest trades if there are too many, whole seconds of them. */
   takeSurplus (): Trade[] {
-    return this.count <= this.most ? [] : this.take(() => this.count > this.most * SHARE_KEPT)
+    const { count, most, budget } = this
+    if (count > most) return this.take(() => this.count > most * SHARE_KEPT)
+    if (budget.used <= budget.most || count <= ALWAYS_KEPT) return []
+    return this.take(() => this.count > Math.max(count * SHARE_KEPT, ALWAYS_KEPT))
   }
 
   /** Removes the trades of whole seconds before a time. */
@@ -48,6 +58,7 @@ export class KeptTrades {
       const trades = this.slots.get(slot)!
       this.slots.delete(slot)
       this.count -= trades.length
+      this.budget.used -= trades.length
       for (const trade of trades) taken.push(trade)
     }
     return taken

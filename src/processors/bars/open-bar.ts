@@ -159,6 +159,15 @@ export class OpenBar {
     return { symbol, interval, start: formatStart(start), ...content, closed, ...closed ? { revision } : {} }
   }
 
+  /**
+   * Takes note that the log has refused its newest message. What was said before is not known any more, but
+   * for its revision; so the bar is said again, whatever it says by then.
+   */
+  unsay (message: Bar): void {
+    const { revision = 0 } = message
+    this.said = { ...message, trades: NaN, closed: revision > 0, revision: revision - 1 }
+  }
+
   private vwap (close: string, said: Bar | undefined): string {
     if (this.trades === 0 && said !== undefined) return said.vwap
     // Trades of no size have a price all the same.

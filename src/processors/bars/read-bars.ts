@@ -2,8 +2,8 @@ import { type BarInterval, barsChannel, topicKey } from '@tickwire/protocol'
 import type { Log } from '../../log/log.js'
 import { formatStart } from './instant.js'
 
-/** Messages in one read. */
-const PAGE = 1000
+/** Messages in one read, and between two turns: few milliseconds of work. */
+const PAGE = 500
 const START = '"start":"'
 const START_LENGTH = 20
 
@@ -36,6 +36,8 @@ export type ReadRecordedBars = (
   topic: { readonly channel: string, readonly symbol: string }, from: number, to: number, limit: number
 ) => Promise<ReadonlyArray<{ readonly data: string }>>
 
+export type TakeTurn = () => Promise<void> | undefined
+
 /** No bar starts before the first, or after the last: they bound what a Date holds. */
 const [FIRST_MS, LAST_MS] = [-8.64e15, 8.64e15]
 
@@ -45,13 +47,15 @@ const [FIRST_MS, LAST_MS] = [-8.64e15, 8.64e15]
  * @throws ProtocolError `log_unavailable`
  */
 export async function readBars (
-  log: Log, recorded: ReadRecordedBars, request: BarsRequest
+  log: Log, recorded: ReadRecordedBars, request: BarsRequest, takeTurn: TakeTurn
 ): Promise<BarsFound> {
   const { symbol, interval, from, to, limit } = request
   const channel = barsChannel(interval)
   const topic = topicKey({ channel, symbol })
-  const { epoch, sequence, byStart } = await readRetained(log, topic)
-  for (const { data } of await recorded({ channel, symbol }, from ?? FIRST_MS, to ?? LAST_MS, limit)) {
+  const { epoch, sequence, byStart } = await readRetained(log, topic, takeTurn)
+  const rows = await recorded({ channel, symbol }, from ?? FIRST_MS, to ?? LAST_MS, limit)
+  await takeTurn()
+  for (const { data } of rows) {
     const start = startOf(data)
     // What the log retains of a bar is newer, or is what the sequence of the answer stands for.
     if (!byStart.has(start)) byStart.set(start, data)
@@ -73,13 +77,14 @@ interface Retained {
 }
 
 /** Reads all messages of a topic of bars. */
-async function readRetained (log: Log, topic: string): Promise<Retained> {
+async function readRetained (log: Log, topic: string, takeTurn: TakeTurn): Promise<Retained> {
   const byStart = new Map<string, string>()
   let read: { readonly epoch: number, readonly sequence: number } | undefined
   for (;;) {
+    await takeTurn()
     const { entries, epoch, last } = await log.read(topic, { sequence: read?.sequence ?? 0 }, PAGE)
     // The shard may have other messages now than those that were read.
-    if (read !== undefined && epoch !== read.epoch) return await readRetained(log, topic)
+    if (read !== undefined && epoch !== read.epoch) return await readRetained(log, topic, takeTurn)
     for (const entry of entries) byStart.set(startOf(entry.payload), entry.payload)
     const sequence = entries.at(-1)?.sequence ?? read?.sequence ?? last?.sequence ?? 0
     if (entries.length < PAGE) return { epoch, sequence, byStart }

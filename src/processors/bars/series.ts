@@ -2,10 +2,17 @@ import { type Bar, BAR_INTERVALS, type BarInterval } from '@tickwire/protocol'
 import { OpenBar } from './open-bar.js'
 import type { Trade } from './trade.js'
 
-/** A forming bar is sent at most this often, in milliseconds. */
-const FORMING_EVERY_MS = 250
+/**
+ * A forming bar is sent at most this often, in milliseconds. A long bar changes little in a second, and its
+ * messages take from what the log retains of all others.
+ */
+const FORMING_EVERY_MS: Readonly<Record<BarInterval, number>> = { '1s': 250, '1m': 1000, '5m': 2000 }
 /** A bar is closed so far behind its end, by the event clock, if no later trade closes it. */
 const CLOSED_BEHIND_MS = 200
+
+/** After a refusal nothing is said for a while, and for twice as long after each further one in a row. */
+const REFUSED_PAUSE_MS = 1000
+const MAX_REFUSED_PAUSE_MS = 60_000
 
 /** The times of one look at what is due, in milliseconds since 1970. */
 export interface Times {
@@ -39,6 +46,12 @@ export class Series {
   private isFloorSought = false
   private isRestored = false
   private sentAt = -Infinity
+  /** When {@link due} last looked. */
+  private lookedAt = -Infinity
+  /** Whether the log has refused what it returned then. */
+  private isRefused = false
+  private pauseMs = 0
+  private pausedUntil = -Infinity
 
   /** @param first the sequence of the topic's first trade that the log has not dropped */
   constructor (
@@ -124,6 +137,10 @@ export class Series {
   due (symbol: string, times: Times, messages: Bar[]): number {
     const { now, clock, newest, earliest } = times
     this.isRestored = true
+    if (now < this.pausedUntil) return this.pausedUntil
+    if (!this.isRefused) this.pauseMs = 0
+    this.isRefused = false
+    this.lookedAt = now
     for (const start of [...this.unproven.keys()]) this.prove(start, Infinity)
     let next = Infinity
     for (const bar of this.inOrder()) {
@@ -136,8 +153,9 @@ export class Series {
       const isPartial = start < earliest && earliest < end
       const isOver = said?.closed === true || newest >= end || clock >= end + CLOSED_BEHIND_MS
       if (!isOver) next = Math.min(next, now + end + CLOSED_BEHIND_MS - clock)
-      if (!isOver && bar.hasChanged && now < this.sentAt + FORMING_EVERY_MS) {
-        next = Math.min(next, this.sentAt + FORMING_EVERY_MS)
+      const mayBeSentAt = this.sentAt + FORMING_EVERY_MS[this.interval]
+      if (!isOver && bar.hasChanged && now < mayBeSentAt) {
+        next = Math.min(next, mayBeSentAt)
         continue
       }
       if (isOver) this.unsettled.delete(bar)
@@ -149,6 +167,19 @@ export class Series {
       if (!isOver) this.sentAt = now
     }
     return next
+  }
+
+  /** See `TopicBars.unsaid`. */
+  unsaid (message: Bar): void {
+    if (!this.isRefused) {
+      this.isRefused = true
+      this.pauseMs = Math.min(Math.max(this.pauseMs * 2, REFUSED_PAUSE_MS), MAX_REFUSED_PAUSE_MS)
+      this.pausedUntil = this.lookedAt + this.pauseMs
+    }
+    const bar = this.barOf(Date.parse(message.start))
+    if (bar?.said !== message) return
+    bar.unsay(message)
+    this.unsettle(bar)
   }
 
   /** Drops bars that ended before a time: nothing changes them any more. */

@@ -1,4 +1,5 @@
 import { type Bar, BAR_INTERVALS, type BarInterval, type Trade as TradeData } from '@tickwire/protocol'
+import type { Budget } from '../processor.js'
 import { Corrections } from './corrections.js'
 import { EventClock } from './event-clock.js'
 import { InstantReader } from './instant.js'
@@ -24,9 +25,10 @@ const LONGEST_MS = Math.max(...Object.values(BAR_INTERVALS))
 
 /**
  * Why a trade is in no bar: it came too `late`, or a correction for its trade did; its event time is too
- * `early`, ahead of the log's; no bar can use (`unusable`) its size or time.
+ * `early`, ahead of the log's; no bar can use (`unusable`) its size or time; its `corrections` are too many,
+ * or make a circle.
  */
-export type Ignored = 'late' | 'early' | 'unusable'
+export type Ignored = 'late' | 'early' | 'unusable' | 'corrections'
 
 /** A message of `trades`, as the log has it. */
 export interface TradeMessage {
@@ -50,17 +52,19 @@ export class TopicBars {
 
   /**
    * @param first the sequence of the topic's first trade that the log has not dropped
-   * @param ignore called for each trade that is in no bar, but for one whose id has come before
+   * @param budget of kept trades, shared with other topics
+   * @param onIgnored called for each trade that is in no bar, but for one whose id has come before
    */
   constructor (
     private readonly symbol: string,
     intervals: readonly BarInterval[],
     first: number,
+    budget: Budget,
     private readonly onIgnored: (why: Ignored) => void = () => {},
     maxKept = MAX_KEPT
   ) {
-    this.kept = new KeptTrades(maxKept)
-    this.folded = new KeptTrades(maxKept)
+    this.kept = new KeptTrades(maxKept, budget)
+    this.folded = new KeptTrades(maxKept, budget)
     const trades = {
       between: (start: number, end: number) => this.kept.between(start, end),
       fold: (trade: Trade) => { this.fold(trade) }
@@ -93,6 +97,7 @@ export class TopicBars {
       for (const series of this.series) series.reconsider(this.earliest)
       this.earliest = trade.ms
     }
+    if (change.isTangled) this.ignore('corrections')
     if (!this.change(change.removed, change.added, sequence)) this.ignore('late')
     for (const old of this.kept.takeSurplus()) {
       this.fold(old)
@@ -118,6 +123,11 @@ export class TopicBars {
     // A topic that has no more trades lets its old ones go all the same.
     if (this.kept.size + this.folded.size > 0) next = Math.min(next, now + DROP_EVERY_MS)
     return { bars, next: next === Infinity ? undefined : next }
+  }
+
+  /** Takes note that the log has refused a message that {@link due} has returned. */
+  unsaid (bar: Bar): void {
+    this.series.find(({ interval }) => interval === bar.interval)?.unsaid(bar)
   }
 
   /** @returns false if the trades that count stay as they are, because one of them cannot be taken back */

@@ -141,6 +141,36 @@ for (const [name, start] of settings) {
     t.match(bob.body, { channels: [{ channel: 'orders' }, { channel: 'alerts', acknowledged: 0, open: 4 }] }, 'of that user alone')
   })
 
+  void test(`${name}: a poll gives no past of other channels beside what is open`, async t => {
+    const { nodes: [one, other] } = await start(t, { LOG_SHARDS: 1 })
+    const news = async (count: number): Promise<void> => {
+      const data = { headline: 'h', source: 't', symbols: [], timestamp: '2026-01-01T00:00:00Z' }
+      await one.parts.publisher.publishOwn(Array.from({ length: count }, () => ({ channel: 'news', data })))
+    }
+    await alert(one, 'alice', 3)
+    await news(50)
+    await alert(one, 'alice', 3)
+    await news(1)
+    await passedOn(other)
+    let cursor: unknown
+    const poll = async (query = ''): Promise<{ got: string[], more: unknown }> => {
+      const after = cursor === undefined ? '' : `&after=${String(cursor)}`
+      const { body } = await ask(other, `/v1/stream?subscribe=alerts&subscribe=news&limit=2${after}${query}`)
+      cursor = body['cursor']
+      const messages = body['messages'] as Message[]
+      const got = messages.map(({ type, channel, sequence }) =>
+        type === 'reset' ? `reset ${channel}` : `${channel} ${sequence}`)
+      return { got, more: body['more'] }
+    }
+    const open = range(1, 6).map(sequence => `alerts ${sequence}`)
+    t.same(await poll(), { got: open, more: false })
+    t.same(await poll(), { got: [], more: false })
+    await news(3)
+    await passedOn(other)
+    t.same(await poll(), { got: ['news 52', 'news 53'], more: true }, 'then the limit holds again')
+    t.same(await poll(), { got: ['news 54'], more: false })
+  })
+
   suite('says what is open, and refuses who may not read', async (t, [one, other]) => {
     await alert(one, 'alice', 3)
     const { epoch, ...before } = (await ask(other, '/v1/unacknowledged')).body

@@ -143,12 +143,18 @@ export class CatchUp {
 
   /**
    * Returns by shard the offset up to which the slices so far have sent everything. Returns undefined while
-   * the hub is in another epoch or on the way to one, and while resets or states are pending, which no
-   * position can express.
+   * the hub is in another epoch or on the way to one, while resets or states are pending, and while it
+   * {@link isBehind}: no position can express that.
    */
   offsets (): ReadonlyMap<number, number> | undefined {
     if (this.hasPendingStates || this.newTopics.movesUnseen || !this.isInHubsEpochs) return undefined
+    if (this.isBehind) return undefined
     return new Map(this.plan.shards.map(shard => [shard, this.sentUpTo[shard]!]))
+  }
+
+  /** Whether a topic of an acknowledged channel still gets messages from before the start of other topics. */
+  get isBehind (): boolean {
+    return this.plan.behind(this.sentUpTo).length > 0
   }
 
   /** Whether no topic was sent beyond {@link offsets}, or begins there. */
@@ -310,7 +316,7 @@ export class CatchUp {
 
   private canJoin (): boolean {
     if (this.plan.pending.size > 0 || this.newTopics.movesUnseen || this.epochPending) return false
-    if (!this.isInHubsEpochs) return false
+    if (!this.isInHubsEpochs || this.plan.behind(this.plan.position).length > 0) return false
     for (const [topic, floor] of this.plan.floors) {
       if (floor > this.hub.shards[this.hub.log.shardOf(topic)]!.flushed) return false
     }

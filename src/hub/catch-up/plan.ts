@@ -49,6 +49,8 @@ export class Plan {
   private readonly backlogFrom = new Map<string, number>()
   /** By shard, the position of the cursor at the beginning: the client has every topic up to there. */
   private readonly origin: Array<number | undefined> = []
+  /** By shard, the position at which a cursor holds again for all topics that begin behind an offset. */
+  private readonly evenFrom: number[] = []
   private leastLost: number | undefined
   private lost = false
   /** Counted once. */
@@ -76,6 +78,12 @@ export class Plan {
   /** By shard. */
   get epochs (): readonly number[] {
     return this.epochOf
+  }
+
+  /** The shards of which no cursor at these positions would say where each topic begins. */
+  behind (positions: readonly number[]): readonly number[] {
+    if (this.evenFrom.length === 0) return NO_SHARDS
+    return this.shards.filter(shard => positions[shard]! < (this.evenFrom[shard] ?? 0))
   }
 
   /** Topics that stand elsewhere than {@link position}: up to here the client has their messages or state. */
@@ -175,8 +183,11 @@ export class Plan {
 
   /** The topic begins behind an offset: the client needs what came after it. */
   beginBehind (topic: string, offset: number): void {
+    const shard = this.hub.log.shardOf(topic)
     this.floorOf.set(topic, offset)
-    this.readFrom(this.hub.log.shardOf(topic), offset)
+    const even = Math.min(offset, this.origin[shard] ?? Infinity)
+    this.evenFrom[shard] = Math.max(this.evenFrom[shard] ?? 0, even)
+    this.readFrom(shard, offset)
   }
 
   /** The topic's state comes next, without a reset. */
@@ -237,6 +248,7 @@ export class Plan {
   resetShard (shard: number): void {
     this.positions[shard] = 0
     this.origin[shard] = undefined
+    this.evenFrom[shard] = 0
     this.noteLostTopics(this.hub.shards[shard]!.received)
     const inShard = (topic: string): boolean => this.hub.log.shardOf(topic) === shard
     for (const topic of this.selection.named()) if (inShard(topic)) this.reset(topic, 'epoch_changed')
@@ -263,6 +275,7 @@ export class Plan {
     for (const [topic, floor] of this.floorOf) {
       if (log.shardOf(topic) === shard && floor >= start) this.floorOf.set(topic, start - 1)
     }
+    this.evenFrom[shard] = Math.min(this.evenFrom[shard] ?? 0, start - 1)
     const origin = this.origin[shard]
     if (origin !== undefined && origin >= start) {
       this.resetShard(shard)
@@ -340,6 +353,8 @@ export class Plan {
     return Math.floor(maxBacklog / Math.max(1, this.topicCount))
   }
 }
+
+const NO_SHARDS: readonly number[] = []
 
 /** The least of some offsets, where there are any. */
 export function leastOf (...offsets: Array<number | undefined>): number | undefined {

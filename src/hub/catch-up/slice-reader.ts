@@ -16,7 +16,9 @@ export class SliceReader {
   async next (limit: number): Promise<Entry[]> {
     const { plan } = this.catchUp
     let entries: Entry[] = []
-    for (const shard of plan.shards) {
+    // First the shards where no cursor holds yet: an answer that ends with a cursor stays short.
+    const behind = plan.behind(plan.position)
+    for (const shard of behind.length > 0 ? behind : plan.shards) {
       if (entries.length >= limit || plan.pending.size > 0) break
       entries = entries.concat(this.withoutCutTopics(await this.read(shard, limit - entries.length)))
     }

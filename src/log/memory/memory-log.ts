@@ -12,14 +12,11 @@ import { acknowledgedUpTo } from '../acknowledged.js'
 import { isNewer, checkOrigins } from '../origin-order.js'
 import { shardOf } from '../shard-of.js'
 import { AnsweredKeys } from './answered-keys.js'
-import { isOlder, OldestFirst, type TopicAge } from './oldest-first.js'
+import { DropOrder, ENTRY_OVERHEAD_BYTES } from './drop-order.js'
 import { TopicHistory } from './topic-history.js'
 
-/**
- * What an entry costs beside its payload. Measured: 79 to 95 bytes if topics have a thousand entries, 170 if
- * they have sixty.
- */
-export const ENTRY_OVERHEAD_BYTES = 110
+/** What open messages may have of the log's bytes: more of them are dropped as others are. */
+const PINNED_SHARE = 0.5
 /** How often the log drops messages that have grown too old if nobody reads or appends. */
 const EXPIRY_MS = 1000
 /** Epochs that a shard remembers. A position of an older epoch counts as lost. */
@@ -66,8 +63,7 @@ export class MemoryLog implements Log {
   private readonly dormant = new Map<string, TopicPosition>()
   /** Number of topics that have messages. */
   private retained = 0
-  /** By the age at which their messages expire, in milliseconds. */
-  private readonly ages = new Map<number, OldestFirst>()
+  private readonly dropOrder: DropOrder
   private readonly answers = new AnsweredKeys()
   /** By source, the fence that was raised last. */
   private readonly fences = new Map<string, Fence>()
@@ -89,6 +85,10 @@ export class MemoryLog implements Log {
     this.clock = options.clock ?? systemClock
     const epochs = (): EpochStart[] => [{ epoch: this.clock.randomEpoch(), start: 1 }]
     this.states = Array.from({ length: this.shards }, () => ({ offset: 0, dropped: 0, epochs: epochs() }))
+    this.dropOrder = new DropOrder({
+      maxPinnedBytes: options.retention.bytes * PINNED_SHARE,
+      isOpen: topic => this.isOpen(topic)
+    })
     this.expiry = setInterval(() => { this.expire() }, EXPIRY_MS).unref()
   }
 
@@ -195,6 +195,9 @@ export class MemoryLog implements Log {
    * last of those is left instead: dropped messages are folded together and cannot be lost one by one.
    */
   restart (offsets: readonly number[]): void {
+    // The log gives offsets out again: the oldest message of a topic may then be older than its heap entry
+    // says.
+    this.dropOrder.clear()
     const keep = this.states.map(({ offset, dropped }, shard) => {
       return Math.min(offset, Math.max(dropped, offsets[shard] ?? offset))
     })
@@ -203,10 +206,7 @@ export class MemoryLog implements Log {
       if (history.lastSequence === 0) this.histories.delete(topic)
     }
     this.retained = [...this.histories.values()].filter(({ size }) => size > 0).length
-    // The log gives offsets out again: the oldest message of a topic may now be older than its heap entry
-    // says.
-    for (const ages of this.ages.values()) ages.clear()
-    for (const history of this.histories.values()) if (history.size > 0) this.agesOf(history).add(history)
+    for (const history of this.histories.values()) if (history.size > 0) this.dropOrder.add(history)
     this.answers.loseBeyond(keep)
     for (const [shard, state] of this.states.entries()) {
       state.offset = keep[shard]!
@@ -236,9 +236,9 @@ export class MemoryLog implements Log {
     const sequence = lastSequence + 1
     const entry: Entry = { topic, shard, offset, sequence, previous, timestamp, payload, replaces }
     if (history.size === 0) this.retained++
-    this.bytes += history.push(entry) + ENTRY_OVERHEAD_BYTES
+    this.count(history, history.push(entry) + ENTRY_OVERHEAD_BYTES)
     if (origin !== undefined) history.noteOrigin(origin)
-    this.agesOf(history).add(history)
+    this.dropOrder.add(history)
     if (history.size > history.maxMessages) this.dropOldest(history)
     if (history.channel === acknowledgements) this.release(topic)
     const entries = appended.get(shard)
@@ -278,30 +278,30 @@ export class MemoryLog implements Log {
     return history
   }
 
-  private agesOf ({ maxAgeMs }: TopicHistory): OldestFirst {
-    let ages = this.ages.get(maxAgeMs)
-    if (ages === undefined) this.ages.set(maxAgeMs, ages = new OldestFirst())
-    return ages
-  }
-
   /** Lets retention drop what a topic's messages say is acknowledged. @param topic of an acknowledgement */
   private release (topic: string): void {
     const { symbol: channel, user } = parseTopicKey(topic)
     const history = this.histories.get(topicKey({ channel: channel!, user }))
-    if (history !== undefined && history.size > 0) this.agesOf(history).add(history)
+    if (history !== undefined) this.dropOrder.release(history)
   }
 
-  /** Whether no age and no bytes drop a topic's oldest message, of which there must be one. */
-  private isPinned ({ topic, channel, oldestOffset, shard }: TopicHistory): boolean {
+  /** Whether a topic's oldest message, of which there must be one, waits for its acknowledgement. */
+  private isOpen ({ topic, channel, oldestOffset, shard }: TopicHistory): boolean {
     if (channel.acknowledged !== true) return false
     const kept = this.histories.get(acknowledgementTopic(topic))?.state()
     return oldestOffset > acknowledgedUpTo(kept?.payload, this.headOf(shard))
   }
 
+  /** Counts the bytes of a message that was added; less than 0 for one that was dropped. */
+  private count (history: TopicHistory, bytes: number): void {
+    this.bytes += bytes
+    this.dropOrder.note(history, bytes)
+  }
+
   private dropOldest (history: TopicHistory): void {
     const shard = this.states[history.shard]!
     shard.dropped = Math.max(shard.dropped, history.oldestOffset)
-    this.bytes -= history.shift() + ENTRY_OVERHEAD_BYTES
+    this.count(history, -(history.shift() + ENTRY_OVERHEAD_BYTES))
     if (history.size > 0) return
     this.retained--
     if (!history.isEmpty) return
@@ -313,29 +313,13 @@ export class MemoryLog implements Log {
   private expire (): void {
     const now = this.now()
     this.answers.expire(now)
-    for (const [maxAgeMs, ages] of this.ages) {
-      for (;;) {
-        const { first } = ages
-        if (first === undefined || first.timestamp > now - maxAgeMs) break
-        if (this.isPinned(first.topic)) ages.removeFirst()
-        else this.dropOldest(first.topic)
-      }
-    }
+    let topic
+    while ((topic = this.dropOrder.expired(now)) !== undefined) this.dropOldest(topic)
     while (this.bytes > this.options.retention.bytes) {
-      const oldest = this.oldestOfAll()
+      const oldest = this.dropOrder.oldest()
       if (oldest === undefined) return
       this.dropOldest(oldest)
     }
-  }
-
-  private oldestOfAll (): TopicHistory | undefined {
-    let oldest: TopicAge | undefined
-    for (const ages of this.ages.values()) {
-      while (ages.first !== undefined && this.isPinned(ages.first.topic)) ages.removeFirst()
-      const { first } = ages
-      if (first !== undefined && (oldest === undefined || isOlder(first, oldest))) oldest = first
-    }
-    return oldest?.topic
   }
 
   /**

@@ -37,11 +37,10 @@ export class OldestFirst {
 
   /** Adds a topic that has messages. A topic that was emptied may still have its entry from before. */
   add (topic: TopicHistory): void {
-    if (topic.isInHeap) return
-    topic.isInHeap = true
+    if (topic.heapIndex >= 0) return
     const { oldestTimestamp: timestamp, oldestOffset: offset, shard } = topic
-    this.heap.push({ timestamp, offset, shard, topic })
-    this.rise(this.heap.length - 1)
+    topic.heapIndex = this.heap.push({ timestamp, offset, shard, topic }) - 1
+    this.rise(topic.heapIndex)
   }
 
   /** The topic with the oldest message. */
@@ -50,7 +49,7 @@ export class OldestFirst {
       const age = this.heap[0]
       if (age === undefined) return undefined
       const { topic } = age
-      if (topic.size === 0) this.removeFirst()
+      if (topic.size === 0) this.remove(topic)
       else if (topic.oldestOffset !== age.offset || topic.oldestTimestamp !== age.timestamp) {
         age.timestamp = topic.oldestTimestamp
         age.offset = topic.oldestOffset
@@ -60,17 +59,20 @@ export class OldestFirst {
   }
 
   clear (): void {
-    for (const { topic } of this.heap) topic.isInHeap = false
+    for (const { topic } of this.heap) topic.heapIndex = -1
     this.heap.length = 0
   }
 
-  /** Takes out the first topic, of which there must be one: it waits until it is added again. */
-  removeFirst (): void {
-    this.heap[0]!.topic.isInHeap = false
+  /** Takes out a topic, which must be in this heap: it waits until it is added again. */
+  remove (topic: TopicHistory): void {
+    const index = topic.heapIndex
+    topic.heapIndex = -1
     const last = this.heap.pop()!
-    if (this.heap.length === 0) return
-    this.heap[0] = last
-    this.sink(0)
+    if (last.topic === topic) return
+    this.heap[index] = last
+    last.topic.heapIndex = index
+    this.rise(index)
+    this.sink(last.topic.heapIndex)
   }
 
   private rise (index: number): void {
@@ -98,5 +100,7 @@ export class OldestFirst {
     const age = this.heap[a]!
     this.heap[a] = this.heap[b]!
     this.heap[b] = age
+    this.heap[a].topic.heapIndex = a
+    age.topic.heapIndex = b
   }
 }

@@ -33,8 +33,10 @@ export interface StateText {
 export class TopicHistory {
   lastSequence = 0
   lastOffset = 0
-  /** Whether `OldestFirst` has an entry for it. */
-  isInHeap = false
+  /** The place of its entry in the one `OldestFirst` that has it; -1 if none has. */
+  heapIndex = -1
+  /** Whether all of its messages are open. `DropOrder` sets it. */
+  isPinned = false
   private readonly entries: EntryQueue
   /** The state after the last dropped message. */
   private base: State | undefined
@@ -85,6 +87,11 @@ export class TopicHistory {
 
   get size (): number {
     return this.entries.size
+  }
+
+  /** Bytes of the payloads of all messages. */
+  get payloadBytes (): number {
+    return this.retainedBytes
   }
 
   /** Needs a message, as do the two getters below. */

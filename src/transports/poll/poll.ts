@@ -11,7 +11,7 @@ export interface PollOptions {
   readonly start: StartPosition
   readonly snapshots: boolean
   readonly writer: MessageWriter
-  /** The most messages of the log in the answer. */
+  /** The most messages of the log in the answer, beside those that are not acknowledged. */
   readonly limit: number
   /** How long to hold an empty answer. */
   readonly waitMs: number
@@ -51,7 +51,8 @@ async function gatherAnswer (
   let count = 0
   let characters = 0
   while (!signal.aborted) {
-    const slice = await catchUp.next(limit - count)
+    // No cursor holds among messages from before the start of other topics, so the answer has all of these.
+    const slice = await catchUp.next(catchUp.isBehind ? limit : limit - count)
     messages.push(...slice.states, ...slice.messages)
     count += slice.messages.length
     for (const { length } of slice.messages) characters += length

@@ -9,6 +9,8 @@ const TOPICS_AT_A_TIME = 250
  * If a shard exceeds its bytes, it drops down to this share of them, so that it need not drop again at once.
  */
 const SLACK = 0.95
+/** What open messages may have of a shard's bytes: more of them are dropped as others are. */
+const PINNED_SHARE = 0.5
 /** How long marks outlive the messages that they are needed for. */
 const MARKS_SLACK_MS = 60_000
 
@@ -26,6 +28,8 @@ interface Size {
   readonly bytes: number
   readonly first: number
   readonly last: number
+  /** The offset up to which the topic is acknowledged; undefined if its channel is no acknowledged one. */
+  readonly acknowledged: number | undefined
 }
 
 /**
@@ -52,7 +56,7 @@ export class ShardRetention {
       const [topic, position] = [fields[i]!, fields[i + 1]!]
       if (!isDormant(position)) topics.push([topic, parsePosition(position).offset])
     }
-    await this.trim(topics, 0)
+    await this.trim(topics, 0, 0)
     this.cursor = next
     if (next !== '0') return
     for (const topic of this.sizes.keys()) if (!this.seen.has(topic)) this.sizes.delete(topic)
@@ -65,7 +69,13 @@ export class ShardRetention {
     this.cursor = '0'
   }
 
-  private async trim (topics: ReadonlyArray<[topic: string, last: number]>, upTo: number): Promise<void> {
+  /**
+   * @param upTo drops everything up to this offset, whatever its age
+   * @param openUpTo drops also messages that are not acknowledged, up to this offset
+   */
+  private async trim (
+    topics: ReadonlyArray<[topic: string, last: number]>, upTo: number, openUpTo: number
+  ): Promise<void> {
     const { reader, keys, rules } = this.options
     for (let at = 0; at < topics.length; at += TOPICS_AT_A_TIME) {
       const some = topics.slice(at, at + TOPICS_AT_A_TIME)
@@ -74,7 +84,7 @@ export class ShardRetention {
       const acknowledged = await Promise.all(some.map(async ([topic]) =>
         rules.isAcknowledged(topic) ? await this.options.acknowledged(topic) : undefined))
       for (const [index, [topic, offset]] of some.entries()) {
-        const { ageMs, keep } = rules.trimRule(topic, offset, acknowledged[index])
+        const { ageMs, keep } = rules.trimRule(topic, offset, Math.max(acknowledged[index] ?? 0, openUpTo))
         scriptKeys.push(keys.stream(topic), keys.snapshot(topic))
         args.push(topic, ageMs, keep)
       }
@@ -83,7 +93,7 @@ export class ShardRetention {
         const [topic, last] = some[index]!
         this.seen.add(topic)
         if (bytes === 0) this.sizes.delete(topic)
-        else this.sizes.set(topic, { bytes, first, last })
+        else this.sizes.set(topic, { bytes, first, last, acknowledged: acknowledged[index] })
       }
     }
   }
@@ -93,27 +103,46 @@ export class ShardRetention {
     const { reader, keys, bytes } = this.options
     const recent = await reader.ask(keys.recent, redis => redis.memory('USAGE', keys.recent)) ?? 0
     const allowed = bytes - recent
-    if (this.bytesFrom(0) <= allowed) return
+    if (this.bytesLeft(0, 0) <= allowed) return
+    const openUpTo = this.leastOffset(offset => this.openBytes(offset) <= bytes * PINNED_SHARE)
+    const upTo = this.leastOffset(offset => this.bytesLeft(offset, openUpTo) <= allowed * SLACK)
+    const older = [...this.sizes].filter(([, { first }]) => first <= upTo)
+    await this.trim(older.map(([topic, { last }]) => [topic, last]), upTo, Math.min(openUpTo, upTo))
+  }
+
+  /** Returns the least offset that holds, if all above it hold, too; the last of all if none holds. */
+  private leastOffset (holds: (offset: number) => boolean): number {
     let low = 0
     let high = Math.max(...[...this.sizes.values()].map(({ last }) => last))
     while (low < high) {
       const middle = Math.floor((low + high) / 2)
-      if (this.bytesFrom(middle) > allowed * SLACK) low = middle + 1
-      else high = middle
+      if (holds(middle)) high = middle
+      else low = middle + 1
     }
-    const older = [...this.sizes].filter(([, { first }]) => first <= low)
-    await this.trim(older.map(([topic, { last }]) => [topic, last]), low)
+    return low
   }
 
-  /**
-   * Estimates the bytes left if everything up to an offset went: as if a topic's messages lay evenly in its
-   * span.
-   */
-  private bytesFrom (offset: number): number {
+  /** Estimates the bytes of what is not acknowledged if everything up to an offset went. */
+  private openBytes (offset: number): number {
     let sum = 0
-    for (const { bytes, first, last } of this.sizes.values()) {
-      sum += first > offset ? bytes : last <= offset ? 0 : bytes * (last - offset) / (last - first)
+    for (const size of this.sizes.values()) {
+      if (size.acknowledged !== undefined) sum += bytesAfter(size, Math.max(offset, size.acknowledged))
     }
     return sum
   }
+
+  /** Estimates the bytes left if {@link trim} dropped what it may up to an offset. */
+  private bytesLeft (upTo: number, openUpTo: number): number {
+    let sum = 0
+    for (const size of this.sizes.values()) {
+      const { acknowledged = Infinity } = size
+      sum += bytesAfter(size, Math.min(upTo, Math.max(acknowledged, openUpTo)))
+    }
+    return sum
+  }
+}
+
+/** Estimates a topic's bytes after an offset: as if its messages lay evenly in its span. */
+function bytesAfter ({ bytes, first, last }: Size, offset: number): number {
+  return first > offset ? bytes : last <= offset ? 0 : bytes * (last - offset) / (last - first)
 }

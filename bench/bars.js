@@ -74,8 +74,9 @@ async function measure (run) {
 
 /** @param {Made[]} made @param {import('@tickwire/protocol').BarInterval[]} intervals */
 function core (made, intervals) {
+  const budget = { used: 0, most: Infinity }
   const topics = Array.from({ length: symbols }, (_, index) => (
-    new TopicBars(`S${index}`, intervals, 1, () => {})))
+    new TopicBars(`S${index}`, intervals, 1, budget)))
   let messages = 0
   for (let index = 0; index < count; index++) {
     const { data, now } = /** @type {Made} */ (made[index])

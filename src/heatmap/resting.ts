@@ -53,6 +53,8 @@ export class RestingSizes {
     if (this.step === undefined) this.begin(book)
     for (const side of SIDES) {
       for (const [price, size] of book[side]) {
+        // What is no price of a market lies on no level, and must not begin the grid.
+        if (!isPrice(Number(price))) continue
         this.set(side, withoutZeros(price), Math.min(MAX_AMOUNT, Number(size)))
       }
     }
@@ -96,9 +98,9 @@ export class RestingSizes {
     this.since = this.clock
   }
 
-  private begin ({ bids: [bid], asks: [ask] }: Book): void {
-    const price = Number((bid ?? ask)?.[0])
-    if (!isPrice(price)) return
+  private begin ({ bids, asks }: Book): void {
+    const price = [...bids, ...asks].map(([text]) => Number(text)).find(isPrice)
+    if (price === undefined) return
     this.step = stepNear(price, STEP_SHARE)
     this.stepSize = stepSize(this.step)
     this.since = this.clock

@@ -76,9 +76,10 @@ export async function run (options: RunOptions): Promise<RunReport> {
     await delay(200)
     const hasFailed = violations.length + late.length > 0
     const final = hasFailed ? await world.readLog() : await settledLog(world)
-    violations.push(...await outputFaults(world, final))
+    // After a failure nobody has waited for the outputs.
+    if (!hasFailed) violations.push(...await outputFaults(world, final))
     const verdict = judge({ publisher, clients: fleet.clients, losses: world.losses, final })
-    const all = [...violations, ...late, ...verdict.violations]
+    const all = [...late, ...violations, ...verdict.violations]
     if (all.length > 0) for (const { name, lastWords } of world.nodes) if (lastWords !== '') say(`${name} said last:\n${lastWords}`)
     return {
       ...verdict,

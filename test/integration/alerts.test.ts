@@ -7,13 +7,14 @@ import type { Config } from '../../src/config.js'
 import { type Message, openClient, until } from '../helpers/clients.js'
 import { redisProgram, RedisServer } from '../helpers/redis-server.js'
 import { publish, startServer, type TestServer } from '../helpers/server.js'
+import { temporaryFolder } from '../helpers/temporary-folder.js'
 
 /** PROTOCOL.md, Alert rules: as users make them, and what comes of them. */
 
 type Start = (t: Test, config?: Partial<Config>, parts?: Parts) => Promise<TestServer>
 
 const inMemory: Start = (t, config, parts) =>
-  startServer(t, { DATA_DIR: t.testdir(), LOG_SHARDS: 3, ...config }, parts)
+  startServer(t, { DATA_DIR: temporaryFolder(t), LOG_SHARDS: 3, ...config }, parts)
 
 const settings: ReadonlyArray<readonly [name: string, start: Start]> = [
   ['a log in memory', inMemory],
@@ -162,7 +163,7 @@ for (const [name, start] of settings) {
   })
 
   test(`${name}: rules outlive a restart, and alert no second time`, async t => {
-    const folder = t.testdir()
+    const folder = temporaryFolder(t)
     const isRedis = name.endsWith('Redis')
     const redis = isRedis ? await RedisServer.start() : undefined
     if (redis !== undefined) t.teardown(() => redis.close())

@@ -1,11 +1,9 @@
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { test, type Test } from 'tap'
+import { test } from 'tap'
 import { eventually } from '../helpers/eventually.js'
 import { postgresProgram, PostgresServer } from '../helpers/postgres.js'
 import { redisProgram, RedisServer } from '../helpers/redis-server.js'
 import { startServer, type TestServer } from '../helpers/server.js'
+import { temporaryFolder } from '../helpers/temporary-folder.js'
 
 interface Message {
   readonly type: string
@@ -17,12 +15,6 @@ interface Answer {
   readonly messages: readonly Message[]
   readonly next: string | null
   readonly more: boolean
-}
-
-function folder (t: Test): string {
-  const path = mkdtempSync(join(tmpdir(), 'tickwire-history-'))
-  t.teardown(() => { rmSync(path, { recursive: true, force: true }) })
-  return path
 }
 
 const trade = (id: number, symbol = 'A'): object => (
@@ -49,7 +41,7 @@ async function isRecorded (server: Pick<TestServer, 'origin'>, channel: string, 
 }
 
 test('goes on behind the retention, and behind a restart that loses the log', async t => {
-  const settings = { RECORD: 'trades', DATA_DIR: folder(t), RETENTION_MESSAGES: 10 }
+  const settings = { RECORD: 'trades', DATA_DIR: temporaryFolder(t), RETENTION_MESSAGES: 10 }
   const first = await startServer(t, settings)
   await trades(first, 1, 8)
   await eventually('eight are recorded', () => isRecorded(first, 'trades', 8))
@@ -68,7 +60,7 @@ test('goes on behind the retention, and behind a restart that loses the log', as
 })
 
 test('records nothing more, as it closes, once an operator has stopped the recorder', async t => {
-  const settings = { RECORD: 'trades', DATA_DIR: folder(t) }
+  const settings = { RECORD: 'trades', DATA_DIR: temporaryFolder(t) }
   const first = await startServer(t, settings)
   await trades(first, 1, 3)
   await eventually('three are recorded', () => isRecorded(first, 'trades', 3))
@@ -81,7 +73,7 @@ test('records nothing more, as it closes, once an operator has stopped the recor
 })
 
 test('a chart begins with recorded bars, and what is retained of a bar stands', async t => {
-  const settings = { RECORD: 'bars', DATA_DIR: folder(t) }
+  const settings = { RECORD: 'bars', DATA_DIR: temporaryFolder(t) }
   const bar = (minute: number, close: string): object => ({
     symbol: 'A',
     interval: '1m',
@@ -119,7 +111,7 @@ test('a chart begins with recorded bars, and what is retained of a bar stands', 
 })
 
 test('pages, and streams lines and tables', async t => {
-  const server = await startServer(t, { RECORD: 'trades,news', DATA_DIR: folder(t) })
+  const server = await startServer(t, { RECORD: 'trades,news', DATA_DIR: temporaryFolder(t) })
   await trades(server, 1, 2500)
   const pages: string[] = []
   for (let after: string | null = null, more = true; more;) {
@@ -152,7 +144,7 @@ test('pages, and streams lines and tables', async t => {
 })
 
 test('reads a range of time', async t => {
-  const server = await startServer(t, { RECORD: 'trades', DATA_DIR: folder(t) })
+  const server = await startServer(t, { RECORD: 'trades', DATA_DIR: temporaryFolder(t) })
   await trades(server, 1, 3)
   await new Promise(resolve => { setTimeout(resolve, 5) })
   const between = new Date().toISOString()
@@ -249,7 +241,7 @@ test('of several servers on one log, one records; another goes on where it was',
     await postgres.close()
     await redis.close()
   })
-  await t.rejects(startServer(t, { RECORD: 'trades', REDIS_URL: redis.url, DATA_DIR: folder(t) }), { message: /DATABASE_URL is needed/ })
+  await t.rejects(startServer(t, { RECORD: 'trades', REDIS_URL: redis.url, DATA_DIR: temporaryFolder(t) }), { message: /DATABASE_URL is needed/ })
   const settings = { RECORD: 'trades', REDIS_URL: redis.url, DATABASE_URL: postgres.url(await postgres.createDatabase()) }
   const first = await startServer(t, settings)
   const second = await startServer(t, settings)

@@ -188,3 +188,12 @@ test('means what a straightforward computation does, whatever the updates', t =>
   }), { numRuns: 200 })
   t.end()
 })
+
+test('a book that begins with what is no price of a market has levels once it has a price', t => {
+  const resting = new RestingSizes()
+  resting.take({ symbol: 'A', bids: [['0', '1'], ['0.0000000000000001', '1']], asks: [] }, true, 0)
+  t.equal(resting.map(1000), undefined)
+  resting.take({ symbol: 'A', bids: [['100', '2']], asks: [['101', '3'], ['1e999', '1']] }, false, 1000)
+  t.same(resting.map(2000)?.levels, [['100', '2', '0'], ['101', '0', '3']])
+  t.end()
+})

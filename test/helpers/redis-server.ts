@@ -5,6 +5,10 @@ import { RedisProcess } from './redis-process.js'
 
 export { redisProgram } from './redis-process.js'
 
+/** How long a question of the test waits for a server that is away, and how often it is tried. */
+const PATIENCE_MS = 60_000
+const RETRY_MS = 50
+
 /**
  * A Redis for one test, on a socket in a folder of its own. It does not persist anything unless it is asked
  * to save.
@@ -36,9 +40,13 @@ export class RedisServer {
     return this.process.isRunning
   }
 
-  /** A connection for the test itself. */
+  /**
+   * A connection for the test itself. A question that is under way while a fault has the server away waits
+   * for it: on a busy machine that takes longer than the ten seconds that ioredis allows.
+   */
   client (): Redis {
-    const client = new Redis(this.url)
+    const retries = PATIENCE_MS / RETRY_MS
+    const client = new Redis(this.url, { retryStrategy: () => RETRY_MS, maxRetriesPerRequest: retries })
     // It comes back by itself when the server does.
     client.on('error', () => {})
     return client

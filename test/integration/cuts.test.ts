@@ -9,7 +9,7 @@ const SEEDS = Number(process.env['CUT_SEEDS'] ?? 20)
 const FIRST_SEED = Number(process.env['SEED'] ?? Date.now() % 1_000_000)
 
 test('clients that are cut again and again end with exactly the recorded messages', {
-  skip: coinbaseRecording === undefined ? 'RECORDINGS is not set' : false, timeout: 120_000
+  skip: coinbaseRecording === undefined ? 'RECORDINGS is not set' : false, timeout: 240_000
 }, async t => {
   t.comment(`seeds ${FIRST_SEED} to ${FIRST_SEED + SEEDS - 1}; repeat with SEED=${FIRST_SEED}`)
   const expected = expectedLines(coinbaseRecording!)
@@ -26,7 +26,7 @@ test('clients that are cut again and again end with exactly the recorded message
   })
   await until('all have everything, and have been cut often enough', () => (
     clients.every(({ follower, cutsMade }) => follower.accepted.length >= total && cutsMade === CUTS)
-  ), 90_000)
+  ), 200_000)
 
   for (const [index, client] of clients.entries()) {
     const name = `seed ${FIRST_SEED + index}`

@@ -5,10 +5,14 @@
  *
  * npm run bench -- bars [--symbols 100] [--rate 50] [--trades 200000] [--rounds 3]
  *
- * `rate` is the number of trades of each symbol in a second. Figures are medians of the rounds.
+ * `rate` is the number of trades of each symbol in a second. Figures are medians of the rounds. The lines
+ * below the table say what bars keep in memory, and what they add to the log (docs/deployment/sizing.md).
  */
 import { setTimeout as delay } from 'node:timers/promises'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import { standardChannels } from '@tickwire/protocol'
+import { ENTRY_OVERHEAD_BYTES } from '../dist/src/log/memory/drop-order.js'
 import { MemoryLog } from '../dist/src/log/memory/memory-log.js'
 import { barsProcessor } from '../dist/src/processors/bars/bars.js'
 import { TopicBars } from '../dist/src/processors/bars/topic-bars.js'
@@ -134,5 +138,75 @@ const corrected = make(0.05, 0.02)
 await row('the same, 2 % corrections', () => core(corrected, ['1s', '1m', '5m']))
 await row('publish without bars', () => whole(inOrder, false))
 await row('publish with bars', () => whole(inOrder, true))
-reportTable('bars', settings, rows)
+
+setFlagsFromString('--expose-gc')
+/** @type {() => void} */
+const collect = runInNewContext('gc')
+const heap = () => {
+  collect()
+  return process.memoryUsage().heapUsed
+}
+/** @typedef {import('@tickwire/protocol').BarInterval} Interval */
+/** @type {Interval[]} */
+const ALL = ['1s', '1m', '5m']
+const fresh = () => new TopicBars('S', ALL, 1, { used: 0, most: Infinity })
+/** @param {number} ms @param {number} id @returns {import('@tickwire/protocol').Trade} */
+const tradeAt = (ms, id) => JSON.parse(JSON.stringify({
+  symbol: 'S0',
+  price: '97000.00',
+  size: '0.12',
+  timestamp: new Date(ms).toISOString(),
+  exchange: 'X',
+  side: 'buy',
+  trade_id: String(1e9 + id)
+}))
+
+/** Returns bytes of heap for each of many trades of ten minutes, all of which are kept. */
+function bytesOfTrade () {
+  const before = heap()
+  const topics = Array.from({ length: 40 }, fresh)
+  for (let index = 0; index < count; index++) {
+    const ms = START + Math.floor(index * 600_000 / count)
+    topics[index % topics.length]?.apply({ data: tradeAt(ms, index), sequence: index + 1, timestamp: ms })
+  }
+  const bytes = (heap() - before) / count
+  return topics.length > 0 ? Math.round(bytes) : 0
+}
+
+/** Returns bytes of heap for each topic that had a trade long ago. */
+function bytesOfTopic () {
+  const before = heap()
+  const topics = Array.from({ length: 10_000 }, fresh)
+  for (const topic of topics) {
+    topic.apply({ data: tradeAt(START, 0), sequence: 1, timestamp: START })
+    for (const later of [1e6, 1e8, 2e8]) topic.due(START + later)
+  }
+  const bytes = (heap() - before) / topics.length
+  return Math.round(bytes)
+}
+
+/** Returns what bars of all intervals add to the log in a minute. @param {number} perSecond trades */
+function added (perSecond) {
+  const topic = fresh()
+  const sum = { trades: 0, messages: 0, bars: 0 }
+  for (let ms = 0, id = 0; ms < 60_000; ms += 50) {
+    if (ms % (1000 / perSecond) === 0) {
+      const data = tradeAt(START + ms, id++)
+      sum.trades += JSON.stringify(data).length + ENTRY_OVERHEAD_BYTES
+      topic.apply({ data, sequence: id, timestamp: START + ms })
+    }
+    for (const bar of topic.due(START + ms).bars) {
+      sum.messages++
+      sum.bars += JSON.stringify(bar).length + ENTRY_OVERHEAD_BYTES
+    }
+  }
+  const [trades, bars] = [sum.trades, sum.bars].map(bytes => (bytes / 60_000).toFixed(2))
+  return `${perSecond} trades a second of a symbol: ${trades} KB/s; ` +
+    `${(sum.messages / 60).toFixed(1)} messages about bars, ${bars} KB/s`
+}
+
+reportTable('bars', settings, rows, [
+  `${bytesOfTrade()} bytes of memory a kept trade, ${bytesOfTopic()} bytes a topic without trades`,
+  ...[1, 5, 20].map(added)
+])
 process.exit()

@@ -1,6 +1,7 @@
 import type { ServerResponse } from 'node:http'
 import { Socket } from 'node:net'
 import fp from 'fastify-plugin'
+import { LEAST_BYTES_PER_SECOND } from '../src/transports/reading-pace.js'
 import { untaken } from '../src/transports/untaken.js'
 
 export interface SlowReadersOptions {
@@ -12,8 +13,6 @@ export interface SlowReadersOptions {
 
 /** PROTOCOL.md, Limits. The system takes bytes in lumps; on a slow line, a lump may come only this often. */
 const PATIENCE_MS = 30_000
-/** The speed of the worst line on which somebody may still want to be served. */
-const LEAST_BYTES_PER_SECOND = 4096
 /** How many times within the patience the plugin looks at an answer. */
 const LOOKS = 10
 

@@ -221,7 +221,8 @@ export const streaming = fp<StreamingOptions>(async (app, options) => {
       heartbeat.touch()
     })
     demands.set(name, watch)
-    lazy.attach?.(() => watch.topics(Array.from(hub.directory.instruments(), ({ symbol }) => symbol)))
+    const every = (): string[] => Array.from(hub.directory.instruments(), ({ symbol }) => symbol)
+    lazy.attach?.(() => watch.topics(every))
   }
 
   const publishRequests = new PublishRequests(publisher, channels, options.maxMessageBytes)

@@ -2,6 +2,7 @@ import { TypeCompiler } from '@sinclair/typebox/compiler'
 import { Acknowledge, parseParameters, ProtocolError, searchOf } from '@tickwire/protocol'
 import type { FastifyInstance } from 'fastify'
 import { type OriginPolicy, refuseForeignPage } from '../src/auth/origin.js'
+import { refuseAnonymous } from '../src/auth/permissions.js'
 import { ackSchema, unacknowledgedSchema } from './schemas.js'
 
 const check = TypeCompiler.Compile(Acknowledge)
@@ -16,7 +17,7 @@ export async function acknowledgementRoutes (
   app.addHook('preParsing', async request => {
     refuseForeignPage(originAllowed, request)
     parseParameters(searchOf(request.url), [])
-    await app.authenticator.demand(request, ({ user }) => user === undefined ? 'unauthorized' : undefined)
+    await app.authenticator.demand(request, refuseAnonymous)
   })
 
   app.post('/v1/ack', { schema: ackSchema }, async (request, reply) => {

@@ -3,9 +3,9 @@ import {
   AlertRuleChange, NewAlertRule, parseParameters, ProtocolError, searchOf
 } from '@tickwire/protocol'
 import type { TSchema } from '@sinclair/typebox'
-import type { FastifyInstance, FastifyRequest } from 'fastify'
-import type { Identity } from '../src/auth/identity.js'
+import type { FastifyInstance } from 'fastify'
 import { type OriginPolicy, refuseForeignPage } from '../src/auth/origin.js'
+import { refuseAnonymous } from '../src/auth/permissions.js'
 import { addAlertSchema, alertSchema, alertsSchema, changeAlertSchema, removeAlertSchema } from './schemas.js'
 
 const newRule = TypeCompiler.Compile(NewAlertRule)
@@ -18,37 +18,37 @@ export async function alertRoutes (
   app: FastifyInstance, { originAllowed }: { originAllowed: OriginPolicy }
 ): Promise<void> {
   const { alerts } = app.streaming
-  const users = new WeakMap<FastifyRequest, Identity>()
 
   // Before the server reads a body.
   app.addHook('preParsing', async request => {
     refuseForeignPage(originAllowed, request)
     parseParameters(searchOf(request.url), [])
-    users.set(request, await app.authenticator.demand(request, ({ user }) =>
-      user === undefined ? 'unauthorized' : undefined))
+    await app.authenticator.demand(request, refuseAnonymous)
   })
   app.addHook('onSend', async (_request, reply) => {
     reply.header('Cache-Control', 'no-store').header('Vary', 'Origin, Authorization')
   })
 
   app.get('/v1/alerts', { schema: alertsSchema }, async request =>
-    ({ rules: await alerts.list(users.get(request)!.user!) }))
+    ({ rules: await alerts.list(app.authenticator.userOf(request)!) }))
 
   app.post('/v1/alerts', { schema: addAlertSchema }, async (request, reply) => {
     demandFit(newRule, request.body)
-    return await reply.code(201).send(await alerts.add(users.get(request)!, request.body as NewAlertRule))
+    const identity = await app.authenticator.identify(request)
+    return await reply.code(201).send(await alerts.add(identity, request.body as NewAlertRule))
   })
 
   app.get<OneRule>('/v1/alerts/:id', { schema: alertSchema }, async request =>
-    await alerts.get(users.get(request)!.user!, request.params.id))
+    await alerts.get(app.authenticator.userOf(request)!, request.params.id))
 
   app.patch<OneRule>('/v1/alerts/:id', { schema: changeAlertSchema }, async request => {
     demandFit(change, request.body)
-    return await alerts.update(users.get(request)!, request.params.id, request.body as AlertRuleChange)
+    const identity = await app.authenticator.identify(request)
+    return await alerts.update(identity, request.params.id, request.body as AlertRuleChange)
   })
 
   app.delete<OneRule>('/v1/alerts/:id', { schema: removeAlertSchema }, async (request, reply) => {
-    await alerts.remove(users.get(request)!.user!, request.params.id)
+    await alerts.remove(app.authenticator.userOf(request)!, request.params.id)
     return await reply.code(204).send()
   })
 }

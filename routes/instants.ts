@@ -11,5 +11,5 @@ export function parseInstant (name: string, text: string | undefined): number | 
   if (text === undefined) return undefined
   if (INSTANT.test(text)) return instantMs(text)
   const allowed = 'a real date and time with a zone: 2026-01-31T09:00:00Z, with + written as %2B'
-  throw new ProtocolError('bad_request', `'${name}' is ${allowed}`)
+  throw new ProtocolError('bad_request', `'${name}' must be ${allowed}`)
 }

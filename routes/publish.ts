@@ -6,6 +6,7 @@ import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { publishSchema } from './schemas.js'
 import type { Identity } from '../src/auth/identity.js'
 import { type OriginPolicy, refuseForeignPage } from '../src/auth/origin.js'
+import { refuseAnonymous } from '../src/auth/permissions.js'
 
 /** The largest body; each message in it has a bound of its own. */
 const MAX_BODY_BYTES = 8 * 1024 * 1024
@@ -37,8 +38,7 @@ export async function publishRoutes (
    * request.
    */
   const identify = async (request: FastifyRequest): Promise<void> => {
-    const identity = await app.authenticator.demand(request, ({ user }) =>
-      user === undefined ? 'unauthorized' : undefined)
+    const identity = await app.authenticator.demand(request, refuseAnonymous)
     publishers.set(request, identity)
   }
 

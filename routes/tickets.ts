@@ -3,6 +3,7 @@ import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { bearerToken } from '../src/auth/bearer.js'
 import { type CookieScope, endedCookie, makeCookie } from '../src/auth/cookie.js'
 import { type OriginPolicy, refuseForeignPage } from '../src/auth/origin.js'
+import { refuseAnonymous } from '../src/auth/permissions.js'
 import { TICKET_SECONDS } from '../src/auth/tickets.js'
 import { answerOptions } from './options.js'
 import { cookieEndSchema, ticketSchema } from './schemas.js'
@@ -20,8 +21,7 @@ export async function ticketRoutes (
   app.get('/api/ws/token', { schema: ticketSchema, exposeHeadRoute: false }, async (request, reply) => {
     const cookie = parseParameters(searchOf(request.url), ['cookie']).get('cookie')?.[0]
     if (cookie !== undefined && cookie !== '1') throw new ProtocolError('bad_request', "'cookie' must be 1")
-    const identity = await app.authenticator.demand(request, ({ user }) =>
-      user === undefined ? 'unauthorized' : undefined)
+    const identity = await app.authenticator.demand(request, refuseAnonymous)
     reply.header('Cache-Control', 'no-store').header('Vary', 'Origin, Authorization')
     if (cookie === '1') {
       const token = bearerToken(request.headers.authorization ?? '')

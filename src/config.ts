@@ -1,5 +1,5 @@
 import { type Static, type TSchema, Type } from '@sinclair/typebox'
-import { MOST_ALERT_RULES } from '@tickwire/protocol'
+import { BAR_INTERVALS, MOST_ALERT_RULES } from '@tickwire/protocol'
 import { Value } from '@sinclair/typebox/value'
 import { isAddressList } from './addresses.js'
 import { insteadOf } from './nearest.js'
@@ -20,7 +20,7 @@ const given = (description: string) => Type.Optional(Type.String({ minLength: 1,
 
 const MEBIBYTE = 1024 * 1024
 const HOUR_MS = 3_600_000
-const BAR = '(1s|1m|5m)'
+const BAR = `(${Object.keys(BAR_INTERVALS).join('|')})`
 
 export const ConfigSchema = Type.Object({
   PORT: Type.Integer({

@@ -10,8 +10,15 @@ export function toProtocolError (error: unknown): ProtocolError {
   return error instanceof ProtocolError ? error : new ProtocolError('internal')
 }
 
-/** Returns the words of whatever was thrown, for the server's log. */
-export const wordsOf = (error: unknown): string => error instanceof Error ? error.message : String(error)
+/**
+ * Returns the words of whatever was thrown, for the server's log. If no address of a host answers, Node's
+ * error has a code and no message.
+ */
+export function wordsOf (error: unknown): string {
+  if (!(error instanceof Error)) return String(error)
+  if (error.message !== '') return error.message
+  return (error as NodeJS.ErrnoException).code ?? error.name
+}
 
 /** How long a client waits if the table has it reconnect and the refusal names no time. */
 const DEFAULT_RETRY_MS = 1000

@@ -1,5 +1,5 @@
 import {
-  type ChannelDefinition, channelFault, type Channels, type Instrument, ProtocolError, standardChannels
+  type ChannelDefinition, channelFault, type Channels, type Instrument, standardChannels
 } from '@tickwire/protocol'
 import type { Static, TSchema } from '@sinclair/typebox'
 import type { FastifyPluginAsync } from 'fastify'
@@ -305,12 +305,7 @@ export const tickwire = fp<TickwireOptions>(async (app, options) => {
     app.decorate('tickwire', {
       channels,
       async publish (channel, message) {
-        const publication = { ...message, channel: channel.name }
-        const [result] = await publisher.publishOwn([publication])
-        if (result === undefined || 'code' in result) {
-          throw new ProtocolError(result?.code ?? 'internal', result?.message)
-        }
-        return result.sequence
+        return (await publisher.publishOne({ ...message, channel: channel.name })).sequence
       },
       publishAll: publications => publisher.publishOwn(publications),
       declare,

@@ -19,7 +19,7 @@ const MAX_TRIES = 50
 
 export interface AlertRulesOptions {
   readonly log: Log
-  readonly publisher: Pick<Publisher, 'publishOwn'>
+  readonly publisher: Pick<Publisher, 'publishOne'>
   readonly names: NameContext
   /** The most rules of a user. */
   readonly maxRules: number
@@ -136,12 +136,9 @@ export class AlertRules {
       const origin = { processor: PROCESSOR, topic, epoch, offset: sequence, part: 0 }
       const data = after.length === 0 ? null : { rules: after }
       try {
-        const [result] = await publisher.publishOwn([{ channel: alertRules.name, user, data, origin }], {
+        const result = await publisher.publishOne({ channel: alertRules.name, user, data, origin }, {
           lineage: epochs.map(known => known.epoch), epochs: [epoch]
         })
-        if (result === undefined || 'code' in result) {
-          throw new ProtocolError(result?.code ?? 'internal', result?.message)
-        }
         if (result.repeated !== true) return
       } catch (error) {
         if (!(error instanceof StaleEpoch)) throw error

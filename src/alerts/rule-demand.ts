@@ -84,7 +84,7 @@ export class RuleDemand {
   private readAnew (): void {
     this.reading = this.reading.then(() => this.readAll()).catch((error: unknown) => {
       if (this.closed) return
-      this.options.onError(error, 'alert rules could not be read; it is tried again')
+      this.options.onError(error, 'the server could not read the alert rules; it tries again in a second')
       setTimeout(() => { this.readAnew() }, RETRY_MS).unref()
     })
   }

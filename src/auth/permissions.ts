@@ -35,6 +35,9 @@ export function refusePublish (
   return publish.some(pattern => covers(pattern, channel.name, symbol)) ? undefined : 'forbidden'
 }
 
+export const refuseAnonymous = ({ user }: Identity): ErrorCode | undefined =>
+  user === undefined ? 'unauthorized' : undefined
+
 export function refuseAdmin (identity: Identity): ErrorCode | undefined {
   if (identity.user === undefined) return 'unauthorized'
   return identity.admin ? undefined : 'forbidden'

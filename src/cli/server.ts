@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs'
+import { type ErrorCode, errorTable } from '@tickwire/protocol'
 import { CommandError, type Invocation, type Option, text, UsageError } from './command.js'
 
 /** The flags of commands that talk to a server, and how they find it and explain its errors. */
@@ -84,3 +85,35 @@ export function advice (code: string): string {
   if (code === 'unknown_symbol') return '; GET /v1/symbols lists the known symbols'
   return ''
 }
+
+/** Why a server refused a request. */
+export interface Refusal {
+  readonly code: ErrorCode
+  readonly message: string
+  readonly retryAfterMs?: number
+}
+
+/** Reads why an answer is not 200. @throws CommandError if it is not a Tickwire server's */
+export function refusalOf (
+  status: number, body: string, retryAfter: string | null | undefined
+): Refusal {
+  const said = parse(body)
+  if (said === undefined || !Object.hasOwn(errorTable, said.code)) {
+    throw new CommandError(`the server answered with status ${status}; ` +
+      'is it a Tickwire server, and does --url have its prefix?')
+  }
+  return { ...said, ...(retryAfter == null ? {} : { retryAfterMs: Number(retryAfter) * 1000 }) }
+}
+
+function parse (body: string): { code: ErrorCode, message: string } | undefined {
+  try {
+    const { code, message } = JSON.parse(body) as { code: ErrorCode, message: string }
+    return { code, message }
+  } catch {
+    return undefined
+  }
+}
+
+/** Whether trying again can help. */
+export const isPassing = (code: ErrorCode): boolean =>
+  ['reconnect', 'backoff'].includes(errorTable[code].client)

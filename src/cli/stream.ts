@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { BATCH_SUBPROTOCOL, type ErrorCode, errorTable } from '@tickwire/protocol'
 import { WebSocket } from 'ws'
 import { CommandError } from './command.js'
-import { advice, type Server, unreachable } from './server.js'
+import { advice, isPassing, refusalOf, type Server, unreachable } from './server.js'
 
 /** The transports over which a command reads the stream, through every reconnect. */
 export type TransportName = 'ws' | 'sse' | 'poll'
@@ -79,7 +79,7 @@ export async function * follow (
       if (!connected) throw unreachable(server, error)
     }
     if (signal.aborted) return
-    if (ended.code !== undefined && !['reconnect', 'backoff'].includes(errorTable[ended.code].client)) {
+    if (ended.code !== undefined && !isPassing(ended.code)) {
       throw new CommandError(`${ended.code}: ` +
         `${ended.message ?? errorTable[ended.code].message}${advice(ended.code)}`)
     }
@@ -111,7 +111,7 @@ async function * overWebSocket (
     let body = ''
     response.on('data', chunk => { body += String(chunk) })
     response.on('end', () => {
-      ended = refusal(response.statusCode ?? 500, body, response.headers['retry-after'])
+      ended = refusalOf(response.statusCode ?? 500, body, response.headers['retry-after'])
       state.over = true
       wake()
     })
@@ -140,7 +140,7 @@ async function * overEventStream (
   const headers = { ...server.headers, accept: 'text/event-stream' }
   const response = await fetch(`${server.url}/v1/stream?${query}`, { headers, signal })
   if (!response.ok) {
-    return refusal(response.status, await response.text(), response.headers.get('retry-after'))
+    return refusalOf(response.status, await response.text(), response.headers.get('retry-after'))
   }
   let ended: Ended = {}
   let rest = ''
@@ -168,7 +168,7 @@ async function * overPolls (server: Server, query: string, signal: AbortSignal):
     const address = `${server.url}/v1/stream?${next}&wait=${POLL_WAIT_SECONDS}`
     const response = await fetch(address, { headers: server.headers, signal })
     if (!response.ok) {
-      return refusal(response.status, await response.text(), response.headers.get('retry-after'))
+      return refusalOf(response.status, await response.text(), response.headers.get('retry-after'))
     }
     const { cursor, messages } = await response.json() as { cursor: string, messages: StreamMessage[] }
     for (const message of messages) yield { message }
@@ -196,24 +196,5 @@ function itemsOf (message: StreamMessage, onClosing: (ended: Ended) => void): It
       return []
     }
     default: return [{ message }]
-  }
-}
-
-/** Reads why an answer is not 200. @throws CommandError if it is not a Tickwire server's */
-function refusal (status: number, body: string, retryAfter: string | null | undefined): Ended {
-  const said = parse(body)
-  if (said === undefined || !Object.hasOwn(errorTable, said.code)) {
-    throw new CommandError(`the server answered with status ${status}; ` +
-      'is it a Tickwire server, and does --url have its prefix?')
-  }
-  return { ...said, ...(retryAfter == null ? {} : { retryAfterMs: Number(retryAfter) * 1000 }) }
-}
-
-function parse (body: string): { code: ErrorCode, message: string } | undefined {
-  try {
-    const { code, message } = JSON.parse(body) as { code: ErrorCode, message: string }
-    return { code, message }
-  } catch {
-    return undefined
   }
 }

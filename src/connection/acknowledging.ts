@@ -19,7 +19,7 @@ const PROCESSOR = 'acknowledgements'
 export class Acknowledging {
   constructor (
     private readonly hub: Hub,
-    private readonly publisher: Pick<Publisher, 'publishOwn'>,
+    private readonly publisher: Pick<Publisher, 'publishOne'>,
     private readonly names: Pick<NameContext, 'channels'>
   ) {}
 
@@ -43,10 +43,7 @@ export class Acknowledging {
     const origin = { processor: PROCESSOR, topic, epoch, offset, part: 0 }
     const publication = { channel: acknowledgements.name, symbol: channel.name, user, data, origin }
     const lineage = head.epochs.map(({ epoch }) => epoch)
-    const [result] = await this.publisher.publishOwn([publication], { lineage })
-    if (result === undefined || 'code' in result) {
-      throw new ProtocolError(result?.code ?? 'internal', result?.message)
-    }
+    const result = await this.publisher.publishOne(publication, { lineage })
     // Meanwhile another connection of the user has acknowledged as much, or more.
     if (result.repeated === true) return (await this.standing(topic)).sequence
     this.hub.counters.acknowledge(channel.name, sequence - before.sequence)

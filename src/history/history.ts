@@ -1,4 +1,3 @@
-import type { Log } from '../log/log.js'
 import type { Source, SourceLogger } from '../sources/source.js'
 import type { Store } from '../store/store.js'
 import { wordsOf } from '../errors.js'
@@ -13,7 +12,6 @@ const FORGET_EVERY_MS = 3_600_000
 const FINISH_MS = 5_000
 
 export interface HistoryOptions extends Pick<RecorderOptions, 'log' | 'channels' | 'count'> {
-  readonly log: Log
   /** Absent: nothing is recorded. */
   readonly store?: Store | undefined
   readonly logger: SourceLogger

@@ -110,6 +110,8 @@ export const COMMON_SHARD = 0
  * Share of the retention's bytes that the newest entries may take a second time, in the log and in each node.
  */
 export const RECENT_SHARE = 0.25
+/** Share of the retention's bytes up to which a log keeps open messages and drops others first. */
+export const PINNED_SHARE = 0.5
 
 /**
  * - `overloaded`: the item would exceed the number of topics that may have messages, or the number of topics

@@ -1,7 +1,7 @@
 import type { Processor } from './processor.js'
 
-/** What follows from what: all that a processor's demand depends on. */
-export type Flow = Pick<Processor, 'inputs' | 'outputs'>
+/** What follows from what, and whether rules demand it: all that a processor's demand depends on. */
+export type Flow = Pick<Processor, 'inputs' | 'outputs'> & { readonly rules?: unknown }
 
 /**
  * Returns some channels, and all that processors publish to because of them: a subscriber of one of these
@@ -11,9 +11,8 @@ export function wantedBy (processors: readonly Flow[], channels: readonly string
   const wanted = new Set(channels)
   for (let size = 0; size < wanted.size;) {
     size = wanted.size
-    for (const processor of processors) {
-      if ('rules' in processor && processor.rules !== undefined) continue
-      const { inputs, outputs } = processor
+    for (const { inputs, outputs, rules } of processors) {
+      if (rules !== undefined) continue
       if (inputs.some(input => wanted.has(input))) for (const output of outputs) wanted.add(output)
     }
   }

@@ -16,8 +16,8 @@ const CORRECTION_PART = Number.MAX_SAFE_INTEGER
 /** Most decisions in one append. */
 const MAX_DECISIONS = 500
 /**
- * A processor that decides nothing about most messages notes its positions so often. A server that takes over
- * repeats no more than that.
+ * A processor with rules notes its positions this often, in milliseconds. A server that takes over repeats at
+ * most the messages of that time.
  */
 const NOTED_MS = 5000
 /** Topics of rules in one read. */
@@ -46,12 +46,8 @@ export class JournalRunner<State, Decision> {
     const { log, processor } = this
     const { rules } = processor
     const channels = new Set([...processor.inputs, ...rules === undefined ? [] : [rules.channel]])
-    const shards = Array.from({ length: log.shards }, (_, shard) => shard)
-    const opened = await Promise.allSettled(shards.map(shard => ShardInputs.follow(log, shard, channels)))
-    const inputs = opened.flatMap(outcome => outcome.status === 'fulfilled' ? [outcome.value] : [])
+    const inputs = await ShardInputs.followAll(log, channels)
     try {
-      const failure = opened.find(outcome => outcome.status === 'rejected')
-      if (failure !== undefined) throw failure.reason
       const watch = await EpochWatch.start(log, this.lookMs)
       const { head } = inputs[log.shardOf(processor.journal)]!
       const outputs = new Outputs(context, head, watch.epochs)
@@ -319,7 +315,7 @@ class Journal<State, Decision> {
       // Either the journal has lost its last messages, or it has one that came late and that this run does
       // not know.
       if (answer.repeated === true || answer.sequence !== number) throw new BeginAnew()
-      projected.push(...this.outputsOf(number, this.head.epoch, decisions[index]!))
+      projected.push(...this.outputsOf(number, this.head.epoch, decisions[index]))
     }
     await this.outputs.publish(projected)
   }

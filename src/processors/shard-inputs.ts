@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import { parseTopicKey } from '@tickwire/protocol'
+import { channelOfKey, parseTopicKey } from '@tickwire/protocol'
 import {
-  type Entry, followsOn, type Log, type ShardHead, StaleEpoch, type TailBatch, type Tailing
+  type Entry, followsOn, type KeptOrigin, type Log, type ShardHead, StaleEpoch, type TailBatch, type Tailing
 } from '../log/log.js'
 import type { Input } from './processor.js'
 
@@ -60,18 +60,39 @@ export class ShardInputs {
     return inputs
   }
 
+  /** Begins to follow all shards; follows none if it throws. @throws ProtocolError `log_unavailable` */
+  static async followAll (log: Log, channels: ReadonlySet<string>): Promise<ShardInputs[]> {
+    const shards = Array.from({ length: log.shards }, (_, shard) => shard)
+    const opened = await Promise.allSettled(shards.map(shard => ShardInputs.follow(log, shard, channels)))
+    const inputs = opened.flatMap(outcome => outcome.status === 'fulfilled' ? [outcome.value] : [])
+    const failure = opened.find(outcome => outcome.status === 'rejected')
+    if (failure === undefined) return inputs
+    for (const input of inputs) input.end()
+    throw failure.reason
+  }
+
   /** Where the log stood when following began. Later entries come by {@link next}. */
   get head (): ShardHead {
     return this.tailing!.head
   }
 
   isInput (topic: string): boolean {
-    return this.channels.has(parseTopicKey(topic).channel)
+    return this.channels.has(channelOfKey(topic))
   }
 
   /** Returns the input topics that exist. */
   async topics (): Promise<string[]> {
     return [...(await this.log.topics(this.shard)).keys()].filter(topic => this.isInput(topic))
+  }
+
+  /**
+   * Returns the input topics that exist, and those that the log has lost altogether but that have outputs.
+   * @param kept by output topic, the newest origin of the processor
+   */
+  async topicsWith (kept: ReadonlyMap<string, KeptOrigin>): Promise<string[]> {
+    const topics = new Set(await this.topics())
+    for (const { topic } of kept.values()) if (this.log.shardOf(topic) === this.shard) topics.add(topic)
+    return [...topics]
   }
 
   /**

@@ -47,11 +47,7 @@ export class TopicRunner<State> {
       const kept = await log.origins(processor.name)
       const outputs = new Outputs(context, inputs.head, watch.epochs)
       const work = new ShardWork(processor, log, inputs.head, kept, outputs)
-      // An input topic that the log has lost altogether may still have outputs.
-      const withOutputs = [...kept.values()]
-        .map(({ topic }) => topic)
-        .filter(topic => log.shardOf(topic) === shard)
-      const topics = [...new Set([...await inputs.topics(), ...withOutputs])]
+      const topics = await inputs.topicsWith(kept)
       for (let at = 0; at < topics.length; at += RESTORED_AT_A_TIME) {
         await Promise.all(topics.slice(at, at + RESTORED_AT_A_TIME).map(topic => work.startTopic(topic)))
       }

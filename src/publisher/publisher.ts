@@ -1,8 +1,8 @@
 import { FormatRegistry } from '@sinclair/typebox'
 import { type TypeCheck, TypeCompiler } from '@sinclair/typebox/compiler'
 import {
-  type ChannelDefinition, type Channels, type ErrorCode, errorTable, isCompacted, isSymbol, registerFormats,
-  topicKey
+  type ChannelDefinition, type Channels, type ErrorCode, errorTable, isCompacted, isSymbol, ProtocolError,
+  registerFormats, topicKey
 } from '@tickwire/protocol'
 import type { AppendItem, AppendOptions, Log, Origin } from '../log/log.js'
 
@@ -94,6 +94,17 @@ export class Publisher {
     batch: readonly Publication[], limits?: Omit<PublishLimits, 'publisher'>
   ): Promise<PublishResult[]> {
     return await this.publish(batch, { ...limits, publisher: OWN_PUBLISHER })
+  }
+
+  /** Publishes one message as {@link publishOwn} does. @throws ProtocolError the message's refusal, too */
+  async publishOne (
+    publication: Publication, limits?: Omit<PublishLimits, 'publisher'>
+  ): Promise<Exclude<PublishResult, Refusal>> {
+    const [result] = await this.publishOwn([publication], limits)
+    if (result === undefined || 'code' in result) {
+      throw new ProtocolError(result?.code ?? 'internal', result?.message)
+    }
+    return result
   }
 
   /**

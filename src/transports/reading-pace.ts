@@ -1,7 +1,7 @@
 /** PROTOCOL.md, History: how long a client may read nothing of its answer. */
 const PATIENCE_MS = 30_000
-/** What a client must read on average, as of answers that are not streamed (plugins/slow-readers.ts). */
-const LEAST_BYTES_PER_SECOND = 4096
+/** The speed of the worst line on which somebody may still want to be served. */
+export const LEAST_BYTES_PER_SECOND = 4096
 
 /** What one look at an answer finds. */
 export interface Look {

@@ -2,7 +2,8 @@ import fc from 'fast-check'
 import { type AlertRule, alertRuleFault, compareDecimals, instantMs, type NewAlertRule } from '@tickwire/protocol'
 import { test } from 'tap'
 import { AlertBook } from '../../src/processors/alerts/alert-book.js'
-import { add, decimalOf, scaled, subtract } from '../../src/processors/alerts/exact.js'
+import { add, decimalOf, subtract } from '../../src/processors/alerts/exact.js'
+import { parseAmount } from '../../src/processors/amount.js'
 import { Levels } from '../../src/processors/alerts/levels.js'
 import type { Kept } from '../../src/processors/alerts/watch.js'
 import type { Input } from '../../src/processors/processor.js'
@@ -264,7 +265,7 @@ test('adds and subtracts exactly', async t => {
     t.equal(compareDecimals(add(difference, b), a), 0)
     t.equal(compareDecimals(add(a, `-${b}`.replace('--', '')), difference), 0)
   }
-  t.equal(decimalOf(scaled('-0.05')), '-0.05')
+  t.equal(decimalOf(parseAmount('-0.05')), '-0.05')
 })
 
 test('counts a leap second as the start of the next', async t => {

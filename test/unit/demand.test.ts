@@ -25,7 +25,7 @@ function watched (symbols = new Set(['A', 'B'])): {
       changes.push(watch.isWanted())
     }
   )
-  const topics = (): ReturnType<typeof watch.topics> => watch.topics(symbols)
+  const topics = (): ReturnType<typeof watch.topics> => watch.topics(() => symbols)
   return { demand, membership, isWanted: () => watch.isWanted(), topics, changes }
 }
 

@@ -1,4 +1,5 @@
 import { type Static, Type } from '@sinclair/typebox'
+import { BAR_INTERVALS, type BarInterval, barsChannel } from './channels/bars.js'
 import { closed, Decimal, defineChannel, Identifier, SymbolName, Timestamp } from './channels/channel.js'
 import { compareDecimals } from './decimal.js'
 
@@ -13,8 +14,8 @@ const oneOf = <Name extends string>(names: readonly Name[], description: string)
 
 /** The windows of `within`, in milliseconds. */
 export const WINDOW_MS = { '1m': 60_000, '5m': 300_000, '15m': 900_000, '1h': 3_600_000 } as const
-const WINDOWS = ['1m', '5m', '15m', '1h'] as const
-const INTERVALS = ['1s', '1m', '5m'] as const
+const WINDOWS = Object.keys(WINDOW_MS) as Array<keyof typeof WINDOW_MS>
+const INTERVALS = Object.keys(BAR_INTERVALS) as BarInterval[]
 const TYPES = ['price', 'percent', 'volume', 'spread', 'close'] as const
 const PRICES = ['last', 'bid', 'ask', 'trade'] as const
 
@@ -86,7 +87,7 @@ const OWN_FIELDS: Readonly<Record<NewAlertRule['type'], ReadonlyArray<'of' | 'wi
 
 /** Returns the channel that a rule watches. */
 export function channelOfRule ({ type, of, interval }: NewAlertRule): string {
-  if (type === 'close') return `bars.${interval!}`
+  if (type === 'close') return barsChannel(interval!)
   return of === 'trade' ? 'trades' : 'quotes'
 }
 

@@ -1,16 +1,16 @@
 import { once } from 'node:events'
 import { setTimeout as delay } from 'node:timers/promises'
-import { type ErrorCode, errorTable, standardChannels } from '@tickwire/protocol'
+import { standardChannels } from '@tickwire/protocol'
 import { CsvWriter, type CsvMessage } from '../../history/csv.js'
 import { type Command, CommandError, text, UsageError } from '../command.js'
-import { advice, type Server, serverOf, serverOptions, unreachable } from '../server.js'
+import { advice, isPassing, refusalOf, type Server, serverOf, serverOptions, unreachable } from '../server.js'
 
 const FORMATS = ['ndjson', 'csv', 'json'] as const
 type Format = typeof FORMATS[number]
 
 /** Messages of one request. */
 const PAGE = 10_000
-/** How often a request is tried again, and the first pause before it; each further one is twice as long. */
+/** How often a request is tried, and the pause after the first try; each further one is twice as long. */
 const TRIES = 8
 const FIRST_RETRY_MS = 250
 const INTERRUPTED = 130
@@ -148,9 +148,10 @@ async function fetchPage (
     try {
       const response = await fetch(`${server.url}/v1/history?${query}`, { headers: server.headers, signal })
       if (response.ok) return await response.json() as Page
-      const failure = await refusalOf(response)
-      if (failure.isFinal || tries === TRIES) throw failure.error
-      waitMs = Math.max(waitMs, failure.retryAfterMs)
+      const { code, message, retryAfterMs = 0 } =
+        refusalOf(response.status, await response.text(), response.headers.get('retry-after'))
+      if (!isPassing(code) || tries === TRIES) throw new CommandError(`${code}: ${message}${advice(code)}`)
+      waitMs = Math.max(waitMs, retryAfterMs)
     } catch (error) {
       if (signal.aborted) return undefined
       if (error instanceof CommandError) throw error
@@ -158,30 +159,6 @@ async function fetchPage (
     }
     await delay(waitMs, undefined, { signal }).catch(() => {})
     if (signal.aborted) return undefined
-  }
-}
-
-async function refusalOf (
-  response: Response
-): Promise<{ readonly error: CommandError, readonly isFinal: boolean, readonly retryAfterMs: number }> {
-  const body = await response.text()
-  let said: { readonly code?: string, readonly message?: string } = {}
-  try {
-    said = JSON.parse(body) as typeof said
-  } catch {
-    // It is no answer of a Tickwire server.
-  }
-  const { code = '', message = '' } = said
-  if (!Object.hasOwn(errorTable, code)) {
-    const error = new CommandError(`the server answered with status ${response.status}; ` +
-      'is it a Tickwire server, and does --url have its prefix?')
-    return { error, isFinal: true, retryAfterMs: 0 }
-  }
-  const { client } = errorTable[code as ErrorCode]
-  return {
-    error: new CommandError(`${code}: ${message}${advice(code)}`),
-    isFinal: client !== 'reconnect' && client !== 'backoff',
-    retryAfterMs: Number(response.headers.get('retry-after') ?? 0) * 1000
   }
 }
 

@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { ConfigError } from '../../config.js'
 import { wordsOf } from '../../errors.js'
 import { insteadOf } from '../../nearest.js'
-import { parseAddress, parseSymbols } from '../../sources/live/parse.js'
+import { parseAddresses, parseSymbols } from '../../sources/live/parse.js'
 import { record as recordVenue } from '../../sources/live/record.js'
 import { venues } from '../../sources/venues/venues.js'
 import type { Venue } from '../../sources/venues/venue.js'
@@ -103,11 +103,7 @@ export const record: Command = {
 /** Reads what is recorded, and from where. @throws UsageError */
 function given (venue: Venue, list: string, url: string | undefined, rest: string | undefined) {
   try {
-    return {
-      venueSymbols: parseSymbols(venue, list),
-      url: parseAddress(venue, 'url', url, ['ws:', 'wss:']),
-      rest: parseAddress(venue, 'rest', rest, ['http:', 'https:'])?.replace(/\/$/, '')
-    }
+    return { venueSymbols: parseSymbols(venue, list), ...parseAddresses(venue, url, rest) }
   } catch (error) {
     if (error instanceof ConfigError) throw new UsageError(error.message.replace(/^SOURCES: /, ''))
     throw error

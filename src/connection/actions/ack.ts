@@ -1,4 +1,5 @@
 import { AckAction, type ControlMessage } from '@tickwire/protocol'
+import { refuseAnonymous } from '../../auth/permissions.js'
 import type { Action } from './action.js'
 
 /**
@@ -8,7 +9,7 @@ import type { Action } from './action.js'
 export const ack: Action<AckAction> = {
   schema: AckAction,
   whileLagging: true,
-  refuse: ({ user }) => user === undefined ? 'unauthorized' : undefined,
+  refuse: refuseAnonymous,
   async perform (connection, { action: _action, id, ...message }) {
     await connection.actions.waitForAnswerSlot()
     if (!connection.isOpen) return

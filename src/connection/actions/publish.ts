@@ -1,4 +1,5 @@
 import { type ControlMessage, type JsonItem, PublishAction } from '@tickwire/protocol'
+import { refuseAnonymous } from '../../auth/permissions.js'
 import type { Action } from './action.js'
 
 /**
@@ -9,7 +10,7 @@ import type { Action } from './action.js'
 export const publish: Action<PublishAction> = {
   schema: PublishAction,
   whileLagging: true,
-  refuse: ({ user }) => user === undefined ? 'unauthorized' : undefined,
+  refuse: refuseAnonymous,
   async perform (connection, { id, messages }, itemErrors) {
     const items = messages.map((value, index): JsonItem => {
       const error = itemErrors.get(index)

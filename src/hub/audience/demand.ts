@@ -23,9 +23,9 @@ export interface Watch {
    * Returns the topics with a symbol that somebody subscribes to, or has since the last call: a poll comes
    * and goes. A topic comes once for each selector. Topics that somebody names come before those of sets, so
    * that a client of `*` takes no place from them.
-   * @param every the symbols for which `*` stands
+   * @param every returns the symbols for which `*` stands
    */
-  topics (every: Iterable<string>): readonly DemandedTopic[]
+  topics (every: () => Iterable<string>): readonly DemandedTopic[]
   end (): void
 }
 
@@ -93,7 +93,7 @@ class OfferWatch implements Watch {
     return false
   }
 
-  topics (every: Iterable<string>): readonly DemandedTopic[] {
+  topics (every: () => Iterable<string>): readonly DemandedTopic[] {
     const selectors = new Map(this.unseen)
     this.unseen.clear()
     for (const counts of [this.named, this.sets]) {
@@ -105,7 +105,7 @@ class OfferWatch implements Watch {
       if (symbol === undefined) continue
       if (kind === 'topic') named.push({ channel, symbol, isNamed: true })
       else {
-        const symbols = kind === 'every' ? every : this.membership.symbols(symbol)
+        const symbols = kind === 'every' ? every() : this.membership.symbols(symbol)
         for (const member of symbols) ofSets.push({ channel, symbol: member, isNamed: false })
       }
     }

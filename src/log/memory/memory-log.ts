@@ -4,9 +4,9 @@ import {
 } from '@tickwire/protocol'
 import {
   type AppendItem, type AppendOptions, type AppendResult, type Entry, type EpochStart, type Fence,
-  type KeptOrigin, type Log, type LogClock, NAMES_PER_TOPIC, type Page, randomEpoch, type ReadFrom,
-  type Retention, type ShardHead, type Snapshot, StaleEpoch, StaleFence, type TailBatch, type Tailing,
-  type TopicPosition
+  type KeptOrigin, type Log, type LogClock, NAMES_PER_TOPIC, type Page, PINNED_SHARE, randomEpoch,
+  type ReadFrom, type Retention, type ShardHead, type Snapshot, StaleEpoch, StaleFence, type TailBatch,
+  type Tailing, type TopicPosition
 } from '../log.js'
 import { acknowledgedUpTo } from '../acknowledged.js'
 import { isNewer, checkOrigins } from '../origin-order.js'
@@ -15,8 +15,6 @@ import { AnsweredKeys } from './answered-keys.js'
 import { DropOrder, ENTRY_OVERHEAD_BYTES } from './drop-order.js'
 import { TopicHistory } from './topic-history.js'
 
-/** What open messages may have of the log's bytes: more of them are dropped as others are. */
-const PINNED_SHARE = 0.5
 /** How often the log drops messages that have grown too old if nobody reads or appends. */
 const EXPIRY_MS = 1000
 /** Epochs that a shard remembers. A position of an older epoch counts as lost. */

@@ -1,6 +1,6 @@
 import { type AlertRule, channelOfRule, parseTopicKey, topicKey, WINDOW_MS } from '@tickwire/protocol'
 import type { Input, Past } from '../processor.js'
-import { scaled } from './exact.js'
+import { parseAmount } from '../amount.js'
 import type { Outcome } from './series.js'
 import { type MovesSeries, TopicWatch, valueOf } from './topic-watch.js'
 import { type Kept, Watch } from './watch.js'
@@ -93,7 +93,7 @@ function pastOf (rule: AlertRule, { field, moves }: MovesSeries): Past {
     lengthMs: WINDOW_MS[rule.within!],
     recall: ({ data, timestamp }) => {
       const price = valueOf(data as object, field)
-      const exact = price === undefined ? undefined : scaled(price)
+      const exact = price === undefined ? undefined : parseAmount(price)
       if (exact !== undefined && exact.digits > 0n) moves.add(price!, exact, timestamp)
     }
   }

@@ -1,6 +1,6 @@
 import { type Static, Type } from '@sinclair/typebox'
 import {
-  Alert, type AlertRule, alertRules, alerts, type ChannelDefinition, type Channels,
+  Alert, type AlertRule, alertRules, alerts, barChannels, type ChannelDefinition, type Channels,
   MAX_DECIMAL_LENGTH
 } from '@tickwire/protocol'
 import { journalChannel } from '../journal.js'
@@ -11,9 +11,7 @@ import type { Kept, Watch } from './watch.js'
 
 const NAME = 'alerts'
 /** The channels that rules can watch; a server runs those that it has. */
-const INPUTS = ['quotes', 'trades', 'bars.1s', 'bars.1m', 'bars.5m']
-/** How the price of a rule is called in its alert. */
-const PRICE_WORDS = { last: 'last', bid: 'bid', ask: 'ask', trade: 'trade' } as const
+const INPUTS = ['quotes', 'trades', ...barChannels.map(({ name }) => name)]
 
 const RuleId = Type.String()
 
@@ -139,8 +137,8 @@ function alertOf (watch: Watch, value: string, time: number): Alert {
 function messageOf ({ rule, level, isAbove }: Watch, value: string): string {
   const { type, symbol, of = 'last', within, interval, note } = rule
   const what = {
-    price: PRICE_WORDS[of],
-    percent: `${PRICE_WORDS[of]} within ${within}`,
+    price: of,
+    percent: `${of} within ${within}`,
     volume: 'volume',
     spread: 'spread',
     close: `close of ${interval}`

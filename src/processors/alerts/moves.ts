@@ -1,8 +1,9 @@
 import { compareDecimals } from '@tickwire/protocol'
-import { atScale, decimalOf, type Scaled, scaled } from './exact.js'
+import { type Amount, parseAmount } from '../amount.js'
+import { atScale, decimalOf } from './exact.js'
 import type { Observed } from './series.js'
 
-/** A window is kept in so many parts, and moves on by one part at a time. */
+/** A window consists of this many parts, and moves on by a whole part. */
 const PARTS = 60
 /** Decimals of a percentage, in an alert. */
 const PERCENT_SCALE = 4
@@ -13,7 +14,7 @@ const MAX_LEVELS = 1000
 interface Extreme {
   readonly part: number
   readonly price: string
-  readonly exact: Scaled
+  readonly exact: Amount
 }
 
 /**
@@ -27,7 +28,7 @@ class Extremes {
   constructor (private readonly partMs: number, private readonly sign: 1 | -1) {}
 
   /** Adds a price, and returns the extreme of the window that ends with it. */
-  add (price: string, exact: Scaled, time: number): Scaled {
+  add (price: string, exact: Amount, time: number): Amount {
     const { kept, sign } = this
     const part = Math.floor(time / this.partMs)
     while (kept.length > 0 && kept[0]!.part <= part - PARTS) kept.shift()
@@ -51,7 +52,7 @@ class Move implements Observed {
   /** Levels, parsed: each value is compared with the same few. */
   private readonly levels = new Map<string, Level>()
 
-  set (from: Scaled, to: Scaled): void {
+  set (from: Amount, to: Amount): void {
     const scale = Math.max(from.scale, to.scale)
     this.base = atScale(from, scale)
     this.hundredfold = (atScale(to, scale) - this.base) * 100n
@@ -69,7 +70,7 @@ class Move implements Observed {
   }
 
   private parse (level: string): Level {
-    const { digits, scale } = scaled(level)
+    const { digits, scale } = parseAmount(level)
     const parsed = { digits, power: 10n ** BigInt(scale) }
     if (this.levels.size >= MAX_LEVELS) this.levels.clear()
     this.levels.set(level, parsed)
@@ -93,7 +94,7 @@ export class Moves {
    * Adds a price, which must be above 0, and brings {@link rise} and {@link fall} up to it.
    * @param exact the same price
    */
-  add (price: string, exact: Scaled, time: number): void {
+  add (price: string, exact: Amount, time: number): void {
     this.rise.set(this.lowest.add(price, exact, time), exact)
     this.fall.set(this.highest.add(price, exact, time), exact)
   }

@@ -31,8 +31,8 @@ export interface Outcome {
 }
 
 /**
- * The rules of one series of values. A value touches only the rules whose levels it crosses: those that are
- * armed and those that wait are sorted by what they are reached at.
+ * The rules of one series of values. A value touches only the rules whose levels it crosses: armed rules are
+ * sorted by the level at which they alert, waiting rules by the level that arms them again.
  */
 export class Series {
   /** Rules that have seen no value. */

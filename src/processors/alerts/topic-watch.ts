@@ -1,5 +1,6 @@
 import { type AlertRule, WINDOW_MS } from '@tickwire/protocol'
-import { type Scaled, scaled, subtract } from './exact.js'
+import { NOTHING, parseAmount } from '../amount.js'
+import { subtract } from './exact.js'
 import { Moves } from './moves.js'
 import { Decimal, type Outcome, Series } from './series.js'
 import type { Watch } from './watch.js'
@@ -18,8 +19,6 @@ interface Data {
   readonly closed?: boolean
   readonly revision?: number
 }
-
-const ZERO: Scaled = { digits: 0n, scale: 0 }
 
 type Field = 'last' | 'bid' | 'ask' | 'volume' | 'price' | 'spread' | 'close'
 
@@ -98,12 +97,12 @@ export class TopicWatch {
       series.observe(decimal, decimal, time, outcome)
     }
     if (this.moves.size === 0) return
-    let [known, exact] = ['', ZERO]
+    let [known, exact] = ['', NOTHING]
     for (const { field, moves, series } of this.moves.values()) {
       const price = valueOf(data, field)
       if (price === undefined) continue
       // Most windows are of the same price.
-      if (price !== known) [known, exact] = [price, scaled(price)]
+      if (price !== known) [known, exact] = [price, parseAmount(price)]
       if (exact.digits <= 0n) continue
       moves.add(price, exact, time)
       series.observe(moves.rise, moves.fall, time, outcome)

@@ -1,3 +1,5 @@
+import { instantMs } from '@tickwire/protocol'
+
 /** Length of `YYYY-MM-DDTHH:MM:SS`. */
 const SECONDS_END = 19
 
@@ -30,19 +32,13 @@ export class InstantReader {
     if (second !== this.second || zone !== this.zone) {
       this.second = second
       this.zone = zone
-      this.base = startOf(second, zone)
+      this.base = instantMs(second + zone)
     }
     // A leap second counts as the start of the next one.
     if (!isFraction || second.endsWith('60')) return { ms: this.base, nanos: 0 }
     const fraction = Number(text.slice(SECONDS_END + 1, end).padEnd(9, '0'))
     return { ms: this.base + Math.trunc(fraction / 1_000_000), nanos: fraction % 1_000_000 }
   }
-}
-
-function startOf (second: string, zone: string): number {
-  return second.endsWith('60')
-    ? Date.parse(`${second.slice(0, -2)}59${zone}`) + 1000
-    : Date.parse(second + zone)
 }
 
 /** Writes the start of a bar. @param ms whole seconds */

@@ -5,7 +5,7 @@ import type { Trade } from './trade.js'
 const SLOT_MS = 1000
 /** If there are too many, this share of them stays. */
 const SHARE_KEPT = 0.9
-/** So many stay though all topics together keep too many: the busiest topics make room. */
+/** A topic keeps at least so many trades. If all topics together keep too many, the busiest make room. */
 const ALWAYS_KEPT = 1000
 
 /** The trades of a topic that a correction may still take back, by event time. */

@@ -1,5 +1,5 @@
 import { type Bar, type BarInterval, compareDecimals } from '@tickwire/protocol'
-import { type Amount, divide, formatAmount, minus, NOTHING, parseAmount, plus, times } from './amount.js'
+import { type Amount, divide, formatAmount, minus, NOTHING, parseAmount, plus, times } from '../amount.js'
 import { formatStart } from './instant.js'
 import { compareTrades, type Trade } from './trade.js'
 
@@ -141,14 +141,12 @@ export class OpenBar {
   /** Returns whether a message says of it what is so. */
   isSaidBy (bar: Bar, isPartial: boolean): boolean {
     const now = this.content(isPartial)
-    return this.hasTradesOf(bar) && now.through === bar.through && now.partial === bar.partial
+    return hasSameTrades(now, bar) && now.through === bar.through && now.partial === bar.partial
   }
 
   /** Returns whether its trades make what a message says of it. */
-  hasTradesOf ({ open, high, low, close, volume, vwap, trades }: Bar): boolean {
-    const now = this.content(false)
-    return now.trades === trades && now.volume === volume && now.vwap === vwap &&
-      now.open === open && now.high === high && now.low === low && now.close === close
+  hasTradesOf (bar: Bar): boolean {
+    return hasSameTrades(this.content(false), bar)
   }
 
   /** Returns its next message. */
@@ -206,4 +204,9 @@ function isBeyond (price: string, extreme: string, direction: 1 | -1): boolean {
   const difference = compareDecimals(price, extreme) * direction
   if (difference !== 0) return difference > 0
   return price.length !== extreme.length ? price.length > extreme.length : price > extreme
+}
+
+function hasSameTrades (now: BarContent, { open, high, low, close, volume, vwap, trades }: Bar): boolean {
+  return now.trades === trades && now.volume === volume && now.vwap === vwap &&
+    now.open === open && now.high === high && now.low === low && now.close === close
 }

@@ -42,17 +42,7 @@ export class HeatInputs {
 
   /** @throws ProtocolError `log_unavailable` */
   static async follow (log: Log): Promise<HeatInputs> {
-    const channels = new Set(Object.values(inputOfKind))
-    const shards: ShardInputs[] = []
-    try {
-      for (let shard = 0; shard < log.shards; shard++) {
-        shards.push(await ShardInputs.follow(log, shard, channels))
-      }
-    } catch (error) {
-      for (const input of shards) input.end()
-      throw error
-    }
-    return new HeatInputs(log, shards)
+    return new HeatInputs(log, await ShardInputs.followAll(log, new Set(Object.values(inputOfKind))))
   }
 
   /** Gives the models what has come since the last call. @throws BeginAnew */

@@ -1,7 +1,8 @@
-import { bookHeatmap, heatmap, type HeatmapKind } from '@tickwire/protocol'
+import type { HeatmapKind } from '@tickwire/protocol'
 import type { StreamingSettings } from '../../config.js'
 import type { Flow } from '../demand.js'
 import { inputOfKind } from './heat-inputs.js'
+import { kindOfChannel } from './heatmap-run.js'
 
 const DEFAULT_INTERVAL_MS = 5000
 
@@ -26,19 +27,16 @@ const servesKind = ({ HEATMAP_QUERY: query }: Settings, kind: HeatmapKind): bool
 
 export function heatmapOptions (settings: Settings): HeatmapSettings {
   const { HEATMAP_INTERVAL_MS, WS_UPDATE_INTERVAL, HEATMAP_QUERY: query, DUCKDB_PATH: path } = settings
-  const seconds = WS_UPDATE_INTERVAL === undefined ? undefined : WS_UPDATE_INTERVAL * 1000
+  const olderMs = WS_UPDATE_INTERVAL === undefined ? undefined : WS_UPDATE_INTERVAL * 1000
   return {
-    intervalMs: HEATMAP_INTERVAL_MS ?? seconds ?? DEFAULT_INTERVAL_MS,
+    intervalMs: HEATMAP_INTERVAL_MS ?? olderMs ?? DEFAULT_INTERVAL_MS,
     databaseOf: kind => servesKind(settings, kind) ? { query, path } : {}
   }
 }
 
 /** Returns which channels our own models need, so that a subscriber of a heatmap creates demand for them. */
 export function heatmapFlows (settings: Settings): Flow[] {
-  const flows: Array<readonly [HeatmapKind, string]> = [
-    ['liquidation', heatmap.name], ['book', bookHeatmap.name]
-  ]
-  return flows
-    .filter(([kind]) => settings.DUCKDB_PATH === undefined || !servesKind(settings, kind))
-    .map(([kind, output]) => ({ inputs: [inputOfKind[kind]], outputs: [output] }))
+  return Object.entries(kindOfChannel)
+    .filter(([, kind]) => settings.DUCKDB_PATH === undefined || !servesKind(settings, kind))
+    .map(([output, kind]) => ({ inputs: [inputOfKind[kind]], outputs: [output] }))
 }

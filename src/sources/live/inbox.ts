@@ -9,7 +9,7 @@ export class Inbox<Item> {
 
   constructor (private readonly maxItems: number, private readonly maxCharacters: number) {}
 
-  /** Whether it takes nothing more that could as well be left out. */
+  /** Whether the caller should drop further items, except those with a size of 0. */
   get isFull (): boolean {
     return this.items.length >= this.maxItems || this.characters >= this.maxCharacters
   }

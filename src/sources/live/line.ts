@@ -84,10 +84,7 @@ export class Line implements ArrivalReader {
   end (): void {
     this.isEnded = true
     this.resyncs.end()
-    for (const connection of [this.current, this.next]) {
-      if (connection?.isOpen === true) this.options.counts.connections--
-      connection?.end()
-    }
+    for (const connection of [this.current, this.next]) this.endConnection(connection)
   }
 
   read (arrival: Arrival): readonly SourceMessage[] {
@@ -259,10 +256,14 @@ export class Line implements ArrivalReader {
     })
   }
 
+  private endConnection (connection: Connection | undefined): void {
+    if (connection?.isOpen === true) this.options.counts.connections--
+    connection?.end()
+  }
+
   private takeOver (): void {
     if (this.next === undefined) return
-    if (this.current.isOpen) this.options.counts.connections--
-    this.current.end()
+    this.endConnection(this.current)
     this.current = this.next
     this.next = undefined
     // Only a connection whose data flows takes over.

@@ -95,7 +95,7 @@ export class LiveRun {
 
   async run (): Promise<void> {
     try {
-      // What an earlier run published last is of then.
+      // The log may still have books and a status that an earlier run published.
       await this.context.publish([
         ...[...this.options.symbols.values()].map(staleBook), ...this.statusMessages()
       ])

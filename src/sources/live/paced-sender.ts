@@ -23,12 +23,11 @@ export class PacedSender {
     private readonly transmit: (text: string) => void
   ) {}
 
-  /** @returns false if too many messages wait already */
-  send (text: string): boolean {
-    if (this.waiting.length >= MAX_WAITING) return false
+  /** Drops the message if too many wait already. */
+  send (text: string): void {
+    if (this.waiting.length >= MAX_WAITING) return
     this.waiting.push(text)
     this.flush()
-    return true
   }
 
   /** Drops what waits: the connection is gone. */

@@ -19,21 +19,13 @@ export function parseLive (venue: Venue, rest: string): LiveSource {
   const [, list = '', query = ''] = /^:([^?]*)\??(.*)$/s.exec(rest) ?? []
   const options = parseOptions(venue.name, query, NAMES)
   const text = (name: typeof NAMES[number]): string | undefined => options.get(name) ?? undefined
-  const url = parseAddress(venue, 'url', text('url'), ['ws:', 'wss:'])
-  const restUrl = parseAddress(venue, 'rest', text('rest'), ['http:', 'https:'])
-  const { resync } = venue.feed
-  const needsRest = resync !== undefined && 'request' in resync
-  if (needsRest && url !== undefined && restUrl === undefined) {
-    throw new ConfigError(`SOURCES: ${venue.name} with url= needs rest=, too: its books begin with a request`)
-  }
+  const addresses = parseAddresses(venue, text('url'), text('rest'))
   return new LiveSource({
     venue,
     venueSymbols: parseSymbols(venue, list),
     suffix: parseSuffix(venue, text('suffix')),
     depth: parseDepth(venue, text('depth')),
-    url,
-    // An address ends where the paths of the requests begin.
-    rest: restUrl?.replace(/\/$/, ''),
+    ...addresses,
     lingerMs: parseLazy(venue.name, text('lazy') ?? 'true')
   })
 }
@@ -72,8 +64,23 @@ function parseDepth ({ name, feed: { depths } }: Venue, text: string | undefined
   throw new ConfigError(`SOURCES: ${name}'s depth is one of ${depths.join(', ')}; it is '${text}'`)
 }
 
+/** Reads the addresses in place of a venue's own. @throws ConfigError */
+export function parseAddresses (
+  venue: Venue, url: string | undefined, rest: string | undefined
+): { readonly url: string | undefined, readonly rest: string | undefined } {
+  const ownUrl = parseAddress(venue, 'url', url, ['ws:', 'wss:'])
+  // An address ends where the paths of the requests begin.
+  const ownRest = parseAddress(venue, 'rest', rest, ['http:', 'https:'])?.replace(/\/$/, '')
+  const { resync } = venue.feed
+  const needsRest = resync !== undefined && 'request' in resync
+  if (needsRest && ownUrl !== undefined && ownRest === undefined) {
+    throw new ConfigError(`SOURCES: ${venue.name} with url= needs rest=, too: its books begin with a request`)
+  }
+  return { url: ownUrl, rest: ownRest }
+}
+
 /** Reads an address in place of a venue's own. @throws ConfigError */
-export function parseAddress (
+function parseAddress (
   { name }: Venue, option: string, text: string | undefined, protocols: readonly string[]
 ): string | undefined {
   if (text === undefined) return undefined

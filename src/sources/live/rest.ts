@@ -33,17 +33,14 @@ const DEFAULT_PAUSE_MS = 60_000
 const LONGEST_PAUSE_MS = 3 * 24 * 3_600_000
 
 export const httpGet: HttpGet = async (url, signal) => {
-  const limits = { headersTimeout: DEADLINE_MS, bodyTimeout: DEADLINE_MS }
   const within = AbortSignal.any([signal, AbortSignal.timeout(DEADLINE_MS)])
-  const { statusCode, headers, body } = await request(url, { ...limits, signal: within })
+  const { statusCode, headers, body } = await request(url, { signal: within })
   const parts: Buffer[] = []
   let bytes = 0
   for await (const part of body as AsyncIterable<Buffer>) {
     bytes += part.length
-    if (bytes > MAX_BODY_BYTES) {
-      body.destroy()
-      throw new Error(`the answer has more than ${MAX_BODY_BYTES} bytes`)
-    }
+    // Leaving the loop destroys the body.
+    if (bytes > MAX_BODY_BYTES) throw new Error(`the answer has more than ${MAX_BODY_BYTES} bytes`)
     parts.push(part)
   }
   const retryAfter = headers['retry-after']
@@ -112,8 +109,8 @@ export class Rest {
     if (answer.status !== 429 && answer.status !== 418) return answer
     const pauseMs = pauseOf(answer.retryAfter, this.clock.time())
     this.account.pausedUntil = this.clock.now() + pauseMs
-    throw new Error(`GET ${shownAddress(url)}: ${answer.status}, asked too much; ` +
-      `nothing more for ${pauseMs / 1000} s`)
+    throw new Error(`GET ${shownAddress(url)}: ${answer.status}, the venue was asked too much; ` +
+      `the server asks nothing more for ${pauseMs / 1000} s`)
   }
 
   /**

@@ -1,5 +1,6 @@
 import { type Dispatcher, fetch, type Response } from 'undici'
 import { version } from '../../version.js'
+import { wordsOf } from '../../errors.js'
 
 /** Bounds for an answer that a stranger gives. */
 const MAX_BYTES = 2 * 1024 * 1024
@@ -30,8 +31,8 @@ export class FeedFault extends Error {
 
 /** With these a server tells whether a document has changed. */
 export interface Validators {
-  readonly etag?: string
-  readonly lastModified?: string
+  readonly etag?: string | undefined
+  readonly lastModified?: string | undefined
 }
 
 export interface FetchedFeed extends Validators {
@@ -47,7 +48,7 @@ export interface FetchOptions {
 }
 
 /**
- * Fetches a document unless it is the one that the validators are of; undefined then.
+ * Fetches a document. Returns undefined if it has not changed since the server sent these validators.
  * @throws FeedFault; whatever aborts the signal
  */
 export async function fetchFeed (
@@ -138,18 +139,13 @@ function decode (bytes: Buffer, contentType: string): string {
 }
 
 function validatorsOf ({ headers }: Response): Validators {
-  const [etag, lastModified] = [headers.get('etag'), headers.get('last-modified')]
-  const isUsable = (text: string | null): text is string => text !== null && text.length <= MAX_VALIDATOR
-  return {
-    ...(isUsable(etag) ? { etag } : {}),
-    ...(isUsable(lastModified) ? { lastModified } : {})
+  const usable = (name: string): string | undefined => {
+    const text = headers.get(name)
+    return text !== null && text.length <= MAX_VALIDATOR ? text : undefined
   }
+  return { etag: usable('etag'), lastModified: usable('last-modified') }
 }
 
 /** The client says `fetch failed`, and why in the cause. */
-function causeOf (error: unknown): string {
-  const { message = '', cause } = error instanceof Error ? error : { message: String(error) }
-  if (!(cause instanceof Error)) return message
-  const { code } = cause as NodeJS.ErrnoException
-  return cause.message === '' ? code ?? message : cause.message
-}
+const causeOf = (error: unknown): string =>
+  wordsOf(error instanceof Error && error.cause instanceof Error ? error.cause : error)

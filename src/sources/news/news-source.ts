@@ -56,18 +56,14 @@ export class NewsSource implements Source {
     const seen = await SeenItems.load(log, feeds)
     const dispatcher = new Agent({ connect: { timeout: 10_000 }, keepAliveTimeout: 1000 })
     const over = new AbortController()
-    const end = (): void => { over.abort() }
-    context.signal.addEventListener('abort', end)
-    if (context.signal.aborted) end()
     const finders = new Finders(this.options)
     try {
-      const inTime = { ...context, signal: over.signal }
+      const inTime = { ...context, signal: AbortSignal.any([context.signal, over.signal]) }
       const shared = { options: this.options, context: inTime, seen, finders, dispatcher }
       await Promise.all(feeds.map(feed => new FeedLoop(feed, shared).run()))
     } finally {
       // If the log failed one feed, all begin anew.
-      end()
-      context.signal.removeEventListener('abort', end)
+      over.abort()
       await dispatcher.destroy()
     }
   }

@@ -9,6 +9,7 @@ import { MAX_AHEAD_MS, publishTime } from './publish-time.js'
 const MAX_MARKS = 1500
 /** Of a hash: 60 bits are enough for the items of a feed. */
 const MARK_LENGTH = 15
+const MARKS = new RegExp(`[0-9a-f]{${MARK_LENGTH}}`, 'g')
 const PAGE = 500
 const NEWS_TOPIC = topicKey({ channel: 'news' })
 
@@ -110,10 +111,7 @@ export class SeenItems {
 
   /** Notes of which document a feed has been read. */
   noteRead ({ key }: Feed, { etag, lastModified }: Validators): void {
-    this.feeds.get(key)!.validators = {
-      ...(etag === undefined ? {} : { etag }),
-      ...(lastModified === undefined ? {} : { lastModified })
-    }
+    this.feeds.get(key)!.validators = { etag, lastModified }
   }
 
   /** Returns the message that keeps what is known of a feed. */
@@ -146,11 +144,7 @@ export class SeenItems {
 function knownFrom (state: NewsFeed | undefined): KnownFeed {
   if (state === undefined) return { validators: {}, marks: new Set() }
   const { etag, last_modified: lastModified, seen } = state
-  const validators = {
-    ...(etag === undefined ? {} : { etag }),
-    ...(lastModified === undefined ? {} : { lastModified })
-  }
-  return { validators, marks: new Set(seen.match(/[0-9a-f]{15}/g) ?? []) }
+  return { validators: { etag, lastModified }, marks: new Set(seen.match(MARKS) ?? []) }
 }
 
 /** An address as the same page has it in any feed. */

@@ -9,8 +9,10 @@ const MAX_SHARED = 8
 const MAX_WORDS = 8
 /** A name of one word with fewer letters may be any word or abbreviation. */
 const MIN_LETTERS = 4
-/** Syllables of Korean, and ideographs, say more than letters do. */
-const MIN_SYLLABLES = 2
+/** Syllables of Korean, and ideographs, say more than letters do: a name needs this many. */
+const MIN_SYLLABLES = 3
+/** What must be left of a word without its particle. */
+const MIN_STEM = 2
 
 /** What stands behind a company's name, and is left out when people write of it. */
 const LEGAL_FORMS: ReadonlySet<string> = new Set([
@@ -20,7 +22,6 @@ const LEGAL_FORMS: ReadonlySet<string> = new Set([
 
 /** Particles that Korean writes together with the name before them. */
 const PARTICLES = /^(?:은|는|이|가|을|를|의|에|와|과|도|로|으로|에서|에게|부터|까지|만|보다|처럼|라고|이라고|측|株|주)$/
-const HANGUL = /^[\p{Script=Hangul}\p{N}]+$/u
 const IDEOGRAPHIC = /^[\p{Script=Hangul}\p{Script=Han}\p{Script=Katakana}\p{Script=Hiragana}\p{N}]+$/u
 
 const WORD = /[\p{L}\p{M}\p{N}]+(?:[&'’.-][\p{L}\p{M}\p{N}]+)*/gu
@@ -130,7 +131,7 @@ function saysEnough (words: readonly string[]): boolean {
   // A name in small letters is a word like any other.
   if (!words.some(part => /[\p{Lu}\p{Lo}]/u.test(part))) return false
   if (more.length > 0) return words.join('').length >= MIN_LETTERS
-  if (IDEOGRAPHIC.test(word!)) return word!.length > MIN_SYLLABLES && !/^\p{N}+$/u.test(word!)
+  if (IDEOGRAPHIC.test(word!)) return word!.length >= MIN_SYLLABLES && !/^\p{N}+$/u.test(word!)
   return /\p{L}/u.test(word!) && word!.length >= MIN_LETTERS && !ORDINARY_WORDS.has(word!)
 }
 
@@ -141,9 +142,9 @@ function stemsOf (word: string): readonly string[] {
   const stems = [word]
   if (/\p{Script=Hangul}$/u.test(word)) {
     for (const length of [1, 2, 3]) {
-      if (word.length - length >= MIN_SYLLABLES && PARTICLES.test(word.slice(-length))) {
+      if (word.length - length >= MIN_STEM && PARTICLES.test(word.slice(-length))) {
         const stem = word.slice(0, -length)
-        if (HANGUL.test(stem) || /^[\p{L}\p{N}]+$/u.test(stem)) stems.push(stem)
+        if (/^[\p{L}\p{N}]+$/u.test(stem)) stems.push(stem)
       }
     }
   }

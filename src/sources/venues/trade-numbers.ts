@@ -11,8 +11,8 @@ export class TradeNumbers {
   ) {}
 
   /** @returns whether a trade has not come before; what is no number is left to the publisher to judge */
-  isNew (symbol: string, number: number): boolean {
-    if (!Number.isSafeInteger(number)) return true
+  isNew (symbol: string, number: unknown): boolean {
+    if (typeof number !== 'number' || !Number.isSafeInteger(number)) return true
     const newest = this.newest.get(symbol)
     if (newest !== undefined && number <= newest) return false
     if (newest !== undefined && number > newest + 1) this.listener?.missedTrades(symbol, number - newest - 1)

@@ -1,5 +1,4 @@
 import type { Instrument } from '@tickwire/protocol'
-import type { Fault } from '../../book/book-event.js'
 import type { ConnectionLimits } from '../live/connection.js'
 import type { RestBudget } from '../live/rest.js'
 import type { SourceMessage } from '../source.js'
@@ -7,7 +6,7 @@ import type { SourceMessage } from '../source.js'
 /** What a live feed hears of its frames beside messages. Symbols are the venue's own. */
 export interface FeedListener {
   /** A book is not what the venue has: it needs a snapshot. */
-  bookFailed (symbol: string, fault: Fault): void
+  bookFailed (symbol: string): void
   /** The venue does not serve a symbol. */
   refused (symbol: string, reason: string): void
   /** All symbols that the venue has: it has no other. */

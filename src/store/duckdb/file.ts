@@ -6,7 +6,7 @@ import type { DuckDBConnection, DuckDBInstance } from '@duckdb/node-api'
 import { ConfigError } from '../../config.js'
 import { wordsOf } from '../../errors.js'
 
-type DuckDB = typeof duckdbApi
+export type DuckDB = typeof duckdbApi
 
 /**
  * The files that this process has open. DuckDB locks a file against other processes only; opening one twice
@@ -18,24 +18,24 @@ const openFiles = new Set<string>()
 export const isOpenHere = (path: string): boolean => openFiles.has(path)
 
 /**
- * It shares the machine with the streaming: one thread computes, in bounded memory, and nothing but its own
- * file is read or fetched. Written changes go to the file itself (a checkpoint) when there are so many bytes
- * of them.
+ * DuckDB shares the machine with the streaming: one thread computes, in bounded memory, and it reads and
+ * fetches nothing but its own database.
  */
-const OPTIONS = {
+export const CONFINED = {
   threads: '1',
   memory_limit: '512MB',
-  checkpoint_threshold: '16MB',
   enable_external_access: 'false',
   autoinstall_known_extensions: 'false',
   autoload_known_extensions: 'false'
 }
+/** DuckDB moves written changes into the file itself (a checkpoint) when there are so many bytes of them. */
+const OPTIONS = { ...CONFINED, checkpoint_threshold: '16MB' }
 
 /**
  * After a failure of this kind DuckDB answers nothing any more until the file is opened anew: a full disk is
  * one.
  */
-const IS_FATAL = /^FATAL Error|database has been invalidated/
+export const IS_FATAL = /^FATAL Error|database has been invalidated/
 const IS_LOCKED = /Could not set lock on file|being used by another process/i
 const IS_FOREIGN = /not a valid DuckDB database file|Serialization Error|version number/i
 
@@ -58,7 +58,8 @@ export class DuckDBFile {
 
   /** @throws ConfigError that says what to do */
   static async open (path: string): Promise<DuckDBFile> {
-    const duckdb = await loadDuckDB()
+    const advice = ', or set DATABASE_URL to a PostgreSQL'
+    const duckdb = await loadDuckDB('without DATABASE_URL the store needs', advice)
     const real = prepareFolder(path)
     if (openFiles.has(real)) {
       throw new ConfigError(`${path} is open in this process already: ` +
@@ -149,13 +150,17 @@ export class DuckDBFile {
   }
 }
 
-async function loadDuckDB (): Promise<DuckDB> {
+/**
+ * Loads the optional dependency.
+ * @param need and `advice`: how the error begins and ends
+ * @throws ConfigError if it is not there
+ */
+export async function loadDuckDB (need: string, advice: string): Promise<DuckDB> {
   try {
     return await import('@duckdb/node-api')
   } catch (error) {
-    throw new ConfigError('without DATABASE_URL the store needs DuckDB, an optional dependency that is not ' +
-      'installed or does not load here: npm install @duckdb/node-api, or set DATABASE_URL to a PostgreSQL',
-    { cause: error })
+    throw new ConfigError(`${need} DuckDB, an optional dependency that is not installed or does not load ` +
+      `here: npm install @duckdb/node-api${advice}`, { cause: error })
   }
 }
 

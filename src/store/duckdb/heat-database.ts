@@ -1,12 +1,8 @@
 import { realpathSync } from 'node:fs'
-import type * as duckdbApi from '@duckdb/node-api'
 import type { DuckDBConnection, DuckDBInstance, DuckDBPreparedStatement, DuckDBValue } from '@duckdb/node-api'
-import { ConfigError } from '../../config.js'
 import { wordsOf } from '../../errors.js'
 import type { HeatDatabase, HeatRow, QueryRow } from '../../heatmap/heat-row.js'
-import { isOpenHere } from './file.js'
-
-type DuckDB = typeof duckdbApi
+import { CONFINED, type DuckDB, IS_FATAL, isOpenHere, loadDuckDB } from './file.js'
 
 /** The query without `HEATMAP_QUERY`: of our own table, or of a table of that name in a user's file. */
 const DEFAULT_QUERY = 'select * from heatmap where symbol = $symbol and kind = $kind'
@@ -23,26 +19,15 @@ const INSERT = `insert into heatmap select unnest(r, recursive := false) from (
   }]')) as r
 )`
 
-/** After which a query is interrupted. */
+/** DuckDB may take this long for a query, in milliseconds; then the server interrupts it. */
 const QUERY_MS = 5000
 /**
- * How often it is seen whether to interrupt a query. DuckDB ignores an interrupt that comes between two
- * statements, so a single one might have no effect.
+ * How often the server checks whether it must interrupt a query, in milliseconds. DuckDB ignores an interrupt
+ * that comes between two statements, so a single one might have no effect.
  */
 const LOOK_MS = 20
 /** Rows of a heatmap: far more than a client can be sent. */
 const MAX_ROWS = 10_000
-/** Queries share the machine with the streaming; they read nothing but their own database. */
-const OPTIONS = {
-  threads: '1',
-  memory_limit: '512MB',
-  enable_external_access: 'false',
-  autoinstall_known_extensions: 'false',
-  autoload_known_extensions: 'false'
-}
-/** After a failure of this kind a database answers nothing any more until it is opened anew. */
-const IS_FATAL = /^FATAL Error|database has been invalidated/
-
 const INTERRUPTED = 'the query was interrupted'
 
 export interface HeatSettings {
@@ -55,7 +40,8 @@ export interface HeatSettings {
 
 /** @throws ConfigError if DuckDB is not there, or if the file is the server's own */
 export async function openHeatDatabase (settings: HeatSettings): Promise<HeatDatabase> {
-  return new DuckDBHeat(await loadDuckDB(), settings)
+  const duckdb = await loadDuckDB('heatmaps need', '; all other channels work without it')
+  return new DuckDBHeat(duckdb, settings)
 }
 
 class DuckDBHeat implements HeatDatabase {
@@ -143,7 +129,7 @@ class DuckDBHeat implements HeatDatabase {
   private async open (): Promise<DuckDBInstance> {
     const { path, duckdb } = this
     if (path === undefined) {
-      const instance = await duckdb.DuckDBInstance.create(':memory:', OPTIONS)
+      const instance = await duckdb.DuckDBInstance.create(':memory:', CONFINED)
       const connection = await instance.connect()
       await connection.run(OWN_TABLE).finally(() => { connection.closeSync() })
       return instance
@@ -151,7 +137,7 @@ class DuckDBHeat implements HeatDatabase {
     if (isOpenHere(realPath(path))) {
       throw new Error(`DUCKDB_PATH: ${path} is the store of this server; use a file of its own`)
     }
-    return await duckdb.DuckDBInstance.create(path, { ...OPTIONS, access_mode: 'READ_ONLY' })
+    return await duckdb.DuckDBInstance.create(path, { ...CONFINED, access_mode: 'READ_ONLY' })
   }
 
   private plain (row: Readonly<Record<string, DuckDBValue>>): QueryRow {
@@ -184,14 +170,5 @@ function realPath (path: string): string {
     return realpathSync(path)
   } catch (error) {
     throw new Error(`DUCKDB_PATH: ${path} cannot be read: ${wordsOf(error)}`)
-  }
-}
-
-async function loadDuckDB (): Promise<DuckDB> {
-  try {
-    return await import('@duckdb/node-api')
-  } catch (error) {
-    throw new ConfigError('heatmaps need DuckDB, an optional dependency that is not installed or does not ' +
-      'load here: npm install @duckdb/node-api; all other channels work without it', { cause: error })
   }
 }

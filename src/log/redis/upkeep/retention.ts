@@ -1,3 +1,4 @@
+import { PINNED_SHARE } from '../../log.js'
 import { isDormant, parsePosition } from '../append/batch.js'
 import type { ShardKeys } from '../keys.js'
 import type { Reader } from '../tail/reader.js'
@@ -9,8 +10,6 @@ const TOPICS_AT_A_TIME = 250
  * If a shard exceeds its bytes, it drops down to this share of them, so that it need not drop again at once.
  */
 const SLACK = 0.95
-/** What open messages may have of a shard's bytes: more of them are dropped as others are. */
-const PINNED_SHARE = 0.5
 /** How long marks outlive the messages that they are needed for. */
 const MARKS_SLACK_MS = 60_000
 

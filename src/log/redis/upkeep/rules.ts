@@ -1,5 +1,5 @@
 import {
-  type ChannelDefinition, channelOfKey, type Channels, isCompacted, parseTopicKey
+  type ChannelDefinition, channelOfKey, type Channels, isCompacted
 } from '@tickwire/protocol'
 import type { Retention } from '../../log.js'
 
@@ -22,7 +22,7 @@ export class RetentionRules {
 
   /** Returns the bounds of a topic: a number of messages, and an age in milliseconds. */
   boundsOf (topic: string): { readonly messages: number, readonly ageMs: number } {
-    const name = parseTopicKey(topic).channel
+    const name = channelOfKey(topic)
     let bounds = this.bounds.get(name)
     if (bounds === undefined) {
       const { messages, seconds } = { ...this.retention, ...this.channels.get(name)?.retention }
@@ -43,7 +43,7 @@ export class RetentionRules {
    * @param acknowledged the offset up to which the topic is acknowledged; see {@link isAcknowledged}
    */
   trimRule (topic: string, lastOffset: number, acknowledged = 0): TrimRule {
-    const channel: Partial<ChannelDefinition> = this.channels.get(parseTopicKey(topic).channel) ?? {}
+    const channel: Partial<ChannelDefinition> = this.channels.get(channelOfKey(topic)) ?? {}
     const { reduce } = channel
     const { ageMs } = this.boundsOf(topic)
     if (channel.acknowledged === true) return { ageMs, keep: acknowledged + 1 }

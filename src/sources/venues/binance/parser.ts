@@ -1,8 +1,9 @@
 import { binanceDepth, binanceSnapshot } from '../../../book/binance/frames.js'
 import { JoinedBook } from '../../../book/binance/joined-book.js'
-import { Books } from '../../../book/books.js'
+import type { Books } from '../../../book/books.js'
 import { isObject } from '../../../book/levels.js'
 import type { SourceMessage } from '../../source.js'
+import { booksOf } from '../books-of.js'
 import { amount, type Fields } from '../fields.js'
 import { instantOf, receivedAtOf } from '../instants.js'
 import { TradeNumbers } from '../trade-numbers.js'
@@ -29,11 +30,7 @@ export class BinanceParser implements VenueParser {
     this.symbolOf = options.symbolOf ?? symbolOf
     this.listener = listener
     this.trades = new TradeNumbers(listener, lastTrades)
-    this.books = new Books(pair => {
-      const symbol = this.symbolOf(pair)
-      if (symbol === undefined) return undefined
-      return new JoinedBook({ symbol, onFault: fault => { listener?.bookFailed(pair, fault) } })
-    })
+    this.books = booksOf(this.symbolOf, listener, given => new JoinedBook(given))
   }
 
   parse (payload: string, receivedAt?: number): readonly SourceMessage[] {
@@ -101,8 +98,7 @@ export class BinanceParser implements VenueParser {
   private trade (
     pair: string, symbol: string, { p, q, T, m }: Fields, id: unknown, receivedAt: number | undefined
   ): SourceMessage[] {
-    const isNumber = typeof id === 'number' && Number.isSafeInteger(id)
-    if (isNumber && !this.trades.isNew(pair, id)) return []
+    if (!this.trades.isNew(pair, id)) return []
     const data = {
       symbol,
       price: p,
@@ -111,7 +107,7 @@ export class BinanceParser implements VenueParser {
       exchange: 'binance',
       // Where the buyer's order was in the book, the seller took it.
       side: m === true ? 'sell' : m === false ? 'buy' : m,
-      trade_id: isNumber ? String(id) : id,
+      trade_id: Number.isSafeInteger(id) ? String(id) : id,
       ...receivedAtOf(receivedAt)
     }
     return [{ channel: 'trades', symbol, data }]

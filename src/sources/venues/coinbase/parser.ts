@@ -1,9 +1,10 @@
 import type { Quote } from '@tickwire/protocol'
-import { Books } from '../../../book/books.js'
+import type { Books } from '../../../book/books.js'
 import { CheckedBook } from '../../../book/coinbase/checked-book.js'
 import { coinbaseLevel2 } from '../../../book/coinbase/frames.js'
 import type { BookEvent } from '../../../book/book-event.js'
 import type { SourceMessage } from '../../source.js'
+import { booksOf } from '../books-of.js'
 import { amount, type Fields, plain } from '../fields.js'
 import { receivedAtOf } from '../instants.js'
 import { TradeNumbers } from '../trade-numbers.js'
@@ -27,11 +28,7 @@ export class CoinbaseParser implements VenueParser {
     this.listener = listener
     // `last_match` may repeat a trade that was sent before.
     this.trades = new TradeNumbers(listener, lastTrades)
-    this.books = new Books(product => {
-      const symbol = this.symbolOf(product)
-      if (symbol === undefined) return undefined
-      return new CheckedBook({ symbol, onFault: fault => { listener?.bookFailed(product, fault) } })
-    })
+    this.books = booksOf(this.symbolOf, listener, given => new CheckedBook(given))
   }
 
   parse (payload: string, receivedAt?: number): readonly SourceMessage[] {
@@ -102,8 +99,7 @@ export class CoinbaseParser implements VenueParser {
     product: string, symbol: string, frame: Fields, receivedAt: number | undefined
   ): SourceMessage[] {
     const id = frame['trade_id']
-    const isNumber = typeof id === 'number' && Number.isSafeInteger(id)
-    if (isNumber && !this.trades.isNew(product, id)) return []
+    if (!this.trades.isNew(product, id)) return []
     const { side } = frame
     const data = {
       symbol,
@@ -114,7 +110,7 @@ export class CoinbaseParser implements VenueParser {
       // The feed names the side of the maker; a trade's `side` here is the taker's.
       side: side === 'sell' ? 'buy' : side === 'buy' ? 'sell' : side,
       // The publisher refuses an id that is not a number, or is too large to be exact.
-      trade_id: isNumber ? String(id) : id,
+      trade_id: Number.isSafeInteger(id) ? String(id) : id,
       ...receivedAtOf(receivedAt)
     }
     return [{ channel: 'trades', symbol, data }]

@@ -1,11 +1,12 @@
 import type { Quote } from '@tickwire/protocol'
-import { Books } from '../../../book/books.js'
+import type { Books } from '../../../book/books.js'
 import { parseExact } from '../../../book/exact-json.js'
 import { createKrakenChecksum } from '../../../book/kraken/checksum.js'
 import { krakenDepth, krakenV1, krakenV2 } from '../../../book/kraken/frames.js'
 import { isObject } from '../../../book/levels.js'
 import { VenueBook } from '../../../book/venue-book.js'
 import type { SourceMessage } from '../../source.js'
+import { booksOf } from '../books-of.js'
 import { amount, type Fields, plain } from '../fields.js'
 import { receivedAtOf } from '../instants.js'
 import { TradeNumbers } from '../trade-numbers.js'
@@ -30,16 +31,9 @@ export class KrakenParser implements VenueParser {
     this.symbolOf = options.symbolOf ?? symbolOf
     this.listener = listener
     this.trades = new TradeNumbers(listener, lastTrades)
-    this.books = new Books(pair => {
-      const symbol = this.symbolOf(pair)
-      if (symbol === undefined) return undefined
-      return new VenueBook({
-        symbol,
-        depth: this.depths.get(pair) ?? DEFAULT_DEPTH,
-        checksumOf: createKrakenChecksum(),
-        onFault: fault => { listener?.bookFailed(pair, fault) }
-      })
-    })
+    this.books = booksOf(this.symbolOf, listener, (given, pair) => new VenueBook({
+      ...given, depth: this.depths.get(pair) ?? DEFAULT_DEPTH, checksumOf: createKrakenChecksum()
+    }))
   }
 
   parse (payload: string, receivedAt?: number): readonly SourceMessage[] {

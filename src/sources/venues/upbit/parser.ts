@@ -1,11 +1,12 @@
 import type { Quote } from '@tickwire/protocol'
 import type { BookMessage } from '../../../book/book-event.js'
-import { Books } from '../../../book/books.js'
+import type { Books } from '../../../book/books.js'
 import { parseExact } from '../../../book/exact-json.js'
 import { isObject } from '../../../book/levels.js'
 import { upbitOrderbook } from '../../../book/upbit/frames.js'
 import { VenueBook } from '../../../book/venue-book.js'
 import type { SourceMessage } from '../../source.js'
+import { booksOf } from '../books-of.js'
 import { amount, type Fields, plain } from '../fields.js'
 import { instantOf, receivedAtOf } from '../instants.js'
 import { RecentIds } from '../recent-ids.js'
@@ -28,11 +29,7 @@ export class UpbitParser implements VenueParser {
     const { listener } = options
     this.symbolOf = options.symbolOf ?? symbolOf
     this.listener = listener
-    this.books = new Books(code => {
-      const symbol = this.symbolOf(code)
-      if (symbol === undefined) return undefined
-      return new VenueBook({ symbol, onFault: fault => { listener?.bookFailed(code, fault) } })
-    })
+    this.books = booksOf(this.symbolOf, listener, given => new VenueBook(given))
   }
 
   parse (payload: string, receivedAt?: number): readonly SourceMessage[] {

@@ -9,6 +9,7 @@ import { MemoryLog } from '../../src/log/memory/memory-log.js'
 import { Recording } from '../../src/store/recording.js'
 import type { Database } from '../../src/store/database.js'
 import { eventually } from '../helpers/eventually.js'
+import { silentLogger } from '../helpers/silent-logger.js'
 import { Choices } from '../helpers/random.js'
 import { AMPLE, backends, ManualClock, openLog } from './logs.js'
 import { makePlace, storeBackends } from './stores.js'
@@ -42,9 +43,8 @@ function record (log: Log, recording: Recording, channels = RECORDED): Started {
   const count = (channel: string, event: RecorderEvent, times: number): void => {
     counts.set(`${channel} ${event}`, (counts.get(`${channel} ${event}`) ?? 0) + times)
   }
-  const silent = { info: () => {}, warn: () => {}, error: () => {} }
   const retry = { leastMs: 1, mostMs: 5 }
-  const options = { log, recording, channels, count, logger: silent, lingerMs: 1, retry }
+  const options = { log, recording, channels, count, logger: silentLogger, lingerMs: 1, retry }
   const running = new Recorder(options).run(ending.signal)
   running.catch(() => {})
   return {

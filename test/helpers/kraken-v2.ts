@@ -1,8 +1,9 @@
-import { mkdtempSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import type { Test } from 'tap'
 import { krakenChecksum } from '../venues/protocols/kraken.js'
 import { type Level, recorded } from './naive-book.js'
+import { temporaryFolder } from './temporary-folder.js'
 
 type V1Part = Readonly<Record<string, Level[] | string>>
 
@@ -21,7 +22,7 @@ export function asV2 (text: string): string[] {
 }
 
 /** Writes the recorded session of Kraken as one of version 2. @returns its file */
-export function krakenV2Recording (): string {
+export function krakenV2Recording (t: Test): string {
   const lines = recorded('kraken-book-ws.txt').flatMap(({ time, text }) => {
     const answer = JSON.parse(text) as { event?: unknown, pair?: string }
     const result = { channel: 'book', depth: 1000, snapshot: true, symbol: answer.pair }
@@ -33,7 +34,7 @@ export function krakenV2Recording (): string {
   const symbols = lines.flatMap(({ frame }) => /"symbol":"([^"]+)"},"success"/.exec(frame)?.[1] ?? [])
   const subscribe = { method: 'subscribe', params: { channel: 'book', depth: 1000, symbol: symbols } }
   const [{ time }] = lines as [typeof lines[0]]
-  const file = join(mkdtempSync(join(tmpdir(), 'tickwire-')), 'kraken-v2.txt')
+  const file = join(temporaryFolder(t), 'kraken-v2.txt')
   writeFileSync(file, [
     `wss://ws.kraken.com/v2 <-> ${time}`,
     `wss://ws.kraken.com/v2 <- ${time}: ${JSON.stringify(subscribe)}`,

@@ -12,7 +12,8 @@ import { SECRET, startServer, type TestServer } from './server.js'
 import { StateFollower } from './state-follower.js'
 
 const SHARDS = 4
-const BUILT_IN = 'processor:alerts'
+/** Processors that every server has, whatever its settings. */
+const BUILT_IN = new Set(['processor:alerts', 'processor:heatmap'])
 /** For what takes seconds on an idle machine. */
 const PATIENCE_MS = 60_000
 
@@ -24,7 +25,7 @@ export interface Deployment {
   readonly redis: RedisServer
   readonly observer: TestServer
   readonly nodes: readonly NodeProcess[]
-  /** Waits until the overview is as it should be. It lacks the processor that every server has. */
+  /** Waits until the overview is as it should be. It lacks the processors that every server has. */
   seen (what: string, holds: (overview: NodesOverview) => boolean): Promise<NodesOverview>
   /** Waits until a source has a holder with a token above another's. */
   taken (source: string, above: number): Promise<Required<LeaseNote>>
@@ -69,7 +70,7 @@ export async function deploy (
     async seen (what, holds) {
       for (const deadline = Date.now() + PATIENCE_MS; ; await delay(20)) {
         const { leases, ...rest } = await patiently(() => observer.parts.nodes.overview())
-        const found = { ...rest, leases: leases.filter(({ source }) => source !== BUILT_IN) }
+        const found = { ...rest, leases: leases.filter(({ source }) => !BUILT_IN.has(source)) }
         if (holds(found)) return found
         if (Date.now() > deadline) throw new Error(`not seen: ${what}; but ${JSON.stringify(found)}; ${nodes.map(({ name, lastWords }) => `${name}: ${lastWords}`).join('\n')}`)
       }

@@ -22,6 +22,10 @@ export interface PlainBar {
   readonly trades: number
 }
 
+/** Returns of a bar what {@link plainBars} works out. */
+export const plainPart = ({ start, open, high, low, close, volume, vwap, trades }: PlainBar): PlainBar =>
+  ({ start, open, high, low, close, volume, vwap, trades })
+
 /** Decimals are whole numbers of 10^-20 here. */
 const SCALE = 20
 const ONE = 10n ** BigInt(SCALE)

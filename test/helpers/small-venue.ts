@@ -23,8 +23,8 @@ export interface SmallVenue {
   send (frame: unknown): void
   /** Resolves once there were so many connections. */
   connected (times?: number): Promise<void>
-  /** Resolves with the first message from `at` on that matches. */
-  heard (what: string, matches: (message: never) => boolean, at?: number): Promise<void>
+  /** Resolves once a message has come that matches. */
+  heard (what: string, matches: (message: never) => boolean): Promise<void>
 }
 
 interface VenueOptions {
@@ -62,8 +62,8 @@ export async function startVenue (t: Test, options: VenueOptions = {}): Promise<
       sockets.at(-1)?.send(text, { binary: options.isBinary === true })
     },
     connected: async (times = 1) => { await until(`${times} connections`, () => opened >= times) },
-    heard: async (what, matches, at = 0) => {
-      await until(what, () => received.slice(at).some(message => matches(message as never)))
+    heard: async (what, matches) => {
+      await until(what, () => received.some(message => matches(message as never)))
     }
   }
   server.on('connection', socket => {

@@ -212,7 +212,7 @@ for (const [name, start] of settings) {
     t.match((await ask(one, '/v1/unacknowledged')).body, { channels: [{}, { acknowledged: 40, open: 0 }] })
   })
 
-  suite('resets who comes for more than is kept', async (t, [one]) => {
+  suite('resets a client whose unacknowledged messages the log has dropped', async (t, [one]) => {
     for (let n = 0; n < 6; n++) await alert(one, 'alice', 2000)
     const { channels } = (await ask(one, '/v1/unacknowledged')).body as { channels: Array<{ open: number, lost: number }> }
     const { open, lost } = channels[1]!
@@ -228,7 +228,7 @@ for (const [name, start] of settings) {
     t.same((await read(t, one, 'ws-json', 'alerts')).sequences, [12_000])
   })
 
-  suite('takes none for a message that the log has lost', async (t, [one]) => {
+  suite('refuses to acknowledge a message that the log has lost', async (t, [one]) => {
     await alert(one, 'alice', 2)
     const { epoch } = (await ask(one, '/v1/unacknowledged')).body
     const wrong = encodeEpoch(decodeEpoch(String(epoch))!.map(of => of === 1 ? 2 : 1))

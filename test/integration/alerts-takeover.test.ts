@@ -2,11 +2,13 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { join } from 'node:path'
 import { compareDecimals } from '@tickwire/protocol'
 import { test } from 'tap'
+import { keptRules } from '../helpers/alert-journal.js'
 import { deploy, patiently } from '../helpers/node-processes.js'
 import { Choices } from '../helpers/random.js'
 import { redisProgram } from '../helpers/redis-server.js'
 import { ROOT } from '../helpers/root.js'
 import { signedToken } from '../helpers/tokens.js'
+import { troubleServers } from '../processors/trouble.js'
 
 /** Alert rules on three servers and one Redis, while servers are killed, stopped and ended. */
 const options = { skip: redisProgram === undefined ? 'there is no Redis' : false } as const
@@ -67,10 +69,7 @@ test(`alerts once for each crossing, whatever becomes of servers (SEED=${seed})`
       taken = answer?.status === 200 && (await answer.json() as { rejected: unknown[] }).rejected.length === 0
     }
   }
-  const known = async (): Promise<number> => {
-    const state = await patiently(() => log.snapshot('alerts.journal'))
-    return Object.keys((JSON.parse(state?.payload ?? '{}') as { state?: { rules: object } }).state?.rules ?? {}).length
-  }
+  const known = async (): Promise<number> => Object.keys(await patiently(() => keptRules(log))).length
   for (const deadline = Date.now() + PATIENCE_MS; await known() < rules.length; await delay(50)) {
     await publish(['0', '0', '0', '0'])
     if (Date.now() > deadline) throw new Error('the rules have not begun')
@@ -82,27 +81,15 @@ test(`alerts once for each crossing, whatever becomes of servers (SEED=${seed})`
       await publish(Array.from({ length: random.integer(1, 6) }, () => String(random.integer(0, 100) / 10)))
     }
   })()
-  const happened: string[] = []
-  for (const end = Date.now() + SECONDS * 1000; Date.now() < end; await delay(random.integer(500, 2500))) {
-    // The one that runs the processor, more often than not.
+  // The one that runs the processor, more often than not.
+  const next = async (): Promise<{ node: typeof nodes[number], isHolder: boolean }> => {
     const { leases } = await patiently(() => deployment.observer.parts.nodes.overview())
     const holder = leases.find(({ source }) => source === 'processor:alerts')?.name
     const node = nodes.find(({ name }) => name === holder && random.next() < 0.7) ?? random.pick(nodes)
-    const what = random.pick(['kill', 'kill', 'stop', 'end'] as const)
-    happened.push(`${what} ${node.name}${node.name === holder ? '*' : ''}`)
-    if (what === 'stop') {
-      node.signal('SIGSTOP')
-      await delay(random.integer(500, 4500))
-      node.signal('SIGCONT')
-    } else {
-      if (what === 'end') {
-        node.signal('SIGTERM')
-        await delay(300)
-      }
-      await node.kill()
-      await node.start()
-    }
+    return { node, isHolder: node.name === holder }
   }
+  const deeds = ['kill', 'kill', 'stop', 'end'] as const
+  const happened = await troubleServers({ random, seconds: SECONDS, next, deeds })
   publisher.abort()
   await publishing
 

@@ -1,9 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import { Type } from '@sinclair/typebox'
-import { type AlertRule, defineChannel, standardChannels } from '@tickwire/protocol'
+import type { AlertRule } from '@tickwire/protocol'
 import { type Test, test } from 'tap'
-import type { Parts } from '../../src/app.js'
 import type { Config } from '../../src/config.js'
+import { keptRules } from '../helpers/alert-journal.js'
 import { type Message, openClient, until } from '../helpers/clients.js'
 import { redisProgram, RedisServer } from '../helpers/redis-server.js'
 import { publish, startServer, type TestServer } from '../helpers/server.js'
@@ -11,19 +10,19 @@ import { temporaryFolder } from '../helpers/temporary-folder.js'
 
 /** PROTOCOL.md, Alert rules: as users make them, and what comes of them. */
 
-type Start = (t: Test, config?: Partial<Config>, parts?: Parts) => Promise<TestServer>
+type Start = (t: Test, config?: Partial<Config>) => Promise<TestServer>
 
-const inMemory: Start = (t, config, parts) =>
-  startServer(t, { DATA_DIR: temporaryFolder(t), LOG_SHARDS: 3, ...config }, parts)
+const inMemory: Start = (t, config) =>
+  startServer(t, { DATA_DIR: temporaryFolder(t), LOG_SHARDS: 3, ...config })
 
 const settings: ReadonlyArray<readonly [name: string, start: Start]> = [
   ['a log in memory', inMemory],
   ...redisProgram === undefined
     ? []
-    : [['a log on Redis', async (t: Test, config?: Partial<Config>, parts?: Parts) => {
+    : [['a log on Redis', async (t: Test, config?: Partial<Config>) => {
         const redis = await RedisServer.start()
         t.teardown(() => redis.close())
-        return await inMemory(t, { REDIS_URL: redis.url, ...config }, parts)
+        return await inMemory(t, { REDIS_URL: redis.url, ...config })
       }] as const]
 ]
 
@@ -76,11 +75,10 @@ async function begun (
 ): Promise<void> {
   for (let tries = 0; ; tries++) {
     await say()
-    const state = await node.parts.log.snapshot('alerts.journal')
-    const known = (JSON.parse(state?.payload ?? '{}') as { state?: { rules: Record<string, number[]> } }).state?.rules ?? {}
+    const known = await keptRules(node.parts.log)
     if (rules.every(({ rule_id: id, version }) => known[id]?.[0] === version)) return
     if (tries > 400) throw new Error(`the rules have not begun: ${JSON.stringify(known)}`)
-    await new Promise(resolve => { setTimeout(resolve, 50) })
+    await delay(50)
   }
 }
 
@@ -197,9 +195,6 @@ test('asks of a rule what a subscription to its data is asked', async t => {
   t.match(await ask(node, 'POST', '', rule({ of: 'trade' }), claims), { status: 403, body: { code: 'forbidden', message: /trades/ } })
   const { rule_id: id } = await made(node)
   t.match(await ask(node, 'PATCH', `/${id}`, { of: 'trade' }, claims), { status: 403 })
-  if (!standardChannels.has('bars.1m')) {
-    t.match(await ask(node, 'POST', '', rule({ type: 'close', interval: '1m' })), { status: 400, body: { code: 'unknown_channel', message: /bars\.1m/ } })
-  }
   for (const [body, message] of [
     [[], /the body/], [{}, /must be/], [rule({ above: 10 }), /'above': must be a decimal string/], [rule({ above: '1e3' }), /'above'/],
     [rule({ type: 'moon' }), /'type': must be one of price/], [rule({ symbol: '@market/X' }), /'symbol': must be a symbol/],
@@ -214,14 +209,10 @@ test('asks of a rule what a subscription to its data is asked', async t => {
 })
 
 test('alerts at the close of a bar', async t => {
-  const bars = defineChannel({
-    name: 'bars.1m', type: 'bar', description: 'bars', keyed: true, access: 'public', schema: Type.Object({ symbol: Type.String(), close: Type.String(), closed: Type.Boolean() })
+  const node = await inMemory(t)
+  const bar = (close: string, closed: boolean): Promise<void> => publish(node.app, 'bars.1m', 'A', {
+    symbol: 'A', interval: '1m', start: '2026-01-01T00:00:00Z', open: close, high: close, low: close, close, volume: '1', vwap: close, trades: 1, closed, through: 1
   })
-  const has = standardChannels.has('bars.1m')
-  const node = await inMemory(t, {}, has ? {} : { channels: [bars] })
-  const bar = (close: string, closed: boolean): Promise<void> => publish(node.app, 'bars.1m', 'A', has
-    ? { symbol: 'A', interval: '1m', start: '2026-01-01T00:00:00Z', open: close, high: close, low: close, close, volume: '1', vwap: close, trades: 1, closed, through: 1 }
-    : { symbol: 'A', close, closed })
   const seen = alertsOf(t, node)
   const close = await made(node, { type: 'close', interval: '1m' })
   await begun(node, [close], () => bar('9', true))

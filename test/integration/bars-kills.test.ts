@@ -8,7 +8,7 @@ import { ViewRunner } from '../../src/processors/view-runner.js'
 import { type Publication, Publisher } from '../../src/publisher/publisher.js'
 import { makeTrades, shuffled } from '../helpers/made-trades.js'
 import { deploy, patiently } from '../helpers/node-processes.js'
-import { type PlainBar, plainBars } from '../helpers/plain-bars.js'
+import { type PlainBar, plainBars, plainPart } from '../helpers/plain-bars.js'
 import { Choices } from '../helpers/random.js'
 import { redisProgram } from '../helpers/redis-server.js'
 
@@ -70,8 +70,7 @@ async function untilTaken (publisher: Publisher, items: readonly Publication[]):
   }
 }
 
-const bare = ({ start, open, high, low, close, volume, vwap, trades }: PlainBar): string =>
-  JSON.stringify({ start, open, high, low, close, volume, vwap, trades })
+const bare = (bar: PlainBar): string => JSON.stringify(plainPart(bar))
 
 /** Compares the last message about each bar with what the trades make. @returns what differs */
 async function differences (log: Log): Promise<string[]> {

@@ -1,13 +1,11 @@
-import { mkdtempSync, rmSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { test } from 'tap'
 import { runCommand, startCommand } from '../helpers/command.js'
 import { freePort } from '../helpers/free-port.js'
 import { eventually } from '../helpers/eventually.js'
 import { startServer } from '../helpers/server.js'
+import { temporaryFolder } from '../helpers/temporary-folder.js'
 
 const trade = (id: number): object => (
   { symbol: 'A', price: '1.50', size: '2', timestamp: '2026-01-01T00:00:00Z', trade_id: String(id) })
@@ -15,8 +13,7 @@ const publications = (count: number): Array<{ channel: string, symbol: string, d
   Array.from({ length: count }, (_, index) => ({ channel: 'trades', symbol: 'A', data: trade(index + 1) }))
 
 test('export writes a history in each format', async t => {
-  const folder = mkdtempSync(join(tmpdir(), 'tickwire-export-'))
-  t.teardown(() => { rmSync(folder, { recursive: true, force: true }) })
+  const folder = temporaryFolder(t)
   const server = await startServer(t, { RECORD: 'trades', DATA_DIR: folder })
   await server.app.tickwire.publishAll(publications(12_000))
   const run = async (...args: string[]): ReturnType<typeof runCommand> =>

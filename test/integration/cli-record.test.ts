@@ -1,5 +1,4 @@
-import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'tap'
 import { record } from '../../src/sources/live/record.js'
@@ -7,7 +6,9 @@ import { kraken } from '../../src/sources/venues/kraken/index.js'
 import { type Message, openClient, until } from '../helpers/clients.js'
 import { runCommand, startCommand } from '../helpers/command.js'
 import { startServer } from '../helpers/server.js'
+import { silentLogger } from '../helpers/silent-logger.js'
 import { startVenue } from '../helpers/small-venue.js'
+import { temporaryFolder } from '../helpers/temporary-folder.js'
 
 test('record writes what a venue sends, with whole lines until Ctrl-C, and a server replays it', async t => {
   const venue = await startVenue(t, {
@@ -20,7 +21,7 @@ test('record writes what a venue sends, with whole lines until Ctrl-C, and a ser
       venue.send('{"stream":"abusdt@depth@100ms",\r\n"data":{"e":"depthUpdate","s":"ABUSDT","U":7,"u":8,"b":[],"a":[["2","8"]]}}')
     }
   })
-  const folder = mkdtempSync(join(tmpdir(), 'tickwire-'))
+  const folder = temporaryFolder(t)
   const answers = join(folder, 'answers.txt')
   const flags = [...venue.options.split('&').flatMap(option => [`--${option}`]), '--answers', answers]
   const recording = startCommand(['record', 'binance', 'AB-USDT', ...flags])
@@ -74,7 +75,7 @@ test('record fails, and says why, when what it records cannot be written', async
       url: quiet.url,
       rest: undefined,
       signal: new AbortController().signal,
-      logger: { info () {}, warn () {}, error () {} },
+      logger: silentLogger,
       write () { if (++lines === at) throw new Error('the output is too slow') }
     })
     await t.rejects(recording, /the output is too slow/, `line ${at}`)

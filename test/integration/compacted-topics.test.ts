@@ -1,12 +1,12 @@
 import { Type } from '@sinclair/typebox'
 import { type ChannelDefinition, defineChannel } from '@tickwire/protocol'
 import Fastify, { type FastifyInstance } from 'fastify'
-import { existsSync, mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { type Test, test } from 'tap'
 import { openStore } from '../../src/store/open-store.js'
 import { tickwire } from '../../src/tickwire.js'
+import { temporaryFolder } from '../helpers/temporary-folder.js'
 
 /** What a server with a log in memory must not forget when it is restarted. */
 
@@ -20,12 +20,6 @@ const accounts = (schema = Type.Object({ cash: Type.String() })): ChannelDefinit
   reduce: 'last',
   compacted: true
 })
-
-const folderOf = (t: Test): string => {
-  const folder = mkdtempSync(join(tmpdir(), 'tickwire-compacted-'))
-  t.teardown(() => { rmSync(folder, { recursive: true, force: true }) })
-  return folder
-}
 
 interface Server {
   readonly app: FastifyInstance
@@ -54,7 +48,7 @@ const publish = async ({ app }: Server, symbol: string, cash: string | null): Pr
   (await app.tickwire.publishAll([{ channel: 'accounts', symbol, data: cash === null ? null : { cash } }]))[0]
 
 test('a restarted server has the newest message of each compacted topic, and none of those that were removed', async t => {
-  const folder = folderOf(t)
+  const folder = temporaryFolder(t)
   const first = await start(t, folder, [accounts()])
   for (const symbol of ['A', 'B', 'C', '삼성전자']) await publish(first, symbol, '1')
   await publish(first, 'A', '2')
@@ -80,7 +74,7 @@ test('a restarted server has the newest message of each compacted topic, and non
 })
 
 test('a clock that was set back between two starts keeps no new message from the store', async t => {
-  const folder = folderOf(t)
+  const folder = temporaryFolder(t)
   const store = await openStore({ DATA_DIR: folder }, { isShared: false, log: () => {} })
   const tomorrow = Date.now() + 86_400_000
   store.write('states', { topic: 'accounts:A', channel: 'accounts', symbol: 'A', user_id: null, data: '{"cash":"1"}', epoch: 1, sequence: 9, timestamp: tomorrow })
@@ -94,7 +88,7 @@ test('a clock that was set back between two starts keeps no new message from the
 })
 
 test('a clock that was set back keeps nothing new of a removed topic from the store, either', async t => {
-  const folder = folderOf(t)
+  const folder = temporaryFolder(t)
   const store = await openStore({ DATA_DIR: folder }, { isShared: false, log: () => {} })
   const removed = { topic: 'accounts:A', channel: 'accounts', symbol: 'A', user_id: null, data: null }
   store.write('states', { ...removed, epoch: 1, sequence: 9, timestamp: Date.now() + 86_400_000 })
@@ -107,7 +101,7 @@ test('a clock that was set back keeps nothing new of a removed topic from the st
 })
 
 test('an application whose sources are misspelt leaves no store open', async t => {
-  const folder = folderOf(t)
+  const folder = temporaryFolder(t)
   await (await start(t, folder, [accounts()])).app.close()
   const misspelt = { channels: [accounts()], sources: 'simulatd', settings: { DATA_DIR: folder } }
   await t.rejects(async () => { await Fastify().register(tickwire, misspelt) }, { name: 'ConfigError' })
@@ -115,7 +109,7 @@ test('an application whose sources are misspelt leaves no store open', async t =
 })
 
 test('a stored message that no longer fits its channel is named, and stays in the store', async t => {
-  const folder = folderOf(t)
+  const folder = temporaryFolder(t)
   const first = await start(t, folder, [accounts()])
   await publish(first, 'A', '1')
   await publish(first, 'B', '2')
@@ -132,14 +126,14 @@ test('a stored message that no longer fits its channel is named, and stays in th
 })
 
 test('a server without compacted channels makes no file', async t => {
-  const folder = join(folderOf(t), 'data')
+  const folder = join(temporaryFolder(t), 'data')
   const server = await start(t, folder, [])
   await server.app.close()
   t.notOk(existsSync(folder))
 })
 
 test('a store that cannot be used keeps the server from starting', async t => {
-  const folder = folderOf(t)
+  const folder = temporaryFolder(t)
   await start(t, folder, [accounts()])
   await t.rejects(start(t, join(folder, 'tickwire.duckdb'), [accounts()]), { name: 'ConfigError' })
 })

@@ -35,7 +35,7 @@ for (const version of [1, 2] as const) {
     ...needsRecordings, timeout: 120_000
   }, async t => {
     t.comment(`repeat with SEED=${FIRST_SEED}`)
-    const file = version === 1 ? `${process.env['RECORDINGS']}/kraken-book-ws.txt` : krakenV2Recording()
+    const file = version === 1 ? `${process.env['RECORDINGS']}/kraken-book-ws.txt` : krakenV2Recording(t)
     const server = await startServer(t, { SOURCES: `replay:${file}?speed=8&start=manual`, RETENTION_MESSAGES: 100_000 })
     const clients = transportNames.map((transport, at) =>
       new CutClient(server.origin, FIRST_SEED + at, CUTS, [transport]))

@@ -1,25 +1,11 @@
-import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { chmodSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
-import { DuckDBInstance } from '@duckdb/node-api'
 import { type Test, test } from 'tap'
 import type { HeatRow } from '../../src/heatmap/heat-row.js'
 import { type HeatSettings, openHeatDatabase } from '../../src/store/duckdb/heat-database.js'
-
-function folder (t: Test): string {
-  const path = mkdtempSync(join(tmpdir(), 'tickwire-heat-'))
-  t.teardown(() => { rmSync(path, { recursive: true }) })
-  return path
-}
-
-async function write (path: string, ...statements: string[]): Promise<void> {
-  const instance = await DuckDBInstance.create(path)
-  const connection = await instance.connect()
-  for (const statement of statements) await connection.run(statement)
-  connection.closeSync()
-  instance.closeSync()
-}
+import { runOnFile } from '../helpers/duckdb-file.js'
+import { temporaryFolder } from '../helpers/temporary-folder.js'
 
 async function open (t: Test, settings: HeatSettings): ReturnType<typeof openHeatDatabase> {
   const database = await openHeatDatabase(settings)
@@ -63,23 +49,23 @@ test('gives back what fills its own table, each topic for itself', async t => {
 })
 
 test("asks a user's query for the symbol and the kind, of a user's file, to which others write between rounds", async t => {
-  const path = join(folder(t), 'own.duckdb')
+  const path = join(temporaryFolder(t), 'own.duckdb')
   const table = 'create table levels (pair varchar, level decimal(18, 2), size double, seen timestamptz)'
-  await write(path, table, "insert into levels values ('A', 10.50, 3, '2026-02-07 14:30:00+09'), ('B', 11, 4, null)")
+  await runOnFile(path, table, "insert into levels values ('A', 10.50, 3, '2026-02-07 14:30:00+09'), ('B', 11, 4, null)")
   const query = 'select level as price, size as a, $kind as kind, seen as as_of from levels where pair = $symbol'
   const database = await open(t, { path, query })
   t.equal(database.isOwn, false)
   const found = await database.query('A', 'book')
   t.same(found, [{ price: '10.50', a: 3, kind: 'book', as_of: '2026-02-07T05:30:00.000Z' }])
   database.rest()
-  await write(path, 'update levels set size = 5')
+  await runOnFile(path, 'update levels set size = 5')
   t.match(await database.query('A', 'book'), [{ a: 5 }])
 })
 
 test('reads only: no statement changes a file, or reads another', async t => {
-  const path = join(folder(t), 'own.duckdb')
-  await write(path, 'create table heatmap (symbol varchar, kind varchar)')
-  const other = join(folder(t), 'other.csv')
+  const path = join(temporaryFolder(t), 'own.duckdb')
+  await runOnFile(path, 'create table heatmap (symbol varchar, kind varchar)')
+  const other = join(temporaryFolder(t), 'other.csv')
   writeFileSync(other, 'secret\n1\n')
   const cases: ReadonlyArray<readonly [string, RegExp]> = [
     ['delete from heatmap', /must be one SELECT/],
@@ -110,12 +96,12 @@ test('says why a query fails, and works again when it can', async t => {
     await t.rejects(database.query('A', 'book'), { message: reason })
     await t.rejects(database.query('A', 'book'), { message: reason }, 'also again')
   }
-  const path = join(folder(t), 'later.duckdb')
+  const path = join(temporaryFolder(t), 'later.duckdb')
   writeFileSync(path, 'no database at all, but a text that is long enough to be taken for one. '.repeat(100))
   const database = await open(t, { path, query: 'select 1 as one' })
   await t.rejects(database.query('A', 'book'), { message: /not a valid DuckDB database/ })
   rmSync(path)
-  await write(path, 'create table t (x int)')
+  await runOnFile(path, 'create table t (x int)')
   t.same(await database.query('A', 'book'), [{ one: 1 }])
   chmodSync(path, 0o600)
 })

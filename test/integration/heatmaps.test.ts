@@ -1,14 +1,13 @@
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
-import { DuckDBInstance } from '@duckdb/node-api'
 import { type Test, test } from 'tap'
 import { WebSocket } from 'ws'
 import { type Message, openClient, openWebSocket, RuleFollower, transportNames, until } from '../helpers/clients.js'
+import { runOnFile } from '../helpers/duckdb-file.js'
 import { eventually } from '../helpers/eventually.js'
 import { redisProgram, RedisServer } from '../helpers/redis-server.js'
 import { startServer, type TestServer } from '../helpers/server.js'
+import { temporaryFolder } from '../helpers/temporary-folder.js'
 
 /** docs/heatmaps.md, read over the wire. */
 
@@ -160,9 +159,7 @@ test('makes a heatmap for polls that come now and then, and are answered at once
 })
 
 test("makes heatmaps of a user's table; a file that is missing or wrong stops nothing", async t => {
-  const folder = mkdtempSync(join(tmpdir(), 'tickwire-heat-'))
-  t.teardown(() => { rmSync(folder, { recursive: true }) })
-  const path = join(folder, 'own.duckdb')
+  const path = join(temporaryFolder(t), 'own.duckdb')
   const server = await startServer(t, {
     ...SIMULATED,
     DUCKDB_PATH: path,
@@ -172,18 +169,11 @@ test("makes heatmaps of a user's table; a file that is missing or wrong stops no
   send({ action: 'subscribe', channel: 'heatmap', symbols: ['BTCUSDT'] })
   const { failures } = server.parts.heatmaps
   await until('the file is missing', () => failures.query > 1)
-  const write = async (...statements: string[]): Promise<void> => {
-    const instance = await DuckDBInstance.create(path)
-    const connection = await instance.connect()
-    for (const statement of statements) await connection.run(statement)
-    connection.closeSync()
-    instance.closeSync()
-  }
   /** The server may have the file open just then. */
   const writeAtLast = async (...statements: string[]): Promise<void> => {
     for (let tries = 0; ; tries++) {
       try {
-        await write(...statements)
+        await runOnFile(path, ...statements)
         return
       } catch (error) {
         if (tries > 500) throw error

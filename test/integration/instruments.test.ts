@@ -1,11 +1,11 @@
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { existsSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { type Test, test } from 'tap'
+import { test } from 'tap'
 import { type Message, openClient, openWebSocket, transportNames, until } from '../helpers/clients.js'
 import { runCommand } from '../helpers/command.js'
 import { redisProgram, RedisServer } from '../helpers/redis-server.js'
 import { publish, startServer, subscribers, type TestServer } from '../helpers/server.js'
+import { temporaryFolder } from '../helpers/temporary-folder.js'
 
 /**
  * Instruments as operators and clients have them: `GET /v1/symbols`, `PUT` and `DELETE /v1/admin/symbols`,
@@ -14,12 +14,6 @@ import { publish, startServer, subscribers, type TestServer } from '../helpers/s
 
 type Answer = Record<string, unknown>
 interface Listed { readonly symbol: string, readonly [field: string]: unknown }
-
-const folderOf = (t: Test): string => {
-  const folder = mkdtempSync(join(tmpdir(), 'tickwire-instruments-'))
-  t.teardown(() => { rmSync(folder, { recursive: true, force: true }) })
-  return folder
-}
 
 async function ask (server: TestServer, method: 'PUT' | 'DELETE', query: string, body?: unknown, claims: Record<string, unknown> = { admin: true }): Promise<[number, Answer]> {
   const response = await fetch(`${server.origin}/v1/admin/symbols${query}`, {
@@ -45,7 +39,7 @@ for (const log of ['memory', 'redis'] as const) {
     const redis = log === 'redis' ? await RedisServer.start() : undefined
     if (redis !== undefined) t.teardown(() => redis.close())
     const settings = {
-      UNKNOWN_SYMBOLS: 'reject', DATA_DIR: folderOf(t), ...(redis === undefined ? {} : { REDIS_URL: redis.url, LOG_SHARDS: 3 })
+      UNKNOWN_SYMBOLS: 'reject', DATA_DIR: temporaryFolder(t), ...(redis === undefined ? {} : { REDIS_URL: redis.url, LOG_SHARDS: 3 })
     } as const
     const server = await startServer(t, settings)
     t.same(await put(server, [FULL, { symbol: 'AAPL', market: 'NASDAQ' }]), [200, { accepted: 2, rejected: [] }])
@@ -93,7 +87,7 @@ for (const log of ['memory', 'redis'] as const) {
     const settings = {
       SOURCES: 'simulated?rate=5',
       UNKNOWN_SYMBOLS: 'reject',
-      DATA_DIR: folderOf(t),
+      DATA_DIR: temporaryFolder(t),
       ...(redis === undefined ? {} : { REDIS_URL: redis.url, LOG_SHARDS: 2 })
     } as const
     const nodes = [await startServer(t, settings)]
@@ -124,7 +118,7 @@ const operateSource = async (server: TestServer, what: string): Promise<void> =>
 }
 
 test('clients of a set are sent what enters it, and nothing more of what leaves it, on every transport', async t => {
-  const server = await startServer(t, { DATA_DIR: folderOf(t) })
+  const server = await startServer(t, { DATA_DIR: temporaryFolder(t) })
   await put(server, [{ symbol: 'A', market: 'X' }, { symbol: 'B', market: 'X' }])
   const quote = (symbol: string, bid: string): Promise<void> => publish(server.app, 'quotes', symbol, { symbol, bid })
   for (const symbol of ['A', 'B', 'C']) await quote(symbol, '1')
@@ -161,7 +155,7 @@ test('clients of a set are sent what enters it, and nothing more of what leaves 
 })
 
 test('a set is subscribed to as soon as an instrument names it', async t => {
-  const server = await startServer(t, { UNKNOWN_SYMBOLS: 'reject', DATA_DIR: folderOf(t) })
+  const server = await startServer(t, { UNKNOWN_SYMBOLS: 'reject', DATA_DIR: temporaryFolder(t) })
   const messages: Message[] = []
   const client = openWebSocket(server.origin, '', 'tickwire.v1.json', { onMessage: message => { messages.push(message) }, onCursor: () => {} })
   t.teardown(() => { client.cut() })
@@ -179,7 +173,7 @@ test('a set is subscribed to as soon as an instrument names it', async t => {
 })
 
 test('a server makes no file until an operator changes something', async t => {
-  const folder = join(folderOf(t), 'data')
+  const folder = join(temporaryFolder(t), 'data')
   const server = await startServer(t, { SOURCES: 'simulated?rate=5', DATA_DIR: folder })
   await server.app.tickwire.declare([{ symbol: 'OWN', market: 'X' }])
   await server.app.tickwire.undeclare(['OWN', 'nobody', 'AAPL'])
@@ -189,7 +183,7 @@ test('a server makes no file until an operator changes something', async t => {
 })
 
 test('INSTRUMENTS are declared at the start, stand above what sources say, and below operators', async t => {
-  const folder = folderOf(t)
+  const folder = temporaryFolder(t)
   const file = join(folder, 'mine.csv')
   writeFileSync(file, 'symbol,market,name,tick_size\nAAPL,XNAS,by the file,0.05\nOWN,X,,\nGONE,X,,\n')
   const settings = { SOURCES: 'simulated?rate=5', INSTRUMENTS: file, DATA_DIR: join(folder, 'data') }
@@ -207,7 +201,7 @@ test('INSTRUMENTS are declared at the start, stand above what sources say, and b
 })
 
 test('a malformed file of instruments stops the start and check-config, and both say where', async t => {
-  const file = join(folderOf(t), 'instruments.csv')
+  const file = join(temporaryFolder(t), 'instruments.csv')
   writeFileSync(file, "symbol,market,tick_size\nA,X,0.5\nB,MARKET,'0.5'\n".replaceAll("'", '"').replace('0.5"', '0,5"'))
   const message = `tickwire: ${file}:3:10: tick_size must be a decimal above 0, not '0,5'\n`
   for (const command of ['start', 'check-config']) {

@@ -1,12 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { test } from 'tap'
-import type { NodesOverview } from '../../src/nodes/schema.js'
 import { openClient, until } from '../helpers/clients.js'
 import { deploy, logged } from '../helpers/node-processes.js'
 import { redisProgram } from '../helpers/redis-server.js'
-
-const ofSimulated = ({ leases }: NodesOverview): NodesOverview['leases'][number] | undefined =>
-  leases.find(({ source }) => source === 'simulated')
 
 /** A source that runs while somebody subscribes to it, on whichever server. */
 const options = { skip: redisProgram === undefined ? 'there is no Redis' : false } as const
@@ -15,7 +11,7 @@ test('runs a lazy source from the first subscriber anywhere until some time afte
   const deployment = await deploy(t, ['a', 'b'], 'simulated?rate=5&lazy=3')
   const { observer, node, seen } = deployment
   await seen('both are there', ({ nodes }) => nodes.length === 3)
-  await seen('nobody runs it', found => ofSimulated(found)?.state === 'waiting')
+  await seen('nobody runs it', ({ leases }) => leases[0]?.state === 'waiting')
   const { symbols } = (await (await fetch(`${node('a').origin}/v1/symbols?market=NASDAQ`)).json()) as {
     symbols: unknown[]
   }
@@ -35,9 +31,9 @@ test('runs a lazy source from the first subscriber anywhere until some time afte
   t.comment(`the first message after ${Math.round(performance.now() - askedAt)} ms`)
   const running = await seen(
     'it runs where it is wanted',
-    found => ofSimulated(found)?.state === 'running' && ofSimulated(found)?.token !== undefined
+    ({ leases }) => leases[0]?.state === 'running' && leases[0].token !== undefined
   )
-  t.equal(ofSimulated(running)!.name, 'b')
+  t.equal(running.leases[0]!.name, 'b')
   await seen('its node says that it is wanted', ({ nodes }) =>
     nodes.find(({ name }) => name === 'b')!.wants.includes('simulated')
   )
@@ -53,14 +49,14 @@ test('runs a lazy source from the first subscriber anywhere until some time afte
   )
   // Longer than the source lingers without subscribers.
   await delay(6000)
-  const lease = ofSimulated(await seen('somebody holds it', ({ leases }) => leases.length > 0))
+  const { leases: [lease] } = await seen('somebody holds it', ({ leases }) => leases.length > 0)
   t.match(
     lease,
-    { name: 'b', token: ofSimulated(running)!.token },
+    { name: 'b', token: running.leases[0]!.token },
     'it stays where it is while another node wants it'
   )
   onA.cut()
-  await seen('it ends', found => ofSimulated(found)?.state === 'waiting')
+  await seen('it ends', ({ leases }) => leases[0]!.state === 'waiting')
   const { length } = await logged(deployment, () => true)
   const poll = await fetch(`${observer.origin}/v1/stream?subscribe=quotes:AAPL`)
   t.equal(poll.status, 200)
@@ -74,7 +70,7 @@ test('runs a lazy source from the first subscriber anywhere until some time afte
   t.equal((await fetch(`${node('a').origin}/v1/stream?subscribe=quotes:AAPL`)).status, 200)
   await seen(
     'a poll makes it run, too',
-    found => ofSimulated(found)?.state === 'running' && ofSimulated(found)?.name === 'a'
+    ({ leases }) => leases[0]!.state === 'running' && leases[0]!.name === 'a'
   )
   t.ok((await logged(deployment, () => true)).length >= length)
 })

@@ -1,7 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { join } from 'node:path'
 import { test } from 'tap'
-import type { NodesOverview } from '../../src/nodes/schema.js'
 import { deploy, patiently } from '../helpers/node-processes.js'
 import { Choices } from '../helpers/random.js'
 import { redisProgram } from '../helpers/redis-server.js'
@@ -9,6 +8,7 @@ import { ROOT } from '../helpers/root.js'
 import { signedToken } from '../helpers/tokens.js'
 import { judgeOutputs, messagesOf } from '../processors/judge.js'
 import { tradeOf } from '../processors/proofs.js'
+import { troubleServers } from '../processors/trouble.js'
 
 /** Processors on three servers and one Redis, while servers are killed, stopped and ended. */
 const options = { skip: redisProgram === undefined ? 'there is no Redis' : false } as const
@@ -59,25 +59,8 @@ test(`keeps what processors publish exactly once, whatever becomes of servers (S
       }
     }
   })()
-  const happened: string[] = []
-  for (const end = Date.now() + SECONDS * 1000; Date.now() < end; await delay(random.integer(500, 2500))) {
-    const node = random.pick(nodes)
-    const what = random.pick(['kill', 'stop', 'end'] as const)
-    happened.push(`${what} ${node.name}`)
-    if (what === 'stop') {
-      // Longer than its leases last, so that it goes on as if it still had them.
-      node.signal('SIGSTOP')
-      await delay(random.integer(500, 4500))
-      node.signal('SIGCONT')
-    } else {
-      if (what === 'end') {
-        node.signal('SIGTERM')
-        await delay(300)
-      }
-      await node.kill()
-      await node.start()
-    }
-  }
+  const next = async (): Promise<{ node: typeof nodes[number] }> => ({ node: random.pick(nodes) })
+  const happened = await troubleServers({ random, seconds: SECONDS, next })
   publisher.abort()
   await publishing
   t.comment(`${made} messages, ${refused} requests refused or unanswered; ${happened.join(', ')}`)
@@ -90,11 +73,8 @@ test(`keeps what processors publish exactly once, whatever becomes of servers (S
   }
   t.same(faults, [])
   t.ok(made > 200, `${made} messages`)
-  // Nobody subscribes to heatmaps.
-  const own = ({ leases }: NodesOverview): NodesOverview['leases'] =>
-    leases.filter(({ source }) => source !== 'processor:heatmap')
-  const leases = own(await deployment.seen('all leases have a holder', found =>
-    own(found).length === 9 && own(found).every(({ holder }) => holder !== undefined)))
+  const { leases } = await deployment.seen('all leases have a holder', ({ leases }) =>
+    leases.length === 9 && leases.every(({ holder }) => holder !== undefined))
   t.same(leases.map(({ source }) => source).sort(), [
     'processor:bars/0',
     'processor:bars/1',

@@ -1,8 +1,7 @@
 import { type ChildProcessByStdio, spawn, spawnSync } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
-import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Readable } from 'node:stream'
 import { sql } from 'kysely'
@@ -15,6 +14,7 @@ import { openStore, rowsOf, sorted, state, states } from '../contract/stores.js'
 import { eventually } from '../helpers/eventually.js'
 import { limitFiles } from '../helpers/file-limit.js'
 import { ROOT } from '../helpers/root.js'
+import { temporaryFolder } from '../helpers/temporary-folder.js'
 
 const PROGRAM = join(ROOT, 'dist/test/helpers/store-process.js')
 const MEBIBYTE = 1024 * 1024
@@ -26,8 +26,7 @@ interface Place {
 }
 
 function place (t: Test, options: DatabaseOptions = {}): Place {
-  const folder = mkdtempSync(join(tmpdir(), 'tickwire-store-'))
-  t.teardown(() => { rmSync(folder, { recursive: true, force: true }) })
+  const folder = temporaryFolder(t)
   const file = join(folder, 'tickwire.duckdb')
   return { folder, file, open: () => openDuckDB(file, options) }
 }

@@ -1,8 +1,8 @@
-import { crc32 } from 'node:zlib'
 import { test } from 'tap'
 import { type Message, openClient, until } from '../helpers/clients.js'
 import { startServer } from '../helpers/server.js'
 import { type SmallVenue, startVenue } from '../helpers/small-venue.js'
+import { krakenChecksum } from '../venues/protocols/kraken.js'
 
 interface Request {
   readonly method: string
@@ -18,17 +18,13 @@ type Level = readonly [price: string, size: string]
 const BIDS: readonly Level[] = [['0.9', '1.00000000'], ['0.8', '1.00000000'], ['0.7', '1.00000000']]
 const ASKS: readonly Level[] = [['1.0', '1.00000000'], ['1.1', '2.50000000']]
 
-const digits = ([price, size]: Level): string =>
-  [price, size].map(text => text.replace('.', '').replace(/^0+/, '')).join('')
-const checksum = (asks: readonly Level[], bids: readonly Level[]): number =>
-  crc32([...asks, ...bids].map(digits).join(''))
 const json = (levels: readonly Level[]): string =>
   `[${levels.map(([price, qty]) => `{"price":${price},"qty":${qty}}`).join(',')}]`
 const frame = (
   type: string, symbol: string, asks: readonly Level[], bids: readonly Level[], sum: number
 ): string =>
   `{"channel":"book","type":"${type}","data":[{"symbol":"${symbol}","bids":${json(bids)},"asks":${json(asks)},"checksum":${sum}}]}`
-const snapshot = (symbol: string): string => frame('snapshot', symbol, ASKS, BIDS, checksum(ASKS, BIDS))
+const snapshot = (symbol: string): string => frame('snapshot', symbol, ASKS, BIDS, krakenChecksum({ asks: ASKS, bids: BIDS }))
 
 const acknowledge = (channel: string, symbol: string): object =>
   ({ method: 'subscribe', success: true, result: { channel, symbol, ...(channel === 'book' ? { depth: 10 } : {}) } })

@@ -1,6 +1,6 @@
 import type { Log } from '../../src/log/log.js'
 import type { JournalMessage } from '../../src/processors/journal.js'
-import { type PlainTrade, plainBars } from '../helpers/plain-bars.js'
+import { type PlainBar, plainBars, plainPart, type PlainTrade } from '../helpers/plain-bars.js'
 import { digest, markOf } from './proofs.js'
 
 /** What is wrong with what the processors have published, by what the log has now. */
@@ -42,10 +42,7 @@ async function judgeCounts (all: Messages, symbols: readonly string[], complete:
   return faults
 }
 
-interface SaidBar extends ReturnType<typeof bare> { readonly closed: boolean, readonly revision?: number }
-
-const bare = ({ start, open, high, low, close, volume, vwap, trades }: Readonly<Record<'start' | 'open' | 'high' | 'low' | 'close' | 'volume' | 'vwap', string>> & { readonly trades: number }) =>
-  ({ start, open, high, low, close, volume, vwap, trades })
+interface SaidBar extends PlainBar { readonly closed: boolean }
 
 /** Checks that the last message about each bar says what the trades make, whoever had said what before. */
 async function judgeBars (all: Messages, symbols: readonly string[]): Promise<string[]> {
@@ -56,7 +53,7 @@ async function judgeBars (all: Messages, symbols: readonly string[]): Promise<st
     const last = new Map(said.map(bar => [bar.start, bar]))
     for (const [start, bar] of last) {
       if (bar.trades === 0 && !expected.has(start)) continue
-      const [is, must] = [JSON.stringify(bare(bar)), JSON.stringify(expected.get(start))]
+      const [is, must] = [JSON.stringify(plainPart(bar)), JSON.stringify(expected.get(start))]
       if (is !== must) faults.push(`bars.1s:${symbol} ends with ${is} where the trades make ${must}`)
       if (!bar.closed) faults.push(`bars.1s:${symbol} has left ${start} open`)
     }

@@ -10,6 +10,7 @@ import { JournalRunner } from '../../src/processors/journal-runner.js'
 import type { JournalProcessor } from '../../src/processors/processor.js'
 import { Publisher } from '../../src/publisher/publisher.js'
 import { Choices } from '../helpers/random.js'
+import { keptRules } from '../helpers/alert-journal.js'
 
 /**
  * The processor of alerts over a log in memory, while hosts take over from one another, appends are taken
@@ -241,8 +242,7 @@ test('recalls windows that a rule needs, whenever it is made', async t => {
   const begun = async (version: number): Promise<void> => {
     const fault = await settled(async () => {
       await world.quote('A', '103')
-      const state = await world.log.snapshot(alertJournal.name)
-      const kept = (JSON.parse(state?.payload ?? '{}') as { state?: { rules: Record<string, number[]> } }).state?.rules['p']
+      const kept = (await keptRules(world.log))['p']
       return kept?.[0] === version ? undefined : JSON.stringify(kept)
     })
     if (fault !== undefined) throw new Error(fault)
@@ -264,8 +264,7 @@ async function arm (world: World, rules: readonly AlertRule[], quote: object): P
   await world.takeOver(true)
   await world.quotes(...rules.map(({ symbol }) => [symbol, quote] as const))
   const fault = await settled(async () => {
-    const payload = (await world.log.snapshot(alertJournal.name))?.payload ?? '{}'
-    const kept = (JSON.parse(payload) as { state?: { rules: object } }).state?.rules ?? {}
+    const kept = await keptRules(world.log)
     return Object.keys(kept).length === rules.length ? undefined : `armed: ${Object.keys(kept).join()}`
   })
   if (fault !== undefined) throw new Error(fault)

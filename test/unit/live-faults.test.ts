@@ -1,4 +1,3 @@
-import { crc32 } from 'node:zlib'
 import { test } from 'tap'
 import { binance } from '../../src/sources/venues/binance/index.js'
 import { kraken } from '../../src/sources/venues/kraken/index.js'
@@ -6,6 +5,7 @@ import type { Venue } from '../../src/sources/venues/venue.js'
 import { type FakeSocket, runLive } from '../helpers/live-run.js'
 import { Follower, type Level, NaiveBook } from '../helpers/naive-book.js'
 import { Choices } from '../helpers/random.js'
+import { krakenChecksum } from '../venues/protocols/kraken.js'
 
 /**
  * Live sources against venues that lose, double, swap and garble frames, and cut their connections. Whatever
@@ -52,11 +52,7 @@ interface Model {
   trueBook (symbol: string): NaiveBook
 }
 
-const digits = (level: Level): string => level.map(text => text.replace('.', '').replace(/^0+/, '')).join('')
-const checksum = (book: NaiveBook): number => {
-  const { bids, asks } = book.levels(10)
-  return crc32([...asks, ...bids].map(digits).join(''))
-}
+const checksum = (book: NaiveBook): number => krakenChecksum(book.levels(10))
 
 function krakenModel (choices: Choices): Model {
   const books = new Map(['A/USD', 'B/USD'].map(symbol => [symbol, new TrueBook(choices)]))

@@ -26,6 +26,21 @@ function runBinance (pairs: readonly string[] = ['ABUSDT']) {
   return { ...live, venue, snapshots }
 }
 
+/** Runs it until the venue has said that it ends the connection, and the next one is being made. */
+async function runHandover () {
+  const live = runBinance()
+  const { clock, sockets, newest } = live
+  await clock.advance(0)
+  newest().opened()
+  newest().frame(subscribed)
+  newest().frame(depth(101))
+  await clock.advance(100)
+  newest().frame(ending)
+  await clock.advance(10)
+  const [old, next] = sockets
+  return { ...live, old: old!, next: next! }
+}
+
 const venues: ReadonlyArray<readonly [Venue, string, string, string]> = [
   [binance, 'ABUSDT', 'AB-USDT', depth(101)],
   [coinbase, 'A-B', 'A-B', '{"type":"snapshot","product_id":"A-B","bids":[["9","1"]],"asks":[["10","1"]]}'],
@@ -102,25 +117,17 @@ test('Binance: losses spend none of the requests that the books need when the ve
 })
 
 test('Binance: books recover after a loss that was read when the next connection already had taken over', async t => {
-  const { clock, venue, sockets, newest, books, statuses, stop } = runBinance()
-  await clock.advance(0)
-  newest().opened()
-  newest().frame(subscribed)
-  newest().frame(depth(101))
-  await clock.advance(100)
-  newest().frame(ending)
-  await clock.advance(10)
-  const [old, next] = sockets
-  next!.opened()
+  const { clock, venue, old, next, books, statuses, stop } = await runHandover()
+  next.opened()
   await clock.advance(10)
   // All are read after the last of them has happened.
-  next!.frame(subscribed)
-  next!.frame(depth(102))
-  old!.closed('cut')
+  next.frame(subscribed)
+  next.frame(depth(102))
+  old.closed('cut')
   await clock.advance(5000)
   t.same(books('AB-USDT').slice(1), ['snapshot 10@101', 'update 10@102'])
   venue.number = 110
-  next!.frame(depth(110))
+  next.frame(depth(110))
   await clock.advance(1000)
   t.same(books('AB-USDT').slice(3), ['stale', 'snapshot 10@110'])
   t.same(statuses(), ['stale', 'open'])
@@ -128,20 +135,12 @@ test('Binance: books recover after a loss that was read when the next connection
 })
 
 test('Binance: a connection that takes over after the loss of the other begins the books anew', async t => {
-  const { clock, venue, sockets, newest, books, statuses, stop } = runBinance()
-  await clock.advance(0)
-  newest().opened()
-  newest().frame(subscribed)
-  newest().frame(depth(101))
-  await clock.advance(100)
-  newest().frame(ending)
-  await clock.advance(10)
-  const [old, next] = sockets
-  old!.closed('cut')
+  const { clock, venue, sockets, old, next, books, statuses, stop } = await runHandover()
+  old.closed('cut')
   await clock.advance(10)
   t.equal(books('AB-USDT').at(-1), 'stale')
-  next!.opened()
-  next!.frame(subscribed)
+  next.opened()
+  next.frame(subscribed)
   await clock.advance(490)
   t.equal(books('AB-USDT').at(-1), 'stale', 'until it takes over')
   // The lost connection is tried again, too, and does not come about.
@@ -149,7 +148,7 @@ test('Binance: a connection that takes over after the loss of the other begins t
   while (books('AB-USDT').at(-1) === 'stale' && clock.now() < 60_000) {
     for (const socket of sockets.slice(2)) if (!socket.isClosed) socket.closed('away')
     venue.number++
-    next!.frame(depth(venue.number))
+    next.frame(depth(venue.number))
     await clock.advance(100)
   }
   t.match(books('AB-USDT').at(-1), /^(snapshot|update) /)

@@ -1,4 +1,4 @@
-import { appendFile, mkdtemp, writeFile } from 'node:fs/promises'
+import { appendFile, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Trade } from '@tickwire/protocol'
@@ -6,12 +6,11 @@ import { type Test, test } from 'tap'
 import { Replay, type ReplayOptions } from '../../src/sources/replay/replay.js'
 import type { SourceContext, SourceMessage } from '../../src/sources/source.js'
 import { silentLogger } from '../helpers/silent-logger.js'
+import { temporaryFolder } from '../helpers/temporary-folder.js'
 
 async function writeRecording (t: Test, lines: readonly string[]): Promise<string> {
-  const folder = await mkdtemp(join(tmpdir(), 'tickwire-'))
-  const file = join(folder, 'session.txt')
+  const file = join(temporaryFolder(t), 'session.txt')
   await writeFile(file, lines.join('\n') + '\n')
-  t.comment(file)
   return file
 }
 

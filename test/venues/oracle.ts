@@ -17,7 +17,10 @@ interface Held {
   isWrong: boolean
 }
 
-/** What the venue did not let anyone know, and what was lost; counted, as nobody could have done better. */
+/**
+ * Faults that no client could have noticed, because the venue's protocol does not show them, and lost trades.
+ * The oracle counts them and does not fail.
+ */
 export interface Unknowable {
   /** Messages after which a book was not as the venue had it, with nothing that says so. */
   wrongBooks: number

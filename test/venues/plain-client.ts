@@ -4,8 +4,8 @@ import type { Venue, VenueParser } from '../../src/sources/venues/venue.js'
 import type { Message } from '../helpers/clients.js'
 
 /**
- * A connection of which nothing is heard twice for so long is given up, in milliseconds. Once may be a
- * process that stood still: between two timers it reads what has come.
+ * If nothing comes for this many milliseconds twice in a row, the client gives the connection up. One silence
+ * may only mean that the process stood still: between two timers it reads what has come.
  */
 const SILENCE_MS = 300
 const ANSWER_MS = 2000

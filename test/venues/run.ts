@@ -22,7 +22,7 @@ const ANSWER_MS = 10_000 / SPEED
 /** After this many milliseconds in which the venue behaved, what is not well is stuck. */
 const PATIENCE_MS = 30_000
 const LOOK_MS = 5
-/** After so many looks, the market goes on; a market that stands still shows nobody that a frame was lost. */
+/** After this many looks the run moves the markets on: only a later frame shows that one was lost. */
 const STILL = 30
 /** One who polls asks often. */
 const AMPLE = { RATE_LIMIT_REQUESTS: 1_000_000 }

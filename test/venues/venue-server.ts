@@ -27,9 +27,8 @@ interface Connection { readonly peer: HarmedPeer, readonly session: Session, rea
 
 /** Speaks as one venue does, on loopback, and misbehaves. */
 export class VenueServer {
-  /** How many connections were opened, and how many requests were answered. */
+  /** How many connections were opened. */
   opened = 0
-  requests = 0
   /** What a client has done that the venue forbids. */
   readonly violations: string[] = []
   private readonly connections = new Set<Connection>()
@@ -59,11 +58,6 @@ export class VenueServer {
   /** `127.0.0.1:<port>` */
   get host (): string {
     return `127.0.0.1:${(this.server.address() as AddressInfo).port}`
-  }
-
-  /** How many connections stand. */
-  get open (): number {
-    return this.connections.size
   }
 
   /** Lets a market go on. @returns whether there was anything more */
@@ -142,7 +136,6 @@ export class VenueServer {
   private answer (request: IncomingMessage, response: ServerResponse): void {
     const { protocol, exchange, misbehaviour } = this.options
     const address = request.url ?? '/'
-    this.requests++
     const answer = protocol.answer?.(new URL(address, `http://${this.host}`), exchange) ?? NOT_FOUND
     const cached = this.cached.get(address) ?? answer
     this.cached.set(address, cached)

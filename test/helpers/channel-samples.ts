@@ -1,0 +1,241 @@
+import type { ChannelDefinition } from '@tickwire/protocol'
+
+export type Json = string | number | boolean | null | Json[] | { [name: string]: Json }
+/** A place in data. */
+export type Path = ReadonlyArray<string | number>
+
+interface Sample {
+  readonly type: string
+  readonly access: ChannelDefinition['access']
+  readonly keyed: boolean
+  readonly state: boolean
+  /** Every field of the table in PROTOCOL.md. */
+  readonly full: { readonly [name: string]: Json }
+  /** The required fields. */
+  readonly required: readonly string[]
+  /** The places of decimals. */
+  readonly decimals: readonly Path[]
+}
+
+const TIME = '2026-02-07T14:30:00.123456Z'
+
+const bars = (interval: string): Sample => ({
+  type: 'bar',
+  access: 'public',
+  keyed: true,
+  state: true,
+  full: {
+    symbol: 'AAPL',
+    interval,
+    start: '2026-02-07T14:30:00Z',
+    open: '185.50',
+    high: '186',
+    low: '185.1',
+    close: '185.2',
+    volume: '1000',
+    vwap: '185.43210987',
+    trades: 12,
+    closed: false,
+    revision: 0,
+    partial: true,
+    through: 120
+  },
+  required: [
+    'symbol', 'interval', 'start', 'open', 'high', 'low', 'close', 'volume', 'vwap', 'trades', 'closed', 'through'
+  ],
+  decimals: ['open', 'high', 'low', 'close', 'volume', 'vwap'].map(name => [name])
+})
+
+const HEATMAP: Sample = {
+  type: 'heatmap',
+  access: 'public',
+  keyed: true,
+  state: true,
+  full: {
+    symbol: 'BTC-USDT',
+    kind: 'liquidation',
+    as_of: TIME,
+    price_step: '20',
+    current_price: '64120.50',
+    levels: [['63080', '1250.5', '0'], ['65160', '0', '0.25']],
+    positions_created: 12,
+    positions_consumed: 0
+  },
+  required: ['symbol', 'kind', 'as_of', 'price_step', 'current_price', 'levels'],
+  decimals: [['price_step'], ['current_price'], ['levels', 0, 0], ['levels', 0, 1], ['levels', 1, 2]]
+}
+
+/** PROTOCOL.md, Data, written out. */
+export const samples: Readonly<Record<string, Sample>> = {
+  quotes: {
+    type: 'quote',
+    access: 'public',
+    keyed: true,
+    state: true,
+    full: {
+      symbol: 'AAPL',
+      bid: '185.50',
+      ask: '185.52',
+      last: '185.51',
+      bid_size: '100',
+      ask_size: '0',
+      volume: '1234567.5',
+      change: '-1.25',
+      change_percent: '-0.67',
+      open: '186',
+      high: '187.00',
+      low: '184.99',
+      venue_time: TIME
+    },
+    required: ['symbol'],
+    decimals: ['bid', 'ask', 'last', 'bid_size', 'ask_size', 'volume', 'change', 'change_percent', 'open', 'high', 'low'].map(name => [name])
+  },
+  trades: {
+    type: 'trade',
+    access: 'public',
+    keyed: true,
+    state: false,
+    full: {
+      symbol: 'BTC-USD',
+      price: '97000.01',
+      size: '0.00000001',
+      timestamp: TIME,
+      exchange: 'XNAS',
+      side: 'buy',
+      trade_id: '42',
+      corrects: '41',
+      received_at: TIME
+    },
+    required: ['symbol', 'price', 'size', 'timestamp'],
+    decimals: [['price'], ['size']]
+  },
+  'bars.1s': bars('1s'),
+  'bars.1m': bars('1m'),
+  'bars.5m': bars('5m'),
+  book: {
+    type: 'book',
+    access: 'public',
+    keyed: true,
+    state: true,
+    full: { symbol: 'BTC-USD', bids: [['97000.01', '1.50'], ['96999', '0']], asks: [['97000.02', '0.000']], checksum: 123456, venue_sequence: 7, stale: true },
+    required: ['symbol', 'bids', 'asks'],
+    decimals: [['bids', 0, 0], ['bids', 1, 1], ['asks', 0, 0], ['asks', 0, 1]]
+  },
+  heatmap: HEATMAP,
+  'heatmap.book': { ...HEATMAP, full: { ...HEATMAP.full, kind: 'book' } },
+  market: {
+    type: 'market_status',
+    access: 'public',
+    keyed: true,
+    state: true,
+    full: { market: 'KOSPI', status: 'halted', reason: 'circuit breaker', until: '2026-02-07T14:30:00+09:00' },
+    required: ['market', 'status'],
+    decimals: []
+  },
+  news: {
+    type: 'news',
+    access: 'public',
+    keyed: false,
+    state: false,
+    full: { headline: '삼성전자, 신고가', source: 'wire', symbols: ['005930'], sentiment: 'positive', timestamp: TIME, url: 'https://example.com/1' },
+    required: ['headline', 'source', 'symbols', 'timestamp'],
+    decimals: []
+  },
+  system: {
+    type: 'system',
+    access: 'public',
+    keyed: false,
+    state: false,
+    full: { level: 'info', message: 'maintenance at noon' },
+    required: ['level', 'message'],
+    decimals: []
+  },
+  orders: {
+    type: 'order',
+    access: 'user',
+    keyed: false,
+    state: false,
+    full: {
+      order_id: 'O1',
+      symbol: 'AAPL',
+      side: 'sell',
+      order_type: 'limit',
+      status: 'filled',
+      quantity: '10',
+      filled_qty: '2.5',
+      limit_price: '185.50',
+      avg_price: '185.51',
+      reason: 'as asked',
+      signature: 'c2ln'
+    },
+    required: ['order_id', 'symbol', 'side', 'order_type', 'status', 'quantity', 'filled_qty'],
+    decimals: ['quantity', 'filled_qty', 'limit_price', 'avg_price'].map(name => [name])
+  },
+  portfolio: {
+    type: 'portfolio',
+    access: 'user',
+    keyed: false,
+    state: true,
+    full: {
+      total_value: '10000.00', cash: '-12.5', day_pnl: '0', positions: [{ symbol: 'AAPL', quantity: '-3', avg_price: '1', market_value: '2', unrealized_pnl: '-0.5' }]
+    },
+    required: ['total_value', 'cash', 'day_pnl', 'positions'],
+    decimals: [['total_value'], ['cash'], ['day_pnl'], ...['quantity', 'avg_price', 'market_value', 'unrealized_pnl'].map(name => ['positions', 0, name])]
+  },
+  alerts: {
+    type: 'alert',
+    access: 'user',
+    keyed: false,
+    state: false,
+    full: { alert_id: 'A1', rule_id: 'R1', type: 'price', message: 'above 200', symbol: 'AAPL', value: '200.05', triggered_at: TIME },
+    required: ['alert_id', 'type', 'message', 'triggered_at'],
+    decimals: [['value']]
+  },
+  alert_rules: {
+    type: 'alert_rules',
+    access: 'internal',
+    keyed: false,
+    state: true,
+    full: {
+      rules: [{ rule_id: 'R1', type: 'price', symbol: 'AAPL', above: '1', version: 1, created_at: TIME, updated_at: TIME }]
+    },
+    required: ['rules'],
+    decimals: [['rules', 0, 'above']]
+  },
+  acknowledgements: {
+    type: 'acknowledgement',
+    access: 'internal',
+    keyed: true,
+    state: true,
+    full: { sequence: 17, epoch: 4_000_000_000, offset: 9 },
+    required: ['sequence', 'epoch', 'offset'],
+    decimals: []
+  },
+  instruments: {
+    type: 'instrument',
+    access: 'internal',
+    keyed: true,
+    state: true,
+    full: { symbol: '005930', market: 'KOSPI', sector: 'semiconductors', sector_name: '반도체', name: '삼성전자', currency: 'KRW', tick_size: '100', lot_size: '1', venue_symbol: 'A005930' },
+    required: ['symbol'],
+    decimals: []
+  },
+  'instruments.overrides': {
+    type: 'instrument_override',
+    access: 'internal',
+    keyed: true,
+    state: true,
+    full: { symbol: '005930', market: 'KOSPI', sector: 'semiconductors', sector_name: '반도체', name: '삼성전자', currency: 'KRW', tick_size: '100', lot_size: '1', venue_symbol: 'A005930', removed: true },
+    required: ['symbol'],
+    decimals: []
+  },
+  'news.feeds': {
+    type: 'news_feed',
+    access: 'internal',
+    keyed: true,
+    state: true,
+    full: { feed: 'news.example/rss', etag: '"1"', last_modified: 'Sun, 01 Mar 2026 11:00:00 GMT', seen: '0123456789abcde' },
+    required: ['feed', 'seen'],
+    decimals: []
+  }
+}

@@ -48,7 +48,7 @@ test('export says what is wrong', async t => {
   t.match(await run('trades', 'A', ...url), { code: 1, out: '', err: /unauthorized: .*TICKWIRE_TOKEN/ })
   const token = { TICKWIRE_TOKEN: server.token() }
   t.match(await runCommand(['export', 'nothing', ...url], token), { code: 1, err: /unknown_channel/ })
-  t.match(await runCommand(['export', 'trades', 'A', '--from', 'today', ...url], token), { code: 1, err: /'from' is a real date/ })
+  t.match(await runCommand(['export', 'trades', 'A', '--from', 'today', ...url], token), { code: 1, err: /'from' must be a real date/ })
   t.match(await run('trades', 'A', '--url', `http://127.0.0.1:${await freePort()}`), { code: 1, err: /^tickwire: no server listens[^\n]*\n$/ })
   t.match(await run('--help'), { code: 0, out: /--format <ndjson\|csv\|json>/ })
 })

@@ -1,9 +1,11 @@
+import { accounts, openOrders } from './accounts.js'
 import { acknowledgements } from './acknowledgements.js'
 import { alertRules } from '../alert-rules.js'
 import { alerts } from './alerts.js'
 import { barChannels } from './bars.js'
 import { book } from './book.js'
 import type { ChannelDefinition } from './channel.js'
+import { commands } from './commands.js'
 import { bookHeatmap, heatmap } from './heatmap.js'
 import { instrumentOverrides, instruments } from './instruments.js'
 import { market } from './market.js'
@@ -19,7 +21,8 @@ export type Channels = ReadonlyMap<string, ChannelDefinition>
 
 const definitions: readonly ChannelDefinition[] = [
   quotes, trades, ...barChannels, book, heatmap, bookHeatmap, market, news, system, orders, portfolio, alerts,
-  instruments, instrumentOverrides, newsFeeds, acknowledgements, alertRules
+  instruments, instrumentOverrides, newsFeeds, acknowledgements, alertRules,
+  commands, accounts, openOrders
 ]
 
 /** The channels that come with the server. To add one, add a file to this folder and a name to this list. */

@@ -1,17 +1,32 @@
 import { type Static, Type } from '@sinclair/typebox'
-import { closed, Decimal, defineChannel, SymbolName } from './channel.js'
+import { closed, Decimal, defineChannel, SymbolName, Text } from './channel.js'
+
+const MAX_POSITIONS = 10_000
+const MAX_CURRENCIES = 100
 
 export const Portfolio = Type.Object({
-  total_value: Decimal(),
-  cash: Decimal(),
-  day_pnl: Decimal(),
+  currency: Type.Optional(Text(16, 'the base currency, in which the totals are')),
+  total_value: Decimal({ description: 'cash and positions' }),
+  cash: Decimal({ description: 'in all currencies' }),
+  buying_power: Type.Optional(Decimal({ description: 'cash that open orders have not reserved' })),
+  day_pnl: Decimal({ description: 'since the day began, UTC' }),
+  realized_pnl: Type.Optional(Decimal()),
+  unrealized_pnl: Type.Optional(Decimal()),
+  fees: Type.Optional(Decimal({ description: 'that have been paid; cash has them subtracted' })),
   positions: Type.Array(Type.Object({
     symbol: SymbolName(),
+    currency: Type.Optional(Text(16)),
     quantity: Decimal(),
     avg_price: Decimal(),
-    market_value: Decimal(),
-    unrealized_pnl: Decimal()
-  }, closed), { maxItems: 10_000 })
+    last: Type.Optional(Decimal({ description: 'the price that values the position' })),
+    market_value: Decimal({ description: "in the position's currency" }),
+    unrealized_pnl: Decimal({ description: "in the position's currency" })
+  }, closed), { maxItems: MAX_POSITIONS }),
+  balances: Type.Optional(Type.Array(Type.Object({
+    currency: Text(16),
+    cash: Decimal(),
+    reserved: Decimal({ description: 'of the cash, for open orders' })
+  }, closed), { maxItems: MAX_CURRENCIES }))
 }, closed)
 export type Portfolio = Static<typeof Portfolio>
 

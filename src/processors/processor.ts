@@ -79,6 +79,56 @@ export interface JournalProcessor<State = unknown, Decision = unknown> {
   correct (state: State, topic: Topic): unknown
   /** For a processor that goes by rules which users make. */
   readonly rules?: ProcessorRules<State>
+  /**
+   * For a processor that follows the topics that its state makes matter, and no others. A run then asks what
+   * this returns instead of {@link decide}.
+   * @param state before the first decision of the run; `apply` must change and return the same object
+   */
+  follow? (state: State): Following<Decision>
+  /** For a processor whose state must outlive its journal. */
+  readonly restore?: Restore<Decision>
+}
+
+/** Brings the state of a processor back if the log has nothing of its journal any more. */
+export interface Restore<Decision = unknown> {
+  /** The compacted channels that say how things stood. */
+  readonly channels: readonly string[]
+  /**
+   * Returns the first decision of the journal; undefined if there is nothing to bring back.
+   * @param states of all topics of the channels, by the topics' keys
+   */
+  decision (states: ReadonlyMap<string, unknown>): Decision | undefined
+}
+
+/**
+ * What a run of a processor keeps beside the state of its journal, such as the books of open orders. All of
+ * it follows from the state, and from the log.
+ */
+export interface Following<Decision = unknown> {
+  /** Returns the keys of the topics that matter when the run begins, and that have a state. */
+  begin (): readonly string[]
+  /** Whether the messages of a topic matter now. The run passes over all others. */
+  concerns (topic: string): boolean
+  /**
+   * Returns the keys of topics whose state must be known before a message can be decided about, and is not.
+   * They matter from then on.
+   */
+  needs (message: Input): readonly string[]
+  /** Learns the state of a topic; undefined if it has none. Only newer messages of the topic come after it. */
+  learn (topic: string, state: unknown): void
+  /** As `decide` of the processor. */
+  decide (message: Input): Decision | undefined
+  /** Decides about the passing of time. @param now in milliseconds since 1970 */
+  decideDue (now: number): Decision | undefined
+  /**
+   * Returns messages that say how things stand, of what has changed since they were returned last. They are
+   * published after the decisions that they follow from, and not journaled.
+   */
+  takeStates (now: number): readonly Output[]
+  /** Returns when time alone may change something, in milliseconds since 1970; undefined for never. */
+  nextDue (): number | undefined
+  /** Called when the run ends. */
+  end (): void
 }
 
 /**
@@ -213,5 +263,6 @@ export interface ProcessorContext {
 }
 
 export interface ProcessorMessage extends Output {
-  readonly origin: NonNullable<Entry['origin']>
+  /** Absent from a message that says how things stand: it may be repeated. */
+  readonly origin?: NonNullable<Entry['origin']>
 }

@@ -41,6 +41,11 @@ export class ShardInputs {
   private characters = 0
   private isOutdated = false
   private wake: () => void = () => {}
+  /** The offset of the last entry that came, and of the last one before what {@link next} returned. */
+  private seen = 0
+  private returned = 0
+  /** Whether an entry of an input channel is wanted; others are passed over. */
+  private wants: ((topic: string) => boolean) | undefined
 
   private constructor (
     private readonly log: Log,
@@ -76,6 +81,16 @@ export class ShardInputs {
     return this.tailing!.head
   }
 
+  /** Passes over entries of topics that are not wanted when they come. */
+  only (wants: (topic: string) => boolean): void {
+    this.wants = wants
+  }
+
+  /** The offset up to which all entries were returned by {@link next}, or passed over. */
+  get passed (): number {
+    return Math.max(this.returned, this.head.offset)
+  }
+
   isInput (topic: string): boolean {
     return this.channels.has(channelOfKey(topic))
   }
@@ -106,6 +121,7 @@ export class ShardInputs {
     const { waiting } = this
     this.waiting = []
     this.characters = 0
+    this.returned = this.seen
     return waiting
   }
 
@@ -132,7 +148,8 @@ export class ShardInputs {
     else if (batch.epoch.epoch !== this.head.epoch) this.isOutdated = true
     if (batch.hole !== undefined) this.isOutdated = true
     for (const entry of batch.entries) {
-      if (!this.isInput(entry.topic)) continue
+      this.seen = entry.offset
+      if (!this.isInput(entry.topic) || this.wants?.(entry.topic) === false) continue
       this.waiting.push(entry)
       this.characters += entry.payload.length
     }
@@ -141,7 +158,8 @@ export class ShardInputs {
       this.waiting = []
       this.characters = 0
     }
-    this.wake()
+    // Who follows only some topics is not woken by the others.
+    if (this.wants === undefined || this.waiting.length > 0 || this.isOutdated) this.wake()
   }
 }
 

@@ -1,5 +1,5 @@
 import { parseTopicKey, type Topic, topicKey } from '@tickwire/protocol'
-import { type Entry, isGood, type KeptOrigin, type Log, type ShardHead } from '../log/log.js'
+import { type Entry, isGood, type KeptOrigin, type Log, type Origin, type ShardHead } from '../log/log.js'
 import { DueTimes, TICK_MS } from './due-times.js'
 import { EpochWatch } from './epochs.js'
 import { Outputs } from './outputs.js'
@@ -245,7 +245,7 @@ class Views<State> {
    * of the topic. It is of this run's epoch, whenever the input came: a later loss of the input shows in its
    * offset, and an output of an epoch that lost messages is older.
    */
-  private nextOrigin ({ topic, offset }: View<State>, to: OutputTopic): ProcessorMessage['origin'] {
+  private nextOrigin ({ topic, offset }: View<State>, to: OutputTopic): Origin {
     to.part = offset > to.offset ? 0 : to.part + 1
     to.offset = Math.max(to.offset, offset)
     const { processor: { name: processor }, head: { epoch } } = this

@@ -1,0 +1,85 @@
+import { accounts, openOrders, portfolio } from '@tickwire/protocol'
+import type { Output } from '../processor.js'
+
+/** Accounts, open orders, and the portfolios of users who traded, are published this often at most, in ms. */
+const CHANGED_MS = 250
+/** Portfolios whose prices have moved are published this often at most, in milliseconds. */
+const MOVED_MS = 1000
+/** Most users whose portfolios are valued in one turn. */
+const AT_ONCE = 200
+
+/** Says how things stand for a user. */
+export interface Tells {
+  account (user: string): unknown
+  /** Null if the user has no open orders. */
+  openOrders (user: string): unknown
+  portfolio (user: string): unknown
+}
+
+/** Publishes the states of users now and then: what changed, and what prices have moved. */
+export class Standing {
+  /** Users whose accounts, and whose open orders, have changed since they were published. */
+  private readonly accounts = new Set<string>()
+  private readonly orders = new Set<string>()
+  /** Users whose portfolios may be worth something else. */
+  private readonly portfolios = new Set<string>()
+  /** Symbols with new prices. */
+  private readonly moved = new Set<string>()
+  private changedAt = 0
+  private movedAt = 0
+
+  /** @param holders returns the users whose portfolios depend on the price of a symbol */
+  constructor (
+    private readonly tells: Tells,
+    private readonly holders: (symbol: string) => Iterable<string>
+  ) {}
+
+  noteAccount (user: string): void {
+    this.accounts.add(user)
+    this.portfolios.add(user)
+  }
+
+  noteOrders (user: string): void {
+    this.orders.add(user)
+    // What open orders reserve is part of the portfolio.
+    this.portfolios.add(user)
+  }
+
+  notePrice (symbol: string): void {
+    this.moved.add(symbol)
+  }
+
+  /** Returns when something is to be published, in milliseconds since 1970; undefined if nothing is. */
+  nextDue (): number | undefined {
+    if (this.portfolios.size > 0 || this.accounts.size > 0) return this.changedAt + CHANGED_MS
+    return this.moved.size > 0 ? this.movedAt + MOVED_MS : undefined
+  }
+
+  take (now: number): Output[] {
+    if (this.moved.size > 0 && now >= this.movedAt + MOVED_MS) {
+      this.movedAt = now
+      for (const symbol of this.moved) for (const user of this.holders(symbol)) this.portfolios.add(user)
+      this.moved.clear()
+    }
+    if (now < this.changedAt + CHANGED_MS || this.portfolios.size === 0) return []
+    this.changedAt = now
+    const outputs: Output[] = []
+    for (const user of takeSome(this.portfolios)) {
+      if (this.accounts.delete(user)) {
+        outputs.push({ channel: accounts.name, user, data: this.tells.account(user) })
+      }
+      if (this.orders.delete(user)) {
+        outputs.push({ channel: openOrders.name, user, data: this.tells.openOrders(user) })
+      }
+      outputs.push({ channel: portfolio.name, user, data: this.tells.portfolio(user) })
+    }
+    return outputs
+  }
+}
+
+/** Takes some of a set, those that were added first. */
+function takeSome (users: Set<string>): string[] {
+  const some = [...users].slice(0, AT_ONCE)
+  for (const user of some) users.delete(user)
+  return some
+}

@@ -7,6 +7,7 @@
 const FOLDERS = {
   book: {},
   heatmap: { may: ['book/decimals\\.ts$'] },
+  trading: {},
   log: {},
   publisher: { may: ['log/log\\.ts$'] },
   metrics: {},

@@ -5,8 +5,9 @@ import { ORDER_STATUSES } from './orders.js'
 
 /** The most open orders that a user may have in any deployment. */
 export const MOST_OPEN_ORDERS = 1000
+/** The most currencies that an account may have. */
+export const MOST_CURRENCIES = 100
 const MAX_POSITIONS = 10_000
-const MAX_CURRENCIES = 100
 
 /** What a user owns. Amounts are exact, and belong to the currency of their balance or position. */
 export const Account = Type.Object({
@@ -16,7 +17,7 @@ export const Account = Type.Object({
     cash: Decimal({ description: 'without what is reserved taken away' }),
     fees: Decimal({ description: 'that have been paid' }),
     realized: Decimal({ description: 'profit and loss of what was sold, before fees' })
-  }, closed), { maxItems: MAX_CURRENCIES }),
+  }, closed), { maxItems: MOST_CURRENCIES }),
   positions: Type.Array(Type.Object({
     symbol: SymbolName(),
     currency: Text(16),
@@ -40,8 +41,13 @@ export const OpenOrder = Type.Object({
   notional: Decimal({ description: 'price by quantity, of all fills' }),
   decimals: Type.Integer({ minimum: 0, description: 'the most decimals of a price of its fills' }),
   fills: Type.Integer({ minimum: 0, description: 'how many' }),
+  /** Of the notional. An order keeps the fee that it was accepted with, so that its reservation covers it. */
+  fee_rate: Decimal(),
   reserved: Decimal({ description: 'cash for what is left, if it buys' }),
   triggered: Type.Optional(Type.Literal(true, { description: 'a stop order that has reached its price' })),
+  waiting: Type.Optional(Type.Literal(true, {
+    description: 'it has not met the book yet: its market was not open, or its book not known'
+  })),
   created_at: Timestamp()
 }, closed)
 export type OpenOrder = Static<typeof OpenOrder>

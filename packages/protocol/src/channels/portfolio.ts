@@ -13,6 +13,10 @@ export const Portfolio = Type.Object({
   realized_pnl: Type.Optional(Decimal()),
   unrealized_pnl: Type.Optional(Decimal()),
   fees: Type.Optional(Decimal({ description: 'that have been paid; cash has them subtracted' })),
+  without_rate: Type.Optional(Type.Array(Text(16), {
+    maxItems: MAX_CURRENCIES,
+    description: 'currencies that the totals leave out, because nobody knows their rate'
+  })),
   positions: Type.Array(Type.Object({
     symbol: SymbolName(),
     currency: Type.Optional(Text(16)),

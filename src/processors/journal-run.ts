@@ -44,7 +44,8 @@ export class JournalRun<State, Decision> {
     private readonly log: Log,
     private readonly head: ShardHead,
     private readonly outputs: Outputs,
-    private readonly notedMs: number
+    private readonly notedMs: number,
+    private readonly now: () => number
   ) {
     this.topic = processor.journal
     this.state = processor.initial()
@@ -232,7 +233,7 @@ export class JournalRun<State, Decision> {
   /** Returns how long the run may wait for entries, in milliseconds. @param mostMs the most */
   waitMs (mostMs: number): number {
     const due = this.followed?.following.nextDue()
-    return due === undefined ? mostMs : Math.max(0, Math.min(mostMs, due - Date.now()))
+    return due === undefined ? mostMs : Math.max(0, Math.min(mostMs, due - this.now()))
   }
 
   /** Decides about the passing of time, and publishes how things stand. */
@@ -240,7 +241,7 @@ export class JournalRun<State, Decision> {
     if (this.followed === undefined) return
     const { following } = this.followed
     for (const { shard, passed, head } of inputs) this.moveTo(shard, passed, head)
-    const now = Date.now()
+    const now = this.now()
     const decision = following.decideDue(now)
     if (decision !== undefined) await this.decided(decision)
     const states = following.takeStates(now)

@@ -14,12 +14,13 @@ const NOTED_MS = 5000
 
 /** Runs a {@link JournalProcessor}, from the state of its journal. */
 export class JournalRunner<State, Decision> {
-  /** @param lookMs see {@link EpochWatch} */
+  /** @param lookMs see {@link EpochWatch} @param now milliseconds since 1970 */
   constructor (
     private readonly processor: JournalProcessor<State, Decision>,
     private readonly log: Log,
     private readonly lookMs?: number,
-    private readonly notedMs = NOTED_MS
+    private readonly notedMs = NOTED_MS,
+    private readonly now = Date.now
   ) {}
 
   /**
@@ -40,7 +41,7 @@ export class JournalRunner<State, Decision> {
       const watch = await EpochWatch.start(log, this.lookMs)
       const { head } = inputs[log.shardOf(processor.journal)]!
       const outputs = new Outputs(context, head, watch.epochs)
-      const journal = new JournalRun(processor, log, head, outputs, this.notedMs)
+      const journal = new JournalRun(processor, log, head, outputs, this.notedMs, this.now)
       try {
         await journal.load()
         await journal.project()

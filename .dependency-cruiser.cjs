@@ -37,6 +37,7 @@ const FOLDERS = {
     may: ['log/log\\.ts$', 'heatmap/'],
     types: ['sources/source\\.ts$', 'metrics/', 'coordination/coordination\\.ts$'],
   },
+  signing: { may: ['auth/(order-key|pem)\\.ts$'], types: ['auth/identity\\.ts$'] },
   nodes: {
     types: [
       'log/log\\.ts$',
@@ -60,6 +61,7 @@ const FOLDERS = {
       'log/redis/setup\\.ts$',
       'coordination/redis/keys\\.ts$',
       'auth/public-key\\.ts$',
+      'signing/open-signing\\.ts$',
       '(server|tls|notices)\\.ts$',
     ],
   },

@@ -1,10 +1,12 @@
 import type { FastifyPluginAsync } from 'fastify'
+import type { PublicJwk } from '@tickwire/protocol'
 import type { OriginPolicy } from '../src/auth/origin.js'
 import { acknowledgementRoutes } from './acknowledgements.js'
 import { adminRoutes } from './admin.js'
 import { alertRoutes } from './alerts.js'
 import { docsRoutes } from './docs.js'
 import { healthRoutes } from './health.js'
+import { keyRoutes } from './keys.js'
 import { metricsRoutes } from './metrics.js'
 import { pageRoutes } from './page/page.js'
 import { publishRoutes } from './publish.js'
@@ -20,6 +22,8 @@ export interface RouteOptions {
    * Shows an operator the path of a link that makes a browser an operator's; absent: there are no such links.
    */
   readonly adminLink?: ((path: string) => void) | undefined
+  /** The keys that verify messages of `orders`. */
+  readonly orderKeys: readonly PublicJwk[]
 }
 
 /** The groups of endpoints: a new one is a file in this folder and a line here. */
@@ -32,6 +36,7 @@ export const routeGroups = {
   topics: topicRoutes,
   acknowledgements: acknowledgementRoutes,
   alerts: alertRoutes,
+  keys: keyRoutes,
   health: healthRoutes,
   metrics: metricsRoutes,
   admin: adminRoutes,

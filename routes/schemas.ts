@@ -105,6 +105,21 @@ export const unacknowledgedSchema = {
   response: { 200: UnacknowledgedAnswer, ...refused(401, 429, 503) }
 }
 
+const PublicJwk = Type.Object({
+  kty: Type.Literal('OKP'),
+  crv: Type.Literal('Ed25519'),
+  x: Type.String(),
+  kid: Type.String(),
+  use: Type.Literal('sig'),
+  alg: Type.Literal('EdDSA')
+})
+
+export const keysSchema = {
+  tags: ['orders'],
+  summary: 'The public keys that verify the messages of `orders`: a JSON Web Key Set',
+  response: { 200: Type.Object({ keys: Type.Array(PublicJwk) }), ...refused(400, 429) }
+}
+
 const alertRule = { tags: ['alerts'], security: bearer }
 const RuleId = Type.Object({ id: Type.String({ description: 'the `rule_id`' }) })
 

@@ -120,6 +120,14 @@ export const ConfigSchema = Type.Object({
   JWT_AUDIENCE: Type.String({
     minLength: 1, default: 'tickwire', description: 'the aud that every token must have'
   }),
+  ORDER_SIGNING: Type.Union([Type.Literal('optional'), Type.Literal('required')], {
+    default: 'optional',
+    description: 'required: every order must be signed; optional: those of users whose token has an order_key'
+  }),
+  ORDER_KEYS: given('a file with the keys of users who sign orders: a JSON Web Key Set'),
+  ORDER_WINDOW_MS: Milliseconds(5000, 100, HOUR_MS, 'how old a signed order may be when it comes'),
+  ORDER_SIGNING_KEY: given('the private key with which the server signs its messages of orders, as PEM or ' +
+    'as the path of a PEM file; default: they are not signed'),
   ALLOWED_ORIGINS: Type.String({
     default: '',
     description: 'comma list of the origins (https://app.example) whose pages may read, ' +
@@ -349,7 +357,7 @@ function unusable (name: Name, given: unknown): ConfigError {
  * Tells whether a setting may contain what nobody else should read: a secret, an address with a password, a
  * private key in the wrong place, an address with a key in its query.
  */
-export const isConfidential = (name: string): boolean => /SECRET|PUBLIC_KEY|_URL|NEWS_FEEDS/.test(name)
+export const isConfidential = (name: string): boolean => /SECRET|PUBLIC_KEY|SIGNING_KEY|_URL|NEWS_FEEDS/.test(name)
 
 function allowed (schema: TSchema): string {
   if (typeof schema['allowed'] === 'string') return schema['allowed']

@@ -36,6 +36,7 @@ import { type Publication, type PublishResult, Publisher } from './publisher/pub
 import { parseFeeds } from './sources/news/feeds.js'
 import { NewsSource } from './sources/news/news-source.js'
 import { parseSources } from './sources/registry.js'
+import { openSigning } from './signing/open-signing.js'
 import { keepCompacted } from './store/keep-compacted.js'
 import { openHeatDatabase } from './store/duckdb/heat-database.js'
 import { openStore } from './store/open-store.js'
@@ -48,7 +49,7 @@ import type { Coordination } from './coordination/coordination.js'
 
 /** Groups of endpoints that are served by default: the stream, and what its clients use beside it. */
 const DEFAULT_ROUTES: readonly RouteGroup[] = [
-  'stream', 'tickets', 'publish', 'topics', 'acknowledgements', 'alerts'
+  'stream', 'tickets', 'publish', 'topics', 'acknowledgements', 'alerts', 'keys'
 ]
 
 /** How long a token is valid unless the application says otherwise. */
@@ -68,7 +69,7 @@ export interface TickwireOptions {
   readonly channels?: readonly ChannelDefinition[]
   /**
    * The groups of endpoints to serve. Default: `stream`, `tickets`, `publish`, `topics`,
-   * `acknowledgements`, `alerts`.
+   * `acknowledgements`, `alerts`, `keys`.
    */
   readonly routes?: readonly RouteGroup[]
   /**
@@ -180,6 +181,7 @@ export const tickwire = fp<TickwireOptions>(async (app, options) => {
   const feeds = settings.NEWS_FEEDS === undefined ? [] : parseFeeds(settings.NEWS_FEEDS)
   const recorded = settings.RECORD === undefined ? undefined : recordedChannels(settings.RECORD, channels)
   const onError: OnError = (error, message) => { app.log.error({ err: errorFields(error) }, message) }
+  const signing = openSigning(settings)
   const keys = openKeys(settings, onError)
   const opened = openLogAndCoordination(options, settings, channels, onError)
   const [log, coordination] = await opened.catch((error: unknown) => {
@@ -292,7 +294,10 @@ export const tickwire = fp<TickwireOptions>(async (app, options) => {
     // counts.
     await scope.register(requestRate, { maxRequestsPerSecond: settings.RATE_LIMIT_REQUESTS })
     const shared: RouteOptions = {
-      originAllowed, development: settings.NODE_ENV !== 'production', adminLink: options.adminLink
+      originAllowed,
+      development: settings.NODE_ENV !== 'production',
+      adminLink: options.adminLink,
+      orderKeys: signing.signer?.listed ?? []
     }
     for (const name of order) {
       if (routes.includes(name)) {

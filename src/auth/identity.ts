@@ -1,3 +1,5 @@
+import type { OrderKey } from './order-key.js'
+
 /** Who makes a request or has a connection, and what their token permits. */
 export interface Identity {
   /** The token's `sub`; undefined without a token. */
@@ -9,6 +11,8 @@ export interface Identity {
   readonly read?: readonly string[]
   readonly publish?: readonly string[]
   readonly admin: boolean
+  /** With which the user signs orders; absent: the user does not sign, and need not unless all must. */
+  readonly orderKey?: OrderKey
 }
 
 export const ANONYMOUS: Identity = { admin: false }

@@ -30,6 +30,8 @@ const DEFAULTS: Config = {
   AUTH: 'optional',
   JWT_ISSUER: 'tickwire',
   JWT_AUDIENCE: 'tickwire',
+  ORDER_SIGNING: 'optional',
+  ORDER_WINDOW_MS: 5000,
   ALLOWED_ORIGINS: '',
   TRUST_PROXY: false,
   COMPRESSION: 'on',
@@ -136,6 +138,10 @@ const variables: Readonly<Record<keyof typeof ConfigSchema.properties, Variable>
   },
   JWT_ISSUER: text('https://issuer.example'),
   JWT_AUDIENCE: text('market-data'),
+  ORDER_SIGNING: choice('optional', 'required'),
+  ORDER_KEYS: text('/etc/keys/orders.json'),
+  ORDER_WINDOW_MS: integer(100, 3_600_000),
+  ORDER_SIGNING_KEY: text('/etc/keys/signing.pem'),
   ALLOWED_ORIGINS: text('*', 'https://a.example,https://b.example'),
   TRUST_PROXY: {
     good: [

@@ -34,7 +34,7 @@ const FOLDERS = {
     types: ['publisher/', 'coordination/(coordination|leases)\\.ts$'],
   },
   processors: {
-    may: ['log/log\\.ts$', 'heatmap/'],
+    may: ['log/log\\.ts$', 'heatmap/', 'trading/'],
     types: ['sources/source\\.ts$', 'metrics/', 'coordination/coordination\\.ts$'],
   },
   signing: { may: ['auth/(order-key|pem)\\.ts$'], types: ['auth/identity\\.ts$'] },

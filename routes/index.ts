@@ -11,6 +11,7 @@ import { publishRoutes } from './publish.js'
 import { streamRoutes } from './stream.js'
 import { ticketRoutes } from './tickets.js'
 import { topicRoutes } from './topics.js'
+import { tradingReadRoutes } from './trading-reads.js'
 
 /** The options of every group. */
 export interface RouteOptions {
@@ -32,6 +33,7 @@ export const routeGroups = {
   topics: topicRoutes,
   acknowledgements: acknowledgementRoutes,
   alerts: alertRoutes,
+  trading: tradingReadRoutes,
   health: healthRoutes,
   metrics: metricsRoutes,
   admin: adminRoutes,

@@ -36,6 +36,20 @@ export interface Store {
   close(withinMs?: number): Promise<Unwritten>
 }
 
+/** A store that may not be open yet. */
+export interface StoreAccess {
+  /** The store, once it is open. */
+  readonly current: Store | undefined
+  /** Whether there may be rows in it before it is open, which nobody can read then. */
+  readonly mayHoldRows: boolean
+  /** Opens the store, and returns it once it is open. @throws the reason of the signal, if it is aborted */
+  opened (signal: AbortSignal): Promise<Store>
+}
+
+/** Gives access to a store that is open. */
+export const accessTo = (store: Store): StoreAccess =>
+  ({ current: store, mayHoldRows: true, opened: async () => store })
+
 /** How many rows were not written, by table. */
 export type Unwritten = Readonly<Partial<Record<TableName, number>>>
 

@@ -1,6 +1,6 @@
 import type { Kysely } from 'kysely'
 import type { Recording } from './recording.js'
-import type { Row, TableName, Tables } from './tables.js'
+import type { LostMessages, Row, TableName, Tables } from './tables.js'
 
 /**
  * The contract of a store: what must outlive the log, and can be queried (ADR 40). Callers never wait: the
@@ -18,6 +18,8 @@ export interface Store {
    * the database is away.
    */
   readonly query: Query
+  /** Deletes orders and fills of messages that the log has lost. Rejects if the database is away. */
+  deleteLost(lost: readonly LostMessages[]): Promise<void>
   /** Messages of the log, which the recorder writes by itself. */
   readonly recording: Recording
   /**

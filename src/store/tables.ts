@@ -206,3 +206,9 @@ export function isNewer ({ version }: TableDefinition, row: AnyRow, than: AnyRow
   }
   return false
 }
+
+/** Messages that the log has lost: of an epoch, those at an offset or beyond. */
+export interface LostMessages {
+  readonly epoch: number
+  readonly from: number
+}

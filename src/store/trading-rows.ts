@@ -1,6 +1,6 @@
-import { type RawBuilder, sql, type SqlBool } from 'kysely'
+import { type Kysely, type RawBuilder, sql, type SqlBool } from 'kysely'
 import type { Store } from './store.js'
-import type { Row } from './tables.js'
+import type { LostMessages, Row, Tables } from './tables.js'
 
 /** Queries of the tables of trading. All reject while the database is away. */
 
@@ -14,12 +14,6 @@ export type FillRow = Row<'fills'>
 export type OrderPlace = Pick<OrderRow, 'created_at' | 'order_id'>
 /** A place among a user's fills, which are newest first. */
 export type FillPlace = Pick<FillRow, 'time' | 'sequence' | 'exec_id'>
-
-/** Messages that the log has lost: of an epoch, those at an offset or beyond. */
-export interface LostMessages {
-  readonly epoch: number
-  readonly from: number
-}
 
 interface UsersRows {
   readonly user: string
@@ -102,6 +96,15 @@ export async function readFills (
   }
   return await fills.where(isKept(lost))
     .orderBy('time', 'desc').orderBy('sequence', 'desc').orderBy('exec_id', 'desc').limit(limit).execute()
+}
+
+/** See `deleteLost` of store.ts. */
+export async function deleteLost (writer: Kysely<Tables>, lost: readonly LostMessages[]): Promise<void> {
+  for (const { epoch, from } of lost) {
+    for (const table of ['orders', 'fills'] as const) {
+      await writer.deleteFrom(table).where('epoch', '=', epoch).where('log_offset', '>=', from).execute()
+    }
+  }
 }
 
 /** Whether a row is of none of the messages that the log has lost. */

@@ -7,7 +7,7 @@ import type { SourceLogger } from '../sources/source.js'
 import type { Store, StoreAccess } from '../store/store.js'
 import type { Row } from '../store/tables.js'
 import { type FillRow, newestTradingTimestamp, type OrderRow, readTradingPosition } from '../store/trading-rows.js'
-import { knowsEpoch, offsetBehind } from './retained.js'
+import { lostMessages, offsetBehind } from './retained.js'
 import { rowsOf } from './rows.js'
 
 /** What is written, and waited for, at a time: of all shards together less than may wait in the store. */
@@ -148,13 +148,15 @@ class ShardProjection {
     const store = await this.options.store.opened(this.signal)
     this.target = await this.untilAvailable(async () => {
       const position = await readTradingPosition(store, shard)
+      const offset = offsetBehind(position, head)
+      const isKnown = head.epochs.some(({ epoch }) => epoch === position?.epoch)
+      // Rows of lost messages would keep those that are left from coming back.
+      if (isKnown && offset === 0) await store.deleteLost(lostMessages(head))
       let floor = floors.get(shard) ?? 0
-      if (!floors.has(shard) && (position === undefined || !knowsEpoch(position.epoch, head))) {
-        // Another log wrote the rows, and its clock may have been ahead.
-        floor = (await newestTradingTimestamp(store) ?? -1) + 1
-      }
+      // Another log wrote the rows, and its clock may have been ahead.
+      if (!isKnown && !floors.has(shard)) floor = (await newestTradingTimestamp(store) ?? -1) + 1
       floors.set(shard, floor)
-      return { store, floor, offset: offsetBehind(position, head) }
+      return { store, floor, offset }
     })
     return this.target
   }

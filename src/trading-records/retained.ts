@@ -1,6 +1,7 @@
 import { topicKey } from '@tickwire/protocol'
-import { lastKept, type Log, type ShardHead } from '../log/log.js'
-import type { FillRow, LostMessages, OrderRow, TradingPosition } from '../store/trading-rows.js'
+import { isGood, type Log, type ShardHead } from '../log/log.js'
+import type { LostMessages } from '../store/tables.js'
+import type { FillRow, OrderRow, TradingPosition } from '../store/trading-rows.js'
 import { rowsOf } from './rows.js'
 
 /** Messages of one read, and between two turns: few milliseconds of work. */
@@ -15,22 +16,13 @@ export interface Retained {
 }
 
 /**
- * Returns the offset behind which the log has what the store may not have.
- * @param position of the store
+ * Returns the offset behind which the log has what the store may not have: 0 if the log has lost what the
+ * store has, or does not know the store's position.
  */
-export function offsetBehind (
-  position: Pick<TradingPosition, 'epoch' | 'log_offset'> | undefined, head: ShardHead
-): number {
-  if (position === undefined || !knowsEpoch(position.epoch, head)) return 0
-  return lastKept({ epoch: position.epoch, offset: position.log_offset }, head)
-}
-
-/**
- * Returns whether a log knows an epoch. One in memory knows none of those before its process; the store has
- * what it forgot.
- */
-export const knowsEpoch = (epoch: number, { epochs }: ShardHead): boolean =>
-  epochs.some(other => other.epoch === epoch)
+export const offsetBehind = (position: TradingPosition | undefined, head: ShardHead): number =>
+  position !== undefined && isGood({ epoch: position.epoch, offset: position.log_offset }, head)
+    ? position.log_offset
+    : 0
 
 /** Returns the messages that the log says it has lost. The store may have rows of them. */
 export function lostMessages (head: ShardHead): LostMessages[] {

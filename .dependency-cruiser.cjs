@@ -28,6 +28,14 @@ const FOLDERS = {
     ],
     types: ['sources/source\\.ts$', 'store/store\\.ts$'],
   },
+  'trading-records': {
+    may: [
+      'log/(log|shared-reads)\\.ts$',
+      'processors/shard-inputs\\.ts$',
+      'store/(late-store|open-store|store|trading-rows)\\.ts$',
+    ],
+    types: ['sources/source\\.ts$', 'store/tables\\.ts$'],
+  },
   instruments: { types: ['hub/hub\\.ts$', 'publisher/publisher\\.ts$'] },
   sources: {
     may: ['book/', 'heatmap/liquidations\\.ts$', 'log/log\\.ts$'],
@@ -151,6 +159,7 @@ module.exports = {
           '^src/dialects/dialects\\.ts$',
           '^src/(nodes/schema|instruments/answers)\\.ts$',
           '^src/history/',
+          '^src/trading-records/views\\.ts$',
           '^src/publisher/',
           SHARED,
         ],

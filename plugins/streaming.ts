@@ -38,6 +38,8 @@ import { PublishRequests } from '../src/publisher/publish-requests.js'
 import { type Publisher, type PublishResult } from '../src/publisher/publisher.js'
 import type { Source } from '../src/sources/source.js'
 import { SourceSupervisor } from '../src/sources/supervisor.js'
+import type { TradingReader } from '../src/trading-records/reader.js'
+import type { TradingRecords } from '../src/trading-records/trading-records.js'
 import type { CompactedTopics } from '../src/store/compacted-topics.js'
 import type { Coordination } from '../src/coordination/coordination.js'
 import { PollSessions } from '../src/transports/poll/held-poll.js'
@@ -57,6 +59,8 @@ export interface StreamingOptions extends ConnectionLimits {
   readonly compacted: CompactedTopics | undefined
   /** The histories of topics; closed with the streaming. */
   readonly history: History
+  /** The records of trading; closed with the streaming. */
+  readonly tradingRecords: TradingRecords
   readonly publisher: Publisher
   readonly channels: Channels
   readonly sources: readonly Source[]
@@ -128,6 +132,8 @@ export interface Streaming {
   bars (request: BarsRequest): Promise<BarsAnswer>
   /** Reads what is recorded of a topic, and what is retained. */
   readonly histories: HistoryReader
+  /** Reads orders, fills and accounts. */
+  readonly tradingReader: TradingReader
 }
 
 interface BarsAnswer {
@@ -298,6 +304,7 @@ export const streaming = fp<StreamingOptions>(async (app, options) => {
     history,
     bars,
     histories: options.history.reader,
+    tradingReader: options.tradingRecords.reader(hub.turns),
     spelledSymbol: (channel, symbol) => spelledSymbol(stream, channel, symbol),
     declare,
     async undeclare (symbols) {
@@ -337,6 +344,7 @@ export const streaming = fp<StreamingOptions>(async (app, options) => {
     ruleDemand?.close()
     for (const demand of demands.values()) demand.end()
     hub.close()
+    await options.tradingRecords.close()
     await options.history.close(isRecorderStopped)
     await options.compacted?.close()
     await Promise.all([log.close(), coordination.close()])

@@ -13,6 +13,7 @@ import { publishRoutes } from './publish.js'
 import { streamRoutes } from './stream.js'
 import { ticketRoutes } from './tickets.js'
 import { topicRoutes } from './topics.js'
+import { tradingReadRoutes } from './trading-reads.js'
 
 /** The options of every group. */
 export interface RouteOptions {
@@ -37,6 +38,7 @@ export const routeGroups = {
   acknowledgements: acknowledgementRoutes,
   alerts: alertRoutes,
   keys: keyRoutes,
+  trading: tradingReadRoutes,
   health: healthRoutes,
   metrics: metricsRoutes,
   admin: adminRoutes,

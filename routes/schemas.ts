@@ -11,11 +11,11 @@ import { NodesOverview } from '../src/nodes/schema.js'
  * What the reference at `/docs` says of each endpoint. The handlers check requests, strictly and alike on all
  * transports; these schemas convert and remove nothing.
  */
-const bearer = [{ bearer: [] }]
+export const bearer = [{ bearer: [] }]
 const Refusal = Type.Object(ErrorMessage.properties, {
   description: 'an entry of the table of errors (PROTOCOL.md, Errors and closing)'
 })
-const refused = (...statuses: number[]): Record<string, TSchema> =>
+export const refused = (...statuses: number[]): Record<string, TSchema> =>
   Object.fromEntries(statuses.map(status => [status, Refusal]))
 const Nothing = Type.Null({ description: 'done' })
 const Topic = Type.String({ description: 'a channel and its symbol', examples: ['quotes:005930'] })

@@ -42,6 +42,7 @@ import { openHeatDatabase } from './store/duckdb/heat-database.js'
 import { openStore } from './store/open-store.js'
 import type { StoreLog } from './store/store.js'
 import type { Source } from './sources/source.js'
+import { TradingRecords } from './trading-records/trading-records.js'
 import { MemoryCoordination } from './coordination/memory/memory-coordination.js'
 import { coordinationCommands } from './coordination/redis/keys.js'
 import { RedisCoordination } from './coordination/redis/redis-coordination.js'
@@ -49,8 +50,11 @@ import type { Coordination } from './coordination/coordination.js'
 
 /** Groups of endpoints that are served by default: the stream, and what its clients use beside it. */
 const DEFAULT_ROUTES: readonly RouteGroup[] = [
-  'stream', 'tickets', 'publish', 'topics', 'acknowledgements', 'alerts', 'keys'
+  'stream', 'tickets', 'publish', 'topics', 'acknowledgements', 'alerts', 'keys', 'trading'
 ]
+
+/** What an account begins with. Totals are in the first of the currencies. */
+const OPENING_BALANCES = [{ currency: 'USD', cash: '100000' }] as const
 
 /** How long a token is valid unless the application says otherwise. */
 const TOKEN_SECONDS = 3600
@@ -69,7 +73,7 @@ export interface TickwireOptions {
   readonly channels?: readonly ChannelDefinition[]
   /**
    * The groups of endpoints to serve. Default: `stream`, `tickets`, `publish`, `topics`,
-   * `acknowledgements`, `alerts`, `keys`.
+   * `acknowledgements`, `alerts`, `keys`, `trading`.
    */
   readonly routes?: readonly RouteGroup[]
   /**
@@ -257,16 +261,25 @@ export const tickwire = fp<TickwireOptions>(async (app, options) => {
         scope.streaming.counters.noteSourceEvent({ source: 'recorder', part, event }, times)
       }
     })
+    const tradingRecords = await TradingRecords.open({
+      log, logger: app.log, isTrading: true, endsWithLog: log instanceof MemoryLog, settings, writeLog: write,
+      compacted: compacted?.access, opened: store, openingBalances: OPENING_BALANCES,
+      currency: OPENING_BALANCES[0].currency
+    })
     await scope.register(streaming, {
       log,
       coordination,
       compacted,
       history,
+      tradingRecords,
       publisher,
       channels,
       heatmaps,
       notOverWebSocket: new Set(settings.WS_ENABLED ? [] : heatmapSource.lazy.channels),
-      sources: [...given, ...news, ...history.sources, ...processorSources(processors, log), heatmapSource],
+      sources: [
+        ...given, ...news, ...history.sources, ...tradingRecords.sources, ...processorSources(processors, log),
+        heatmapSource
+      ],
       instruments,
       processors: [...processors, ...heatmapFlows(settings)],
       flushMs: settings.FLUSH_MS,

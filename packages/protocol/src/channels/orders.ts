@@ -37,6 +37,7 @@ export const Order = Type.Object({
   last_qty: Type.Optional(Decimal({ description: 'of this fill' })),
   last_price: Type.Optional(Decimal({ description: 'of this fill' })),
   fee: Type.Optional(Decimal({ description: 'of this fill, in the currency of the prices' })),
+  currency: Type.Optional(Text(16, 'of the prices')),
   reason: Type.Optional(Text(256)),
   created_at: Type.Optional(Timestamp('when the log accepted the order')),
   updated_at: Type.Optional(Timestamp('when this message was decided')),

@@ -8,6 +8,7 @@ import { healthRoutes } from './health.js'
 import { metricsRoutes } from './metrics.js'
 import { pageRoutes } from './page/page.js'
 import { publishRoutes } from './publish.js'
+import { strategyRoutes } from './strategies.js'
 import { streamRoutes } from './stream.js'
 import { ticketRoutes } from './tickets.js'
 import { topicRoutes } from './topics.js'
@@ -32,6 +33,7 @@ export const routeGroups = {
   topics: topicRoutes,
   acknowledgements: acknowledgementRoutes,
   alerts: alertRoutes,
+  strategies: strategyRoutes,
   health: healthRoutes,
   metrics: metricsRoutes,
   admin: adminRoutes,

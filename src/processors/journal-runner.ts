@@ -66,14 +66,14 @@ export class JournalRunner<State, Decision> {
   }
 }
 
-interface Arrival {
+export interface Arrival {
   readonly input: ShardInputs
   readonly entry: Entry
   readonly missed?: boolean
 }
 
 /** Waits for entries of any shard. Returns none if none came in time. @throws BeginAnew */
-async function arrivals (
+export async function arrivals (
   inputs: readonly ShardInputs[],
   withinMs: number,
   signal: AbortSignal

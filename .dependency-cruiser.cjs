@@ -16,8 +16,19 @@ const FOLDERS = {
   },
   store: { types: ['log/log\\.ts$', 'publisher/', 'heatmap/'] },
   alerts: {
-    may: ['hub/audience/', 'auth/', 'connection/selectors\\.ts$', 'log/log\\.ts$'],
+    may: ['user-lists/', 'auth/', 'connection/selectors\\.ts$', 'log/log\\.ts$'],
     types: ['publisher/'],
+  },
+  'user-lists': { may: ['hub/audience/', 'log/log\\.ts$'], types: ['publisher/'] },
+  strategies: {
+    may: [
+      'user-lists/',
+      'auth/',
+      'connection/selectors\\.ts$',
+      'log/log\\.ts$',
+      'processors/(shard-inputs|epochs|journal-runner)\\.ts$',
+    ],
+    types: ['publisher/', 'sources/source\\.ts$'],
   },
   hub: { may: ['log/(log|entry-queue|acknowledged)\\.ts$', 'metrics/'] },
   history: {
@@ -64,6 +75,8 @@ const FOLDERS = {
     types: ['nodes/schema\\.ts$'],
     may: [
       'sources/(registry|live/(parse|record)|news/feeds|venues/(venue|venues))\\.ts$',
+      'sources/simulated/generated-bars\\.ts$',
+      'strategies/(registry|backtest/.*)\\.ts$',
       'instruments/file\\.ts$',
       'history/(csv|recorded-channels)\\.ts$',
       'log/redis/setup\\.ts$',

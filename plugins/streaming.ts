@@ -2,12 +2,12 @@ import { randomUUID } from 'node:crypto'
 import type { AddressInfo } from 'node:net'
 import { hostname } from 'node:os'
 import {
-  barsChannel, type ChannelDefinition, type Channels, type Instrument, ProtocolError
+  alertRules, barsChannel, type ChannelDefinition, type Channels, type Instrument, ProtocolError, strategies
 } from '@tickwire/protocol'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import { AlertRules } from '../src/alerts/alert-rules.js'
-import { RuleDemand } from '../src/alerts/rule-demand.js'
+import { rulesWant } from '../src/alerts/rule-wants.js'
 import { refusePublish } from '../src/auth/permissions.js'
 import { Acknowledging } from '../src/connection/acknowledging.js'
 import { Connections } from '../src/connection/connections.js'
@@ -40,11 +40,14 @@ import type { Source } from '../src/sources/source.js'
 import { SourceSupervisor } from '../src/sources/supervisor.js'
 import type { TradingReader } from '../src/trading-records/reader.js'
 import type { TradingRecords } from '../src/trading-records/trading-records.js'
+import { Strategies, type StrategiesOptions } from '../src/strategies/strategies.js'
+import { strategiesWant } from '../src/strategies/strategies-want.js'
 import type { CompactedTopics } from '../src/store/compacted-topics.js'
 import type { Coordination } from '../src/coordination/coordination.js'
 import { PollSessions } from '../src/transports/poll/held-poll.js'
 import { KernelQueues } from '../src/transports/sse/kernel-queues.js'
 import type { StreamContext } from '../src/transports/stream-request.js'
+import { ListDemand } from '../src/user-lists/list-demand.js'
 import { version } from '../src/version.js'
 import { refusalOf } from './errors.js'
 import { sourceFeed } from './source-feed.js'
@@ -73,6 +76,7 @@ export interface StreamingOptions extends ConnectionLimits {
   readonly heartbeatMs: number
   readonly idleTimeoutMs: number
   readonly maxAlertRules: number
+  readonly strategies: Pick<StrategiesOptions, 'registry' | 'records' | 'most' | 'mayTrade'>
   readonly maxSubscriptions: number
   readonly maxMessagesPerSecond: number
   /** The largest data of one message, in bytes of JSON. */
@@ -102,7 +106,11 @@ export interface Streaming {
   /** The alert rules of users. */
   readonly alerts: AlertRules
   /** What alert rules demand; undefined before the server is ready. */
-  ruleDemand (): RuleDemand | undefined
+  ruleDemand (): ListDemand | undefined
+  /** The strategies that users have started. */
+  readonly strategies: Strategies
+  /** What they demand; undefined before the server is ready. */
+  strategyDemand (): ListDemand | undefined
   readonly connections: Connections
   readonly events: Events
   readonly instruments: OperatorInstruments
@@ -282,7 +290,8 @@ export const streaming = fp<StreamingOptions>(async (app, options) => {
     )
     return { epoch: hub.epochTextWith(shard, epoch), ...found }
   }
-  let ruleDemand: RuleDemand | undefined
+  let ruleDemand: ListDemand | undefined
+  let strategyDemand: ListDemand | undefined
   app.decorate('streaming', {
     log,
     coordination,
@@ -294,6 +303,10 @@ export const streaming = fp<StreamingOptions>(async (app, options) => {
     publishing,
     alerts: new AlertRules({ log, publisher, names: stream, maxRules: options.maxAlertRules }),
     ruleDemand: () => ruleDemand,
+    strategies: new Strategies({
+      ...options.strategies, names: stream, running: () => strategyDemand?.items ?? 0
+    }),
+    strategyDemand: () => strategyDemand,
     connections,
     events,
     instruments: new OperatorInstruments(publisher, hub),
@@ -321,7 +334,11 @@ export const streaming = fp<StreamingOptions>(async (app, options) => {
   app.addHook('onReady', async () => {
     await heartbeat.start()
     await declare(options.instruments)
-    ruleDemand = await RuleDemand.follow({ log, channels, demand: hub.demand, onError })
+    const lists = { log, channels, demand: hub.demand, onError }
+    ruleDemand = await ListDemand.follow({ ...lists, channel: alertRules, wants: rulesWant })
+    strategyDemand = await ListDemand.follow({
+      ...lists, channel: strategies, wants: strategiesWant(options.strategies.registry)
+    })
     await sources.begin()
   })
   // Now the server knows where it listens.
@@ -342,6 +359,7 @@ export const streaming = fp<StreamingOptions>(async (app, options) => {
     stopPositions()
     load.close()
     ruleDemand?.close()
+    strategyDemand?.close()
     for (const demand of demands.values()) demand.end()
     hub.close()
     await options.tradingRecords.close()

@@ -34,6 +34,7 @@ export const docsRoutes = fp(async (
         { name: 'acknowledgements', description: 'What a user has dealt with' },
         { name: 'alerts', description: 'When users want to be alerted' },
         { name: 'orders', description: 'What users trade' },
+        { name: 'strategies', description: 'Programs that trade for users, or say how they would' },
         { name: 'admin', description: 'For operators: a token with admin' },
         { name: 'health', description: 'For monitoring and orchestration' }
       ]

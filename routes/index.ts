@@ -10,6 +10,7 @@ import { keyRoutes } from './keys.js'
 import { metricsRoutes } from './metrics.js'
 import { pageRoutes } from './page/page.js'
 import { publishRoutes } from './publish.js'
+import { strategyRoutes } from './strategies.js'
 import { streamRoutes } from './stream.js'
 import { ticketRoutes } from './tickets.js'
 import { topicRoutes } from './topics.js'
@@ -39,6 +40,7 @@ export const routeGroups = {
   alerts: alertRoutes,
   keys: keyRoutes,
   trading: tradingReadRoutes,
+  strategies: strategyRoutes,
   health: healthRoutes,
   metrics: metricsRoutes,
   admin: adminRoutes,

@@ -1,8 +1,9 @@
 import { type TSchema, Type } from '@sinclair/typebox'
 import {
   Acknowledge, Acknowledged, AlertRule, AlertRuleChange, AlertRulesAnswer, Bar, ErrorMessage, Instrument,
-  MAX_HEARTBEAT_SECONDS, MAX_POLL_LIMIT, MAX_WAIT_SECONDS, MIN_HEARTBEAT_SECONDS, NewAlertRule, PollAnswer,
-  PublishAnswer, PublishItem, Timestamp, UnacknowledgedAnswer
+  MAX_HEARTBEAT_SECONDS, MAX_POLL_LIMIT, MAX_WAIT_SECONDS, MIN_HEARTBEAT_SECONDS, NewAlertRule, NewStrategy,
+  PollAnswer, PublishAnswer, PublishItem, StrategiesAnswer, StrategyRecord, StrategyRegistryAnswer, Timestamp,
+  UnacknowledgedAnswer
 } from '@tickwire/protocol'
 import { PutAnswer, RemoveAnswer } from '../src/instruments/answers.js'
 import { NodesOverview } from '../src/nodes/schema.js'
@@ -151,6 +152,38 @@ export const removeAlertSchema = {
   ...alertRule,
   summary: 'Removes an alert rule',
   params: RuleId,
+  response: { 204: Nothing, ...refused(401, 403, 404, 429, 503) }
+}
+
+const startedStrategy = { tags: ['strategies'], security: bearer }
+const StrategyId = Type.Object({ id: Type.String({ description: 'the `strategy_id`' }) })
+
+export const strategyRegistrySchema = {
+  ...startedStrategy,
+  summary: 'The strategies that users can start, with their parameters',
+  response: { 200: StrategyRegistryAnswer, ...refused(401, 403, 429) }
+}
+export const strategiesSchema = {
+  ...startedStrategy,
+  summary: 'The strategies that the user has started',
+  response: { 200: StrategiesAnswer, ...refused(401, 403, 429, 503) }
+}
+export const addStrategySchema = {
+  ...startedStrategy,
+  summary: 'Starts a strategy',
+  body: NewStrategy,
+  response: { 201: StrategyRecord, ...refused(400, 401, 403, 404, 429, 503) }
+}
+export const askStrategySchema = (action: string): object => ({
+  ...startedStrategy,
+  summary: `Makes a strategy ${action}`,
+  params: StrategyId,
+  response: { 200: StrategyRecord, ...refused(400, 401, 403, 404, 429, 503) }
+})
+export const removeStrategySchema = {
+  ...startedStrategy,
+  summary: 'Deletes a strategy, and stops it if it runs',
+  params: StrategyId,
   response: { 204: Nothing, ...refused(401, 403, 404, 429, 503) }
 }
 

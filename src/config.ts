@@ -1,5 +1,5 @@
 import { type Static, type TSchema, Type } from '@sinclair/typebox'
-import { BAR_INTERVALS, MOST_ALERT_RULES } from '@tickwire/protocol'
+import { BAR_INTERVALS, MOST_ALERT_RULES, MOST_STRATEGIES } from '@tickwire/protocol'
 import { Value } from '@sinclair/typebox/value'
 import { isAddressList } from './addresses.js'
 import { insteadOf } from './nearest.js'
@@ -93,6 +93,10 @@ export const ConfigSchema = Type.Object({
   MAX_CONNECTIONS_PER_USER: Count(100, 'clients of one user'),
   MAX_SUBSCRIPTIONS: Count(1000, 'selectors of one connection'),
   MAX_ALERT_RULES: Count(200, 'alert rules of one user', undefined, MOST_ALERT_RULES),
+  MAX_STRATEGIES: Count(10, 'strategies of one user', undefined, MOST_STRATEGIES),
+  MAX_RUNNING_STRATEGIES: Count(100, 'strategies of all users that run or are paused'),
+  STRATEGIES: given('a folder of strategies, .js or .mjs, beside those that are built in'),
+  STRATEGY_CALL_MS: Milliseconds(1000, 10, HOUR_MS, 'how long a strategy may think about a message'),
   MAX_MESSAGE_BYTES: Bytes(
     65_536, 1024, 64 * MEBIBYTE, 'the largest message from a client, and the largest published message'
   ),

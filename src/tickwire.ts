@@ -37,6 +37,8 @@ import { parseFeeds } from './sources/news/feeds.js'
 import { NewsSource } from './sources/news/news-source.js'
 import { parseSources } from './sources/registry.js'
 import { openSigning } from './signing/open-signing.js'
+import { StrategyRegistry } from './strategies/registry.js'
+import { setUpStrategies } from './strategies/set-up.js'
 import { keepCompacted } from './store/keep-compacted.js'
 import { openHeatDatabase } from './store/duckdb/heat-database.js'
 import { openStore } from './store/open-store.js'
@@ -50,7 +52,7 @@ import type { Coordination } from './coordination/coordination.js'
 
 /** Groups of endpoints that are served by default: the stream, and what its clients use beside it. */
 const DEFAULT_ROUTES: readonly RouteGroup[] = [
-  'stream', 'tickets', 'publish', 'topics', 'acknowledgements', 'alerts', 'keys', 'trading'
+  'stream', 'tickets', 'publish', 'topics', 'acknowledgements', 'alerts', 'keys', 'trading', 'strategies'
 ]
 
 /** What an account begins with. Totals are in the first of the currencies. */
@@ -73,7 +75,7 @@ export interface TickwireOptions {
   readonly channels?: readonly ChannelDefinition[]
   /**
    * The groups of endpoints to serve. Default: `stream`, `tickets`, `publish`, `topics`,
-   * `acknowledgements`, `alerts`, `keys`, `trading`.
+   * `acknowledgements`, `alerts`, `keys`, `trading`, `strategies`.
    */
   readonly routes?: readonly RouteGroup[]
   /**
@@ -90,6 +92,11 @@ export interface TickwireOptions {
    * a processor publishes once, even if another server takes the processor over. Default: none.
    */
   readonly processors?: readonly Processor[]
+  /**
+   * Modules that export what `defineStrategy` returns, as paths or URLs: workers load them from there. Default:
+   * none, beside those that are built in.
+   */
+  readonly strategies?: readonly (string | URL)[]
   /** The log. Default: on Redis if `REDIS_URL` is set, else in memory. It closes with the application. */
   readonly log?: Log
   /**
@@ -182,6 +189,7 @@ export const tickwire = fp<TickwireOptions>(async (app, options) => {
   const processors = [alertProcessor(channels), ...options.processors ?? []]
   checkProcessors(processors, channels)
   const given = typeof sources === 'string' ? parseSources(sources) : sources
+  const registry = await StrategyRegistry.load(options.strategies ?? [], settings.STRATEGIES)
   const feeds = settings.NEWS_FEEDS === undefined ? [] : parseFeeds(settings.NEWS_FEEDS)
   const recorded = settings.RECORD === undefined ? undefined : recordedChannels(settings.RECORD, channels)
   const onError: OnError = (error, message) => { app.log.error({ err: errorFields(error) }, message) }
@@ -224,6 +232,7 @@ export const tickwire = fp<TickwireOptions>(async (app, options) => {
     intervalMs,
     open: kind => openHeatDatabase(databaseOf(kind))
   })
+  const strategies = setUpStrategies({ registry, log, publisher, settings, trading: undefined })
   const originAllowed = originPolicy(settings.ALLOWED_ORIGINS)
   const listed = listedOrigins(settings.ALLOWED_ORIGINS)
 
@@ -278,8 +287,9 @@ export const tickwire = fp<TickwireOptions>(async (app, options) => {
       notOverWebSocket: new Set(settings.WS_ENABLED ? [] : heatmapSource.lazy.channels),
       sources: [
         ...given, ...news, ...history.sources, ...tradingRecords.sources, ...processorSources(processors, log),
-        heatmapSource
+        heatmapSource, strategies.source
       ],
+      strategies: strategies.asked,
       instruments,
       processors: [...processors, ...heatmapFlows(settings)],
       flushMs: settings.FLUSH_MS,

@@ -191,6 +191,54 @@ export const samples: Readonly<Record<string, Sample>> = {
     required: ['alert_id', 'type', 'message', 'triggered_at'],
     decimals: [['value']]
   },
+  strategy: {
+    type: 'strategy',
+    access: 'user',
+    keyed: true,
+    state: true,
+    full: {
+      strategy_id: 'S1',
+      name: 'breakout',
+      status: 'running',
+      symbol: 'AAPL',
+      mode: 'paper',
+      signal: 'buy',
+      quantity: '5',
+      price: '185.52',
+      as_of: TIME,
+      reason: 'above the highest of 20 bars',
+      position: '5',
+      pnl: '-0.5',
+      realized_pnl: '0',
+      fees: '0.93'
+    },
+    required: ['strategy_id', 'name', 'status'],
+    decimals: ['quantity', 'price', 'position', 'pnl', 'realized_pnl', 'fees'].map(name => [name])
+  },
+  strategies: {
+    type: 'strategies',
+    access: 'internal',
+    keyed: false,
+    state: true,
+    full: {
+      strategies: [{
+        strategy_id: 'S1',
+        name: 'breakout',
+        symbol: 'AAPL',
+        parameters: { lookback: 20, interval: '1m' },
+        mode: 'paper',
+        quantity: '5',
+        status: 'failed',
+        reason: 'it threw',
+        version: 2,
+        created_at: TIME,
+        updated_at: TIME,
+        results: { position: '5', cost: '927.60', realized_pnl: '0', fees: '0.93', time: 1, epoch: 7, offset: 9 }
+      }]
+    },
+    required: ['strategies'],
+    decimals: [['strategies', 0, 'quantity'], ['strategies', 0, 'results', 'cost']]
+  },
   alert_rules: {
     type: 'alert_rules',
     access: 'internal',

@@ -18,6 +18,10 @@ const FOLDERS = {
     may: ['hub/audience/', 'auth/', 'connection/selectors\\.ts$', 'log/log\\.ts$'],
     types: ['publisher/'],
   },
+  'trading-requests': {
+    may: ['auth/', 'connection/selectors\\.ts$'],
+    types: ['publisher/', 'coordination/coordination\\.ts$', 'log/log\\.ts$'],
+  },
   hub: { may: ['log/(log|entry-queue|acknowledged)\\.ts$', 'metrics/'] },
   history: {
     may: [
@@ -47,7 +51,7 @@ const FOLDERS = {
   dialects: { may: ['hub/iso-time\\.ts$'], types: ['hub/format\\.ts$'] },
   connection: {
     may: ['hub/', 'auth/', 'metrics/', 'log/(log|acknowledged)\\.ts$'],
-    types: ['dialects/', 'coordination/coordination\\.ts$', 'publisher/'],
+    types: ['dialects/', 'coordination/coordination\\.ts$', 'publisher/', 'trading-requests/'],
   },
   transports: { may: ['connection/', 'hub/', 'auth/identity\\.ts$'], types: ['auth/', 'dialects/'] },
   cli: {

@@ -38,6 +38,7 @@ import { PublishRequests } from '../src/publisher/publish-requests.js'
 import { type Publisher, type PublishResult } from '../src/publisher/publisher.js'
 import type { Source } from '../src/sources/source.js'
 import { SourceSupervisor } from '../src/sources/supervisor.js'
+import { OrderRequests } from '../src/trading-requests/order-requests.js'
 import type { CompactedTopics } from '../src/store/compacted-topics.js'
 import type { Coordination } from '../src/coordination/coordination.js'
 import { PollSessions } from '../src/transports/poll/held-poll.js'
@@ -69,6 +70,12 @@ export interface StreamingOptions extends ConnectionLimits {
   readonly heartbeatMs: number
   readonly idleTimeoutMs: number
   readonly maxAlertRules: number
+  /** Whether there is an exchange. */
+  readonly takesOrders: boolean
+  /** Requests about orders that a user may send. */
+  readonly maxOrdersPerSecond: number
+  /** The currency of an instrument that names none. */
+  readonly baseCurrency: string
   readonly maxSubscriptions: number
   readonly maxMessagesPerSecond: number
   /** The largest data of one message, in bytes of JSON. */
@@ -95,6 +102,8 @@ export interface Streaming {
   readonly publisher: Publisher
   /** Takes what clients publish. */
   readonly publishing: Publishing
+  /** Takes what users ask of the exchange. */
+  readonly orderRequests: OrderRequests
   /** The alert rules of users. */
   readonly alerts: AlertRules
   /** What alert rules demand; undefined before the server is ready. */
@@ -230,18 +239,33 @@ export const streaming = fp<StreamingOptions>(async (app, options) => {
     (channel, { symbol }) =>
       refusePublish(identity, channel, symbol) ?? refuseUnknown(stream, channel, symbol))
   const acknowledging = new Acknowledging(hub, publisher, options)
-  const dialects = new Dialects(channels)
-  const stream: StreamContext = {
-    hub,
-    dialects,
+  const names = {
     channels,
-    publishing,
-    acknowledging,
-    connections,
-    events,
     directory: hub.directory,
     membership: hub.membership,
-    hasTopic: topic => hub.hasTopic(topic),
+    hasTopic: (topic: string) => hub.hasTopic(topic),
+    acceptUnknownSymbols: options.acceptUnknownSymbols,
+    notOverWebSocket: options.notOverWebSocket
+  }
+  const orderRequests = new OrderRequests({
+    publisher,
+    log,
+    names,
+    coordination,
+    enabled: options.takesOrders,
+    baseCurrency: options.baseCurrency,
+    maxPerSecond: options.maxOrdersPerSecond
+  })
+  const dialects = new Dialects(channels)
+  const stream: StreamContext = {
+    ...names,
+    hub,
+    dialects,
+    publishing,
+    acknowledging,
+    orderRequests,
+    connections,
+    events,
     heartbeatMs: options.heartbeatMs,
     idleTimeoutMs: options.idleTimeoutMs,
     maxSubscriptions: options.maxSubscriptions,
@@ -250,8 +274,6 @@ export const streaming = fp<StreamingOptions>(async (app, options) => {
     pageMessages: PAGE_MESSAGES,
     compression: options.compression,
     authenticationRequired: options.authenticationRequired,
-    acceptUnknownSymbols: options.acceptUnknownSymbols,
-    notOverWebSocket: options.notOverWebSocket,
     kernelQueues: new KernelQueues(options.heartbeatMs / 4),
     polls: new PollSessions(connections.registry),
     draining: draining.signal,
@@ -286,6 +308,7 @@ export const streaming = fp<StreamingOptions>(async (app, options) => {
     heatmaps: options.heatmaps,
     publisher,
     publishing,
+    orderRequests,
     alerts: new AlertRules({ log, publisher, names: stream, maxRules: options.maxAlertRules }),
     ruleDemand: () => ruleDemand,
     connections,

@@ -6,6 +6,7 @@ import { alertRoutes } from './alerts.js'
 import { docsRoutes } from './docs.js'
 import { healthRoutes } from './health.js'
 import { metricsRoutes } from './metrics.js'
+import { orderRoutes } from './orders.js'
 import { pageRoutes } from './page/page.js'
 import { publishRoutes } from './publish.js'
 import { streamRoutes } from './stream.js'
@@ -32,6 +33,7 @@ export const routeGroups = {
   topics: topicRoutes,
   acknowledgements: acknowledgementRoutes,
   alerts: alertRoutes,
+  trading: orderRoutes,
   health: healthRoutes,
   metrics: metricsRoutes,
   admin: adminRoutes,

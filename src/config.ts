@@ -1,5 +1,5 @@
 import { type Static, type TSchema, Type } from '@sinclair/typebox'
-import { BAR_INTERVALS, MOST_ALERT_RULES } from '@tickwire/protocol'
+import { BAR_INTERVALS, MOST_ALERT_RULES, MOST_OPEN_ORDERS } from '@tickwire/protocol'
 import { Value } from '@sinclair/typebox/value'
 import { isAddressList } from './addresses.js'
 import { insteadOf } from './nearest.js'
@@ -20,6 +20,10 @@ const given = (description: string) => Type.Optional(Type.String({ minLength: 1,
 
 const MEBIBYTE = 1024 * 1024
 const HOUR_MS = 3_600_000
+const CURRENCY = '[A-Za-z0-9]{1,16}'
+/** Below 10^15, so that sums fit the decimals of messages. */
+const BALANCE = `${CURRENCY}:(0|[1-9]\\d{0,14})(\\.\\d{1,12})?`
+const FEE = '([^,\\s]{1,64}:)?0(\\.\\d{1,12})?'
 const BAR = `(${Object.keys(BAR_INTERVALS).join('|')})`
 
 export const ConfigSchema = Type.Object({
@@ -93,6 +97,7 @@ export const ConfigSchema = Type.Object({
   MAX_CONNECTIONS_PER_USER: Count(100, 'clients of one user'),
   MAX_SUBSCRIPTIONS: Count(1000, 'selectors of one connection'),
   MAX_ALERT_RULES: Count(200, 'alert rules of one user', undefined, MOST_ALERT_RULES),
+  MAX_OPEN_ORDERS: Count(200, 'open orders of one user', undefined, MOST_OPEN_ORDERS),
   MAX_MESSAGE_BYTES: Bytes(
     65_536, 1024, 64 * MEBIBYTE, 'the largest message from a client, and the largest published message'
   ),
@@ -103,6 +108,7 @@ export const ConfigSchema = Type.Object({
   MAX_TOPIC_NAMES: Count(1_000_000, 'topics whose last sequence the log keeps'),
   RATE_LIMIT_MESSAGES: Count(50, 'messages that one WebSocket may send in a second'),
   RATE_LIMIT_REQUESTS: Count(100, 'HTTP requests of one user, or one address, in a second'),
+  RATE_LIMIT_ORDERS: Count(50, 'requests about orders of one user in a second'),
   AUTH: Type.Union([Type.Literal('optional'), Type.Literal('required')], {
     description: 'optional: anybody may read public channels; required: reading takes a token ' +
       '(default optional; in production required)'
@@ -155,6 +161,28 @@ export const ConfigSchema = Type.Object({
     default: '1s,1m,5m',
     description: 'the bars that the server makes of trades: none, or a comma list of 1s, 1m and 5m',
     allowed: 'none, or a comma list of 1s, 1m and 5m'
+  }),
+  BROKER: Type.Union([Type.Literal('paper'), Type.Literal('none')], {
+    default: 'paper', description: 'paper: orders go to an exchange on paper; none: the server takes none'
+  }),
+  PAPER_BALANCES: Type.String({
+    pattern: `^${BALANCE}(,${BALANCE})*$`,
+    default: 'USD:100000',
+    description: 'what an account on paper begins with: a comma list such as KRW:100000000,USD:100000',
+    allowed: 'a comma list of a currency and an amount below 10^15, such as KRW:100000000,USD:100000'
+  }),
+  BASE_CURRENCY: Type.Optional(Type.String({
+    pattern: `^${CURRENCY}$`,
+    description: 'the currency of totals, and of instruments that name none; ' +
+      'default: the first of PAPER_BALANCES',
+    allowed: '1 to 16 letters and digits, such as USD'
+  })),
+  PAPER_FEES: Type.String({
+    pattern: `^${FEE}(,${FEE})*$`,
+    default: '0',
+    description: 'the fee of each fill on paper, as a fraction of price by size: 0.001, ' +
+      'or by market KOSPI:0.0015,NASDAQ:0.0005,0.001',
+    allowed: 'a fraction from 0 up to 1 such as 0.001, or a comma list of MARKET:fraction'
   }),
   INSTRUMENTS: given('a file of instruments, .csv or .json, to declare at the start'),
   HEATMAP_INTERVAL_MS: Type.Optional(Type.Integer({
@@ -271,6 +299,10 @@ function checked (
 
 /** A secret needs at least as many bytes as the signature has (RFC 7518, 3.2). */
 const MIN_SECRET_BYTES = 32
+
+/** Returns the currency of totals, and of instruments that name none. */
+export const baseCurrencyOf = (settings: Pick<Config, 'BASE_CURRENCY' | 'PAPER_BALANCES'>): string =>
+  settings.BASE_CURRENCY ?? settings.PAPER_BALANCES.split(':', 1)[0]!
 
 /** The settings that say how tokens are checked; only one of them may be set. */
 const KEY_SETTINGS = ['JWT_SECRET', 'JWT_PUBLIC_KEY', 'JWT_JWKS_URL'] as const

@@ -15,7 +15,7 @@ import { faultOfClaims } from './auth/claims.js'
 import { openKeys } from './auth/open-keys.js'
 import { listedOrigins, originPolicy } from './auth/origin.js'
 import {
-  checkKeySettings, ConfigError, isShortSecret, loadSettings, type StreamingSettings
+  baseCurrencyOf, checkKeySettings, ConfigError, isShortSecret, loadSettings, type StreamingSettings
 } from './config.js'
 import { errorFields } from './errors.js'
 import { type Log, RECENT_SHARE } from './log/log.js'
@@ -48,7 +48,7 @@ import type { Coordination } from './coordination/coordination.js'
 
 /** Groups of endpoints that are served by default: the stream, and what its clients use beside it. */
 const DEFAULT_ROUTES: readonly RouteGroup[] = [
-  'stream', 'tickets', 'publish', 'topics', 'acknowledgements', 'alerts'
+  'stream', 'tickets', 'publish', 'topics', 'acknowledgements', 'alerts', 'trading'
 ]
 
 /** How long a token is valid unless the application says otherwise. */
@@ -68,7 +68,7 @@ export interface TickwireOptions {
   readonly channels?: readonly ChannelDefinition[]
   /**
    * The groups of endpoints to serve. Default: `stream`, `tickets`, `publish`, `topics`,
-   * `acknowledgements`, `alerts`.
+   * `acknowledgements`, `alerts`, `trading`.
    */
   readonly routes?: readonly RouteGroup[]
   /**
@@ -148,8 +148,8 @@ export interface Tickwire {
    */
   undeclare (symbols: readonly string[]): Promise<void>
   /**
-   * Signs a token for a user of this application. `sub` names the user; `read`, `publish` and `admin` say
-   * what the token permits (PROTOCOL.md, Credentials).
+   * Signs a token for a user of this application. `sub` names the user; `read`, `publish`, `trade` and
+   * `admin` say what the token permits (PROTOCOL.md, Credentials).
    * @param seconds how long the token is valid; default: an hour
    * @throws Error that says what is wrong with the claims, or that there is no `JWT_SECRET` to sign with
    */
@@ -275,6 +275,9 @@ export const tickwire = fp<TickwireOptions>(async (app, options) => {
       maxConnectionsPerIp: settings.MAX_CONNECTIONS_PER_IP,
       maxConnectionsPerUser: settings.MAX_CONNECTIONS_PER_USER,
       maxAlertRules: settings.MAX_ALERT_RULES,
+      takesOrders: settings.BROKER !== 'none',
+      maxOrdersPerSecond: settings.RATE_LIMIT_ORDERS,
+      baseCurrency: baseCurrencyOf(settings),
       maxSubscriptions: settings.MAX_SUBSCRIPTIONS,
       maxMessagesPerSecond: settings.RATE_LIMIT_MESSAGES,
       maxMessageBytes: settings.MAX_MESSAGE_BYTES,

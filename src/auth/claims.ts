@@ -21,6 +21,7 @@ const Claims = Type.Object({
   name: Type.Optional(Type.String({ maxLength: 256 })),
   read: Type.Optional(Patterns),
   publish: Type.Optional(Patterns),
+  trade: Type.Optional(Type.Union([Type.Boolean(), Patterns])),
   admin: Type.Optional(Type.Boolean())
 })
 type Claims = Static<typeof Claims>
@@ -29,14 +30,15 @@ const check = TypeCompiler.Compile(Claims)
 /** Returns the identity that the claims of a verified token describe. @throws ProtocolError `unauthorized` */
 export function identityOf (claims: unknown): Identity {
   if (!check.Check(claims)) throw new ProtocolError('unauthorized', faultOf(claims))
-  const { sub, exp, name, read, publish, admin } = claims
+  const { sub, exp, name, read, publish, trade, admin } = claims
   return {
     user: sub,
     expiresAt: exp * 1000,
     admin: admin === true,
     ...(name === undefined ? {} : { name }),
     ...(read === undefined ? {} : { read }),
-    ...(publish === undefined ? {} : { publish })
+    ...(publish === undefined ? {} : { publish }),
+    ...(trade === undefined || trade === false ? {} : { trade })
   }
 }
 
@@ -54,7 +56,7 @@ export function claimsOf ({ user, expiresAt, admin, ...others }: Identity): Clai
     sub: user ?? '',
     exp: (expiresAt ?? 0) / 1000,
     ...(admin ? { admin } : {}),
-    ...others as Pick<Claims, 'name' | 'read' | 'publish'>
+    ...others as Pick<Claims, 'name' | 'read' | 'publish' | 'trade'>
   }
 }
 
@@ -63,6 +65,7 @@ const WANTED: Readonly<Record<string, string>> = {
   name: 'must be a text of at most 256 characters',
   read: 'must be a list of patterns, each a text of at most 128 characters',
   publish: 'must be a list of patterns, each a text of at most 128 characters',
+  trade: 'must be true, false or a list of symbols, each a text of at most 128 characters',
   admin: 'must be true or false'
 }
 
@@ -76,7 +79,7 @@ export function faultOfClaims (claims: unknown, seconds: unknown): string | unde
   if (error !== undefined) {
     const name = error.path.split('/')[1] ?? ''
     return `'${name}' ${WANTED[name] ?? 'is not as it must be'}; ` +
-      'it takes { sub, name?, read?, publish?, admin? }, and for how many seconds the token is valid'
+      'it takes { sub, name?, read?, publish?, trade?, admin? }, and for how many seconds the token is valid'
   }
   if (typeof seconds === 'number' && Number.isInteger(seconds) && seconds > 0 && seconds <= MAX_EXP) {
     return undefined

@@ -8,6 +8,8 @@ export interface Identity {
   /** Topic patterns (`quotes:*`, `orders`, `*`); absent: the public channels and the user's own topics. */
   readonly read?: readonly string[]
   readonly publish?: readonly string[]
+  /** The symbols whose orders the user may send (`AAPL`, `*`), or all of them; absent: none. */
+  readonly trade?: true | readonly string[]
   readonly admin: boolean
 }
 

@@ -26,9 +26,13 @@ const FOLDERS = {
       'auth/',
       'connection/selectors\\.ts$',
       'log/log\\.ts$',
-      'processors/(shard-inputs|epochs|journal-runner)\\.ts$',
+      'processors/(shard-inputs|epochs|arrivals)\\.ts$',
     ],
     types: ['publisher/', 'sources/source\\.ts$'],
+  },
+  'trading-requests': {
+    may: ['auth/', 'connection/selectors\\.ts$'],
+    types: ['publisher/', 'coordination/coordination\\.ts$', 'log/log\\.ts$'],
   },
   hub: { may: ['log/(log|entry-queue|acknowledged)\\.ts$', 'metrics/'] },
   history: {
@@ -68,7 +72,7 @@ const FOLDERS = {
   dialects: { may: ['hub/iso-time\\.ts$'], types: ['hub/format\\.ts$'] },
   connection: {
     may: ['hub/', 'auth/', 'metrics/', 'log/(log|acknowledged)\\.ts$'],
-    types: ['dialects/', 'coordination/coordination\\.ts$', 'publisher/'],
+    types: ['dialects/', 'coordination/coordination\\.ts$', 'publisher/', 'trading-requests/'],
   },
   transports: { may: ['connection/', 'hub/', 'auth/identity\\.ts$'], types: ['auth/', 'dialects/'] },
   cli: {

@@ -35,6 +35,7 @@ export interface TokenClaims {
   readonly name?: string
   readonly read?: readonly string[]
   readonly publish?: readonly string[]
+  readonly trade?: boolean | readonly string[]
   readonly admin?: boolean
   readonly order_key?: OrderKey
 }

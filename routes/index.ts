@@ -14,7 +14,7 @@ import { strategyRoutes } from './strategies.js'
 import { streamRoutes } from './stream.js'
 import { ticketRoutes } from './tickets.js'
 import { topicRoutes } from './topics.js'
-import { tradingReadRoutes } from './trading-reads.js'
+import { tradingRoutes } from './trading.js'
 
 /** The options of every group. */
 export interface RouteOptions {
@@ -39,7 +39,7 @@ export const routeGroups = {
   acknowledgements: acknowledgementRoutes,
   alerts: alertRoutes,
   keys: keyRoutes,
-  trading: tradingReadRoutes,
+  trading: tradingRoutes,
   strategies: strategyRoutes,
   health: healthRoutes,
   metrics: metricsRoutes,

@@ -1,9 +1,9 @@
 import { type TSchema, Type } from '@sinclair/typebox'
 import {
-  Acknowledge, Acknowledged, AlertRule, AlertRuleChange, AlertRulesAnswer, Bar, ErrorMessage, Instrument,
-  MAX_HEARTBEAT_SECONDS, MAX_POLL_LIMIT, MAX_WAIT_SECONDS, MIN_HEARTBEAT_SECONDS, NewAlertRule, NewStrategy,
-  PollAnswer, PublishAnswer, PublishItem, StrategiesAnswer, StrategyRecord, StrategyRegistryAnswer, Timestamp,
-  UnacknowledgedAnswer
+  AccountReset, Acknowledge, Acknowledged, AlertRule, AlertRuleChange, AlertRulesAnswer, Bar, ErrorMessage,
+  Instrument, MAX_HEARTBEAT_SECONDS, MAX_POLL_LIMIT, MAX_WAIT_SECONDS, MIN_HEARTBEAT_SECONDS, NewAlertRule,
+  NewOrder, NewStrategy, OrderAccepted, OrderCancel, OrderChange, PollAnswer, PublishAnswer, PublishItem,
+  ResetAccepted, StrategiesAnswer, StrategyRecord, StrategyRegistryAnswer, Timestamp, UnacknowledgedAnswer
 } from '@tickwire/protocol'
 import { PutAnswer, RemoveAnswer } from '../src/instruments/answers.js'
 import { NodesOverview } from '../src/nodes/schema.js'
@@ -185,6 +185,37 @@ export const removeStrategySchema = {
   summary: 'Deletes a strategy, and stops it if it runs',
   params: StrategyId,
   response: { 204: Nothing, ...refused(401, 403, 404, 429, 503) }
+}
+
+const order = { tags: ['trading'], security: bearer }
+const ordered = { 202: OrderAccepted, ...refused(400, 401, 403, 404, 409, 429, 503) }
+const OrderId = Type.Object({ id: Type.String({ description: 'the `order_id`' }) })
+
+export const submitOrderSchema = {
+  ...order,
+  summary: 'Hands an order to the exchange; what becomes of it is a message of `orders`',
+  body: NewOrder,
+  response: { 202: OrderAccepted, ...refused(400, 401, 403, 409, 429, 503) }
+}
+export const cancelOrderSchema = {
+  ...order,
+  summary: 'Asks the exchange to cancel an order',
+  params: OrderId,
+  querystring: OrderCancel,
+  response: ordered
+}
+export const replaceOrderSchema = {
+  ...order,
+  summary: 'Asks the exchange to give an order another quantity or other prices',
+  params: OrderId,
+  body: OrderChange,
+  response: ordered
+}
+export const resetAccountSchema = {
+  ...order,
+  summary: 'Cancels all orders of the user, and begins the account anew with the starting balances',
+  body: AccountReset,
+  response: { 202: ResetAccepted, ...refused(400, 401, 403, 409, 429, 503) }
 }
 
 export const historySchema = {

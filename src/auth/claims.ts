@@ -22,6 +22,7 @@ const Claims = Type.Object({
   name: Type.Optional(Type.String({ maxLength: 256 })),
   read: Type.Optional(Patterns),
   publish: Type.Optional(Patterns),
+  trade: Type.Optional(Type.Union([Type.Boolean(), Patterns])),
   admin: Type.Optional(Type.Boolean()),
   order_key: Type.Optional(OrderKey)
 })
@@ -31,7 +32,7 @@ const check = TypeCompiler.Compile(Claims)
 /** Returns the identity that the claims of a verified token describe. @throws ProtocolError `unauthorized` */
 export function identityOf (claims: unknown): Identity {
   if (!check.Check(claims)) throw new ProtocolError('unauthorized', faultOf(claims))
-  const { sub, exp, name, read, publish, admin, order_key: orderKey } = claims
+  const { sub, exp, name, read, publish, trade, admin, order_key: orderKey } = claims
   return {
     user: sub,
     expiresAt: exp * 1000,
@@ -39,6 +40,7 @@ export function identityOf (claims: unknown): Identity {
     ...(name === undefined ? {} : { name }),
     ...(read === undefined ? {} : { read }),
     ...(publish === undefined ? {} : { publish }),
+    ...(trade === undefined || trade === false ? {} : { trade }),
     ...(orderKey === undefined ? {} : { orderKey: publicPart(orderKey) })
   }
 }
@@ -65,7 +67,7 @@ export function claimsOf ({ user, expiresAt, admin, orderKey, ...others }: Ident
     exp: (expiresAt ?? 0) / 1000,
     ...(admin ? { admin } : {}),
     ...(orderKey === undefined ? {} : { order_key: orderKey }),
-    ...others as Pick<Claims, 'name' | 'read' | 'publish'>
+    ...others as Pick<Claims, 'name' | 'read' | 'publish' | 'trade'>
   }
 }
 
@@ -74,6 +76,7 @@ const WANTED: Readonly<Record<string, string>> = {
   name: 'must be a text of at most 256 characters',
   read: 'must be a list of patterns, each a text of at most 128 characters',
   publish: 'must be a list of patterns, each a text of at most 128 characters',
+  trade: 'must be true, false or a list of symbols, each a text of at most 128 characters',
   admin: 'must be true or false',
   order_key: 'must be a public key (kty OKP, crv Ed25519, x) or the kid of a key that the server has'
 }
@@ -88,7 +91,7 @@ export function faultOfClaims (claims: unknown, seconds: unknown): string | unde
   if (error !== undefined) {
     const name = error.path.split('/')[1] ?? ''
     return `'${name}' ${WANTED[name] ?? 'is not as it must be'}; ` +
-      'it takes { sub, name?, read?, publish?, admin?, order_key? }, ' +
+      'it takes { sub, name?, read?, publish?, trade?, admin?, order_key? }, ' +
       'and for how many seconds the token is valid'
   }
   if (typeof seconds === 'number' && Number.isInteger(seconds) && seconds > 0 && seconds <= MAX_EXP) {

@@ -16,8 +16,23 @@ const FOLDERS = {
   },
   store: { types: ['log/log\\.ts$', 'publisher/', 'heatmap/'] },
   alerts: {
-    may: ['hub/audience/', 'auth/', 'connection/selectors\\.ts$', 'log/log\\.ts$'],
+    may: ['user-lists/', 'auth/', 'connection/selectors\\.ts$', 'log/log\\.ts$'],
     types: ['publisher/'],
+  },
+  'user-lists': { may: ['hub/audience/', 'log/log\\.ts$'], types: ['publisher/'] },
+  strategies: {
+    may: [
+      'user-lists/',
+      'auth/',
+      'connection/selectors\\.ts$',
+      'log/log\\.ts$',
+      'processors/(shard-inputs|epochs|arrivals)\\.ts$',
+    ],
+    types: ['publisher/', 'sources/source\\.ts$'],
+  },
+  'trading-requests': {
+    may: ['auth/', 'connection/selectors\\.ts$'],
+    types: ['publisher/', 'coordination/coordination\\.ts$', 'log/log\\.ts$'],
   },
   hub: { may: ['log/(log|entry-queue|acknowledged)\\.ts$', 'metrics/'] },
   history: {
@@ -28,15 +43,24 @@ const FOLDERS = {
     ],
     types: ['sources/source\\.ts$', 'store/store\\.ts$'],
   },
+  'trading-records': {
+    may: [
+      'log/(log|shared-reads)\\.ts$',
+      'processors/shard-inputs\\.ts$',
+      'store/(late-store|open-store|store|trading-rows)\\.ts$',
+    ],
+    types: ['sources/source\\.ts$', 'store/tables\\.ts$'],
+  },
   instruments: { types: ['hub/hub\\.ts$', 'publisher/publisher\\.ts$'] },
   sources: {
     may: ['book/', 'heatmap/liquidations\\.ts$', 'log/log\\.ts$'],
     types: ['publisher/', 'coordination/(coordination|leases)\\.ts$'],
   },
   processors: {
-    may: ['log/log\\.ts$', 'heatmap/'],
+    may: ['log/log\\.ts$', 'heatmap/', 'trading/'],
     types: ['sources/source\\.ts$', 'metrics/', 'coordination/coordination\\.ts$'],
   },
+  signing: { may: ['auth/(order-key|pem)\\.ts$'], types: ['auth/identity\\.ts$'] },
   nodes: {
     types: [
       'log/log\\.ts$',
@@ -48,18 +72,21 @@ const FOLDERS = {
   dialects: { may: ['hub/iso-time\\.ts$'], types: ['hub/format\\.ts$'] },
   connection: {
     may: ['hub/', 'auth/', 'metrics/', 'log/(log|acknowledged)\\.ts$'],
-    types: ['dialects/', 'coordination/coordination\\.ts$', 'publisher/'],
+    types: ['dialects/', 'coordination/coordination\\.ts$', 'publisher/', 'trading-requests/'],
   },
   transports: { may: ['connection/', 'hub/', 'auth/identity\\.ts$'], types: ['auth/', 'dialects/'] },
   cli: {
     types: ['nodes/schema\\.ts$'],
     may: [
       'sources/(registry|live/(parse|record)|news/feeds|venues/(venue|venues))\\.ts$',
+      'sources/simulated/generated-bars\\.ts$',
+      'strategies/(registry|backtest/.*)\\.ts$',
       'instruments/file\\.ts$',
       'history/(csv|recorded-channels)\\.ts$',
       'log/redis/setup\\.ts$',
       'coordination/redis/keys\\.ts$',
       'auth/public-key\\.ts$',
+      'signing/open-signing\\.ts$',
       '(server|tls|notices)\\.ts$',
     ],
   },
@@ -149,6 +176,7 @@ module.exports = {
           '^src/dialects/dialects\\.ts$',
           '^src/(nodes/schema|instruments/answers)\\.ts$',
           '^src/history/',
+          '^src/trading-records/views\\.ts$',
           '^src/publisher/',
           SHARED,
         ],

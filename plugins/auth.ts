@@ -9,6 +9,7 @@ import { identityOf } from '../src/auth/claims.js'
 import { readCookie } from '../src/auth/cookie.js'
 import { ANONYMOUS, type Identity, LEEWAY_MS } from '../src/auth/identity.js'
 import type { Keys } from '../src/auth/keys.js'
+import type { OrderKey } from '../src/auth/order-key.js'
 import { cookiesAllowed } from '../src/auth/origin.js'
 import { Tickets } from '../src/auth/tickets.js'
 import { NOT_A_JWT, NOT_OURS, tokenFault } from '../src/auth/token-fault.js'
@@ -34,7 +35,9 @@ export interface TokenClaims {
   readonly name?: string
   readonly read?: readonly string[]
   readonly publish?: readonly string[]
+  readonly trade?: boolean | readonly string[]
   readonly admin?: boolean
+  readonly order_key?: OrderKey
 }
 
 export interface Authenticator {

@@ -1,143 +1,46 @@
 import { randomUUID } from 'node:crypto'
 import type { AddressInfo } from 'node:net'
 import { hostname } from 'node:os'
-import {
-  barsChannel, type ChannelDefinition, type Channels, type Instrument, ProtocolError
-} from '@tickwire/protocol'
+import { alertRules, barsChannel, ProtocolError, strategies } from '@tickwire/protocol'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import { AlertRules } from '../src/alerts/alert-rules.js'
-import { RuleDemand } from '../src/alerts/rule-demand.js'
+import { rulesWant } from '../src/alerts/rule-wants.js'
 import { refusePublish } from '../src/auth/permissions.js'
 import { Acknowledging } from '../src/connection/acknowledging.js'
 import { Connections } from '../src/connection/connections.js'
 import { Events } from '../src/connection/events.js'
 import { PAGE_MESSAGES } from '../src/connection/delivery/delivery.js'
 import { answerDisconnects, disconnect } from '../src/connection/disconnect.js'
-import type { ConnectionLimits } from '../src/connection/connection-quota.js'
-import type { Address } from '../src/connection/registry.js'
-import { type HistoryAnswer, type HistoryRequest, readHistory } from '../src/hub/catch-up/history.js'
+import { readHistory } from '../src/hub/catch-up/history.js'
 import { Publishing } from '../src/connection/publishing.js'
 import { refuseUnknown, spelledSymbol } from '../src/connection/selectors.js'
 import { Dialects } from '../src/dialects/dialects.js'
 import { errorFields } from '../src/errors.js'
 import { Counters } from '../src/metrics/counters.js'
-import type { HeatmapCounters } from '../src/metrics/heatmap-counters.js'
 import type { Watch } from '../src/hub/audience/demand.js'
 import { Hub } from '../src/hub/hub.js'
 import { OperatorInstruments } from '../src/instruments/operator-instruments.js'
-import type { Log } from '../src/log/log.js'
-import { type History, RECORDER } from '../src/history/history.js'
-import type { HistoryReader } from '../src/history/history-reader.js'
+import { RECORDER } from '../src/history/history.js'
 import { Heartbeat } from '../src/nodes/heartbeat.js'
 import { LoadMeter } from '../src/nodes/load.js'
 import { Nodes } from '../src/nodes/nodes.js'
-import { type BarsRequest, readBars } from '../src/processors/bars/read-bars.js'
-import { type Flow, wantedBy } from '../src/processors/demand.js'
+import { readBars } from '../src/processors/bars/read-bars.js'
+import { wantedBy } from '../src/processors/demand.js'
 import { PublishRequests } from '../src/publisher/publish-requests.js'
-import { type Publisher, type PublishResult } from '../src/publisher/publisher.js'
-import type { Source } from '../src/sources/source.js'
+import type { PublishResult } from '../src/publisher/publisher.js'
 import { SourceSupervisor } from '../src/sources/supervisor.js'
-import type { CompactedTopics } from '../src/store/compacted-topics.js'
-import type { Coordination } from '../src/coordination/coordination.js'
+import { Strategies } from '../src/strategies/strategies.js'
+import { strategiesWant } from '../src/strategies/strategies-want.js'
+import { OrderRequests } from '../src/trading-requests/order-requests.js'
 import { PollSessions } from '../src/transports/poll/held-poll.js'
 import { KernelQueues } from '../src/transports/sse/kernel-queues.js'
 import type { StreamContext } from '../src/transports/stream-request.js'
+import { ListDemand } from '../src/user-lists/list-demand.js'
 import { version } from '../src/version.js'
 import { refusalOf } from './errors.js'
 import { sourceFeed } from './source-feed.js'
-
-export interface StreamingOptions extends ConnectionLimits {
-  readonly log: Log
-  readonly coordination: Coordination
-  readonly heatmaps: HeatmapCounters
-  /** The channels that the server does not serve over WebSocket. */
-  readonly notOverWebSocket: ReadonlySet<string>
-  /** What a log in memory must not forget. */
-  readonly compacted: CompactedTopics | undefined
-  /** The histories of topics; closed with the streaming. */
-  readonly history: History
-  readonly publisher: Publisher
-  readonly channels: Channels
-  readonly sources: readonly Source[]
-  /** What is declared at the start. */
-  readonly instruments: readonly Instrument[]
-  /** What the sources make that are processors: a subscriber of their outputs needs their inputs, too. */
-  readonly processors: readonly Flow[]
-  readonly flushMs: number | 'auto'
-  readonly recentBytes: number
-  readonly heartbeatMs: number
-  readonly idleTimeoutMs: number
-  readonly maxAlertRules: number
-  readonly maxSubscriptions: number
-  readonly maxMessagesPerSecond: number
-  /** The largest data of one message, in bytes of JSON. */
-  readonly maxMessageBytes: number
-  readonly maxBufferedBytes: number
-  readonly compression: boolean
-  readonly authenticationRequired: boolean
-  readonly acceptUnknownSymbols: boolean
-  /** The name by which other servers know this one; default: its host and process. */
-  readonly nodeName: string | undefined
-  /** The address at which they reach it; default: where it listens. */
-  readonly nodeUrl: string | undefined
-}
-
-/** The parts with which the routes work. */
-export interface Streaming {
-  readonly log: Log
-  /** What the nodes know together, beside the log. */
-  readonly coordination: Coordination
-  readonly channels: Channels
-  readonly hub: Hub
-  readonly counters: Counters
-  readonly heatmaps: HeatmapCounters
-  readonly publisher: Publisher
-  /** Takes what clients publish. */
-  readonly publishing: Publishing
-  /** The alert rules of users. */
-  readonly alerts: AlertRules
-  /** What alert rules demand; undefined before the server is ready. */
-  ruleDemand (): RuleDemand | undefined
-  readonly connections: Connections
-  readonly events: Events
-  readonly instruments: OperatorInstruments
-  readonly sources: SourceSupervisor
-  readonly nodes: Nodes
-  readonly heartbeat: Heartbeat
-  /** What all transports of the stream use. */
-  readonly stream: StreamContext
-  /**
-   * Declares instruments, or moves them between sets.
-   * @throws ProtocolError for the first that is refused; the others are declared
-   */
-  declare (instruments: readonly Instrument[]): Promise<void>
-  /** Takes back what was declared. @throws ProtocolError for the first that is refused */
-  undeclare (symbols: readonly string[]): Promise<void>
-  /**
-   * Closes a connection, or all of a user, on whichever node they are.
-   * @returns whether there was one
-   * @throws ProtocolError `log_unavailable`
-   */
-  disconnect (address: Address): Promise<boolean>
-  /** Returns the symbol that a client means, where a channel takes either spelling of a pair. */
-  spelledSymbol (channel: ChannelDefinition, symbol: string | undefined): string | undefined
-  /** Reads a topic's messages after a sequence; undefined for a topic that never had any. */
-  history (topic: string, request: HistoryRequest): Promise<HistoryAnswer | undefined>
-  /** Reads bars. @throws ProtocolError `unknown_symbol`, `log_unavailable` */
-  bars (request: BarsRequest): Promise<BarsAnswer>
-  /** Reads what is recorded of a topic, and what is retained. */
-  readonly histories: HistoryReader
-}
-
-interface BarsAnswer {
-  /** As in {@link HistoryAnswer}. */
-  readonly epoch: string
-  /** After it a subscription goes on. */
-  readonly sequence: number
-  /** As JSON text, oldest first. */
-  readonly bars: readonly string[]
-}
+import type { BarsAnswer, Streaming, StreamingOptions } from './streaming-parts.js'
 
 /**
  * Declared here, because tsc drops an import from the types that it writes if only an augmentation uses it.
@@ -230,18 +133,36 @@ export const streaming = fp<StreamingOptions>(async (app, options) => {
     (channel, { symbol }) =>
       refusePublish(identity, channel, symbol) ?? refuseUnknown(stream, channel, symbol))
   const acknowledging = new Acknowledging(hub, publisher, options)
-  const dialects = new Dialects(channels)
-  const stream: StreamContext = {
-    hub,
-    dialects,
+  const names = {
     channels,
-    publishing,
-    acknowledging,
-    connections,
-    events,
     directory: hub.directory,
     membership: hub.membership,
-    hasTopic: topic => hub.hasTopic(topic),
+    hasTopic: (topic: string) => hub.hasTopic(topic),
+    acceptUnknownSymbols: options.acceptUnknownSymbols,
+    notOverWebSocket: options.notOverWebSocket
+  }
+  const ordering = {
+    publisher,
+    log,
+    names,
+    coordination,
+    enabled: options.takesOrders,
+    baseCurrency: options.baseCurrency,
+    maxPerSecond: options.maxOrdersPerSecond
+  }
+  const orderRequests = new OrderRequests({ ...ordering, verify: options.verifyOrders })
+  // Users' strategies sign nothing.
+  const ownRequests = new OrderRequests(ordering)
+  const dialects = new Dialects(channels)
+  const stream: StreamContext = {
+    ...names,
+    hub,
+    dialects,
+    publishing,
+    acknowledging,
+    orderRequests,
+    connections,
+    events,
     heartbeatMs: options.heartbeatMs,
     idleTimeoutMs: options.idleTimeoutMs,
     maxSubscriptions: options.maxSubscriptions,
@@ -250,8 +171,6 @@ export const streaming = fp<StreamingOptions>(async (app, options) => {
     pageMessages: PAGE_MESSAGES,
     compression: options.compression,
     authenticationRequired: options.authenticationRequired,
-    acceptUnknownSymbols: options.acceptUnknownSymbols,
-    notOverWebSocket: options.notOverWebSocket,
     kernelQueues: new KernelQueues(options.heartbeatMs / 4),
     polls: new PollSessions(connections.registry),
     draining: draining.signal,
@@ -276,7 +195,8 @@ export const streaming = fp<StreamingOptions>(async (app, options) => {
     )
     return { epoch: hub.epochTextWith(shard, epoch), ...found }
   }
-  let ruleDemand: RuleDemand | undefined
+  let ruleDemand: ListDemand | undefined
+  let strategyDemand: ListDemand | undefined
   app.decorate('streaming', {
     log,
     coordination,
@@ -286,8 +206,16 @@ export const streaming = fp<StreamingOptions>(async (app, options) => {
     heatmaps: options.heatmaps,
     publisher,
     publishing,
+    orderRequests,
+    orderOwn: async (user, order) => {
+      await ownRequests.submit({ user, admin: false, trade: true }, { action: 'submit_order', ...order })
+    },
     alerts: new AlertRules({ log, publisher, names: stream, maxRules: options.maxAlertRules }),
     ruleDemand: () => ruleDemand,
+    strategies: new Strategies({
+      ...options.strategies, names: stream, running: () => strategyDemand?.items ?? 0
+    }),
+    strategyDemand: () => strategyDemand,
     connections,
     events,
     instruments: new OperatorInstruments(publisher, hub),
@@ -298,6 +226,7 @@ export const streaming = fp<StreamingOptions>(async (app, options) => {
     history,
     bars,
     histories: options.history.reader,
+    tradingReader: options.tradingRecords.reader(hub.turns),
     spelledSymbol: (channel, symbol) => spelledSymbol(stream, channel, symbol),
     declare,
     async undeclare (symbols) {
@@ -314,7 +243,11 @@ export const streaming = fp<StreamingOptions>(async (app, options) => {
   app.addHook('onReady', async () => {
     await heartbeat.start()
     await declare(options.instruments)
-    ruleDemand = await RuleDemand.follow({ log, channels, demand: hub.demand, onError })
+    const lists = { log, channels, demand: hub.demand, onError }
+    ruleDemand = await ListDemand.follow({ ...lists, channel: alertRules, wants: rulesWant })
+    strategyDemand = await ListDemand.follow({
+      ...lists, channel: strategies, wants: strategiesWant(options.strategies.registry)
+    })
     await sources.begin()
   })
   // Now the server knows where it listens.
@@ -335,8 +268,10 @@ export const streaming = fp<StreamingOptions>(async (app, options) => {
     stopPositions()
     load.close()
     ruleDemand?.close()
+    strategyDemand?.close()
     for (const demand of demands.values()) demand.end()
     hub.close()
+    await options.tradingRecords.close()
     await options.history.close(isRecorderStopped)
     await options.compacted?.close()
     await Promise.all([log.close(), coordination.close()])

@@ -32,7 +32,7 @@ export const wires = fp<WiresOptions>(async (app, options) => {
           credentials: isListed(listedOrigins, request.headers.origin),
           // The route answers any other OPTIONS.
           preflight: isPreflight(request.headers),
-          methods: ['GET', 'POST', 'PUT', 'DELETE'],
+          methods: ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'],
           allowedHeaders: ['Authorization', 'Content-Type', 'Last-Event-ID', 'X-Request-Id'],
           exposedHeaders: ['Retry-After', 'X-Request-Id']
         })

@@ -1,11 +1,9 @@
-import { type TypeCheck, TypeCompiler } from '@sinclair/typebox/compiler'
-import {
-  AlertRuleChange, NewAlertRule, parseParameters, ProtocolError, searchOf
-} from '@tickwire/protocol'
-import type { TSchema } from '@sinclair/typebox'
+import { TypeCompiler } from '@sinclair/typebox/compiler'
+import { AlertRuleChange, NewAlertRule, parseParameters, searchOf } from '@tickwire/protocol'
 import type { FastifyInstance } from 'fastify'
 import { type OriginPolicy, refuseForeignPage } from '../src/auth/origin.js'
 import { refuseAnonymous } from '../src/auth/permissions.js'
+import { demandFit } from './fit.js'
 import { addAlertSchema, alertSchema, alertsSchema, changeAlertSchema, removeAlertSchema } from './schemas.js'
 
 const newRule = TypeCompiler.Compile(NewAlertRule)
@@ -51,15 +49,4 @@ export async function alertRoutes (
     await alerts.remove(app.authenticator.userOf(request)!, request.params.id)
     return await reply.code(204).send()
   })
-}
-
-/** @throws ProtocolError `invalid_message`, which names the field and says what it must be */
-function demandFit (check: TypeCheck<TSchema>, body: unknown): void {
-  if (check.Check(body)) return
-  const first = check.Errors(body).First()
-  const path = first?.path.slice(1) ?? ''
-  const field = /^\w{1,64}$/.test(path) ? `'${path}'` : path === '' ? 'the body' : 'a field'
-  const title = first?.schema.title
-  const wanted = title === undefined ? first?.message ?? 'does not fit' : `must be ${title}`
-  throw new ProtocolError('invalid_message', `${field}: ${wanted}`)
 }

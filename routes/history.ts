@@ -1,4 +1,3 @@
-import { Readable } from 'node:stream'
 import { type ChannelDefinition, parseInteger, ProtocolError } from '@tickwire/protocol'
 import type { FastifyInstance, FastifyReply } from 'fastify'
 import { errorMessage, toProtocolError } from '../src/errors.js'
@@ -6,9 +5,8 @@ import { CsvWriter } from '../src/history/csv.js'
 import { formatPlace, type HistoryPlace, parsePlace } from '../src/history/history-place.js'
 import type { HistoryItem, HistoryRange } from '../src/history/history-reader.js'
 import { preferencesOf } from '../src/transports/preferences.js'
-import { ReadingPace } from '../src/transports/reading-pace.js'
-import { untaken } from '../src/transports/untaken.js'
 import { parseInstant } from './instants.js'
+import { StreamedAnswers } from './streamed-answers.js'
 
 /** The parameters of `GET /v1/history` that go with `channel`. */
 export const HISTORY_PARAMETERS = ['channel', 'symbol', 'from', 'to', 'after', 'limit', 'format'] as const
@@ -18,13 +16,6 @@ const MAX_LIMIT = 10_000
 /** Characters of messages in one answer of JSON. */
 const MAX_CHARACTERS = 1 << 20
 const MAX_STREAMED = 1_000_000_000
-/** Answers that are streamed at the same time: each keeps a part of its history in memory. */
-const MAX_STREAMS = 16
-/** Of them, for one user, or for one address without a user. */
-const MAX_STREAMS_EACH = 4
-const LOOK_MS = 3000
-/** What is given to the socket at a time. */
-const CHUNK_CHARACTERS = 65_536
 
 type Format = 'json' | 'ndjson' | 'csv'
 const TYPES: Readonly<Record<Format, string>> = {
@@ -87,8 +78,7 @@ interface Answer {
 
 /** Makes the answers of `GET /v1/history` for a channel. */
 export class HistoryAnswers {
-  /** By the callers of the answers that are streamed now. */
-  private readonly streams: string[] = []
+  private readonly streams = new StreamedAnswers()
 
   constructor (private readonly app: FastifyInstance) {}
 
@@ -120,42 +110,9 @@ export class HistoryAnswers {
    * @throws ProtocolError `overloaded`; whatever the first part of the history fails with
    */
   async stream (reply: FastifyReply, answer: Answer): Promise<FastifyReply> {
-    reply.type(`${TYPES[answer.query.format]}; charset=utf-8`)
-    if (reply.request.method === 'HEAD') return await reply.send('')
-    const leave = this.enter(answer.caller)
     const lines = answer.query.format === 'csv' ? this.csv(answer) : this.ndjson(answer)
-    const chunks = inChunks(lines)
-    try {
-      // A failure before anything was sent is answered as any other.
-      const first = await chunks.next()
-      const stream = Readable.from(startingWith(first, chunks), { objectMode: false })
-      const cutIfUnread = watch(reply, stream)
-      stream.once('close', () => {
-        cutIfUnread()
-        leave()
-      })
-      return await reply.send(stream)
-    } catch (error) {
-      leave()
-      throw error
-    }
-  }
-
-  /** Counts one more answer. @returns what takes it off again @throws ProtocolError `overloaded` */
-  private enter (caller: string): () => void {
-    const { streams } = this
-    const refused = (limit: string): ProtocolError => new ProtocolError('overloaded',
-      `this server streams at most ${limit} at a time: send the request again when another one has ended`)
-    if (streams.filter(other => other === caller).length >= MAX_STREAMS_EACH) {
-      throw refused(`${MAX_STREAMS_EACH} histories for a user, or for an address without one,`)
-    }
-    if (streams.length >= MAX_STREAMS) throw refused(`${MAX_STREAMS} histories`)
-    streams.push(caller)
-    let isOpen = true
-    return () => {
-      if (isOpen) streams.splice(streams.indexOf(caller), 1)
-      isOpen = false
-    }
+    const type = `${TYPES[answer.query.format]}; charset=utf-8`
+    return await this.streams.send(reply, { type, caller: answer.caller, lines })
   }
 
   private async * ndjson ({ topic, query }: Answer): AsyncGenerator<string> {
@@ -211,37 +168,3 @@ export class HistoryAnswers {
 
 const nextOf = (place: HistoryPlace | undefined): string =>
   place === undefined ? 'null' : `"${formatPlace(place)}"`
-
-/** Joins lines, so that not each of them is a write. */
-async function * inChunks (lines: AsyncGenerator<string>): AsyncGenerator<string> {
-  let chunk = ''
-  for await (const line of lines) {
-    chunk += line
-    if (chunk.length < CHUNK_CHARACTERS) continue
-    yield chunk
-    chunk = ''
-  }
-  if (chunk !== '') yield chunk
-}
-
-async function * startingWith (
-  first: IteratorResult<string>, rest: AsyncGenerator<string>
-): AsyncGenerator<string> {
-  if (first.done !== true) yield first.value
-  yield * rest
-}
-
-/** Cuts the answer if its peer reads it too slowly. @returns a function that ends this */
-function watch (reply: FastifyReply, stream: Readable): () => void {
-  const pace = new ReadingPace(performance.now())
-  const looks = setInterval(() => {
-    // An answer has no socket while it waits behind another one on its connection, which may last for ever.
-    const { socket } = reply.raw
-    const left = socket === null ? 0 : untaken(socket) ?? 0
-    const taken = (socket?.bytesWritten ?? 0) - left
-    if (!pace.isTooSlow({ now: performance.now(), taken, isUnread: socket === null || left > 0 })) return
-    reply.raw.destroy()
-    stream.destroy()
-  }, LOOK_MS).unref()
-  return () => { clearInterval(looks) }
-}

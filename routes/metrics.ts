@@ -115,7 +115,9 @@ export async function metricsRoutes (app: FastifyInstance): Promise<void> {
   add(Counter, 'acknowledged_messages_total', 'Messages that users acknowledged', ['channel'],
     () => [...counters.acknowledged].map(([channel, { messages }]) => [{ channel }, messages] as const))
   add(Gauge, 'alert_rules', 'Alert rules of all users that have not expired', [],
-    () => [[{}, app.streaming.ruleDemand()?.rules ?? 0]])
+    () => [[{}, app.streaming.ruleDemand()?.items ?? 0]])
+  add(Gauge, 'strategies', 'Strategies of all users that run or are paused', [],
+    () => [[{}, app.streaming.strategyDemand()?.items ?? 0]])
   add(Counter, 'resets_total', 'Resets sent to clients, by reason', ['reason'],
     () => Object.entries(counters.resets).map(([reason, count]) => [{ reason }, count] as const))
   add(Counter, 'topic_failures_total',

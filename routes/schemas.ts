@@ -1,8 +1,9 @@
 import { type TSchema, Type } from '@sinclair/typebox'
 import {
-  Acknowledge, Acknowledged, AlertRule, AlertRuleChange, AlertRulesAnswer, Bar, ErrorMessage, Instrument,
-  MAX_HEARTBEAT_SECONDS, MAX_POLL_LIMIT, MAX_WAIT_SECONDS, MIN_HEARTBEAT_SECONDS, NewAlertRule, PollAnswer,
-  PublishAnswer, PublishItem, Timestamp, UnacknowledgedAnswer
+  AccountReset, Acknowledge, Acknowledged, AlertRule, AlertRuleChange, AlertRulesAnswer, Bar, ErrorMessage,
+  Instrument, MAX_HEARTBEAT_SECONDS, MAX_POLL_LIMIT, MAX_WAIT_SECONDS, MIN_HEARTBEAT_SECONDS, NewAlertRule,
+  NewOrder, NewStrategy, OrderAccepted, OrderCancel, OrderChange, PollAnswer, PublishAnswer, PublishItem,
+  ResetAccepted, StrategiesAnswer, StrategyRecord, StrategyRegistryAnswer, Timestamp, UnacknowledgedAnswer
 } from '@tickwire/protocol'
 import { PutAnswer, RemoveAnswer } from '../src/instruments/answers.js'
 import { NodesOverview } from '../src/nodes/schema.js'
@@ -11,11 +12,11 @@ import { NodesOverview } from '../src/nodes/schema.js'
  * What the reference at `/docs` says of each endpoint. The handlers check requests, strictly and alike on all
  * transports; these schemas convert and remove nothing.
  */
-const bearer = [{ bearer: [] }]
+export const bearer = [{ bearer: [] }]
 const Refusal = Type.Object(ErrorMessage.properties, {
   description: 'an entry of the table of errors (PROTOCOL.md, Errors and closing)'
 })
-const refused = (...statuses: number[]): Record<string, TSchema> =>
+export const refused = (...statuses: number[]): Record<string, TSchema> =>
   Object.fromEntries(statuses.map(status => [status, Refusal]))
 const Nothing = Type.Null({ description: 'done' })
 const Topic = Type.String({ description: 'a channel and its symbol', examples: ['quotes:005930'] })
@@ -105,6 +106,21 @@ export const unacknowledgedSchema = {
   response: { 200: UnacknowledgedAnswer, ...refused(401, 429, 503) }
 }
 
+const PublicJwk = Type.Object({
+  kty: Type.Literal('OKP'),
+  crv: Type.Literal('Ed25519'),
+  x: Type.String(),
+  kid: Type.String(),
+  use: Type.Literal('sig'),
+  alg: Type.Literal('EdDSA')
+})
+
+export const keysSchema = {
+  tags: ['orders'],
+  summary: 'The public keys that verify the messages of `orders`: a JSON Web Key Set',
+  response: { 200: Type.Object({ keys: Type.Array(PublicJwk) }), ...refused(400, 429) }
+}
+
 const alertRule = { tags: ['alerts'], security: bearer }
 const RuleId = Type.Object({ id: Type.String({ description: 'the `rule_id`' }) })
 
@@ -137,6 +153,69 @@ export const removeAlertSchema = {
   summary: 'Removes an alert rule',
   params: RuleId,
   response: { 204: Nothing, ...refused(401, 403, 404, 429, 503) }
+}
+
+const startedStrategy = { tags: ['strategies'], security: bearer }
+const StrategyId = Type.Object({ id: Type.String({ description: 'the `strategy_id`' }) })
+
+export const strategyRegistrySchema = {
+  ...startedStrategy,
+  summary: 'The strategies that users can start, with their parameters',
+  response: { 200: StrategyRegistryAnswer, ...refused(401, 403, 429) }
+}
+export const strategiesSchema = {
+  ...startedStrategy,
+  summary: 'The strategies that the user has started',
+  response: { 200: StrategiesAnswer, ...refused(401, 403, 429, 503) }
+}
+export const addStrategySchema = {
+  ...startedStrategy,
+  summary: 'Starts a strategy',
+  body: NewStrategy,
+  response: { 201: StrategyRecord, ...refused(400, 401, 403, 404, 429, 503) }
+}
+export const askStrategySchema = (action: string): object => ({
+  ...startedStrategy,
+  summary: `Makes a strategy ${action}`,
+  params: StrategyId,
+  response: { 200: StrategyRecord, ...refused(400, 401, 403, 404, 429, 503) }
+})
+export const removeStrategySchema = {
+  ...startedStrategy,
+  summary: 'Deletes a strategy, and stops it if it runs',
+  params: StrategyId,
+  response: { 204: Nothing, ...refused(401, 403, 404, 429, 503) }
+}
+
+const order = { tags: ['trading'], security: bearer }
+const ordered = { 202: OrderAccepted, ...refused(400, 401, 403, 404, 409, 429, 503) }
+const OrderId = Type.Object({ id: Type.String({ description: 'the `order_id`' }) })
+
+export const submitOrderSchema = {
+  ...order,
+  summary: 'Hands an order to the exchange; what becomes of it is a message of `orders`',
+  body: NewOrder,
+  response: { 202: OrderAccepted, ...refused(400, 401, 403, 409, 429, 503) }
+}
+export const cancelOrderSchema = {
+  ...order,
+  summary: 'Asks the exchange to cancel an order',
+  params: OrderId,
+  querystring: OrderCancel,
+  response: ordered
+}
+export const replaceOrderSchema = {
+  ...order,
+  summary: 'Asks the exchange to give an order another quantity or other prices',
+  params: OrderId,
+  body: OrderChange,
+  response: ordered
+}
+export const resetAccountSchema = {
+  ...order,
+  summary: 'Cancels all orders of the user, and begins the account anew with the starting balances',
+  body: AccountReset,
+  response: { 202: ResetAccepted, ...refused(400, 401, 403, 409, 429, 503) }
 }
 
 export const historySchema = {

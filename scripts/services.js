@@ -1,5 +1,5 @@
-// Finds Redis, PostgreSQL, Chromium and nginx for the tests: on PATH, or else by docker compose, or else by
-// apt-get. If none of these works, it says clearly what is missing.
+// Finds Redis, PostgreSQL, Chromium, nginx and Python for the tests: on PATH, or else by docker compose, or
+// else by apt-get. If none of these works, it says clearly what is missing.
 import { spawnSync } from 'node:child_process'
 import { accessSync, constants, readdirSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
@@ -63,6 +63,13 @@ const SERVICES = [
     programs: ['nginx'],
     aptPackage: 'nginx',
     binary: 'TEST_NGINX',
+  },
+  {
+    // The examples in it need no package of its own.
+    name: 'Python',
+    programs: ['python3'],
+    aptPackage: 'python3',
+    binary: 'TEST_PYTHON',
   },
 ]
 

@@ -15,5 +15,8 @@ export type {
 export type { Count, Coordination } from './coordination/coordination.js'
 export { barsProcessor } from './processors/bars/bars.js'
 export {
+  defineStrategy, type SignalOptions, type Strategy, type StrategyContext, type StrategyDefinition
+} from './strategies/define-strategy.js'
+export {
   type Message, type Tickwire, tickwire, type TickwireOptions, type TickwireSettings
 } from './tickwire.js'

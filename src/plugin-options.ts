@@ -10,8 +10,8 @@ import { insteadOf } from './nearest.js'
 type Given = Readonly<Record<string, unknown>>
 
 const OPTIONS = [
-  'prefix', 'channels', 'routes', 'sources', 'instruments', 'processors', 'log', 'coordination', 'adminLink',
-  'settings'
+  'prefix', 'channels', 'routes', 'sources', 'instruments', 'processors', 'strategies', 'log',
+  'coordination', 'adminLink', 'settings'
 ]
 const SOURCE = ['instruments', 'run']
 const TOPIC_PROCESSOR = ['outputOf', 'restore', 'apply', 'correct']
@@ -36,7 +36,8 @@ export function checkPluginOptions (options: Given, routeGroups: readonly string
     throw new ConfigError(`tickwire has no option '${unknown}'${insteadOf(unknown, OPTIONS)}`)
   }
   const {
-    prefix, channels, routes, sources, instruments, processors, log, coordination, adminLink, settings
+    prefix, channels, routes, sources, instruments, processors, strategies, log, coordination, adminLink,
+    settings
   } = options
   if (prefix !== undefined && typeof prefix !== 'string') {
     throw new ConfigError(`prefix is a text like '/live', not ${String(prefix)}`)
@@ -54,6 +55,7 @@ export function checkPluginOptions (options: Given, routeGroups: readonly string
   if (typeof sources !== 'string') checkSources(sources)
   checkInstruments(instruments)
   checkProcessorShapes(processors)
+  checkStrategies(strategies)
   if (log !== undefined) demandMethods('log', log, LOG)
   if (coordination !== undefined) demandMethods('coordination', coordination, COORDINATION)
 }
@@ -98,6 +100,15 @@ function checkProcessorShapes (processors: unknown): void {
       const isList = Array.isArray(value) && value.every(channel => typeof channel === 'string')
       if (!isList) throw new ConfigError(`${at} has no ${option}: an array of the names of channels`)
     }
+  }
+}
+
+function checkStrategies (strategies: unknown): void {
+  if (strategies === undefined) return
+  const isModule = (module: unknown): boolean => typeof module === 'string' || module instanceof URL
+  if (!Array.isArray(strategies) || !strategies.every(isModule)) {
+    throw new ConfigError('strategies is an array of paths or URLs of modules: a worker loads them, ' +
+      'and cannot be given functions')
   }
 }
 

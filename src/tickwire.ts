@@ -8,10 +8,12 @@ import { auth, type TokenClaims } from '../plugins/auth.js'
 import { errors } from '../plugins/errors.js'
 import { jsonBody } from '../plugins/json-body.js'
 import { requestRate } from '../plugins/request-rate.js'
-import { type Streaming, streaming } from '../plugins/streaming.js'
+import { streaming } from '../plugins/streaming.js'
+import type { Streaming } from '../plugins/streaming-parts.js'
 import { wires } from '../plugins/wires.js'
 import { type RouteGroup, routeGroups, type RouteOptions } from '../routes/index.js'
 import { faultOfClaims } from './auth/claims.js'
+import { refuseTrade } from './auth/permissions.js'
 import { openKeys } from './auth/open-keys.js'
 import { listedOrigins, originPolicy } from './auth/origin.js'
 import {
@@ -20,35 +22,39 @@ import {
 import { errorFields } from './errors.js'
 import { type Log, RECENT_SHARE } from './log/log.js'
 import { MemoryLog } from './log/memory/memory-log.js'
-import { RedisLog } from './log/redis/redis-log.js'
 import { History } from './history/history.js'
 import { recordedChannels } from './history/recorded-channels.js'
+import type { Hub } from './hub/hub.js'
 import { HeatmapCounters } from './metrics/heatmap-counters.js'
 import { settingNotices } from './notices.js'
+import { openLogAndCoordination } from './open-log.js'
+import { paperExchange, paperRules } from './paper-exchange.js'
 import { checkPluginOptions } from './plugin-options.js'
 import { alertJournal, alertProcessor } from './processors/alerts/alert-processor.js'
 import { checkProcessors } from './processors/check.js'
 import { HeatmapSource } from './processors/heatmap/heatmap-source.js'
 import { heatmapFlows, heatmapOptions } from './processors/heatmap/settings.js'
+import { ordersJournal } from './processors/paper-trading/paper-trading.js'
 import { processorSources } from './processors/processor-sources.js'
 import type { Processor } from './processors/processor.js'
 import { type Publication, type PublishResult, Publisher } from './publisher/publisher.js'
 import { parseFeeds } from './sources/news/feeds.js'
 import { NewsSource } from './sources/news/news-source.js'
 import { parseSources } from './sources/registry.js'
+import { openSigning } from './signing/open-signing.js'
+import { StrategyRegistry } from './strategies/registry.js'
+import { setUpStrategies } from './strategies/set-up.js'
 import { keepCompacted } from './store/keep-compacted.js'
 import { openHeatDatabase } from './store/duckdb/heat-database.js'
 import { openStore } from './store/open-store.js'
 import type { StoreLog } from './store/store.js'
 import type { Source } from './sources/source.js'
-import { MemoryCoordination } from './coordination/memory/memory-coordination.js'
-import { coordinationCommands } from './coordination/redis/keys.js'
-import { RedisCoordination } from './coordination/redis/redis-coordination.js'
+import { TradingRecords } from './trading-records/trading-records.js'
 import type { Coordination } from './coordination/coordination.js'
 
 /** Groups of endpoints that are served by default: the stream, and what its clients use beside it. */
 const DEFAULT_ROUTES: readonly RouteGroup[] = [
-  'stream', 'tickets', 'publish', 'topics', 'acknowledgements', 'alerts'
+  'stream', 'tickets', 'publish', 'topics', 'acknowledgements', 'alerts', 'keys', 'trading', 'strategies'
 ]
 
 /** How long a token is valid unless the application says otherwise. */
@@ -68,7 +74,7 @@ export interface TickwireOptions {
   readonly channels?: readonly ChannelDefinition[]
   /**
    * The groups of endpoints to serve. Default: `stream`, `tickets`, `publish`, `topics`,
-   * `acknowledgements`, `alerts`.
+   * `acknowledgements`, `alerts`, `keys`, `trading`, `strategies`.
    */
   readonly routes?: readonly RouteGroup[]
   /**
@@ -85,6 +91,11 @@ export interface TickwireOptions {
    * a processor publishes once, even if another server takes the processor over. Default: none.
    */
   readonly processors?: readonly Processor[]
+  /**
+   * Modules that export what `defineStrategy` returns, as paths or URLs: workers load them from there. Default:
+   * none, beside those that are built in.
+   */
+  readonly strategies?: readonly (string | URL)[]
   /** The log. Default: on Redis if `REDIS_URL` is set, else in memory. It closes with the application. */
   readonly log?: Log
   /**
@@ -148,8 +159,8 @@ export interface Tickwire {
    */
   undeclare (symbols: readonly string[]): Promise<void>
   /**
-   * Signs a token for a user of this application. `sub` names the user; `read`, `publish` and `admin` say
-   * what the token permits (PROTOCOL.md, Credentials).
+   * Signs a token for a user of this application. `sub` names the user; `read`, `publish`, `trade` and
+   * `admin` say what the token permits (PROTOCOL.md, Credentials).
    * @param seconds how long the token is valid; default: an hour
    * @throws Error that says what is wrong with the claims, or that there is no `JWT_SECRET` to sign with
    */
@@ -174,12 +185,19 @@ export const tickwire = fp<TickwireOptions>(async (app, options) => {
   const { prefix = '', routes = DEFAULT_ROUTES, sources = [], instruments = [] } = options
   const settings = loadSettings(options.settings ?? {})
   const channels = allChannels(options.channels ?? [])
-  const processors = [alertProcessor(channels), ...options.processors ?? []]
+  const signing = openSigning(settings)
+  const rules = paperRules(settings)
+  const hub = (): Hub => app.tickwire.parts.hub
+  const exchange = settings.BROKER === 'none'
+    ? []
+    : [paperExchange({ channels, rules, hub, signer: signing.signer })]
+  const processors = [alertProcessor(channels), ...exchange, ...options.processors ?? []]
   checkProcessors(processors, channels)
   const given = typeof sources === 'string' ? parseSources(sources) : sources
+  const registry = await StrategyRegistry.load(options.strategies ?? [], settings.STRATEGIES)
   const feeds = settings.NEWS_FEEDS === undefined ? [] : parseFeeds(settings.NEWS_FEEDS)
   const recorded = settings.RECORD === undefined ? undefined : recordedChannels(settings.RECORD, channels)
-  const onError: OnError = (error, message) => { app.log.error({ err: errorFields(error) }, message) }
+  const onError = (error: unknown, message: string): void => { app.log.error({ err: errorFields(error) }, message) }
   const keys = openKeys(settings, onError)
   const opened = openLogAndCoordination(options, settings, channels, onError)
   const [log, coordination] = await opened.catch((error: unknown) => {
@@ -218,6 +236,15 @@ export const tickwire = fp<TickwireOptions>(async (app, options) => {
     intervalMs,
     open: kind => openHeatDatabase(databaseOf(kind))
   })
+  const strategies = setUpStrategies({
+    registry,
+    log,
+    publisher,
+    settings,
+    trading: exchange.length === 0
+      ? undefined
+      : { mayTrade: refuseTrade, submit: async (user, order) => { await app.tickwire.parts.orderOwn(user, order) } }
+  })
   const originAllowed = originPolicy(settings.ALLOWED_ORIGINS)
   const listed = listedOrigins(settings.ALLOWED_ORIGINS)
 
@@ -255,16 +282,33 @@ export const tickwire = fp<TickwireOptions>(async (app, options) => {
         scope.streaming.counters.noteSourceEvent({ source: 'recorder', part, event }, times)
       }
     })
+    const tradingRecords = await TradingRecords.open({
+      log,
+      logger: app.log,
+      isTrading: exchange.length > 0,
+      endsWithLog: log instanceof MemoryLog,
+      settings,
+      writeLog: write,
+      compacted: compacted?.access,
+      opened: store,
+      openingBalances: Array.from(rules.balances, ([currency, cash]) => ({ currency, cash })),
+      currency: rules.base
+    })
     await scope.register(streaming, {
       log,
       coordination,
       compacted,
       history,
+      tradingRecords,
       publisher,
       channels,
       heatmaps,
       notOverWebSocket: new Set(settings.WS_ENABLED ? [] : heatmapSource.lazy.channels),
-      sources: [...given, ...news, ...history.sources, ...processorSources(processors, log), heatmapSource],
+      sources: [
+        ...given, ...news, ...history.sources, ...tradingRecords.sources, ...processorSources(processors, log),
+        heatmapSource, strategies.source
+      ],
+      strategies: strategies.asked,
       instruments,
       processors: [...processors, ...heatmapFlows(settings)],
       flushMs: settings.FLUSH_MS,
@@ -275,6 +319,10 @@ export const tickwire = fp<TickwireOptions>(async (app, options) => {
       maxConnectionsPerIp: settings.MAX_CONNECTIONS_PER_IP,
       maxConnectionsPerUser: settings.MAX_CONNECTIONS_PER_USER,
       maxAlertRules: settings.MAX_ALERT_RULES,
+      takesOrders: settings.BROKER !== 'none',
+      maxOrdersPerSecond: settings.RATE_LIMIT_ORDERS,
+      baseCurrency: rules.base,
+      verifyOrders: (identity, action, message) => signing.requests.verify(identity, action, message),
       maxSubscriptions: settings.MAX_SUBSCRIPTIONS,
       maxMessagesPerSecond: settings.RATE_LIMIT_MESSAGES,
       maxMessageBytes: settings.MAX_MESSAGE_BYTES,
@@ -292,7 +340,10 @@ export const tickwire = fp<TickwireOptions>(async (app, options) => {
     // counts.
     await scope.register(requestRate, { maxRequestsPerSecond: settings.RATE_LIMIT_REQUESTS })
     const shared: RouteOptions = {
-      originAllowed, development: settings.NODE_ENV !== 'production', adminLink: options.adminLink
+      originAllowed,
+      development: settings.NODE_ENV !== 'production',
+      adminLink: options.adminLink,
+      orderKeys: signing.signer?.listed ?? []
     }
     for (const name of order) {
       if (routes.includes(name)) {
@@ -320,57 +371,14 @@ export const tickwire = fp<TickwireOptions>(async (app, options) => {
   }, { prefix })
 }, { name: 'tickwire', fastify: '5.x' })
 
-type OnError = (error: unknown, message: string) => void
-
-/** Opens both, or neither. @throws LogSetupError */
-async function openLogAndCoordination (
-  options: TickwireOptions, settings: TickwireSettings, channels: Channels, onError: OnError
-): Promise<[Log, Coordination]> {
-  const log = options.log ?? await openLog(settings, channels, onError)
-  try {
-    return [log, options.coordination ?? await openCoordination(settings, onError)]
-  } catch (error) {
-    await log.close()
-    throw error
-  }
-}
-
-/** Opens the log that the settings ask for. @throws LogSetupError */
-async function openLog (settings: TickwireSettings, channels: Channels, onError: OnError): Promise<Log> {
-  const options = {
-    channels,
-    shards: settings.LOG_SHARDS,
-    retention: {
-      messages: settings.RETENTION_MESSAGES,
-      seconds: settings.RETENTION_SECONDS,
-      bytes: settings.RETENTION_BYTES
-    },
-    maxTopics: settings.MAX_TOPICS,
-    maxTopicNames: settings.MAX_TOPIC_NAMES
-  }
-  if (settings.REDIS_URL === undefined) return new MemoryLog(options)
-  const { REDIS_URL: url, REDIS_KEY_PREFIX: keyPrefix } = settings
-  const alsoRun = coordinationCommands(keyPrefix)
-  return await RedisLog.open({ ...options, url, keyPrefix, alsoRun, onError })
-}
-
-/**
- * Opens what the nodes of a log share: on its Redis, or in memory for a single node.
- * @throws LogSetupError
- */
-async function openCoordination (
-  { REDIS_URL: url, REDIS_KEY_PREFIX: keyPrefix }: TickwireSettings, onError: OnError
-): Promise<Coordination> {
-  if (url === undefined) return new MemoryCoordination()
-  return await RedisCoordination.open({ url, keyPrefix, onError })
-}
-
 /**
  * Adds an application's channels to the standard ones.
  * @throws ConfigError that says what is wrong with a definition
  */
 function allChannels (own: readonly ChannelDefinition[]): Channels {
-  const channels = new Map([...standardChannels, [alertJournal.name, alertJournal]])
+  const channels = new Map([
+    ...standardChannels, [alertJournal.name, alertJournal], [ordersJournal.name, ordersJournal]
+  ])
   for (const definition of own) {
     const fault = channelFault(definition)
     if (fault !== undefined) throw new ConfigError(fault)

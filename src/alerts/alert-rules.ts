@@ -1,21 +1,14 @@
 import { randomBytes } from 'node:crypto'
 import {
   type AlertRule, type AlertRuleChange, alertRuleFault, alertRules, type ChannelDefinition, channelOfRule,
-  errorTable, instantMs, type NewAlertRule, ProtocolError, topicKey
+  errorTable, instantMs, type NewAlertRule, ProtocolError
 } from '@tickwire/protocol'
 import type { Identity } from '../auth/identity.js'
 import { refuseRead } from '../auth/permissions.js'
 import { type NameContext, refuseUnknown } from '../connection/selectors.js'
-import { COMMON_SHARD, type Log, StaleEpoch } from '../log/log.js'
+import type { Log } from '../log/log.js'
 import type { Publisher } from '../publisher/publisher.js'
-
-/**
- * The log orders changes of a user's rules by it: a change is appended only if it follows from the message
- * before (ADR 47).
- */
-const PROCESSOR = 'alert-rules'
-/** How often a change is tried again because another one came first. */
-const MAX_TRIES = 50
+import { UserList } from '../user-lists/user-list.js'
 
 export interface AlertRulesOptions {
   readonly log: Log
@@ -32,15 +25,18 @@ export interface AlertRulesOptions {
 export class AlertRules {
   private readonly now: () => number
   private readonly randomId: () => string
+  private readonly lists: UserList<AlertRule>
 
   constructor (private readonly options: AlertRulesOptions) {
+    const { log, publisher } = options
+    this.lists = new UserList({ log, publisher, channel: alertRules, field: 'rules', processor: 'alert-rules' })
     this.now = options.now ?? Date.now
     this.randomId = options.randomId ?? (() => randomBytes(12).toString('base64url'))
   }
 
   /** @throws ProtocolError `log_unavailable` */
   async list (user: string): Promise<readonly AlertRule[]> {
-    return this.standing((await this.read(user)).rules)
+    return this.standing(await this.lists.read(user))
   }
 
   /** @throws ProtocolError `not_found`, `log_unavailable` */
@@ -109,42 +105,11 @@ export class AlertRules {
     return rules.filter(({ expires_at: end }) => end === undefined || instantMs(end) > now)
   }
 
-  private async read (
-    user: string
-  ): Promise<{ readonly rules: readonly AlertRule[], readonly sequence: number }> {
-    const { log } = this.options
-    const topic = topicKey({ channel: alertRules.name, user })
-    // Asked for first: a message that comes between the two reads must not be taken for known.
-    const { last } = await log.read(topic, { sequence: Number.MAX_SAFE_INTEGER }, 1)
-    const state = await log.snapshot(topic)
-    if (state === undefined) return { rules: [], sequence: last?.sequence ?? 0 }
-    return { ...JSON.parse(state.payload) as { rules: readonly AlertRule[] }, sequence: state.sequence }
-  }
-
   /** Replaces the rules of a user by others that follow from them. */
   private async change (
     user: string, edit: (rules: readonly AlertRule[]) => readonly AlertRule[]
   ): Promise<void> {
-    const { log, publisher } = this.options
-    const topic = topicKey({ channel: alertRules.name, user })
-    for (let tries = 0; tries < MAX_TRIES; tries++) {
-      const [head] = await log.head([COMMON_SHARD])
-      const { epoch, epochs } = head!
-      const { rules, sequence } = await this.read(user)
-      const after = edit(this.standing(rules))
-      // Two changes that follow from the same message have the same origin, and the log takes one of them.
-      const origin = { processor: PROCESSOR, topic, epoch, offset: sequence, part: 0 }
-      const data = after.length === 0 ? null : { rules: after }
-      try {
-        const result = await publisher.publishOne({ channel: alertRules.name, user, data, origin }, {
-          lineage: epochs.map(known => known.epoch), epochs: [epoch]
-        })
-        if (result.repeated !== true) return
-      } catch (error) {
-        if (!(error instanceof StaleEpoch)) throw error
-      }
-    }
-    throw new ProtocolError('overloaded', 'the rules change too often at once; send the change again')
+    await this.lists.change(user, rules => edit(this.standing(rules)))
   }
 }
 

@@ -2,6 +2,7 @@ import { type Static, Type } from '@sinclair/typebox'
 import { TypeCompiler } from '@sinclair/typebox/compiler'
 import { ProtocolError } from '@tickwire/protocol'
 import type { Identity } from './identity.js'
+import { OrderKey } from './order-key.js'
 
 /** Counts characters; `maxLength` would count UTF-16 units, and some characters take two. */
 const Pattern = Type.RegExp(/^.{0,128}$/su)
@@ -21,7 +22,9 @@ const Claims = Type.Object({
   name: Type.Optional(Type.String({ maxLength: 256 })),
   read: Type.Optional(Patterns),
   publish: Type.Optional(Patterns),
-  admin: Type.Optional(Type.Boolean())
+  trade: Type.Optional(Type.Union([Type.Boolean(), Patterns])),
+  admin: Type.Optional(Type.Boolean()),
+  order_key: Type.Optional(OrderKey)
 })
 type Claims = Static<typeof Claims>
 const check = TypeCompiler.Compile(Claims)
@@ -29,15 +32,24 @@ const check = TypeCompiler.Compile(Claims)
 /** Returns the identity that the claims of a verified token describe. @throws ProtocolError `unauthorized` */
 export function identityOf (claims: unknown): Identity {
   if (!check.Check(claims)) throw new ProtocolError('unauthorized', faultOf(claims))
-  const { sub, exp, name, read, publish, admin } = claims
+  const { sub, exp, name, read, publish, trade, admin, order_key: orderKey } = claims
   return {
     user: sub,
     expiresAt: exp * 1000,
     admin: admin === true,
     ...(name === undefined ? {} : { name }),
     ...(read === undefined ? {} : { read }),
-    ...(publish === undefined ? {} : { publish })
+    ...(publish === undefined ? {} : { publish }),
+    ...(trade === undefined || trade === false ? {} : { trade }),
+    ...(orderKey === undefined ? {} : { orderKey: publicPart(orderKey) })
   }
+}
+
+/** Returns a key without the members that say nothing of the key itself. */
+function publicPart (key: OrderKey): OrderKey {
+  if (typeof key === 'string') return key
+  const { kty, crv, x } = key
+  return { kty, crv, x }
 }
 
 /** Says which claim is wrong, by its name in the table; it never shows a text of the token. */
@@ -49,12 +61,13 @@ function faultOf (claims: unknown): string {
 }
 
 /** Returns claims from which {@link identityOf} makes the same identity again. */
-export function claimsOf ({ user, expiresAt, admin, ...others }: Identity): Claims {
+export function claimsOf ({ user, expiresAt, admin, orderKey, ...others }: Identity): Claims {
   return {
     sub: user ?? '',
     exp: (expiresAt ?? 0) / 1000,
     ...(admin ? { admin } : {}),
-    ...others as Pick<Claims, 'name' | 'read' | 'publish'>
+    ...(orderKey === undefined ? {} : { order_key: orderKey }),
+    ...others as Pick<Claims, 'name' | 'read' | 'publish' | 'trade'>
   }
 }
 
@@ -63,7 +76,9 @@ const WANTED: Readonly<Record<string, string>> = {
   name: 'must be a text of at most 256 characters',
   read: 'must be a list of patterns, each a text of at most 128 characters',
   publish: 'must be a list of patterns, each a text of at most 128 characters',
-  admin: 'must be true or false'
+  trade: 'must be true, false or a list of symbols, each a text of at most 128 characters',
+  admin: 'must be true or false',
+  order_key: 'must be a public key (kty OKP, crv Ed25519, x) or the kid of a key that the server has'
 }
 
 /**
@@ -76,7 +91,8 @@ export function faultOfClaims (claims: unknown, seconds: unknown): string | unde
   if (error !== undefined) {
     const name = error.path.split('/')[1] ?? ''
     return `'${name}' ${WANTED[name] ?? 'is not as it must be'}; ` +
-      'it takes { sub, name?, read?, publish?, admin? }, and for how many seconds the token is valid'
+      'it takes { sub, name?, read?, publish?, trade?, admin?, order_key? }, ' +
+      'and for how many seconds the token is valid'
   }
   if (typeof seconds === 'number' && Number.isInteger(seconds) && seconds > 0 && seconds <= MAX_EXP) {
     return undefined

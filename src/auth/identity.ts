@@ -1,3 +1,5 @@
+import type { OrderKey } from './order-key.js'
+
 /** Who makes a request or has a connection, and what their token permits. */
 export interface Identity {
   /** The token's `sub`; undefined without a token. */
@@ -8,7 +10,11 @@ export interface Identity {
   /** Topic patterns (`quotes:*`, `orders`, `*`); absent: the public channels and the user's own topics. */
   readonly read?: readonly string[]
   readonly publish?: readonly string[]
+  /** The symbols whose orders the user may send (`AAPL`, `*`), or all of them; absent: none. */
+  readonly trade?: true | readonly string[]
   readonly admin: boolean
+  /** With which the user signs orders; absent: the user does not sign, and need not unless all must. */
+  readonly orderKey?: OrderKey
 }
 
 export const ANONYMOUS: Identity = { admin: false }

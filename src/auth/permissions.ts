@@ -35,6 +35,19 @@ export function refusePublish (
   return publish.some(pattern => covers(pattern, channel.name, symbol)) ? undefined : 'forbidden'
 }
 
+/**
+ * Says why somebody may not send orders; undefined if they may.
+ * @param symbol absent: orders of every symbol, such as all of an account
+ */
+export function refuseTrade (
+  { user, trade }: Identity, symbol: string = EVERY_SYMBOL
+): ErrorCode | undefined {
+  if (user === undefined) return 'unauthorized'
+  if (trade === undefined) return 'forbidden'
+  if (trade === true || trade.includes(EVERY_SYMBOL)) return undefined
+  return trade.includes(symbol) ? undefined : 'forbidden'
+}
+
 export const refuseAnonymous = ({ user }: Identity): ErrorCode | undefined =>
   user === undefined ? 'unauthorized' : undefined
 

@@ -1,9 +1,8 @@
 import { createPublicKey, type KeyObject } from 'node:crypto'
-import { readFileSync } from 'node:fs'
 import { ConfigError } from '../config.js'
 import { type VerifyingKey, verifyingKey } from './keys.js'
+import { PEM_BEGIN, readPem } from './pem.js'
 
-const BEGIN = '-----BEGIN '
 const PRIVATE = /-----BEGIN [A-Z ]*PRIVATE KEY-----/
 
 /**
@@ -13,27 +12,17 @@ const PRIVATE = /-----BEGIN [A-Z ]*PRIVATE KEY-----/
  * @throws ConfigError
  */
 export function readPublicKey (setting: string): VerifyingKey {
-  const text = setting.includes(BEGIN) ? setting.replaceAll('\\n', '\n') : readFile(setting.trim())
-  const pem = text.trim()
+  const pem = readPem('JWT_PUBLIC_KEY', setting)
   if (PRIVATE.test(pem)) {
     throw new ConfigError('JWT_PUBLIC_KEY holds a private key, which this server must not have: ' +
       'give it the public one (openssl pkey -in private.pem -pubout)')
   }
-  const key = pem.startsWith(BEGIN) ? verifyingKey(parse(pem)) : undefined
+  const key = pem.startsWith(PEM_BEGIN) ? verifyingKey(parse(pem)) : undefined
   if (key === undefined) {
     throw new ConfigError('JWT_PUBLIC_KEY must be the PEM of a public key, or the path of one: ' +
       'RSA of 2048 bits or more (RS256), P-256 (ES256) or Ed25519 (EdDSA)')
   }
   return key
-}
-
-function readFile (path: string): string {
-  try {
-    return readFileSync(path, 'utf8')
-  } catch (error) {
-    const { code = 'error' } = error as NodeJS.ErrnoException
-    throw new ConfigError(`JWT_PUBLIC_KEY is neither a PEM nor the path of a file that can be read (${code})`)
-  }
 }
 
 function parse (pem: string): KeyObject {

@@ -2,6 +2,7 @@
 import { nearest } from '../nearest.js'
 import { version } from '../version.js'
 import { columns, type Command, CommandError, helpOf, readArguments, UsageError } from './command.js'
+import { backtestCommand } from './commands/backtest.js'
 import { certificate } from './commands/certificate.js'
 import { checkConfig } from './commands/check-config.js'
 import { exportCommand } from './commands/export.js'
@@ -15,7 +16,8 @@ import { token } from './commands/token.js'
 
 /** The commands: a new one is a file in `commands` and a name in this list. */
 const commands: readonly Command[] = [
-  start, tail, publish, record, exportCommand, nodes, token, checkConfig, certificate, sizing
+  start, tail, publish, record, exportCommand, nodes, token, checkConfig, certificate, sizing,
+  backtestCommand
 ]
 
 function overview (): string {

@@ -7,6 +7,7 @@ import type { Format, Written } from '../hub/format.js'
 import type { Hub } from '../hub/hub.js'
 import { isoTime } from '../hub/iso-time.js'
 import type { TransportCounters } from '../metrics/counters.js'
+import type { OrderRequests } from '../trading-requests/order-requests.js'
 import type { Acknowledging } from './acknowledging.js'
 import { type ActionOwner, ActionQueue } from './action-queue.js'
 import type { Connections, Member } from './connections.js'
@@ -39,6 +40,7 @@ export interface ConnectionContext extends NameContext {
   readonly events: Events
   readonly publishing: Publishing
   readonly acknowledging: Acknowledging
+  readonly orderRequests: OrderRequests
   readonly heartbeatMs: number
   readonly idleTimeoutMs: number
   readonly maxSubscriptions: number
@@ -239,7 +241,7 @@ export class Connection implements Member, ActionOwner {
     return `s${++this.subscriptionCount}`
   }
 
-  /** The client has subscribed or published: the connection may stay. */
+  /** The client has subscribed, published or sent an order: the connection may stay. */
   markUsed (): void {
     this.isUsed = true
   }

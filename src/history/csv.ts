@@ -21,14 +21,17 @@ export class CsvWriter {
 
   /** The first line. A channel whose data has no fixed fields has one column of JSON. */
   get head (): string {
-    return [...NUMBERS, ...this.fields.length === 0 ? ['data'] : this.fields].map(cell).join(',') + END
+    return csvLine([...NUMBERS, ...this.fields.length === 0 ? ['data'] : this.fields])
   }
 
   line ({ sequence, timestamp, data }: CsvMessage): string {
     const values = this.fields.length === 0 ? [data] : this.fields.map(field => data[field])
-    return [sequence, timestamp, ...values].map(cell).join(',') + END
+    return csvLine([sequence, timestamp, ...values])
   }
 }
+
+/** Writes values as a line of CSV (RFC 4180). */
+export const csvLine = (values: readonly unknown[]): string => values.map(cell).join(',') + END
 
 /** An absent value is an empty cell, and an object or array is JSON. */
 function cell (value: unknown): string {

@@ -34,8 +34,9 @@ export interface AppendItem {
   readonly payload: string
   readonly replaces?: boolean
   /**
-   * If the topic repeats a key within {@link IDEMPOTENCY_SECONDS}, the log appends nothing and answers as it
-   * did the first time. The caller makes keys of different publishers differ.
+   * If the topic repeats a key within the time of its channel (`idempotencySeconds`; default:
+   * {@link IDEMPOTENCY_SECONDS}), the log appends nothing and answers with the message that has the key. The
+   * caller makes keys of different publishers differ.
    */
   readonly idempotencyKey?: string | undefined
   /**
@@ -125,7 +126,8 @@ export type AppendResult =
     readonly offset: number
     readonly shard: number
     /**
-     * The item's origin was not newer: nothing was appended, and this is the message with the newest origin.
+     * Nothing was appended: the topic has this message under the item's key, or the item's origin was not
+     * newer and this is the message with the newest origin.
      */
     readonly repeated?: true
   }
@@ -278,6 +280,12 @@ export interface Tailing {
   end (): void
 }
 
+/** A message that was appended with an idempotency key. */
+export interface KeyedMessage extends TopicPosition {
+  /** Undefined if it is not retained any more. */
+  readonly entry: Entry | undefined
+}
+
 /** Reads what comes after an offset of the topic's shard, or after a sequence of the topic. */
 export type ReadFrom = { readonly offset: number } | { readonly sequence: number }
 
@@ -310,6 +318,13 @@ export interface Log {
 
   /** Reads at most `limit` retained messages of a topic. To detect a loss, compare `previous` and `last`. */
   read (topic: string, from: ReadFrom, limit: number): Promise<Page>
+
+  /**
+   * Finds the message that a topic has under an idempotency key; undefined if it has none, or if the log has
+   * forgotten the key.
+   * @throws ProtocolError `log_unavailable`
+   */
+  find (topic: string, idempotencyKey: string): Promise<KeyedMessage | undefined>
 
   /**
    * Follows a shard: calls `onBatch`, in order, for everything that is appended after the head that it

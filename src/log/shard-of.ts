@@ -1,4 +1,4 @@
-import { alertRules, instrumentOverrides, instruments, system, topicKey } from '@tickwire/protocol'
+import { alertRules, instrumentOverrides, instruments, strategies, system, topicKey } from '@tickwire/protocol'
 import { COMMON_SHARD } from './log.js'
 
 const INSTRUMENT_PREFIXES = [instruments, instrumentOverrides].map(({ name }) =>
@@ -6,7 +6,8 @@ const INSTRUMENT_PREFIXES = [instruments, instrumentOverrides].map(({ name }) =>
 const isInstrument = (topic: string): boolean =>
   topic.startsWith(instruments.name) && INSTRUMENT_PREFIXES.some(prefix => topic.startsWith(prefix))
 const SYSTEM = topicKey({ channel: system.name })
-const RULES_PREFIX = topicKey({ channel: alertRules.name, user: '' })
+const USER_LIST_PREFIXES = [alertRules, strategies].map(({ name }) => topicKey({ channel: name, user: '' }))
+const isUserList = (topic: string): boolean => USER_LIST_PREFIXES.some(prefix => topic.startsWith(prefix))
 
 /**
  * Returns the shard of a topic by its key: the same in every log and on every node. Topics that every node
@@ -14,7 +15,7 @@ const RULES_PREFIX = topicKey({ channel: alertRules.name, user: '' })
  */
 export function shardOf (topic: string, shards: number): number {
   if (shards === 1 || topic === SYSTEM || isInstrument(topic)) return COMMON_SHARD
-  if (topic.startsWith(RULES_PREFIX)) return COMMON_SHARD
+  if (isUserList(topic)) return COMMON_SHARD
   let hash = 0x811c9dc5
   for (let i = 0; i < topic.length; i++) hash = Math.imul(hash ^ topic.charCodeAt(i), 0x01000193)
   return (hash >>> 0) % shards

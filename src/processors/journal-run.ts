@@ -2,6 +2,7 @@ import { channelOfKey, parseTopicKey } from '@tickwire/protocol'
 import {
   type Entry, epochAt, isGood, lastKept, type Log, type Origin, type ShardHead
 } from '../log/log.js'
+import type { Arrival } from './arrivals.js'
 import { Followed, readStates } from './followed.js'
 import type { JournalMessage, Positions } from './journal.js'
 import type { Outputs } from './outputs.js'
@@ -12,13 +13,6 @@ import { BeginAnew, inputOf, readTopic, type ShardInputs } from './shard-inputs.
 const CORRECTION_PART = Number.MAX_SAFE_INTEGER
 /** Most decisions in one append. */
 const MAX_DECISIONS = 500
-/** An entry of an input. */
-export interface Arrival {
-  readonly input: ShardInputs
-  readonly entry: Entry
-  readonly missed?: boolean
-}
-
 type RuleEntry = Pick<Entry, 'topic' | 'sequence' | 'timestamp' | 'payload'>
 
 /** The journal during a run, in which no epoch begins. */

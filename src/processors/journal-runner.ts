@@ -1,7 +1,7 @@
-import { setMaxListeners } from 'node:events'
 import { COMMON_SHARD, type Log } from '../log/log.js'
+import { arrivals } from './arrivals.js'
 import { EpochWatch } from './epochs.js'
-import { type Arrival, JournalRun } from './journal-run.js'
+import { JournalRun } from './journal-run.js'
 import { Outputs } from './outputs.js'
 import type { JournalProcessor, ProcessorContext } from './processor.js'
 import { ShardInputs, untilAborted } from './shard-inputs.js'
@@ -60,22 +60,4 @@ export class JournalRunner<State, Decision> {
       for (const input of inputs) input.end()
     }
   }
-}
-
-/** Waits for entries of any shard. Returns none if none came in time. @throws BeginAnew */
-async function arrivals (
-  inputs: readonly ShardInputs[],
-  withinMs: number,
-  signal: AbortSignal
-): Promise<Arrival[]> {
-  const come = new AbortController()
-  setMaxListeners(inputs.length, come.signal)
-  const stop = (): void => { come.abort() }
-  signal.addEventListener('abort', stop)
-  // The first shard with entries stops the wait for the others, which then return what they have.
-  const arrived = await Promise.all(inputs.map(async input => {
-    const entries = await input.next(withinMs, come.signal).finally(stop)
-    return entries.map(entry => ({ input, entry }))
-  })).finally(() => { signal.removeEventListener('abort', stop) })
-  return arrived.flat()
 }

@@ -4,7 +4,7 @@ import {
   type ChannelDefinition, type Channels, type ErrorCode, errorTable, isCompacted, isSymbol, ProtocolError,
   registerFormats, topicKey
 } from '@tickwire/protocol'
-import type { AppendItem, AppendOptions, Log, Origin } from '../log/log.js'
+import type { AppendItem, AppendOptions, KeyedMessage, Log, Origin } from '../log/log.js'
 
 /** The name under which the server itself publishes. No token can have it as its user. */
 const OWN_PUBLISHER = ''
@@ -18,7 +18,10 @@ export interface Publication {
   readonly data: unknown
   /** The message replaces the topic's whole state. */
   readonly snapshot?: boolean | undefined
-  /** If its topic and publisher repeat a key within ten minutes, nothing is appended again. */
+  /**
+   * If its topic and publisher repeat a key within the time of the channel, ten minutes unless it says
+   * otherwise, nothing is appended again.
+   */
   readonly idempotencyKey?: string | undefined
   /** Set by a processor; {@link PublishLimits} then has the lineage. */
   readonly origin?: Origin | undefined
@@ -108,6 +111,15 @@ export class Publisher {
   }
 
   /**
+   * Finds the message that {@link publishOwn} appended to a topic under an idempotency key; undefined if there
+   * is none, or if the log has forgotten the key.
+   * @throws ProtocolError `log_unavailable`
+   */
+  async findOwn (topic: string, idempotencyKey: string): Promise<KeyedMessage | undefined> {
+    return await this.log.find(topic, keyOf(OWN_PUBLISHER, idempotencyKey))
+  }
+
+  /**
    * Does the first half of {@link publish}, everything before the append. A caller that must keep the order
    * of batches waits for the batch before between the two halves.
    */
@@ -169,9 +181,7 @@ export class Publisher {
       payload,
       replaces: publication.snapshot === true,
       origin,
-      idempotencyKey: idempotencyKey === undefined
-        ? undefined
-        : `${publisher.length} ${publisher} ${idempotencyKey}`
+      idempotencyKey: idempotencyKey === undefined ? undefined : keyOf(publisher, idempotencyKey)
     }
   }
 }
@@ -204,6 +214,9 @@ class JudgedBatch {
     })
   }
 }
+
+/** Keeps the idempotency keys of different publishers apart. */
+const keyOf = (publisher: string, key: string): string => `${publisher.length} ${publisher} ${key}`
 
 const isRefusal = (item: AppendItem | Refusal): item is Refusal => 'code' in item
 const refuse = (code: ErrorCode, message: string = errorTable[code].message): Refusal => ({ code, message })

@@ -2,7 +2,8 @@ import type { Database } from './database.js'
 import { Recording } from './recording.js'
 import { forgetRemoved } from './states.js'
 import type { Query, Store, StoreHealth, StoreLog, Unwritten } from './store.js'
-import type { AnyRow, Row, TableName } from './tables.js'
+import type { AnyRow, LostMessages, Row, TableName } from './tables.js'
+import { deleteLost } from './trading-rows.js'
 import { Writer, type WriterLimits } from './writer/writer.js'
 
 const FLUSH_MS = 10_000
@@ -38,6 +39,10 @@ export class BufferedStore implements Store {
 
   get query (): Query {
     return this.database.reader
+  }
+
+  async deleteLost (lost: readonly LostMessages[]): Promise<void> {
+    await deleteLost(this.database.writer, lost)
   }
 
   async flush (withinMs = FLUSH_MS): Promise<boolean> {

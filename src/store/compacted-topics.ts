@@ -3,7 +3,7 @@ import type { Entry, Log, Tailing } from '../log/log.js'
 import type { Publication, Publisher } from '../publisher/publisher.js'
 import { newestTimestamp, readStates, type State } from './states.js'
 import type { LateStore } from './late-store.js'
-import type { Store } from './store.js'
+import { accessTo, type Store, type StoreAccess } from './store.js'
 
 export interface CompactedTopicsOptions {
   /** A log that forgets everything with its process. */
@@ -40,6 +40,12 @@ export class CompactedTopics {
     const restored = await topics.restore()
     await topics.follow()
     return [topics, restored]
+  }
+
+  /** Gives access to the store, which is closed with the topics. */
+  get access (): StoreAccess {
+    const { store } = this.options
+    return 'query' in store ? accessTo(store) : store
   }
 
   /** Writes what waits, and closes the store. */

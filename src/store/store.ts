@@ -1,6 +1,6 @@
 import type { Kysely } from 'kysely'
 import type { Recording } from './recording.js'
-import type { Row, TableName, Tables } from './tables.js'
+import type { LostMessages, Row, TableName, Tables } from './tables.js'
 
 /**
  * The contract of a store: what must outlive the log, and can be queried (ADR 40). Callers never wait: the
@@ -18,6 +18,8 @@ export interface Store {
    * the database is away.
    */
   readonly query: Query
+  /** Deletes orders and fills of messages that the log has lost. Rejects if the database is away. */
+  deleteLost(lost: readonly LostMessages[]): Promise<void>
   /** Messages of the log, which the recorder writes by itself. */
   readonly recording: Recording
   /**
@@ -35,6 +37,20 @@ export interface Store {
    */
   close(withinMs?: number): Promise<Unwritten>
 }
+
+/** A store that may not be open yet. */
+export interface StoreAccess {
+  /** The store, once it is open. */
+  readonly current: Store | undefined
+  /** Whether there may be rows in it before it is open, which nobody can read then. */
+  readonly mayHoldRows: boolean
+  /** Opens the store, and returns it once it is open. @throws the reason of the signal, if it is aborted */
+  opened (signal: AbortSignal): Promise<Store>
+}
+
+/** Gives access to a store that is open. */
+export const accessTo = (store: Store): StoreAccess =>
+  ({ current: store, mayHoldRows: true, opened: async () => store })
 
 /** How many rows were not written, by table. */
 export type Unwritten = Readonly<Partial<Record<TableName, number>>>

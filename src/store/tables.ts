@@ -52,6 +52,88 @@ export const tables = {
     },
     key: ['topic'],
     version: ['timestamp', 'sequence']
+  }),
+  /**
+   * Orders of users, each as its newest message says. `created_at` and `updated_at` are as the message has
+   * them, or else the log's time. `epoch` and `log_offset` are the place of the message in the log.
+   */
+  orders: table({
+    columns: {
+      user_id: 'text',
+      order_id: 'text',
+      client_order_id: 'text?',
+      symbol: 'text',
+      side: 'text',
+      order_type: 'text',
+      time_in_force: 'text?',
+      status: 'text',
+      quantity: 'text',
+      filled_qty: 'text',
+      limit_price: 'text?',
+      stop_price: 'text?',
+      avg_price: 'text?',
+      currency: 'text?',
+      reason: 'text?',
+      created_at: 'integer',
+      updated_at: 'integer',
+      epoch: 'integer',
+      log_offset: 'integer',
+      sequence: 'integer',
+      timestamp: 'integer'
+    },
+    key: ['user_id', 'order_id'],
+    version: ['timestamp', 'sequence']
+  }),
+  /** Fills of orders. `time` is when the fill was decided; the place in the log is as in `orders`. */
+  fills: table({
+    columns: {
+      user_id: 'text',
+      exec_id: 'text',
+      order_id: 'text',
+      client_order_id: 'text?',
+      symbol: 'text',
+      side: 'text',
+      quantity: 'text',
+      price: 'text',
+      fee: 'text?',
+      currency: 'text?',
+      time: 'integer',
+      epoch: 'integer',
+      log_offset: 'integer',
+      sequence: 'integer',
+      timestamp: 'integer'
+    },
+    key: ['user_id', 'exec_id'],
+    version: ['timestamp', 'sequence']
+  }),
+  /** What users own: `data` is the JSON text of the user's newest message of `accounts`. */
+  accounts: table({
+    columns: { user_id: 'text', data: 'text', sequence: 'integer', timestamp: 'integer' },
+    key: ['user_id'],
+    version: ['timestamp', 'sequence']
+  }),
+  /** Strategies of users; `data` is JSON text. */
+  strategies: table({
+    columns: {
+      strategy_id: 'text',
+      user_id: 'text',
+      name: 'text',
+      status: 'text',
+      data: 'text',
+      sequence: 'integer',
+      timestamp: 'integer'
+    },
+    key: ['strategy_id'],
+    version: ['timestamp', 'sequence']
+  }),
+  /**
+   * By shard, up to which message of the log the tables of trading have everything. It is written once they
+   * have it. `timestamp` is that of the message.
+   */
+  trading_positions: table({
+    columns: { shard: 'integer', epoch: 'integer', log_offset: 'integer', timestamp: 'integer' },
+    key: ['shard'],
+    version: ['timestamp', 'log_offset']
   })
 }
 
@@ -123,4 +205,10 @@ export function isNewer ({ version }: TableDefinition, row: AnyRow, than: AnyRow
     if (difference !== 0) return difference > 0
   }
   return false
+}
+
+/** Messages that the log has lost: of an epoch, those at an offset or beyond. */
+export interface LostMessages {
+  readonly epoch: number
+  readonly from: number
 }

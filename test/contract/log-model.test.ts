@@ -107,7 +107,7 @@ class Model {
       const { topic, payload, replaces = false } = item
       const name = JSON.stringify([topic, item.idempotencyKey])
       const known = item.idempotencyKey === undefined ? undefined : this.keys.find(key => key.name === name)
-      if (known !== undefined) return known.result
+      if (known !== undefined) return { ...known.result, repeated: true }
       const own = this.of(topic)
       const isRetained = ({ dropped }: ModelEntry): boolean => !dropped
       const topics = (): number => new Set(this.entries.filter(isRetained).map(entry => entry.topic)).size

@@ -1,4 +1,5 @@
-import { ProtocolError } from '@tickwire/protocol'
+import { setTimeout as delay } from 'node:timers/promises'
+import { ProtocolError, standardChannels } from '@tickwire/protocol'
 import { type Test, test } from 'tap'
 import type { AppendItem, Entry } from '../../src/log/log.js'
 import { backends, held, openLog, wasLost } from './logs.js'
@@ -200,9 +201,11 @@ for (const backend of backends) {
         keyed('trades:A', 2, 'k'),
         keyed('trades:A', 3, 'other')
       ])
-      t.same(again, first, 'within a batch')
+      t.strictSame(first, { sequence: 1, offset: appended(first).offset, shard: log.shardOf('trades:A') })
+      t.strictSame(again, { ...first, repeated: true }, 'within a batch')
       t.equal(appended(other).sequence, 2)
-      t.same(await log.append([keyed('trades:A', 4, 'k')]), [first], 'in a later batch')
+      t.equal(appended(other).repeated, undefined)
+      t.strictSame(await log.append([keyed('trades:A', 4, 'k')]), [{ ...first, repeated: true }], 'in a later batch')
       t.equal(
         appended((await log.append([keyed('trades:B', 5, 'k')]))[0]).sequence,
         1,
@@ -217,12 +220,46 @@ for (const backend of backends) {
       )
     })
 
+    suite('finds the message that has a key', async t => {
+      const { log } = await openLog(t, backend, { shards, retention: { messages: 5 } })
+      const topic = 'trades:A'
+      t.equal(await log.find(topic, 'k'), undefined)
+      await log.append([item(topic, 1), item(topic, 2, { idempotencyKey: 'k' }), item(topic, 3, { idempotencyKey: 'l' })])
+      const [, second, third] = await held(log, topic)
+      const place = ({ sequence, offset }: Entry): object => ({ sequence, offset })
+      t.strictSame(await log.find(topic, 'k'), { ...place(second!), entry: second })
+      t.strictSame(await log.find(topic, 'l'), { ...place(third!), entry: third })
+      t.equal(await log.find('trades:B', 'k'), undefined, 'each topic has its own keys')
+      t.equal(await log.find(topic, 'm'), undefined)
+      await log.append([item(topic, 4, { idempotencyKey: 'k' })])
+      t.strictSame(await log.find(topic, 'k'), { ...place(second!), entry: second }, 'a repeat changes nothing')
+      for (let n = 5; n <= 500; n += 5) await log.append(items(topic, n, n + 4))
+      t.strictSame(
+        await log.find(topic, 'k'), { ...place(second!), entry: undefined }, 'the log knows the key longer than the message'
+      )
+    })
+
     suite('refuses appends once it is closed', async t => {
       const { log } = await openLog(t, backend, { shards })
       await log.append([item('trades:A', 1)])
       await log.close()
       await t.rejects(log.append([item('trades:A', 2)]), new ProtocolError('log_unavailable'))
       await t.resolves(log.close(), 'closing twice does no harm')
+    })
+
+    suite('forgets the keys of a channel when the channel says, and no others', async t => {
+      const trades = standardChannels.get('trades')!
+      const channels = new Map([...standardChannels, ['short', { ...trades, name: 'short', idempotencySeconds: 1 }]])
+      const { log, clock } = await openLog(t, backend, { shards, channels })
+      const keyed = [item('short:A', 1, { idempotencyKey: 'k' }), item('trades:A', 1, { idempotencyKey: 'k' })]
+      await log.append(keyed)
+      for (const deadline = Date.now() + 20_000; await log.find('short:A', 'k') !== undefined; clock.sleep(0.1)) {
+        if (Date.now() > deadline) throw new Error('the key is not forgotten')
+        await delay(20)
+      }
+      const [short, long] = await log.append(keyed)
+      t.match(short, { sequence: 2, repeated: undefined })
+      t.match(long, { sequence: 1, repeated: true })
     })
 
     if (backend.exact === undefined) continue
@@ -288,6 +325,24 @@ for (const backend of backends) {
       clock.sleep(0.001)
       t.equal(appended((await log.append([once]))[0]).sequence, 2)
       t.equal(appended((await log.append([once]))[0]).sequence, 2, 'the key is remembered anew')
+    })
+
+    suite('remembers the keys of a channel for as long as the channel says', async t => {
+      const trades = standardChannels.get('trades')!
+      const long = { ...trades, name: 'long', idempotencySeconds: 86_400 }
+      const channels = new Map([...standardChannels, ['long', long]])
+      const { log, clock } = await openLog(t, backend, { shards, channels })
+      const keyed = [item('long:A', 1, { idempotencyKey: 'k' }), item('trades:A', 1, { idempotencyKey: 'k' })]
+      const repeats = async (): Promise<boolean[]> =>
+        (await log.append(keyed)).map(result => appended(result).repeated === true)
+      t.same(await repeats(), [false, false])
+      clock.sleep(600)
+      t.same(await repeats(), [true, false])
+      clock.sleep(86_399 - 600)
+      t.same(await repeats(), [true, false])
+      clock.sleep(1)
+      t.same(await log.find('long:A', 'k'), undefined)
+      t.same(await repeats(), [false, true])
     })
 
     suite('never lets its time go back', async t => {

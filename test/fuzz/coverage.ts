@@ -36,7 +36,7 @@ const groups: ReadonlyArray<readonly [group: string, names: readonly string[]]> 
 ]
 
 /** Parameters that a kind of request does not take; only refusals of them can be seen. */
-const REFUSED_ONLY = new Set(['query of websocket wait', 'query of websocket limit', 'query of sse wait', 'query of sse limit', ...['instruments', 'instruments.overrides', 'acknowledgements', 'alert_rules'].flatMap(name => [`channel subscribed ${name}`, `channel published ${name}`]), ...['websocket', 'sse', 'poll'].map(name => `query of ${name} ticket`)])
+const REFUSED_ONLY = new Set(['query of websocket wait', 'query of websocket limit', 'query of sse wait', 'query of sse limit', ...['instruments', 'instruments.overrides', 'acknowledgements', 'alert_rules', 'commands', 'accounts', 'open_orders'].flatMap(name => [`channel subscribed ${name}`, `channel published ${name}`]), ...['websocket', 'sse', 'poll'].map(name => `query of ${name} ticket`)])
 
 /** What inputs have reached. */
 export class Coverage {

@@ -15,6 +15,7 @@ import {
   errorTable,
   Heartbeat,
   Lagging,
+  OrderAccepted,
   PollAnswer,
   Pong,
   Published,
@@ -46,6 +47,7 @@ const control: ReadonlyMap<string, TypeCheck<TObject>> = new Map([
   Authenticated,
   Published,
   Acknowledged,
+  OrderAccepted,
   Heartbeat,
   Lagging,
   Closing,
@@ -61,7 +63,7 @@ const looseData = strictly(DataMessage)
 const pollFrame = strictly(Type.Object({ ...PollAnswer.properties, messages: Type.Array(Type.Unknown()) }))
 
 /** Answers that end a message's turn: each message has exactly one. */
-export const ANSWERS: ReadonlySet<unknown> = new Set(['error', 'subscribed', 'unsubscribed', 'done', 'pong', 'authenticated', 'published', 'acknowledged'])
+export const ANSWERS: ReadonlySet<unknown> = new Set(['error', 'subscribed', 'unsubscribed', 'done', 'pong', 'authenticated', 'published', 'acknowledged', 'order_accepted'])
 
 const MAX_WORDS = 1000
 const CONTROL_CHARACTERS = /\p{Cc}/u

@@ -37,7 +37,8 @@ const SETTINGS = {
   HEARTBEAT_MS: '2000',
   // Longer than this machine's own pauses: the fuzzer's silence must not be taken for its end.
   IDLE_TIMEOUT_MS: '10000',
-  RATE_LIMIT_MESSAGES: '1000000'
+  RATE_LIMIT_MESSAGES: '1000000',
+  RATE_LIMIT_ORDERS: '1000000'
 }
 
 export interface FuzzOptions {

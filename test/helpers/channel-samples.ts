@@ -65,6 +65,21 @@ const HEATMAP: Sample = {
   decimals: [['price_step'], ['current_price'], ['levels', 0, 0], ['levels', 0, 1], ['levels', 1, 2]]
 }
 
+/** An order as its user submitted it, without the action. */
+const SUBMIT = {
+  order_id: 'O1',
+  client_order_id: 'mine-1',
+  symbol: 'AAPL',
+  side: 'buy',
+  order_type: 'stop_limit',
+  time_in_force: 'gtc',
+  quantity: '10',
+  limit_price: '185.50',
+  stop_price: '185.40',
+  market: 'NASDAQ',
+  currency: 'USD'
+}
+
 /** PROTOCOL.md, Data, written out. */
 export const samples: Readonly<Record<string, Sample>> = {
   quotes: {
@@ -157,19 +172,31 @@ export const samples: Readonly<Record<string, Sample>> = {
     state: false,
     full: {
       order_id: 'O1',
+      client_order_id: 'mine-1',
       symbol: 'AAPL',
       side: 'sell',
-      order_type: 'limit',
-      status: 'filled',
+      order_type: 'stop_limit',
+      time_in_force: 'gtc',
+      status: 'partially_filled',
       quantity: '10',
       filled_qty: '2.5',
+      leaves_qty: '7.5',
       limit_price: '185.50',
+      stop_price: '185.60',
       avg_price: '185.51',
+      exec_id: 'O1.1',
+      last_qty: '2.5',
+      last_price: '185.51',
+      fee: '0.463775',
       reason: 'as asked',
+      created_at: TIME,
+      updated_at: TIME,
       signature: 'c2ln'
     },
     required: ['order_id', 'symbol', 'side', 'order_type', 'status', 'quantity', 'filled_qty'],
-    decimals: ['quantity', 'filled_qty', 'limit_price', 'avg_price'].map(name => [name])
+    decimals: [
+      'quantity', 'filled_qty', 'leaves_qty', 'limit_price', 'stop_price', 'avg_price', 'last_qty', 'last_price', 'fee'
+    ].map(name => [name])
   },
   portfolio: {
     type: 'portfolio',
@@ -177,10 +204,23 @@ export const samples: Readonly<Record<string, Sample>> = {
     keyed: false,
     state: true,
     full: {
-      total_value: '10000.00', cash: '-12.5', day_pnl: '0', positions: [{ symbol: 'AAPL', quantity: '-3', avg_price: '1', market_value: '2', unrealized_pnl: '-0.5' }]
+      currency: 'USD',
+      total_value: '10000.00',
+      cash: '-12.5',
+      buying_power: '9.5',
+      day_pnl: '0',
+      realized_pnl: '1.5',
+      unrealized_pnl: '-0.5',
+      fees: '0.01',
+      positions: [{ symbol: 'AAPL', currency: 'USD', quantity: '-3', avg_price: '1', last: '1.5', market_value: '2', unrealized_pnl: '-0.5' }],
+      balances: [{ currency: 'USD', cash: '12', reserved: '2.5' }]
     },
     required: ['total_value', 'cash', 'day_pnl', 'positions'],
-    decimals: [['total_value'], ['cash'], ['day_pnl'], ...['quantity', 'avg_price', 'market_value', 'unrealized_pnl'].map(name => ['positions', 0, name])]
+    decimals: [
+      ...['total_value', 'cash', 'buying_power', 'day_pnl', 'realized_pnl', 'unrealized_pnl', 'fees'].map(name => [name]),
+      ...['quantity', 'avg_price', 'last', 'market_value', 'unrealized_pnl'].map(name => ['positions', 0, name]),
+      ...['cash', 'reserved'].map(name => ['balances', 0, name])
+    ]
   },
   alerts: {
     type: 'alert',
@@ -190,6 +230,54 @@ export const samples: Readonly<Record<string, Sample>> = {
     full: { alert_id: 'A1', rule_id: 'R1', type: 'price', message: 'above 200', symbol: 'AAPL', value: '200.05', triggered_at: TIME },
     required: ['alert_id', 'type', 'message', 'triggered_at'],
     decimals: [['value']]
+  },
+  strategy: {
+    type: 'strategy',
+    access: 'user',
+    keyed: true,
+    state: true,
+    full: {
+      strategy_id: 'S1',
+      name: 'breakout',
+      status: 'running',
+      symbol: 'AAPL',
+      mode: 'paper',
+      signal: 'buy',
+      quantity: '5',
+      price: '185.52',
+      as_of: TIME,
+      reason: 'above the highest of 20 bars',
+      position: '5',
+      pnl: '-0.5',
+      realized_pnl: '0',
+      fees: '0.93'
+    },
+    required: ['strategy_id', 'name', 'status'],
+    decimals: ['quantity', 'price', 'position', 'pnl', 'realized_pnl', 'fees'].map(name => [name])
+  },
+  strategies: {
+    type: 'strategies',
+    access: 'internal',
+    keyed: false,
+    state: true,
+    full: {
+      strategies: [{
+        strategy_id: 'S1',
+        name: 'breakout',
+        symbol: 'AAPL',
+        parameters: { lookback: 20, interval: '1m' },
+        mode: 'paper',
+        quantity: '5',
+        status: 'failed',
+        reason: 'it threw',
+        version: 2,
+        created_at: TIME,
+        updated_at: TIME,
+        results: { position: '5', cost: '927.60', realized_pnl: '0', fees: '0.93', time: 1, epoch: 7, offset: 9 }
+      }]
+    },
+    required: ['strategies'],
+    decimals: [['strategies', 0, 'quantity'], ['strategies', 0, 'results', 'cost']]
   },
   alert_rules: {
     type: 'alert_rules',
@@ -201,6 +289,46 @@ export const samples: Readonly<Record<string, Sample>> = {
     },
     required: ['rules'],
     decimals: [['rules', 0, 'above']]
+  },
+  commands: {
+    type: 'command',
+    access: 'internal',
+    keyed: false,
+    state: false,
+    full: { ...SUBMIT, action: 'submit_order' },
+    required: ['action', 'order_id', 'client_order_id', 'symbol', 'side', 'order_type', 'time_in_force', 'quantity', 'currency'],
+    decimals: ['quantity', 'limit_price', 'stop_price'].map(name => [name])
+  },
+  accounts: {
+    type: 'account',
+    access: 'internal',
+    keyed: false,
+    state: true,
+    full: {
+      opened_at: TIME,
+      balances: [{ currency: 'USD', cash: '99072.44', fees: '0', realized: '0' }],
+      positions: [{ symbol: 'AAPL', currency: 'USD', quantity: '5', cost: '927.56' }],
+      day: { date: '2026-02-07', value: '100000' }
+    },
+    required: ['opened_at', 'balances', 'positions'],
+    decimals: [
+      ...['cash', 'fees', 'realized'].map(name => ['balances', 0, name]),
+      ...['quantity', 'cost'].map(name => ['positions', 0, name]),
+      ['day', 'value']
+    ]
+  },
+  open_orders: {
+    type: 'open_orders',
+    access: 'internal',
+    keyed: false,
+    state: true,
+    full: {
+      orders: [{
+        ...SUBMIT, user: 'alice', number: 1, status: 'new', filled_qty: '0', notional: '0', decimals: 0, fills: 0, reserved: '1855', triggered: true, created_at: TIME
+      }]
+    },
+    required: ['orders'],
+    decimals: ['quantity', 'limit_price', 'stop_price', 'filled_qty', 'notional', 'reserved'].map(name => ['orders', 0, name])
   },
   acknowledgements: {
     type: 'acknowledgement',

@@ -5,7 +5,7 @@ import { JournalRunner } from '../../src/processors/journal-runner.js'
 import type { JournalProcessor } from '../../src/processors/processor.js'
 import { ordersJournal, paperTrading } from '../../src/processors/paper-trading/paper-trading.js'
 import { Publisher } from '../../src/publisher/publisher.js'
-import { Choices } from './random.js'
+import { type Choices } from './random.js'
 
 /**
  * The paper exchange over a log in memory, while hosts take over from one another, and appends are taken only

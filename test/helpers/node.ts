@@ -8,6 +8,8 @@ import { PAGE_MESSAGES } from '../../src/connection/delivery/delivery.js'
 import { Publishing } from '../../src/connection/publishing.js'
 import { Publisher } from '../../src/publisher/publisher.js'
 import { PublishRequests } from '../../src/publisher/publish-requests.js'
+import { MemoryCoordination } from '../../src/coordination/memory/memory-coordination.js'
+import { OrderRequests } from '../../src/trading-requests/order-requests.js'
 import { Hub } from '../../src/hub/hub.js'
 import { Counters } from '../../src/metrics/counters.js'
 import type { Retention } from '../../src/log/log.js'
@@ -77,18 +79,25 @@ export async function startNode (options: NodeOptions = {}): Promise<Node> {
   const events = new Events({ info () {}, debug () {} })
   const publisher = new Publisher({ log, channels })
   const requests = new PublishRequests(publisher, channels, 65_536)
+  const names = {
+    channels,
+    directory: hub.directory,
+    membership: hub.membership,
+    hasTopic: (topic: string) => hub.hasTopic(topic),
+    acceptUnknownSymbols: true,
+    notOverWebSocket: new Set<string>()
+  }
+  const coordination = new MemoryCoordination()
   const context: ConnectionContext = {
+    ...names,
     hub,
     connections,
     events,
     publishing: new Publishing(requests, events, () => () => undefined),
     acknowledging: new Acknowledging(hub, publisher, { channels }),
-    channels,
-    directory: hub.directory,
-    membership: hub.membership,
-    hasTopic: topic => hub.hasTopic(topic),
-    acceptUnknownSymbols: true,
-    notOverWebSocket: new Set(),
+    orderRequests: new OrderRequests({
+      publisher, log, names, coordination, enabled: true, baseCurrency: 'USD', maxPerSecond: 1_000_000
+    }),
     heartbeatMs,
     idleTimeoutMs: 2 * heartbeatMs,
     maxSubscriptions: 1000,
@@ -112,7 +121,7 @@ export async function startNode (options: NodeOptions = {}): Promise<Node> {
     async close () {
       connections.closeAll({ code: 'going_away', message: 'the test is over' }, 0)
       hub.close()
-      await log.close()
+      await Promise.all([log.close(), coordination.close()])
     }
   }
 }

@@ -24,7 +24,8 @@ describe('types follow the schemas', () => {
   test('distinguish actions by name', () => {
     expect<Extract<ClientMessage, { action: 'ping' }>>().type.toBeAssignableFrom({ action: 'ping' as const })
     expect<ClientMessage['action']>().type.toBe<
-      'subscribe' | 'unsubscribe' | 'snapshot' | 'auth' | 'ping' | 'publish' | 'ack'
+      'subscribe' | 'unsubscribe' | 'snapshot' | 'auth' | 'ping' | 'publish' | 'ack' |
+      'submit_order' | 'cancel_order' | 'replace_order'
     >()
   })
 

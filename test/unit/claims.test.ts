@@ -18,6 +18,9 @@ test('reads the identity from the claims of a token', async t => {
     }
   )
   t.equal(identityOf({ ...claims, admin: false }).admin, false)
+  t.strictSame(identityOf({ ...claims, trade: true }).trade, true)
+  t.strictSame(identityOf({ ...claims, trade: ['AAPL', '*'] }).trade, ['AAPL', '*'])
+  t.equal(identityOf({ ...claims, trade: false }).trade, undefined)
 })
 
 const malformed: ReadonlyArray<readonly [string, unknown]> = [
@@ -35,6 +38,9 @@ const malformed: ReadonlyArray<readonly [string, unknown]> = [
   ['one pattern that is no list', { ...claims, read: 'quotes:*' }],
   ['patterns that are no texts', { ...claims, publish: [1] }],
   ['a pattern that is null', { ...claims, read: null }],
+  ['trade in words', { ...claims, trade: 'true' }],
+  ['trade of what is no text', { ...claims, trade: [1] }],
+  ['trade that is null', { ...claims, trade: null }],
   ['an admin in words', { ...claims, admin: 'true' }],
   ['an admin in numbers', { ...claims, admin: 1 }]
 ]

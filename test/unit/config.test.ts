@@ -1,5 +1,5 @@
 import { test } from 'tap'
-import { type Config, ConfigError, ConfigSchema, loadConfig } from '../../src/config.js'
+import { baseCurrencyOf, type Config, ConfigError, ConfigSchema, loadConfig } from '../../src/config.js'
 
 type Env = Readonly<Record<string, string>>
 
@@ -20,6 +20,10 @@ const DEFAULTS: Config = {
   MAX_CONNECTIONS_PER_IP: 200,
   MAX_CONNECTIONS_PER_USER: 100,
   MAX_ALERT_RULES: 200,
+  MAX_STRATEGIES: 10,
+  MAX_RUNNING_STRATEGIES: 100,
+  STRATEGY_CALL_MS: 1000,
+  MAX_OPEN_ORDERS: 200,
   MAX_SUBSCRIPTIONS: 1000,
   MAX_MESSAGE_BYTES: 65_536,
   MAX_BUFFERED_BYTES: 65_536,
@@ -27,15 +31,21 @@ const DEFAULTS: Config = {
   MAX_TOPIC_NAMES: 1_000_000,
   RATE_LIMIT_MESSAGES: 50,
   RATE_LIMIT_REQUESTS: 100,
+  RATE_LIMIT_ORDERS: 50,
   AUTH: 'optional',
   JWT_ISSUER: 'tickwire',
   JWT_AUDIENCE: 'tickwire',
+  ORDER_SIGNING: 'optional',
+  ORDER_WINDOW_MS: 5000,
   ALLOWED_ORIGINS: '',
   TRUST_PROXY: false,
   COMPRESSION: 'on',
   SHUTDOWN_GRACE_MS: 10_000,
   SOURCES: 'simulated',
   BARS: '1s,1m,5m',
+  BROKER: 'paper',
+  PAPER_BALANCES: 'USD:100000',
+  PAPER_FEES: '0',
   WS_ENABLED: true,
   UNKNOWN_SYMBOLS: 'reject'
 }
@@ -119,6 +129,11 @@ const variables: Readonly<Record<keyof typeof ConfigSchema.properties, Variable>
   MAX_CONNECTIONS_PER_IP: integer(1, MANY),
   MAX_CONNECTIONS_PER_USER: integer(1, MANY),
   MAX_ALERT_RULES: integer(1, 1000),
+  MAX_STRATEGIES: integer(1, 100),
+  MAX_RUNNING_STRATEGIES: integer(1, MANY),
+  STRATEGIES: text('./strategies'),
+  STRATEGY_CALL_MS: integer(10, 3_600_000),
+  MAX_OPEN_ORDERS: integer(1, 1000),
   MAX_SUBSCRIPTIONS: integer(1, MANY),
   MAX_MESSAGE_BYTES: integer(1024, 64 * MEBIBYTE),
   MAX_BUFFERED_BYTES: integer(1024, 64 * MEBIBYTE),
@@ -126,6 +141,7 @@ const variables: Readonly<Record<keyof typeof ConfigSchema.properties, Variable>
   MAX_TOPIC_NAMES: integer(1, MANY),
   RATE_LIMIT_MESSAGES: integer(1, MANY),
   RATE_LIMIT_REQUESTS: integer(1, MANY),
+  RATE_LIMIT_ORDERS: integer(1, MANY),
   AUTH: choice('optional', 'required'),
   JWT_SECRET: text('s', 'change-me'),
   JWT_PUBLIC_KEY: text('/etc/keys/tokens.pem'),
@@ -136,6 +152,10 @@ const variables: Readonly<Record<keyof typeof ConfigSchema.properties, Variable>
   },
   JWT_ISSUER: text('https://issuer.example'),
   JWT_AUDIENCE: text('market-data'),
+  ORDER_SIGNING: choice('optional', 'required'),
+  ORDER_KEYS: text('/etc/keys/orders.json'),
+  ORDER_WINDOW_MS: integer(100, 3_600_000),
+  ORDER_SIGNING_KEY: text('/etc/keys/signing.pem'),
   ALLOWED_ORIGINS: text('*', 'https://a.example,https://b.example'),
   TRUST_PROXY: {
     good: [
@@ -160,6 +180,20 @@ const variables: Readonly<Record<keyof typeof ConfigSchema.properties, Variable>
     good: [['none', 'none'], ['1s', '1s'], ['5m,1m', '5m,1m']],
     bad: ['2m', '1s,', '1s, 1m', 'none,1s'],
     allowed: 'none, or a comma list of 1s, 1m and 5m'
+  },
+  BROKER: choice('paper', 'none'),
+  PAPER_BALANCES: {
+    good: ['USD:0', 'KRW:100000000,USD:100000.50', '1INCH:999999999999999.123456789012'].map(list => [list, list]),
+    bad: ['USD', 'USD:', ':1', 'USD:-1', 'USD:01', 'USD:1,', 'USD:1, KRW:1', 'US$:1', 'USD:1000000000000000', 'USD:1e6'],
+    allowed: 'a comma list of a currency and an amount below 10^15, such as KRW:100000000,USD:100000'
+  },
+  BASE_CURRENCY: {
+    good: [['KRW', 'KRW'], ['USDT', 'USDT']], bad: ['US$', 'USD,KRW', 'x'.repeat(17)], allowed: '1 to 16 letters and digits, such as USD'
+  },
+  PAPER_FEES: {
+    good: ['0', '0.001', 'KOSPI:0.0015,NASDAQ:0.0005,0.001', '삼성:시장:0.5'].map(list => [list, list]),
+    bad: ['1', '.1', '-0.1', '0.1.2', 'KOSPI:', 'KOSPI:1', '0.1%', '0.1,', 'A B:0.1', '1e-3', '0.'],
+    allowed: 'a fraction from 0 up to 1 such as 0.001, or a comma list of MARKET:fraction'
   },
   INSTRUMENTS: text('instruments.csv', '/etc/tickwire/instruments.json'),
   HEATMAP_INTERVAL_MS: integer(100, 3_600_000),
@@ -211,6 +245,12 @@ for (const [name, { good, bad, allowed, beside }] of Object.entries(variables)) 
 test('demands a certificate and its key together', async t => {
   t.match(refusal({ TLS_CERT: 'cert.pem' }), /^TLS_CERT and TLS_KEY go together/)
   t.match(refusal({ TLS_KEY: 'key.pem', TLS_CERT: '' }), /^TLS_CERT and TLS_KEY go together/)
+})
+
+test('takes the first of the balances for the base currency, unless another is set', async t => {
+  t.equal(baseCurrencyOf(loadConfig({})), 'USD')
+  t.equal(baseCurrencyOf(loadConfig({ PAPER_BALANCES: 'KRW:1,USD:2' })), 'KRW')
+  t.equal(baseCurrencyOf(loadConfig({ PAPER_BALANCES: 'KRW:1,USD:2', BASE_CURRENCY: 'USD' })), 'USD')
 })
 
 test('gives a client time for at least one heartbeat', async t => {

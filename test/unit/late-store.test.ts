@@ -43,7 +43,7 @@ test('tries again where the store cannot be opened, says so, and loses nothing o
     if (++opens < 3) throw new Error('it is away')
     return store
   }
-  const late = new LateStore(open, (level, fields) => { lines.push({ level, ...fields }) }, 1)
+  const late = new LateStore(open, (level, fields) => { lines.push({ level, ...fields }) }, { retryMs: 1 })
   late.write('states', row('A', 1))
   await until('they are there', () => rows.length === 1)
   t.same(lines, Array.from({ length: 2 }, () => ({ level: 'error', event: 'store', error: 'it is away', waiting: 1 })))

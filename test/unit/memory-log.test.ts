@@ -169,7 +169,7 @@ test('forgets the oldest of more than 100,000 keys', async t => {
   await log.append(Array.from({ length: 100_001 }, (_, n) => keyed(n)))
   t.same(
     await log.append([keyed(1)]),
-    [{ sequence: 2, offset: 2, shard: 0 }],
+    [{ sequence: 2, offset: 2, shard: 0, repeated: true }],
     'the second is the oldest key that is left'
   )
   t.same(
@@ -177,6 +177,14 @@ test('forgets the oldest of more than 100,000 keys', async t => {
     [{ sequence: 100_002, offset: 100_002, shard: 0 }],
     'the first is not known any more'
   )
+})
+
+test('forgets no key of a channel because of the keys of another', async t => {
+  const { log } = makeLog(t, { messages: 10 })
+  const command: AppendItem = { topic: 'commands@alice', payload: '{}', idempotencyKey: 'k' }
+  await log.append([command])
+  await log.append(Array.from({ length: 100_001 }, (_, n) => item('trades:A', n, { idempotencyKey: String(n) })))
+  t.match(await log.append([command]), [{ sequence: 1, repeated: true }])
 })
 
 test('reports a failing listener, and goes on', async t => {

@@ -7,7 +7,7 @@ import {
 import fc from 'fast-check'
 import { test } from 'tap'
 import { ANONYMOUS, type Identity } from '../../src/auth/identity.js'
-import { refuseAdmin, refusePublish, refuseRead } from '../../src/auth/permissions.js'
+import { refuseAdmin, refusePublish, refuseRead, refuseTrade } from '../../src/auth/permissions.js'
 
 const numRuns = Number(process.env['FUZZ_RUNS'] ?? 500)
 
@@ -136,6 +136,28 @@ test('lets only an admin with a name administer', async t => {
     'patterns do not make an admin'
   )
   t.equal(refuseAdmin(admin), undefined)
+})
+
+test('lets a user trade only what the claim says', async t => {
+  const trader = (trade: true | string[]): Identity => ({ ...alice, trade })
+  const cases: ReadonlyArray<readonly [string, Identity, string | undefined, ErrorCode | undefined]> = [
+    ['anybody', ANONYMOUS, 'AAPL', 'unauthorized'],
+    ['somebody without a name, whatever it says', { admin: false, trade: true }, 'AAPL', 'unauthorized'],
+    ['a user without the claim', alice, 'AAPL', 'forbidden'],
+    ['a user who may read and publish all', { ...alice, read: ['*'], publish: ['*'] }, 'AAPL', 'forbidden'],
+    ['an admin without the claim', admin, 'AAPL', 'forbidden'],
+    ['all', trader(true), 'AAPL', undefined],
+    ['all, the orders of every symbol', trader(true), undefined, undefined],
+    ['every symbol by a star', trader(['*']), 'AAPL', undefined],
+    ['every symbol by a star, the orders of every symbol', trader(['*']), undefined, undefined],
+    ['no symbol', trader([]), 'AAPL', 'forbidden'],
+    ['a symbol', trader(['MSFT', 'AAPL']), 'AAPL', undefined],
+    ['another symbol', trader(['MSFT']), 'AAPL', 'forbidden'],
+    ['a symbol, the orders of every symbol', trader(['AAPL']), undefined, 'forbidden'],
+    ['the beginning of a symbol', trader(['AA', 'A*']), 'AAPL', 'forbidden'],
+    ['a topic is no symbol', trader(['quotes:*', 'orders']), 'AAPL', 'forbidden']
+  ]
+  for (const [name, identity, symbol, code] of cases) t.equal(refuseTrade(identity, symbol), code, name)
 })
 
 test('takes no right away for one more pattern, and grants each topic of a granted channel', async t => {

@@ -36,6 +36,14 @@ test('bundles the subpaths for a client without TypeBox, below 4 KiB gzipped', a
   t.ok(gzipped < MAX_GZIPPED_BYTES, `${gzipped} bytes`)
 })
 
+test('bundles what signs orders without TypeBox, below 2 KiB gzipped', async t => {
+  const { bytes, files } = await bundle("export * from '@tickwire/protocol/signing'")
+  t.same(fromTypeBox(files), [])
+  const gzipped = gzipSync(bytes, { level: 9 }).length
+  t.comment(`${bytes.length} bytes, gzipped ${gzipped}`)
+  t.ok(gzipped < 2048, `${gzipped} bytes`)
+})
+
 test('gives a client that takes the rule from the whole package no schema', async t => {
   const rule = await bundle("export { ClientRule } from '@tickwire/protocol'")
   const alone = await bundle("export { ClientRule } from '@tickwire/protocol/rule'")

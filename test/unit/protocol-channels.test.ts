@@ -99,7 +99,7 @@ for (const [name, { full, required, decimals }] of Object.entries(samples)) {
     refuses({ ...full, '': '' }, 'one more field')
     for (const path of places({ ...full })) {
       refuses(replaced({ ...full }, path, null), `null at ${path.join('.')}`)
-      if (!['stale', 'removed', 'partial', 'closed'].includes(String(path.at(-1)))) refuses(replaced({ ...full }, path, true), `true at ${path.join('.')}`)
+      if (!['stale', 'removed', 'partial', 'closed', 'triggered'].includes(String(path.at(-1)))) refuses(replaced({ ...full }, path, true), `true at ${path.join('.')}`)
       refuses(replaced({ ...full }, path, { a: 1 }), `an object at ${path.join('.')}`)
     }
     for (const path of decimals) {
@@ -225,4 +225,8 @@ single(
   [[]],
   [[{}], [{ ...((samples['portfolio']!.full['positions'] as Json[])[0] as object), more: '1' }]]
 )
+single('orders', ['client_order_id'], ['1', 'x'.repeat(128)], ['', 1, 'x'.repeat(129)])
+single('commands', ['order_type'], ['market', 'limit', 'stop', 'stop_limit'], ['Market', 'iceberg', ''])
+single('commands', ['time_in_force'], ['day', 'gtc', 'ioc', 'fok'], ['gtd', ''])
+single('commands', ['action'], [], ['cancel_order', 'replace_order', 'reset_account', 'publish'])
 single('news', ['symbols'], [[], ['AAPL', 'MSFT']], [['*'], 'AAPL', [1]])

@@ -26,7 +26,7 @@ const TABLE: ReadonlyArray<
   [4404, ['not_found'], 404, 'stop'],
   [4408, ['idle_timeout'], 408, 'reconnect'],
   [4410, ['disabled'], 503, 'stop'],
-  [4409, ['replaced'], 409, 'stop'],
+  [4409, ['replaced', 'conflict'], 409, 'stop'],
   [4413, ['too_many_subscriptions'], 429, 'stop'],
   [4429, ['rate_limited', 'too_many_connections'], 429, 'reconnect'],
   [4500, ['internal'], 500, 'backoff'],

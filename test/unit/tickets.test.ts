@@ -15,7 +15,8 @@ test('lets a ticket stand for all claims of its token, once and for 30 seconds',
   const tickets = new Tickets(coordination, () => now)
   const people: Identity[] = [
     { user: 'alice', expiresAt: now + 3_600_000, admin: false },
-    { user: 'bob', expiresAt: now + 1500.5, admin: true, name: 'Bob', read: ['quotes:*'], publish: [] }
+    { user: 'bob', expiresAt: now + 1500.5, admin: true, name: 'Bob', read: ['quotes:*'], publish: [], trade: ['AAPL'] },
+    { user: 'eve', expiresAt: now + 3_600_000, admin: false, trade: true }
   ]
   for (const identity of people) {
     const ticket = await tickets.issue(identity)

@@ -77,6 +77,12 @@ export const errorTable = {
     message: 'the server heard nothing for too long'
   },
   replaced: { close: 4409, status: 409, client: 'stop', message: 'a newer connection took over' },
+  conflict: {
+    close: 4409,
+    status: 409,
+    client: 'stop',
+    message: 'an earlier request with other contents has the same id'
+  },
   rate_limited: { close: 4429, status: 429, client: 'reconnect', message: 'too many requests; slow down' },
   too_many_connections: { close: 4429, status: 429, client: 'reconnect', message: 'too many connections' },
   // Waiting lifts the limits above, but not this one. So it has a close code of its own: the close code alone

@@ -8,6 +8,8 @@ import { environmentNotices, settingNotices } from '../../notices.js'
 import { parseFeeds } from '../../sources/news/feeds.js'
 import { parseSources } from '../../sources/registry.js'
 import { coordinationCommands } from '../../coordination/redis/keys.js'
+import { paperRules } from '../../paper-exchange.js'
+import { openSigning } from '../../signing/open-signing.js'
 import { keyPairFiles, readKeyPair } from '../../tls.js'
 import { type Command, CommandError } from '../command.js'
 
@@ -27,6 +29,8 @@ export const checkConfig: Command = {
       if (config.RECORD !== undefined) recordedChannels(config.RECORD, standardChannels)
       if (config.INSTRUMENTS !== undefined) await readInstruments(config.INSTRUMENTS)
       if (config.JWT_PUBLIC_KEY !== undefined) readPublicKey(config.JWT_PUBLIC_KEY)
+      openSigning(config)
+      paperRules(config)
       const files = keyPairFiles(config)
       if (files !== undefined) await readKeyPair(files)
       const { REDIS_URL: url, REDIS_KEY_PREFIX: keyPrefix, LOG_SHARDS: shards } = config

@@ -2,7 +2,7 @@ import { ConfigSchema } from '../../config.js'
 import { type Command, flagOf, type Option, UsageError } from '../command.js'
 
 /** Secrets must not be flags: everybody on the machine can read a command line. */
-const SECRET = /SECRET|REDIS_URL|DATABASE_URL/
+const SECRET = /SECRET|SIGNING_KEY|REDIS_URL|DATABASE_URL/
 
 /** The help shows up to this many choices as the flag's value. */
 const MAX_CHOICES = 3

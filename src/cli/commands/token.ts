@@ -25,6 +25,13 @@ export const token: Command = {
       value: 'pattern',
       description: 'what the user may publish to; repeatable (default: nothing)'
     },
+    trade: {
+      type: 'string',
+      multiple: true,
+      value: 'symbol',
+      description: "the symbols whose orders the user may send: 'AAPL', or '*' for all; repeatable " +
+        '(default: none)'
+    },
     admin: { type: 'boolean', description: 'the user may use /v1/admin/…' },
     ttl: {
       type: 'string',
@@ -55,11 +62,13 @@ export const token: Command = {
     const name = text(values, 'name')
     const readable = texts(values, 'read')
     const publish = texts(values, 'publish')
+    const trade = texts(values, 'trade')
     const claims = {
       sub,
       ...(name === undefined ? {} : { name }),
       ...(readable.length === 0 ? {} : { read: readable }),
       ...(publish.length === 0 ? {} : { publish }),
+      ...(trade.length === 0 ? {} : { trade: trade.includes('*') ? true : trade }),
       ...(values['admin'] === true ? { admin: true } : {}),
       iss,
       aud,

@@ -7,9 +7,12 @@ import { toProtocolError } from '../../errors.js'
 import type { Action, ItemErrors } from './action.js'
 import { ack } from './ack.js'
 import { auth } from './auth.js'
+import { cancelOrder } from './cancel-order.js'
 import { ping } from './ping.js'
 import { publish } from './publish.js'
+import { replaceOrder } from './replace-order.js'
 import { snapshot } from './snapshot.js'
+import { submitOrder } from './submit-order.js'
 import { subscribe } from './subscribe.js'
 import { unsubscribe } from './unsubscribe.js'
 
@@ -17,7 +20,16 @@ type Registry = { readonly [Name in ActionName]: Action<Extract<ClientMessage, {
 
 /** The registry: every action that a client can ask for. */
 const registry: Registry = {
-  subscribe, unsubscribe, snapshot, auth, ping, publish, ack
+  subscribe,
+  unsubscribe,
+  snapshot,
+  auth,
+  ping,
+  publish,
+  ack,
+  submit_order: submitOrder,
+  cancel_order: cancelOrder,
+  replace_order: replaceOrder
 }
 
 registerFormats(FormatRegistry)

@@ -1,20 +1,19 @@
-import { type AppendResult, IDEMPOTENCY_SECONDS } from '../log.js'
+import type { TopicPosition } from '../log.js'
 
-/** Idempotency keys that are remembered. The oldest are forgotten first. */
+/**
+ * Idempotency keys that are remembered for one time. The oldest are forgotten first. Keys of another time
+ * have a bound of their own: whoever publishes with many keys makes the log forget no command of a user.
+ */
 const MAX_KEYS = 100_000
+
+interface Appended extends TopicPosition {
+  readonly shard: number
+}
 
 interface Answer {
   readonly key: string
-  readonly result: AppendResult
-  readonly shard: number
-  readonly offset: number
+  readonly message: Appended
   readonly expiresAt: number
-}
-
-interface Appended {
-  readonly shard: number
-  readonly offset: number
-  readonly sequence: number
 }
 
 /**
@@ -23,8 +22,34 @@ interface Appended {
  */
 const keyOf = (topic: string, idempotencyKey: string): string => `${topic.length}:${topic}${idempotencyKey}`
 
-/** The answers to messages with an idempotency key, bounded by time and number. */
+/** The idempotency keys of all topics, each remembered for as long as its channel says. */
 export class AnsweredKeys {
+  private readonly bySeconds = new Map<number, TimedKeys>()
+
+  /** @param seconds for how long the channel of the topic remembers keys */
+  get (topic: string, idempotencyKey: string, seconds: number): Appended | undefined {
+    return this.bySeconds.get(seconds)?.get(keyOf(topic, idempotencyKey))
+  }
+
+  /** Remembers a key that {@link get} does not know. */
+  add (topic: string, idempotencyKey: string, seconds: number, message: Appended, now: number): void {
+    let keys = this.bySeconds.get(seconds)
+    if (keys === undefined) this.bySeconds.set(seconds, keys = new TimedKeys())
+    keys.add({ key: keyOf(topic, idempotencyKey), message, expiresAt: now + seconds * 1000 })
+  }
+
+  expire (now: number): void {
+    for (const keys of this.bySeconds.values()) keys.expire(now)
+  }
+
+  /** Forgets the keys of messages that were lost. @param offsets by shard, the last offset that was not */
+  loseBeyond (offsets: readonly number[]): void {
+    for (const keys of this.bySeconds.values()) keys.loseBeyond(offsets)
+  }
+}
+
+/** Keys that are remembered for the same time, and so forgotten in the order in which they came. */
+class TimedKeys {
   private readonly answers = new Map<string, Answer>()
   /**
    * Oldest first, from `start`. A Map keeps that order, too, but its iterator walks over the holes that
@@ -34,15 +59,11 @@ export class AnsweredKeys {
   private queue: Answer[] = []
   private start = 0
 
-  get (topic: string, idempotencyKey: string): AppendResult | undefined {
-    return this.answers.get(keyOf(topic, idempotencyKey))?.result
+  get (key: string): Appended | undefined {
+    return this.answers.get(key)?.message
   }
 
-  /** Remembers a key that {@link get} does not know. */
-  add (topic: string, idempotencyKey: string, result: Appended, now: number): void {
-    const { shard, offset } = result
-    const key = keyOf(topic, idempotencyKey)
-    const answer = { key, result, shard, offset, expiresAt: now + IDEMPOTENCY_SECONDS * 1000 }
+  add (answer: Answer): void {
     this.answers.set(answer.key, answer)
     this.queue.push(answer)
     if (this.answers.size > MAX_KEYS) this.forgetOldest()
@@ -52,11 +73,10 @@ export class AnsweredKeys {
     while (this.start < this.queue.length && this.queue[this.start]!.expiresAt <= now) this.forgetOldest()
   }
 
-  /** Forgets answers about messages that were lost. @param offsets by shard, the last offset that was not */
   loseBeyond (offsets: readonly number[]): void {
     this.queue = this.queue
       .slice(this.start)
-      .filter(({ key, shard, offset }) => offset <= offsets[shard]! || !this.answers.delete(key))
+      .filter(({ key, message }) => message.offset <= offsets[message.shard]! || !this.answers.delete(key))
     this.start = 0
   }
 

@@ -1,12 +1,12 @@
 import { randomUUID } from 'node:crypto'
 import {
-  acknowledgements, acknowledgementTopic, type Channels, parseTopicKey, ProtocolError, topicKey
+  acknowledgements, acknowledgementTopic, channelOfKey, type Channels, parseTopicKey, ProtocolError, topicKey
 } from '@tickwire/protocol'
 import {
   type AppendItem, type AppendOptions, type AppendResult, type Entry, type EpochStart, type Fence,
-  type KeptOrigin, type Log, type LogClock, NAMES_PER_TOPIC, type Page, PINNED_SHARE, randomEpoch,
-  type ReadFrom, type Retention, type ShardHead, type Snapshot, StaleEpoch, StaleFence, type TailBatch,
-  type Tailing, type TopicPosition
+  IDEMPOTENCY_SECONDS, type KeptOrigin, type KeyedMessage, type Log, type LogClock, NAMES_PER_TOPIC,
+  type Page, PINNED_SHARE, randomEpoch, type ReadFrom, type Retention, type ShardHead, type Snapshot,
+  StaleEpoch, StaleFence, type TailBatch, type Tailing, type TopicPosition
 } from '../log.js'
 import { acknowledgedUpTo } from '../acknowledged.js'
 import { isNewer, checkOrigins } from '../origin-order.js'
@@ -146,6 +146,15 @@ export class MemoryLog implements Log {
     }
   }
 
+  async find (topic: string, idempotencyKey: string): Promise<KeyedMessage | undefined> {
+    this.expire()
+    const found = this.answers.get(topic, idempotencyKey, this.keySeconds(topic))
+    if (found === undefined) return undefined
+    const { sequence, offset } = found
+    const [next] = this.histories.get(topic)?.after({ sequence: sequence - 1 }, 1) ?? []
+    return { sequence, offset, entry: next?.sequence === sequence ? next : undefined }
+  }
+
   async tail (shard: number, onBatch: Listener['onBatch']): Promise<Tailing> {
     const listener: Listener = { shard, onBatch }
     this.listeners.add(listener)
@@ -221,8 +230,11 @@ export class MemoryLog implements Log {
     appended: Map<number, Entry[]>
   ): AppendResult {
     const { payload, replaces = false, idempotencyKey, origin } = item
-    const answer = idempotencyKey === undefined ? undefined : this.answers.get(item.topic, idempotencyKey)
-    if (answer !== undefined) return answer
+    const keySeconds = idempotencyKey === undefined ? 0 : this.keySeconds(item.topic)
+    const known = idempotencyKey === undefined
+      ? undefined
+      : this.answers.get(item.topic, idempotencyKey, keySeconds)
+    if (known !== undefined) return { ...known, repeated: true }
     const history = this.historyFor(item.topic)
     if (history === undefined) return { error: 'overloaded' }
     const kept = origin === undefined ? undefined : history.newestOrigin(origin.processor)
@@ -243,7 +255,7 @@ export class MemoryLog implements Log {
     if (entries === undefined) appended.set(shard, [entry])
     else entries.push(entry)
     const result = { sequence, offset, shard }
-    if (idempotencyKey !== undefined) this.answers.add(topic, idempotencyKey, result, timestamp)
+    if (idempotencyKey !== undefined) this.answers.add(topic, idempotencyKey, keySeconds, result, timestamp)
     return result
   }
 
@@ -274,6 +286,11 @@ export class MemoryLog implements Log {
     this.dormant.delete(topic)
     this.histories.set(topic, history)
     return history
+  }
+
+  /** For how many seconds the log remembers the keys of a topic. */
+  private keySeconds (topic: string): number {
+    return this.options.channels.get(channelOfKey(topic))?.idempotencySeconds ?? IDEMPOTENCY_SECONDS
   }
 
   /** Lets retention drop what a topic's messages say is acknowledged. @param topic of an acknowledgement */

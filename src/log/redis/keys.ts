@@ -20,8 +20,8 @@
  * - `{tw:k}:answers:<node>`: a hash of batch number → answer, for the last batches of a node.
  * - `{tw:k}:origins:<processor>`: a hash of output topic → the sequence and offset of the message with the
  *   newest origin, and that origin: `5:17:<epoch>:<offset>:<part>:<processor>:<input topic>`.
- * - `{tw:k}:once:<length of topic>:<topic><key>`: the answer to a message with an idempotency key, for ten
- *   minutes.
+ * - `{tw:k}:once:<length of topic>:<topic><key>`: the sequence and offset of the message that has an
+ *   idempotency key, for as long as its channel says.
  * - `{tw:k}:lease`: for some seconds, the node that drops what is too old.
  * - `{tw:k}:live`: the channel on which each batch is published.
  */

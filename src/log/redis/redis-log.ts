@@ -3,7 +3,7 @@ import { type Channels, ProtocolError } from '@tickwire/protocol'
 import type { Redis } from 'ioredis'
 import {
   type AppendItem, type AppendOptions, type AppendResult, type Entry, type Fence, followsOn,
-  IDEMPOTENCY_SECONDS, type KeptOrigin, type Log, NAMES_PER_TOPIC, type Page, randomEpoch, type ReadFrom,
+  type KeptOrigin, type KeyedMessage, type Log, NAMES_PER_TOPIC, type Page, randomEpoch, type ReadFrom,
   RECENT_SHARE, type Retention, type ShardHead, type Snapshot, StaleEpoch, StaleFence, type TailBatch,
   type Tailing, type TopicPosition
 } from '../log.js'
@@ -16,6 +16,7 @@ import {
 } from './append/batch.js'
 import { connectRedis, type LogConnections } from './connect.js'
 import { fenceText, raiseFence } from './append/fences.js'
+import { findKeyedMessage } from './keyed-message.js'
 import { fenceField, ShardKeys } from './keys.js'
 import { Reader } from './tail/reader.js'
 import { ShardRetention } from './upkeep/retention.js'
@@ -23,7 +24,7 @@ import { RetentionRules } from './upkeep/rules.js'
 import { cannotBeUsed, otherShards } from './append/refusals.js'
 import { Scripts } from './scripts/scripts.js'
 import { checkRedis, type RedisSetup } from './setup.js'
-import { SharedReads } from './tail/shared-reads.js'
+import { SharedReads } from '../shared-reads.js'
 import { States } from './state/states.js'
 import { Tail } from './tail/tail.js'
 import { TimedOut, timeLimit } from './time-limit.js'
@@ -92,7 +93,7 @@ export class RedisLog implements Log {
     this.shards = options.shards
     this.keys = Array.from({ length: this.shards }, (_, shard) => new ShardKeys(options.keyPrefix, shard))
     this.appends = new Scripts(writer, ['append'])
-    const readScripts = new Scripts(reader, ['read', 'head', 'state', 'snapshot', 'trim', 'fence'])
+    const readScripts = new Scripts(reader, ['read', 'find', 'head', 'state', 'snapshot', 'trim', 'fence'])
     this.reader = new Reader(reader, readScripts, this.shards)
     this.states = new States({
       reader: this.reader, channels, keys: this.keys, shardOf: topic => this.shardOf(topic)
@@ -202,6 +203,11 @@ export class RedisLog implements Log {
     }
   }
 
+  async find (topic: string, idempotencyKey: string): Promise<KeyedMessage | undefined> {
+    const shard = this.shardOf(topic)
+    return await findKeyedMessage(this.reader, this.keys[shard]!, shard, topic, idempotencyKey)
+  }
+
   async tail (shard: number, onBatch: (batch: TailBatch) => void): Promise<Tailing> {
     return await this.follower.follow(shard, onBatch)
   }
@@ -301,12 +307,12 @@ export class RedisLog implements Log {
       keys.origins(processor ?? ''),
       ...topics.map(topic => keys.stream(topic)), ...onceKeys
     ], [
-      randomEpoch(), this.shards, number, maxTopics, RECENT_MS, this.recentBytes, IDEMPOTENCY_SECONDS,
-      KEPT_ANSWERS, JSON.stringify(topics), items, payloads,
+      randomEpoch(), this.shards, number, maxTopics, RECENT_MS, this.recentBytes, KEPT_ANSWERS,
+      JSON.stringify(topics), items, payloads,
       ...(fence === undefined ? ['', ''] : [fenceField(fence.source), fenceText(fence)]),
       origins, origins === '' ? '' : `,${lineage.join(',')},`, epochs?.[shard] ?? '', maxTopicNames,
       follows ? number - 1 : '',
-      ...topics.flatMap(topic => [topic, this.rules.boundsOf(topic).messages])
+      ...topics.flatMap(topic => [topic, ...this.rules.appendBounds(topic)])
     ]) as Promise<[kind: string, text: string]>
     const [kind, text] = await timeLimit(answer, APPEND_PATIENCE_MS).catch((error: unknown) => {
       // A connection that does not answer may never answer again.

@@ -1,6 +1,7 @@
 import type { Migration } from 'kysely'
 import * as states from './0001-states.js'
 import * as recording from './0002-recording.js'
+import * as trading from './0003-trading.js'
 
 /** By their names. */
 export type Migrations = Readonly<Record<string, Migration>>
@@ -11,5 +12,6 @@ export type Migrations = Readonly<Record<string, Migration>>
  */
 export const migrations: Migrations = {
   '0001-states': states,
-  '0002-recording': recording
+  '0002-recording': recording,
+  '0003-trading': trading
 }

@@ -7,7 +7,7 @@ import { PublishItems } from './publish-items.js'
 import { type Person, SETS, SYMBOLS, type World } from './world.js'
 
 const actions = Object.keys(clientActions) as ActionName[]
-/** How often each is sent, of 25. */
+/** How often each is sent, of 31. */
 const SHARES: Record<ActionName, number> = {
   subscribe: 8,
   unsubscribe: 5,
@@ -15,10 +15,16 @@ const SHARES: Record<ActionName, number> = {
   auth: 1,
   ping: 2,
   publish: 3,
-  ack: 2
+  ack: 2,
+  submit_order: 3,
+  cancel_order: 2,
+  replace_order: 1
 }
 const drawn = actions.flatMap(action => Array<ActionName>(SHARES[action]).fill(action))
 const IDS: readonly unknown[] = [0, -1, 1, 2 ** 31, Number.MAX_SAFE_INTEGER, -Number.MAX_SAFE_INTEGER, 1e300, '', 'id', '__proto__', '📈', '\u0000', 'x'.repeat(64)]
+
+const KEYS: readonly unknown[] = [...Array.from({ length: 30 }, (_, index) => `k${index}`), '__proto__', '📈', '\u0000', 'x'.repeat(128)]
+const AMOUNTS: readonly unknown[] = ['1', '0.5', '185.50', '0.000000000001', '999999999999999.999999999999']
 
 /**
  * - `fitting`: the schema takes it
@@ -75,6 +81,12 @@ export class Messages {
     if (message['action'] === 'ack') {
       return { ...message, channel: random.pick(['alerts', 'orders']), sequence: random.integer(0, 3) }
     }
+    if (message['action'] === 'submit_order') return this.ordering(message)
+    if (message['action'] === 'cancel_order' || message['action'] === 'replace_order') {
+      const { order_id: _order, client_order_id: _client, ...rest } = message
+      const name = random.next() < 0.8 ? { client_order_id: random.pick(KEYS) } : { order_id: random.pick(KEYS) }
+      return { ...rest, ...name, ...(message['action'] === 'replace_order' ? { quantity: random.pick(AMOUNTS) } : {}) }
+    }
     const channel = standardChannels.get(String(message['channel']))
     if (channel === undefined) return message
     if (!channel.keyed) delete message['symbols']
@@ -93,6 +105,17 @@ export class Messages {
     return message
   }
 
+  /** An order with the prices of its type. */
+  private ordering (message: Record<string, unknown>): object {
+    const type = String(message['order_type'])
+    const isStop = type.startsWith('stop')
+    if (!type.endsWith('limit')) delete message['limit_price']
+    else message['limit_price'] = this.random.pick(AMOUNTS)
+    if (!isStop) delete message['stop_price']
+    else Object.assign(message, { stop_price: this.random.pick(AMOUNTS), time_in_force: 'gtc' })
+    return message
+  }
+
   private readonly meaning: Meaning = (name, schema) => {
     const { random, world, person } = this
     switch (name) {
@@ -101,6 +124,9 @@ export class Messages {
       case 'symbol': return random.pick(SYMBOLS)
       case 'token': return world.token(random, person) || 'x'
       case 'epoch': return world.epoch(random)
+      case 'client_order_id': case 'order_id': case 'request_id': return random.pick(KEYS)
+      case 'quantity': case 'limit_price': case 'stop_price': return random.pick(AMOUNTS)
+      case 'timestamp': return '2026-02-07T14:30:00.123Z'
       case 'after': return random.next() < 0.6 ? world.cursor(random) : undefined
       // The list itself is made by its schema.
       case 'symbols': return schema['type'] === 'string' ? random.pick(random.next() < 0.85 ? SYMBOLS : SETS) : undefined

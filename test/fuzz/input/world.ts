@@ -15,7 +15,7 @@ export const SYMBOLS: readonly string[] = [
 export const SETS: readonly string[] = ['*', '@market/M0', '@market/M1', '@sector/X0', '@sector/semiconductors', '@sector/반도체', '@market/nowhere']
 const USERS: readonly string[] = ['alice', 'bob', 'carol!', 'd:e', '__proto__', 'é📈']
 const CHANNELS: readonly string[] = ['quotes', 'trades', 'bars.1s', 'bars.1m', 'bars.5m', 'book', 'market', 'news', 'system', 'orders', 'portfolio', 'alerts', 'heatmap', 'heatmap.book']
-const OTHER_CHANNELS: readonly string[] = ['instruments', 'instruments.overrides', 'strategy', 'monitor', 'nothing', 'constructor', 'q'.repeat(32)]
+const OTHER_CHANNELS: readonly string[] = ['instruments', 'instruments.overrides', 'commands', 'accounts', 'open_orders', 'strategy', 'monitor', 'nothing', 'constructor', 'q'.repeat(32)]
 
 const KEPT = 64
 
@@ -52,7 +52,7 @@ export class World {
 
   constructor (secret: string) {
     const sign = (claims: object, header?: object): string => makeToken(secret, claims, header)
-    this.people = USERS.map(user => ({ user, token: sign(goodClaims({ sub: user })) }))
+    this.people = USERS.map(user => ({ user, token: sign(goodClaims({ sub: user, trade: true })) }))
     const publish = CHANNELS.flatMap(channel => [channel, ...SYMBOLS.map(symbol => `${channel}:${symbol}`)])
     this.publisher = sign(goodClaims({ sub: 'alice', publish: publish.slice(0, 1000) }))
     this.admin = sign(goodClaims({ sub: 'root', admin: true }))

@@ -6,7 +6,7 @@ import { channelAccess } from './access.js'
 /** The options of a ChannelDefinition. */
 const OPTIONS: readonly string[] = [
   'name', 'type', 'description', 'keyed', 'access', 'schema', 'retention', 'reduce', 'merge', 'levels',
-  'compacted', 'acknowledged', 'eitherSpelling'
+  'compacted', 'acknowledged', 'eitherSpelling', 'idempotencySeconds'
 ]
 const RETENTION: readonly string[] = ['messages', 'seconds']
 
@@ -54,9 +54,15 @@ function definitionFault (definition: Readonly<Record<string, unknown>>): string
   if (eitherSpelling !== undefined && typeof eitherSpelling !== 'boolean') {
     return `has eitherSpelling ${shown(eitherSpelling)}; it is true or false`
   }
+  const { idempotencySeconds } = definition
+  if (idempotencySeconds !== undefined && !isSeconds(idempotencySeconds)) {
+    return `has idempotencySeconds ${shown(idempotencySeconds)}; it is a whole number above 0`
+  }
   return retentionFault(retention) ?? stateFault(reduce, merge, levels) ??
     compactionFault(definition) ?? acknowledgementFault(definition)
 }
+
+const isSeconds = (value: unknown): boolean => Number.isSafeInteger(value) && Number(value) > 0
 
 function retentionFault (retention: unknown): string | undefined {
   if (!isObject(retention)) return `has a retention that is ${shown(retention)}; it is { messages, seconds }`

@@ -1,13 +1,12 @@
 import { type Static, Type } from '@sinclair/typebox'
-import { closed, Decimal, defineChannel, Identifier, Side, SymbolName, Text } from './channel.js'
-import { ORDER_TYPES, TIMES_IN_FORCE } from './orders.js'
+import { ORDER_TYPES, TIMES_IN_FORCE } from '../order-terms.js'
+import { closed, Decimal, defineChannel, Identifier, OneOf, Side, SymbolName, Text } from './channel.js'
 
-/** A repeated request is answered as the first was for this long, in seconds. */
+/** For this long, in seconds, the log answers a repeated request as it answered the first. */
 export const COMMAND_SECONDS = 7 * 86_400
 /** The most commands of a user that the log keeps. */
 const MAX_COMMANDS = 100_000
 
-const oneOf = <Name extends string>(names: readonly Name[]) => Type.Union(names.map(name => Type.Literal(name)))
 const RequestKey = Identifier()
 
 /** An order as its user wants it, checked by the server that took the request. */
@@ -17,8 +16,8 @@ export const SubmitCommand = Type.Object({
   client_order_id: Identifier(),
   symbol: SymbolName(),
   side: Side(),
-  order_type: oneOf(ORDER_TYPES),
-  time_in_force: oneOf(TIMES_IN_FORCE),
+  order_type: OneOf(ORDER_TYPES),
+  time_in_force: OneOf(TIMES_IN_FORCE),
   quantity: Decimal(),
   limit_price: Type.Optional(Decimal()),
   stop_price: Type.Optional(Decimal()),
@@ -60,5 +59,6 @@ export const commands = defineChannel({
   keyed: false,
   access: 'internal',
   retention: { seconds: COMMAND_SECONDS, messages: MAX_COMMANDS },
+  idempotencySeconds: COMMAND_SECONDS,
   schema: Command
 })

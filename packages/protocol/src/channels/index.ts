@@ -13,6 +13,8 @@ import { news, newsFeeds } from './news.js'
 import { orders } from './orders.js'
 import { portfolio } from './portfolio.js'
 import { quotes } from './quotes.js'
+import { strategies } from '../strategies.js'
+import { strategy } from './strategy.js'
 import { system } from './system.js'
 import { trades } from './trades.js'
 
@@ -21,8 +23,9 @@ export type Channels = ReadonlyMap<string, ChannelDefinition>
 
 const definitions: readonly ChannelDefinition[] = [
   quotes, trades, ...barChannels, book, heatmap, bookHeatmap, market, news, system, orders, portfolio, alerts,
+  strategy,
   instruments, instrumentOverrides, newsFeeds, acknowledgements, alertRules,
-  commands, accounts, openOrders
+  commands, accounts, openOrders, strategies
 ]
 
 /** The channels that come with the server. To add one, add a file to this folder and a name to this list. */

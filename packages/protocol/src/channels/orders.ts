@@ -1,13 +1,7 @@
 import { type Static, Type } from '@sinclair/typebox'
+import { ORDER_TYPES, TIMES_IN_FORCE } from '../order-terms.js'
 import { MAX_UNACKNOWLEDGED } from './acknowledgements.js'
 import { closed, Decimal, defineChannel, Identifier, Side, SymbolName, Text, Timestamp } from './channel.js'
-
-export const ORDER_TYPES = ['market', 'limit', 'stop', 'stop_limit'] as const
-export type OrderType = typeof ORDER_TYPES[number]
-
-/** How long an order stands: the day, until it is canceled, or not at all (`ioc`, and `fok`: all or nothing). */
-export const TIMES_IN_FORCE = ['day', 'gtc', 'ioc', 'fok'] as const
-export type TimeInForce = typeof TIMES_IN_FORCE[number]
 
 export const ORDER_STATUSES = [
   'pending_new', 'new', 'partially_filled', 'filled', 'pending_cancel', 'canceled', 'replaced', 'rejected',
@@ -37,6 +31,7 @@ export const Order = Type.Object({
   last_qty: Type.Optional(Decimal({ description: 'of this fill' })),
   last_price: Type.Optional(Decimal({ description: 'of this fill' })),
   fee: Type.Optional(Decimal({ description: 'of this fill, in the currency of the prices' })),
+  currency: Type.Optional(Text(16, 'of the prices')),
   reason: Type.Optional(Text(256)),
   created_at: Type.Optional(Timestamp('when the log accepted the order')),
   updated_at: Type.Optional(Timestamp('when this message was decided')),

@@ -1,5 +1,6 @@
 import { type Static, type TSchema, Type } from '@sinclair/typebox'
 import { SELECTOR_FORMAT } from '../formats.js'
+import { CancelOrder, ReplaceOrder, SubmitOrder } from './orders.js'
 import { MAX_PUBLISH_ITEMS, type PublishItem } from './publish.js'
 import { CHANNEL_PATTERN, MAX_CHANNEL_LENGTH } from '../topic.js'
 
@@ -91,6 +92,15 @@ export type Acknowledge = Static<typeof Acknowledge>
 export const AckAction = Type.Object({ action: Type.Literal('ack'), id, ...Acknowledge.properties }, closed)
 export type AckAction = Static<typeof AckAction>
 
+export const SubmitOrderAction = Type.Object({ ...SubmitOrder.properties, id }, closed)
+export type SubmitOrderAction = Static<typeof SubmitOrderAction>
+
+export const CancelOrderAction = Type.Object({ ...CancelOrder.properties, id }, closed)
+export type CancelOrderAction = Static<typeof CancelOrderAction>
+
+export const ReplaceOrderAction = Type.Object({ ...ReplaceOrder.properties, id }, closed)
+export type ReplaceOrderAction = Static<typeof ReplaceOrderAction>
+
 /**
  * The schemas by the value of `action`. A reader looks the action up first and then checks its schema, so
  * that an error can say what is wrong.
@@ -102,10 +112,13 @@ export const clientActions = {
   auth: AuthAction,
   ping: PingAction,
   publish: PublishAction,
-  ack: AckAction
+  ack: AckAction,
+  submit_order: SubmitOrderAction,
+  cancel_order: CancelOrderAction,
+  replace_order: ReplaceOrderAction
 } as const satisfies Record<string, TSchema>
 
 export type ActionName = keyof typeof clientActions
 export type ClientMessage =
   | SubscribeAction | UnsubscribeAction | SnapshotAction | AuthAction | PingAction | PublishAction
-  | AckAction
+  | AckAction | SubmitOrderAction | CancelOrderAction | ReplaceOrderAction

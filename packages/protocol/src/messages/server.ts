@@ -1,6 +1,7 @@
 import { type Static, Type } from '@sinclair/typebox'
 import { RequestId } from './client.js'
 import { Code } from './code.js'
+import { OrderAnswer } from './orders.js'
 import { PublishAnswer } from './publish.js'
 
 /** The messages of a server (PROTOCOL.md, Server → client): the same objects on every transport. */
@@ -83,6 +84,11 @@ export const Acknowledged = Type.Object({
   type: Type.Literal('acknowledged'), id, channel: Type.String(), sequence: Type.Integer({ minimum: 0 })
 })
 export type Acknowledged = Static<typeof Acknowledged>
+/** The log has a request about an order; what becomes of it is a message of `orders`. */
+export const OrderAccepted = Type.Object({
+  type: Type.Literal('order_accepted'), id, ...OrderAnswer.properties
+})
+export type OrderAccepted = Static<typeof OrderAccepted>
 export const AuthExpiring = Type.Object({ type: Type.Literal('auth_expiring'), expires_at: UtcTime })
 export const Heartbeat = Type.Object({
   type: Type.Literal('heartbeat'), timestamp: UtcTime, cursor: Type.String()
@@ -107,7 +113,7 @@ export type ErrorMessage = Static<typeof ErrorMessage>
 
 export const ControlMessage = Type.Union([
   Welcome, Subscribed, Reset, CursorMessage, EpochMessage, Unsubscribed, Done, Pong, Authenticated, Published,
-  Acknowledged, AuthExpiring, Heartbeat, Lagging, Closing, ErrorMessage
+  Acknowledged, OrderAccepted, AuthExpiring, Heartbeat, Lagging, Closing, ErrorMessage
 ])
 export type ControlMessage = Static<typeof ControlMessage>
 

@@ -95,13 +95,12 @@ export function parseAnswer (
   const sequences = new Map(topics.map((topic, index) => [topic, before[2 * index]!]))
   let offset = first
   let exception = 0
-  return items.map(({ topic, origin }, index): AppendResult => {
+  return items.map(({ topic }, index): AppendResult => {
     const other = exceptions[exception]
     if (other?.[0] === index) {
       exception++
       if (other[1] === 0) return { error: 'overloaded' }
-      const result = { sequence: other[1], offset: other[2], shard }
-      return origin === undefined ? result : { ...result, repeated: true }
+      return { sequence: other[1], offset: other[2], shard, repeated: true }
     }
     const sequence = sequences.get(topic)! + 1
     sequences.set(topic, sequence)

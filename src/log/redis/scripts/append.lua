@@ -6,16 +6,17 @@
 --       processor, then the stream of each topic of the batch, then the idempotency keys of its items
 -- ARGV  1 candidate epoch, 2 shards of the log, 3 the node's number of this batch for this shard,
 --       4 most topics that may have messages,
---       5 milliseconds and 6 bytes of recent entries to keep, 7 seconds to keep an idempotency key,
---       8 answers to keep per node, 9 the names of the topics as JSON,
---       10 the items, 11 their payloads, one a line,
---       12 the field and 13 the text of the fence that the items come under, both empty if there is none,
---       14 the origins of the items, one a line: `epoch:offset:part:processor:input topic`,
---       15 the epochs of the inputs' shard, oldest first, each between commas;
---       14 and 15 are empty if no item has an origin,
---       16 the epoch that the shard must be in, or empty, 17 most topics that may ever have had a message,
---       18 the number of the batch that this one follows if that one has no answer yet, or empty,
---       then for each topic its name and the most messages that it keeps
+--       5 milliseconds and 6 bytes of recent entries to keep,
+--       7 answers to keep per node, 8 the names of the topics as JSON,
+--       9 the items, 10 their payloads, one a line,
+--       11 the field and 12 the text of the fence that the items come under, both empty if there is none,
+--       13 the origins of the items, one a line: `epoch:offset:part:processor:input topic`,
+--       14 the epochs of the inputs' shard, oldest first, each between commas;
+--       13 and 14 are empty if no item has an origin,
+--       15 the epoch that the shard must be in, or empty, 16 most topics that may ever have had a message,
+--       17 the number of the batch that this one follows if that one has no answer yet, or empty,
+--       then for each topic its name, the most messages that it keeps, and the seconds for which it keeps an
+--       idempotency key
 --       An item is the number of its topic, 'r' if it replaces the state, 'k' and the number of its
 --       idempotency key if it has one, 'o' if it has an origin, and a comma.
 -- Answers {'answer', text}. The text is JSON: [first offset, [sequence and offset of each topic before],
@@ -23,7 +24,7 @@
 --       next offset. In that list 0, 0 means that the item would be one topic too many.
 --       Or {'shards', n}, {'type', topic}, {'stale', the shard's fence}, {'epoch', the shard's epoch},
 --       or {'early'}
-local KEY_BASE, ARG_BASE = 7, 18
+local KEY_BASE, ARG_BASE = 7, 17
 local keys, argv, call, format = KEYS, ARGV, redis.call, string.format
 local meta, epochs, seq, recent, marks, answers, origins = unpack(keys, 1, KEY_BASE)
 local number = argv[3]
@@ -33,11 +34,11 @@ if made ~= argv[2] then return { 'shards', made } end
 local answered = call('HGET', answers, number)
 if answered then return { 'answer', answered } end
 -- The batch before was refused or lost on its way. The node sends it again, and this one after it.
-if argv[18] ~= '' and call('HEXISTS', answers, argv[18]) == 0 then return { 'early' } end
+if argv[17] ~= '' and call('HEXISTS', answers, argv[17]) == 0 then return { 'early' } end
 
-if argv[16] ~= '' and tonumber(argv[16]) ~= epoch then return { 'epoch', format('%d', epoch) } end
+if argv[15] ~= '' and tonumber(argv[15]) ~= epoch then return { 'epoch', format('%d', epoch) } end
 
-local fence, own = argv[12], argv[13]
+local fence, own = argv[11], argv[12]
 local heals = false
 if fence ~= '' then
   local standing = call('HGET', meta, fence)
@@ -50,10 +51,11 @@ if fence ~= '' then
   end
 end
 
-local names, limits = {}, {}
-for at = ARG_BASE + 1, #argv, 2 do
+local names, limits, key_seconds = {}, {}, {}
+for at = ARG_BASE + 1, #argv, 3 do
   names[#names + 1] = argv[at]
   limits[#limits + 1] = argv[at + 1]
+  key_seconds[#key_seconds + 1] = argv[at + 2]
 end
 local topics = #names
 local positions = call('HMGET', seq, unpack(names))
@@ -71,7 +73,7 @@ for topic = 1, topics do
     if kind ~= 'none' and kind ~= 'stream' then return { 'type', names[topic] } end
     known = known or call('HLEN', seq)
     retained = retained or tonumber(stored[5] or known)
-    if retained >= tonumber(argv[4]) or (not position and known >= tonumber(argv[17])) then
+    if retained >= tonumber(argv[4]) or (not position and known >= tonumber(argv[16])) then
       refused[topic] = true
     else
       retained = retained + 1
@@ -87,9 +89,9 @@ local before = table.concat(positions, ',')
 -- The newest origin of each topic, if items have any: {rank of its epoch, offset, part, 'sequence,offset' of
 -- its message}
 local newest, moved_origins, next_origin = {}, {}, nil
-local function rank_of (epoch_text) return argv[15]:find(',' .. epoch_text .. ',', 1, true) end
-if argv[14] ~= '' then
-  next_origin = string.gmatch(argv[14], '((%d+):(%d+):(%d+):[^\n]*)\n')
+local function rank_of (epoch_text) return argv[14]:find(',' .. epoch_text .. ',', 1, true) end
+if argv[13] ~= '' then
+  next_origin = string.gmatch(argv[13], '((%d+):(%d+):(%d+):[^\n]*)\n')
   for topic, text in ipairs(call('HMGET', origins, unpack(names))) do
     if text then
       local place, e, o, p = text:match('^(%d+:%d+):(%d+):(%d+):(%d+):')
@@ -111,8 +113,8 @@ local stamp = format(':%d', time)
 
 local first = offset + 1
 local exceptions, excepted, once_keys, appended, item = {}, {}, {}, {}, 0
-local next_payload = string.gmatch(argv[11], '[^\n]+')
-for index, flag, key, from in string.gmatch(argv[10], '(%d+)(r?)k?(%d*)(o?),') do
+local next_payload = string.gmatch(argv[10], '[^\n]+')
+for index, flag, key, from in string.gmatch(argv[9], '(%d+)(r?)k?(%d*)(o?),') do
   local topic, payload = tonumber(index), next_payload()
   local once, earlier
   if key ~= '' then
@@ -143,7 +145,7 @@ for index, flag, key, from in string.gmatch(argv[10], '(%d+)(r?)k?(%d*)(o?),') d
     sequences[topic], previous[topic], appended[topic] = sequence, at, true
     if once then
       once_keys[once] = sequence .. ',' .. at
-      call('SET', once, once_keys[once], 'EX', argv[7])
+      call('SET', once, once_keys[once], 'EX', key_seconds[topic])
     end
   end
   item = item + 1
@@ -152,7 +154,7 @@ end
 if heals then call('HSET', meta, fence, own) end
 local text = format('[%d,[%s],[%s]]', first, before, table.concat(exceptions, ','))
 call('HSET', answers, number, text)
-call('HDEL', answers, format('%d', number - argv[8]))
+call('HDEL', answers, format('%d', number - argv[7]))
 call('EXPIRE', answers, 3600)
 if offset < first then return { 'answer', text } end
 
@@ -171,7 +173,7 @@ if began > 0 then
 end
 for name, origin in pairs(moved_origins) do call('HSET', origins, name, origin) end
 
-local items, payloads = argv[10], argv[11]
+local items, payloads = argv[9], argv[10]
 if #exceptions > 0 then
   local kept_items, kept_payloads, at = {}, {}, 0
   next_payload = string.gmatch(payloads, '[^\n]+')
@@ -187,7 +189,7 @@ if #exceptions > 0 then
 end
 -- The form in which nodes get a batch: a line of JSON, then one payload a line. JSON text of one value has no
 -- line break.
-local header = format('[%d,%d,%d,%d,%s,[%s],"%s"]\n', epoch, start, first, time, argv[9], before, items)
+local header = format('[%d,%d,%d,%d,%s,[%s],"%s"]\n', epoch, start, first, time, argv[8], before, items)
 local batch = header .. payloads
 
 -- A mark says which offset, and how many bytes, belong to a time. One is made each second, or earlier if much

@@ -4,7 +4,7 @@ import type { Masters } from '../masters/masters.js'
 
 const text = (name: string): string => readFileSync(new URL(`${name}.lua`, import.meta.url), 'utf8')
 
-export type ReadScript = 'read' | 'head' | 'state' | 'snapshot' | 'trim' | 'fence'
+export type ReadScript = 'read' | 'find' | 'head' | 'state' | 'snapshot' | 'trim' | 'fence'
 type ScriptName = ReadScript | 'append'
 
 /**

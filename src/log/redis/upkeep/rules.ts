@@ -1,7 +1,7 @@
 import {
   type ChannelDefinition, channelOfKey, type Channels, isCompacted
 } from '@tickwire/protocol'
-import type { Retention } from '../../log.js'
+import { IDEMPOTENCY_SECONDS, type Retention } from '../../log.js'
 
 /** How long trim.lua keeps the messages of a topic, and what it keeps in any case: see there. */
 interface TrimRule {
@@ -9,26 +9,42 @@ interface TrimRule {
   readonly keep: '' | 'folded' | 'unless-removed' | number
 }
 
+interface Bounds {
+  readonly messages: number
+  /** In milliseconds. */
+  readonly ageMs: number
+  /** For how many seconds the log remembers an idempotency key. */
+  readonly keySeconds: number
+}
+
 /** What each channel retains: its own bounds, or else those of the log. */
 export class RetentionRules {
   /** The longest time that any channel retains its messages. */
   readonly longestMs: number
-  private readonly bounds = new Map<string, { readonly messages: number, readonly ageMs: number }>()
+  private readonly bounds = new Map<string, Bounds>()
 
   constructor (private readonly channels: Channels, private readonly retention: Retention) {
     const own = [...channels.values()].map(channel => channel.retention?.seconds ?? 0)
     this.longestMs = Math.max(retention.seconds, ...own) * 1000
   }
 
-  /** Returns the bounds of a topic: a number of messages, and an age in milliseconds. */
-  boundsOf (topic: string): { readonly messages: number, readonly ageMs: number } {
+  /** Returns the bounds of a topic. */
+  boundsOf (topic: string): Bounds {
     const name = channelOfKey(topic)
     let bounds = this.bounds.get(name)
     if (bounds === undefined) {
-      const { messages, seconds } = { ...this.retention, ...this.channels.get(name)?.retention }
-      this.bounds.set(name, bounds = { messages, ageMs: Math.round(seconds * 1000) })
+      const channel = this.channels.get(name)
+      const { messages, seconds } = { ...this.retention, ...channel?.retention }
+      const keySeconds = channel?.idempotencySeconds ?? IDEMPOTENCY_SECONDS
+      this.bounds.set(name, bounds = { messages, ageMs: Math.round(seconds * 1000), keySeconds })
     }
     return bounds
+  }
+
+  /** Returns the bounds that append.lua gets for a topic. */
+  appendBounds (topic: string): readonly [messages: number, keySeconds: number] {
+    const { messages, keySeconds } = this.boundsOf(topic)
+    return [messages, keySeconds]
   }
 
   /** Whether a topic keeps what its user has not acknowledged. */

@@ -1,7 +1,8 @@
 import { alertRules, standardChannels } from '@tickwire/protocol'
 import { setTimeout as delay } from 'node:timers/promises'
 import { test } from 'tap'
-import { RuleDemand } from '../../src/alerts/rule-demand.js'
+import { ListDemand } from '../../src/user-lists/list-demand.js'
+import { rulesWant } from '../../src/alerts/rule-wants.js'
 import type { Selector } from '../../src/hub/audience/selector.js'
 import { MemoryLog } from '../../src/log/memory/memory-log.js'
 import { Publisher } from '../../src/publisher/publisher.js'
@@ -29,17 +30,17 @@ test('demands what rules watch, once for each user, and what is left after a los
   }
   await say('before', { symbol: 'A' })
   const onError = (error: unknown): void => { t.fail(String(error)) }
-  const rules = await RuleDemand.follow({ log, channels, demand, onError })
+  const rules = await ListDemand.follow({ log, channels, demand, onError, channel: alertRules, wants: rulesWant })
   t.teardown(async () => {
     rules.close()
     await log.close()
   })
   t.same(wanted.sort(), ['alert_rules:', 'quotes:A'])
-  t.equal(rules.rules, 1)
+  t.equal(rules.items, 1)
 
   await say('u', { symbol: 'A' }, { symbol: 'A', above: '2' }, { symbol: 'B', of: 'trade' }, { symbol: 'C', expires_at: '2026-01-02T00:00:00Z' }, { symbol: 'D', type: 'close', interval: '1m' })
   t.same(wanted.sort(), ['alert_rules:', 'alert_rules:', 'bars.1m:D', 'quotes:A', 'quotes:A', 'trades:B'])
-  t.equal(rules.rules, 5)
+  t.equal(rules.items, 5)
   const [{ offset } = { offset: 0 }] = await log.head([0])
 
   await say('u', { symbol: 'B', of: 'trade' })
@@ -69,10 +70,10 @@ test('hears of rules while it reads which there are', async t => {
   }
   const demand = { add: () => {}, remove: () => {} }
   const onError = (error: unknown): void => { t.fail(String(error)) }
-  const rules = await RuleDemand.follow({ log, channels, demand, onError })
+  const rules = await ListDemand.follow({ log, channels, demand, onError, channel: alertRules, wants: rulesWant })
   t.teardown(async () => {
     rules.close()
     await log.close()
   })
-  t.equal(rules.rules, 1)
+  t.equal(rules.items, 1)
 })

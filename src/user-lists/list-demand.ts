@@ -1,28 +1,30 @@
-import {
-  type AlertRule, alertRules, channelOfKey, channelOfRule, type Channels, instantMs
-} from '@tickwire/protocol'
+import { type ChannelDefinition, channelOfKey, type Channels } from '@tickwire/protocol'
 import type { Demand } from '../hub/audience/demand.js'
 import { makeSelector, type Selector } from '../hub/audience/selector.js'
 import { COMMON_SHARD, type Log, type TailBatch, type Tailing } from '../log/log.js'
 
-/** How often expired rules are looked for. */
+/** How often items that have ended are looked for. */
 const EXPIRY_MS = 60_000
 const RETRY_MS = 1000
 /** Topics in one read. */
 const AT_A_TIME = 64
 
-export interface RuleDemandOptions {
+/** What an item of a user's list demands. */
+export interface Wanted {
+  readonly topics: ReadonlyArray<{ readonly channel: string, readonly symbol: string }>
+  /** When it ends, in milliseconds since 1970. */
+  readonly end: number
+}
+
+export interface ListDemandOptions {
   readonly log: Log
   readonly channels: Channels
   readonly demand: Pick<Demand, 'add' | 'remove'>
+  /** The channel of the lists. It is in demand itself while any item is, so that what goes by it runs. */
+  readonly channel: ChannelDefinition
+  /** Returns what the items of a list demand. @param data of the list's message; null: there is none */
+  readonly wants: (data: unknown) => readonly Wanted[]
   readonly onError: (error: unknown, message: string) => void
-}
-
-/** What a rule demands, and until when. */
-interface Wanted {
-  readonly channel: string
-  readonly symbol: string
-  readonly end: number
 }
 
 interface UserDemand {
@@ -32,10 +34,10 @@ interface UserDemand {
 }
 
 /**
- * Makes alert rules count as subscribers of what they watch: for lazy sources, and for the processor of
- * alerts, which runs only while there are rules. Each node does so, as each hears of all rules.
+ * Makes the items of users' lists count as subscribers of what they watch: for lazy sources, and for what
+ * goes by the lists, which runs only while there are any. Each node does so, as each hears of all lists.
  */
-export class RuleDemand {
+export class ListDemand {
   private readonly users = new Map<string, UserDemand>()
   /** By topic, the sequence of the message that was heard last. */
   private readonly heard = new Map<string, number>()
@@ -45,21 +47,21 @@ export class RuleDemand {
   private reading: Promise<void> = Promise.resolve()
   private closed = false
 
-  private constructor (private readonly options: RuleDemandOptions) {
+  private constructor (private readonly options: ListDemandOptions) {
     this.timer = setInterval(() => { this.expire() }, EXPIRY_MS).unref()
   }
 
   /** @throws ProtocolError `log_unavailable` */
-  static async follow (options: RuleDemandOptions): Promise<RuleDemand> {
-    const demand = new RuleDemand(options)
+  static async follow (options: ListDemandOptions): Promise<ListDemand> {
+    const demand = new ListDemand(options)
     demand.tailing = await options.log.tail(COMMON_SHARD, batch => { demand.take(batch) })
     demand.epoch ??= demand.tailing.head.epoch
     await demand.readAll()
     return demand
   }
 
-  /** How many rules there are. */
-  get rules (): number {
+  /** How many items there are that demand something. */
+  get items (): number {
     let count = 0
     for (const { wanted } of this.users.values()) count += wanted.length
     return count
@@ -78,20 +80,21 @@ export class RuleDemand {
       this.heard.clear()
       this.readAnew()
     }
-    for (const { topic, sequence, payload } of entries) if (isRules(topic)) this.set(topic, sequence, payload)
+    for (const { topic, sequence, payload } of entries) if (this.isList(topic)) this.set(topic, sequence, payload)
   }
 
   private readAnew (): void {
     this.reading = this.reading.then(() => this.readAll()).catch((error: unknown) => {
       if (this.closed) return
-      this.options.onError(error, 'the server could not read the alert rules; it tries again in a second')
+      const { channel, onError } = this.options
+      onError(error, `the server could not read ${channel.name}; it tries again in a second`)
       setTimeout(() => { this.readAnew() }, RETRY_MS).unref()
     })
   }
 
   private async readAll (): Promise<void> {
     const { log } = this.options
-    const topics = [...(await log.topics(COMMON_SHARD)).keys()].filter(isRules)
+    const topics = [...(await log.topics(COMMON_SHARD)).keys()].filter(topic => this.isList(topic))
     const known = new Set(topics)
     // A topic may be newer than the list.
     for (const topic of this.users.keys()) {
@@ -113,22 +116,17 @@ export class RuleDemand {
     // What was read may be older than what has come meanwhile.
     if (sequence < (this.heard.get(topic) ?? 0)) return
     this.heard.set(topic, sequence)
-    const { rules } = (JSON.parse(payload) ?? { rules: [] }) as { readonly rules: readonly AlertRule[] }
-    this.want(topic, rules.map(rule => ({
-      channel: channelOfRule(rule),
-      symbol: rule.symbol,
-      end: rule.expires_at === undefined ? Infinity : instantMs(rule.expires_at)
-    })))
+    this.want(topic, this.options.wants(JSON.parse(payload)))
   }
 
-  private want (topic: string, rules: readonly Wanted[]): void {
+  private want (topic: string, items: readonly Wanted[]): void {
     const now = Date.now()
-    const wanted = rules.filter(({ end }) => end > now)
+    const wanted = items.filter(({ end }) => end > now)
+    const { channel: own, channels } = this.options
     const selectors = new Map<string, Selector>()
-    // The rules' own channel lets the processor run.
-    if (wanted.length > 0) selectors.set(alertRules.name, makeSelector(alertRules, undefined, undefined))
-    for (const { channel: name, symbol } of wanted) {
-      const channel = this.options.channels.get(name)
+    if (wanted.length > 0) selectors.set(own.name, makeSelector(own, undefined, undefined))
+    for (const { channel: name, symbol } of wanted.flatMap(({ topics }) => topics)) {
+      const channel = channels.get(name)
       const key = `${name}:${symbol}`
       if (channel !== undefined && !selectors.has(key)) {
         selectors.set(key, makeSelector(channel, symbol, undefined))
@@ -141,6 +139,10 @@ export class RuleDemand {
     else this.users.set(topic, { wanted, selectors })
   }
 
+  private isList (topic: string): boolean {
+    return channelOfKey(topic) === this.options.channel.name
+  }
+
   private expire (): void {
     const now = Date.now()
     for (const [topic, { wanted }] of this.users) {
@@ -148,5 +150,3 @@ export class RuleDemand {
     }
   }
 }
-
-const isRules = (topic: string): boolean => channelOfKey(topic) === alertRules.name

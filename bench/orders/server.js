@@ -1,0 +1,48 @@
+/**
+ * The server of `bench -- orders`, with books that are displayed anew all the time. It prints its port and the
+ * secret of its tokens as JSON, and answers each line with the CPU seconds that it has used.
+ *
+ * node server.js <symbols> <books a second> [<url of a Redis>]
+ */
+import { createInterface } from 'node:readline'
+import Fastify from 'fastify'
+import { tickwire } from '@tickwire/server'
+
+const [symbols = 50, rate = 500, redis] = process.argv.slice(2).map((text, at) => at < 2 ? Number(text) : text)
+const STEP_MS = 10
+const app = Fastify()
+await app.register(tickwire, {
+  settings: {
+    UNKNOWN_SYMBOLS: 'accept',
+    JWT_SECRET: 'a secret of this bench, which nobody else uses',
+    PAPER_BALANCES: 'USD:1000000000000',
+    RATE_LIMIT_ORDERS: 1_000_000,
+    RATE_LIMIT_MESSAGES: 1_000_000,
+    ...redis === undefined ? {} : { REDIS_URL: String(redis) }
+  }
+})
+await app.listen({ port: 0 })
+
+let turn = 0
+const began = performance.now()
+function display () {
+  const due = Math.floor((performance.now() - began) / 1000 * Number(rate)) - turn
+  const books = Array.from({ length: due }, () => {
+    const symbol = `S${turn % Number(symbols)}`
+    const size = String(1_000_000 + turn++)
+    const data = { symbol, bids: [['99.99', size]], asks: [['100.01', size]] }
+    return { channel: 'book', symbol, data, snapshot: true }
+  })
+  app.tickwire.publishAll(books).catch(error => { console.error(error) })
+}
+setInterval(display, STEP_MS)
+
+const { port } = /** @type {import('node:net').AddressInfo} */ (app.server.address())
+const token = (/** @type {string} */ user) => app.tickwire.signToken({ sub: user, trade: true })
+console.log(JSON.stringify({ port, tokens: Array.from({ length: 100 }, (_, user) => token(`u${user}`)) }))
+const input = createInterface(process.stdin)
+input.on('line', () => {
+  const { user, system } = process.cpuUsage()
+  console.log(JSON.stringify({ cpu: (user + system) / 1e6 }))
+})
+input.on('close', () => { void app.close().then(() => process.exit(0)) })

@@ -1,0 +1,101 @@
+import { type Log } from '../log/log.js'
+import type { Publisher } from '../publisher/publisher.js'
+import { UserList } from '../user-lists/user-list.js'
+import { ProtocolError, strategies, type StrategyRecord, type StrategyResults } from '@tickwire/protocol'
+
+/** Which statuses a strategy may be brought to by its user, from which others. */
+const TRANSITIONS: Readonly<Record<'running' | 'paused' | 'stopped', ReadonlyArray<StrategyRecord['status']>>> = {
+  running: ['paused', 'failed'],
+  paused: ['running'],
+  stopped: ['running', 'paused', 'failed']
+}
+export type AskedStatus = keyof typeof TRANSITIONS
+
+/** The strategies of users as the log keeps them. Users and the running side change them. */
+export class StrategyRecords {
+  private readonly lists: UserList<StrategyRecord>
+
+  constructor (log: Log, publisher: Pick<Publisher, 'publishOne'>) {
+    this.lists = new UserList({
+      log, publisher, channel: strategies, field: 'strategies', processor: 'strategies'
+    })
+  }
+
+  /** @throws ProtocolError `log_unavailable` */
+  async list (user: string): Promise<readonly StrategyRecord[]> {
+    return await this.lists.read(user)
+  }
+
+  /** @throws ProtocolError `too_many_subscriptions`: the user has as many as a user may have */
+  async add (user: string, record: StrategyRecord, most: number): Promise<void> {
+    await this.lists.change(user, records => {
+      if (records.length < most) return [...records, record]
+      const message = `a user has at most ${most} strategies, with those that have stopped; delete one first`
+      throw new ProtocolError('too_many_subscriptions', message)
+    })
+  }
+
+  /**
+   * Brings a strategy to a status; changes nothing if it has it.
+   * @throws ProtocolError `not_found`; `invalid_message`: it cannot come to this status from its own
+   */
+  async ask (user: string, id: string, status: AskedStatus, now: number): Promise<StrategyRecord> {
+    let changed: StrategyRecord | undefined
+    await this.lists.change(user, records => {
+      const before = find(records, id)
+      changed = before
+      if (before.status === status) return records
+      if (!TRANSITIONS[status].includes(before.status)) {
+        throw new ProtocolError('invalid_message',
+          `the strategy is ${before.status}: only one that is ${TRANSITIONS[status].join(' or ')} ` +
+          `can become ${status}`)
+      }
+      const { reason: _reason, ...rest } = before
+      const after = changed = {
+        ...rest, status, version: before.version + 1, updated_at: new Date(now).toISOString()
+      }
+      return records.map(record => record === before ? after : record)
+    })
+    return changed!
+  }
+
+  /** @throws ProtocolError `not_found` */
+  async remove (user: string, id: string): Promise<void> {
+    await this.lists.change(user, records => {
+      const found = find(records, id)
+      return records.filter(record => record !== found)
+    })
+  }
+
+  /** Notes that a strategy has failed, unless its user has changed it since. */
+  async fail (
+    user: string, { strategy_id: id, version }: StrategyRecord, reason: string, now: number
+  ): Promise<void> {
+    const updated = new Date(now).toISOString()
+    await this.edit(user, id, record => record.version === version
+      ? { ...record, status: 'failed', reason, version: version + 1, updated_at: updated }
+      : record)
+  }
+
+  /** Keeps what a strategy has bought and sold, so that it goes on from there. */
+  async keep (user: string, id: string, results: StrategyResults): Promise<void> {
+    await this.edit(user, id, record => ({ ...record, results }))
+  }
+
+  private async edit (
+    user: string, id: string, edit: (record: StrategyRecord) => StrategyRecord
+  ): Promise<void> {
+    await this.lists.change(user, records => {
+      const before = records.find(record => record.strategy_id === id)
+      if (before === undefined) return records
+      const after = edit(before)
+      return after === before ? records : records.map(record => record === before ? after : record)
+    })
+  }
+}
+
+function find (records: readonly StrategyRecord[], id: string): StrategyRecord {
+  const found = records.find(({ strategy_id: known }) => known === id)
+  if (found === undefined) throw new ProtocolError('not_found', 'you have no such strategy')
+  return found
+}

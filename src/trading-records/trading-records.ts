@@ -1,0 +1,95 @@
+import { wordsOf } from '../errors.js'
+import type { Log } from '../log/log.js'
+import type { Source, SourceLogger } from '../sources/source.js'
+import { LateStore } from '../store/late-store.js'
+import { openStore, type StoreSettings } from '../store/open-store.js'
+import { accessTo, type Store, type StoreAccess, type StoreLog } from '../store/store.js'
+import { TradingProjector } from './projector.js'
+import { TradingReader, type TradingReaderOptions } from './reader.js'
+
+/** The name of what writes orders to the store, among the sources. */
+const TRADING_RECORDS = 'trading-records'
+
+/** How long a server that closes writes what its log in memory has. */
+const FINISH_MS = 5_000
+
+export interface TradingRecordsOptions extends Pick<TradingReaderOptions, 'openingBalances' | 'currency'> {
+  readonly log: Log
+  readonly logger: SourceLogger
+  /** Whether orders are taken, so that there is something to keep. */
+  readonly isTrading: boolean
+  /** Whether the log ends with this server, so that nobody else can write the rest of it. */
+  readonly endsWithLog: boolean
+  readonly settings: StoreSettings
+  readonly writeLog: StoreLog
+  /** The store of the compacted topics, if it keeps any. It is closed with them, and opens when it must. */
+  readonly compacted: StoreAccess | undefined
+  /** The store, if it is open already; somebody else closes it. */
+  readonly opened: Store | undefined
+}
+
+/** The records of trading: orders, fills and accounts, beyond what the log retains. */
+export class TradingRecords {
+  private readonly projector: TradingProjector | undefined
+
+  /** @param own a store that is closed with the records */
+  private constructor (
+    private readonly options: TradingRecordsOptions,
+    private readonly store: StoreAccess | undefined,
+    private readonly own: LateStore | undefined
+  ) {
+    const { log, logger, isTrading } = options
+    this.projector = store === undefined || !isTrading ? undefined : new TradingProjector({ log, store, logger })
+  }
+
+  /**
+   * Finds the store of the records, and tries to open it if it may have some. Servers that share a log must
+   * share the store; without one that they can share, there are only the records of the log.
+   */
+  static async open (options: TradingRecordsOptions): Promise<TradingRecords> {
+    const { compacted, opened, isTrading, settings, writeLog } = options
+    const access = compacted ?? (opened === undefined ? undefined : accessTo(opened))
+    if (access !== undefined || !isTrading) return new TradingRecords(options, access, undefined)
+    if (settings.DATABASE_URL === undefined) {
+      writeLog('info', { event: 'store' },
+        'orders and fills can be read for as long as the log retains them: to keep them, set DATABASE_URL')
+      return new TradingRecords(options, undefined, undefined)
+    }
+    // If the database is away, orders go on without it.
+    const late = new LateStore(() => openStore(settings, { isShared: true, log: writeLog }), writeLog, {
+      mayHoldRows: true
+    })
+    await late.demand()
+    return new TradingRecords(options, late, late)
+  }
+
+  /** What writes to the store, as a source: one of several servers runs it. */
+  get sources (): readonly Source[] {
+    const { projector } = this
+    if (projector === undefined) return []
+    return [{
+      name: TRADING_RECORDS,
+      manual: false,
+      instruments: async () => [],
+      run: async ({ signal }) => { await projector.run(signal) }
+    }]
+  }
+
+  /** @param turns shares out the time of the event loop among readers */
+  reader (turns: TradingReaderOptions['turns']): TradingReader {
+    const { log, openingBalances, currency } = this.options
+    return new TradingReader({ log, store: this.store, turns, openingBalances, currency })
+  }
+
+  /** Call it when nobody appends any more. */
+  async close (): Promise<void> {
+    const { endsWithLog, logger } = this.options
+    try {
+      if (endsWithLog) await this.projector?.finish(AbortSignal.timeout(FINISH_MS))
+    } catch (error) {
+      logger.error({ event: 'store', error: wordsOf(error) },
+        'the server closed before it could write all orders to the store')
+    }
+    await this.own?.close()
+  }
+}

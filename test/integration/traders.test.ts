@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util'
 import { type Test, test } from 'tap'
 import { Fleet } from '../fleet/fleet.js'
 import { until } from '../helpers/clients.js'
@@ -23,7 +24,8 @@ const seed = Number(process.env['SEED'] ?? Date.now() % 1_000_000)
 /** A cut may come before a message has, so not all of them come with new messages. */
 const PATIENCE_MS = 150_000
 
-const sequences = (from: number, to: number): number[] => Array.from({ length: to - from + 1 }, (_, index) => from + index)
+const sequences = (from: number, to: number): number[] =>
+  Array.from({ length: to - from + 1 }, (_, index) => from + index)
 
 async function startNodes (t: Test): Promise<readonly [TestServer, TestServer]> {
   const redis = await RedisServer.start()
@@ -76,22 +78,25 @@ test('users whose streams are cut again and again end with exactly their own ord
     const { portfolio } = await readAccount(origin, token)
     await eventually(`${user}: the last message has come`, () => trader.messages.has(entries.length)).catch(() => {})
     t.same([...trader.messages].sort(([a], [b]) => a - b), entries.map(({ sequence, data }) => [sequence, data]), `${user}: has every message, as the log has it`)
-    await eventually(`${user}: the last portfolio has come`, () => JSON.stringify(trader.portfolio) === JSON.stringify(portfolio)).catch(() => {})
+    const hasPortfolio = (): boolean => isDeepStrictEqual(trader.portfolio, portfolio)
+    await eventually(`${user}: the last portfolio has come`, hasPortfolio).catch(() => {})
     t.same(trader.portfolio, portfolio, `${user}: has the portfolio`)
   }
 
-  // Each in turn on every transport: without a position come all that are open, and none that is acknowledged.
+  // Each in turn on every transport: without a position come all that are open, and none of the others.
   for (const [round, first] of [0, 1, 2, 3].entries()) {
     for (const [index, trader] of clients.entries()) {
       const last = trader.messages.size
       // In the last round everything is acknowledged.
-      await trader.acknowledge(round === 3 ? last : Math.max(1, trader.acknowledged, Math.floor(last * (round + 1) / 5)))
+      const part = round === 3 ? last : Math.floor(last * (round + 1) / 5)
+      await trader.acknowledge(Math.max(1, trader.acknowledged, part))
       trader.beginFresh(transportNames[(first + index) % transportNames.length]!)
     }
     await until('each has a cursor', () => clients.every(({ settled }) => settled))
     for (const trader of clients) {
       const expected = sequences(trader.acknowledged + 1, trader.messages.size)
-      await eventually('what is open has come', () => trader.received.length >= expected.length).catch(() => {})
+      const hasAll = (): boolean => trader.received.length >= expected.length
+      await eventually('what is open has come', hasAll).catch(() => {})
       t.same(trader.received, expected, `${trader.options.user}: behind ${trader.acknowledged}`)
     }
   }

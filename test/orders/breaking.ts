@@ -70,7 +70,8 @@ export class Breaking {
     const first: BreakageName[] = [...breakageNames]
     while (first.length > 0 || !this.over) {
       await delay(random.integer(...PAUSE_MS))
-      const name = first.length > 0 ? first.splice(random.integer(0, first.length - 1), 1)[0]! : random.pick(breakageNames)
+      const name = random.pick(first.length > 0 ? first : breakageNames)
+      if (first.length > 0) first.splice(first.indexOf(name), 1)
       const began = Date.now()
       await happen(name, this.breakable)
       this.say(`${name}: up again after ${Date.now() - began} ms`)

@@ -117,7 +117,11 @@ function portfolioFaults (ledger: Ledger, { portfolio }: ReadAccount): string[] 
 
 /** Judges whether `GET /v1/orders` and `GET /v1/fills` say what the messages say. */
 export function judgeRows (
-  user: string, fills: readonly Fill[], last: Iterable<Order>, orderRows: readonly Order[], fillRows: readonly ReadFill[]
+  user: string,
+  fills: readonly Fill[],
+  last: Iterable<Order>,
+  orderRows: readonly Order[],
+  fillRows: readonly ReadFill[]
 ): string[] {
   const lines = {
     orders: [...last].map(orderLine),

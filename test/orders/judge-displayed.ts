@@ -44,7 +44,8 @@ export function judgeDisplayed (market: ShownMarket, fills: readonly Fill[]): Di
   }
   for (const [side] of SIDES) {
     const taken = total(fills.filter(fill => fill.side === side).map(({ quantity }) => quantity))
-    const displayed = [...shownLevels.sizes].filter(([level]) => level.startsWith(side)).map(([, size]) => size)
+    const levels = [...shownLevels.sizes].filter(([level]) => level.startsWith(side))
+    const displayed = levels.map(([, size]) => size)
     const offered = total([...displayed, ...market.trades.map(({ data: { size } }) => decimal(size))])
     if (taken > offered) faults.push(`${shown(taken)} to ${side}, where ${shown(offered)} was offered in all`)
   }
@@ -73,7 +74,9 @@ interface Shown {
 function replay ({ books, trades }: ShownMarket): Shown {
   const sizes = new Map<string, bigint>()
   const offers = new Map<number, Offer[]>()
-  const offer = (time: number, ...some: Offer[]): void => { offers.set(time, [...offers.get(time) ?? [], ...some]) }
+  const offer = (time: number, ...some: Offer[]): void => {
+    offers.set(time, [...offers.get(time) ?? [], ...some])
+  }
   const levels = { buy: new Map<bigint, bigint>(), sell: new Map<bigint, bigint>() }
   for (const { data, time, isSnapshot } of books) {
     for (const [taker, side] of SIDES) {

@@ -137,7 +137,8 @@ export class MadeMarket {
     const deadline = Date.now() + GIVE_UP_MS
     const message = { ...item, idempotency_key: `made ${++this.published}` }
     for (let attempt = this.published; ; attempt++) {
-      const answer = await publishTo(origins[attempt % origins.length]!, token, [message]).catch(() => undefined)
+      const origin = origins[attempt % origins.length]!
+      const answer = await publishTo(origin, token, [message]).catch(() => undefined)
       if (answer?.status === 200) {
         if (answer.accepted === 1) return
         throw new Error(`${JSON.stringify(message)} was rejected: ${JSON.stringify(answer.rejected?.[0])}`)

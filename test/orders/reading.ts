@@ -1,5 +1,6 @@
 import type { Account, Book, Order, Portfolio, Trade } from '@tickwire/protocol'
 import type { Message } from '../helpers/wires.js'
+import type { ShownMarket } from './judge-displayed.js'
 
 /** What a server says at the end of a run, page by page. */
 
@@ -57,10 +58,14 @@ async function history<Data> (origin: string, topic: string, token: string): Pro
 
 export const readOrders = async (origin: string, token: string): Promise<Array<Entry<Order>>> =>
   await history(origin, 'orders', token)
-export const readBooks = async (origin: string, symbol: string, token: string): Promise<Array<Entry<Book>>> =>
-  await history(origin, `book:${symbol}`, token)
-export const readTrades = async (origin: string, symbol: string, token: string): Promise<Array<Entry<Trade>>> =>
-  await history(origin, `trades:${symbol}`, token)
+/** What the log has of the books and the trades of a symbol. */
+export async function readMarket (origin: string, symbol: string, token: string): Promise<ShownMarket> {
+  return {
+    symbol,
+    books: await history<Book>(origin, `book:${symbol}`, token),
+    trades: await history<Trade>(origin, `trades:${symbol}`, token)
+  }
+}
 export const readAccount = async (origin: string, token: string): Promise<ReadAccount> =>
   await get(origin, '/v1/account', token) as ReadAccount
 

@@ -9,12 +9,13 @@ import { FEE } from './judge-orders.js'
 import { MadeMarket } from './made-market.js'
 import { plan, type PlannedOrder, symbolNames, userNames } from './plan.js'
 import { Submitter } from './submitter.js'
-import { judge, readMarket, readUser, type Reading, type Verdict } from './verdict.js'
+import { readMarket } from './reading.js'
+import { judge, readUser, type Reading, type UserReading, type Verdict } from './verdict.js'
 import { Attempts, Desk } from './ways.js'
 
 const PROGRESS_MS = 3000
 const LOOK_MS = 200
-/** After the last answer, the exchange decides what is left, and publishes how things stand, within this time. */
+/** After the last answer, the exchange decides what is left, and says how things stand, within this time. */
 const SETTLE_TIMEOUT_MS = 60_000
 /** The last of so many orders are sent when each kind of thing has been broken, so that all have happened. */
 const KEPT_BACK = 10
@@ -60,7 +61,8 @@ export async function run (options: RunOptions): Promise<RunReport> {
   const attempts = new Attempts()
   const desks = new Map([...users].map(([user, token]) => [user, new Desk(origins, token, attempts)]))
   const submitter = new Submitter(desks)
-  const market = new MadeMarket({ origins, token: runToken({ sub: 'market', publish: ['*'] }), symbols, seed, everyMs: 20 })
+  const publisher = runToken({ sub: 'market', publish: ['*'] })
+  const market = new MadeMarket({ origins, token: publisher, symbols, seed, everyMs: 20 })
   const breaking = new Breaking({ nodes, redis, random: new Choices(seed + 1) }, say)
   const progress = setInterval(() => {
     say(`  ${submitter.begun} orders begun, ${submitter.sent.length} answered, ${market.published} messages of the market`)
@@ -70,8 +72,7 @@ export async function run (options: RunOptions): Promise<RunReport> {
     await Promise.all(nodes.map(node => node.start()))
     await market.start()
     breaking.start()
-    const orders = plan({ seed, orders: options.orders, users: [...users.keys()], symbols, spreadMs: options.spreadMs })
-    await sendAll(submitter, orders, breaking, options.rate)
+    await sendAll(submitter, plan({ ...options, users: [...users.keys()], symbols }), breaking, options.rate)
     await breaking.stop()
     await market.stop()
     await sendLast(submitter, users.keys(), symbols[0]!)
@@ -141,7 +142,10 @@ async function sendLast (submitter: Submitter, users: Iterable<string>, symbol: 
  * there twice stays.
  */
 async function settledVerdict (
-  submitter: Submitter, origins: readonly string[], users: ReadonlyMap<string, string>, symbols: readonly string[]
+  submitter: Submitter,
+  origins: readonly string[],
+  users: ReadonlyMap<string, string>,
+  symbols: readonly string[]
 ): Promise<Verdict> {
   const deadline = Date.now() + SETTLE_TIMEOUT_MS
   for (;;) {
@@ -156,10 +160,14 @@ async function readAll (
   origins: readonly string[], users: ReadonlyMap<string, string>, symbols: readonly string[]
 ): Promise<Reading> {
   const origin = (index: number): string => origins[index % origins.length]!
-  const readings = new Map<string, Awaited<ReturnType<typeof readUser>>>()
-  for (const [index, [user, token]] of [...users].entries()) readings.set(user, await readUser(origin(index), token))
+  const readings = new Map<string, UserReading>()
+  for (const [index, [user, token]] of [...users].entries()) {
+    readings.set(user, await readUser(origin(index), token))
+  }
   const [anybody] = users.values()
   const markets = []
-  for (const [index, symbol] of symbols.entries()) markets.push(await readMarket(origin(index), symbol, anybody!))
+  for (const [index, symbol] of symbols.entries()) {
+    markets.push(await readMarket(origin(index), symbol, anybody!))
+  }
   return { users: readings, markets }
 }

@@ -35,7 +35,8 @@ export class Submitter {
   async send (orders: readonly PlannedOrder[], rate: number): Promise<void> {
     const began = Date.now()
     for (const [index, order] of orders.entries()) {
-      while ((Date.now() - began) / 1000 * rate < index || this.underWay >= MOST_UNDER_WAY) await delay(LOOK_MS)
+      const isEarly = (): boolean => (Date.now() - began) / 1000 * rate < index
+      while (isEarly() || this.underWay >= MOST_UNDER_WAY) await delay(LOOK_MS)
       if (this.over) return
       this.underWay++
       this.begun++

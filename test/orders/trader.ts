@@ -8,8 +8,11 @@ import { termsOf } from './plan.js'
 import type { SentOrder } from './submitter.js'
 import { type Desk, overRest, type Request } from './ways.js'
 
-/** A connection lasts so long at most before it is cut, in milliseconds, and the next begins so long after. */
-const LASTS_MS = [5, 120] as const
+/**
+ * A connection is cut so many milliseconds after its first cursor, if it was not cut between messages before;
+ * the next begins so long after.
+ */
+const LASTS_MS = [0, 80] as const
 const AWAY_MS = [1, 60] as const
 const POLL_PAUSE_MS = 5
 /** How often a connection begins without a position. */
@@ -37,8 +40,8 @@ export interface TraderOptions {
 }
 
 /**
- * A user who trades while the stream of `orders` and `portfolio` is cut again and again. The user resumes with
- * the last cursor, or without one behind what is acknowledged, on any transport and either node.
+ * A user who trades while the stream of `orders` and `portfolio` is cut again and again. The user resumes
+ * with the last cursor, or without one behind what is acknowledged, on any transport and either node.
  */
 export class Trader extends FleetClient {
   /** By sequence, every message of `orders`. */
@@ -130,9 +133,9 @@ export class Trader extends FleetClient {
     this.countdown = random.integer(1, 8)
     this.received = []
     this.origin = random.pick(origins)
-    if (this.cutting) this.next(random.integer(...LASTS_MS), () => { this.cut() })
+    const { transport, origin } = this
     const query = `subscribe=orders&subscribe=portfolio&token=${token}`
-    return { transport: this.transport, origin: this.origin, query, compressed: random.chance(0.5), pollPauseMs: POLL_PAUSE_MS }
+    return { transport, origin, query, compressed: random.chance(0.5), pollPauseMs: POLL_PAUSE_MS }
   }
 
   protected take (message: Message): void {
@@ -147,8 +150,10 @@ export class Trader extends FleetClient {
   }
 
   protected override mark (cursor: string): void {
+    const isFirst = !this.settled
     super.mark(cursor)
     this.covered = this.behind
+    if (isFirst && this.cutting) this.next(this.options.random.integer(...LASTS_MS), () => { this.cut() })
   }
 
   protected lost (): void {
@@ -177,7 +182,8 @@ export class Trader extends FleetClient {
     if (before === undefined) this.messages.set(sequence, order)
     else if (isDeepStrictEqual(before, order)) this.repeated++
     else this.fault(`${sequence} came with other contents`)
-    if (this.cutting && this.options.random.chance(ACKNOWLEDGES)) this.ask(this.options.random.integer(1, sequence))
+    const { random } = this.options
+    if (this.cutting && random.chance(ACKNOWLEDGES)) this.ask(random.integer(1, sequence))
   }
 
   /** Asks to acknowledge over the connection; a cut may lose the answer. */

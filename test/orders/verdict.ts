@@ -2,7 +2,7 @@ import type { Order } from '@tickwire/protocol'
 import { judgeAccount, judgeRows } from './judge-account.js'
 import { judgeDisplayed, type DisplayedVerdict, type ShownMarket } from './judge-displayed.js'
 import { judgeOrders } from './judge-orders.js'
-import { type Entry, readAccount, type ReadAccount, readBooks, type ReadFill, readOrders, readRows, readTrades } from './reading.js'
+import { type Entry, readAccount, type ReadAccount, type ReadFill, readOrders, readRows } from './reading.js'
 import type { SentOrder } from './submitter.js'
 
 /** What the servers say of one user at the end. */
@@ -25,10 +25,6 @@ export async function readUser (origin: string, token: string): Promise<UserRead
     orders: await readRows<Order>(origin, 'orders', token),
     fills: await readRows<ReadFill>(origin, 'fills', token)
   }
-}
-
-export async function readMarket (origin: string, symbol: string, token: string): Promise<ShownMarket> {
-  return { symbol, books: await readBooks(origin, symbol, token), trades: await readTrades(origin, symbol, token) }
 }
 
 export interface Verdict {

@@ -21,6 +21,8 @@ const AGAIN: readonly unknown[] = ['log_unavailable', 'going_away', 'overloaded'
 class OrderSocket {
   private socket: WebSocket | undefined
   private asked = 0
+  /** What is sent when the connection is open. */
+  private unsent: string[] = []
   private readonly waiting = new Map<number, (reply: Reply) => void>()
 
   constructor (private readonly origin: string, private readonly token: string) {}
@@ -32,9 +34,9 @@ class OrderSocket {
     try {
       return await new Promise(resolve => {
         this.waiting.set(id, resolve)
-        const send = (): void => { socket.send(JSON.stringify({ ...request, id })) }
-        if (socket.readyState === WebSocket.OPEN) send()
-        else socket.once('open', send)
+        const text = JSON.stringify({ ...request, id })
+        if (socket.readyState === WebSocket.OPEN) socket.send(text)
+        else this.unsent.push(text)
       })
     } finally {
       clearTimeout(timeout)
@@ -50,6 +52,7 @@ class OrderSocket {
     const socket = new WebSocket(`${this.origin.replace('http', 'ws')}/v1/stream`, 'tickwire.v1.json', {
       headers: { authorization: `Bearer ${this.token}` }
     })
+    socket.on('open', () => { for (const text of this.unsent.splice(0)) socket.send(text) })
     socket.on('message', data => {
       const message = JSON.parse(String(data)) as Message
       this.waiting.get(message['id'] as number)?.(message)
@@ -57,6 +60,7 @@ class OrderSocket {
     socket.on('error', () => {})
     socket.on('close', () => {
       this.socket = undefined
+      this.unsent = []
       for (const resolve of this.waiting.values()) resolve(undefined)
     })
     return socket

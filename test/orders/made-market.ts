@@ -100,6 +100,8 @@ export interface MadeMarketOptions {
  */
 export class MadeMarket {
   published = 0
+  /** Why it has ended by itself. */
+  failure: string | undefined
   private readonly symbols: readonly MadeSymbol[]
   private readonly random: Choices
   private over = false
@@ -114,9 +116,7 @@ export class MadeMarket {
   /** Resolves when each symbol has a book; then books and trades go on. */
   async start (): Promise<void> {
     await this.publish(this.symbols.map(symbol => symbol.nextBook()))
-    this.running = this.run()
-    // stop() throws the error. Without this line, Node would end the process for an unhandled rejection.
-    this.running.catch(() => {})
+    this.running = this.run().catch((error: unknown) => { this.failure = String(error) })
   }
 
   async stop (): Promise<void> {

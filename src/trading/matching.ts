@@ -128,6 +128,10 @@ function costFault (draft: Draft, order: OpenOrder, plan: readonly Offer[]): str
 function fillLimits (
   draft: Draft, symbol: string, { limits }: SymbolOrders, side: OrderSide, book: DisplayedBook
 ): void {
+  const [best] = side === 'buy' ? book.asks : book.bids
+  const [first] = limits[side].items
+  // Most changes of a book reach no order.
+  if (best === undefined || first === undefined || !isWithin(best[0], first.limit_price!, side)) return
   const displayed = draft.displayed(symbol, side, book)
   for (const known of limits[side].items) {
     let offer = displayed.best()
@@ -153,7 +157,9 @@ function fillLimits (
  * @param size what the trade still has to give
  * @returns what it has after that
  */
-function fillThrough (draft: Draft, { limits }: SymbolOrders, side: OrderSide, price: string, size: Money): Money {
+function fillThrough (
+  draft: Draft, { limits }: SymbolOrders, side: OrderSide, price: string, size: Money
+): Money {
   let left = size
   for (const order of limits[side].items) {
     const limit = order.limit_price!

@@ -54,7 +54,7 @@ function submit (draft: Draft, state: ExchangeState, user: string, command: Subm
   else enter(draft, draft.change(order, 'new'))
 }
 
-/** Decides about an order that is filled at once or not at all. It waits only if its book is not known yet. */
+/** Decides about an order that never rests. It waits only if its book is not known yet. */
 function decideNow (draft: Draft, order: OpenOrder): void {
   const book = draft.view.book(order.symbol)
   if (book === undefined) {

@@ -31,7 +31,8 @@ export function changeMarket (draft: Draft, state: ExchangeState, market: string
 export function passTime (draft: Draft, state: ExchangeState): void {
   const { index, time, view } = draft
   for (const order of index.tooLong(time)) {
-    draft.change(order, 'rejected', draft.isMarketOpen(order.market) ? REASONS.noBook : closedReason(draft, order))
+    const isMarketOpen = draft.isMarketOpen(order.market)
+    draft.change(order, 'rejected', isMarketOpen ? REASONS.noBook : closedReason(draft, order))
   }
   for (const order of index.overdue(time)) {
     if (view.status(order.market) === undefined) draft.change(order, 'expired', REASONS.endOfDay)

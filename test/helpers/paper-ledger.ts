@@ -54,7 +54,7 @@ export interface KnownOrder {
   triggered: boolean
 }
 
-export const isOpenOrder = ({ last: { status } }: KnownOrder): boolean => status in NEXT
+const isOpenOrder = ({ last: { status } }: KnownOrder): boolean => status in NEXT
 
 interface Position {
   quantity: bigint
@@ -88,8 +88,9 @@ export class PaperLedger {
   ) {}
 
   open (user: string): void {
-    const zero = (): Map<string, bigint> => new Map(Object.keys(this.balances).map(currency => [currency, 0n]))
-    const cash = new Map(Object.entries(this.balances).map(([currency, text]) => [currency, whole(text)]))
+    const balances = Object.entries(this.balances)
+    const zero = (): Map<string, bigint> => new Map(balances.map(([currency]) => [currency, 0n]))
+    const cash = new Map(balances.map(([currency, text]) => [currency, whole(text)]))
     this.users.set(user, { cash, fees: zero(), realized: zero(), positions: new Map() })
   }
 
@@ -102,9 +103,8 @@ export class PaperLedger {
     if (whole(order.quantity) !== whole(order.filled_qty) + whole(order.leaves_qty!)) {
       throw new Error('the quantity is not what is filled and what is left')
     }
-    if (before !== undefined && order.status === before.status && order.exec_id === undefined && order.reason !== undefined) {
-      return this.takeRemark(known!, order)
-    }
+    const isRemark = order.exec_id === undefined && order.reason !== undefined
+    if (isRemark && order.status === before?.status) return this.takeRemark(known!, order)
     if (!(NEXT[before?.status ?? ''] ?? '').split(' ').includes(order.status)) {
       throw new Error(`${before?.status} is followed by ${order.status}`)
     }
@@ -169,7 +169,8 @@ export class PaperLedger {
   }
 
   private index (order: KnownOrder): void {
-    for (const [map, key] of [[this.openBySymbol, order.last.symbol], [this.openByUser, order.user]] as const) {
+    const { openBySymbol, openByUser } = this
+    for (const [map, key] of [[openBySymbol, order.last.symbol], [openByUser, order.user]] as const) {
       let orders = map.get(key)
       if (orders === undefined) map.set(key, orders = new Set())
       if (isOpenOrder(order)) orders.add(order)
@@ -214,7 +215,7 @@ export class PaperLedger {
     else positions.set(symbol, { quantity: left, cost: position.cost - cost })
   }
 
-  /** What a user has, as text: by currency cash, fees, profit and reserved cash; by symbol quantity and cost. */
+  /** What a user has: by currency cash, fees, profit and reserved cash; by symbol quantity and cost. */
   sheet (user: string): string[] {
     const { cash, fees, realized, positions } = this.users.get(user)!
     const [reserved, selling] = this.heldBack(user)
@@ -252,6 +253,8 @@ function checkTerms (before: Order, after: Order): void {
   }
 }
 
+type Levels = ReadonlyArray<readonly [price: string, size: string]>
+
 interface Level {
   readonly size: string
   left: bigint
@@ -264,7 +267,7 @@ export class PaperBook {
   /** By price, for those who buy and those who sell. */
   private readonly sides = { buy: new Map<string, Level>(), sell: new Map<string, Level>() }
 
-  show (bids: ReadonlyArray<readonly [string, string]>, asks: ReadonlyArray<readonly [string, string]>): void {
+  show (bids: Levels, asks: Levels): void {
     for (const [side, levels] of [['buy', asks], ['sell', bids]] as const) {
       const before = new Map(this.sides[side])
       this.sides[side].clear()
@@ -284,7 +287,7 @@ export class PaperBook {
     return best
   }
 
-  /** Takes a fill out of the best level. Its price is the level's own, or the limit that the level has reached. */
+  /** Takes a fill out of the best level. Its price is that level's, or the limit that the level reached. */
   take ({ side, last_price: price, last_qty: quantity, limit_price: limit }: Order): void {
     const best = this.best(side)
     if (best === undefined) throw new Error('a fill without anything displayed')

@@ -27,7 +27,8 @@ test('an average has the decimals of its prices, and more only if it needs them'
 
 test('divides half to even, as whole numbers do it', t => {
   const digits = fc.bigInt(1n, 10n ** 20n)
-  fc.assert(fc.property(digits, fc.integer({ min: 0, max: 12 }), digits, fc.integer({ min: 0, max: 12 }), (a, aScale, b, bScale) => {
+  const scale = fc.integer({ min: 0, max: 12 })
+  fc.assert(fc.property(digits, scale, digits, scale, (a, aScale, b, bScale) => {
     const text = (value: bigint, scale: number): string => {
       const padded = value.toString().padStart(scale + 1, '0')
       return scale === 0 ? padded : `${padded.slice(0, -scale)}.${padded.slice(-scale)}`
@@ -88,7 +89,7 @@ test('reads fees', t => {
 test('reads starting balances', t => {
   t.same([...parseBalances('KRW:100000000, USD:100000.50')], [['KRW', '100000000'], ['USD', '100000.50']])
   for (const [text, message] of [
-    ['', /'' is not a balance: write a currency and an amount/], ['USD', /'USD' is not a balance/], ['USD:-1', /not below 0/], ['USD:1e5', /such as USD:100000/],
+    ['', /'' is not a balance: write a currency and an amount/], ['USD', /'USD' is not a balance/], ['USD:-1', /an amount of 0 or more/], ['USD:1e5', /such as USD:100000/],
     ['U$D:1', /is not a balance/], ['USD:1:2', /is not a balance/], ['USD:1,USD:2', /second balance of USD/], ['USD:1,', /is not a balance/],
     ['USD:0.000000001', /at most 8 decimals/], [`USD:${'1'.repeat(25)}`, /24 characters/],
     [Array.from({ length: 101 }, (_, index) => `C${index}:1`).join(), /at most 100/]

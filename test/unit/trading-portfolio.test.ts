@@ -113,7 +113,7 @@ test('notes the day of many accounts in several decisions', t => {
   }
   desk.now += 24 * HOUR_MS
   const counts: number[] = []
-  for (let due = desk.exchange.nextDue(desk.state, desk.now); due! <= desk.now; due = desk.exchange.nextDue(desk.state, desk.now)) {
+  while (desk.exchange.nextDue(desk.state, desk.now)! <= desk.now) {
     desk.pass(0)
     counts.push(desk.decision?.accounts.length ?? 0)
   }

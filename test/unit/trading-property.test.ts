@@ -5,7 +5,7 @@ import { Exchange, type Happening } from '../../src/trading/exchange.js'
 import type { DisplayedBook, MarketView } from '../../src/trading/market-view.js'
 import { type Decision, initialState } from '../../src/trading/state.js'
 import { PAPER_START, paperRules } from '../helpers/paper-desk.js'
-import { type Instrument, isBetter, isOpenOrder, type KnownOrder, PaperBook, PaperLedger, whole } from '../helpers/paper-ledger.js'
+import { type Instrument, isBetter, type KnownOrder, PaperBook, PaperLedger, whole } from '../helpers/paper-ledger.js'
 import { Choices } from '../helpers/random.js'
 
 /** Random requests and markets, judged by a ledger that shares nothing with the exchange. */
@@ -48,7 +48,8 @@ class World implements MarketView {
   }))
 
   private readonly papers = papers()
-  private readonly ledger = new PaperLedger(BALANCES, feeOf, new Map(this.papers.map(paper => [paper.symbol, paper])))
+  private readonly bySymbol = new Map(this.papers.map(paper => [paper.symbol, paper]))
+  private readonly ledger = new PaperLedger(BALANCES, feeOf, this.bySymbol)
   private readonly digest = createHash('sha256')
   private readonly books = new Map<string, DisplayedBook>()
   /** The last sound book. */
@@ -202,15 +203,16 @@ class World implements MarketView {
     const id = random.chance(0.02) ? 'unknown' : random.pick(random.chance(0.7) && open.length > 0 ? open : ['none', ...ids.slice(-30)])
     if (kind < 0.8) return this.command(user, { action: 'cancel_order', request_id: requestId, order_id: id })
     const order = this.ledger.orders.get(id)?.last
-    const paper = this.papers.find(({ symbol }) => symbol === (order?.symbol ?? 'S0'))!
+    const paper = this.bySymbol.get(order?.symbol ?? 'S0')!
+    const isNew = (price: string | undefined): boolean => price !== undefined && random.chance(0.6)
     this.command(user, {
       action: 'replace_order',
       request_id: requestId,
       order_id: id,
       ...(random.chance(0.5) ? { quantity: this.sizeOf(paper) } : {}),
       ...(random.chance(0.03) ? { quantity: '100000' } : {}),
-      ...(order?.limit_price !== undefined && random.chance(0.6) ? { limit_price: this.limitOf(paper, order.side) } : {}),
-      ...(order?.stop_price !== undefined && random.chance(0.6) ? { stop_price: this.priceOf(paper, random.integer(-4, 4)) } : {})
+      ...(isNew(order?.limit_price) ? { limit_price: this.limitOf(paper, order!.side) } : {}),
+      ...(isNew(order?.stop_price) ? { stop_price: this.priceOf(paper, random.integer(-4, 4)) } : {})
     })
   }
 
@@ -220,7 +222,7 @@ class World implements MarketView {
     const side = random.chance(all.length > 7 ? 0.25 : 0.6) ? 'buy' : 'sell'
     const held = random.chance(0.1) ? [] : all
     const symbol = side === 'buy' || held.length === 0 ? random.pick(this.papers).symbol : random.pick(held)
-    const paper = this.papers.find(one => one.symbol === symbol)!
+    const paper = this.bySymbol.get(symbol)!
     const type = random.pick(['market', 'limit', 'limit', 'limit', 'stop', 'stop_limit'] as const)
     const force = random.pick(type.startsWith('stop') ? ['day', 'gtc'] as const : ['day', 'gtc', 'ioc', 'fok'] as const)
     const id = `${user}-${this.number}`
@@ -257,7 +259,8 @@ class World implements MarketView {
       this.state = this.exchange.apply(this.state, decision)
       this.judge(happening, decision)
       after?.()
-      for (const user of new Set([...decision.orders, ...decision.accounts].map(({ user }) => user))) this.checkUser(user)
+      const concerned = [...decision.orders, ...decision.accounts].map(({ user }) => user)
+      for (const user of new Set(concerned)) this.checkUser(user)
     }
     if ('symbol' in happening) this.checkRest(happening.symbol)
     else if (happening.kind === 'command' && 'symbol' in happening.command) this.checkRest(happening.command.symbol)
@@ -314,15 +317,16 @@ class World implements MarketView {
     const open = [...this.exchange.openOrdersOf(this.state, user)]
     const sheet = [
       ...balances.map(({ currency, cash, fees, realized }) => {
-        const reserved = open.filter(order => order.currency === currency).reduce((sum, order) => sum + whole(order.reserved), 0n)
+        const own = open.filter(order => order.currency === currency)
+        const reserved = own.reduce((sum, order) => sum + whole(order.reserved), 0n)
         return [currency, whole(cash), whole(fees), whole(realized), reserved].join(' ')
       }),
       ...positions.map(({ symbol, quantity, cost }) => [symbol, whole(quantity), whole(cost)].join(' ')).sort()
     ]
     const expected = this.ledger.sheet(user)
     if (sheet.join() !== expected.join()) throw new Error(`${user} has ${sheet.join()} and not ${expected.join()}`)
-    const known = [...this.ledger.openByUser.get(user) ?? []].filter(isOpenOrder).map(({ last }) => last.order_id).sort()
-    if (known.join() !== open.map(order => order.order_id).sort().join()) throw new Error(`${user} has other open orders`)
+    const known = [...this.ledger.openByUser.get(user) ?? []].map(({ last }) => last.order_id)
+    if (known.sort().join() !== open.map(order => order.order_id).sort().join()) throw new Error(`${user} has other open orders`)
   }
 
   private count (what: string): void {

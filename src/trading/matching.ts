@@ -60,20 +60,7 @@ const mayRest = (order: OpenOrder): boolean => !takesAnyPrice(order) && !isImmed
 /** Has an order that waits meet the book, if it still waits. */
 function letMeet (draft: Draft, waiting: OpenOrder): void {
   const order = draft.current(waiting)
-  if (!isOpen(order.status) || order.waiting !== true) return
-  if (order.status === 'pending_new' && !draft.isMarketOpen(order.market)) {
-    draft.change(order, 'rejected', closedReason(draft, order))
-  } else meetBook(draft, order)
-}
-
-/** Returns why a market takes no order that must be filled at once. */
-export function closedReason (draft: Draft, { market }: OpenOrder): string {
-  switch (draft.view.status(market)?.status) {
-    case 'closed': return REASONS.marketClosed
-    case 'halted': return REASONS.marketHalted
-    case 'pre_open': return REASONS.marketNotOpen
-    default: return REASONS.marketStale
-  }
+  if (isOpen(order.status) && order.waiting === true) meetBook(draft, order)
 }
 
 /** Has an order arrive at its book, or wait for it. */

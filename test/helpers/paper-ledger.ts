@@ -74,11 +74,15 @@ export interface Instrument {
   readonly market: string | undefined
 }
 
+/** Ended orders that the ledger knows. A message of an older one looks like that of a new order, and is refused. */
+const KNOWN_ENDED = 50_000
+
 export class PaperLedger {
   readonly orders = new Map<string, KnownOrder>()
   readonly openBySymbol = new Map<string, Set<KnownOrder>>()
   readonly openByUser = new Map<string, Set<KnownOrder>>()
   private readonly users = new Map<string, Books>()
+  private readonly ended = new Set<string>()
 
   /** @param fee of a market, as a fraction of the notional */
   constructor (
@@ -176,6 +180,12 @@ export class PaperLedger {
       if (isOpenOrder(order)) orders.add(order)
       else orders.delete(order)
     }
+    if (isOpenOrder(order)) return
+    this.ended.add(order.last.order_id)
+    if (this.ended.size <= KNOWN_ENDED) return
+    const [oldest] = this.ended
+    this.ended.delete(oldest!)
+    this.orders.delete(oldest!)
   }
 
   private fill (known: KnownOrder, order: Order): void {

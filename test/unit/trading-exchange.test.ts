@@ -210,6 +210,25 @@ test('sells only what is held, less what open orders are to sell', t => {
   t.end()
 })
 
+test('takes the share of the cost and the fees of a sale to the last digit', t => {
+  const desk = new PaperDesk(paperRules({ balances: 'USD:1000', fees: '0.001' }))
+  const sheet = (): string[] => {
+    const { balances: [balance], positions: [position] } = desk.account('a')
+    return [balance!.cash, position?.quantity ?? '0', position?.cost ?? '0', balance!.realized]
+  }
+  desk.show([['10.50', '9']], [['10.00', '1'], ['10.01', '2']])
+  desk.submit('a1', 'buy 1 market')
+  t.same(sheet(), ['989.99', '1', '10', '0'])
+  desk.submit('a2', 'buy 2 market')
+  t.same(sheet(), ['969.94998', '3', '30.02', '0'])
+  desk.submit('a3', 'sell 1 market')
+  t.same(sheet(), ['980.43948', '2', '20.01333333', '0.49333333'])
+  desk.submit('a4', 'sell 2 market')
+  t.same(sheet(), ['1001.41848', '0', '0', '1.48'])
+  t.equal(desk.portfolio('a').fees, '0.06152')
+  t.end()
+})
+
 test('frees what an order held back as soon as it ends, is filled or changes', t => {
   const desk = new PaperDesk(paperRules({ balances: 'USD:100' }))
   desk.submit('a1', 'buy 10 limit 10')

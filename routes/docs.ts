@@ -31,6 +31,7 @@ export const docsRoutes = fp(async (
         { name: 'stream', description: 'Subscriptions, live and resumed' },
         { name: 'publish', description: 'Messages into the log' },
         { name: 'topics', description: 'Histories, states, instruments' },
+        { name: 'trading', description: 'Orders on the paper exchange' },
         { name: 'acknowledgements', description: 'What a user has dealt with' },
         { name: 'alerts', description: 'When users want to be alerted' },
         { name: 'admin', description: 'For operators: a token with admin' },

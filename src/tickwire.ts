@@ -259,11 +259,11 @@ export const tickwire = fp<TickwireOptions>(async (app, options) => {
         scope.streaming.counters.noteSourceEvent({ source: 'recorder', part, event }, times)
       }
     })
-    const tradingRecords = await TradingRecords.open({
-      log, logger: app.log, isTrading: true, endsWithLog: log instanceof MemoryLog, settings, writeLog: write,
-      compacted: compacted?.access, opened: store, openingBalances: OPENING_BALANCES,
-      currency: OPENING_BALANCES[0].currency
-    })
+    const tradingRecords = await TradingRecords.open(
+      { log, settings, logger: app.log, endsWithLog: log instanceof MemoryLog },
+      { compacted: compacted?.access, opened: store },
+      { isTrading: true, openingBalances: OPENING_BALANCES, currency: OPENING_BALANCES[0].currency }
+    )
     await scope.register(streaming, {
       log,
       coordination,
@@ -275,8 +275,8 @@ export const tickwire = fp<TickwireOptions>(async (app, options) => {
       heatmaps,
       notOverWebSocket: new Set(settings.WS_ENABLED ? [] : heatmapSource.lazy.channels),
       sources: [
-        ...given, ...news, ...history.sources, ...tradingRecords.sources, ...processorSources(processors, log),
-        heatmapSource
+        ...given, ...news, ...history.sources, ...tradingRecords.sources,
+        ...processorSources(processors, log), heatmapSource
       ],
       instruments,
       processors: [...processors, ...heatmapFlows(settings)],

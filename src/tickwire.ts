@@ -287,18 +287,15 @@ export const tickwire = fp<TickwireOptions>(async (app, options) => {
         scope.streaming.counters.noteSourceEvent({ source: 'recorder', part, event }, times)
       }
     })
-    const tradingRecords = await TradingRecords.open({
-      log,
-      logger: app.log,
-      isTrading: exchange.length > 0,
-      endsWithLog: log instanceof MemoryLog,
-      settings,
-      writeLog: write,
-      compacted: compacted?.access,
-      opened: store,
-      openingBalances: Array.from(rules.balances, ([currency, cash]) => ({ currency, cash })),
-      currency: rules.base
-    })
+    const tradingRecords = await TradingRecords.open(
+      { log, settings, logger: app.log, endsWithLog: log instanceof MemoryLog },
+      { compacted: compacted?.access, opened: store },
+      {
+        isTrading: exchange.length > 0,
+        openingBalances: Array.from(rules.balances, ([currency, cash]) => ({ currency, cash })),
+        currency: rules.base
+      }
+    )
     await scope.register(streaming, {
       log,
       coordination,

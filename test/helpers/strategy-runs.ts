@@ -66,7 +66,11 @@ export class StrategyGround {
     const context: SourceContext = {
       signal: end.signal,
       logger: { info: note, warn: () => {}, error: (fields, message) => { fail(new Error(`${message}: ${JSON.stringify(fields)}`)) } },
-      publish: async messages => await this.publisher.publishOwn(messages),
+      publish: async messages => {
+        const results = await this.publisher.publishOwn(messages)
+        for (const result of results) if ('code' in result) fail(new Error(JSON.stringify(result)))
+        return results
+      },
       declare: async () => [],
       instrument: () => undefined,
       guard: work => (...given) => { Promise.resolve(work(...given)).catch(fail) }

@@ -16,7 +16,9 @@ const oneOf = <Name extends string>(names: readonly Name[], description: string)
 
 const Parameters = Type.Record(
   Type.String({ maxLength: 64 }),
-  Type.Union([Type.Number(), Type.Boolean(), Type.String({ maxLength: 256 })]),
+  Type.Union([Type.Number(), Type.Boolean(), Type.String({ maxLength: 256 })], {
+    title: 'a number, a text of at most 256 characters, true or false'
+  }),
   {
     maxProperties: MAX_PARAMETERS,
     title: 'an object of numbers, texts, true and false',

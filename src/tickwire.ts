@@ -88,8 +88,8 @@ export interface TickwireOptions {
    */
   readonly processors?: readonly Processor[]
   /**
-   * Modules that export what `defineStrategy` returns, as paths or URLs: workers load them from there. Default:
-   * none, beside those that are built in.
+   * Modules that export what `defineStrategy` returns, as paths or URLs: workers load them from there.
+   * Default: none, beside those that are built in.
    */
   readonly strategies?: readonly (string | URL)[]
   /** The log. Default: on Redis if `REDIS_URL` is set, else in memory. It closes with the application. */

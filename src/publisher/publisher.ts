@@ -233,7 +233,8 @@ function unfitness ({ check, definition }: Channel, { symbol, data }: Publicatio
   if (!check.Check(data)) return refuse('invalid_message', describe(check, data))
   const named = (data as { symbol?: unknown }).symbol
   // The symbols of a private channel may be ids of its user's own, and its data name an instrument.
-  const isOther = definition.access !== 'user' && symbol !== undefined && named !== undefined && named !== symbol
+  const isInstrument = definition.access !== 'user' && symbol !== undefined
+  const isOther = isInstrument && named !== undefined && named !== symbol
   return isOther ? refuse('invalid_message', 'data.symbol differs from symbol') : undefined
 }
 

@@ -90,7 +90,8 @@ export class StrategyOrders {
 
   /** Takes a message of the user's orders. @returns whether it is news of an order of this strategy */
   take (order: Order, at: Counted): boolean {
-    const { client_order_id: id, side, status, leaves_qty: left, last_qty: quantity, last_price: price } = order
+    const { client_order_id: id, side, status, leaves_qty: left } = order
+    const { last_qty: quantity, last_price: price } = order
     if (id === undefined || !id.startsWith(`${this.record.strategy_id}.`)) return false
     if (this.counted?.epoch === at.epoch && at.offset <= this.counted.offset) return false
     this.counted = at

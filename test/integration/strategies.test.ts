@@ -30,7 +30,9 @@ const settings: ReadonlyArray<readonly [name: string, start: Start]> = [
 
 interface Answer { readonly status: number, readonly body: Record<string, unknown> }
 
-async function ask (node: TestServer, method: string, path = '', body?: unknown, claims: object = {}): Promise<Answer> {
+async function ask (
+  node: TestServer, method: string, path = '', body?: unknown, claims: object = {}
+): Promise<Answer> {
   const response = await fetch(`${node.origin}/v1/strategies${path}`, {
     method,
     ...body === undefined ? {} : { body: JSON.stringify(body) },
@@ -43,7 +45,9 @@ async function ask (node: TestServer, method: string, path = '', body?: unknown,
   return { status: response.status, body: text === '' ? {} : JSON.parse(text) as Record<string, unknown> }
 }
 
-async function started (node: TestServer, name: string, more: object = {}, claims: object = {}): Promise<StrategyRecord> {
+async function started (
+  node: TestServer, name: string, more: object = {}, claims: object = {}
+): Promise<StrategyRecord> {
   const { status, body } = await ask(node, 'POST', '', { name, symbol: 'A', ...more }, claims)
   if (status !== 201) throw new Error(JSON.stringify(body))
   return body as unknown as StrategyRecord
@@ -196,7 +200,8 @@ test('asks of a strategy what a subscription to its data is asked, and no more t
 
 test('lets a strategy count as a subscriber of a lazy source, and runs nothing without one', async t => {
   const node = await inMemory(t, { SOURCES: 'simulated?rate=20&hours=always&lazy=1', BARS: '1s' })
-  const state = (name: string): string => node.parts.sources.status().find(source => source.name === name)!.state
+  const state = (name: string): string =>
+    node.parts.sources.status().find(source => source.name === name)!.state
   const seen = saidTo(t, node)
   t.equal(state('processor:strategies'), 'waiting')
   t.equal(state('simulated'), 'waiting')

@@ -21,9 +21,14 @@ const bar = (number: number, open: string, close: string, more: Partial<Bar> = {
 
 interface Run { readonly report: BacktestReport, readonly lines: string[] }
 
-async function run (
-  name: string, bars: Iterable<Bar>, more: { quantity?: string, cash?: string, fee?: string, parameters?: Record<string, string | number> } = {}
-): Promise<Run> {
+interface Settings {
+  readonly quantity?: string
+  readonly cash?: string
+  readonly fee?: string
+  readonly parameters?: Record<string, string | number>
+}
+
+async function run (name: string, bars: Iterable<Bar>, more: Settings = {}): Promise<Run> {
   const registered = (await StrategyRegistry.load([UNRULY])).require(name)
   const { quantity = '1', cash = '100', fee = '0', parameters = {} } = more
   const lines: string[] = []
@@ -63,7 +68,8 @@ test('makes the same bars, and so the same trades, for a seed', async t => {
     const bars = [...generateBars({ symbol, interval, seed, days: 2 })]
     for (const bar of bars) {
       if (!Value.Check(Bar, bar)) t.fail(JSON.stringify(bar))
-      const isInside = [bar.open, bar.close, bar.vwap].every(price => compareDecimals(price, bar.low) >= 0 && compareDecimals(price, bar.high) <= 0)
+      const isInside = [bar.open, bar.close, bar.vwap].every(price =>
+        compareDecimals(price, bar.low) >= 0 && compareDecimals(price, bar.high) <= 0)
       if (!isInside) t.fail(`outside: ${JSON.stringify(bar)}`)
     }
     const quantity = symbol === 'BTC-USD' ? '0.1' : '1'

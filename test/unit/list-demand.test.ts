@@ -12,6 +12,8 @@ import { StrategyRecords } from '../../src/strategies/strategy-records.js'
 
 /** What alert rules and strategies demand of sources, as a node hears of them. */
 
+const ofRules = { channel: alertRules, wants: rulesWant }
+
 test('demands what rules watch, once for each user, and what is left after a loss', async t => {
   const channels = standardChannels
   const retention = { messages: 100, seconds: 3600, bytes: 1 << 20 }
@@ -33,7 +35,7 @@ test('demands what rules watch, once for each user, and what is left after a los
   }
   await say('before', { symbol: 'A' })
   const onError = (error: unknown): void => { t.fail(String(error)) }
-  const rules = await ListDemand.follow({ log, channels, demand, onError, channel: alertRules, wants: rulesWant })
+  const rules = await ListDemand.follow({ ...ofRules, log, channels, demand, onError })
   t.teardown(async () => {
     rules.close()
     await log.close()
@@ -73,7 +75,7 @@ test('hears of rules while it reads which there are', async t => {
   }
   const demand = { add: () => {}, remove: () => {} }
   const onError = (error: unknown): void => { t.fail(String(error)) }
-  const rules = await ListDemand.follow({ log, channels, demand, onError, channel: alertRules, wants: rulesWant })
+  const rules = await ListDemand.follow({ ...ofRules, log, channels, demand, onError })
   t.teardown(async () => {
     rules.close()
     await log.close()
@@ -94,7 +96,9 @@ test('demands what strategies watch while they run, and that something runs them
     remove: (selector: Selector) => { wanted.splice(wanted.indexOf(nameOf(selector)), 1) }
   }
   const onError = (error: unknown): void => { t.fail(String(error)) }
-  const list = await ListDemand.follow({ log, channels, demand, onError, channel: strategies, wants: strategiesWant(registry) })
+  const list = await ListDemand.follow({
+    log, channels, demand, onError, channel: strategies, wants: strategiesWant(registry)
+  })
   t.teardown(async () => {
     list.close()
     await log.close()

@@ -52,13 +52,33 @@ test('in mode signal, a signal counts as filled, and profit follows the price', 
 })
 
 const fillOf = (order: { client_order_id: string, quantity: string, side: 'buy' | 'sell' }, price: string, more: Partial<Order> = {}): Order => ({
-  order_id: `o${order.client_order_id}`, client_order_id: order.client_order_id, symbol: 'A', side: order.side, order_type: 'market', status: 'filled',
-  quantity: order.quantity, filled_qty: order.quantity, leaves_qty: '0', exec_id: 'e', last_qty: order.quantity, last_price: price, fee: '0.1', ...more
+  order_id: `o${order.client_order_id}`,
+  client_order_id: order.client_order_id,
+  symbol: 'A',
+  side: order.side,
+  order_type: 'market',
+  status: 'filled',
+  quantity: order.quantity,
+  filled_qty: order.quantity,
+  leaves_qty: '0',
+  exec_id: 'e',
+  last_qty: order.quantity,
+  last_price: price,
+  fee: '0.1',
+  ...more
 })
 
 const rejectionOf = (order: { client_order_id: string, quantity: string, side: 'buy' | 'sell' }): Order => ({
-  order_id: 'o', client_order_id: order.client_order_id, symbol: 'A', side: order.side, order_type: 'market', status: 'rejected', reason: 'no cash',
-  quantity: order.quantity, filled_qty: '0', leaves_qty: order.quantity
+  order_id: 'o',
+  client_order_id: order.client_order_id,
+  symbol: 'A',
+  side: order.side,
+  order_type: 'market',
+  status: 'rejected',
+  reason: 'no cash',
+  quantity: order.quantity,
+  filled_qty: '0',
+  leaves_qty: order.quantity
 })
 
 test('in mode paper, a signal becomes one order, also if a run takes over', async t => {

@@ -85,7 +85,8 @@ export class Messages {
     if (message['action'] === 'cancel_order' || message['action'] === 'replace_order') {
       const { order_id: _order, client_order_id: _client, ...rest } = message
       const name = random.next() < 0.8 ? { client_order_id: random.pick(KEYS) } : { order_id: random.pick(KEYS) }
-      return { ...rest, ...name, ...(message['action'] === 'replace_order' ? { quantity: random.pick(AMOUNTS) } : {}) }
+      const change = message['action'] === 'replace_order' ? { quantity: random.pick(AMOUNTS) } : {}
+      return { ...rest, ...name, ...change }
     }
     const channel = standardChannels.get(String(message['channel']))
     if (channel === undefined) return message

@@ -207,7 +207,7 @@ for (const [name, start] of settings) {
 
   suite('makes one command of an order however often and over whatever it is sent', async (t, nodes) => {
     const choices = new Choices(7)
-    const open = async (node: TestServer): Promise<Way[]> => await waysOf(t, node, node.token({ trade: true }))
+    const open = (node: TestServer): Promise<Way[]> => waysOf(t, node, node.token({ trade: true }))
     const ways = (await Promise.all([...nodes, ...nodes].map(open))).flat()
     const answers = new Map<string, Set<string>>()
     const sendings = Array.from({ length: ORDERS }, (_, n) => Array<string>(choices.integer(1, 5)).fill(`order-${n}`)).flat()
@@ -257,7 +257,7 @@ for (const [name, start] of settings) {
   })
 
   suite('limits the requests of a user over all transports and servers', async (t, [one, other]) => {
-    const open = async (node: TestServer): Promise<Way[]> => await waysOf(t, node, node.token({ trade: true }))
+    const open = (node: TestServer): Promise<Way[]> => waysOf(t, node, node.token({ trade: true }))
     const ways = [...await open(one), ...await open(other)]
     const answers = await Promise.all(Array.from({ length: 60 }, (_, n) => ways[n % ways.length]!.ask(order(`many-${n}`))))
     const limited = answers.filter(({ body }) => body['code'] === 'rate_limited')

@@ -101,7 +101,7 @@ async function isSignature (signature: string, text: string, key: KeyObject): Pr
   }
   const bytes = Buffer.from(signature, 'base64url')
   if (bytes.toString('base64url') !== signature) return false
-  // Not on the thread that delivers messages: it would stop for a tenth of a millisecond with each order.
+  // OpenSSL verifies on another thread, because this one delivers the messages of all clients.
   return await new Promise((resolve, reject) => {
     verify(null, data, key, bytes, (error, isValid) => {
       if (error === null) resolve(isValid)

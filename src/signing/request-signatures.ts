@@ -24,9 +24,8 @@ export interface RequestSignaturesOptions {
 /** What {@link RequestSignatures.verify} found out about a genuine request. */
 export interface Verified {
   /**
-   * The request is too old to be taken, unless it repeats one that was taken: that one's answer is given
-   * again at any age. The caller, who knows what was taken, refuses others with
-   * {@link RequestSignatures.tooLate}.
+   * The request is too old to be taken. If it repeats one that was taken, it is answered as that one was, at
+   * any age; the caller knows which were, and refuses others with `bad_request`.
    */
   readonly isLate: boolean
 }
@@ -68,12 +67,6 @@ export class RequestSignatures {
         `a clock may be at most ${AHEAD_MS} ms ahead of the server's`)
     }
     return { isLate: age > this.options.windowMs }
-  }
-
-  /** Returns the refusal of a late request that repeats none. */
-  tooLate (): ProtocolError {
-    return new ProtocolError('bad_request', "the 'timestamp' is too old: " +
-      `a request must come within ${this.options.windowMs} ms; sign it again with the present time`)
   }
 
   /** @throws ProtocolError `forbidden` */

@@ -1,7 +1,7 @@
 /**
- * How long an order takes: from the client's `submit_order` to the answer `order_accepted`, and to the message
- * of `orders` that says it is filled. Users trade over WebSocket, each on a connection of its own, at a steady
- * rate in all; every order is a market order that the displayed book fills at once.
+ * How long an order takes: from the client's `submit_order` to the answer `order_accepted`, and to the
+ * message of `orders` that says it is filled. Users trade over WebSocket, each on a connection of its own, at
+ * a steady rate in all; every order is a market order that the displayed book fills at once.
  *
  * npm run bench -- orders [--rate 1000] [--users 50] [--symbols 50] [--books 500] [--seconds 20] [--redis 0]
  *
@@ -111,7 +111,7 @@ await trade(seconds)
 const end0 = JSON.parse(await server.ask('')).cpu
 await delay(REST_MS)
 const all = [...times.values()]
-const accepted = all.flatMap(({ sent: at, accepted: answered }) => answered === undefined ? [] : answered - at)
+const accepted = all.flatMap(({ sent: at, accepted: told }) => told === undefined ? [] : told - at)
 const filled = all.flatMap(({ sent: at, filled: done }) => done === undefined ? [] : done - at)
 for (const socket of sockets) socket.terminate()
 await server.stop()

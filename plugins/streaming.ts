@@ -40,7 +40,7 @@ import { ListDemand } from '../src/user-lists/list-demand.js'
 import { version } from '../src/version.js'
 import { refusalOf } from './errors.js'
 import { sourceFeed } from './source-feed.js'
-import type { BarsAnswer, Streaming, StreamingOptions } from './streaming-parts.js'
+import type { Streaming, StreamingOptions } from './streaming-parts.js'
 
 /**
  * Declared here, because tsc drops an import from the types that it writes if only an augmentation uses it.

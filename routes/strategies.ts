@@ -44,7 +44,8 @@ export async function strategyRoutes (
   })
 
   for (const [action, status] of Object.entries(ASKED)) {
-    app.post<OneStrategy>(`/v1/strategies/:id/${action}`, { schema: askStrategySchema(action) }, async request =>
+    const schema = askStrategySchema(action)
+    app.post<OneStrategy>(`/v1/strategies/:id/${action}`, { schema }, async request =>
       await strategies.ask(app.authenticator.userOf(request)!, request.params.id, status))
   }
 

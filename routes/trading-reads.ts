@@ -120,7 +120,7 @@ export async function tradingReadRoutes (
     const { accept } = request.headers
     const isTable = preferencesOf(accept).some(({ name, weight }) => name === CSV && weight > 0)
     const format = oneOf('format', one(parameters, 'format'), ['json', 'csv'], isTable ? 'csv' : 'json')
-    const [from, to] = [parseInstant('from', one(parameters, 'from')), parseInstant('to', one(parameters, 'to'))]
+    const [from, to] = ['from', 'to'].map(name => parseInstant(name, one(parameters, name)))
     if (from !== undefined && to !== undefined && from > to) {
       throw new ProtocolError('bad_request', "'from' is later than 'to'")
     }
@@ -135,20 +135,15 @@ export async function tradingReadRoutes (
     return await tables.send(reply, { type: `${CSV}; charset=utf-8`, caller, lines: lines(user, query) })
   })
 
-  async function * lines (
-    user: string, { limit, after, ...query }: FillsQuery
-  ): AsyncGenerator<string> {
-    let place = after
-    for (let left = limit; left > 0;) {
-      const { rows, next, more } = await tradingReader.fills(user, {
-        ...query, after: place, limit: Math.min(left, MAX_ROWS)
-      })
+  async function * lines (user: string, { limit, ...query }: FillsQuery): AsyncGenerator<string> {
+    let left = limit
+    const pages = tradingReader.fillPages(user, { ...query, limit: Math.min(limit, MAX_ROWS) })
+    for await (const { rows } of pages) {
       // A failure of the first page is answered as any other.
       if (left === limit) yield csvLine(FILL_FIELDS)
-      for (const fill of rows) yield csvLine(FILL_FIELDS.map(field => fill[field]))
+      for (const fill of rows.slice(0, left)) yield csvLine(FILL_FIELDS.map(field => fill[field]))
       left -= rows.length
-      if (!more) return
-      place = next!
+      if (left <= 0) return
     }
   }
 

@@ -37,6 +37,9 @@ const keys = {
   hmac: { kty: 'oct', k: Buffer.from('tickwire vectors, known to anyone').toString('base64url') },
 }
 
+/** @param {unknown} value something that has canonical JSON */
+const canonical = value => String(canonicalize(value))
+
 /**
  * @param {keyof typeof keys} name
  * @param {string} text
@@ -166,12 +169,12 @@ const withoutUndefined = value => JSON.parse(JSON.stringify(value))
 
 const requests = REQUESTS.map(([name, key, action, message]) => {
   const { id, signature, ...covered } = message
-  const signed = canonicalize({ ...covered, action })
+  const signed = canonical({ ...covered, action })
   return { name, key, action, message: { ...message, signature: signatureOf(key, signed) }, signed }
 })
 const orders = [['a fill', filled], ['a rejection', rejected]].map(([name, order]) => {
   const data = withoutUndefined(order)
-  const signed = canonicalize(data)
+  const signed = canonical(data)
   return { name, key: 'server', data: { ...data, signature: signatureOf('server', signed) }, signed }
 })
 
@@ -226,7 +229,7 @@ const vectors = {
   about: 'Written by scripts/signing-vectors.js; PROTOCOL.md, Signing, has the rules. The keys are public.',
   keys,
   canonical: Object.entries(CANONICAL).map(([name, json]) =>
-    ({ name, json, canonical: canonicalize(JSON.parse(json)) })),
+    ({ name, json, canonical: canonical(JSON.parse(json)) })),
   without_canonical: Object.entries(WITHOUT).map(([name, json]) => ({ name, json })),
   requests,
   orders,

@@ -92,8 +92,8 @@ export interface TickwireOptions {
    */
   readonly processors?: readonly Processor[]
   /**
-   * Modules that export what `defineStrategy` returns, as paths or URLs: workers load them from there. Default:
-   * none, beside those that are built in.
+   * Modules that export what `defineStrategy` returns, as paths or URLs: workers load them from there.
+   * Default: none, beside those that are built in.
    */
   readonly strategies?: readonly (string | URL)[]
   /** The log. Default: on Redis if `REDIS_URL` is set, else in memory. It closes with the application. */
@@ -197,7 +197,9 @@ export const tickwire = fp<TickwireOptions>(async (app, options) => {
   const registry = await StrategyRegistry.load(options.strategies ?? [], settings.STRATEGIES)
   const feeds = settings.NEWS_FEEDS === undefined ? [] : parseFeeds(settings.NEWS_FEEDS)
   const recorded = settings.RECORD === undefined ? undefined : recordedChannels(settings.RECORD, channels)
-  const onError = (error: unknown, message: string): void => { app.log.error({ err: errorFields(error) }, message) }
+  const onError = (error: unknown, message: string): void => {
+    app.log.error({ err: errorFields(error) }, message)
+  }
   const keys = openKeys(settings, onError)
   const opened = openLogAndCoordination(options, settings, channels, onError)
   const [log, coordination] = await opened.catch((error: unknown) => {
@@ -243,7 +245,10 @@ export const tickwire = fp<TickwireOptions>(async (app, options) => {
     settings,
     trading: exchange.length === 0
       ? undefined
-      : { mayTrade: refuseTrade, submit: async (user, order) => { await app.tickwire.parts.orderOwn(user, order) } }
+      : {
+          mayTrade: refuseTrade,
+          submit: async (user, order) => { await app.tickwire.parts.orderOwn(user, order) }
+        }
   })
   const originAllowed = originPolicy(settings.ALLOWED_ORIGINS)
   const listed = listedOrigins(settings.ALLOWED_ORIGINS)
@@ -282,18 +287,15 @@ export const tickwire = fp<TickwireOptions>(async (app, options) => {
         scope.streaming.counters.noteSourceEvent({ source: 'recorder', part, event }, times)
       }
     })
-    const tradingRecords = await TradingRecords.open({
-      log,
-      logger: app.log,
-      isTrading: exchange.length > 0,
-      endsWithLog: log instanceof MemoryLog,
-      settings,
-      writeLog: write,
-      compacted: compacted?.access,
-      opened: store,
-      openingBalances: Array.from(rules.balances, ([currency, cash]) => ({ currency, cash })),
-      currency: rules.base
-    })
+    const tradingRecords = await TradingRecords.open(
+      { log, settings, logger: app.log, endsWithLog: log instanceof MemoryLog },
+      { compacted: compacted?.access, opened: store },
+      {
+        isTrading: exchange.length > 0,
+        openingBalances: Array.from(rules.balances, ([currency, cash]) => ({ currency, cash })),
+        currency: rules.base
+      }
+    )
     await scope.register(streaming, {
       log,
       coordination,
@@ -305,8 +307,8 @@ export const tickwire = fp<TickwireOptions>(async (app, options) => {
       heatmaps,
       notOverWebSocket: new Set(settings.WS_ENABLED ? [] : heatmapSource.lazy.channels),
       sources: [
-        ...given, ...news, ...history.sources, ...tradingRecords.sources, ...processorSources(processors, log),
-        heatmapSource, strategies.source
+        ...given, ...news, ...history.sources, ...tradingRecords.sources,
+        ...processorSources(processors, log), heatmapSource, strategies.source
       ],
       strategies: strategies.asked,
       instruments,

@@ -1,6 +1,6 @@
 /**
- * The server of `bench -- orders`, with books that are displayed anew all the time. It prints its port and the
- * secret of its tokens as JSON, and answers each line with the CPU seconds that it has used.
+ * The server of `bench -- orders`, with books that are displayed anew all the time. It prints its port and
+ * the tokens of users as JSON, and answers each line with the CPU seconds that it has used.
  *
  * node server.js <symbols> <books a second> [<url of a Redis>]
  */
@@ -8,7 +8,7 @@ import { createInterface } from 'node:readline'
 import Fastify from 'fastify'
 import { tickwire } from '@tickwire/server'
 
-const [symbols = 50, rate = 500, redis] = process.argv.slice(2).map((text, at) => at < 2 ? Number(text) : text)
+const [symbols, rate, redis] = process.argv.slice(2)
 const STEP_MS = 10
 const app = Fastify()
 await app.register(tickwire, {
@@ -18,7 +18,7 @@ await app.register(tickwire, {
     PAPER_BALANCES: 'USD:1000000000000',
     RATE_LIMIT_ORDERS: 1_000_000,
     RATE_LIMIT_MESSAGES: 1_000_000,
-    ...redis === undefined ? {} : { REDIS_URL: String(redis) }
+    ...redis === undefined ? {} : { REDIS_URL: redis }
   }
 })
 await app.listen({ port: 0 })
@@ -45,4 +45,7 @@ input.on('line', () => {
   const { user, system } = process.cpuUsage()
   console.log(JSON.stringify({ cpu: (user + system) / 1e6 }))
 })
-input.on('close', () => { void app.close().then(() => process.exit(0)) })
+input.on('close', async () => {
+  await app.close()
+  process.exit(0)
+})

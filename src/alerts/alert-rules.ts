@@ -29,7 +29,8 @@ export class AlertRules {
 
   constructor (private readonly options: AlertRulesOptions) {
     const { log, publisher } = options
-    this.lists = new UserList({ log, publisher, channel: alertRules, field: 'rules', processor: 'alert-rules' })
+    const list = { channel: alertRules, field: 'rules', processor: 'alert-rules' }
+    this.lists = new UserList({ log, publisher, ...list })
     this.now = options.now ?? Date.now
     this.randomId = options.randomId ?? (() => randomBytes(12).toString('base64url'))
   }

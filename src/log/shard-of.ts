@@ -1,4 +1,6 @@
-import { alertRules, instrumentOverrides, instruments, strategies, system, topicKey } from '@tickwire/protocol'
+import {
+  alertRules, instrumentOverrides, instruments, strategies, system, topicKey
+} from '@tickwire/protocol'
 import { COMMON_SHARD } from './log.js'
 
 const INSTRUMENT_PREFIXES = [instruments, instrumentOverrides].map(({ name }) =>

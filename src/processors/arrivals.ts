@@ -17,7 +17,8 @@ export async function arrivals (
 ): Promise<Arrival[]> {
   const come = new AbortController()
   setMaxListeners(inputs.length, come.signal)
-  const stop = (): void => { come.abort() }
+  // A reason of its own, because the default one is an error with a stack.
+  const stop = (): void => { come.abort('arrived') }
   signal.addEventListener('abort', stop)
   // The first shard with entries stops the wait for the others, which then return what they have.
   const arrived = await Promise.all(inputs.map(async input => {

@@ -114,7 +114,7 @@ export interface Following<Decision = unknown> {
    * They matter from then on.
    */
   needs (message: Input): readonly string[]
-  /** Learns the state of a topic; undefined if it has none. Only newer messages of the topic come after it. */
+  /** Learns the state of a topic, undefined if it has none. Only newer messages of the topic follow. */
   learn (topic: string, state: unknown): void
   /** As `decide` of the processor. */
   decide (message: Input): Decision | undefined

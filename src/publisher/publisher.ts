@@ -245,7 +245,9 @@ function unfitness ({ check, definition }: Channel, { symbol, data }: Publicatio
   if (data === null && isCompacted(definition)) return undefined
   if (!check.Check(data)) return refuse('invalid_message', describe(check, data))
   const named = (data as { symbol?: unknown }).symbol
-  const isOther = symbol !== undefined && named !== undefined && named !== symbol
+  // The symbols of a private channel may be ids of its user's own, and its data name an instrument.
+  const isInstrument = definition.access !== 'user' && symbol !== undefined
+  const isOther = isInstrument && named !== undefined && named !== symbol
   return isOther ? refuse('invalid_message', 'data.symbol differs from symbol') : undefined
 }
 

@@ -24,9 +24,8 @@ export interface RequestSignaturesOptions {
 /** What {@link RequestSignatures.verify} found out about a genuine request. */
 export interface Verified {
   /**
-   * The request is too old to be taken, unless it repeats one that was taken: that one's answer is given
-   * again at any age. The caller, who knows what was taken, refuses others with
-   * {@link RequestSignatures.tooLate}.
+   * The request is too old to be taken. If it repeats one that was taken, it is answered as that one was, at
+   * any age; the caller knows which were, and refuses others with `bad_request`.
    */
   readonly isLate: boolean
 }
@@ -70,12 +69,6 @@ export class RequestSignatures {
     return { isLate: age > this.options.windowMs }
   }
 
-  /** Returns the refusal of a late request that repeats none. */
-  tooLate (): ProtocolError {
-    return new ProtocolError('bad_request', "the 'timestamp' is too old: " +
-      `a request must come within ${this.options.windowMs} ms; sign it again with the present time`)
-  }
-
   /** @throws ProtocolError `forbidden` */
   private keyOf (orderKey: OrderKey | undefined): KeyObject {
     if (orderKey === undefined) {
@@ -101,7 +94,7 @@ async function isSignature (signature: string, text: string, key: KeyObject): Pr
   }
   const bytes = Buffer.from(signature, 'base64url')
   if (bytes.toString('base64url') !== signature) return false
-  // Not on the thread that delivers messages: it would stop for a tenth of a millisecond with each order.
+  // OpenSSL verifies on another thread, because this one delivers the messages of all clients.
   return await new Promise((resolve, reject) => {
     verify(null, data, key, bytes, (error, isValid) => {
       if (error === null) resolve(isValid)

@@ -65,7 +65,7 @@ export class LateStore implements StoreAccess {
       }
       const stop = (): void => {
         done()
-        reject(signal.reason as Error)
+        reject(new Error('the store was not opened in time', { cause: signal.reason }))
       }
       this.waiters.add(take)
       signal.addEventListener('abort', stop)
@@ -92,8 +92,9 @@ export class LateStore implements StoreAccess {
       for (const take of [...this.waiters]) take(store)
     } catch (error) {
       const { message } = error as Error
-      this.log('error', { event: 'store', error: message, waiting: this.waiting.size },
-        'the store cannot be opened: the server tries again, and forgets these changes if it stops first')
+      const { size } = this.waiting
+      this.log('error', { event: 'store', error: message, waiting: size }, 'the store cannot be opened: ' +
+        `the server tries again${size === 0 ? '' : ', and forgets these changes if it stops first'}`)
       if (!this.closed) this.retry = setTimeout(() => { this.tryAgain() }, this.retryMs).unref()
     } finally {
       this.opening = undefined

@@ -44,7 +44,7 @@ export interface StoreAccess {
   readonly current: Store | undefined
   /** Whether there may be rows in it before it is open, which nobody can read then. */
   readonly mayHoldRows: boolean
-  /** Opens the store, and returns it once it is open. @throws the reason of the signal, if it is aborted */
+  /** Opens the store, and returns it once it is open. Rejects if the signal is aborted before. */
   opened (signal: AbortSignal): Promise<Store>
 }
 

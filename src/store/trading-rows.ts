@@ -54,7 +54,10 @@ export async function newestTradingTimestamp ({ query }: Reads): Promise<number 
 
 /** Reads orders of a user, newest first: `limit` of them behind a place. */
 export async function readOrders (
-  { query }: Reads, { user, symbol, statuses, lost }: OrderFilter, after: OrderPlace | undefined, limit: number
+  { query }: Reads,
+  { user, symbol, statuses, lost }: OrderFilter,
+  after: OrderPlace | undefined,
+  limit: number
 ): Promise<readonly OrderRow[]> {
   let orders = query.selectFrom('orders').selectAll().where('user_id', '=', user)
   if (symbol !== undefined) orders = orders.where('symbol', '=', symbol)
@@ -80,7 +83,10 @@ export async function findOrders (
 
 /** Reads fills of a user, newest first: `limit` of them behind a place. */
 export async function readFills (
-  { query }: Reads, { user, symbol, from, to, lost }: FillFilter, after: FillPlace | undefined, limit: number
+  { query }: Reads,
+  { user, symbol, from, to, lost }: FillFilter,
+  after: FillPlace | undefined,
+  limit: number
 ): Promise<readonly FillRow[]> {
   let fills = query.selectFrom('fills').selectAll().where('user_id', '=', user)
   if (symbol !== undefined) fills = fills.where('symbol', '=', symbol)

@@ -103,5 +103,6 @@ function strategyFault (definition: Readonly<Record<string, unknown>>): string |
   if (schema?.[Kind] !== 'Object' || schema.properties === undefined) {
     return `${at} has parameters that are not made with Type.Object({ … })`
   }
-  return INTERVAL in schema.properties ? `${at} has a parameter '${INTERVAL}', which the server adds` : undefined
+  if (!(INTERVAL in schema.properties)) return undefined
+  return `${at} has a parameter '${INTERVAL}', which the server adds`
 }

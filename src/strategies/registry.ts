@@ -12,7 +12,9 @@ const BUILT_IN = ['moving-average-crossover', 'breakout'].map(name =>
   new URL(`./built-in/${name}.js`, import.meta.url))
 
 const Interval = Type.Union(Object.keys(BAR_INTERVALS).map(interval => Type.Literal(interval)), {
-  default: '1m', title: `one of ${Object.keys(BAR_INTERVALS).join(', ')}`, description: 'of the bars that it gets'
+  default: '1m',
+  title: `one of ${Object.keys(BAR_INTERVALS).join(', ')}`,
+  description: 'of the bars that it gets'
 })
 
 /** A strategy that users can start. */
@@ -80,7 +82,8 @@ export function readParameters (
   const parameter = first.path.slice(1)
   const known = Object.keys(parameters.properties)
   if (!known.includes(parameter)) {
-    throw new ProtocolError('invalid_message', `${name} has no such parameter; there are: ${known.join(', ')}`)
+    throw new ProtocolError('invalid_message',
+      `${name} has no such parameter; there are: ${known.join(', ')}`)
   }
   const { title } = first.schema
   const wanted = title === undefined ? first.message : `must be ${title}`
@@ -97,7 +100,8 @@ export function intervalOf (
 /** Returns the schema of all parameters that a user may give. */
 function parametersOf ({ parameters, onBar }: Strategy): TObject {
   const own = parameters.properties
-  return Type.Object(onBar === undefined ? own : { ...own, [INTERVAL]: Interval }, { additionalProperties: false })
+  const all = onBar === undefined ? own : { ...own, [INTERVAL]: Interval }
+  return Type.Object(all, { additionalProperties: false })
 }
 
 function urlOf (module: string | URL): URL {

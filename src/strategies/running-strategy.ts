@@ -39,6 +39,8 @@ interface Heard {
   readonly kind: MessageKind
   readonly data: object
   readonly time: number
+  /** The last price by this message. */
+  readonly price: string | undefined
   /** Tells the signal of this message from all others of the strategy. */
   readonly key: string
 }
@@ -56,7 +58,8 @@ export class RunningStrategy {
   private last: string | undefined
   private isBusy = false
   private isOver = false
-  private saidPnl: string | undefined
+  /** The position and profit that were said last. */
+  private saidSum: string | undefined
   /** The time of its last signal. */
   private signalTime: number
   private isDirty = false
@@ -92,7 +95,7 @@ export class RunningStrategy {
     if (this.options.registered.strategy.onQuote === undefined) return
     const waiting = this.inbox.findIndex(({ kind }) => kind === 'quote')
     if (waiting >= 0) this.inbox.splice(waiting, 1)
-    this.hear({ kind: 'quote', data: quote, time, key: `${time}-${sequence}` })
+    this.hear({ kind: 'quote', data: quote, time, price: this.last, key: `${time}-${sequence}` })
   }
 
   /**
@@ -106,7 +109,7 @@ export class RunningStrategy {
     this.isDirty = true
     this.say(order.status === 'rejected' ? { reason: `its order was rejected: ${order.reason ?? ''}` } : {})
     if (this.options.registered.strategy.onOrder === undefined) return
-    this.hear({ kind: 'order', data: order, time, key: `${time}-o${sequence}` })
+    this.hear({ kind: 'order', data: order, time, price: this.last, key: `${time}-o${sequence}` })
   }
 
   /** Counts a message of its user's orders without telling it. */
@@ -114,9 +117,9 @@ export class RunningStrategy {
     if (this.orders.take(order, at)) this.isDirty = true
   }
 
-  /** Says its profit if that has changed. */
+  /** Says its position and profit if they have changed. */
   saySum (): void {
-    if (!this.isOver && this.status === 'running' && this.pnl() !== this.saidPnl) this.say({})
+    if (!this.isOver && this.status === 'running' && this.sum().text !== this.saidSum) this.say({})
   }
 
   /** Returns what must be kept of it; undefined if nothing has changed since it was last asked. */
@@ -234,45 +237,44 @@ export class RunningStrategy {
     this.fail(`it uses too much CPU: more than ${100 * CPU_SHARE} % of ${CPU_WINDOW_MS / 1000} s`)
   }
 
-  private act ({ signal, quantity, reason }: Signal, { key, time }: Heard): void {
+  private act ({ signal, quantity, reason }: Signal, { key, time, price }: Heard): void {
     if (this.isOver) return
     const order = this.orders.orderOf(signal, quantity, key)
     this.signalTime = time
+    this.isDirty = true
+    // In the mode signal nobody fills it, so that it counts as filled at once.
+    const isAssumed = order !== undefined && price !== undefined && this.record.mode === 'signal'
+    if (isAssumed) this.orders.assume(order, price)
     const said = order?.quantity ?? quantity
     this.say({
       signal,
       ...said === undefined ? {} : { quantity: said },
-      ...this.last === undefined ? {} : { price: this.last },
+      ...price === undefined ? {} : { price },
       ...reason === undefined ? {} : { reason },
       as_of: new Date(time).toISOString()
     }, `${this.id}.${key}`)
-    if (order === undefined) return
-    if (this.record.mode === 'signal') {
-      // Nobody fills it, so that it counts as filled at once.
-      this.isDirty = true
-      if (this.last !== undefined) this.orders.assume(order, this.last)
-      return
-    }
+    if (order === undefined || this.record.mode === 'signal') return
     void this.orders.send(this.options.user, order).catch((error: unknown) => {
       this.say({ reason: `its order was refused: ${String(error)}`.slice(0, MAX_REASON) })
     })
   }
 
-  private pnl (): string {
-    return this.orders.results.pnl(this.last).toFixed()
+  private sum (): Pick<StrategyMessage, 'position' | 'pnl' | 'realized_pnl' | 'fees'> & { text: string } {
+    const { results } = this.orders
+    const { position, realized_pnl: realized, fees } = results.kept()
+    const pnl = results.pnl(this.last).toFixed()
+    return { position, pnl, realized_pnl: realized, fees, text: `${position} ${pnl}` }
   }
 
   private say (more: Partial<StrategyMessage>, idempotencyKey?: string): void {
     const { name, symbol, mode } = this.record
-    const { position, realized_pnl: realized, fees } = this.orders.results.kept()
-    const pnl = this.saidPnl = this.pnl()
-    this.options.say({
-      strategy_id: this.id, name, status: this.status, symbol, mode, ...more,
-      position, pnl, realized_pnl: realized, fees
-    }, idempotencyKey)
+    const { text, ...sum } = this.sum()
+    this.saidSum = text
+    const data = { strategy_id: this.id, name, status: this.status, symbol, mode, ...more, ...sum }
+    this.options.say(data, idempotencyKey)
   }
 }
 
 function heardBar ({ bar, time }: PastBar): Heard {
-  return { kind: 'bar', data: bar, time, key: String(Date.parse(bar.start)) }
+  return { kind: 'bar', data: bar, time, price: bar.close, key: String(Date.parse(bar.start)) }
 }

@@ -9,13 +9,17 @@ import { intervalOf, type StrategyRegistry } from './registry.js'
 export function strategiesWant (registry: StrategyRegistry): (data: unknown) => readonly Wanted[] {
   return data => {
     const { strategies } = (data ?? { strategies: [] }) as { readonly strategies: readonly StrategyRecord[] }
-    return strategies
-      .filter(({ status }) => status === 'running' || status === 'paused')
-      .map(record => ({ topics: record.status === 'running' ? topicsOf(record, registry) : [], end: Infinity }))
+    return strategies.flatMap(record => {
+      const { status } = record
+      if (status !== 'running' && status !== 'paused') return []
+      return [{ topics: status === 'running' ? topicsOf(record, registry) : [], end: Infinity }]
+    })
   }
 }
 
-function topicsOf ({ name, symbol, parameters }: StrategyRecord, registry: StrategyRegistry): Wanted['topics'] {
+function topicsOf (
+  { name, symbol, parameters }: StrategyRecord, registry: StrategyRegistry
+): Wanted['topics'] {
   const registered = registry.get(name)
   if (registered === undefined) return []
   const interval = intervalOf(registered, parameters)

@@ -40,8 +40,10 @@ export class Strategies {
 
   /** Returns what users can start. */
   registered (): Array<Readonly<Record<'name' | 'title' | 'description', string>> & { parameters: object }> {
-    return Array.from(this.options.registry.all(), ({ strategy: { name, title = name, description }, parameters }) =>
-      ({ name, title, description, parameters }))
+    return Array.from(this.options.registry.all(), ({ strategy, parameters }) => {
+      const { name, title = name, description } = strategy
+      return { name, title, description, parameters }
+    })
   }
 
   /** @throws ProtocolError `log_unavailable` */
@@ -71,14 +73,25 @@ export class Strategies {
     }
     const at = new Date(this.now()).toISOString()
     const record: StrategyRecord = {
-      strategy_id: this.randomId(), name, symbol, parameters, mode, quantity, status: 'running',
-      version: 1, created_at: at, updated_at: at
+      strategy_id: this.randomId(),
+      name,
+      symbol,
+      parameters,
+      mode,
+      quantity,
+      status: 'running',
+      version: 1,
+      created_at: at,
+      updated_at: at
     }
     await records.add(identity.user!, record, most.ofUser)
     return record
   }
 
-  /** Pauses, resumes or stops a strategy. @throws ProtocolError `not_found`, `invalid_message`, `log_unavailable` */
+  /**
+   * Pauses, resumes or stops a strategy.
+   * @throws ProtocolError `not_found`, `invalid_message`, `log_unavailable`
+   */
   async ask (user: string, id: string, status: AskedStatus): Promise<StrategyRecord> {
     return await this.options.records.ask(user, id, status, this.now())
   }
@@ -112,7 +125,8 @@ export class Strategies {
     }
     const refusal = mayTrade(identity, symbol)
     if (refusal !== undefined) {
-      throw new ProtocolError(refusal, `the token does not permit to trade ${symbol}, which the mode paper needs`)
+      throw new ProtocolError(refusal,
+        `the token does not permit to trade ${symbol}, which the mode paper needs`)
     }
   }
 }

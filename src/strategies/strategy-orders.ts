@@ -5,6 +5,9 @@ import type { KeptResults, Results } from './results.js'
 /** Statuses of an order that will not be filled any more. */
 const ENDED: ReadonlySet<string> = new Set(['filled', 'canceled', 'rejected', 'expired'])
 
+/** Ended orders that are remembered: more than signals can be repeated. */
+const MOST_ENDED = 1000
+
 /** A market order of a strategy. */
 export interface StrategyOrder {
   /** `<strategy_id>.<what the signal follows from>`: the same signal makes the same order. */
@@ -31,6 +34,8 @@ interface Counted {
 export class StrategyOrders {
   /** By client_order_id, what may still be bought, or sold if it is negative. */
   private readonly underWay = new Map<string, Big>()
+  /** By client_order_id, orders that have ended in this run: a signal that is repeated makes none of them. */
+  private readonly ended = new Set<string>()
   private counted: Counted | undefined
 
   constructor (
@@ -64,9 +69,10 @@ export class StrategyOrders {
     }
   }
 
-  /** @throws ProtocolError */
+  /** Submits an order, unless it has ended already. @throws ProtocolError */
   async send (user: string, order: StrategyOrder): Promise<void> {
     const { client_order_id: id, side, quantity } = order
+    if (this.ended.has(id)) return
     this.underWay.set(id, new Big(quantity).times(side === 'buy' ? 1 : -1))
     try {
       if (this.submit === undefined) throw new Error('there is no broker any more')
@@ -84,13 +90,17 @@ export class StrategyOrders {
 
   /** Takes a message of the user's orders. @returns whether it is news of an order of this strategy */
   take (order: Order, at: Counted): boolean {
-    const { client_order_id: id, side, status, leaves_qty: left, last_qty: quantity, last_price: price } = order
+    const { client_order_id: id, side, status, leaves_qty: left } = order
+    const { last_qty: quantity, last_price: price } = order
     if (id === undefined || !id.startsWith(`${this.record.strategy_id}.`)) return false
     if (this.counted?.epoch === at.epoch && at.offset <= this.counted.offset) return false
     this.counted = at
     if (quantity !== undefined && price !== undefined) this.results[side](quantity, price, order.fee)
-    if (ENDED.has(status)) this.underWay.delete(id)
-    else if (left !== undefined) this.underWay.set(id, new Big(left).times(side === 'buy' ? 1 : -1))
+    if (ENDED.has(status)) {
+      this.underWay.delete(id)
+      this.ended.add(id)
+      if (this.ended.size > MOST_ENDED) this.ended.delete(this.ended.keys().next().value!)
+    } else if (left !== undefined) this.underWay.set(id, new Big(left).times(side === 'buy' ? 1 : -1))
     return true
   }
 

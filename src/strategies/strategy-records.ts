@@ -3,13 +3,15 @@ import type { Publisher } from '../publisher/publisher.js'
 import { UserList } from '../user-lists/user-list.js'
 import { ProtocolError, strategies, type StrategyRecord, type StrategyResults } from '@tickwire/protocol'
 
-/** Which statuses a strategy may be brought to by its user, from which others. */
-const TRANSITIONS: Readonly<Record<'running' | 'paused' | 'stopped', ReadonlyArray<StrategyRecord['status']>>> = {
+/** What a user may bring a strategy to. */
+export type AskedStatus = 'running' | 'paused' | 'stopped'
+
+/** From which other statuses a strategy may come to one. */
+const TRANSITIONS: Readonly<Record<AskedStatus, ReadonlyArray<StrategyRecord['status']>>> = {
   running: ['paused', 'failed'],
   paused: ['running'],
   stopped: ['running', 'paused', 'failed']
 }
-export type AskedStatus = keyof typeof TRANSITIONS
 
 /** The strategies of users as the log keeps them. Users and the running side change them. */
 export class StrategyRecords {

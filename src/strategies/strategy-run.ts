@@ -1,6 +1,6 @@
 import {
-  type Bar, barsChannel, channelOfKey, type Order, orders, parseTopicKey, type Quote, quotes, strategies,
-  strategy, type StrategyMessage, type StrategyRecord, type StrategyResults, topicKey
+  type Bar, barChannels, barsChannel, channelOfKey, type Order, orders, parseTopicKey, type Quote, quotes,
+  strategies, strategy, type StrategyMessage, type StrategyRecord, type StrategyResults, topicKey
 } from '@tickwire/protocol'
 import { COMMON_SHARD, type Entry, lastKept, type Log } from '../log/log.js'
 import { EpochWatch } from '../processors/epochs.js'
@@ -21,7 +21,6 @@ const SUM_MS = 1000
  * keys that follow from their bars, so that none comes twice.
  */
 const REPEATED_MS = 60_000
-const BARS = 'bars.'
 
 export interface StrategyRunOptions {
   readonly log: Log
@@ -102,8 +101,8 @@ export class StrategyRun {
 
   private async readAll (): Promise<void> {
     const { log } = this.options
-    const lists = (await this.inputs[COMMON_SHARD]!.topics()).filter(topic => channelOfKey(topic) === strategies.name)
-    for (const topic of lists) {
+    for (const topic of await this.inputs[COMMON_SHARD]!.topics()) {
+      if (channelOfKey(topic) !== strategies.name) continue
       const state = await log.snapshot(topic)
       if (state !== undefined) await this.sync(parseTopicKey(topic).user!, state.payload, true)
     }
@@ -178,7 +177,12 @@ export class StrategyRun {
     const before = state === undefined ? undefined : JSON.parse(state.payload) as StrategyMessage
     if (before?.status === status) return
     this.say(user, id, {
-      ...before, strategy_id: id, name, symbol, mode, status,
+      ...before,
+      strategy_id: id,
+      name,
+      symbol,
+      mode,
+      status,
       ...reason === undefined ? {} : { reason },
       ...results === undefined ? {} : { position: results.position, fees: results.fees }
     })
@@ -210,7 +214,8 @@ export class StrategyRun {
       say: (data, key) => { this.say(user, id, data, key) },
       failed: reason => { this.noteFailure(user, record, reason) },
       log: line => {
-        this.context.logger.info({ event: 'strategy', strategy: name, strategy_id: id, line }, 'a strategy says')
+        const fields = { event: 'strategy', strategy: name, strategy_id: id, line }
+        this.context.logger.info(fields, 'a strategy says')
       }
     })
     const topics = [
@@ -246,7 +251,9 @@ export class StrategyRun {
     let history = this.histories.get(topic)
     if (history !== undefined) return history
     history = new BarHistory()
-    for await (const { payload, timestamp } of this.retained(topic)) history.add(JSON.parse(payload) as Bar, timestamp)
+    for await (const { payload, timestamp } of this.retained(topic)) {
+      history.add(JSON.parse(payload) as Bar, timestamp)
+    }
     this.histories.set(topic, history)
     return history
   }
@@ -308,4 +315,4 @@ export class StrategyRun {
   }
 }
 
-const barChannelNames = (): string[] => (['1s', '1m', '5m'] as const).map(barsChannel)
+const barChannelNames = (): string[] => barChannels.map(({ name }) => name)

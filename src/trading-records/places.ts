@@ -26,7 +26,7 @@ export const orderOrder: RowOrder<OrderRow, OrderPlace> = {
   placeOf: ({ created_at: createdAt, order_id: id }) => ({ created_at: createdAt, order_id: id }),
   format: ({ created_at: createdAt, order_id: id }) => formatText([createdAt, id]),
   parse (text) {
-    const [createdAt, id] = parseText(text, ['number', 'string']) as [number, string]
+    const [createdAt, id] = parseText(text, [isNumber, isId]) as [number, string]
     return { created_at: createdAt, order_id: id }
   }
 }
@@ -36,7 +36,7 @@ export const fillOrder: RowOrder<FillRow, FillPlace> = {
   placeOf: ({ time, sequence, exec_id: id }) => ({ time, sequence, exec_id: id }),
   format: ({ time, sequence, exec_id: id }) => formatText([time, sequence, id]),
   parse (text) {
-    const [time, sequence, id] = parseText(text, ['number', 'number', 'string']) as [number, number, string]
+    const [time, sequence, id] = parseText(text, [isNumber, isNumber, isId]) as [number, number, string]
     return { time, sequence, exec_id: id }
   }
 }
@@ -44,11 +44,14 @@ export const fillOrder: RowOrder<FillRow, FillPlace> = {
 const formatText = (parts: ReadonlyArray<number | string>): string =>
   Buffer.from(JSON.stringify(parts)).toString('base64url')
 
-function parseText (text: string, types: ReadonlyArray<'number' | 'string'>): readonly unknown[] {
+const isNumber = (part: unknown): boolean => Number.isSafeInteger(part)
+const isId = (part: unknown): boolean => typeof part === 'string' && !/\0|\p{Surrogate}/u.test(part)
+
+/** @param kinds tells what each part must be */
+function parseText (text: string, kinds: ReadonlyArray<(part: unknown) => boolean>): readonly unknown[] {
   const parts = text.length > MAX_TEXT ? undefined : readJson(Buffer.from(text, 'base64url').toString())
-  const fits = Array.isArray(parts) && parts.length === types.length && formatText(parts) === text &&
-    parts.every((part, index) => typeof part === types[index] && (
-      types[index] === 'string' ? !/\0|\p{Surrogate}/u.test(String(part)) : Number.isSafeInteger(part)))
+  const fits = Array.isArray(parts) && parts.length === kinds.length && formatText(parts) === text &&
+    kinds.every((holds, index) => holds(parts[index]))
   if (fits) return parts as readonly unknown[]
   throw new ProtocolError('bad_request', "'after' is not a position that this endpoint gave as 'next'")
 }

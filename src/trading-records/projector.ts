@@ -6,7 +6,9 @@ import { readTopic, ShardInputs, untilAborted } from '../processors/shard-inputs
 import type { SourceLogger } from '../sources/source.js'
 import type { Store, StoreAccess } from '../store/store.js'
 import type { Row } from '../store/tables.js'
-import { type FillRow, newestTradingTimestamp, type OrderRow, readTradingPosition } from '../store/trading-rows.js'
+import {
+  type FillRow, newestTradingTimestamp, type OrderRow, readTradingPosition
+} from '../store/trading-rows.js'
 import { lostMessages, offsetBehind } from './retained.js'
 import { rowsOf } from './rows.js'
 

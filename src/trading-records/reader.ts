@@ -4,7 +4,9 @@ import {
 import type { Log, Snapshot } from '../log/log.js'
 import { SharedReads } from '../log/shared-reads.js'
 import type { Store, StoreAccess } from '../store/store.js'
-import { findOrders, type OrderRow, readFills, readOrders, readTradingPosition } from '../store/trading-rows.js'
+import {
+  findOrders, type OrderRow, readFills, readOrders, readTradingPosition
+} from '../store/trading-rows.js'
 import { fillOrder, joinRows, orderOrder } from './places.js'
 import { lostMessages, type Retained, readRetained } from './retained.js'
 import { rowOfOpenOrder } from './rows.js'
@@ -116,23 +118,34 @@ export class TradingReader {
 
   /** Reads fills, the newest first. */
   async fills (user: string, request: FillsRequest): Promise<Answer<FillView>> {
+    const { value } = await this.fillPages(user, request).next()
+    return value!
+  }
+
+  /** Reads fills, the newest first, page after page of at most `limit`; the first may be empty. */
+  async * fillPages (user: string, request: FillsRequest): AsyncGenerator<Answer<FillView>, undefined> {
     const { symbol, from, to, limit } = request
-    const after = request.after === undefined ? undefined : fillOrder.parse(request.after)
+    let place = request.after === undefined ? undefined : fillOrder.parse(request.after)
     const store = this.store()
     const retained = await this.retained(store, user)
     const fresh = [...retained.fills.values()].filter(fill =>
       (symbol === undefined || fill.symbol === symbol) &&
       (from === undefined || fill.time >= from) && (to === undefined || fill.time < to))
     const filter = { user, symbol, from, to, lost: lostMessages(retained.head) }
-    const found = await joinRows(
-      fillOrder,
-      async (place, count) => await asked(store, [], open => readFills(open, filter, place, count)),
-      fresh,
-      row => retained.fills.has(row.exec_id),
-      after,
-      limit + 1
-    )
-    return answer(found, limit, fillOrder, fillView)
+    for (;;) {
+      const found = await joinRows(
+        fillOrder,
+        async (after, count) => await asked(store, [], open => readFills(open, filter, after, count)),
+        fresh,
+        row => retained.fills.has(row.exec_id),
+        place,
+        limit + 1
+      )
+      const page = answer(found, limit, fillOrder, fillView)
+      yield page
+      if (!page.more) return
+      place = fillOrder.placeOf(found[limit - 1]!)
+    }
   }
 
   /** Reads the account of a user; one that has none has the opening balances. */

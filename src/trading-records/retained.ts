@@ -5,7 +5,7 @@ import type { FillRow, OrderRow, TradingPosition } from '../store/trading-rows.j
 import { rowsOf } from './rows.js'
 
 /** Messages of one read, and between two turns: few milliseconds of work. */
-const PAGE = 250
+const PAGE = 100
 
 /** What the log has of a user's orders behind the store's position. */
 export interface Retained {

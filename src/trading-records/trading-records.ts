@@ -13,19 +13,25 @@ const TRADING_RECORDS = 'trading-records'
 /** How long a server that closes writes what its log in memory has. */
 const FINISH_MS = 5_000
 
-export interface TradingRecordsOptions extends Pick<TradingReaderOptions, 'openingBalances' | 'currency'> {
+export interface TradingRecordsOptions {
   readonly log: Log
+  readonly settings: StoreSettings
   readonly logger: SourceLogger
-  /** Whether orders are taken, so that there is something to keep. */
-  readonly isTrading: boolean
   /** Whether the log ends with this server, so that nobody else can write the rest of it. */
   readonly endsWithLog: boolean
-  readonly settings: StoreSettings
-  readonly writeLog: StoreLog
-  /** The store of the compacted topics, if it keeps any. It is closed with them, and opens when it must. */
+}
+
+/** Stores that the server has anyway, which others close. */
+export interface OtherStores {
+  /** That of the compacted topics of a log in memory. */
   readonly compacted: StoreAccess | undefined
-  /** The store, if it is open already; somebody else closes it. */
+  /** That of the recorder. */
   readonly opened: Store | undefined
+}
+
+export interface TradingTerms extends Pick<TradingReaderOptions, 'openingBalances' | 'currency'> {
+  /** Whether orders are taken, so that there is something to keep. */
+  readonly isTrading: boolean
 }
 
 /** The records of trading: orders, fills and accounts, beyond what the log retains. */
@@ -35,32 +41,35 @@ export class TradingRecords {
   /** @param own a store that is closed with the records */
   private constructor (
     private readonly options: TradingRecordsOptions,
+    private readonly terms: TradingTerms,
     private readonly store: StoreAccess | undefined,
     private readonly own: LateStore | undefined
   ) {
-    const { log, logger, isTrading } = options
-    this.projector = store === undefined || !isTrading ? undefined : new TradingProjector({ log, store, logger })
+    this.projector = store === undefined || !terms.isTrading
+      ? undefined
+      : new TradingProjector({ ...options, store })
   }
 
   /**
    * Finds the store of the records, and tries to open it if it may have some. Servers that share a log must
    * share the store; without one that they can share, there are only the records of the log.
    */
-  static async open (options: TradingRecordsOptions): Promise<TradingRecords> {
-    const { compacted, opened, isTrading, settings, writeLog } = options
+  static async open (
+    options: TradingRecordsOptions, { compacted, opened }: OtherStores, terms: TradingTerms
+  ): Promise<TradingRecords> {
+    const { settings, logger } = options
     const access = compacted ?? (opened === undefined ? undefined : accessTo(opened))
-    if (access !== undefined || !isTrading) return new TradingRecords(options, access, undefined)
+    if (access !== undefined || !terms.isTrading) return new TradingRecords(options, terms, access, undefined)
     if (settings.DATABASE_URL === undefined) {
-      writeLog('info', { event: 'store' },
+      logger.info({ event: 'store' },
         'orders and fills can be read for as long as the log retains them: to keep them, set DATABASE_URL')
-      return new TradingRecords(options, undefined, undefined)
+      return new TradingRecords(options, terms, undefined, undefined)
     }
+    const log: StoreLog = (level, fields, message) => { logger[level](fields, message) }
+    const late = new LateStore(() => openStore(settings, { isShared: true, log }), log, { mayHoldRows: true })
     // If the database is away, orders go on without it.
-    const late = new LateStore(() => openStore(settings, { isShared: true, log: writeLog }), writeLog, {
-      mayHoldRows: true
-    })
     await late.demand()
-    return new TradingRecords(options, late, late)
+    return new TradingRecords(options, terms, late, late)
   }
 
   /** What writes to the store, as a source: one of several servers runs it. */
@@ -77,8 +86,7 @@ export class TradingRecords {
 
   /** @param turns shares out the time of the event loop among readers */
   reader (turns: TradingReaderOptions['turns']): TradingReader {
-    const { log, openingBalances, currency } = this.options
-    return new TradingReader({ log, store: this.store, turns, openingBalances, currency })
+    return new TradingReader({ ...this.terms, log: this.options.log, store: this.store, turns })
   }
 
   /** Call it when nobody appends any more. */

@@ -106,7 +106,8 @@ export function accountView (
     balances: balances.map(balance => {
       const reserved = open.filter(order => order.currency === balance.currency)
         .reduce((sum, order) => sum.plus(order.reserved), new Big(0))
-      return { ...balance, reserved: reserved.toFixed(), available: new Big(balance.cash).minus(reserved).toFixed() }
+      const available = new Big(balance.cash).minus(reserved)
+      return { ...balance, reserved: reserved.toFixed(), available: available.toFixed() }
     }),
     positions: account?.positions ?? [],
     portfolio: portfolio ?? null,

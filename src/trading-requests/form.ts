@@ -50,7 +50,8 @@ export function demandOwnPrices (type: OrderType, terms: Terms): void {
 /** A stop order waits, so it must be one that stands. @throws ProtocolError `invalid_message` */
 export function demandStanding (type: OrderType, timeInForce: TimeInForce): void {
   if (!PRICES_OF[type].includes('stop_price') || STANDS.includes(timeInForce)) return
-  throw invalid('time_in_force', `an order of the type ${type} waits for its price: it is ${STANDS.join(' or ')}`)
+  const right = STANDS.join(' or ')
+  throw invalid('time_in_force', `an order of the type ${type} waits for its price: it is ${right}`)
 }
 
 /**

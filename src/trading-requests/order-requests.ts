@@ -2,9 +2,10 @@ import { isDeepStrictEqual } from 'node:util'
 import { FormatRegistry } from '@sinclair/typebox'
 import { type TypeCheck, TypeCompiler } from '@sinclair/typebox/compiler'
 import {
-  book, CancelOrder, type Command, commands, DEFAULT_TIME_IN_FORCE, type NamedOrder, type OpenOrder,
-  openOrders, type OrderAnswer, type OrderRequest, ProtocolError, quotes, registerFormats, ReplaceOrder,
-  ResetAccount, type SubmitCommand, SubmitOrder, topicKey, trades
+  book, type CancelCommand, CancelOrder, type Command, commands, DEFAULT_TIME_IN_FORCE, type NamedOrder,
+  type OpenOrder, openOrders, type OrderAnswer, type OrderRequest, ProtocolError, quotes, registerFormats,
+  type ReplaceCommand, ReplaceOrder, ResetAccount, type ResetCommand, type SubmitCommand, SubmitOrder,
+  topicKey, trades
 } from '@tickwire/protocol'
 import type { Identity } from '../auth/identity.js'
 import { refuseTrade } from '../auth/permissions.js'
@@ -21,6 +22,11 @@ import { orderIdOf } from './order-id.js'
 const WINDOW_MS = 1000
 /** A symbol is known if it is an instrument, or if one of these channels has a message of it. */
 const PRICED = [quotes, trades, book]
+
+/** The fields of requests that commands take over. */
+const TERMS = ['quantity', 'limit_price', 'stop_price'] as const
+const SUBMITTED = ['action', 'client_order_id', 'symbol', 'side', 'order_type', ...TERMS] as const
+const ASKED = ['action', 'request_id'] as const
 
 registerFormats(FormatRegistry)
 const checks: Readonly<Record<OrderRequest['action'], TypeCheck<typeof SubmitOrder>>> = {
@@ -76,32 +82,25 @@ export class OrderRequests {
    */
   async submit (identity: Identity, request: SubmitOrder): Promise<OrderAnswer> {
     const user = await this.admit(identity, request)
-    const { action, client_order_id, symbol, side, order_type, quantity, limit_price, stop_price } = request
-    const { time_in_force = DEFAULT_TIME_IN_FORCE } = request
-    demandPrices(order_type, request)
-    demandStanding(order_type, time_in_force)
+    const { symbol, order_type: type, time_in_force: timeInForce = DEFAULT_TIME_IN_FORCE } = request
+    demandPrices(type, request)
+    demandStanding(type, timeInForce)
     permit(identity, symbol)
-    const order_id = orderIdOf(user, client_order_id)
-    const instrument = this.options.names.directory.instrument(symbol)
+    const { names, baseCurrency } = this.options
+    const orderId = orderIdOf(user, request.client_order_id)
+    const instrument = names.directory.instrument(symbol)
     const command: SubmitCommand = {
-      action,
-      order_id,
-      client_order_id,
-      symbol,
-      side,
-      order_type,
-      time_in_force,
-      quantity,
-      ...(limit_price === undefined ? {} : { limit_price }),
-      ...(stop_price === undefined ? {} : { stop_price }),
+      ...fieldsOf(request, SUBMITTED),
+      time_in_force: timeInForce,
+      order_id: orderId,
       ...(instrument?.market === undefined ? {} : { market: instrument.market }),
-      currency: instrument?.currency ?? this.options.baseCurrency
+      currency: instrument?.currency ?? baseCurrency
     }
-    await this.record(identity, request, command, submitKey(order_id), async () => {
+    await this.record(identity, request, command, submitKey(orderId), async () => {
       await this.demandKnown(symbol)
       demandMultiples(request, instrument)
     })
-    return { order_id, client_order_id }
+    return { order_id: orderId, client_order_id: request.client_order_id }
   }
 
   /**
@@ -110,13 +109,13 @@ export class OrderRequests {
    */
   async cancel (identity: Identity, request: CancelOrder): Promise<OrderAnswer> {
     const user = await this.admit(identity, request)
-    const { action, request_id } = request
-    const order_id = namedBy(user, request)
-    await this.record(identity, request, { action, request_id, order_id }, requestKey(request_id), async () => {
-      const { terms } = await this.demandOrder(user, order_id)
+    const orderId = namedBy(user, request)
+    const command: CancelCommand = { ...fieldsOf(request, ASKED), order_id: orderId }
+    await this.record(identity, request, command, requestKey(request), async () => {
+      const { terms } = await this.demandOrder(user, orderId)
       permit(identity, terms?.symbol)
     })
-    return answer(order_id, request)
+    return answer(orderId, request)
   }
 
   /**
@@ -125,28 +124,21 @@ export class OrderRequests {
    */
   async replace (identity: Identity, request: ReplaceOrder): Promise<OrderAnswer> {
     const user = await this.admit(identity, request)
-    const { action, request_id, quantity, limit_price, stop_price } = request
-    const order_id = namedBy(user, request)
-    if (quantity === undefined && limit_price === undefined && stop_price === undefined) {
-      throw invalid('the request', 'it changes nothing; give a quantity, a limit_price or a stop_price')
+    const orderId = namedBy(user, request)
+    const terms = fieldsOf(request, TERMS)
+    if (Object.keys(terms).length === 0) {
+      throw invalid('the request', `it changes nothing; give one of ${TERMS.join(', ')}`)
     }
-    const command: Command = {
-      action,
-      request_id,
-      order_id,
-      ...(quantity === undefined ? {} : { quantity }),
-      ...(limit_price === undefined ? {} : { limit_price }),
-      ...(stop_price === undefined ? {} : { stop_price })
-    }
-    await this.record(identity, request, command, requestKey(request_id), async () => {
-      const { terms } = await this.demandOrder(user, order_id)
-      permit(identity, terms?.symbol)
+    const command: ReplaceCommand = { ...fieldsOf(request, ASKED), order_id: orderId, ...terms }
+    await this.record(identity, request, command, requestKey(request), async () => {
+      const { terms: before } = await this.demandOrder(user, orderId)
+      permit(identity, before?.symbol)
       // Without terms the order has long ended, and the exchange says so.
-      if (terms === undefined) return
-      demandOwnPrices(terms.order_type, request)
-      demandMultiples(request, this.options.names.directory.instrument(terms.symbol))
+      if (before === undefined) return
+      demandOwnPrices(before.order_type, request)
+      demandMultiples(request, this.options.names.directory.instrument(before.symbol))
     })
-    return answer(order_id, request)
+    return answer(orderId, request)
   }
 
   /**
@@ -155,10 +147,10 @@ export class OrderRequests {
    */
   async reset (identity: Identity, request: ResetAccount): Promise<{ readonly request_id: string }> {
     await this.admit(identity, request)
-    const { action, request_id } = request
     permit(identity)
-    await this.record(identity, request, { action, request_id }, requestKey(request_id), () => {})
-    return { request_id }
+    const command: ResetCommand = fieldsOf(request, ASKED)
+    await this.record(identity, request, command, requestKey(request), () => {})
+    return { request_id: request.request_id }
   }
 
   /** Returns the user of a request that may be judged: one who may trade, not too often, and well-formed. */
@@ -170,7 +162,7 @@ export class OrderRequests {
     if (trade === undefined) throw new ProtocolError('forbidden', "the token has no claim 'trade'")
     const { count, endsInMs } = await coordination.count(`orders of ${user}`, WINDOW_MS)
     if (count > maxPerSecond) {
-      const message = `a user may send ${maxPerSecond} requests about orders in a second, over all connections`
+      const message = `a user may send ${maxPerSecond} requests about orders a second, over all connections`
       throw new ProtocolError('rate_limited', message, Math.max(1, endsInMs))
     }
     demandFit(checks[request.action], request)
@@ -182,7 +174,11 @@ export class OrderRequests {
    * @param judge refuses a request that cannot become a command
    */
   private async record (
-    identity: Identity, request: OrderRequest, command: Command, key: string, judge: () => void | Promise<void>
+    identity: Identity,
+    request: OrderRequest,
+    command: Command,
+    key: string,
+    judge: () => void | Promise<void>
   ): Promise<void> {
     const { publisher, verify } = this.options
     const { user } = identity
@@ -211,7 +207,8 @@ export class OrderRequests {
     for (const channel of PRICED) {
       if (await refuseUnknown(this.options.names, channel, symbol) === undefined) return
     }
-    throw new ProtocolError('unknown_symbol', 'symbol: there is no such instrument; GET /v1/symbols lists them')
+    const message = 'symbol: there is no such instrument; GET /v1/symbols lists them'
+    throw new ProtocolError('unknown_symbol', message)
   }
 
   /**
@@ -224,8 +221,8 @@ export class OrderRequests {
     const submit = await publisher.findOwn(topicKey({ channel: commands.name, user }), submitKey(orderId))
     if (submit?.entry !== undefined) return { terms: JSON.parse(submit.entry.payload) as SubmitCommand }
     const state = await log.snapshot(topicKey({ channel: openOrders.name, user }))
-    const { orders } = JSON.parse(state?.payload ?? '{"orders":[]}') as { readonly orders: readonly OpenOrder[] }
-    const terms = orders.find(({ order_id }) => order_id === orderId)
+    const { orders } = JSON.parse(state?.payload ?? '{"orders":[]}') as { orders: readonly OpenOrder[] }
+    const terms = orders.find(({ order_id: id }) => id === orderId)
     if (submit === undefined && terms === undefined) {
       throw new ProtocolError('not_found', 'you have no such order')
     }
@@ -234,7 +231,15 @@ export class OrderRequests {
 }
 
 const submitKey = (orderId: string): string => `order ${orderId}`
-const requestKey = (requestId: string): string => `request ${requestId}`
+const requestKey = ({ request_id: id }: { readonly request_id: string }): string => `request ${id}`
+
+/** Returns those of some fields that a request has. */
+function fieldsOf<Request extends object, Name extends keyof Request> (
+  request: Request, names: readonly Name[]
+): Pick<Request, Name> {
+  const given = names.filter(name => request[name] !== undefined)
+  return Object.fromEntries(given.map(name => [name, request[name]])) as Pick<Request, Name>
+}
 
 /** @param symbol absent: the token must permit every symbol. @throws ProtocolError `forbidden` */
 function permit (identity: Identity, symbol?: string): void {
@@ -245,14 +250,14 @@ function permit (identity: Identity, symbol?: string): void {
 }
 
 /** Returns the id of the order that a request names. @throws ProtocolError `invalid_message` */
-function namedBy (user: string, { order_id, client_order_id }: NamedOrder): string {
-  if (order_id !== undefined && client_order_id === undefined) return order_id
-  if (order_id === undefined && client_order_id !== undefined) return orderIdOf(user, client_order_id)
+function namedBy (user: string, { order_id: id, client_order_id: own }: NamedOrder): string {
+  if (id !== undefined && own === undefined) return id
+  if (id === undefined && own !== undefined) return orderIdOf(user, own)
   throw invalid('the request', 'it names the order by order_id or by client_order_id, by one of them')
 }
 
-const answer = (order_id: string, { request_id, client_order_id }: CancelOrder | ReplaceOrder): OrderAnswer =>
-  ({ order_id, ...(client_order_id === undefined ? {} : { client_order_id }), request_id })
+const answer = (orderId: string, request: CancelOrder | ReplaceOrder): OrderAnswer =>
+  ({ order_id: orderId, ...fieldsOf(request, ['client_order_id', 'request_id']) })
 
 /**
  * Demands that an earlier command under the same key says the same. What the server added of the instrument

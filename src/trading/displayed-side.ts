@@ -72,16 +72,15 @@ export class DisplayedSide {
     const [, size] = this.levels[placeOf(this.levels, price, this.order)]!
     const place = placeOf(this.taken, price, this.order)
     const given = this.givenAt(place, price, size)
-    const next = [...this.taken]
-    next.splice(place, this.isAt(this.taken, place, price) ? 1 : 0, [price, size, format(given.plus(quantity))])
-    this.taken = next
+    const level: TakenLevel = [price, size, format(given.plus(quantity))]
+    this.taken = this.taken.toSpliced(place, isAt(this.taken, place, price) ? 1 : 0, level)
   }
 
   /** Forgets what was given out of levels that have gone, or whose displayed size has changed. */
   forgetChanged (): void {
     const kept = this.taken.filter(([price, size]) => {
       const place = placeOf(this.levels, price, this.order)
-      return this.isAt(this.levels, place, price) && compareDecimals(this.levels[place]![1], size) === 0
+      return isAt(this.levels, place, price) && compareDecimals(this.levels[place]![1], size) === 0
     })
     if (kept.length < this.taken.length) this.taken = kept
   }
@@ -94,20 +93,20 @@ export class DisplayedSide {
   }
 
   private givenAt (place: number, price: string, size: string): Money {
-    if (!this.isAt(this.taken, place, price)) return ZERO
+    if (!isAt(this.taken, place, price)) return ZERO
     const [, displayed, given] = this.taken[place]!
     return compareDecimals(displayed, size) === 0 ? money(given) : ZERO
   }
-
-  private isAt (levels: ReadonlyArray<readonly [string, ...string[]]>, place: number, price: string): boolean {
-    return place < levels.length && compareDecimals(levels[place]![0], price) === 0
-  }
 }
 
+/** A side of a book, or what is given out of one: the price is first. */
+type Levels = ReadonlyArray<readonly [price: string, ...string[]]>
+
+const isAt = (levels: Levels, place: number, price: string): boolean =>
+  place < levels.length && compareDecimals(levels[place]![0], price) === 0
+
 /** Returns the index of a price on a side of a book, or where it would stand. */
-function placeOf (
-  levels: ReadonlyArray<readonly [string, ...string[]]>, price: string, order: typeof bidOrder
-): number {
+function placeOf (levels: Levels, price: string, order: typeof bidOrder): number {
   let low = 0
   let high = levels.length
   while (low < high) {

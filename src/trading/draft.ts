@@ -4,7 +4,9 @@ import { DisplayedSide } from './displayed-side.js'
 import { assetOf, type ExchangeIndex } from './exchange-index.js'
 import type { DisplayedBook, MarketView } from './market-view.js'
 import { decimalsOf, format, money, type Money, ZERO } from './money.js'
-import { answerOf, type Details, inStatus, isOpen, leavesOf, messageOf, type OrderSide, reservedFor } from './order.js'
+import {
+  answerOf, type Details, inStatus, isOpen, leavesOf, messageOf, type OrderSide, reservedFor
+} from './order.js'
 import { dayOf, ratesFrom, type Valuation, valueOf } from './portfolio.js'
 import { entryOf } from './records.js'
 import type { Rules } from './rules.js'
@@ -38,18 +40,18 @@ export class Draft {
   /** Returns the decision; undefined if nothing changes. */
   decision (): Decision | undefined {
     const taken = [...this.books].filter(([, { buy, sell }]) => buy.hasChanged || sell.hasChanged)
-    const changes = this.messages.length + this.orders.size + this.accounts.size + taken.length + this.closed.size
-    if (changes === 0) return undefined
+    const { messages, orders, accounts, closed } = this
+    if (messages.length + orders.size + accounts.size + taken.length + closed.size === 0) return undefined
     return {
       time: this.time,
-      orders: this.messages,
-      open: [...this.orders.values()].map(order => isOpen(order.status)
+      orders: messages,
+      open: [...orders.values()].map(order => isOpen(order.status)
         ? order
         : { order_id: order.order_id, user: order.user, gone: true }),
-      accounts: [...this.accounts].map(([user, account]) => ({ user, account })),
+      accounts: [...accounts].map(([user, account]) => ({ user, account })),
       taken: taken.map(([symbol, { buy, sell }]) =>
         ({ symbol, bids: [...sell.given], asks: [...buy.given] })),
-      closed: [...this.closed],
+      closed: [...closed],
       number: this.number
     }
   }
@@ -104,7 +106,8 @@ export class Draft {
     }
     next.reserved = format(reservedFor(next))
     const { user, symbol, currency, side } = order
-    this.setAccount(user, afterFill(this.accountToday(user), { symbol, currency, side, quantity, notional, fee }))
+    const fill = { symbol, currency, side, quantity, notional, fee }
+    this.accounts.set(user, afterFill(this.accountToday(user), fill))
     this.put(next)
     this.tell(next, {
       exec_id: `${order.order_id}.${next.fills}`,
@@ -124,13 +127,13 @@ export class Draft {
   openAccount (user: string): Account {
     const account = openAccount(this.rules.balances, this.time)
     const opened = this.withDay(account)
-    this.setAccount(user, opened)
+    this.accounts.set(user, opened)
     return opened
   }
 
   /** Notes what an account is worth as its day begins, if nobody has yet. */
   noteDay (user: string): void {
-    this.setAccount(user, this.accountToday(user))
+    this.accounts.set(user, this.accountToday(user))
   }
 
   private accountToday (user: string): Account {
@@ -141,10 +144,6 @@ export class Draft {
   private withDay (account: Account): Account {
     const value = format(valueOf(account, this.valuation))
     return { ...account, day: { date: dayOf(this.time), value } }
-  }
-
-  private setAccount (user: string, account: Account): void {
-    this.accounts.set(user, account)
   }
 
   /** Returns the cash that an order may spend: what the user's other orders have not reserved. */

@@ -67,7 +67,8 @@ export class ExchangeIndex {
 
   /** Symbols that have open orders of a market. */
   symbolsOf (market: string): string[] {
-    return [...this.symbols].filter(([, orders]) => orders.markets.has(market)).map(([symbol]) => symbol).sort()
+    const symbols = [...this.symbols].filter(([, orders]) => orders.markets.has(market))
+    return symbols.map(([symbol]) => symbol).sort()
   }
 
   ofUser (user: string): UserOrders {

@@ -60,20 +60,7 @@ const mayRest = (order: OpenOrder): boolean => !takesAnyPrice(order) && !isImmed
 /** Has an order that waits meet the book, if it still waits. */
 function letMeet (draft: Draft, waiting: OpenOrder): void {
   const order = draft.current(waiting)
-  if (!isOpen(order.status) || order.waiting !== true) return
-  if (order.status === 'pending_new' && !draft.isMarketOpen(order.market)) {
-    draft.change(order, 'rejected', closedReason(draft, order))
-  } else meetBook(draft, order)
-}
-
-/** Returns why a market takes no order that must be filled at once. */
-export function closedReason (draft: Draft, { market }: OpenOrder): string {
-  switch (draft.view.status(market)?.status) {
-    case 'closed': return REASONS.marketClosed
-    case 'halted': return REASONS.marketHalted
-    case 'pre_open': return REASONS.marketNotOpen
-    default: return REASONS.marketStale
-  }
+  if (isOpen(order.status) && order.waiting === true) meetBook(draft, order)
 }
 
 /** Has an order arrive at its book, or wait for it. */
@@ -128,6 +115,10 @@ function costFault (draft: Draft, order: OpenOrder, plan: readonly Offer[]): str
 function fillLimits (
   draft: Draft, symbol: string, { limits }: SymbolOrders, side: OrderSide, book: DisplayedBook
 ): void {
+  const [best] = side === 'buy' ? book.asks : book.bids
+  const [first] = limits[side].items
+  // Most changes of a book reach no order.
+  if (best === undefined || first === undefined || !isWithin(best[0], first.limit_price!, side)) return
   const displayed = draft.displayed(symbol, side, book)
   for (const known of limits[side].items) {
     let offer = displayed.best()
@@ -153,7 +144,9 @@ function fillLimits (
  * @param size what the trade still has to give
  * @returns what it has after that
  */
-function fillThrough (draft: Draft, { limits }: SymbolOrders, side: OrderSide, price: string, size: Money): Money {
+function fillThrough (
+  draft: Draft, { limits }: SymbolOrders, side: OrderSide, price: string, size: Money
+): Money {
   let left = size
   for (const order of limits[side].items) {
     const limit = order.limit_price!

@@ -1,4 +1,4 @@
-import { DECIMAL_PATTERN } from '@tickwire/protocol'
+import { DECIMAL_PATTERN, isZeroDecimal } from '@tickwire/protocol'
 import Big from 'big.js'
 
 /** Decimals of what a division makes: averages, and the cost of a part of a position. */
@@ -80,13 +80,15 @@ export const isMultiple = (value: string, step: string): boolean => money(value)
  */
 export function orderNumberFault (text: string): string | undefined {
   if (!IS_DECIMAL.test(text)) return 'must be a decimal such as 185.50'
-  if (!money(text).gt(0)) return 'must be above 0'
+  if (!isAboveZero(text)) return 'must be above 0'
   if (fitsMoney(text)) return undefined
   return `must have at most ${MOST_INTEGER_DIGITS} digits before and ${MOST_DECIMALS} after the point`
 }
 
 /** Returns whether orders can be filled at a price of the market: it is above 0, and not too long. */
-export const isTradablePrice = (text: string): boolean => fitsMoney(text) && money(text).gt(0)
+export const isTradablePrice = (text: string): boolean => fitsMoney(text) && isAboveZero(text)
+
+const isAboveZero = (text: string): boolean => !text.startsWith('-') && !isZeroDecimal(text)
 
 /** Returns whether a price or a quantity is short enough to be multiplied with another. */
 export function fitsMoney (text: string): boolean {
@@ -100,7 +102,7 @@ export function fitsMoney (text: string): boolean {
  * quantities have.
  */
 export function tradableSize (text: string): Money {
+  if (!isAboveZero(text)) return ZERO
   const size = money(text)
-  if (!size.gt(0)) return ZERO
   return decimalsOf(text) <= MOST_DECIMALS ? size : size.round(MOST_DECIMALS, Big.roundDown)
 }

@@ -50,9 +50,9 @@ export const isImmediate = ({ order_type: type, time_in_force: force }: OpenOrde
   type === 'market' || force === 'ioc' || force === 'fok'
 
 /**
- * Returns the cash that an order reserves: for what is left of it, at the worst price that it takes. The worst
- * price of a stop order is not known, so its stop price counts. A market order reserves nothing, because it
- * never waits.
+ * Returns the cash that an order reserves: for what is left of it, at the worst price that it takes. The
+ * worst price of a stop order is not known, so its stop price counts. A market order reserves nothing,
+ * because it is decided at once.
  */
 export function reservedFor (order: OpenOrder): Money {
   const price = order.limit_price ?? order.stop_price

@@ -4,11 +4,12 @@ import {
 } from '@tickwire/protocol'
 import type { Draft } from './draft.js'
 import { assetOf } from './exchange-index.js'
-import { arrive, closedReason, enter } from './matching.js'
+import { arrive, enter } from './matching.js'
 import { format, orderNumberFault } from './money.js'
 import { awaitsTrigger, isImmediate, leavesOf, messageOf, reservedFor } from './order.js'
 import { entryOf } from './records.js'
 import { REASONS } from './rules.js'
+import { closedReason } from './sessions.js'
 import { feeOf } from './settings.js'
 import { type ExchangeState, idOf } from './state.js'
 import { byNumber } from './symbol-orders.js'
@@ -54,7 +55,7 @@ function submit (draft: Draft, state: ExchangeState, user: string, command: Subm
   else enter(draft, draft.change(order, 'new'))
 }
 
-/** Decides about an order that is filled at once or not at all. It waits only if its book is not known yet. */
+/** Decides about an order that never rests. It waits only if its book is not known yet. */
 function decideNow (draft: Draft, order: OpenOrder): void {
   const book = draft.view.book(order.symbol)
   if (book === undefined) {

@@ -1,5 +1,6 @@
+import type { OpenOrder } from '@tickwire/protocol'
 import type { Draft } from './draft.js'
-import { closedReason, matchBook, matchLast } from './matching.js'
+import { matchBook, matchLast } from './matching.js'
 import { dayOf } from './portfolio.js'
 import { REASONS } from './rules.js'
 import type { ExchangeState } from './state.js'
@@ -7,6 +8,16 @@ import { byNumber } from './symbol-orders.js'
 
 /** The most accounts whose worth one decision notes, so that it stays a message of a bearable size. */
 const ACCOUNTS_AT_A_TIME = 500
+
+/** Returns why a market that is not open takes no order that must be filled at once. */
+export function closedReason (draft: Draft, { market }: OpenOrder): string {
+  switch (draft.view.status(market)?.status) {
+    case 'closed': return REASONS.marketClosed
+    case 'halted': return REASONS.marketHalted
+    case 'pre_open': return REASONS.marketNotOpen
+    default: return REASONS.marketStale
+  }
+}
 
 /** The status of a market has changed, or was said again. */
 export function changeMarket (draft: Draft, state: ExchangeState, market: string): void {
@@ -31,7 +42,8 @@ export function changeMarket (draft: Draft, state: ExchangeState, market: string
 export function passTime (draft: Draft, state: ExchangeState): void {
   const { index, time, view } = draft
   for (const order of index.tooLong(time)) {
-    draft.change(order, 'rejected', draft.isMarketOpen(order.market) ? REASONS.noBook : closedReason(draft, order))
+    const isMarketOpen = draft.isMarketOpen(order.market)
+    draft.change(order, 'rejected', isMarketOpen ? REASONS.noBook : closedReason(draft, order))
   }
   for (const order of index.overdue(time)) {
     if (view.status(order.market) === undefined) draft.change(order, 'expired', REASONS.endOfDay)

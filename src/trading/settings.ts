@@ -1,8 +1,8 @@
 import { DECIMAL_PATTERN, MOST_CURRENCIES } from '@tickwire/protocol'
 import { decimalsOf, money } from './money.js'
 
-/** More digits of a fee would make amounts longer than a decimal of the protocol may be. */
-const MOST_FEE_DECIMALS = 8
+/** With more, amounts might become longer than a decimal of the protocol may be. */
+const MOST_DECIMALS = 8
 /** Leaves room for what an account may gain. */
 const MOST_BALANCE_LENGTH = 24
 const CURRENCY = /^[A-Za-z0-9]{1,16}$/
@@ -31,7 +31,7 @@ export function parseFees (text: string): Fees {
     const fraction = entry.slice(colon + 1)
     if (!isFee(fraction)) {
       throw new TypeError(`'${entry}' is not a fee: write a fraction of the notional from 0 to below 1, ` +
-        `with at most ${MOST_FEE_DECIMALS} decimals, such as 0.001 or KRX:0.00015`)
+        `with at most ${MOST_DECIMALS} decimals, such as 0.001 or KRX:0.00015`)
     }
     const market = entry.slice(0, Math.max(0, colon))
     if (colon === 0) throw new TypeError(`'${entry}' names no market before the colon`)
@@ -57,8 +57,8 @@ export function parseBalances (text: string): Balances {
   for (const entry of text.split(',').map(part => part.trim())) {
     const [currency = '', amount = '', ...more] = entry.split(':')
     if (!CURRENCY.test(currency) || !isBalance(amount) || more.length > 0) {
-      throw new TypeError(`'${entry}' is not a balance: write a currency and an amount that is not below 0, ` +
-        `with at most ${MOST_FEE_DECIMALS} decimals and ${MOST_BALANCE_LENGTH} characters, such as USD:100000`)
+      throw new TypeError(`'${entry}' is not a balance: write a currency and an amount of 0 or more, ` +
+        `with at most ${MOST_DECIMALS} decimals and ${MOST_BALANCE_LENGTH} characters, such as USD:100000`)
     }
     if (balances.has(currency)) throw new TypeError(`'${entry}' is the second balance of ${currency}`)
     balances.set(currency, amount)
@@ -71,11 +71,11 @@ export function parseBalances (text: string): Balances {
 
 function isFee (text: string): boolean {
   const fraction = isNotNegative(text) ? money(text) : undefined
-  return fraction?.lt(1) === true && decimalsOf(text) <= MOST_FEE_DECIMALS
+  return fraction?.lt(1) === true && decimalsOf(text) <= MOST_DECIMALS
 }
 
 function isBalance (text: string): boolean {
-  return isNotNegative(text) && decimalsOf(text) <= MOST_FEE_DECIMALS && text.length <= MOST_BALANCE_LENGTH
+  return isNotNegative(text) && decimalsOf(text) <= MOST_DECIMALS && text.length <= MOST_BALANCE_LENGTH
 }
 
 const isNotNegative = (text: string): boolean => IS_DECIMAL.test(text) && !text.startsWith('-')

@@ -13,16 +13,15 @@ const Name = Type.String()
  * A level of a displayed book of which the exchange has given something out: its price, its displayed size,
  * and how much of that is given out.
  */
-export const TakenLevel = Type.Tuple([Decimal(), Decimal(), Decimal()])
+const TakenLevel = Type.Tuple([Decimal(), Decimal(), Decimal()])
 export type TakenLevel = Static<typeof TakenLevel>
 
 /** The levels of one symbol, best first. */
 const TakenBook = Type.Object({ bids: Type.Array(TakenLevel), asks: Type.Array(TakenLevel) })
-export type TakenBook = Static<typeof TakenBook>
+type TakenBook = Static<typeof TakenBook>
 
 /** An order that is open no more. Its last message is among the decision's. */
 const GoneOrder = Type.Object({ order_id: Name, user: Name, gone: Type.Literal(true) })
-export type GoneOrder = Static<typeof GoneOrder>
 
 /**
  * What the exchange has decided about one happening. It is absolute: each part replaces what the state had,
@@ -60,11 +59,13 @@ export const initialState = (): ExchangeState =>
 
 /** Applies a decision: changes the state, and returns it. */
 export function applyDecision (state: ExchangeState, decision: Decision): ExchangeState {
+  const messages = new Map(decision.orders.map(({ order }) => [order.order_id, order]))
   for (const order of decision.open) {
-    if (!('gone' in order)) setEntry(state.orders, order.order_id, order)
+    const { order_id: id, user } = order
+    if (!('gone' in order)) setEntry(state.orders, id, order)
     else {
-      delete state.orders[order.order_id]
-      remember(state, order, decision)
+      delete state.orders[id]
+      remember(state, user, messages.get(id) ?? id)
     }
   }
   for (const { user, account } of decision.accounts) setEntry(state.accounts, user, account)
@@ -80,10 +81,10 @@ export function applyDecision (state: ExchangeState, decision: Decision): Exchan
   return state
 }
 
-function remember ({ ended }: ExchangeState, { order_id: id, user }: GoneOrder, { orders }: Decision): void {
+function remember ({ ended }: ExchangeState, user: string, order: Order | string): void {
   let own = entryOf(ended, user)
   if (own === undefined) setEntry(ended, user, own = [])
-  own.push(orders.findLast(({ order }) => order.order_id === id)?.order ?? id)
+  own.push(order)
   const older = own.length - 1 - REMEMBERED_MESSAGES
   if (older >= 0) own[older] = idOf(own[older]!)
   if (own.length > REMEMBERED_IDS) own.shift()

@@ -80,7 +80,9 @@ export class ListDemand {
       this.heard.clear()
       this.readAnew()
     }
-    for (const { topic, sequence, payload } of entries) if (this.isList(topic)) this.set(topic, sequence, payload)
+    for (const { topic, sequence, payload } of entries) {
+      if (this.isList(topic)) this.set(topic, sequence, payload)
+    }
   }
 
   private readAnew (): void {

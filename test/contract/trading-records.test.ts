@@ -9,8 +9,10 @@ import { accessTo, type Store } from '../../src/store/store.js'
 import { readTradingPosition } from '../../src/store/trading-rows.js'
 import { TradingProjector } from '../../src/trading-records/projector.js'
 import { TradingReader, type Answer } from '../../src/trading-records/reader.js'
+import { rowsOf } from '../../src/trading-records/rows.js'
 import type { FillView, OrderView } from '../../src/trading-records/views.js'
 import { eventually } from '../helpers/eventually.js'
+import { openOrder } from '../helpers/open-order.js'
 import { silentLogger } from '../helpers/silent-logger.js'
 import { makePlace, openStore, QUICK, storeBackends } from './stores.js'
 
@@ -241,7 +243,8 @@ for (const backend of storeBackends) {
       await append(log, 'alice', order('2'), order('1', { status: 'filled' }))
       await append(log, 'bob', order('3'))
       // Rows of others drive out those that wait.
-      const [row] = [(await import('../../src/trading-records/rows.js')).rowsOf((await log.read(topicKey({ channel: 'orders', user: 'bob' }), { offset: 0 }, 1)).entries[0]!, (await log.head())[0]!).order]
+      const { entries: [entry] } = await log.read(topicKey({ channel: 'orders', user: 'bob' }), { offset: 0 }, 1)
+      const { order: row } = rowsOf(entry!, (await log.head([entry!.shard]))[0]!)
       store.write('orders', Array.from({ length: 2000 }, (_, index) => ({ ...row, user_id: 'carol', order_id: `other-${index}` })))
       t.equal(store.health().tables.orders.dropped > 0, true)
       place.isAway = false
@@ -329,10 +332,7 @@ for (const backend of storeBackends) {
 
 test('a reader without a store has what the log has, and what the exchange says of open orders', async t => {
   const log = openLog()
-  const open = (id: string, more: object = {}): object => ({
-    user: 'alice', number: 1, order_id: id, client_order_id: `client-${id}`, symbol: 'AAPL', side: 'buy', order_type: 'limit', time_in_force: 'gtc',
-    quantity: '5', limit_price: '186', currency: 'USD', status: 'partially_filled', filled_qty: '5', notional: '927.56', decimals: 2, fills: 2, reserved: '10.5', created_at: at(1), ...more
-  })
+  const open = (id: string, more: object = {}): object => openOrder(id, { status: 'partially_filled', filled_qty: '5', notional: '927.56', decimals: 2, ...more })
   await log.append([{ topic: 'open_orders@alice', payload: JSON.stringify({ orders: [open('1'), open('2'), open('3', { filled_qty: '0', notional: '0', status: 'new' })] }) }])
   await append(log, 'alice', order('2', { status: 'filled' }), order('4', { status: 'rejected' }))
   const reader = readerOf(log, undefined)

@@ -1,7 +1,8 @@
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import {
-  type Bar, type Order, standardChannels, type StrategyMessage, type StrategyRecord, strategy as strategyChannel, topicKey
+  type Bar, type Order, standardChannels, strategy as strategyChannel, type StrategyMessage,
+  type StrategyRecord, topicKey
 } from '@tickwire/protocol'
 import type { Test } from 'tap'
 import { MemoryLog } from '../../src/log/memory/memory-log.js'
@@ -29,7 +30,10 @@ export class StrategyGround {
   readonly records: StrategyRecords
 
   private constructor (
-    private readonly t: Test, readonly log: MemoryLog, readonly registry: StrategyRegistry, private readonly options: RunOptions
+    private readonly t: Test,
+    readonly log: MemoryLog,
+    readonly registry: StrategyRegistry,
+    private readonly options: RunOptions
   ) {
     this.publisher = new Publisher({ log, channels: standardChannels })
     this.records = new StrategyRecords(log, this.publisher)
@@ -58,7 +62,9 @@ export class StrategyGround {
       }
     })
     const end = new AbortController()
-    const fail = (error: unknown): void => { if (!end.signal.aborted) this.t.fail(String((error as Error).stack)) }
+    const fail = (error: unknown): void => {
+      if (!end.signal.aborted) this.t.fail(String((error as Error).stack))
+    }
     const note = (fields: object): void => {
       const { line } = fields as { line?: string }
       if (line !== undefined) this.lines.push(line)
@@ -66,7 +72,11 @@ export class StrategyGround {
     const context: SourceContext = {
       signal: end.signal,
       logger: { info: note, warn: () => {}, error: (fields, message) => { fail(new Error(`${message}: ${JSON.stringify(fields)}`)) } },
-      publish: async messages => await this.publisher.publishOwn(messages),
+      publish: async messages => {
+        const results = await this.publisher.publishOwn(messages)
+        for (const result of results) if ('code' in result) fail(new Error(JSON.stringify(result)))
+        return results
+      },
       declare: async () => [],
       instrument: () => undefined,
       guard: work => (...given) => { Promise.resolve(work(...given)).catch(fail) }
@@ -118,7 +128,9 @@ export class StrategyGround {
   }
 
   /** Waits until a strategy has said something. */
-  async untilSaid (id: string, wanted: (said: readonly StrategyMessage[]) => boolean, user = 'u'): Promise<StrategyMessage[]> {
+  async untilSaid (
+    id: string, wanted: (said: readonly StrategyMessage[]) => boolean, user = 'u'
+  ): Promise<StrategyMessage[]> {
     let said = await this.said(id, user)
     for (const deadline = Date.now() + 60_000; !wanted(said); said = await this.said(id, user)) {
       if (Date.now() > deadline) throw new Error(`the strategy ${id} has only said ${JSON.stringify(said)}`)

@@ -1,4 +1,4 @@
-import { X509Certificate } from 'node:crypto'
+import { generateKeyPairSync, X509Certificate } from 'node:crypto'
 import { mkdtempSync, readFileSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -57,7 +57,9 @@ test('check-config: prints the values and where they come from, or what is wrong
   t.notMatch(good.out, 'do not tell')
   for (const [env, words] of [
     [{ PORT: 'http' }, /PORT="http" cannot be used: a whole number/], [{ SOURCES: 'simulation' }, /'simulation' is not a source/], [{ NODE_ENV: 'production' }, /JWT_SECRET is needed/],
-    [{ JWT_PUBLIC_KEY: '/nowhere.pem' }, /JWT_PUBLIC_KEY is neither a PEM nor the path/]
+    [{ JWT_PUBLIC_KEY: '/nowhere.pem' }, /JWT_PUBLIC_KEY is neither a PEM nor the path/],
+    [{ ORDER_KEYS: '/nowhere.json' }, /ORDER_KEYS is not the path of a file/],
+    [{ ORDER_SIGNING_KEY: '/nowhere.pem' }, /ORDER_SIGNING_KEY is neither a PEM nor the path/]
   ] as const) {
     const { code, err } = await runCommand(['check-config'], env)
     t.equal(code, 1)
@@ -142,6 +144,15 @@ test('token: signs for the server what the flags permit', async t => {
   t.match(claims, { sub: 'a', admin: true })
   t.equal(claims.exp - claims.iat, 3600)
   t.match(token, /^[\w-]+\.[\w-]+\.[\w-]+$/)
+  const pair = generateKeyPairSync('ed25519')
+  const folder = t.testdir({ 'key.pem': pair.privateKey.export({ type: 'pkcs8', format: 'pem' }).toString(), 'text.pem': 'hello' })
+  const claimsWith = async (...flags: string[]): Promise<{ order_key?: unknown }> =>
+    (JSON.parse((await runCommand(['token', '--sub', 'a', '--json', ...flags], env)).out) as { claims: { order_key?: unknown } }).claims
+  t.strictSame((await claimsWith('--order-key', join(folder, 'key.pem'))).order_key, pair.publicKey.export({ format: 'jwk' }), 'the public part')
+  t.equal((await claimsWith('--order-kid', 'desk-7')).order_key, 'desk-7')
+  const other = await runCommand(['token', '--sub', 'a', '--order-key', join(folder, 'text.pem')], env)
+  t.equal(other.code, 1)
+  t.match(other.err, /is not the PEM file of a key for Ed25519/)
   const without = await runCommand(['token', '--sub', 'a'])
   t.equal(without.code, 1)
   t.match(without.err, /JWT_SECRET is not set/)

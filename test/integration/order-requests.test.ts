@@ -30,21 +30,28 @@ async function overRest (node: TestServer, token: string | undefined, request: R
   const headers: Record<string, string> = token === undefined ? {} : { authorization: `Bearer ${token}` }
   const send = async (method: string, path: string, body?: unknown): Promise<Answer> => {
     const response = await fetch(node.origin + path, {
-      method, headers: body === undefined ? headers : { ...headers, 'content-type': 'application/json' }, ...(body === undefined ? {} : { body: JSON.stringify(body) })
+      method,
+      headers: body === undefined ? headers : { ...headers, 'content-type': 'application/json' },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) })
     })
     return { status: response.status, body: await response.json() as Message }
   }
   const path = `/v1/orders/${encodeURIComponent(String(id))}`
   switch (action) {
-    case 'submit_order': return await send('POST', '/v1/orders', request['order_id'] === undefined ? fields : { ...fields, order_id: id })
+    case 'submit_order': return await send('POST', '/v1/orders', id === undefined ? fields : { ...fields, order_id: id })
     case 'cancel_order': return await send('DELETE', `${path}?${new URLSearchParams(fields as Record<string, string>).toString()}`)
     case 'replace_order': return await send('PATCH', path, fields)
     default: return await send('POST', '/v1/account/reset', fields)
   }
 }
 
+interface Socket extends Way {
+  cut (): void
+  closed (): boolean
+}
+
 /** A client that asks for one thing after another, or for many at once. */
-async function openSocket (t: Test, node: TestServer, token: string | undefined): Promise<Way & { cut (): void, readonly closed: () => boolean }> {
+async function openSocket (t: Test, node: TestServer, token: string | undefined): Promise<Socket> {
   const waiting = new Map<number, (message: Message) => void>()
   const client = openWebSocket(node.origin, token === undefined ? '' : `token=${token}`, 'tickwire.v1.json', {
     onMessage: ({ id, ...message }) => {
@@ -75,7 +82,8 @@ async function waysOf (t: Test, node: TestServer, token: string | undefined): Pr
 }
 
 async function commandsOf (node: TestServer, user = 'alice'): Promise<Command[]> {
-  const { entries } = await node.parts.log.read(topicKey({ channel: commands.name, user }), { sequence: 0 }, 1_000_000)
+  const topic = topicKey({ channel: commands.name, user })
+  const { entries } = await node.parts.log.read(topic, { sequence: 0 }, 1_000_000)
   return entries.map(({ payload }) => JSON.parse(payload) as Command)
 }
 
@@ -86,7 +94,8 @@ const INSTRUMENTS = [
   { symbol: 'AAPL', market: 'NASDAQ', currency: 'USD', tick_size: '0.01', lot_size: '1' }, { symbol: '005930', market: 'KOSPI', currency: 'KRW' }
 ]
 
-type Setting = readonly [name: string, start: (t: Test, config?: Partial<Config>) => Promise<readonly [TestServer, TestServer]>]
+type Nodes = readonly [TestServer, TestServer]
+type Setting = readonly [name: string, start: (t: Test, config?: Partial<Config>) => Promise<Nodes>]
 const settings: readonly Setting[] = [
   ['a log in memory', async (t, config) => {
     const node = await startServer(t, { UNKNOWN_SYMBOLS: 'reject', ...config })
@@ -144,7 +153,9 @@ const table: ReadonlyArray<readonly [title: string, request: Request, expected: 
 ]
 
 for (const [name, start] of settings) {
-  const suite = (title: string, body: (t: Test, nodes: readonly [TestServer, TestServer]) => Promise<void>, config?: Partial<Config>): void => {
+  const suite = (
+    title: string, body: (t: Test, nodes: Nodes) => Promise<void>, config?: Partial<Config>
+  ): void => {
     void test(`${name}: ${title}`, async t => { await body(t, await start(t, config)) })
   }
 
@@ -196,7 +207,8 @@ for (const [name, start] of settings) {
 
   suite('makes one command of an order however often and over whatever it is sent', async (t, nodes) => {
     const choices = new Choices(7)
-    const ways = (await Promise.all([...nodes, ...nodes].map(async node => await waysOf(t, node, node.token({ trade: true }))))).flat()
+    const open = (node: TestServer): Promise<Way[]> => waysOf(t, node, node.token({ trade: true }))
+    const ways = (await Promise.all([...nodes, ...nodes].map(open))).flat()
     const answers = new Map<string, Set<string>>()
     const sendings = Array.from({ length: ORDERS }, (_, n) => Array<string>(choices.integer(1, 5)).fill(`order-${n}`)).flat()
     for (let at = sendings.length - 1; at > 0; at--) {
@@ -245,7 +257,8 @@ for (const [name, start] of settings) {
   })
 
   suite('limits the requests of a user over all transports and servers', async (t, [one, other]) => {
-    const ways = [...await waysOf(t, one, one.token({ trade: true })), ...await waysOf(t, other, other.token({ trade: true }))]
+    const open = (node: TestServer): Promise<Way[]> => waysOf(t, node, node.token({ trade: true }))
+    const ways = [...await open(one), ...await open(other)]
     const answers = await Promise.all(Array.from({ length: 60 }, (_, n) => ways[n % ways.length]!.ask(order(`many-${n}`))))
     const limited = answers.filter(({ body }) => body['code'] === 'rate_limited')
     const taken = answers.filter(({ body }) => body.type === 'order_accepted')
@@ -307,7 +320,9 @@ test('refuses over REST what the URL or the body has no place for', async t => {
   const [node] = await settings[0]![1](t)
   const headers = { authorization: `Bearer ${node.token({ trade: true })}`, 'content-type': 'application/json' }
   const ask = async (method: string, path: string, body?: string, more: object = {}): Promise<object> => {
-    const response = await fetch(node.origin + path, { method, headers: { ...headers, ...more }, ...(body === undefined ? {} : { body }) })
+    const response = await fetch(node.origin + path, {
+      method, headers: { ...headers, ...more }, ...(body === undefined ? {} : { body })
+    })
     t.equal(response.headers.get('cache-control'), 'no-store')
     return { status: response.status, ...await response.json() as object }
   }
@@ -332,7 +347,8 @@ test('refuses over REST what the URL or the body has no place for', async t => {
 
 test('lets a WebSocket stay that only sends orders', async t => {
   const [node] = await settings[0]![1](t, { HEARTBEAT_MS: 100, IDLE_TIMEOUT_MS: 300 })
-  const [trader, idle] = [await openSocket(t, node, node.token({ trade: true })), await openSocket(t, node, node.token())]
+  const trader = await openSocket(t, node, node.token({ trade: true }))
+  const idle = await openSocket(t, node, node.token())
   t.match((await trader.ask(order('one'))).body, { type: 'order_accepted' })
   await until('the other one is closed', idle.closed)
   await delay(300)

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { type Test, test } from 'tap'
 import type { Config } from '../../src/config.js'
 import { eventually } from '../helpers/eventually.js'
+import { openOrder } from '../helpers/open-order.js'
 import { postgresProgram, PostgresServer } from '../helpers/postgres.js'
 import { redisProgram, RedisServer } from '../helpers/redis-server.js'
 import { publish, startServer, type TestServer } from '../helpers/server.js'
@@ -41,8 +42,15 @@ const order = (id: number, more: object = {}): object => ({
   ...more
 })
 const fill = (id: number, n: number, more: object = {}): object => order(id, {
-  status: 'partially_filled', filled_qty: String(n), avg_price: '185.50', exec_id: `o${id}.${n}`, last_qty: '1', last_price: '185.50',
-  fee: '0.1855', updated_at: at(id + n / 10), ...more
+  status: 'partially_filled',
+  filled_qty: String(n),
+  avg_price: '185.50',
+  exec_id: `o${id}.${n}`,
+  last_qty: '1',
+  last_price: '185.50',
+  fee: '0.1855',
+  updated_at: at(id + n / 10),
+  ...more
 })
 
 const say = async ({ app }: TestServer, data: object, user = 'alice'): Promise<void> => {
@@ -75,7 +83,7 @@ test('a restarted server with a log in memory has the orders, fills and accounts
   await say(first, order(4), 'bob')
   const account = { opened_at: at(0), balances: [{ currency: 'USD', cash: '99', fees: '1', realized: '0' }], positions: [{ symbol: 'AAPL', currency: 'USD', quantity: '1', cost: '185.50' }] }
   await publish(first.app, 'accounts', undefined, account, { user: 'alice' })
-  const open = { user: 'alice', number: 1, order_id: 'o3', client_order_id: 'c3', symbol: 'AAPL', side: 'buy', order_type: 'limit', time_in_force: 'gtc', quantity: '10', limit_price: '185.50', currency: 'USD', status: 'new', filled_qty: '0', notional: '0', decimals: 0, fills: 0, reserved: '1855', created_at: at(3) }
+  const open = openOrder('o3', { reserved: '1855' })
   await publish(first.app, 'open_orders', undefined, { orders: [open] }, { user: 'alice' })
   await say(first, fill(2, 2, { status: 'filled', quantity: '2' }))
   const before = await orders(first)
@@ -198,17 +206,22 @@ test('refuses what does not fit, and says what would be right', async t => {
   await refused('/v1/account?currency=USD', /'currency' is not a parameter here/)
 })
 
-const skip = redisProgram === undefined || postgresProgram === undefined ? 'no Redis, or no PostgreSQL that a test may stop' : false
+const skip = redisProgram === undefined || postgresProgram === undefined
+  ? 'no Redis, or no PostgreSQL that a test may stop'
+  : false
 
 /** Servers that share a log and a store. */
-async function shared (t: Test): Promise<{ readonly postgres: PostgresServer, readonly settings: Partial<Config> }> {
+async function shared (
+  t: Test
+): Promise<{ readonly postgres: PostgresServer, readonly settings: Partial<Config> }> {
   const redis = await RedisServer.start()
   t.teardown(() => redis.close())
   const postgres = await PostgresServer.start({ isDurable: true })
   t.teardown(() => postgres.close())
   const database = await postgres.createDatabase()
-  // Retention drops what is acknowledged at once.
-  return { postgres, settings: { REDIS_URL: redis.url, DATABASE_URL: postgres.url(database), RETENTION_SECONDS: 1, RETENTION_MESSAGES: 1 } }
+  // Retention drops what is acknowledged soon.
+  const settings = { REDIS_URL: redis.url, DATABASE_URL: postgres.url(database), RETENTION_SECONDS: 1 }
+  return { postgres, settings }
 }
 
 test('on Redis, what the log no longer has comes from the database, on every server', { skip }, async t => {
@@ -246,7 +259,7 @@ test('a database that is away stops no order, and gets what it missed when it is
   await postgres.kill()
   await say(server, order(1, { status: 'canceled' }))
   await say(server, order(2))
-  const open = { user: 'alice', number: 1, order_id: 'o2', client_order_id: 'c2', symbol: 'AAPL', side: 'buy', order_type: 'limit', time_in_force: 'gtc', quantity: '10', currency: 'USD', status: 'new', filled_qty: '0', notional: '0', decimals: 0, fills: 0, reserved: '0', created_at: at(2) }
+  const open = openOrder('o2')
   await publish(server.app, 'open_orders', undefined, { orders: [open] }, { user: 'alice' })
   t.same(await orders(server, '?status=open'), ['o2 new'], 'open orders are known without it')
   t.equal((await get(server, '/v1/account')).status, 200)

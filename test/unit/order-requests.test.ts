@@ -14,7 +14,7 @@ import { OrderRequests, type OrderRequestsOptions } from '../../src/trading-requ
 import { orderIdOf } from '../../src/trading-requests/order-id.js'
 import { ManualClock } from '../contract/logs.js'
 
-/** What users ask of the exchange, over a log in memory; order-requests.test.ts of integration has the transports. */
+/** What users ask of the exchange, over a log in memory; the integration test has the transports. */
 
 const KNOWN: readonly Instrument[] = [
   { symbol: 'AAPL', market: 'NASDAQ', currency: 'USD', tick_size: '0.01', lot_size: '1' },
@@ -36,7 +36,10 @@ interface Desk {
 function openDesk (t: Test, options: Partial<OrderRequestsOptions> & { retained?: number } = {}): Desk {
   const clock = new ManualClock()
   const log = new MemoryLog({
-    channels: standardChannels, retention: { messages: 1000, seconds: 3600, bytes: 1 << 26 }, maxTopics: 1000, clock
+    channels: standardChannels,
+    retention: { messages: 1000, seconds: 3600, bytes: 1 << 26 },
+    maxTopics: 1000,
+    clock
   })
   const publisher = new Publisher({ log, channels: standardChannels })
   const coordination = new MemoryCoordination(() => clock.time)
@@ -45,7 +48,8 @@ function openDesk (t: Test, options: Partial<OrderRequestsOptions> & { retained?
   const declare = (instrument: Instrument): void => {
     const topic = topicKey({ channel: instruments.name, symbol: instrument.symbol })
     const payload = JSON.stringify(instrument)
-    directory.add({ topic, shard: 0, offset: ++offset, sequence: 1, previous: 0, timestamp: 0, payload, replaces: false })
+    const place = { shard: 0, offset: ++offset, sequence: 1, previous: 0, timestamp: 0 }
+    directory.add({ topic, ...place, payload, replaces: false })
   }
   for (const instrument of KNOWN) declare(instrument)
   const names = {
@@ -129,7 +133,7 @@ test('appends a repeated request once, and answers it alike', async t => {
 test('appends requests that come at once one time', async t => {
   const { requests, commands } = openDesk(t)
   const answers = await Promise.all(Array.from({ length: 50 }, () => requests.submit(alice, order())))
-  t.equal(new Set(answers.map(({ order_id }) => order_id)).size, 1)
+  t.equal(new Set(answers.map(({ order_id: id }) => id)).size, 1)
   t.equal((await commands()).length, 1)
 })
 
@@ -162,8 +166,7 @@ test('answers a repeated request alike when the log has dropped the first', asyn
   t.equal((await log.read('commands@alice', { sequence: 0 }, 1)).first, 2)
   t.strictSame(await requests.cancel(alice, cancel()), { ...first, request_id: 'r' }, 'the order is known all the same')
   t.match((await log.read('commands@alice', { sequence: 100_001 }, 1)).entries, [{ payload: /cancel_order/ }])
-  const { order_id } = first
-  await t.rejects(requests.cancel({ ...alice, trade: ['AAPL'] }, cancel({ request_id: 's' })), { code: 'forbidden' }, `nobody knows the symbol of ${order_id}`)
+  await t.rejects(requests.cancel({ ...alice, trade: ['AAPL'] }, cancel({ request_id: 's' })), { code: 'forbidden' }, 'nobody knows the symbol of the order')
   t.equal((await commands('bob')).length, 0)
 })
 
@@ -182,21 +185,21 @@ test('keeps requests of an order in sequence, and takes those of an order that i
   const open = {
     ...await requests.submit(bob, order()), user: 'alice', symbol: '005930', side: 'buy', order_type: 'limit', time_in_force: 'gtc', quantity: '10', limit_price: '70000', currency: 'KRW', number: 1, status: 'new', filled_qty: '0', notional: '0', decimals: 0, fills: 0, reserved: '0', created_at: '2026-01-01T00:00:00Z'
   }
-  const order_id = orderIdOf('alice', 'old')
-  const orders = [{ ...open, order_id, client_order_id: 'old' }]
+  const old = orderIdOf('alice', 'old')
+  const orders = [{ ...open, order_id: old, client_order_id: 'old' }]
   await log.append([{ topic: topicKey({ channel: openOrders.name, user: 'alice' }), payload: JSON.stringify({ orders }) }])
-  t.strictSame(await requests.cancel(alice, cancel({ client_order_id: 'old' })), { order_id, client_order_id: 'old', request_id: 'r' })
+  t.strictSame(await requests.cancel(alice, cancel({ client_order_id: 'old' })), { order_id: old, client_order_id: 'old', request_id: 'r' })
   await t.rejects(requests.replace(alice, replace({ client_order_id: 'old', request_id: 's', quantity: '15' })), { code: 'invalid_message', message: /15 is not a multiple of the lot size 10; 10 and 20 are/ })
   await requests.replace(alice, replace({ client_order_id: 'old', request_id: 's', quantity: '20' }))
   t.same((await commands()).map(({ action }) => action), ['cancel_order', 'replace_order'])
-  await t.rejects(requests.cancel(bob, { action: 'cancel_order', request_id: 'r', order_id }), { code: 'not_found' }, "another user's order")
+  await t.rejects(requests.cancel(bob, { action: 'cancel_order', request_id: 'r', order_id: old }), { code: 'not_found' }, "another user's order")
 })
 
 test('knows no order that nobody submitted', async t => {
   const { requests, commands } = openDesk(t)
-  const { order_id } = await requests.submit(alice, order())
+  const { order_id: id } = await requests.submit(alice, order())
   const unknown: ReadonlyArray<readonly [Identity, Pick<CancelOrder, 'order_id' | 'client_order_id'>]> = [
-    [alice, { client_order_id: 'two' }], [bob, { client_order_id: 'one' }], [bob, { order_id }], [alice, { order_id: 'nonsense' }]
+    [alice, { client_order_id: 'two' }], [bob, { client_order_id: 'one' }], [bob, { order_id: id }], [alice, { order_id: 'nonsense' }]
   ]
   for (const [who, named] of unknown) {
     await t.rejects(requests.cancel(who, { action: 'cancel_order', request_id: 'r', ...named }), { code: 'not_found' })
@@ -245,7 +248,8 @@ test('refuses what is malformed, says what would be right, and makes no order of
   const { requests, commands } = openDesk(t)
   for (const [change, code, words] of refused) {
     const request = JSON.parse(JSON.stringify({ ...order(), ...change })) as SubmitOrder
-    await t.rejects(requests.submit(alice, request), { code, message: words }, JSON.stringify(change).slice(0, 80))
+    const what = JSON.stringify(change).slice(0, 80)
+    await t.rejects(requests.submit(alice, request), { code, message: words }, what)
   }
   t.same(await commands(), [])
   await requests.submit(alice, order({ quantity: '5.00', limit_price: '185.5000' }))

@@ -30,7 +30,7 @@ async function register (t: Test, given: object): Promise<void> {
 }
 
 const refused: ReadonlyArray<readonly [given: object, ...words: RegExp[]]> = [
-  [{ chanels: [] }, /has no option 'chanels'/, /did you mean 'channels'\?/, /prefix, channels, routes, sources, instruments, processors, log, coordination, adminLink, settings/],
+  [{ chanels: [] }, /has no option 'chanels'/, /did you mean 'channels'\?/, /prefix, channels, routes, sources, instruments, processors, strategies, log, coordination, adminLink, settings/],
   [{ prefix: 5 }, /prefix is a text like '\/live', not 5/],
   [{ channels: {} }, /channels is an array/],
   [{ routes: ['strem'] }, /routes: there is no 'strem'; did you mean 'stream'\?/, /docs, stream, tickets, publish, topics/],

@@ -94,7 +94,6 @@ test('takes a request for five seconds, from a second before its time', async t 
   }
   const early = { code: 'bad_request', message: /still to come: a clock may be at most 1000 ms ahead/ }
   for (const age of [-1001, -86_400_000]) await t.rejects(signatures({ age }).verify(user, action, message), early, `${age} ms`)
-  t.match(signatures().tooLate(), { code: 'bad_request', message: /must come within 5000 ms/ })
   await t.rejects(
     signatures({ age: 1e9 }).verify(user, action, { ...message, quantity: '6' }), { code: 'forbidden' },
     'a late request is known by its signature alone'

@@ -103,7 +103,9 @@ test('adds the defaults of parameters, and says which is wrong', async t => {
 })
 
 /** Runs a strategy over closes; returns after which of them it gave which signal. */
-async function signalsOf (name: string, parameters: Record<string, number>, closes: readonly number[]): Promise<string[]> {
+async function signalsOf (
+  name: string, parameters: Record<string, number>, closes: readonly number[]
+): Promise<string[]> {
   const registered = (await StrategyRegistry.load([])).require(name)
   const instance = new StrategyInstance(registered.strategy, 'A', readParameters(registered, parameters), () => {})
   instance.start()

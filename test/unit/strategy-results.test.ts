@@ -56,7 +56,9 @@ test('makes the order that a signal means, and never sells what is not there', a
 
 test('counts each message of its orders once, and what is under way until it ends', async t => {
   const sent: unknown[] = []
-  const orders = new StrategyOrders(record, Results.of(), async (user, order) => { sent.push([user, order.client_order_id]) })
+  const orders = new StrategyOrders(record, Results.of(), async (user, order) => {
+    sent.push([user, order.client_order_id])
+  })
   await orders.send('u', orders.orderOf('buy', undefined, '1')!)
   t.same(sent, [['u', 's.1']])
   t.equal(orders.expected().toFixed(), '2')
@@ -71,7 +73,8 @@ test('counts each message of its orders once, and what is under way until it end
   t.ok(orders.take(order({ status: 'canceled', filled_qty: '0.5', leaves_qty: '1.5' }), { epoch: 1, offset: 6 }))
   t.equal(orders.expected().toFixed(), '0.5')
   t.same(orders.kept(), { position: '0.5', cost: '5', realized_pnl: '0', fees: '0.01', epoch: 1, offset: 6 })
-  const later = new StrategyOrders({ ...record, results: { ...orders.kept(), time: 1 } }, Results.of(orders.kept()), undefined)
+  const kept = { ...orders.kept(), time: 1 }
+  const later = new StrategyOrders({ ...record, results: kept }, Results.of(kept), undefined)
   t.notOk(later.take(fill, { epoch: 1, offset: 5 }))
   t.ok(later.take(fill, { epoch: 2, offset: 3 }), 'another epoch gives its offsets anew')
 })

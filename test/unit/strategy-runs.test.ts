@@ -24,7 +24,7 @@ test('gives past bars to a strategy without their signals, and then each bar whe
   t.same(ground.lines.slice(2), [`bar 3 ${startOf(3)} 1 0`, `bar 4 ${startOf(4)} 3 1`], 'neither a bar that forms, nor a revision, nor an older bar')
   const [signal, ...others] = await ground.signals('told')
   t.same(others, [])
-  t.match(signal, { strategy_id: 'told', name: 'told', status: 'running', symbol: 'A', mode: 'signal', signal: 'buy', quantity: '1', price: '1', reason: 'why', as_of: /^2.*Z$/, position: '0' })
+  t.match(signal, { strategy_id: 'told', name: 'told', status: 'running', symbol: 'A', mode: 'signal', signal: 'buy', quantity: '1', price: '1', reason: 'why', as_of: /^2.*Z$/, position: '1' })
 })
 
 test('in mode signal, a signal counts as filled, and profit follows the price', async t => {
@@ -52,13 +52,33 @@ test('in mode signal, a signal counts as filled, and profit follows the price', 
 })
 
 const fillOf = (order: { client_order_id: string, quantity: string, side: 'buy' | 'sell' }, price: string, more: Partial<Order> = {}): Order => ({
-  order_id: `o${order.client_order_id}`, client_order_id: order.client_order_id, symbol: 'A', side: order.side, order_type: 'market', status: 'filled',
-  quantity: order.quantity, filled_qty: order.quantity, leaves_qty: '0', exec_id: 'e', last_qty: order.quantity, last_price: price, fee: '0.1', ...more
+  order_id: `o${order.client_order_id}`,
+  client_order_id: order.client_order_id,
+  symbol: 'A',
+  side: order.side,
+  order_type: 'market',
+  status: 'filled',
+  quantity: order.quantity,
+  filled_qty: order.quantity,
+  leaves_qty: '0',
+  exec_id: 'e',
+  last_qty: order.quantity,
+  last_price: price,
+  fee: '0.1',
+  ...more
 })
 
 const rejectionOf = (order: { client_order_id: string, quantity: string, side: 'buy' | 'sell' }): Order => ({
-  order_id: 'o', client_order_id: order.client_order_id, symbol: 'A', side: order.side, order_type: 'market', status: 'rejected', reason: 'no cash',
-  quantity: order.quantity, filled_qty: '0', leaves_qty: order.quantity
+  order_id: 'o',
+  client_order_id: order.client_order_id,
+  symbol: 'A',
+  side: order.side,
+  order_type: 'market',
+  status: 'rejected',
+  reason: 'no cash',
+  quantity: order.quantity,
+  filled_qty: '0',
+  leaves_qty: order.quantity
 })
 
 test('in mode paper, a signal becomes one order, also if a run takes over', async t => {
@@ -168,8 +188,10 @@ test('one that fails is named and noted, and the others of its worker go on', as
   for (const [name, reason] of [['loops', /longer than/], ['throws', /as it was told/], ['falls_at_start', /no start/]] as const) {
     t.match(await ground.record(name), { status: 'failed', reason, version: 2 })
   }
+  const before = (await ground.said('throws')).length
   await ground.records.ask('u', 'throws', 'running', Date.now())
-  t.match(await ground.untilStatus('throws', 'running'), { reason: undefined }, 'its user may resume it')
+  await ground.untilSaid('throws', said => said.slice(before).some(({ status }) => status === 'failed'))
+  t.match(await ground.record('throws'), { status: 'failed', version: 4 }, 'the same bar, in its past, ends it again')
 })
 
 test('one that uses too much CPU fails, and so does one too many', async t => {
@@ -185,6 +207,10 @@ test('one that uses too much CPU fails, and so does one too many', async t => {
   for (let number = 1; number <= 12; number++) await ground.bar(number, '5')
   t.match(await ground.untilStatus('wastes', 'failed'), { reason: /wastes has failed: it uses too much CPU: more than 20 % of 10 s/ })
   await ground.untilLine(`bar 12 ${startOf(12)} 5 0`)
+  await ground.records.ask('u', 'wastes', 'running', Date.now())
+  t.equal((await ground.untilStatus('wastes', 'running')).reason, undefined, 'its user may resume it, and its past costs nothing')
+  await ground.records.remove('u', 'wastes')
+  await ground.untilStatus('wastes', 'stopped')
   await ground.add('nowhere')
   t.match(await ground.untilStatus('nowhere', 'failed'), { reason: /has no such strategy/ })
 })

@@ -210,6 +210,43 @@ test('sells only what is held, less what open orders are to sell', t => {
   t.end()
 })
 
+test('takes the share of the cost and the fees of a sale to the last digit', t => {
+  const desk = new PaperDesk(paperRules({ balances: 'USD:1000', fees: '0.001' }))
+  const sheet = (): string[] => {
+    const { balances: [balance], positions: [position] } = desk.account('a')
+    return [balance!.cash, position?.quantity ?? '0', position?.cost ?? '0', balance!.realized]
+  }
+  desk.show([['10.50', '9']], [['10.00', '1'], ['10.01', '2']])
+  desk.submit('a1', 'buy 1 market')
+  t.same(sheet(), ['989.99', '1', '10', '0'])
+  desk.submit('a2', 'buy 2 market')
+  t.same(sheet(), ['969.94998', '3', '30.02', '0'])
+  desk.submit('a3', 'sell 1 market')
+  t.same(sheet(), ['980.43948', '2', '20.01333333', '0.49333333'])
+  desk.submit('a4', 'sell 2 market')
+  t.same(sheet(), ['1001.41848', '0', '0', '1.48'])
+  t.equal(desk.portfolio('a').fees, '0.06152')
+  t.end()
+})
+
+test('frees what an order held back as soon as it ends, is filled or changes', t => {
+  const desk = new PaperDesk(paperRules({ balances: 'USD:100' }))
+  desk.submit('a1', 'buy 10 limit 10')
+  t.same(desk.submit('a2', 'buy 1 limit 1'), ['a2 rejected 0/1 (insufficient buying power)'])
+  t.same(desk.replace('a1', { quantity: '9' }), ['a1 replaced 0/9'])
+  t.same(desk.submit('a3', 'buy 10 limit 1'), ['a3 new 0/10'])
+  t.same(desk.cancel('a1'), ['a1 canceled 0/9'])
+  t.same(desk.submit('a4', 'buy 9 limit 10'), ['a4 new 0/9'])
+  t.same(desk.show([], [['8', '9']]).at(-1), 'a4 filled 9/9 9@8 avg 8', 'waiting, it arrives at a better price than it reserved')
+  t.same(desk.submit('a5', 'buy 18 limit 1'), ['a5 new 0/18'])
+  desk.submit('a6', 'sell 9 limit 20')
+  t.same(desk.replace('a6', { limit_price: '21' }), ['a6 replaced 0/9'], 'its own hold is no obstacle')
+  t.same(desk.replace('a6', { quantity: '10' }), ['a6 replaced 0/9 (insufficient position)'])
+  t.same(desk.replace('a6', { quantity: '4' }), ['a6 replaced 0/4'])
+  t.same(desk.submit('a7', 'sell 5 limit 20'), ['a7 new 0/5'])
+  t.end()
+})
+
 test('charges the fee of the market, in the currency of the price', t => {
   const desk = new PaperDesk(paperRules({ balances: 'USD:1000,KRW:1000000', fees: '0.002,KRX:0.00015' }))
   desk.show([], [['70000', '9']])
@@ -257,6 +294,33 @@ test('has resting orders and those that came meanwhile meet the book by price, t
   t.same(desk.market('open'), [
     'c1 filled 1/1 1@9 avg 9', 'a1 filled 1/1 1@10 avg 10', 'b1 filled 1/1 1@9.5 avg 9.5'
   ])
+  t.end()
+})
+
+test('has an order wait for its first book only, and rest from then on', t => {
+  const desk = new PaperDesk()
+  desk.submit('a1', 'buy 1 limit 10')
+  t.equal(desk.state.orders['a1']!.waiting, true)
+  desk.show([], [['12', '1']])
+  t.equal(desk.state.orders['a1']!.waiting, undefined)
+  t.same(desk.show([], [['9', '1']]), ['a1 filled 1/1 1@10 avg 10'])
+  t.end()
+})
+
+test('triggers several stop orders, which share what the user can spend', t => {
+  const desk = new PaperDesk(paperRules({ balances: 'USD:100' }))
+  desk.show([], [['14', '100']])
+  desk.submit('a1', 'buy 4 stop 10')
+  desk.submit('a2', 'buy 4 stop 11')
+  desk.submit('b1', 'buy 2 stop 10.5')
+  t.same(desk.price('14'), [
+    'a1 new 0/4 (triggered)',
+    'a1 filled 4/4 4@14 avg 14',
+    'b1 new 0/2 (triggered)',
+    'b1 filled 2/2 2@14 avg 14',
+    'a2 new 0/4 (triggered)',
+    'a2 canceled 0/4 (insufficient buying power)'
+  ], 'the first to be reached comes first; 44 are left of 100, and what a1 reserved is free')
   t.end()
 })
 

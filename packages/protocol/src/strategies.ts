@@ -1,5 +1,7 @@
 import { type Static, Type } from '@sinclair/typebox'
-import { closed, Decimal, defineChannel, Identifier, SymbolName, Text, Timestamp } from './channels/channel.js'
+import {
+  closed, Decimal, defineChannel, Identifier, SymbolName, Text, Timestamp
+} from './channels/channel.js'
 import { STRATEGY_MODES } from './channels/strategy.js'
 
 /** Strategies that users have started (PROTOCOL.md, Strategies). */
@@ -16,7 +18,9 @@ const oneOf = <Name extends string>(names: readonly Name[], description: string)
 
 const Parameters = Type.Record(
   Type.String({ maxLength: 64 }),
-  Type.Union([Type.Number(), Type.Boolean(), Type.String({ maxLength: 256 })]),
+  Type.Union([Type.Number(), Type.Boolean(), Type.String({ maxLength: 256 })], {
+    title: 'a number, a text of at most 256 characters, true or false'
+  }),
   {
     maxProperties: MAX_PARAMETERS,
     title: 'an object of numbers, texts, true and false',
@@ -69,7 +73,7 @@ export const StrategyRecord = Type.Object({
 }, closed)
 export type StrategyRecord = Static<typeof StrategyRecord>
 
-/** All strategies of a user. They are kept as one message, so that each change is judged by all that stand. */
+/** All strategies of a user. They are one message, so that each change is judged by all that stand. */
 export const strategies = defineChannel({
   name: 'strategies',
   type: 'strategies',
@@ -92,6 +96,8 @@ export const StrategyRegistryAnswer = Type.Object({
     name: Type.String(),
     title: Type.String(),
     description: Type.String(),
-    parameters: Type.Unsafe<object>({ type: 'object', description: 'a JSON schema, with defaults and bounds' })
+    parameters: Type.Unsafe<object>({
+      type: 'object', description: 'a JSON schema, with defaults and bounds'
+    })
   }))
 })

@@ -1,4 +1,6 @@
-import { type Bar, type BarInterval, compareDecimals, DECIMAL_PATTERN, isSymbol, ProtocolError } from '@tickwire/protocol'
+import {
+  type Bar, type BarInterval, compareDecimals, DECIMAL_PATTERN, isSymbol, ProtocolError
+} from '@tickwire/protocol'
 import { ConfigError } from '../../config.js'
 import {
   countOfBars, generateBars, type GeneratedBars, generatedSymbols
@@ -6,7 +8,9 @@ import {
 import { backtest, type BacktestReport } from '../../strategies/backtest/backtest.js'
 import { BarsFileError, readBarsFile } from '../../strategies/backtest/bars-file.js'
 import { intervalOf, readParameters, type Registered, StrategyRegistry } from '../../strategies/registry.js'
-import { columns, type Command, CommandError, text, UsageError, type Values, wholeNumber } from '../command.js'
+import {
+  columns, type Command, CommandError, text, UsageError, type Values, wholeNumber
+} from '../command.js'
 
 const DEFAULT_CASH = '100000'
 const DEFAULT_QUANTITY = '1'
@@ -26,18 +30,24 @@ export const backtestCommand: Command = {
     seed: { type: 'string', value: 'number', description: 'makes bars of the simulated market; default 1' },
     days: { type: 'string', value: 'number', description: `of made bars; default ${DEFAULT_DAYS}` },
     parameters: {
-      type: 'string', short: 'p', value: 'json', description: `of the strategy: '{"fast":5,"interval":"5m"}'`
+      type: 'string', short: 'p', value: 'json', description: 'of the strategy, such as {"fast":5}'
     },
-    strategies: { type: 'string', value: 'folder', description: 'a folder of strategies beside those built in' },
-    quantity: { type: 'string', value: 'decimal', description: `of a signal that names none; default ${DEFAULT_QUANTITY}` },
+    strategies: { type: 'string', value: 'folder', description: 'strategies beside those that are built in' },
+    quantity: {
+      type: 'string',
+      value: 'decimal',
+      description: `of a signal that names none; default ${DEFAULT_QUANTITY}`
+    },
     cash: { type: 'string', value: 'decimal', description: `to begin with; default ${DEFAULT_CASH}` },
-    fee: { type: 'string', value: 'fraction', description: 'of what is bought or sold, such as 0.001; default 0' },
+    fee: {
+      type: 'string', value: 'fraction', description: 'of what is bought or sold, such as 0.001; default 0'
+    },
     json: { type: 'boolean', description: 'prints JSON, for programs' },
     quiet: { type: 'boolean', short: 'q', description: 'shows no progress' }
   },
   examples: [
     'tickwire backtest breakout BTC-USD --seed 7 --days 90 --quantity 0.5 --fee 0.001',
-    `tickwire backtest moving_average_crossover AAPL --bars aapl.csv -p '{"fast":5,"slow":20}'`,
+    'tickwire backtest moving_average_crossover AAPL --bars aapl.csv -p \'{"fast":5,"slow":20}\'',
     'tickwire backtest mine AAPL --strategies ./strategies --json'
   ],
 
@@ -95,7 +105,7 @@ function parametersOf (registered: Registered, json = '{}'): ReturnType<typeof r
     throw new UsageError(`--parameters is JSON, such as '{"fast":5}', not '${json}'`)
   }
   if (typeof given !== 'object' || given === null || Array.isArray(given)) {
-    throw new UsageError(`--parameters is a JSON object, such as '{"fast":5}'`)
+    throw new UsageError('--parameters is a JSON object, such as {"fast":5}')
   }
   try {
     return readParameters(registered, given as Parameters<typeof readParameters>[1])
@@ -114,7 +124,8 @@ async function barsOf (values: Values, symbol: string, interval: BarInterval): P
   const file = text(values, 'bars')
   if (file === undefined) return generated(values, symbol, interval)
   for (const flag of ['seed', 'days']) {
-    if (values[flag] !== undefined) throw new UsageError(`--${flag} makes bars, and --bars reads them: use one`)
+    if (values[flag] === undefined) continue
+    throw new UsageError(`--${flag} makes bars, and --bars reads them: use one`)
   }
   try {
     const bars = await readBarsFile(file, { symbol, interval })
@@ -128,6 +139,7 @@ async function barsOf (values: Values, symbol: string, interval: BarInterval): P
   }
 }
 
+/** Makes bars. @throws UsageError, CommandError */
 function generated (values: Values, symbol: string, interval: BarInterval): Bars {
   const days = wholeNumber(values, 'days') ?? DEFAULT_DAYS
   if (days > MAX_DAYS) throw new UsageError(`--days is at most ${MAX_DAYS}`)
@@ -149,7 +161,8 @@ function amount (values: Values, flag: string, otherwise: string): string {
 
 function fraction (values: Values, flag: string, otherwise: string): string {
   const value = text(values, flag) ?? otherwise
-  if (decimal.test(value) && compareDecimals(value, '0') >= 0 && compareDecimals(value, '1') < 0) return value
+  const isDecimal = decimal.test(value)
+  if (isDecimal && compareDecimals(value, '0') >= 0 && compareDecimals(value, '1') < 0) return value
   throw new UsageError(`--${flag} is a fraction from 0 to below 1, such as 0.001, not '${value}'`)
 }
 
@@ -200,7 +213,8 @@ class Progress {
     const now = performance.now()
     if (!this.shows || now - this.shownAt < (this.isTerminal ? TERMINAL_MS : FILE_MS)) return
     this.shownAt = now
-    const words = `tickwire: ${this.done} of ${this.bars} bars, ${percent(this.done / this.bars)}, at ${start}`
+    const share = percent(this.done / this.bars)
+    const words = `tickwire: ${this.done} of ${this.bars} bars, ${share}, at ${start}`
     if (this.isTerminal) process.stderr.write(`\r\x1b[K${words}`)
     else console.error(words)
   }

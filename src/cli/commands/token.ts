@@ -1,4 +1,5 @@
-import { createHmac } from 'node:crypto'
+import { createHmac, createPublicKey } from 'node:crypto'
+import { readFileSync } from 'node:fs'
 import { type Config, ConfigError, loadConfig } from '../../config.js'
 import { type Command, CommandError, text, texts, UsageError } from '../command.js'
 
@@ -33,6 +34,15 @@ export const token: Command = {
         '(default: none)'
     },
     admin: { type: 'boolean', description: 'the user may use /v1/admin/…' },
+    'order-key': {
+      type: 'string',
+      value: 'file',
+      description: 'the user signs orders with this key for Ed25519, a PEM file; ' +
+        'the token gets its public part'
+    },
+    'order-kid': {
+      type: 'string', value: 'kid', description: 'the same with a key of ORDER_KEYS, by its kid'
+    },
     ttl: {
       type: 'string',
       value: 'time',
@@ -70,6 +80,7 @@ export const token: Command = {
       ...(publish.length === 0 ? {} : { publish }),
       ...(trade.length === 0 ? {} : { trade: trade.includes('*') ? true : trade }),
       ...(values['admin'] === true ? { admin: true } : {}),
+      ...orderKey(text(values, 'order-key'), text(values, 'order-kid')),
       iss,
       aud,
       iat: now,
@@ -93,6 +104,18 @@ function read (
   } catch (error) {
     throw error instanceof ConfigError ? new CommandError(error.message) : error
   }
+}
+
+/** Returns the claim for the key with which a user signs orders: the public part of a private key. */
+function orderKey (file: string | undefined, kid: string | undefined): object {
+  if (file === undefined) return kid === undefined ? {} : { order_key: kid }
+  if (kid !== undefined) throw new UsageError('a user signs with one key: --order-key or --order-kid')
+  try {
+    const { kty, crv, x } = createPublicKey(readFileSync(file, 'utf8')).export({ format: 'jwk' })
+    if (crv === 'Ed25519') return { order_key: { kty, crv, x } }
+  } catch {}
+  throw new CommandError(`--order-key: ${file} is not the PEM file of a key for Ed25519; make one with: ` +
+    'openssl genpkey -algorithm ed25519')
 }
 
 function seconds (time: string): number {

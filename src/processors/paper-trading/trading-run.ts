@@ -1,5 +1,6 @@
 import {
-  type Command, commands, market as marketChannel, parseTopicKey, quotes, topicKey, type Trade, trades
+  type Command, commands, market as marketChannel, parseTopicKey, quotes, type SubmitCommand, topicKey,
+  type Trade, trades
 } from '@tickwire/protocol'
 import type { Exchange, Happening } from '../../trading/exchange.js'
 import { portfolioOf, ratesFrom, type Valuation } from '../../trading/portfolio.js'
@@ -8,6 +9,8 @@ import type { Following, Input, Output } from '../processor.js'
 import { Interest, type MarketDemand } from './interest.js'
 import { isFill, MarketMemory } from './market-memory.js'
 import { Standing } from './standing.js'
+
+type Ordered = Pick<SubmitCommand, 'symbol' | 'market' | 'currency'>
 
 const COMMANDS_PREFIX = topicKey({ channel: commands.name, user: '' })
 
@@ -65,7 +68,9 @@ export class TradingRun implements Following<Decision> {
       this.unseen.add(order.symbol)
       if (order.market !== undefined) this.unseenMarkets.add(order.market)
     }
-    for (const symbol of exchange.symbolsInUse(state)) topics.push(...this.interest.add(symbol, 'price', now()))
+    for (const symbol of exchange.symbolsInUse(state)) {
+      topics.push(...this.interest.add(symbol, 'price', now()))
+    }
     for (const [user, { balances }] of Object.entries(state.accounts)) {
       for (const { currency } of balances) topics.push(...this.followRates(currency, now()))
       this.standing.noteAccount(user)
@@ -163,10 +168,7 @@ export class TradingRun implements Following<Decision> {
     return decision
   }
 
-  private followOrder (
-    { symbol, market, currency }: { readonly symbol: string, readonly market?: string, readonly currency: string },
-    now: number
-  ): string[] {
+  private followOrder ({ symbol, market, currency }: Ordered, now: number): string[] {
     return [
       ...this.interest.add(symbol, 'order', now),
       ...market === undefined ? [] : this.interest.addMarket(market, now),
@@ -179,7 +181,8 @@ export class TradingRun implements Following<Decision> {
     const { base } = this.options
     this.rated.add(currency)
     if (currency === base) return []
-    return [`${currency}-${base}`, `${base}-${currency}`].flatMap(pair => this.interest.add(pair, 'price', now))
+    const pairs = [`${currency}-${base}`, `${base}-${currency}`]
+    return pairs.flatMap(pair => this.interest.add(pair, 'price', now))
   }
 
   private renewInterest (now: number): void {

@@ -25,7 +25,8 @@ export interface GeneratedBars {
 export const generatedSymbols = (): string[] => listings.map(({ symbol }) => symbol)
 
 /** Returns how many bars there are. */
-export const countOfBars = ({ interval, days }: GeneratedBars): number => days * DAY_MS / BAR_INTERVALS[interval]
+export const countOfBars = ({ interval, days }: GeneratedBars): number =>
+  days * DAY_MS / BAR_INTERVALS[interval]
 
 /**
  * Makes bars of an instrument of the simulated market, from the prices about which that market trades. Its
@@ -47,7 +48,15 @@ export function * generateBars (wanted: GeneratedBars): Generator<Bar> {
       price: price(at + (step + 0.5) * length / STEPS),
       size: Math.max(1, Math.round(listing.levelSize * 0.1 * Math.exp(sizes.normal())))
     }))
-    yield { symbol, interval, start: new Date(at).toISOString().replace('.000Z', 'Z'), ...summary(listing, traded), closed: true, revision: 0, through: index + 1 }
+    yield {
+      symbol,
+      interval,
+      start: new Date(at).toISOString().replace('.000Z', 'Z'),
+      ...summary(listing, traded),
+      closed: true,
+      revision: 0,
+      through: index + 1
+    }
   }
 }
 

@@ -94,7 +94,7 @@ class BacktestAccount {
     return this.results.position
   }
 
-  /** Fills a signal at the open of a bar. @returns what the strategy is told; undefined if nothing was done */
+  /** Fills a signal at a bar's open. @returns what the strategy is told; undefined if nothing was done */
   fill ({ signal, quantity: asked }: Signal, { open, start }: Bar): Order | undefined {
     const { quantity: usual, fee: rate } = this.options
     const held = this.results.position
@@ -163,9 +163,23 @@ class BacktestAccount {
   private orderOf (side: 'buy' | 'sell', quantity: string, price: string, fee: string, at: string): Order {
     const id = `backtest.${this.buys + this.sales}`
     return {
-      order_id: id, client_order_id: id, symbol: this.options.symbol, side, order_type: 'market',
-      time_in_force: 'day', status: 'filled', quantity, filled_qty: quantity, leaves_qty: '0', avg_price: price,
-      exec_id: `${id}.1`, last_qty: quantity, last_price: price, fee, created_at: at, updated_at: at
+      order_id: id,
+      client_order_id: id,
+      symbol: this.options.symbol,
+      side,
+      order_type: 'market',
+      time_in_force: 'day',
+      status: 'filled',
+      quantity,
+      filled_qty: quantity,
+      leaves_qty: '0',
+      avg_price: price,
+      exec_id: `${id}.1`,
+      last_qty: quantity,
+      last_price: price,
+      fee,
+      created_at: at,
+      updated_at: at
     }
   }
 }

@@ -13,8 +13,8 @@ export default defineStrategy({
   onStart: () => ({ bars: [] as Array<{ readonly high: string, readonly low: string }> }),
   onBar ({ close, high, low }, { state: { bars }, parameters: { lookback }, position, signal }) {
     if (bars.length === lookback) {
-      const highest = bars.reduce((best, bar) => compareDecimals(bar.high, best) > 0 ? bar.high : best, bars[0]!.high)
-      const lowest = bars.reduce((best, bar) => compareDecimals(bar.low, best) < 0 ? bar.low : best, bars[0]!.low)
+      const highest = bars.map(bar => bar.high).reduce((a, b) => compareDecimals(a, b) > 0 ? a : b)
+      const lowest = bars.map(bar => bar.low).reduce((a, b) => compareDecimals(a, b) < 0 ? a : b)
       if (position === 0 && compareDecimals(close, highest) > 0) {
         signal('buy', { reason: `${close} is above ${highest}, the highest of ${lookback} bars` })
       } else if (position > 0 && compareDecimals(close, lowest) < 0) {

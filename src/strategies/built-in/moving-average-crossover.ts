@@ -12,7 +12,7 @@ export default defineStrategy({
     'and sells all when it falls below it.',
   parameters: Type.Object({
     fast: Type.Integer({
-      minimum: 1, maximum: 200, default: 10, description: 'bars in the fast average; fewer than in the slow one'
+      minimum: 1, maximum: 200, default: 10, description: 'bars in the fast average; fewer than in the slow'
     }),
     slow: Type.Integer({ minimum: 2, maximum: 400, default: 30, description: 'bars in the slow average' })
   }),

@@ -81,7 +81,7 @@ export class StrategyWorker {
     this.timer = setTimeout(() => { this.overdue(call, limitMs) }, limitMs).unref()
   }
 
-  /** If this thread itself was held up, the answer may be here already: it comes before the next immediate. */
+  /** If this thread itself was held up, the answer is here already: it comes before the next immediate. */
   private overdue (call: Call, limitMs: number): void {
     setImmediate(() => {
       if (this.current !== call) return

@@ -84,8 +84,10 @@ export class Messages {
     if (message['action'] === 'submit_order') return this.ordering(message)
     if (message['action'] === 'cancel_order' || message['action'] === 'replace_order') {
       const { order_id: _order, client_order_id: _client, ...rest } = message
-      const name = random.next() < 0.8 ? { client_order_id: random.pick(KEYS) } : { order_id: random.pick(KEYS) }
-      return { ...rest, ...name, ...(message['action'] === 'replace_order' ? { quantity: random.pick(AMOUNTS) } : {}) }
+      const key = random.pick(KEYS)
+      const name = random.next() < 0.8 ? { client_order_id: key } : { order_id: key }
+      const change = message['action'] === 'replace_order' ? { quantity: random.pick(AMOUNTS) } : {}
+      return { ...rest, ...name, ...change }
     }
     const channel = standardChannels.get(String(message['channel']))
     if (channel === undefined) return message

@@ -19,7 +19,9 @@ export const breakageNames = ['kill -9 of a node', 'SIGTERM to a node', 'kill -9
 export type BreakageName = typeof breakageNames[number]
 
 /** Ends something, and starts it again. */
-async function happen (name: BreakageName, { nodes, redis, random }: Breakable): Promise<void> {
+async function happen (
+  name: BreakageName, { nodes, redis, random }: Breakable, say: (line: string) => void
+): Promise<void> {
   const node = random.pick(nodes)
   switch (name) {
     case 'kill -9 of a node':
@@ -29,6 +31,7 @@ async function happen (name: BreakageName, { nodes, redis, random }: Breakable):
       break
     case 'SIGTERM to a node':
       await node.stop()
+      if (node.exitCodes.at(-1) !== 0) say(`${node.name} ended with ${node.exitCodes.at(-1)}: ${node.complaints}`)
       await delay(random.integer(...AWAY_MS))
       await node.start()
       break
@@ -73,7 +76,7 @@ export class Breaking {
       const name = random.pick(first.length > 0 ? first : breakageNames)
       if (first.length > 0) first.splice(first.indexOf(name), 1)
       const began = Date.now()
-      await happen(name, this.breakable)
+      await happen(name, this.breakable, this.say)
       this.say(`${name}: up again after ${Date.now() - began} ms`)
       this.counts.set(name, (this.counts.get(name) ?? 0) + 1)
     }

@@ -115,7 +115,7 @@ async function makeNodes ({ nodes, shards }: RunOptions, redis: RedisServer): Pr
     RATE_LIMIT_MESSAGES: '1000000',
     RATE_LIMIT_ORDERS: '1000000',
     RETENTION_MESSAGES: '1000000',
-    SHUTDOWN_GRACE_MS: '2000'
+    SHUTDOWN_GRACE_MS: '10000'
   })))
 }
 

@@ -87,7 +87,7 @@ const FOLDERS = {
       'coordination/redis/keys\\.ts$',
       'auth/public-key\\.ts$',
       'signing/open-signing\\.ts$',
-      '(server|tls|notices)\\.ts$',
+      '(server|tls|notices|paper-rules)\\.ts$',
     ],
   },
 }

@@ -142,6 +142,10 @@ test('token: signs for the server what the flags permit', async t => {
   t.match(claims, { sub: 'a', admin: true })
   t.equal(claims.exp - claims.iat, 3600)
   t.match(token, /^[\w-]+\.[\w-]+\.[\w-]+$/)
+  for (const [flags, trade] of [[['--trade', 'AAPL', '--trade', 'MSFT'], ['AAPL', 'MSFT']], [['--trade', '*'], true], [[], undefined]] as const) {
+    const signed = await runCommand(['token', '--sub', 'a', '--json', ...flags], env)
+    t.same((JSON.parse(signed.out) as { claims: { trade?: unknown } }).claims.trade, trade)
+  }
   const without = await runCommand(['token', '--sub', 'a'])
   t.equal(without.code, 1)
   t.match(without.err, /JWT_SECRET is not set/)

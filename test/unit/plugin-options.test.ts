@@ -30,7 +30,7 @@ async function register (t: Test, given: object): Promise<void> {
 }
 
 const refused: ReadonlyArray<readonly [given: object, ...words: RegExp[]]> = [
-  [{ chanels: [] }, /has no option 'chanels'/, /did you mean 'channels'\?/, /prefix, channels, routes, sources, instruments, processors, log, coordination, adminLink, settings/],
+  [{ chanels: [] }, /has no option 'chanels'/, /did you mean 'channels'\?/, /prefix, channels, routes, sources, instruments, processors, strategies, log, coordination, adminLink, settings/],
   [{ prefix: 5 }, /prefix is a text like '\/live', not 5/],
   [{ channels: {} }, /channels is an array/],
   [{ routes: ['strem'] }, /routes: there is no 'strem'; did you mean 'stream'\?/, /docs, stream, tickets, publish, topics/],
@@ -45,6 +45,10 @@ const refused: ReadonlyArray<readonly [given: object, ...words: RegExp[]]> = [
   [{ processors: [{ name: 'mine', due () {} }] }, /processors\[0\] has no 'outputsOf': it is an object with outputsOf, initial, hear, apply, due/],
   [{ processors: [{ outputOf () {}, restore () {}, apply () {}, correct () {} }] }, /processors\[0\] has no name/],
   [{ processors: [{ name: 'mine', inputs: 'trades', outputOf () {}, restore () {}, apply () {}, correct () {} }] }, /processors\[0\] has no inputs: an array/],
+  [{ strategies: './folder' }, /strategies is an array of paths or URLs of modules/],
+  [{ strategies: [() => {}] }, /a worker loads them, and cannot be given functions/],
+  [{ strategies: ['/none/here.js'] }, /\/none\/here\.js cannot be loaded/],
+  [{ settings: { STRATEGIES: '/none/here' } }, /STRATEGIES=\/none\/here cannot be read/],
   [{ log: 'redis://localhost' }, /log has no 'shardOf'/],
   [{ coordination: {} }, /coordination has no 'put'/],
   [{ settings: [] }, /settings is an object/],

@@ -43,6 +43,8 @@ async function happen (name: BreakageName, { nodes, redis, random }: Breakable):
 /** Breaks one thing after another. */
 export class Breaking {
   readonly counts = new Map<BreakageName, number>()
+  /** Why it has ended by itself. */
+  failure: string | undefined
   private over = false
   private running: Promise<void> = Promise.resolve()
 
@@ -53,12 +55,10 @@ export class Breaking {
   }
 
   start (): void {
-    this.running = this.run()
-    // stop() throws the error. Without this line, Node would end the process for an unhandled rejection.
-    this.running.catch(() => { this.over = true })
+    this.running = this.run().catch((error: unknown) => { this.failure = String(error) })
   }
 
-  /** Ends when each kind has happened, and what is under way is over. @throws Error if a start failed */
+  /** Ends when each kind has happened, and what is under way is over. */
   async stop (): Promise<void> {
     this.over = true
     await this.running

@@ -90,16 +90,18 @@ export interface MadeMarketOptions {
   readonly token: string
   readonly symbols: readonly string[]
   readonly seed: number
-  /** Between two messages. */
+  /** Between two batches. */
   readonly everyMs: number
 }
 
 /**
- * Publishes books and trades, one message after another, each to whichever node takes it: again with the same
- * key until one does, so that each is in the log once.
+ * Publishes books and trades, one batch after another, each to whichever node takes it: again with the same
+ * keys until one does, so that each message is in the log once. A batch has at most one message of a symbol.
  */
 export class MadeMarket {
   published = 0
+  /** Why it has ended by itself. */
+  failure: string | undefined
   private readonly symbols: readonly MadeSymbol[]
   private readonly random: Choices
   private over = false
@@ -113,10 +115,8 @@ export class MadeMarket {
 
   /** Resolves when each symbol has a book; then books and trades go on. */
   async start (): Promise<void> {
-    for (const symbol of this.symbols) await this.publish(symbol.nextBook())
-    this.running = this.run()
-    // stop() throws the error. Without this line, Node would end the process for an unhandled rejection.
-    this.running.catch(() => {})
+    await this.publish(this.symbols.map(symbol => symbol.nextBook()))
+    this.running = this.run().catch((error: unknown) => { this.failure = String(error) })
   }
 
   async stop (): Promise<void> {
@@ -126,24 +126,27 @@ export class MadeMarket {
 
   private async run (): Promise<void> {
     while (!this.over) {
-      const symbol = this.random.pick(this.symbols)
-      await this.publish(this.random.chance(0.7) ? symbol.nextBook() : symbol.nextTrade())
+      const { random, symbols } = this
+      const moved = symbols.filter(() => random.chance(0.5))
+      await this.publish(moved.map(symbol => random.chance(0.7) ? symbol.nextBook() : symbol.nextTrade()))
       await delay(this.options.everyMs)
     }
   }
 
-  private async publish (item: Item): Promise<void> {
+  private async publish (items: readonly Item[]): Promise<void> {
+    if (items.length === 0) return
     const { origins, token } = this.options
     const deadline = Date.now() + GIVE_UP_MS
-    const message = { ...item, idempotency_key: `made ${++this.published}` }
+    const messages = items.map(item => ({ ...item, idempotency_key: `made ${++this.published}` }))
     for (let attempt = this.published; ; attempt++) {
       const origin = origins[attempt % origins.length]!
-      const answer = await publishTo(origin, token, [message]).catch(() => undefined)
+      const answer = await publishTo(origin, token, messages).catch(() => undefined)
       if (answer?.status === 200) {
-        if (answer.accepted === 1) return
-        throw new Error(`${JSON.stringify(message)} was rejected: ${JSON.stringify(answer.rejected?.[0])}`)
+        const rejected = answer.rejected?.find(({ code }) => code !== 'log_unavailable')
+        if (rejected !== undefined) throw new Error(`a message was rejected: ${JSON.stringify(rejected)}`)
+        if (answer.accepted === items.length) return
       }
-      if (Date.now() > deadline) throw new Error(`nobody took a message in ${GIVE_UP_MS} ms`)
+      if (Date.now() > deadline) throw new Error(`nobody took ${items.length} messages in ${GIVE_UP_MS} ms`)
       await delay(RETRY_MS)
     }
   }

@@ -67,7 +67,11 @@ export async function run (options: RunOptions): Promise<RunReport> {
   const progress = setInterval(() => {
     say(`  ${submitter.begun} orders begun, ${submitter.sent.length} answered, ${market.published} messages of the market`)
   }, PROGRESS_MS)
-  const watcher = setInterval(() => { if (submitter.failures.length > 0) submitter.abandon() }, LOOK_MS)
+  const failuresNow = (): string[] => [
+    ...submitter.failures,
+    ...[market.failure, breaking.failure].filter(failure => failure !== undefined)
+  ]
+  const watcher = setInterval(() => { if (failuresNow().length > 0) submitter.abandon() }, LOOK_MS)
   try {
     await Promise.all(nodes.map(node => node.start()))
     await market.start()
@@ -76,7 +80,7 @@ export async function run (options: RunOptions): Promise<RunReport> {
     await breaking.stop()
     await market.stop()
     await sendLast(submitter, users.keys(), symbols[0]!)
-    const failures = [...submitter.failures]
+    const failures = failuresNow()
     say('all are answered; reading')
     const verdict = failures.length > 0 ? NOTHING : await settledVerdict(submitter, origins, users, symbols)
     const violations = [...failures, ...verdict.violations]
@@ -95,7 +99,7 @@ export async function run (options: RunOptions): Promise<RunReport> {
     clearInterval(progress)
     clearInterval(watcher)
     submitter.abandon()
-    await Promise.allSettled([breaking.stop(), market.stop()])
+    await Promise.all([breaking.stop(), market.stop()])
     await Promise.all(nodes.map(node => node.close()))
     await redis.close()
   }
@@ -120,7 +124,7 @@ async function sendAll (
 ): Promise<void> {
   const kept = Math.ceil(orders.length / KEPT_BACK)
   await submitter.send(orders.slice(0, -kept), rate)
-  while (!breaking.eachHappened && submitter.failures.length === 0) await delay(LOOK_MS)
+  while (!breaking.eachHappened && !submitter.isOver) await delay(LOOK_MS)
   await submitter.send(orders.slice(-kept), rate)
 }
 

@@ -23,7 +23,8 @@ export class Submitter {
   readonly failures: string[] = []
   begun = 0
   private underWay = 0
-  private over = false
+  /** Whether it has been abandoned. */
+  isOver = false
 
   /** @param desks by user */
   constructor (private readonly desks: ReadonlyMap<string, Desk>) {}
@@ -37,19 +38,19 @@ export class Submitter {
     for (const [index, order] of orders.entries()) {
       const isEarly = (): boolean => (Date.now() - began) / 1000 * rate < index
       while (isEarly() || this.underWay >= MOST_UNDER_WAY) await delay(LOOK_MS)
-      if (this.over) return
+      if (this.isOver) return
       this.underWay++
       this.begun++
       this.sendOne(order).catch((error: unknown) => {
         this.failures.push(`${order.terms.client_order_id}: ${String(error)}`)
       }).finally(() => { this.underWay-- })
     }
-    while (this.underWay > 0 && !this.over) await delay(LOOK_MS)
+    while (this.underWay > 0 && !this.isOver) await delay(LOOK_MS)
   }
 
   /** Gives up what has no answer yet. */
   abandon (): void {
-    this.over = true
+    this.isOver = true
     for (const desk of this.desks.values()) desk.close()
   }
 

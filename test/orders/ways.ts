@@ -13,6 +13,8 @@ export interface Request {
 type Reply = Message | undefined
 
 const ANSWER_TIMEOUT_MS = 5000
+const MOST_UNDER_WAY = 48
+const LOOK_MS = 5
 const BACKOFF_MS = [50, 400] as const
 /** What a client is told when it is to send its request again. */
 const AGAIN: readonly unknown[] = ['log_unavailable', 'going_away', 'overloaded', 'rate_limited']
@@ -91,14 +93,24 @@ export async function overRest (origin: string, token: string, request: Request)
   }
 }
 
-/** How often requests were sent, and what kept them from being answered at once. */
+/** How often requests were sent, and what kept them from being answered at once; and when one may be sent. */
 export class Attempts {
   readonly sent = { websocket: 0, rest: 0 }
   /** By what came in place of an answer. */
   readonly again = new Map<string, number>()
 
-  note (way: keyof Attempts['sent']): void {
+  private underWay = 0
+
+  /** Sends one when few enough are under way: servers that are too slow would only be sent more again. */
+  async send (way: keyof Attempts['sent'], ask: () => Promise<Reply>): Promise<Reply> {
+    while (this.underWay >= MOST_UNDER_WAY) await delay(LOOK_MS)
+    this.underWay++
     this.sent[way]++
+    try {
+      return await ask()
+    } finally {
+      this.underWay--
+    }
   }
 
   noteAgain (reason: string): void {
@@ -127,10 +139,9 @@ export class Desk {
       if (this.over) throw new Error('the run has ended')
       const node = random.integer(0, this.origins.length - 1)
       const isRest = random.chance(0.5)
-      this.attempts.note(isRest ? 'rest' : 'websocket')
-      const reply = await (isRest
+      const reply = await this.attempts.send(isRest ? 'rest' : 'websocket', async () => await (isRest
         ? overRest(this.origins[node]!, this.token, request)
-        : this.sockets[node]!.ask(request))
+        : this.sockets[node]!.ask(request)))
       if (reply !== undefined && !AGAIN.includes(reply['code'])) return reply
       this.attempts.noteAgain(reply === undefined ? 'no answer' : String(reply['code']))
       await delay(random.integer(...BACKOFF_MS))

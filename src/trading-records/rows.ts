@@ -1,6 +1,7 @@
 import { instantMs, type OpenOrder, type Order, parseTopicKey } from '@tickwire/protocol'
 import Big from 'big.js'
 import { type Entry, epochAt, type ShardHead, type Snapshot } from '../log/log.js'
+import type { Row } from '../store/tables.js'
 import type { FillRow, OrderRow } from '../store/trading-rows.js'
 
 /** What a message of `orders` says, as the store has it. */
@@ -57,6 +58,47 @@ export function rowsOf (entry: Entry, head: ShardHead, floor = 0): OrderRows {
   const { exec_id: execId, last_qty: quantity, last_price: price, fee = null } = message
   if (execId === undefined || quantity === undefined || price === undefined) return { order }
   return { order, fill: { ...common, exec_id: execId, quantity, price, fee, time: updatedAt } }
+}
+
+/** The tables that have what the log says of trading. */
+export const WRITTEN = ['orders', 'fills', 'accounts', 'strategies'] as const
+export type TradingRows = { readonly [Name in typeof WRITTEN[number]]: Array<Row<Name>> }
+
+interface Strategies {
+  readonly strategies: ReadonlyArray<Pick<Row<'strategies'>, 'strategy_id' | 'name' | 'status'>>
+}
+
+/**
+ * Makes the rows of messages.
+ * @param head of their shard
+ * @param floor see {@link rowsOf}
+ */
+export function tradingRows (entries: readonly Entry[], head: ShardHead, floor: number): TradingRows {
+  const rows: TradingRows = { orders: [], fills: [], accounts: [], strategies: [] }
+  for (const entry of entries) {
+    const { channel, user } = parseTopicKey(entry.topic)
+    if (channel === 'orders') {
+      const { order, fill } = rowsOf(entry, head, floor)
+      rows.orders.push(order)
+      if (fill !== undefined) rows.fills.push(fill)
+    } else if (entry.payload !== 'null') {
+      const timestamp = Math.max(entry.timestamp, floor)
+      const common = { user_id: user!, sequence: entry.sequence, timestamp }
+      if (channel === 'accounts') rows.accounts.push({ ...common, data: entry.payload })
+      else rows.strategies.push(...strategyRows(entry.payload, common))
+    }
+  }
+  return rows
+}
+
+/** A message has all strategies of its user; one that the user has deleted is in none, and its row stays. */
+function strategyRows (
+  payload: string, common: Pick<Row<'strategies'>, 'user_id' | 'sequence' | 'timestamp'>
+): Array<Row<'strategies'>> {
+  return (JSON.parse(payload) as Strategies).strategies.map(strategy => {
+    const { strategy_id: id, name, status } = strategy
+    return { ...common, strategy_id: id, name, status, data: JSON.stringify(strategy) }
+  })
 }
 
 /** Makes the row of an order of which the log and the store have nothing but that it is open. */

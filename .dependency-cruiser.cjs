@@ -48,6 +48,7 @@ const FOLDERS = {
       'log/(log|shared-reads)\\.ts$',
       'processors/shard-inputs\\.ts$',
       'store/(late-store|open-store|store|trading-rows)\\.ts$',
+      'trading/money\\.ts$',
     ],
     types: ['sources/source\\.ts$', 'store/tables\\.ts$'],
   },

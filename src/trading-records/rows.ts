@@ -1,8 +1,8 @@
 import { instantMs, type OpenOrder, type Order, parseTopicKey } from '@tickwire/protocol'
-import Big from 'big.js'
 import { type Entry, epochAt, type ShardHead, type Snapshot } from '../log/log.js'
 import type { Row } from '../store/tables.js'
 import type { FillRow, OrderRow } from '../store/trading-rows.js'
+import { averagePrice, money } from '../trading/money.js'
 
 /** What a message of `orders` says, as the store has it. */
 export interface OrderRows {
@@ -10,9 +10,6 @@ export interface OrderRows {
   /** Absent: the message is of no fill. */
   readonly fill?: FillRow
 }
-
-/** Decimals of an average price, which is rounded half to even. */
-const AVERAGE_DECIMALS = 8
 
 const timeOf = (text: string | undefined): number | undefined =>
   text === undefined ? undefined : Math.floor(instantMs(text))
@@ -116,7 +113,9 @@ export function rowOfOpenOrder (open: OpenOrder, { sequence, timestamp, epoch }:
     filled_qty: open.filled_qty,
     limit_price: open.limit_price ?? null,
     stop_price: open.stop_price ?? null,
-    avg_price: averagePrice(open),
+    avg_price: money(open.filled_qty).eq(0)
+      ? null
+      : averagePrice(money(open.notional), money(open.filled_qty), open.decimals),
     currency: open.currency,
     reason: null,
     created_at: timeOf(open.created_at)!,
@@ -126,16 +125,4 @@ export function rowOfOpenOrder (open: OpenOrder, { sequence, timestamp, epoch }:
     sequence,
     timestamp
   }
-}
-
-/** Has as many decimals as the prices of the fills, and up to {@link AVERAGE_DECIMALS} if it needs more. */
-function averagePrice ({ notional, filled_qty: filled, decimals }: OpenOrder): string | null {
-  const quantity = new Big(filled)
-  if (quantity.eq(0)) return null
-  const ExactBig = Big()
-  ExactBig.DP = AVERAGE_DECIMALS
-  ExactBig.RM = Big.roundHalfEven
-  const average = new ExactBig(notional).div(quantity)
-  const needed = average.toFixed().split('.')[1]?.length ?? 0
-  return average.toFixed(Math.min(AVERAGE_DECIMALS, Math.max(decimals, needed)))
 }

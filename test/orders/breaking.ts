@@ -58,7 +58,7 @@ export class Breaking {
     this.running = this.run().catch((error: unknown) => { this.failure = String(error) })
   }
 
-  /** Ends when each kind has happened, and what is under way is over. */
+  /** Ends when what is under way is up again. */
   async stop (): Promise<void> {
     this.over = true
     await this.running
@@ -68,7 +68,7 @@ export class Breaking {
     const { random } = this.breakable
     // Each kind once, in any order, and then by chance.
     const first: BreakageName[] = [...breakageNames]
-    while (first.length > 0 || !this.over) {
+    while (!this.over) {
       await delay(random.integer(...PAUSE_MS))
       const name = random.pick(first.length > 0 ? first : breakageNames)
       if (first.length > 0) first.splice(first.indexOf(name), 1)

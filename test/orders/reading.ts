@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises'
 import type { Account, Book, Order, Portfolio, Trade } from '@tickwire/protocol'
 import type { Message } from '../helpers/wires.js'
 import type { ShownMarket } from './judge-displayed.js'
@@ -5,6 +6,8 @@ import type { ShownMarket } from './judge-displayed.js'
 /** What a server says at the end of a run, page by page. */
 
 const PAGE = 1000
+const PATIENCE_MS = 30_000
+const RETRY_MS = 200
 
 /** A message of a topic's history. */
 export interface Entry<Data> {
@@ -30,12 +33,14 @@ export interface ReadFill {
   readonly price: string
 }
 
-/** @throws Error for any answer but 200 */
+/** Asks again while a server has not found its log again. @throws Error for any other answer but 200 */
 async function get (origin: string, path: string, token: string): Promise<unknown> {
-  const response = await fetch(origin + path, { headers: { authorization: `Bearer ${token}` } })
-  const text = await response.text()
-  if (response.status !== 200) throw new Error(`${path}: ${response.status} ${text}`)
-  return JSON.parse(text)
+  for (const deadline = Date.now() + PATIENCE_MS; ; await delay(RETRY_MS)) {
+    const response = await fetch(origin + path, { headers: { authorization: `Bearer ${token}` } })
+    const text = await response.text()
+    if (response.status === 200) return JSON.parse(text)
+    if (response.status !== 503 || Date.now() > deadline) throw new Error(`${path}: ${response.status} ${text}`)
+  }
 }
 
 /** Reads all that the log has of a topic. */

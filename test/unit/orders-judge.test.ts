@@ -9,10 +9,12 @@ import type { Entry, ReadAccount } from '../orders/reading.js'
 import type { SentOrder } from '../orders/submitter.js'
 
 /**
- * What `npm run orders` judges by: it finds nothing in what an exchange in order says, and finds each fault that
- * an exchange could have.
+ * What `npm run orders` judges by: it finds nothing in what an exchange in order says, and finds each fault
+ * that an exchange could have.
  */
-type Mutable<Value> = { -readonly [Key in keyof Value]: Value[Key] extends object ? Mutable<Value[Key]> : Value[Key] }
+type Mutable<Value> = {
+  -readonly [Key in keyof Value]: Value[Key] extends object ? Mutable<Value[Key]> : Value[Key]
+}
 interface World {
   messages: Order[]
   sent: Array<SentOrder & { readonly answers: Message[] }>
@@ -29,7 +31,7 @@ const message = (more: Partial<Order>, second: number): Order => ({
   order_id: 'o1', ...terms, status: 'new', filled_qty: '0', leaves_qty: '5', created_at: at(1), updated_at: at(second), ...more
 })
 
-/** An order to buy 5: 2 from a displayed level, and 2 at its limit when a lower level came; then it is canceled. */
+/** An order to buy 5: 2 of a displayed level, 2 at its limit when a lower level came; then it is canceled. */
 function world (): World {
   const submitted = { type: 'order_accepted', order_id: 'o1', client_order_id: 'a-1' }
   const canceled = { type: 'order_accepted', order_id: 'o1', request_id: 'later a-1' }

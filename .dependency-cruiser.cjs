@@ -48,6 +48,7 @@ const FOLDERS = {
       'log/(log|shared-reads)\\.ts$',
       'processors/shard-inputs\\.ts$',
       'store/(late-store|open-store|store|trading-rows)\\.ts$',
+      'trading/money\\.ts$',
     ],
     types: ['sources/source\\.ts$', 'store/tables\\.ts$'],
   },
@@ -87,7 +88,7 @@ const FOLDERS = {
       'coordination/redis/keys\\.ts$',
       'auth/public-key\\.ts$',
       'signing/open-signing\\.ts$',
-      '(server|tls|notices)\\.ts$',
+      '(server|tls|notices|paper-rules)\\.ts$',
     ],
   },
 }

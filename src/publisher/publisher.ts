@@ -111,8 +111,8 @@ export class Publisher {
   }
 
   /**
-   * Finds the message that {@link publishOwn} appended to a topic under an idempotency key; undefined if there
-   * is none, or if the log has forgotten the key.
+   * Finds the message that {@link publishOwn} appended to a topic under an idempotency key; undefined if
+   * there is none, or if the log has forgotten the key.
    * @throws ProtocolError `log_unavailable`
    */
   async findOwn (topic: string, idempotencyKey: string): Promise<KeyedMessage | undefined> {

@@ -112,7 +112,7 @@ export const tables = {
     key: ['user_id'],
     version: ['timestamp', 'sequence']
   }),
-  /** Strategies of users; `data` is JSON text. */
+  /** Strategies of users, each as its newest message says. `data` is the strategy as JSON text. */
   strategies: table({
     columns: {
       strategy_id: 'text',

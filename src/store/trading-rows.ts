@@ -43,7 +43,8 @@ export async function readTradingPosition (
 
 /** Returns the newest timestamp of all rows; undefined if there are none. */
 export async function newestTradingTimestamp ({ query }: Reads): Promise<number | undefined> {
-  const newest = await Promise.all((['orders', 'fills', 'accounts'] as const).map(async table => {
+  const tables = ['orders', 'fills', 'accounts', 'strategies'] as const
+  const newest = await Promise.all(tables.map(async table => {
     const row = await query.selectFrom(table).select(({ fn }) => fn.max('timestamp').as('timestamp'))
       .executeTakeFirst()
     return (row?.timestamp as number | null | undefined) ?? undefined

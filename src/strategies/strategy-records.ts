@@ -74,26 +74,35 @@ export class StrategyRecords {
     user: string, { strategy_id: id, version }: StrategyRecord, reason: string, now: number
   ): Promise<void> {
     const updated = new Date(now).toISOString()
-    await this.edit(user, id, record => record.version === version
+    await this.edit(user, record => record.strategy_id === id && record.version === version
       ? { ...record, status: 'failed', reason, version: version + 1, updated_at: updated }
       : record)
   }
 
-  /** Keeps what a strategy has bought and sold, so that it goes on from there. */
-  async keep (user: string, id: string, results: StrategyResults): Promise<void> {
-    await this.edit(user, id, record => ({ ...record, results }))
-  }
-
-  private async edit (
-    user: string, id: string, edit: (record: StrategyRecord) => StrategyRecord
-  ): Promise<void> {
-    await this.lists.change(user, records => {
-      const before = records.find(record => record.strategy_id === id)
-      if (before === undefined) return records
-      const after = edit(before)
-      return after === before ? records : records.map(record => record === before ? after : record)
+  /**
+   * Keeps what strategies have bought and sold, so that they go on from there. A run that has ended may come
+   * late: what is newer stays.
+   * @param results by the strategy's id
+   */
+  async keep (user: string, results: ReadonlyMap<string, StrategyResults>): Promise<void> {
+    await this.edit(user, record => {
+      const now = results.get(record.strategy_id)
+      return now === undefined || isOlder(now, record.results) ? record : { ...record, results: now }
     })
   }
+
+  private async edit (user: string, edit: (record: StrategyRecord) => StrategyRecord): Promise<void> {
+    await this.lists.change(user, records => {
+      const after = records.map(edit)
+      return after.every((record, index) => record === records[index]) ? records : after
+    })
+  }
+}
+
+function isOlder (results: StrategyResults, than: StrategyResults | undefined): boolean {
+  if (than === undefined) return false
+  const isSameEpoch = results.epoch === than.epoch
+  return results.time < than.time || (isSameEpoch && (results.offset ?? 0) < (than.offset ?? 0))
 }
 
 function find (records: readonly StrategyRecord[], id: string): StrategyRecord {

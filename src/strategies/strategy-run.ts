@@ -9,11 +9,13 @@ import { readTopic, ShardInputs } from '../processors/shard-inputs.js'
 import type { SourceContext, SourceMessage } from '../sources/source.js'
 import { BarHistory } from './bar-history.js'
 import { intervalOf, type Registered, type StrategyRegistry } from './registry.js'
+import { Results } from './results.js'
 import { RunningStrategy } from './running-strategy.js'
 import type { SubmitOrder } from './strategy-orders.js'
 import type { StrategyRecords } from './strategy-records.js'
 import { WorkerPool } from './workers/pool.js'
 
+const NO_RESULTS = Results.of().kept()
 /** How often profits are said, and what must outlive the run is kept. */
 const SUM_MS = 1000
 /**
@@ -51,6 +53,10 @@ export class StrategyRun {
   private readonly histories = new Map<string, BarHistory>()
   /** By id, what was kept last: the list of a user may be older. */
   private readonly results = new Map<string, StrategyResults>()
+  /** By id, the status that was said last. */
+  private readonly statuses = new Map<string, string>()
+  /** By user, the sequence of the list that was read last. */
+  private readonly read = new Map<string, number>()
   private messages: SourceMessage[] = []
   private isPublishing = false
   private summedAt = performance.now()
@@ -88,7 +94,7 @@ export class StrategyRun {
       if (performance.now() - this.summedAt < SUM_MS) continue
       this.summedAt = performance.now()
       for (const { running } of this.all.values()) running.saySum()
-      for (const { running, user } of this.all.values()) await this.keep(user, running)
+      await this.keep(this.all.values())
     }
   }
 
@@ -96,7 +102,7 @@ export class StrategyRun {
     for (const input of this.inputs) input.end()
     for (const { running } of this.all.values()) running.end()
     await this.pool.close()
-    for (const { running, user } of this.all.values()) await this.keep(user, running)
+    await this.keep(this.all.values())
   }
 
   private async readAll (): Promise<void> {
@@ -104,7 +110,7 @@ export class StrategyRun {
     for (const topic of await this.inputs[COMMON_SHARD]!.topics()) {
       if (channelOfKey(topic) !== strategies.name) continue
       const state = await log.snapshot(topic)
-      if (state !== undefined) await this.sync(parseTopicKey(topic).user!, state.payload, true)
+      if (state !== undefined) await this.sync(state)
     }
   }
 
@@ -112,7 +118,7 @@ export class StrategyRun {
     const { topic, payload, timestamp, sequence, offset } = entry
     const channel = channelOfKey(topic)
     if (channel === strategies.name) {
-      await this.sync(parseTopicKey(topic).user!, payload, false)
+      await this.sync(entry)
       return
     }
     const listeners = this.byTopic.get(topic)
@@ -132,35 +138,41 @@ export class StrategyRun {
     if (past !== undefined) for (const running of listeners) running.hearBar(past)
   }
 
-  /**
-   * Makes the strategies of a user run as their list says.
-   * @param isFirst whether the run begins, so that another may have ended before it has said all
-   */
-  private async sync (user: string, payload: string, isFirst: boolean): Promise<void> {
+  /** Makes the strategies of a user run as their list says. */
+  private async sync (
+    { topic, payload, sequence }: Pick<Entry, 'topic' | 'payload' | 'sequence'>
+  ): Promise<void> {
+    const user = parseTopicKey(topic).user!
+    // Messages may wait that are older than the list that was read.
+    if (sequence <= (this.read.get(user) ?? 0)) return
+    this.read.set(user, sequence)
     const { strategies: records = [] } =
       (JSON.parse(payload) ?? {}) as { readonly strategies?: readonly StrategyRecord[] }
     const byId = new Map(records.map(record => [record.strategy_id, record]))
     for (const [id, { running, user: owner }] of this.all) {
       if (owner !== user) continue
       const record = byId.get(id)
-      if (record === undefined) await this.drop(id, 'stopped', 'its user has deleted it')
-      // A newer version that runs, too, has been paused and resumed since.
-      else if (record.status !== 'running' || record.version !== running.record.version) {
+      if (record === undefined) {
+        await this.drop(id, 'stopped', 'its user has deleted it')
+        this.results.delete(id)
+      } else if (record.status !== 'running' || record.version !== running.record.version) {
+        // A newer version that runs, too, has been paused and resumed since.
         await this.drop(id, record.status === 'running' ? 'paused' : record.status, record.reason)
       }
     }
     for (const record of records) {
       if (record.status === 'running') {
         if (!this.all.has(record.strategy_id)) await this.start(user, record)
-      } else if (isFirst) await this.restate(user, record)
+      } else await this.restate(user, record)
     }
   }
 
   private async drop (id: string, status: StrategyRecord['status'], reason?: string): Promise<void> {
-    const { running, topics, user } = this.all.get(id)!
+    const dropped = this.all.get(id)!
+    const { running, topics } = dropped
     running.end(status, reason)
     this.all.delete(id)
-    await this.keep(user, running)
+    await this.keep([dropped])
     for (const topic of topics) {
       const listeners = this.byTopic.get(topic)
       listeners?.delete(running)
@@ -173,19 +185,26 @@ export class StrategyRun {
   /** Says what has become of a strategy, unless that was said. */
   private async restate (user: string, record: StrategyRecord): Promise<void> {
     const { strategy_id: id, name, symbol, mode, status, reason, results } = record
-    const state = await this.options.log.snapshot(topicKey({ channel: strategy.name, symbol: id, user }))
-    const before = state === undefined ? undefined : JSON.parse(state.payload) as StrategyMessage
-    if (before?.status === status) return
+    const said = this.statuses.get(id) ?? await this.statusOf(user, id)
+    if (said === status) return
+    const { position, realized_pnl: realized, fees } = results ?? NO_RESULTS
     this.say(user, id, {
-      ...before,
       strategy_id: id,
       name,
+      status,
       symbol,
       mode,
-      status,
       ...reason === undefined ? {} : { reason },
-      ...results === undefined ? {} : { position: results.position, fees: results.fees }
+      position,
+      realized_pnl: realized,
+      fees
     })
+  }
+
+  /** Returns the status that the log has of a strategy. */
+  private async statusOf (user: string, id: string): Promise<string | undefined> {
+    const state = await this.options.log.snapshot(topicKey({ channel: strategy.name, symbol: id, user }))
+    return state === undefined ? undefined : (JSON.parse(state.payload) as StrategyMessage).status
   }
 
   private async start (user: string, listed: StrategyRecord): Promise<void> {
@@ -281,6 +300,7 @@ export class StrategyRun {
   }
 
   private say (user: string, id: string, data: StrategyMessage, idempotencyKey?: string): void {
+    this.statuses.set(id, data.status)
     const key = idempotencyKey === undefined ? {} : { idempotencyKey }
     this.messages.push({ channel: strategy.name, symbol: id, user, data, ...key })
     this.publish()
@@ -300,18 +320,26 @@ export class StrategyRun {
     }
   }
 
-  /** Keeps what a strategy has bought and sold, if that has changed. */
-  private async keep (user: string, running: RunningStrategy): Promise<void> {
-    const results = running.takeResults()
-    if (results === undefined) return
-    this.results.set(running.id, results)
-    try {
-      await this.options.records.keep(user, running.id, results)
-    } catch (error) {
-      running.untakeResults()
-      this.context.logger.error({ err: error, strategy_id: running.id },
-        'could not keep what a strategy has bought and sold; trying again')
+  /** Keeps what strategies have bought and sold, of those for which that has changed. */
+  private async keep (strategies: Iterable<Running>): Promise<void> {
+    const byUser = new Map<string, Map<RunningStrategy, StrategyResults>>()
+    for (const { user, running } of strategies) {
+      const results = running.takeResults()
+      if (results === undefined) continue
+      this.results.set(running.id, results)
+      const changed = byUser.get(user) ?? new Map<RunningStrategy, StrategyResults>()
+      byUser.set(user, changed.set(running, results))
     }
+    await Promise.all(Array.from(byUser, async ([user, changed]) => {
+      const byId = new Map(Array.from(changed, ([{ id }, results]) => [id, results]))
+      try {
+        await this.options.records.keep(user, byId)
+      } catch (error) {
+        for (const running of changed.keys()) running.untakeResults()
+        this.context.logger.error({ err: error, strategies: [...byId.keys()] },
+          'could not keep what strategies have bought and sold; trying again')
+      }
+    }))
   }
 }
 

@@ -1,16 +1,13 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import { channelOfKey, parseTopicKey } from '@tickwire/protocol'
+import { channelOfKey } from '@tickwire/protocol'
 import { wordsOf } from '../errors.js'
 import type { Entry, Log, ShardHead } from '../log/log.js'
 import { readTopic, ShardInputs, untilAborted } from '../processors/shard-inputs.js'
 import type { SourceLogger } from '../sources/source.js'
 import type { Store, StoreAccess } from '../store/store.js'
-import type { Row } from '../store/tables.js'
-import {
-  type FillRow, newestTradingTimestamp, type OrderRow, readTradingPosition
-} from '../store/trading-rows.js'
+import { newestTradingTimestamp, readTradingPosition } from '../store/trading-rows.js'
 import { lostMessages, offsetBehind } from './retained.js'
-import { rowsOf } from './rows.js'
+import { tradingRows, type TradingRows, WRITTEN } from './rows.js'
 
 /** What is written, and waited for, at a time: of all shards together less than may wait in the store. */
 const BATCH = 1000
@@ -23,7 +20,7 @@ const FLUSH_MS = 1000
 /** The pause before the store is asked again, if it did not answer. */
 const RETRY_MS = 1000
 
-const PROJECTED: ReadonlySet<string> = new Set(['orders', 'accounts'])
+const PROJECTED: ReadonlySet<string> = new Set(['orders', 'accounts', 'strategies'])
 
 export interface ProjectorOptions {
   readonly log: Log
@@ -33,10 +30,10 @@ export interface ProjectorOptions {
 }
 
 /**
- * Writes what the log has of orders and accounts to the store. It reads the log as a processor does. Its
- * position is in the store, and moves when the store has written everything up to it. So a store that is
- * away costs nothing but time: the log keeps what waits. A restart, or another server, goes on from the
- * position.
+ * Writes what the log has of orders, accounts and strategies to the store. It reads the log as a processor
+ * does. Its position is in the store, and moves when the store has written everything up to it. So a store
+ * that is away costs nothing but time: the log keeps what waits. A restart, or another server, goes on from
+ * the position.
  */
 export class TradingProjector {
   /** By shard, the least timestamp of rows, once it was found out. */
@@ -167,42 +164,26 @@ class ShardProjection {
   private async write (entries: readonly Entry[], head: ShardHead): Promise<void> {
     const { store, floor } = await this.begin(head)
     for (let at = 0; at < entries.length; at += BATCH) {
-      const rows = { orders: [] as OrderRow[], fills: [] as FillRow[], accounts: [] as Row<'accounts'>[] }
-      for (const entry of entries.slice(at, at + BATCH)) {
-        if (channelOfKey(entry.topic) === 'accounts') {
-          if (entry.payload !== 'null') rows.accounts.push(accountRow(entry, floor))
-          continue
-        }
-        const { order, fill } = rowsOf(entry, head, floor)
-        rows.orders.push(order)
-        if (fill !== undefined) rows.fills.push(fill)
-      }
-      await this.put(store, rows)
+      await this.put(store, tradingRows(entries.slice(at, at + BATCH), head, floor))
     }
   }
 
   /** Writes rows until the store has them all, but for those that the database refuses. */
-  private async put (
-    store: Store,
-    rows: { readonly [Name in 'orders' | 'fills' | 'accounts']: ReadonlyArray<Row<Name>> }
-  ): Promise<void> {
-    const dropped = (): number => {
-      const { state, tables: { orders, fills, accounts } } = store.health()
+  private async put (store: Store, rows: TradingRows): Promise<void> {
+    const sum = (count: 'dropped' | 'waiting'): number => {
+      const { state, tables } = store.health()
       if (state === 'closed') throw new Error('the store is closed')
-      return orders.dropped + fills.dropped + accounts.dropped
+      return WRITTEN.reduce((total, table) => total + tables[table][count], 0)
     }
     for (;;) {
-      const before = dropped()
-      store.write('orders', rows.orders)
-      store.write('fills', rows.fills)
-      store.write('accounts', rows.accounts)
+      const before = sum('dropped')
+      for (const table of WRITTEN) store.write(table, rows[table])
       while (!await store.flush(FLUSH_MS)) {
         this.signal.throwIfAborted()
-        const { orders, fills, accounts } = store.health().tables
-        if (orders.waiting + fills.waiting + accounts.waiting === 0) break
+        if (sum('waiting') === 0) break
       }
       // Rows of others may have taken the room of these.
-      if (dropped() === before) return
+      if (sum('dropped') === before) return
       this.signal.throwIfAborted()
     }
   }
@@ -228,9 +209,4 @@ class ShardProjection {
       }
     }
   }
-}
-
-function accountRow ({ topic, payload, sequence, timestamp }: Entry, floor: number): Row<'accounts'> {
-  const user = parseTopicKey(topic).user!
-  return { user_id: user, data: payload, sequence, timestamp: Math.max(timestamp, floor) }
 }

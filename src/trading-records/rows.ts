@@ -1,7 +1,8 @@
 import { instantMs, type OpenOrder, type Order, parseTopicKey } from '@tickwire/protocol'
-import Big from 'big.js'
 import { type Entry, epochAt, type ShardHead, type Snapshot } from '../log/log.js'
+import type { Row } from '../store/tables.js'
 import type { FillRow, OrderRow } from '../store/trading-rows.js'
+import { averagePrice, money } from '../trading/money.js'
 
 /** What a message of `orders` says, as the store has it. */
 export interface OrderRows {
@@ -9,9 +10,6 @@ export interface OrderRows {
   /** Absent: the message is of no fill. */
   readonly fill?: FillRow
 }
-
-/** Decimals of an average price, which is rounded half to even. */
-const AVERAGE_DECIMALS = 8
 
 const timeOf = (text: string | undefined): number | undefined =>
   text === undefined ? undefined : Math.floor(instantMs(text))
@@ -59,6 +57,47 @@ export function rowsOf (entry: Entry, head: ShardHead, floor = 0): OrderRows {
   return { order, fill: { ...common, exec_id: execId, quantity, price, fee, time: updatedAt } }
 }
 
+/** The tables that have what the log says of trading. */
+export const WRITTEN = ['orders', 'fills', 'accounts', 'strategies'] as const
+export type TradingRows = { readonly [Name in typeof WRITTEN[number]]: Array<Row<Name>> }
+
+interface Strategies {
+  readonly strategies: ReadonlyArray<Pick<Row<'strategies'>, 'strategy_id' | 'name' | 'status'>>
+}
+
+/**
+ * Makes the rows of messages.
+ * @param head of their shard
+ * @param floor see {@link rowsOf}
+ */
+export function tradingRows (entries: readonly Entry[], head: ShardHead, floor: number): TradingRows {
+  const rows: TradingRows = { orders: [], fills: [], accounts: [], strategies: [] }
+  for (const entry of entries) {
+    const { channel, user } = parseTopicKey(entry.topic)
+    if (channel === 'orders') {
+      const { order, fill } = rowsOf(entry, head, floor)
+      rows.orders.push(order)
+      if (fill !== undefined) rows.fills.push(fill)
+    } else if (entry.payload !== 'null') {
+      const timestamp = Math.max(entry.timestamp, floor)
+      const common = { user_id: user!, sequence: entry.sequence, timestamp }
+      if (channel === 'accounts') rows.accounts.push({ ...common, data: entry.payload })
+      else rows.strategies.push(...strategyRows(entry.payload, common))
+    }
+  }
+  return rows
+}
+
+/** A message has all strategies of its user; one that the user has deleted is in none, and its row stays. */
+function strategyRows (
+  payload: string, common: Pick<Row<'strategies'>, 'user_id' | 'sequence' | 'timestamp'>
+): Array<Row<'strategies'>> {
+  return (JSON.parse(payload) as Strategies).strategies.map(strategy => {
+    const { strategy_id: id, name, status } = strategy
+    return { ...common, strategy_id: id, name, status, data: JSON.stringify(strategy) }
+  })
+}
+
 /** Makes the row of an order of which the log and the store have nothing but that it is open. */
 export function rowOfOpenOrder (open: OpenOrder, { sequence, timestamp, epoch }: Snapshot): OrderRow {
   return {
@@ -74,7 +113,9 @@ export function rowOfOpenOrder (open: OpenOrder, { sequence, timestamp, epoch }:
     filled_qty: open.filled_qty,
     limit_price: open.limit_price ?? null,
     stop_price: open.stop_price ?? null,
-    avg_price: averagePrice(open),
+    avg_price: money(open.filled_qty).eq(0)
+      ? null
+      : averagePrice(money(open.notional), money(open.filled_qty), open.decimals),
     currency: open.currency,
     reason: null,
     created_at: timeOf(open.created_at)!,
@@ -84,16 +125,4 @@ export function rowOfOpenOrder (open: OpenOrder, { sequence, timestamp, epoch }:
     sequence,
     timestamp
   }
-}
-
-/** Has as many decimals as the prices of the fills, and up to {@link AVERAGE_DECIMALS} if it needs more. */
-function averagePrice ({ notional, filled_qty: filled, decimals }: OpenOrder): string | null {
-  const quantity = new Big(filled)
-  if (quantity.eq(0)) return null
-  const ExactBig = Big()
-  ExactBig.DP = AVERAGE_DECIMALS
-  ExactBig.RM = Big.roundHalfEven
-  const average = new ExactBig(notional).div(quantity)
-  const needed = average.toFixed().split('.')[1]?.length ?? 0
-  return average.toFixed(Math.min(AVERAGE_DECIMALS, Math.max(decimals, needed)))
 }

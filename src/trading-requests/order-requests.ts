@@ -2,10 +2,10 @@ import { isDeepStrictEqual } from 'node:util'
 import { FormatRegistry } from '@sinclair/typebox'
 import { type TypeCheck, TypeCompiler } from '@sinclair/typebox/compiler'
 import {
-  book, type CancelCommand, CancelOrder, type Command, commands, DEFAULT_TIME_IN_FORCE, type NamedOrder,
-  type OpenOrder, openOrders, type OrderAnswer, type OrderRequest, ProtocolError, quotes, registerFormats,
-  type ReplaceCommand, ReplaceOrder, ResetAccount, type ResetCommand, type SubmitCommand, SubmitOrder,
-  topicKey, trades
+  book, type CancelCommand, CancelOrder, type Command, commands, DEFAULT_TIME_IN_FORCE, instrumentOverrides,
+  instruments, type NamedOrder, type OpenOrder, openOrders, type OrderAnswer, type OrderRequest,
+  ProtocolError, quotes, registerFormats, type ReplaceCommand, ReplaceOrder, ResetAccount, type ResetCommand,
+  type SubmitCommand, SubmitOrder, topicKey, trades
 } from '@tickwire/protocol'
 import type { Identity } from '../auth/identity.js'
 import { refuseTrade } from '../auth/permissions.js'
@@ -22,6 +22,7 @@ import { orderIdOf } from './order-id.js'
 const WINDOW_MS = 1000
 /** A symbol is known if it is an instrument, or if one of these channels has a message of it. */
 const PRICED = [quotes, trades, book]
+const DECLARED = [instruments, instrumentOverrides]
 
 /** The fields of requests that commands take over. */
 const TERMS = ['quantity', 'limit_price', 'stop_price'] as const
@@ -202,10 +203,18 @@ export class OrderRequests {
     if (repeated === true) demandSame((await publisher.findOwn(topic, key))?.entry?.payload, command)
   }
 
-  /** @throws ProtocolError `unknown_symbol`, `log_unavailable` */
+  /**
+   * Demands a symbol that can be traded. An instrument that was removed cannot, although its prices may still
+   * be there: nobody knows their currency any more.
+   * @throws ProtocolError `unknown_symbol`, `log_unavailable`
+   */
   private async demandKnown (symbol: string): Promise<void> {
-    for (const channel of PRICED) {
-      if (await refuseUnknown(this.options.names, channel, symbol) === undefined) return
+    const { names } = this.options
+    if (names.directory.hasInstrument(symbol)) return
+    const wasRemoved = DECLARED.some(({ name: channel }) =>
+      names.directory.last(topicKey({ channel, symbol })) !== undefined)
+    for (const channel of wasRemoved ? [] : PRICED) {
+      if (await refuseUnknown(names, channel, symbol) === undefined) return
     }
     const message = 'symbol: there is no such instrument; GET /v1/symbols lists them'
     throw new ProtocolError('unknown_symbol', message)

@@ -38,6 +38,8 @@ export class ExchangeIndex {
   private readonly days = new Map<number, Map<string, OpenOrder>>()
   /** By symbol, users who hold it. */
   private readonly holding = new Map<string, Set<string>>()
+  /** Up to when it was decided what time does, in milliseconds since 1970. */
+  passed = -Infinity
   /** The last day on which the values of all accounts with positions were noted. */
   notedDay: string | undefined
 
@@ -85,11 +87,12 @@ export class ExchangeIndex {
     return [...this.days].flatMap(([end, orders]) => end <= time ? [...orders.values()] : []).sort(byNumber)
   }
 
-  /** Returns when something is due next, in milliseconds since 1970. Days that are over do not count. */
+  /** Returns when something is due next, in milliseconds since 1970. It may be long ago. */
   nextDue (now: number): number | undefined {
     let next = this.holding.size > 0 ? endOfDay(now) : Infinity
     for (const order of this.withoutBook.values()) next = Math.min(next, bookDue(order))
-    for (const end of this.days.keys()) if (end > now) next = Math.min(next, end)
+    // Orders whose day is over may still stand, because the close of their market ends them.
+    for (const end of this.days.keys()) if (end > this.passed) next = Math.min(next, end)
     return next === Infinity ? undefined : next
   }
 

@@ -25,7 +25,7 @@ export type Happening =
   /** A last price that came without its trade. */
   | { readonly kind: 'last', readonly symbol: string, readonly price: string, readonly time: number }
   | { readonly kind: 'market', readonly market: string, readonly time: number }
-  /** Time has passed. The first is due when the exchange starts, then see {@link Exchange.nextDue}. */
+  /** Time has passed; see {@link Exchange.nextDue}. */
   | { readonly kind: 'time', readonly time: number }
 
 /**
@@ -76,7 +76,8 @@ export class Exchange {
   }
 
   /**
-   * Returns when the happening `time` is due next; undefined if nothing depends on time.
+   * Returns when the happening `time` is due next, which may be in the past; undefined if nothing depends on
+   * time.
    * @param now milliseconds since 1970
    */
   nextDue (state: ExchangeState, now: number): number | undefined {

@@ -70,6 +70,7 @@ export function messageOf (order: OpenOrder, time: number, details: Details = {}
     order_id: order.order_id,
     client_order_id: order.client_order_id,
     symbol: order.symbol,
+    currency: order.currency,
     side: order.side,
     order_type: order.order_type,
     time_in_force: order.time_in_force,

@@ -48,6 +48,7 @@ export function passTime (draft: Draft, state: ExchangeState): void {
   for (const order of index.overdue(time)) {
     if (view.status(order.market) === undefined) draft.change(order, 'expired', REASONS.endOfDay)
   }
+  index.passed = Math.max(index.passed, time)
   noteDays(draft, state)
 }
 

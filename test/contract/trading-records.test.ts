@@ -318,6 +318,21 @@ for (const backend of storeBackends) {
       for (const limit of [1, 2, 3, 100]) t.same(idsOf(await allOrders(readerOf(empty, store), 'alice', limit)), sorted)
     })
 
+    t.test('keeps strategies, each as it was last', async t => {
+      const store = await open(t)
+      const log = openLog()
+      const strategy = (id: string, status: string): object => ({ strategy_id: id, name: 'breakout', status, symbol: 'AAPL' })
+      const messages = [{ strategies: [strategy('1', 'running'), strategy('2', 'running')] }, { strategies: [strategy('1', 'running'), strategy('2', 'stopped')] }, { strategies: [strategy('1', 'paused')] }, null]
+      const project = async (): Promise<void> => { await projectorOf(log, store).finish(soon()) }
+      for (const message of messages) {
+        await log.append([{ topic: 'strategies@alice', payload: JSON.stringify(message) }])
+        await project()
+      }
+      const rows = await store.query.selectFrom('strategies').select(['strategy_id', 'user_id', 'name', 'status', 'data']).orderBy('strategy_id').execute()
+      t.same(rows, [['1', 'paused'], ['2', 'stopped']].map(([id, status]) => (
+        { strategy_id: id, user_id: 'alice', name: 'breakout', status, data: JSON.stringify(strategy(id!, status!)) })))
+    })
+
     t.test('keeps accounts, of each user the newest', async t => {
       const store = await open(t)
       const log = openLog()

@@ -17,6 +17,7 @@ export const openOrder = (id: string, more: object = {}): object => ({
   decimals: 0,
   fills: 0,
   reserved: '10.5',
+  fee_rate: '0.001',
   created_at: '2026-01-01T00:00:00.001Z',
   ...more
 })

@@ -9,9 +9,18 @@ import type { Order } from '@tickwire/protocol'
 const SCALE = 36
 const ONE = 10n ** BigInt(SCALE)
 
+/** Amounts that were read lately: the same prices and sizes come again and again. */
+const read = new Map<string, bigint>()
+const MOST_READ = 100_000
+
 export function whole (decimal: string): bigint {
+  const known = read.get(decimal)
+  if (known !== undefined) return known
+  if (read.size >= MOST_READ) read.clear()
   const [integer = '', fraction = ''] = decimal.split('.')
-  return BigInt(integer + fraction.padEnd(SCALE, '0'))
+  const amount = BigInt(integer + fraction.padEnd(SCALE, '0'))
+  read.set(decimal, amount)
+  return amount
 }
 
 /** Exact, or it throws. */
@@ -74,7 +83,7 @@ export interface Instrument {
   readonly market: string | undefined
 }
 
-/** Ended orders that the ledger knows. A message of an older one looks like that of a new order, and is refused. */
+/** Ended orders that the ledger knows. A message of an older one looks like that of a new order: refused. */
 const KNOWN_ENDED = 50_000
 
 export class PaperLedger {

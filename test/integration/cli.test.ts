@@ -153,6 +153,10 @@ test('token: signs for the server what the flags permit', async t => {
   const other = await runCommand(['token', '--sub', 'a', '--order-key', join(folder, 'text.pem')], env)
   t.equal(other.code, 1)
   t.match(other.err, /is not the PEM file of a key for Ed25519/)
+  for (const [flags, trade] of [[['--trade', 'AAPL', '--trade', 'MSFT'], ['AAPL', 'MSFT']], [['--trade', '*'], true], [[], undefined]] as const) {
+    const signed = await runCommand(['token', '--sub', 'a', '--json', ...flags], env)
+    t.same((JSON.parse(signed.out) as { claims: { trade?: unknown } }).claims.trade, trade)
+  }
   const without = await runCommand(['token', '--sub', 'a'])
   t.equal(without.code, 1)
   t.match(without.err, /JWT_SECRET is not set/)

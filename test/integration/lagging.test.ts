@@ -143,8 +143,10 @@ for (const transport of ['ws', 'sse'] as const) {
     const published = MESSAGES * 600
     t.ok(published > KERNEL_BYTES, 'more than the system takes')
     t.ok(stopped.unsent < 200_000, `${stopped.unsent} bytes are unsent by client: a window beyond the bound`)
+    // The log itself holds what was published, whoever reads it: that alone may be more than the run with
+    // clients that read has grown by, if that run could reuse memory.
     t.ok(
-      stopped.grown < Math.max(0, reading.grown) + CLIENTS * published / 10,
+      stopped.grown < Math.max(2 * published, reading.grown) + CLIENTS * published / 10,
       `the process uses ${mebibytes(stopped.grown)} more, where ${mebibytes(CLIENTS * published)} are unread`
     )
   })

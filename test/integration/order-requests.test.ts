@@ -1,9 +1,10 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import { type Command, commands, type ErrorCode, errorTable, topicKey } from '@tickwire/protocol'
+import { type ErrorCode, errorTable } from '@tickwire/protocol'
 import { type Test, test } from 'tap'
 import type { Config } from '../../src/config.js'
 import { orderIdOf } from '../../src/trading-requests/order-id.js'
-import { type Message, openWebSocket, until } from '../helpers/clients.js'
+import { until } from '../helpers/clients.js'
+import { commandsOf, overRest, overWebSocket, repeatedly, type Request, type Way } from '../helpers/order-ways.js'
 import { Choices } from '../helpers/random.js'
 import { redisProgram, RedisServer } from '../helpers/redis-server.js'
 import { startServer, type TestServer } from '../helpers/server.js'
@@ -13,79 +14,10 @@ import { startServer, type TestServer } from '../helpers/server.js'
 /** Orders of the test that repeats them; `ORDERS=10000` for more. */
 const ORDERS = Number(process.env['ORDERS'] ?? 300)
 
-type Request = { readonly action: string } & Readonly<Record<string, unknown>>
-interface Answer {
-  /** Without `id`. */
-  readonly body: Message
-  /** Of HTTP. */
-  readonly status?: number
-}
-interface Way {
-  readonly name: 'websocket' | 'rest'
-  ask (request: Request): Promise<Answer>
-}
-
-async function overRest (node: TestServer, token: string | undefined, request: Request): Promise<Answer> {
-  const { action, order_id: id, ...fields } = request
-  const headers: Record<string, string> = token === undefined ? {} : { authorization: `Bearer ${token}` }
-  const send = async (method: string, path: string, body?: unknown): Promise<Answer> => {
-    const response = await fetch(node.origin + path, {
-      method,
-      headers: body === undefined ? headers : { ...headers, 'content-type': 'application/json' },
-      ...(body === undefined ? {} : { body: JSON.stringify(body) })
-    })
-    return { status: response.status, body: await response.json() as Message }
-  }
-  const path = `/v1/orders/${encodeURIComponent(String(id))}`
-  switch (action) {
-    case 'submit_order': return await send('POST', '/v1/orders', id === undefined ? fields : { ...fields, order_id: id })
-    case 'cancel_order': return await send('DELETE', `${path}?${new URLSearchParams(fields as Record<string, string>).toString()}`)
-    case 'replace_order': return await send('PATCH', path, fields)
-    default: return await send('POST', '/v1/account/reset', fields)
-  }
-}
-
-interface Socket extends Way {
-  cut (): void
-  closed (): boolean
-}
-
-/** A client that asks for one thing after another, or for many at once. */
-async function openSocket (t: Test, node: TestServer, token: string | undefined): Promise<Socket> {
-  const waiting = new Map<number, (message: Message) => void>()
-  const client = openWebSocket(node.origin, token === undefined ? '' : `token=${token}`, 'tickwire.v1.json', {
-    onMessage: ({ id, ...message }) => {
-      waiting.get(id as number)?.(message as Message)
-      waiting.delete(id as number)
-    },
-    onCursor: () => {}
-  })
-  let closed = false
-  void client.ended.then(() => { closed = true })
-  t.teardown(() => { client.cut() })
-  await until('it is open', () => client.socket.readyState === 1)
-  let ids = 0
-  return {
-    name: 'websocket',
-    ask: request => new Promise(resolve => {
-      const id = ++ids
-      waiting.set(id, body => { resolve({ body }) })
-      client.send({ ...request, id })
-    }),
-    cut: () => { client.cut() },
-    closed: () => closed
-  }
-}
-
-async function waysOf (t: Test, node: TestServer, token: string | undefined): Promise<Way[]> {
-  return [await openSocket(t, node, token), { name: 'rest', ask: request => overRest(node, token, request) }]
-}
-
-async function commandsOf (node: TestServer, user = 'alice'): Promise<Command[]> {
-  const topic = topicKey({ channel: commands.name, user })
-  const { entries } = await node.parts.log.read(topic, { sequence: 0 }, 1_000_000)
-  return entries.map(({ payload }) => JSON.parse(payload) as Command)
-}
+const waysOf = async (t: Test, node: TestServer, token: string | undefined): Promise<Way[]> =>
+  [await overWebSocket(t, node.origin, token), restOf(node, token)]
+const restOf = ({ origin }: TestServer, token: string | undefined): Way =>
+  ({ name: 'rest', ask: request => overRest(origin, token, request) })
 
 const order = (id: string, more: object = {}): Request => ({
   action: 'submit_order', client_order_id: id, symbol: 'AAPL', side: 'buy', order_type: 'limit', quantity: '5', limit_price: '185.50', ...more
@@ -161,17 +93,17 @@ for (const [name, start] of settings) {
 
   suite('takes and refuses alike over WebSocket and REST', async (t, [one, other]) => {
     const bob = one.token({ sub: 'bob', trade: true })
-    t.equal((await overRest(one, bob, order('known'))).status, 202)
-    const seen = new Map<string, Answer[]>()
+    t.equal((await overRest(one.origin, bob, order('known'))).status, 202)
+    const seen = new Map<string, unknown[]>()
     // The first way makes the commands, and the second one repeats them on the other node.
     for (const [node, first] of [[one, 0], [other, 1]] as const) {
       const token = node.token({ trade: true })
-      const rest: Way = { name: 'rest', ask: request => overRest(node, token, request) }
+      const rest = restOf(node, token)
       const websocket: Way = {
         name: 'websocket',
         // Too many bad messages would end a connection.
         async ask (request) {
-          const socket = await openSocket(t, node, token)
+          const socket = await overWebSocket(t, node.origin, token)
           const answer = await socket.ask(request)
           socket.cut()
           return answer
@@ -190,18 +122,18 @@ for (const [name, start] of settings) {
             t.strictSame(body, expected, what)
             if (status !== undefined) t.equal(status, 202, what)
           }
-          seen.set(title, [...seen.get(title) ?? [], { body }])
+          seen.set(title, [...seen.get(title) ?? [], body['message']])
         }
       }
     }
-    t.same((await commandsOf(other)).map(({ action }) => action), ['submit_order', 'submit_order', 'cancel_order', 'replace_order'])
-    t.strictSame((await commandsOf(one))[0], {
+    t.same((await commandsOf(other.parts.log)).map(({ action }) => action), ['submit_order', 'submit_order', 'cancel_order', 'replace_order'])
+    t.strictSame((await commandsOf(one.parts.log))[0], {
       action: 'submit_order', order_id: known, client_order_id: 'known', symbol: 'AAPL', side: 'buy', order_type: 'limit', time_in_force: 'day', quantity: '5', limit_price: '185.50', market: 'NASDAQ', currency: 'USD'
     })
-    t.same((await commandsOf(one, 'bob')).map(({ action }) => action), ['submit_order'])
+    t.same((await commandsOf(one.parts.log, 'bob')).map(({ action }) => action), ['submit_order'])
     // What the exchange's door says itself, it says alike.
     for (const title of ['a quantity between two lots', 'with other contents', 'an unknown symbol', "another user's order"]) {
-      t.equal(new Set(seen.get(title)!.map(({ body }) => body['message'])).size, 1, title)
+      t.equal(new Set(seen.get(title)).size, 1, title)
     }
   })
 
@@ -210,13 +142,7 @@ for (const [name, start] of settings) {
     const open = (node: TestServer): Promise<Way[]> => waysOf(t, node, node.token({ trade: true }))
     const ways = (await Promise.all([...nodes, ...nodes].map(open))).flat()
     const answers = new Map<string, Set<string>>()
-    const sendings = Array.from({ length: ORDERS }, (_, n) => Array<string>(choices.integer(1, 5)).fill(`order-${n}`)).flat()
-    for (let at = sendings.length - 1; at > 0; at--) {
-      const to = choices.integer(Math.max(0, at - 40), at)
-      const moved = sendings[at]!
-      sendings[at] = sendings[to]!
-      sendings[to] = moved
-    }
+    const sendings = repeatedly(Array.from({ length: ORDERS }, (_, n) => `order-${n}`), choices)
     let next = 0
     const send = async (): Promise<void> => {
       for (let id = sendings[next++]; id !== undefined; id = sendings[next++]) {
@@ -237,13 +163,13 @@ for (const [name, start] of settings) {
       const expected = JSON.stringify({ type: 'order_accepted', order_id: orderIdOf('alice', id), client_order_id: id })
       if (said.size !== 1 || !said.has(expected)) t.fail(`${id} was answered ${[...said].join(' and ')}`)
     }
-    const taken = (await commandsOf(nodes[0])).map(command => 'client_order_id' in command ? command.client_order_id : '')
+    const taken = (await commandsOf(nodes[0].parts.log)).map(command => 'client_order_id' in command ? command.client_order_id : '')
     t.equal(taken.length, ORDERS, `${sendings.length} were sent`)
     t.equal(new Set(taken).size, ORDERS)
   })
 
   suite('takes the requests of a connection in the order in which they were sent', async (t, [one, other]) => {
-    const socket = await openSocket(t, other, other.token({ trade: true }))
+    const socket = await overWebSocket(t, other.origin, other.token({ trade: true }))
     const ids = Array.from({ length: 30 }, (_, n) => `burst-${n}`)
     const answers = await Promise.all(ids.flatMap(id => [
       socket.ask(order(id)),
@@ -251,7 +177,7 @@ for (const [name, start] of settings) {
       socket.ask({ action: 'cancel_order', request_id: `cancel ${id}`, client_order_id: id })
     ]))
     t.same(new Set(answers.map(({ body }) => body.type)), new Set(['order_accepted']))
-    const taken = await commandsOf(one)
+    const taken = await commandsOf(one.parts.log)
     t.same(taken.map(command => `${command.action} ${'order_id' in command ? command.order_id : ''}`), ids.flatMap(id =>
       ['submit_order', 'replace_order', 'cancel_order'].map(action => `${action} ${orderIdOf('alice', id)}`)))
   })
@@ -269,9 +195,9 @@ for (const [name, start] of settings) {
       t.ok(typeof wait === 'number' && wait > 0 && wait <= 1000, JSON.stringify(body))
       if (status !== undefined) t.equal(status, 429)
     }
-    const bob = await overRest(one, one.token({ sub: 'bob', trade: true }), order('one'))
+    const bob = await overRest(one.origin, one.token({ sub: 'bob', trade: true }), order('one'))
     t.equal(bob.status, 202, 'another user')
-    t.equal((await commandsOf(one)).length, taken.length)
+    t.equal((await commandsOf(one.parts.log)).length, taken.length)
   }, { RATE_LIMIT_ORDERS: 5 })
 }
 
@@ -289,15 +215,15 @@ test('lets only those send orders who may', async t => {
         t.match((await way.ask(request)).body, { type: 'error', code }, `${way.name}: ${who}: ${request.action}`)
       }
     }
-    t.match((await overRest(node, token, reset)).body, { type: 'error', code }, who)
+    t.match((await overRest(node.origin, token, reset)).body, { type: 'error', code }, who)
   }
   for (const way of await waysOf(t, node, node.token({ trade: ['AAPL'] }))) {
     t.match((await way.ask(order('one'))).body, { type: 'order_accepted' })
     t.match((await way.ask(order('two', { symbol: '005930' }))).body, { code: 'forbidden', message: /005930/ })
   }
-  t.equal((await overRest(node, node.token({ trade: ['AAPL'] }), reset)).status, 403, 'an account holds every symbol')
-  t.same(await overRest(node, node.token({ trade: ['*'] }), reset), { status: 202, body: { type: 'reset_accepted', request_id: 'reset' } })
-  t.same((await commandsOf(node)).map(({ action }) => action), ['submit_order', 'reset_account'])
+  t.equal((await overRest(node.origin, node.token({ trade: ['AAPL'] }), reset)).status, 403, 'an account holds every symbol')
+  t.same(await overRest(node.origin, node.token({ trade: ['*'] }), reset), { status: 202, body: { type: 'reset_accepted', request_id: 'reset' } })
+  t.same((await commandsOf(node.parts.log)).map(({ action }) => action), ['submit_order', 'reset_account'])
 })
 
 test('takes no orders with BROKER=none', async t => {
@@ -312,8 +238,8 @@ test('takes no orders with BROKER=none', async t => {
       if (status !== undefined) t.equal(status, 503)
     }
   }
-  t.match(await overRest(node, node.token({ trade: true }), { action: 'reset_account', request_id: 'r' }), { status: 503, body: { code: 'disabled' } })
-  t.same(await commandsOf(node), [])
+  t.match(await overRest(node.origin, node.token({ trade: true }), { action: 'reset_account', request_id: 'r' }), { status: 503, body: { code: 'disabled' } })
+  t.same(await commandsOf(node.parts.log), [])
 })
 
 test('refuses over REST what the URL or the body has no place for', async t => {
@@ -333,7 +259,7 @@ test('refuses over REST what the URL or the body has no place for', async t => {
   t.match(await ask('POST', '/v1/orders', '{'), { status: 400, code: 'invalid_json' })
   t.match(await ask('POST', '/v1/orders', JSON.stringify({ ...order('one'), action: 'cancel_order' })), { status: 400, code: 'invalid_message', message: /^action/ })
   t.match(await ask('POST', '/v1/orders', good, { origin: 'https://evil.example' }), { status: 403, code: 'forbidden' })
-  t.same(await commandsOf(node), [])
+  t.same(await commandsOf(node.parts.log), [])
   t.match(await ask('POST', '/v1/orders', JSON.stringify(order('one'))), { status: 202 }, 'the text that is signed has its action')
   const path = `/v1/orders/${orderIdOf('alice', 'one')}`
   t.match(await ask('DELETE', path, '{"request_id":"r"}'), { status: 400, code: 'bad_request', message: /query/ })
@@ -342,13 +268,13 @@ test('refuses over REST what the URL or the body has no place for', async t => {
   t.match(await ask('PATCH', path, '{"request_id":"r","quantity":"1","order_id":"other"}'), { status: 400, code: 'invalid_message', message: /^order_id/ })
   t.match(await ask('PATCH', path, '{"request_id":"r","quantity":"1","client_order_id":"one"}'), { status: 400, code: 'invalid_message' })
   t.match(await ask('PATCH', path, `{"request_id":"r","quantity":"1","order_id":"${orderIdOf('alice', 'one')}"}`), { status: 202 })
-  t.equal((await commandsOf(node)).length, 2)
+  t.equal((await commandsOf(node.parts.log)).length, 2)
 })
 
 test('lets a WebSocket stay that only sends orders', async t => {
   const [node] = await settings[0]![1](t, { HEARTBEAT_MS: 100, IDLE_TIMEOUT_MS: 300 })
-  const trader = await openSocket(t, node, node.token({ trade: true }))
-  const idle = await openSocket(t, node, node.token())
+  const trader = await overWebSocket(t, node.origin, node.token({ trade: true }))
+  const idle = await overWebSocket(t, node.origin, node.token())
   t.match((await trader.ask(order('one'))).body, { type: 'order_accepted' })
   await until('the other one is closed', idle.closed)
   await delay(300)

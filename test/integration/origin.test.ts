@@ -314,4 +314,5 @@ test('lets no page of another origin open a WebSocket, and sends the headers of 
     }
   })
   t.match(preflight.headers.get('access-control-allow-headers'), /Authorization.*Last-Event-ID/)
+  t.match(preflight.headers.get('access-control-allow-methods'), /PATCH/, 'for alert rules and orders')
 })

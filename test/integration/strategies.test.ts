@@ -168,7 +168,7 @@ for (const [name, start] of settings) {
 }
 
 test('asks of a strategy what a subscription to its data is asked, and no more than it may have', async t => {
-  const node = await inMemory(t, { UNKNOWN_SYMBOLS: 'reject', MAX_STRATEGIES: 2, MAX_RUNNING_STRATEGIES: 3 })
+  const node = await inMemory(t, { UNKNOWN_SYMBOLS: 'reject', MAX_STRATEGIES: 2, MAX_RUNNING_STRATEGIES: 3, BROKER: 'none' })
   await node.app.tickwire.declare([{ symbol: 'A' }])
   t.match(await ask(node, 'POST', '', { name: 'told', symbol: 'NONE' }), { status: 400, body: { code: 'unknown_symbol' } })
   t.match(await ask(node, 'POST', '', { name: 'tolt', symbol: 'A' }), { status: 404, body: { code: 'not_found', message: /did you mean 'told'/ } })

@@ -30,6 +30,7 @@ interface Desk {
   readonly log: MemoryLog
   readonly clock: ManualClock
   declare (instrument: Instrument): void
+  remove (symbol: string): void
   commands (user?: string): Promise<Command[]>
 }
 
@@ -45,12 +46,13 @@ function openDesk (t: Test, options: Partial<OrderRequestsOptions> & { retained?
   const coordination = new MemoryCoordination(() => clock.time)
   const directory = new Directory({ note: (_topic, _what, error) => { throw error } })
   let offset = 0
-  const declare = (instrument: Instrument): void => {
-    const topic = topicKey({ channel: instruments.name, symbol: instrument.symbol })
-    const payload = JSON.stringify(instrument)
+  const say = (symbol: string, data: object | null): void => {
+    const topic = topicKey({ channel: instruments.name, symbol })
+    const payload = JSON.stringify(data)
     const place = { shard: 0, offset: ++offset, sequence: 1, previous: 0, timestamp: 0 }
     directory.add({ topic, ...place, payload, replaces: false })
   }
+  const declare = (instrument: Instrument): void => { say(instrument.symbol, instrument) }
   for (const instrument of KNOWN) declare(instrument)
   const names = {
     channels: standardChannels,
@@ -69,6 +71,7 @@ function openDesk (t: Test, options: Partial<OrderRequestsOptions> & { retained?
     log,
     clock,
     declare,
+    remove: symbol => { say(symbol, null) },
     async commands (user = 'alice') {
       const { entries } = await log.read(topicKey({ channel: commands.name, user }), { sequence: 0 }, 10_000)
       return entries.map(({ payload }) => JSON.parse(payload) as Command)
@@ -256,6 +259,20 @@ test('refuses what is malformed, says what would be right, and makes no order of
   await requests.submit(alice, order({ client_order_id: 'two', symbol: 'BTC-USD', quantity: '0.00000001', limit_price: '0.000000000001' }))
   await requests.submit(alice, market({ client_order_id: 'three', quantity: '999999999999999' }))
   t.equal((await commands()).length, 3)
+})
+
+test('takes orders of a symbol that has prices and was never an instrument, and of none that was removed', async t => {
+  const { requests, log, commands, remove } = openDesk(t)
+  await log.append(['quotes:Q', 'trades:T', 'book:B', 'quotes:AAPL'].map(topic => ({ topic, payload: '{}' })))
+  for (const symbol of ['Q', 'T', 'B']) await requests.submit(alice, order({ client_order_id: symbol, symbol, quantity: '0.5' }))
+  t.same((await commands()).map(command => 'currency' in command ? command.currency : ''), ['EUR', 'EUR', 'EUR'])
+  const before = await requests.submit(alice, order())
+  remove('AAPL')
+  await t.rejects(requests.submit(alice, order({ client_order_id: 'late' })), { code: 'unknown_symbol' })
+  t.strictSame(await requests.submit(alice, order()), before, 'it was taken before')
+  await requests.replace(alice, replace({ quantity: '4' }))
+  await requests.cancel(alice, cancel({ request_id: 's' }))
+  t.equal((await commands()).length, 6)
 })
 
 test('refuses changes that an order cannot have', async t => {

@@ -97,7 +97,8 @@ for (const [name, { full, required, decimals }] of Object.entries(samples)) {
     }
     refuses({ ...full, more: 1 }, 'one more field')
     refuses({ ...full, '': '' }, 'one more field')
-    for (const path of places({ ...full })) {
+    // Each strategy has parameters of its own.
+    for (const path of places({ ...full }).filter(path => !path.includes('parameters'))) {
       refuses(replaced({ ...full }, path, null), `null at ${path.join('.')}`)
       if (!['stale', 'removed', 'partial', 'closed', 'triggered'].includes(String(path.at(-1)))) refuses(replaced({ ...full }, path, true), `true at ${path.join('.')}`)
       refuses(replaced({ ...full }, path, { a: 1 }), `an object at ${path.join('.')}`)
@@ -158,6 +159,11 @@ single(
   'bars.1m', ['start'],
   ['2026-02-28T23:59:59Z', '0000-01-01T00:00:00Z'],
   ['2026-02-30T00:00:00Z', '2026-02-28T23:59:60Z', '2026-02-28T00:00:00.000Z', '2026-02-28T00:00:00+00:00', '2026-02-28']
+)
+single(
+  'strategies', ['strategies', 0, 'parameters'],
+  [{}, { fast: 5, share: 0.5, on: true, interval: '1m' }],
+  [null, true, 5, 'x', [], { a: null }, { a: {} }, { a: [] }, { a: 'x'.repeat(257) }, Object.fromEntries(Array.from({ length: 51 }, (_, index) => [`p${index}`, 1]))]
 )
 single('bars.1m', ['trades'], [0, 1, 1_000_000], [-1, 1.5, '1'])
 single('bars.1m', ['through'], [1, 2 ** 53 - 1], [0, -1, 0.5, '1'])

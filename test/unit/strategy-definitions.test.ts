@@ -1,4 +1,4 @@
-import { writeFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Bar } from '@tickwire/protocol'
 import { test } from 'tap'
@@ -100,6 +100,14 @@ test('adds the defaults of parameters, and says which is wrong', async t => {
   ] as Array<[Record<string, string | number>, RegExp]>) {
     t.throws(() => readParameters(crossover, given), { code: 'invalid_message', message }, JSON.stringify(given))
   }
+})
+
+test('the example of the documentation is the one in examples, and can be loaded', async t => {
+  const example = readFileSync(join(ROOT, 'examples/strategies/momentum.js'), 'utf8')
+  const code = example.slice(example.indexOf('import'))
+  t.ok(readFileSync(join(ROOT, 'docs/strategies.md'), 'utf8').includes(`\`\`\`js\n${code}\`\`\``))
+  const registry = await StrategyRegistry.load([], join(ROOT, 'examples/strategies'))
+  t.same(readParameters(registry.require('momentum'), {}), { bars: 5, percent: 0.2, interval: '1m' })
 })
 
 /** Runs a strategy over closes; returns after which of them it gave which signal. */

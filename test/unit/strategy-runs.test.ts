@@ -1,4 +1,4 @@
-import type { Order } from '@tickwire/protocol'
+import type { Order, StrategyResults } from '@tickwire/protocol'
 import { test } from 'tap'
 import { eventually } from '../helpers/eventually.js'
 import { startOf, StrategyGround } from '../helpers/strategy-runs.js'
@@ -225,6 +225,36 @@ test('a run that begins says what an earlier one had no time to say', async t =>
   t.equal((await ground.said('told')).at(-1)!.status, 'running')
   ground.run()
   await ground.untilStatus('told', 'paused')
+})
+
+test('says what becomes of a strategy that does not run, and of it no signal of before', async t => {
+  const ground = await StrategyGround.make(t)
+  await ground.add('told')
+  await ground.add('told', { strategy_id: 'runs' })
+  ground.run()
+  await ground.untilStatus('told', 'running')
+  await ground.bar(1, '1')
+  await ground.untilSaid('told', said => said.at(-1)?.signal === 'buy')
+  await ground.records.ask('u', 'told', 'paused', Date.now())
+  await ground.untilStatus('told', 'paused')
+  await ground.records.ask('u', 'told', 'stopped', Date.now())
+  const said = await ground.untilStatus('told', 'stopped')
+  t.match(said, { position: '1', signal: undefined, as_of: undefined })
+  t.same((await ground.said('told')).map(({ status }) => status).slice(-2), ['paused', 'stopped'])
+})
+
+test('keeps no results that are older than those that are kept', async t => {
+  const ground = await StrategyGround.make(t)
+  await ground.add('told')
+  const results = (position: string, time: number, offset: number): Map<string, StrategyResults> =>
+    new Map([['told', { position, cost: '0', realized_pnl: '0', fees: '0', time, epoch: 1, offset }]])
+  await ground.records.keep('u', results('2', 5, 7))
+  for (const [time, offset] of [[4, 7], [5, 6]] as const) await ground.records.keep('u', results('1', time, offset))
+  t.equal((await ground.record('told')).results?.position, '2')
+  await ground.records.keep('u', results('3', 5, 8))
+  t.equal((await ground.record('told')).results?.position, '3')
+  await ground.records.fail('u', { ...await ground.record('told'), version: 9 }, 'late', 0)
+  t.equal((await ground.record('told')).status, 'running', 'a failure of a version that is gone changes nothing')
 })
 
 test('goes on when the log begins an epoch', async t => {

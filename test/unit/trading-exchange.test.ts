@@ -408,6 +408,19 @@ test('ends day orders at the end of the UTC day where the market has no status',
   t.end()
 })
 
+test('ends day orders whose day ended while no server ran', t => {
+  const desk = new PaperDesk()
+  desk.submit('a1', 'buy 1 limit 10')
+  desk.submit('a2', 'buy 1 limit 10', { market: 'M' })
+  desk.market('open')
+  desk.now += 3 * DAY_MS
+  desk.takeOver()
+  t.ok(desk.exchange.nextDue(desk.state, desk.now)! <= desk.now)
+  t.same(desk.pass(0), ['a1 expired 0/1 (end of the day)'])
+  t.equal(desk.exchange.nextDue(desk.state, desk.now), undefined, 'the close of its market ends the other one')
+  t.end()
+})
+
 test('replaces the terms of an order, which keeps its id and what is filled', t => {
   const desk = new PaperDesk()
   desk.show([], [['10', '1']])

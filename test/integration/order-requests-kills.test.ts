@@ -1,0 +1,97 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import { test } from 'tap'
+import { orderIdOf } from '../../src/trading-requests/order-id.js'
+import type { NodeProcess } from '../fleet/node-process.js'
+import { deploy, patiently } from '../helpers/node-processes.js'
+import { commandsOf, overRest, overWebSocket, repeatedly, type Request, type Way } from '../helpers/order-ways.js'
+import { Choices } from '../helpers/random.js'
+import { redisProgram, type RedisServer } from '../helpers/redis-server.js'
+import { signedToken } from '../helpers/tokens.js'
+
+/**
+ * Orders that are sent again and again over both ways and two servers, while the servers and their Redis are
+ * killed. ORDERS and KILLS say how many.
+ */
+const ORDERS = Number(process.env['ORDERS'] ?? 400)
+const KILLS = Number(process.env['KILLS'] ?? 6)
+const seed = Number(process.env['SEED'] ?? 50)
+const AT_ONCE = 12
+const MANY = 1_000_000
+const PAUSE_MS = 20
+/** Refusals after which a client sends the order again. */
+const PASSING: ReadonlySet<unknown> = new Set(['log_unavailable', 'overloaded', 'going_away'])
+/** So that the Redis loses nothing that it has answered. */
+const DURABLE = ['--appendonly', 'yes', '--appendfsync', 'always']
+
+const options = { skip: redisProgram === undefined ? 'there is no Redis' : false } as const
+
+/** Makes a running Redis write down everything before it answers. */
+async function makeDurable (redis: RedisServer): Promise<void> {
+  await redis.ask(async client => {
+    await client.config('SET', 'appendfsync', 'always')
+    await client.config('SET', 'appendonly', 'yes')
+    while (/aof_rewrite_(?:in_progress|scheduled):1/.test(await client.info('persistence'))) await delay(PAUSE_MS)
+  })
+}
+
+test(`makes one command of each order, whatever is killed (SEED=${seed})`, options, async t => {
+  const random = new Choices(seed)
+  const limits = { RATE_LIMIT_ORDERS: MANY, RATE_LIMIT_MESSAGES: MANY }
+  const { redis, nodes, observer } = await deploy(t, ['a', 'b'], 'none', undefined, limits)
+  await makeDurable(redis)
+  const token = signedToken({ sub: 'alice', trade: true }, 3600)
+
+  const sendings = repeatedly(Array.from({ length: ORDERS }, (_, n) => `order-${n}`), random)
+  const answers = new Map<string, Set<string>>()
+  let next = 0
+  let tries = 0
+  const work = async (): Promise<void> => {
+    const sockets = new Map<NodeProcess, Way & { closed (): boolean }>()
+    const wayTo = async (node: NodeProcess): Promise<Way> => {
+      if (random.next() < 0.5) return { name: 'rest', ask: request => overRest(node.origin, token, request) }
+      let socket = sockets.get(node)
+      if (socket === undefined || socket.closed()) {
+        sockets.set(node, socket = await overWebSocket(t, node.origin, token))
+      }
+      return socket
+    }
+    for (let id = sendings[next++]; id !== undefined; id = sendings[next++]) {
+      const request: Request = {
+        action: 'submit_order', client_order_id: id, symbol: 'AAPL', side: 'buy', order_type: 'market', quantity: String(1 + Number(id.slice(6)))
+      }
+      for (;; await delay(PAUSE_MS)) {
+        tries++
+        // A server that was killed answers nothing, and one without its Redis that it cannot reach the log:
+        // whoever sent the order does not know whether it was taken.
+        const way = wayTo(random.pick(nodes))
+        const body = await way.then(async way => (await way.ask(request)).body).catch(() => undefined)
+        if (body === undefined || PASSING.has(body['code'])) continue
+        answers.set(id, (answers.get(id) ?? new Set()).add(JSON.stringify(body)))
+        break
+      }
+    }
+  }
+  const happened: string[] = []
+  const trouble = async (): Promise<void> => {
+    for (let kill = 1; kill <= KILLS; kill++) {
+      while (next < sendings.length * kill / (KILLS + 1)) await delay(PAUSE_MS)
+      const node = random.pick([...nodes, undefined])
+      happened.push(`${node?.name ?? 'Redis'} at ${next}`)
+      await (node ?? redis).kill()
+      if (node === undefined) await redis.start(DURABLE)
+      else await node.start()
+    }
+  }
+  await Promise.all([trouble(), ...Array.from({ length: AT_ONCE }, work)])
+
+  t.comment(`${ORDERS} orders, sent ${sendings.length} times in ${tries} tries; killed: ${happened.join(', ')}`)
+  t.ok(tries > sendings.length, 'some were not answered at first')
+  t.equal(answers.size, ORDERS)
+  for (const [id, said] of answers) {
+    const expected = JSON.stringify({ type: 'order_accepted', order_id: orderIdOf('alice', id), client_order_id: id })
+    if (said.size !== 1 || !said.has(expected)) t.fail(`${id} was answered ${[...said].join(' and ')}`)
+  }
+  const taken = await patiently(() => commandsOf(observer.parts.log))
+  t.equal(taken.length, ORDERS)
+  t.equal(new Set(taken.map(command => 'client_order_id' in command ? command.client_order_id : '')).size, ORDERS)
+})

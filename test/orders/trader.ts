@@ -66,6 +66,7 @@ export class Trader extends FleetClient {
   private covered: Behind = { low: 0, high: 0 }
   /** What the present connection must go on behind. */
   private behind: Behind = { low: 0, high: 0 }
+  /** Messages until the connection is cut, if it is one that is cut between messages. */
   private countdown = 0
   private readonly answers = new Map<string, (answer: Message | undefined) => void>()
   private cutting = true
@@ -130,7 +131,7 @@ export class Trader extends FleetClient {
       this.resumed++
       this.behind = this.covered
     }
-    this.countdown = random.integer(1, 8)
+    this.countdown = random.chance(0.5) ? random.integer(1, 8) : Infinity
     this.received = []
     this.origin = random.pick(origins)
     const { transport, origin } = this

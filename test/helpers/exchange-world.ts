@@ -48,7 +48,8 @@ export class ExchangeWorld {
     const clock = { now: () => this.now, randomEpoch }
     this.log = new MemoryLog({ channels, shards, retention, maxTopics: 100, clock })
     this.publisher = new Publisher({ log: this.log, channels })
-    this.processor = paperTrading({ channels, rules, demand: this.demand, now: () => this.now }) as JournalProcessor
+    const now = (): number => this.now
+    this.processor = paperTrading({ channels, rules, demand: this.demand, now }) as JournalProcessor
   }
 
   async takeOver (inOrder = true): Promise<void> {
@@ -119,7 +120,8 @@ export class ExchangeWorld {
           signal,
           publish: async (messages, options) => {
             signal.throwIfAborted()
-            const first = this.random.next() < this.failures ? this.random.integer(0, messages.length - 1) : undefined
+            const fails = this.random.next() < this.failures
+            const first = fails ? this.random.integer(0, messages.length - 1) : undefined
             const results = await this.publisher.publishOwn(messages.slice(0, first), { fence, ...options })
             if (first !== undefined) throw new ProtocolError('log_unavailable')
             return results.map(result => 'sequence' in result ? result : undefined)

@@ -171,8 +171,10 @@ test('each order is decided once, and accounts are what their orders say, whoeve
         for (const [id, messages] of byOrder) {
           const executions = messages.flatMap(({ exec_id: execution }) => execution ?? [])
           if (executions.some((execution, index) => execution !== `${id}.${index + 1}`)) throw new Error(`fills of ${id}: ${executions.join()}`)
-          const first = messages.findIndex(({ status, reason }) => ENDED.includes(status) && reason === undefined)
-          if (first >= 0 && messages.slice(first + 1).some(({ exec_id: execution }) => execution !== undefined)) throw new Error(`${id} is filled after its end`)
+          const end = messages.findIndex(({ status, reason }) => ENDED.includes(status) && reason === undefined)
+          const late = messages.slice(end < 0 ? messages.length : end + 1)
+            .filter(({ exec_id: execution }) => execution !== undefined)
+          if (late.length > 0) throw new Error(`${id} is filled after its end`)
           if (messages.filter(({ status }) => status === 'new').length > 1) throw new Error(`${id} was accepted twice`)
         }
       }

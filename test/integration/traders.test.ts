@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from 'node:util'
+import type { Portfolio } from '@tickwire/protocol'
 import { type Test, test } from 'tap'
 import { Fleet } from '../fleet/fleet.js'
 import { until } from '../helpers/clients.js'
@@ -75,11 +76,14 @@ test('users whose streams are cut again and again end with exactly their own ord
     }).catch(() => {})
     t.same(faults, [], `${user}: orders and account`)
     const entries = await readOrders(origin, token)
-    const { portfolio } = await readAccount(origin, token)
     await eventually(`${user}: the last message has come`, () => trader.messages.has(entries.length)).catch(() => {})
     t.same([...trader.messages].sort(([a], [b]) => a - b), entries.map(({ sequence, data }) => [sequence, data]), `${user}: has every message, as the log has it`)
-    const hasPortfolio = (): boolean => isDeepStrictEqual(trader.portfolio, portfolio)
-    await eventually(`${user}: the last portfolio has come`, hasPortfolio).catch(() => {})
+    let portfolio: Portfolio | null = null
+    // The last prices may still change it.
+    await eventually(`${user}: the last portfolio has come`, async () => {
+      portfolio = (await readAccount(origin, token)).portfolio
+      return isDeepStrictEqual(trader.portfolio, portfolio)
+    }).catch(() => {})
     t.same(trader.portfolio, portfolio, `${user}: has the portfolio`)
   }
 

@@ -171,7 +171,8 @@ test('each order is decided once, and accounts are what their orders say, whoeve
         for (const [id, messages] of byOrder) {
           const executions = messages.flatMap(({ exec_id: execution }) => execution ?? [])
           if (executions.some((execution, index) => execution !== `${id}.${index + 1}`)) throw new Error(`fills of ${id}: ${executions.join()}`)
-          const end = messages.findIndex(({ status, reason: why }) => ENDED.includes(status) && why === undefined)
+          const ends = ({ status, reason }: Order): boolean => ENDED.includes(status) && reason === undefined
+          const end = messages.findIndex(ends)
           const late = messages.slice(end < 0 ? messages.length : end + 1)
             .filter(({ exec_id: execution }) => execution !== undefined)
           if (late.length > 0) throw new Error(`${id} is filled after its end`)

@@ -1,4 +1,8 @@
 import { type ChildProcess, spawn } from 'node:child_process'
+import { randomUUID } from 'node:crypto'
+import { rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { COMMAND } from '../helpers/command.js'
 import { freePort } from '../helpers/free-port.js'
@@ -26,7 +30,12 @@ export class NodeProcess {
   readonly exitCodes: Array<number | null> = []
   private child: ChildProcess | undefined
   private output = ''
-  private readonly onExit = (): void => { this.child?.kill('SIGKILL') }
+  /** What it keeps beside the log, however often it is started. */
+  private readonly folder = join(tmpdir(), `tickwire-node-${randomUUID()}`)
+  private readonly onExit = (): void => {
+    this.child?.kill('SIGKILL')
+    rmSync(this.folder, { recursive: true, force: true })
+  }
 
   private constructor (
     readonly name: string, readonly port: number, private readonly env: Readonly<Record<string, string>>,
@@ -62,7 +71,9 @@ export class NodeProcess {
   /** Resolves when it is ready for clients. */
   async start (): Promise<void> {
     const child = spawn(process.execPath, [...this.program], {
-      env: { PATH: process.env['PATH'], ...SETTINGS, ...this.env, PORT: String(this.port) },
+      env: {
+        PATH: process.env['PATH'], DATA_DIR: this.folder, ...SETTINGS, ...this.env, PORT: String(this.port)
+      },
       stdio: ['ignore', 'pipe', 'pipe']
     })
     this.child = child
@@ -115,6 +126,7 @@ export class NodeProcess {
   async close (): Promise<void> {
     await this.kill()
     process.off('exit', this.onExit)
+    rmSync(this.folder, { recursive: true, force: true })
   }
 
   private async answers (): Promise<boolean> {

@@ -5,6 +5,7 @@ import { buildApp, type Parts } from '../../src/app.js'
 import { type Config, loadConfig } from '../../src/config.js'
 import { until } from './clients.js'
 import { keptLog } from './kept-log.js'
+import { temporaryFolder } from './temporary-folder.js'
 import { SECRET } from './tokens.js'
 
 export { SECRET }
@@ -33,7 +34,9 @@ export async function startServer (
 ): Promise<TestServer> {
   const signs = overrides.JWT_PUBLIC_KEY === undefined && overrides.JWT_JWKS_URL === undefined
   const config = loadConfig({ LOG_LEVEL: 'trace', SOURCES: 'none', BARS: 'none', ...(signs ? { JWT_SECRET: SECRET } : {}), PORT: '0' })
-  const app = await buildApp({ ...config, UNKNOWN_SYMBOLS: 'accept', ...AMPLE, ...overrides }, { lines: keptLog, ...parts })
+  // Servers of other tests keep what must last elsewhere.
+  const own = { UNKNOWN_SYMBOLS: 'accept', DATA_DIR: temporaryFolder(t), ...AMPLE } as const
+  const app = await buildApp({ ...config, ...own, ...overrides }, { lines: keptLog, ...parts })
   await app.listen({ port: overrides.PORT ?? 0, host: '127.0.0.1' })
   t.teardown(async () => { await app.close() })
   const { port } = app.server.address() as AddressInfo

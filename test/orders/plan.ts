@@ -81,7 +81,7 @@ export function termsOf (id: string, symbol: string, random: Choices): Terms {
 }
 
 /** A price of hundredths; the levels of made-up books have more decimals, so that no limit is one of them. */
-export const price = (random: Choices): string =>
+const price = (random: Choices): string =>
   cents(MIDDLE_CENTS + random.integer(-REACH_CENTS, REACH_CENTS))
 
 export const cents = (count: number): string => (count / 100).toFixed(2)

@@ -31,10 +31,9 @@ export const docsRoutes = fp(async (
         { name: 'stream', description: 'Subscriptions, live and resumed' },
         { name: 'publish', description: 'Messages into the log' },
         { name: 'topics', description: 'Histories, states, instruments' },
-        { name: 'trading', description: 'Orders on the paper exchange' },
+        { name: 'trading', description: 'Orders on the paper exchange, accounts, fills' },
         { name: 'acknowledgements', description: 'What a user has dealt with' },
         { name: 'alerts', description: 'When users want to be alerted' },
-        { name: 'orders', description: 'What users trade' },
         { name: 'strategies', description: 'Programs that trade for users, or say how they would' },
         { name: 'admin', description: 'For operators: a token with admin' },
         { name: 'health', description: 'For monitoring and orchestration' }

@@ -116,8 +116,8 @@ const PublicJwk = Type.Object({
 })
 
 export const keysSchema = {
-  tags: ['orders'],
-  summary: 'The public keys that verify the messages of `orders`: a JSON Web Key Set',
+  tags: ['trading'],
+  summary: 'The public keys that verify the messages of orders: a JSON Web Key Set',
   response: { 200: Type.Object({ keys: Type.Array(PublicJwk) }), ...refused(400, 429) }
 }
 
@@ -193,7 +193,7 @@ const OrderId = Type.Object({ id: Type.String({ description: 'the `order_id`' })
 
 export const submitOrderSchema = {
   ...order,
-  summary: 'Hands an order to the exchange; what becomes of it is a message of `orders`',
+  summary: 'Hands an order to the exchange; what becomes of it is a message of the channel orders',
   body: NewOrder,
   response: { 202: OrderAccepted, ...refused(400, 401, 403, 409, 429, 503) }
 }

@@ -11,6 +11,15 @@ export interface OrderRows {
   readonly fill?: FillRow
 }
 
+/** What not every database keeps: NUL, and half of a surrogate pair. */
+const UNKEPT = /\0|\p{Surrogate}/gu
+
+/** Returns an order with the texts that a database keeps. */
+function keptTexts (order: Order): Order {
+  const fields = Object.entries(order).map(([name, value]) => [name, value.replace(UNKEPT, '\uFFFD')])
+  return Object.fromEntries(fields) as Order
+}
+
 const timeOf = (text: string | undefined): number | undefined =>
   text === undefined ? undefined : Math.floor(instantMs(text))
 
@@ -20,7 +29,7 @@ const timeOf = (text: string | undefined): number | undefined =>
  * @param floor the least timestamp that the rows may have, in milliseconds since 1970
  */
 export function rowsOf (entry: Entry, head: ShardHead, floor = 0): OrderRows {
-  const message = JSON.parse(entry.payload) as Order
+  const message = keptTexts(JSON.parse(entry.payload) as Order)
   const user = parseTopicKey(entry.topic).user!
   const place = {
     epoch: epochAt(entry.offset, head),
@@ -74,6 +83,8 @@ export function tradingRows (entries: readonly Entry[], head: ShardHead, floor: 
   const rows: TradingRows = { orders: [], fills: [], accounts: [], strategies: [] }
   for (const entry of entries) {
     const { channel, user } = parseTopicKey(entry.topic)
+    // Another text in the place of the user's name could be the name of somebody else.
+    if (user!.search(UNKEPT) >= 0) continue
     if (channel === 'orders') {
       const { order, fill } = rowsOf(entry, head, floor)
       rows.orders.push(order)

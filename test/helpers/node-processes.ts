@@ -13,7 +13,7 @@ import { StateFollower } from './state-follower.js'
 
 const SHARDS = 4
 /** Processors that every server has, whatever its settings. */
-const BUILT_IN = new Set(['processor:alerts', 'processor:heatmap'])
+const BUILT_IN = new Set(['processor:alerts', 'processor:heatmap', 'processor:strategies'])
 /** For what takes seconds on an idle machine. */
 const PATIENCE_MS = 60_000
 
@@ -47,9 +47,10 @@ export async function deploy (
   const redis = await RedisServer.start()
   t.teardown(() => redis.close())
   const observer = await startServer(t, {
-    ...settings, BARS: 'none', REDIS_URL: redis.url, LOG_SHARDS: SHARDS, NODE_NAME: 'observer', UNKNOWN_SYMBOLS: 'reject'
+    BROKER: 'none', ...settings, BARS: 'none', REDIS_URL: redis.url, LOG_SHARDS: SHARDS, NODE_NAME: 'observer', UNKNOWN_SYMBOLS: 'reject'
   })
   const env = {
+    BROKER: 'none',
     ...Object.fromEntries(Object.entries(settings).map(([name, value]) => [name, String(value)])),
     REDIS_URL: redis.url,
     LOG_SHARDS: String(SHARDS),

@@ -26,6 +26,7 @@ const overview = async (node: TestServer): Promise<unknown> =>
 test('lists itself, its sources and its log if it is the only server', async t => {
   const node = await startServer(t, {
     SOURCES: 'simulated?rate=5&lazy=true',
+    BROKER: 'none',
     NODE_NAME: 'only',
     NODE_URL: 'http://only.example:8080'
   })
@@ -44,7 +45,7 @@ test('lists itself, its sources and its log if it is the only server', async t =
       wants: [],
       lag: 0
     }],
-    leases: [{ source: 'processor:alerts', state: 'waiting' }, { source: 'processor:heatmap', state: 'waiting' }, { source: 'simulated', state: 'waiting' }],
+    leases: [{ source: 'processor:alerts', state: 'waiting' }, { source: 'processor:heatmap', state: 'waiting' }, { source: 'processor:strategies', state: 'waiting' }, { source: 'simulated', state: 'waiting' }],
     shards: [{ shard: 0, epoch: /^[0-9a-f]{8}$/, offset: 63, followers: [{ lag: 0 }] }]
   })
   const client = openClient('ws-json', node.origin, 'subscribe=quotes:AAPL', undefined, {
@@ -60,6 +61,7 @@ test('lists itself, its sources and its log if it is the only server', async t =
     leases: [
       { source: 'processor:alerts', state: 'waiting' },
       { source: 'processor:heatmap', state: 'waiting' },
+      { source: 'processor:strategies', state: 'waiting' },
       { source: 'simulated', state: 'running', name: 'only', token: Number, since: /^\d{4}-/ }
     ]
   })
@@ -70,7 +72,7 @@ test('lists itself, its sources and its log if it is the only server', async t =
 })
 
 test('answers an admin only, and says so on the command line', async t => {
-  const node = await startServer(t)
+  const node = await startServer(t, { BROKER: 'none' })
   t.equal((await fetch(`${node.origin}/v1/admin/nodes`)).status, 401)
   t.equal((await operate(node.origin, 'GET', 'nodes', node.token())).status, 403)
   const url = ['--url', node.origin]
@@ -94,7 +96,9 @@ test('answers an admin only, and says so on the command line', async t => {
   t.match(table.out, /\n\nSHARD +EPOCH +OFFSET +FOLLOWED BY \(LAG\)\n0 +[0-9a-f]{8} +0 +\S+ \(0\)\n$/)
   t.match(JSON.parse((await runCommand(['nodes', '--json', ...url], admin)).out), {
     nodes: [{ lag: 0 }],
-    leases: [{ source: 'processor:alerts', state: 'waiting' }, { source: 'processor:heatmap', state: 'waiting' }],
+    leases: [
+      { source: 'processor:alerts', state: 'waiting' }, { source: 'processor:heatmap', state: 'waiting' }, { source: 'processor:strategies', state: 'waiting' }
+    ],
     shards: [{ shard: 0 }]
   })
 })

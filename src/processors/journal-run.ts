@@ -220,6 +220,8 @@ export class JournalRun<State, Decision> {
   /** Writes the positions, if they have moved and were not written for some time. @throws BeginAnew */
   async notePositions (): Promise<void> {
     if (!this.notes || !this.hasMoved) return
+    // Where nobody ever trades, a journal of positions would be all that there is.
+    if (this.followed !== undefined && this.number === 0) return
     if (performance.now() - this.notedAt < this.notedMs) return
     await this.append([this.decisionMessage(undefined, this.number + 1)], [undefined])
   }

@@ -215,7 +215,7 @@ test('signToken: signs for an hour by default, and says what it takes when it ca
   for (const claims of [undefined, null, 'alice', {}, { user: 'alice' }, { sub: '' }, { sub: 7 }]) {
     t.throws(
       () => signToken(claims),
-      { message: /signToken: 'sub' .*it takes \{ sub, name\?, read\?, publish\?, admin\? \}/ },
+      { message: /signToken: 'sub' .*it takes \{ sub, name\?, read\?, publish\?, trade\?, admin\?, order_key\? \}/ },
       JSON.stringify(claims)
     )
   }

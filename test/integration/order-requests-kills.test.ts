@@ -36,7 +36,7 @@ async function makeDurable (redis: RedisServer): Promise<void> {
 
 test(`makes one command of each order, whatever is killed (SEED=${seed})`, options, async t => {
   const random = new Choices(seed)
-  const limits = { RATE_LIMIT_ORDERS: MANY, RATE_LIMIT_MESSAGES: MANY }
+  const limits = { BROKER: 'paper', RATE_LIMIT_ORDERS: MANY, RATE_LIMIT_MESSAGES: MANY } as const
   const { redis, nodes, observer } = await deploy(t, ['a', 'b'], 'none', undefined, limits)
   await makeDurable(redis)
   const token = signedToken({ sub: 'alice', trade: true }, 3600)

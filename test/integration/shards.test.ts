@@ -26,7 +26,7 @@ async function startNodes (
     control.disconnect()
   })
   const nodes = await Promise.all(
-    Array.from({ length: count }, () => startServer(t, { REDIS_URL: redis.url, LOG_SHARDS: SHARDS }))
+    Array.from({ length: count }, () => startServer(t, { REDIS_URL: redis.url, LOG_SHARDS: SHARDS, BROKER: 'none' }))
   )
   return { redis, control, nodes }
 }
@@ -144,7 +144,7 @@ test('judges exactly what happened in shards that a node did not follow', option
   await publish(first, symbols, 0)
 
   // Known from the log alone: the node hears nothing of that shard.
-  const strict = await startServer(t, { REDIS_URL: redis.url, LOG_SHARDS: SHARDS, UNKNOWN_SYMBOLS: 'reject' })
+  const strict = await startServer(t, { REDIS_URL: redis.url, LOG_SHARDS: SHARDS, UNKNOWN_SYMBOLS: 'reject', BROKER: 'none' })
   interface Body { code?: string, epoch?: string, messages?: unknown[], cursor?: string }
   const ask = async (path: string): Promise<{ status: number, body: Body }> => {
     const response = await fetch(`${strict.origin}${path}`)

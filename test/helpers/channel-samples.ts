@@ -324,11 +324,11 @@ export const samples: Readonly<Record<string, Sample>> = {
     state: true,
     full: {
       orders: [{
-        ...SUBMIT, user: 'alice', number: 1, status: 'new', filled_qty: '0', notional: '0', decimals: 0, fills: 0, reserved: '1855', triggered: true, created_at: TIME
+        ...SUBMIT, user: 'alice', number: 1, status: 'new', filled_qty: '0', notional: '0', decimals: 0, fills: 0, fee_rate: '0.001', reserved: '1855', triggered: true, waiting: true, created_at: TIME
       }]
     },
     required: ['orders'],
-    decimals: ['quantity', 'limit_price', 'stop_price', 'filled_qty', 'notional', 'reserved'].map(name => ['orders', 0, name])
+    decimals: ['quantity', 'limit_price', 'stop_price', 'filled_qty', 'notional', 'fee_rate', 'reserved'].map(name => ['orders', 0, name])
   },
   acknowledgements: {
     type: 'acknowledgement',

@@ -18,6 +18,7 @@ const seed = Number(process.env['SEED'] ?? 50)
 const AT_ONCE = 12
 const MANY = 1_000_000
 const PAUSE_MS = 20
+const PATIENCE_MS = 60_000
 /** Refusals after which a client sends the order again. */
 const PASSING: ReadonlySet<unknown> = new Set(['log_unavailable', 'overloaded', 'going_away'])
 /** So that the Redis loses nothing that it has answered. */
@@ -43,6 +44,8 @@ test(`makes one command of each order, whatever is killed (SEED=${seed})`, optio
 
   const sendings = repeatedly(Array.from({ length: ORDERS }, (_, n) => `order-${n}`), random)
   const answers = new Map<string, Set<string>>()
+  /** Requests to servers that lived, and said nothing. */
+  const unanswered: string[] = []
   let next = 0
   let tries = 0
   const work = async (): Promise<void> => {
@@ -64,7 +67,11 @@ test(`makes one command of each order, whatever is killed (SEED=${seed})`, optio
         // A server that was killed answers nothing, and one without its Redis that it cannot reach the log:
         // whoever sent the order does not know whether it was taken.
         const way = wayTo(random.pick(nodes))
-        const body = await way.then(async way => (await way.ask(request)).body).catch(() => undefined)
+        const asked = way.then(async way => {
+          const late = setTimeout(() => { unanswered.push(`${id} over ${way.name}`) }, PATIENCE_MS)
+          return (await way.ask(request).finally(() => { clearTimeout(late) })).body
+        }).catch(() => undefined)
+        const body = await Promise.race([asked, delay(PATIENCE_MS, undefined, { ref: false })])
         if (body === undefined || PASSING.has(body['code'])) continue
         answers.set(id, (answers.get(id) ?? new Set()).add(JSON.stringify(body)))
         break
@@ -85,6 +92,7 @@ test(`makes one command of each order, whatever is killed (SEED=${seed})`, optio
   await Promise.all([trouble(), ...Array.from({ length: AT_ONCE }, work)])
 
   t.comment(`${ORDERS} orders, sent ${sendings.length} times in ${tries} tries; killed: ${happened.join(', ')}`)
+  t.strictSame(unanswered, [], 'a server answers, or its connection ends')
   t.ok(tries > sendings.length, 'some were not answered at first')
   t.equal(answers.size, ORDERS)
   for (const [id, said] of answers) {

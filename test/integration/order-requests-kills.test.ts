@@ -12,8 +12,8 @@ import { signedToken } from '../helpers/tokens.js'
  * Orders that are sent again and again over both ways and two servers, while the servers and their Redis are
  * killed. ORDERS and KILLS say how many.
  */
-const ORDERS = Number(process.env['ORDERS'] ?? 400)
-const KILLS = Number(process.env['KILLS'] ?? 6)
+const ORDERS = Number(process.env['ORDERS'] ?? 200)
+const KILLS = Number(process.env['KILLS'] ?? 4)
 const seed = Number(process.env['SEED'] ?? 50)
 const AT_ONCE = 12
 const MANY = 1_000_000

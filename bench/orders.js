@@ -71,9 +71,8 @@ async function connect ({ port, tokens }, user) {
 const before = await control()
 const redis = settings.redis === 1 ? await startRedis() : undefined
 const command = [process.execPath, program('orders/server.js'), String(symbols), String(books)]
-const server = await start([...command, ...redis === undefined ? [] : [redis.url]], {
-  core: SERVER_CORE, files: 1000
-})
+// On any core: the store's threads share the machine with the server.
+const server = await start([...command, ...redis === undefined ? [] : [redis.url]], { files: 1000 })
 const sockets = await Promise.all(Array.from({ length: users }, (_, user) =>
   connect(JSON.parse(server.said), user)))
 await delay(1000)

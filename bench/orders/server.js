@@ -4,16 +4,22 @@
  *
  * node server.js <symbols> <books a second> [<url of a Redis>]
  */
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import Fastify from 'fastify'
 import { tickwire } from '@tickwire/server'
 
 const [symbols, rate, redis] = process.argv.slice(2)
 const STEP_MS = 10
+const folder = mkdtempSync(join(tmpdir(), 'tickwire-bench-'))
+process.once('exit', () => { rmSync(folder, { recursive: true, force: true }) })
 const app = Fastify()
 await app.register(tickwire, {
   settings: {
     UNKNOWN_SYMBOLS: 'accept',
+    DATA_DIR: folder,
     JWT_SECRET: 'a secret of this bench, which nobody else uses',
     PAPER_BALANCES: 'USD:1000000000000',
     RATE_LIMIT_ORDERS: 1_000_000,

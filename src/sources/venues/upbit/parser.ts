@@ -96,8 +96,12 @@ export class UpbitParser implements VenueParser {
   }
 }
 
+/** Returns an integer that was read as text; anything else stays, and is refused as it is. */
+const integerOf = (value: unknown): unknown =>
+  typeof value === 'string' && /^\d{1,16}$/.test(value) ? Number(value) : value
+
 function ticker (frame: Fields): Partial<Quote> {
-  const time = instantOf(Number(frame['timestamp']))
+  const time = instantOf(integerOf(frame['timestamp']))
   return {
     ...amount('last', frame['trade_price']),
     ...amount('volume', frame['acc_trade_volume_24h']),
@@ -115,7 +119,7 @@ function trade (symbol: string, frame: Fields, receivedAt: number | undefined): 
     symbol,
     price: plain(frame['trade_price']),
     size: plain(frame['trade_volume']),
-    timestamp: instantOf(Number(time)),
+    timestamp: instantOf(integerOf(time)),
     exchange: 'upbit',
     // Upbit names the side of the taker.
     side: side === 'ASK' ? 'sell' : side === 'BID' ? 'buy' : side,

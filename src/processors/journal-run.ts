@@ -220,7 +220,7 @@ export class JournalRun<State, Decision> {
   /** Writes the positions, if they have moved and were not written for some time. @throws BeginAnew */
   async notePositions (): Promise<void> {
     if (!this.notes || !this.hasMoved) return
-    // Where nobody ever trades, a journal of positions would be all that there is.
+    // A server where nobody ever trades would otherwise write its positions for ever.
     if (this.followed !== undefined && this.number === 0) return
     if (performance.now() - this.notedAt < this.notedMs) return
     await this.append([this.decisionMessage(undefined, this.number + 1)], [undefined])

@@ -121,8 +121,8 @@ export interface Following<Decision = unknown> {
   /** Decides about the passing of time. @param now in milliseconds since 1970 */
   decideDue (now: number): Decision | undefined
   /**
-   * Returns messages that say how things stand, of what has changed since they were returned last. They are
-   * published after the decisions that they follow from, and not journaled.
+   * Returns messages with the present state of everything that has changed since the last call. The run
+   * publishes them after the decisions that they follow from, and does not journal them.
    */
   takeStates (now: number): readonly Output[]
   /** Returns when time alone may change something, in milliseconds since 1970; undefined for never. */

@@ -158,7 +158,7 @@ export class ShardInputs {
       this.waiting = []
       this.characters = 0
     }
-    // Who follows only some topics is not woken by the others.
+    // A run that follows only some topics sleeps through messages of the others.
     if (this.wants === undefined || this.waiting.length > 0 || this.isOutdated) this.wake()
   }
 }

@@ -2,13 +2,11 @@ import {
   type Book, book as bookChannel, isZeroDecimal, market as marketChannel, type MarketStatus, type Quote,
   quotes as quotesChannel, reduceBook, type Topic, type Trade, trades as tradesChannel
 } from '@tickwire/protocol'
+import { bookOfQuote, type DisplayedBook, type MarketView } from '../../trading/market-view.js'
 import type { Input } from '../processor.js'
 
-/** The best levels of a book, best first. */
-type Displayed = Pick<Book, 'bids' | 'asks' | 'stale'>
-
 /** What is known of the market, where it matters: states of topics, as the log has them. */
-export class MarketMemory {
+export class MarketMemory implements MarketView {
   private readonly books = new Map<string, Book>()
   private readonly quotes = new Map<string, Quote>()
   /** By symbol, the price of the newest trade, or the newest `last` of its quotes. */
@@ -38,15 +36,16 @@ export class MarketMemory {
     return this.books.has(symbol)
   }
 
-  book (symbol: string): Displayed | undefined {
-    return this.books.get(symbol) ?? asBook(this.quotes.get(symbol))
+  book (symbol: string): DisplayedBook | undefined {
+    const quote = this.quotes.get(symbol)
+    return this.books.get(symbol) ?? (quote === undefined ? undefined : bookOfQuote(quote))
   }
 
   last (symbol: string): string | undefined {
     return this.lasts.get(symbol)
   }
 
-  status (market: string | undefined): Pick<MarketStatus, 'status' | 'reason'> | undefined {
+  status (market: string | undefined): MarketStatus | undefined {
     return market === undefined ? undefined : this.statuses.get(market)
   }
 
@@ -67,14 +66,3 @@ export class MarketMemory {
 
 /** Whether a trade tells of a fill; a correction tells of one that was before. */
 export const isFill = ({ corrects, size }: Trade): boolean => corrects === undefined && !isZeroDecimal(size)
-
-/** Returns a book of one level. A side without a size is empty. */
-function asBook (quote: Quote | undefined): Displayed | undefined {
-  if (quote === undefined) return undefined
-  const { bid, bid_size: bidSize, ask, ask_size: askSize } = quote
-  if (bidSize === undefined && askSize === undefined) return undefined
-  return {
-    bids: bid === undefined || bidSize === undefined || isZeroDecimal(bidSize) ? [] : [[bid, bidSize]],
-    asks: ask === undefined || askSize === undefined || isZeroDecimal(askSize) ? [] : [[ask, askSize]]
-  }
-}

@@ -16,7 +16,10 @@ export interface Tells {
   portfolio (user: string): unknown
 }
 
-/** Publishes the states of users now and then: what changed, and what prices have moved. */
+/**
+ * Publishes the accounts, open orders and portfolios of users now and then: those that have changed, and
+ * portfolios whose prices have moved.
+ */
 export class Standing {
   /** Users whose accounts, and whose open orders, have changed since they were published. */
   private readonly accounts = new Set<string>()

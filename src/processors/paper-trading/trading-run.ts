@@ -11,6 +11,9 @@ import { isFill, MarketMemory } from './market-memory.js'
 import { Standing } from './standing.js'
 
 type Ordered = Pick<SubmitCommand, 'symbol' | 'market' | 'currency'>
+type Untimed<Kind> = Kind extends Happening ? Omit<Kind, 'time'> : never
+/** Something that has happened, at a time that nobody noted. */
+type Pending = Untimed<Extract<Happening, { kind: 'book' | 'market' | 'last' }>>
 
 const COMMANDS_PREFIX = topicKey({ channel: commands.name, user: '' })
 
@@ -35,11 +38,11 @@ export class TradingRun implements Following<Decision> {
   private readonly interest: Interest
   private readonly standing: Standing
   private readonly valuation: Valuation
-  /** Symbols whose books, and markets whose statuses, may have changed while no server ran the exchange. */
-  private readonly unseen = new Set<string>()
-  private readonly unseenMarkets = new Set<string>()
-  /** Symbols with a new last price that was not decided about yet. */
-  private readonly newLasts = new Map<string, string>()
+  /**
+   * What has happened and was not decided about yet: by key, the newest of its kind. When a run begins, books
+   * and statuses may have changed while no server ran the exchange.
+   */
+  private readonly pending = new Map<string, Pending>()
   /** By currency, whether its rates are followed. */
   private readonly rated = new Set<string>()
 
@@ -61,22 +64,17 @@ export class TradingRun implements Following<Decision> {
   }
 
   begin (): readonly string[] {
-    const { exchange, state, now, currencies } = this.options
-    const topics = currencies.flatMap(currency => this.followRates(currency, now()))
-    for (const order of Object.values(state.orders)) {
-      topics.push(...this.followOrder(order, now()))
-      this.unseen.add(order.symbol)
-      if (order.market !== undefined) this.unseenMarkets.add(order.market)
-    }
-    for (const symbol of exchange.symbolsInUse(state)) {
-      topics.push(...this.interest.add(symbol, 'price', now()))
-    }
+    const { state, now, currencies } = this.options
+    for (const currency of currencies) this.rated.add(currency)
     for (const [user, { balances }] of Object.entries(state.accounts)) {
-      for (const { currency } of balances) topics.push(...this.followRates(currency, now()))
+      for (const { currency } of balances) this.rated.add(currency)
       this.standing.noteAccount(user)
       this.standing.noteOrders(user)
     }
-    return [...new Set(topics)]
+    const orders = Object.values(state.orders)
+    for (const { symbol } of orders) this.postpone({ kind: 'book', symbol })
+    for (const { market } of orders) if (market !== undefined) this.postpone({ kind: 'market', market })
+    return this.followAll(now())
   }
 
   concerns (topic: string): boolean {
@@ -109,19 +107,9 @@ export class TradingRun implements Following<Decision> {
   }
 
   decideDue (now: number): Decision | undefined {
-    for (const symbol of this.unseen) {
-      this.unseen.delete(symbol)
-      const decision = this.decideOn({ kind: 'book', symbol, time: now })
-      if (decision !== undefined) return decision
-    }
-    for (const market of this.unseenMarkets) {
-      this.unseenMarkets.delete(market)
-      const decision = this.decideOn({ kind: 'market', market, time: now })
-      if (decision !== undefined) return decision
-    }
-    for (const [symbol, price] of this.newLasts) {
-      this.newLasts.delete(symbol)
-      const decision = this.decideOn({ kind: 'last', symbol, price, time: now })
+    for (const [key, happening] of this.pending) {
+      this.pending.delete(key)
+      const decision = this.decideOn({ ...happening, time: now })
       if (decision !== undefined) return decision
     }
     const { exchange, state } = this.options
@@ -130,14 +118,14 @@ export class TradingRun implements Following<Decision> {
   }
 
   takeStates (now: number): readonly Output[] {
-    for (const topic of this.interest.prune(now, () => { this.renewInterest(now) })) {
+    for (const topic of this.interest.prune(now, () => { this.followAll(now) })) {
       this.market.forget(parseTopicKey(topic))
     }
     return this.standing.take(now)
   }
 
   nextDue (): number | undefined {
-    if (this.unseen.size + this.unseenMarkets.size + this.newLasts.size > 0) return 0
+    if (this.pending.size > 0) return 0
     const { exchange, state, now } = this.options
     const times = [exchange.nextDue(state, now()), this.standing.nextDue()]
     const known = times.filter((time): time is number => time !== undefined)
@@ -146,6 +134,11 @@ export class TradingRun implements Following<Decision> {
 
   end (): void {
     this.interest.end()
+  }
+
+  private postpone (happening: Pending): void {
+    const of = 'symbol' in happening ? happening.symbol : happening.market
+    this.pending.set(`${happening.kind} ${of}`, happening)
   }
 
   private decideOn (happening: Happening): Decision | undefined {
@@ -164,7 +157,7 @@ export class TradingRun implements Following<Decision> {
     const price = this.market.last(symbol)
     if (price === undefined) return decision
     if (decision === undefined) return this.decideOn({ kind: 'last', symbol, price, time })
-    this.newLasts.set(symbol, price)
+    this.postpone({ kind: 'last', symbol, price })
     return decision
   }
 
@@ -185,10 +178,13 @@ export class TradingRun implements Following<Decision> {
     return pairs.flatMap(pair => this.interest.add(pair, 'price', now))
   }
 
-  private renewInterest (now: number): void {
+  /** Follows everything that matters now. Returns the keys of topics with a state that were not followed. */
+  private followAll (now: number): string[] {
     const { exchange, state } = this.options
-    for (const order of Object.values(state.orders)) this.followOrder(order, now)
-    for (const symbol of exchange.symbolsInUse(state)) this.interest.add(symbol, 'price', now)
-    for (const currency of this.rated) this.followRates(currency, now)
+    return [
+      ...Object.values(state.orders).flatMap(order => this.followOrder(order, now)),
+      ...Array.from(exchange.symbolsInUse(state)).flatMap(symbol => this.interest.add(symbol, 'price', now)),
+      ...Array.from(this.rated).flatMap(currency => this.followRates(currency, now))
+    ]
   }
 }

@@ -47,8 +47,8 @@ const FOLDERS = {
     may: [
       'log/(log|shared-reads)\\.ts$',
       'processors/shard-inputs\\.ts$',
-      'store/(late-store|open-store|store|trading-rows)\\.ts$',
-      'trading/money\\.ts$',
+      'store/(kept-text|late-store|open-store|store|trading-rows)\\.ts$',
+      'trading/(money|order)\\.ts$',
     ],
     types: ['sources/source\\.ts$', 'store/tables\\.ts$'],
   },

@@ -1,4 +1,5 @@
 import { ProtocolError } from '@tickwire/protocol'
+import { isKept } from '../store/kept-text.js'
 import type { FillPlace, FillRow, OrderPlace, OrderRow } from '../store/trading-rows.js'
 
 /**
@@ -45,7 +46,7 @@ const formatText = (parts: ReadonlyArray<number | string>): string =>
   Buffer.from(JSON.stringify(parts)).toString('base64url')
 
 const isNumber = (part: unknown): boolean => Number.isSafeInteger(part)
-const isId = (part: unknown): boolean => typeof part === 'string' && !/\0|\p{Surrogate}/u.test(part)
+const isId = (part: unknown): boolean => typeof part === 'string' && isKept(part)
 
 /** @param kinds tells what each part must be */
 function parseText (text: string, kinds: ReadonlyArray<(part: unknown) => boolean>): readonly unknown[] {

@@ -1,12 +1,14 @@
 import {
-  type Account, MOST_OPEN_ORDERS, type OpenOrder, type Portfolio, ProtocolError, topicKey
+  type Account, MOST_OPEN_ORDERS, type OpenOrder, ORDER_STATUSES, type Portfolio, ProtocolError, topicKey
 } from '@tickwire/protocol'
 import type { Log, Snapshot } from '../log/log.js'
 import { SharedReads } from '../log/shared-reads.js'
+import { isKept } from '../store/kept-text.js'
 import type { Store, StoreAccess } from '../store/store.js'
 import {
   findOrders, type OrderRow, readFills, readOrders, readTradingPosition
 } from '../store/trading-rows.js'
+import { isOpen } from '../trading/order.js'
 import { fillOrder, joinRows, orderOrder } from './places.js'
 import { lostMessages, type Retained, readRetained } from './retained.js'
 import { rowOfOpenOrder } from './rows.js'
@@ -16,9 +18,9 @@ import {
 
 /** Statuses by whether the order may still change. */
 const STATUSES = {
-  open: ['pending_new', 'new', 'partially_filled', 'pending_cancel', 'replaced'],
-  closed: ['filled', 'canceled', 'rejected', 'expired']
-} as const
+  open: ORDER_STATUSES.filter(isOpen),
+  closed: ORDER_STATUSES.filter(status => !isOpen(status))
+}
 export type OrderGroup = keyof typeof STATUSES | 'all'
 
 /** What part of the rows is asked for. */
@@ -108,7 +110,7 @@ export class TradingReader {
 
   /** Returns one order; undefined if the user has no such order. */
   async order (user: string, id: string): Promise<OrderView | undefined> {
-    if (NO_ID.test(id)) return undefined
+    if (!isKept(id)) return undefined
     const store = this.store()
     const { retained, others } = await this.known(store, user)
     const fresh = retained.orders.get(id) ?? others.find(({ order_id: other }) => other === id)
@@ -219,9 +221,6 @@ export class TradingReader {
     return data === null ? undefined : { data, snapshot: snapshot! }
   }
 }
-
-/** What no id holds, because no database takes it. */
-const NO_ID = /\0/
 
 class StoreAway extends ProtocolError {
   constructor () {

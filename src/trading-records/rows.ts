@@ -1,5 +1,6 @@
 import { instantMs, type OpenOrder, type Order, parseTopicKey } from '@tickwire/protocol'
 import { type Entry, epochAt, type ShardHead, type Snapshot } from '../log/log.js'
+import { isKept, keptText } from '../store/kept-text.js'
 import type { Row } from '../store/tables.js'
 import type { FillRow, OrderRow } from '../store/trading-rows.js'
 import { averagePrice, money } from '../trading/money.js'
@@ -11,12 +12,9 @@ export interface OrderRows {
   readonly fill?: FillRow
 }
 
-/** What not every database keeps: NUL, and half of a surrogate pair. */
-const UNKEPT = /\0|\p{Surrogate}/gu
-
 /** Returns an order with the texts that a database keeps. */
 function keptTexts (order: Order): Order {
-  const fields = Object.entries(order).map(([name, value]) => [name, value.replace(UNKEPT, '\uFFFD')])
+  const fields = Object.entries(order).map(([name, value]) => [name, keptText(value)])
   return Object.fromEntries(fields) as Order
 }
 
@@ -84,7 +82,7 @@ export function tradingRows (entries: readonly Entry[], head: ShardHead, floor: 
   for (const entry of entries) {
     const { channel, user } = parseTopicKey(entry.topic)
     // Another text in the place of the user's name could be the name of somebody else.
-    if (user!.search(UNKEPT) >= 0) continue
+    if (!isKept(user!)) continue
     if (channel === 'orders') {
       const { order, fill } = rowsOf(entry, head, floor)
       rows.orders.push(order)

@@ -1,8 +1,8 @@
 import { TypeCompiler } from '@sinclair/typebox/compiler'
-import { Acknowledge, parseParameters, ProtocolError, searchOf } from '@tickwire/protocol'
+import { Acknowledge, ProtocolError } from '@tickwire/protocol'
 import type { FastifyInstance } from 'fastify'
-import { type OriginPolicy, refuseForeignPage } from '../src/auth/origin.js'
-import { refuseAnonymous } from '../src/auth/permissions.js'
+import type { OriginPolicy } from '../src/auth/origin.js'
+import { demandUser } from './own-user.js'
 import { ackSchema, unacknowledgedSchema } from './schemas.js'
 
 const check = TypeCompiler.Compile(Acknowledge)
@@ -13,12 +13,7 @@ export async function acknowledgementRoutes (
 ): Promise<void> {
   const { hub, stream: { acknowledging } } = app.streaming
 
-  // Before the server reads a body.
-  app.addHook('preParsing', async request => {
-    refuseForeignPage(originAllowed, request)
-    parseParameters(searchOf(request.url), [])
-    await app.authenticator.demand(request, refuseAnonymous)
-  })
+  demandUser(app, originAllowed)
 
   app.post('/v1/ack', { schema: ackSchema }, async (request, reply) => {
     const { body } = request

@@ -1,7 +1,7 @@
 import { type OrderRequest, parseParameters, ProtocolError, searchOf } from '@tickwire/protocol'
 import type { FastifyInstance, FastifyReply } from 'fastify'
-import { type OriginPolicy, refuseForeignPage } from '../src/auth/origin.js'
-import { refuseAnonymous } from '../src/auth/permissions.js'
+import type { OriginPolicy } from '../src/auth/origin.js'
+import { demandUser } from './own-user.js'
 import { cancelOrderSchema, replaceOrderSchema, resetAccountSchema, submitOrderSchema } from './schemas.js'
 
 /** The parameters of a `DELETE`: proxies and libraries may drop its body. */
@@ -15,12 +15,7 @@ export async function orderRoutes (
 ): Promise<void> {
   const { orderRequests } = app.streaming
 
-  // Before the server reads a body.
-  app.addHook('preParsing', async request => {
-    refuseForeignPage(originAllowed, request)
-    parseParameters(searchOf(request.url), request.method === 'DELETE' ? CANCEL_PARAMETERS : [])
-    await app.authenticator.demand(request, refuseAnonymous)
-  })
+  demandUser(app, originAllowed, ({ method }) => method === 'DELETE' ? CANCEL_PARAMETERS : [])
 
   app.post('/v1/orders', { schema: submitOrderSchema }, async (request, reply) => {
     const order = requestOf({ action: 'submit_order' }, request.body)

@@ -1,9 +1,9 @@
 import { TypeCompiler } from '@sinclair/typebox/compiler'
-import { NewStrategy, parseParameters, searchOf } from '@tickwire/protocol'
+import { NewStrategy } from '@tickwire/protocol'
 import type { FastifyInstance } from 'fastify'
-import { type OriginPolicy, refuseForeignPage } from '../src/auth/origin.js'
-import { refuseAnonymous } from '../src/auth/permissions.js'
+import type { OriginPolicy } from '../src/auth/origin.js'
 import { demandFit } from './fit.js'
+import { demandUser, keepPrivate } from './own-user.js'
 import {
   addStrategySchema, askStrategySchema, removeStrategySchema, strategiesSchema, strategyRegistrySchema
 } from './schemas.js'
@@ -21,15 +21,8 @@ export async function strategyRoutes (
 ): Promise<void> {
   const { strategies } = app.streaming
 
-  // Before the server reads a body.
-  app.addHook('preParsing', async request => {
-    refuseForeignPage(originAllowed, request)
-    parseParameters(searchOf(request.url), [])
-    await app.authenticator.demand(request, refuseAnonymous)
-  })
-  app.addHook('onSend', async (_request, reply) => {
-    reply.header('Cache-Control', 'no-store').header('Vary', 'Origin, Authorization')
-  })
+  demandUser(app, originAllowed)
+  keepPrivate(app)
 
   app.get('/v1/strategies/registry', { schema: strategyRegistrySchema }, async () =>
     ({ strategies: strategies.registered() }))

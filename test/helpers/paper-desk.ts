@@ -3,11 +3,11 @@ import type {
   Account, BookLevel, Command, MarketStatus, Order, ReplaceCommand, SubmitCommand
 } from '@tickwire/protocol'
 import { Exchange, type Happening } from '../../src/trading/exchange.js'
-import type { DisplayedBook, MarketView } from '../../src/trading/market-view.js'
 import { portfolioOf, ratesFrom } from '../../src/trading/portfolio.js'
 import type { Rules } from '../../src/trading/rules.js'
 import { parseBalances, parseFees } from '../../src/trading/settings.js'
 import { Decision, initialState } from '../../src/trading/state.js'
+import { ShownMarket } from './shown-market.js'
 
 const isDecision = TypeCompiler.Compile(Decision)
 type Levels = readonly (readonly [price: string, size: string])[]
@@ -24,30 +24,15 @@ export const paperRules = (
 })
 
 /** An exchange with one market, moved by hand. Users are the first letter of the ids of their orders. */
-export class PaperDesk implements MarketView {
+export class PaperDesk extends ShownMarket {
   readonly exchange: Exchange
   state = initialState()
   now = PAPER_START
   decision: Decision | undefined
-  private readonly books = new Map<string, DisplayedBook>()
-  private readonly lasts = new Map<string, string>()
-  private readonly statuses = new Map<string, MarketStatus['status']>()
 
   constructor (private readonly rules = paperRules()) {
+    super()
     this.exchange = new Exchange(rules)
-  }
-
-  book (symbol: string): DisplayedBook | undefined {
-    return this.books.get(symbol)
-  }
-
-  last (symbol: string): string | undefined {
-    return this.lasts.get(symbol)
-  }
-
-  status (market: string | undefined): { status: MarketStatus['status'] } | undefined {
-    const status = market === undefined ? undefined : this.statuses.get(market)
-    return status === undefined ? undefined : { status }
   }
 
   /** Submits an order: `buy 5 limit 185.50 gtc`, for the symbol A unless it is named. */

@@ -1,51 +1,30 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { AlertRule } from '@tickwire/protocol'
 import { type Test, test } from 'tap'
-import type { Config } from '../../src/config.js'
 import { keptRules } from '../helpers/alert-journal.js'
+import { askJson, type JsonAnswer } from '../helpers/ask-json.js'
+import { onBothLogs, type Start } from '../helpers/both-logs.js'
 import { type Message, openClient, until } from '../helpers/clients.js'
-import { redisProgram, RedisServer } from '../helpers/redis-server.js'
+import { RedisServer } from '../helpers/redis-server.js'
 import { publish, startServer, type TestServer } from '../helpers/server.js'
 import { temporaryFolder } from '../helpers/temporary-folder.js'
 
 /** PROTOCOL.md, Alert rules: as users make them, and what comes of them. */
 
-type Start = (t: Test, config?: Partial<Config>) => Promise<TestServer>
-
 const inMemory: Start = (t, config) =>
   startServer(t, { DATA_DIR: temporaryFolder(t), LOG_SHARDS: 3, ...config })
 
-const settings: ReadonlyArray<readonly [name: string, start: Start]> = [
-  ['a log in memory', inMemory],
-  ...redisProgram === undefined
-    ? []
-    : [['a log on Redis', async (t: Test, config?: Partial<Config>) => {
-        const redis = await RedisServer.start()
-        t.teardown(() => redis.close())
-        return await inMemory(t, { REDIS_URL: redis.url, ...config })
-      }] as const]
-]
+const settings = onBothLogs(inMemory)
 
-interface Answer { readonly status: number, readonly body: Record<string, unknown> }
-
-async function ask (
-  node: TestServer, method: string, path = '', body?: unknown, claims: object = {}
-): Promise<Answer> {
-  const response = await fetch(`${node.origin}/v1/alerts${path}`, {
-    method,
-    ...body === undefined ? {} : { body: JSON.stringify(body) },
-    headers: {
-      authorization: `Bearer ${node.token({ ...claims })}`,
-      ...body === undefined ? {} : { 'content-type': 'application/json' }
-    }
-  })
-  const text = await response.text()
-  return { status: response.status, body: text === '' ? {} : JSON.parse(text) as Record<string, unknown> }
-}
+const ask = async (
+  node: TestServer, method: string, path = '', body?: unknown, claims: Record<string, unknown> = {}
+): Promise<JsonAnswer> => await askJson(node, method, `/v1/alerts${path}`, body, claims)
 
 const rule = (more: object = {}): object => ({ type: 'price', symbol: 'A', above: '10', ...more })
 
-async function made (node: TestServer, more: object = {}, claims: object = {}): Promise<AlertRule> {
+async function made (
+  node: TestServer, more: object = {}, claims: Record<string, unknown> = {}
+): Promise<AlertRule> {
   const { status, body } = await ask(node, 'POST', '', rule(more), claims)
   if (status !== 201) throw new Error(JSON.stringify(body))
   return body as unknown as AlertRule

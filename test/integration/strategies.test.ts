@@ -1,9 +1,10 @@
 import { join } from 'node:path'
 import type { StrategyRecord } from '@tickwire/protocol'
 import { type Test, test } from 'tap'
-import type { Config } from '../../src/config.js'
+import { askJson, type JsonAnswer } from '../helpers/ask-json.js'
+import { onBothLogs, type Start } from '../helpers/both-logs.js'
 import { type Message, openClient, until } from '../helpers/clients.js'
-import { redisProgram, RedisServer } from '../helpers/redis-server.js'
+import { RedisServer } from '../helpers/redis-server.js'
 import { ROOT } from '../helpers/root.js'
 import { publish, startServer, type TestServer } from '../helpers/server.js'
 import { startOf } from '../helpers/strategy-runs.js'
@@ -11,42 +12,18 @@ import { temporaryFolder } from '../helpers/temporary-folder.js'
 
 /** PROTOCOL.md, Strategies: as users start them, and what they say. */
 
-type Start = (t: Test, config?: Partial<Config>) => Promise<TestServer>
-
 const inMemory: Start = (t, config) => startServer(t, {
   DATA_DIR: temporaryFolder(t), LOG_SHARDS: 3, STRATEGIES: join(ROOT, 'test/helpers/strategies'), STRATEGY_CALL_MS: 30_000, ...config
 })
 
-const settings: ReadonlyArray<readonly [name: string, start: Start]> = [
-  ['a log in memory', inMemory],
-  ...redisProgram === undefined
-    ? []
-    : [['a log on Redis', async (t: Test, config?: Partial<Config>) => {
-        const redis = await RedisServer.start()
-        t.teardown(() => redis.close())
-        return await inMemory(t, { REDIS_URL: redis.url, ...config })
-      }] as const]
-]
+const settings = onBothLogs(inMemory)
 
-interface Answer { readonly status: number, readonly body: Record<string, unknown> }
-
-async function ask (
-  node: TestServer, method: string, path = '', body?: unknown, claims: object = {}
-): Promise<Answer> {
-  const response = await fetch(`${node.origin}/v1/strategies${path}`, {
-    method,
-    ...body === undefined ? {} : { body: JSON.stringify(body) },
-    headers: {
-      authorization: `Bearer ${node.token({ ...claims })}`,
-      ...body === undefined ? {} : { 'content-type': 'application/json' }
-    }
-  })
-  const text = await response.text()
-  return { status: response.status, body: text === '' ? {} : JSON.parse(text) as Record<string, unknown> }
-}
+const ask = async (
+  node: TestServer, method: string, path = '', body?: unknown, claims: Record<string, unknown> = {}
+): Promise<JsonAnswer> => await askJson(node, method, `/v1/strategies${path}`, body, claims)
 
 async function started (
-  node: TestServer, name: string, more: object = {}, claims: object = {}
+  node: TestServer, name: string, more: object = {}, claims: Record<string, unknown> = {}
 ): Promise<StrategyRecord> {
   const { status, body } = await ask(node, 'POST', '', { name, symbol: 'A', ...more }, claims)
   if (status !== 201) throw new Error(JSON.stringify(body))

@@ -1,23 +1,19 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import fc from 'fast-check'
-import { type AlertRule, alertRules, compareDecimals, ProtocolError, standardChannels } from '@tickwire/protocol'
+import { type AlertRule, alertRules, compareDecimals, standardChannels } from '@tickwire/protocol'
 import { test } from 'tap'
-import { randomEpoch } from '../../src/log/log.js'
-import { MemoryLog } from '../../src/log/memory/memory-log.js'
 import { alertJournal, alertProcessor } from '../../src/processors/alerts/alert-processor.js'
 import type { JournalMessage } from '../../src/processors/journal.js'
-import { JournalRunner } from '../../src/processors/journal-runner.js'
 import type { JournalProcessor } from '../../src/processors/processor.js'
-import { Publisher } from '../../src/publisher/publisher.js'
 import { Choices } from '../helpers/random.js'
 import { keptRules } from '../helpers/alert-journal.js'
+import { JournalWorld, LOOK_MS } from '../helpers/journal-world.js'
 
 /**
  * The processor of alerts over a log in memory, while hosts take over from one another, appends are taken
  * only in part, and the log loses its last messages.
  */
 const RUNS = Number(process.env['FUZZ_RUNS'] ?? 25)
-const LOOK_MS = 5
 const USERS = ['u', 'v']
 const SYMBOLS = ['A', 'B', 'C']
 const LEVELS = ['2', '4.5', '7']
@@ -28,45 +24,12 @@ const rulesOf = (user: string): AlertRule[] => SYMBOLS.flatMap(symbol => LEVELS.
   rule_id: `${user}${symbol}${side}${level}`, type: 'price' as const, symbol, [side]: level, version: 1, created_at: CREATED, updated_at: CREATED
 }))))
 
-class World {
-  readonly log: MemoryLog
-  readonly publisher: Publisher
-  /** The time of the log. */
-  private now = Date.parse(CREATED)
-  private host = new AbortController()
-  private readonly runs: Array<Promise<void>> = []
-
+class World extends JournalWorld {
   constructor (
-    private readonly random: Choices, shards: number,
-    private readonly processor: JournalProcessor = alertProcessor(channels) as JournalProcessor
+    random: Choices, shards: number,
+    protected readonly processor: JournalProcessor = alertProcessor(channels) as JournalProcessor
   ) {
-    const retention = { messages: 10_000, seconds: 3600, bytes: 1 << 26 }
-    const clock = { now: () => this.now, randomEpoch }
-    this.log = new MemoryLog({ channels, shards, retention, maxTopics: 100, clock })
-    this.publisher = new Publisher({ log: this.log, channels })
-  }
-
-  /** Begins a run on a new host. @param inOrder whether the one before ends first, or goes on for a while */
-  async takeOver (inOrder: boolean): Promise<void> {
-    const before = this.host
-    if (inOrder) {
-      before.abort()
-      await Promise.all(this.runs)
-    } else setTimeout(() => { before.abort() }, 5)
-    const { signal } = this.host = new AbortController()
-    const fence = await this.log.raise('alerts')
-    this.runs.push(this.run(signal, fence))
-  }
-
-  /** Ends all runs. */
-  async rest (): Promise<void> {
-    this.host.abort()
-    await Promise.all(this.runs)
-  }
-
-  async end (): Promise<void> {
-    await this.rest()
-    await this.log.close()
+    super({ channels, shards, random, failures: 0.2, start: Date.parse(CREATED) })
   }
 
   /** @param afterMs how much later than all before it; by default no rule rests any more */
@@ -85,31 +48,6 @@ class World {
     this.now += afterMs
     await this.publisher.publishOwn(quotes.map(([symbol, quote]) => (
       { channel: 'quotes', symbol, data: { symbol, ...quote } })))
-  }
-
-  async read <Data> (topic: string): Promise<Data[]> {
-    const { entries } = await this.log.read(topic, { sequence: 0 }, 1_000_000)
-    return entries.map(({ payload }) => JSON.parse(payload) as Data)
-  }
-
-  private async run (signal: AbortSignal, fence: Awaited<ReturnType<MemoryLog['raise']>>): Promise<void> {
-    while (!signal.aborted) {
-      try {
-        await new JournalRunner(this.processor, this.log, LOOK_MS, 2 * LOOK_MS).run({
-          signal,
-          publish: async (messages, options) => {
-            signal.throwIfAborted()
-            const first = this.random.next() < 0.2 ? this.random.integer(0, messages.length - 1) : undefined
-            const results = await this.publisher.publishOwn(messages.slice(0, first), { fence, ...options })
-            if (first !== undefined) throw new ProtocolError('log_unavailable')
-            return results.map(result => 'sequence' in result ? result : undefined)
-          }
-        })
-      } catch (error) {
-        if (signal.aborted || (error as Error).name === 'StaleFence') return
-        if ((error as { code?: string }).code !== 'log_unavailable') throw error
-      }
-    }
   }
 }
 

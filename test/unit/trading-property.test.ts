@@ -1,12 +1,13 @@
 import { createHash } from 'node:crypto'
-import type { Command, MarketStatus, SubmitCommand } from '@tickwire/protocol'
+import type { Command, SubmitCommand } from '@tickwire/protocol'
 import { test } from 'tap'
 import { Exchange, type Happening } from '../../src/trading/exchange.js'
-import type { DisplayedBook, MarketView } from '../../src/trading/market-view.js'
+import type { DisplayedBook } from '../../src/trading/market-view.js'
 import { type Decision, initialState } from '../../src/trading/state.js'
 import { PAPER_START, paperRules } from '../helpers/paper-desk.js'
 import { type Instrument, isBetter, type KnownOrder, PaperBook, PaperLedger, whole } from '../helpers/paper-ledger.js'
 import { Choices } from '../helpers/random.js'
+import { ShownMarket } from '../helpers/shown-market.js'
 
 /** Random requests and markets, judged by a ledger that shares nothing with the exchange. */
 
@@ -37,7 +38,7 @@ const papers = (): Paper[] => Array.from({ length: 50 }, (_, index) => {
 })
 
 /** The exchange and the ledger beside it, in one random market. */
-class World implements MarketView {
+class World extends ShownMarket {
   readonly counts = new Map<string, number>()
   private readonly random: Choices
   private readonly exchange = new Exchange(paperRules({
@@ -51,12 +52,9 @@ class World implements MarketView {
   private readonly bySymbol = new Map(this.papers.map(paper => [paper.symbol, paper]))
   private readonly ledger = new PaperLedger(BALANCES, feeOf, this.bySymbol)
   private readonly digest = createHash('sha256')
-  private readonly books = new Map<string, DisplayedBook>()
   /** The last sound book. */
   private readonly shown = new Map<string, DisplayedBook>()
   private readonly ledgerBooks = new Map(this.papers.map(({ symbol }) => [symbol, new PaperBook()]))
-  private readonly lasts = new Map<string, string>()
-  private readonly statuses = new Map<string, MarketStatus['status']>()
   private readonly ids = new Map<string, string[]>()
   private readonly submitted: Array<readonly [string, Command]> = []
   private state = initialState()
@@ -65,20 +63,8 @@ class World implements MarketView {
 
   /** @param takeover how likely another server takes the exchange over, at each request */
   constructor (seed: number, private readonly takeover: number) {
+    super()
     this.random = new Choices(seed)
-  }
-
-  book (symbol: string): DisplayedBook | undefined {
-    return this.books.get(symbol)
-  }
-
-  last (symbol: string): string | undefined {
-    return this.lasts.get(symbol)
-  }
-
-  status (market: string | undefined): { status: MarketStatus['status'] } | undefined {
-    const status = market === undefined ? undefined : this.statuses.get(market)
-    return status === undefined ? undefined : { status }
   }
 
   /** Has users make so many requests, and returns a digest of all decisions. */

@@ -38,6 +38,8 @@ export class CutClient {
   private plan: Kind = 'any'
   private countdown = 0
   private connectedAt = 0
+  /** Whether this connection has brought anything: a cut that nothing can be lost by shows nothing. */
+  private read = false
   private timer: NodeJS.Timeout | undefined
 
   /** @param transports those of which it picks one each time that it comes back */
@@ -52,6 +54,13 @@ export class CutClient {
     return this.made['catch-up'] + this.made['before-cursor'] + this.made.any
   }
 
+  /** The last cuts are kept for the kinds that a run must have; cuts beyond those are made, not counted. */
+  private get spare (): number {
+    const missing = (kind: Kind): number => Math.max(0, LEAST - this.made[kind])
+    const required = missing('catch-up') + missing('before-cursor')
+    return this.cuts - this.cutsMade - required
+  }
+
   open (): void {
     if (this.closed) return
     const transport = this.random.pick(this.transports)
@@ -61,7 +70,9 @@ export class CutClient {
     this.connectedAt = Date.now()
     this.plan = this.nextPlan()
     this.countdown = this.random.integer(1, 6)
-    const after = this.plan === 'any' ? this.cursors.at(-1) : this.random.pick(this.cursors)
+    this.read = false
+    const newest = this.plan === 'any' && this.random.next() < 0.75
+    const after = newest ? this.cursors.at(-1) : this.random.pick(this.cursors)
     this.client = openClient(transport, this.origin, QUERY, after, {
       onMessage: message => { if (mine()) this.take(message) },
       onCursor: cursor => { if (mine()) this.mark(cursor) }
@@ -79,12 +90,14 @@ export class CutClient {
     // Cuts that need the feed to run come first: those at any moment go on when it is over.
     const wanted = Math.max(LEAST, this.cuts / 4)
     const missing = KINDS.filter(kind => kind !== 'any' && this.made[kind] < wanted)
-    return this.random.next() < 0.75 && missing.length > 0 ? this.random.pick(missing) : 'any'
+    if (missing.length === 0) return 'any'
+    return this.spare <= 0 || this.random.next() < 0.75 ? this.random.pick(missing) : 'any'
   }
 
   private take (message: Message): void {
     this.follower.take(message)
     if (message.sequence === undefined || this.cursors.length === 0) return
+    this.read = true
     if (--this.countdown > 0) return
     const history = Date.parse(message['timestamp'] as string) < this.connectedAt
     if (this.plan === 'catch-up' && history) this.cut('catch-up')
@@ -93,7 +106,8 @@ export class CutClient {
 
   private mark (cursor: string): void {
     this.connected = true
-    this.cursors.push(cursor)
+    // A poll that waited in vain gives the same again, and behind the newest there is no history.
+    if (cursor !== this.cursors.at(-1)) this.cursors.push(cursor)
     if (this.cursors.length > KEPT_CURSORS) this.cursors.splice(1, 1)
     this.timer ??= setTimeout(() => { this.cut('any') }, this.plan === 'any' ? this.random.integer(2, 80) : PATIENCE_MS)
   }
@@ -102,10 +116,8 @@ export class CutClient {
     clearTimeout(this.timer)
     this.timer = undefined
     if (this.cutsMade >= this.cuts) return
-    // The last cuts are kept for the kinds that a run must have; cuts beyond those are made, and not counted.
-    const required = Math.max(0, LEAST - this.made['catch-up']) + Math.max(0, LEAST - this.made['before-cursor'])
     const needed = kind !== 'any' && this.made[kind] < LEAST
-    if (needed || this.cuts - this.cutsMade > required) this.made[kind]++
+    if (this.read && (needed || this.spare > 0)) this.made[kind]++
     this.generation++
     this.client?.cut()
     setTimeout(() => { this.open() }, this.random.integer(1, 80))

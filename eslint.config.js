@@ -35,6 +35,15 @@ export default [
   },
   { rules: { '@stylistic/max-len': ['error', LINE_LENGTH] } },
   {
+    rules: {
+      'no-restricted-syntax': ['error', {
+        selector: 'CallExpression[callee.object.name=AbortSignal][callee.property.name=any] ' +
+          'CallExpression[callee.property.name=timeout]',
+        message: 'Node 20 may collect the timeout as garbage before it fires; see src/deadline.ts.',
+      }],
+    },
+  },
+  {
     // The text that a server or a client sends in a test stays one literal, however long it is.
     files: ['test/**'],
     rules: {

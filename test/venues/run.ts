@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import Fastify from 'fastify'
+import { withDeadline } from '../../src/deadline.js'
 import { tickwire } from '../../src/index.js'
 import { LiveSource } from '../../src/sources/live/live-source.js'
 import { httpGet } from '../../src/sources/live/rest.js'
@@ -123,7 +124,7 @@ function liveSource (
       random: () => choices.next(),
       openSocket,
       httpGet: async (url, signal) =>
-        await httpGet(url, AbortSignal.any([signal, AbortSignal.timeout(ANSWER_MS)]))
+        await withDeadline(signal, ANSWER_MS, async inTime => await httpGet(url, inTime))
     }
   })
 }

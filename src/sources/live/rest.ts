@@ -1,4 +1,5 @@
 import { request } from 'undici'
+import { withDeadline } from '../../deadline.js'
 import { wordsOf } from '../../errors.js'
 import type { Clock } from './clock.js'
 
@@ -32,25 +33,25 @@ const MAX_WAITING = 1000
 const DEFAULT_PAUSE_MS = 60_000
 const LONGEST_PAUSE_MS = 3 * 24 * 3_600_000
 
-export const httpGet: HttpGet = async (url, signal) => {
-  const within = AbortSignal.any([signal, AbortSignal.timeout(DEADLINE_MS)])
-  const { statusCode, headers, body } = await request(url, { signal: within })
-  const parts: Buffer[] = []
-  let bytes = 0
-  for await (const part of body as AsyncIterable<Buffer>) {
-    bytes += part.length
-    // Leaving the loop destroys the body.
-    if (bytes > MAX_BODY_BYTES) throw new Error(`the answer has more than ${MAX_BODY_BYTES} bytes`)
-    parts.push(part)
-  }
-  const retryAfter = headers['retry-after']
-  return {
-    url,
-    status: statusCode,
-    body: Buffer.concat(parts).toString('utf8'),
-    ...(typeof retryAfter === 'string' ? { retryAfter } : {})
-  }
-}
+export const httpGet: HttpGet = async (url, signal) =>
+  await withDeadline(signal, DEADLINE_MS, async inTime => {
+    const { statusCode, headers, body } = await request(url, { signal: inTime })
+    const parts: Buffer[] = []
+    let bytes = 0
+    for await (const part of body as AsyncIterable<Buffer>) {
+      bytes += part.length
+      // Leaving the loop destroys the body.
+      if (bytes > MAX_BODY_BYTES) throw new Error(`the answer has more than ${MAX_BODY_BYTES} bytes`)
+      parts.push(part)
+    }
+    const retryAfter = headers['retry-after']
+    return {
+      url,
+      status: statusCode,
+      body: Buffer.concat(parts).toString('utf8'),
+      ...(typeof retryAfter === 'string' ? { retryAfter } : {})
+    }
+  })
 
 /** What was asked of a venue, which counts on when the source starts anew. */
 export class RestAccount {

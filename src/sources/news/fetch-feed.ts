@@ -1,6 +1,7 @@
 import { type Dispatcher, fetch, type Response } from 'undici'
-import { version } from '../../version.js'
+import { withDeadline } from '../../deadline.js'
 import { wordsOf } from '../../errors.js'
+import { version } from '../../version.js'
 
 /** Bounds for an answer that a stranger gives. */
 const MAX_BYTES = 2 * 1024 * 1024
@@ -54,18 +55,18 @@ export interface FetchOptions {
 export async function fetchFeed (
   url: string, validators: Validators, { signal, dispatcher, deadlineMs = DEADLINE_MS }: FetchOptions
 ): Promise<FetchedFeed | undefined> {
-  const deadline = AbortSignal.timeout(deadlineMs)
-  const whileInTime = { signal: AbortSignal.any([signal, deadline]), dispatcher }
-  try {
-    const [response, found] = await follow(url, validators, whileInTime)
-    if (response.status === 304) return undefined
-    const text = decode(await readBody(response), response.headers.get('content-type') ?? '')
-    return { text, url: found, ...validatorsOf(response) }
-  } catch (error) {
-    if (signal.aborted || error instanceof FeedFault) throw error
-    if (deadline.aborted) throw new FeedFault('timeout', `no whole answer within ${deadlineMs} ms`)
-    throw new FeedFault('unreachable', causeOf(error))
-  }
+  return await withDeadline(signal, deadlineMs, async inTime => {
+    try {
+      const [response, found] = await follow(url, validators, { signal: inTime, dispatcher })
+      if (response.status === 304) return undefined
+      const text = decode(await readBody(response), response.headers.get('content-type') ?? '')
+      return { text, url: found, ...validatorsOf(response) }
+    } catch (error) {
+      if (signal.aborted || error instanceof FeedFault) throw error
+      if (inTime.aborted) throw new FeedFault('timeout', `no whole answer within ${deadlineMs} ms`)
+      throw new FeedFault('unreachable', causeOf(error))
+    }
+  })
 }
 
 /** Follows redirects. @returns an answer with a document or 304, and its address @throws FeedFault */

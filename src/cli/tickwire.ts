@@ -2,26 +2,25 @@
 import { nearest } from '../nearest.js'
 import { version } from '../version.js'
 import { columns, type Command, CommandError, helpOf, readArguments, UsageError } from './command.js'
-import { backtestCommand } from './commands/backtest.js'
-import { certificate } from './commands/certificate.js'
-import { checkConfig } from './commands/check-config.js'
-import { exportCommand } from './commands/export.js'
-import { nodes } from './commands/nodes.js'
-import { publish } from './commands/publish.js'
-import { record } from './commands/record.js'
-import { sizing } from './commands/sizing.js'
-import { start } from './commands/start.js'
-import { tail } from './commands/tail.js'
-import { token } from './commands/token.js'
 
-/** The commands: a new one is a file in `commands` and a name in this list. */
-const commands: readonly Command[] = [
-  start, tail, publish, record, exportCommand, nodes, token, checkConfig, certificate, sizing,
-  backtestCommand
-]
+/** The commands: a new one is a file in `commands` and a line here. A command line loads only its own. */
+const commands: Readonly<Record<string, () => Promise<Command>>> = {
+  start: async () => (await import('./commands/start.js')).start,
+  tail: async () => (await import('./commands/tail.js')).tail,
+  publish: async () => (await import('./commands/publish.js')).publish,
+  record: async () => (await import('./commands/record.js')).record,
+  export: async () => (await import('./commands/export.js')).exportCommand,
+  nodes: async () => (await import('./commands/nodes.js')).nodes,
+  token: async () => (await import('./commands/token.js')).token,
+  'check-config': async () => (await import('./commands/check-config.js')).checkConfig,
+  certificate: async () => (await import('./commands/certificate.js')).certificate,
+  sizing: async () => (await import('./commands/sizing.js')).sizing,
+  backtest: async () => (await import('./commands/backtest.js')).backtestCommand
+}
 
-function overview (): string {
-  const rows = columns(commands.map(({ name, summary }) => [name, summary] as const))
+async function overview (): Promise<string> {
+  const all = await Promise.all(Object.values(commands).map(async load => await load()))
+  const rows = columns(all.map(({ name, summary }) => [name, summary] as const))
   return [
     `tickwire ${version}: a streaming server for market data`,
     'usage: tickwire <command> [flags]',
@@ -32,20 +31,21 @@ function overview (): string {
 
 async function main ([name, ...args]: readonly string[]): Promise<number> {
   if (name === undefined || name === '--help' || name === '-h' || name === 'help') {
-    console.log(overview())
+    console.log(await overview())
     return 0
   }
   if (name === '--version' || name === '-v') {
     console.log(version)
     return 0
   }
-  const command = commands.find(candidate => candidate.name === name)
-  if (command === undefined) {
-    const names = commands.map(({ name }) => name)
+  const load = Object.hasOwn(commands, name) ? commands[name] : undefined
+  if (load === undefined) {
+    const names = Object.keys(commands)
     const similar = nearest(name, names)
     const known = similar === undefined ? `there are: ${names.join(', ')}` : `did you mean ${similar}?`
     throw new UsageError(`there is no command '${name}'; ${known}`)
   }
+  const command = await load()
   const { values, positionals } = readArguments(command, args)
   if (values['help'] === true) {
     console.log(helpOf(command))

@@ -9,11 +9,10 @@ import { inOrder, nextFile } from './test-order.js'
 import { readTimes } from './test-times.js'
 
 /**
- * The runner fails a test file that takes longer, because it hangs: none takes a third of it on an idle
- * machine.
- * A single test may set a shorter limit.
+ * The runner fails a test file that takes longer, because it hangs: none takes a tenth of it on an idle
+ * machine. A single test may set a shorter limit.
  */
-const TIMEOUT_MS = 300_000
+const TIMEOUT_MS = 600_000
 
 /** Files wait for about half of their time, so two cores serve three of them. */
 const FILES_AT_ONCE = 3

@@ -42,7 +42,7 @@ async function trade (server: TestServer, count: number): Promise<void> {
 }
 
 // 20 tabs take a busy machine a while to open.
-const needs = { timeout: 120_000, skip: program === undefined ? 'there is no nginx' : inBrowser.skip }
+const needs = { timeout: 200_000, skip: program === undefined ? 'there is no nginx' : inBrowser.skip }
 
 test('over HTTP/2, as deploy/nginx.conf speaks it, 20 tabs stream beside their fetches', needs, async t => {
   const server = await startServer(t, { TRUST_PROXY: true })

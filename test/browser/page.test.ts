@@ -76,7 +76,7 @@ async function takeScreenshots (page: Page, folder: string): Promise<void> {
   await page.setViewportSize({ width: 1280, height: 800 })
 }
 
-test('the page: three transports show the same sequences, whatever is cut', { ...inBrowser, timeout: 110_000 }, async t => {
+test('the page: three transports show the same sequences, whatever is cut', { ...inBrowser, timeout: 200_000 }, async t => {
   let link = ''
   const server = await startServer(t, { SOURCES: 'simulated' }, { adminLink: path => { link = path } })
   const { sources, hub } = server.parts

@@ -59,7 +59,7 @@ const ways: ReadonlyArray<readonly [name: string, script: string]> = [
 const sequences = (lines: string[], topic: string): number[] => lines.filter(line => line.startsWith(`${topic} `)).map(line => Number(line.split(' ')[1]))
 
 for (const prefix of ['', '/live']) {
-  test(`the snippets for browsers follow a stream across a cut, below '${prefix}/'`, { ...inBrowser, timeout: 120_000 }, async t => {
+  test(`the snippets for browsers follow a stream across a cut, below '${prefix}/'`, { ...inBrowser, timeout: 200_000 }, async t => {
     t.match(rule, OWN_BASE)
     const served = await serve(t, prefix)
     const browser = await launchBrowser(t)
@@ -93,7 +93,7 @@ for (const prefix of ['', '/live']) {
   })
 }
 
-test('the snippets for browsers stop where the table of errors says so, although a browser does not say why a WebSocket was refused', { ...inBrowser, timeout: 120_000 }, async t => {
+test('the snippets for browsers stop where the table of errors says so, although a browser does not say why a WebSocket was refused', { ...inBrowser, timeout: 200_000 }, async t => {
   const browser = await launchBrowser(t)
   for (const [name, script] of ways) {
     const served = await serve(t, '', { UNKNOWN_SYMBOLS: 'reject' })
@@ -110,7 +110,7 @@ test('the snippets for browsers stop where the table of errors says so, although
   }
 })
 
-test('the snippets for browsers come back where the table of errors says when', { ...inBrowser, timeout: 120_000 }, async t => {
+test('the snippets for browsers come back where the table of errors says when', { ...inBrowser, timeout: 200_000 }, async t => {
   const browser = await launchBrowser(t)
   for (const [name, script] of ways) {
     const served = await serve(t, '', { MAX_CONNECTIONS_PER_IP: 1, MAX_CONNECTIONS: 1 })

@@ -94,7 +94,7 @@ test('publish fills in the symbol that stands before the data', async t => {
   })
 })
 
-test('asks about the other scheme at plain HTTP on a TLS port, and at TLS on a plain one', { timeout: 60_000 }, async t => {
+test('asks about the other scheme at plain HTTP on a TLS port, and at TLS on a plain one', { timeout: 200_000 }, async t => {
   const secure = await startServer(t, new CertificateFiles(t, makeCertificate('localhost')).settings)
   const plain = await startServer(t)
   const http = secure.origin.replace('https', 'http')

@@ -32,7 +32,7 @@ function rightChecksums (messages: readonly Message[]): number {
 
 for (const version of [1, 2] as const) {
   test(`clients that are cut ${CUTS} times compute all checksums of Kraken, version ${version}, over each transport`, {
-    ...needsRecordings, timeout: 145_000
+    ...needsRecordings, timeout: 280_000
   }, async t => {
     t.comment(`repeat with SEED=${FIRST_SEED}`)
     const file = version === 1 ? `${process.env['RECORDINGS']}/kraken-book-ws.txt` : krakenV2Recording(t)
@@ -46,7 +46,7 @@ for (const version of [1, 2] as const) {
     })
     await until('all have everything, and have been cut often enough', () => clients.every(
       ({ follower, cutsMade }) => follower.accepted.length >= SNAPSHOTS + CHECKSUMS && cutsMade === CUTS
-    ), 135_000)
+    ), 250_000)
     for (const [at, client] of clients.entries()) {
       const { follower, made, cutsMade } = client
       const name = transportNames[at]!

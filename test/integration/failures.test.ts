@@ -46,7 +46,7 @@ const PLACES = [
 ]
 
 const title = `survives ${EXCEPTIONS} exceptions: honest clients miss nothing, and others learn what they miss`
-test(title, { timeout: 100_000 }, async t => {
+test(title, { timeout: 200_000 }, async t => {
   t.comment(`SEED=${SEED}`)
   const thrower = new Thrower(SEED, {
     reduce: 0.05,

@@ -5,7 +5,7 @@ import { redisProgram } from '../helpers/redis-server.js'
 /** Acknowledged messages that are lost with a master that had not passed them on. */
 const LEAST_LOST = 100
 
-const options = { skip: redisProgram === undefined ? 'there is no Redis' : false, timeout: 170_000 }
+const options = { skip: redisProgram === undefined ? 'there is no Redis' : false, timeout: 280_000 }
 
 test('a Redis Cluster replaces masters and moves a slot: each message comes once, or a reset says so', options, async t => {
   const report = await eachOnce(

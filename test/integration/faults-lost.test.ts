@@ -2,7 +2,7 @@ import { test } from 'tap'
 import { eachOnce, namesOf } from '../faults/ci.js'
 import { redisProgram } from '../helpers/redis-server.js'
 
-const options = { skip: redisProgram === undefined ? 'there is no Redis' : false, timeout: 170_000 }
+const options = { skip: redisProgram === undefined ? 'there is no Redis' : false, timeout: 280_000 }
 
 test('resets tell the clients of lost topics, and nobody else, what Redis lost', options, async t => {
   const report = await eachOnce(t, 'standalone', namesOf('standalone', true), 1)

@@ -9,7 +9,7 @@ const RATE = 3000
 /** A seed that `npm run fuzz -- --seed` repeats. */
 const seed = Number(process.env['FUZZ_SEED'] ?? Date.now() % 1_000_000)
 
-test('every generated input is answered by the protocol, and honest clients lose nothing', { timeout: 90_000 }, async t => {
+test('every generated input is answered by the protocol, and honest clients lose nothing', { timeout: 200_000 }, async t => {
   t.comment(`seed ${seed}: FUZZ_SEED=${seed} repeats it`)
   const report = await fuzz({
     seed,

@@ -79,7 +79,7 @@ class Reader {
 
 const title = `SIGTERM with ${CLIENTS} clients: tells all, and all resume on the other node without a gap`
 test(title, {
-  skip: redisProgram === undefined ? 'there is no Redis' : false, timeout: 110_000
+  skip: redisProgram === undefined ? 'there is no Redis' : false, timeout: 200_000
 }, async t => {
   const redis = await RedisServer.start()
   t.teardown(() => redis.close())

@@ -174,7 +174,7 @@ class User {
 }
 
 test('sends each user all private messages of the user, in order, and none of others, whatever anybody asks for', {
-  skip: redisProgram === undefined ? 'there is no Redis' : false, timeout: 90_000
+  skip: redisProgram === undefined ? 'there is no Redis' : false, timeout: 200_000
 }, async t => {
   t.comment(`seed ${seed}: ISOLATION_SEED=${seed} repeats it`)
   const random = new Choices(seed)

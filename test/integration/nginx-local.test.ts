@@ -12,7 +12,7 @@ import { ROOT } from '../helpers/root.js'
 import { startServer } from '../helpers/server.js'
 
 const program = process.env['TEST_NGINX']
-const needsNginx = { skip: program === undefined ? 'there is no nginx' : false, timeout: 60_000 } as const
+const needsNginx = { skip: program === undefined ? 'there is no nginx' : false, timeout: 200_000 } as const
 
 /** The lines of docs/deployment for the servers, the configuration and nginx. */
 const lines = blocksOf('docs/deployment/several-nodes.md', 'nginx without Docker', 'sh')

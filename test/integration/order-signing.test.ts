@@ -82,7 +82,7 @@ async function backends (t: Test): Promise<Array<readonly [string, object]>> {
   return [['memory', {}], ['Redis', { REDIS_URL: redis.url }]]
 }
 
-test('takes and refuses signed requests alike over REST and WebSocket', { timeout: 90_000 }, async t => {
+test('takes and refuses signed requests alike over REST and WebSocket', { timeout: 200_000 }, async t => {
   const file = join(t.testdir(), 'keys.json')
   writeFileSync(file, JSON.stringify({ keys: [{ ...JWK, kid: 'desk-7' }, { ...vectors.keys.hmac, kid: 'desk-8' }] }))
   for (const [log, settings] of await backends(t)) {
@@ -127,7 +127,7 @@ test('takes and refuses signed requests alike over REST and WebSocket', { timeou
   }
 })
 
-test('answers a signed request again at any age, and takes it once', { timeout: 90_000 }, async t => {
+test('answers a signed request again at any age, and takes it once', { timeout: 200_000 }, async t => {
   const node = await startServer(t, { ORDER_SIGNING: 'required', RATE_LIMIT_ORDERS: 100_000 })
   const requests: Request[] = []
   for (const [way, ask] of ways) {

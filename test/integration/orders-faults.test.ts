@@ -11,7 +11,7 @@ const seed = Number(process.env['ORDERS_SEED'] ?? Date.now() % 1_000_000)
 const SHOWN = 20
 
 test('each order is one order while servers and Redis are killed', {
-  skip: redisProgram === undefined ? 'there is no Redis' : false, timeout: 110_000
+  skip: redisProgram === undefined ? 'there is no Redis' : false, timeout: 200_000
 }, async t => {
   t.comment(`seed ${seed}: ORDERS_SEED=${seed} repeats it`)
   const report = await run({

@@ -6,7 +6,7 @@ import { redisProgram } from '../helpers/redis-server.js'
 import { BOTH, refused, SECRET } from '../helpers/refused.js'
 
 /** What a server says at its start of an address that leads to no Redis. */
-const options = { skip: redisProgram === undefined ? 'there is no Redis' : false, timeout: 110_000 } as const
+const options = { skip: redisProgram === undefined ? 'there is no Redis' : false, timeout: 200_000 } as const
 
 test('refuses to start at an address without a Redis', options, async t => {
   const at = (port: number): string => `redis://user:${SECRET}@127.0.0.1:${port}`

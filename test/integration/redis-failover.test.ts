@@ -7,7 +7,7 @@ import { redisProgram } from '../helpers/redis-server.js'
 import { publish, startServer, subscribers, type TestServer } from '../helpers/server.js'
 
 /** Two nodes over Sentinels and over a Redis Cluster, whose masters end and are replaced. */
-const options = { skip: redisProgram === undefined ? 'there is no Redis' : false, timeout: 110_000 } as const
+const options = { skip: redisProgram === undefined ? 'there is no Redis' : false, timeout: 200_000 } as const
 
 const SHARDS = 6
 /** Transports that stay open while the log is away; a poll gets 503. */

@@ -9,7 +9,7 @@ import { redisProgram, RedisServer } from '../helpers/redis-server.js'
 import { refused, SECRET } from '../helpers/refused.js'
 
 /** What a server says at its start of Sentinels and a Redis Cluster that it cannot use. */
-const options = { skip: redisProgram === undefined ? 'there is no Redis' : false, timeout: 110_000 } as const
+const options = { skip: redisProgram === undefined ? 'there is no Redis' : false, timeout: 200_000 } as const
 
 test('refuses an address of several servers that it cannot read', options, async t => {
   for (const [url, sentence] of [

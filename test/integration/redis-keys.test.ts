@@ -4,7 +4,7 @@ import { BOTH, realRedis, refused } from '../helpers/refused.js'
 import { publish, startServer } from '../helpers/server.js'
 
 /** What a server says at its start of a Redis that has something else than this log. */
-const options = { skip: redisProgram === undefined ? 'there is no Redis' : false, timeout: 110_000 } as const
+const options = { skip: redisProgram === undefined ? 'there is no Redis' : false, timeout: 200_000 } as const
 
 test('refuses a Redis that has something else than its log, and writes nothing to it', options, async t => {
   const { redis, control } = await realRedis(t)

@@ -14,7 +14,7 @@ import { redisProgram, RedisServer } from '../helpers/redis-server.js'
  * How commands find the masters of Sentinels and of a Redis Cluster while these change, and what is heard
  * from them.
  */
-const options = { skip: redisProgram === undefined ? 'there is no Redis' : false, timeout: 110_000 } as const
+const options = { skip: redisProgram === undefined ? 'there is no Redis' : false, timeout: 200_000 } as const
 /** Generous, because a machine may be busy. */
 const SOON_MS = 20_000
 

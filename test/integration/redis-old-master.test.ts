@@ -6,7 +6,7 @@ import { redisProgram, RedisServer } from '../helpers/redis-server.js'
 import { publish, startServer, subscribers, type TestServer } from '../helpers/server.js'
 
 /** ADR 25: an old master that comes back under a node's connection, and goes again. */
-const options = { skip: redisProgram === undefined ? 'there is no Redis' : false, timeout: 110_000 } as const
+const options = { skip: redisProgram === undefined ? 'there is no Redis' : false, timeout: 200_000 } as const
 /** Generous, because a machine may be busy. */
 const SOON_MS = 20_000
 

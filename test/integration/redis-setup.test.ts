@@ -8,7 +8,7 @@ import { redisProgram, RedisServer } from '../helpers/redis-server.js'
 import { BOTH, realRedis, refused, SECRET } from '../helpers/refused.js'
 
 /** What a server says at its start of a Redis that cannot hold the log. */
-const options = { skip: redisProgram === undefined ? 'there is no Redis' : false, timeout: 110_000 } as const
+const options = { skip: redisProgram === undefined ? 'there is no Redis' : false, timeout: 200_000 } as const
 
 test('refuses a Redis that cannot hold the log, and says why', options, async t => {
   const cluster = await realRedis(t, ['--cluster-enabled', 'yes'])

@@ -9,7 +9,7 @@ import { redisProgram } from '../helpers/redis-server.js'
 import { refused, SECRET } from '../helpers/refused.js'
 
 /** Sentinels and a Redis Cluster over TLS, with a user and passwords. */
-const options = { skip: redisProgram === undefined ? 'there is no Redis' : false, timeout: 110_000 } as const
+const options = { skip: redisProgram === undefined ? 'there is no Redis' : false, timeout: 200_000 } as const
 
 test('uses a Redis Cluster over TLS', options, async t => {
   const { cert, key } = new CertificateFiles(t, makeCertificate('localhost'))

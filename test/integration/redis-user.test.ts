@@ -5,7 +5,7 @@ import { redisProgram } from '../helpers/redis-server.js'
 import { BOTH, realRedis, refused, SECRET } from '../helpers/refused.js'
 
 /** What a server says at its start of a Redis user that may not do what log and coordination need. */
-const options = { skip: redisProgram === undefined ? 'there is no Redis' : false, timeout: 110_000 } as const
+const options = { skip: redisProgram === undefined ? 'there is no Redis' : false, timeout: 200_000 } as const
 
 /** The rights that the message recommends. */
 const ENOUGH = [

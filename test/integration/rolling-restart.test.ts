@@ -7,7 +7,7 @@ import { rolling } from '../rolling/run.js'
 const CLIENTS = 48
 
 test('resets nobody and loses no message when three nodes restart one after another', {
-  skip: redisProgram === undefined ? 'there is no Redis' : false, timeout: 110_000
+  skip: redisProgram === undefined ? 'there is no Redis' : false, timeout: 200_000
 }, async t => {
   const redis = await RedisServer.start()
   t.teardown(async () => { await redis.close() })

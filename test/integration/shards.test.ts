@@ -207,7 +207,7 @@ test('judges exactly what happened in shards that a node did not follow', option
   )
 })
 
-test('sends each message once to clients that come and go while shards wake and sleep', { ...options, timeout: 110_000 }, async t => {
+test('sends each message once to clients that come and go while shards wake and sleep', { ...options, timeout: 200_000 }, async t => {
   const { control, nodes } = await startNodes(t, 2)
   for (const { parts } of nodes) {
     const { options } = parts.hub.interest as unknown as { options: { lingerMs: number } }

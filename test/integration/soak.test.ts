@@ -18,7 +18,7 @@ const BULK_EVERY = 8
 /** A seed that `SOAK_SEED` repeats. */
 const seed = Number(process.env['SOAK_SEED'] ?? Date.now() % 1_000_000)
 
-test('leaves nothing behind of clients that came and went at random, and they miss nothing', { timeout: 60_000 }, async t => {
+test('leaves nothing behind of clients that came and went at random, and they miss nothing', { timeout: 200_000 }, async t => {
   t.comment(`seed ${seed}: SOAK_SEED=${seed} repeats it`)
   const report = await soak({
     seed,

@@ -10,7 +10,7 @@ import { programInTree, versionOf } from '../clients/toolchains.js'
 const NAMES = ['ws', 'undici-websocket', 'undici-eventsource', 'eventsource', 'fetch']
 
 test('gives third-party clients everything through a cut, a disconnect and a restart, without a reset', {
-  skip: redisProgram === undefined ? 'there is no Redis' : false, timeout: 100_000
+  skip: redisProgram === undefined ? 'there is no Redis' : false, timeout: 200_000
 }, async t => {
   const redis = await RedisServer.start()
   t.teardown(async () => { await redis.close() })

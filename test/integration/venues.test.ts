@@ -14,7 +14,7 @@ const FIRST_SEED = Number(process.env['VENUES_SEED'] ?? Date.now() % 1_000_000)
 
 for (const protocol of protocols) {
   test(`a live source of ${protocol.name} passes on nothing wrong, and comes back, whatever the venue does`, {
-    timeout: 90_000
+    timeout: 200_000
   }, async t => {
     const repeat = `VENUES_SEED=${FIRST_SEED} repeats it`
     const venue = venues.find(({ name }) => name === protocol.name)!

@@ -133,7 +133,7 @@ function play ({ events, open, numbered, messages, name }: Session, at: number, 
   return { stale, silent: follower.state === 'good' && !follower.book.equals(truth.book), isLast: remaining === 0 }
 }
 
-test(`one frame taken out, doubled or swapped, ${RUNS} times: only its book becomes stale, and it is good again`, { ...needsRecordings, timeout: 120_000 }, t => {
+test(`one frame taken out, doubled or swapped, ${RUNS} times: only its book becomes stale, and it is good again`, { ...needsRecordings, timeout: 200_000 }, t => {
   const all = sessions()
   const choices = new Choices(17)
   const seen = new Map<string, { runs: number, noticed: number, silent: number }>()

@@ -75,6 +75,10 @@ const FOLDERS = {
     may: ['hub/', 'auth/', 'metrics/', 'log/(log|acknowledged)\\.ts$'],
     types: ['dialects/', 'coordination/coordination\\.ts$', 'publisher/', 'trading-requests/'],
   },
+  unacknowledged: {
+    may: ['log/(log|acknowledged)\\.ts$'],
+    types: ['metrics/', 'sources/source\\.ts$'],
+  },
   transports: { may: ['connection/', 'hub/', 'auth/identity\\.ts$'], types: ['auth/', 'dialects/'] },
   cli: {
     types: ['nodes/schema\\.ts$'],

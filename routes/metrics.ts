@@ -114,6 +114,13 @@ export async function metricsRoutes (app: FastifyInstance): Promise<void> {
     () => [...counters.acknowledged].map(([channel, { times }]) => [{ channel }, times] as const))
   add(Counter, 'acknowledged_messages_total', 'Messages that users acknowledged', ['channel'],
     () => [...counters.acknowledged].map(([channel, { messages }]) => [{ channel }, messages] as const))
+  add(Gauge, 'unacknowledged_users',
+    'Users who have not acknowledged a message for longer than ACK_ALERT_SECONDS; one server knows',
+    ['channel'],
+    () => [...counters.overdue].map(([channel, { users }]) => [{ channel }, users] as const))
+  add(Gauge, 'unacknowledged_seconds', 'How long the oldest of their messages has not been acknowledged',
+    ['channel'], () => [...counters.overdue].map(([channel, { since }]) =>
+      [{ channel }, since === undefined ? 0 : (Date.now() - since) / 1000] as const))
   add(Gauge, 'alert_rules', 'Alert rules of all users that have not expired', [],
     () => [[{}, app.streaming.ruleDemand()?.items ?? 0]])
   add(Gauge, 'strategies', 'Strategies of all users that run or are paused', [],

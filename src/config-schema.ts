@@ -109,6 +109,14 @@ export const ConfigSchema = Type.Object({
   MAX_TOPIC_NAMES: Count(1_000_000, 'topics whose last sequence the log keeps'),
   RATE_LIMIT_MESSAGES: Count(50, 'messages that one WebSocket may send in a second'),
   RATE_LIMIT_REQUESTS: Count(100, 'HTTP requests of one user, or one address, in a second'),
+  ACK_ALERT_SECONDS: Type.Integer({
+    minimum: 0,
+    maximum: 30 * 86_400,
+    default: 300,
+    description: 'how long a user may leave a message of orders or alerts unacknowledged before metrics ' +
+      'say so; 0: for ever',
+    unit: 'seconds'
+  }),
   RATE_LIMIT_ORDERS: Count(50, 'requests about orders of one user in a second'),
   AUTH: Type.Union([Type.Literal('optional'), Type.Literal('required')], {
     description: 'optional: anybody may read public channels; required: reading takes a token ' +

@@ -51,6 +51,7 @@ import { openStore } from './store/open-store.js'
 import type { StoreLog } from './store/store.js'
 import type { Source } from './sources/source.js'
 import { TradingRecords } from './trading-records/trading-records.js'
+import { overdueSources } from './unacknowledged/overdue-watch.js'
 import type { Coordination } from './coordination/coordination.js'
 
 /** Groups of endpoints that are served by default: the stream, and what its clients use beside it. */
@@ -309,7 +310,10 @@ export const tickwire = fp<TickwireOptions>(async (app, options) => {
       notOverWebSocket: new Set(settings.WS_ENABLED ? [] : heatmapSource.lazy.channels),
       sources: [
         ...given, ...news, ...history.sources, ...tradingRecords.sources,
-        ...processorSources(processors, log), heatmapSource, strategies.source
+        ...processorSources(processors, log), heatmapSource, strategies.source,
+        ...overdueSources(settings.ACK_ALERT_SECONDS, {
+          log, channels, logger: app.log, report (found) { scope.streaming.counters.overdue = found }
+        })
       ],
       strategies: strategies.asked,
       instruments,

@@ -20,6 +20,14 @@ function incrementLabels<Labels extends object> (
   else counted.count += times
 }
 
+/** What is overdue in a channel: messages that their users should have acknowledged. */
+export interface Overdue {
+  /** Users who have left a message unacknowledged for too long. */
+  readonly users: number
+  /** When the oldest of these messages came, in milliseconds since 1970; undefined if there is none. */
+  readonly since: number | undefined
+}
+
 interface RefusalLabels { readonly source: string, readonly channel: string, readonly code: ErrorCode }
 interface SourceEventLabels { readonly source: string, readonly part: string, readonly event: string }
 interface StaleBookLabels { readonly source: string, readonly reason: string }
@@ -72,6 +80,8 @@ export class Counters {
   readonly sourceEvents = new Map<string, LabelledCount<SourceEventLabels>>()
   /** By channel, how often users acknowledged something, and how many messages. */
   readonly acknowledged = new Map<string, { times: number, messages: number }>()
+  /** By channel, what is overdue; nothing where another server looks. */
+  overdue: ReadonlyMap<string, Overdue> = new Map()
   /** Trades that are in no bar, by reason. */
   readonly ignoredTrades = new Map<string, number>()
   readonly resets: Record<ResetReason, number> = { history_lost: 0, epoch_changed: 0, lagging: 0, entered: 0 }

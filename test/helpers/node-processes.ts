@@ -12,8 +12,10 @@ import { SECRET, startServer, type TestServer } from './server.js'
 import { StateFollower } from './state-follower.js'
 
 const SHARDS = 4
-/** Processors that every server has, whatever its settings. */
-const BUILT_IN = new Set(['processor:alerts', 'processor:heatmap', 'processor:strategies'])
+/** What every server has among its sources. */
+const BUILT_IN = new Set([
+  'overdue-acknowledgements', 'processor:alerts', 'processor:heatmap', 'processor:strategies'
+])
 /** For what takes seconds on an idle machine. */
 const PATIENCE_MS = 60_000
 
@@ -25,7 +27,7 @@ export interface Deployment {
   readonly redis: RedisServer
   readonly observer: TestServer
   readonly nodes: readonly NodeProcess[]
-  /** Waits until the overview is as it should be. It lacks the processors that every server has. */
+  /** Waits until the overview is as it should be. It lacks what every server has. */
   seen (what: string, holds: (overview: NodesOverview) => boolean): Promise<NodesOverview>
   /** Waits until a source has a holder with a token above another's. */
   taken (source: string, above: number): Promise<Required<LeaseNote>>

@@ -27,6 +27,7 @@ test('lists itself, its sources and its log if it is the only server', async t =
   const node = await startServer(t, {
     SOURCES: 'simulated?rate=5&lazy=true',
     BROKER: 'none',
+    ACK_ALERT_SECONDS: 0,
     NODE_NAME: 'only',
     NODE_URL: 'http://only.example:8080'
   })
@@ -72,7 +73,7 @@ test('lists itself, its sources and its log if it is the only server', async t =
 })
 
 test('answers an admin only, and says so on the command line', async t => {
-  const node = await startServer(t, { BROKER: 'none' })
+  const node = await startServer(t, { BROKER: 'none', ACK_ALERT_SECONDS: 0 })
   t.equal((await fetch(`${node.origin}/v1/admin/nodes`)).status, 401)
   t.equal((await operate(node.origin, 'GET', 'nodes', node.token())).status, 403)
   const url = ['--url', node.origin]

@@ -40,7 +40,7 @@ export interface HeatSettings {
 
 /** @throws ConfigError if DuckDB is not there, or if the file is the server's own */
 export async function openHeatDatabase (settings: HeatSettings): Promise<HeatDatabase> {
-  const duckdb = await loadDuckDB('heatmaps need', '; all other channels work without it')
+  const duckdb = loadDuckDB('heatmaps need', '; all other channels work without it')
   return new DuckDBHeat(duckdb, settings)
 }
 

@@ -1,3 +1,4 @@
+import { constants, setPriority } from 'node:os'
 import { parentPort } from 'node:worker_threads'
 import { isStrategy } from '../define-strategy.js'
 import { type Signal, StrategyInstance } from '../strategy-instance.js'
@@ -8,6 +9,9 @@ import type { Answer, Request, StartRequest, WorkerMessage } from './requests.js
 const MAX_LINES = 10
 const MAX_LINE = 500
 const MAX_ERROR = 200
+
+// On Linux that is the priority of this thread alone: where cores are few, the stream goes first.
+if (process.platform === 'linux') setPriority(constants.priority.PRIORITY_BELOW_NORMAL)
 
 const port = parentPort!
 const afterMicrotasks = setImmediate

@@ -55,7 +55,9 @@ export function makeExchange (options: ExchangeOptions): Exchange {
   if (broker === undefined) return { processor: paperTrading(trading) as Processor, sources: () => [] }
   const onFault = (news: BrokerNews, fault: string): void => {
     count('impossible')
-    options.error({ event: news, fault }, 'the broker has said what cannot be true; the event counts for nothing')
+    const about = 'order_id' in news ? { order_id: news.order_id } : {}
+    const message = 'the broker has said what cannot be true; the event counts for nothing'
+    options.error({ ...about, event: news.type, fault }, message)
   }
   return {
     processor: brokerTrading({ ...trading, onFault }) as Processor,

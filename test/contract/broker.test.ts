@@ -103,16 +103,17 @@ for (const { name, isRemote, open } of brokerBackends) {
       const redis = await RedisServer.start()
       t.teardown(() => redis.close())
       const settings = { REDIS_URL: redis.url, LOG_SHARDS: 3 }
-      const [first, second] = [await place.start(t, settings), await place.start(t, settings)]
+      const own = await open(t)
+      const [first, second] = [await own.start(t, settings), await own.start(t, settings)]
       const client = new OrderClient(first, 'gil')
-      await place.show(first, 'A', [], [['185.50', '1']])
+      await own.show(first, 'A', [], [['185.50', '1']])
       const id = await client.submit('o', 'buy 5 limit 185.50')
       await client.reaches(id, 'partially_filled')
       await first.app.close()
       client.server = second
       await client.submit('o', 'buy 5 limit 185.50')
       // Its market may still be unknown to the paper exchange, which then sees the last book alone.
-      await place.show(second, 'A', [], [['185.50', '9']])
+      await own.show(second, 'A', [], [['185.50', '9']])
       t.match(await client.reaches(id, 'filled'), { filled_qty: '5' })
       await client.judge(t)
       t.equal(isRemote, (await client.messages(id))[0]!.status === 'pending_new')

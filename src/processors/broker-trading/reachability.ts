@@ -1,5 +1,5 @@
 /** The broker is away once so many attempts have failed one after another. */
-const AWAY_AFTER = 2
+const AWAY_AFTER = 3
 
 /** Whether the broker can be reached, by what becomes of attempts. */
 export class Reachability {

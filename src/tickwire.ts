@@ -199,9 +199,8 @@ export const tickwire = fp<TickwireOptions>(async (app, options) => {
       },
       error: (details, message) => { app.log.error(details, message) }
     })
-  const processors = [
-    alertProcessor(channels), ...exchange === undefined ? [] : [exchange.processor], ...options.processors ?? []
-  ]
+  const trading = exchange === undefined ? [] : [exchange.processor]
+  const processors = [alertProcessor(channels), ...trading, ...options.processors ?? []]
   checkProcessors(processors, channels)
   const given = typeof sources === 'string' ? parseSources(sources) : sources
   const registry = await StrategyRegistry.load(options.strategies ?? [], settings.STRATEGIES)

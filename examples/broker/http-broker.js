@@ -1,6 +1,6 @@
 // A broker over HTTP: what stands between the server and somebody else's interface. The broker of this
-// example takes `PUT /orders/<order_id>`, `POST …/cancel` and `POST …/replace`, and writes its events as lines
-// of JSON at `GET /events?after=<position>`, for as long as the client reads.
+// example takes `PUT /orders/<order_id>`, `POST …/cancel` and `POST …/replace`, and writes its events as
+// lines of JSON at `GET /events?after=<position>`, for as long as the client reads.
 import { BrokerRefusal } from '@tickwire/server'
 
 /** What a broker says no to, for good. It may answer anything else later. */

@@ -6,21 +6,24 @@ import { entryOf } from '../trading/records.js'
 import { REASONS } from '../trading/rules.js'
 import { dueAt, noteDays } from '../trading/sessions.js'
 import { byNumber } from '../trading/symbol-orders.js'
+import type { BrokerEvent } from './broker.js'
 import type { BrokerNews } from './channels.js'
-import { decideEvent } from './events.js'
+import { decideEvent, isStranger } from './events.js'
 import { atBroker } from './order-asks.js'
 import { decideBrokerRequest } from './requests.js'
-import { applyBrokerDecision, type BrokerDecision, type BrokerState } from './state.js'
+import { applyBrokerDecision, type BrokerDecision, type BrokerState, strangersWith } from './state.js'
 
 /** What is decided about. All times are in milliseconds since 1970. */
 export type BrokerHappening =
   | { readonly kind: 'command', readonly user: string, readonly command: Command, readonly time: number }
   | { readonly kind: 'news', readonly news: BrokerNews, readonly time: number }
+  /** The server knows an order by now of which the broker has spoken before. */
+  | { readonly kind: 'met', readonly order: string, readonly time: number }
   /** Time has passed; see `nextDue`. */
   | { readonly kind: 'time', readonly time: number }
 
 /** What a happening means beside the orders and accounts that it changes. */
-interface Heard {
+interface Heard extends Partial<Pick<BrokerDecision, 'strangers'>> {
   readonly position?: string | undefined
   readonly away?: boolean
   readonly fault?: string | undefined
@@ -31,7 +34,7 @@ export class Brokerage extends Ledger<BrokerHappening, BrokerState, BrokerDecisi
   override decide (
     state: BrokerState, market: MarketView, happening: BrokerHappening
   ): BrokerDecision | undefined {
-    const draft = this.draft(state, market, happening)
+    const draft = new Draft(state, this.indexOf(state), this.rules, market, happening.time)
     switch (happening.kind) {
       case 'command':
         decideBrokerRequest(draft, state, happening.user, happening.command)
@@ -40,7 +43,11 @@ export class Brokerage extends Ledger<BrokerHappening, BrokerState, BrokerDecisi
         noteDays(draft, state)
         return decided(draft, state)
       case 'news':
-        return this.hear(draft, state, market, happening)
+        return this.hear(draft, state, happening.news)
+      case 'met': {
+        const [event, ...others] = state.strangers[happening.order]!
+        return this.judge(draft, state, event!, { strangers: [[happening.order, others]] })
+      }
     }
   }
 
@@ -53,48 +60,55 @@ export class Brokerage extends Ledger<BrokerHappening, BrokerState, BrokerDecisi
     return applyBrokerDecision(state, decision)
   }
 
-  private draft (state: BrokerState, market: MarketView, { time }: BrokerHappening): Draft {
-    return new Draft(state, this.indexOf(state), this.rules, market, time)
+  private hear (draft: Draft, state: BrokerState, news: BrokerNews): BrokerDecision | undefined {
+    switch (news.type) {
+      case 'back': return decided(draft, state, { away: false })
+      case 'away': {
+        const waiting = Object.values(state.orders).filter(({ status }) => status === 'pending_new')
+        for (const order of state.away ? [] : waiting.sort(byNumber)) {
+          draft.tell(order, { reason: REASONS.brokerAway })
+        }
+        return decided(draft, state, { away: true })
+      }
+      default: return this.judge(draft, state, news, { position: news.position })
+    }
   }
 
-  private hear (
-    draft: Draft,
-    state: BrokerState,
-    market: MarketView,
-    happening: Extract<BrokerHappening, { kind: 'news' }>
+  private judge (
+    draft: Draft, state: BrokerState, event: BrokerEvent, heard: Heard
   ): BrokerDecision | undefined {
-    const { news } = happening
-    if (news.type === 'back') return decided(draft, state, { away: false })
-    if (news.type === 'away') {
-      const waiting = Object.values(state.orders).filter(({ status }) => status === 'pending_new')
-      for (const order of state.away ? [] : waiting.sort(byNumber)) {
-        draft.tell(order, { reason: REASONS.brokerAway })
-      }
-      return decided(draft, state, { away: true })
+    if (isStranger(state, event)) {
+      // If the log has lost the order, it is decided again, perhaps after this.
+      const strangers: BrokerDecision['strangers'] = [[event.order_id, strangersWith(state, event)]]
+      return decided(draft, state, { ...heard, strangers, fault: 'there is no such order' })
     }
-    const { position } = news
+    let fault: string | undefined
     try {
-      const fault = decideEvent(draft, state, news)
-      if (fault === undefined) return decided(draft, state, { position })
-      return decided(this.draft(state, market, happening), state, { position, fault })
+      fault = decideEvent(draft, state, event)
+      if (fault === undefined) return decided(draft, state, heard)
     } catch (error) {
       // Nothing that a broker says may end the processing of all orders.
-      const fault = error instanceof Error ? error.message : String(error)
-      return decided(this.draft(state, market, happening), state, { position, fault })
+      fault = error instanceof Error ? error.message : String(error)
     }
+    return decided(draft.anew(), state, { ...heard, fault })
   }
 }
 
 function decided (
-  draft: Draft, state: BrokerState, { position = state.position, away = state.away, fault }: Heard = {}
+  draft: Draft,
+  state: BrokerState,
+  { position = state.position, away = state.away, strangers = [], fault }: Heard = {}
 ): BrokerDecision | undefined {
   const changed = draft.decision()
-  const isHeard = position !== state.position || away !== state.away || fault !== undefined
+  const isHeard = position !== state.position || away !== state.away || fault !== undefined ||
+    strangers.length > 0
   if (changed === undefined && !isHeard) return undefined
   const decision = changed ?? draft.whole()
+  const gone = decision.open.filter(order => 'gone' in order)
   return {
     ...decision,
-    ended: decision.open.flatMap(order => 'gone' in order ? [executionsOf(draft, state, order.order_id)] : []),
+    ended: gone.map(({ order_id: id }) => executionsOf(draft, state, id)),
+    strangers,
     away,
     ...(position === undefined ? {} : { position }),
     ...(fault === undefined ? {} : { fault })

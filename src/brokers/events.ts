@@ -14,7 +14,8 @@ import { type BrokerState, executionsOf } from './state.js'
 type Event<Kind> = Extract<BrokerEvent, { type: Kind }>
 
 /**
- * Decides about what the broker says of an order. An event that has come before changes nothing.
+ * Decides about what the broker says of an order that the server knows. An event that has come before
+ * changes nothing.
  * @returns why the event cannot be true; it then changes nothing
  */
 export function decideEvent (draft: Draft, state: BrokerState, event: BrokerEvent): string | undefined {
@@ -42,10 +43,13 @@ export function decideEvent (draft: Draft, state: BrokerState, event: BrokerEven
   }
 }
 
+/** Whether an event is of an order that the server does not know, and has not forgotten either. */
+export const isStranger = (state: BrokerState, { order_id: id }: BrokerEvent): boolean =>
+  entryOf(state.orders, id) === undefined && executionsOf(state, id) === undefined
+
 /** An order that has ended may get events again that it had before, but no others. */
 function endedFault (state: BrokerState, event: BrokerEvent): string | undefined {
-  const executions = executionsOf(state, event.order_id)
-  if (executions === undefined) return 'there is no such order'
+  const executions = executionsOf(state, event.order_id) ?? []
   return event.type !== 'filled' || executions.includes(event.execution_id)
     ? undefined
     : 'the order has ended without this fill'

@@ -38,9 +38,10 @@ const hasPrice = ({ limit_price: limit, stop_price: stop }: OpenOrder): boolean 
 
 /** Returns the cash that an order reserves: for the terms that it has or may get, whichever costs more. */
 function reservedOf (order: OpenOrder): Money {
-  const wanted = atBroker(order).asks.filter(isReplace).map(({ action: _action, request_id: _id, ...terms }) =>
+  const wanted = atBroker(order).asks.filter(isReplace)
+  const amounts = wanted.map(({ action: _action, request_id: _id, ...terms }) =>
     reservedFor({ ...order, ...terms }))
-  return [reservedFor(order), ...wanted].reduce((most, amount) => amount.gt(most) ? amount : most)
+  return [reservedFor(order), ...amounts].reduce((most, amount) => amount.gt(most) ? amount : most)
 }
 
 /**
@@ -68,8 +69,9 @@ export function withReserved (order: OpenOrder, before: OpenOrder): OpenOrder {
  */
 export function mayBeSold (draft: Draft, order: OpenOrder): Money {
   let sum = ZERO
+  const asset = assetOf(order)
   for (const other of draft.index.ofUser(order.user).orders.values()) {
-    if (other.order_id === order.order_id || other.side !== 'sell' || assetOf(other) !== assetOf(order)) continue
+    if (other.order_id === order.order_id || other.side !== 'sell' || assetOf(other) !== asset) continue
     for (const { quantity } of atBroker(other).asks.filter(isReplace)) {
       const more = money(quantity).minus(other.quantity)
       if (more.gt(0)) sum = sum.plus(more)
@@ -82,6 +84,7 @@ export function mayBeSold (draft: Draft, order: OpenOrder): Money {
 export function withBrokerTerms (
   order: OpenOrder, terms: Partial<Pick<ReplaceAsk, 'quantity' | 'limit_price' | 'stop_price'>>
 ): OpenOrder | string {
-  const next = withTerms(order, { action: 'replace_order', request_id: '', order_id: order.order_id, ...terms })
+  const command = { action: 'replace_order', request_id: '', order_id: order.order_id, ...terms } as const
+  const next = withTerms(order, command)
   return typeof next === 'string' ? next : withAsks(next, atBroker(next).asks)
 }

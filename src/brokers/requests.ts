@@ -1,5 +1,7 @@
 import type { CancelCommand, Command, OpenOrder, ReplaceCommand, SubmitCommand } from '@tickwire/protocol'
-import { boundsFault, isKnown, newOrder, openOf, shortageOf, termsFault, withTerms } from '../trading/admission.js'
+import {
+  boundsFault, isKnown, newOrder, openOf, shortageOf, termsFault, withTerms
+} from '../trading/admission.js'
 import type { Draft } from '../trading/draft.js'
 import { format } from '../trading/money.js'
 import { leavesOf, messageOf } from '../trading/order.js'

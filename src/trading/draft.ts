@@ -61,6 +61,11 @@ export class Draft {
     }
   }
 
+  /** Returns a draft of the same that changes nothing yet. */
+  anew (): Draft {
+    return new Draft(this.state, this.index, this.rules, this.view, this.time)
+  }
+
   private get taken (): Array<[string, Record<OrderSide, DisplayedSide>]> {
     return [...this.books].filter(([, { buy, sell }]) => buy.hasChanged || sell.hasChanged)
   }

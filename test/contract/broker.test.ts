@@ -8,7 +8,7 @@ import { brokerBackends } from './brokers.js'
 /** docs/trading.md over everything that fills orders, as users see it. */
 
 const ASKS: Array<[string, string]> = [['185.50', '2'], ['185.52', '10']]
-/** Before the broker has answered, an order is `pending_new`, and one that it is to cancel `pending_cancel`. */
+/** Until the broker has answered, an order is `pending_new`, and one that it must cancel `pending_cancel`. */
 const decided = (messages: readonly Order[]): string[] =>
   messages.map(({ status }) => status).filter(status => status !== 'pending_new' && status !== 'pending_cancel')
 
@@ -83,7 +83,7 @@ for (const { name, isRemote, open } of brokerBackends) {
       await client.submit('o', 'buy 3 limit 185.52')
       const other = await client.submit('p', 'buy 1 limit 185.52')
       await client.reaches(other, 'filled')
-      t.equal((await client.messages(ids[0])).filter(({ exec_id: execution }) => execution !== undefined).length, 2)
+      t.equal(await client.fills(ids[0]!), 2)
       await client.judge(t)
     })
 

@@ -24,7 +24,9 @@ class FlakyCalls implements Broker {
   cancel: Broker['cancel'] = async request => { await this.call('cancel', request.order_id, request) }
   replace: Broker['replace'] = async request => { await this.call('replace', request.order_id, request) }
 
-  async * events (after: string | undefined, signal: AbortSignal, opened: () => void): AsyncGenerator<BrokerEvent> {
+  async * events (
+    after: string | undefined, signal: AbortSignal, opened: () => void
+  ): AsyncGenerator<BrokerEvent> {
     let from = Math.max(0, Number(after ?? 0) - this.random.integer(0, 5))
     await this.mayFail()
     opened()
@@ -116,7 +118,8 @@ export class BrokerWorld extends JournalWorld {
   }
 
   private async runSource (signal: AbortSignal, fence: Awaited<ReturnType<BrokerWorld['log']['raise']>>): Promise<void> {
-    const source = new BrokerSource({ broker: this.calls, log: this.log, count: () => {}, random: () => 0.01 })
+    const { calls: broker, log } = this
+    const source = new BrokerSource({ broker, log, count: () => {}, random: () => 0.01 })
     while (!signal.aborted) {
       try {
         await source.run({

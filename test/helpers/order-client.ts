@@ -7,7 +7,7 @@ import { eventually } from './eventually.js'
 import type { TestServer } from './server.js'
 
 /** What an account begins with. */
-export const CASH = '100000'
+const CASH = '100000'
 /** Where an order may go from each status, after docs/trading.md. */
 const AFTER: Readonly<Record<string, readonly string[]>> = {
   pending_new: ['new', 'rejected', 'canceled'],
@@ -53,6 +53,11 @@ export class OrderClient {
       throw error
     })
     return entries.map(({ data }) => data).filter(order => id === undefined || order.order_id === id)
+  }
+
+  /** Returns how often an order was filled. */
+  async fills (id: string): Promise<number> {
+    return (await this.messages(id)).filter(({ exec_id: execution }) => execution !== undefined).length
   }
 
   /** Waits until the last message of an order has a status, and what else is expected. */

@@ -24,8 +24,9 @@ async function trade (world: BrokerWorld, random: Choices): Promise<void> {
     const choice = random.integer(0, 12)
     if (choice === 0) await world.takeOver(random.chance(0.5))
     else if (choice === 1) await world.moveSource(random.chance(0.5))
-    else if (choice <= 5) world.made.show(symbol, [[price(96), size()]], [[price(98), size()], [price(102), size()]])
-    else if (choice === 6) await world.command(user, { action: 'cancel_order', ...known })
+    else if (choice <= 5) {
+      world.made.show(symbol, [[price(96), size()]], [[price(98), size()], [price(102), size()]])
+    } else if (choice === 6) await world.command(user, { action: 'cancel_order', ...known })
     else if (choice === 7) await world.command(user, { action: 'replace_order', ...known, quantity: size(), limit_price: price(98) })
     else {
       const id = `${user}${++submitted}`
@@ -53,7 +54,8 @@ function faultsOf (world: BrokerWorld, messages: readonly Order[], account: Acco
   const last = new Map<string, Order>()
   let cash = new Big(CASH)
   for (const order of messages) {
-    const { order_id: id, last_qty: quantity, last_price: price, side, filled_qty: filled, leaves_qty: leaves } = order
+    const { order_id: id, side, filled_qty: filled, leaves_qty: leaves } = order
+    const { last_qty: quantity, last_price: price } = order
     if (!new Big(filled).plus(leaves!).eq(order.quantity)) faults.push(`${id}: ${filled} + ${leaves}`)
     if (quantity !== undefined) cash = cash.minus(new Big(quantity).times(price!).times(side === 'buy' ? 1 : -1))
     last.set(id, order)
@@ -68,7 +70,7 @@ function faultsOf (world: BrokerWorld, messages: readonly Order[], account: Acco
     if (!held.filled.eq(filled)) faults.push(`${id}: ${filled} is filled, and ${held.filled.toFixed()} at the broker`)
     if (held.isOpen && held.quantity !== quantity) faults.push(`${id}: ${quantity}, and ${held.quantity} at the broker`)
     if (held.isOpen !== ['new', 'partially_filled', 'replaced'].includes(status)) faults.push(`${id} is ${status}`)
-    const fills = messages.filter(({ order_id: own, exec_id: execution }) => own === id && execution !== undefined)
+    const fills = messages.filter(order => order.order_id === id && order.exec_id !== undefined)
     const executions = world.made.events.filter(event => event.type === 'filled' && event.order_id === id)
     if (fills.length !== executions.length) faults.push(`${id}: ${fills.length} fills of ${executions.length}`)
   }
@@ -146,7 +148,46 @@ test('a log that has forgotten the journal goes on where accounts and open order
   t.notOk(world.made.submitted.has('x'), 'an order of the paper exchange is none of the broker')
 })
 
+test('what the broker says of an order before the server knows it counts once the server does', async t => {
+  const world = new BrokerWorld(new Choices(1), 3, 0)
+  t.teardown(() => world.end())
+  await world.takeOver()
+  const fill = { type: 'filled', order_id: 'o1', price: '99', fee: '1' } as const
+  const events = [
+    { ...fill, execution_id: 'x1', quantity: '1', position: '1' },
+    { ...fill, execution_id: 'x1', quantity: '1', position: '1' },
+    { ...fill, execution_id: 'x2', quantity: '9', position: '2' },
+    { ...fill, execution_id: 'x3', quantity: '2', position: '3' }
+  ]
+  for (const data of events) await world.publisher.publishOne({ channel: 'broker.events', data })
+  await eventually('all are refused', () => world.faults.length === events.length)
+  await world.takeOver()
+  await world.command('u', {
+    action: 'submit_order', order_id: 'o1', client_order_id: 'o', symbol: 'A', side: 'buy', order_type: 'limit', time_in_force: 'gtc', quantity: '5', limit_price: '100', currency: 'USD'
+  })
+  await eventually('it is filled', async () => (await world.orders('u')).at(-1)?.filled_qty === '3')
+  t.same((await world.orders('u')).map(({ status }) => status), ['pending_new', 'new', 'partially_filled', 'partially_filled'])
+  t.match(world.faults.slice(events.length), [/"x2".*: only 4 of the order are left to fill/])
+})
+
 const ofPaper: OpenOrder = {
-  order_id: 'x', client_order_id: 'x', symbol: 'A', side: 'buy', order_type: 'limit', time_in_force: 'gtc', quantity: '1', limit_price: '1', currency: 'USD',
-  user: 'v', number: 1, status: 'new', filled_qty: '0', notional: '0', decimals: 0, fills: 0, fee_rate: '0', reserved: '1', created_at: '2026-01-05T10:00:00.000Z'
+  order_id: 'x',
+  client_order_id: 'x',
+  symbol: 'A',
+  side: 'buy',
+  order_type: 'limit',
+  time_in_force: 'gtc',
+  quantity: '1',
+  limit_price: '1',
+  currency: 'USD',
+  user: 'v',
+  number: 1,
+  status: 'new',
+  filled_qty: '0',
+  notional: '0',
+  decimals: 0,
+  fills: 0,
+  fee_rate: '0',
+  reserved: '1',
+  created_at: '2026-01-05T10:00:00.000Z'
 }

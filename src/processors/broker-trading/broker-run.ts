@@ -1,7 +1,7 @@
 import { type Command, commands, quotes } from '@tickwire/protocol'
 import type { Brokerage, BrokerHappening } from '../../brokers/brokerage.js'
 import { brokerEvents, type BrokerNews, brokerPosition } from '../../brokers/channels.js'
-import type { BrokerDecision, BrokerState } from '../../brokers/state.js'
+import { type BrokerDecision, type BrokerState, metStranger } from '../../brokers/state.js'
 import type { Input, Output } from '../processor.js'
 import { LedgerRun, type LedgerRunOptions } from '../trading/ledger-run.js'
 
@@ -27,13 +27,24 @@ export class BrokerRun extends LedgerRun<BrokerHappening, BrokerState, BrokerDec
     if (channel === commands.name) {
       return this.decideOn({ kind: 'command', user: user!, command: data as Command, time })
     }
-    if (channel === brokerEvents.name) return this.hear(data as BrokerNews, time)
+    if (channel === brokerEvents.name) {
+      const news = data as BrokerNews
+      return this.decideNews({ kind: 'news', news, time }, news)
+    }
     this.market.observe(message)
     if (channel === quotes.name) this.standing.notePrice(symbol)
     return undefined
   }
 
+  override nextDue (): number | undefined {
+    return metStranger(this.state) === undefined ? super.nextDue() : 0
+  }
+
   override decideDue (now: number): BrokerDecision | undefined {
+    const order = metStranger(this.state)
+    if (order !== undefined) {
+      return this.decideNews({ kind: 'met', order, time: now }, this.state.strangers[order]![0]!)
+    }
     return this.isDue(now) ? this.decideOn({ kind: 'time', time: now }) : undefined
   }
 
@@ -46,8 +57,8 @@ export class BrokerRun extends LedgerRun<BrokerHappening, BrokerState, BrokerDec
     return [...outputs, { channel: brokerPosition.name, data: { position } }]
   }
 
-  private hear (news: BrokerNews, time: number): BrokerDecision | undefined {
-    const decision = this.decideOn({ kind: 'news', news, time })
+  private decideNews (happening: BrokerHappening, news: BrokerNews): BrokerDecision | undefined {
+    const decision = this.decideOn(happening)
     if (decision?.fault !== undefined) this.own.onFault(news, decision.fault)
     return decision
   }

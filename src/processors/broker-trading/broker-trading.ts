@@ -61,6 +61,7 @@ function broughtBack (states: ReadonlyMap<string, unknown>, time: number): Broke
     // The broker has never seen the orders of a paper exchange.
     open: decision.open.filter(order => 'broker' in order),
     ended: [],
+    strangers: [],
     away: false,
     ...(known == null ? {} : { position: known.position })
   }

@@ -9,7 +9,10 @@ export class Reachability {
    * @param isAway as the journal has it
    * @param onChange called when the broker has gone, with the last error, and when it has come back
    */
-  constructor (private isAway: boolean, private readonly onChange: (isAway: boolean, error?: unknown) => void) {}
+  constructor (
+    private isAway: boolean,
+    private readonly onChange: (isAway: boolean, error?: unknown) => void
+  ) {}
 
   fail (error: unknown): void {
     if (++this.failures < AWAY_AFTER || this.isAway) return

@@ -154,6 +154,13 @@ test('one request about an order is under way at a time, but it can always be ca
   await client.judge(t)
 })
 
+test('takes no orders if there is to be no exchange, broker or not', async t => {
+  const { remote, start } = await remotePlace(t)
+  const client = new OrderClient(await start(t, { BROKER: 'none' }))
+  await t.rejects(client.submit('o', 'buy 1 market'), /disabled/)
+  t.equal(remote.submitted.size, 0)
+})
+
 test('takes the fee that the broker charges', async t => {
   const { remote, start } = await remotePlace(t)
   const client = new OrderClient(await start(t, { PAPER_FEES: '0.5' }))

@@ -7,7 +7,7 @@ import { entryOf } from '../trading/records.js'
 import { REASONS } from '../trading/rules.js'
 import { type BrokerEvent, MAX_REASON } from './broker.js'
 import {
-  atBroker, isBeingCanceled, isReplace, withBrokerTerms, withoutAsk, withReserved
+  atBroker, isBeingCanceled, isReplace, withAnswer, withBrokerTerms, withoutAsk, withReserved
 } from './order-asks.js'
 import { type BrokerState, executionsOf } from './state.js'
 
@@ -92,9 +92,11 @@ function fillFault (draft: Draft, order: OpenOrder, event: Event<'filled'>): str
 
 function replaced (draft: Draft, order: OpenOrder, event: Event<'replaced'>): string | undefined {
   const { request_id: id, quantity, limit_price: limit, stop_price: stop } = event
-  const ask = atBroker(order).asks.filter(isReplace).find(({ request_id: own }) => own === id)
-  // The answer to a request comes once; if it comes again, the order may have other terms by now.
-  if (id !== undefined && ask === undefined) return undefined
+  const { asks, answered } = atBroker(order)
+  // If an answer comes again, the order may have other terms by now.
+  if (id !== undefined && answered.includes(id)) return undefined
+  // If the log has lost the request, the broker has not.
+  const ask = asks.filter(isReplace).find(({ request_id: own }) => own === id)
   const { action: _action, request_id: _id, ...asked } = ask ?? {}
   const terms = {
     ...asked,
@@ -102,7 +104,7 @@ function replaced (draft: Draft, order: OpenOrder, event: Event<'replaced'>): st
     ...(limit === undefined ? {} : { limit_price: limit }),
     ...(stop === undefined ? {} : { stop_price: stop })
   }
-  const known = id === undefined ? order : withoutAsk(order, id)
+  const known = id === undefined ? order : withAnswer(order, id)
   const next = withBrokerTerms(known.status === 'pending_new' ? { ...known, status: 'new' } : known, terms)
   if (typeof next === 'string') return next
   if (order.status === 'pending_new') draft.change(known, 'new')

@@ -9,7 +9,7 @@ type AtBroker = NonNullable<OpenOrder['broker']>
 type Ask = AtBroker['asks'][number]
 type ReplaceAsk = Extract<Ask, { action: 'replace' }>
 
-const NOTHING: AtBroker = { executions: [], asks: [] }
+export const NOTHING: AtBroker = { executions: [], asks: [], answered: [] }
 
 /** What an order has of the broker's. */
 export const atBroker = ({ broker = NOTHING }: OpenOrder): AtBroker => broker
@@ -26,6 +26,12 @@ export const withAsk = (order: OpenOrder, ask: Ask): OpenOrder =>
 /** Returns an order of which the broker has answered a request. */
 export const withoutAsk = (order: OpenOrder, id: string): OpenOrder =>
   withAsks(order, atBroker(order).asks.filter(({ request_id: own }) => own !== id))
+
+/** Returns an order that the broker has replaced as a request wanted. */
+export function withAnswer (order: OpenOrder, id: string): OpenOrder {
+  const next = withoutAsk(order, id)
+  return { ...next, broker: { ...atBroker(next), answered: [...atBroker(next).answered, id] } }
+}
 
 /** What an order reserves follows from what is asked about it. */
 function withAsks (order: OpenOrder, asks: Ask[]): OpenOrder {

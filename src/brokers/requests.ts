@@ -7,7 +7,7 @@ import { format } from '../trading/money.js'
 import { leavesOf, messageOf } from '../trading/order.js'
 import { REASONS } from '../trading/rules.js'
 import { pendCancel } from './events.js'
-import { atBroker, firstReserved, isBeingCanceled, mayBeSold, withAsk } from './order-asks.js'
+import { atBroker, firstReserved, isBeingCanceled, mayBeSold, NOTHING, withAsk } from './order-asks.js'
 import type { BrokerState } from './state.js'
 
 /**
@@ -26,7 +26,7 @@ export function decideBrokerRequest (draft: Draft, state: BrokerState, user: str
 
 function submit (draft: Draft, state: BrokerState, user: string, command: SubmitCommand): void {
   if (isKnown(state, user, command.order_id)) return
-  const order: OpenOrder = { ...newOrder(draft, user, command), broker: { executions: [], asks: [] } }
+  const order: OpenOrder = { ...newOrder(draft, user, command), broker: NOTHING }
   const fault = termsFault(order) ?? boundsFault(draft, order)
   if (fault === undefined) order.reserved = format(firstReserved(order, draft.view.last(order.symbol)))
   const refusal = fault ?? shortage(draft, order)

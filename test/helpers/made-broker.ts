@@ -52,7 +52,10 @@ export class MadeBroker {
     if (action === 'cancel') this.end(order, 'canceled')
     else {
       Object.assign(order, terms)
-      this.say({ type: 'replaced', order_id: id, request_id: request, quantity: terms.quantity })
+      const { quantity, limit_price: limit } = terms
+      this.say({
+        type: 'replaced', order_id: id, request_id: request, quantity, ...limit === undefined ? {} : { limit_price: limit }
+      })
       this.match(order)
     }
     return undefined

@@ -1,6 +1,7 @@
+import { isDeepStrictEqual } from 'node:util'
 import Big from 'big.js'
 import fc from 'fast-check'
-import type { Account, OpenOrder, Order } from '@tickwire/protocol'
+import type { Account, OpenOrder, Order, SubmitCommand } from '@tickwire/protocol'
 import { test } from 'tap'
 import { BrokerWorld } from '../helpers/broker-world.js'
 import { eventually } from '../helpers/eventually.js'
@@ -106,6 +107,86 @@ test('each order is one order at the broker, and each fill counts once, whoever 
   }), { numRuns: RUNS, endOnFailure: true })
   t.ok(RUNS, `${RUNS} histories`)
 })
+
+test('a log that loses its last messages again and again ends with what the broker has', async t => {
+  const seeds = fc.integer({ min: 1, max: 1e9 })
+  await fc.assert(fc.asyncProperty(seeds, fc.constantFrom(1, 3), async (seed, shards) => {
+    const random = new Choices(seed)
+    const world = new BrokerWorld(random, shards, 0.05)
+    const submits: SubmitCommand[] = []
+    try {
+      await world.takeOver()
+      await world.moveSource()
+      for (let step = 0; step < STEPS; step++) {
+        const known = { request_id: `r${step}`, order_id: `o${random.integer(1, Math.max(1, submits.length))}` }
+        const choice = random.integer(0, 9)
+        if (choice === 0 && step > STEPS / 3) {
+          const heads = await world.log.head()
+          world.log.restart(heads.map(({ offset }) => offset - random.integer(0, Math.floor(offset / 2))))
+        } else if (choice <= 3) {
+          world.made.show('A', [], [['98', `${random.integer(1, 9)}`], ['101', `${random.integer(1, 9)}`]])
+        } else if (choice === 4) await world.command('u', { action: 'cancel_order', ...known })
+        else if (choice === 5) {
+          await world.command('u', { action: 'replace_order', ...known, quantity: `${random.integer(1, 19)}` })
+        } else {
+          const id = `o${submits.length + 1}`
+          submits.push({
+            action: 'submit_order',
+            order_id: id,
+            client_order_id: id,
+            symbol: 'A',
+            side: 'buy',
+            order_type: 'limit',
+            time_in_force: 'gtc',
+            quantity: `${random.integer(1, 9)}`,
+            limit_price: random.pick(['99', '102']),
+            currency: 'USD'
+          })
+          await world.command('u', submits.at(-1)!)
+        }
+        if (random.chance(0.5)) await new Promise(resolve => { setTimeout(resolve, random.integer(0, 20)) })
+      }
+      world.breaks = 0
+      world.calls.failures = 0
+      // A client sends again what it has no news of; the exchange knows what it has.
+      for (const submit of submits) await world.command('u', submit)
+      let found: unknown
+      let wanted: unknown
+      await eventually('the account is what the broker has', async () => {
+        world.pass(300)
+        const account = await world.state<Account>('accounts', 'u')
+        const open = (await world.state<{ orders: OpenOrder[] }>('open_orders', 'u'))?.orders ?? []
+        const lines = open.map(({ order_id: id, filled_qty: filled, quantity }) => `${id} ${filled}/${quantity}`)
+        found = [account?.balances[0]?.cash, account?.positions[0]?.quantity, ...lines.sort()]
+        wanted = heldBy(world)
+        return isDeepStrictEqual(found, wanted)
+      }).catch(() => {
+        const faults = world.faults.join('\n')
+        throw new Error(`${JSON.stringify(found)}, and the broker has ${JSON.stringify(wanted)}: ${faults}`)
+      })
+    } finally {
+      await world.end()
+    }
+  }), { numRuns: RUNS, endOnFailure: true })
+  t.ok(RUNS, `${RUNS} histories`)
+})
+
+/** Returns the cash, the position and the open orders that the broker has of one user. */
+function heldBy (world: BrokerWorld): Array<string | undefined> {
+  let cash = new Big(CASH)
+  let position = new Big(0)
+  for (const event of world.made.events) {
+    if (event.type !== 'filled') continue
+    cash = cash.minus(new Big(event.quantity).times(event.price))
+    position = position.plus(event.quantity)
+  }
+  const open = [...world.made.orders.values()].filter(({ isOpen }) => isOpen)
+  return [
+    cash.toFixed(),
+    position.eq(0) ? undefined : position.toFixed(),
+    ...open.map(({ order_id: id, filled, quantity }) => `${id} ${filled.toFixed()}/${quantity}`).sort()
+  ]
+}
 
 test('a log that has forgotten the journal goes on where accounts and open orders were published', async t => {
   const before = new BrokerWorld(new Choices(1), 1, 0)

@@ -45,6 +45,7 @@ const BrokerAsk = Type.Union([
 const AtBroker = Type.Object({
   executions: Type.Array(Identifier(), { description: 'the ids that the broker gave to its fills' }),
   asks: Type.Array(BrokerAsk),
+  answered: Type.Array(Identifier(), { description: 'the ids of replacements that the broker has done' }),
   /** The status to which it goes back if the broker does not cancel it. */
   before: Type.Optional(Type.Union(ORDER_STATUSES.map(status => Type.Literal(status))))
 }, closed)

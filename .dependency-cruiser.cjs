@@ -57,8 +57,9 @@ const FOLDERS = {
     may: ['book/', 'heatmap/liquidations\\.ts$', 'log/log\\.ts$'],
     types: ['publisher/', 'coordination/(coordination|leases)\\.ts$'],
   },
+  brokers: { may: ['trading/'] },
   processors: {
-    may: ['log/log\\.ts$', 'heatmap/', 'trading/'],
+    may: ['log/log\\.ts$', 'heatmap/', 'trading/', 'brokers/', 'sources/live/backoff\\.ts$'],
     types: ['sources/source\\.ts$', 'metrics/', 'coordination/coordination\\.ts$'],
   },
   signing: { may: ['auth/(order-key|pem)\\.ts$'], types: ['auth/identity\\.ts$'] },

@@ -57,6 +57,8 @@ export interface StreamingOptions extends ConnectionLimits {
   readonly strategies: Pick<StrategiesOptions, 'registry' | 'records' | 'most' | 'mayTrade'>
   /** Whether there is an exchange. */
   readonly takesOrders: boolean
+  /** Whether users may begin their accounts anew. */
+  readonly resetsAccounts: boolean
   /** Requests about orders that a user may send. */
   readonly maxOrdersPerSecond: number
   /** The currency of an instrument that names none. */

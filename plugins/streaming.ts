@@ -147,6 +147,7 @@ export const streaming = fp<StreamingOptions>(async (app, options) => {
     names,
     coordination,
     enabled: options.takesOrders,
+    resetsAccounts: options.resetsAccounts,
     baseCurrency: options.baseCurrency,
     maxPerSecond: options.maxOrdersPerSecond
   }

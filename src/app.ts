@@ -44,6 +44,7 @@ export interface Parts {
   readonly coordination?: Coordination
   readonly channels?: NonNullable<TickwireOptions['channels']>
   readonly processors?: NonNullable<TickwireOptions['processors']>
+  readonly broker?: NonNullable<TickwireOptions['broker']>
   /** Receives the lines of the server's log; default: the standard output. */
   readonly lines?: { write (line: string): void }
 }

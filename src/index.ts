@@ -4,6 +4,9 @@ export { type Static, type TSchema, Type } from '@sinclair/typebox'
 export * from '@tickwire/protocol'
 export type { TokenClaims } from '../plugins/auth.js'
 export type { RouteGroup } from '../routes/index.js'
+export {
+  type Broker, type BrokerCancel, BrokerEvent, type BrokerOrder, BrokerRefusal, type BrokerReplace
+} from './brokers/broker.js'
 export { ConfigError } from './config.js'
 export type { Log } from './log/log.js'
 export type { Publication, PublishResult } from './publisher/publisher.js'

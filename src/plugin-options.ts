@@ -10,13 +10,14 @@ import { insteadOf } from './nearest.js'
 type Given = Readonly<Record<string, unknown>>
 
 const OPTIONS = [
-  'prefix', 'channels', 'routes', 'sources', 'instruments', 'processors', 'strategies', 'log',
+  'prefix', 'channels', 'routes', 'sources', 'instruments', 'processors', 'strategies', 'broker', 'log',
   'coordination', 'adminLink', 'settings'
 ]
 const SOURCE = ['instruments', 'run']
 const TOPIC_PROCESSOR = ['outputOf', 'restore', 'apply', 'correct']
 const JOURNAL_PROCESSOR = ['initial', 'decide', 'apply', 'project', 'correct']
 const VIEW_PROCESSOR = ['outputsOf', 'initial', 'hear', 'apply', 'due']
+const BROKER = ['submit', 'cancel', 'replace', 'events']
 const LOG = [
   'shardOf', 'append', 'raise', 'read', 'tail', 'watch', 'recent', 'head', 'topics', 'snapshot', 'origins',
   'close'
@@ -36,8 +37,8 @@ export function checkPluginOptions (options: Given, routeGroups: readonly string
     throw new ConfigError(`tickwire has no option '${unknown}'${insteadOf(unknown, OPTIONS)}`)
   }
   const {
-    prefix, channels, routes, sources, instruments, processors, strategies, log, coordination, adminLink,
-    settings
+    prefix, channels, routes, sources, instruments, processors, strategies, broker, log, coordination,
+    adminLink, settings
   } = options
   if (prefix !== undefined && typeof prefix !== 'string') {
     throw new ConfigError(`prefix is a text like '/live', not ${String(prefix)}`)
@@ -56,6 +57,7 @@ export function checkPluginOptions (options: Given, routeGroups: readonly string
   checkInstruments(instruments)
   checkProcessorShapes(processors)
   checkStrategies(strategies)
+  if (broker !== undefined) demandMethods('broker', broker, BROKER)
   if (log !== undefined) demandMethods('log', log, LOG)
   if (coordination !== undefined) demandMethods('coordination', coordination, COORDINATION)
 }

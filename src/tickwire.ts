@@ -1,6 +1,4 @@
-import {
-  type ChannelDefinition, channelFault, type Channels, type Instrument, standardChannels
-} from '@tickwire/protocol'
+import type { ChannelDefinition, Channels, Instrument } from '@tickwire/protocol'
 import type { Static, TSchema } from '@sinclair/typebox'
 import type { FastifyPluginAsync } from 'fastify'
 import fp from 'fastify-plugin'
@@ -13,29 +11,27 @@ import type { Streaming } from '../plugins/streaming-parts.js'
 import { wires } from '../plugins/wires.js'
 import { type RouteGroup, routeGroups, type RouteOptions } from '../routes/index.js'
 import { faultOfClaims } from './auth/claims.js'
+import type { Broker } from './brokers/broker.js'
 import { refuseTrade } from './auth/permissions.js'
 import { openKeys } from './auth/open-keys.js'
 import { listedOrigins, originPolicy } from './auth/origin.js'
-import {
-  checkKeySettings, ConfigError, isShortSecret, loadSettings, type StreamingSettings
-} from './config.js'
+import { allChannels } from './channels.js'
+import { checkKeySettings, isShortSecret, loadSettings, type StreamingSettings } from './config.js'
 import { errorFields } from './errors.js'
 import { type Log, RECENT_SHARE } from './log/log.js'
 import { MemoryLog } from './log/memory/memory-log.js'
+import { makeExchange } from './exchange.js'
 import { History } from './history/history.js'
 import { recordedChannels } from './history/recorded-channels.js'
-import type { Hub } from './hub/hub.js'
 import { HeatmapCounters } from './metrics/heatmap-counters.js'
 import { settingNotices } from './notices.js'
 import { openLogAndCoordination } from './open-log.js'
-import { paperExchange } from './paper-exchange.js'
 import { paperRules } from './paper-rules.js'
 import { checkPluginOptions } from './plugin-options.js'
-import { alertJournal, alertProcessor } from './processors/alerts/alert-processor.js'
+import { alertProcessor } from './processors/alerts/alert-processor.js'
 import { checkProcessors } from './processors/check.js'
 import { HeatmapSource } from './processors/heatmap/heatmap-source.js'
 import { heatmapFlows, heatmapOptions } from './processors/heatmap/settings.js'
-import { ordersJournal } from './processors/paper-trading/paper-trading.js'
 import { processorSources } from './processors/processor-sources.js'
 import type { Processor } from './processors/processor.js'
 import { type Publication, type PublishResult, Publisher } from './publisher/publisher.js'
@@ -98,6 +94,8 @@ export interface TickwireOptions {
    * Default: none, beside those that are built in.
    */
   readonly strategies?: readonly (string | URL)[]
+  /** What fills the orders of users (docs/trading.md, Write a broker). Default: the paper exchange. */
+  readonly broker?: Broker
   /** The log. Default: on Redis if `REDIS_URL` is set, else in memory. It closes with the application. */
   readonly log?: Log
   /**
@@ -189,11 +187,21 @@ export const tickwire = fp<TickwireOptions>(async (app, options) => {
   const channels = allChannels(options.channels ?? [])
   const signing = openSigning(settings)
   const rules = paperRules(settings)
-  const hub = (): Hub => app.tickwire.parts.hub
   const exchange = settings.BROKER === 'none'
-    ? []
-    : [paperExchange({ channels, rules, hub, signer: signing.signer })]
-  const processors = [alertProcessor(channels), ...exchange, ...options.processors ?? []]
+    ? undefined
+    : makeExchange({
+      channels,
+      rules,
+      hub: () => app.tickwire.parts.hub,
+      signer: signing.signer,
+      broker: options.broker,
+      count (event) {
+        app.tickwire.parts.counters.noteSourceEvent({ source: 'broker', part: 'broker', event }, 1)
+      },
+      error: (details, message) => { app.log.error(details, message) }
+    })
+  const trading = exchange === undefined ? [] : [exchange.processor]
+  const processors = [alertProcessor(channels), ...trading, ...options.processors ?? []]
   checkProcessors(processors, channels)
   const given = typeof sources === 'string' ? parseSources(sources) : sources
   const registry = await StrategyRegistry.load(options.strategies ?? [], settings.STRATEGIES)
@@ -245,7 +253,7 @@ export const tickwire = fp<TickwireOptions>(async (app, options) => {
     log,
     publisher,
     settings,
-    trading: exchange.length === 0
+    trading: exchange === undefined
       ? undefined
       : {
           mayTrade: refuseTrade,
@@ -293,7 +301,7 @@ export const tickwire = fp<TickwireOptions>(async (app, options) => {
       { log, settings, logger: app.log, endsWithLog: log instanceof MemoryLog },
       { compacted: compacted?.access, opened: store },
       {
-        isTrading: exchange.length > 0,
+        isTrading: exchange !== undefined,
         openingBalances: Array.from(rules.balances, ([currency, cash]) => ({ currency, cash })),
         currency: rules.base
       }
@@ -310,8 +318,8 @@ export const tickwire = fp<TickwireOptions>(async (app, options) => {
       notOverWebSocket: new Set(settings.WS_ENABLED ? [] : heatmapSource.lazy.channels),
       sources: [
         ...given, ...news, ...history.sources, ...tradingRecords.sources,
-        ...processorSources(processors, log), heatmapSource, strategies.source,
-        ...overdueSources(settings.ACK_ALERT_SECONDS, {
+        ...processorSources(processors, log), ...exchange?.sources(log) ?? [], heatmapSource,
+        strategies.source, ...overdueSources(settings.ACK_ALERT_SECONDS, {
           log, channels, logger: app.log, report (found) { scope.streaming.counters.overdue = found }
         })
       ],
@@ -326,7 +334,8 @@ export const tickwire = fp<TickwireOptions>(async (app, options) => {
       maxConnectionsPerIp: settings.MAX_CONNECTIONS_PER_IP,
       maxConnectionsPerUser: settings.MAX_CONNECTIONS_PER_USER,
       maxAlertRules: settings.MAX_ALERT_RULES,
-      takesOrders: settings.BROKER !== 'none',
+      takesOrders: exchange !== undefined,
+      resetsAccounts: options.broker === undefined,
       maxOrdersPerSecond: settings.RATE_LIMIT_ORDERS,
       baseCurrency: rules.base,
       verifyOrders: (identity, action, message) => signing.requests.verify(identity, action, message),
@@ -377,22 +386,3 @@ export const tickwire = fp<TickwireOptions>(async (app, options) => {
     })
   }, { prefix })
 }, { name: 'tickwire', fastify: '5.x' })
-
-/**
- * Adds an application's channels to the standard ones.
- * @throws ConfigError that says what is wrong with a definition
- */
-function allChannels (own: readonly ChannelDefinition[]): Channels {
-  const channels = new Map([
-    ...standardChannels, [alertJournal.name, alertJournal], [ordersJournal.name, ordersJournal]
-  ])
-  for (const definition of own) {
-    const fault = channelFault(definition)
-    if (fault !== undefined) throw new ConfigError(fault)
-    if (channels.has(definition.name)) {
-      throw new ConfigError(`the channel '${definition.name}' exists already`)
-    }
-    channels.set(definition.name, definition)
-  }
-  return channels
-}

@@ -54,6 +54,8 @@ export interface OrderRequestsOptions {
   readonly coordination: Pick<Coordination, 'count'>
   /** Whether there is an exchange. */
   readonly enabled: boolean
+  /** Whether users may begin their accounts anew: not if these are at a broker. Default: true. */
+  readonly resetsAccounts?: boolean
   /** The currency of an instrument that names none. */
   readonly baseCurrency: string
   /** The most requests of a user in a second, over all transports and servers. */
@@ -148,6 +150,9 @@ export class OrderRequests {
    */
   async reset (identity: Identity, request: ResetAccount): Promise<{ readonly request_id: string }> {
     await this.admit(identity, request)
+    if (this.options.resetsAccounts === false) {
+      throw new ProtocolError('disabled', 'accounts are at a broker: this server cannot begin them anew')
+    }
     permit(identity)
     const command: ResetCommand = fieldsOf(request, ASKED)
     await this.record(identity, request, command, requestKey(request), () => {})

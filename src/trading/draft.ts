@@ -39,9 +39,14 @@ export class Draft {
 
   /** Returns the decision; undefined if nothing changes. */
   decision (): Decision | undefined {
-    const taken = [...this.books].filter(([, { buy, sell }]) => buy.hasChanged || sell.hasChanged)
     const { messages, orders, accounts, closed } = this
-    if (messages.length + orders.size + accounts.size + taken.length + closed.size === 0) return undefined
+    const isEmpty = messages.length + orders.size + accounts.size + closed.size + this.taken.length === 0
+    return isEmpty ? undefined : this.whole()
+  }
+
+  /** Returns the decision, which may change nothing. */
+  whole (): Decision {
+    const { messages, orders, accounts, closed, taken } = this
     return {
       time: this.time,
       orders: messages,
@@ -54,6 +59,15 @@ export class Draft {
       closed: [...closed],
       number: this.number
     }
+  }
+
+  /** Returns a draft of the same that changes nothing yet. */
+  anew (): Draft {
+    return new Draft(this.state, this.index, this.rules, this.view, this.time)
+  }
+
+  private get taken (): Array<[string, Record<OrderSide, DisplayedSide>]> {
+    return [...this.books].filter(([, { buy, sell }]) => buy.hasChanged || sell.hasChanged)
   }
 
   /** Counts one more order. */
@@ -92,10 +106,13 @@ export class Draft {
     return next
   }
 
-  /** Fills a part of an order, and tells its user. */
-  fill (order: OpenOrder, quantity: Money, price: string): OpenOrder {
+  /**
+   * Fills a part of an order, and tells its user.
+   * @param charged the fee, if somebody else charges it; otherwise it is that of the order
+   */
+  fill (order: OpenOrder, quantity: Money, price: string, charged?: Money): OpenOrder {
     const notional = quantity.times(price)
-    const fee = notional.times(order.fee_rate)
+    const fee = charged ?? notional.times(order.fee_rate)
     const isFilled = leavesOf(order).eq(quantity)
     const next: OpenOrder = {
       ...inStatus(order, isFilled ? 'filled' : 'partially_filled'),

@@ -89,11 +89,16 @@ export class ExchangeIndex {
 
   /** Returns when something is due next, in milliseconds since 1970. It may be long ago. */
   nextDue (now: number): number | undefined {
-    let next = this.holding.size > 0 ? endOfDay(now) : Infinity
+    let next = this.nextDay(now) ?? Infinity
     for (const order of this.withoutBook.values()) next = Math.min(next, bookDue(order))
     // Orders whose day is over may still stand, because the close of their market ends them.
     for (const end of this.days.keys()) if (end > this.passed) next = Math.min(next, end)
     return next === Infinity ? undefined : next
+  }
+
+  /** Returns when the next day begins, if that matters because somebody holds something. */
+  nextDay (now: number): number | undefined {
+    return this.holding.size > 0 ? endOfDay(now) : undefined
   }
 
   /** Follows a decision. Call it before the decision changes the state. */

@@ -19,7 +19,9 @@ export interface Bounds {
 /** Why the exchange did not do what a user wanted, as messages say it. */
 export const REASONS = {
   accountReset: 'account reset',
+  asked: 'a request about the order is not answered yet',
   badQuantity: 'the new quantity must be above what is filled',
+  brokerAway: 'the broker cannot be reached; the order waits',
   endOfDay: 'end of the day',
   immediateStop: 'a stop order must be day or gtc',
   insufficientCash: 'insufficient buying power',

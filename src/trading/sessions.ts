@@ -1,5 +1,6 @@
 import type { OpenOrder } from '@tickwire/protocol'
 import type { Draft } from './draft.js'
+import type { ExchangeIndex } from './exchange-index.js'
 import { matchBook, matchLast } from './matching.js'
 import { dayOf } from './portfolio.js'
 import { REASONS } from './rules.js'
@@ -52,8 +53,17 @@ export function passTime (draft: Draft, state: ExchangeState): void {
   noteDays(draft, state)
 }
 
+/**
+ * Returns when time is due for a ledger: now, if the values of accounts are not noted yet for this day.
+ * @param next when it is due otherwise @param now milliseconds since 1970
+ */
+export function dueAt (index: ExchangeIndex, next: number | undefined, now: number): number | undefined {
+  const isDayNoted = index.notedDay !== undefined && index.notedDay >= dayOf(now)
+  return next === undefined || isDayNoted || !index.hasHolders ? next : now
+}
+
 /** Notes what accounts with positions are worth as the day begins. All others are worth what they were. */
-function noteDays (draft: Draft, { accounts }: ExchangeState): void {
+export function noteDays (draft: Draft, { accounts }: ExchangeState): void {
   const { index, time } = draft
   const today = dayOf(time)
   if (index.notedDay !== undefined && index.notedDay >= today) return

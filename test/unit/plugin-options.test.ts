@@ -30,7 +30,7 @@ async function register (t: Test, given: object): Promise<void> {
 }
 
 const refused: ReadonlyArray<readonly [given: object, ...words: RegExp[]]> = [
-  [{ chanels: [] }, /has no option 'chanels'/, /did you mean 'channels'\?/, /prefix, channels, routes, sources, instruments, processors, strategies, log, coordination, adminLink, settings/],
+  [{ chanels: [] }, /has no option 'chanels'/, /did you mean 'channels'\?/, /prefix, channels, routes, sources, instruments, processors, strategies, broker, log, coordination, adminLink, settings/],
   [{ prefix: 5 }, /prefix is a text like '\/live', not 5/],
   [{ channels: {} }, /channels is an array/],
   [{ routes: ['strem'] }, /routes: there is no 'strem'; did you mean 'stream'\?/, /docs, stream, tickets, publish, topics/],
@@ -49,6 +49,7 @@ const refused: ReadonlyArray<readonly [given: object, ...words: RegExp[]]> = [
   [{ strategies: [() => {}] }, /a worker loads them, and cannot be given functions/],
   [{ strategies: ['/none/here.js'] }, /\/none\/here\.js cannot be loaded/],
   [{ settings: { STRATEGIES: '/none/here' } }, /STRATEGIES=\/none\/here cannot be read/],
+  [{ broker: { submit () {}, cancel () {}, replace () {} } }, /broker has no 'events': it is an object with submit, cancel, replace, events/],
   [{ log: 'redis://localhost' }, /log has no 'shardOf'/],
   [{ coordination: {} }, /coordination has no 'put'/],
   [{ settings: [] }, /settings is an object/],

@@ -29,6 +29,27 @@ export const Account = Type.Object({
 }, closed)
 export type Account = Static<typeof Account>
 
+/** What a broker was asked to do with an order, and has not answered yet. Terms are whole, not changes. */
+const BrokerAsk = Type.Union([
+  Type.Object({ action: Type.Literal('cancel'), request_id: Identifier() }, closed),
+  Type.Object({
+    action: Type.Literal('replace'),
+    request_id: Identifier(),
+    quantity: Decimal(),
+    limit_price: Type.Optional(Decimal()),
+    stop_price: Type.Optional(Decimal())
+  }, closed)
+])
+
+/** What only an order has that a broker fills. */
+const AtBroker = Type.Object({
+  executions: Type.Array(Identifier(), { description: 'the ids that the broker gave to its fills' }),
+  asks: Type.Array(BrokerAsk),
+  answered: Type.Array(Identifier(), { description: 'the ids of replacements that the broker has done' }),
+  /** The status to which it goes back if the broker does not cancel it. */
+  before: Type.Optional(Type.Union(ORDER_STATUSES.map(status => Type.Literal(status))))
+}, closed)
+
 /** An order that may still change, as the exchange keeps it. */
 export const OpenOrder = Type.Object({
   ...SubmitCommand.properties,
@@ -48,6 +69,7 @@ export const OpenOrder = Type.Object({
   waiting: Type.Optional(Type.Literal(true, {
     description: 'it has not met the book yet: its market was not open, or its book not known'
   })),
+  broker: Type.Optional(AtBroker),
   created_at: Timestamp()
 }, closed)
 export type OpenOrder = Static<typeof OpenOrder>

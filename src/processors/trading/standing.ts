@@ -58,6 +58,11 @@ export class Standing {
     return this.moved.size > 0 ? this.movedAt + MOVED_MS : undefined
   }
 
+  /** Whether all accounts and open orders are published as they are. */
+  get isSaid (): boolean {
+    return this.accounts.size === 0 && this.orders.size === 0
+  }
+
   take (now: number): Output[] {
     if (this.moved.size > 0 && now >= this.movedAt + MOVED_MS) {
       this.movedAt = now

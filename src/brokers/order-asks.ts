@@ -1,0 +1,96 @@
+import type { OpenOrder } from '@tickwire/protocol'
+import { withTerms } from '../trading/admission.js'
+import type { Draft } from '../trading/draft.js'
+import { assetOf } from '../trading/exchange-index.js'
+import { format, isTradablePrice, money, type Money, quotient, withFee, ZERO } from '../trading/money.js'
+import { leavesOf, reservedFor } from '../trading/order.js'
+
+type AtBroker = NonNullable<OpenOrder['broker']>
+type Ask = AtBroker['asks'][number]
+type ReplaceAsk = Extract<Ask, { action: 'replace' }>
+
+export const NOTHING: AtBroker = { executions: [], asks: [], answered: [] }
+
+/** What an order has of the broker's. */
+export const atBroker = ({ broker = NOTHING }: OpenOrder): AtBroker => broker
+
+export const isReplace = (ask: Ask): ask is ReplaceAsk => ask.action === 'replace'
+
+/** Whether the broker was asked to cancel an order, and has not answered. */
+export const isBeingCanceled = (order: OpenOrder): boolean =>
+  atBroker(order).asks.some(({ action }) => action === 'cancel')
+
+export const withAsk = (order: OpenOrder, ask: Ask): OpenOrder =>
+  withAsks(order, [...atBroker(order).asks, ask])
+
+/** Returns an order of which the broker has answered a request. */
+export const withoutAsk = (order: OpenOrder, id: string): OpenOrder =>
+  withAsks(order, atBroker(order).asks.filter(({ request_id: own }) => own !== id))
+
+/** Returns an order that the broker has replaced as a request wanted. */
+export function withAnswer (order: OpenOrder, id: string): OpenOrder {
+  const next = withoutAsk(order, id)
+  return { ...next, broker: { ...atBroker(next), answered: [...atBroker(next).answered, id] } }
+}
+
+/** What an order reserves follows from what is asked about it. */
+function withAsks (order: OpenOrder, asks: Ask[]): OpenOrder {
+  const next = { ...order, broker: { ...atBroker(order), asks } }
+  return hasPrice(order) ? { ...next, reserved: format(reservedOf(next)) } : next
+}
+
+const hasPrice = ({ limit_price: limit, stop_price: stop }: OpenOrder): boolean =>
+  limit !== undefined || stop !== undefined
+
+/** Returns the cash that an order reserves: for the terms that it has or may get, whichever costs more. */
+function reservedOf (order: OpenOrder): Money {
+  const wanted = atBroker(order).asks.filter(isReplace)
+  const amounts = wanted.map(({ action: _action, request_id: _id, ...terms }) =>
+    reservedFor({ ...order, ...terms }))
+  return [reservedFor(order), ...amounts].reduce((most, amount) => amount.gt(most) ? amount : most)
+}
+
+/**
+ * Returns the cash that a new order reserves. A market order has no price, so the last one counts: the broker
+ * may fill it at a worse one.
+ */
+export function firstReserved (order: OpenOrder, last: string | undefined): Money {
+  if (hasPrice(order) || order.side === 'sell') return reservedFor(order)
+  return last === undefined || !isTradablePrice(last)
+    ? ZERO
+    : withFee(leavesOf(order).times(last), order.fee_rate)
+}
+
+/** Returns an order after a fill with what it still reserves. @param before the order before the fill */
+export function withReserved (order: OpenOrder, before: OpenOrder): OpenOrder {
+  const reserved = hasPrice(order)
+    ? reservedOf(order)
+    : quotient(money(before.reserved).times(leavesOf(order)), leavesOf(before))
+  return { ...order, reserved: format(reserved) }
+}
+
+/**
+ * Returns what other orders of a user may sell of the same position beyond their present terms, if the broker
+ * replaces them as it was asked to.
+ */
+export function mayBeSold (draft: Draft, order: OpenOrder): Money {
+  let sum = ZERO
+  const asset = assetOf(order)
+  for (const other of draft.index.ofUser(order.user).orders.values()) {
+    if (other.order_id === order.order_id || other.side !== 'sell' || assetOf(other) !== asset) continue
+    for (const { quantity } of atBroker(other).asks.filter(isReplace)) {
+      const more = money(quantity).minus(other.quantity)
+      if (more.gt(0)) sum = sum.plus(more)
+    }
+  }
+  return sum
+}
+
+/** Returns an order with the terms that a broker has given it, or why it cannot have them. */
+export function withBrokerTerms (
+  order: OpenOrder, terms: Partial<Pick<ReplaceAsk, 'quantity' | 'limit_price' | 'stop_price'>>
+): OpenOrder | string {
+  const command = { action: 'replace_order', request_id: '', order_id: order.order_id, ...terms } as const
+  const next = withTerms(order, command)
+  return typeof next === 'string' ? next : withAsks(next, atBroker(next).asks)
+}

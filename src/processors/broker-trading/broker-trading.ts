@@ -1,0 +1,68 @@
+import { type ChannelDefinition, commands, quotes } from '@tickwire/protocol'
+import { Brokerage } from '../../brokers/brokerage.js'
+import { brokerEvents, type BrokerNews, brokerPosition } from '../../brokers/channels.js'
+import {
+  applyBrokerDecision, BrokerDecision, type BrokerState, initialBrokerState
+} from '../../brokers/state.js'
+import { journalChannel } from '../journal.js'
+import type { TradingOptions } from '../paper-trading/paper-trading.js'
+import type { JournalProcessor } from '../processor.js'
+import { LEDGER_OUTPUTS, LEDGER_STATES, messagesOf, restored } from '../trading/projections.js'
+import { BrokerRun } from './broker-run.js'
+
+const NAME = 'broker-trading'
+
+/** What was decided about requests and about what the broker says. It also says what the broker must get. */
+export const brokerJournal: ChannelDefinition = journalChannel<BrokerState>({
+  name: 'broker.journal',
+  description: 'What the server has decided about orders that a broker fills.',
+  decision: BrokerDecision,
+  initial: initialBrokerState,
+  apply: applyBrokerDecision
+})
+
+export interface BrokerTradingOptions extends TradingOptions {
+  /** Called for an event of the broker that cannot be true. */
+  onFault (news: BrokerNews, fault: string): void
+}
+
+/** The orders of users, if a broker fills them (ADR 55). */
+export function brokerTrading (options: BrokerTradingOptions): JournalProcessor<BrokerState, BrokerDecision> {
+  const { channels, rules, demand, sign, onFault, now = Date.now } = options
+  const ledger = new Brokerage(rules)
+  return {
+    name: NAME,
+    inputs: [commands.name, brokerEvents.name, ...channels.has(quotes.name) ? [quotes.name] : []],
+    outputs: [...LEDGER_OUTPUTS, brokerPosition.name],
+    journal: brokerJournal.name,
+    initial: initialBrokerState,
+    follow: state => new BrokerRun(state, {
+      ledger, base: rules.base, currencies: [...rules.balances.keys()], demand, now, onFault
+    }),
+    restore: {
+      channels: [...LEDGER_STATES, brokerPosition.name],
+      // There is always one: whoever follows the journal knows by it that nothing else is to come back.
+      decision: states => broughtBack(states, now())
+    },
+    // A run asks what it follows instead.
+    decide: () => undefined,
+    apply: (state, decision) => ledger.apply(state, decision),
+    project: decision => messagesOf(decision, sign),
+    // Orders are a history: what was sent stays sent, and is decided again.
+    correct: () => undefined
+  }
+}
+
+function broughtBack (states: ReadonlyMap<string, unknown>, time: number): BrokerDecision {
+  const decision = restored(states, time)
+  const known = states.get(brokerPosition.name) as { readonly position: string } | null | undefined
+  return {
+    ...decision,
+    // The broker has never seen the orders of a paper exchange.
+    open: decision.open.filter(order => 'broker' in order),
+    ended: [],
+    strangers: [],
+    away: false,
+    ...(known == null ? {} : { position: known.position })
+  }
+}

@@ -4,6 +4,7 @@ import { ProtocolError } from '@tickwire/protocol'
 import { type Broker, type BrokerEvent, BrokerRefusal } from '../../brokers/broker.js'
 import { brokerEvents, type BrokerNews } from '../../brokers/channels.js'
 import type { BrokerDecision, BrokerState } from '../../brokers/state.js'
+import { withDeadline } from '../../deadline.js'
 import type { Log } from '../../log/log.js'
 import { Backoff } from '../../sources/live/backoff.js'
 import type { SourceContext } from '../../sources/source.js'
@@ -12,7 +13,6 @@ import { ShardInputs } from '../shard-inputs.js'
 import { brokerJournal } from './broker-trading.js'
 import { type Errand, orderOf, Outbox } from './outbox.js'
 import { Reachability } from './reachability.js'
-import { withinTime } from './within-time.js'
 
 /** The longest first wait after a failure, and the longest of all, in milliseconds. */
 const FIRST_RETRY_MS = 200
@@ -147,7 +147,7 @@ export class BrokerSession {
   private async give (errand: Errand, reachability: Reachability): Promise<void> {
     const id = orderOf(errand)
     try {
-      await withinTime(REQUEST_MS, this.over.signal, async signal => { await this.hand(errand, signal) })
+      await withDeadline(this.over.signal, REQUEST_MS, async signal => { await this.hand(errand, signal) })
       this.backoffs.delete(id)
       this.outbox.markGiven(errand)
       reachability.succeed()

@@ -1,5 +1,5 @@
 import { type Dispatcher, fetch, type Response } from 'undici'
-import { withDeadline } from '../../deadline.js'
+import { DeadlinePassed, withDeadline } from '../../deadline.js'
 import { wordsOf } from '../../errors.js'
 import { version } from '../../version.js'
 
@@ -55,18 +55,20 @@ export interface FetchOptions {
 export async function fetchFeed (
   url: string, validators: Validators, { signal, dispatcher, deadlineMs = DEADLINE_MS }: FetchOptions
 ): Promise<FetchedFeed | undefined> {
-  return await withDeadline(signal, deadlineMs, async inTime => {
-    try {
+  try {
+    return await withDeadline(signal, deadlineMs, async inTime => {
       const [response, found] = await follow(url, validators, { signal: inTime, dispatcher })
       if (response.status === 304) return undefined
       const text = decode(await readBody(response), response.headers.get('content-type') ?? '')
       return { text, url: found, ...validatorsOf(response) }
-    } catch (error) {
-      if (signal.aborted || error instanceof FeedFault) throw error
-      if (inTime.aborted) throw new FeedFault('timeout', `no whole answer within ${deadlineMs} ms`)
-      throw new FeedFault('unreachable', causeOf(error))
+    })
+  } catch (error) {
+    if (signal.aborted || error instanceof FeedFault) throw error
+    if (error instanceof DeadlinePassed) {
+      throw new FeedFault('timeout', `no whole answer within ${deadlineMs} ms`)
     }
-  })
+    throw new FeedFault('unreachable', causeOf(error))
+  }
 }
 
 /** Follows redirects. @returns an answer with a document or 304, and its address @throws FeedFault */

@@ -73,8 +73,8 @@ const during = await measured(async () => {
   }
 })
 await delay(ENDED_MS)
-/** @type {{ strategies: Array<{ status: string, reason?: string }> }} */
-const { strategies } = await ask('')
+/** @typedef {{ status: string, reason?: string }} Strategy */
+const { strategies } = /** @type {{ strategies: Strategy[] }} */ (await ask(''))
 const failures = strategies.filter(({ status }) => status === 'failed')
 const after = await measured(quiet)
 for (const socket of sockets) socket.terminate()

@@ -1,4 +1,4 @@
-import type { OpenOrder } from '@tickwire/protocol'
+import type { OpenOrder, ReplaceCommand } from '@tickwire/protocol'
 import { withTerms } from '../trading/admission.js'
 import type { Draft } from '../trading/draft.js'
 import { assetOf } from '../trading/exchange-index.js'
@@ -34,21 +34,24 @@ export function withAnswer (order: OpenOrder, id: string): OpenOrder {
 }
 
 /** What an order reserves follows from what is asked about it. */
-function withAsks (order: OpenOrder, asks: Ask[]): OpenOrder {
-  const next = { ...order, broker: { ...atBroker(order), asks } }
-  return hasPrice(order) ? { ...next, reserved: format(reservedOf(next)) } : next
-}
+const withAsks = (order: OpenOrder, asks: Ask[]): OpenOrder =>
+  withReserved({ ...order, broker: { ...atBroker(order), asks } }, order)
 
 const hasPrice = ({ limit_price: limit, stop_price: stop }: OpenOrder): boolean =>
   limit !== undefined || stop !== undefined
 
-/** Returns the cash that an order reserves: for the terms that it has or may get, whichever costs more. */
-function reservedOf (order: OpenOrder): Money {
-  const wanted = atBroker(order).asks.filter(isReplace)
-  const amounts = wanted.map(({ action: _action, request_id: _id, ...terms }) =>
-    reservedFor({ ...order, ...terms }))
-  return [reservedFor(order), ...amounts].reduce((most, amount) => amount.gt(most) ? amount : most)
+/** Returns an order with the terms that it has, and with those that it may get. */
+const possible = (order: OpenOrder): OpenOrder[] =>
+  [order, ...atBroker(order).asks.filter(isReplace).map(ask => ({ ...order, ...termsOf(ask) }))]
+
+function termsOf ({ action: _action, request_id: _id, ...terms }: ReplaceAsk): Omit<ReplaceAsk, 'action' | 'request_id'> {
+  return terms
 }
+
+const most = (amounts: Money[]): Money => amounts.reduce((a, b) => b.gt(a) ? b : a)
+
+/** Returns the most that may be left to fill of an order. */
+const mostLeft = (order: OpenOrder): Money => most(possible(order).map(leavesOf))
 
 /**
  * Returns the cash that a new order reserves. A market order has no price, so the last one counts: the broker
@@ -61,13 +64,36 @@ export function firstReserved (order: OpenOrder, last: string | undefined): Mone
     : withFee(leavesOf(order).times(last), order.fee_rate)
 }
 
-/** Returns an order after a fill with what it still reserves. @param before the order before the fill */
+/**
+ * Returns an order after a change with the cash that it reserves: for the terms that it has or may get,
+ * whichever costs more. A market order goes on to reserve as much for each unit as before.
+ * @param before the order before the change
+ */
 export function withReserved (order: OpenOrder, before: OpenOrder): OpenOrder {
   const reserved = hasPrice(order)
-    ? reservedOf(order)
-    : quotient(money(before.reserved).times(leavesOf(order)), leavesOf(before))
+    ? most(possible(order).map(reservedFor))
+    : quotient(money(before.reserved).times(mostLeft(order)), mostLeft(before))
   return { ...order, reserved: format(reserved) }
 }
+
+/**
+ * Returns an order with the terms that its user wants, and what it would reserve with them; or why it cannot
+ * have them. More of a market order reserves the last price for all of it, if that is more than before.
+ * @param last the last price; undefined if nobody knows one
+ */
+export function withWantedTerms (
+  order: OpenOrder, command: ReplaceCommand, last: string | undefined
+): OpenOrder | string {
+  const next = withTerms(order, command)
+  if (typeof next === 'string' || hasPrice(next)) return next
+  const scaled = withReserved(next, order)
+  if (leavesOf(next).lte(leavesOf(order))) return scaled
+  return { ...scaled, reserved: format(most([money(scaled.reserved), firstReserved(next, last)])) }
+}
+
+/** Returns an order that reserves cash for its own terms and for other ones, whichever costs more. */
+export const reservingFor = (order: OpenOrder, wanted: OpenOrder): OpenOrder =>
+  ({ ...order, reserved: format(most([money(order.reserved), money(wanted.reserved)])) })
 
 /**
  * Returns what other orders of a user may sell of the same position beyond their present terms, if the broker
@@ -92,5 +118,5 @@ export function withBrokerTerms (
 ): OpenOrder | string {
   const command = { action: 'replace_order', request_id: '', order_id: order.order_id, ...terms } as const
   const next = withTerms(order, command)
-  return typeof next === 'string' ? next : withAsks(next, atBroker(next).asks)
+  return typeof next === 'string' ? next : withReserved(next, order)
 }

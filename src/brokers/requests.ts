@@ -1,13 +1,15 @@
 import type { CancelCommand, Command, OpenOrder, ReplaceCommand, SubmitCommand } from '@tickwire/protocol'
 import {
-  boundsFault, isKnown, newOrder, openOf, shortageOf, termsFault, withTerms
+  boundsFault, isKnown, newOrder, openOf, shortageOf, termsFault
 } from '../trading/admission.js'
 import type { Draft } from '../trading/draft.js'
 import { format } from '../trading/money.js'
 import { leavesOf, messageOf } from '../trading/order.js'
 import { REASONS } from '../trading/rules.js'
 import { pendCancel } from './events.js'
-import { atBroker, firstReserved, isBeingCanceled, mayBeSold, NOTHING, withAsk } from './order-asks.js'
+import {
+  atBroker, firstReserved, isBeingCanceled, mayBeSold, NOTHING, reservingFor, withAsk, withWantedTerms
+} from './order-asks.js'
 import type { BrokerState } from './state.js'
 
 /**
@@ -51,19 +53,21 @@ function replace (draft: Draft, state: BrokerState, user: string, command: Repla
   const order = openOf(draft, state, user, command.order_id)
   if (order === undefined) return
   const isAsked = atBroker(order).asks.length > 0
-  const next = isAsked ? REASONS.asked : withTerms(order, command)
+  const last = draft.view.last(order.symbol)
+  const next = isAsked ? REASONS.asked : withWantedTerms(order, command, last)
   const refusal = typeof next === 'string' ? next : shortage(draft, next)
   if (typeof next === 'string' || refusal !== undefined) {
     return draft.refuse(user, messageOf(order, draft.time), refusal!)
   }
   const { quantity, limit_price: limit, stop_price: stop } = next
-  draft.put(withAsk(order, {
+  const asked = withAsk(order, {
     action: 'replace',
     request_id: command.request_id,
     quantity,
     ...(limit === undefined ? {} : { limit_price: limit }),
     ...(stop === undefined ? {} : { stop_price: stop })
-  }))
+  })
+  draft.put(reservingFor(asked, next))
 }
 
 function shortage (draft: Draft, order: OpenOrder): string | undefined {

@@ -3,6 +3,7 @@ import Big from 'big.js'
 import fc from 'fast-check'
 import type { Account, OpenOrder, Order, SubmitCommand } from '@tickwire/protocol'
 import { test } from 'tap'
+import { BrokerDesk } from '../helpers/broker-desk.js'
 import { BrokerWorld } from '../helpers/broker-world.js'
 import { eventually } from '../helpers/eventually.js'
 import { Choices } from '../helpers/random.js'
@@ -28,7 +29,10 @@ async function trade (world: BrokerWorld, random: Choices): Promise<void> {
     else if (choice <= 5) {
       world.made.show(symbol, [[price(96), size()]], [[price(98), size()], [price(102), size()]])
     } else if (choice === 6) await world.command(user, { action: 'cancel_order', ...known })
-    else if (choice === 7) await world.command(user, { action: 'replace_order', ...known, quantity: size(), limit_price: price(98) })
+    else if (choice === 7) {
+      const limit = random.chance(0.7) ? { limit_price: price(98) } : {}
+      await world.command(user, { action: 'replace_order', ...known, quantity: size(), ...limit })
+    }
     else {
       const id = `${user}${++submitted}`
       const isLimit = random.chance(0.8)
@@ -249,6 +253,33 @@ test('what the broker says of an order before the server knows it counts once th
   await eventually('it is filled', async () => (await world.orders('u')).at(-1)?.filled_qty === '3')
   t.same((await world.orders('u')).map(({ status }) => status), ['pending_new', 'new', 'partially_filled', 'partially_filled'])
   t.match(world.faults.slice(events.length), [/"x2".*: only 4 of the order are left to fill/])
+})
+
+test('a market order that is replaced goes on to reserve cash for what is left of it', t => {
+  const desk = new BrokerDesk()
+  desk.price('100')
+  desk.submit('o', 'buy 2 market')
+  desk.hear({ type: 'accepted', order_id: 'o' })
+  t.same(desk.replace('o', { quantity: '1000000' }), ['o new 0/2 (insufficient buying power)'])
+  t.equal(desk.order('o').reserved, '200')
+  desk.replace('o', { quantity: '10' })
+  t.equal(desk.order('o').reserved, '1000', 'while the broker is asked')
+  desk.hear({ type: 'refused', order_id: 'o', request_id: 'r2' })
+  t.equal(desk.order('o').reserved, '200')
+  desk.price('120')
+  desk.replace('o', { quantity: '10' })
+  t.equal(desk.order('o').reserved, '1200', 'the last price counts for all of it')
+  desk.fill('o', 'x1', '1', '90')
+  t.equal(desk.order('o').reserved, '1080', 'the larger one is asked for still')
+  desk.hear({ type: 'replaced', order_id: 'o', request_id: 'r3', quantity: '9' })
+  t.equal(desk.order('o').reserved, '960')
+  desk.replace('o', { quantity: '8' })
+  t.equal(desk.order('o').reserved, '960')
+  desk.hear({ type: 'replaced', order_id: 'o', request_id: 'r4' })
+  t.equal(desk.order('o').reserved, '840')
+  desk.hear({ type: 'replaced', order_id: 'o', quantity: '4' })
+  t.equal(desk.order('o').reserved, '360', 'the broker may do it by itself')
+  t.end()
 })
 
 const ofPaper: OpenOrder = {

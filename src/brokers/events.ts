@@ -5,10 +5,11 @@ import { fitsMoney, money, orderNumberFault } from '../trading/money.js'
 import { isOpen, leavesOf, messageOf } from '../trading/order.js'
 import { entryOf } from '../trading/records.js'
 import { REASONS } from '../trading/rules.js'
-import { type BrokerEvent, MAX_REASON } from './broker.js'
+import type { BrokerEvent } from './broker.js'
 import {
   atBroker, isBeingCanceled, isReplace, withAnswer, withBrokerTerms, withoutAsk, withReserved
 } from './order-asks.js'
+import { shortened } from './reason.js'
 import { type BrokerState, executionsOf } from './state.js'
 
 type Event<Kind> = Extract<BrokerEvent, { type: Kind }>
@@ -144,6 +145,3 @@ export function pendCancel (draft: Draft, order: OpenOrder): void {
   if (!isBeingCanceled(order) || status === 'pending_new' || status === 'pending_cancel') return
   draft.change({ ...order, broker: { ...atBroker(order), before: status } }, 'pending_cancel')
 }
-
-/** Cuts a reason so that it fits into a message, and not within a pair of surrogates. */
-const shortened = (reason: string): string => reason.slice(0, MAX_REASON).replace(/[\uD800-\uDBFF]$/, '')

@@ -10,6 +10,7 @@ import { pendCancel } from './events.js'
 import {
   atBroker, firstReserved, isBeingCanceled, mayBeSold, NOTHING, reservingFor, withAsk, withWantedTerms
 } from './order-asks.js'
+import { shortened } from './reason.js'
 import type { BrokerState } from './state.js'
 
 /**
@@ -29,7 +30,7 @@ export function decideBrokerRequest (draft: Draft, state: BrokerState, user: str
 function submit (draft: Draft, state: BrokerState, user: string, command: SubmitCommand): void {
   if (isKnown(state, user, command.order_id)) return
   const order: OpenOrder = { ...newOrder(draft, user, command), broker: NOTHING }
-  const fault = termsFault(order) ?? boundsFault(draft, order)
+  const fault = termsFault(order) ?? currencyFault(draft, order) ?? boundsFault(draft, order)
   if (fault === undefined) order.reserved = format(firstReserved(order, draft.view.last(order.symbol)))
   const refusal = fault ?? shortage(draft, order)
   if (refusal !== undefined) {
@@ -38,6 +39,14 @@ function submit (draft: Draft, state: BrokerState, user: string, command: Submit
   }
   draft.put(order)
   draft.tell(order, state.away ? { reason: REASONS.brokerAway } : {})
+}
+
+/** An order may reserve nothing, so cash that is not there does not stop it. */
+function currencyFault (draft: Draft, { user, currency }: OpenOrder): string | undefined {
+  const known = draft.account(user).balances.map(balance => balance.currency)
+  return known.includes(currency)
+    ? undefined
+    : shortened(`the account has no ${currency}; it has ${known.join(', ')}`)
 }
 
 function cancel (draft: Draft, state: BrokerState, user: string, command: CancelCommand): void {

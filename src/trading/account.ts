@@ -26,9 +26,12 @@ export function openAccount (balances: Balances, time: number): Account {
   }
 }
 
+const balanceOf = ({ balances }: Account, currency: string): Balance | undefined =>
+  balances.find(one => one.currency === currency)
+
 /** Returns the cash of an account, reserved or not. */
-export function cashOf ({ balances }: Account, currency: string): Money {
-  const balance = balances.find(one => one.currency === currency)
+export function cashOf (account: Account, currency: string): Money {
+  const balance = balanceOf(account, currency)
   return balance === undefined ? ZERO : money(balance.cash)
 }
 
@@ -77,17 +80,21 @@ const shareOf = (cost: Money, sold: Money, held: Money): Money =>
 const written = ({ quantity, cost }: { quantity: Money, cost: Money }): Pick<Position, 'quantity' | 'cost'> =>
   ({ quantity: format(quantity), cost: format(cost) })
 
+/** A balance that the account has not got is added: what was traded must be paid all the same. */
 function withBalance (
-  { balances }: Account, currency: string, change: Money, fee: Money, realized: Money
+  account: Account, currency: string, change: Money, fee: Money, realized: Money
 ): Balance[] {
-  return balances.map(balance => balance.currency !== currency
-    ? balance
-    : {
-        currency,
-        cash: format(change.plus(balance.cash)),
-        fees: format(fee.plus(balance.fees)),
-        realized: format(realized.plus(balance.realized))
-      })
+  const before = balanceOf(account, currency) ?? { currency, cash: '0', fees: '0', realized: '0' }
+  const after = {
+    currency,
+    cash: format(change.plus(before.cash)),
+    fees: format(fee.plus(before.fees)),
+    realized: format(realized.plus(before.realized))
+  }
+  const { balances } = account
+  return balances.includes(before)
+    ? balances.map(balance => balance === before ? after : balance)
+    : [...balances, after]
 }
 
 /** @param at its place; below 0 if it is new. @param position undefined: it is gone */

@@ -282,6 +282,35 @@ test('a market order that is replaced goes on to reserve cash for what is left o
   t.end()
 })
 
+test('an order in a currency that the account has not got is rejected, and one that is filled in it is paid', t => {
+  const desk = new BrokerDesk()
+  t.same(desk.submit('o', 'buy 1 market', { currency: 'EUR' }), ['o rejected 0/1 (the account has no EUR; it has USD)'])
+  desk.submit('p', 'buy 1 market')
+  // Such an order is of a server that took any currency.
+  desk.state.orders['p'] = { ...desk.order('p'), currency: 'EUR' }
+  desk.fill('p', 'x1', '1', '90')
+  t.match(desk.account.balances, [{ currency: 'USD', cash: '100000' }, { currency: 'EUR', cash: '-90' }])
+  t.end()
+})
+
+test('a market order reserves the price of the last trade', async t => {
+  const world = new BrokerWorld(new Choices(1), 1, 0)
+  t.teardown(() => world.end())
+  await world.takeOver()
+  const order = {
+    action: 'submit_order', client_order_id: 'o', symbol: 'A', side: 'buy', time_in_force: 'gtc', quantity: '5', currency: 'USD'
+  } as const
+  await world.command('u', { ...order, order_id: 'o1', order_type: 'limit', limit_price: '1' })
+  await eventually('it is known', async () => (await world.orders('u')).length === 1)
+  await world.publisher.publishOne({ channel: 'trades', symbol: 'A', data: { symbol: 'A', price: '7', size: '1', side: 'buy', trade_id: 't', timestamp: '2026-01-05T10:00:00Z' } })
+  await world.command('u', { ...order, order_id: 'o2', order_type: 'market' })
+  await eventually('35 are reserved', async () => {
+    world.pass(300)
+    const { orders = [] } = await world.state<{ orders: OpenOrder[] }>('open_orders', 'u') ?? {}
+    return orders[1]?.reserved === '35'
+  })
+})
+
 const ofPaper: OpenOrder = {
   order_id: 'x',
   client_order_id: 'x',

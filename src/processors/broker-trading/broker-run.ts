@@ -1,16 +1,17 @@
-import { type Command, commands, quotes } from '@tickwire/protocol'
+import { type Command, commands, quotes, type Trade, trades } from '@tickwire/protocol'
 import type { Brokerage, BrokerHappening } from '../../brokers/brokerage.js'
 import { brokerEvents, type BrokerNews, brokerPosition } from '../../brokers/channels.js'
 import { type BrokerDecision, type BrokerState, metStranger } from '../../brokers/state.js'
 import type { Input, Output } from '../processor.js'
-import { LedgerRun, type LedgerRunOptions } from '../trading/ledger-run.js'
+import { LedgerRun, type LedgerRunOptions, type Ordered } from '../trading/ledger-run.js'
+import { isFill } from '../trading/market-memory.js'
 
 export interface BrokerRunOptions extends LedgerRunOptions<Brokerage> {
   /** Called for an event of the broker that cannot be true. */
   onFault (news: BrokerNews, fault: string): void
 }
 
-/** A run of the orders that a broker fills: prices only value what users have. */
+/** A run of the orders that a broker fills: prices only value what users have, and what orders may cost. */
 export class BrokerRun extends LedgerRun<BrokerHappening, BrokerState, BrokerDecision, Brokerage> {
   private saidPosition: string | undefined
 
@@ -32,7 +33,9 @@ export class BrokerRun extends LedgerRun<BrokerHappening, BrokerState, BrokerDec
       return this.decideNews({ kind: 'news', news, time }, news)
     }
     this.market.observe(message)
-    if (channel === quotes.name) this.standing.notePrice(symbol)
+    if (channel === quotes.name || (channel === trades.name && isFill(data as Trade))) {
+      this.standing.notePrice(symbol)
+    }
     return undefined
   }
 
@@ -46,6 +49,10 @@ export class BrokerRun extends LedgerRun<BrokerHappening, BrokerState, BrokerDec
       return this.decideNews({ kind: 'met', order, time: now }, this.state.strangers[order]![0]!)
     }
     return this.isDue(now) ? this.decideOn({ kind: 'time', time: now }) : undefined
+  }
+
+  protected override followOrder (order: Ordered, now: number): string[] {
+    return [...this.interest.add(order.symbol, 'last', now), ...super.followOrder(order, now)]
   }
 
   /** A position is published once everything that follows from the events before it is. */

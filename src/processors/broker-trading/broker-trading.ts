@@ -1,4 +1,4 @@
-import { type ChannelDefinition, commands, quotes } from '@tickwire/protocol'
+import { type ChannelDefinition, commands, quotes, trades } from '@tickwire/protocol'
 import { Brokerage } from '../../brokers/brokerage.js'
 import { brokerEvents, type BrokerNews, brokerPosition } from '../../brokers/channels.js'
 import {
@@ -11,6 +11,8 @@ import { LEDGER_OUTPUTS, LEDGER_STATES, messagesOf, restored } from '../trading/
 import { BrokerRun } from './broker-run.js'
 
 const NAME = 'broker-trading'
+/** What last prices are read from; a server runs with those that it has. */
+const PRICES = [quotes, trades].map(({ name }) => name)
 
 /** What was decided about requests and about what the broker says. It also says what the broker must get. */
 export const brokerJournal: ChannelDefinition = journalChannel<BrokerState>({
@@ -32,7 +34,7 @@ export function brokerTrading (options: BrokerTradingOptions): JournalProcessor<
   const ledger = new Brokerage(rules)
   return {
     name: NAME,
-    inputs: [commands.name, brokerEvents.name, ...channels.has(quotes.name) ? [quotes.name] : []],
+    inputs: [commands.name, brokerEvents.name, ...PRICES.filter(name => channels.has(name))],
     outputs: [...LEDGER_OUTPUTS, brokerPosition.name],
     journal: brokerJournal.name,
     initial: initialBrokerState,

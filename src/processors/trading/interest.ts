@@ -11,11 +11,14 @@ export interface MarketDemand {
   remove (channel: string, symbol: string): void
 }
 
-/** Why a symbol matters: an order that may be filled, or only a price that values something. */
-export type Reason = 'order' | 'price'
+/**
+ * Why a symbol matters: an order that may be filled here, an order whose cost follows from the last price, or
+ * only a price that values something.
+ */
+export type Reason = 'order' | 'last' | 'price'
 
 const CHANNELS: Readonly<Record<Reason, readonly string[]>> = {
-  order: [book.name, trades.name, quotes.name], price: [quotes.name]
+  order: [book.name, trades.name, quotes.name], last: [trades.name, quotes.name], price: [quotes.name]
 }
 /** The channels whose topics have a state, which is learned before anything is decided. */
 const WITH_STATE: readonly string[] = [book.name, quotes.name, market.name]

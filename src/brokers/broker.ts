@@ -59,7 +59,10 @@ export const BrokerEvent = Type.Union([
   Type.Object({
     type: Type.Literal('replaced'),
     ...common,
-    /** The request that it answers; absent if the broker has changed the order by itself. */
+    /**
+     * The request that it answers; absent if the broker has changed the order by itself. Such a change is
+     * known by its position if it comes again; without one it is a new one each time.
+     */
     request_id: Type.Optional(Id()),
     /** The terms that the order has now. What is absent is as the request wanted it, or as it was. */
     quantity: Type.Optional(Decimal()),

@@ -7,7 +7,7 @@ import { entryOf } from '../trading/records.js'
 import { REASONS } from '../trading/rules.js'
 import type { BrokerEvent } from './broker.js'
 import {
-  atBroker, isBeingCanceled, isReplace, withAnswer, withBrokerTerms, withoutAsk, withReserved
+  atBroker, isBeingCanceled, isReplace, withAnswer, withBrokerTerms, withMove, withoutAsk, withReserved
 } from './order-asks.js'
 import { shortened } from './reason.js'
 import { type BrokerState, executionsOf } from './state.js'
@@ -93,9 +93,9 @@ function fillFault (draft: Draft, order: OpenOrder, event: Event<'filled'>): str
 
 function replaced (draft: Draft, order: OpenOrder, event: Event<'replaced'>): string | undefined {
   const { request_id: id, quantity, limit_price: limit, stop_price: stop } = event
-  const { asks, answered } = atBroker(order)
-  // If an answer comes again, the order may have other terms by now.
-  if (id !== undefined && answered.includes(id)) return undefined
+  const { asks } = atBroker(order)
+  // If a replacement comes again, the order may have other terms by now.
+  if (isDone(order, event)) return undefined
   // If the log has lost the request, the broker has not.
   const ask = asks.filter(isReplace).find(({ request_id: own }) => own === id)
   const { action: _action, request_id: _id, ...asked } = ask ?? {}
@@ -105,12 +105,22 @@ function replaced (draft: Draft, order: OpenOrder, event: Event<'replaced'>): st
     ...(limit === undefined ? {} : { limit_price: limit }),
     ...(stop === undefined ? {} : { stop_price: stop })
   }
-  const known = id === undefined ? order : withAnswer(order, id)
+  const known = withDone(order, event)
   const next = withBrokerTerms(known.status === 'pending_new' ? { ...known, status: 'new' } : known, terms)
   if (typeof next === 'string') return next
   if (order.status === 'pending_new') draft.change(known, 'new')
   pendCancel(draft, draft.change(next, 'replaced'))
   return undefined
+}
+
+function isDone (order: OpenOrder, { request_id: id, position }: Event<'replaced'>): boolean {
+  const { answered, moves = [] } = atBroker(order)
+  return id === undefined ? position !== undefined && moves.includes(position) : answered.includes(id)
+}
+
+function withDone (order: OpenOrder, { request_id: id, position }: Event<'replaced'>): OpenOrder {
+  if (id !== undefined) return withAnswer(order, id)
+  return position === undefined ? order : withMove(order, position)
 }
 
 function refused (draft: Draft, order: OpenOrder, event: Event<'refused'>): void {

@@ -33,6 +33,10 @@ export function withAnswer (order: OpenOrder, id: string): OpenOrder {
   return { ...next, broker: { ...atBroker(next), answered: [...atBroker(next).answered, id] } }
 }
 
+/** Returns an order that the broker has replaced by itself. @param position of the event that says so */
+export const withMove = (order: OpenOrder, position: string): OpenOrder =>
+  ({ ...order, broker: { ...atBroker(order), moves: [...atBroker(order).moves ?? [], position] } })
+
 /** What an order reserves follows from what is asked about it. */
 const withAsks = (order: OpenOrder, asks: Ask[]): OpenOrder =>
   withReserved({ ...order, broker: { ...atBroker(order), asks } }, order)

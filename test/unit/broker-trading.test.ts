@@ -311,6 +311,22 @@ test('a market order reserves the price of the last trade', async t => {
   })
 })
 
+test('a replacement that the broker made by itself undoes no later one when both come again', t => {
+  const desk = new BrokerDesk()
+  desk.submit('o', 'buy 5 limit 10')
+  desk.hear({ type: 'accepted', order_id: 'o', position: '4' })
+  desk.replace('o', { quantity: '12' })
+  const both = [
+    { type: 'replaced', order_id: 'o', quantity: '8', position: '5' },
+    { type: 'replaced', order_id: 'o', quantity: '12', request_id: 'r1', position: '6' }
+  ] as const
+  t.same(desk.hear(...both), ['o replaced 0/8', 'o replaced 0/12'])
+  t.same(desk.hear(...both), [])
+  t.equal(desk.order('o').quantity, '12')
+  t.same(desk.hear({ type: 'replaced', order_id: 'o', quantity: '8', position: '7' }), ['o replaced 0/8'])
+  t.end()
+})
+
 const ofPaper: OpenOrder = {
   order_id: 'x',
   client_order_id: 'x',

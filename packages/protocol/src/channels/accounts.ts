@@ -46,6 +46,9 @@ const AtBroker = Type.Object({
   executions: Type.Array(Identifier(), { description: 'the ids that the broker gave to its fills' }),
   asks: Type.Array(BrokerAsk),
   answered: Type.Array(Identifier(), { description: 'the ids of replacements that the broker has done' }),
+  moves: Type.Optional(Type.Array(Type.String(), {
+    description: 'the positions of replacements that the broker has made by itself'
+  })),
   /** The status to which it goes back if the broker does not cancel it. */
   before: Type.Optional(Type.Union(ORDER_STATUSES.map(status => Type.Literal(status))))
 }, closed)

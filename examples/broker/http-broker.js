@@ -3,8 +3,25 @@
 // lines of JSON at `GET /events?after=<position>`, for as long as the client reads.
 import { BrokerRefusal } from '@tickwire/server'
 
-/** What a broker says no to, for good. It may answer anything else later. */
-const REFUSED = new Set([400, 403, 404, 409, 422])
+/**
+ * What a broker says no to, for good. It may answer anything else later: 403 once a key is right again, and
+ * 409 if it has the order already and only its answer was lost.
+ */
+const REFUSED = new Set([400, 422])
+/** How much of its reason the server shows to the user. */
+const MAX_REASON = 256
+
+/**
+ * Returns what a line says, or the line itself if it is no JSON: the server counts it, and goes on behind it.
+ * @param {string} line
+ */
+function read (line) {
+  try {
+    return JSON.parse(line)
+  } catch {
+    return line
+  }
+}
 
 /** @implements {import('@tickwire/server').Broker} */
 export class HttpBroker {
@@ -52,7 +69,7 @@ export class HttpBroker {
     for await (const part of response.body.pipeThrough(new TextDecoderStream())) {
       const lines = (text + part).split('\n')
       text = lines.pop() ?? ''
-      for (const line of lines) yield JSON.parse(line)
+      for (const line of lines) yield read(line)
     }
   }
 
@@ -67,7 +84,7 @@ export class HttpBroker {
     const response = await fetch(this.url + path, { method, headers, body: JSON.stringify(body), signal })
     const text = await response.text()
     if (response.ok) return
-    if (REFUSED.has(response.status)) throw new BrokerRefusal(text)
+    if (REFUSED.has(response.status)) throw new BrokerRefusal(text.slice(0, MAX_REASON))
     throw new Error(`${path}: ${response.status} ${text}`)
   }
 }

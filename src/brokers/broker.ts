@@ -3,7 +3,8 @@ import { Decimal, type OpenOrder } from '@tickwire/protocol'
 
 /** The longest reason that a user is told; the rest of a longer one is cut off. */
 export const MAX_REASON = 256
-const MAX_POSITION = 1024
+/** The longest position that a broker may have its events go on after. */
+export const MAX_POSITION = 1024
 const Id = (): ReturnType<typeof Type.String> => Type.String({ minLength: 1, maxLength: 128 })
 const closed = { additionalProperties: false } as const
 

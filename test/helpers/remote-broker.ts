@@ -14,6 +14,8 @@ export class RemoteBroker extends MadeBroker {
   loseAnswers = 0
   /** Whether everything is said twice. */
   repeats = false
+  /** How it says no. */
+  refusal = 422
   /** How many events before the position come again. */
   rewind = 0
   private readonly readers = new Map<ServerResponse, number>()
@@ -61,6 +63,11 @@ export class RemoteBroker extends MadeBroker {
     this.write()
   }
 
+  /** Says a line to all who read events now, whatever it is. */
+  sayLine (line: string): void {
+    for (const reader of this.readers.keys()) reader.write(`${line}\n`)
+  }
+
   private serve (): void {
     this.server.on('request', (request: IncomingMessage, response: ServerResponse) => {
       this.answer(request, response).catch(() => { response.destroy() })
@@ -87,7 +94,7 @@ export class RemoteBroker extends MadeBroker {
     if (this.loseAnswers > 0) {
       this.loseAnswers--
       response.destroy()
-    } else response.writeHead(refusal === undefined ? 200 : 422).end(refusal)
+    } else response.writeHead(refusal === undefined ? 200 : this.refusal).end(refusal)
   }
 
   private write (): void {

@@ -113,6 +113,39 @@ test('what cannot be true is refused and counted, and other orders go on', async
   await client.judge(t)
 })
 
+test('what is no event is counted, and those behind it go on', async t => {
+  const { remote, start } = await remotePlace(t)
+  const server = await start(t)
+  const client = new OrderClient(server)
+  const id = await client.submit('o', 'buy 5 limit 185.50')
+  await client.reaches(id, 'new')
+  const lines = ['null', '7', '"event"', '[]', 'not JSON', '{"type":"away"}', '{"type":"canceled","order_id":7,"position":"1"}']
+  for (const line of lines) remote.sayLine(line)
+  remote.show('A', [], ASKS)
+  await client.reaches(id, 'partially_filled')
+  await eventually('all are counted', async () => await counted(server, 'refused') === lines.length)
+  t.equal(await counted(server, 'failed'), 0)
+  t.equal(await counted(server, 'away'), 0)
+  const other = await client.submit('p', 'buy 1 limit 1')
+  await client.reaches(other, 'new')
+  t.notOk((await client.messages(other)).some(({ reason }) => reason === AWAY))
+  const long = `${'x'.repeat(255)}\u{1F600}${'y'.repeat(100_000)}`
+  remote.say({ type: 'canceled', order_id: other, reason: long })
+  await client.reaches(other, 'canceled', { reason: 'x'.repeat(255) })
+  await client.judge(t)
+})
+
+test('an order that the broker has is not rejected by an answer that comes for it later', async t => {
+  const { remote, start } = await remotePlace(t)
+  const client = new OrderClient(await start(t))
+  remote.refusal = 409
+  const id = await client.submit('o', 'buy 1 limit 1', 'REFUSED')
+  await eventually('it came again', () => (remote.submitted.get(id) ?? 0) >= 2)
+  t.equal((await client.messages(id)).at(-1)!.status, 'pending_new')
+  remote.refusal = 422
+  await client.reaches(id, 'rejected')
+})
+
 test('what the broker refuses, users are told with its reason', async t => {
   const { remote, start } = await remotePlace(t)
   const client = new OrderClient(await start(t))

@@ -3,6 +3,8 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { ProtocolError } from '@tickwire/protocol'
 import { type Broker, type BrokerEvent, BrokerRefusal } from '../../brokers/broker.js'
 import { brokerEvents, type BrokerNews } from '../../brokers/channels.js'
+import { eventOf, positionOf } from '../../brokers/heard.js'
+import { shortened } from '../../brokers/reason.js'
 import type { BrokerDecision, BrokerState } from '../../brokers/state.js'
 import { withDeadline } from '../../deadline.js'
 import type { Log } from '../../log/log.js'
@@ -117,10 +119,11 @@ export class BrokerSession {
     }
     while (!this.isOver) {
       try {
-        for await (const event of broker.events(this.position, this.over.signal, opened)) {
+        const events: AsyncIterable<unknown> = broker.events(this.position, this.over.signal, opened)
+        for await (const heard of events) {
           opened()
-          await this.publish(event)
-          this.position = event.position ?? this.position
+          await this.hear(heard)
+          this.position = positionOf(heard) ?? this.position
         }
         throw new Error('the broker has ended its events')
       } catch (error) {
@@ -133,6 +136,18 @@ export class BrokerSession {
       this.outbox.giveAgain()
       this.pump()
     }
+  }
+
+  /** Passes on what the broker says, and passes over what is no event: those after it count all the same. */
+  private async hear (heard: unknown): Promise<void> {
+    const event = eventOf(heard)
+    if (event !== undefined) {
+      await this.publish(event)
+      return
+    }
+    this.options.count('refused')
+    const { position } = this
+    this.context.logger.warn({ after: position }, 'the broker says something that is no event; it does not count')
   }
 
   /** Gives the broker what it has not got. */
@@ -154,7 +169,7 @@ export class BrokerSession {
     } catch (error) {
       if (this.isOver) return
       if (error instanceof BrokerRefusal) {
-        await this.publish(refusalOf(errand, error.message))
+        await this.publish(refusalOf(errand, shortened(error.message)))
         this.outbox.markGiven(errand)
       } else {
         this.noteFailure(errand, error)

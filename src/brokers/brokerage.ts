@@ -70,8 +70,13 @@ export class Brokerage extends Ledger<BrokerHappening, BrokerState, BrokerDecisi
         }
         return decided(draft, state, { away: true })
       }
-      default: return this.judge(draft, state, news, { position: news.position })
     }
+    const { position, order_id: id } = news
+    const kept = entryOf(state.strangers, id)
+    // Events of one order count one after another: those that came before the server knew it are first.
+    return kept === undefined || isStranger(state, news)
+      ? this.judge(draft, state, news, { position })
+      : decided(draft, state, { position, strangers: [[id, [...kept, news]]] })
   }
 
   private judge (

@@ -327,6 +327,17 @@ test('a replacement that the broker made by itself undoes no later one when both
   t.end()
 })
 
+test('what the broker says of an order counts after what it said before the server knew the order', t => {
+  const desk = new BrokerDesk()
+  desk.hear({ type: 'replaced', order_id: 'o', quantity: '9', position: '1' })
+  desk.submit('o', 'buy 5 limit 10')
+  t.same(desk.fill('o', 'x1', '8', '10'), [])
+  t.same(desk.meet(), ['o new 0/5', 'o replaced 0/9'])
+  t.same(desk.meet(), ['o partially_filled 8/9'])
+  t.same([desk.state.strangers, desk.decision!.fault], [{}, undefined])
+  t.end()
+})
+
 const ofPaper: OpenOrder = {
   order_id: 'x',
   client_order_id: 'x',

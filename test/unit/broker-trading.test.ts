@@ -338,6 +338,24 @@ test('what the broker says of an order counts after what it said before the serv
   t.end()
 })
 
+test('a broker that was away when another server took over is not away for ever', async t => {
+  const world = new BrokerWorld(new Choices(1), 1, 0)
+  t.teardown(() => world.end())
+  await world.takeOver()
+  await eventually('there is a journal', async () => await world.log.snapshot('broker.journal') !== undefined)
+  await world.rest()
+  await world.publisher.publishOne({ channel: 'broker.events', data: { type: 'away' } })
+  await world.moveSource()
+  await eventually('the broker is heard', async () => (await world.read('broker.events')).length === 2)
+  t.same(await world.read('broker.events'), [{ type: 'away' }, { type: 'back' }])
+  await world.takeOver()
+  await world.command('u', {
+    action: 'submit_order', order_id: 'o1', client_order_id: 'o', symbol: 'A', side: 'buy', order_type: 'limit', time_in_force: 'gtc', quantity: '5', limit_price: '100', currency: 'USD'
+  })
+  await eventually('it is accepted', async () => (await world.orders('u')).at(-1)?.status === 'new')
+  t.same((await world.orders('u')).map(({ reason }) => reason), [undefined, undefined])
+})
+
 const ofPaper: OpenOrder = {
   order_id: 'x',
   client_order_id: 'x',

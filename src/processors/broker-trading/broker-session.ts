@@ -106,7 +106,12 @@ export class BrokerSession {
   private begin ({ position, away }: Pick<BrokerState, 'position' | 'away'>): void {
     if (this.events !== undefined) return
     this.position = position
-    this.reachability = new Reachability(away, (isAway, error) => { this.say(isAway, error) })
+    this.reachability = new Reachability(
+      away,
+      (isAway, error) => { this.say(isAway, error) },
+      // The server before may have said that the broker is away, and nobody has decided about it yet.
+      () => { this.publishReach('back') }
+    )
     this.events = this.followEvents(this.reachability)
   }
 
@@ -225,8 +230,12 @@ export class BrokerSession {
       this.waits.abort()
       if (!this.isOver) this.waits = controller()
     }
+    this.publishReach(isAway ? 'away' : 'back')
+  }
+
+  private publishReach (type: 'away' | 'back'): void {
     // A failure ends the session.
-    this.publish({ type: isAway ? 'away' : 'back' }).catch(() => {})
+    this.publish({ type }).catch(() => {})
   }
 
   private async wait (backoff: Backoff): Promise<void> {

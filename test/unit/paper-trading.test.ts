@@ -3,6 +3,7 @@ import Big from 'big.js'
 import fc from 'fast-check'
 import type { Account, OpenOrder, Order, Portfolio } from '@tickwire/protocol'
 import { type Test, test } from 'tap'
+import { Standing } from '../../src/processors/trading/standing.js'
 import { eventually } from '../helpers/eventually.js'
 import { BALANCE, ExchangeWorld, FEE } from '../helpers/exchange-world.js'
 import { Choices } from '../helpers/random.js'
@@ -184,4 +185,27 @@ test('each order is decided once, and accounts are what their orders say, whoeve
     }
   }), { numRuns: RUNS, endOnFailure: true })
   t.ok(FEE, `${RUNS} histories`)
+})
+
+test('accounts and orders that have changed are told before portfolios whose prices have moved', t => {
+  const holders = Array.from({ length: 1000 }, (_, index) => `h${index}`)
+  const standing = new Standing({ account: () => 1, openOrders: () => 1, portfolio: () => 1 }, () => holders)
+  standing.notePrice('A')
+  standing.take(10_000)
+  standing.noteOrders('u')
+  standing.noteAccount('v')
+  t.match(standing.take(10_250).slice(0, 4), [
+    { channel: 'accounts', user: 'v' }, { channel: 'portfolio', user: 'v' }, { channel: 'open_orders', user: 'u' }, { channel: 'portfolio', user: 'u' }
+  ])
+  t.ok(standing.isSaid)
+  const told = new Set<string>()
+  for (let now = 10_500; told.size < holders.length; now += 250) {
+    for (let user = 0; user < 500; user++) standing.noteOrders(`u${user}`)
+    const users = standing.take(now).map(({ user }) => user!)
+    t.ok(new Set(users).size <= 200)
+    for (const user of users) if (user.startsWith('h')) told.add(user)
+    if (now > 20_000) break
+  }
+  t.ok(told.size > 500, 'others are told, too, while users trade all the time')
+  t.end()
 })

@@ -7,6 +7,11 @@ const CHANGED_MS = 250
 const MOVED_MS = 1000
 /** Most users whose portfolios are valued in one turn. */
 const AT_ONCE = 200
+/**
+ * Of these, so many at most because their accounts or orders have changed, who come first: others would wait
+ * for ever if users traded all the time.
+ */
+const CHANGED_AT_ONCE = 150
 
 /** Says how things stand for a user. */
 export interface Tells {
@@ -72,7 +77,8 @@ export class Standing {
     if (now < this.changedAt + CHANGED_MS || this.portfolios.size === 0) return []
     this.changedAt = now
     const outputs: Output[] = []
-    for (const user of takeSome(this.portfolios)) {
+    for (const user of this.nextUsers()) {
+      this.portfolios.delete(user)
       if (this.accounts.delete(user)) {
         outputs.push({ channel: accounts.name, user, data: this.tells.account(user) })
       }
@@ -83,11 +89,21 @@ export class Standing {
     }
     return outputs
   }
+
+  /** Returns users who are due: those with other accounts or orders first, then those who have waited longest. */
+  private nextUsers (): Set<string> {
+    const users = new Set<string>()
+    add(users, this.accounts, CHANGED_AT_ONCE)
+    add(users, this.orders, CHANGED_AT_ONCE)
+    add(users, this.portfolios, AT_ONCE)
+    return users
+  }
 }
 
-/** Takes some of a set, those that were added first. */
-function takeSome (users: Set<string>): string[] {
-  const some = [...users].slice(0, AT_ONCE)
-  for (const user of some) users.delete(user)
-  return some
+/** Adds users to others until there are so many. */
+function add (to: Set<string>, users: Iterable<string>, most: number): void {
+  for (const user of users) {
+    if (to.size >= most) return
+    to.add(user)
+  }
 }

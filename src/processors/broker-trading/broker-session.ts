@@ -97,6 +97,7 @@ export class BrokerSession {
         const { decision } = JSON.parse(payload) as JournalMessage<BrokerDecision>
         if (decision === undefined || sequence <= (snapshot?.sequence ?? 0)) continue
         this.outbox.update(decision.open)
+        for (const { order_id: id } of decision.open) this.forgetFailures(id)
         this.begin(decision)
       }
     }
@@ -175,6 +176,7 @@ export class BrokerSession {
       if (this.isOver) return
       if (error instanceof BrokerRefusal) {
         await this.publish(refusalOf(errand, shortened(error.message)))
+        this.backoffs.delete(id)
         this.outbox.markGiven(errand)
       } else {
         this.noteFailure(errand, error)
@@ -185,8 +187,14 @@ export class BrokerSession {
     }
     const backoff = this.backoffs.get(id)
     if (backoff !== undefined) await this.wait(backoff)
+    this.forgetFailures(id)
     this.outbox.release(errand)
     this.pump()
+  }
+
+  /** Forgets that an order failed of which the broker must get nothing any more. */
+  private forgetFailures (id: string): void {
+    if (!this.outbox.has(id)) this.backoffs.delete(id)
   }
 
   private async hand (errand: Errand, signal: AbortSignal): Promise<void> {

@@ -23,6 +23,11 @@ export class Outbox {
   /** Orders of which an errand is under way, or waits after a failure. */
   private readonly busy = new Set<string>()
 
+  /** Whether there is anything that the broker must get of an order, or has got and not answered. */
+  has (id: string): boolean {
+    return this.orders.has(id)
+  }
+
   /** Takes note of how orders stand after a decision. */
   update (orders: Decision['open']): void {
     for (const order of orders) {

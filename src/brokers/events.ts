@@ -7,7 +7,8 @@ import { entryOf } from '../trading/records.js'
 import { REASONS } from '../trading/rules.js'
 import type { BrokerEvent } from './broker.js'
 import {
-  atBroker, isBeingCanceled, isReplace, withAnswer, withBrokerTerms, withMove, withoutAsk, withReserved
+  atBroker, isBeingCanceled, isReplace, MOST_CHANGES, withAnswer, withBrokerTerms, withMove, withoutAsk,
+  withReserved
 } from './order-asks.js'
 import { shortened } from './reason.js'
 import { type BrokerState, executionsOf } from './state.js'
@@ -63,7 +64,7 @@ const accept = (draft: Draft, order: OpenOrder): OpenOrder =>
 function fill (draft: Draft, order: OpenOrder, event: Event<'filled'>): string | undefined {
   const { executions } = atBroker(order)
   if (executions.includes(event.execution_id)) return undefined
-  const fault = fillFault(draft, order, event)
+  const fault = countFault(executions.length, 'fills') ?? fillFault(draft, order, event)
   if (fault !== undefined) return fault
   const before = accept(draft, order)
   const broker = { ...atBroker(before), executions: [...executions, event.execution_id] }
@@ -93,9 +94,11 @@ function fillFault (draft: Draft, order: OpenOrder, event: Event<'filled'>): str
 
 function replaced (draft: Draft, order: OpenOrder, event: Event<'replaced'>): string | undefined {
   const { request_id: id, quantity, limit_price: limit, stop_price: stop } = event
-  const { asks } = atBroker(order)
+  const { asks, answered, moves = [] } = atBroker(order)
   // If a replacement comes again, the order may have other terms by now.
   if (isDone(order, event)) return undefined
+  const fault = countFault(answered.length + moves.length, 'replacements')
+  if (fault !== undefined) return fault
   // If the log has lost the request, the broker has not.
   const ask = asks.filter(isReplace).find(({ request_id: own }) => own === id)
   const { action: _action, request_id: _id, ...asked } = ask ?? {}
@@ -112,6 +115,10 @@ function replaced (draft: Draft, order: OpenOrder, event: Event<'replaced'>): st
   pendCancel(draft, draft.change(next, 'replaced'))
   return undefined
 }
+
+/** What is forgotten could count again, so an order may not have more than is remembered. */
+const countFault = (known: number, things: string): string | undefined =>
+  known < MOST_CHANGES ? undefined : `the order has had ${known} ${things}, the most that one may have`
 
 function isDone (order: OpenOrder, { request_id: id, position }: Event<'replaced'>): boolean {
   const { answered, moves = [] } = atBroker(order)

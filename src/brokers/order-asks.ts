@@ -9,6 +9,9 @@ type AtBroker = NonNullable<OpenOrder['broker']>
 type Ask = AtBroker['asks'][number]
 type ReplaceAsk = Extract<Ask, { action: 'replace' }>
 
+/** The most fills, and the most replacements, of an order: it is journaled whole at each change. */
+export const MOST_CHANGES = 1000
+
 export const NOTHING: AtBroker = { executions: [], asks: [], answered: [] }
 
 /** What an order has of the broker's. */

@@ -67,3 +67,19 @@ test('what the broker says of an order counts after what it said before the serv
   t.same([desk.state.strangers, desk.decision!.fault], [{}, undefined])
   t.end()
 })
+
+test('an order has at most a thousand fills, and a thousand replacements', t => {
+  const desk = new BrokerDesk()
+  desk.submit('o', 'buy 5000 limit 10')
+  for (let number = 1; number <= 1001; number++) {
+    desk.hear({ type: 'replaced', order_id: 'o', quantity: `${5000 + number}`, position: `${number}` })
+  }
+  t.match(desk.decision!.fault, /1000 replacements/)
+  for (let number = 1; number <= 1001; number++) desk.fill('o', `x${number}`, '1', '10')
+  t.match(desk.decision!.fault, /1000 fills/)
+  desk.fill('o', 'x1', '1', '10')
+  t.equal(desk.decision, undefined, 'one that it had comes again')
+  t.match(desk.order('o'), { quantity: '6000', filled_qty: '1000' })
+  t.same(desk.hear({ type: 'canceled', order_id: 'o' }), ['o canceled 1000/6000'])
+  t.end()
+})

@@ -17,13 +17,15 @@ import { applyBrokerDecision, type BrokerDecision, type BrokerState, strangersWi
 export type BrokerHappening =
   | { readonly kind: 'command', readonly user: string, readonly command: Command, readonly time: number }
   | { readonly kind: 'news', readonly news: BrokerNews, readonly time: number }
+  /** The log has dropped events before they were decided about. */
+  | { readonly kind: 'missed', readonly time: number }
   /** The server knows an order by now of which the broker has spoken before. */
   | { readonly kind: 'met', readonly order: string, readonly time: number }
   /** Time has passed; see `nextDue`. */
   | { readonly kind: 'time', readonly time: number }
 
 /** What a happening means beside the orders and accounts that it changes. */
-interface Heard extends Partial<Pick<BrokerDecision, 'strangers'>> {
+interface Heard extends Partial<Pick<BrokerDecision, 'strangers' | 'gap'>> {
   readonly position?: string | undefined
   readonly away?: boolean
   readonly fault?: string | undefined
@@ -44,6 +46,8 @@ export class Brokerage extends Ledger<BrokerHappening, BrokerState, BrokerDecisi
         return decided(draft, state)
       case 'news':
         return this.hear(draft, state, happening.news)
+      // Also if it is known: whoever hears the broker may have begun anew before this.
+      case 'missed': return decided(draft, state, { gap: true })
       case 'met': {
         const [event, ...others] = state.strangers[happening.order]!
         return this.judge(draft, state, event!, { strangers: [[happening.order, others]] })
@@ -62,6 +66,7 @@ export class Brokerage extends Ledger<BrokerHappening, BrokerState, BrokerDecisi
 
   private hear (draft: Draft, state: BrokerState, news: BrokerNews): BrokerDecision | undefined {
     switch (news.type) {
+      case 'anew': return decided(draft, state, news.after === state.position ? { gap: false } : {})
       case 'back': return decided(draft, state, { away: false })
       case 'away': {
         const waiting = Object.values(state.orders).filter(({ status }) => status === 'pending_new')
@@ -71,6 +76,8 @@ export class Brokerage extends Ledger<BrokerHappening, BrokerState, BrokerDecisi
         return decided(draft, state, { away: true })
       }
     }
+    // The broker says it again.
+    if (state.gap === true) return undefined
     const { position, order_id: id } = news
     const kept = entryOf(state.strangers, id)
     // Events of one order count one after another: those that came before the server knew it are first.
@@ -102,11 +109,11 @@ export class Brokerage extends Ledger<BrokerHappening, BrokerState, BrokerDecisi
 function decided (
   draft: Draft,
   state: BrokerState,
-  { position = state.position, away = state.away, strangers = [], fault }: Heard = {}
+  { position = state.position, away = state.away, strangers = [], fault, gap }: Heard = {}
 ): BrokerDecision | undefined {
   const changed = draft.decision()
   const isHeard = position !== state.position || away !== state.away || fault !== undefined ||
-    strangers.length > 0
+    strangers.length > 0 || gap !== undefined
   if (changed === undefined && !isHeard) return undefined
   const decision = changed ?? draft.whole()
   const gone = decision.open.filter(order => 'gone' in order)
@@ -115,6 +122,7 @@ function decided (
     ended: gone.map(({ order_id: id }) => executionsOf(draft, state, id)),
     strangers,
     away,
+    ...(gap === undefined ? {} : { gap }),
     ...(position === undefined ? {} : { position }),
     ...(fault === undefined ? {} : { fault })
   }

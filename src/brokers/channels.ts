@@ -6,11 +6,15 @@ import { BrokerEvent } from './broker.js'
 const MAX_EVENTS = 100_000
 const closed = { additionalProperties: false } as const
 
-/** An event of the broker, or that nobody can reach it, or that somebody can again. */
+/**
+ * An event of the broker, or that nobody can reach it, or that somebody can again; or that its events begin
+ * anew behind a position, because the log has dropped some.
+ */
 export const BrokerNews = Type.Union([
   BrokerEvent,
   Type.Object({ type: Type.Literal('away') }, closed),
-  Type.Object({ type: Type.Literal('back') }, closed)
+  Type.Object({ type: Type.Literal('back') }, closed),
+  Type.Object({ type: Type.Literal('anew'), after: Type.Optional(Type.String()) }, closed)
 ])
 export type BrokerNews = Static<typeof BrokerNews>
 

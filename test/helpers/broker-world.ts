@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import { type Command, type Order, ProtocolError, standardChannels, topicKey } from '@tickwire/protocol'
+import { type Channels, type Command, type Order, ProtocolError, standardChannels, topicKey } from '@tickwire/protocol'
+import { brokerEvents } from '../../src/brokers/channels.js'
 import { exchangeChannels } from '../../src/exchange.js'
 import { type Broker, type BrokerEvent, BrokerRefusal } from '../../src/index.js'
 import { BrokerSource } from '../../src/processors/broker-trading/broker-source.js'
@@ -11,7 +12,8 @@ import { paperRules } from './paper-desk.js'
 import type { Choices } from './random.js'
 import { silentLogger } from './silent-logger.js'
 
-const channels = new Map([...standardChannels, ...exchangeChannels.map(made => [made.name, made] as const)])
+const channelsWith = (messages: number): Channels => new Map([...standardChannels, ...exchangeChannels.map(made =>
+  [made.name, made === brokerEvents ? { ...made, retention: { ...made.retention, messages } } : made] as const)])
 /** How long two servers give orders to the broker at once, if a takeover is not in order. */
 const OVERLAP_MS = 5
 const EVENT_MS = 1
@@ -66,7 +68,9 @@ export class BrokerWorld extends JournalWorld {
   private source = new AbortController()
   private readonly sources: Array<Promise<void>> = []
 
-  constructor (private readonly choices: Choices, shards: number, public breaks: number) {
+  /** @param events how many events of the broker the log retains */
+  constructor (private readonly choices: Choices, shards: number, public breaks: number, events = 100_000) {
+    const channels = channelsWith(events)
     const options: JournalWorldOptions = {
       channels, shards, random: choices, failures: breaks, start: Date.parse('2026-01-05T10:00:00Z')
     }

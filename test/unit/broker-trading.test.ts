@@ -290,6 +290,26 @@ test('a broker that was away when another server took over is not away for ever'
   t.same((await world.orders('u')).map(({ reason }) => reason), [undefined, undefined])
 })
 
+test('events that the log drops before they are decided about come again', async t => {
+  const world = new BrokerWorld(new Choices(1), 1, 0, 3)
+  t.teardown(() => world.end())
+  await world.takeOver()
+  await world.moveSource()
+  await world.command('u', {
+    action: 'submit_order', order_id: 'o1', client_order_id: 'o', symbol: 'A', side: 'buy', order_type: 'limit', time_in_force: 'gtc', quantity: '9', limit_price: '100', currency: 'USD'
+  })
+  await eventually('it is accepted', async () => (await world.orders('u')).at(-1)?.status === 'new')
+  await world.rest()
+  for (const size of ['1', '2', '1', '2', '1']) world.made.show('A', [], [['100', size]])
+  await world.moveSource()
+  await eventually('all is heard', async () => (await world.read<{ position?: string }>('broker.events')).at(-1)?.position === '6')
+  t.ok((await world.read('broker.events')).length < 5, 'and some of it is dropped')
+  await world.takeOver()
+  await eventually('all counts', async () => (await world.orders('u')).at(-1)?.filled_qty === '7')
+  t.same((await world.orders('u')).map(({ filled_qty: filled }) => filled), ['0', '0', '1', '3', '4', '6', '7'])
+  t.same(world.faults, [])
+})
+
 const ofPaper: OpenOrder = {
   order_id: 'x',
   client_order_id: 'x',

@@ -30,6 +30,7 @@ export class BrokerRun extends LedgerRun<BrokerHappening, BrokerState, BrokerDec
     }
     if (channel === brokerEvents.name) {
       const news = data as BrokerNews
+      if (message.missed && news.type !== 'anew') return this.decideOn({ kind: 'missed', time })
       return this.decideNews({ kind: 'news', news, time }, news)
     }
     this.market.observe(message)

@@ -11,7 +11,7 @@ import type { Log } from '../../log/log.js'
 import { Backoff } from '../../sources/live/backoff.js'
 import type { SourceContext } from '../../sources/source.js'
 import type { JournalMessage } from '../journal.js'
-import { ShardInputs } from '../shard-inputs.js'
+import { BeginAnew, ShardInputs } from '../shard-inputs.js'
 import { brokerJournal } from './broker-trading.js'
 import { type Errand, orderOf, Outbox } from './outbox.js'
 import { Reachability } from './reachability.js'
@@ -89,7 +89,7 @@ export class BrokerSession {
     if (snapshot !== undefined) {
       const { state } = JSON.parse(snapshot.payload) as JournalMessage<BrokerDecision, BrokerState>
       this.outbox.update(Object.values(state!.orders).sort((a, b) => a.number - b.number))
-      this.begin(state!)
+      await this.begin(state!)
     }
     while (!this.isOver) {
       this.pump()
@@ -98,15 +98,19 @@ export class BrokerSession {
         if (decision === undefined || sequence <= (snapshot?.sequence ?? 0)) continue
         this.outbox.update(decision.open)
         for (const { order_id: id } of decision.open) this.forgetFailures(id)
-        this.begin(decision)
+        // The broker must say again what the log has dropped.
+        if (decision.gap === true) throw new BeginAnew()
+        await this.begin(decision)
       }
     }
   }
 
   /** Begins to hear the broker. Without a journal nobody knows yet from where. */
-  private begin ({ position, away }: Pick<BrokerState, 'position' | 'away'>): void {
+  private async begin ({ position, away, gap }: Pick<BrokerState, 'position' | 'away' | 'gap'>): Promise<void> {
     if (this.events !== undefined) return
     this.position = position
+    // No event counts before that, not even what the broker refuses.
+    if (gap === true) await this.publish({ type: 'anew', ...position === undefined ? {} : { after: position } })
     this.reachability = new Reachability(
       away,
       (isAway, error) => { this.say(isAway, error) },

@@ -75,15 +75,19 @@ export class Brokerage extends Ledger<BrokerHappening, BrokerState, BrokerDecisi
         }
         return decided(draft, state, { away: true })
       }
+      default: return this.hearEvent(draft, state, news)
     }
+  }
+
+  private hearEvent (draft: Draft, state: BrokerState, event: BrokerEvent): BrokerDecision | undefined {
     // The broker says it again.
     if (state.gap === true) return undefined
-    const { position, order_id: id } = news
+    const { position, order_id: id } = event
     const kept = entryOf(state.strangers, id)
     // Events of one order count one after another: those that came before the server knew it are first.
-    return kept === undefined || isStranger(state, news)
-      ? this.judge(draft, state, news, { position })
-      : decided(draft, state, { position, strangers: [[id, [...kept, news]]] })
+    return kept === undefined || isStranger(state, event)
+      ? this.judge(draft, state, event, { position })
+      : decided(draft, state, { position, strangers: [[id, [...kept, event]]] })
   }
 
   private judge (

@@ -49,11 +49,10 @@ const hasPrice = ({ limit_price: limit, stop_price: stop }: OpenOrder): boolean 
 
 /** Returns an order with the terms that it has, and with those that it may get. */
 const possible = (order: OpenOrder): OpenOrder[] =>
-  [order, ...atBroker(order).asks.filter(isReplace).map(ask => ({ ...order, ...termsOf(ask) }))]
+  [order, ...atBroker(order).asks.filter(isReplace).map(ask => withAsked(order, ask))]
 
-function termsOf ({ action: _action, request_id: _id, ...terms }: ReplaceAsk): Omit<ReplaceAsk, 'action' | 'request_id'> {
-  return terms
-}
+const withAsked = (order: OpenOrder, { action: _action, request_id: _id, ...terms }: ReplaceAsk): OpenOrder =>
+  ({ ...order, ...terms })
 
 const most = (amounts: Money[]): Money => amounts.reduce((a, b) => b.gt(a) ? b : a)
 

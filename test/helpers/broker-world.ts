@@ -12,8 +12,11 @@ import { paperRules } from './paper-desk.js'
 import type { Choices } from './random.js'
 import { silentLogger } from './silent-logger.js'
 
-const channelsWith = (messages: number): Channels => new Map([...standardChannels, ...exchangeChannels.map(made =>
-  [made.name, made === brokerEvents ? { ...made, retention: { ...made.retention, messages } } : made] as const)])
+function channelsWith (messages: number): Channels {
+  const retained = { ...brokerEvents, retention: { ...brokerEvents.retention, messages } }
+  const made = exchangeChannels.map(one => one === brokerEvents ? retained : one)
+  return new Map([...standardChannels, ...made.map(one => [one.name, one] as const)])
+}
 /** How long two servers give orders to the broker at once, if a takeover is not in order. */
 const OVERLAP_MS = 5
 const EVENT_MS = 1

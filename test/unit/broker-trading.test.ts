@@ -3,9 +3,12 @@ import Big from 'big.js'
 import fc from 'fast-check'
 import type { Account, OpenOrder, Order, SubmitCommand } from '@tickwire/protocol'
 import { test } from 'tap'
+import { type Broker, BrokerRefusal } from '../../src/index.js'
+import { BrokerSession } from '../../src/processors/broker-trading/broker-session.js'
 import { BrokerWorld } from '../helpers/broker-world.js'
 import { eventually } from '../helpers/eventually.js'
 import { Choices } from '../helpers/random.js'
+import { silentLogger } from '../helpers/silent-logger.js'
 
 const RUNS = Number(process.env['FUZZ_RUNS'] ?? 10)
 const STEPS = 60
@@ -31,8 +34,7 @@ async function trade (world: BrokerWorld, random: Choices): Promise<void> {
     else if (choice === 7) {
       const limit = random.chance(0.7) ? { limit_price: price(98) } : {}
       await world.command(user, { action: 'replace_order', ...known, quantity: size(), ...limit })
-    }
-    else {
+    } else {
       const id = `${user}${++submitted}`
       const isLimit = random.chance(0.8)
       await world.command(user, {
@@ -308,6 +310,44 @@ test('events that the log drops before they are decided about come again', async
   await eventually('all counts', async () => (await world.orders('u')).at(-1)?.filled_qty === '7')
   t.same((await world.orders('u')).map(({ filled_qty: filled }) => filled), ['0', '0', '1', '3', '4', '6', '7'])
   t.same(world.faults, [])
+})
+
+test('a session keeps nothing of an order that failed once nothing of it must be given', async t => {
+  const world = new BrokerWorld(new Choices(1), 1, 0)
+  t.teardown(() => world.end())
+  await world.takeOver()
+  const failing = new Set(['o1', 'o2'])
+  const broker: Broker = {
+    submit: async ({ order_id: id }) => {
+      throw failing.has(id) ? new Error('the connection was cut') : new BrokerRefusal('no')
+    },
+    cancel: async () => {},
+    replace: async () => {},
+    events: (after, signal, opened) => world.calls.events(after, signal, opened)
+  }
+  const over = new AbortController()
+  const session = new BrokerSession({ broker, log: world.log, count: () => {}, random: () => 0 }, {
+    signal: over.signal,
+    logger: silentLogger,
+    publish: messages => world.publisher.publishOwn(messages),
+    declare: async () => [],
+    instrument: () => undefined,
+    guard: () => () => {}
+  })
+  const running = session.run()
+  const failures = (): number => (Reflect.get(session, 'backoffs') as Map<string, unknown>).size
+  for (const id of failing) {
+    await world.command('u', {
+      action: 'submit_order', order_id: id, client_order_id: id, symbol: 'A', side: 'buy', order_type: 'limit', time_in_force: 'gtc', quantity: '9', limit_price: '100', currency: 'USD'
+    })
+  }
+  await eventually('both have failed', () => failures() === 2)
+  failing.delete('o1')
+  await eventually('one is refused', async () => (await world.orders('u')).at(-1)?.status === 'rejected' && failures() === 1)
+  world.made.say({ type: 'rejected', order_id: 'o2' })
+  await eventually('nothing is kept', () => failures() === 0)
+  over.abort()
+  await running
 })
 
 const ofPaper: OpenOrder = {

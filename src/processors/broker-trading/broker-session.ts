@@ -106,11 +106,13 @@ export class BrokerSession {
   }
 
   /** Begins to hear the broker. Without a journal nobody knows yet from where. */
-  private async begin ({ position, away, gap }: Pick<BrokerState, 'position' | 'away' | 'gap'>): Promise<void> {
+  private async begin (known: Pick<BrokerState, 'position' | 'away' | 'gap'>): Promise<void> {
     if (this.events !== undefined) return
+    const { position, away, gap } = known
     this.position = position
     // No event counts before that, not even what the broker refuses.
-    if (gap === true) await this.publish({ type: 'anew', ...position === undefined ? {} : { after: position } })
+    const from = position === undefined ? {} : { after: position }
+    if (gap === true) await this.publish({ type: 'anew', ...from })
     this.reachability = new Reachability(
       away,
       (isAway, error) => { this.say(isAway, error) },
@@ -156,8 +158,8 @@ export class BrokerSession {
       return
     }
     this.options.count('refused')
-    const { position } = this
-    this.context.logger.warn({ after: position }, 'the broker says something that is no event; it does not count')
+    const details = { after: this.position }
+    this.context.logger.warn(details, 'the broker says something that is no event; it does not count')
   }
 
   /** Gives the broker what it has not got. */

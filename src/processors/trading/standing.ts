@@ -90,7 +90,7 @@ export class Standing {
     return outputs
   }
 
-  /** Returns users who are due: those with other accounts or orders first, then those who have waited longest. */
+  /** Returns users who are due: those whose accounts or orders have changed, then those who wait longest. */
   private nextUsers (): Set<string> {
     const users = new Set<string>()
     add(users, this.accounts, CHANGED_AT_ONCE)

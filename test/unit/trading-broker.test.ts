@@ -1,4 +1,5 @@
 import { test } from 'tap'
+import { eventOf, positionOf } from '../../src/brokers/heard.js'
 import { BrokerDesk } from '../helpers/broker-desk.js'
 
 /** What requests and events mean for an order that a broker fills, one by one (docs/trading.md). */
@@ -81,5 +82,14 @@ test('an order has at most a thousand fills, and a thousand replacements', t => 
   t.equal(desk.decision, undefined, 'one that it had comes again')
   t.match(desk.order('o'), { quantity: '6000', filled_qty: '1000' })
   t.same(desk.hear({ type: 'canceled', order_id: 'o' }), ['o canceled 1000/6000'])
+  t.end()
+})
+
+test('a reason reaches the log no longer than a user gets it', t => {
+  const event = { type: 'canceled', order_id: 'o', position: '1' } as const
+  t.same(eventOf({ ...event, reason: `${'x'.repeat(255)}\u{1F600}` }), { ...event, reason: 'x'.repeat(255) })
+  t.same(eventOf(event), event)
+  for (const other of [null, 7, 'event', [], { type: 'away' }, { ...event, reason: null }]) t.equal(eventOf(other), undefined)
+  t.same([null, { position: 7 }, { position: 'x'.repeat(1025) }, { position: '1' }].map(positionOf), [undefined, undefined, undefined, '1'])
   t.end()
 })

@@ -112,13 +112,13 @@ test('what is no database is refused, and left as it is', async t => {
 
 test('without DuckDB the store says what to install', async t => {
   const { folder } = place(t)
-  const module = (text: string): string => `data:text/javascript,${encodeURIComponent(text)}`
-  const hooks = `export async function resolve (name, context, next) {
-    if (name === '@duckdb/node-api') throw new Error('not found')
-    return next(name, context)
-  }`
-  const register = `import { register } from 'node:module'; register(${JSON.stringify(module(hooks))})`
-  const args = ['--import', module(register), PROGRAM, JSON.stringify({ DATA_DIR: folder })]
+  const without = `import Module from 'node:module'
+    const resolve = Module._resolveFilename
+    Module._resolveFilename = (name, ...rest) => {
+      if (name === '@duckdb/node-api') throw new Error('not found')
+      return resolve(name, ...rest)
+    }`
+  const args = ['--import', `data:text/javascript,${encodeURIComponent(without)}`, PROGRAM, JSON.stringify({ DATA_DIR: folder })]
   const { status, stderr } = spawnSync(process.execPath, args, { encoding: 'utf8' })
   t.equal(status, 1)
   t.match(stderr, /ConfigError: without DATABASE_URL the store needs DuckDB, .*npm install @duckdb\/node-api/)

@@ -1,7 +1,10 @@
 import { randomUUID } from 'node:crypto'
 import type { AddressInfo } from 'node:net'
 import { hostname } from 'node:os'
-import { alertRules, barsChannel, ProtocolError, strategies } from '@tickwire/protocol'
+import { setTimeout as delay } from 'node:timers/promises'
+import {
+  alertRules, barsChannel, instruments as instrumentsChannel, ProtocolError, strategies, topicKey
+} from '@tickwire/protocol'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import { AlertRules } from '../src/alerts/alert-rules.js'
@@ -59,6 +62,10 @@ declare module 'fastify' {
 
 /** The time over which the clients of a closing server spread their reconnects. */
 const RECONNECT_SPREAD_MS = 2000
+
+/** How long the log may take to tell this server what it has. */
+const HEARD_MS = 5000
+const LOOK_MS = 20
 
 /** Makes the log, publisher, hub, connections and sources of one node work together. */
 export const streaming = fp<StreamingOptions>(async (app, options) => {
@@ -181,7 +188,10 @@ export const streaming = fp<StreamingOptions>(async (app, options) => {
     onError
   }
   const declare: Streaming['declare'] = async instruments => {
-    requireTaken(await feed.declare(instruments), instruments.map(({ symbol }) => symbol))
+    const symbols = instruments.map(({ symbol }) => symbol)
+    const results = await feed.declare(instruments)
+    requireTaken(results, symbols)
+    await untilKnown(hub, symbols, results)
   }
   const history: Streaming['history'] = (topic, request) => (
     readHistory(hub, dialects.native().writer, topic, request)
@@ -298,3 +308,21 @@ function listensAt (app: FastifyInstance): string | undefined {
 }
 
 const ANY_HOST: ReadonlySet<string> = new Set(['0.0.0.0', '::'])
+
+/**
+ * Waits until this server has heard of instruments that the log has: whoever declared them may publish and
+ * subscribe at once. If the log falls silent meanwhile, it waits no longer.
+ */
+async function untilKnown (
+  hub: Hub, symbols: readonly string[], results: readonly PublishResult[]
+): Promise<void> {
+  const isKnown = (symbol: string, index: number): boolean => {
+    const result = results[index]!
+    const last = hub.directory.last(topicKey({ channel: instrumentsChannel.name, symbol }))
+    return 'code' in result || (last?.sequence ?? 0) >= result.sequence
+  }
+  const deadline = performance.now() + HEARD_MS
+  while (!symbols.every(isKnown) && performance.now() < deadline) {
+    await Promise.race([hub.advanced(), delay(LOOK_MS, undefined, { ref: false })])
+  }
+}

@@ -148,6 +148,7 @@ export interface Tickwire {
   publishAll (publications: readonly Publication[]): Promise<readonly PublishResult[]>
   /**
    * Declares instruments, so that clients may subscribe to them, or moves them between markets and sectors.
+   * Once it has resolved, this server knows them; others hear of them a moment later.
    * @throws ProtocolError for the first that is refused, for instance because its market or sector cannot
    *   name a symbol set; the others are declared
    */

@@ -162,7 +162,8 @@ for (const log of ['memory', 'redis'] as const) {
     const server = await startOn(t, log)
     await server.app.tickwire.declare(SYMBOLS.map(symbol => ({ symbol })))
     for (const symbol of SYMBOLS) {
-      await post(server, [trade(symbol, '1'), trade(symbol, '2'), quote(symbol, '1')])
+      const items = [trade(symbol, '1'), trade(symbol, '2'), quote(symbol, '1')]
+      t.match(await post(server, items), { accepted: 3 }, symbol)
     }
     const messages: Message[] = []
     const client = openWebSocket(server.origin, '', 'tickwire.v1.json', {

@@ -92,7 +92,7 @@ export class RuleFollower {
 }
 
 /** Waits until something holds; fails loudly with what it waited for. */
-export async function until (what: string, holds: () => boolean, timeoutMs = 20_000): Promise<void> {
+export async function until (what: string, holds: () => boolean, timeoutMs = 60_000): Promise<void> {
   const deadline = Date.now() + timeoutMs
   while (!holds()) {
     if (Date.now() > deadline) throw new Error(`waited ${timeoutMs} ms in vain until ${what}`)

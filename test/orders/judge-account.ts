@@ -101,12 +101,14 @@ function portfolioFaults (ledger: Ledger, { portfolio }: ReadAccount): string[] 
   expect('cash', portfolio.cash, ledger.cash)
   expect('fees', portfolio.fees, ledger.fees)
   expect('realized_pnl', portfolio.realized_pnl, ledger.realized)
-  const values = portfolio.positions.map(({ symbol, quantity, last = '0', market_value: value, unrealized_pnl: gain, avg_price: average }) => {
+  const values = portfolio.positions.map(held => {
+    const { symbol, quantity, last, market_value: value, unrealized_pnl: gain, avg_price: average } = held
     const position = ledger.positions.get(symbol) ?? { quantity: 0n, cost: 0n }
     expect(`${symbol}: quantity`, quantity, position.quantity)
     if (position.quantity === 0n) return 0n
     expect(`${symbol}: avg_price`, average, quotient(position.cost, position.quantity))
-    const worth = times(position.quantity, decimal(last))
+    // A server that has just taken over may know no price yet: the position counts as what it has cost.
+    const worth = last === undefined ? position.cost : times(position.quantity, decimal(last))
     expect(`${symbol}: market_value`, value, worth)
     expect(`${symbol}: unrealized_pnl`, gain, worth - position.cost)
     return worth

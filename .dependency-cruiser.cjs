@@ -99,7 +99,7 @@ const FOLDERS = {
 }
 
 /** Importable from anywhere in src, plugins and routes. */
-const SHARED = '^src/(errors|config|deadline|nearest|version)\\.ts$'
+const SHARED = '^src/(errors|config|deadline|fields-of|nearest|version)\\.ts$'
 
 const folderRules = Object.entries(FOLDERS).flatMap(([folder, { may = [], types = [] }]) => {
   const own = [`^src/${folder}/`, SHARED]

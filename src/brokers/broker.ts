@@ -8,12 +8,14 @@ export const MAX_POSITION = 1024
 const Id = (): ReturnType<typeof Type.String> => Type.String({ minLength: 1, maxLength: 128 })
 const closed = { additionalProperties: false } as const
 
+/** What a broker gets of an order. */
+export const ORDER_FIELDS = [
+  'order_id', 'user', 'symbol', 'market', 'currency', 'side', 'order_type', 'time_in_force', 'quantity',
+  'limit_price', 'stop_price', 'created_at'
+] as const
+
 /** An order, as a broker gets it. Decimals are texts, times ISO 8601 in UTC. */
-export type BrokerOrder = Readonly<Pick<
-  OpenOrder,
-  'order_id' | 'user' | 'symbol' | 'market' | 'currency' | 'side' | 'order_type' | 'time_in_force' |
-  'quantity' | 'limit_price' | 'stop_price' | 'created_at'
->>
+export type BrokerOrder = Readonly<Pick<OpenOrder, typeof ORDER_FIELDS[number]>>
 
 export interface BrokerCancel {
   readonly order_id: string

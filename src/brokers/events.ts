@@ -1,4 +1,5 @@
 import type { OpenOrder, OrderStatus } from '@tickwire/protocol'
+import { fieldsOf } from '../fields-of.js'
 import { heldOf } from '../trading/account.js'
 import type { Draft } from '../trading/draft.js'
 import { fitsMoney, money, orderNumberFault } from '../trading/money.js'
@@ -7,8 +8,8 @@ import { entryOf } from '../trading/records.js'
 import { REASONS } from '../trading/rules.js'
 import type { BrokerEvent } from './broker.js'
 import {
-  atBroker, isBeingCanceled, isReplace, MOST_CHANGES, withAnswer, withBrokerTerms, withMove, withoutAsk,
-  withReserved
+  atBroker, isBeingCanceled, isReplace, MOST_CHANGES, TERMS, withAnswer, withBrokerTerms, withMove,
+  withoutAsk, withReserved
 } from './order-asks.js'
 import { shortened } from './reason.js'
 import { type BrokerState, executionsOf } from './state.js'
@@ -93,7 +94,7 @@ function fillFault (draft: Draft, order: OpenOrder, event: Event<'filled'>): str
 }
 
 function replaced (draft: Draft, order: OpenOrder, event: Event<'replaced'>): string | undefined {
-  const { request_id: id, quantity, limit_price: limit, stop_price: stop } = event
+  const { request_id: id } = event
   const { asks, answered, moves = [] } = atBroker(order)
   // If a replacement comes again, the order may have other terms by now.
   if (isDone(order, event)) return undefined
@@ -101,13 +102,7 @@ function replaced (draft: Draft, order: OpenOrder, event: Event<'replaced'>): st
   if (fault !== undefined) return fault
   // If the log has lost the request, the broker has not.
   const ask = asks.filter(isReplace).find(({ request_id: own }) => own === id)
-  const { action: _action, request_id: _id, ...asked } = ask ?? {}
-  const terms = {
-    ...asked,
-    ...(quantity === undefined ? {} : { quantity }),
-    ...(limit === undefined ? {} : { limit_price: limit }),
-    ...(stop === undefined ? {} : { stop_price: stop })
-  }
+  const terms = { ...ask === undefined ? {} : fieldsOf(ask, TERMS), ...fieldsOf(event, TERMS) }
   const known = withDone(order, event)
   const next = withBrokerTerms(known.status === 'pending_new' ? { ...known, status: 'new' } : known, terms)
   if (typeof next === 'string') return next

@@ -9,6 +9,9 @@ type AtBroker = NonNullable<OpenOrder['broker']>
 type Ask = AtBroker['asks'][number]
 type ReplaceAsk = Extract<Ask, { action: 'replace' }>
 
+/** The fields of a replacement that are terms of the order. */
+export const TERMS = ['quantity', 'limit_price', 'stop_price'] as const
+
 /** The most fills, and the most replacements, of an order: it is journaled whole at each change. */
 export const MOST_CHANGES = 1000
 
@@ -120,7 +123,7 @@ export function mayBeSold (draft: Draft, order: OpenOrder): Money {
 
 /** Returns an order with the terms that a broker has given it, or why it cannot have them. */
 export function withBrokerTerms (
-  order: OpenOrder, terms: Partial<Pick<ReplaceAsk, 'quantity' | 'limit_price' | 'stop_price'>>
+  order: OpenOrder, terms: Partial<Pick<ReplaceAsk, typeof TERMS[number]>>
 ): OpenOrder | string {
   const command = { action: 'replace_order', request_id: '', order_id: order.order_id, ...terms } as const
   const next = withTerms(order, command)

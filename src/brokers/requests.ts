@@ -1,4 +1,5 @@
 import type { CancelCommand, Command, OpenOrder, ReplaceCommand, SubmitCommand } from '@tickwire/protocol'
+import { fieldsOf } from '../fields-of.js'
 import {
   boundsFault, isKnown, newOrder, openOf, shortageOf, termsFault
 } from '../trading/admission.js'
@@ -8,7 +9,7 @@ import { leavesOf, messageOf } from '../trading/order.js'
 import { REASONS } from '../trading/rules.js'
 import { pendCancel } from './events.js'
 import {
-  atBroker, firstReserved, isBeingCanceled, mayBeSold, NOTHING, reservingFor, withAsk, withWantedTerms
+  atBroker, firstReserved, isBeingCanceled, mayBeSold, NOTHING, reservingFor, TERMS, withAsk, withWantedTerms
 } from './order-asks.js'
 import { shortened } from './reason.js'
 import type { BrokerState } from './state.js'
@@ -68,15 +69,8 @@ function replace (draft: Draft, state: BrokerState, user: string, command: Repla
   if (typeof next === 'string' || refusal !== undefined) {
     return draft.refuse(user, messageOf(order, draft.time), refusal!)
   }
-  const { quantity, limit_price: limit, stop_price: stop } = next
-  const asked = withAsk(order, {
-    action: 'replace',
-    request_id: command.request_id,
-    quantity,
-    ...(limit === undefined ? {} : { limit_price: limit }),
-    ...(stop === undefined ? {} : { stop_price: stop })
-  })
-  draft.put(reservingFor(asked, next))
+  const ask = { action: 'replace', request_id: command.request_id, ...fieldsOf(next, TERMS) } as const
+  draft.put(reservingFor(withAsk(order, ask), next))
 }
 
 function shortage (draft: Draft, order: OpenOrder): string | undefined {

@@ -11,6 +11,7 @@ import type { Identity } from '../auth/identity.js'
 import { refuseTrade } from '../auth/permissions.js'
 import { type NameContext, refuseUnknown } from '../connection/selectors.js'
 import type { Coordination } from '../coordination/coordination.js'
+import { fieldsOf } from '../fields-of.js'
 import type { Log } from '../log/log.js'
 import type { Publisher } from '../publisher/publisher.js'
 import {
@@ -246,14 +247,6 @@ export class OrderRequests {
 
 const submitKey = (orderId: string): string => `order ${orderId}`
 const requestKey = ({ request_id: id }: { readonly request_id: string }): string => `request ${id}`
-
-/** Returns those of some fields that a request has. */
-function fieldsOf<Request extends object, Name extends keyof Request> (
-  request: Request, names: readonly Name[]
-): Pick<Request, Name> {
-  const given = names.filter(name => request[name] !== undefined)
-  return Object.fromEntries(given.map(name => [name, request[name]])) as Pick<Request, Name>
-}
 
 /** @param symbol absent: the token must permit every symbol. @throws ProtocolError `forbidden` */
 function permit (identity: Identity, symbol?: string): void {

@@ -1,4 +1,5 @@
 import type { OpenOrder, Order, ReplaceCommand, SubmitCommand } from '@tickwire/protocol'
+import { fieldsOf } from '../fields-of.js'
 import type { Draft } from './draft.js'
 import { assetOf } from './exchange-index.js'
 import { format, orderNumberFault } from './money.js'
@@ -9,6 +10,8 @@ import { feeOf } from './settings.js'
 import { type ExchangeState, idOf } from './state.js'
 
 /** What is judged of a request whoever fills the orders: the paper exchange, or a broker. */
+
+const PRICES = ['limit_price', 'stop_price'] as const
 
 /** Whether there is such an order, or was one that is remembered. */
 export const isKnown = (state: ExchangeState, user: string, id: string): boolean =>
@@ -81,12 +84,7 @@ export function withTerms (order: OpenOrder, command: ReplaceCommand): OpenOrder
     (limit === undefined ? undefined : numberFault('limit_price', limit)) ??
     (stop === undefined ? undefined : numberFault('stop_price', stop))
   if (fault !== undefined) return fault
-  const next: OpenOrder = {
-    ...order,
-    quantity,
-    ...(limit === undefined ? {} : { limit_price: limit }),
-    ...(stop === undefined ? {} : { stop_price: stop })
-  }
+  const next: OpenOrder = { ...order, quantity, ...fieldsOf(command, PRICES) }
   if (!leavesOf(next).gt(0)) return REASONS.badQuantity
   return { ...next, reserved: format(reservedFor(next)) }
 }

@@ -1,5 +1,8 @@
 import type { OpenOrder } from '@tickwire/protocol'
-import type { BrokerCancel, BrokerOrder, BrokerReplace } from '../../brokers/broker.js'
+import {
+  type BrokerCancel, type BrokerOrder, type BrokerReplace, ORDER_FIELDS
+} from '../../brokers/broker.js'
+import { fieldsOf } from '../../fields-of.js'
 import type { Decision } from '../../trading/state.js'
 
 /** Something that the broker must get. */
@@ -89,23 +92,6 @@ function errandsOf (order: OpenOrder): Errand[] {
       ? { kind: 'cancel', key: `${action} ${ask.request_id}`, request }
       : { kind: 'replace', key: `${action} ${ask.request_id}`, request: request as BrokerReplace }
   })
-  return status === 'pending_new' ? [{ kind: 'submit', key: SUBMIT, order: given(order) }, ...asks] : asks
-}
-
-function given (order: OpenOrder): BrokerOrder {
-  const { market, limit_price: limit, stop_price: stop } = order
-  return {
-    order_id: order.order_id,
-    user: order.user,
-    symbol: order.symbol,
-    currency: order.currency,
-    side: order.side,
-    order_type: order.order_type,
-    time_in_force: order.time_in_force,
-    quantity: order.quantity,
-    created_at: order.created_at,
-    ...(market === undefined ? {} : { market }),
-    ...(limit === undefined ? {} : { limit_price: limit }),
-    ...(stop === undefined ? {} : { stop_price: stop })
-  }
+  if (status !== 'pending_new') return asks
+  return [{ kind: 'submit', key: SUBMIT, order: fieldsOf(order, ORDER_FIELDS) }, ...asks]
 }

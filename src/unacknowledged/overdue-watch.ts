@@ -1,6 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import { acknowledgementTopic, channelOfKey, type Channels } from '@tickwire/protocol'
-import { wordsOf } from '../errors.js'
+import { acknowledgements, acknowledgementTopic, channelOfKey, type Channels } from '@tickwire/protocol'
 import { readAcknowledged } from '../log/acknowledged.js'
 import type { Log, TopicPosition } from '../log/log.js'
 import type { Overdue } from '../metrics/counters.js'
@@ -68,10 +67,8 @@ class OverdueWatch {
             'users have not acknowledged messages for longer than ACK_ALERT_SECONDS')
         }
         before = users
-        await delay(pauseMs, undefined, { signal })
+        await delay(pauseMs, undefined, { signal }).catch(() => {})
       }
-    } catch (error) {
-      if (!signal.aborted) throw new Error(`unacknowledged messages: ${wordsOf(error)}`, { cause: error })
     } finally {
       this.looked.clear()
       report(new Map())
@@ -81,10 +78,15 @@ class OverdueWatch {
   private async look (signal: AbortSignal): Promise<ReadonlyMap<string, Overdue>> {
     const { alertMs, options: { log, now = Date.now } } = this
     const positions = new Map<string, TopicPosition>()
+    const topics: string[] = []
     for (let shard = 0; shard < log.shards; shard++) {
-      for (const [topic, position] of await log.topics(shard)) positions.set(topic, position)
+      for (const [topic, position] of await log.topics(shard)) {
+        const channel = channelOfKey(topic)
+        const isAcknowledged = this.names.has(channel)
+        if (isAcknowledged) topics.push(topic)
+        if (isAcknowledged || channel === acknowledgements.name) positions.set(topic, position)
+      }
     }
-    const topics = [...positions.keys()].filter(topic => this.names.has(channelOfKey(topic)))
     for (const topic of this.looked.keys()) if (!positions.has(topic)) this.looked.delete(topic)
     const changed = topics.filter(topic => this.hasChanged(topic, positions))
     for (let at = 0; at < changed.length && !signal.aborted; at += AT_ONCE) {

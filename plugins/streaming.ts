@@ -65,7 +65,6 @@ const RECONNECT_SPREAD_MS = 2000
 
 /** How long the log may take to tell this server what it has. */
 const HEARD_MS = 5000
-const LOOK_MS = 20
 
 /** Makes the log, publisher, hub, connections and sources of one node work together. */
 export const streaming = fp<StreamingOptions>(async (app, options) => {
@@ -321,8 +320,6 @@ async function untilKnown (
     const last = hub.directory.last(topicKey({ channel: instrumentsChannel.name, symbol }))
     return 'code' in result || (last?.sequence ?? 0) >= result.sequence
   }
-  const deadline = performance.now() + HEARD_MS
-  while (!symbols.every(isKnown) && performance.now() < deadline) {
-    await Promise.race([hub.advanced(), delay(LOOK_MS, undefined, { ref: false })])
-  }
+  const late = delay(HEARD_MS, true, { ref: false })
+  while (!symbols.every(isKnown)) if (await Promise.race([hub.advanced(), late]) === true) return
 }

@@ -39,14 +39,14 @@ export class Draft {
 
   /** Returns the decision; undefined if nothing changes. */
   decision (): Decision | undefined {
-    const { messages, orders, accounts, closed } = this
-    const isEmpty = messages.length + orders.size + accounts.size + closed.size + this.taken.length === 0
-    return isEmpty ? undefined : this.whole()
+    const { messages, orders, accounts, closed, taken } = this
+    const isEmpty = messages.length + orders.size + accounts.size + closed.size + taken.length === 0
+    return isEmpty ? undefined : this.whole(taken)
   }
 
   /** Returns the decision, which may change nothing. */
-  whole (): Decision {
-    const { messages, orders, accounts, closed, taken } = this
+  whole (taken = this.taken): Decision {
+    const { messages, orders, accounts, closed } = this
     return {
       time: this.time,
       orders: messages,

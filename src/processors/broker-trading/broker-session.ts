@@ -225,10 +225,7 @@ export class BrokerSession {
   private async publish (news: BrokerNews): Promise<void> {
     try {
       const [result] = await this.context.publish([{ channel: brokerEvents.name, data: news }])
-      if (result === undefined || !('code' in result)) return
-      // The server has logged what does not fit the schema; the events after it count all the same.
-      if (result.code !== 'invalid_message') throw new ProtocolError(result.code, result.message)
-      this.options.count('refused')
+      if (result !== undefined && 'code' in result) throw new ProtocolError(result.code, result.message)
     } catch (error) {
       this.fail(error)
       throw error

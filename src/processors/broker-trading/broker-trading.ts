@@ -5,9 +5,9 @@ import {
   applyBrokerDecision, BrokerDecision, type BrokerState, initialBrokerState
 } from '../../brokers/state.js'
 import { journalChannel } from '../journal.js'
-import type { TradingOptions } from '../paper-trading/paper-trading.js'
 import type { JournalProcessor } from '../processor.js'
-import { LEDGER_OUTPUTS, LEDGER_STATES, messagesOf, restored } from '../trading/projections.js'
+import { ledgerParts, runOptions, type TradingOptions } from '../trading/ledger-processor.js'
+import { LEDGER_OUTPUTS, LEDGER_STATES, restored } from '../trading/projections.js'
 import { BrokerRun } from './broker-run.js'
 
 const NAME = 'broker-trading'
@@ -30,7 +30,7 @@ export interface BrokerTradingOptions extends TradingOptions {
 
 /** The orders of users, if a broker fills them (ADR 55). */
 export function brokerTrading (options: BrokerTradingOptions): JournalProcessor<BrokerState, BrokerDecision> {
-  const { channels, rules, demand, sign, onFault, now = Date.now } = options
+  const { channels, rules, onFault, now = Date.now } = options
   const ledger = new Brokerage(rules)
   return {
     name: NAME,
@@ -38,20 +38,13 @@ export function brokerTrading (options: BrokerTradingOptions): JournalProcessor<
     outputs: [...LEDGER_OUTPUTS, brokerPosition.name],
     journal: brokerJournal.name,
     initial: initialBrokerState,
-    follow: state => new BrokerRun(state, {
-      ledger, base: rules.base, currencies: [...rules.balances.keys()], demand, now, onFault
-    }),
+    follow: state => new BrokerRun(state, { ...runOptions(ledger, options), onFault }),
     restore: {
       channels: [...LEDGER_STATES, brokerPosition.name],
       // There is always one: whoever follows the journal knows by it that nothing else is to come back.
       decision: states => broughtBack(states, now())
     },
-    // A run asks what it follows instead.
-    decide: () => undefined,
-    apply: (state, decision) => ledger.apply(state, decision),
-    project: decision => messagesOf(decision, sign),
-    // Orders are a history: what was sent stays sent, and is decided again.
-    correct: () => undefined
+    ...ledgerParts(ledger, options)
   }
 }
 

@@ -1,13 +1,10 @@
-import {
-  book, type ChannelDefinition, type Channels, commands, market, quotes, trades
-} from '@tickwire/protocol'
+import { book, type ChannelDefinition, commands, market, quotes, trades } from '@tickwire/protocol'
 import { Exchange } from '../../trading/exchange.js'
-import type { Rules } from '../../trading/rules.js'
 import { applyDecision, Decision, type ExchangeState, initialState } from '../../trading/state.js'
 import { journalChannel } from '../journal.js'
 import type { JournalProcessor } from '../processor.js'
-import type { MarketDemand } from '../trading/interest.js'
-import { LEDGER_OUTPUTS, LEDGER_STATES, messagesOf, restored, type Sign } from '../trading/projections.js'
+import { ledgerParts, runOptions, type TradingOptions } from '../trading/ledger-processor.js'
+import { LEDGER_OUTPUTS, LEDGER_STATES, restored } from '../trading/projections.js'
 import { TradingRun } from './trading-run.js'
 
 const NAME = 'paper-trading'
@@ -23,19 +20,9 @@ export const ordersJournal: ChannelDefinition = journalChannel<ExchangeState>({
   apply: applyDecision
 })
 
-export interface TradingOptions {
-  readonly channels: Channels
-  readonly rules: Rules
-  readonly demand: MarketDemand
-  /** Signs a message of `orders`; absent if the server has no key. */
-  readonly sign?: Sign | undefined
-  /** Milliseconds since 1970. */
-  readonly now?: () => number
-}
-
 /** The paper exchange (PROTOCOL.md, Orders; ADR 50). */
 export function paperTrading (options: TradingOptions): JournalProcessor<ExchangeState, Decision> {
-  const { channels, rules, demand, sign, now = Date.now } = options
+  const { channels, rules, now = Date.now } = options
   const ledger = new Exchange(rules)
   return {
     name: NAME,
@@ -43,9 +30,7 @@ export function paperTrading (options: TradingOptions): JournalProcessor<Exchang
     outputs: LEDGER_OUTPUTS,
     journal: ordersJournal.name,
     initial: initialState,
-    follow: state => new TradingRun(state, {
-      ledger, base: rules.base, currencies: [...rules.balances.keys()], demand, now
-    }),
+    follow: state => new TradingRun(state, runOptions(ledger, options)),
     restore: {
       channels: LEDGER_STATES,
       decision: states => {
@@ -53,11 +38,6 @@ export function paperTrading (options: TradingOptions): JournalProcessor<Exchang
         return decision.accounts.length === 0 ? undefined : decision
       }
     },
-    // A run asks what it follows instead.
-    decide: () => undefined,
-    apply: (state, decision) => ledger.apply(state, decision),
-    project: decision => messagesOf(decision, sign),
-    // Orders are a history: what was sent stays sent, and is decided again.
-    correct: () => undefined
+    ...ledgerParts(ledger, options)
   }
 }

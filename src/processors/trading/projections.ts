@@ -1,8 +1,7 @@
 import {
-  type Account, accounts, openOrders, type OpenOrder, type Order, orders, parseTopicKey, portfolio
+  type Account, accounts, openOrders, type OpenOrder, orders, parseTopicKey, portfolio
 } from '@tickwire/protocol'
 import type { Decision } from '../../trading/state.js'
-import type { Output } from '../processor.js'
 
 /** What users read of orders and accounts, whoever fills the orders. */
 export const LEDGER_OUTPUTS: readonly string[] =
@@ -10,17 +9,6 @@ export const LEDGER_OUTPUTS: readonly string[] =
 
 /** The compacted channels that say how orders and accounts stood. */
 export const LEDGER_STATES: readonly string[] = [accounts.name, openOrders.name]
-
-/** Signs a message of `orders`. */
-export type Sign = (order: Order) => string
-
-/** Returns the messages of a decision. @param sign undefined if the server has no key */
-export function messagesOf (decision: Decision, sign: Sign | undefined): Output[] {
-  return decision.orders.map(({ user, order }) => {
-    const data = sign === undefined ? order : { ...order, signature: sign(order) }
-    return { channel: orders.name, user, data }
-  })
-}
 
 /** Returns the decision that brings back what {@link LEDGER_STATES} say. @param states by topic */
 export function restored (states: ReadonlyMap<string, unknown>, time: number): Decision {

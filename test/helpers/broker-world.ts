@@ -3,6 +3,7 @@ import { type Channels, type Command, type Order, ProtocolError, standardChannel
 import { brokerEvents } from '../../src/brokers/channels.js'
 import { exchangeChannels } from '../../src/exchange.js'
 import { type Broker, type BrokerEvent, BrokerRefusal } from '../../src/index.js'
+import type { Fence } from '../../src/log/log.js'
 import { BrokerSource } from '../../src/processors/broker-trading/broker-source.js'
 import { brokerTrading } from '../../src/processors/broker-trading/broker-trading.js'
 import type { JournalProcessor } from '../../src/processors/processor.js'
@@ -11,14 +12,13 @@ import { MadeBroker } from './made-broker.js'
 import { paperRules } from './paper-desk.js'
 import type { Choices } from './random.js'
 import { silentLogger } from './silent-logger.js'
+import { Succession } from './succession.js'
 
 function channelsWith (messages: number): Channels {
   const retained = { ...brokerEvents, retention: { ...brokerEvents.retention, messages } }
   const made = exchangeChannels.map(one => one === brokerEvents ? retained : one)
   return new Map([...standardChannels, ...made.map(one => [one.name, one] as const)])
 }
-/** How long two servers give orders to the broker at once, if a takeover is not in order. */
-const OVERLAP_MS = 5
 const EVENT_MS = 1
 
 /** Calls of a broker, each of which may be lost, or its answer, and events that come again. */
@@ -68,8 +68,7 @@ export class BrokerWorld extends JournalWorld {
   readonly calls: FlakyCalls
   readonly faults: string[] = []
   protected readonly processor: JournalProcessor
-  private source = new AbortController()
-  private readonly sources: Array<Promise<void>> = []
+  private readonly givers: Succession
 
   /** @param events how many events of the broker the log retains */
   constructor (private readonly choices: Choices, shards: number, public breaks: number, events = 100_000) {
@@ -79,6 +78,7 @@ export class BrokerWorld extends JournalWorld {
     }
     super(options)
     this.calls = new FlakyCalls(this.made, choices, breaks)
+    this.givers = new Succession(this.log, () => 'broker', (signal, fence) => this.runSource(signal, fence))
     this.processor = brokerTrading({
       channels,
       rules: paperRules(),
@@ -90,19 +90,11 @@ export class BrokerWorld extends JournalWorld {
 
   /** Has another server give orders to the broker. @param inOrder whether the one before ends first */
   async moveSource (inOrder = true): Promise<void> {
-    const before = this.source
-    if (inOrder) {
-      before.abort()
-      await Promise.all(this.sources)
-    } else setTimeout(() => { before.abort() }, OVERLAP_MS)
-    const { signal } = this.source = new AbortController()
-    const fence = await this.log.raise('broker')
-    this.sources.push(this.runSource(signal, fence))
+    await this.givers.takeOver(inOrder)
   }
 
   override async rest (): Promise<void> {
-    this.source.abort()
-    await Promise.all(this.sources)
+    await this.givers.rest()
     await super.rest()
   }
 
@@ -124,27 +116,19 @@ export class BrokerWorld extends JournalWorld {
     return state === undefined ? undefined : JSON.parse(state.payload) as Data
   }
 
-  private async runSource (signal: AbortSignal, fence: Awaited<ReturnType<BrokerWorld['log']['raise']>>): Promise<void> {
+  private async runSource (signal: AbortSignal, fence: Fence): Promise<void> {
     const { calls: broker, log } = this
-    const source = new BrokerSource({ broker, log, count: () => {}, random: () => 0.01 })
-    while (!signal.aborted) {
-      try {
-        await source.run({
-          signal,
-          logger: silentLogger,
-          publish: async messages => {
-            signal.throwIfAborted()
-            if (this.choices.next() < this.breaks / 4) throw new ProtocolError('log_unavailable')
-            return await this.publisher.publishOwn(messages, { fence })
-          },
-          declare: async () => [],
-          instrument: () => undefined,
-          guard: () => () => {}
-        })
-      } catch (error) {
-        if (signal.aborted || (error as Error).name === 'StaleFence') return
-        if ((error as { code?: string }).code !== 'log_unavailable') throw error
-      }
-    }
+    await new BrokerSource({ broker, log, count: () => {}, random: () => 0.01 }).run({
+      signal,
+      logger: silentLogger,
+      publish: async messages => {
+        signal.throwIfAborted()
+        if (this.choices.next() < this.breaks / 4) throw new ProtocolError('log_unavailable')
+        return await this.publisher.publishOwn(messages, { fence })
+      },
+      declare: async () => [],
+      instrument: () => undefined,
+      guard: () => () => {}
+    })
   }
 }

@@ -1,15 +1,14 @@
 import { type Channels, ProtocolError } from '@tickwire/protocol'
-import { randomEpoch } from '../../src/log/log.js'
+import { type Fence, randomEpoch } from '../../src/log/log.js'
 import { MemoryLog } from '../../src/log/memory/memory-log.js'
 import { JournalRunner } from '../../src/processors/journal-runner.js'
 import type { JournalProcessor } from '../../src/processors/processor.js'
 import { Publisher } from '../../src/publisher/publisher.js'
 import type { Choices } from './random.js'
+import { Succession } from './succession.js'
 
 /** How often a run asks the log whether it has lost anything, in milliseconds. */
 export const LOOK_MS = 5
-/** How long two hosts run at once, if a takeover is not in order. */
-const OVERLAP_MS = 5
 
 export interface JournalWorldOptions {
   readonly channels: Channels
@@ -27,8 +26,7 @@ export abstract class JournalWorld {
   readonly publisher: Publisher
   /** The time of the log. */
   protected now: number
-  private host = new AbortController()
-  private readonly runs: Array<Promise<void>> = []
+  private readonly hosts: Succession
 
   constructor (private readonly options: JournalWorldOptions) {
     const { channels, shards, start } = options
@@ -37,26 +35,21 @@ export abstract class JournalWorld {
     const clock = { now: () => this.now, randomEpoch }
     this.log = new MemoryLog({ channels, shards, retention, maxTopics: 100, clock })
     this.publisher = new Publisher({ log: this.log, channels })
+    this.hosts = new Succession(
+      this.log, () => this.processor.name, (signal, fence) => this.run(signal, fence)
+    )
   }
 
   protected abstract readonly processor: JournalProcessor
 
   /** Begins a run on a new host. @param inOrder whether the one before ends first, or goes on for a while */
   async takeOver (inOrder = true): Promise<void> {
-    const before = this.host
-    if (inOrder) {
-      before.abort()
-      await Promise.all(this.runs)
-    } else setTimeout(() => { before.abort() }, OVERLAP_MS)
-    const { signal } = this.host = new AbortController()
-    const fence = await this.log.raise(this.processor.name)
-    this.runs.push(this.run(signal, fence))
+    await this.hosts.takeOver(inOrder)
   }
 
   /** Ends all runs. */
   async rest (): Promise<void> {
-    this.host.abort()
-    await Promise.all(this.runs)
+    await this.hosts.rest()
   }
 
   async end (): Promise<void> {
@@ -69,25 +62,18 @@ export abstract class JournalWorld {
     return entries.map(({ payload }) => JSON.parse(payload) as Data)
   }
 
-  private async run (signal: AbortSignal, fence: Awaited<ReturnType<MemoryLog['raise']>>): Promise<void> {
+  private async run (signal: AbortSignal, fence: Fence): Promise<void> {
     const { random, failures } = this.options
-    while (!signal.aborted) {
-      try {
-        await new JournalRunner(this.processor, this.log, LOOK_MS, 2 * LOOK_MS, () => this.now).run({
-          signal,
-          publish: async (messages, options) => {
-            signal.throwIfAborted()
-            const fails = random.next() < failures
-            const first = fails ? random.integer(0, messages.length - 1) : undefined
-            const results = await this.publisher.publishOwn(messages.slice(0, first), { fence, ...options })
-            if (first !== undefined) throw new ProtocolError('log_unavailable')
-            return results.map(result => 'sequence' in result ? result : undefined)
-          }
-        })
-      } catch (error) {
-        if (signal.aborted || (error as Error).name === 'StaleFence') return
-        if ((error as { code?: string }).code !== 'log_unavailable') throw error
+    await new JournalRunner(this.processor, this.log, LOOK_MS, 2 * LOOK_MS, () => this.now).run({
+      signal,
+      publish: async (messages, options) => {
+        signal.throwIfAborted()
+        const fails = random.next() < failures
+        const first = fails ? random.integer(0, messages.length - 1) : undefined
+        const results = await this.publisher.publishOwn(messages.slice(0, first), { fence, ...options })
+        if (first !== undefined) throw new ProtocolError('log_unavailable')
+        return results.map(result => 'sequence' in result ? result : undefined)
       }
-    }
+    })
   }
 }

@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { type Test, test } from 'tap'
+import { askJson } from '../helpers/ask-json.js'
 import { redisProgram, RedisServer } from '../helpers/redis-server.js'
 import { startServer, type TestServer } from '../helpers/server.js'
 
@@ -12,12 +13,9 @@ async function alert (node: TestServer, ...users: readonly string[]): Promise<vo
 }
 
 async function acknowledge (node: TestServer, user: string, sequence: number): Promise<void> {
-  const response = await fetch(`${node.origin}/v1/ack`, {
-    method: 'POST',
-    body: JSON.stringify({ channel: 'alerts', sequence }),
-    headers: { authorization: `Bearer ${node.token({ sub: user })}`, 'content-type': 'application/json' }
-  })
-  if (response.status !== 200) throw new Error(await response.text())
+  const body = { channel: 'alerts', sequence }
+  const { status, body: answer } = await askJson(node, 'POST', '/v1/ack', body, { sub: user })
+  if (status !== 200) throw new Error(JSON.stringify(answer))
 }
 
 /** What the metrics of some servers together say of alerts. */

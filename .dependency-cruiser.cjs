@@ -209,6 +209,23 @@ module.exports = {
       to: { path: '^(src|routes|plugins)/' },
     },
     {
+      name: 'client-without-validators',
+      comment: 'browsers load the client, so it takes the subpaths of the protocol that load no validator',
+      severity: 'error',
+      from: { path: '^packages/client/' },
+      to: {
+        path: '^packages/protocol/(src|dist)/(index|channels|messages|query)|^node_modules/@sinclair/',
+        dependencyTypesNot: ['type-only'],
+      },
+    },
+    {
+      name: 'react-apart',
+      comment: 'the client works without React',
+      severity: 'error',
+      from: { path: '^packages/client/src/', pathNot: '^packages/client/src/react/' },
+      to: { path: '^packages/client/src/react/|^node_modules/react/' },
+    },
+    {
       name: 'packages-by-name',
       comment: 'the server uses packages as their users do: by name',
       severity: 'error',
@@ -223,9 +240,9 @@ module.exports = {
     },
     {
       name: 'no-dev-dependencies',
-      comment: 'what runs in production is a dependency, not a devDependency',
+      comment: 'what runs in production is a dependency, not a devDependency; React is the page\'s own',
       severity: 'error',
-      from: { path: '^(src|routes|plugins|packages)/' },
+      from: { path: '^(src|routes|plugins|packages)/', pathNot: '^packages/client/src/react/' },
       to: { dependencyTypes: ['npm-dev', 'npm-no-pkg', 'npm-unknown'], dependencyTypesNot: ['type-only'] },
     },
     { name: 'no-cycles', severity: 'error', from: {}, to: { circular: true } },

@@ -5,6 +5,7 @@ WORKDIR /app
 # The packages first: a change of source alone does not install them again.
 COPY package.json package-lock.json .npmrc ./
 COPY packages/protocol/package.json packages/protocol/
+COPY packages/client/package.json packages/client/
 RUN npm ci --include=dev --no-audit --no-fund
 COPY . .
 RUN node scripts/prepare.js

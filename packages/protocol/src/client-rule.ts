@@ -32,6 +32,12 @@ export class ClientRule {
   private readonly here = new Map<string, number>()
   private epoch: unknown
 
+  /**
+   * @param onBack is told of each topic that goes back to an earlier sequence, because what the client has of
+   *   it beyond that may be lost (rule 5); 0: nothing of the topic is sure
+   */
+  constructor (private readonly onBack?: (topic: string, sequence: number) => void) {}
+
   /** Notes that a connection begins; it resumes from the kept cursor. */
   connected (): void {
     this.here.clear()
@@ -41,6 +47,38 @@ export class ClientRule {
   cursor (): void {
     for (const [topic, sequence] of this.here) this.atCursor.set(topic, sequence)
     this.here.clear()
+  }
+
+  /** Returns the last sequence that the client has of a topic. */
+  lastOf (topic: string): number | undefined {
+    return this.last.get(topic)
+  }
+
+  /** The last sequence of each topic that the client has. */
+  positions (): ReadonlyMap<string, number> {
+    return this.last
+  }
+
+  /** Goes back to a sequence: the client did not keep the messages after it. Undefined: it has none. */
+  goBack (topic: string, sequence: number | undefined): void {
+    if (sequence === undefined) this.forget(topic)
+    else this.last.set(topic, sequence)
+  }
+
+  /** Forgets a topic, which is no longer subscribed, or whose state the client asks for anew. */
+  forget (topic: string): void {
+    this.last.delete(topic)
+    this.atCursor.delete(topic)
+    this.here.delete(topic)
+  }
+
+  /**
+   * Returns a topic of which the client has messages that an earlier connection sent after the kept cursor;
+   * undefined if there is none.
+   */
+  beyondCursor (): string | undefined {
+    for (const [topic, last] of this.last) if (last > this.sureOf(topic)) return topic
+    return undefined
   }
 
   /** Judges a message and remembers its sequence. */
@@ -76,9 +114,15 @@ export class ClientRule {
     this.epoch = epoch
     if (before === undefined || before === epoch) return
     for (const [topic, last] of this.last) {
-      const sure = this.here.get(topic) ?? this.atCursor.get(topic) ?? 0
+      const sure = this.sureOf(topic)
+      if (sure >= last) continue
       if (sure === 0) this.last.delete(topic)
-      else if (sure < last) this.last.set(topic, sure)
+      else this.last.set(topic, sure)
+      this.onBack?.(topic, sure)
     }
+  }
+
+  private sureOf (topic: string): number {
+    return this.here.get(topic) ?? this.atCursor.get(topic) ?? 0
   }
 }

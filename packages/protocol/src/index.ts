@@ -1,4 +1,5 @@
 export * from './alert-rules.js'
+export * from './book-levels.js'
 export { type ChannelAccess, isServed } from './channels/access.js'
 export * from './channels/accounts.js'
 export * from './channels/acknowledgements.js'

@@ -1,5 +1,5 @@
 import { type Static, Type } from '@sinclair/typebox'
-import { compareDecimals, isZeroDecimal } from '../decimal.js'
+import { applyLevels, askOrder, bidOrder, type SideOrder } from '../book-levels.js'
 import { closed, type Cut, Decimal, defineChannel, SymbolName } from './channel.js'
 
 export const BookLevel = Type.Tuple([Decimal({ description: 'price' }), Decimal({ description: 'size' })])
@@ -21,68 +21,6 @@ export const Book = Type.Object({
   }))
 }, closed)
 export type Book = Static<typeof Book>
-
-/** Returns a negative number if price `a` comes before price `b` on its side of the book. */
-type SideOrder = (a: string, b: string) => number
-
-export const bidOrder: SideOrder = (a, b) => compareDecimals(b, a)
-export const askOrder: SideOrder = compareDecimals
-
-/**
- * Puts a level into a side of a book, or replaces or removes the level of the same price.
- * @param removals whether a removed level stays with its size of zero, as in a message; a state drops it
- * @param near the index at which the search begins
- * @returns the index after the level
- */
-function applyLevel (
-  side: BookLevel[], level: BookLevel, order: SideOrder, removals: boolean, near: number
-): number {
-  const at = findLevel(side, level[0], order, near)
-  const found = at < side.length && order(side[at]![0], level[0]) === 0
-  if (!removals && isZeroDecimal(level[1])) {
-    if (found) side.splice(at, 1)
-    return at
-  }
-  if (found) side[at] = level
-  else side.splice(at, 0, level)
-  return at + 1
-}
-
-/**
- * Returns the index of the first level that does not come before a price. Searches from `near` in growing
- * steps.
- */
-function findLevel (side: readonly BookLevel[], price: string, order: SideOrder, near: number): number {
-  const before = (at: number): boolean => order(side[at]![0], price) < 0
-  let [low, high] = [near, near]
-  if (near < side.length && before(near)) {
-    for (let step = 1; high < side.length && before(high); step *= 2) {
-      [low, high] = [high + 1, high + step]
-    }
-  } else {
-    for (let step = 1; low > 0 && !before(low - 1); step *= 2) [low, high] = [low - step, low - 1]
-  }
-  low = Math.max(0, low)
-  high = Math.min(side.length, high)
-  while (low < high) {
-    const middle = (low + high) >>> 1
-    if (before(middle)) low = middle + 1
-    else high = middle
-  }
-  return low
-}
-
-/**
- * Applies the levels of a message to a side of a book, one after another; a size of zero removes its level.
- * @param removals whether a removed level stays with its size of zero, as in a message; a state drops it
- */
-export function applyLevels (
-  side: BookLevel[], levels: readonly BookLevel[], order: SideOrder, removals = false
-): void {
-  // Levels mostly come in order, so the search for each level begins after the one before.
-  let near = 0
-  for (const level of levels) near = applyLevel(side, level, order, removals, near)
-}
 
 /**
  * Returns the book after `data`. An update sets the size of each of its levels, and removes a level if the

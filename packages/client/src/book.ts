@@ -1,0 +1,147 @@
+import { applyLevels, askOrder, bidOrder } from '@tickwire/protocol/book-levels'
+import { compareDecimals } from '@tickwire/protocol/decimal'
+import type { KeyedChannels, Reset } from './channels.js'
+import { crc32 } from './crc32.js'
+import type { Client } from './client.js'
+import { Listeners, sharedStores } from './shared.js'
+import type { Subscription } from './subscription.js'
+
+export type Level = [price: string, size: string]
+
+export interface BookOptions {
+  /** The best so many levels of each side: 1–5000; default: all. */
+  readonly depth?: number
+  /** At most one change in so many milliseconds: 10–60000. */
+  readonly throttleMs?: number
+}
+
+/** What a book holds at a moment. Each change makes another object; it is never changed in place. */
+export interface BookSnapshot {
+  readonly symbol: string
+  /** Best first, without levels of size zero. */
+  readonly bids: readonly Level[]
+  readonly asks: readonly Level[]
+  /** Nobody knows what the book holds: no snapshot came yet, or the server says so. */
+  readonly stale: boolean
+  /** The sequence of the last message in it; 0: none. */
+  readonly sequence: number
+  /** The best ask less the best bid; undefined if a side is empty. */
+  readonly spread: string | undefined
+  /** The venue's checksum, where the whole book comes without `depth` and `throttleMs`. */
+  readonly checksum: string | number | undefined
+}
+
+/** One book, for as long as somebody looks at it. */
+export interface BookView {
+  /** The present book, cut to the view's depth. */
+  readonly snapshot: () => BookSnapshot
+  /** Calls a listener after each change. @returns a function that takes it away */
+  readonly onChange: (listener: () => void) => () => void
+  readonly subscription: Subscription<KeyedChannels['book']>
+  readonly close: () => void
+}
+
+type BookMessage = KeyedChannels['book']
+
+/** The levels of one book, whatever views there are of it. */
+class BookStore {
+  readonly bids: Level[] = []
+  readonly asks: Level[] = []
+  stale = true
+  sequence = 0
+  checksum: string | number | undefined
+  /** Grows with each change. */
+  version = 0
+  readonly listeners = new Listeners()
+  #last: BookMessage | Reset | undefined
+
+  /** Every view's subscription brings the same events; the first one counts. */
+  take (event: BookMessage | Reset): void {
+    if (event === this.#last) return
+    this.#last = event
+    this.version++
+    const data = event.type === 'reset' ? undefined : event.data
+    const isWhole = event.type === 'reset' || event.snapshot === true
+    if (isWhole) this.bids.length = this.asks.length = 0
+    applyLevels(this.bids, data?.bids ?? [], bidOrder)
+    applyLevels(this.asks, data?.asks ?? [], askOrder)
+    // A stale book stays stale until its next snapshot.
+    this.stale = data === undefined || data.stale === true || (!isWhole && this.stale)
+    this.sequence = data === undefined ? 0 : event.sequence!
+    this.checksum = data?.checksum
+    this.listeners.tell()
+  }
+
+  close (): void {}
+}
+
+const share = sharedStores(() => new BookStore())
+
+/**
+ * Opens a view of a book. All views of a symbol share one subscription and one set of levels; the server
+ * sends the greatest depth among them.
+ */
+export function openBook (client: Client, symbol: string, options: BookOptions = {}): BookView {
+  const { store, leave } = share(client, symbol)
+  const subscription = client.subscribe('book', [symbol], options)
+  subscription.listen(event => { store.take(event) })
+  let seen: number | undefined
+  let snapshot: BookSnapshot | undefined
+  const { depth = Infinity } = options
+  return {
+    snapshot () {
+      const { bids, asks, stale, sequence, checksum } = store
+      if (snapshot === undefined || seen !== store.version) {
+        seen = store.version
+        const spread = spreadOf(bids[0]?.[0], asks[0]?.[0])
+        const isWhole = depth === Infinity && options.throttleMs === undefined
+        snapshot = {
+          symbol,
+          bids: bids.slice(0, depth),
+          asks: asks.slice(0, depth),
+          stale,
+          sequence,
+          spread,
+          checksum: isWhole ? checksum : undefined
+        }
+      }
+      return snapshot
+    },
+    onChange: listener => store.listeners.add(listener),
+    subscription,
+    close () {
+      subscription.close()
+      leave()
+    }
+  }
+}
+
+/** Returns the ask less the bid, exactly. */
+function spreadOf (bid: string | undefined, ask: string | undefined): string | undefined {
+  if (bid === undefined || ask === undefined) return undefined
+  const scale = Math.max(...[bid, ask].map(price => (price.split('.')[1] ?? '').length))
+  const units = (price: string): bigint => {
+    const [whole = '', part = ''] = price.split('.')
+    return BigInt(whole + part.padEnd(scale, '0'))
+  }
+  const difference = units(ask) - units(bid)
+  const digits = String(difference < 0n ? -difference : difference).padStart(scale + 1, '0')
+  const text = scale === 0 ? digits : `${digits.slice(0, -scale)}.${digits.slice(-scale)}`
+  return difference < 0n ? `-${text}` : text
+}
+
+/** Returns whether the best bid is below the best ask, as in every sound book. */
+export const isCrossed = ({ bids, asks }: Pick<BookSnapshot, 'bids' | 'asks'>): boolean =>
+  bids.length > 0 && asks.length > 0 && compareDecimals(bids[0]![0], asks[0]![0]) >= 0
+
+/** How many of the best levels of each side Kraken's checksum covers. */
+const KRAKEN_LEVELS = 10
+
+/**
+ * Returns the checksum that Kraken sends with its books: the CRC32 of the digits of the best ten asks, then
+ * bids, without points and leading zeros.
+ */
+export function krakenChecksum ({ bids, asks }: Pick<BookSnapshot, 'bids' | 'asks'>): number {
+  const digits = [asks, bids].flatMap(side => side.slice(0, KRAKEN_LEVELS)).flat()
+  return crc32(digits.map(decimal => decimal.replace('.', '').replace(/^0+(?=.)/, '')).join(''))
+}

@@ -1,0 +1,116 @@
+import { ClientRule } from '@tickwire/protocol/rule'
+import { type ChannelKind, type Message, type Reset, topicOf } from './channels.js'
+import type { ClientEvents } from './events.js'
+import type { Roster } from './roster.js'
+import type { Selectors } from './selectors.js'
+import type { ServerMessage } from './transports/transport.js'
+
+interface DeliveryHost {
+  note: (text: string) => void
+  /** Opens another connection at once, from the cursor. */
+  renew: (reason: string) => void
+  gap: (gap: ClientEvents['gap']) => void
+}
+
+/** Gives the application each message once and in order, or a reset (PROTOCOL.md, The client's rule). */
+export class Delivery {
+  readonly rule = new ClientRule((topic, sequence) => { this.#wentBack.push([topic, sequence]) })
+  readonly counts = { messages: 0, duplicates: 0, resets: 0, gaps: 0 }
+  /** The newest message. */
+  latest: Message | undefined
+  readonly #selectors: Selectors
+  readonly #roster: Roster
+  readonly #kindOf: (channel: string) => ChannelKind
+  readonly #host: DeliveryHost
+  /** Topics that went back to an earlier sequence, because the epoch is another. */
+  readonly #wentBack: Array<[topic: string, sequence: number]> = []
+  /** By topic, the sequence behind the gap that is being repaired. */
+  readonly #repairs = new Map<string, number>()
+
+  constructor (
+    selectors: Selectors, roster: Roster, kindOf: (channel: string) => ChannelKind, host: DeliveryHost
+  ) {
+    this.#selectors = selectors
+    this.#roster = roster
+    this.#kindOf = kindOf
+    this.#host = host
+  }
+
+  /** Applies the rule. The position moves before the application hears of a message. */
+  take (message: ServerMessage): void {
+    const { channel, symbol } = message as Partial<Message>
+    const topic = channel === undefined ? '' : topicOf({ channel, symbol })
+    const before = this.rule.lastOf(topic)
+    const verdict = this.rule.take(message)
+    if (this.#wentBack.length > 0) this.#goBack()
+    switch (verdict) {
+      case 'new':
+        return this.#deliver(message as unknown as Message)
+      case 'duplicate':
+        this.counts.duplicates++
+        return
+      case 'reset':
+        return this.reset(message as unknown as Reset)
+      case 'gap':
+        return this.#repair(message as unknown as Message, topic, before)
+      case 'control':
+        if (message.type === 'subscribed') this.#roster.confirmed(message)
+        else if (message.type === 'unsubscribed') {
+          for (const gone of this.#roster.left(message)) this.rule.forget(gone)
+        }
+    }
+  }
+
+  /** Tells the application that messages of a topic are lost, or may be. */
+  reset (reset: Reset): void {
+    this.counts.resets++
+    const topic = topicOf(reset)
+    this.#host.note(`reset ${topic}: ${reset.reason}`)
+    if (reset.sequence === undefined && this.rule.lastOf(topic) !== undefined) this.rule.forget(topic)
+    this.#selectors.reset(reset)
+  }
+
+  #deliver (message: Message): void {
+    this.counts.messages++
+    this.latest = message
+    this.#selectors.deliver(message)
+  }
+
+  /** Goes back to the cursor for what the server skipped; if it skips that again, the messages are lost. */
+  #repair (message: Message, topic: string, before: number | undefined): void {
+    const { channel, symbol, sequence } = message
+    if (this.#repairs.get(topic) === sequence) {
+      this.#repairs.delete(topic)
+      const named = symbol === undefined ? {} : { symbol }
+      this.reset({ type: 'reset', channel, ...named, reason: 'history_lost' })
+      this.rule.take(message as unknown as ServerMessage)
+      return this.#deliver(message)
+    }
+    this.counts.gaps++
+    this.#repairs.set(topic, sequence)
+    this.rule.goBack(topic, before)
+    this.#host.note(`gap before ${topic} ${sequence}`)
+    this.#host.gap({ channel, symbol, sequence })
+    this.#host.renew('the server skipped messages')
+  }
+
+  /**
+   * Messages that came behind the cursor may be lost. What follows in a history may have their sequences; a
+   * state may hold them, so the client asks for it anew.
+   */
+  #goBack (): void {
+    let isUnsound = false
+    for (const [topic, sequence] of this.#wentBack.splice(0)) {
+      const colon = topic.indexOf(':')
+      const channel = colon < 0 ? topic : topic.slice(0, colon)
+      const named = colon < 0 ? {} : { symbol: topic.slice(colon + 1) }
+      const isHistory = this.#kindOf(channel) === 'history'
+      const kept = isHistory && sequence > 0 ? { sequence } : {}
+      this.reset({ type: 'reset', channel, ...named, reason: 'epoch_changed', ...kept })
+      if (isHistory) continue
+      isUnsound = true
+      for (const selector of this.#selectors.covering(channel, named.symbol)) selector.covered = false
+    }
+    if (isUnsound) this.#host.renew('the state may hold lost messages')
+  }
+}

@@ -1,0 +1,5 @@
+export { type ActionState, useAction, useConnection } from './connection.js'
+export { useOrders, useTrades } from './histories.js'
+export { TickwireProvider, type TickwireProviderProps, useClient } from './provider.js'
+export { type TopicOptions, useQuote, useQuotes, useTopic } from './topics.js'
+export { useBars, useBook, usePortfolio } from './views.js'

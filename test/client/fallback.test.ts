@@ -85,9 +85,8 @@ for (const transport of clientTransports) {
   test(`${transport}: a peer that is mute, with TCP open, is found and replaced without a gap`, async t => {
     const server = await startServer(t)
     const barrier = await openBarrier(t, portOf(server))
-    const client = openTickwire(t, barrier.origin, { transports: [transport], environment: surroundings().environment })
-    const states: string[] = []
-    client.on('state', ({ name }) => { states.push(name) })
+    const { environment } = surroundings()
+    const client = openTickwire(t, barrier.origin, { transports: [transport], environment })
     const read = readAll(client.subscribe('trades', ['A']))
     await until('it is live', () => client.state.name === 'live')
     await trade(server, 3)
@@ -128,7 +127,8 @@ test('a token that expires is renewed without losing a message', async t => {
       tokens.push(token)
       return token
     }
-    const client = openTickwire(t, server.origin, { transports: [transport], getToken, environment: surroundings().environment })
+    const { environment } = surroundings()
+    const client = openTickwire(t, server.origin, { transports: [transport], getToken, environment })
     const read = readAll(client.subscribe('trades', [`T-${transport}`]))
     await until('it is live', () => client.state.name === 'live')
     for (let i = 0; i < 12; i++) {

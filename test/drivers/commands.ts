@@ -1,4 +1,4 @@
-import type { TickwireClient } from '@tickwire/client'
+import type { Message, Reset, TickwireClient } from '@tickwire/client'
 
 /** A command of the driver's protocol (docs/clients/conformance.md). */
 export interface DriverCommand {
@@ -28,7 +28,10 @@ export function driveClient (
 ): (command: DriverCommand) => void {
   let client: TickwireClient | undefined
   const open = new Map<string, ReturnType<Loose>>()
-  const keyOf = ({ channel, symbols }: DriverCommand): string => JSON.stringify([channel, symbols])
+  const said = new WeakSet<object>()
+  /** By topic, what was said last. */
+  const newest = new Map<string, string>()
+  const keyOf = (...names: Array<string | undefined>): string => JSON.stringify(names)
 
   function connect ({ url, transports, token, tokens }: DriverCommand): void {
     let given = 0
@@ -45,6 +48,7 @@ export function driveClient (
     made.on('gap', gap => { say({ event: 'gap', ...gap }) })
   }
 
+  /** A subscription for each symbol, so that each can be ended. */
   function subscribe (command: DriverCommand): void {
     const { channel, symbols, throttle_ms: throttleMs, depth, last } = command
     const options = {
@@ -53,34 +57,47 @@ export function driveClient (
       ...(last === undefined ? {} : { last })
     }
     const loose = client!.subscribe.bind(client) as unknown as Loose
-    const subscription = symbols === undefined ? loose(channel!, options) : loose(channel!, symbols, options)
-    open.set(keyOf(command), subscription)
-    subscription.listen(message => {
-      const { channel, symbol, sequence } = message
-      if (message.type === 'reset') {
-        return say({ event: 'reset', channel, symbol, reason: 'reason' in message ? message.reason : '', sequence })
-      }
-      const { snapshot, prev, data } = message as { snapshot?: true, prev?: number, data: unknown }
-      say({ event: 'message', channel, symbol, sequence, snapshot, prev, data })
-    })
-    void subscription.result.then(({ granted, rejected }) => {
-      if (granted.length > 0) {
-        say({ event: 'subscribed', channel, ...(symbols === undefined ? {} : { symbols: granted }) })
-      }
-      for (const { symbol, code, message } of rejected) {
-        say({ event: 'rejected', channel, symbol, code, message })
-      }
-    })
+    for (const named of symbols?.map(symbol => [symbol]) ?? [undefined]) {
+      const subscription = named === undefined ? loose(channel!, options) : loose(channel!, named, options)
+      open.set(keyOf(channel, named?.[0]), subscription)
+      subscription.listen(sayEvent)
+      void subscription.result.then(({ granted, rejected }) => {
+        if (granted.length > 0) say({ event: 'subscribed', channel, ...(named === undefined ? {} : { symbols: named }) })
+        for (const { symbol, code, message } of rejected) {
+          say({ event: 'rejected', channel, symbol, code, message })
+        }
+      })
+    }
+  }
+
+  /** Several subscriptions may read a topic, and each gets its events; the driver says them once. */
+  function sayEvent (event: Message | Reset): void {
+    const { channel, symbol, sequence } = event
+    if (said.has(event)) return
+    said.add(event)
+    const held = client!.inspect().topics[symbol === undefined ? channel : `${channel}:${symbol}`]
+    const text = JSON.stringify([channel, symbol, sequence, 'data' in event ? event.data : undefined])
+    // A subscription to a topic that another one reads begins with what is held of it.
+    if (open.size > 1 && held === sequence && text === newest.get(`${channel}:${symbol}`)) return
+    newest.set(`${channel}:${symbol}`, text)
+    if ('reason' in event) return say({ event: 'reset', channel, symbol, reason: event.reason, sequence })
+    const { snapshot, prev, data } = event
+    say({ event: 'message', channel, symbol, sequence, snapshot, prev, data })
+  }
+
+  function unsubscribe ({ channel, symbols }: DriverCommand): void {
+    for (const symbol of symbols ?? [undefined]) {
+      const key = keyOf(channel, symbol)
+      open.get(key)?.close()
+      open.delete(key)
+    }
   }
 
   return command => {
     switch (command.do) {
       case 'connect': return connect(command)
       case 'subscribe': return subscribe(command)
-      case 'unsubscribe':
-        open.get(keyOf(command))?.close()
-        open.delete(keyOf(command))
-        return
+      case 'unsubscribe': return unsubscribe(command)
       case 'close': client?.close()
     }
   }

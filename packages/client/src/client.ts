@@ -58,7 +58,8 @@ export class Client {
     this.#connector = new Connector(
       this.#base, transportsOf(options, known), environment, this.#connectorHost()
     )
-    this.#roster = new Roster(this.#selectors, this.#connector, options.after)
+    const forget = (topic: string): void => { this.#delivery.rule.forget(topic) }
+    this.#roster = new Roster(this.#selectors, this.#connector, forget, options.after)
     this.#delivery = new Delivery(this.#selectors, this.#roster, name => this.#kindOf(name), {
       note: text => { this.#log.note(text) },
       renew: reason => { this.#connector.renew(reason, true) },
@@ -210,7 +211,7 @@ export class Client {
     this.#flush = 'no'
     if (this.state.name === 'closed') return
     if (this.#selectors.isEmpty) {
-      for (const topic of this.#roster.clear()) this.#delivery.rule.forget(topic)
+      this.#roster.clear()
       this.#connector.stop('idle', { reason: 'nothing is subscribed' })
       return
     }
@@ -230,8 +231,7 @@ export class Client {
       probe: () => this.#roster.probe,
       adopted: (request, transport) => {
         this.#connections++
-        this.#delivery.rule.connected()
-        this.#roster.begin(request, transport, reset => { this.#delivery.reset(reset) })
+        this.#delivery.begin(this.#roster.begin(request, transport))
         if (transport.duplex && request.token !== undefined) this.#authenticate(request.token)
         this.#roster.update()
       },

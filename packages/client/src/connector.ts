@@ -274,6 +274,8 @@ export class Connector {
     }
     switch (policyOf(end)) {
       case 'stop':
+        // A connection that was welcomed is not refused for one of its subscriptions.
+        if (attempt.since !== undefined) return this.stop('closed', end)
         void this.#refused(attempt, end)
         return
       case 'renew':

@@ -26,6 +26,8 @@ export class Delivery {
   readonly #wentBack: Array<[topic: string, sequence: number]> = []
   /** By topic, the sequence behind the gap that is being repaired. */
   readonly #repairs = new Map<string, number>()
+  /** Topics that this connection began without a position: what they miss by then is lost. */
+  #fresh = new Set<string>()
 
   constructor (
     selectors: Selectors, roster: Roster, kindOf: (channel: string) => ChannelKind, host: DeliveryHost
@@ -34,6 +36,12 @@ export class Delivery {
     this.#roster = roster
     this.#kindOf = kindOf
     this.#host = host
+  }
+
+  /** A connection begins. @param fresh the topics that it does not resume */
+  begin (fresh: Set<string>): void {
+    this.rule.connected()
+    this.#fresh = fresh
   }
 
   /** Applies the rule. The position moves before the application hears of a message. */
@@ -55,9 +63,7 @@ export class Delivery {
         return this.#repair(message as unknown as Message, topic, before)
       case 'control':
         if (message.type === 'subscribed') this.#roster.confirmed(message)
-        else if (message.type === 'unsubscribed') {
-          for (const gone of this.#roster.left(message)) this.rule.forget(gone)
-        }
+        else if (message.type === 'unsubscribed') this.#roster.left(message)
     }
   }
 
@@ -79,7 +85,7 @@ export class Delivery {
   /** Goes back to the cursor for what the server skipped; if it skips that again, the messages are lost. */
   #repair (message: Message, topic: string, before: number | undefined): void {
     const { channel, symbol, sequence } = message
-    if (this.#repairs.get(topic) === sequence) {
+    if (this.#fresh.delete(topic) || this.#repairs.get(topic) === sequence) {
       this.#repairs.delete(topic)
       const named = symbol === undefined ? {} : { symbol }
       this.reset({ type: 'reset', channel, ...named, reason: 'history_lost' })

@@ -1,4 +1,4 @@
-import { type ChannelKind, type Reset, topicOf } from './channels.js'
+import { type ChannelKind, type Message, type Reset, topicOf } from './channels.js'
 import type { Connector } from './connector.js'
 import { policyOf } from './retry.js'
 import { type Group, groupsOf, parameterOf, type Selector, type Selectors, symbolsOf } from './selectors.js'
@@ -22,6 +22,7 @@ const OF_A_SELECTOR = [
 export class Roster {
   readonly #selectors: Selectors
   readonly #connector: Connector
+  readonly #forget: (topic: string) => void
   #cursor: string | undefined
   /** Whether the cursor is another client's: it covers what is subscribed before the first connection. */
   #isGiven: boolean
@@ -30,10 +31,16 @@ export class Roster {
   readonly #asked = new Map<unknown, readonly Selector[]>()
   /** What stands in the query of a request. */
   readonly #inQuery = new WeakMap<Request, readonly Selector[]>()
+  /** What nobody reads any more, while the server may still send it. */
+  #leaving: Selector[] = []
 
-  constructor (selectors: Selectors, connector: Connector, after: string | undefined) {
+  /** @param forget forgets the position in a topic, which is no longer subscribed */
+  constructor (
+    selectors: Selectors, connector: Connector, forget: (topic: string) => void, after: string | undefined
+  ) {
     this.#selectors = selectors
     this.#connector = connector
+    this.#forget = forget
     this.#cursor = after
     this.#isGiven = after !== undefined
   }
@@ -80,8 +87,11 @@ export class Roster {
     return selectors.length === 0 || this.#cursor === undefined ? '' : this.#query(selectors)
   }
 
-  /** A connection begins. What it cannot resume is reset. */
-  begin (request: Request, { duplex }: Transport, onReset: (reset: Reset) => void): void {
+  /**
+   * A connection begins.
+   * @returns the topics that it cannot resume, although something of them is held
+   */
+  begin (request: Request, { duplex }: Transport): Set<string> {
     this.#asked.clear()
     this.#isGiven = false
     for (const selector of this.#selectors.all()) {
@@ -89,14 +99,16 @@ export class Roster {
       selector.confirmed = false
       if (duplex) selector.rejected = undefined
     }
-    this.#resetUncovered(onReset)
-    if (duplex) return
+    for (const selector of this.#leaving.splice(0)) this.#leave(selector)
+    const fresh = new Set(this.#uncovered().map(topicOf))
+    if (duplex) return fresh
     // The server refuses a query as a whole, or grants all of it.
     for (const selector of this.#inQuery.get(request) ?? []) {
       selector.sent = textOf(selector)
-      selector.confirmed = true
+      selector.confirmed = selector.begun = true
       for (const reader of selector.readers) reader.answered(selector)
     }
+    return fresh
   }
 
   /** Brings the connection to what the application wants now. */
@@ -120,7 +132,11 @@ export class Roster {
       }
       this.#subscribe(added)
     }
-    for (const selector of gone) this.#selectors.remove(selector)
+    for (const selector of gone) {
+      this.#selectors.remove(selector)
+      if (selector.sent === undefined) this.#leave(selector)
+      else this.#leaving.push(selector)
+    }
   }
 
   #subscribe (selectors: readonly Selector[]): void {
@@ -143,7 +159,7 @@ export class Roster {
     for (const selector of this.#answered(id)) {
       const refusal = refusals.get(selector.symbol)
       if (refusal === undefined) {
-        selector.confirmed = true
+        selector.confirmed = selector.begun = true
         for (const reader of selector.readers) reader.answered(selector)
       } else this.#reject(selector, { ...refusal, symbol: selector.symbol })
     }
@@ -165,17 +181,23 @@ export class Roster {
     }, retryAfterMs ?? AGAIN_MS)
   }
 
-  /** The server sends nothing more of what was unsubscribed. @returns the topics that the client forgets */
-  left ({ channel, symbols }: ServerMessage): string[] {
-    const name = String(channel)
-    const gone = (symbols as readonly string[] | undefined) ?? []
-    const isSet = gone.some(symbol => symbol === '*' || symbol.startsWith('@'))
-    const topics = isSet ? this.#selectors.symbolsOf(name) : gone.length === 0 ? [undefined] : gone
-    return topics.flatMap(symbol => {
-      if (isSet && this.#selectors.find(name, symbol) !== undefined) return []
-      this.#selectors.forget(name, symbol)
-      return [topicOf({ channel: name, symbol })]
-    })
+  /** The server sends nothing more of what was unsubscribed. */
+  left ({ channel, symbols }: ServerMessage): void {
+    const names: ReadonlyArray<string | undefined> = Array.isArray(symbols) ? symbols as string[] : []
+    const isNamed = (selector: Selector): boolean =>
+      selector.channel === channel && (selector.symbol === undefined || names.includes(selector.symbol))
+    const gone = this.#leaving.filter(isNamed)
+    this.#leaving = this.#leaving.filter(selector => !isNamed(selector))
+    for (const selector of gone) this.#leave(selector)
+  }
+
+  /** Forgets the topics of a selector, except those that another one resumes. */
+  #leave ({ channel, symbol, isSet }: Selector): void {
+    for (const each of isSet ? this.#selectors.symbolsOf(channel) : [symbol]) {
+      if (isSet && this.#selectors.covering(channel, each).some(({ covered }) => covered)) continue
+      this.#selectors.forget(channel, each)
+      this.#forget(topicOf({ channel, symbol: each }))
+    }
   }
 
   /** A cursor came, which covers what the connection has confirmed. */
@@ -188,14 +210,17 @@ export class Roster {
   restart (onReset: (reset: Reset) => void): void {
     this.#cursor = undefined
     for (const selector of this.#selectors.all()) selector.covered = false
-    this.#resetUncovered(onReset, 'user_changed')
+    for (const { channel, symbol } of this.#uncovered()) {
+      onReset({ type: 'reset', channel, ...(symbol === undefined ? {} : { symbol }), reason: 'user_changed' })
+    }
   }
 
-  /** Forgets everything, since nothing is subscribed. @returns the topics that the client forgets */
-  clear (): string[] {
+  /** Forgets everything, since nothing is subscribed. */
+  clear (): void {
     this.#cursor = undefined
     this.#asked.clear()
-    return this.#selectors.clear()
+    this.#leaving = []
+    for (const topic of this.#selectors.clear()) this.#forget(topic)
   }
 
   /** Finds what the server refuses of a query, and asks for the rest. @returns whether that can help */
@@ -235,15 +260,11 @@ export class Roster {
     for (const reader of selector.readers) reader.answered(selector, rejected)
   }
 
-  /** What begins anew without a position may have missed messages. */
-  #resetUncovered (onReset: (reset: Reset) => void, reason: Reset['reason'] = 'history_lost'): void {
-    for (const selector of this.#selectors.all()) {
-      if (selector.covered) continue
-      for (const { channel, symbol } of this.#selectors.held(selector)) {
-        if (this.#selectors.covering(channel, symbol).some(({ covered }) => covered)) continue
-        onReset({ type: 'reset', channel, ...(symbol === undefined ? {} : { symbol }), reason })
-      }
-    }
+  /** Returns the last messages of the topics that are held, and that no covered selector resumes. */
+  #uncovered (): Message[] {
+    return [...this.#selectors.all()].filter(({ covered }) => !covered)
+      .flatMap(selector => this.#selectors.held(selector))
+      .filter(({ channel, symbol }) => this.#selectors.covering(channel, symbol).every(one => !one.covered))
   }
 
   /** Asks for the state of topics that the connection sends already. */

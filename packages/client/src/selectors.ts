@@ -27,6 +27,8 @@ export class Selector {
   covered = false
   /** Whether this connection has confirmed it, so that the next cursor covers it. */
   confirmed = false
+  /** Whether any connection has confirmed it: what comes before that is of a former subscription. */
+  begun = false
   /** The options with which this connection was asked for it; undefined: it was not. */
   sent: string | undefined
   /** Why the server does not grant it. */
@@ -71,8 +73,7 @@ class Channel {
     const named = this.selectors.get(symbol ?? NO_SYMBOL)
     // A listener may subscribe and unsubscribe meanwhile; only who is there now gets the event.
     if (this.sets.length === 0) {
-      // What still comes of a former subscription is not for a new one.
-      if (named?.confirmed !== true) return
+      if (named?.begun !== true) return
       for (const reader of [...named.readers]) reader.deliver(event)
       return
     }

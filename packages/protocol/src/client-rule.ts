@@ -73,11 +73,11 @@ export class ClientRule {
   }
 
   /**
-   * Returns a topic of which the client has messages that an earlier connection sent after the kept cursor;
-   * undefined if there is none.
+   * Returns a topic of which the client has messages that came after the kept cursor; undefined if there is
+   * none.
    */
   beyondCursor (): string | undefined {
-    for (const [topic, last] of this.last) if (last > this.sureOf(topic)) return topic
+    for (const [topic, last] of this.last) if (last > (this.atCursor.get(topic) ?? 0)) return topic
     return undefined
   }
 

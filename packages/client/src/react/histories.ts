@@ -1,4 +1,5 @@
 import type { KeyedChannels, PlainChannels } from '../channels.js'
+import { pendingOrdersOf } from '../pending-orders.js'
 import { useStore } from './store.js'
 
 type Trade = KeyedChannels['trades']
@@ -39,11 +40,17 @@ export function useTrades (symbol: string, { limit = TRADES }: { limit?: number 
 }
 
 /**
- * Returns the orders of the token's user, newest first: the newest hundred, and all that change meanwhile.
+ * Returns the orders of the token's user, newest first: the newest hundred, and all that change meanwhile. An
+ * order that an action has sent is there at once, and goes if the server refuses it.
  */
 export function useOrders (): readonly Order[] {
   return useStore('orders', (client, changed) => {
     const orders = new Map<string, Order>()
+    const pending = pendingOrdersOf(client)
+    const stop = pending.listeners.add(() => {
+      isChanged = true
+      changed()
+    })
     let [isChanged, value] = [false, NO_ORDERS]
     const put = (order: Order): void => {
       const known = orders.get(order.order_id)
@@ -62,17 +69,23 @@ export function useOrders (): readonly Order[] {
     const subscription = client.subscribe('orders')
     subscription.listen(event => {
       if (event.type === 'reset') void read().catch(() => {})
-      else put(event.data)
+      else {
+        pending.confirm(event.data)
+        put(event.data)
+      }
     })
     void subscription.result.then(read).catch(() => {})
     const newestFirst = (a: Order, b: Order): number => (b.created_at ?? '') < (a.created_at ?? '') ? -1 : 1
     return {
       read () {
-        if (isChanged) value = [...orders.values()].sort(newestFirst)
+        if (isChanged) value = pending.show([...orders.values()]).sort(newestFirst)
         isChanged = false
         return value
       },
-      close: subscription.close
+      close () {
+        stop()
+        subscription.close()
+      }
     }
   }, NO_ORDERS)
 }

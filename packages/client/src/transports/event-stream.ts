@@ -1,7 +1,7 @@
-import { errorText, findRefused, headersOf, refusalOf, streamUrl, endOf } from './refusals.js'
+import { endOf, errorText, findRefused, headersOf, refusalOf, streamUrl } from './refusals.js'
 import { sseParser } from './sse-parser.js'
-import type { End, Environment, Link, LinkEvents, Request, ServerMessage, Transport } from './transport.js'
-import { HEARTBEAT_SECONDS } from './websocket.js'
+import type { End, Environment, Link, LinkEvents, Request, Transport } from './transport.js'
+import { HEARTBEAT_SECONDS, messagesOf } from './websocket.js'
 
 /** How long a stream may stay silent after a poll has found messages that it should have brought. */
 const BEHIND_MS = 500
@@ -33,9 +33,10 @@ function open (request: Request, { onLife, onMessage, onEnd }: LinkEvents, { fet
     const parse = sseParser((name, data) => {
       if (signal.aborted) return
       if (name === 'cursor') return onMessage({ type: 'cursor', cursor: data })
-      const message = JSON.parse(data) as ServerMessage
-      if (message.type === 'closing') closing = endOf(message)
-      else onMessage(message)
+      for (const message of messagesOf(data)) {
+        if (message.type === 'closing') closing = endOf(message)
+        else onMessage(message)
+      }
     })
     const decoder = new TextDecoder()
     const reader = response.body!.getReader()

@@ -34,6 +34,23 @@ export const headersOf = ({ token }: Request, more: Record<string, string> = {})
 
 export const errorText = (error: unknown): string => error instanceof Error ? error.message : String(error)
 
+/**
+ * Finds out why a connection could not be opened, where the browser does not say it: the same URL by `fetch`
+ * is a poll, whose refusal can be read.
+ */
+export async function askWhy (request: Request, reason: string, { fetch }: Environment): Promise<End> {
+  try {
+    const ask = async (method: 'HEAD' | 'GET'): Promise<Response> => await fetch(
+      streamUrl(request, request.query), { method, headers: headersOf(request), cache: 'no-store' }
+    )
+    if ((await ask('HEAD')).ok) return { reason }
+    const end = await refusalOf(await ask('GET'))
+    return end.code === undefined ? { reason } : end
+  } catch {
+    return { reason }
+  }
+}
+
 /** At most so many requests to find what is refused; beyond that all that is left counts as refused. */
 const MAX_QUESTIONS = 64
 

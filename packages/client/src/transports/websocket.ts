@@ -1,5 +1,5 @@
 import { errorTable } from '@tickwire/protocol/errors'
-import { endOf } from './refusals.js'
+import { askWhy, endOf } from './refusals.js'
 import type { End, Environment, Link, LinkEvents, Request, ServerMessage, Transport } from './transport.js'
 
 /** A text frame is an array of messages (PROTOCOL.md, One URL). */
@@ -8,16 +8,18 @@ const SUBPROTOCOL = 'tickwire.v1.batch'
 export const HEARTBEAT_SECONDS = 5
 
 function open (
-  { base }: Request, { onLife, onMessage, onEnd }: LinkEvents, { WebSocket }: Environment
+  request: Request, { onLife, onMessage, onEnd }: LinkEvents, environment: Environment
 ): Link {
+  const { WebSocket } = environment
   if (WebSocket === undefined) {
     const reason = 'there is no WebSocket here; give the client one, such as that of the package ws'
     queueMicrotask(() => { onEnd({ reason }) })
     return { close () {} }
   }
-  const url = `${base.replace(/^http/, 'ws')}v1/stream?heartbeat=${HEARTBEAT_SECONDS}`
+  const url = `${request.base.replace(/^http/, 'ws')}v1/stream?heartbeat=${HEARTBEAT_SECONDS}`
   const socket = new WebSocket(url, SUBPROTOCOL)
   let closing: End | undefined
+  let isOpen = false
   let over = false
   const end = (reason: End): void => {
     if (over) return
@@ -26,23 +28,22 @@ function open (
     socket.close()
     onEnd(reason)
   }
+  socket.onopen = () => { isOpen = true }
   socket.onmessage = ({ data }) => {
     if (over || typeof data !== 'string') return
     onLife(data.length)
-    let messages: readonly ServerMessage[]
-    try {
-      messages = JSON.parse(data) as ServerMessage[]
-    } catch {
-      end({ reason: 'the server sent what is not JSON' })
-      return
-    }
-    for (const message of messages) {
+    for (const message of messagesOf(data)) {
       if (message.type === 'closing') closing = endOf(message)
       else if (!over) onMessage(message)
     }
   }
   socket.onerror = () => {}
-  socket.onclose = ({ code, reason }) => { end(closing ?? endOfClose(code, reason)) }
+  socket.onclose = ({ code, reason }) => {
+    const said = closing ?? endOfClose(code, reason)
+    // A browser does not say why an upgrade was refused.
+    if (isOpen || over) end(said)
+    else void askWhy(request, 'the WebSocket was refused', environment).then(end)
+  }
   return {
     send (action) {
       if (socket.readyState === 1) socket.send(JSON.stringify(action))
@@ -54,6 +55,20 @@ function open (
       over = true
       socket.close()
     }
+  }
+}
+
+/**
+ * Returns the messages of a frame. What cannot be read is left out: if messages were in it, the next one
+ * shows that they are missing.
+ */
+export function messagesOf (text: string): ServerMessage[] {
+  try {
+    const messages: unknown = JSON.parse(text)
+    return [messages].flat().filter((message): message is ServerMessage =>
+      typeof (message as ServerMessage | null)?.type === 'string')
+  } catch {
+    return []
   }
 }
 

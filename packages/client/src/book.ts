@@ -84,6 +84,8 @@ const share = sharedStores(() => new BookStore())
 export function openBook (client: Client, symbol: string, options: BookOptions = {}): BookView {
   const { store, leave } = share(client, symbol)
   const subscription = client.subscribe('book', [symbol], options)
+  const listeners = new Listeners()
+  const stop = store.listeners.add(() => { listeners.tell() })
   subscription.listen(event => { store.take(event) })
   let seen: number | undefined
   let snapshot: BookSnapshot | undefined
@@ -107,9 +109,10 @@ export function openBook (client: Client, symbol: string, options: BookOptions =
       }
       return snapshot
     },
-    onChange: listener => store.listeners.add(listener),
+    onChange: listener => listeners.add(listener),
     subscription,
     close () {
+      stop()
       subscription.close()
       leave()
     }

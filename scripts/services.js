@@ -65,10 +65,10 @@ const SERVICES = [
     binary: 'TEST_NGINX',
   },
   {
-    // The examples in it need no package of its own.
+    // Its packages come from PyPI, into an environment of their own, which Debian has in a package of its own.
     name: 'Python',
     programs: ['python3'],
-    aptPackage: 'python3',
+    aptPackage: 'python3-venv',
     binary: 'TEST_PYTHON',
   },
 ]

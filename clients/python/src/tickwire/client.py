@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import Any
 
 from .credentials import Credentials, GetToken
-from .errors import Dead, Refused, Restart, TickwireError
+from .errors import Changed, Dead, Refused, Restart, TickwireError
 from .ladder import Ladder
 from .messages import TRANSPORTS, Event, Message, Rejected, Reset, State, StateChange, TransportName
 from .refused_selectors import find_refused
@@ -282,6 +282,8 @@ class TickwireClient(Requests):
 
     async def _pause_after(self, error: TickwireError) -> float:
         """Returns the seconds until the next attempt (PROTOCOL.md, Errors and closing); raises if none is."""
+        if isinstance(error, Changed):
+            return 0.0
         if isinstance(error, (Restart, Dead)):
             return self._at_once()
         if not isinstance(error, Refused):

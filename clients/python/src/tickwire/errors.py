@@ -83,6 +83,10 @@ class Restart(TickwireError):
     """The client itself ends the connection, to begin another at once."""
 
 
+class Changed(Restart):
+    """The application wants something else, which takes another connection."""
+
+
 def refusal_of_close(close: int | None, reason: str = "") -> Refused | None:
     """What a WebSocket's close code says, where no `closing` came before it."""
     code = _CODE_OF_CLOSE.get(close or 0)

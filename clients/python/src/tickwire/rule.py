@@ -89,7 +89,8 @@ class ClientRule:
 
     def beyond(self) -> list[str]:
         """Returns the topics of which the client has messages that came after its cursor."""
-        return [topic for topic, last in self._last.items() if self._sure(topic) < last]
+        at_cursor = self._at_cursor
+        return [t for t, last in self._last.items() if t in self._here or at_cursor.get(t, 0) < last]
 
     def enter(self, epoch: str | None) -> list[tuple[str, int | None]]:
         """Enters the epoch that the server named (rule 5).
@@ -103,14 +104,13 @@ class ClientRule:
         if before is None or before == epoch:
             return []
         back: list[tuple[str, int | None]] = []
-        for topic in self.beyond():
-            sure = self._sure(topic)
+        for topic, last in list(self._last.items()):
+            sure = self._here.get(topic, self._at_cursor.get(topic, 0))
+            if sure >= last:
+                continue
             back.append((topic, sure or None))
             if sure == 0:
                 del self._last[topic]
             else:
                 self._last[topic] = sure
         return back
-
-    def _sure(self, topic: str) -> int:
-        return self._here.get(topic, self._at_cursor.get(topic, 0))

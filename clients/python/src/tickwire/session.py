@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timezone
 from typing import Any, Protocol
 
-from .errors import Refused, Restart, TickwireError, refusal_of_message
+from .errors import Changed, Refused, Restart, TickwireError, refusal_of_message
 from .messages import Gap, Granted, Message, Reset, State, TransportName
 from .retry import Backoff
 from .rule import ClientRule, split_topic, topic_of
@@ -16,8 +16,9 @@ from .selectors import Options, Selector
 from .subscriptions import SubscriptionTable
 from .transports.transport import Plan, Transport, WireMessage
 
-#: Subscriptions that change at about the same time go together.
-GATHER_SECONDS = 0.01
+#: Subscriptions that change at about the same time go together: on a WebSocket in few messages, elsewhere in
+#: one new request.
+GATHER_SECONDS = {"websocket": 0.01, "event-stream": 0.05, "polling": 0.05}
 
 
 class Place:
@@ -130,7 +131,7 @@ class Session:
         task.add_done_callback(self._tasks.discard)
 
     async def _change(self) -> None:
-        await asyncio.sleep(GATHER_SECONDS)
+        await asyncio.sleep(GATHER_SECONDS[self.transport.name])
         async with self._changing:
             wanted, active = self._client.table.wanted(), self._active
             again = {each for each in self._to_refresh if each in wanted and each in active}
@@ -145,7 +146,7 @@ class Session:
             if wanted and await self.transport.change(gone, news):
                 return
             self._forget(gone)
-            self.fail(Restart("the subscriptions have changed"))
+            self.fail(Changed("the subscriptions have changed"))
 
     # What the server sends.
 

@@ -289,11 +289,12 @@ class TickwireClient(Requests):
         if not isinstance(error, Refused):
             return self._backoff.next()
         match error.policy:
-            case "renew":
+            case "renew" if self._credentials.token is not None:
                 if not await self._credentials.renew():
                     raise error
                 return 0.0
-            case "stop":
+            # Without a token, some of a query may be public, and some not.
+            case "stop" | "renew":
                 return await self._without_refused(error)
         return self._backoff.after(error)
 
@@ -315,7 +316,7 @@ class TickwireClient(Requests):
             refused = await find_refused(self._http, self._origin, self._plan().all, self._credentials.token)
         except TickwireError as failure:
             return await self._pause_after(failure)
-        if not refused:
+        if not refused or (error.policy == "renew" and len(refused) == len(self.table.wanted())):
             raise error
         for selector, refusal in refused:
             self.reject(selector, refusal)

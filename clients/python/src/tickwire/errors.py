@@ -66,6 +66,12 @@ class Refused(TickwireError):
         entry = ERROR_TABLE.get(self.code)
         return "stop" if entry is None else entry.client
 
+    @property
+    def is_final(self) -> bool:
+        """Whether the same request will be refused again: of one of several selectors, a token is renewed for
+        none of them."""
+        return self.policy in ("stop", "renew")
+
 
 class Unreachable(TickwireError):
     """There was no answer of the server's own: the next transport may get one."""

@@ -11,7 +11,7 @@ from .transports.http import headers_of, query_url, refusal_of_response, unreach
 from .transports.transport import Wanted
 
 #: Of these statuses, a `HEAD` needs no body to say that the client must change its query.
-_OF_THE_QUERY = (400, 403, 404)
+_OF_THE_QUERY = (400, 401, 403, 404)
 _SECONDS = 10.0
 
 
@@ -37,7 +37,7 @@ async def find_refused(
                 if answer.status_code == 200:
                     continue
                 refusal = refusal_of_response(answer, answer.content)
-                if isinstance(refusal, Unreachable) or refusal.policy != "stop":
+                if isinstance(refusal, Unreachable) or not refusal.is_final:
                     raise refusal
                 if len(part) == 1:
                     found.append((part[0][0], refusal))

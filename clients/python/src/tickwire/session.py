@@ -248,9 +248,9 @@ class Session:
         for selector in selectors:
             self._active.pop(selector, None)
             self._confirmed.discard(selector)
-            if refusal.policy == "stop":
+            if refusal.is_final:
                 self._client.reject(selector, refusal)
-        if refusal.policy != "stop":
+        if not refusal.is_final:
             self._spawn(self._ask_again(self._backoff.after(refusal)))
 
     async def _ask_again(self, seconds: float) -> None:
@@ -267,7 +267,7 @@ class Session:
         named = [Selector(action["channel"], symbol) for symbol in action.get("symbols") or [None]]
         if action["action"] == "subscribe":
             self._reject(named, refusal)
-        elif refusal.policy != "stop":
+        elif not refusal.is_final:
             # An unsubscribe that the server did not perform: these are active still.
             self._active.update((each, Options()) for each in named if each not in self._active)
             self._spawn(self._ask_again(self._backoff.after(refusal)))

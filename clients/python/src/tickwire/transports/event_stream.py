@@ -16,7 +16,7 @@ from .event_parser import EventParser
 from .http import headers_of, refusal_of_response, stream_url, unreachable
 from .transport import (
     ANSWER_SECONDS, CATCH_BREATH_SECONDS, HEARTBEAT_SECONDS, LOOK_SECONDS, OPEN_SECONDS, SILENCE_SECONDS,
-    Monitor, Plan, Wanted, WireMessage
+    STALE_SECONDS, Monitor, Plan, Wanted, WireMessage
 )
 
 #: How long a stream may stay silent when a poll has brought what the stream should have brought.
@@ -120,9 +120,12 @@ class EventStreamTransport:
                 if self._last_byte == silent_since:
                     return self._monitor.fail(Dead("no heartbeat"))
             elif now - max(silent_since, asked_at) >= SILENCE_SECONDS:
-                self._monitor.silent(True)
                 asked_at = now
-                reason = await self._probe()
+                late = asyncio.get_running_loop().call_later(STALE_SECONDS, self._monitor.silent, True)
+                try:
+                    reason = await self._probe()
+                finally:
+                    late.cancel()
                 if reason is not None and self._last_byte == silent_since:
                     return self._monitor.fail(Dead(reason))
                 self._monitor.silent(False)
@@ -144,6 +147,7 @@ class EventStreamTransport:
             return None
         if not any(self._monitor.is_news(message) for message in messages):
             return None
+        self._monitor.silent(True)
         await asyncio.sleep(GRACE_SECONDS)
         return "a poll brought what the stream did not"
 

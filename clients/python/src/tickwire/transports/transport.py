@@ -16,6 +16,8 @@ HEARTBEAT_SECONDS = 5
 SILENCE_SECONDS = 2.5
 #: How long the answer may take.
 ANSWER_SECONDS = 1.5
+#: A client that has waited so long for the answer says that the connection may be stale.
+STALE_SECONDS = 0.5
 #: How often silence is looked for.
 LOOK_SECONDS = 0.25
 #: An event loop that was blocked has not read yet what came meanwhile.

@@ -19,7 +19,7 @@ from ..messages import TransportName
 from ..selectors import Selector, subscribe_actions, unsubscribe_actions
 from .transport import (
     ANSWER_SECONDS, CATCH_BREATH_SECONDS, HEARTBEAT_SECONDS, LOOK_SECONDS, OPEN_SECONDS, SILENCE_SECONDS,
-    Monitor, Plan, Wanted, WireMessage
+    STALE_SECONDS, Monitor, Plan, Wanted, WireMessage
 )
 
 #: Frames are of 32 KiB, unless a single message is larger: the snapshot of a deep book.
@@ -138,11 +138,12 @@ class WebSocketTransport:
             await asyncio.sleep(LOOK_SECONDS)
             if time.monotonic() - socket.last_byte < SILENCE_SECONDS:
                 continue
-            self._monitor.silent(True)
             asked = time.monotonic()
             await self._send({"action": "ping"})
             while socket.last_byte < asked and time.monotonic() < asked + ANSWER_SECONDS:
                 await asyncio.sleep(CATCH_BREATH_SECONDS)
+                if time.monotonic() > asked + STALE_SECONDS:
+                    self._monitor.silent(True)
             if socket.last_byte < asked:
                 await asyncio.sleep(CATCH_BREATH_SECONDS)
             if socket.last_byte < asked:

@@ -67,9 +67,9 @@ class TickwireClient(Requests):
         if not transports or any(name not in TRANSPORTS for name in transports):
             raise ValueError(f"transports must be some of {', '.join(TRANSPORTS)}")
         self._origin, self._tls, self._random = url.rstrip("/"), tls, uniform
-        self._http = open_http(tls)
+        self._http = open_http(self._origin, tls)
         self._credentials = Credentials(token, get_token)
-        super().__init__(self._origin, self._http, self._credentials, order_key)
+        super().__init__(self._origin, self._http, self._credentials, order_key, uniform)
         self.place, self.table = Place(), SubscriptionTable()
         self._histories = HISTORIES | frozenset(histories)
         self._ladder = Ladder[Session](transports, uniform)

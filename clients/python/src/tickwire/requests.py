@@ -2,9 +2,10 @@
 from __future__ import annotations
 
 import asyncio
+import random
 import time
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timezone
 from typing import Any
 from urllib.parse import quote
@@ -28,10 +29,11 @@ class Requests:
     """Each request may be sent again without doing anything twice, and is, as the table of errors says."""
 
     def __init__(
-        self, origin: str, http: httpx.AsyncClient, credentials: Credentials, order_key: OrderKey | None
+        self, origin: str, http: httpx.AsyncClient, credentials: Credentials, order_key: OrderKey | None,
+        uniform: Callable[[], float] = random.random
     ) -> None:
         self.__origin, self.__http, self.__credentials = origin, http, credentials
-        self.__order_key = order_key
+        self.__order_key, self.__random = order_key, uniform
 
     async def get(self, path: str, **parameters: Any) -> Any:
         """Reads, such as `get("/v1/history", topic="trades:AAPL", limit=10)`."""
@@ -51,7 +53,7 @@ class Requests:
         places = list(range(len(batch)))
         sequences: list[int | None] = [None] * len(batch)
         rejected: dict[int, dict[str, Any]] = {}
-        accepted, backoff, until = 0, Backoff(), time.monotonic() + PATIENCE_SECONDS
+        accepted, backoff, until = 0, Backoff(self.__random), time.monotonic() + PATIENCE_SECONDS
         while places:
             answer = await self.__send("POST", "/v1/publish", [batch[place] for place in places])
             accepted += answer["accepted"]
@@ -120,7 +122,7 @@ class Requests:
         return {**dated, "signature": sign_request(self.__order_key, action, dated)}
 
     async def __send(self, method: str, path: str, body: Any = None) -> Any:
-        backoff, until, renewed = Backoff(), time.monotonic() + PATIENCE_SECONDS, False
+        backoff, until, renewed = Backoff(self.__random), time.monotonic() + PATIENCE_SECONDS, False
         while True:
             try:
                 return await self.__attempt(method, path, body)

@@ -14,10 +14,12 @@ from .transport import OPEN_SECONDS, Plan, Wanted
 NO_TIMEOUT = httpx.Timeout(None, connect=10.0, pool=10.0)
 
 
-def open_http(tls: ssl.SSLContext | None) -> httpx.AsyncClient:
+def open_http(origin: str, tls: ssl.SSLContext | None) -> httpx.AsyncClient:
+    # Without TLS nothing is verified, and to load the system's certificates takes a tenth of a second.
+    verify = tls if tls is not None else origin.startswith("https:")
     # A client has one stream, a probe of it, and its own requests: publishers may have many.
     limits = httpx.Limits(max_connections=None, max_keepalive_connections=4)
-    return httpx.AsyncClient(timeout=NO_TIMEOUT, limits=limits, verify=True if tls is None else tls)
+    return httpx.AsyncClient(timeout=NO_TIMEOUT, limits=limits, verify=verify)
 
 
 def headers_of(token: str | None, **further: str) -> dict[str, str]:

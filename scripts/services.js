@@ -65,7 +65,7 @@ const SERVICES = [
     binary: 'TEST_NGINX',
   },
   {
-    // Its packages come from PyPI, into an environment of their own, which Debian has in a package of its own.
+    // Packages of PyPI go into an environment of their own; Debian has what makes one in this package.
     name: 'Python',
     programs: ['python3'],
     aptPackage: 'python3-venv',

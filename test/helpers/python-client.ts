@@ -85,7 +85,8 @@ export class PythonDriver {
   private errors = ''
 
   private constructor (private readonly child: ChildProcess) {
-    createInterface({ input: child.stdout! }).on('line', line => { this.events.push(JSON.parse(line) as DriverEvent) })
+    const lines = createInterface({ input: child.stdout! })
+    lines.on('line', line => { this.events.push(JSON.parse(line) as DriverEvent) })
     child.stderr!.on('data', chunk => { this.errors += String(chunk) })
   }
 
@@ -103,8 +104,8 @@ export class PythonDriver {
 
   /** The events of one kind, or all that fit. */
   all (fits: Partial<DriverEvent>): DriverEvent[] {
-    const wanted = Object.entries(fits)
-    return this.events.filter(event => wanted.every(([name, value]) => event[name as keyof DriverEvent] === value))
+    const names = Object.keys(fits) as Array<keyof DriverEvent>
+    return this.events.filter(event => names.every(name => event[name] === fits[name]))
   }
 
   /** The numbers that a feed has written into the messages of a topic, in the order in which they came. */

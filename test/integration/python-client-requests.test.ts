@@ -7,19 +7,28 @@ const python = await providePython()
 const skip = 'missing' in python ? python.missing : false
 const program = 'program' in python ? python.program : ''
 
+/** What the program has found. */
+interface Found {
+  readonly published: ReadonlyArray<{ readonly rejected: ReadonlyArray<{ message?: string }> }>
+  readonly statuses: readonly string[]
+  readonly genuine: readonly boolean[]
+}
+
 test('publishes, trades with signatures, and reads with threads', { skip }, async t => {
   const server = generateKeyPairSync('ed25519').privateKey.export({ format: 'pem', type: 'pkcs8' })
   const { publicKey, privateKey } = generateKeyPairSync('ed25519')
-  const { origin, token } = await startServer(t, { ORDER_SIGNING_KEY: String(server), ORDER_SIGNING: 'required', ORDER_WINDOW_MS: 60_000 })
+  const { origin, token } = await startServer(t, {
+    ORDER_SIGNING_KEY: String(server), ORDER_SIGNING: 'required', ORDER_WINDOW_MS: 60_000
+  })
   const { kty, crv, x } = publicKey.export({ format: 'jwk' })
   const { stdout } = await runPython(program, ['tests/live_requests.py'], JSON.stringify({
     url: origin, token: token({ trade: true, order_key: { kty, crv, x } }), key: privateKey.export({ format: 'jwk' })
   }))
-  const found = JSON.parse(stdout) as Record<string, unknown>
-  const { published, statuses, genuine, ...rest } = found as { published: Array<{ accepted: number, sequences: unknown, rejected: Array<{ index: number, code: string }> }>, statuses: string[], genuine: boolean[] }
-  t.strictSame(published.map(({ accepted, sequences, rejected }) => [accepted, sequences, rejected.map(({ index, code }) => [index, code])]), [
-    [1, [1], []],
-    [1, [1, null], [[1, 'unknown_channel']]]
+  const { published, statuses, genuine, ...rest } = JSON.parse(stdout) as Found
+  for (const answer of published) for (const item of answer.rejected) delete item.message
+  t.strictSame(published, [
+    { accepted: 1, rejected: [], sequences: [1] },
+    { accepted: 1, rejected: [{ index: 1, code: 'unknown_channel' }], sequences: [1, null] }
   ], 'the second time under the same key adds nothing')
   t.equal(statuses.at(-1), 'canceled')
   t.equal(genuine.length, statuses.length)
@@ -37,7 +46,9 @@ test('publishes, trades with signatures, and reads with threads', { skip }, asyn
 
 test('follows sets, throttled topics and options that change, on every transport', { skip }, async t => {
   const { app, origin } = await startServer(t)
-  const quote = async (symbol: string, bid: number): Promise<void> => { await publish(app, 'quotes', symbol, { symbol, bid: String(bid) }) }
+  const quote = async (symbol: string, bid: number): Promise<void> => {
+    await publish(app, 'quotes', symbol, { symbol, bid: String(bid) })
+  }
   for (const symbol of ['A', 'B']) await quote(symbol, 1)
   for (const transport of ['websocket', 'event-stream', 'polling']) {
     const driver = PythonDriver.start(t, program)

@@ -16,7 +16,9 @@ const TRADES = { channel: 'trades', symbols: ['A'] }
 const portOf = (origin: string): number => Number(new URL(origin).port)
 
 /** A driver for each transport, with what each subscribes to. */
-function startAll (t: Test, url: string, subscriptions: readonly object[], credentials: object = {}): PythonDriver[] {
+function startAll (
+  t: Test, url: string, subscriptions: readonly object[], credentials: object = {}
+): PythonDriver[] {
   return transports.map(transport => {
     const driver = PythonDriver.start(t, program)
     driver.do({ do: 'connect', url, transports: [transport], ...credentials })
@@ -25,7 +27,9 @@ function startAll (t: Test, url: string, subscriptions: readonly object[], crede
   })
 }
 
-const each = async (drivers: readonly PythonDriver[], wait: (driver: PythonDriver) => Promise<void>): Promise<void> => {
+type Wait = (driver: PythonDriver) => Promise<void>
+
+const each = async (drivers: readonly PythonDriver[], wait: Wait): Promise<void> => {
   await Promise.all(drivers.map(wait))
 }
 

@@ -4,6 +4,7 @@
 
 If the server demands a token, it stands in TICKWIRE_TOKEN.
 """
+
 import argparse
 import asyncio
 import os

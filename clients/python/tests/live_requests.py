@@ -1,4 +1,5 @@
 """Trades and publishes on a real server, and prints what came of it as JSON. Its input says where and how."""
+
 import json
 import sys
 

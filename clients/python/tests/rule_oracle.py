@@ -1,4 +1,5 @@
 """Judges the steps that another program gives on stdin as JSON, and prints the verdicts as JSON."""
+
 import json
 import sys
 

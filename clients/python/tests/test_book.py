@@ -4,12 +4,36 @@ from decimal import Decimal
 
 from tickwire import Message, OrderBook, Reset
 
-ASKS = ["0.05005", "0.05010", "0.05015", "0.05020", "0.05025", "0.05030", "0.05035", "0.05040", "0.05045", "0.05050"]
-BIDS = ["0.05000", "0.04995", "0.04990", "0.04980", "0.04975", "0.04970", "0.04965", "0.04960", "0.04955", "0.04950"]
+ASKS = [
+    "0.05005",
+    "0.05010",
+    "0.05015",
+    "0.05020",
+    "0.05025",
+    "0.05030",
+    "0.05035",
+    "0.05040",
+    "0.05045",
+    "0.05050",
+]
+BIDS = [
+    "0.05000",
+    "0.04995",
+    "0.04990",
+    "0.04980",
+    "0.04975",
+    "0.04970",
+    "0.04965",
+    "0.04960",
+    "0.04955",
+    "0.04950",
+]
 
 
 def book(bids: object = (), asks: object = (), snapshot: bool = False, **more: object) -> Message:
-    return Message("book", "X", 1, {"symbol": "X", "bids": bids, "asks": asks, **more}, "book", snapshot=snapshot)
+    return Message(
+        "book", "X", 1, {"symbol": "X", "bids": bids, "asks": asks, **more}, "book", snapshot=snapshot
+    )
 
 
 class BookTest(unittest.TestCase):

@@ -8,8 +8,10 @@ STREAM = (
     "data: 삼성\ndata: two\r\n\r\nevent: lost\n\ndata:bare\n\n"
 ).encode()
 EVENTS = [
-    Event("message", '{"type":"welcome"}'), Event("cursor", "c1"), Event("message", "삼성\ntwo"),
-    Event("message", "bare")
+    Event("message", '{"type":"welcome"}'),
+    Event("cursor", "c1"),
+    Event("message", "삼성\ntwo"),
+    Event("message", "bare"),
 ]
 
 

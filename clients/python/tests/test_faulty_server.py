@@ -1,4 +1,5 @@
 """A client with a server that breaks the protocol or loses its log, as a real one does not on demand."""
+
 import asyncio
 import json
 import unittest
@@ -35,10 +36,16 @@ class Line:
     async def grant(self, epoch: str = "e1") -> dict[str, Any]:
         """Grants the next subscribe, whatever it names."""
         asked = await self.hear("subscribe")
-        await self.say({
-            "type": "subscribed", "id": asked["id"], "channel": asked["channel"],
-            "symbols": asked.get("symbols", []), "rejected": [], "epoch": epoch
-        })
+        await self.say(
+            {
+                "type": "subscribed",
+                "id": asked["id"],
+                "channel": asked["channel"],
+                "symbols": asked.get("symbols", []),
+                "rejected": [],
+                "epoch": epoch,
+            }
+        )
         return asked
 
 
@@ -52,10 +59,13 @@ def cursor(text: str) -> dict[str, Any]:
 
 class FaultyServerTest(unittest.IsolatedAsyncioTestCase):
     async def follow(
-        self, scripts: list[Script], until: Callable[[list[Event]], bool], channels: dict[str, list[str]],
-        **options: Any
+        self,
+        scripts: list[Script],
+        until: Callable[[list[Event]], bool],
+        channels: dict[str, list[str]],
+        **options: Any,
     ) -> list[Event]:
-        """Runs a script for each connection of a client, one after another, until its events are as wanted."""
+        """Runs a script for each connection of a client, in turn, until its events are as wanted."""
         self.faults: list[BaseException] = []
         left = list(scripts)
 
@@ -86,7 +96,9 @@ class FaultyServerTest(unittest.IsolatedAsyncioTestCase):
         async with serve(handle, "127.0.0.1", 0) as server:
             port = server.sockets[0].getsockname()[1]
             url = f"http://127.0.0.1:{port}"
-            async with TickwireClient(url, transports=["websocket"], uniform=lambda: 0.0, **options) as client:
+            async with TickwireClient(
+                url, transports=["websocket"], uniform=lambda: 0.0, **options
+            ) as client:
                 client.on_event(note)
                 for channel, symbols in channels.items():
                     client.subscribe(channel, symbols, on_item=lambda item: None)
@@ -147,21 +159,32 @@ class FaultyServerTest(unittest.IsolatedAsyncioTestCase):
             assert [each.get("after") for each in asked] == ["c1", "c1"], asked
 
         async def third(line: Line) -> None:
-            by_channel = {each["channel"]: each.get("after") for each in [await line.grant("e2"), await line.grant("e2")]}
+            by_channel = {
+                each["channel"]: each.get("after")
+                for each in [await line.grant("e2"), await line.grant("e2")]
+            }
             assert by_channel == {"trades": "c1", "quotes": None}, by_channel
-            await line.say({**quote, "sequence": 6, "snapshot": True, "data": {"new": 1}}, trade(2), cursor("c2"))
+            await line.say(
+                {**quote, "sequence": 6, "snapshot": True, "data": {"new": 1}}, trade(2), cursor("c2")
+            )
 
         events = await self.follow(
-            [first, second, third], lambda e: len([m for m in e if isinstance(m, Message)]) == 7,
-            {"trades": ["A"], "quotes": ["Q"]}
+            [first, second, third],
+            lambda e: len([m for m in e if isinstance(m, Message)]) == 7,
+            {"trades": ["A"], "quotes": ["Q"]},
         )
         found = self.items(events)
-        self.assertEqual([each for each in found if isinstance(each, Reset)], sorted([
-            Reset("trades", "A", "epoch_changed", 1), Reset("quotes", "Q", "epoch_changed")
-        ], key=lambda each: [found.index(each)]))
-        self.assertEqual([
-            (each.channel, each.sequence) for each in found[-2:] if isinstance(each, Message)
-        ], [("quotes", 6), ("trades", 2)])
+        self.assertEqual(
+            [each for each in found if isinstance(each, Reset)],
+            sorted(
+                [Reset("trades", "A", "epoch_changed", 1), Reset("quotes", "Q", "epoch_changed")],
+                key=lambda each: [found.index(each)],
+            ),
+        )
+        self.assertEqual(
+            [(each.channel, each.sequence) for each in found[-2:] if isinstance(each, Message)],
+            [("quotes", 6), ("trades", 2)],
+        )
 
     async def test_does_not_go_back_in_the_same_epoch(self) -> None:
         async def first(line: Line) -> None:
@@ -174,7 +197,9 @@ class FaultyServerTest(unittest.IsolatedAsyncioTestCase):
             await line.say(trade(2), trade(3))
 
         events = await self.follow(
-            [first, second], lambda e: any(isinstance(m, Message) and m.sequence == 3 for m in e), {"trades": ["A"]}
+            [first, second],
+            lambda e: any(isinstance(m, Message) and m.sequence == 3 for m in e),
+            {"trades": ["A"]},
         )
         self.assertEqual([getattr(each, "sequence") for each in self.items(events)], [1, 2, 3])
 
@@ -209,11 +234,13 @@ class FaultyServerTest(unittest.IsolatedAsyncioTestCase):
             (lambda line: closed(line, "", 4403, False), "forbidden"),
             (lambda line: closed(line, "", 1009, False), "message_too_big"),
             (lambda line: closed(line, "", 4401, False), "unauthorized"),
-            (refused, "forbidden")
+            (refused, "forbidden"),
         ]:
             passing: list[Script] = [
-                lambda line: closed(line, "going_away", 1001, True), lambda line: closed(line, "", 4503, False),
-                lambda line: closed(line, "internal", 4500, True), lambda line: closed(line, "", 1011, False)
+                lambda line: closed(line, "going_away", 1001, True),
+                lambda line: closed(line, "", 4503, False),
+                lambda line: closed(line, "internal", 4500, True),
+                lambda line: closed(line, "", 1011, False),
             ]
             events = await self.follow([*passing, last], _is_closed, {"trades": ["A"]})
             states = [each for each in events if isinstance(each, StateChange)]
@@ -232,7 +259,9 @@ class FaultyServerTest(unittest.IsolatedAsyncioTestCase):
             heard.append(asked["token"])
             await line.say({"type": "error", "id": asked["id"], "code": "unauthorized", "message": "no"})
 
-        events = await self.follow([refuse, refuse, refuse], _is_closed, {"trades": ["A"]}, get_token=get_token)
+        events = await self.follow(
+            [refuse, refuse, refuse], _is_closed, {"trades": ["A"]}, get_token=get_token
+        )
         self.assertEqual(heard, ["old", "new"])
         self.assertEqual([each for each in events if isinstance(each, StateChange)][-1].code, "unauthorized")
 
@@ -240,11 +269,13 @@ class FaultyServerTest(unittest.IsolatedAsyncioTestCase):
         async def script(line: Line) -> None:
             for code in ("rate_limited", "log_unavailable", "too_many_subscriptions"):
                 asked = await line.hear("subscribe")
-                await line.say({
-                    "type": "error", "id": asked["id"], "code": code, "message": "no", "retry_after_ms": 1
-                })
+                await line.say(
+                    {"type": "error", "id": asked["id"], "code": code, "message": "no", "retry_after_ms": 1}
+                )
 
-        events = await self.follow([script], lambda e: any(isinstance(m, Rejected) for m in e), {"trades": ["A"]})
+        events = await self.follow(
+            [script], lambda e: any(isinstance(m, Rejected) for m in e), {"trades": ["A"]}
+        )
         rejected = [each for each in events if isinstance(each, Rejected)]
         self.assertEqual(rejected, [Rejected("trades", "A", "too_many_subscriptions", "no")])
         # Nothing is subscribed any more, and that is no error.

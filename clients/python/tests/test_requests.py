@@ -1,4 +1,5 @@
 """What a client sends again, and how, with servers that fail on demand."""
+
 import json
 import unittest
 from collections.abc import Callable
@@ -45,11 +46,20 @@ class RequestsTest(unittest.IsolatedAsyncioTestCase):
 
     async def test_sends_the_same_order_again_until_it_has_an_answer(self) -> None:
         accepted = {"type": "order_accepted", "order_id": "x"}
-        client = self.client([
-            httpx.ConnectError("no"), httpx.Response(502, text="<h1>no</h1>"), refusal(503, "log_unavailable"),
-            refusal(429, "rate_limited", retry_after_ms=1), refusal(500, "internal"), httpx.Response(202, json=accepted)
-        ], KEY)
-        self.assertEqual(await client.submit_order(symbol="A", side="buy", order_type="market", quantity="1"), accepted)
+        client = self.client(
+            [
+                httpx.ConnectError("no"),
+                httpx.Response(502, text="<h1>no</h1>"),
+                refusal(503, "log_unavailable"),
+                refusal(429, "rate_limited", retry_after_ms=1),
+                refusal(500, "internal"),
+                httpx.Response(202, json=accepted),
+            ],
+            KEY,
+        )
+        self.assertEqual(
+            await client.submit_order(symbol="A", side="buy", order_type="market", quantity="1"), accepted
+        )
         bodies = self.bodies()
         self.assertEqual(len(bodies), 6)
         self.assertTrue(all(body == bodies[0] for body in bodies), "it goes as it is, with its old signature")
@@ -57,7 +67,12 @@ class RequestsTest(unittest.IsolatedAsyncioTestCase):
         self.assertTrue(bodies[0]["client_order_id"])
 
     async def test_stops_where_the_table_says_so(self) -> None:
-        for status, code in ((400, "invalid_message"), (403, "forbidden"), (409, "conflict"), (503, "disabled")):
+        for status, code in (
+            (400, "invalid_message"),
+            (403, "forbidden"),
+            (409, "conflict"),
+            (503, "disabled"),
+        ):
             client = self.client([refusal(status, code)])
             with self.assertRaises(Refused) as raised:
                 await client.cancel_order("x")
@@ -66,7 +81,9 @@ class RequestsTest(unittest.IsolatedAsyncioTestCase):
     async def test_gets_a_new_token_once(self) -> None:
         client = self.client([refusal(401, "unauthorized"), httpx.Response(200, json={})])
         await client.acknowledge("orders", 3, "e1")
-        self.assertEqual([each.headers["authorization"] for each in self.asked], ["Bearer token-1", "Bearer token-2"])
+        self.assertEqual(
+            [each.headers["authorization"] for each in self.asked], ["Bearer token-1", "Bearer token-2"]
+        )
         self.assertEqual(self.bodies(), 2 * [{"channel": "orders", "sequence": 3, "epoch": "e1"}])
         client = self.client([refusal(401, "unauthorized"), refusal(401, "unauthorized")])
         with self.assertRaises(Refused):
@@ -78,11 +95,13 @@ class RequestsTest(unittest.IsolatedAsyncioTestCase):
             accepted = sum(sequence is not None for sequence in sequences)
             return httpx.Response(200, json={"accepted": accepted, "rejected": items, "sequences": sequences})
 
-        client = self.client([
-            answer([1, None, None, None], _1="log_unavailable", _2="forbidden", _3="overloaded"),
-            answer([None, 7], _0="log_unavailable"),
-            answer([9])
-        ])
+        client = self.client(
+            [
+                answer([1, None, None, None], _1="log_unavailable", _2="forbidden", _3="overloaded"),
+                answer([None, 7], _0="log_unavailable"),
+                answer([9]),
+            ]
+        )
         result = await client.publish([{"channel": "quotes", "symbol": name, "data": {}} for name in "ABCD"])
         self.assertEqual(result["sequences"], [1, 9, None, 7])
         self.assertEqual(result["accepted"], 3)

@@ -34,7 +34,9 @@ class RetryTest(unittest.TestCase):
         body = b'{"type":"error","code":"rate_limited","message":"slow down","retry_after_ms":1500}'
         refusal = refusal_of_answer(body, {"retry-after": "2"})
         assert refusal is not None
-        self.assertEqual((refusal.code, refusal.policy, refusal.retry_after_ms), ("rate_limited", "reconnect", 1500))
+        self.assertEqual(
+            (refusal.code, refusal.policy, refusal.retry_after_ms), ("rate_limited", "reconnect", 1500)
+        )
         plain = refusal_of_answer(b'{"type":"error","code":"overloaded","message":"x"}', {"retry-after": "2"})
         assert plain is not None
         self.assertEqual(plain.retry_after_ms, 2000)

@@ -1,4 +1,5 @@
 """The client's rule by examples; that it judges as the project's own rule does, another test tries."""
+
 import unittest
 
 from tickwire.rule import ClientRule

@@ -1,7 +1,13 @@
 import unittest
 
 from tickwire.selectors import (
-    MAX_SYMBOL_BYTES, MAX_SYMBOLS, Options, Selector, is_symbol, subscribe_actions, subscribe_values
+    MAX_SYMBOL_BYTES,
+    MAX_SYMBOLS,
+    Options,
+    Selector,
+    is_symbol,
+    subscribe_actions,
+    subscribe_values,
 )
 
 PLAIN = Options()
@@ -17,7 +23,13 @@ class SelectorsTest(unittest.TestCase):
     def test_says_why_the_server_would_not_read_a_selector(self) -> None:
         for good in (("quotes", "*"), ("quotes", "@market/KOSPI"), ("bars.1m", "AAPL"), ("news", None)):
             self.assertIsNone(Selector(*good).fault, good)
-        for bad in (("quotes", "@market/"), ("quotes", "@exchange/X"), ("Quotes", "A"), ("q" * 33, "A"), ("a..b", "A")):
+        for bad in (
+            ("quotes", "@market/"),
+            ("quotes", "@exchange/X"),
+            ("Quotes", "A"),
+            ("q" * 33, "A"),
+            ("a..b", "A"),
+        ):
             self.assertIsNotNone(Selector(*bad).fault, bad)
 
     def test_covers_symbols_and_sets_and_pairs_without_a_hyphen(self) -> None:
@@ -35,12 +47,15 @@ class SelectorsTest(unittest.TestCase):
 
     def test_writes_queries(self) -> None:
         wanted = [
-            (Selector("quotes", "A&B"), Options(250)), (Selector("quotes", "^GSPC"), Options(250)),
-            (Selector("quotes", "삼"), PLAIN), (Selector("news", None), Options(last=5))
+            (Selector("quotes", "A&B"), Options(250)),
+            (Selector("quotes", "^GSPC"), Options(250)),
+            (Selector("quotes", "삼"), PLAIN),
+            (Selector("news", None), Options(last=5)),
         ]
-        self.assertEqual(list(subscribe_values(wanted)), [
-            "quotes:A%26B,^GSPC;throttle_ms=250", "quotes:%EC%82%BC", "news;last=5"
-        ])
+        self.assertEqual(
+            list(subscribe_values(wanted)),
+            ["quotes:A%26B,^GSPC;throttle_ms=250", "quotes:%EC%82%BC", "news;last=5"],
+        )
         self.assertEqual(list(subscribe_values(wanted[3:], fresh=True)), ["news;last=5;fresh"])
 
     def test_writes_no_message_of_too_many_symbols_or_bytes(self) -> None:

@@ -1,4 +1,5 @@
 """The vectors of the protocol: `VECTORS` names their file."""
+
 import json
 import os
 import unittest
@@ -6,7 +7,12 @@ from pathlib import Path
 
 from tickwire.canonical_json import canonical_json
 from tickwire.signing import (
-    OrderKey, order_text, request_text, sign_request, verifies_order, verifies_request
+    OrderKey,
+    order_text,
+    request_text,
+    sign_request,
+    verifies_order,
+    verifies_request,
 )
 
 VECTORS = json.loads(Path(os.environ["VECTORS"]).read_text("utf-8"))
@@ -34,7 +40,9 @@ class SigningTest(unittest.TestCase):
             self.assertEqual(sign_request(key, action, message), message["signature"], case["name"])
             self.assertTrue(verifies_request(key, action, message), case["name"])
         for case in self.cases("tampered_requests"):
-            self.assertFalse(verifies_request(KEYS[case["key"]], case["action"], case["message"]), case["name"])
+            self.assertFalse(
+                verifies_request(KEYS[case["key"]], case["action"], case["message"]), case["name"]
+            )
 
     def test_signs_and_verifies_messages_of_orders(self) -> None:
         for case in self.cases("orders"):
@@ -49,6 +57,7 @@ class SigningTest(unittest.TestCase):
     def test_reads_a_key_from_pem_and_shows_its_public_part(self) -> None:
         from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
         from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
         private = Ed25519PrivateKey.generate()
         key = OrderKey.from_pem(private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
         self.assertTrue(OrderKey(key.public_jwk).verifies(b"text", key.sign(b"text")))

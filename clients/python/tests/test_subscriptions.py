@@ -27,7 +27,9 @@ def message(channel: str, symbol: str, sequence: int, snapshot: bool = False) ->
 
 
 class SubscriptionsTest(unittest.IsolatedAsyncioTestCase):
-    def make(self, channel: str, *symbols: str, options: Options = Options(), buffer: int = 4) -> Subscription:
+    def make(
+        self, channel: str, *symbols: str, options: Options = Options(), buffer: int = 4
+    ) -> Subscription:
         self.owner = FakeOwner()
         return Subscription(self.owner, [Selector(channel, each) for each in symbols], options, buffer, None)
 
@@ -39,9 +41,14 @@ class SubscriptionsTest(unittest.IsolatedAsyncioTestCase):
             reader.offer(message("trades", "B", sequence))
         # The fifth was too many: what was unread is lost, and the sixth comes behind the resets.
         found = [await anext(reader) for _ in range(3)]
-        self.assertEqual(found, [
-            Reset("trades", "A", "slow_reader"), Reset("trades", "B", "slow_reader"), message("trades", "B", 3)
-        ])
+        self.assertEqual(
+            found,
+            [
+                Reset("trades", "A", "slow_reader"),
+                Reset("trades", "B", "slow_reader"),
+                message("trades", "B", 3),
+            ],
+        )
         self.assertEqual(self.owner.refreshed, [])
         self.assertEqual(reader.latest("A"), message("trades", "A", 3))
 
@@ -59,9 +66,10 @@ class SubscriptionsTest(unittest.IsolatedAsyncioTestCase):
         self.assertEqual(await waiting, message("book", "B", 1))
         reader.offer(message("book", "A", 5, snapshot=True))
         reader.offer(message("book", "A", 6))
-        self.assertEqual([await anext(reader) for _ in range(2)], [
-            message("book", "A", 5, snapshot=True), message("book", "A", 6)
-        ])
+        self.assertEqual(
+            [await anext(reader) for _ in range(2)],
+            [message("book", "A", 5, snapshot=True), message("book", "A", 6)],
+        )
         self.assertEqual(self.owner.refreshed, [("book", ["A"])], "it asked once")
 
     async def test_settles_when_all_is_granted_or_refused(self) -> None:
@@ -92,7 +100,10 @@ class SubscriptionsTest(unittest.IsolatedAsyncioTestCase):
 
     async def test_shares_topics(self) -> None:
         table = SubscriptionTable()
-        one, two = self.make("quotes", "A", options=Options(250)), self.make("quotes", "A", "B", options=Options(100))
+        one, two = (
+            self.make("quotes", "A", options=Options(250)),
+            self.make("quotes", "A", "B", options=Options(100)),
+        )
         every = self.make("quotes", "*")
         self.assertEqual(table.add(one), [])
         self.assertEqual(table.add(two), [Selector("quotes", "A")])
@@ -102,9 +113,9 @@ class SubscriptionsTest(unittest.IsolatedAsyncioTestCase):
         self.assertEqual(table.readers("quotes", "C"), [every])
         self.assertEqual(table.readers("trades", "A"), [])
         table.remove(two)
-        self.assertEqual(table.wanted(), {
-            Selector("quotes", "A"): Options(250), Selector("quotes", "*"): Options()
-        })
+        self.assertEqual(
+            table.wanted(), {Selector("quotes", "A"): Options(250), Selector("quotes", "*"): Options()}
+        )
         table.remove(one)
         table.remove(every)
         self.assertEqual((table.wanted(), table.readers("quotes", "A")), ({}, []))

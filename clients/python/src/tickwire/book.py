@@ -1,4 +1,5 @@
 """An order book, kept from the messages of the channel `book`."""
+
 from __future__ import annotations
 
 from bisect import bisect_left

@@ -1,4 +1,5 @@
 """Canonical JSON (RFC 8785): one text for one value, so that it can be signed."""
+
 from __future__ import annotations
 
 import json

@@ -1,4 +1,5 @@
 """The client: one state machine over any number of connections."""
+
 from __future__ import annotations
 
 import asyncio
@@ -57,10 +58,16 @@ class TickwireClient(Requests):
     """
 
     def __init__(
-        self, url: str, *, token: str | None = None, get_token: GetToken | None = None,
-        transports: Sequence[TransportName] = TRANSPORTS, order_key: OrderKey | None = None,
-        histories: Iterable[str] = (), tls: ssl.SSLContext | None = None,
-        uniform: Callable[[], float] = random.random
+        self,
+        url: str,
+        *,
+        token: str | None = None,
+        get_token: GetToken | None = None,
+        transports: Sequence[TransportName] = TRANSPORTS,
+        order_key: OrderKey | None = None,
+        histories: Iterable[str] = (),
+        tls: ssl.SSLContext | None = None,
+        uniform: Callable[[], float] = random.random,
     ) -> None:
         if not url.startswith(("http://", "https://")):
             raise ValueError(f"{url!r} is no address of a server: it must begin with http:// or https://")
@@ -121,8 +128,15 @@ class TickwireClient(Requests):
         return lambda: self._listeners.remove(listener) if listener in self._listeners else None
 
     def subscribe(
-        self, channel: str, symbols: Iterable[str] | None = None, *, throttle_ms: int | None = None,
-        depth: int | None = None, last: int | None = None, buffer: int = BUFFER, on_item: OnItem | None = None
+        self,
+        channel: str,
+        symbols: Iterable[str] | None = None,
+        *,
+        throttle_ms: int | None = None,
+        depth: int | None = None,
+        last: int | None = None,
+        buffer: int = BUFFER,
+        on_item: OnItem | None = None,
     ) -> Subscription:
         """Subscribes to symbols or sets of a channel; without symbols, to a channel that has none.
 
@@ -334,4 +348,3 @@ class TickwireClient(Requests):
         for subscription in list(self._subscriptions):
             subscription.end(error)
         self._subscriptions.clear()
-

@@ -1,4 +1,5 @@
 """The token of a client, and how it is renewed."""
+
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable

@@ -2,6 +2,7 @@
 
 Commands come on stdin, events go to stdout. The end of stdin closes the client.
 """
+
 from __future__ import annotations
 
 import asyncio
@@ -75,8 +76,10 @@ class Driver:
             before = self._subscriptions.get(selector)
             # One for each selector, so that each can end by itself. Nobody reads it: events go to stdout.
             self._subscriptions[selector] = self._client.subscribe(
-                selector.channel, None if selector.symbol is None else [selector.symbol],
-                on_item=lambda item: None, **options
+                selector.channel,
+                None if selector.symbol is None else [selector.symbol],
+                on_item=lambda item: None,
+                **options,
             )
             if before is not None:
                 before.close()
@@ -91,28 +94,46 @@ def described(event: Event) -> dict[str, Any]:
     match event:
         case Message():
             line: dict[str, Any] = {
-                "event": "message", "channel": event.channel, "symbol": event.symbol,
-                "sequence": event.sequence, "snapshot": event.snapshot or None, "prev": event.prev,
-                "data": event.data
+                "event": "message",
+                "channel": event.channel,
+                "symbol": event.symbol,
+                "sequence": event.sequence,
+                "snapshot": event.snapshot or None,
+                "prev": event.prev,
+                "data": event.data,
             }
         case Reset():
             line = {
-                "event": "reset", "channel": event.channel, "symbol": event.symbol, "reason": event.reason,
-                "sequence": event.sequence
+                "event": "reset",
+                "channel": event.channel,
+                "symbol": event.symbol,
+                "reason": event.reason,
+                "sequence": event.sequence,
             }
         case Gap():
-            line = {"event": "gap", "channel": event.channel, "symbol": event.symbol, "sequence": event.sequence}
+            line = {
+                "event": "gap",
+                "channel": event.channel,
+                "symbol": event.symbol,
+                "sequence": event.sequence,
+            }
         case Granted():
             line = {"event": "subscribed", "channel": event.channel, "symbols": event.symbols}
         case Rejected():
             line = {
-                "event": "rejected", "channel": event.channel, "symbol": event.symbol, "code": event.code,
-                "message": event.message
+                "event": "rejected",
+                "channel": event.channel,
+                "symbol": event.symbol,
+                "code": event.code,
+                "message": event.message,
             }
         case StateChange():
             line = {
-                "event": "state", "state": event.state.value, "reason": event.reason or None,
-                "code": event.code, "transport": event.transport
+                "event": "state",
+                "state": event.state.value,
+                "reason": event.reason or None,
+                "code": event.code,
+                "transport": event.transport,
             }
     return {name: value for name, value in line.items() if value is not None}
 

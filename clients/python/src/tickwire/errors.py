@@ -1,4 +1,5 @@
 """The table of errors (PROTOCOL.md, Errors and closing), and how a connection ends."""
+
 from __future__ import annotations
 
 import json

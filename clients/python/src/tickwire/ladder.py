@@ -1,4 +1,5 @@
 """Which transport comes next."""
+
 from __future__ import annotations
 
 import asyncio

@@ -1,4 +1,5 @@
 """What a client gives an application."""
+
 from __future__ import annotations
 
 from dataclasses import dataclass

@@ -1,4 +1,5 @@
 """Finds what a server refuses of a query, where it says only that it refuses the query."""
+
 from __future__ import annotations
 
 from collections.abc import Sequence

@@ -1,4 +1,5 @@
 """What a client asks of the server beside the stream: publishing, orders, acknowledgements."""
+
 from __future__ import annotations
 
 import asyncio
@@ -29,8 +30,12 @@ class Requests:
     """Each request may be sent again without doing anything twice, and is, as the table of errors says."""
 
     def __init__(
-        self, origin: str, http: httpx.AsyncClient, credentials: Credentials, order_key: OrderKey | None,
-        uniform: Callable[[], float] = random.random
+        self,
+        origin: str,
+        http: httpx.AsyncClient,
+        credentials: Credentials,
+        order_key: OrderKey | None,
+        uniform: Callable[[], float] = random.random,
     ) -> None:
         self.__origin, self.__http, self.__credentials = origin, http, credentials
         self.__order_key, self.__random = order_key, uniform
@@ -69,10 +74,14 @@ class Requests:
                 break
             if places:
                 await asyncio.sleep(pause)
-        return {"accepted": accepted, "rejected": [rejected[at] for at in sorted(rejected)], "sequences": sequences}
+        return {
+            "accepted": accepted,
+            "rejected": [rejected[at] for at in sorted(rejected)],
+            "sequences": sequences,
+        }
 
     async def submit_order(self, **order: Any) -> dict[str, Any]:
-        """Sends an order: `symbol`, `side`, `order_type`, `quantity` and what else PROTOCOL.md, Orders, names.
+        """Sends an order: `symbol`, `side`, `order_type`, `quantity` and the rest of PROTOCOL.md, Orders.
 
         Without a `client_order_id` it gets one, which the answer repeats.
         """
@@ -81,7 +90,9 @@ class Requests:
 
     async def cancel_order(self, order_id: str, *, request_id: str | None = None) -> dict[str, Any]:
         def ask(fields: Fields) -> tuple[str, str, None]:
-            query = "&".join(f"{name}={quote(fields[name], safe='')}" for name in fields if name != "order_id")
+            query = "&".join(
+                f"{name}={quote(fields[name], safe='')}" for name in fields if name != "order_id"
+            )
             return "DELETE", f"/v1/orders/{quote(order_id, safe='')}?{query}", None
 
         named = {"order_id": order_id, "request_id": request_id or uuid.uuid4().hex}

@@ -1,4 +1,5 @@
 """The client's rule (PROTOCOL.md, The client's rule): what a message means to a client, across reconnects."""
+
 from __future__ import annotations
 
 from collections.abc import Mapping

@@ -1,4 +1,5 @@
 """What a subscription names, with its options, and how it is written to the server."""
+
 from __future__ import annotations
 
 import re
@@ -44,7 +45,7 @@ class Selector(NamedTuple):
             return f"{self.channel!r} is not a well-formed channel"
         if self.symbol is None or self.symbol == "*":
             return None
-        name = next((self.symbol[len(kind):] for kind in _SETS if self.symbol.startswith(kind)), self.symbol)
+        name = next((self.symbol[len(kind) :] for kind in _SETS if self.symbol.startswith(kind)), self.symbol)
         return None if is_symbol(name) else f"{self.symbol!r} is not a well-formed symbol or set"
 
 
@@ -81,9 +82,7 @@ def is_symbol(text: str) -> bool:
     )
 
 
-def groups(
-    wanted: Iterable[tuple[Selector, Options]]
-) -> Iterator[tuple[str, list[str] | None, Options]]:
+def groups(wanted: Iterable[tuple[Selector, Options]]) -> Iterator[tuple[str, list[str] | None, Options]]:
     """Joins selectors of one channel with the same options, as many as one message may name."""
     by_kind: dict[tuple[str, Options, bool], list[str]] = {}
     for (channel, symbol), options in wanted:
@@ -134,4 +133,8 @@ def subscribe_actions(
 
 def unsubscribe_actions(selectors: Iterable[Selector]) -> Iterator[dict[str, Any]]:
     for channel, symbols, _ in groups((selector, Options()) for selector in selectors):
-        yield {"action": "unsubscribe", "channel": channel, **({} if symbols is None else {"symbols": symbols})}
+        yield {
+            "action": "unsubscribe",
+            "channel": channel,
+            **({} if symbols is None else {"symbols": symbols}),
+        }

@@ -1,4 +1,5 @@
 """One connection of a client: what the server's messages mean, and what the client asks for on it."""
+
 from __future__ import annotations
 
 import asyncio
@@ -222,7 +223,9 @@ class Session:
             self._client.enter_state(State.STALE, reason, self.transport.name)
         else:
             is_live = self._is_caught_up and not self._is_lagging
-            self._client.enter_state(State.LIVE if is_live else State.CATCHING_UP, reason, self.transport.name)
+            self._client.enter_state(
+                State.LIVE if is_live else State.CATCHING_UP, reason, self.transport.name
+            )
 
     def _subscribed(self, message: WireMessage) -> None:
         channel, action = message["channel"], self.transport.asked(message.get("id"))
@@ -318,9 +321,14 @@ class Session:
 
 def _message_of(message: WireMessage) -> Message:
     return Message(
-        message["channel"], message.get("symbol"), message["sequence"], message.get("data") or {},
-        str(message.get("type", "")), str(message.get("timestamp", "")), message.get("snapshot") is True,
-        message.get("prev")
+        message["channel"],
+        message.get("symbol"),
+        message["sequence"],
+        message.get("data") or {},
+        str(message.get("type", "")),
+        str(message.get("timestamp", "")),
+        message.get("snapshot") is True,
+        message.get("prev"),
     )
 
 

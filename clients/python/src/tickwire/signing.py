@@ -1,4 +1,5 @@
 """Signatures of orders (PROTOCOL.md, Signing). Ed25519 needs the extra `tickwire[signing]`; HMAC does not."""
+
 from __future__ import annotations
 
 import base64
@@ -16,7 +17,7 @@ def request_text(action: str, message: Mapping[str, Any]) -> bytes:
 
 
 def order_text(data: Mapping[str, Any]) -> bytes:
-    """What the server's signature of a message of `orders` covers: its data, read with decimals as strings."""
+    """What the server's signature of a message of `orders` covers: its data, with decimals as strings."""
     return canonical_json({name: value for name, value in data.items() if name != "signature"}).encode()
 
 
@@ -46,6 +47,7 @@ class OrderKey:
         if jwk.get("kty") != "OKP" or jwk.get("crv") != "Ed25519":
             raise ValueError("the key must be one for Ed25519, or a secret")
         from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+
         if "d" in jwk:
             self._private = Ed25519PrivateKey.from_private_bytes(from_base64url(jwk["d"]))
             self._public = self._private.public_key()
@@ -57,6 +59,7 @@ class OrderKey:
         """Takes the private key for Ed25519 that `openssl genpkey -algorithm ed25519` makes."""
         from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
         from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
         private = load_pem_private_key(pem.encode() if isinstance(pem, str) else pem, None)
         if not isinstance(private, Ed25519PrivateKey):
             raise ValueError("the key must be one for Ed25519")
@@ -85,6 +88,7 @@ class OrderKey:
         if self._secret is not None:
             return hmac.compare_digest(hmac.digest(self._secret, text, "sha256"), raw)
         from cryptography.exceptions import InvalidSignature
+
         try:
             self._public.verify(raw, text)
         except InvalidSignature:

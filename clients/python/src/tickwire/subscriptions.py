@@ -1,4 +1,5 @@
 """What an application subscribes to, and how messages find their subscriptions."""
+
 from __future__ import annotations
 
 import asyncio
@@ -31,7 +32,12 @@ class Subscription(AsyncIterator[Item]):
     """Gives the messages of its topics in order. Made by `TickwireClient.subscribe`."""
 
     def __init__(
-        self, owner: Owner, selectors: Iterable[Selector], options: Options, buffer: int, on_item: OnItem | None
+        self,
+        owner: Owner,
+        selectors: Iterable[Selector],
+        options: Options,
+        buffer: int,
+        on_item: OnItem | None,
     ) -> None:
         self.selectors = frozenset(selectors)
         self.options = options
@@ -134,7 +140,9 @@ class Subscription(AsyncIterator[Item]):
 
     def _lose(self, item: Item) -> None:
         """Has a reader that is too slow lose what it has not read; it is told for each topic."""
-        lost = dict.fromkeys([*((each.channel, each.symbol) for each in self._queue), (item.channel, item.symbol)])
+        lost = dict.fromkeys(
+            [*((each.channel, each.symbol) for each in self._queue), (item.channel, item.symbol)]
+        )
         self._queue = deque(Reset(channel, symbol, "slow_reader") for channel, symbol in lost)
         stateless = {topic for topic in lost if self._owner.has_state(topic[0])}
         self._stateless |= stateless

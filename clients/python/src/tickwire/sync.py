@@ -1,4 +1,5 @@
 """The client for programs without asyncio: a thread with a loop of its own."""
+
 from __future__ import annotations
 
 import asyncio
@@ -35,6 +36,7 @@ class SyncSubscription(Iterator[Item]):
 
     def result(self) -> Result:
         """Waits for what the server granted and refused."""
+
         async def wait() -> Result:
             return await self._subscription.result
 

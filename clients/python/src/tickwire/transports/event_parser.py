@@ -1,4 +1,5 @@
 """Reads the format of Server-Sent Events."""
+
 from __future__ import annotations
 
 import codecs

@@ -1,4 +1,5 @@
 """The stream as Server-Sent Events."""
+
 from __future__ import annotations
 
 import asyncio
@@ -15,8 +16,17 @@ from ..selectors import Selector
 from .event_parser import EventParser
 from .http import headers_of, refusal_of_response, stream_url, unreachable
 from .transport import (
-    ANSWER_SECONDS, CATCH_BREATH_SECONDS, HEARTBEAT_SECONDS, LOOK_SECONDS, OPEN_SECONDS, SILENCE_SECONDS,
-    STALE_SECONDS, Monitor, Plan, Wanted, WireMessage
+    ANSWER_SECONDS,
+    CATCH_BREATH_SECONDS,
+    HEARTBEAT_SECONDS,
+    LOOK_SECONDS,
+    OPEN_SECONDS,
+    SILENCE_SECONDS,
+    STALE_SECONDS,
+    Monitor,
+    Plan,
+    Wanted,
+    WireMessage,
 )
 
 #: How long a stream may stay silent when a poll has brought what the stream should have brought.
@@ -51,8 +61,9 @@ class EventStreamTransport:
     async def _welcome(self) -> None:
         accept = {"Accept": "text/event-stream", "Accept-Encoding": "gzip", "Cache-Control": "no-store"}
         request = self._http.build_request(
-            "GET", stream_url(self._origin, self._plan, heartbeat=HEARTBEAT_SECONDS),
-            headers=headers_of(self._plan.token, **accept)
+            "GET",
+            stream_url(self._origin, self._plan, heartbeat=HEARTBEAT_SECONDS),
+            headers=headers_of(self._plan.token, **accept),
         )
         self._response = response = await self._http.send(request, stream=True)
         if response.status_code != 200:

@@ -1,4 +1,5 @@
 """What event streams and polls share: one HTTP client, queries, and answers that refuse."""
+
 from __future__ import annotations
 
 import ssl
@@ -55,5 +56,11 @@ def unreachable(error: Exception) -> Unreachable:
 
 
 __all__ = [
-    "OPEN_SECONDS", "headers_of", "open_http", "query_url", "refusal_of_response", "stream_url", "unreachable"
+    "OPEN_SECONDS",
+    "headers_of",
+    "open_http",
+    "query_url",
+    "refusal_of_response",
+    "stream_url",
+    "unreachable",
 ]

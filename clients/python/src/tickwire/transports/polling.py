@@ -1,4 +1,5 @@
 """The stream by polling."""
+
 from __future__ import annotations
 
 import asyncio

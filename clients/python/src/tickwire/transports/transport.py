@@ -1,4 +1,5 @@
 """What all transports have in common."""
+
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Mapping

@@ -1,4 +1,5 @@
 """The stream over WebSocket."""
+
 from __future__ import annotations
 
 import asyncio
@@ -12,14 +13,21 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketException
 from websockets.typing import Subprotocol
 
-from ..errors import (
-    Dead, Lost, Unreachable, refusal_of_answer, refusal_of_close, refusal_of_message
-)
+from ..errors import Dead, Lost, Unreachable, refusal_of_answer, refusal_of_close, refusal_of_message
 from ..messages import TransportName
 from ..selectors import Selector, subscribe_actions, unsubscribe_actions
 from .transport import (
-    ANSWER_SECONDS, CATCH_BREATH_SECONDS, HEARTBEAT_SECONDS, LOOK_SECONDS, OPEN_SECONDS, SILENCE_SECONDS,
-    STALE_SECONDS, Monitor, Plan, Wanted, WireMessage
+    ANSWER_SECONDS,
+    CATCH_BREATH_SECONDS,
+    HEARTBEAT_SECONDS,
+    LOOK_SECONDS,
+    OPEN_SECONDS,
+    SILENCE_SECONDS,
+    STALE_SECONDS,
+    Monitor,
+    Plan,
+    Wanted,
+    WireMessage,
 )
 
 #: Frames are of 32 KiB, unless a single message is larger: the snapshot of a deep book.
@@ -70,9 +78,14 @@ class WebSocketTransport:
 
     async def _welcome(self) -> None:
         self._socket = await connect(
-            self._url, subprotocols=[Subprotocol("tickwire.v1.batch")], max_size=MAX_FRAME_BYTES,
-            ping_interval=None, open_timeout=None, close_timeout=CLOSE_SECONDS,
-            create_connection=_ObservedConnection, **self._tls
+            self._url,
+            subprotocols=[Subprotocol("tickwire.v1.batch")],
+            max_size=MAX_FRAME_BYTES,
+            ping_interval=None,
+            open_timeout=None,
+            close_timeout=CLOSE_SECONDS,
+            create_connection=_ObservedConnection,
+            **self._tls,
         )
         self._first = _read(await self._socket.recv())
         message = self._first[0] if self._first else {}

@@ -39,7 +39,8 @@ test('publishes, trades with signatures, and reads with threads', { skip }, asyn
     forged: false,
     acknowledged: true,
     states: ['1', '1'],
-    granted: [['A'], ['A']],
+    granted: [['A'], ['A'], ['A'], ['A']],
+    again: [null],
     latest: '2'
   })
 })

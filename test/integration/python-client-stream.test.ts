@@ -1,8 +1,7 @@
-import { test, type Test } from 'tap'
-import { NodeProcess } from '../fleet/node-process.js'
+import { test } from 'tap'
 import { networkTo } from '../helpers/network.js'
-import { providePython, PythonDriver } from '../helpers/python-client.js'
-import { redisProgram, RedisServer } from '../helpers/redis-server.js'
+import { providePython } from '../helpers/python-client.js'
+import { close, each, haveAll, startAll, TRADES } from '../helpers/python-drivers.js'
 import { publish, startServer } from '../helpers/server.js'
 import { signedToken } from '../helpers/tokens.js'
 import { trade, TradesFeed } from '../helpers/trades-feed.js'
@@ -10,50 +9,12 @@ import { trade, TradesFeed } from '../helpers/trades-feed.js'
 const python = await providePython()
 const skip = 'missing' in python ? python.missing : false
 const program = 'program' in python ? python.program : ''
-const transports = ['websocket', 'event-stream', 'polling'] as const
-
-const TRADES = { channel: 'trades', symbols: ['A'] }
 const portOf = (origin: string): number => Number(new URL(origin).port)
-
-/** A driver for each transport, with what each subscribes to. */
-function startAll (
-  t: Test, url: string, subscriptions: readonly object[], credentials: object = {}
-): PythonDriver[] {
-  return transports.map(transport => {
-    const driver = PythonDriver.start(t, program)
-    driver.do({ do: 'connect', url, transports: [transport], ...credentials })
-    for (const subscription of subscriptions) driver.do({ do: 'subscribe', ...subscription })
-    return driver
-  })
-}
-
-type Wait = (driver: PythonDriver) => Promise<void>
-
-const each = async (drivers: readonly PythonDriver[], wait: Wait): Promise<void> => {
-  await Promise.all(drivers.map(wait))
-}
-
-/** Waits until a feed has come, and demands that each number came once and in order, and nothing else. */
-async function haveAll (t: Test, drivers: readonly PythonDriver[], feed: TradesFeed): Promise<void> {
-  await feed.stop()
-  await each(drivers, driver => driver.until('all have come', () => driver.numbers('trades', 'A').length >= feed.count))
-  for (const [at, driver] of drivers.entries()) {
-    t.strictSame(driver.numbers('trades', 'A'), feed.numbers, `each once and in order: ${transports[at]!}`)
-    t.same(driver.events.filter(({ event }) => event === 'reset' || event === 'gap'), [])
-  }
-}
-
-async function close (t: Test, drivers: readonly PythonDriver[]): Promise<void> {
-  for (const driver of drivers) {
-    t.equal(await driver.close(), 0)
-    t.equal(driver.events.at(-1)!.event, 'closed')
-  }
-}
 
 test('brings clients everything once and in order through cuts', { skip }, async t => {
   const server = await startServer(t)
   const network = await networkTo(t, portOf(server.origin))
-  const drivers = startAll(t, network.origin, [TRADES])
+  const drivers = startAll(t, program, network.origin, [TRADES])
   await each(drivers, driver => driver.seen({ event: 'state', state: 'live' }))
   const feed = new TradesFeed(server)
   for (let cut = 1; cut <= 3; cut++) {
@@ -77,7 +38,7 @@ test('reports what is refused and goes on with the rest', { skip }, async t => {
   const server = await startServer(t, { UNKNOWN_SYMBOLS: 'reject' })
   for (const symbol of ['A', 'B', 'C']) await publish(server.app, 'quotes', symbol, { symbol, bid: '1' })
   await publish(server.app, 'trades', 'A', trade(1))
-  const drivers = startAll(t, server.origin, [
+  const drivers = startAll(t, program, server.origin, [
     { channel: 'quotes', symbols: ['A', 'NOPE', 'B', 'not well-formed', 'C'] },
     { channel: 'trades', symbols: ['A'], throttle_ms: 100 },
     { channel: 'orders' },
@@ -92,7 +53,7 @@ test('reports what is refused and goes on with the rest', { skip }, async t => {
     t.strictSame(rejected.sort(), [
       'no_such: unknown_channel', 'orders: unauthorized', 'quotes:NOPE unknown_symbol',
       'quotes:not well-formed invalid_message', 'trades:A not_throttleable'
-    ], transports[at]!)
+    ], `of driver ${at}`)
     t.strictSame(driver.all({ event: 'subscribed' }).flatMap(({ symbols }) => symbols!).sort(), ['A', 'B', 'C'])
   }
   await close(t, drivers)
@@ -101,8 +62,9 @@ test('reports what is refused and goes on with the rest', { skip }, async t => {
 test('goes on with a new token when the old one expires, and stops where none can be had', { skip }, async t => {
   const server = await startServer(t, { AUTH: 'required' })
   const token = (seconds: number): string => signedToken({ sub: 'bob', read: ['*'] }, seconds)
-  const expired = startAll(t, server.origin, [TRADES], { token: token(-3600) })
-  const drivers = startAll(t, server.origin, [TRADES], { tokens: [token(-3600), token(3), token(300)] })
+  const expired = startAll(t, program, server.origin, [TRADES], { token: token(-3600) })
+  const tokens = [token(-3600), token(3), token(300)]
+  const drivers = startAll(t, program, server.origin, [TRADES], { tokens })
   await each(drivers, driver => driver.seen({ event: 'state', state: 'live' }))
   const began = Date.now()
   const feed = new TradesFeed(server)
@@ -112,57 +74,4 @@ test('goes on with a new token when the old one expires, and stops where none ca
   await each(expired, driver => driver.seen({ event: 'state', state: 'closed', code: 'unauthorized' }))
   for (const driver of expired) t.same(driver.all({ event: 'state', state: 'live' }), [])
   await close(t, [...drivers, ...expired])
-})
-
-test('goes on behind a restart of a server on Redis without a reset', {
-  skip: skip === false && redisProgram === undefined ? 'there is no Redis' : skip
-}, async t => {
-  const redis = await RedisServer.start()
-  t.teardown(() => redis.close())
-  const settings = { REDIS_URL: redis.url, BROKER: 'none' } as const
-  const node = await NodeProcess.create('node', settings)
-  t.teardown(() => node.close())
-  await node.start()
-  const publisher = await startServer(t, settings)
-  const drivers = startAll(t, node.origin, [TRADES])
-  await each(drivers, driver => driver.seen({ event: 'state', state: 'live' }))
-  const feed = new TradesFeed(publisher)
-  await node.stop()
-  await node.start()
-  await each(drivers, driver => driver.seen({ event: 'state', state: 'live' }, 2))
-  await haveAll(t, drivers, feed)
-  await close(t, drivers)
-})
-
-test('tells what a restart of a log in memory has lost', { skip }, async t => {
-  const node = await NodeProcess.create('node', { BROKER: 'none' })
-  t.teardown(() => node.close())
-  await node.start()
-  const post = async (channel: string, data: object): Promise<void> => {
-    const answer = await fetch(`${node.origin}/v1/publish`, {
-      method: 'POST',
-      headers: { 'content-type': 'application/json', authorization: `Bearer ${signedToken({ sub: 'feed', publish: ['*'] })}` },
-      body: JSON.stringify({ channel, symbol: 'A', data })
-    })
-    if (!answer.ok) throw new Error(await answer.text())
-  }
-  await post('quotes', { symbol: 'A', bid: '1' })
-  const drivers = startAll(t, node.origin, [TRADES, { channel: 'quotes', symbols: ['A'] }])
-  await each(drivers, driver => driver.seen({ event: 'state', state: 'live' }))
-  for (const price of [1, 2, 3]) await post('trades', trade(price))
-  await each(drivers, driver => driver.until('the trades have come', () => driver.numbers('trades', 'A').length === 3))
-  await node.kill()
-  await node.start()
-  await post('trades', trade(4))
-  await post('quotes', { symbol: 'A', bid: '2' })
-  await each(drivers, driver => driver.until('it has what is new', () =>
-    driver.numbers('trades', 'A').includes('4') && driver.numbers('quotes', 'A').includes('2')))
-  for (const [at, driver] of drivers.entries()) {
-    t.strictSame(driver.numbers('trades', 'A'), ['1', '2', '3', '4'], transports[at]!)
-    const trades = driver.events.filter(({ event, channel }) => channel === 'trades' && event !== 'subscribed')
-    t.equal(trades[3]!.event, 'reset', 'before the first message of the new log')
-    t.equal(trades.at(-1)!.sequence, 1)
-    t.ok(driver.all({ event: 'reset', channel: 'quotes', symbol: 'A' }).length > 0)
-  }
-  await close(t, drivers)
 })

@@ -2,12 +2,13 @@
 
 import json
 import sys
+from typing import Any
 
 from tickwire import Message, OrderKey, SyncClient, verifies_order
 
 PATIENCE_SECONDS = 60
 given = json.load(sys.stdin)
-found: dict[str, object] = {}
+found: dict[str, Any] = {}
 
 with SyncClient(given["url"], token=given["token"], order_key=OrderKey(given["key"])) as client:
     quote = {"channel": "quotes", "symbol": "A", "idempotency_key": "k", "data": {"symbol": "A", "bid": "1"}}
@@ -39,7 +40,13 @@ with SyncClient(given["url"], token=given["token"], order_key=OrderKey(given["ke
     states.append(second.next(PATIENCE_SECONDS))
     found["states"] = [isinstance(item, Message) and item.snapshot and item.data["bid"] for item in states]
     found["granted"] = [first.result().granted, second.result().granted]
+    for _ in range(2):
+        found["granted"].append(client.subscribe("trades", ["A"]).result().granted)
+    # One that ends and begins again in the same moment has its state, too.
     first.close()
+    client.subscribe("portfolio").close()
+    again = client.subscribe("portfolio")
+    found["again"] = again.result().granted
     client.publish({"channel": "quotes", "symbol": "A", "data": {"symbol": "A", "bid": "2"}})
     news = second.next(PATIENCE_SECONDS)
     while not isinstance(news, Message) or news.data["bid"] != "2":

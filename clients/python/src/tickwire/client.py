@@ -169,9 +169,9 @@ class TickwireClient(Requests):
     # For subscriptions (Owner) and sessions (Client).
 
     def leave(self, subscription: Subscription) -> None:
-        self.table.remove(subscription)
         self._subscriptions.discard(subscription)
-        self._changed()
+        # Whoever subscribes to one of these again, perhaps in the same moment, begins anew.
+        self._changed(self.table.remove(subscription))
 
     def refresh(self, channel: str, symbols: Iterable[str | None]) -> None:
         named = list(symbols)
@@ -306,7 +306,7 @@ class TickwireClient(Requests):
             case "renew" if self._credentials.token is not None:
                 if not await self._credentials.renew():
                     raise error
-                return 0.0
+                return self._at_once()
             # Without a token, some of a query may be public, and some not.
             case "stop" | "renew":
                 return await self._without_refused(error)

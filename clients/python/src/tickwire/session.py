@@ -139,6 +139,8 @@ class Session:
             self._to_refresh.clear()
             gone = [each for each in active if each not in wanted] + list(again)
             news = [(each, o) for each, o in wanted.items() if active.get(each) != o or each in again]
+            # A subscription that shares what the server sends already has nothing to wait for.
+            self._confirm(self._confirmed.intersection(wanted).difference(gone))
             if not gone and not news:
                 return
             self._active = wanted

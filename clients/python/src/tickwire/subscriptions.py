@@ -178,9 +178,11 @@ class SubscriptionTable:
                 self._of_sets.setdefault(selector.channel, []).append(subscription)
         return shared
 
-    def remove(self, subscription: Subscription) -> None:
+    def remove(self, subscription: Subscription) -> list[Selector]:
+        """Returns those of its selectors that nobody else has."""
         for selector in subscription.selectors:
             self._drop(selector, subscription)
+        return [selector for selector in subscription.selectors if selector not in self._by_selector]
 
     def _drop(self, selector: Selector, subscription: Subscription) -> None:
         sharing = self._by_selector.get(selector, [])

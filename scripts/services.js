@@ -65,10 +65,10 @@ const SERVICES = [
     binary: 'TEST_NGINX',
   },
   {
-    // The examples in it need no package of its own.
+    // Packages of PyPI go into an environment of their own; Debian has what makes one in this package.
     name: 'Python',
     programs: ['python3'],
-    aptPackage: 'python3',
+    aptPackage: 'python3-venv',
     binary: 'TEST_PYTHON',
   },
 ]

@@ -1,7 +1,7 @@
 import { spawn, spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
-import { delimiter, join } from 'node:path'
+import { delimiter, join, resolve as resolvePath } from 'node:path'
 import { ROOT } from '../helpers/root.js'
 import { type Language, type ThirdPartyClient, thirdPartyClients } from './clients.js'
 
@@ -11,6 +11,8 @@ const SHOWN_LINES = 15
 const CLASS_PATH = ['classes', 'lib/*'].join(delimiter)
 /** A small program each: many of them run beside one another. */
 const JAVA_OPTIONS = ['-Xmx96m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1']
+
+const PIP_INSTALL = ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check']
 
 export type Say = (line: string) => void
 
@@ -56,10 +58,8 @@ const toolchains: Record<Language, Toolchain> = {
     folder: 'python',
     manifests: ['requirements.txt', 'sseclient_btubbs.txt'],
     install: async folder => {
-      await step(folder, 'python3', ['-m', 'venv', 'venv'])
-      const pip = ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check']
-      await step(folder, 'venv/bin/python', [...pip, '-r', 'requirements.txt'])
-      for (const { name, apart } of thirdPartyClients) if (apart === true) await step(folder, 'venv/bin/python', [...pip, '--target', join('apart', name), '-r', `${name}.txt`])
+      await installPythonPackages(folder)
+      for (const { name, apart } of thirdPartyClients) if (apart === true) await step(folder, 'venv/bin/python', [...PIP_INSTALL, '--target', join('apart', name), '-r', `${name}.txt`])
     },
     program: (folder, { name, apart }) => ({
       command: join(folder, 'venv/bin/python'),
@@ -127,6 +127,15 @@ export async function install (
   return client => chain.program(folder, client)
 }
 
+/**
+ * Makes `venv` in a folder, with the packages of its `requirements.txt`.
+ * @throws Unavailable where Python has no `venv`, or PyPI cannot be reached
+ */
+export async function installPythonPackages (folder: string, python = 'python3'): Promise<void> {
+  await step(folder, python, ['-m', 'venv', 'venv'])
+  await step(folder, 'venv/bin/python', [...PIP_INSTALL, '-r', 'requirements.txt'])
+}
+
 /** The program of an npm client as it stands here, with the packages of this project. */
 export const programInTree = ({ name }: ThirdPartyClient): Program => ({ command: process.execPath, args: [join(here, 'node', `${name}.js`)] })
 
@@ -163,7 +172,7 @@ const isOnPath = (program: string): boolean => (process.env['PATH'] ?? '').split
 const firstLine = (command: string, args: readonly string[]): string => spawnSync(command, args, { encoding: 'utf8' }).stdout?.split('\n')[0] ?? ''
 
 async function step (cwd: string, command: string, args: readonly string[]): Promise<void> {
-  const child = spawn(command.includes('/') ? join(cwd, command) : command, args, { cwd, stdio: ['ignore', 'pipe', 'pipe'] })
+  const child = spawn(command.includes('/') ? resolvePath(cwd, command) : command, args, { cwd, stdio: ['ignore', 'pipe', 'pipe'] })
   let output = ''
   for (const stream of [child.stdout, child.stderr]) stream.on('data', chunk => { output += String(chunk) })
   const onExit = (): void => { child.kill() }

@@ -1,0 +1,1 @@
+"""The three ways to read the stream, behind one contract."""

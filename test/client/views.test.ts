@@ -9,7 +9,9 @@ import { clientTransports, openTickwire } from '../helpers/tickwire-client.js'
 
 const SOON = { random: () => Math.random() / 10 }
 
-async function book (server: TestServer, bids: string[][], asks: string[][], extra: object = {}): Promise<void> {
+async function book (
+  server: TestServer, bids: string[][], asks: string[][], extra: object = {}
+): Promise<void> {
   await publish(server.app, 'book', 'A', { symbol: 'A', bids, asks }, extra)
 }
 

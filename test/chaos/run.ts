@@ -1,0 +1,168 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import { isDeepStrictEqual } from 'node:util'
+import { runToken } from '../fleet/publish.js'
+import { until } from '../helpers/clients.js'
+import { Choices } from '../helpers/random.js'
+import { Driver } from './driver.js'
+import { transports, type Transport } from './events.js'
+import { type Fault, faultsOn } from './faults.js'
+import { type Disturbance, judge, type Verdict } from './judge.js'
+import { hasState, subscriptions, topics } from './topics.js'
+import { type LogKind, World } from './world.js'
+
+/** What a client takes to come back after the last fault, on a busy machine, at the very most. */
+const PATIENCE_MS = 120_000
+/** A first cursor comes within a second of the first messages. */
+const FIRST_CURSOR_MS = 1500
+const CALM_MS = [200, 2500] as const
+const THROTTLE_MS = 250
+
+export interface RunOptions {
+  /** The driver's command, for a shell. */
+  readonly command: string
+  readonly seed: number
+  readonly log: LogKind
+  /** Those that the client may use. */
+  readonly transports: readonly Transport[]
+  /** For how long faults follow one another. */
+  readonly disturbedMs: number
+  /** Faults last so many times as long as they say. */
+  readonly pace: number
+  /** Messages a second. */
+  readonly rate: number
+  /** Those of which the faults are drawn; default: all that go with the log. */
+  readonly only?: readonly Fault[]
+}
+
+export interface RunReport extends Verdict {
+  readonly seed: number
+  readonly log: LogKind
+  readonly transports: readonly Transport[]
+  readonly disturbances: readonly Disturbance[]
+  readonly losses: number
+  readonly proxied: Readonly<Record<string, number>>
+}
+
+/** One client, through whatever the seed has in store for it, then a quiet time, and the verdict. */
+export async function run (options: RunOptions): Promise<RunReport> {
+  const { command, seed, log, rate } = options
+  const plan = new Choices(seed)
+  // What the proxy and the publisher draw depends on time. The faults are the seed's alone.
+  const world = await World.start(log, rate, new Choices(seed + 1))
+  const failures: string[] = []
+  const disturbances: Disturbance[] = []
+  let driver: Driver | undefined
+  try {
+    driver = await Driver.start(command)
+    connect(driver, world, options, plan)
+    world.publisher.start()
+    await begun(driver, world)
+    await disturb({ world, driver, choices: plan }, options, disturbances)
+    await quiet(driver, world, failures)
+    failures.push(...await differences(world))
+    await driver.close()
+  } catch (error) {
+    failures.push((error as Error).message)
+  } finally {
+    driver?.kill()
+    await world.close()
+  }
+  const verdict = judge(driver?.told ?? [], world.truth, disturbances)
+  return {
+    ...verdict,
+    failures: [...driver?.faults ?? [], ...failures, ...verdict.failures],
+    seed,
+    log,
+    transports: options.transports,
+    disturbances,
+    losses: world.truth.generation,
+    proxied: world.proxy.seen
+  }
+}
+
+function connect (driver: Driver, { proxy }: World, options: RunOptions, plan: Choices): void {
+  const token = plan.chance(0.5) ? { token: runToken({ sub: 'reader' }) } : {}
+  const throttle = plan.chance(0.3) ? THROTTLE_MS : undefined
+  driver.do({ do: 'connect', url: proxy.origin, transports: options.transports, ...token })
+  for (const subscription of subscriptions(throttle)) driver.do({ do: 'subscribe', ...subscription })
+}
+
+/** Waits until the client has all topics, and must have a cursor. */
+async function begun (driver: Driver, world: World): Promise<void> {
+  await until('the client is live', () => driver.hasEnded || driver.state?.state === 'live', PATIENCE_MS)
+  const since = Date.now() + FIRST_CURSOR_MS
+  await until('the client is given messages of all topics', () => driver.hasEnded || isFresh(driver, world, since), PATIENCE_MS)
+}
+
+function isFresh ({ newest }: Driver, { truth }: World, since: number): boolean {
+  return topics.every(topic => {
+    const given = newest.get(topic)
+    return given !== undefined && (truth.find(topic, given.data)?.at ?? 0) >= since
+  })
+}
+
+async function disturb (
+  scene: { readonly world: World, readonly driver: Driver, readonly choices: Choices },
+  { disturbedMs, pace, log, only }: RunOptions, disturbances: Disturbance[]
+): Promise<void> {
+  const { choices, driver } = scene
+  const possible = only ?? faultsOn(log)
+  const until = Date.now() + disturbedMs
+  do {
+    const fault = choices.pick(possible)
+    const lastsMs = choices.integer(...fault.lasts) * pace
+    const from = Date.now()
+    await fault.begin(scene)
+    await delay(lastsMs)
+    await fault.end?.(scene)
+    disturbances.push({ name: fault.name, from, to: Date.now() })
+    await delay(choices.integer(...CALM_MS) * pace)
+  } while (Date.now() < until && !driver.hasEnded)
+}
+
+/** Lets the client come back, first while messages come, then until it has the last one of each topic. */
+async function quiet (driver: Driver, world: World, failures: string[]): Promise<void> {
+  const since = Date.now()
+  const patiently = async (what: string, holds: () => boolean): Promise<void> => {
+    await until(what, () => driver.hasEnded || holds(), PATIENCE_MS).catch((error: Error) => {
+      const { state, reason = '', transport = '' } = driver.state ?? { state: 'unknown' }
+      failures.push(`${error.message}; its state: ${state} ${transport} ${reason}; ${driver.errors}`)
+    })
+  }
+  await patiently('the client is given new messages of all topics', () => isFresh(driver, world, since))
+  await world.publisher.stop()
+  await patiently('the client has the last message of all topics', () =>
+    topics.every(topic => driver.newest.get(topic)?.sequence === world.truth.last(topic)?.sequence))
+}
+
+/** What the server says of its log, against what it said to the publisher. */
+async function differences ({ server, truth }: World): Promise<string[]> {
+  const failures: string[] = []
+  for (const topic of topics) {
+    const path = hasState(topic) ? 'snapshot' : 'history'
+    const query = hasState(topic) ? '' : '&limit=10000'
+    const response = await fetch(`${server.origin}/v1/${path}?topic=${encodeURIComponent(topic)}${query}`)
+    const answer = await response.json() as Answer
+    const last = truth.last(topic)
+    if (hasState(topic)) {
+      if (!isDeepStrictEqual(answer.data, last?.state)) failures.push(`the server: ${topic} is ${JSON.stringify(answer)}, and should be ${JSON.stringify(last?.state)}`)
+      continue
+    }
+    if (answer.last_sequence !== last?.sequence) failures.push(`the server: ${topic} ends with ${answer.last_sequence}, and should with ${last?.sequence}`)
+    const wrong = answer.messages?.find(({ sequence, data }) => !isDeepStrictEqual(truth.at(topic, sequence)?.data, data))
+    if (wrong !== undefined) failures.push(`the server: ${topic} has ${JSON.stringify(wrong)}`)
+  }
+  return failures
+}
+
+interface Answer {
+  readonly data?: unknown
+  readonly last_sequence?: number
+  readonly messages?: ReadonlyArray<{ readonly sequence: number, readonly data: unknown }>
+}
+
+/** All three, or one, as a seed says. */
+export function transportsOf (seed: number): readonly Transport[] {
+  const choices = new Choices(seed + 2)
+  return choices.chance(0.4) ? transports : [choices.pick(transports)]
+}

@@ -53,6 +53,11 @@ export class Driver {
     return this.exit !== undefined
   }
 
+  /** Whether the client has stopped for good by an error, or its driver has ended. */
+  get isOver (): boolean {
+    return this.hasEnded || (this.state?.state === 'closed' && this.state.code !== undefined)
+  }
+
   do (command: Command): void {
     this.child.stdin!.write(`${JSON.stringify(command)}\n`)
   }

@@ -1,5 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
+import { until } from '../helpers/clients.js'
 import { type ChaosProxy, pages } from './proxy.js'
+import { topics } from './topics.js'
 import type { LogKind, Scene } from './world.js'
 
 export interface Fault {
@@ -18,6 +20,9 @@ const AT_ONCE = [0, 0] as const
 /** Between the cuts of a fault that cuts several times. */
 const CUT_AGAIN_MS = 250
 const MOST_CUTS = 4
+/** How long the client has for what will be lost. */
+const LOST_AFTER_MS = [20, 1200] as const
+const HAS_IT_MS = 1000
 const REFUSALS = [pages[400], pages[403], pages[502], pages[504]]
 const AWAY = [pages[502], pages[504]]
 
@@ -28,6 +33,22 @@ async function cuts ({ world, choices }: Scene, how: 'rst' | 'fin'): Promise<voi
     world.proxy.each(connection => { connection.cut(how) })
     if (left > 1) await delay(choices.integer(0, CUT_AGAIN_MS))
   }
+}
+
+/**
+ * The client has messages that are then lost, and no cursor behind them yet. When it comes back, others have
+ * their sequences: the server cannot know what the client has (PROTOCOL.md, The client's rule, 5).
+ */
+async function rolledBackWhileAway ({ world, driver }: Scene): Promise<void> {
+  const { proxy, truth } = world
+  const hasSome = (): boolean =>
+    driver.hasEnded || topics.some(topic => driver.newest.get(topic)?.sequence === truth.last(topic)?.sequence)
+  await world.rollBack(async () => {
+    // Over a network that is bad already it may get none of them in time.
+    await until('the client has what will be lost', hasSome, HAS_IT_MS).catch(() => {})
+    proxy.refuse()
+    cutAll(proxy)
+  }, () => proxy.listen())
 }
 
 /** All that can go wrong between a client and its server. */
@@ -150,10 +171,19 @@ export const faults: readonly Fault[] = [
     name: 'Redis loses its last messages',
     lasts: AT_ONCE,
     on: ['unsaved'],
+    weight: 3,
+    begin: ({ world, choices }) => world.rollBack(() => delay(choices.integer(...LOST_AFTER_MS)), async () => {})
+  },
+  {
+    name: 'Redis loses its last messages while the client is away',
+    lasts: AT_ONCE,
+    on: ['unsaved'],
     weight: 4,
-    begin: ({ world }) => world.rollBack()
+    begin: rolledBackWhileAway
   }
 ]
+
+export const faultNamed = (name: string): Fault => faults.find(fault => fault.name === name)!
 
 /** Faults that go well with a log, each as often as its weight. */
 export const faultsOn = (log: LogKind): Fault[] => faults

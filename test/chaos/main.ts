@@ -59,12 +59,13 @@ await runProgram({
     const failures: string[] = []
     for (const { name, command } of clients) {
       if (values.refusals) {
-        for (const transport of only === undefined ? transports : [only]) {
-          for (const refusal of refusals.filter(({ on }) => on?.includes(transport) ?? true)) {
-            const report = await runRefusal({ command, refusal, transport, seconds: number('minutes') * 60 })
-            lines.push(`${name}, ${transport}, ${refusal.name}: ${report.attempts} attempts`)
-            say(lines.at(-1)!)
-            failures.push(...report.failures.map(failure => `${name}, ${transport}, ${refusal.name}: ${failure}`))
+        const ways = only === undefined ? [...transports.map(transport => [transport]), transports] : [[only]]
+        for (const way of ways) {
+          for (const refusal of refusals.filter(({ on }) => way.every(transport => on?.includes(transport) ?? true))) {
+            const report = await runRefusal({ command, refusal, transports: way, seconds: number('minutes') * 60 })
+            const what = `${name}, ${way.join(', ')}: ${refusal.name}`
+            say(`${what}: ${report.attempts} attempts`)
+            failures.push(...report.failures.map(failure => `${what}: ${failure}`))
           }
         }
         continue

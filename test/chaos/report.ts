@@ -72,7 +72,7 @@ export class Summary {
 const inSeconds = (ms: number): string => `${(ms / 1000).toFixed(1)} s`
 
 function quantiles (times: readonly number[]): string {
-  if (times.length === 0) return ': never asked for'
+  if (times.length === 0) return ': it never said that it was not, or the next fault came first'
   const { count, p50, p99, max } = latenciesOf(times)
   return `: ${count} times, median ${inSeconds(p50)}, 99 % ${inSeconds(p99)}, at most ${inSeconds(max)}`
 }

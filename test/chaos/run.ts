@@ -10,12 +10,15 @@ import { type Disturbance, judge, type Verdict } from './judge.js'
 import { hasState, subscriptions, topics } from './topics.js'
 import { type LogKind, World } from './world.js'
 
-/** What a client takes to come back after the last fault, on a busy machine, at the very most. */
+/** What a client takes to come back after the last fault, on a busy machine, at the very most, unless a run says another. */
 const PATIENCE_MS = 120_000
 /** A first cursor comes within a second of the first messages. */
 const FIRST_CURSOR_MS = 1500
 const CALM_MS = [200, 2500] as const
 const THROTTLE_MS = 250
+/** How often the next fault waits until the client has new messages, and for how long. */
+const AWAITED = 0.7
+const RETURN_MS = 10_000
 
 export interface RunOptions {
   /** The driver's command, for a shell. */
@@ -32,6 +35,8 @@ export interface RunOptions {
   readonly rate: number
   /** Those of which the faults are drawn; default: all that go with the log. */
   readonly only?: readonly Fault[]
+  /** What the client has to come back after the last fault. */
+  readonly patienceMs?: number
 }
 
 export interface RunReport extends Verdict {
@@ -58,7 +63,7 @@ export async function run (options: RunOptions): Promise<RunReport> {
     world.publisher.start()
     await begun(driver, world)
     await disturb({ world, driver, choices: plan }, options, disturbances)
-    await quiet(driver, world, failures)
+    await quiet(driver, world, failures, options.patienceMs)
     failures.push(...await differences(world))
     await driver.close()
   } catch (error) {
@@ -89,9 +94,9 @@ function connect (driver: Driver, { proxy }: World, options: RunOptions, plan: C
 
 /** Waits until the client has all topics, and must have a cursor. */
 async function begun (driver: Driver, world: World): Promise<void> {
-  await until('the client is live', () => driver.hasEnded || driver.state?.state === 'live', PATIENCE_MS)
+  await until('the client is live', () => driver.isOver || driver.state?.state === 'live', PATIENCE_MS)
   const since = Date.now() + FIRST_CURSOR_MS
-  await until('the client is given messages of all topics', () => driver.hasEnded || isFresh(driver, world, since), PATIENCE_MS)
+  await until('the client is given messages of all topics', () => driver.isOver || isFresh(driver, world, since), PATIENCE_MS)
 }
 
 function isFresh ({ newest }: Driver, { truth }: World, since: number): boolean {
@@ -105,9 +110,9 @@ async function disturb (
   scene: { readonly world: World, readonly driver: Driver, readonly choices: Choices },
   { disturbedMs, pace, log, only }: RunOptions, disturbances: Disturbance[]
 ): Promise<void> {
-  const { choices, driver } = scene
+  const { choices, driver, world } = scene
   const possible = only ?? faultsOn(log)
-  const until = Date.now() + disturbedMs
+  const end = Date.now() + disturbedMs
   do {
     const fault = choices.pick(possible)
     const lastsMs = choices.integer(...fault.lasts) * pace
@@ -115,16 +120,22 @@ async function disturb (
     await fault.begin(scene)
     await delay(lastsMs)
     await fault.end?.(scene)
-    disturbances.push({ name: fault.name, from, to: Date.now() })
+    const to = Date.now()
+    disturbances.push({ name: fault.name, from, to })
+    // Some faults come while the client has not recovered from the one before.
+    const awaited = choices.chance(AWAITED) ? RETURN_MS * pace : 0
+    await until('the client is back', () => driver.isOver || isFresh(driver, world, to), awaited).catch(() => {})
     await delay(choices.integer(...CALM_MS) * pace)
-  } while (Date.now() < until && !driver.hasEnded)
+  } while (Date.now() < end && !driver.isOver)
 }
 
 /** Lets the client come back, first while messages come, then until it has the last one of each topic. */
-async function quiet (driver: Driver, world: World, failures: string[]): Promise<void> {
+async function quiet (
+  driver: Driver, world: World, failures: string[], patienceMs = PATIENCE_MS
+): Promise<void> {
   const since = Date.now()
   const patiently = async (what: string, holds: () => boolean): Promise<void> => {
-    await until(what, () => driver.hasEnded || holds(), PATIENCE_MS).catch((error: Error) => {
+    await until(what, () => driver.isOver || holds(), patienceMs).catch((error: Error) => {
       const { state, reason = '', transport = '' } = driver.state ?? { state: 'unknown' }
       failures.push(`${error.message}; its state: ${state} ${transport} ${reason}; ${driver.errors}`)
     })

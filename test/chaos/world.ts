@@ -1,4 +1,3 @@
-import { setTimeout as delay } from 'node:timers/promises'
 import { NodeProcess } from '../fleet/node-process.js'
 import type { Choices } from '../helpers/random.js'
 import { RedisServer } from '../helpers/redis-server.js'
@@ -19,15 +18,12 @@ export type LogKind = (typeof logKinds)[number]
 const SETTINGS = { RETENTION_MESSAGES: '1000000', RETENTION_SECONDS: '86400', LOG_SHARDS: '3' }
 /** What is published in one go just before something fails: some of it is on its way to the client then. */
 const LAST_WORDS = 30
-/** How long the client has for what will be lost. */
-const LOST_AFTER_MS = [20, 1200] as const
 
 /** A server with its log, a publisher that reaches it directly, and the proxy that leads a client to it. */
 export class World {
   private constructor (
     readonly log: LogKind, readonly truth: Truth, readonly server: NodeProcess, readonly proxy: ChaosProxy,
-    readonly publisher: Publisher, private readonly redis: RedisServer | undefined,
-    private readonly choices: Choices
+    readonly publisher: Publisher, private readonly redis: RedisServer | undefined
   ) {}
 
   /** @param rate messages a second */
@@ -38,7 +34,7 @@ export class World {
     const truth = new Truth(numberOf, hasState)
     const proxy = await ChaosProxy.start(server.port, choices)
     const publisher = new Publisher(server.origin, truth, rate, choices)
-    const world = new World(log, truth, server, proxy, publisher, redis, choices)
+    const world = new World(log, truth, server, proxy, publisher, redis)
     try {
       await server.start()
       await publisher.burst(LAST_WORDS)
@@ -60,19 +56,24 @@ export class World {
     publisher.start()
   }
 
-  /** Redis fails, and comes back with what it had saved before the last messages. */
-  async rollBack (): Promise<void> {
-    const { publisher, truth, choices } = this
+  /**
+   * Redis fails, and comes back with what it had saved before the last messages.
+   * @param meanwhile is done when the last messages are published, and before they are lost
+   * @param behind is done when others have their sequences
+   */
+  async rollBack (meanwhile: () => Promise<void>, behind: () => Promise<void>): Promise<void> {
+    const { publisher, truth } = this
     const redis = this.redis!
     await publisher.stop()
     await redis.ask(async client => await client.save())
     const kept = truth.heads()
     await publisher.burst(LAST_WORDS)
-    // Enough for the client to have some of what is lost, and perhaps a cursor behind it.
-    await delay(choices.integer(...LOST_AFTER_MS))
+    await meanwhile()
     await redis.kill()
     truth.lose(kept)
     await redis.start()
+    await publisher.burst(LAST_WORDS)
+    await behind()
     publisher.start()
   }
 

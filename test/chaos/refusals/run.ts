@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { Driver } from '../driver.js'
-import type { StateTold, Transport } from '../events.js'
+import type { Transport } from '../events.js'
 import type { Refusal } from './refusals.js'
 import { RefusingServer } from './refusing-server.js'
 
@@ -16,11 +16,14 @@ const LOOK_MS = 20
 /** A client that is told when to come back must do so at least so often. */
 const LEAST_TOLD = 4
 const LEAST_RETRIES = 2
+/** A timer may fire so much early. */
+const TIMER_MS = 2
 
 export interface RefusalOptions {
   readonly command: string
   readonly refusal: Refusal
-  readonly transport: Transport
+  /** Those that the client may use. */
+  readonly transports: readonly Transport[]
   /** For how long the server refuses; a client that must stop is watched until it has. */
   readonly seconds: number
 }
@@ -39,26 +42,27 @@ export function usualAttempts (seconds: number): number {
   }
 }
 
-/** How many attempts are a storm. */
-const stormAt = (seconds: number): number => FACTOR * usualAttempts(seconds) + FEW
+/** How many attempts are a storm: each time that it tries, a client may try each of its transports. */
+const stormAt = ({ seconds, transports }: RefusalOptions): number =>
+  transports.length * (FACTOR * usualAttempts(seconds) + FEW)
 
 /** Has a server refuse a client again and again, and counts how often it comes. */
 export async function runRefusal (options: RefusalOptions): Promise<RefusalReport> {
-  const { command, refusal, transport } = options
+  const { command, refusal, transports } = options
   const server = await RefusingServer.start(refusal.word)
   const failures: string[] = []
   let driver: Driver | undefined
   try {
     driver = await Driver.start(command)
     driver.do({
-      do: 'connect', url: `http://127.0.0.1:${server.port}`, transports: [transport], tokens: ['first', 'second', 'third']
+      do: 'connect', url: `http://127.0.0.1:${server.port}`, transports, tokens: ['first', 'second', 'third']
     })
     driver.do({ do: 'subscribe', channel: 'trades', symbols: ['AAPL'] })
     failures.push(...await watch(driver, server, options))
     const before = server.attempts.length
-    const { state } = driver
+    const { isOver } = driver
     await driver.close()
-    if (isFinal(state) && server.attempts.length > before) failures.push('it came again after it had stopped for good')
+    if (isOver && server.attempts.length > before) failures.push('it came again after it had stopped for good')
   } catch (error) {
     failures.push((error as Error).message)
   } finally {
@@ -68,15 +72,13 @@ export async function runRefusal (options: RefusalOptions): Promise<RefusalRepor
   return { attempts: server.attempts.length, failures: [...driver?.faults ?? [], ...failures] }
 }
 
-const isFinal = (state: StateTold | undefined): boolean => state?.state === 'closed' && state.code !== undefined
-
-async function watch (driver: Driver, server: RefusingServer, { refusal, seconds }: RefusalOptions): Promise<string[]> {
+async function watch (driver: Driver, server: RefusingServer, options: RefusalOptions): Promise<string[]> {
   const { attempts } = server
-  const { duty, word } = refusal
+  const { refusal: { duty, word }, seconds } = options
   switch (duty) {
     case 'stop': return await watchEnd(driver, attempts, 1)
     case 'renew': return await watchEnd(driver, attempts, 2)
-    case 'wait longer': return await watchRetries(driver, attempts, seconds)
+    case 'wait longer': return await watchRetries(driver, attempts, options)
     case 'wait as told': {
       const after = 'retryAfterMs' in word ? word.retryAfterMs! : 0
       return await watchTold(driver, attempts, seconds, after)
@@ -91,29 +93,34 @@ async function look (holds: () => boolean, patienceMs = PATIENCE_MS): Promise<vo
 }
 
 async function watchEnd (driver: Driver, attempts: readonly number[], due: number): Promise<string[]> {
-  await look(() => driver.hasEnded || isFinal(driver.state) || attempts.length > due)
+  await look(() => driver.isOver || attempts.length > due)
   if (attempts.length > due) return [`it came ${attempts.length} times, and should have stopped after ${due}`]
-  if (!isFinal(driver.state)) return [`it has not stopped for good after ${attempts.length} attempts`]
+  if (!driver.isOver) return [`it has not stopped for good after ${attempts.length} attempts`]
   return attempts.length === due ? [] : [`it stopped after ${attempts.length} attempts, and should after ${due}`]
 }
 
-async function watchRetries (driver: Driver, attempts: readonly number[], seconds: number): Promise<string[]> {
+async function watchRetries (
+  driver: Driver, attempts: readonly number[], options: RefusalOptions
+): Promise<string[]> {
+  const { seconds } = options
   await look(() => driver.hasEnded || attempts.length > 0)
-  const storm = stormAt(seconds)
-  await look(() => driver.hasEnded || isFinal(driver.state) || attempts.length > storm, seconds * 1000)
+  const storm = stormAt(options)
+  await look(() => driver.isOver || attempts.length > storm, seconds * 1000)
   if (attempts.length > storm) return [`it came ${attempts.length} times within ${seconds} s, where ${usualAttempts(seconds)} are usual`]
-  await look(() => driver.hasEnded || isFinal(driver.state) || attempts.length >= LEAST_RETRIES)
-  if (isFinal(driver.state)) return [`it stopped for good (${driver.state?.code}), and should have come again`]
+  await look(() => driver.isOver || attempts.length >= LEAST_RETRIES)
+  if (driver.isOver) return [`it stopped for good (${driver.state?.code}), and should have come again`]
   return attempts.length >= LEAST_RETRIES ? [] : ['it did not come again']
 }
 
 async function watchTold (
   driver: Driver, attempts: readonly number[], seconds: number, after: number
 ): Promise<string[]> {
-  await look(() => driver.hasEnded || isFinal(driver.state), seconds * 1000)
-  await look(() => driver.hasEnded || isFinal(driver.state) || attempts.length >= LEAST_TOLD)
-  if (attempts.length < LEAST_TOLD) return [`it came only ${attempts.length} times`]
   // A busy machine only makes them later.
-  const tooEarly = attempts.filter((at, index) => index > 0 && at - attempts[index - 1]! < after - 1)
-  return tooEarly.length === 0 ? [] : [`${tooEarly.length} of ${attempts.length} attempts came before retry_after_ms was over`]
+  const early = (): number =>
+    attempts.filter((at, index) => index > 0 && at - attempts[index - 1]! < after - TIMER_MS).length
+  const isOver = (): boolean => driver.isOver || early() > 0
+  await look(isOver, seconds * 1000)
+  await look(() => isOver() || attempts.length >= LEAST_TOLD)
+  if (early() > 0) return [`${early()} of ${attempts.length} attempts came before retry_after_ms was over`]
+  return attempts.length >= LEAST_TOLD ? [] : [`it came only ${attempts.length} times, and should have come again`]
 }

@@ -125,7 +125,13 @@ test('finds nothing wrong with the same client, if nothing is broken in it', {
   buffered: true, timeout: 280_000
 }, async t => {
   const { failures, disturbances } = await run({
-    command: plainDriver(), seed: 1, log: 'memory', transports, disturbedMs: SHORT_MS, pace: PACE, rate: RATE,
+    command: plainDriver(),
+    seed: 1,
+    log: 'memory',
+    transports,
+    disturbedMs: SHORT_MS,
+    pace: PACE,
+    rate: RATE,
     only: ['cut with RST', 'connections are refused', 'the proxy answers everything'].map(faultNamed)
   })
   t.same(failures, [])

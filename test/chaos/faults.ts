@@ -24,6 +24,7 @@ const MOST_CUTS = 4
 const LOST_AFTER_MS = [20, 1200] as const
 const HAS_IT_MS = 1000
 const REFUSALS = [pages[400], pages[403], pages[502], pages[504]]
+const kinds = ['websocket', 'event-stream', 'request'] as const
 const AWAY = [pages[502], pages[504]]
 
 const cutAll = (proxy: ChaosProxy): void => { proxy.each(connection => { connection.cut('rst') }) }
@@ -42,7 +43,8 @@ async function cuts ({ world, choices }: Scene, how: 'rst' | 'fin'): Promise<voi
 async function rolledBackWhileAway ({ world, driver }: Scene): Promise<void> {
   const { proxy, truth } = world
   const hasSome = (): boolean =>
-    driver.hasEnded || topics.some(topic => driver.newest.get(topic)?.sequence === truth.last(topic)?.sequence)
+    driver.hasEnded ||
+    topics.some(topic => driver.newest.get(topic)?.sequence === truth.last(topic)?.sequence)
   await world.rollBack(async () => {
     // Over a network that is bad already it may get none of them in time.
     await until('the client has what will be lost', hasSome, HAS_IT_MS).catch(() => {})
@@ -52,7 +54,7 @@ async function rolledBackWhileAway ({ world, driver }: Scene): Promise<void> {
 }
 
 /** All that can go wrong between a client and its server. */
-export const faults: readonly Fault[] = [
+const faults: readonly Fault[] = [
   { name: 'cut with RST', lasts: AT_ONCE, weight: 2, begin: scene => cuts(scene, 'rst') },
   { name: 'cut with FIN', lasts: AT_ONCE, weight: 2, begin: scene => cuts(scene, 'fin') },
   {
@@ -76,7 +78,8 @@ export const faults: readonly Fault[] = [
     name: 'latency and jitter',
     lasts: [1000, 4000],
     begin: ({ world, choices }) => {
-      Object.assign(world.proxy.pace, { latencyMs: choices.integer(20, 300), jitterMs: choices.integer(0, 200) })
+      const [latencyMs, jitterMs] = [choices.integer(20, 300), choices.integer(0, 200)]
+      Object.assign(world.proxy.pace, { latencyMs, jitterMs })
     },
     end: ({ world }) => { world.proxy.plainPace() }
   },
@@ -127,7 +130,7 @@ export const faults: readonly Fault[] = [
     lasts: [500, 4000],
     begin: ({ world, choices }) => {
       const page = choices.pick(AWAY)
-      for (const kind of ['websocket', 'event-stream', 'request'] as const) world.proxy.treatments.set(kind, page)
+      for (const kind of kinds) world.proxy.treatments.set(kind, page)
       cutAll(world.proxy)
     },
     end: ({ world }) => { world.proxy.treatments.clear() }
@@ -145,7 +148,7 @@ export const faults: readonly Fault[] = [
     name: 'nothing is answered',
     lasts: [1000, 5000],
     begin: ({ world }) => {
-      for (const kind of ['websocket', 'event-stream', 'request'] as const) world.proxy.treatments.set(kind, 'hang')
+      for (const kind of kinds) world.proxy.treatments.set(kind, 'hang')
       world.proxy.each(connection => { connection.loseServer() })
     },
     end: ({ world }) => { world.proxy.treatments.clear() }
@@ -172,7 +175,9 @@ export const faults: readonly Fault[] = [
     lasts: AT_ONCE,
     on: ['unsaved'],
     weight: 3,
-    begin: ({ world, choices }) => world.rollBack(() => delay(choices.integer(...LOST_AFTER_MS)), async () => {})
+    begin: async ({ world, choices }) => {
+      await world.rollBack(() => delay(choices.integer(...LOST_AFTER_MS)), async () => {})
+    }
   },
   {
     name: 'Redis loses its last messages while the client is away',

@@ -39,7 +39,9 @@ const reset = (topic: string, sequence?: number): ResetTold =>
 /** @returns what the judge finds, without the topic */
 function found (topic: string, steps: readonly Step[], at = ANY_TIME): string[] {
   const failures: string[] = []
-  const judge = new TopicJudge(topic, makeTruth(topic), failure => { failures.push(failure.slice(topic.length + 2)) })
+  const judge = new TopicJudge(topic, makeTruth(topic), failure => {
+    failures.push(failure.slice(`${topic}: `.length))
+  })
   for (const step of steps) {
     if (step.event === 'message') judge.take(step)
     else judge.reset(step, at)

@@ -13,7 +13,7 @@ export interface Disturbance {
 /** How a client came back after a disturbance, in milliseconds from its end. */
 export interface Return {
   readonly name: string
-  /** Until it said that it is live. Undefined: it never said that it was not, or the next fault came first. */
+  /** Until it said that it is live. Undefined: it never said otherwise, or the next fault came first. */
   readonly backMs: number | undefined
   /** Until the application was given a message that is newer than the disturbance's end. */
   readonly freshMs: number | undefined

@@ -1,15 +1,17 @@
 import { runProgram, seed, text } from '../fleet/program.js'
 import { redisProgram } from '../helpers/redis-server.js'
-import { chaosClients } from './clients.js'
-import { transports } from './events.js'
-import { refusals } from './refusals/refusals.js'
+import { type ChaosClient, chaosClients } from './clients.js'
+import { transports, type Transport } from './events.js'
+import { refusalsOver } from './refusals/refusals.js'
 import { runRefusal } from './refusals/run.js'
 import { Summary } from './report.js'
 import { run, transportsOf } from './run.js'
 import { type LogKind, logKinds } from './world.js'
 
-/** `npm run chaos`: see USAGE. */
+/** Each is a process, and most of them wait most of the time. */
+const REFUSALS_AT_ONCE = 12
 const NAMES = chaosClients.map(({ name }) => name)
+/** `npm run chaos`: see USAGE. */
 const USAGE = `usage: npm run chaos -- [--client ${NAMES.join('|')}|'<command>'] [--transport ${transports.join('|')}]
                        [--runs 20] [--seed N] [--seconds 20] [--log ${logKinds.join('|')}] [--rate 60]
        npm run chaos -- --refusals [--client …] [--transport …] [--minutes 10]
@@ -59,15 +61,7 @@ await runProgram({
     const failures: string[] = []
     for (const { name, command } of clients) {
       if (values.refusals) {
-        const ways = only === undefined ? [...transports.map(transport => [transport]), transports] : [[only]]
-        for (const way of ways) {
-          for (const refusal of refusals.filter(({ on }) => way.every(transport => on?.includes(transport) ?? true))) {
-            const report = await runRefusal({ command, refusal, transports: way, seconds: number('minutes') * 60 })
-            const what = `${name}, ${way.join(', ')}: ${refusal.name}`
-            say(`${what}: ${report.attempts} attempts`)
-            failures.push(...report.failures.map(failure => `${what}: ${failure}`))
-          }
-        }
+        failures.push(...await refuseAll({ name, command }, only, number('minutes') * 60, say))
         continue
       }
       const summary = new Summary(name)
@@ -95,4 +89,23 @@ await runProgram({
 /** Without Redis, all logs are in memory. */
 function logOf (runSeed: number): LogKind {
   return redisProgram === undefined ? 'memory' : logKinds[runSeed % logKinds.length]!
+}
+
+/** @returns what clients did wrong that were refused on all transports, one after another and together */
+async function refuseAll (
+  { name, command }: ChaosClient, only: Transport | undefined, seconds: number, say: (line: string) => void
+): Promise<string[]> {
+  const ways = only === undefined ? [...transports.map(transport => [transport]), transports] : [[only]]
+  const left = ways.flatMap(way => refusalsOver(way).map(refusal => ({ way, refusal })))
+  const failures: string[] = []
+  await Promise.all(Array.from({ length: REFUSALS_AT_ONCE }, async () => {
+    for (let next = left.shift(); next !== undefined; next = left.shift()) {
+      const { way, refusal } = next
+      const report = await runRefusal({ command, refusal, transports: way, seconds })
+      const what = `${name}, over ${way.join(', ')}: ${refusal.name}`
+      say(`${what}: ${report.attempts} attempts${report.failures.length === 0 ? '' : ', FAILED'}`)
+      failures.push(...report.failures.map(failure => `${what}: ${failure}`))
+    }
+  }))
+  return failures
 }

@@ -89,7 +89,7 @@ export class ProxiedConnection {
   }
 
   goOn (): void {
-    if (!this.isStalled) return
+    if (!this.isStalled || this.isHalf) return
     this.isStalled = false
     if (this.up === undefined) this.near.resume()
     this.up?.goOn()
@@ -106,7 +106,7 @@ export class ProxiedConnection {
   /** The client's side is gone, and the server is told nothing; it writes until it notices. */
   loseClient (): void {
     this.isHalf = true
-    this.far?.pause()
+    this.down?.stall()
     this.near.resetAndDestroy()
   }
 

@@ -49,7 +49,9 @@ export class Publisher {
 
   /** Publishes so many messages, and at least one of each topic. */
   async burst (count: number): Promise<void> {
-    for (let left = Math.max(count, topics.length); left > 0; left -= BATCH) await this.publish(Math.min(left, BATCH))
+    for (let left = Math.max(count, topics.length); left > 0; left -= BATCH) {
+      await this.publish(Math.min(left, BATCH))
+    }
   }
 
   private async run (): Promise<void> {
@@ -69,7 +71,11 @@ export class Publisher {
     for (let refusal = ''; items.length > 0; await delay(RETRY_MS)) {
       if (Date.now() > deadline) throw new Error(`the server did not take ${items.length} messages: ${refusal}`)
       const messages = items.map(({ topic, data, replaces, key }) => ({
-        channel: channelOf(topic), symbol: symbolOf(topic), data, idempotency_key: key, ...replaces ? { snapshot: true } : {}
+        channel: channelOf(topic),
+        symbol: symbolOf(topic),
+        data,
+        idempotency_key: key,
+        ...replaces ? { snapshot: true } : {}
       }))
       try {
         const answer = await publishTo(this.origin, this.token, messages, PATIENT_MS)

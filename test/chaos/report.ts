@@ -4,11 +4,15 @@ import type { RunReport } from './run.js'
 /** Upper ends of a histogram's bars, in seconds. */
 const BARS_S = [0.1, 0.3, 1, 2, 3, 5, 10, 20, 30, Infinity]
 const WIDTH = 40
+const COUNTED = ['messages', 'snapshots', 'duplicates', 'resets', 'gaps', 'losses'] as const
 
 /** What the runs of one client have shown. */
 export class Summary {
   readonly failures: string[] = []
-  private readonly totals = { runs: 0, messages: 0, snapshots: 0, duplicates: 0, resets: 0, gaps: 0, losses: 0, connections: 0 }
+  private readonly totals = {
+    runs: 0, messages: 0, snapshots: 0, duplicates: 0, resets: 0, gaps: 0, losses: 0, connections: 0
+  }
+
   private readonly live = new Map<string, number>()
   private readonly faults = new Map<string, { times: number, back: number[] }>()
   private readonly back: number[] = []
@@ -19,9 +23,11 @@ export class Summary {
   add (report: RunReport): void {
     const { totals } = this
     totals.runs++
-    for (const name of ['messages', 'snapshots', 'duplicates', 'resets', 'gaps', 'losses'] as const) totals[name] += report[name]
+    for (const name of COUNTED) totals[name] += report[name]
     totals.connections += report.proxied['connections'] ?? 0
-    for (const [transport, times] of report.live) this.live.set(transport, (this.live.get(transport) ?? 0) + times)
+    for (const [transport, times] of report.live) {
+      this.live.set(transport, (this.live.get(transport) ?? 0) + times)
+    }
     for (const { name, backMs, freshMs } of report.returns) {
       const fault = this.faults.get(name) ?? { times: 0, back: [] }
       this.faults.set(name, fault)
@@ -72,7 +78,7 @@ export class Summary {
 const inSeconds = (ms: number): string => `${(ms / 1000).toFixed(1)} s`
 
 function quantiles (times: readonly number[]): string {
-  if (times.length === 0) return ': it never said that it was not, or the next fault came first'
+  if (times.length === 0) return ': it never said otherwise, or the next fault came first'
   const { count, p50, p99, max } = latenciesOf(times)
   return `: ${count} times, median ${inSeconds(p50)}, 99 % ${inSeconds(p99)}, at most ${inSeconds(max)}`
 }

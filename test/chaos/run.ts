@@ -1,5 +1,4 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import { isDeepStrictEqual } from 'node:util'
 import { runToken } from '../fleet/publish.js'
 import { until } from '../helpers/clients.js'
 import { Choices } from '../helpers/random.js'
@@ -7,10 +6,11 @@ import { Driver } from './driver.js'
 import { transports, type Transport } from './events.js'
 import { type Fault, faultsOn } from './faults.js'
 import { type Disturbance, judge, type Verdict } from './judge.js'
-import { hasState, subscriptions, topics } from './topics.js'
+import { differences } from './server-log.js'
+import { subscriptions, topics } from './topics.js'
 import { type LogKind, World } from './world.js'
 
-/** What a client takes to come back after the last fault, on a busy machine, at the very most, unless a run says another. */
+/** What a client takes at most to come back after the last fault, on a busy machine. */
 const PATIENCE_MS = 120_000
 /** A first cursor comes within a second of the first messages. */
 const FIRST_CURSOR_MS = 1500
@@ -64,7 +64,7 @@ export async function run (options: RunOptions): Promise<RunReport> {
     await begun(driver, world)
     await disturb({ world, driver, choices: plan }, options, disturbances)
     await quiet(driver, world, failures, options.patienceMs)
-    failures.push(...await differences(world))
+    failures.push(...await differences(world.server.origin, world.truth))
     await driver.close()
   } catch (error) {
     failures.push((error as Error).message)
@@ -144,32 +144,6 @@ async function quiet (
   await world.publisher.stop()
   await patiently('the client has the last message of all topics', () =>
     topics.every(topic => driver.newest.get(topic)?.sequence === world.truth.last(topic)?.sequence))
-}
-
-/** What the server says of its log, against what it said to the publisher. */
-async function differences ({ server, truth }: World): Promise<string[]> {
-  const failures: string[] = []
-  for (const topic of topics) {
-    const path = hasState(topic) ? 'snapshot' : 'history'
-    const query = hasState(topic) ? '' : '&limit=10000'
-    const response = await fetch(`${server.origin}/v1/${path}?topic=${encodeURIComponent(topic)}${query}`)
-    const answer = await response.json() as Answer
-    const last = truth.last(topic)
-    if (hasState(topic)) {
-      if (!isDeepStrictEqual(answer.data, last?.state)) failures.push(`the server: ${topic} is ${JSON.stringify(answer)}, and should be ${JSON.stringify(last?.state)}`)
-      continue
-    }
-    if (answer.last_sequence !== last?.sequence) failures.push(`the server: ${topic} ends with ${answer.last_sequence}, and should with ${last?.sequence}`)
-    const wrong = answer.messages?.find(({ sequence, data }) => !isDeepStrictEqual(truth.at(topic, sequence)?.data, data))
-    if (wrong !== undefined) failures.push(`the server: ${topic} has ${JSON.stringify(wrong)}`)
-  }
-  return failures
-}
-
-interface Answer {
-  readonly data?: unknown
-  readonly last_sequence?: number
-  readonly messages?: ReadonlyArray<{ readonly sequence: number, readonly data: unknown }>
 }
 
 /** All three, or one, as a seed says. */

@@ -52,7 +52,9 @@ export class TopicJudge {
       this.fails(`the application ends with ${mine?.sequence ?? 'nothing'}${lost}, the server with ${last?.sequence}`)
     }
     const [first] = held
-    const wrong = this.isState ? -1 : held.findIndex((message, at) => message !== truth.at(topic, first!.sequence + at))
+    const wrong = this.isState
+      ? -1
+      : held.findIndex((message, at) => message !== truth.at(topic, first!.sequence + at))
     if (wrong >= 0) this.fails(`the application holds a message ${held[wrong]!.sequence} that the server does not have`)
   }
 

@@ -2,7 +2,7 @@ import type { Subscription } from './events.js'
 import type { Choices } from '../helpers/random.js'
 
 /** The symbols of the runs: one of them is not ASCII, as it stands in URLs too. */
-export const SYMBOLS = ['AAPL', '삼성전자'] as const
+const SYMBOLS = ['AAPL', '삼성전자'] as const
 const BOOK = 'BTC-USDT'
 
 /** What a run publishes and subscribes to: histories, and states. */
@@ -55,7 +55,8 @@ export function dataOf (topic: string, number: number, replaces: boolean, choice
     case 'trades': return { symbol, price: price(100), size: '1', timestamp: TIME, trade_id: String(number) }
     case 'quotes': return { symbol, bid: price(99), ask: price(101), volume: String(number) }
     default: {
-      const level = (first: number): [string, string] => [String(first + choices.integer(0, LEVELS - 1)), size()]
+      const level = (first: number): [string, string] =>
+        [String(first + choices.integer(0, LEVELS - 1)), size()]
       const some = (first: number): Array<[string, string]> =>
         replaces ? Array.from({ length: LEVELS }, (_, at) => [String(first + at), size()]) : [level(first)]
       return { symbol, bids: some(100 - LEVELS), asks: some(101), venue_sequence: number }

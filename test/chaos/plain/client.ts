@@ -5,7 +5,8 @@ import type { Connecting, DriverEvent, Subscription, Transport } from '../events
 import type { Broken } from './broken.js'
 import { Memory } from './memory.js'
 
-const WIRES = { websocket: 'ws-json', 'event-stream': 'sse', polling: 'poll' } as const satisfies Record<Transport, TransportName>
+const WIRES: Readonly<Record<Transport, TransportName>> =
+  { websocket: 'ws-json', 'event-stream': 'sse', polling: 'poll' }
 /** How long an attempt may take until something comes. */
 const WELCOME_MS = 3000
 /** How long nothing may come. A poll is held for 5 s. */
@@ -51,7 +52,9 @@ export class PlainClient {
   private readonly watch: NodeJS.Timeout
   private isClosed = false
 
-  constructor (private readonly tell: (event: DriverEvent) => void, private readonly broken: ReadonlySet<Broken>) {
+  constructor (
+    private readonly tell: (event: DriverEvent) => void, private readonly broken: ReadonlySet<Broken>
+  ) {
     this.memory = new Memory(tell, broken)
     this.watch = setInterval(() => { this.look() }, LOOK_MS)
   }
@@ -106,9 +109,9 @@ export class PlainClient {
       if (memory.enterEpoch(epoch) === 'begin states anew') this.coversStates = false
     }
     const { query, after } = this.target()
-    this.wire = openWire(WIRES[this.transport], {
-      origin: this.connecting!.url, query, after, compressed: true, pollPauseMs: POLL_PAUSE_MS, requestId: this.requestId
-    }, {
+    const { connecting, requestId } = this
+    const common = { origin: connecting!.url, compressed: true, pollPauseMs: POLL_PAUSE_MS, requestId }
+    this.wire = openWire(WIRES[this.transport], { ...common, query, after }, {
       onMessage: message => { if (isMine()) this.take(message) },
       onCursor: cursor => { if (isMine()) this.mark(cursor) },
       onAnswer: () => { if (isMine()) this.heard() },
@@ -158,11 +161,9 @@ export class PlainClient {
     this.heard()
     const { type, channel } = message
     switch (type) {
-      case 'subscribed': {
-        const symbols = this.subscriptions.find(subscription => subscription.channel === channel)?.symbols
-        this.tell({ event: 'subscribed', channel: channel!, ...symbols === undefined ? {} : { symbols } })
+      case 'subscribed':
+        this.granted(channel!)
         return this.obey(this.memory.enterEpoch(message['epoch'] as string))
-      }
       case 'epoch': return this.obey(this.memory.enterEpoch(message['epoch'] as string))
       case 'closing':
       case 'error':
@@ -171,6 +172,11 @@ export class PlainClient {
       default:
         if (channel !== undefined) this.obey(this.memory.take(message))
     }
+  }
+
+  private granted (channel: string): void {
+    const symbols = this.subscriptions.find(subscription => subscription.channel === channel)?.symbols
+    this.tell({ event: 'subscribed', channel, ...symbols === undefined ? {} : { symbols } })
   }
 
   private obey (consequence: ReturnType<Memory['take']>): void {
@@ -186,7 +192,7 @@ export class PlainClient {
     this.memory.cursor()
     if (this.liveAt !== 0) return
     this.liveAt = Date.now()
-    if (this.transport === 'polling') for (const { channel, symbols } of this.subscriptions) this.tell({ event: 'subscribed', channel, ...symbols === undefined ? {} : { symbols } })
+    if (this.transport === 'polling') for (const { channel } of this.subscriptions) this.granted(channel)
     this.tell({ event: 'state', state: 'live', transport: this.transport })
   }
 

@@ -3,7 +3,8 @@ import { type Broken, brokenWays } from './broken.js'
 import { PlainClient } from './client.js'
 
 /** The driver of a plain client: `driver.js [what is broken …]`. */
-const broken = process.argv.slice(2).filter((way): way is Broken => (brokenWays as readonly string[]).includes(way))
+const broken = process.argv.slice(2)
+  .filter((way): way is Broken => (brokenWays as readonly string[]).includes(way))
 const tell = (event: DriverEvent): void => { process.stdout.write(`${JSON.stringify(event)}\n`) }
 const client = new PlainClient(tell, new Set(broken))
 

@@ -10,7 +10,7 @@ const SPOILS_EVERY = 97
 /** What its client does about a message. */
 export type Consequence = 'go on' | 'reconnect' | 'begin states anew'
 
-/** What a plain client knows of its topics: the rule of PROTOCOL.md, with what the application must be told. */
+/** What a plain client knows of its topics: the rule of PROTOCOL.md, and what the application is told. */
 export class Memory {
   private readonly last = new Map<string, number>()
   /** By topic, the last sequence when the cursor came. */
@@ -27,7 +27,7 @@ export class Memory {
 
   /** Whether messages came after the cursor. */
   get isAhead (): boolean {
-    return this.here.size > 0 || [...this.last].some(([topic, last]) => last > (this.atCursor.get(topic) ?? 0))
+    return [...this.last].some(([topic, last]) => last > (this.atCursor.get(topic) ?? 0))
   }
 
   connected (): void {

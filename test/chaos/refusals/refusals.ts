@@ -28,6 +28,10 @@ export interface Refusal {
   readonly on?: readonly Transport[]
 }
 
+/** Those that each of some transports can say. */
+export const refusalsOver = (way: readonly Transport[]): Refusal[] =>
+  refusals.filter(({ on }) => way.every(transport => on?.includes(transport) ?? true))
+
 const STREAMS = ['websocket', 'event-stream'] as const
 const RETRY_AFTER_MS = 400
 

@@ -15,7 +15,9 @@ export class RefusingServer {
 
   private constructor (private readonly server: Server, readonly port: number, private readonly word: Word) {
     server.on('request', (request, response) => { this.answer(request, response) })
-    server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => { this.upgrade(request, socket, head) })
+    server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
+      this.upgrade(request, socket, head)
+    })
   }
 
   static async start (word: Word): Promise<RefusingServer> {
@@ -57,8 +59,14 @@ export class RefusingServer {
     const { word } = this
     this.attempts.push(Date.now())
     socket.on('error', () => {})
-    if (word.how === 'break') return void socket.destroy()
-    if (word.how === 'close') return this.sockets.handleUpgrade(request, socket, head, client => { this.dismiss(client, word.close) })
+    if (word.how === 'break') {
+      socket.destroy()
+      return
+    }
+    if (word.how === 'close') {
+      this.sockets.handleUpgrade(request, socket, head, client => { this.dismiss(client, word.close) })
+      return
+    }
     const { status, headers, body } = page(word)
     const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`).join('')
     socket.end(`HTTP/1.1 ${status} Refused\r\n${lines}connection: close\r\ncontent-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`)
@@ -71,7 +79,7 @@ export class RefusingServer {
     client.close(code, this.error.code)
   }
 
-  private get error (): { readonly code: string, readonly message: string, readonly retry_after_ms?: number } {
+  private get error (): TableError {
     return errorOf(this.word)
   }
 
@@ -85,18 +93,31 @@ const welcome = {
   type: 'welcome', protocol: 'tickwire.v1', connection_id: 'c1', server_time: '2026-01-05T03:00:00.000Z', heartbeat_ms: 5000
 }
 
-function errorOf (word: Word): { readonly code: string, readonly message: string, readonly retry_after_ms?: number } {
+interface TableError {
+  readonly code: string
+  readonly message: string
+  readonly retry_after_ms?: number
+}
+
+function errorOf (word: Word): TableError {
   if (word.how !== 'refuse' && word.how !== 'close') throw new Error('it has no error')
   const { code, retryAfterMs } = word
   return { code, message: 'it always says so', ...retryAfterMs === undefined ? {} : { retry_after_ms: retryAfterMs } }
 }
 
-function page (word: Word): { readonly status: number, readonly headers: Record<string, string>, readonly body: string } {
+interface Answer {
+  readonly status: number
+  readonly headers: Record<string, string>
+  readonly body: string
+}
+
+function page (word: Word): Answer {
   if (word.how !== 'refuse') {
     const status = word.how === 'page' ? word.status : 500
     return { status, headers: { 'content-type': 'text/html' }, body: '<h1>Bad Gateway</h1>' }
   }
   const { status, retryAfterMs } = word
   const retry = retryAfterMs === undefined ? {} : { 'retry-after': String(Math.ceil(retryAfterMs / 1000)) }
-  return { status, headers: { 'content-type': 'application/json', ...retry }, body: JSON.stringify({ type: 'error', ...errorOf(word) }) }
+  const headers = { 'content-type': 'application/json', ...retry }
+  return { status, headers, body: JSON.stringify({ type: 'error', ...errorOf(word) }) }
 }

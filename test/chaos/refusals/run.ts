@@ -34,7 +34,7 @@ export interface RefusalReport {
 }
 
 /** How many attempts a client makes on average in so many seconds, from its first one. */
-export function usualAttempts (seconds: number): number {
+function usualAttempts (seconds: number): number {
   let attempts = 1
   for (let passed = 0, step = BASE_S; ; step = Math.min(MOST_S, step * 2), attempts++) {
     passed += step / 2

@@ -207,10 +207,10 @@ export class PlainClient {
   }
 
   private look (): void {
-    const { wire, broken, transport } = this
+    const { wire, broken } = this
     if (this.isClosed || wire === undefined || broken.has('deaf')) return
     const silent = Date.now() - this.heardAt
-    if (silent > (this.hasBegun ? SILENCE_MS[transport] : WELCOME_MS)) this.ended()
+    if (silent > (this.hasBegun ? SILENCE_MS[this.transport] : WELCOME_MS)) this.ended()
     else if (this.hasBegun && silent > PING_MS) wire.send({ action: 'ping' })
   }
 

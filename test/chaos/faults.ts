@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { until } from '../helpers/clients.js'
 import { type ChaosProxy, pages } from './proxy.js'
 import { topics } from './topics.js'
-import type { LogKind, Scene } from './world.js'
+import { hasLast, type LogKind, type Scene } from './world.js'
 
 export interface Fault {
   readonly name: string
@@ -41,10 +41,9 @@ async function cuts ({ world, choices }: Scene, how: 'rst' | 'fin'): Promise<voi
  * their sequences: the server cannot know what the client has (PROTOCOL.md, The client's rule, 5).
  */
 async function rolledBackWhileAway ({ world, driver }: Scene): Promise<void> {
-  const { proxy, truth } = world
+  const { proxy } = world
   const hasSome = (): boolean =>
-    driver.hasEnded ||
-    topics.some(topic => driver.newest.get(topic)?.sequence === truth.last(topic)?.sequence)
+    driver.isOver || topics.some(topic => hasLast(driver, world, topic))
   await world.rollBack(async () => {
     // Over a network that is bad already it may get none of them in time.
     await until('the client has what will be lost', hasSome, HAS_IT_MS).catch(() => {})

@@ -8,7 +8,7 @@ import { type Fault, faultsOn } from './faults.js'
 import { type Disturbance, judge, type Verdict } from './judge.js'
 import { differences } from './server-log.js'
 import { subscriptions, topics } from './topics.js'
-import { type LogKind, World } from './world.js'
+import { hasLast, type LogKind, World } from './world.js'
 
 /** What a client takes at most to come back after the last fault, on a busy machine. */
 const PATIENCE_MS = 120_000
@@ -16,6 +16,9 @@ const PATIENCE_MS = 120_000
 const FIRST_CURSOR_MS = 1500
 const CALM_MS = [200, 2500] as const
 const THROTTLE_MS = 250
+/** How often another fault comes in the middle of one. */
+const TWO = 0.2
+const TWO_AT_ONCE = 'two faults at once'
 /** How often the next fault waits until the client has new messages, and for how long. */
 const AWAITED = 0.7
 const RETURN_MS = 10_000
@@ -115,13 +118,17 @@ async function disturb (
   const end = Date.now() + disturbedMs
   do {
     const fault = choices.pick(possible)
+    const other = choices.chance(TWO) ? choices.pick(possible) : undefined
     const lastsMs = choices.integer(...fault.lasts) * pace
     const from = Date.now()
     await fault.begin(scene)
-    await delay(lastsMs)
+    await delay(lastsMs / 2)
+    await other?.begin(scene)
+    await delay(lastsMs / 2)
+    await other?.end?.(scene)
     await fault.end?.(scene)
     const to = Date.now()
-    disturbances.push({ name: fault.name, from, to })
+    disturbances.push({ name: other === undefined ? fault.name : TWO_AT_ONCE, from, to })
     // Some faults come while the client has not recovered from the one before.
     const awaited = choices.chance(AWAITED) ? RETURN_MS * pace : 0
     await until('the client is back', () => driver.isOver || isFresh(driver, world, to), awaited).catch(() => {})
@@ -143,7 +150,7 @@ async function quiet (
   await patiently('the client is given new messages of all topics', () => isFresh(driver, world, since))
   await world.publisher.stop()
   await patiently('the client has the last message of all topics', () =>
-    topics.every(topic => driver.newest.get(topic)?.sequence === world.truth.last(topic)?.sequence))
+    topics.every(topic => hasLast(driver, world, topic)))
 }
 
 /** All three, or one, as a seed says. */

@@ -85,6 +85,12 @@ export class World {
   }
 }
 
+/** Whether the newest message that the application was given of a topic is the last one of the log. */
+export function hasLast ({ newest }: Driver, { truth }: World, topic: string): boolean {
+  const last = truth.last(topic)
+  return last !== undefined && truth.find(topic, newest.get(topic)?.data) === last
+}
+
 /** What a fault works on. */
 export interface Scene {
   readonly world: World

@@ -9,7 +9,7 @@
  * - `deaf`: it does not notice that a connection is dead;
  * - `final`: it stops at any refusal, and takes a proxy's page for one;
  * - `hurry`: it never waits before it tries again;
- * - `early`: it waits, but not for as long as the server says;
+ * - `early`: it waits half as long as the server says;
  * - `insist`: it tries again after a refusal that is final.
  */
 export const brokenWays = [

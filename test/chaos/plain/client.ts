@@ -237,10 +237,9 @@ export class PlainClient {
     this.place = hasBegun || code !== undefined ? 0 : (this.place + 1) % count
     if (!hasBegun && code === undefined && !wasLast) return this.retryIn(0)
     const after = refusal?.retry_after_ms
-    const isTold = after !== undefined && !broken.has('early')
-    const wait = isTold
-      ? after + Math.random() * ABOVE_RETRY_MS
-      : Math.random() * Math.min(MOST_MS, BASE_MS * 2 ** this.failures++)
+    const wait = after === undefined
+      ? Math.random() * Math.min(MOST_MS, BASE_MS * 2 ** this.failures++)
+      : broken.has('early') ? after / 2 : after + Math.random() * ABOVE_RETRY_MS
     this.retryIn(broken.has('hurry') ? 0 : wait)
   }
 

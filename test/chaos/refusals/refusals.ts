@@ -26,6 +26,11 @@ export interface Refusal {
   readonly duty: Duty
   /** The transports that can say so; absent: all. */
   readonly on?: readonly Transport[]
+  /**
+   * How many requests more the client may send until it stops: on event streams and polls it asks which of
+   * its symbols the server refuses.
+   */
+  readonly asking?: number
 }
 
 /** Those that each of some transports can say. */
@@ -63,7 +68,8 @@ export const refusals: readonly Refusal[] = [
     duty: 'renew',
     on: STREAMS
   },
-  { name: 'forbidden', word: { how: 'refuse', code: 'forbidden', status: 403 }, duty: 'stop' },
+  { name: 'replaced', word: { how: 'refuse', code: 'replaced', status: 409 }, duty: 'stop' },
+  { name: 'forbidden', word: { how: 'refuse', code: 'forbidden', status: 403 }, duty: 'stop', asking: 3 },
   {
     name: 'a welcome, then too_many_subscriptions',
     word: { how: 'close', code: 'too_many_subscriptions', close: 4413 },

@@ -8,6 +8,8 @@ import type { Word } from './refusals.js'
 export class RefusingServer {
   /** When each attempt came, in milliseconds. */
   readonly attempts: number[] = []
+  /** How many HEAD requests came: a client may ask so which of its symbols the server refuses. */
+  probes = 0
   private readonly sockets = new WebSocketServer({
     noServer: true,
     handleProtocols: offered => offered.has('tickwire.v1.json') ? 'tickwire.v1.json' : [...offered][0] ?? false
@@ -38,7 +40,8 @@ export class RefusingServer {
   private answer (request: IncomingMessage, response: ServerResponse): void {
     const { word } = this
     // What a client asks beside the stream is no attempt at it.
-    if (request.url?.startsWith('/v1/stream') === true) this.attempts.push(Date.now())
+    if (request.method === 'HEAD') this.probes++
+    else if (request.url?.startsWith('/v1/stream') === true) this.attempts.push(Date.now())
     if (word.how === 'break') request.socket.resetAndDestroy()
     else if (word.how === 'close') this.stream(response)
     else {

@@ -16,6 +16,8 @@ const LOOK_MS = 20
 /** A client that is told when to come back must do so at least so often. */
 const LEAST_TOLD = 4
 const LEAST_RETRIES = 2
+/** How many HEAD requests a client may send for each attempt with its only symbol. */
+const MOST_PROBES = 4
 /** A timer may fire so much early. */
 const TIMER_MS = 2
 
@@ -60,9 +62,10 @@ export async function runRefusal (options: RefusalOptions): Promise<RefusalRepor
     driver.do({ do: 'subscribe', channel: 'trades', symbols: ['AAPL'] })
     failures.push(...await watch(driver, server, options))
     const before = server.attempts.length
-    const { isOver } = driver
+    const hadStopped = hasStopped(driver)
     await driver.close()
-    if (isOver && server.attempts.length > before) failures.push('it came again after it had stopped for good')
+    if (server.probes > MOST_PROBES * before) failures.push(`it sent ${server.probes} HEAD requests for ${before} attempts`)
+    if (hadStopped && server.attempts.length > before) failures.push('it came again after it had stopped for good')
   } catch (error) {
     failures.push((error as Error).message)
   } finally {
@@ -72,12 +75,16 @@ export async function runRefusal (options: RefusalOptions): Promise<RefusalRepor
   return { attempts: server.attempts.length, failures: [...driver?.faults ?? [], ...failures] }
 }
 
+/** Whether the client has stopped for good, or has given up its only symbol. */
+const hasStopped = (driver: Driver): boolean =>
+  driver.isOver || driver.told.some(({ event }) => event.event === 'rejected')
+
 async function watch (driver: Driver, server: RefusingServer, options: RefusalOptions): Promise<string[]> {
   const { attempts } = server
-  const { refusal: { duty, word }, seconds } = options
+  const { refusal: { duty, word, asking = 0 }, seconds } = options
   switch (duty) {
-    case 'stop': return await watchEnd(driver, attempts, 1)
-    case 'renew': return await watchEnd(driver, attempts, 2)
+    case 'stop': return await watchEnd(driver, attempts, 1, 1 + asking)
+    case 'renew': return await watchEnd(driver, attempts, 2, 2 + asking)
     case 'wait longer': return await watchRetries(driver, attempts, options)
     case 'wait as told': {
       const after = 'retryAfterMs' in word ? word.retryAfterMs! : 0
@@ -92,11 +99,14 @@ async function look (holds: () => boolean, patienceMs = PATIENCE_MS): Promise<vo
   while (!holds() && Date.now() < deadline) await delay(LOOK_MS)
 }
 
-async function watchEnd (driver: Driver, attempts: readonly number[], due: number): Promise<string[]> {
-  await look(() => driver.isOver || attempts.length > due)
-  if (attempts.length > due) return [`it came ${attempts.length} times, and should have stopped after ${due}`]
-  if (!driver.isOver) return [`it has not stopped for good after ${attempts.length} attempts`]
-  return attempts.length === due ? [] : [`it stopped after ${attempts.length} attempts, and should after ${due}`]
+/** @param most how many attempts there may be; `due` of them must be */
+async function watchEnd (
+  driver: Driver, attempts: readonly number[], due: number, most: number
+): Promise<string[]> {
+  await look(() => hasStopped(driver) || attempts.length > most)
+  if (attempts.length > most) return [`it came ${attempts.length} times, and should have stopped after ${due}`]
+  if (!hasStopped(driver)) return [`it has not stopped for good after ${attempts.length} attempts`]
+  return attempts.length >= due ? [] : [`it stopped after ${attempts.length} attempts, and should after ${due}`]
 }
 
 async function watchRetries (

@@ -1,7 +1,7 @@
 // Which test file is started next.
 
 /** Files with servers in processes of their own and hundreds of clients: each has work for a core or more. */
-const HEAVY = /\/integration\/(?:abuse|bars-kills|cuts|faults-[a-z]+|fuzz|orders-faults|processors|rolling-restart|soak)\.test\.ts$/
+const HEAVY = /\/(?:integration\/(?:abuse|bars-kills|cuts|faults-[a-z]+|fuzz|orders-faults|processors|rolling-restart|soak)|chaos\/(?:broken|chaos))\.test\.ts$/
 
 /** @param {string} name */
 const isHeavy = name => HEAVY.test(name)

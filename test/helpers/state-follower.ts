@@ -5,7 +5,8 @@ interface Book { readonly bids: readonly Level[], readonly asks: readonly Level[
 
 const isBook = (data: unknown): data is Book => typeof data === 'object' && data !== null && 'bids' in data
 
-function fold (state: unknown, data: unknown, replaces: boolean): unknown {
+/** The state of a topic after one more message. @param replaces whether the message is a snapshot */
+export function foldState (state: unknown, data: unknown, replaces: boolean): unknown {
   if (!isBook(data)) return data
   const before = replaces || !isBook(state) ? { bids: [], asks: [] } : state
   const side = (old: readonly Level[], levels: readonly Level[], sign: number): Level[] => {
@@ -53,6 +54,6 @@ export class StateFollower {
     if (last !== undefined && (snapshot ? sequence < last : sequence <= last)) return
     if (last !== undefined && !snapshot && (prev ?? sequence - 1) > last) throw new Error(`${topic}: a gap between ${last} and ${JSON.stringify(message)}`)
     this.last.set(topic, sequence)
-    this.states.set(topic, fold(this.states.get(topic), message.data, snapshot))
+    this.states.set(topic, foldState(this.states.get(topic), message.data, snapshot))
   }
 }

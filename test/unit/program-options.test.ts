@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { test } from 'tap'
 import { ROOT } from '../helpers/root.js'
 
-for (const program of ['faults', 'soak', 'fuzz', 'abuse', 'rolling', 'orders', 'clients']) {
+for (const program of ['faults', 'soak', 'fuzz', 'abuse', 'rolling', 'orders', 'clients', 'chaos']) {
   test(`npm run ${program} names the option that a misspelt one resembles, and prints its usage`, t => {
     const { status, stderr } = spawnSync(
       process.execPath,

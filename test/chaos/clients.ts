@@ -1,0 +1,21 @@
+import { fileURLToPath } from 'node:url'
+
+/** A client that goes through the chaos runs, behind its driver. */
+export interface ChaosClient {
+  readonly name: string
+  /** A command for a shell, in the project's folder. */
+  readonly command: string
+}
+
+const PLAIN = fileURLToPath(new URL('plain/driver.js', import.meta.url))
+const JAVASCRIPT = fileURLToPath(new URL('../drivers/node-driver.js', import.meta.url))
+
+/** @param broken what it does wrong on purpose, see plain/broken.ts */
+export const plainDriver = (...broken: readonly string[]): string =>
+  ['node', '--enable-source-maps', PLAIN, ...broken].join(' ')
+
+/** A line for each; the tests run each of them through everything. */
+export const chaosClients: readonly ChaosClient[] = [
+  { name: 'plain', command: plainDriver() },
+  { name: 'javascript', command: ['node', '--enable-source-maps', JAVASCRIPT].join(' ') }
+]

@@ -20,7 +20,8 @@ const definedOf = (options: Json): Json =>
 
 /** Returns the selectors of a `subscribe=` of a query that comes with a position. */
 export function askedByQuery (
-  { channel, symbols, throttleMs, depth, last, fresh }: SubscribeParameter, after: string | undefined
+  { channel, symbols, throttleMs, depth, last, fresh }: SubscribeParameter,
+  after: string | undefined
 ): Asked[] {
   const options = definedOf({ throttle_ms: throttleMs, depth, last })
   return selectorsOf(channel, symbols)
@@ -29,12 +30,12 @@ export function askedByQuery (
 
 /** Returns the selectors of a `subscribe` action. */
 export function askedByAction (action: Json): Asked[] {
-  const { channel, symbols, throttle_ms, depth, last, fresh, after } = action
+  const { channel, symbols, throttle_ms: throttle, depth, last, fresh, after } = action
   return selectorsOf(channel as string, symbols as string[] | undefined)
     .map(selector => ({
       selector,
       after: fresh === true ? undefined : after,
-      options: definedOf({ throttle_ms, depth, last })
+      options: definedOf({ throttle_ms: throttle, depth, last })
     }))
 }
 
@@ -65,7 +66,8 @@ export function judgeAsked (asked: readonly Asked[], wanted: readonly Asked[]): 
     }
     for (const [name, value] of Object.entries(match.options)) {
       if (options[name] !== value) {
-        throw new Failure(`it asks for ${selector} with ${name} ${String(options[name])}, not ${String(value)}`)
+        const asks = `it asks for ${selector} with ${name} ${String(options[name])}`
+        throw new Failure(`${asks}, and not ${String(value)}`)
       }
     }
   }

@@ -9,7 +9,8 @@ import type { DriverEvent } from './driver.js'
  * - `epoch e2`; `heartbeat c1`;
  * - an object: a message that stands for itself.
  *
- * And what the client gives on: data messages as above, and `reset trades:A`, then any of a reason, `to=2` (up
+ * And what the client gives on: data messages as above, and `reset trades:A`, then any of a reason,
+ `to=2` (up
  * to where messages stay) and `+` (one reset or several).
  */
 export type Written = string | Json

@@ -107,7 +107,14 @@ export class Play {
   /** Waits for the next request for the stream. */
   async nextVisit (what: string): Promise<Visit> {
     for (;;) {
-      const visit = await this.until(() => `it does not come ${what}`, () => this.server.visits.shift())
+      const visit = await this.until(() => `it does not come ${what}`, () => {
+        const next = this.server.visits.shift()
+        const stop = this.driver.events.find(({ event, state }) => event === 'state' && state === 'closed')
+        if (next === undefined && stop !== undefined) {
+          throw new Failure(`it has stopped with ${String(stop['code'])}, and does not come ${what}`)
+        }
+        return next
+      })
       if (!this.allowed.includes(visit.transport)) {
         throw new Failure(`it comes over ${visit.transport}, which it may not use`)
       }
@@ -124,8 +131,10 @@ export class Play {
     const what = wanted.length === 0 ? 'at all' : `for ${wanted.map(({ selector }) => selector).join(', ')}`
     for (;;) {
       const visit = await this.nextVisit(what)
-      this.current = this.lineOf(visit)
-      if (await this.isComplete(this.current, wanted)) break
+      const line = this.lineOf(visit)
+      if (line === undefined) continue
+      this.current = line
+      if (await this.isComplete(line, wanted)) break
     }
     this.leaving = []
   }
@@ -168,31 +177,34 @@ export class Play {
       return
     }
     const line = this.lineOf(visit)
-    await this.until(() => 'it does not show its token', () => line.isGone ? true : undefined)
+    await this.until(() => 'it does not show its token', () => line?.isGone === false ? undefined : true)
   }
 
   grant (): void {
     this.line.grant({ epoch: this.server.epoch, refused: this.server.refused })
   }
 
-  /** From now on the client must stay away for so long. */
-  awayFor (milliseconds: number): void {
-    this.notBefore = performance.now() + milliseconds
+  /** The client must stay away for so long. @param since when it was told, by `performance.now()` */
+  awayFor (milliseconds: number, since: number): void {
+    this.notBefore = since + milliseconds
   }
 
   /** Answers a request for the stream with a refusal. */
   async refuse (code: ErrorCode, retryAfterMs: number | undefined): Promise<void> {
     const visit = await this.nextVisit('to be refused')
-    if (retryAfterMs !== undefined) this.awayFor(retryAfterMs)
+    if (retryAfterMs !== undefined) this.awayFor(retryAfterMs, performance.now())
     visit.refuse(code, retryAfterMs)
   }
 
-  private lineOf (visit: Visit): Line {
+  /** Returns the connection of a visit; undefined if the client has given it up. */
+  private lineOf (visit: Visit): Line | undefined {
     const { writeEvents, isCompressed } = this.scenario
     switch (visit.transport) {
-      case 'websocket':
-        return new WebSocketLine(this.server.accept(visit), visit, this.watch,
-          token => !this.badTokens.has(token))
+      case 'websocket': {
+        const socket = this.server.accept(visit)
+        const judgeToken = (token: string): boolean => !this.badTokens.has(token)
+        return socket === undefined ? undefined : new WebSocketLine(socket, visit, this.watch, judgeToken)
+      }
       case 'event-stream':
         return new EventStreamLine(visit, this.watch, writeEvents, isCompressed)
       case 'polling': {
@@ -213,7 +225,7 @@ export class Play {
     return visit
   }
 
-  /** Returns whether a connection asks for all that is wanted; false: the client comes with more on another. */
+  /** Returns whether a connection asks for all that is wanted; false: the client comes on another. */
   private async isComplete (line: Line, wanted: readonly Asked[]): Promise<boolean> {
     const isStale = line.pending.some(({ selector }) => this.leaving.includes(selector) &&
       wanted.every(candidate => candidate.selector !== selector))

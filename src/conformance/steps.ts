@@ -46,7 +46,7 @@ export const subscribes = (...selectors: string[]): Step => async play => {
 /** Has the application unsubscribe. */
 export const unsubscribes = (selectors: string): Step => async play => { play.tellUnsubscribe(selectors) }
 
-/** Waits until the client asks for more; `others` are what it has already, if it comes on a new connection. */
+/** Waits until the client asks for more; `others`: what it has already, if it comes on a new connection. */
 export const adds = (added: readonly string[], others: readonly string[]): Step => async play => {
   await play.add(added.flatMap(wantedOf), others.flatMap(wantedOf))
 }
@@ -95,8 +95,8 @@ export const cut: Step = async ({ line, server }) => {
 
 /** Ends the connection for a reason of the table, with a `closing`; a poll is refused. */
 export const closes = (code: ErrorCode, retryAfterMs?: number): Step => async play => {
-  await play.line.close(code, retryAfterMs, true)
-  if (retryAfterMs !== undefined) play.awayFor(retryAfterMs)
+  const since = await play.line.close(code, retryAfterMs, true)
+  if (retryAfterMs !== undefined) play.awayFor(retryAfterMs, since)
 }
 
 /** Ends a WebSocket by its close code alone. */
@@ -185,10 +185,14 @@ export const staysAway: Step = async ({ server: { counts } }) => {
   if (JSON.stringify(counts) !== before) throw new Failure('it comes again after it has stopped')
 }
 
-/** Answers nothing from now on, and sends nothing, until the client gives the connection up. */
-export const freezes = (probe: 'hangs' | ((after: string) => object) = 'hangs'): Step => async play => {
-  play.server.probe = probe
-  play.line.freeze()
+/**
+ * Answers nothing from now on, and sends nothing, until the client gives the connection up. A poll by which a
+ * client probes an event stream hangs, too, or brings these messages.
+ */
+export const freezes = (...probed: string[]): Step => async ({ server, line }) => {
+  const messages = probed.map(text => itemOf(text)).flatMap(item => 'json' in item ? [item.json] : [])
+  server.probe = probed.length === 0 ? 'hangs' : { cursor: 'probed', messages, more: false }
+  line.freeze()
 }
 
 /** Waits until the client has asked for a sign of life. */

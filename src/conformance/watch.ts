@@ -31,7 +31,7 @@ export class Watch {
           resolve(found)
         } catch (error) {
           end()
-          reject(error as Error)
+          reject(error instanceof Error ? error : new Error(String(error)))
         }
       }
       const timer = setTimeout(() => {

@@ -97,7 +97,8 @@ class SmallClient implements Reader {
   subscribe (channel: string, symbols: string[] | undefined, options: Record<string, number>): void {
     for (const symbol of symbols ?? [undefined]) {
       const topic = { channel, ...(symbol === undefined ? {} : { symbol }) }
-      this.subscriptions.set(keyOf(topic), { ...topic, options, isAsked: false, isConfirmed: false, isCovered: false })
+      const begin = { isAsked: false, isConfirmed: false, isCovered: false }
+      this.subscriptions.set(keyOf(topic), { ...topic, options, ...begin })
     }
     this.changed()
   }
@@ -223,7 +224,8 @@ class SmallClient implements Reader {
     for (const { symbol, code } of rejected) this.reject({ channel: channel!, symbol }, code)
     const granted = symbols.length === 0 && rejected.length === 0 ? [undefined] : symbols
     for (const symbol of granted) {
-      const found = this.subscriptions.get(keyOf({ channel: channel!, ...(symbol === undefined ? {} : { symbol }) }))
+      const topic = { channel: channel!, ...(symbol === undefined ? {} : { symbol }) }
+      const found = this.subscriptions.get(keyOf(topic))
       if (found !== undefined) found.isConfirmed = found.isAsked = true
     }
     say({ event: 'subscribed', channel, symbols })
@@ -251,15 +253,16 @@ class SmallClient implements Reader {
 
   private startAnew (topic: Topic): void {
     for (const each of this.subscriptions.values()) {
-      if (each.channel !== topic.channel || !(each.symbol === topic.symbol || each.symbol?.match(/^[*@]/))) continue
+      const isSet = /^[*@]/.test(each.symbol ?? '')
+      if (each.channel !== topic.channel || !(isSet || each.symbol === topic.symbol)) continue
       each.isCovered = each.isAsked = false
       if (this.name === 'websocket') this.dropped.push(each)
     }
   }
 
   private forget (topic: Topic): void {
-    if (/^[*@]/.test(topic.symbol ?? '')) for (const each of this.rule.topicsOf(topic.channel)) this.rule.forget(each)
-    else this.rule.forget(topic)
+    const isSet = /^[*@]/.test(topic.symbol ?? '')
+    for (const each of isSet ? this.rule.topicsOf(topic.channel) : [topic]) this.rule.forget(each)
   }
 
   /** The subscriptions have changed: a WebSocket says so, and a request is made anew. */
@@ -317,7 +320,8 @@ class SmallClient implements Reader {
       else await this.pause(retryAfterMs + Math.random() * RETRY_JITTER_MS)
       return
     }
-    if (isRequest && OF_SELECTORS.includes(code) && this.name !== 'websocket' && await this.isolate(code)) return
+    const isAboutOne = isRequest && OF_SELECTORS.includes(code) && this.name !== 'websocket'
+    if (isAboutOne && await this.isolate(code)) return
     this.stop(code)
   }
 

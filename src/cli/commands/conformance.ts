@@ -48,7 +48,8 @@ export const conformance: Command = {
       return 0
     }
     if (positionals.length === 0) {
-      throw new UsageError('conformance needs the command that starts a driver: conformance -- node driver.js')
+      throw new UsageError('conformance needs the command that starts a driver: ' +
+        'conformance -- node driver.js')
     }
     const isJson = values['json'] === true
     const started = performance.now()
@@ -84,7 +85,8 @@ function runsOfFlags (values: Values): Run[] {
   if (unmet !== undefined) {
     throw new UsageError(`there is no scenario and no group '${unmet}'; --list shows all`)
   }
-  const chosen = scenarios.filter(({ name }) => only.length === 0 || only.some(wanted => isMeant(name, wanted)))
+  const chosen = scenarios.filter(({ name }) =>
+    only.length === 0 || only.some(wanted => isMeant(name, wanted)))
   return runsOf(chosen, available.length === 0 ? transports : available)
 }
 

@@ -75,7 +75,7 @@ export const epochScenarios: readonly Scenario[] = [
   },
   {
     name: 'epochs/behind-the-resume',
-    must: 'go back to what this connection has sent, if that is more than the cursor covers, when an epoch follows',
+    must: 'go back to what this connection has sent if an epoch follows and that is more than the cursor',
     clause: RULE,
     over: STREAMS,
     steps: [
@@ -124,7 +124,7 @@ export const epochScenarios: readonly Scenario[] = [
     {
       name: `epochs/from-${first}-to-polling`,
       must: 'ask the history for the epoch when it comes to polling with messages beyond its cursor',
-      clause: RULE,
+      clause: 'docs/clients/conformance.md, Another epoch',
       allows: [first, 'polling'],
       steps: [
         ...BEYOND, blocks({ [first]: page(404) }), cut, begins('e2'),

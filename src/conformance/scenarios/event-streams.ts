@@ -55,7 +55,8 @@ export const eventStreamScenarios: readonly Scenario[] = [
     [block.replaceAll(/^data: /gm, 'foo: bar\nbaz\ndata: ')]),
   between('empty-blocks', 'ignore empty lines between events', '\n\n\n'),
   between('event-without-data', 'ignore an event without data', 'event: cursor\n\n'),
-  between('unknown-event', 'ignore an event whose name it does not know', 'event: advert\ndata: {"type":"x"}\n\n'),
+  between('unknown-event', 'ignore an event whose name it does not know',
+    'event: advert\ndata: {"type":"x"}\n\n'),
   between('not-json', 'go on after an event that is not JSON', 'data: hello\n\n'),
   {
     name: 'event-stream/byte-order-mark',

@@ -5,13 +5,14 @@ import {
   blocks, cut, gives, hangs, meets, mute, opens, page, refuses, refusing, sends, stops, unblocks
 } from '../steps.js'
 
-const CLAUSE = 'One URL'
+const CLAUSE = 'docs/clients/conformance.md, Fallback'
 const ALL = ['websocket', 'event-stream', 'polling'] as const
 const LIVE = [opens('trades:A'), sends('trades:A 1', 'cursor c1'), gives('trades:A 1')]
 
 /** Waits for a connection over just this transport. */
 const isOver = (transport: Transport): Step => async play => {
-  if (play.transport !== transport) throw new Failure(`it comes over ${play.transport}, and not over ${transport}`)
+  if (play.transport === transport) return
+  throw new Failure(`it comes over ${play.transport}, and not over ${transport}`)
 }
 
 /** Something is in the way of the first transports; the client comes over the next. */
@@ -35,7 +36,8 @@ export const fallbackScenarios: readonly Scenario[] = [
     steps: [...LIVE, isOver('websocket')]
   },
   obstacle('upgrade-refused', 'a proxy refuses the upgrade', { websocket: page(404) }, 'event-stream'),
-  obstacle('upgrade-answered-200', 'a proxy answers the upgrade with a page', { websocket: page(200) }, 'event-stream'),
+  obstacle('upgrade-answered-200', 'a proxy answers the upgrade with a page',
+    { websocket: page(200) }, 'event-stream'),
   obstacle('upgrade-502', 'a proxy answers the upgrade with 502', { websocket: page(502) }, 'event-stream'),
   obstacle('upgrade-hangs', 'nobody answers the upgrade', { websocket: hangs }, 'event-stream'),
   obstacle('no-welcome', 'the WebSocket opens and no welcome comes', { websocket: mute }, 'event-stream'),
@@ -48,7 +50,7 @@ export const fallbackScenarios: readonly Scenario[] = [
   {
     name: 'fallback/starts-again-at-the-first',
     must: 'try all transports again, the first one first, when none has come through',
-    clause: 'Errors and closing',
+    clause: CLAUSE,
     allows: ALL,
     steps: [
       blocks({ websocket: page(502), 'event-stream': page(502), polling: page(502) }), meets('polling'),

@@ -29,7 +29,8 @@ export const frameScenarios: readonly Scenario[] = [
     over: ['websocket'],
     steps: [
       opens('trades:A'),
-      sends(...Array.from({ length: 200 }, (_, index) => `trades:A ${index + 1}`), 'cursor c1', 'trades:A 201'),
+      sends(...Array.from({ length: 200 }, (_, index) => `trades:A ${index + 1}`), 'cursor c1',
+        'trades:A 201'),
       gives(...Array.from({ length: 201 }, (_, index) => `trades:A ${index + 1}`)), cut,
       opens('trades:A after=c1'), sends('trades:A 201', 'trades:A 202', 'cursor c2'), gives('trades:A 202')
     ]
@@ -84,7 +85,8 @@ export const frameScenarios: readonly Scenario[] = [
     subscribe: ['orders'],
     token: 'first',
     steps: [
-      opens('orders'), sends('orders 1', { type: 'acknowledged', channel: 'orders', sequence: 9 }, 'orders 2', 'cursor c1'),
+      opens('orders'), sends('orders 1', { type: 'acknowledged', channel: 'orders', sequence: 9 },
+        'orders 2', 'cursor c1'),
       gives('orders 1', 'orders 2')
     ]
   },
@@ -94,7 +96,8 @@ export const frameScenarios: readonly Scenario[] = [
     clause: 'Slow readers',
     over: ['websocket', 'event-stream'],
     steps: [
-      ...LIVE, sends({ type: 'lagging', behind: 40 }, 'trades:A 2', 'cursor c2', 'trades:A 3', { type: 'lagging', behind: 0 }),
+      ...LIVE, sends({ type: 'lagging', behind: 40 }, 'trades:A 2', 'cursor c2', 'trades:A 3',
+        { type: 'lagging', behind: 0 }),
       gives('trades:A 2', 'trades:A 3'), cut, opens('trades:A after=c2'),
       sends('trades:A 3', 'trades:A 4', 'cursor c3'), gives('trades:A 4')
     ]
@@ -115,7 +118,8 @@ export const frameScenarios: readonly Scenario[] = [
     clause: 'Polling',
     over: ['polling'],
     steps: [
-      opens('trades:A'), sends('trades:A 1', 'cursor c1 more', 'trades:A 2', 'cursor c2 more', 'trades:A 3', 'cursor c3'),
+      opens('trades:A'), sends('trades:A 1', 'cursor c1 more', 'trades:A 2', 'cursor c2 more', 'trades:A 3',
+        'cursor c3'),
       gives('trades:A 1', 'trades:A 2', 'trades:A 3')
     ]
   },
@@ -125,7 +129,8 @@ export const frameScenarios: readonly Scenario[] = [
     clause: 'Polling',
     over: ['polling'],
     steps: [
-      opens('trades:A'), sends('cursor c1', 'cursor c2', 'cursor c2', 'trades:A 1', 'cursor c3', 'trades:A 2', 'cursor c4'),
+      opens('trades:A'), sends('cursor c1', 'cursor c2', 'cursor c2', 'trades:A 1', 'cursor c3',
+        'trades:A 2', 'cursor c4'),
       gives('trades:A 1', 'trades:A 2')
     ]
   },

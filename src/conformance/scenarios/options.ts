@@ -24,7 +24,7 @@ export const optionScenarios: readonly Scenario[] = [
   }),
   {
     name: 'options/symbols-of-all-kinds',
-    must: 'write every symbol so that the server reads it (percent-encoded UTF-8; + as %2B, & as %26, # as %23)',
+    must: 'write every symbol so that the server reads it (UTF-8; + as %2B, & as %26, # as %23)',
     clause: 'One URL',
     subscribe: [`trades:${PLAIN.join(',')}`],
     steps: [

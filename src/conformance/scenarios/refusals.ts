@@ -1,7 +1,8 @@
 import { type ErrorCode, errorTable } from '@tickwire/protocol'
-import type { Scenario } from '../scenario.js'
+import { type Scenario, transports } from '../scenario.js'
 import {
-  adds, answersAsProxy, asks, blocks, closes, closesAlone, codesOf, cut, cuts, forbids, gives, grants, opens, over, refuses,
+  adds, answersAsProxy, asks, blocks, closes, closesAlone, codesOf, cut, cuts, forbids, gives, grants, opens,
+  over, refuses,
   refusesAction, refusing, sends, stops, tells, triesAtMost, unblocks
 } from '../steps.js'
 
@@ -11,6 +12,9 @@ const STREAMS = ['websocket', 'event-stream'] as const
 
 const LIVE = [opens('trades:A'), sends('trades:A 1', 'cursor c1'), gives('trades:A 1')]
 const BACK = [opens('trades:A after=c1'), sends('trades:A 2', 'cursor c2'), gives('trades:A 2')]
+
+/** Codes of a `closing`; the scenarios of close codes try the others. */
+const CLOSINGS: readonly ErrorCode[] = ['forbidden', 'replaced', 'going_away', 'overloaded', 'internal']
 
 /** One code for each close code: two codes with the same close code mean the same to a client. */
 const oneOfEachClose = codesOf('stop', 'reconnect', 'backoff')
@@ -22,10 +26,12 @@ const isFinal = (code: ErrorCode): boolean => errorTable[code].client === 'stop'
 
 /** What a client does after each code of the table, and of one symbol that is refused. */
 export const refusalScenarios: readonly Scenario[] = [
-  ...codesOf('stop').map((code): Scenario => ({
+  // A client reads one table over all transports, so each final code is tried over one of them.
+  ...codesOf('stop').map((code, index): Scenario => ({
     name: `refusals/${code}`,
     must: `stop, or report its selectors as rejected, if a request is refused with ${code}`,
     clause: CLAUSE,
+    over: [transports[index % transports.length]!],
     steps: [
       blocks({
         websocket: refusing(code), 'event-stream': refusing(code), polling: refusing(code)
@@ -46,7 +52,8 @@ export const refusalScenarios: readonly Scenario[] = [
     must: 'come back with growing delays if a request is refused with internal',
     clause: CLAUSE,
     steps: [
-      refuses('internal'), refuses('internal'), opens('trades:A'), sends('trades:A 1', 'cursor c1'), gives('trades:A 1')
+      refuses('internal'), refuses('internal'), opens('trades:A'), sends('trades:A 1', 'cursor c1'),
+      gives('trades:A 1')
     ]
   },
   ...[502, 504].map((status): Scenario => ({
@@ -60,25 +67,26 @@ export const refusalScenarios: readonly Scenario[] = [
   {
     name: 'refusals/backs-off',
     must: 'wait longer and longer between its attempts, and come back in the end',
-    clause: CLAUSE,
+    clause: 'docs/clients/conformance.md, Retries',
     steps: [
       ...LIVE, blocks({ websocket: cuts, 'event-stream': cuts, polling: cuts }), cut,
       triesAtMost(12, 3000), unblocks, ...BACK
     ]
   },
-  ...oneOfEachClose.filter(isFinal).map((code): Scenario => ({
+  ...CLOSINGS.filter(isFinal).map((code): Scenario => ({
     name: `closing/${code}`,
     must: `stop when the server closes its connection with ${code}`,
     clause: CLAUSE,
     over: STREAMS,
     steps: [...LIVE, closes(code), stops(code, 1)]
   })),
-  ...oneOfEachClose.filter(code => !isFinal(code)).map((code): Scenario => ({
+  ...CLOSINGS.filter(code => !isFinal(code)).map((code): Scenario => ({
     name: `closing/${code}`,
     must: `come back with its cursor when the server closes its connection with ${code}`,
     clause: CLAUSE,
     over: STREAMS,
-    steps: [...LIVE, closes(code, errorTable[code].client === 'backoff' ? undefined : RETRY_AFTER_MS), ...BACK]
+    steps: [...LIVE, closes(code, errorTable[code].client === 'backoff' ? undefined : RETRY_AFTER_MS),
+      ...BACK]
   })),
   ...oneOfEachClose.map((code): Scenario => ({
     name: `close-codes/${errorTable[code].close}`,

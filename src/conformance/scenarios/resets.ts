@@ -63,7 +63,8 @@ export const resetScenarios: readonly Scenario[] = [
     clause: "The client's rule, 1",
     steps: [
       opens('trades:A'), sends('trades:A 5', 'cursor c1'), gives('trades:A 5'), cut,
-      opens('trades:A after=c1'), sends('reset trades:A history_lost', 'trades:A 2', 'trades:A 3', 'cursor c2'),
+      opens('trades:A after=c1'), sends('reset trades:A history_lost', 'trades:A 2', 'trades:A 3',
+        'cursor c2'),
       gives('reset trades:A history_lost', 'trades:A 2', 'trades:A 3')
     ]
   },
@@ -74,8 +75,10 @@ export const resetScenarios: readonly Scenario[] = [
     over: ['websocket', 'event-stream'],
     steps: [
       opens('trades:A'), sends('trades:A 5', 'cursor c1'), gives('trades:A 5'),
-      sends('reset trades:A history_lost', 'trades:A 2'), gives('reset trades:A history_lost', 'trades:A 2'), cut,
-      opens('trades:A after=c1'), sends('reset trades:A history_lost', 'trades:A 2', 'trades:A 3', 'cursor c2'),
+      sends('reset trades:A history_lost', 'trades:A 2'), gives('reset trades:A history_lost', 'trades:A 2'),
+      cut,
+      opens('trades:A after=c1'), sends('reset trades:A history_lost', 'trades:A 2', 'trades:A 3',
+        'cursor c2'),
       gives('reset trades:A history_lost', 'trades:A 2', 'trades:A 3')
     ]
   },
@@ -97,7 +100,8 @@ export const resetScenarios: readonly Scenario[] = [
     subscribe: ['quotes:A,B'],
     steps: [
       opens('quotes:A,B'), sends('quotes:A 3 snapshot', 'quotes:B 3 snapshot', 'cursor c1'),
-      gives('quotes:A 3 snapshot', 'quotes:B 3 snapshot'), unsubscribes('quotes:B'), drops('quotes:A after=c1'),
+      gives('quotes:A 3 snapshot', 'quotes:B 3 snapshot'), unsubscribes('quotes:B'),
+      drops('quotes:A after=c1'),
       sends('quotes:A 4', 'cursor c2'), gives('quotes:A 4'), cut, opens('quotes:A after=c2'),
       sends('quotes:A 5', 'cursor c3'), gives('quotes:A 5')
     ]
@@ -121,7 +125,8 @@ export const resetScenarios: readonly Scenario[] = [
     subscribe: ['quotes:A,B'],
     steps: [
       opens('quotes:A,B'), sends('quotes:A 3 snapshot', 'quotes:B 3 snapshot', 'cursor c1'),
-      gives('quotes:A 3 snapshot', 'quotes:B 3 snapshot'), closes('going_away', 1500), unsubscribes('quotes:B'),
+      gives('quotes:A 3 snapshot', 'quotes:B 3 snapshot'), closes('going_away', 1500),
+      unsubscribes('quotes:B'),
       opens('quotes:A after=c1'), sends('quotes:A 4', 'cursor c2'), gives('quotes:A 4')
     ]
   },

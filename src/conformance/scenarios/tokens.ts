@@ -1,5 +1,7 @@
 import type { Scenario } from '../scenario.js'
-import { closes, cut, distrusts, gives, opensWith, refuses, renews, sends, stops, tells, turnsAway } from '../steps.js'
+import {
+  closes, cut, distrusts, gives, opensWith, refuses, renews, sends, stops, tells, turnsAway
+} from '../steps.js'
 
 const CLAUSE = 'Credentials'
 const EXPIRING = { type: 'auth_expiring', expires_at: '2026-02-07T15:30:00.000Z' }
@@ -32,7 +34,8 @@ export const tokenScenarios: readonly Scenario[] = [
     subscribe: ['orders'],
     tokens: ['first', 'second'],
     steps: [
-      opensWith('first', 'orders'), ...LIVE, sends(EXPIRING), renews('second'), sends('orders 2', 'cursor c2'), gives('orders 2')
+      opensWith('first', 'orders'), ...LIVE, sends(EXPIRING), renews('second'),
+      sends('orders 2', 'cursor c2'), gives('orders 2')
     ]
   },
   {

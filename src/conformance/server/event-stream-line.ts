@@ -109,12 +109,14 @@ export class EventStreamLine implements Line {
     this.visit.socket.end()
   }
 
-  async close (code: ErrorCode, retryAfterMs: number | undefined): Promise<void> {
+  async close (code: ErrorCode, retryAfterMs: number | undefined): Promise<number> {
+    const at = performance.now()
     const closing = { type: 'closing', code, reason: errorTable[code].message, ...retryFields(retryAfterMs) }
     const retry = retryAfterMs === undefined ? '' : `retry: ${retryAfterMs}\n`
     await this.write(retry + messageBlock(closing))
     if (this.gzip === undefined) this.visit.response!.end()
     else this.gzip.end()
+    return at
   }
 
   /** Ends the stream without a word, as a server does that dies in order. */
@@ -133,8 +135,9 @@ export class EventStreamLine implements Line {
   }
 
   private beat (): void {
-    if (this.cursor === undefined || this.isFrozen || this.pending.length > 0) return
-    void this.write(cursorBlock(this.cursor))
+    if (this.isFrozen || this.pending.length > 0) return
+    // A comment says no more than that the connection lives: no cursor covers what was sent last.
+    void this.write(this.cursor === undefined ? ':\n' : cursorBlock(this.cursor))
   }
 
   private async writePieces (text: string): Promise<void> {

@@ -28,8 +28,12 @@ export interface Line {
   send (items: readonly Item[]): Promise<void>
   /** Cuts the connection as a broken network does. */
   cut (): Promise<void>
-  /** Ends the connection for a reason. @param isSaid whether a `closing` says so before */
-  close (code: ErrorCode, retryAfterMs: number | undefined, isSaid: boolean): Promise<void>
+  /**
+   * Ends the connection for a reason.
+   * @param isSaid whether a `closing` says so before
+   * @returns when it was said, by `performance.now()`
+   */
+  close (code: ErrorCode, retryAfterMs: number | undefined, isSaid: boolean): Promise<number>
   /** Sends nothing more, and answers nothing. */
   freeze (): void
   /** Ends everything without a word. */

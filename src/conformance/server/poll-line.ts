@@ -65,10 +65,12 @@ export class PollLine implements Line {
     this.visit = undefined
   }
 
-  async close (code: ErrorCode, retryAfterMs: number | undefined): Promise<void> {
+  async close (code: ErrorCode, retryAfterMs: number | undefined): Promise<number> {
     const visit = await this.held()
+    const at = performance.now()
     visit.refuse(code, retryAfterMs)
     this.visit = undefined
+    return at
   }
 
   freeze (): void {}

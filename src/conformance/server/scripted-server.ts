@@ -32,7 +32,7 @@ export class ScriptedServer {
   readonly counts: Record<Transport, number> = { websocket: 0, 'event-stream': 0, polling: 0 }
   epoch = 'e1'
   /** A client that reads an event stream may ask by a poll whether anything came. */
-  probe: 'nothing-new' | 'hangs' | ((after: string) => object) = 'nothing-new'
+  probe: 'nothing-new' | 'hangs' | object = 'nothing-new'
   /** Why the client fails, if a request was wrong in itself. */
   fault: Failure | undefined
   private readonly sockets = new Set<Duplex>()
@@ -63,8 +63,9 @@ export class ScriptedServer {
     return `http://127.0.0.1:${(this.http.address() as AddressInfo).port}`
   }
 
-  /** Opens the WebSocket of a visit. */
-  accept (visit: Visit): WebSocket {
+  /** Opens the WebSocket of a visit. Returns undefined if the client has given it up. */
+  accept (visit: Visit): WebSocket | undefined {
+    if (!visit.socket.readable || !visit.socket.writable) return undefined
     let opened: WebSocket | undefined
     // The callback comes at once: the handshake of the client is in.
     this.webSockets.handleUpgrade(visit.request, visit.socket, visit.head, socket => { opened = socket })
@@ -120,7 +121,9 @@ export class ScriptedServer {
 
   private visit (visit: Visit): void {
     this.counts[visit.transport]++
-    visit.socket.on('close', () => {
+    // Polls share a socket one after another.
+    const connection = visit.response ?? visit.socket
+    connection.on('close', () => {
       visit.isGone = true
       this.watch.changed()
     })
@@ -147,7 +150,7 @@ export class ScriptedServer {
         break
       case 'hangs': break
       case 'mute':
-        if (visit.transport === 'websocket') this.accept(visit).on('error', () => {})
+        if (visit.transport === 'websocket') this.accept(visit)?.on('error', () => {})
         else visit.response!.writeHead(200, { 'content-type': 'text/event-stream' }).flushHeaders()
         break
       case 'cuts':
@@ -178,7 +181,7 @@ export class ScriptedServer {
     const after = readQuery(request).after!
     if (this.probe === 'hangs') return
     const nothing = { cursor: after, messages: [], more: false }
-    respond(response, 200, this.probe === 'nothing-new' ? nothing : this.probe(after))
+    respond(response, 200, typeof this.probe === 'object' ? this.probe : nothing)
   }
 }
 

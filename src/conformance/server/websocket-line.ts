@@ -106,10 +106,12 @@ export class WebSocketLine implements Line {
     socket.end()
   }
 
-  async close (code: ErrorCode, retryAfterMs: number | undefined, isSaid: boolean): Promise<void> {
+  async close (code: ErrorCode, retryAfterMs: number | undefined, isSaid: boolean): Promise<number> {
+    const at = performance.now()
     const { close, message } = errorTable[code]
     if (isSaid) this.write([{ type: 'closing', code, reason: message, ...retryFields(retryAfterMs) }])
     this.socket.close(close, isSaid ? code : '')
+    return at
   }
 
   freeze (): void {

@@ -85,7 +85,7 @@ const FOLDERS = {
   cli: {
     types: ['nodes/schema\\.ts$'],
     may: [
-      'conformance/(run|scenario|scenarios/index)\\.ts$',
+      'conformance/(run|setup|scenarios/index)\\.ts$',
       'sources/(registry|live/(parse|record)|news/feeds|venues/(venue|venues))\\.ts$',
       'sources/simulated/generated-bars\\.ts$',
       'strategies/(registry|backtest/.*)\\.ts$',

@@ -3,13 +3,13 @@ import { type Asked, judgeAsked, missingOf, parameterOf, wantedOf } from './aske
 import { Driver, type DriverEvent } from './driver.js'
 import { Given } from './given.js'
 import type { Expected } from './notation.js'
-import type { Scenario, Transport } from './scenario.js'
 import { EventStreamLine } from './server/event-stream-line.js'
 import type { Line } from './server/line.js'
 import { PollLine } from './server/poll-line.js'
 import { ScriptedServer } from './server/scripted-server.js'
 import type { Visit } from './server/visit.js'
 import { WebSocketLine } from './server/websocket-line.js'
+import type { Setup, Transport } from './setup.js'
 import { Failure, Watch } from './watch.js'
 
 /** A timer of the client may fire this much early, by its clock and by ours. */
@@ -36,7 +36,7 @@ export class Play {
    * @param patienceMs how long a step waits for the client
    */
   constructor (
-    private readonly scenario: Scenario, readonly allowed: readonly Transport[], command: readonly string[],
+    private readonly setup: Setup, readonly allowed: readonly Transport[], command: readonly string[],
     private readonly patienceMs: number
   ) {
     this.server = new ScriptedServer(this.watch, allowed)
@@ -44,12 +44,12 @@ export class Play {
     this.given = new Given(this.driver.events)
   }
 
-  /** Plays the script from start to end. @throws Failure */
-  async run (): Promise<void> {
+  /** Plays a script from start to end. @throws Failure */
+  async run (steps: ReadonlyArray<(play: Play) => Promise<void>>): Promise<void> {
     try {
       const url = await this.server.listen()
       await this.eventOf('the driver does not say ready', ({ event }) => event === 'ready')
-      const { token, tokens, subscribe = ['trades:A'] } = this.scenario
+      const { token, tokens, subscribe = ['trades:A'] } = this.setup
       this.driver.tell({
         do: 'connect',
         url,
@@ -58,7 +58,7 @@ export class Play {
         ...(tokens === undefined ? {} : { tokens })
       })
       for (const selectors of subscribe) this.tellSubscribe(selectors)
-      for (const step of this.scenario.steps) await step(this)
+      for (const step of steps) await step(this)
       await this.end()
     } finally {
       await this.driver.kill()
@@ -198,7 +198,7 @@ export class Play {
 
   /** Returns the connection of a visit; undefined if the client has given it up. */
   private lineOf (visit: Visit): Line | undefined {
-    const { writeEvents, isCompressed } = this.scenario
+    const { writeEvents, isCompressed } = this.setup
     switch (visit.transport) {
       case 'websocket': {
         const socket = this.server.accept(visit)

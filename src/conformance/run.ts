@@ -1,5 +1,6 @@
 import { Play } from './play.js'
-import { type Scenario, type Transport, transports } from './scenario.js'
+import type { Scenario } from './scenario.js'
+import { type Transport, transports } from './setup.js'
 import { Failure } from './watch.js'
 
 /** One scenario, over one transport or with a choice of several. */
@@ -57,7 +58,7 @@ async function playOne (run: Run, command: readonly string[], patienceMs: number
   const started = performance.now()
   const seconds = (): number => Math.round((performance.now() - started) / 100) / 10
   try {
-    await new Play(run.scenario, run.allowed, command, patienceMs).run()
+    await new Play(run.scenario, run.allowed, command, patienceMs).run(run.scenario.steps)
     return { ...run, seconds: seconds() }
   } catch (error) {
     if (!(error instanceof Failure)) throw error

@@ -2,12 +2,13 @@ import { type ErrorCode, errorTable } from '@tickwire/protocol'
 import { setTimeout as delay } from 'node:timers/promises'
 import { wantedOf } from './asked.js'
 import { brief, type Expected, expectedOf, itemOf, type Json, type Written } from './notation.js'
-import type { Step, Transport } from './scenario.js'
+import type { Step } from './scenario.js'
 import { EventStreamLine } from './server/event-stream-line.js'
 import { PollLine } from './server/poll-line.js'
 import type { Obstacle } from './server/scripted-server.js'
 import { PROXY_PAGE } from './server/visit.js'
 import { WebSocketLine } from './server/websocket-line.js'
+import type { Transport } from './setup.js'
 import { Failure } from './watch.js'
 
 /** How long a script looks whether a client that must stay away does; a first retry comes within 0.8 s. */
@@ -213,6 +214,22 @@ export const over = (transports: readonly Transport[], ...steps: Step[]): Step =
 export const writes = (text: string | Buffer): Step => async ({ line }) => {
   if (line instanceof WebSocketLine) line.socket.send(text)
   if (line instanceof EventStreamLine) await line.write(String(text))
+}
+
+/**
+ * Sends a message behind something that is not one. The client may go on, or come back to these selectors, to
+ * which the message is sent again.
+ */
+export const survives = (wanted: string, message: string): Step => async play => {
+  const before = play.driver.events.length
+  await play.line.send([itemOf(message)])
+  const isGoingOn = (): boolean => play.driver.events.slice(before).some(({ event }) => event === 'message')
+  const comesBack = await play.until(() => 'it neither goes on nor comes back',
+    () => isGoingOn() ? false : play.server.visits.length > 0 ? true : undefined)
+  if (!comesBack) return
+  await play.open(wantedOf(wanted))
+  play.grant()
+  await play.line.send([itemOf(message)])
 }
 
 /** Does something with the socket of a WebSocket. */

@@ -1,6 +1,6 @@
 import { playAll, type Result, type Run, runsOf } from '../../conformance/run.js'
-import { type Transport, transports } from '../../conformance/scenario.js'
 import { scenarios } from '../../conformance/scenarios/index.js'
+import { type Transport, transports } from '../../conformance/setup.js'
 import { columns, type Command, texts, UsageError, type Values, wholeNumber } from '../command.js'
 
 const DEFAULT_AT_ONCE = 8

@@ -1,5 +1,6 @@
-import type { Scenario, WriteEvents } from '../scenario.js'
-import { cut, finishes, gives, opens, sends, writes } from '../steps.js'
+import type { Scenario } from '../scenario.js'
+import type { WriteEvents } from '../setup.js'
+import { cut, finishes, gives, opens, sends, survives, writes } from '../steps.js'
 
 const CLAUSE = 'Server-Sent Events'
 const UNICODE = 'trades:삼성전자'
@@ -57,7 +58,15 @@ export const eventStreamScenarios: readonly Scenario[] = [
   between('event-without-data', 'ignore an event without data', 'event: cursor\n\n'),
   between('unknown-event', 'ignore an event whose name it does not know',
     'event: advert\ndata: {"type":"x"}\n\n'),
-  between('not-json', 'go on after an event that is not JSON', 'data: hello\n\n'),
+  {
+    name: 'event-stream/not-json',
+    must: 'survive an event that is not JSON, and go on, or come back',
+    clause: CLAUSE,
+    over,
+    steps: [
+      ...LIVE, writes('data: hello\n\n'), survives('trades:A after=c1', 'trades:A 2'), gives('trades:A 2')
+    ]
+  },
   {
     name: 'event-stream/byte-order-mark',
     must: 'ignore a byte order mark at the start of the stream',

@@ -1,5 +1,6 @@
-import type { Scenario, Step, Transport } from '../scenario.js'
+import type { Scenario, Step } from '../scenario.js'
 import type { Obstacle } from '../server/scripted-server.js'
+import type { Transport } from '../setup.js'
 import { Failure } from '../watch.js'
 import {
   blocks, cut, gives, hangs, meets, mute, opens, page, refuses, refusing, sends, stops, unblocks

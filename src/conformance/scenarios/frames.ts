@@ -1,5 +1,5 @@
 import type { Scenario } from '../scenario.js'
-import { answersAsProxy, cut, gives, onSocket, opens, sends, writes } from '../steps.js'
+import { answersAsProxy, cut, gives, onSocket, opens, sends, survives, writes } from '../steps.js'
 
 const LIVE = [opens('trades:A'), sends('trades:A 1', 'cursor c1'), gives('trades:A 1')]
 const END = [sends('trades:A 2', 'cursor c2'), gives('trades:A 2')]
@@ -17,10 +17,12 @@ export const frameScenarios: readonly Scenario[] = [
     ['empty-array', 'an empty batch', '[]']
   ] as const).map(([name, what, frame]): Scenario => ({
     name: `frames/${name}`,
-    must: `survive ${what}, and go on`,
+    must: `survive ${what}, and go on, or come back`,
     clause: 'Server → client',
     over: ['websocket'],
-    steps: [...LIVE, writes(frame), ...END]
+    steps: [
+      ...LIVE, writes(frame), survives('trades:A after=c1', 'trades:A 2'), gives('trades:A 2')
+    ]
   })),
   {
     name: 'frames/batch',

@@ -1,9 +1,9 @@
 import { type ErrorCode, errorTable } from '@tickwire/protocol'
-import { type Scenario, transports } from '../scenario.js'
+import type { Scenario } from '../scenario.js'
+import { transports } from '../setup.js'
 import {
   adds, answersAsProxy, asks, blocks, closes, closesAlone, codesOf, cut, cuts, forbids, gives, grants, opens,
-  over, refuses,
-  refusesAction, refusing, sends, stops, tells, triesAtMost, unblocks
+  over, refuses, refusesAction, refusing, sends, stops, tells, triesAtMost, unblocks
 } from '../steps.js'
 
 const CLAUSE = 'Errors and closing'

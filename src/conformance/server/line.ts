@@ -1,7 +1,7 @@
 import type { ErrorCode } from '@tickwire/protocol'
 import type { Asked } from '../asked.js'
 import type { Item } from '../notation.js'
-import type { Transport } from '../scenario.js'
+import type { Transport } from '../setup.js'
 
 /** How often a line that is quiet sends its last cursor again, as a heartbeat does. */
 export const HEARTBEAT_MS = 2000

@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { BATCH_SUBPROTOCOL, type ErrorCode, errorTable, JSON_SUBPROTOCOL } from '@tickwire/protocol'
 import { type WebSocket, WebSocketServer } from 'ws'
-import type { Transport } from '../scenario.js'
+import type { Transport } from '../setup.js'
 import { Failure, type Watch } from '../watch.js'
 import { PROXY_PAGE, readQuery, Visit } from './visit.js'
 

@@ -3,7 +3,7 @@ import { STATUS_CODES } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { type ErrorCode, errorTable, parseStreamQuery, searchOf, type StreamQuery } from '@tickwire/protocol'
 import { type Asked, askedByQuery } from '../asked.js'
-import type { Transport } from '../scenario.js'
+import type { Transport } from '../setup.js'
 import { Failure } from '../watch.js'
 
 /** What a proxy answers in place of the server. */

@@ -22,6 +22,8 @@ export class Play {
   readonly given: Given
   private readonly watch = new Watch()
   private current: Line | undefined
+  /** All connections so far: a client may leave one open. */
+  private readonly lines: Line[] = []
   /** The client must not come before this time of `performance.now()`. */
   private notBefore = 0
   /** Selectors that the client has just unsubscribed; requests that were under way may have them. */
@@ -62,7 +64,7 @@ export class Play {
       await this.end()
     } finally {
       await this.driver.kill()
-      this.current?.dispose()
+      for (const line of this.lines) line.dispose()
       await this.server.close()
     }
   }
@@ -97,11 +99,11 @@ export class Play {
 
   /** Waits for something, as long as the driver runs and its requests are right. @throws Failure */
   async until<Found> (missing: () => string, find: () => Found | undefined): Promise<Found> {
-    return await this.watch.until(() => missing() + this.driver.said, () => {
+    return await this.watch.until(missing, () => {
       if (this.server.fault !== undefined) throw this.server.fault
       this.driver.check()
       return find()
-    }, this.patienceMs)
+    }, this.patienceMs, () => this.driver.said)
   }
 
   /** Waits for the next request for the stream. */
@@ -134,6 +136,7 @@ export class Play {
       const line = this.lineOf(visit)
       if (line === undefined) continue
       this.current = line
+      this.lines.push(line)
       if (await this.isComplete(line, wanted)) break
     }
     this.leaving = []
@@ -248,8 +251,8 @@ export class Play {
   private async end (): Promise<void> {
     this.driver.check()
     this.driver.tell({ do: 'close' })
-    await this.watch.until(() => `the driver does not end after close${this.driver.said}`,
-      () => this.driver.ended, this.patienceMs)
+    await this.watch.until(() => 'the driver does not end after close', () => this.driver.ended,
+      this.patienceMs, () => this.driver.said)
     if (this.driver.ended !== 0) {
       throw new Failure(`the driver ended with ${String(this.driver.ended)} after close${this.driver.said}`)
     }

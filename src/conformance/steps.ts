@@ -172,7 +172,7 @@ export const stops = (code: ErrorCode, mostRequests: number): Step => async play
   const requests = (): number => Object.values(counts).reduce((sum, count) => sum + count, 0)
   const isEnd = (event: { event: string, state?: unknown, code?: unknown }): boolean => event.code === code &&
     (event.event === 'rejected' || (event.event === 'state' && event.state === 'closed'))
-  await play.until(() => `it reports neither the state closed nor rejected, with the code ${code},`, () => {
+  await play.until(() => `it reports neither closed nor rejected with the code ${code}`, () => {
     if (requests() > mostRequests) throw new Failure(`it comes again after ${code}`)
     return play.driver.events.find(isEnd) === undefined ? undefined : true
   })

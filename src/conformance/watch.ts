@@ -15,9 +15,12 @@ export class Watch {
   /**
    * Waits until `find` returns something.
    * @param missing says what did not happen, if the time is up
+   * @param remark is added to that
    * @throws Failure, also what `find` throws
    */
-  async until<Found> (missing: () => string, find: () => Found | undefined, ms: number): Promise<Found> {
+  async until<Found> (
+    missing: () => string, find: () => Found | undefined, ms: number, remark: () => string = () => ''
+  ): Promise<Found> {
     return await new Promise<Found>((resolve, reject) => {
       const end = (): void => {
         clearTimeout(timer)
@@ -36,7 +39,7 @@ export class Watch {
       }
       const timer = setTimeout(() => {
         end()
-        reject(new Failure(`${missing()} within ${Math.round(ms / 1000)} s`))
+        reject(new Failure(`${missing()} within ${Math.round(ms / 1000)} s${remark()}`))
       }, ms)
       this.looking.add(look)
       look()

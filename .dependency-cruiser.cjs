@@ -81,9 +81,11 @@ const FOLDERS = {
     types: ['metrics/', 'sources/source\\.ts$'],
   },
   transports: { may: ['connection/', 'hub/', 'auth/identity\\.ts$'], types: ['auth/', 'dialects/'] },
+  conformance: {},
   cli: {
     types: ['nodes/schema\\.ts$'],
     may: [
+      'conformance/(run|setup|scenarios/index)\\.ts$',
       'sources/(registry|live/(parse|record)|news/feeds|venues/(venue|venues))\\.ts$',
       'sources/simulated/generated-bars\\.ts$',
       'strategies/(registry|backtest/.*)\\.ts$',

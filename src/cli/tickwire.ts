@@ -15,7 +15,8 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   'check-config': async () => (await import('./commands/check-config.js')).checkConfig,
   certificate: async () => (await import('./commands/certificate.js')).certificate,
   sizing: async () => (await import('./commands/sizing.js')).sizing,
-  backtest: async () => (await import('./commands/backtest.js')).backtestCommand
+  backtest: async () => (await import('./commands/backtest.js')).backtestCommand,
+  conformance: async () => (await import('./commands/conformance.js')).conformance
 }
 
 async function overview (): Promise<string> {

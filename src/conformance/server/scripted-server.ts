@@ -35,6 +35,8 @@ export class ScriptedServer {
   probe: 'nothing-new' | 'hangs' | object = 'nothing-new'
   /** Why the client fails, if a request was wrong in itself. */
   fault: Failure | undefined
+  /** The last upgrade, unless another kind of stream was asked for since. */
+  private lastUpgrade: Visit | undefined
   private readonly sockets = new Set<Duplex>()
   private readonly http = createServer((request, response) => { this.guarded(request, response) })
   private readonly webSockets = new WebSocketServer({
@@ -113,13 +115,20 @@ export class ScriptedServer {
     }
     const isStream = String(request.headers.accept).includes('text/event-stream')
     const transport = isStream ? 'event-stream' : 'polling'
-    if (request.method === 'HEAD') {
+    // A browser does not tell its page why an upgrade was refused, so the page may ask the same by HTTP. The
+    // server refuses that alike, and it counts as no attempt.
+    const asksWhy = transport === 'polling' ? this.lastUpgrade?.refusal : undefined
+    if (asksWhy !== undefined) {
+      const visit = new Visit(transport, request, response, request.socket, Buffer.alloc(0))
+      visit.refuse(asksWhy.code, asksWhy.retryAfterMs)
+    } else if (request.method === 'HEAD') {
       this.answerHead(new Visit(transport, request, response, request.socket, Buffer.alloc(0)))
     } else if (transport === 'polling' && this.isProbe(request)) this.answerProbe(request, response)
     else this.visit(new Visit(transport, request, response, request.socket, Buffer.alloc(0)))
   }
 
   private visit (visit: Visit): void {
+    this.lastUpgrade = visit.transport === 'websocket' ? visit : undefined
     this.counts[visit.transport]++
     // Polls share a socket one after another.
     const connection = visit.response ?? visit.socket

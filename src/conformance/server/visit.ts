@@ -18,6 +18,8 @@ export class Visit {
   /** The credential of the request. */
   readonly token: string | undefined
   isGone = false
+  /** How the server has refused it. */
+  refusal: { readonly code: ErrorCode, readonly retryAfterMs: number | undefined } | undefined
 
   /**
    * @param socket of an upgrade; undefined for other requests
@@ -49,6 +51,7 @@ export class Visit {
 
   /** Answers with a refusal of the table. */
   refuse (code: ErrorCode, retryAfterMs?: number): void {
+    this.refusal = { code, retryAfterMs }
     const { status, message } = errorTable[code]
     const body = { type: 'error', code, message, ...retryFields(retryAfterMs) }
     this.answer(status, 'application/json', JSON.stringify(body), retryAfterMs === undefined

@@ -219,6 +219,8 @@ export class Connector {
     const slow: Ended = { reason: `there was no welcome over ${transport.name} in time`, isSlow: true }
     attempt.timer = setTimeout(() => { this.#end(attempt, slow) }, WELCOME_MS * this.#patience)
     this.#host.note(`opening ${transport.name}`)
+    // Of two polls beside one another only the newer one is of use.
+    if (this.#current?.index === index && !transport.isStream) this.#current.link?.close()
     attempt.link = transport.open(attempt.request, {
       onLife: bytes => { if (!attempt.over) this.#life(attempt, bytes) },
       onMessage: message => {

@@ -74,6 +74,7 @@ function open (request: Request, { onLife, onMessage, onEnd }: LinkEvents, { fet
 export const eventStream: Transport = {
   name: 'event-stream',
   duplex: false,
+  isStream: true,
   probeAfterMs: 2500,
   deadAfterMs: 1000 * (HEARTBEAT_SECONDS + 1),
   open,

@@ -78,6 +78,7 @@ async function textOf (response: Response, onLife: (bytes: number) => void): Pro
 export const polling: Transport = {
   name: 'polling',
   duplex: false,
+  isStream: false,
   probeAfterMs: Infinity,
   deadAfterMs: 1000 * WAIT_SECONDS + 1500,
   open,

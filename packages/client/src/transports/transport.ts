@@ -52,6 +52,8 @@ export interface Transport {
   readonly name: TransportName
   /** Whether the client can send actions, and so change its subscriptions, on an open connection. */
   readonly duplex: boolean
+  /** Whether messages come over one connection, which goes on while another one is opened. */
+  readonly isStream: boolean
   /** After so many milliseconds without a byte the client asks for a sign of life. */
   readonly probeAfterMs: number
   /** After so many milliseconds without a byte the connection is dead. */

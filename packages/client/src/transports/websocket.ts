@@ -81,5 +81,5 @@ function endOfClose (close: number, reason: string): End {
 }
 
 export const webSocket: Transport = {
-  name: 'websocket', duplex: true, probeAfterMs: 2500, deadAfterMs: 4000, open
+  name: 'websocket', duplex: true, isStream: true, probeAfterMs: 2500, deadAfterMs: 4000, open
 }

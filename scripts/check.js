@@ -2,7 +2,7 @@
 // shows all failures.
 import { spawn } from 'node:child_process'
 import { existsSync, readdirSync } from 'node:fs'
-import { join } from 'node:path'
+import { isAbsolute, join } from 'node:path'
 import { AT_ONCE, main, prepare, root, say, seconds } from './prepare.js'
 
 const SOURCES = ['src', 'routes', 'plugins', 'packages'].filter(folder => existsSync(join(root, folder)))
@@ -14,6 +14,7 @@ const CHECKS = [
   ['types of scripts', 'tsc', '--noEmit', '-p', 'scripts'],
   ['import rules', 'depcruise', ...SOURCES],
   ['unused code', 'knip', '--no-config-hints'],
+  ['sizes', process.execPath, join(root, 'scripts', 'sizes.js')],
   ...publishedPackages().map(folder =>
     /** @type {[string, string, string, string]} */ ([`package ${folder}`, 'publint', folder, '--strict'])),
 ]
@@ -31,7 +32,7 @@ function publishedPackages () {
 function check ([name, bin, ...args]) {
   const started = performance.now()
   return new Promise(resolve => {
-    const program = join(root, 'node_modules', '.bin', bin)
+    const program = isAbsolute(bin) ? bin : join(root, 'node_modules', '.bin', bin)
     const child = spawn(program, args, { cwd: root, stdio: ['ignore', 'pipe', 'pipe'] })
     let output = ''
     const collect = (/** @type {Buffer} */ chunk) => { output += chunk.toString() }

@@ -186,3 +186,25 @@ test('a loop reads messages and resets, ends when the subscription is closed, an
   subscription.close()
   await loop
 })
+
+for (const transport of clientTransports) {
+  test(`${transport}: a set gives its own symbols alone, and those that enter it`, async t => {
+    const server = await startServer(t)
+    await server.app.tickwire.declare([{ symbol: 'A', market: 'ONE' }, { symbol: 'B', market: 'ONE' }, { symbol: 'C', market: 'TWO' }])
+    for (const symbol of ['A', 'B', 'C']) await quote(server, symbol, '1')
+    const client = openTickwire(t, server.origin, { transports: [transport] })
+    const symbolsOf = ({ messages }: ReturnType<typeof readAll>): string =>
+      [...new Set(messages.map(({ symbol }) => symbol))].sort().join()
+    const one = readAll(client.subscribe('quotes', ['@market/ONE']))
+    const other = readAll(client.subscribe('quotes', ['C', 'B']))
+    await until('both are live', () => client.state.name === 'live' && one.messages.length >= 2 && other.messages.length >= 2)
+    for (const symbol of ['A', 'B', 'C']) await quote(server, symbol, '2')
+    await until('all has come', () => other.messages.some(({ symbol, sequence }) => symbol === 'C' && sequence === 2))
+    t.equal(symbolsOf(one), 'A,B', 'not C, which the other one reads')
+    t.equal(symbolsOf(other), 'B,C')
+    await server.app.tickwire.declare([{ symbol: 'D', market: 'ONE' }])
+    await quote(server, 'D', '1')
+    await until('the new one has come', () => symbolsOf(one) === 'A,B,D')
+    t.equal(symbolsOf(other), 'B,C')
+  })
+}

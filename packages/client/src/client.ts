@@ -7,10 +7,11 @@ import { Connector, type ConnectorHost } from './connector.js'
 import { Delivery } from './delivery.js'
 import type { ClientEvents } from './events.js'
 import { EventLog, type Inspection } from './inspection.js'
+import { readMembers } from './members.js'
 import { baseOf, checkOptions, type ClientOptions, environmentOf, transportsOf } from './options.js'
 import { Reader } from './reader.js'
 import { Roster } from './roster.js'
-import { Selectors } from './selectors.js'
+import { type Selector, Selectors } from './selectors.js'
 import type { State } from './state.js'
 import type { SubscribeOptions, Subscription } from './subscription.js'
 import { watchPage } from './surroundings.js'
@@ -63,7 +64,12 @@ export class Client {
     this.#delivery = new Delivery(this.#selectors, this.#roster, name => this.#kindOf(name), {
       note: text => { this.#log.note(text) },
       renew: reason => { this.#connector.renew(reason, true) },
-      gap: gap => { this.#emit('gap', gap) }
+      gap: gap => { this.#emit('gap', gap) },
+      entered: channel => {
+        for (const selector of this.#selectors.all()) {
+          if (selector.channel === channel && selector.members !== undefined) void this.#readMembers(selector)
+        }
+      }
     })
     this.#stopWatching = watchPage({
       onWake: reason => { this.#connector.wake(reason) },
@@ -108,6 +114,7 @@ export class Client {
       close: reader => { this.#leave(reader) },
       failed: error => { this.#failed(error) }
     })
+    for (const selector of selectors) if (selector.isNewSet) void this.#readMembers(selector, true)
     this.#roster.join(reader, kind)
     this.#flushSoon()
     return reader
@@ -203,6 +210,15 @@ export class Client {
     if (this.#flush === 'soon') return
     this.#flush = 'soon'
     queueMicrotask(() => { this.#flushNow() })
+  }
+
+  /** The server may send a set once the client knows who belongs to it. */
+  async #readMembers (selector: Selector, isNew = false): Promise<void> {
+    selector.isWaiting = isNew
+    const members = await readMembers(selector, path => this.fetch(path))
+    selector.members = members ?? selector.members
+    selector.isWaiting = false
+    this.#flushSoon()
   }
 
   /** Brings the connection to what the application subscribes to now. */

@@ -10,6 +10,8 @@ interface DeliveryHost {
   /** Opens another connection at once, from the cursor. */
   renew: (reason: string) => void
   gap: (gap: ClientEvents['gap']) => void
+  /** A symbol has entered a set of a channel, or may have. */
+  entered: (channel: string) => void
 }
 
 /** Gives the application each message once and in order, or a reset (PROTOCOL.md, The client's rule). */
@@ -74,6 +76,7 @@ export class Delivery {
     this.#host.note(`reset ${topic}: ${reset.reason}`)
     if (reset.sequence === undefined && this.rule.lastOf(topic) !== undefined) this.rule.forget(topic)
     this.#selectors.reset(reset)
+    if (reset.reason === 'entered') this.#host.entered(reset.channel)
   }
 
   #deliver (message: Message): void {

@@ -1,4 +1,4 @@
-import { type ClientPolicy, errorTable } from '@tickwire/protocol/errors'
+import { type ClientPolicy, errorPolicies } from '@tickwire/protocol/error-policies'
 import type { End } from './transports/transport.js'
 
 /** The bound of the first wait. With a random part of it, nearly all clients are back within a second. */
@@ -9,7 +9,7 @@ const JITTER_MS = 250
 
 /** Returns what a client does after an end (PROTOCOL.md, Errors and closing). */
 export const policyOf = ({ code }: Pick<End, 'code'>): ClientPolicy =>
-  code === undefined ? 'backoff' : errorTable[code].client
+  code === undefined ? 'backoff' : errorPolicies[code][2]
 
 /**
  * Returns the wait before the next attempt, in milliseconds: what the server asked for, else a random part

@@ -12,7 +12,7 @@ const AGAIN_MS = 1000
 /** Codes that may be about one subscription of a query, and not about the whole request. */
 const OF_A_SELECTOR = [
   'unknown_symbol', 'unknown_channel', 'forbidden', 'not_throttleable', 'bad_request', 'disabled',
-  'too_many_readers', 'message_too_big'
+  'too_many_subscriptions', 'message_too_big'
 ]
 
 /**
@@ -119,6 +119,7 @@ export class Roster {
     const gone: Selector[] = []
     for (const selector of this.#selectors.all()) {
       if (selector.readers.size === 0) gone.push(selector)
+      else if (selector.isWaiting) continue
       else if (selector.sent !== textOf(selector) && (transport.duplex || selector.rejected === undefined)) {
         added.push(selector)
       }
@@ -239,7 +240,7 @@ export class Roster {
   }
 
   #wanted (): Selector[] {
-    return [...this.#selectors.all()].filter(({ readers }) => readers.size > 0)
+    return [...this.#selectors.all()].filter(({ readers, isWaiting }) => readers.size > 0 && !isWaiting)
   }
 
   #query (selectors: readonly Selector[]): string {

@@ -31,6 +31,10 @@ export class Selector {
   begun = false
   /** The options with which this connection was asked for it; undefined: it was not. */
   sent: string | undefined
+  /** Of a set of instruments: those that belong to it, as far as the client knows. */
+  members: ReadonlySet<string> | undefined
+  /** Whether the client must still ask who belongs to it, before the server may send it. */
+  isWaiting = false
   /** Why the server does not grant it. */
   rejected: Rejected | undefined
 
@@ -38,6 +42,11 @@ export class Selector {
 
   get isSet (): boolean {
     return this.symbol === '*' || this.symbol?.startsWith('@') === true
+  }
+
+  /** Whether it is a set of instruments that nobody has read yet. */
+  get isNewSet (): boolean {
+    return this.isSet && this.symbol !== '*' && this.readers.size === 0
   }
 
   /** The options that suit all readers: the smallest throttle, the greatest depth, the longest past. */
@@ -68,6 +77,15 @@ class Channel {
   /** The selectors that are sets. */
   sets: Selector[] = []
 
+  /**
+   * Returns the sets that hold a symbol. The server does not say for which of its selectors it sends a topic;
+   * one that belongs to none that the client knows has entered one of them.
+   */
+  setsOf (symbol: string): readonly Selector[] {
+    const holding = this.sets.filter(set => set.symbol === '*' || set.members?.has(symbol) !== false)
+    return holding.length > 0 || this.selectors.has(symbol) ? holding : this.sets
+  }
+
   /** Gives the readers that read a topic an event, each once. */
   deliver (symbol: string | undefined, event: Message | Reset): void {
     const named = this.selectors.get(symbol ?? NO_SYMBOL)
@@ -78,7 +96,7 @@ class Channel {
       return
     }
     const readers = new Set(named?.readers)
-    for (const set of this.sets) for (const reader of set.readers) readers.add(reader)
+    for (const set of this.setsOf(symbol!)) for (const reader of set.readers) readers.add(reader)
     for (const reader of readers) reader.deliver(event)
   }
 }
@@ -127,7 +145,8 @@ export class Selectors {
   covering (channel: string, symbol: string | undefined): Selector[] {
     const known = this.#channels.get(channel)
     const named = known?.selectors.get(symbol ?? NO_SYMBOL)
-    return [...(named === undefined ? [] : [named]), ...(known?.sets ?? [])]
+    const sets = symbol === undefined ? [] : known?.setsOf(symbol) ?? []
+    return [...(named === undefined ? [] : [named]), ...sets]
   }
 
   latest (channel: string, symbol: string | undefined): Message | undefined {
@@ -136,8 +155,12 @@ export class Selectors {
 
   /** Returns the last messages of the topics that a selector covers and that are held already. */
   held ({ channel, symbol, isSet }: Selector): Message[] {
-    const latest = this.#channels.get(channel)?.latest
-    if (isSet) return [...latest?.values() ?? []]
+    const known = this.#channels.get(channel)
+    const latest = known?.latest
+    if (isSet) {
+      return [...latest?.values() ?? []].filter(message =>
+        known?.setsOf(message.symbol!).some(set => set.symbol === symbol))
+    }
     const message = latest?.get(symbol ?? NO_SYMBOL)
     return message === undefined ? [] : [message]
   }

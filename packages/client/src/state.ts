@@ -1,4 +1,4 @@
-import type { ErrorCode } from '@tickwire/protocol/errors'
+import type { ErrorCode } from '@tickwire/protocol/error-policies'
 import type { TransportName } from './transports/transport.js'
 
 /**

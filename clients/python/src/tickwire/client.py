@@ -37,6 +37,21 @@ SHORT_LIFE_SECONDS = 1.0
 
 Listener = Callable[[Event], object]
 
+#: Codes that may be about one subscription of a query, and not about the whole request.
+_OF_A_SELECTOR = frozenset(
+    (
+        "unknown_symbol",
+        "unknown_channel",
+        "not_throttleable",
+        "bad_request",
+        "invalid_message",
+        "forbidden",
+        "unauthorized",
+        "disabled",
+        "too_many_subscriptions",
+    )
+)
+
 
 class _Replaced(Exception):
     """A better transport is open."""
@@ -324,7 +339,7 @@ class TickwireClient(Requests):
         if error.code == "bad_cursor" and self.place.cursor is not None:
             self.place.cursor = None
             return self._at_once()
-        if not error.is_of_query or error.code == "message_too_big":
+        if not error.is_of_query or error.code not in _OF_A_SELECTOR:
             raise error
         try:
             refused = await find_refused(self._http, self._origin, self._plan().all, self._credentials.token)

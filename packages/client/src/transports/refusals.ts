@@ -1,4 +1,4 @@
-import { type ErrorCode, errorTable } from '@tickwire/protocol/errors'
+import { type ErrorCode, errorPolicies } from '@tickwire/protocol/error-policies'
 import type { End, Environment, Request, ServerMessage } from './transport.js'
 
 /** Returns the end that a `closing` or an `error` announces. */
@@ -6,7 +6,7 @@ export function endOf (message: ServerMessage): End {
   const code = String(message['code'])
   const retry = message['retry_after_ms']
   return {
-    code: Object.hasOwn(errorTable, code) ? code as ErrorCode : undefined,
+    code: Object.hasOwn(errorPolicies, code) ? code as ErrorCode : undefined,
     reason: String(message['reason'] ?? message['message'] ?? code),
     retryAfterMs: typeof retry === 'number' ? retry : undefined
   }

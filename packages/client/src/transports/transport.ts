@@ -1,4 +1,4 @@
-import type { ErrorCode } from '@tickwire/protocol/errors'
+import type { ErrorCode } from '@tickwire/protocol/error-policies'
 
 /** A message of the server, as it came; the client reads only the fields that it knows. */
 export interface ServerMessage {

@@ -1,4 +1,4 @@
-import { errorTable } from '@tickwire/protocol/errors'
+import { errorPolicies } from '@tickwire/protocol/error-policies'
 import { askWhy, endOf } from './refusals.js'
 import type { End, Environment, Link, LinkEvents, Request, ServerMessage, Transport } from './transport.js'
 
@@ -74,8 +74,8 @@ export function messagesOf (text: string): ServerMessage[] {
 
 /** Returns what a close says: a code of the table counts also without a `closing` before it. */
 function endOfClose (close: number, reason: string): End {
-  for (const [code, entry] of Object.entries(errorTable)) {
-    if (entry.close === close) return endOf({ type: '', code, reason: reason || entry.message })
+  for (const [code, [ofCode]] of Object.entries(errorPolicies)) {
+    if (ofCode === close) return endOf({ type: '', code, reason: reason || code })
   }
   return { reason: `the WebSocket was closed with ${close}` }
 }

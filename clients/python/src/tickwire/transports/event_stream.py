@@ -90,7 +90,9 @@ class EventStreamTransport:
                 self._cursor = event.data
                 messages.append({"type": "cursor", "cursor": event.data})
             else:
-                messages.append(json.loads(event.data))
+                message = json.loads(event.data)
+                if isinstance(message, dict):
+                    messages.append(message)
         return messages
 
     async def start(self, plan: Callable[[], Plan]) -> Plan:

@@ -171,7 +171,9 @@ def _read(frame: str | bytes) -> list[WireMessage]:
         value = json.loads(frame)
     except ValueError:
         raise Lost("a frame was not JSON") from None
-    return value if isinstance(value, list) else [value]
+    messages = value if isinstance(value, list) else [value]
+    # What is no object says nothing; if it stood for messages, the next one shows that they are missing.
+    return [message for message in messages if isinstance(message, dict)]
 
 
 def _refusal_of(error: ConnectionClosed) -> Exception | None:

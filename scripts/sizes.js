@@ -1,0 +1,46 @@
+// What the client costs a page: bundled and minified by esbuild, compressed by zlib. A part that outgrows its
+// bound fails `npm run check`.
+import { gzipSync } from 'node:zlib'
+import { build } from 'esbuild'
+import { root } from './prepare.js'
+
+/**
+ * By what a page imports, the most that it may cost, in KiB. React is the page's own. Parts of the client
+ * count without the client itself, which the page has anyway.
+ * @type {Record<string, { imports: string, most: number, beside?: string }>}
+ */
+const PARTS = {
+  'WebSocket alone': { imports: '@tickwire/client/websocket', most: 9.75 },
+  'three transports': { imports: '@tickwire/client', most: 11 },
+  books: { imports: '@tickwire/client/book', most: 4 },
+  bars: { imports: '@tickwire/client/bars', most: 4 },
+  React: { imports: '@tickwire/client/react', most: 4, beside: '@tickwire/client/book @tickwire/client/bars' }
+}
+
+/** @param {string} code */
+async function sizeOf (code) {
+  const { outputFiles } = await build({
+    stdin: { contents: code, resolveDir: root },
+    bundle: true,
+    minify: true,
+    format: 'esm',
+    target: 'es2022',
+    write: false,
+    external: ['react'],
+  })
+  const [file] = outputFiles
+  if (file === undefined) throw new Error('esbuild made nothing')
+  return gzipSync(file.contents, { level: 9 }).length
+}
+
+/** @param {string[]} modules */
+const importing = modules => modules.map(name => `export * from ${JSON.stringify(name)}`).join('\n')
+
+for (const [part, { imports, most, beside }] of Object.entries(PARTS)) {
+  const others = beside?.split(' ') ?? []
+  const alone = others.length === 0 ? 0 : await sizeOf(importing(others))
+  const kib = (await sizeOf(importing([...others, imports])) - alone) / 1024
+  const fits = kib <= most
+  console.log(`${fits ? 'ok  ' : 'FAIL'} ${part}: ${kib.toFixed(2)} KiB of ${most}`)
+  if (!fits) process.exitCode = 1
+}

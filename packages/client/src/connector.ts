@@ -264,18 +264,15 @@ export class Connector {
 
   /** A connection ended whose link opens the next one itself; its `welcome` is awaited again. */
   #break (attempt: Attempt, end: End): void {
+    const { over, settled, transport: { name } } = attempt
     // A link that has not worked yet, or that another one replaces, need not come back.
-    const isReplaced = this.#attempt !== undefined && this.#attempt !== attempt
-    if (attempt.over || !attempt.settled || isReplaced) return this.#end(attempt, end)
-    const { name } = attempt.transport
+    if (over || !settled || (this.#attempt ?? attempt) !== attempt) return this.#end(attempt, end)
     clearTimeout(attempt.timer)
     clearInterval(this.#looks)
     this.#current = attempt.since = undefined
-    this.#probed = false
     this.#attempt = attempt
-    attempt.timer = setTimeout(() => {
-      this.#end(attempt, { reason: `${name} did not come back in time`, isSlow: true })
-    }, BREAK_MS)
+    const slow: Ended = { reason: `${name} did not come back in time`, isSlow: true }
+    attempt.timer = setTimeout(() => { this.#end(attempt, slow) }, BREAK_MS)
     this.#move({ name: 'connecting', reason: end.reason, code: end.code, transport: name })
   }
 

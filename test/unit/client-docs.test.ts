@@ -10,7 +10,7 @@ const blocks = [...guide.matchAll(/^```js\n([^]*?)^```$/gm)].map(([, code]) => c
 const PUBLIC = join(ROOT, 'packages/client/dist/public.d.ts')
 
 /** What the blocks use of a block before them. */
-const COMMON = "declare const client: import('@tickwire/client').TickwireClient\ninterface Window {}\n"
+const COMMON = "declare const client: import('@tickwire/client').TickwireClient\n"
 const OPTIONS: ts.CompilerOptions = {
   strict: true,
   noEmit: true,
@@ -37,7 +37,8 @@ function compile (files: ReadonlyMap<string, string>): ts.Program {
 
 const at = (name: string): string => join(ROOT, 'test/unit', name)
 const modules = blocks.map((code, index) => [at(`block-${index}.mts`), `${code}\nexport {}\n`] as const)
-const program = compile(new Map([[at('common.d.ts'), COMMON], ...modules, [at('all.mts'), "export * from '@tickwire/client'\n"]]))
+const all = [at('all.mts'), "export * from '@tickwire/client'\n"] as const
+const program = compile(new Map([[at('common.d.ts'), COMMON], ...modules, all]))
 
 test(`the code of ${GUIDE} fits the types of the client`, async t => {
   t.ok(blocks.length > 8)
@@ -52,14 +53,16 @@ test(`the code of ${GUIDE} fits the types of the client`, async t => {
 
 test(`the reference in ${GUIDE} names every option, event and state`, async t => {
   const checker = program.getTypeChecker()
-  const [exported] = [program.getSourceFile(PUBLIC)!].map(file => checker.getExportsOfModule(checker.getSymbolAtLocation(file)!))
+  const exported = checker.getExportsOfModule(checker.getSymbolAtLocation(program.getSourceFile(PUBLIC)!)!)
   const typeOf = (name: string): ts.Type => {
-    const symbol = exported!.find(one => one.name === name)!
-    return checker.getDeclaredTypeOfSymbol(symbol.flags & ts.SymbolFlags.Alias ? checker.getAliasedSymbol(symbol) : symbol)
+    const symbol = exported.find(one => one.name === name)!
+    const isAlias = (symbol.flags & ts.SymbolFlags.Alias) !== 0
+    return checker.getDeclaredTypeOfSymbol(isAlias ? checker.getAliasedSymbol(symbol) : symbol)
   }
   const states = typeOf('StateName') as ts.UnionType
   const names = [
-    ...['ClientOptions', 'SubscribeOptions', 'ClientEvents'].flatMap(name => typeOf(name).getProperties().map(({ name }) => name)),
+    ...['ClientOptions', 'SubscribeOptions', 'ClientEvents']
+      .flatMap(type => typeOf(type).getProperties().map(({ name }) => name)),
     ...states.types.map(type => (type as ts.StringLiteralType).value)
   ]
   t.ok(names.length > 20)

@@ -18,7 +18,11 @@ const BUILD_STAMP = join(root, 'dist', '.tickwire-build')
 const TESTS_STAMP = join(root, 'dist', '.tickwire-tests')
 const TESTS_STATE = join(root, 'dist', '.tsbuildinfo-test')
 const TSC = join(root, 'node_modules/typescript/bin/tsc')
+/** A program of its own or a script, as npm found best for this machine: so it is not given to Node. */
+const ESBUILD = join(root, 'node_modules/.bin/esbuild')
 const BUILT_FOLDERS = ['src', 'routes', 'plugins']
+/** Modules that are served with all that they import, as one file: browsers know no packages. */
+const BUNDLED_FILES = ['routes/page/assets/client.js']
 /** Files outside the built folders that the server serves as they are. */
 const SERVED_FILES = ['PROTOCOL.md']
 
@@ -119,7 +123,10 @@ function build () {
   }
   const tsc = run(process.execPath, [TSC, '-b', 'tsconfig.build.json'])
   if (tsc.status !== 0) throw new PrepareError('the build failed, see the errors above.')
-  for (const file of sources.filter(isAsset)) copyAsset(file)
+  for (const file of sources.filter(isAsset)) {
+    if (BUNDLED_FILES.includes(file)) bundle(file)
+    else copyAsset(file)
+  }
   // npm makes a command executable only once, when it links it; a new build is not executable.
   for (const file of Object.values(readJson('package.json').bin)) chmodSync(join(root, file), 0o755)
   mkdirSync(dirname(BUILD_STAMP), { recursive: true })
@@ -192,6 +199,13 @@ function isAsset (file) {
 
 function copyAsset (file) {
   cpSync(join(root, file), join(root, 'dist', file))
+}
+
+/** Bundles a module. It stays readable, for those who want to know how the page is made. */
+function bundle (file) {
+  const output = `--outfile=${join('dist', file)}`
+  const options = ['--bundle', '--format=esm', '--target=es2022', '--log-level=warning', output]
+  if (run(ESBUILD, [file, ...options]).status !== 0) throw new PrepareError(`${file} could not be bundled.`)
 }
 
 function run (command, args) {

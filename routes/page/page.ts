@@ -24,9 +24,7 @@ const ASSETS: ReadonlyArray<readonly [name: string, type: string]> = [
   ['page.css', CSS],
   ['icon.svg', 'image/svg+xml'],
   ...[
-    'page.js', 'admin.js', 'choice.js', 'clock.js', 'column.js', 'in-step.js', 'meter.js', 'rule.js',
-    'view.js', 'streams/event-source.js', 'streams/poll.js', 'streams/request.js', 'streams/retry.js',
-    'streams/websocket.js'
+    'page.js', 'admin.js', 'choice.js', 'client.js', 'column.js', 'in-step.js', 'meter.js', 'view.js'
   ].map(name => [name, SCRIPT] as const)
 ]
 

@@ -21,6 +21,7 @@ export const serverOptions: Readonly<Record<string, Option>> = {
 export interface Server {
   /** The address, without a slash at its end. */
   readonly url: string
+  readonly token: string | undefined
   readonly headers: Readonly<Record<string, string>>
 }
 
@@ -30,9 +31,10 @@ export function serverOf ({ values, env }: Invocation): Server {
   if (!URL.canParse(url) || !/^https?:/.test(url)) {
     throw new UsageError(`--url is an address like ${DEFAULT_URL}, not '${url}'`)
   }
-  const token = readToken(text(values, 'token-file')) ?? env['TICKWIRE_TOKEN']
-  const headers = token === undefined || token === '' ? {} : { authorization: `Bearer ${token}` }
-  return { url: url.replace(/\/+$/, ''), headers }
+  const given = readToken(text(values, 'token-file')) ?? env['TICKWIRE_TOKEN']
+  const token = given === '' ? undefined : given
+  const headers = token === undefined ? {} : { authorization: `Bearer ${token}` }
+  return { url: url.replace(/\/+$/, ''), token, headers }
 }
 
 function readToken (file: string | undefined): string | undefined {

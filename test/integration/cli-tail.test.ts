@@ -1,4 +1,5 @@
 import { test } from 'tap'
+import { openBarrier } from '../helpers/barrier.js'
 import { until } from '../helpers/clients.js'
 import { runCommand, startCommand } from '../helpers/command.js'
 import { networkTo } from '../helpers/network.js'
@@ -88,6 +89,29 @@ for (const transport of ['ws', 'sse', 'poll']) {
     t.match(again.out, '"price":"6"', 'another tail continues where it ended')
   })
 }
+
+test('tail: reads over the first transport that works, and says which', async t => {
+  const server = await startServer(t)
+  const barrier = await openBarrier(t, Number(new URL(server.origin).port))
+  barrier.upgrades = 'refuse'
+  await publish(server.app, 'quotes', 'A', { symbol: 'A', bid: '1' })
+  const { code, out, err } = await runCommand(['tail', 'quotes:A', '--json', '-n', '1', '--url', barrier.origin])
+  t.equal(code, 0)
+  t.match(out, '"sequence":1')
+  t.match(err, 'the stream comes over event-stream now')
+})
+
+test('tail: shows a message once that two of its topics cover', async t => {
+  const server = await startServer(t)
+  await publish(server.app, 'quotes', 'A', { symbol: 'A', bid: '1' })
+  const tail = startCommand(['tail', 'quotes:A', 'quotes:*', '--json', '--url', server.origin])
+  t.teardown(() => { tail.child.kill() })
+  await until('the state is shown', () => tail.lines.length > 0)
+  for (const bid of ['2', '3']) await publish(server.app, 'quotes', 'A', { symbol: 'A', bid })
+  await until('the last is shown', () => tail.lines.some(line => line.includes('"sequence":3')))
+  const sequences = tail.lines.map(line => (JSON.parse(line) as { sequence: number }).sequence)
+  t.same(sequences, [1, 2, 3])
+})
 
 test('tail: says what is shown again if it ends before the cursor', async t => {
   const server = await startServer(t)

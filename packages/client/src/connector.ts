@@ -7,6 +7,8 @@ import type { End, Environment, Link, Request, ServerMessage, Transport } from '
 const WELCOME_MS = 3000
 /** A connection that lasts so long ends the count of failures. */
 const STABLE_MS = 10_000
+/** For how long a link may try by itself to come back. */
+const BREAK_MS = 15_000
 /** How often to look at a silent connection. */
 const LOOK_MS = 500
 /** A look that comes so late: the machine slept, or the browser froze the page. */
@@ -228,7 +230,8 @@ export class Connector {
         if (message.type === 'welcome' && attempt.since === undefined) this.#adopt(attempt)
         if (attempt.since !== undefined) this.#host.message(message)
       },
-      onEnd: end => { this.#end(attempt, end) }
+      onEnd: end => { this.#end(attempt, end) },
+      onBreak: end => { this.#break(attempt, end) }
     }, this.#environment)
   }
 
@@ -259,6 +262,20 @@ export class Connector {
     for (const attempt of [this.#current, this.#attempt]) if (attempt !== undefined) this.#close(attempt)
     this.#current = this.#attempt = undefined
     this.#probed = false
+  }
+
+  /** A connection ended whose link opens the next one itself; its `welcome` is awaited again. */
+  #break (attempt: Attempt, end: End): void {
+    const { over, settled, transport: { name } } = attempt
+    // A link that has not worked yet, or that another one replaces, need not come back.
+    if (over || !settled || (this.#attempt ?? attempt) !== attempt) return this.#end(attempt, end)
+    clearTimeout(attempt.timer)
+    clearInterval(this.#looks)
+    this.#current = attempt.since = undefined
+    this.#attempt = attempt
+    const slow: Ended = { reason: `${name} did not come back in time`, isSlow: true }
+    attempt.timer = setTimeout(() => { this.#end(attempt, slow) }, BREAK_MS)
+    this.#move({ name: 'connecting', reason: end.reason, code: end.code, transport: name })
   }
 
   /** A connection or an attempt ended by itself. */

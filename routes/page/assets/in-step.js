@@ -8,16 +8,18 @@ export class InStep {
 
   /**
    * Compares the columns; called a few times a second.
-   * @param {import('./rule.js').Rule[]} rules
+   * @param {import('./column.js').Column[]} columns
    * @returns {{ topics: number, behind: number[] }} the number of topics, and how many messages each column
    *   is behind
    */
-  look (rules) {
+  look (columns) {
     const now = new Map()
     // A history begins where its column joined, so only topics that all columns have can be compared.
-    const common = [...rules[0].topics.keys()].filter(topic => rules.every(({ topics }) => topics.has(topic)))
-    for (const topic of common) now.set(topic, Math.max(...rules.map(({ topics }) => topics.get(topic).last)))
-    const behind = rules.map(({ topics }) => {
+    const isCommon = topic => columns.every(({ topics }) => topics.has(topic))
+    for (const topic of [...columns[0].topics.keys()].filter(isCommon)) {
+      now.set(topic, Math.max(...columns.map(({ topics }) => topics.get(topic).last)))
+    }
+    const behind = columns.map(({ topics }) => {
       let messages = 0
       for (const [topic, last] of this.#before) {
         messages += Math.max(0, last - (topics.get(topic)?.last ?? last))

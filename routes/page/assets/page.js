@@ -1,12 +1,9 @@
 /* global requestAnimationFrame */
 import { Admin, readSettings } from './admin.js'
 import { Choice, readSymbols } from './choice.js'
-import { Clock } from './clock.js'
+import { eventSource } from './client.js'
 import { Column } from './column.js'
 import { InStep } from './in-step.js'
-import { openEventSource } from './streams/event-source.js'
-import { openPoll } from './streams/poll.js'
-import { openWebSocket } from './streams/websocket.js'
 import { ColumnView } from './view.js'
 
 /** How often to take rates and latencies, and to compare the columns. */
@@ -16,26 +13,25 @@ const TRANSPORTS = [
   {
     name: 'websocket',
     title: 'WebSocket',
-    open: openWebSocket,
+    transport: 'websocket',
     note: 'Reconnects with its last cursor, and drops messages that it has already as duplicates.',
   },
   {
     name: 'event-source',
     title: 'EventSource',
-    open: openEventSource,
+    transport: eventSource,
     note: 'The browser itself reconnects and sends Last-Event-ID; this page has no part in it.',
   },
   {
     name: 'poll',
     title: 'Polling',
-    open: openPoll,
+    transport: 'polling',
     note: 'Sends one held request after another, each with the cursor of the last answer. ' +
       'A cut ends the held request.',
   },
 ]
 
 const byId = id => document.getElementById(id)
-const clock = new Clock()
 let settings
 let token
 /** Why the link that was opened is not valid. */
@@ -70,8 +66,8 @@ function schedule () {
 
 function look () {
   if (columns.length === 0) return
-  for (const [index, column] of columns.entries()) views[index].showMeter(column.meter.read())
-  const { topics, behind } = inStep.look(columns.map(({ rule }) => rule))
+  for (const [index, column] of columns.entries()) views[index].showMeter(column.measure())
+  const { topics, behind } = inStep.look(columns)
   const late = behind.flatMap((messages, index) =>
     messages === 0 ? [] : [`${TRANSPORTS[index].title} is ${messages} behind`])
   const banner = byId('in-step')
@@ -119,7 +115,10 @@ function subscribe (selectors) {
   inStep = new InStep()
   for (const id of ['columns', 'in-step']) byId(id).hidden = false
   byId('chosen').textContent = selectors.join(' · ').replaceAll(',', ', ')
-  columns = TRANSPORTS.map(({ open }) => new Column(open, { subscribe: selectors, token }, clock, schedule))
+  // Polls say nothing of the server's clock, so all columns go by what the WebSocket says of it.
+  const serverNow = () => columns[0].serverNow()
+  columns = TRANSPORTS.map(({ transport }) =>
+    new Column(transport, { subscribe: selectors, token }, serverNow, schedule))
   schedule()
 }
 

@@ -37,7 +37,7 @@ export class ColumnView {
 
   /** Shows what has changed since the last time. */
   show (column, mayCut) {
-    const { state, refusal, cuts, losses, resumes, rule: { duplicates, gaps, resets } } = column
+    const { state, refusal, cuts, losses, resumes, duplicates, gaps, resets } = column
     const counts = { cuts, losses, resumes, duplicates, gaps, resets }
     Object.assign(this.element.dataset, { state, ...counts })
     setText(this.stateText, state)
@@ -60,7 +60,7 @@ export class ColumnView {
     this.body.replaceChildren()
   }
 
-  #showSymbol (symbol, { prices, rule }) {
+  #showSymbol (symbol, { prices, topics }) {
     const row = this.#rows.get(symbol) ?? this.#addRow(symbol)
     const price = prices.get(symbol)
     if (price !== undefined && price !== row.price.textContent) {
@@ -68,7 +68,7 @@ export class ColumnView {
       row.price.textContent = price
     }
     for (const channel of ['quotes', 'trades']) {
-      const held = rule.topics.get(`${channel}:${symbol}`)
+      const held = topics.get(`${channel}:${symbol}`)
       setText(row[channel], held === undefined ? '–' : String(held.last))
       if (held === undefined) delete row[channel].dataset.topic
       else Object.assign(row[channel].dataset, { topic: `${channel}:${symbol}`, ...held })

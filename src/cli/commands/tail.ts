@@ -1,10 +1,10 @@
+import type { Message } from '@tickwire/client'
 import {
-  ClientRule, formatStreamQuery, MAX_LAST, MAX_THROTTLE_MS, MIN_THROTTLE_MS, ProtocolError, parseStreamQuery,
-  type SubscribeParameter
+  MAX_LAST, MAX_THROTTLE_MS, MIN_THROTTLE_MS, ProtocolError, parseStreamQuery, type StreamQuery
 } from '@tickwire/protocol'
 import { type Command, text, UsageError, wholeNumber } from '../command.js'
 import { serverOf, serverOptions } from '../server.js'
-import { follow, type StreamMessage, type TransportName, transportNames } from '../stream.js'
+import { follow, topicOf, type TransportName, transportNames } from '../stream.js'
 
 const INTERRUPTED = 130
 /**
@@ -22,7 +22,7 @@ export const tail: Command = {
       type: 'string',
       short: 't',
       value: transportNames.join('|'),
-      description: 'the transport (default ws)'
+      description: 'the only transport to use (default: the first of them that works)'
     },
     json: { type: 'boolean', description: 'prints each message as it came, on a line of its own' },
     after: { type: 'string', value: 'cursor', description: 'goes on where an earlier run ended' },
@@ -49,8 +49,8 @@ export const tail: Command = {
   async run (invocation) {
     const { values, positionals } = invocation
     const server = serverOf(invocation)
-    const transport = (text(values, 'transport') ?? 'ws') as TransportName
-    if (!transportNames.includes(transport)) {
+    const transport = text(values, 'transport') as TransportName | undefined
+    if (transport !== undefined && !transportNames.includes(transport)) {
       throw new UsageError(`--transport is one of ${transportNames.join(', ')}, not '${transport}'`)
     }
     const end = new AbortController()
@@ -67,39 +67,29 @@ export const tail: Command = {
     process.on('SIGINT', interrupt)
     process.on('SIGTERM', interrupt)
     let left = wholeNumber(values, 'number') ?? Infinity
-    const rule = new ClientRule()
     const notice = (words: string): void => { console.error(`tickwire: ${words}`) }
-    const print = values['json'] === true ? (message: StreamMessage) => JSON.stringify(message) : line
-    const stream = follow({
+    const print = values['json'] === true ? (message: Message) => JSON.stringify(message) : line
+    await follow({
       server,
       transport,
-      query: queryOf(positionals, wholeNumber(values, 'last'), text(values, 'throttle-ms')),
+      ...queryOf(positionals, wholeNumber(values, 'last'), text(values, 'throttle-ms')),
       after: cursor,
       signal: end.signal,
       onNotice: notice,
+      onMessage: message => {
+        console.log(print(message))
+        beyond++
+        if (--left <= 0) end.abort()
+      },
+      onReset: reset => {
+        notice(`${topicOf(reset)}: reset (${reset.reason}): messages in between are lost`)
+      },
       onCursor: text => {
         cursor = text
         beyond = 0
-        rule.cursor()
         if (exitCode === INTERRUPTED) end.abort()
       }
     })
-    for await (const message of stream) {
-      if (message.type === 'reset') {
-        notice(`${topicOf(message)}: reset (${String(message['reason'])}): messages in between are lost`)
-      }
-      if (message.type === 'welcome') rule.connected()
-      const verdict = rule.take(message)
-      if (verdict === 'gap') {
-        const sequence = String(message['sequence'])
-        notice(`${topicOf(message)}: messages before ${sequence} are missing, and the server sent no reset`)
-      }
-      if (verdict !== 'new' && verdict !== 'gap') continue
-      console.log(print(message))
-      beyond++
-      if (--left <= 0) break
-    }
-    end.abort()
     if (cursor !== undefined) {
       const shown = beyond === 1 ? 'the last message' : `the last ${beyond} messages`
       notice(`to go on: --after ${cursor}${beyond === 0 ? '' : ` (it shows ${shown} again)`}`)
@@ -108,34 +98,33 @@ export const tail: Command = {
   }
 }
 
-/** Makes the query of the stream from the flags. @throws UsageError */
-function queryOf (topics: readonly string[], last: number | undefined, throttle: string | undefined): string {
+/** Returns what the flags ask for. @throws UsageError */
+function queryOf (
+  topics: readonly string[], last: number | undefined, throttle: string | undefined
+): Pick<StreamQuery, 'subscribe'> & { readonly throttleMs: number | undefined } {
   if (topics.length === 0) {
     throw new UsageError("tail needs a topic: tail quotes:AAPL, tail 'trades:*', tail news")
   }
   try {
-    const subscribe = topics.map((topic): SubscribeParameter => {
+    const subscribe = topics.map(topic => {
       const [parameter] = parseStreamQuery(`subscribe=${encodeURIComponent(topic)}`).subscribe
       return { ...parameter!, ...(last === undefined ? {} : { last }) }
     })
     const { throttleMs } = parseStreamQuery(throttle === undefined ? '' : `throttle_ms=${throttle}`)
-    return formatStreamQuery({ subscribe, ...(throttleMs === undefined ? {} : { throttleMs }) })
+    return { subscribe, throttleMs }
   } catch (error) {
     if (error instanceof ProtocolError) throw new UsageError(error.message)
     throw error
   }
 }
 
-const topicOf = ({ channel, symbol }: StreamMessage): string =>
-  symbol === undefined ? String(channel) : `${String(channel)}:${String(symbol)}`
-
 /** Writes a message for people: its time, its topic, its sequence, and its data in short. */
-function line (message: StreamMessage): string {
+function line (message: Message): string {
   const { timestamp, sequence, prev, snapshot } = message
-  const from = prev === undefined ? '' : `${String(prev)}…`
-  const number = `${from}${String(sequence)}${snapshot === true ? ' *' : ''}`
+  const from = prev === undefined ? '' : `${prev}…`
+  const number = `${from}${sequence}${snapshot === true ? ' *' : ''}`
   return [
-    String(timestamp).slice(11, 23), topicOf(message).padEnd(16), number.padStart(9), dataOf(message['data'])
+    timestamp.slice(11, 23), topicOf(message).padEnd(16), number.padStart(9), dataOf(message.data)
   ].join('  ')
 }
 

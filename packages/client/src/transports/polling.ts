@@ -15,7 +15,7 @@ interface PollAnswer {
 function open (request: Request, { onLife, onMessage, onEnd }: LinkEvents, { fetch }: Environment): Link {
   const abort = new AbortController()
   const { signal } = abort
-  const id = crypto.randomUUID()
+  const id = randomId()
   const headers = headersOf(request, { 'X-Request-Id': id })
   const get = async (url: string): Promise<Response> =>
     await fetch(url, { headers, cache: 'no-store', signal })
@@ -62,6 +62,10 @@ function open (request: Request, { onLife, onMessage, onEnd }: LinkEvents, { fet
   run().then(end, (error: unknown) => { end({ reason: errorText(error) }) })
   return { close () { abort.abort() } }
 }
+
+/** Returns a random name. A page that came over plain HTTP has no `crypto.randomUUID`. */
+const randomId = (): string =>
+  [...crypto.getRandomValues(new Uint8Array(16))].map(byte => byte.toString(16).padStart(2, '0')).join('')
 
 /** Returns the text of an answer, and tells of each part that comes: a long answer is a sign of life. */
 async function textOf (response: Response, onLife: (bytes: number) => void): Promise<string> {

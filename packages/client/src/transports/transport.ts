@@ -35,6 +35,11 @@ export interface LinkEvents {
   /** The first message is `welcome`; polling makes one itself. */
   readonly onMessage: (message: ServerMessage) => void
   readonly onEnd: (end: End) => void
+  /**
+   * The connection ended, and the link itself opens another one from the last cursor, whose first message is
+   * another `welcome`. Without a listener for this, such a link ends.
+   */
+  readonly onBreak?: (end: End) => void
 }
 
 /** An open connection, or one that is being opened. */

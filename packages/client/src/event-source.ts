@@ -1,0 +1,1 @@
+export { eventSource } from './transports/event-source.js'

@@ -227,7 +227,12 @@ export class Client {
     return {
       canRenew: this.#options.getToken !== undefined,
       token: async () => await this.#token(),
-      request: token => this.#roster.request(this.#base, token, this.#delivery.rule.beyondCursor()),
+      request: token => this.#roster.request({
+        base: this.#base,
+        token,
+        uncertain: this.#delivery.rule.beyondCursor(),
+        getToken: async () => await this.#token()
+      }),
       probe: () => this.#roster.probe,
       adopted: (request, transport) => {
         this.#connections++
@@ -279,6 +284,7 @@ export class Client {
         return
       }
       default:
+        if (message['epoch'] !== undefined) this.#emit('epoch', String(message['epoch']))
         this.#delivery.take(message)
     }
   }

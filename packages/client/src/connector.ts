@@ -1,7 +1,9 @@
 import { policyOf, waitAfter } from './retry.js'
 import { type State, transitions } from './state.js'
 import { errorText } from './transports/refusals.js'
-import type { End, Environment, Link, Request, ServerMessage, Transport } from './transports/transport.js'
+import type {
+  End, Environment, Link, Request, ServerMessage, SharedState, Transport
+} from './transports/transport.js'
 
 /** How long an attempt may take until its `welcome`. */
 const WELCOME_MS = 3000
@@ -226,7 +228,8 @@ export class Connector {
         if (message.type === 'welcome' && attempt.since === undefined) this.#adopt(attempt)
         if (attempt.since !== undefined) this.#host.message(message)
       },
-      onEnd: end => { this.#end(attempt, end) }
+      onEnd: end => { this.#end(attempt, end) },
+      onState: (name, reason) => { if (attempt === this.#current) this.#share(attempt, name, reason) }
     }, this.#environment)
   }
 
@@ -272,6 +275,7 @@ export class Connector {
       // A better transport does not work yet; the present one goes on.
       if (current !== undefined && index < current.index) return
     }
+    if (end.isHandedOver === true) return this.#connect(index, end.reason)
     switch (policyOf(end)) {
       case 'stop':
         // A connection that was welcomed is not refused for one of its subscriptions.
@@ -310,6 +314,12 @@ export class Connector {
     const retryInMs = Math.round(waitAfter(end, Math.max(0, this.#failures++ - forgiven), random))
     this.#move({ name: 'offline', reason: end.reason, code: end.code, retryInMs })
     this.#timer = setTimeout(() => { this.#connect(index, 'trying again') }, retryInMs)
+  }
+
+  /** What a shared connection is, the client is; it is live with its own cursor, not with the others'. */
+  #share ({ settled, transport }: Attempt, name: SharedState, reason: string | undefined): void {
+    if (name !== 'live') this.#move({ name, reason, transport: transport.name })
+    else if (this.state.name === 'stale') this.catchUp(settled)
   }
 
   #life (attempt: Attempt, bytes: number): void {

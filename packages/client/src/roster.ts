@@ -69,10 +69,10 @@ export class Roster {
   }
 
   /** Makes the request for a transport. */
-  request (base: string, token: string | undefined, uncertain: string | undefined): Request {
+  request (origin: Omit<Request, 'query'>): Request {
     const selectors = this.#wanted().filter(({ rejected }) => rejected === undefined)
     const query = this.#query(selectors)
-    const request = { base, token, uncertain, query }
+    const request = { ...origin, query }
     this.#inQuery.set(request, selectors)
     return request
   }

@@ -100,7 +100,9 @@ const tabLock = (name: string, tab: string): string => `${name} ${tab}`
 /** Returns the tabs that live. */
 export async function livingTabs (locks: LockManager, name: string): Promise<string[]> {
   const { held = [] } = await locks.query()
-  return held.flatMap(({ name: lock = '' }) => lock.startsWith(`${name} `) ? [lock.slice(name.length + 1)] : [])
+  const prefix = tabLock(name, '')
+  return held.map(lock => String(lock.name))
+    .filter(lock => lock.startsWith(prefix)).map(lock => lock.slice(prefix.length))
 }
 
 /** Calls a function when a tab is gone, however it went. */

@@ -2,7 +2,7 @@ import { kindOf, type Message, type Reset } from '../channels.js'
 import type { Client } from '../client.js'
 import type { State } from '../state.js'
 import type { Rejected, Subscription } from '../subscription.js'
-import { refusalOf } from '../transports/refusals.js'
+import { errorText, refusalOf } from '../transports/refusals.js'
 import type { End, ServerMessage } from '../transports/transport.js'
 import { Recorded } from './record.js'
 import {
@@ -10,12 +10,12 @@ import {
   type UnsubscribeAction
 } from './wire.js'
 
-/** For how long a leader waits for the positions of all tabs that live. */
-const GATHER_MS = 1000
 /** In so many milliseconds from its start, a leader begins again for a tab that is behind its start. */
 const YOUNG_MS = 10_000
 /** For how long the leader stays subscribed for a tab that has left: it often comes back at once. */
 const LINGER_MS = 2000
+/** After how long a tab asks again, if the server cannot be asked. */
+const AGAIN_MS = 1000
 /** So many symbols go into one poll. */
 const SYMBOLS_OF_POLL = 100
 /** The most messages that a server gives of the past of a topic. */
@@ -23,6 +23,8 @@ const MAX_LAST = 10_000
 
 export interface RelayHost {
   readonly term: number
+  /** For how long to wait for the positions of all tabs that live. */
+  readonly gatherMs: number
   /** Whose tabs these are. */
   readonly user: string | undefined
   /** Makes the client that has the connection. @param after the cursor from which it goes on */
@@ -108,9 +110,11 @@ export class Relay {
     const { action } = message
     if (action.action === 'unsubscribe') return this.#unsubscribe(session, action)
     session.hasAsked = true
-    if (this.#gathering === undefined) return void this.#serve({ session, action })
-    this.#gathering.push({ session, action })
-    void this.#gather()
+    if (this.#gathering !== undefined) {
+      this.#gathering.push({ session, action })
+      this.#gatherer ??= setTimeout(() => { this.#begin() }, this.#host.gatherMs)
+      void this.#gather()
+    } else void this.#serve({ session, action })
   }
 
   #join (tab: string, link: string, position: Position | undefined): void {
@@ -126,7 +130,6 @@ export class Relay {
       server_time: new Date(now).toISOString(),
       ...(user === undefined ? {} : { user_id: user })
     }])
-    this.#gatherer ??= setTimeout(() => { this.#begin() }, GATHER_MS)
     // A tab that comes has a reason to try.
     if (this.#inner?.state.name === 'offline') this.#inner.connect()
     else if (this.#inner !== undefined) this.#tellState(this.#inner.state)
@@ -161,8 +164,11 @@ export class Relay {
   #begin (): void {
     if (this.#gathering === undefined || this.#abort.signal.aborted) return
     const asked = this.#gathering.filter(({ session }) => !session.over)
-    this.#gathering = undefined
     clearTimeout(this.#gatherer)
+    this.#gatherer = undefined
+    // Whoever asks next begins it.
+    if (asked.length === 0) return
+    this.#gathering = undefined
     const resumed = asked.filter(({ action }) => action.after !== undefined)
     const positions = resumed.map(positionOf).sort(comparePositions)
     // The cursor of an earlier session cannot be compared with the others; it counts where it is alone.
@@ -239,10 +245,8 @@ export class Relay {
     const { session, action } = asked
     const { channel, symbols = [undefined], id } = action
     const behind = action.after === undefined ? undefined : this.#recorded.numberOf(positionOf(asked))
-    const isBehind = action.after === session.position?.cursor && behind === undefined && this.#recorded.isWhole
-    if (action.after !== undefined && isBehind && Date.now() - this.#began < YOUNG_MS) {
-      return this.#host.leadAnew()
-    }
+    const isBehind = behind === undefined && action.after !== undefined
+    if (isBehind && action.after === session.position?.cursor && this.#isYoung) return this.#host.leadAnew()
     const mark = this.#recorded.mark
     const beginnings = new Map<Symbol, Beginning>()
     const answers: Array<Promise<readonly Rejected[]>> = []
@@ -290,10 +294,16 @@ export class Relay {
     this.#give(session, cursor === undefined ? messages : [...messages, cursor as unknown as ServerMessage])
   }
 
+  /** Whether beginning anew costs little, and may give a tab what it would lose otherwise. */
+  get #isYoung (): boolean {
+    return this.#recorded.isWhole && Date.now() - this.#began < YOUNG_MS
+  }
+
   #subscribe (
-    session: Session, key: string, symbol: Symbol, { channel, throttle_ms, depth, last }: SubscribeAction
+    session: Session, key: string, symbol: Symbol, action: SubscribeAction
   ): Promise<readonly Rejected[]> {
-    const options = { throttleMs: throttle_ms, depth, last }
+    const { channel, depth, last } = action
+    const options = { throttleMs: action.throttle_ms, depth, last }
     const set = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined))
     const reader = subscribe(this.#inner!, channel, symbol, set)
     // What the client holds already is no news to the tabs.
@@ -308,7 +318,7 @@ export class Relay {
   }
 
   #refuse (session: Session, id: unknown, error: unknown): void {
-    const { code = 'overloaded', reason, retryAfterMs = 1000 } = isEnd(error) ? error : { reason: String(error) }
+    const { code = 'overloaded', reason, retryAfterMs = AGAIN_MS } = endOf(error)
     this.#give(session, [{ type: 'error', id, code, message: reason, retry_after_ms: retryAfterMs }])
   }
 
@@ -323,18 +333,18 @@ export class Relay {
 
   /** Asks the server for what a subscription to topics begins with that the leader reads already. */
   async #poll (action: SubscribeAction, symbols: readonly Symbol[]): Promise<ServerMessage[]> {
-    const { channel, throttle_ms, depth } = action
+    const { channel, depth } = action
     // What follows on a reset of a history is what the server still has of it.
     const last = action.after !== undefined && kindOf(channel) === 'history' ? MAX_LAST : action.last
-    const options = Object.entries({ throttle_ms, depth, last })
+    const options = Object.entries({ throttle_ms: action.throttle_ms, depth, last })
       .map(([name, value]) => value === undefined ? '' : `;${name}=${value}`).join('')
     const messages: ServerMessage[] = []
     for (let at = 0; at < symbols.length; at += SYMBOLS_OF_POLL) {
       const some = symbols.slice(at, at + SYMBOLS_OF_POLL)
       const names = some[0] === undefined ? '' : `:${some.map(name => encodeURIComponent(name!)).join(',')}`
-      const response = await this.#inner!.fetch(`v1/stream?subscribe=${channel}${names}${options}&limit=${MAX_LAST}`)
+      const query = `subscribe=${channel}${names}${options}&limit=${MAX_LAST}`
+      const response = await this.#inner!.fetch(`v1/stream?${query}`)
       // The error is the server's refusal, with its code.
-      // eslint-disable-next-line @typescript-eslint/only-throw-error
       if (!response.ok) throw await refusalOf(response)
       messages.push(...(await response.json() as { messages: ServerMessage[] }).messages)
     }
@@ -342,7 +352,9 @@ export class Relay {
   }
 }
 
-const isEnd = (error: unknown): error is End => typeof (error as End | null)?.reason === 'string'
+/** Returns what was thrown as an end: a refusal of the server is one already. */
+const endOf = (error: unknown): End =>
+  typeof (error as Partial<End>).reason === 'string' ? error as End : { reason: errorText(error) }
 
 /** Returns where a tab stands; its application may also have given it the cursor of an earlier session. */
 function positionOf ({ session: { position }, action: { after = '' } }: Asked): Position {

@@ -59,7 +59,8 @@ export class TabLink implements Link {
     if (name === 'unsubscribe') {
       const { channel, symbols } = action as UnsubscribeAction
       for (const symbol of symbols ?? [undefined]) this.#granted.get(channel)?.delete(symbol)
-      queueMicrotask(() => { if (!this.#over) this.#events.onMessage({ type: 'unsubscribed', channel, symbols }) })
+      const answer = { type: 'unsubscribed', channel, symbols }
+      queueMicrotask(() => { if (!this.#over) this.#events.onMessage(answer) })
     } else if (name === 'subscribe') this.#asked.add(id)
     this.#post({ kind: 'act', action: action as UnsubscribeAction })
   }

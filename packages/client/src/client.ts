@@ -290,9 +290,11 @@ export class Client {
   }
 
   #keep (cursor: string): void {
+    this.#connector.settle()
+    // The server refused a subscription for now: this cursor would skip what it has missed.
+    if (!this.#roster.isResumed) return
     this.#delivery.rule.cursor()
     this.#roster.cover(cursor)
-    this.#connector.settle()
     if (this.state.name === 'catching_up' && this.#roster.isAnswered) this.#connector.catchUp(true)
     this.#emit('cursor', cursor)
   }

@@ -200,6 +200,14 @@ export class Roster {
     }
   }
 
+  /** Whether everything is resumed that the kept cursor covers; until then it must not be replaced. */
+  get isResumed (): boolean {
+    for (const { readers, covered, confirmed } of this.#selectors.all()) {
+      if (readers.size > 0 && covered && !confirmed) return false
+    }
+    return true
+  }
+
   /** A cursor came, which covers what the connection has confirmed. */
   cover (cursor: string): void {
     this.#cursor = cursor

@@ -3,7 +3,12 @@ import { test } from 'tap'
 import { launchBrowser } from '../helpers/browser.js'
 import { until } from '../helpers/clients.js'
 import { publish, startServer } from '../helpers/server.js'
-import { connections, isLive, leaderOf, needsTabs, openClient, openTab, orderOf, trade } from '../helpers/tabs.js'
+import {
+  connections, isLive, leaderOf, needsTabs, openClient, openTab, orderOf, trade, tradeMuch
+} from '../helpers/tabs.js'
+
+/** More than a leader keeps for a tab that comes back. */
+const THOUSANDS = 12
 
 const READ_PORTFOLIO = `var owners = []
 client.subscribe('portfolio').onMessage(({ data }) => { owners.push(data.cash) })
@@ -79,6 +84,25 @@ test('a leader that is frozen, put away or hangs is replaced, and has missed not
   await publishTo(pages)
   for (const page of pages) t.same(await orderOf(page), Array.from({ length: last }, (_, index) => index + 1))
   await until('one connection is left', () => connections(server) === 1)
+})
+
+test('a tab that was away for too long gets a reset, and the others do not', needsTabs, async t => {
+  const server = await startServer(t)
+  const context = await (await launchBrowser(t)).newContext()
+  const [stays, leaves] = [await openTab(context, server), await openTab(context, server)]
+  for (const page of [stays, leaves]) await isLive(page)
+  await trade(server)
+  for (const page of [stays, leaves]) await page.waitForFunction('order.at(-1) === 1')
+  await leaves.evaluate("dispatchEvent(new Event('pagehide')); undefined")
+  const last = 1 + 1000 * THOUSANDS
+  for (let i = 0; i < THOUSANDS; i++) await tradeMuch(server, 1000)
+  await stays.waitForFunction(`order.at(-1) === ${last}`)
+  await leaves.evaluate('client.connect()')
+  await leaves.waitForFunction(`order.at(-1) === ${last}`)
+  const [first, reset, next, ...rest] = await orderOf(leaves)
+  t.same([first, reset], [1, 'history_lost'])
+  t.same(rest, Array.from({ length: last - Number(next) }, (_, index) => Number(next) + 1 + index), 'without a gap')
+  t.same(await orderOf(stays), Array.from({ length: last }, (_, index) => index + 1))
 })
 
 test('tabs of two users share nothing', needsTabs, async t => {

@@ -65,6 +65,12 @@ export async function trade (server: TestServer, symbol = 'A'): Promise<void> {
   await publish(server.app, 'trades', symbol, { symbol, price: '1', size: '1', timestamp: '2026-01-01T00:00:00Z' })
 }
 
+export async function tradeMuch ({ parts }: TestServer, count: number): Promise<void> {
+  const data = { symbol: 'A', price: '1', size: '1', timestamp: '2026-01-01T00:00:00Z' }
+  const messages = Array.from({ length: count }, () => ({ channel: 'trades', symbol: 'A', data }))
+  await parts.publisher.publish(messages, { publisher: 'test' })
+}
+
 /** Returns the tab that has the connection. */
 export async function leaderOf (pages: readonly Page[]): Promise<Page> {
   for (;;) {

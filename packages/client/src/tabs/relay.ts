@@ -1,5 +1,6 @@
 import { kindOf, type Message, type Reset } from '../channels.js'
 import type { Client } from '../client.js'
+import { policyOf } from '../retry.js'
 import type { State } from '../state.js'
 import type { Rejected, Subscription } from '../subscription.js'
 import { errorText, refusalOf } from '../transports/refusals.js'
@@ -14,7 +15,7 @@ import {
 const YOUNG_MS = 10_000
 /** For how long the leader stays subscribed for a tab that has left: it often comes back at once. */
 const LINGER_MS = 2000
-/** After how long a tab asks again, if the server cannot be asked. */
+/** After how long the leader asks again, if the server cannot be asked. */
 const AGAIN_MS = 1000
 /** So many symbols go into one poll. */
 const SYMBOLS_OF_POLL = 100
@@ -270,10 +271,10 @@ export class Relay {
       this.#epoch ??= await this.#askEpoch(channel, granted)
       polled = await this.#poll(action, polledSymbols)
     } catch (error) {
-      return this.#refuse(session, id, error)
+      return this.#refuse(asked, since, error)
     }
     if (session.over || this.#abort.signal.aborted) return
-    const named = granted[0] === undefined ? {} : { symbols: granted }
+    const named = action.symbols === undefined ? {} : { symbols: granted }
     const resets = action.after === undefined ? [] : resetsOf(channel, polledSymbols, polled)
     const upTo = new Map(polled.map(message => [message.symbol as Symbol, Number(message.sequence)]))
     const events = this.#recorded.from(mark, ({ event, number }, isSince) => {
@@ -317,9 +318,15 @@ export class Relay {
     return reader.result.then(({ rejected }) => rejected)
   }
 
-  #refuse (session: Session, id: unknown, error: unknown): void {
-    const { code = 'overloaded', reason, retryAfterMs = AGAIN_MS } = endOf(error)
-    this.#give(session, [{ type: 'error', id, code, message: reason, retry_after_ms: retryAfterMs }])
+  /** A tab is told of what is final; the leader tries again what may pass, so that no cursor overtakes it. */
+  #refuse (asked: Asked, since: number, error: unknown): void {
+    const { session, action: { id } } = asked
+    const end = endOf(error)
+    const serveAgain = (): void => {
+      if (!session.over && !this.#abort.signal.aborted) void this.#serve(asked, since)
+    }
+    if (policyOf(end) !== 'stop') setTimeout(serveAgain, end.retryAfterMs ?? AGAIN_MS)
+    else this.#give(session, [{ type: 'error', id, code: end.code, message: end.reason }])
   }
 
   /** A server that is polled names no epoch unless it is asked for it (PROTOCOL.md, The client's rule, 5). */

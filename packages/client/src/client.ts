@@ -243,7 +243,12 @@ export class Client {
     return {
       canRenew: this.#options.getToken !== undefined,
       token: async () => await this.#token(),
-      request: token => this.#roster.request(this.#base, token, this.#delivery.rule.beyondCursor()),
+      request: token => this.#roster.request({
+        base: this.#base,
+        token,
+        uncertain: this.#delivery.rule.beyondCursor(),
+        getToken: async () => await this.#token()
+      }),
       probe: () => this.#roster.probe,
       adopted: (request, transport) => {
         this.#connections++
@@ -295,14 +300,17 @@ export class Client {
         return
       }
       default:
+        if (message['epoch'] !== undefined) this.#emit('epoch', String(message['epoch']))
         this.#delivery.take(message)
     }
   }
 
   #keep (cursor: string): void {
+    this.#connector.settle()
+    // The server refused a subscription for now: this cursor would skip what it has missed.
+    if (!this.#roster.isResumed) return
     this.#delivery.rule.cursor()
     this.#roster.cover(cursor)
-    this.#connector.settle()
     if (this.state.name === 'catching_up' && this.#roster.isAnswered) this.#connector.catchUp(true)
     this.#emit('cursor', cursor)
   }

@@ -1,7 +1,9 @@
 import { policyOf, waitAfter } from './retry.js'
 import { type State, transitions } from './state.js'
 import { errorText } from './transports/refusals.js'
-import type { End, Environment, Link, Request, ServerMessage, Transport } from './transports/transport.js'
+import type {
+  End, Environment, Link, Request, ServerMessage, SharedState, Transport
+} from './transports/transport.js'
 
 /** How long an attempt may take until its `welcome`. */
 const WELCOME_MS = 3000
@@ -231,7 +233,8 @@ export class Connector {
         if (attempt.since !== undefined) this.#host.message(message)
       },
       onEnd: end => { this.#end(attempt, end) },
-      onBreak: end => { this.#break(attempt, end) }
+      onBreak: end => { this.#break(attempt, end) },
+      onState: (name, reason) => { if (attempt === this.#current) this.#share(attempt, name, reason) }
     }, this.#environment)
   }
 
@@ -291,6 +294,7 @@ export class Connector {
       // A better transport does not work yet; the present one goes on.
       if (current !== undefined && index < current.index) return
     }
+    if (end.isHandedOver === true) return this.#connect(index, end.reason)
     switch (policyOf(end)) {
       case 'stop':
         // A connection that was welcomed is not refused for one of its subscriptions.
@@ -329,6 +333,12 @@ export class Connector {
     const retryInMs = Math.round(waitAfter(end, Math.max(0, this.#failures++ - forgiven), random))
     this.#move({ name: 'offline', reason: end.reason, code: end.code, retryInMs })
     this.#timer = setTimeout(() => { this.#connect(index, 'trying again') }, retryInMs)
+  }
+
+  /** What a shared connection is, the client is; it is live with its own cursor, not with the others'. */
+  #share ({ settled, transport }: Attempt, name: SharedState, reason: string | undefined): void {
+    if (name !== 'live') this.#move({ name, reason, transport: transport.name })
+    else if (this.state.name === 'stale') this.catchUp(settled)
   }
 
   #life (attempt: Attempt, bytes: number): void {

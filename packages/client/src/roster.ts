@@ -69,10 +69,10 @@ export class Roster {
   }
 
   /** Makes the request for a transport. */
-  request (base: string, token: string | undefined, uncertain: string | undefined): Request {
+  request (origin: Omit<Request, 'query'>): Request {
     const selectors = this.#wanted().filter(({ rejected }) => rejected === undefined)
     const query = this.#query(selectors)
-    const request = { base, token, uncertain, query }
+    const request = { ...origin, query }
     this.#inQuery.set(request, selectors)
     return request
   }
@@ -199,6 +199,14 @@ export class Roster {
       this.#selectors.forget(channel, each)
       this.#forget(topicOf({ channel, symbol: each }))
     }
+  }
+
+  /** Whether everything is resumed that the kept cursor covers; until then it must not be replaced. */
+  get isResumed (): boolean {
+    for (const { readers, covered, confirmed } of this.#selectors.all()) {
+      if (readers.size > 0 && covered && !confirmed) return false
+    }
+    return true
   }
 
   /** A cursor came, which covers what the connection has confirmed. */

@@ -18,6 +18,8 @@ export interface Request {
    * for the present one with it (PROTOCOL.md, The client's rule, 5).
    */
   readonly uncertain: string | undefined
+  /** Returns a token that is good now, for a transport that makes connections of its own. */
+  readonly getToken: () => Promise<string | undefined>
 }
 
 /** Why a connection ended. */
@@ -26,7 +28,12 @@ export interface End {
   readonly code?: ErrorCode | undefined
   readonly reason: string
   readonly retryAfterMs?: number | undefined
+  /** Whether another peer has taken over already, so that there is nothing to wait for. */
+  readonly isHandedOver?: boolean
 }
+
+/** What becomes of the connection that a transport shares with others. */
+export type SharedState = 'connecting' | 'catching_up' | 'live' | 'stale' | 'offline'
 
 /** What a connection tells the client. After `onEnd` it tells nothing more. */
 export interface LinkEvents {
@@ -40,6 +47,8 @@ export interface LinkEvents {
    * another `welcome`. Without a listener for this, such a link ends.
    */
   readonly onBreak?: (end: End) => void
+  /** The connection is there, and what it shares has another state. */
+  readonly onState: (name: SharedState, reason: string | undefined) => void
 }
 
 /** An open connection, or one that is being opened. */
@@ -51,7 +60,7 @@ export interface Link {
   readonly close: () => void
 }
 
-export type TransportName = 'websocket' | 'event-stream' | 'polling' | 'event-source'
+export type TransportName = 'websocket' | 'event-stream' | 'polling' | 'event-source' | 'tabs'
 
 export interface Transport {
   readonly name: TransportName

@@ -1,0 +1,53 @@
+import type { Page } from 'playwright-core'
+import { test } from 'tap'
+import { launchBrowser } from '../helpers/browser.js'
+import { until } from '../helpers/clients.js'
+import { startServer } from '../helpers/server.js'
+import { connections, isLive, leaderOf, needsTabs, openTab, orderOf, trade } from '../helpers/tabs.js'
+
+const TABS = 10
+const DEATHS = 20
+
+test(`${TABS} tabs share a connection, and get each message once while ${DEATHS} leaders die`, needsTabs, async t => {
+  const server = await startServer(t)
+  const browser = await launchBrowser(t)
+  const context = await browser.newContext()
+  const pages: Page[] = []
+  const since = new Map<Page, number>()
+  let last = 0
+  const open = async (): Promise<void> => {
+    const page = await openTab(context, server)
+    await isLive(page)
+    pages.push(page)
+    since.set(page, last + 1)
+  }
+  for (let tab = 0; tab < TABS; tab++) await open()
+  t.equal(connections(server), 1)
+  const publishOne = async (): Promise<void> => {
+    await trade(server)
+    last++
+  }
+  for (let death = 0; death < DEATHS; death++) {
+    const leader = await leaderOf(pages)
+    pages.splice(pages.indexOf(leader), 1)
+    await publishOne()
+    await publishOne()
+    if (death % 2 === 0) await leader.close()
+    else {
+      const session = await context.newCDPSession(leader)
+      const crashed = new Promise(resolve => { leader.once('crash', resolve) })
+      session.send('Page.crash').catch(() => {})
+      await crashed
+      await leader.close()
+    }
+    await publishOne()
+    await open()
+    await publishOne()
+  }
+  for (const page of pages) await page.waitForFunction(`order.at(-1) === ${last}`)
+  for (const page of pages) {
+    const first = since.get(page)!
+    t.same(await orderOf(page), Array.from({ length: last - first + 1 }, (_, index) => first + index))
+  }
+  await until('one connection is left', () => connections(server) === 1)
+})

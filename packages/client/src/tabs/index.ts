@@ -38,6 +38,7 @@ export function sharedTabs (options: SharedTabsOptions = {}): readonly Transport
   return [{
     name: 'tabs',
     duplex: true,
+    isStream: true,
     probeAfterMs: PROBE_AFTER_MS,
     deadAfterMs: DEAD_AFTER_MS,
     open: (request, events, environment) => {

@@ -63,6 +63,7 @@ export class TestServer {
   readonly transport: Transport = {
     name: 'websocket',
     duplex: true,
+    isStream: true,
     // Nothing is lost on the way, and a test may stop the clock.
     probeAfterMs: Infinity,
     deadAfterMs: Infinity,

@@ -62,6 +62,7 @@ function open (
 export const eventSource: Transport = {
   name: 'event-source',
   duplex: false,
+  isStream: true,
   probeAfterMs: Infinity,
   deadAfterMs: 1000 * (HEARTBEAT_SECONDS + 1),
   open,

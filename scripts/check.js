@@ -16,6 +16,9 @@ const CHECKS = [
   ['unused code', 'knip', '--no-config-hints'],
   ...publishedPackages().map(folder =>
     /** @type {[string, string, string, string]} */ ([`package ${folder}`, 'publint', folder, '--strict'])),
+  ...publishedPackages().filter(folder => folder !== '.').map(folder =>
+    /** @type {[string, string, ...string[]]} */
+    ([`types of ${folder}`, 'attw', '--pack', folder, '--profile', 'esm-only'])),
 ]
 
 function publishedPackages () {

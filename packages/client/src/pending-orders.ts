@@ -9,7 +9,7 @@ const MOST = 1000
  * How orders look that an action has changed, until the stream says what became of them: views show them so,
  * and take it back where the server refuses the action.
  */
-export class PendingOrders {
+class PendingOrders {
   /** New orders, by `client_order_id`. */
   readonly #added = new Map<string, Order>()
   /** Changes of orders that the server has, by `order_id`. */

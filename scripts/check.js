@@ -17,6 +17,9 @@ const CHECKS = [
   ['sizes', process.execPath, join(root, 'scripts', 'sizes.js')],
   ...publishedPackages().map(folder =>
     /** @type {[string, string, string, string]} */ ([`package ${folder}`, 'publint', folder, '--strict'])),
+  ...publishedPackages().filter(folder => folder !== '.').map(folder =>
+    /** @type {[string, string, ...string[]]} */
+    ([`types of ${folder}`, 'attw', '--pack', folder, '--profile', 'esm-only'])),
 ]
 
 function publishedPackages () {

@@ -19,7 +19,7 @@ const DUTIES: Readonly<Record<Duty, string>> = {
   stop: 'stops at once'
 }
 
-for (const { name, command } of chaosClients) {
+for (const { name, command } of chaosClients.filter(({ isHeavy }) => isHeavy !== true)) {
   for (const refusal of refusals) {
     test(`the client ${name} ${DUTIES[refusal.duty]}: ${refusal.name}`, {
       buffered: true, timeout: 280_000

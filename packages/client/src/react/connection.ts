@@ -1,4 +1,4 @@
-import { useCallback, useRef, useState, useSyncExternalStore } from 'react'
+import { useCallback, useEffect, useRef, useState, useSyncExternalStore } from 'react'
 import type { State } from '../state.js'
 import { useClient } from './provider.js'
 
@@ -31,7 +31,8 @@ export function useAction<Arguments extends unknown[], Result> (
   const [state, setState] = useState<ActionState<Result>>({ ...NOTHING, pending: false })
   const isPending = useRef(false)
   const newest = useRef(action)
-  newest.current = action
+  // Not while it renders: React may drop the render.
+  useEffect(() => { newest.current = action })
   const run = useCallback(async (...args: Arguments): Promise<Result | undefined> => {
     if (isPending.current) return undefined
     isPending.current = true

@@ -1,5 +1,6 @@
 export { type ActionState, useAction, useConnection } from './connection.js'
-export { useOrders, useTrades } from './histories.js'
+export { useOrders } from './orders.js'
 export { TickwireProvider, type TickwireProviderProps, useClient } from './provider.js'
 export { type TopicOptions, useQuote, useQuotes, useTopic } from './topics.js'
+export { useTrades } from './trades.js'
 export { useBars, useBook, usePortfolio } from './views.js'

@@ -11,7 +11,7 @@ export interface TickwireProviderProps {
 
 /** Gives the hooks below it their client. */
 export const TickwireProvider = ({ client, children }: TickwireProviderProps): ReactNode =>
-  createElement(Context, { value: client }, children)
+  createElement(Context.Provider, { value: client }, children)
 
 /** Returns the client. @throws Error outside of a provider */
 export function useClient (): Client {

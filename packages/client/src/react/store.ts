@@ -1,4 +1,4 @@
-import { useSyncExternalStore } from 'react'
+import { useMemo, useSyncExternalStore } from 'react'
 import type { Client } from '../client.js'
 import { inNextFrame } from './frames.js'
 import { useClient } from './provider.js'
@@ -10,27 +10,26 @@ export interface Opened<Value> {
   readonly close: () => void
 }
 
-/** A value outside of React that components read. */
+type Open<Value> = (client: Client, changed: () => void) => Opened<Value>
+/** What `useSyncExternalStore` asks for. */
 interface Store<Value> {
   readonly subscribe: (listener: () => void) => () => void
   readonly read: () => Value
 }
 
-const stores = new WeakMap<Client, Map<string, Store<unknown>>>()
+/** The stores of each client that components look at now. */
+const open = new WeakMap<Client, Map<string, Store<unknown>>>()
 
-/**
- * Makes a store that is open only while components look at it, and whose value moves once a frame. Opening
- * happens when a component is mounted, never while it renders, so that a render that React drops leaves
- * nothing behind.
- */
+/** Makes a store that is open while it has listeners, and whose value moves once a frame. */
 function createStore<Value> (
-  open: (changed: () => void) => Opened<Value>, empty: Value, forget: () => void
+  openValue: (changed: () => void) => Opened<Value>, empty: Value, closed: () => void
 ): Store<Value> {
   const listeners = new Set<() => void>()
-  let opened: Opened<Value> | undefined
+  const opened = openValue(() => { inNextFrame(tell) })
   let value = empty
-  const tell = (): void => {
-    const next = opened?.read() ?? empty
+  function tell (): void {
+    if (listeners.size === 0) return
+    const next = opened.read()
     if (next === value) return
     value = next
     for (const listener of [...listeners]) listener()
@@ -38,15 +37,12 @@ function createStore<Value> (
   return {
     subscribe (listener) {
       listeners.add(listener)
-      opened ??= open(() => { inNextFrame(tell) })
       inNextFrame(tell)
       return () => {
         listeners.delete(listener)
         if (listeners.size > 0) return
-        opened?.close()
-        opened = undefined
-        value = empty
-        forget()
+        opened.close()
+        closed()
       }
     },
     read: () => value
@@ -54,36 +50,39 @@ function createStore<Value> (
 }
 
 /**
- * Reads a value that all components with the same key share.
- * @param key names the value; undefined: there is none, and the hook gives `empty`
- * @param open opens the value; it is called when the first component is mounted
- * @param empty the value before anything came; the same object at each call
+ * Returns how a component reaches the store of a name. The store begins when a component is mounted, never
+ * while one renders, so that a render that React drops leaves nothing behind.
  */
-export function useStore<Value> (
-  key: string | undefined, open: (client: Client, changed: () => void) => Opened<Value>, empty: Value
-): Value {
-  const client = useClient()
-  const { subscribe, read } = key === undefined ? nothing(empty) : storeOf(client, key, open, empty)
-  return useSyncExternalStore(subscribe, read, () => empty)
+function storeOf<Value> (client: Client, key: string, openValue: Open<Value>, empty: Value): Store<Value> {
+  const find = (): Store<Value> | undefined => open.get(client)?.get(key) as Store<Value> | undefined
+  return {
+    subscribe (listener) {
+      let stores = open.get(client)
+      if (stores === undefined) open.set(client, stores = new Map())
+      const all = stores
+      let store = find()
+      if (store === undefined) {
+        store = createStore(changed => openValue(client, changed), empty, () => { all.delete(key) })
+        all.set(key, store)
+      }
+      return store.subscribe(listener)
+    },
+    read: () => find()?.read() ?? empty
+  }
 }
 
-const unsubscribe = (): void => {}
-const never = (): (() => void) => unsubscribe
-const nothing = <Value> (empty: Value): Store<Value> => ({ subscribe: never, read: () => empty })
+const nothing = <Value> (empty: Value): Store<Value> => ({ subscribe: () => () => {}, read: () => empty })
 
-function storeOf<Value> (
-  client: Client, key: string, open: (client: Client, changed: () => void) => Opened<Value>, empty: Value
-): Store<Value> {
-  let known = stores.get(client)
-  if (known === undefined) stores.set(client, known = new Map())
-  const all = known
-  let store = all.get(key) as Store<Value> | undefined
-  if (store === undefined) {
-    // A store that nobody subscribes to after the render is dropped with the next one of its name.
-    const made = store = createStore(changed => open(client, changed), empty, () => {
-      if (all.get(key) === made) all.delete(key)
-    })
-    all.set(key, store)
-  }
-  return store
+/**
+ * Reads a value that all components with the same key share.
+ * @param key names the value; undefined: there is none, and the hook gives `empty`
+ * @param openValue opens the value; it is called when the first component is mounted
+ * @param empty the value before anything came; the same object at each call
+ */
+export function useStore<Value> (key: string | undefined, openValue: Open<Value>, empty: Value): Value {
+  const client = useClient()
+  const { subscribe, read } = useMemo(
+    () => key === undefined ? nothing(empty) : storeOf(client, key, openValue, empty), [client, key]
+  )
+  return useSyncExternalStore(subscribe, read, () => empty)
 }

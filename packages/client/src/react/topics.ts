@@ -9,6 +9,9 @@ import { type Opened, useStore } from './store.js'
 export type TopicOptions = Pick<SubscribeOptions, 'throttleMs' | 'depth' | 'last'>
 type OptionsFor<Name> = Pick<OptionsOf<Name>, keyof OptionsOf<Name> & keyof TopicOptions>
 
+const PLAIN: ReadonlySet<string> =
+  new Set<keyof PlainChannels>(['news', 'system', 'orders', 'portfolio', 'alerts'])
+
 /** Any channel: the hooks below are typed for each. */
 type Subscribe = (channel: string | OwnChannel, ...more: unknown[]) => Subscription
 
@@ -38,7 +41,8 @@ function openTopic (
 
 /**
  * Returns the last message of a topic, which in most channels is its state; undefined until it came, and
- * after a reset. The component renders at most once a frame, and only for this topic.
+ * after a reset. The component renders at most once a frame, and only for this topic. Without the symbol of a
+ * channel that has symbols, nothing is subscribed.
  */
 export function useTopic<Name extends keyof KeyedChannels> (
   channel: Name, symbol: string | undefined, options?: OptionsFor<Name>
@@ -53,7 +57,10 @@ export function useTopic (
   channel: string | OwnChannel, symbol?: string, options: TopicOptions = {}
 ): unknown {
   const name = typeof channel === 'string' ? channel : channel.name
-  const key = `topic ${JSON.stringify([name, symbol, options])}`
+  const isKeyed = typeof channel === 'string' ? !PLAIN.has(channel) : channel.keyed
+  const key = isKeyed && symbol === undefined
+    ? undefined
+    : `topic ${JSON.stringify([name, symbol, options])}`
   return useStore(key, (client, changed) => openTopic(client, changed, channel, symbol, options), undefined)
 }
 

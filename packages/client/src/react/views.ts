@@ -4,12 +4,16 @@ import type { PlainChannels } from '../channels.js'
 import { useStore } from './store.js'
 import { useTopic } from './topics.js'
 
-/** Returns the book of a symbol; undefined until it came. */
+/** Returns the book of a symbol; undefined until it came, and after a reset. */
 export const useBook = (symbol: string, options: BookOptions = {}): BookSnapshot | undefined =>
   useStore(`book ${JSON.stringify([symbol, options])}`, (client, changed) => {
     const view = openBook(client, symbol, options)
     view.onChange(changed)
-    return { read: view.snapshot, close: view.close }
+    const read = (): BookSnapshot | undefined => {
+      const snapshot = view.snapshot()
+      return snapshot.sequence > 0 ? snapshot : undefined
+    }
+    return { read, close: view.close }
   }, undefined)
 
 const NO_BARS: readonly Bar[] = []

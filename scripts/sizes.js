@@ -10,8 +10,8 @@ import { root } from './prepare.js'
  * @type {Record<string, { imports: string, most: number, beside?: string }>}
  */
 const PARTS = {
-  'WebSocket alone': { imports: '@tickwire/client/websocket', most: 9.75 },
-  'three transports': { imports: '@tickwire/client', most: 11 },
+  'WebSocket alone': { imports: '@tickwire/client/websocket', most: 10.25 },
+  'three transports': { imports: '@tickwire/client', most: 11.5 },
   books: { imports: '@tickwire/client/book', most: 4 },
   bars: { imports: '@tickwire/client/bars', most: 4 },
   React: { imports: '@tickwire/client/react', most: 4, beside: '@tickwire/client/book @tickwire/client/bars' }

@@ -3,7 +3,8 @@ import {
   type PlainChannels, type ThrottledChannel
 } from './channels.js'
 import { ServerClock } from './clock.js'
-import { Connector, type ConnectorHost } from './connector.js'
+import { Connector } from './connector.js'
+import type { ConnectorHost } from './connector-host.js'
 import { Delivery } from './delivery.js'
 import type { ClientEvents } from './events.js'
 import { EventLog, type Inspection } from './inspection.js'

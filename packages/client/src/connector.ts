@@ -1,8 +1,9 @@
+import type { ConnectorHost } from './connector-host.js'
 import { policyOf, waitAfter } from './retry.js'
 import { type State, transitions } from './state.js'
 import { errorText } from './transports/refusals.js'
 import type {
-  End, Environment, Link, Request, ServerMessage, SharedState, Transport
+  End, Environment, Link, Request, SharedState, Transport
 } from './transports/transport.js'
 
 /** How long an attempt may take until its `welcome`. */
@@ -26,27 +27,6 @@ const SLOWER = 1.5
 const BREAKS = 4
 
 const REMEMBERED = 'tickwire:'
-
-/** What the client does for its connector. */
-export interface ConnectorHost {
-  /** Whether there can be another token than the one that the server refused. */
-  readonly canRenew: boolean
-  token: () => Promise<string | undefined>
-  request: (token: string | undefined) => Request
-  /** A query that brings messages only if the connection should have brought them; '': there is none. */
-  probe: () => string
-  /** A connection was welcomed, and takes the place of the former one. */
-  adopted: (request: Request, transport: Transport) => void
-  message: (message: ServerMessage) => void
-  /**
-   * The server refused for good what a request asked for.
-   * @returns whether the client now asks for less, so that another attempt can help
-   */
-  narrowed: (end: End, request: Request, transport: Transport) => Promise<boolean>
-  changed: (state: State) => void
-  heard: (bytes: number) => void
-  note: (text: string) => void
-}
 
 interface Ended extends End {
   /** Whether the peer may be there, and the network be slower than the client is patient. */

@@ -170,7 +170,7 @@ export class Roster {
   refused (id: unknown, { code, reason, retryAfterMs }: End): void {
     const selectors = this.#answered(id)
     if (selectors.length === 0) return
-    if (policyOf({ code }) === 'stop') {
+    if (['stop', 'renew'].includes(policyOf({ code }))) {
       for (const selector of selectors) {
         this.#reject(selector, { symbol: selector.symbol, code: code!, message: reason })
       }

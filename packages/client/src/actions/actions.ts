@@ -5,6 +5,7 @@ import type {
 import { signRequest, type SigningKey } from '@tickwire/protocol/signing'
 import type { Client } from '../client.js'
 import { pendingOrdersOf } from '../pending-orders.js'
+import { randomId } from '../random-id.js'
 import { refusalOf } from '../transports/refusals.js'
 import { ActionError, ActionQueue, type MakeRequest } from './action-queue.js'
 
@@ -72,7 +73,7 @@ export class Actions {
    * @throws ActionError
    */
   async submitOrder (input: OrderInput): Promise<OrderAnswer> {
-    const order: SubmitOrder = { action: 'submit_order', client_order_id: crypto.randomUUID(), ...input }
+    const order: SubmitOrder = { action: 'submit_order', client_order_id: randomId(), ...input }
     const { client_order_id: id, action, ...terms } = order
     const shown = { ...terms, client_order_id: id, order_id: id, status: 'pending_new', filled_qty: '0' }
     const pending = pendingOrdersOf(this.#client)
@@ -109,7 +110,7 @@ export class Actions {
 
   /** Publishes messages. Those without an `idempotency_key` get one, so that none is doubled. */
   async publish (messages: readonly PublishItem[]): Promise<PublishAnswer> {
-    const named = messages.map(message => ({ idempotency_key: crypto.randomUUID(), ...message }))
+    const named = messages.map(message => ({ idempotency_key: randomId(), ...message }))
     return await this.#send(post(named), 'v1/publish') as PublishAnswer
   }
 
@@ -179,4 +180,4 @@ export class Actions {
 /** The path names the order. */
 const withoutOrder = ({ order_id: orderId, ...fields }: Fields): Record<string, string> => fields
 
-const requestId = ({ request_id: id = crypto.randomUUID() }: OrderName): string => id
+const requestId = ({ request_id: id = randomId() }: OrderName): string => id

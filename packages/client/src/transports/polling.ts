@@ -1,3 +1,4 @@
+import { randomId } from '../random-id.js'
 import { errorText, findRefused, headersOf, refusalOf, streamUrl } from './refusals.js'
 import type { End, Environment, Link, LinkEvents, Request, ServerMessage, Transport } from './transport.js'
 
@@ -62,10 +63,6 @@ function open (request: Request, { onLife, onMessage, onEnd }: LinkEvents, { fet
   run().then(end, (error: unknown) => { end({ reason: errorText(error) }) })
   return { close () { abort.abort() } }
 }
-
-/** Returns a random name. A page that came over plain HTTP has no `crypto.randomUUID`. */
-const randomId = (): string =>
-  [...crypto.getRandomValues(new Uint8Array(16))].map(byte => byte.toString(16).padStart(2, '0')).join('')
 
 /** Returns the text of an answer, and tells of each part that comes: a long answer is a sign of life. */
 async function textOf (response: Response, onLife: (bytes: number) => void): Promise<string> {

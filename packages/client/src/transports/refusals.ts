@@ -43,7 +43,9 @@ export async function askWhy (request: Request, reason: string, { fetch }: Envir
     const ask = async (method: 'HEAD' | 'GET'): Promise<Response> => await fetch(
       streamUrl(request, request.query), { method, headers: headersOf(request), cache: 'no-store' }
     )
-    if ((await ask('HEAD')).ok) return { reason }
+    const { ok, status } = await ask('HEAD')
+    // A proxy answers so while its server is away.
+    if (ok || status === 502 || status === 504) return { reason }
     const end = await refusalOf(await ask('GET'))
     return end.code === undefined ? { reason } : end
   } catch {

@@ -8,8 +8,10 @@ import type { Word } from './refusals.js'
 export class RefusingServer {
   /** When each attempt came, in milliseconds. */
   readonly attempts: number[] = []
-  /** How many HEAD requests came: a client may ask so which of its symbols the server refuses. */
+  /** How many requests came beside attempts: a client may ask so which of its symbols the server refuses. */
   probes = 0
+  /** A browser does not tell why an upgrade was refused, so a client may ask the same by HTTP once. */
+  private mayAskWhy = false
   private readonly sockets = new WebSocketServer({
     noServer: true,
     handleProtocols: offered => offered.has('tickwire.v1.json') ? 'tickwire.v1.json' : [...offered][0] ?? false
@@ -40,8 +42,12 @@ export class RefusingServer {
   private answer (request: IncomingMessage, response: ServerResponse): void {
     const { word } = this
     // What a client asks beside the stream is no attempt at it.
+    const isPoll = request.headers.accept?.includes('text/event-stream') !== true
     if (request.method === 'HEAD') this.probes++
-    else if (request.url?.startsWith('/v1/stream') === true) this.attempts.push(Date.now())
+    else if (this.mayAskWhy && isPoll) {
+      this.probes++
+      this.mayAskWhy = false
+    } else if (request.url?.startsWith('/v1/stream') === true) this.attempts.push(Date.now())
     if (word.how === 'break') request.socket.resetAndDestroy()
     else if (word.how === 'close') this.stream(response)
     else {
@@ -61,6 +67,7 @@ export class RefusingServer {
   private upgrade (request: IncomingMessage, socket: Duplex, head: Buffer): void {
     const { word } = this
     this.attempts.push(Date.now())
+    this.mayAskWhy = true
     socket.on('error', () => {})
     if (word.how === 'break') {
       socket.destroy()

@@ -97,8 +97,19 @@ async function untilNews (client, act) {
   const messages = () => client.inspect().messages
   await until('the client is live', () => client.state.name === 'live')
   const { connections } = client.inspect()
-  const from = performance.now()
+  let from = performance.now()
   act()
+  // A poll that was between two requests goes on over another connection, and noticed nothing.
+  if (act === mute) {
+    for (let came = NaN; messages() !== came;) {
+      if (came >= 0) {
+        from = performance.now()
+        act()
+      }
+      came = messages()
+      await delay(5 * EVERY_MS)
+    }
+  }
   const isBack = () => client.inspect().connections > connections && client.state.name === 'live'
   await until('it has another connection', isBack)
   const before = messages()

@@ -1,7 +1,7 @@
 import type { Bar, BarInterval } from '@tickwire/protocol'
 import type { Message } from './channels.js'
 import type { Client } from './client.js'
-import { Listeners } from './shared.js'
+import { Listeners } from './listeners.js'
 import { errorText } from './transports/refusals.js'
 
 export type { Bar, BarInterval }

@@ -1,9 +1,10 @@
-import { applyLevels, askOrder, bidOrder } from '@tickwire/protocol/book-levels'
+import type { Book } from '@tickwire/protocol'
+import { reduceBook } from '@tickwire/protocol/book-levels'
 import { compareDecimals } from '@tickwire/protocol/decimal'
 import type { KeyedChannels, Reset } from './channels.js'
 import { crc32 } from './crc32.js'
 import type { Client } from './client.js'
-import { Listeners, sharedStores } from './shared.js'
+import { Listeners } from './listeners.js'
 import type { Subscription } from './subscription.js'
 
 export type Level = [price: string, size: string]
@@ -43,46 +44,54 @@ export interface BookView {
 
 type BookMessage = KeyedChannels['book']
 
-/** The levels of one book, whatever views there are of it. */
+/** Nobody knows what a book holds until its first snapshot. */
+const unknown = (symbol: string): Book => ({ symbol, bids: [], asks: [], stale: true })
+
+/** One book, whatever views there are of it. */
 class BookStore {
-  readonly bids: Level[] = []
-  readonly asks: Level[] = []
-  stale = true
+  book: Book
+  /** The sequence of the last message in the book; 0: none. */
   sequence = 0
-  checksum: string | number | undefined
   /** Grows with each change. */
   version = 0
+  views = 0
   readonly listeners = new Listeners()
   #last: BookMessage | Reset | undefined
+
+  constructor (readonly symbol: string) {
+    this.book = unknown(symbol)
+  }
 
   /** Every view's subscription brings the same events; the first one counts. */
   take (event: BookMessage | Reset): void {
     if (event === this.#last) return
     this.#last = event
+    const isReset = event.type === 'reset'
+    this.book = isReset ? unknown(this.symbol) : reduceBook(this.book, event.data, event.snapshot === true)
+    this.sequence = isReset ? 0 : event.sequence
     this.version++
-    const data = event.type === 'reset' ? undefined : event.data
-    const isWhole = event.type === 'reset' || event.snapshot === true
-    if (isWhole) this.bids.length = this.asks.length = 0
-    applyLevels(this.bids, data?.bids ?? [], bidOrder)
-    applyLevels(this.asks, data?.asks ?? [], askOrder)
-    // A stale book stays stale until its next snapshot.
-    this.stale = data === undefined || data.stale === true || (!isWhole && this.stale)
-    this.sequence = data === undefined ? 0 : event.sequence!
-    this.checksum = data?.checksum
     this.listeners.tell()
   }
-
-  close (): void {}
 }
 
-const share = sharedStores(() => new BookStore())
+/** By client and symbol. */
+const stores = new WeakMap<Client, Map<string, BookStore>>()
+
+function storesOf (client: Client): Map<string, BookStore> {
+  const known = stores.get(client) ?? new Map<string, BookStore>()
+  stores.set(client, known)
+  return known
+}
 
 /**
  * Opens a view of a book. All views of a symbol share one subscription and one set of levels; the server
  * sends the greatest depth among them.
  */
 export function openBook (client: Client, symbol: string, options: BookOptions = {}): BookView {
-  const { store, leave } = share(client, symbol)
+  const shared = storesOf(client)
+  const store = shared.get(symbol) ?? new BookStore(symbol)
+  shared.set(symbol, store)
+  store.views++
   const subscription = client.subscribe('book', [symbol], options)
   const listeners = new Listeners()
   const stop = store.listeners.add(() => { listeners.tell() })
@@ -92,7 +101,7 @@ export function openBook (client: Client, symbol: string, options: BookOptions =
   const { depth = Infinity } = options
   return {
     snapshot () {
-      const { bids, asks, stale, sequence, checksum } = store
+      const { book: { bids, asks, stale = false, checksum }, sequence } = store
       if (snapshot === undefined || seen !== store.version) {
         seen = store.version
         const spread = spreadOf(bids[0]?.[0], asks[0]?.[0])
@@ -112,9 +121,10 @@ export function openBook (client: Client, symbol: string, options: BookOptions =
     onChange: listener => listeners.add(listener),
     subscription,
     close () {
+      if (subscription.closed) return
       stop()
       subscription.close()
-      leave()
+      if (--store.views === 0) shared.delete(symbol)
     }
   }
 }

@@ -90,6 +90,20 @@ export const kindOf = (channel: string): ChannelKind =>
 export const kindOfOwn = ({ reduce }: Pick<OwnChannel, 'reduce'>): ChannelKind =>
   reduce === undefined ? 'history' : reduce === 'last' ? 'last' : 'folded'
 
+/** Returns whether a selector is a set, such as `*` and `@market/KOSPI`. */
+export const isSet = (selector: string | undefined): selector is string =>
+  selector === '*' || selector?.startsWith('@') === true
+
+/** Returns the field that names a symbol; a channel without symbols has none. */
+export const named = (symbol: string | undefined): { readonly symbol?: string } =>
+  symbol === undefined ? {} : { symbol }
+
+/** Returns the channel and the symbol of a topic, as {@link topicOf} writes it. */
+export function splitTopic (topic: string): [channel: string, symbol: string | undefined] {
+  const colon = topic.indexOf(':')
+  return colon < 0 ? [topic, undefined] : [topic.slice(0, colon), topic.slice(colon + 1)]
+}
+
 /** Returns the topic of a message, as it is written: `quotes:AAPL`, `news`. */
 export const topicOf = ({ channel, symbol }: {
   readonly channel: string

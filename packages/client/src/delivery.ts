@@ -1,5 +1,5 @@
 import { ClientRule } from '@tickwire/protocol/rule'
-import { type ChannelKind, type Message, type Reset, topicOf } from './channels.js'
+import { type ChannelKind, type Message, named, type Reset, splitTopic, topicOf } from './channels.js'
 import type { ClientEvents } from './events.js'
 import type { Roster } from './roster.js'
 import type { Selectors } from './selectors.js'
@@ -90,8 +90,7 @@ export class Delivery {
     const { channel, symbol, sequence } = message
     if (this.#fresh.delete(topic) || this.#repairs.get(topic) === sequence) {
       this.#repairs.delete(topic)
-      const named = symbol === undefined ? {} : { symbol }
-      this.reset({ type: 'reset', channel, ...named, reason: 'history_lost' })
+      this.reset({ type: 'reset', channel, ...named(symbol), reason: 'history_lost' })
       this.rule.take(message as unknown as ServerMessage)
       return this.#deliver(message)
     }
@@ -110,15 +109,13 @@ export class Delivery {
   #goBack (): void {
     let isUnsound = false
     for (const [topic, sequence] of this.#wentBack.splice(0)) {
-      const colon = topic.indexOf(':')
-      const channel = colon < 0 ? topic : topic.slice(0, colon)
-      const named = colon < 0 ? {} : { symbol: topic.slice(colon + 1) }
+      const [channel, symbol] = splitTopic(topic)
       const isHistory = this.#kindOf(channel) === 'history'
       const kept = isHistory && sequence > 0 ? { sequence } : {}
-      this.reset({ type: 'reset', channel, ...named, reason: 'epoch_changed', ...kept })
+      this.reset({ type: 'reset', channel, ...named(symbol), reason: 'epoch_changed', ...kept })
       if (isHistory) continue
       isUnsound = true
-      for (const selector of this.#selectors.covering(channel, named.symbol)) selector.covered = false
+      for (const selector of this.#selectors.covering(channel, symbol)) selector.covered = false
     }
     if (isUnsound) this.#host.renew('the state may hold lost messages')
   }

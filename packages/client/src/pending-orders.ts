@@ -1,6 +1,6 @@
 import type { Order } from '@tickwire/protocol'
 import type { Client } from './client.js'
-import { Listeners } from './shared.js'
+import { Listeners } from './listeners.js'
 
 /** How many are kept, where nobody reads the stream that would confirm them. */
 const MOST = 1000

@@ -1,4 +1,4 @@
-import type { Message, Reset } from './channels.js'
+import { type Message, named, type Reset } from './channels.js'
 import type { Selector, TopicReader } from './selectors.js'
 import type { Rejected, SubscribeOptions, SubscribeResult, Subscription } from './subscription.js'
 
@@ -148,8 +148,7 @@ export class Reader implements Subscription, TopicReader {
 function dropped (events: readonly Event[]): Reset[] {
   const topics = new Map<string, Reset>()
   for (const { channel, symbol } of events) {
-    const named = symbol === undefined ? {} : { symbol }
-    topics.set(symbol ?? '', { type: 'reset', channel, ...named, reason: 'slow_reader' })
+    topics.set(symbol ?? '', { type: 'reset', channel, ...named(symbol), reason: 'slow_reader' })
   }
   return [...topics.values()]
 }

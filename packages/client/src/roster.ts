@@ -1,7 +1,7 @@
-import { type ChannelKind, type Message, type Reset, topicOf } from './channels.js'
+import { type ChannelKind, type Message, named, type Reset, topicOf } from './channels.js'
 import type { Connector } from './connector.js'
 import { policyOf } from './retry.js'
-import { type Group, groupsOf, parameterOf, type Selector, type Selectors, symbolsOf } from './selectors.js'
+import { groupsOf, parameterOf, type Selector, type Selectors, symbolsOf } from './selectors.js'
 import type { Reader } from './reader.js'
 import type { Rejected } from './subscription.js'
 import type { End, Environment, Request, ServerMessage, Transport } from './transports/transport.js'
@@ -220,7 +220,7 @@ export class Roster {
     this.#cursor = undefined
     for (const selector of this.#selectors.all()) selector.covered = false
     for (const { channel, symbol } of this.#uncovered()) {
-      onReset({ type: 'reset', channel, ...(symbol === undefined ? {} : { symbol }), reason: 'user_changed' })
+      onReset({ type: 'reset', channel, ...named(symbol), reason: 'user_changed' })
     }
   }
 
@@ -285,11 +285,11 @@ export class Roster {
       }
       return
     }
-    for (const group of groupsOf(selectors) as Group[]) {
-      const named = group.selectors.filter(({ isSet }) => !isSet)
+    for (const group of groupsOf(selectors)) {
+      const alone = group.selectors.filter(({ isSet }) => !isSet)
       const held = group.selectors.filter(({ isSet }) => isSet)
         .flatMap(set => this.#selectors.held(set).map(({ symbol }) => symbol!))
-      const symbols = [...new Set([...named.map(({ symbol }) => symbol!), ...held])]
+      const symbols = [...new Set([...alone.map(({ symbol }) => symbol!), ...held])]
       const { channel } = group
       this.#connector.send({ action: 'snapshot', channel, ...(symbols[0] === undefined ? {} : { symbols }) })
     }

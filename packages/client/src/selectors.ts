@@ -1,4 +1,4 @@
-import { type Message, type Reset, topicOf } from './channels.js'
+import { isSet, type Message, type Reset, topicOf } from './channels.js'
 import type { Rejected, SubscribeOptions } from './subscription.js'
 
 /** The most symbols of one action (PROTOCOL.md, Client → server). */
@@ -20,7 +20,7 @@ export interface TopicReader {
   close: () => void
 }
 
-/** A selector of a channel, with the readers that read it. The server knows it once, however many. */
+/** A selector of a channel, and who reads it. The server is asked for it once, however many read it. */
 export class Selector {
   readonly readers = new Set<TopicReader>()
   /** Whether the kept cursor covers it, so that the next connection resumes it. */
@@ -41,7 +41,7 @@ export class Selector {
   constructor (readonly channel: string, readonly symbol: string | undefined) {}
 
   get isSet (): boolean {
-    return this.symbol === '*' || this.symbol?.startsWith('@') === true
+    return isSet(this.symbol)
   }
 
   /** Whether it is a set of instruments that nobody has read yet. */
@@ -49,7 +49,7 @@ export class Selector {
     return this.isSet && this.symbol !== '*' && this.readers.size === 0
   }
 
-  /** The options that suit all readers: the smallest throttle, the greatest depth, the longest past. */
+  /** The options that suit all its readers: the smallest throttle, the greatest depth, the longest past. */
   get options (): WireOptions {
     const all = [...this.readers].map(({ options }) => options)
     const every = (option: 'throttleMs' | 'depth'): number[] | undefined => {
@@ -86,7 +86,7 @@ class Channel {
     return holding.length > 0 || this.selectors.has(symbol) ? holding : this.sets
   }
 
-  /** Gives the readers that read a topic an event, each once. */
+  /** Gives an event to everybody who reads its topic, once. */
   deliver (symbol: string | undefined, event: Message | Reset): void {
     const named = this.selectors.get(symbol ?? NO_SYMBOL)
     // A listener may subscribe and unsubscribe meanwhile; only who is there now gets the event.
@@ -105,7 +105,7 @@ class Channel {
 export class Selectors {
   readonly #channels = new Map<string, Channel>()
 
-  /** Whether anything is subscribed that the server does not refuse. */
+  /** Whether nobody reads anything. */
   get isEmpty (): boolean {
     for (const selector of this.all()) if (selector.readers.size > 0) return false
     return true
@@ -134,11 +134,6 @@ export class Selectors {
     const known = this.#channels.get(channel)
     known?.selectors.delete(symbol ?? NO_SYMBOL)
     if (known !== undefined) known.sets = known.sets.filter(set => set.symbol !== symbol)
-  }
-
-  find (channel: unknown, symbol: unknown): Selector | undefined {
-    const key = typeof symbol === 'string' ? symbol : NO_SYMBOL
-    return this.#channels.get(String(channel))?.selectors.get(key)
   }
 
   /** Returns the selectors that cover a topic, as far as the client can know it. */
@@ -225,11 +220,15 @@ export function groupsOf (selectors: Iterable<Selector>): Group[] {
 }
 
 /** Returns the symbols of a group, as an action names them. */
-export const symbolsOf = ({ selectors }: Pick<Group, 'selectors'>): { readonly symbols?: string[] } =>
+export const symbolsOf = ({ selectors }: { readonly selectors: ReadonlyArray<Pick<Selector, 'symbol'>> }): {
+  readonly symbols?: string[]
+} =>
   selectors[0]!.symbol === undefined ? {} : { symbols: selectors.map(({ symbol }) => symbol!) }
 
 /** Returns a group as a parameter of the stream's URL. @param hasCursor whether `after` stands beside it */
-export function parameterOf (group: Group, hasCursor: boolean): string {
+export function parameterOf (
+  group: Omit<Group, 'selectors'> & Parameters<typeof symbolsOf>[0], hasCursor: boolean
+): string {
   const { symbols } = symbolsOf(group)
   const names = symbols === undefined ? '' : `:${symbols.map(encodeURIComponent).join(',')}`
   const options = Object.entries(group.options).map(([name, value]) => `;${name}=${value}`).join('')

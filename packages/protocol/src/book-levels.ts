@@ -66,3 +66,30 @@ export function applyLevels (
   let near = 0
   for (const level of levels) near = applyLevel(side, level, order, removals, near)
 }
+
+interface Sides {
+  readonly bids: Level[]
+  readonly asks: Level[]
+  readonly stale?: true
+}
+
+/** A stale book stays stale until a snapshot, whatever updates come meanwhile. */
+export const withStale = <Book extends Sides> (book: Book, isStale: boolean): Book =>
+  isStale ? { ...book, stale: true } : book
+
+/**
+ * Returns the book after `data`. An update sets the size of each of its levels, and removes a level if the
+ * new size is zero in any spelling; a snapshot replaces the whole book. Checksum and venue sequence are those
+ * of the last message.
+ *
+ * A publisher may send a snapshot's levels in any order. They too are put in one by one, so that the state is
+ * in order.
+ */
+export function reduceBook<Book extends Sides> (
+  state: Book | undefined, data: Book, replaces: boolean
+): Book {
+  const { bids, asks }: Sides = replaces || state === undefined ? { bids: [], asks: [] } : state
+  applyLevels(bids, data.bids, bidOrder)
+  applyLevels(asks, data.asks, askOrder)
+  return withStale({ ...data, bids, asks }, !replaces && state?.stale === true)
+}

@@ -1,4 +1,5 @@
 import type { ErrorCode } from '@tickwire/protocol/error-policies'
+import type { Client } from '../client.js'
 import { policyOf, waitAfter } from '../retry.js'
 import { refusalOf } from '../transports/refusals.js'
 
@@ -18,11 +19,6 @@ export class ActionError extends Error {
 /** What one action sends. It is made anew for each attempt, because a signature lasts for seconds only. */
 export type MakeRequest = () => Promise<{ readonly path: string, readonly init: RequestInit }>
 
-/** What a queue needs of a client. */
-export interface ActionClient {
-  fetch: (path: string, init?: RequestInit) => Promise<Response>
-}
-
 interface Queued {
   readonly make: MakeRequest
   /** Milliseconds since 1970. */
@@ -36,14 +32,14 @@ interface Queued {
  * answered it. Repeating one changes nothing: each has a name that the server knows it by.
  */
 export class ActionQueue {
-  readonly #client: ActionClient
+  readonly #client: Client
   readonly #most: number
   readonly #waiting: Queued[] = []
   #isSending = false
   #wake: (() => void) | undefined
 
   /** @param most how many actions may wait */
-  constructor (client: ActionClient, most: number) {
+  constructor (client: Client, most: number) {
     this.#client = client
     this.#most = most
   }

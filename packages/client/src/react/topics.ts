@@ -2,7 +2,8 @@ import type {
   KeyedChannels, Message, OwnChannel, OwnMessage, PlainChannels
 } from '../channels.js'
 import type { Client, OptionsOf } from '../client.js'
-import type { SubscribeOptions, Subscription } from '../subscription.js'
+import { subscribeTo } from '../subscribe-to.js'
+import type { SubscribeOptions } from '../subscription.js'
 import { type Opened, useStore } from './store.js'
 
 /** The options of a subscription that a hook can have: values, so that components can share it. */
@@ -11,16 +12,6 @@ type OptionsFor<Name> = Pick<OptionsOf<Name>, keyof OptionsOf<Name> & keyof Topi
 
 const PLAIN: ReadonlySet<string> =
   new Set<keyof PlainChannels>(['news', 'system', 'orders', 'portfolio', 'alerts'])
-
-/** Any channel: the hooks below are typed for each. */
-type Subscribe = (channel: string | OwnChannel, ...more: unknown[]) => Subscription
-
-function subscribeTo (
-  client: Client, channel: string | OwnChannel, symbols: readonly string[] | undefined, options: TopicOptions
-): Subscription {
-  const subscribe = client.subscribe.bind(client) as Subscribe
-  return symbols === undefined ? subscribe(channel, options) : subscribe(channel, symbols, options)
-}
 
 function openTopic (
   client: Client,

@@ -1,14 +1,16 @@
-import { kindOf, type Message, type Reset } from '../channels.js'
+import { isSet, kindOf, type Message, named, type Reset } from '../channels.js'
 import type { Client } from '../client.js'
 import { policyOf } from '../retry.js'
+import { parameterOf } from '../selectors.js'
 import type { State } from '../state.js'
+import { subscribeTo } from '../subscribe-to.js'
 import type { Rejected, Subscription } from '../subscription.js'
 import { errorText, refusalOf } from '../transports/refusals.js'
 import type { End, ServerMessage } from '../transports/transport.js'
 import { Recorded } from './record.js'
 import {
-  comparePositions, covers, type FromLeader, type FromTab, type Item, type Position, type SubscribeAction,
-  type UnsubscribeAction
+  comparePositions, covers, type DistributiveOmit, type FromLeader, type FromTab, type Item, type Position,
+  type SubscribeAction, type UnsubscribeAction
 } from './wire.js'
 
 /** In so many milliseconds from its start, a leader begins again for a tab that is behind its start. */
@@ -36,8 +38,6 @@ export interface RelayHost {
   /** Begins a term anew: all tabs say again where they are. */
   leadAnew: () => void
 }
-
-type DistributiveOmit<Union, Keys extends PropertyKey> = Union extends unknown ? Omit<Union, Keys> : never
 
 /** One connection of a tab to the leader. */
 interface Session {
@@ -304,9 +304,9 @@ export class Relay {
     session: Session, key: string, symbol: Symbol, action: SubscribeAction
   ): Promise<readonly Rejected[]> {
     const { channel, depth, last } = action
-    const options = { throttleMs: action.throttle_ms, depth, last }
-    const set = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined))
-    const reader = subscribe(this.#inner!, channel, symbol, set)
+    const options = given({ throttleMs: action.throttle_ms, depth, last })
+    const symbols = symbol === undefined ? undefined : [symbol]
+    const reader = subscribeTo(this.#inner!, channel, symbols, options)
     // What the client holds already is no news to the tabs.
     reader.latest(symbol)
     reader.listen(event => { this.#take(event) })
@@ -331,7 +331,7 @@ export class Relay {
 
   /** A server that is polled names no epoch unless it is asked for it (PROTOCOL.md, The client's rule, 5). */
   async #askEpoch (channel: string, symbols: readonly Symbol[]): Promise<string | undefined> {
-    const symbol = symbols.find(symbol => !(symbol === '*' || symbol?.startsWith('@') === true))
+    const symbol = symbols.find(symbol => !isSet(symbol))
     if (symbols.length === 0 || (symbol === undefined && symbols[0] !== undefined)) return undefined
     const topic = encodeURIComponent(symbol === undefined ? channel : `${channel}:${symbol}`)
     const response = await this.#inner!.fetch(`v1/history?topic=${topic}&limit=1`)
@@ -343,14 +343,12 @@ export class Relay {
     const { channel, depth } = action
     // What follows on a reset of a history is what the server still has of it.
     const last = action.after !== undefined && kindOf(channel) === 'history' ? MAX_LAST : action.last
-    const options = Object.entries({ throttle_ms: action.throttle_ms, depth, last })
-      .map(([name, value]) => value === undefined ? '' : `;${name}=${value}`).join('')
+    const options = given({ throttle_ms: action.throttle_ms, depth, last })
     const messages: ServerMessage[] = []
     for (let at = 0; at < symbols.length; at += SYMBOLS_OF_POLL) {
-      const some = symbols.slice(at, at + SYMBOLS_OF_POLL)
-      const names = some[0] === undefined ? '' : `:${some.map(name => encodeURIComponent(name!)).join(',')}`
-      const query = `subscribe=${channel}${names}${options}&limit=${MAX_LAST}`
-      const response = await this.#inner!.fetch(`v1/stream?${query}`)
+      const selectors = symbols.slice(at, at + SYMBOLS_OF_POLL).map(symbol => ({ symbol }))
+      const parameter = parameterOf({ channel, selectors, options, covered: false }, false)
+      const response = await this.#inner!.fetch(`v1/stream?${parameter}&limit=${MAX_LAST}`)
       // The error is the server's refusal, with its code.
       if (!response.ok) throw await refusalOf(response)
       messages.push(...(await response.json() as { messages: ServerMessage[] }).messages)
@@ -370,16 +368,14 @@ function positionOf ({ session: { position }, action: { after = '' } }: Asked): 
 
 /** Returns a reset for each topic whose past cannot be given. */
 function resetsOf (channel: string, symbols: readonly Symbol[], polled: readonly ServerMessage[]): Reset[] {
-  const named = symbols.filter(symbol => symbol !== '*' && symbol?.startsWith('@') !== true)
-  const topics = new Set([...named, ...polled.map(({ symbol }) => symbol as Symbol)])
+  const alone = symbols.filter(symbol => !isSet(symbol))
+  const topics = new Set([...alone, ...polled.map(({ symbol }) => symbol as Symbol)])
   return [...topics].map(symbol =>
-    ({ type: 'reset', channel, ...(symbol === undefined ? {} : { symbol }), reason: 'history_lost' }))
+    ({ type: 'reset', channel, ...named(symbol), reason: 'history_lost' }))
 }
 
-/** Subscribes to a selector of any channel. */
-function subscribe (client: Client, channel: string, symbol: Symbol, options: object): Subscription {
-  const any = client as unknown as {
-    subscribe: (channel: string, symbolsOrOptions: object, options?: object) => Subscription
-  }
-  return symbol === undefined ? any.subscribe(channel, options) : any.subscribe(channel, [symbol], options)
-}
+/** Returns the options that an action gives. */
+const given = <Options extends object> (
+  options: Options
+): { [Name in keyof Options]?: NonNullable<Options[Name]> } =>
+    Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as never

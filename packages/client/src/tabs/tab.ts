@@ -1,5 +1,7 @@
 import type { End, Link, LinkEvents, ServerMessage } from '../transports/transport.js'
-import { covers, type FromLeader, type FromTab, type Position, type UnsubscribeAction } from './wire.js'
+import {
+  covers, type DistributiveOmit, type FromLeader, type FromTab, type Position, type UnsubscribeAction
+} from './wire.js'
 
 /** How long a leader may take to answer a ping, before another tab takes the lead from it. */
 const ANSWER_MS = 1000
@@ -175,5 +177,3 @@ export class TabLink implements Link {
     this.#host.post({ ...message, to: 'leader', tab: this.#host.tab, link: this.#name } as FromTab)
   }
 }
-
-type DistributiveOmit<Union, Keys extends PropertyKey> = Union extends unknown ? Omit<Union, Keys> : never

@@ -1,4 +1,4 @@
-import type { Reset, Message } from '../channels.js'
+import { isSet, type Message, type Reset } from '../channels.js'
 import type { End, ServerMessage, SharedState } from '../transports/transport.js'
 
 /**
@@ -45,6 +45,9 @@ export interface UnsubscribeAction {
   readonly symbols?: readonly string[]
 }
 
+export type DistributiveOmit<Union, Keys extends PropertyKey> =
+  Union extends unknown ? Omit<Union, Keys> : never
+
 /** What tabs say to their leader. `link` names one connection of a tab to it. */
 export type FromTab = { readonly to: 'leader', readonly tab: string, readonly link: string } & (
   | { readonly kind: 'join', readonly position: Position | undefined }
@@ -72,4 +75,4 @@ export const comparePositions = (one: Position, other: Position): number =>
 
 /** Whether a selector of a channel covers a topic, as far as the selector alone says it. */
 export const covers = (selector: string | undefined, symbol: string | undefined): boolean =>
-  selector === symbol || selector === '*' || selector?.startsWith('@') === true
+  selector === symbol || isSet(selector)

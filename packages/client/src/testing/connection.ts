@@ -1,4 +1,4 @@
-import { type Message, type Reset, topicOf } from '../channels.js'
+import { isSet, type Message, named, type Reset, splitTopic, topicOf } from '../channels.js'
 import type { End, LinkEvents, ServerMessage } from '../transports/transport.js'
 import type { MemoryLog } from './memory-log.js'
 
@@ -94,7 +94,7 @@ export class Connection {
 
   /** Messages of a topic are lost. */
   reset (topic: string, reason: Reset['reason']): void {
-    const [channel = '', symbol] = split(topic)
+    const [channel, symbol] = splitTopic(topic)
     if (this.#over || !this.#reads({ channel, symbol })) return
     this.#send({ type: 'reset', channel, ...named(symbol), reason })
     this.#sendBeginning(topic)
@@ -171,7 +171,7 @@ export class Connection {
 
   /** Sends what a topic begins with. @param fault why the client's position is of no use */
   #begin (topic: string, fault: Reset['reason'] | undefined, last: number | undefined): void {
-    const [channel = '', symbol] = split(topic)
+    const [channel, symbol] = splitTopic(topic)
     if (fault !== undefined) {
       this.#send({ type: 'reset', channel, ...named(symbol), reason: fault })
       return this.#sendBeginning(topic)
@@ -201,7 +201,7 @@ export class Connection {
   #unsubscribe ({ id, channel, symbols }: Action): void {
     for (const symbol of symbols ?? [undefined]) this.#selectors.get(channel)?.delete(symbol)
     for (const topic of this.#topics) {
-      const [of = '', symbol] = split(topic)
+      const [of, symbol] = splitTopic(topic)
       if (of === channel && !this.#reads({ channel, symbol })) this.#topics.delete(topic)
     }
     this.#send({ type: 'unsubscribed', id, channel, symbols })
@@ -239,15 +239,4 @@ export class Connection {
     // As over a network: what the client changes is its own.
     this.#events.onMessage(structuredClone(message) as ServerMessage)
   }
-}
-
-const isSet = (selector: string | undefined): selector is string =>
-  selector === '*' || selector?.startsWith('@') === true
-
-const named = (symbol: string | undefined): { readonly symbol?: string } =>
-  symbol === undefined ? {} : { symbol }
-
-const split = (topic: string): [channel: string, symbol?: string] => {
-  const colon = topic.indexOf(':')
-  return colon < 0 ? [topic] : [topic.slice(0, colon), topic.slice(colon + 1)]
 }

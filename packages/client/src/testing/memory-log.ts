@@ -1,6 +1,8 @@
-import { applyLevels, askOrder, bidOrder } from '@tickwire/protocol/book-levels'
+import { reduceBook } from '@tickwire/protocol/book-levels'
 import type { Bar, Book } from '@tickwire/protocol'
-import { type ChannelKind, kindOf, type Message, type OwnChannel, topicOf } from '../channels.js'
+import {
+  type ChannelKind, kindOf, kindOfOwn, type Message, named, type OwnChannel, topicOf
+} from '../channels.js'
 
 /** The `type` of messages, where it is not the channel's name. */
 const TYPES: Readonly<Record<string, string>> = {
@@ -18,7 +20,7 @@ const TYPES: Readonly<Record<string, string>> = {
 type Reduce = (state: unknown, data: unknown, replaces: boolean) => unknown
 
 const FOLDED: Readonly<Record<string, Reduce>> = {
-  book: (state, data, replaces) => foldBook(state as Book | undefined, data as Book, replaces),
+  book: (state, data, replaces) => reduceBook(state as Book | undefined, data as Book, replaces),
   bar: (state, data, replaces) => {
     const [newest, bar] = [state as Bar | undefined, data as Bar]
     return newest === undefined || replaces || bar.start >= newest.start ? bar : newest
@@ -66,7 +68,7 @@ export class MemoryLog {
     const message: Message = {
       type,
       channel,
-      ...(symbol === undefined ? {} : { symbol }),
+      ...named(symbol),
       sequence,
       timestamp: new Date().toISOString(),
       ...(replaces ? { snapshot: true } : {}),
@@ -125,8 +127,7 @@ export class MemoryLog {
 
   kindOf (channel: string): ChannelKind {
     const own = this.#channels.get(channel)
-    if (own === undefined) return kindOf(channel)
-    return own.reduce === undefined ? 'history' : own.reduce === 'last' ? 'last' : 'folded'
+    return own === undefined ? kindOf(channel) : kindOfOwn(own)
   }
 
   #reduceOf ({ channel, type }: Message): Reduce {
@@ -140,12 +141,4 @@ export class MemoryLog {
   #sequenceOf (topic: string): number {
     return this.#messages.findLast(message => topicOf(message) === topic)?.sequence ?? 0
   }
-}
-
-function foldBook (state: Book | undefined, data: Book, replaces: boolean): Book {
-  const [bids, asks] = replaces || state === undefined ? [[], []] : [[...state.bids], [...state.asks]]
-  applyLevels(bids, data.bids, bidOrder)
-  applyLevels(asks, data.asks, askOrder)
-  const isStale = !replaces && state?.stale === true
-  return { ...data, bids, asks, ...(isStale ? { stale: true } : {}) }
 }

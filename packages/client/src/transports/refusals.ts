@@ -34,19 +34,22 @@ export const headersOf = ({ token }: Request, more: Record<string, string> = {})
 
 export const errorText = (error: unknown): string => error instanceof Error ? error.message : String(error)
 
+async function ask (
+  method: 'HEAD' | 'GET', request: Request, query: string, { fetch }: Environment
+): Promise<Response> {
+  return await fetch(streamUrl(request, query), { method, headers: headersOf(request), cache: 'no-store' })
+}
+
 /**
  * Finds out why a connection could not be opened, where the browser does not say it: the same URL by `fetch`
  * is a poll, whose refusal can be read.
  */
-export async function askWhy (request: Request, reason: string, { fetch }: Environment): Promise<End> {
+export async function askWhy (request: Request, reason: string, environment: Environment): Promise<End> {
   try {
-    const ask = async (method: 'HEAD' | 'GET'): Promise<Response> => await fetch(
-      streamUrl(request, request.query), { method, headers: headersOf(request), cache: 'no-store' }
-    )
-    const { ok, status } = await ask('HEAD')
+    const { ok, status } = await ask('HEAD', request, request.query, environment)
     // A proxy answers so while its server is away.
     if (ok || status === 502 || status === 504) return { reason }
-    const end = await refusalOf(await ask('GET'))
+    const end = await refusalOf(await ask('GET', request, request.query, environment))
     return end.code === undefined ? { reason } : end
   } catch {
     return { reason }
@@ -61,24 +64,23 @@ const MAX_QUESTIONS = 64
  * stream; the reason of a single one comes from a poll.
  */
 export async function findRefused (
-  request: Request, queries: readonly string[], { fetch }: Environment
+  request: Request, queries: readonly string[], environment: Environment
 ): Promise<ReadonlyMap<number, End>> {
   const refused = new Map<number, End>()
   let questions = 0
-  const ask = async (method: 'HEAD' | 'GET', from: number, to: number): Promise<Response> => {
+  const askFor = async (method: 'HEAD' | 'GET', from: number, to: number): Promise<Response> => {
     questions++
-    const url = streamUrl(request, queries.slice(from, to).join('&'))
-    return await fetch(url, { method, headers: headersOf(request), cache: 'no-store' })
+    return await ask(method, request, queries.slice(from, to).join('&'), environment)
   }
   const search = async (from: number, to: number): Promise<void> => {
     if (to - from === 1 || questions >= MAX_QUESTIONS) {
-      const end = await refusalOf(await ask('GET', from, to))
+      const end = await refusalOf(await askFor('GET', from, to))
       if (end.code !== undefined) for (let at = from; at < to; at++) refused.set(at, end)
       return
     }
     const middle = (from + to) >>> 1
     for (const [low, high] of [[from, middle], [middle, to]] as const) {
-      if (!(await ask('HEAD', low, high)).ok) await search(low, high)
+      if (!(await askFor('HEAD', low, high)).ok) await search(low, high)
     }
   }
   await search(0, queries.length)

@@ -1,5 +1,7 @@
 import { type Static, Type } from '@sinclair/typebox'
-import { applyLevels, askOrder, bidOrder, type SideOrder } from '../book-levels.js'
+import {
+  applyLevels, askOrder, bidOrder, reduceBook, type SideOrder, withStale
+} from '../book-levels.js'
 import { closed, type Cut, Decimal, defineChannel, SymbolName } from './channel.js'
 
 export const BookLevel = Type.Tuple([Decimal({ description: 'price' }), Decimal({ description: 'size' })])
@@ -21,24 +23,6 @@ export const Book = Type.Object({
   }))
 }, closed)
 export type Book = Static<typeof Book>
-
-/**
- * Returns the book after `data`. An update sets the size of each of its levels, and removes a level if the
- * new size is zero in any spelling; a snapshot replaces the whole book. Checksum and venue sequence are those
- * of the last message.
- *
- * A publisher may send a snapshot's levels in any order. They too are put in one by one, so that the state is
- * in order.
- */
-export function reduceBook (state: Book | undefined, data: Book, replaces: boolean): Book {
-  const { bids, asks } = replaces || state === undefined ? { bids: [], asks: [] } : state
-  applyLevels(bids, data.bids, bidOrder)
-  applyLevels(asks, data.asks, askOrder)
-  return withStale({ ...data, bids, asks }, !replaces && state?.stale === true)
-}
-
-/** A stale book stays stale until a snapshot, whatever updates come meanwhile. */
-const withStale = (book: Book, isStale: boolean): Book => isStale ? { ...book, stale: true } : book
 
 /**
  * Conflates two messages into one that holds the last size of each level; a removal keeps its size of zero.

@@ -27,6 +27,8 @@ const SERVER_TIMES = { headersTimeout: HEAD_TIMEOUT_MS, connectionsCheckingInter
  * request over one that the server has just closed.
  */
 const KEEP_ALIVE_MS = 72_000
+/** A start takes a second. Fastify's limit of ten is passed where a machine stands still for as long. */
+const START_TIMEOUT_MS = 60_000
 /**
  * Connections that one address may have, as a multiple of those that may carry a stream. The others carry
  * single requests, or nothing yet.
@@ -61,6 +63,7 @@ export async function buildApp (
     logController: new LogController({ disableRequestLogging: true }),
     trustProxy: trustedProxies(config.TRUST_PROXY),
     forceCloseConnections: 'idle',
+    pluginTimeout: START_TIMEOUT_MS,
     requestTimeout: REQUEST_TIMEOUT_MS,
     keepAliveTimeout: KEEP_ALIVE_MS,
     // A closing server goes on answering: the table of errors says what the stream refuses then.

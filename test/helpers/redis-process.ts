@@ -1,11 +1,13 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
 /** The program that `npm test` has found or installed. */
 export const redisProgram = process.env['TEST_REDIS_SERVER']
+
+const KEPT_OUTPUT = 2000
 
 const open = new Set<RedisProcess>()
 process.once('exit', () => { for (const program of open) program.endAtOnce() })
@@ -19,6 +21,10 @@ export class RedisProcess {
     open.add(this)
   }
 
+  private get output (): string {
+    return join(this.folder, 'output.txt')
+  }
+
   get pid (): number {
     return this.child!.pid!
   }
@@ -28,17 +34,26 @@ export class RedisProcess {
   }
 
   start (args: readonly string[]): void {
-    this.child = spawn(redisProgram!, args, { stdio: 'ignore' })
+    // It writes to a file: a pipe would keep the test running.
+    const output = openSync(this.output, 'w')
+    this.child = spawn(redisProgram!, args, { stdio: ['ignore', output, output] })
+    closeSync(output)
     this.child.unref()
+  }
+
+  /** Rejects when the program ends without having been told to; what it printed last says why. */
+  async ending (): Promise<never> {
+    const { child } = this
+    await ended(child!)
+    throw new Error(`Redis ended by itself: ${readFileSync(this.output, 'utf8').slice(-KEPT_OUTPUT)}`)
   }
 
   async end (signal: NodeJS.Signals): Promise<void> {
     const { child } = this
     if (child === undefined) return
     child.ref()
-    const ended = new Promise(resolve => { child.once('exit', resolve) })
     child.kill(signal)
-    await ended
+    await ended(child)
     this.child = undefined
   }
 
@@ -52,4 +67,9 @@ export class RedisProcess {
     this.child?.kill('SIGKILL')
     rmSync(this.folder, { recursive: true, force: true })
   }
+}
+
+async function ended (child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return
+  await new Promise(resolve => { child.once('exit', resolve) })
 }

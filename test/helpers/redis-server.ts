@@ -69,8 +69,11 @@ export class RedisServer {
     ])
     const client = new Redis(this.url, { retryStrategy: () => 10, maxRetriesPerRequest: null })
     client.on('error', () => {})
-    await client.ping()
-    client.disconnect()
+    try {
+      await Promise.race([client.ping(), this.process.ending()])
+    } finally {
+      client.disconnect()
+    }
   }
 
   /** Ends the process at once, as a crash would: what was not saved is gone. */

@@ -37,8 +37,9 @@ export async function startServer (
   // Servers of other tests keep what must last elsewhere.
   const own = { UNKNOWN_SYMBOLS: 'accept', DATA_DIR: temporaryFolder(t), ...AMPLE } as const
   const app = await buildApp({ ...config, ...own, ...overrides }, { lines: keptLog, ...parts })
-  await app.listen({ port: overrides.PORT ?? 0, host: '127.0.0.1' })
+  // Also one that cannot listen has something to close, and would keep the test running.
   t.teardown(async () => { await app.close() })
+  await app.listen({ port: overrides.PORT ?? 0, host: '127.0.0.1' })
   const { port } = app.server.address() as AddressInfo
   return {
     app,

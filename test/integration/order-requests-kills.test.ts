@@ -19,6 +19,8 @@ const AT_ONCE = 12
 const MANY = 1_000_000
 const PAUSE_MS = 20
 const PATIENCE_MS = 60_000
+/** The longest for one order, over all that is killed meanwhile. */
+const LONG_MS = 180_000
 /** Refusals after which a client sends the order again. */
 const PASSING: ReadonlySet<unknown> = new Set(['log_unavailable', 'overloaded', 'going_away'])
 /** So that the Redis loses nothing that it has answered. */
@@ -48,6 +50,11 @@ test(`makes one command of each order, whatever is killed (SEED=${seed})`, optio
   const unanswered: string[] = []
   let next = 0
   let tries = 0
+  const over = new AbortController()
+  const happened: string[] = []
+  const state = (): string => (
+    `killed: ${happened.join(', ')}; ${nodes.map(({ name, lastWords }) => `${name}: ${lastWords}`).join('\n')}`
+  )
   const work = async (): Promise<void> => {
     const sockets = new Map<NodeProcess, Way & { closed (): boolean }>()
     const wayTo = async (node: NodeProcess): Promise<Way> => {
@@ -62,7 +69,10 @@ test(`makes one command of each order, whatever is killed (SEED=${seed})`, optio
       const request: Request = {
         action: 'submit_order', client_order_id: id, symbol: 'AAPL', side: 'buy', order_type: 'market', quantity: String(1 + Number(id.slice(6)))
       }
-      for (;; await delay(PAUSE_MS)) {
+      let body: unknown
+      for (const deadline = Date.now() + LONG_MS; ; await delay(PAUSE_MS)) {
+        if (over.signal.aborted) return
+        if (Date.now() > deadline) throw new Error(`${id} was sent for ${LONG_MS} ms; the last answer was ${JSON.stringify(body)}; ${state()}`)
         tries++
         // A server that was killed answers nothing, and one without its Redis that it cannot reach the log:
         // whoever sent the order does not know whether it was taken.
@@ -71,25 +81,28 @@ test(`makes one command of each order, whatever is killed (SEED=${seed})`, optio
           const late = setTimeout(() => { unanswered.push(`${id} over ${way.name}`) }, PATIENCE_MS)
           return (await way.ask(request).finally(() => { clearTimeout(late) })).body
         }).catch(() => undefined)
-        const body = await Promise.race([asked, delay(PATIENCE_MS, undefined, { ref: false })])
-        if (body === undefined || PASSING.has(body['code'])) continue
-        answers.set(id, (answers.get(id) ?? new Set()).add(JSON.stringify(body)))
+        const answer = await Promise.race([asked, delay(PATIENCE_MS, undefined, { ref: false })])
+        body = answer ?? body
+        if (answer === undefined || PASSING.has(answer['code'])) continue
+        answers.set(id, (answers.get(id) ?? new Set()).add(JSON.stringify(answer)))
         break
       }
     }
   }
-  const happened: string[] = []
   const trouble = async (): Promise<void> => {
+    // Each in its turn: only a server that is killed leaves an order without an answer.
+    const living: Array<NodeProcess | undefined> = []
     for (let kill = 1; kill <= KILLS; kill++) {
-      while (next < sendings.length * kill / (KILLS + 1)) await delay(PAUSE_MS)
-      const node = random.pick([...nodes, undefined])
+      while (!over.signal.aborted && next < sendings.length * kill / (KILLS + 1)) await delay(PAUSE_MS)
+      if (living.length === 0) living.push(...nodes, undefined)
+      const [node] = living.splice(random.integer(0, living.length - 1), 1)
       happened.push(`${node?.name ?? 'Redis'} at ${next}`)
       await (node ?? redis).kill()
       if (node === undefined) await redis.start(DURABLE)
       else await node.start()
     }
   }
-  await Promise.all([trouble(), ...Array.from({ length: AT_ONCE }, work)])
+  await Promise.all([trouble(), ...Array.from({ length: AT_ONCE }, work)]).finally(() => { over.abort() })
 
   t.comment(`${ORDERS} orders, sent ${sendings.length} times in ${tries} tries; killed: ${happened.join(', ')}`)
   t.strictSame(unanswered, [], 'a server answers, or its connection ends')

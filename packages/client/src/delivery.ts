@@ -28,7 +28,7 @@ export class Delivery {
   readonly #wentBack: Array<[topic: string, sequence: number]> = []
   /** By topic, the sequence behind the gap that is being repaired. */
   readonly #repairs = new Map<string, number>()
-  /** Topics that this connection began without a position: what they miss by then is lost. */
+  /** Topics that this connection began without a position, and has brought nothing of yet. */
   #fresh = new Set<string>()
 
   constructor (
@@ -48,9 +48,10 @@ export class Delivery {
 
   /** Applies the rule. The position moves before the application hears of a message. */
   take (message: ServerMessage): void {
-    const { channel, symbol } = message as Partial<Message>
+    const { channel, symbol, sequence } = message as Partial<Message>
     const topic = channel === undefined ? '' : topicOf({ channel, symbol })
     const before = this.rule.lastOf(topic)
+    const isFresh = sequence !== undefined && this.#fresh.delete(topic)
     const verdict = this.rule.take(message)
     if (this.#wentBack.length > 0) this.#goBack()
     switch (verdict) {
@@ -62,7 +63,7 @@ export class Delivery {
       case 'reset':
         return this.reset(message as unknown as Reset)
       case 'gap':
-        return this.#repair(message as unknown as Message, topic, before)
+        return this.#repair(message as unknown as Message, topic, before, isFresh)
       case 'control':
         if (message.type === 'subscribed') this.#roster.confirmed(message)
         else if (message.type === 'unsubscribed') this.#roster.left(message)
@@ -85,10 +86,13 @@ export class Delivery {
     this.#selectors.deliver(message)
   }
 
-  /** Goes back to the cursor for what the server skipped; if it skips that again, the messages are lost. */
-  #repair (message: Message, topic: string, before: number | undefined): void {
+  /**
+   * Goes back to the cursor for what the server skipped. If the server skips that again, or the connection
+   * began the topic without a position, the messages are lost.
+   */
+  #repair (message: Message, topic: string, before: number | undefined, isFresh: boolean): void {
     const { channel, symbol, sequence } = message
-    if (this.#fresh.delete(topic) || this.#repairs.get(topic) === sequence) {
+    if (isFresh || this.#repairs.get(topic) === sequence) {
       this.#repairs.delete(topic)
       this.reset({ type: 'reset', channel, ...named(symbol), reason: 'history_lost' })
       this.rule.take(message as unknown as ServerMessage)

@@ -113,6 +113,19 @@ export const ruleScenarios: readonly Scenario[] = [
     ]
   },
   {
+    name: 'rule/gap-after-a-fresh-beginning',
+    must: 'repair a gap in a topic that it subscribed to anew, once a message of that has followed on',
+    clause: `${RULE}, 4`,
+    over: ['websocket', 'event-stream'],
+    steps: [
+      opens('trades:A'), sends('trades:A 1', 'trades:A 2'), gives('trades:A 1', 'trades:A 2'), cut,
+      opens('trades:A'), sends('trades:A 3', 'cursor c1'), gives('trades:A 3'),
+      sends('trades:A 5', 'cursor c2'),
+      opens('trades:A after=c1'), tells({ event: 'gap', channel: 'trades', symbol: 'A', sequence: 5 }),
+      sends('trades:A 4', 'trades:A 5', 'cursor c3'), gives('trades:A 4', 'trades:A 5')
+    ]
+  },
+  {
     name: 'rule/gap-by-prev',
     must: 'take a conflated message whose prev is above its last for a gap',
     clause: `${RULE}, 4`,

@@ -18,6 +18,7 @@ const BUILT_IN = new Set([
 ])
 /** For what takes seconds on an idle machine. */
 const PATIENCE_MS = 60_000
+const RETRY_MS = 20
 
 /**
  * Servers in processes of their own on one Redis, and an observer in the test's process that has no sources
@@ -101,6 +102,8 @@ export async function patiently<Answer> (ask: () => Promise<Answer>): Promise<An
     } catch (error) {
       if (!(error instanceof ProtocolError) || error.code !== 'log_unavailable') throw error
     }
+    // Without a connection the answer comes at once: without a pause, nothing else would ever run.
+    await delay(RETRY_MS)
   }
 }
 

@@ -1,7 +1,10 @@
+import { setTimeout as delay } from 'node:timers/promises'
 import type { Fence, Log } from '../../src/log/log.js'
 
 /** How long two hosts run at once, if a takeover is not in order. */
 const OVERLAP_MS = 5
+/** Between two runs where the log cannot be reached. */
+const RETRY_MS = 20
 
 /** Hosts that take over from one another, each under a fence of its own. */
 export class Succession {
@@ -42,6 +45,7 @@ export class Succession {
       } catch (error) {
         if (signal.aborted || (error as Error).name === 'StaleFence') return
         if ((error as { code?: string }).code !== 'log_unavailable') throw error
+        await delay(RETRY_MS)
       }
     }
   }

@@ -281,6 +281,36 @@ class FaultyServerTest(unittest.IsolatedAsyncioTestCase):
         # Nothing is subscribed any more, and that is no error.
         self.assertEqual([e for e in events if isinstance(e, StateChange) and e.code is not None], [])
 
+    async def test_resumes_what_is_refused_for_now_whatever_cursor_comes_meanwhile(self) -> None:
+        async def first(line: Line) -> None:
+            await line.grant()
+            await line.grant()
+            await line.say(trade(1), cursor("c1"))
+            await line.socket.close()
+
+        async def second(line: Line) -> None:
+            for _ in range(2):
+                asked = await line.hear("subscribe")
+                refusal = {"type": "error", "code": "log_unavailable", "message": "no", "retry_after_ms": 50}
+                grant = {"type": "subscribed", "channel": "quotes", "symbols": ["A"], "rejected": []}
+                answer = refusal if asked["channel"] == "trades" else {**grant, "epoch": "e1"}
+                await line.say({**answer, "id": asked["id"]})
+            # Of the quotes: it lies behind trades that the client has not got.
+            await line.say(cursor("c5"))
+
+        async def third(line: Line) -> None:
+            for _ in range(2):
+                asked = await line.grant()
+                assert asked["after"] == "c1", asked
+            await line.say(trade(2), trade(3), cursor("c6"))
+
+        events = await self.follow(
+            [first, second, third],
+            lambda e: len([m for m in e if isinstance(m, Message)]) == 3,
+            {"trades": ["A"], "quotes": ["A"]},
+        )
+        self.assertEqual([getattr(each, "sequence") for each in self.items(events)], [1, 2, 3])
+
     async def test_a_listener_that_throws_harms_nobody(self) -> None:
         async def script(line: Line) -> None:
             await line.grant()

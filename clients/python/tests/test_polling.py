@@ -66,7 +66,7 @@ class PollingTest(unittest.IsolatedAsyncioTestCase):
         self.assertEqual(found, [[TRADE, cursors[0]], [cursors[1]]])
         first, second = (str(request.url).split("?")[1] for request in self.asked)
         self.assertEqual(first, "subscribe=trades:A&subscribe=quotes:A;throttle_ms=250;fresh&after=c0")
-        self.assertEqual(second, "subscribe=trades:A&subscribe=quotes:A;throttle_ms=250&after=c1&wait=20")
+        self.assertEqual(second, "subscribe=trades:A&subscribe=quotes:A;throttle_ms=250&after=c1&wait=2")
         self.assertEqual(len({request.headers["x-request-id"] for request in self.asked}), 1)
 
     async def test_asks_for_the_epoch_behind_its_first_answer_where_rule_5_needs_it(self) -> None:

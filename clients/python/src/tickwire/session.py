@@ -65,6 +65,8 @@ class Session:
         #: The topics that this connection has sent something of.
         self._seen: set[str] = set()
         self._to_refresh: set[Selector] = set()
+        #: What the kept cursor covers, but the server refused on this connection for now.
+        self._owed: set[Selector] = set()
         self._end: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._changing = asyncio.Lock()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -212,6 +214,8 @@ class Session:
 
     def _keep_cursor(self, cursor: str, is_all: bool) -> None:
         place = self._place
+        if self._owed:
+            return  # this cursor would skip what they have missed
         place.cursor = cursor
         place.rule.cursor()
         place.covered = {each for each in self._confirmed if each in self._active}
@@ -255,12 +259,18 @@ class Session:
             self._confirmed.discard(selector)
             if refusal.is_final:
                 self._client.reject(selector, refusal)
+            elif selector in self._place.covered:
+                self._owed.add(selector)
         if not refusal.is_final:
             self._spawn(self._ask_again(self._backoff.after(refusal)))
 
     async def _ask_again(self, seconds: float) -> None:
         await asyncio.sleep(seconds)
-        self.changed()
+        if self._owed:
+            # A connection resumes only what it begins with.
+            self.fail(Changed("what the server refused for now is resumed"))
+        else:
+            self.changed()
 
     def _refused(self, message: WireMessage) -> None:
         """What an `error` means: of an action, or of the connection."""

@@ -3,7 +3,7 @@ import { errorText, findRefused, headersOf, refusalOf, streamUrl } from './refus
 import type { End, Environment, Link, LinkEvents, Request, ServerMessage, Transport } from './transport.js'
 
 /** For how long the server may hold an answer. It is short, so that a dead peer is found soon. */
-const WAIT_SECONDS = 3
+const WAIT_SECONDS = 2
 /** The pause between two polls: a busy topic has answers ready for more requests than a client may make. */
 const PAUSE_MS = 50
 

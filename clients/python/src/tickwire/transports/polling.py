@@ -18,10 +18,10 @@ from ..selectors import Selector
 from .http import headers_of, refusal_of_response, stream_url, unreachable
 from .transport import OPEN_SECONDS, Monitor, Plan, Wanted, WireMessage
 
-#: How long the server holds an empty answer.
-WAIT_SECONDS = 20
-#: A held poll is dead so long behind its wait.
-LATE_SECONDS = 5.0
+#: How long the server holds an empty answer. It is short, so that a dead peer is found soon.
+WAIT_SECONDS = 2
+#: A poll of which nothing comes for so long behind its wait is dead. A long answer may take longer.
+LATE_SECONDS = 1.5
 #: Between two polls: it gathers the messages of busy topics, and keeps below the limit of requests.
 PAUSE_SECONDS = 0.05
 #: How many topics are asked for the present epoch, where the log does not know the first.
@@ -47,13 +47,17 @@ class PollingTransport:
             raise Unreachable(f"no answer within {OPEN_SECONDS} s") from None
         self._first = [*epoch, *self._take(answer)]
 
-    async def _get(self, url: str) -> dict[str, Any]:
+    async def _get(self, url: str, silence: float | None = None) -> dict[str, Any]:
+        """Asks the server. `silence`: after so many seconds in which nothing comes, it is taken for dead."""
         headers = headers_of(self._plan.token, Accept="application/json", **{"X-Request-Id": self._id})
         try:
-            response = await self._http.get(url, headers=headers)
+            timeout = httpx.USE_CLIENT_DEFAULT if silence is None else httpx.Timeout(silence)
+            response = await self._http.get(url, headers=headers, timeout=timeout)
             if response.status_code != 200:
                 raise refusal_of_response(response, response.content)
             answer = json.loads(response.content)
+        except httpx.TimeoutException:
+            raise Dead(f"nothing came for {silence} s") from None
         except (httpx.HTTPError, ValueError) as error:
             raise unreachable(error) from None
         if not isinstance(answer, dict):
@@ -89,10 +93,7 @@ class PollingTransport:
             await asyncio.sleep(PAUSE_SECONDS)
             url = stream_url(self._origin, self._plan, wait=WAIT_SECONDS)
             try:
-                answer = await asyncio.wait_for(self._get(url), WAIT_SECONDS + LATE_SECONDS)
-                messages = self._take(answer)
-            except asyncio.TimeoutError:
-                raise Dead(f"a poll of {WAIT_SECONDS} s had no answer") from None
+                messages = self._take(await self._get(url, silence=WAIT_SECONDS + LATE_SECONDS))
             except Unreachable as error:
                 raise Lost(str(error)) from None
             yield messages

@@ -14,6 +14,8 @@ const STABLE_MS = 10_000
 const BREAK_MS = 15_000
 /** How often to look at a silent connection. */
 const LOOK_MS = 500
+/** A page that was blocked has not read yet what came meanwhile: it needs a few turns for that. */
+const BREATH_MS = 50
 /** A look that comes so late: the machine slept, or the browser froze the page. */
 const ASLEEP_MS = 4000
 /** How often to try a better transport than the present one. There are at most two. */
@@ -201,7 +203,9 @@ export class Connector {
     }
     this.#attempt = attempt
     const slow: Ended = { reason: `there was no welcome over ${transport.name} in time`, isSlow: true }
-    attempt.timer = setTimeout(() => { this.#end(attempt, slow) }, WELCOME_MS * this.#patience)
+    attempt.timer = setTimeout(() => {
+      this.#endUnless(() => attempt.since !== undefined, attempt, slow)
+    }, WELCOME_MS * this.#patience)
     this.#host.note(`opening ${transport.name}`)
     // Of two polls beside one another only the newer one is of use.
     if (this.#current?.index === index && !transport.isStream) this.#current.link?.close()
@@ -345,7 +349,8 @@ export class Connector {
     const silent = now - this.#heard
     if (silent > deadAfterMs * this.#patience) {
       const reason = `nothing came over ${current.transport.name} for ${silent} ms`
-      this.#end(current, { reason, isSlow: true })
+      const heard = this.#heard
+      this.#endUnless(() => this.#heard > heard, current, { reason, isSlow: true })
     } else if (silent > probeAfterMs) {
       if (!this.#probed) this.#probe(current)
       else if (silent > probeAfterMs + LOOK_MS) {
@@ -357,6 +362,10 @@ export class Connector {
       this.#nextUpward = now + UPWARD_MS
       void this.#try(this.#upward++ % current.index)
     }
+  }
+
+  #endUnless (lives: () => boolean, attempt: Attempt, end: Ended): void {
+    setTimeout(() => { if (!lives()) this.#end(attempt, end) }, BREATH_MS)
   }
 
   /** Counts the peer's silence from now on as if it had lasted up to the probe. */

@@ -3,7 +3,7 @@ import type { End } from './transports/transport.js'
 
 /** The bound of the first wait. With a random part of it, nearly all clients are back within a second. */
 const FIRST_MS = 800
-const LONGEST_MS = 10_000
+const LONGEST_MS = 30_000
 /** What a client adds to the wait that the server asked for, so that clients do not come back in step. */
 const JITTER_MS = 250
 

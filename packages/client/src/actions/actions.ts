@@ -33,6 +33,8 @@ type Fields = Readonly<Record<string, string>>
 /** Makes a request over HTTP of the fields of an action, with its signature. */
 type Write = (fields: Fields) => Awaited<ReturnType<MakeRequest>>
 
+/** Later orders push the oldest out; those are named by their `order_id`. */
+const MOST_ORDER_IDS = 10_000
 const JSON_HEADERS = { 'Content-Type': 'application/json' }
 const post = (body: object): RequestInit =>
   ({ method: 'POST', headers: JSON_HEADERS, body: JSON.stringify(body) })
@@ -47,7 +49,7 @@ export class Actions {
   readonly #options: ActionsOptions
   readonly #orders: ActionQueue
   readonly #others: ActionQueue
-  /** The orders of this client by `client_order_id`, to name them in a URL. */
+  /** The last orders of this client by `client_order_id`, to name them in a URL. */
   readonly #orderIds = new Map<string, string>()
 
   constructor (client: Client, options: ActionsOptions = {}) {
@@ -81,6 +83,10 @@ export class Actions {
     try {
       const answer = await this.#request(order, body => ({ path: 'v1/orders', init: post(body) }))
       this.#orderIds.set(id, answer.order_id)
+      for (const oldest of this.#orderIds.keys()) {
+        if (this.#orderIds.size <= MOST_ORDER_IDS) break
+        this.#orderIds.delete(oldest)
+      }
       return answer
     } catch (error) {
       pending.takeBack(id)

@@ -8,6 +8,7 @@ export { type Message, type TransportName, transportNames } from './wires.js'
 
 /** Each client hands every message, in order, to `onMessage` and every cursor to `onCursor`. */
 export type ClientEvents = Pick<WireEvents, 'onMessage' | 'onCursor'>
+type WebSocketClientEvents = ClientEvents & Pick<WireEvents, 'onRefused'>
 
 export interface Client {
   /** Cuts the connection as a broken network would. */
@@ -46,7 +47,7 @@ export interface WebSocketClient extends Client {
 }
 
 export function openWebSocket (
-  origin: string, query: string, protocol: string, events: ClientEvents, compressed = true
+  origin: string, query: string, protocol: string, events: WebSocketClientEvents, compressed = true
 ): WebSocketClient {
   let close = (): void => {}
   const ended = new Promise<void>(resolve => { close = resolve })

@@ -70,7 +70,7 @@ const { outputFiles } = await build({
   platform: 'browser',
   define: { 'process.env.NODE_ENV': '"production"' }
 })
-const { TEST_CHROMIUM } = provideServices()
+const { TEST_CHROMIUM } = { ...process.env, ...provideServices() }
 const browser = await chromium.launch({ executablePath: TEST_CHROMIUM ?? '', args: CHROMIUM })
 const page = await browser.newPage()
 page.on('pageerror', error => { console.error(error) })

@@ -33,7 +33,7 @@ const Quote = memo(function Quote ({ symbol }) {
   if (quote !== undefined && lastShown.get(symbol) === quote) counts.needless++
   lastFrame.set(symbol, frame)
   lastShown.set(symbol, quote)
-  return <span>{quote?.bid}</span>
+  return <span style={CELL}>{quote?.bid}</span>
 })
 
 function hearTrade ({ symbol, sequence, timestamp }) {
@@ -49,6 +49,9 @@ function frame () {
   counts.frames++
   window.requestAnimationFrame(frame)
 }
+
+/** As in any table of prices: no cell moves another. */
+const CELL = { display: 'inline-block', width: '6em', height: '1.2em', contain: 'strict' }
 
 let client
 let messagesBefore = 0

@@ -58,6 +58,9 @@ export class JournalRun<State, Decision> {
         this.number = last.sequence
         return
       }
+      // Perhaps the log has lost the journal between the two reads.
+      const { epoch } = await this.log.read(this.topic, { sequence: 0 }, 1)
+      if (epoch !== this.head.epoch) throw new BeginAnew()
       throw new Error(
         `the processor ${this.processor.name} cannot continue: the log has had messages of its journal ` +
         `${this.topic}, but does not know the state any more`
@@ -207,8 +210,11 @@ export class JournalRun<State, Decision> {
   }
 
   private moveTo (shard: number, offset: number, head: ShardHead): void {
-    if (this.positions[shard]?.[1] === offset) return
-    this.positions[shard] = [epochAt(offset, head), offset]
+    const epoch = epochAt(offset, head)
+    const known = this.positions[shard]
+    // After a loss, another message may have the same offset.
+    if (known?.[0] === epoch && known[1] === offset) return
+    this.positions[shard] = [epoch, offset]
     this.hasMoved = true
   }
 

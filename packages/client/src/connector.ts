@@ -13,7 +13,7 @@ const STABLE_MS = 10_000
 /** For how long a link may try by itself to come back. */
 const BREAK_MS = 15_000
 /** How often to look at a silent connection. */
-const LOOK_MS = 500
+const LOOK_MS = 250
 /** A page that was blocked has not read yet what came meanwhile: it needs a few turns for that. */
 const BREATH_MS = 50
 /** A look that comes so late: the machine slept, or the browser froze the page. */

@@ -250,6 +250,7 @@ export class Client {
         uncertain: this.#delivery.rule.beyondCursor(),
         getToken: async () => await this.#token()
       }),
+      resumes: (request, transport) => this.#roster.resumes(request, transport),
       probe: () => this.#roster.probe,
       adopted: (request, transport) => {
         this.#connections++

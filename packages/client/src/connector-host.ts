@@ -7,6 +7,8 @@ export interface ConnectorHost {
   readonly canRenew: boolean
   token: () => Promise<string | undefined>
   request: (token: string | undefined) => Request
+  /** Whether a request resumes all that the cursor covers: one may have come since the request was made. */
+  resumes: (request: Request, transport: Transport) => boolean
   /** A query that brings messages only if the connection should have brought them; '': there is none. */
   probe: () => string
   /** A connection was welcomed, and takes the place of the former one. */

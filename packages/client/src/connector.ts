@@ -14,7 +14,7 @@ const STABLE_MS = 10_000
 const BREAK_MS = 15_000
 /** How often to look at a silent connection. */
 const LOOK_MS = 250
-/** A page that was blocked has not read yet what came meanwhile: it needs a few turns for that. */
+/** How long a page that was blocked is given to read what came meanwhile. */
 const BREATH_MS = 50
 /** A look that comes so late: the machine slept, or the browser froze the page. */
 const ASLEEP_MS = 4000
@@ -213,13 +213,20 @@ export class Connector {
       onLife: bytes => { if (!attempt.over) this.#life(attempt, bytes) },
       onMessage: message => {
         if (attempt.over) return
-        if (message.type === 'welcome' && attempt.since === undefined) this.#adopt(attempt)
+        if (message.type === 'welcome' && attempt.since === undefined) this.#welcome(attempt)
         if (attempt.since !== undefined) this.#host.message(message)
       },
       onEnd: end => { this.#end(attempt, end) },
       onBreak: end => { this.#break(attempt, end) },
       onState: (name, reason) => { if (attempt === this.#current) this.#share(attempt, name, reason) }
     }, this.#environment)
+  }
+
+  #welcome (attempt: Attempt): void {
+    // A link that comes back by itself has a newer cursor than its request.
+    if (attempt.settled || this.#host.resumes(attempt.request, attempt.transport)) return this.#adopt(attempt)
+    this.#close(attempt)
+    void this.#try(attempt.index)
   }
 
   #adopt (attempt: Attempt): void {
@@ -364,6 +371,7 @@ export class Connector {
     }
   }
 
+  /** Ends an attempt, unless what a blocked page then reads shows that the peer lives. */
   #endUnless (lives: () => boolean, attempt: Attempt, end: Ended): void {
     setTimeout(() => { if (!lives()) this.#end(attempt, end) }, BREATH_MS)
   }

@@ -29,8 +29,8 @@ export class Roster {
   #id = 0
   /** By id, what the server has not answered yet. */
   readonly #asked = new Map<unknown, readonly Selector[]>()
-  /** What stands in the query of a request. */
-  readonly #inQuery = new WeakMap<Request, readonly Selector[]>()
+  /** What stands in the query of a request, and whether the cursor covered it then. */
+  readonly #inQuery = new WeakMap<Request, ReadonlyMap<Selector, boolean>>()
   /** What nobody reads any more, while the server may still send it. */
   #leaving: Selector[] = []
 
@@ -73,8 +73,14 @@ export class Roster {
     const selectors = this.#wanted().filter(({ rejected }) => rejected === undefined)
     const query = this.#query(selectors)
     const request = { ...origin, query }
-    this.#inQuery.set(request, selectors)
+    this.#inQuery.set(request, new Map(selectors.map(selector => [selector, selector.covered])))
     return request
+  }
+
+  /** Whether a request resumes all that the cursor covers. Over a duplex transport that is asked for later. */
+  resumes (request: Request, { duplex }: Transport): boolean {
+    if (duplex) return true
+    return [...this.#inQuery.get(request)!].every(([selector, before]) => before || !selector.covered)
   }
 
   /** A query that brings messages only if the connection should have brought them; '': there is none. */
@@ -103,7 +109,7 @@ export class Roster {
     const fresh = new Set(this.#uncovered().map(topicOf))
     if (duplex) return fresh
     // The server refuses a query as a whole, or grants all of it.
-    for (const selector of this.#inQuery.get(request) ?? []) {
+    for (const selector of this.#inQuery.get(request)?.keys() ?? []) {
       selector.sent = textOf(selector)
       selector.confirmed = selector.begun = true
       for (const reader of selector.readers) reader.answered(selector)
@@ -236,7 +242,7 @@ export class Roster {
   async narrow (
     end: End, request: Request, transport: Transport, environment: Environment
   ): Promise<boolean> {
-    const selectors = this.#inQuery.get(request) ?? []
+    const selectors = [...this.#inQuery.get(request)?.keys() ?? []]
     if (transport.findRefused === undefined || !OF_A_SELECTOR.includes(String(end.code))) return false
     const queries = selectors.map(selector => parameterOf(groupsOf([selector])[0]!, false))
     const refused = await transport.findRefused(request, queries, environment)

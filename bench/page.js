@@ -4,7 +4,7 @@
  *
  * npm run bench -- page [--symbols 1000] [--rate 10000] [--trades 2000] [--minutes 10]
  *
- * rate: messages a second in all, of which so many are trades; the others are quotes.
+ * rate: messages a second in all; trades: how many of them are trades. The others are quotes.
  */
 import { fileURLToPath } from 'node:url'
 import { monitorEventLoopDelay } from 'node:perf_hooks'

@@ -27,7 +27,10 @@ const SERVER_TIMES = { headersTimeout: HEAD_TIMEOUT_MS, connectionsCheckingInter
  * request over one that the server has just closed.
  */
 const KEEP_ALIVE_MS = 72_000
-/** A start takes a second. Fastify's limit of ten is passed where a machine stands still for as long. */
+/**
+ * How long a start may take. It takes a second, but a machine may hold the process up for longer than the ten
+ * seconds that Fastify allows.
+ */
 const START_TIMEOUT_MS = 60_000
 /**
  * Connections that one address may have, as a multiple of those that may carry a stream. The others carry

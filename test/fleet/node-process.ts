@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { COMMAND } from '../helpers/command.js'
+import { ended } from '../helpers/ended.js'
 import { freePort } from '../helpers/free-port.js'
 import { keepLog } from '../helpers/kept-log.js'
 import { SECRET } from '../helpers/tokens.js'
@@ -110,8 +111,8 @@ export class NodeProcess {
   async stop (): Promise<void> {
     const { child } = this
     if (child === undefined) return
-    const code = this.failed ? child.exitCode : await signalled(child, 'SIGTERM')
-    this.exitCodes.push(code)
+    child.kill('SIGTERM')
+    this.exitCodes.push(await ended(child))
     this.child = undefined
   }
 
@@ -120,7 +121,8 @@ export class NodeProcess {
     const { child } = this
     if (child === undefined || this.failed) return
     this.child = undefined
-    await signalled(child, 'SIGKILL')
+    child.kill('SIGKILL')
+    await ended(child)
   }
 
   async close (): Promise<void> {
@@ -138,11 +140,4 @@ export class NodeProcess {
       return false
     }
   }
-}
-
-/** @returns the exit code; null where it did not end by itself */
-async function signalled (child: ChildProcess, signal: NodeJS.Signals): Promise<number | null> {
-  const ended = new Promise<number | null>(resolve => { child.once('exit', resolve) })
-  child.kill(signal)
-  return await ended
 }

@@ -1,4 +1,5 @@
 import { type ChildProcess, fork, type ForkOptions } from 'node:child_process'
+import { ended } from './ended.js'
 
 const KEPT_OUTPUT = 4000
 
@@ -71,10 +72,8 @@ export class AskedProcess {
 
   async close (): Promise<void> {
     process.off('exit', this.onExit)
-    if (this.hasEnded) return
-    const ended = new Promise(resolve => { this.child.once('exit', resolve) })
     this.child.kill('SIGKILL')
-    await ended
+    await ended(this.child)
   }
 
   private get hasEnded (): boolean {

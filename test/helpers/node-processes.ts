@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import { ProtocolError } from '@tickwire/protocol'
 import type { Test } from 'tap'
 import type { Config } from '../../src/config.js'
+import { persist } from '../../src/hub/persist.js'
 import type { Entry } from '../../src/log/log.js'
 import type { NodesOverview } from '../../src/nodes/schema.js'
 import type { LeaseNote } from '../../src/sources/leased-source.js'
@@ -18,7 +18,6 @@ const BUILT_IN = new Set([
 ])
 /** For what takes seconds on an idle machine. */
 const PATIENCE_MS = 60_000
-const RETRY_MS = 20
 
 /**
  * Servers in processes of their own on one Redis, and an observer in the test's process that has no sources
@@ -96,15 +95,7 @@ export async function deploy (
  * time is over.
  */
 export async function patiently<Answer> (ask: () => Promise<Answer>): Promise<Answer> {
-  for (;;) {
-    try {
-      return await ask()
-    } catch (error) {
-      if (!(error instanceof ProtocolError) || error.code !== 'log_unavailable') throw error
-    }
-    // Without a connection the answer comes at once: without a pause, nothing else would ever run.
-    await delay(RETRY_MS)
-  }
+  return await persist(ask, () => false)
 }
 
 /** Asks a server as an operator. */

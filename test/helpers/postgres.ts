@@ -3,6 +3,7 @@ import { chmodSync, chownSync, mkdtempSync, readFileSync, rmSync } from 'node:fs
 import { userInfo } from 'node:os'
 import { dirname, join } from 'node:path'
 import pg from 'pg'
+import { ended } from './ended.js'
 import { eventually } from './eventually.js'
 import { limitFiles, type Owner } from './file-limit.js'
 
@@ -134,10 +135,9 @@ export class PostgresServer {
   async kill (): Promise<void> {
     const { child } = this
     if (child === undefined) return
-    const ended = new Promise(resolve => { child.once('exit', resolve) })
     child.ref()
     this.killAll()
-    await ended
+    await ended(child)
     this.child = undefined
   }
 

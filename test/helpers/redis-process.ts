@@ -3,11 +3,13 @@ import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { ended } from './ended.js'
 
 /** The program that `npm test` has found or installed. */
 export const redisProgram = process.env['TEST_REDIS_SERVER']
 
-const KEPT_OUTPUT = 2000
+/** How many characters of what it printed are shown. */
+const SHOWN_OUTPUT = 2000
 
 const open = new Set<RedisProcess>()
 process.once('exit', () => { for (const program of open) program.endAtOnce() })
@@ -41,11 +43,11 @@ export class RedisProcess {
     this.child.unref()
   }
 
-  /** Rejects when the program ends without having been told to; what it printed last says why. */
+  /** Rejects when the program ends, with what it printed last: while it starts, that says why it cannot. */
   async ending (): Promise<never> {
     const { child } = this
     await ended(child!)
-    throw new Error(`Redis ended by itself: ${readFileSync(this.output, 'utf8').slice(-KEPT_OUTPUT)}`)
+    throw new Error(`Redis ended: ${readFileSync(this.output, 'utf8').slice(-SHOWN_OUTPUT)}`)
   }
 
   async end (signal: NodeJS.Signals): Promise<void> {
@@ -67,9 +69,4 @@ export class RedisProcess {
     this.child?.kill('SIGKILL')
     rmSync(this.folder, { recursive: true, force: true })
   }
-}
-
-async function ended (child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return
-  await new Promise(resolve => { child.once('exit', resolve) })
 }

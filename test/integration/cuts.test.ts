@@ -5,7 +5,7 @@ import { coinbaseRecording, difference, expectedLines, receivedLines } from '../
 import { startServer } from '../helpers/server.js'
 
 const CUTS = 50
-const SEEDS = Number(process.env['CUT_SEEDS'] ?? 10)
+const SEEDS = Number(process.env['CUT_SEEDS'] ?? 20)
 const FIRST_SEED = Number(process.env['SEED'] ?? Date.now() % 1_000_000)
 
 test('clients that are cut again and again end with exactly the recorded messages', {

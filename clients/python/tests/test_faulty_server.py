@@ -10,7 +10,9 @@ from typing import Any
 from websockets.asyncio.server import ServerConnection, serve
 
 from tickwire import Gap, Message, Rejected, Reset, State, StateChange, TickwireClient
+from tickwire.errors import Refused
 from tickwire.messages import Event
+from tickwire.retry import Backoff
 
 #: For a machine that is busy with other things.
 PATIENCE_SECONDS = 60
@@ -310,6 +312,36 @@ class FaultyServerTest(unittest.IsolatedAsyncioTestCase):
             {"trades": ["A"], "quotes": ["A"]},
         )
         self.assertEqual([getattr(each, "sequence") for each in self.items(events)], [1, 2, 3])
+
+    async def test_waits_longer_each_time_that_it_is_refused_for_now_over_all_connections(self) -> None:
+        async def first(line: Line) -> None:
+            await line.grant()
+            await line.say(trade(1), cursor("c1"))
+            await line.socket.close()
+
+        async def refuse(line: Line) -> None:
+            asked = await line.hear("subscribe")
+            await line.say({"type": "error", "id": asked["id"], "code": "internal", "message": "no"})
+
+        async def last(line: Line) -> None:
+            await line.grant()
+            await line.say(trade(2), cursor("c2"))
+
+        retries: list[int] = []
+        after = Backoff.after
+
+        def noted(backoff: Backoff, refusal: Refused) -> float:
+            retries.append(backoff._retries)
+            return after(backoff, refusal)
+
+        with unittest.mock.patch.object(Backoff, "after", noted):
+            await self.follow(
+                [first, refuse, refuse, refuse, last],
+                lambda e: len([m for m in e if isinstance(m, Message)]) == 2,
+                {"trades": ["A"]},
+            )
+        self.assertEqual(len(retries), 3)
+        self.assertEqual(retries, sorted(set(retries)))
 
     async def test_a_listener_that_throws_harms_nobody(self) -> None:
         async def script(line: Line) -> None:

@@ -114,7 +114,7 @@ export const ruleScenarios: readonly Scenario[] = [
   },
   {
     name: 'rule/gap-after-a-fresh-beginning',
-    must: 'repair a gap in a topic that it subscribed to anew, once a message of that has followed on',
+    must: 'repair a gap in a topic that it began anew, once it has been sent a message of that topic',
     clause: `${RULE}, 4`,
     over: ['websocket', 'event-stream'],
     steps: [

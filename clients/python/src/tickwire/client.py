@@ -95,7 +95,7 @@ class TickwireClient(Requests):
         self.place, self.table = Place(), SubscriptionTable()
         self._histories = HISTORIES | frozenset(histories)
         self._ladder = Ladder[Session](transports, uniform)
-        self._backoff = Backoff(uniform)
+        self.backoff = Backoff(uniform)
         self._subscriptions: set[Subscription] = set()
         self._listeners: list[Listener] = []
         self._change = StateChange(State.OFFLINE, "not started")
@@ -299,7 +299,7 @@ class TickwireClient(Requests):
             await session.run(self._plan)
         finally:
             self._session = None
-            self._backoff.lived(time.monotonic() - began)
+            self.backoff.lived(time.monotonic() - began)
             self._was_at_once = self._was_at_once and time.monotonic() - began < SHORT_LIFE_SECONDS
             if upward is not None:
                 upward.cancel()
@@ -316,7 +316,7 @@ class TickwireClient(Requests):
         if isinstance(error, (Restart, Dead)):
             return self._at_once()
         if not isinstance(error, Refused):
-            return self._backoff.next()
+            return self.backoff.next()
         match error.policy:
             case "renew" if self._credentials.token is not None:
                 if not await self._credentials.renew():
@@ -325,12 +325,12 @@ class TickwireClient(Requests):
             # Without a token, some of a query may be public, and some not.
             case "stop" | "renew":
                 return await self._without_refused(error)
-        return self._backoff.after(error)
+        return self.backoff.after(error)
 
     def _at_once(self) -> float:
         """The client goes on at once, but not again and again."""
         if self._was_at_once:
-            return self._backoff.next()
+            return self.backoff.next()
         self._was_at_once = True
         return 0.0
 

@@ -44,6 +44,8 @@ class Client(Protocol):
 
     place: Place
     table: SubscriptionTable
+    #: Of all its connections, so that one refusal after another makes no storm of them.
+    backoff: Backoff
 
     def emit(self, event: Message | Reset | Gap | Granted) -> None: ...
     def has_state(self, channel: str) -> bool: ...
@@ -70,7 +72,6 @@ class Session:
         self._end: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._changing = asyncio.Lock()
         self._tasks: set[asyncio.Task[None]] = set()
-        self._backoff = Backoff()
         self._is_lagging = self._is_silent = self._is_caught_up = False
         self._clock_ahead = 0.0
 
@@ -262,13 +263,13 @@ class Session:
             elif selector in self._place.covered:
                 self._owed.add(selector)
         if not refusal.is_final:
-            self._spawn(self._ask_again(self._backoff.after(refusal)))
+            self._spawn(self._ask_again(self._client.backoff.after(refusal)))
 
     async def _ask_again(self, seconds: float) -> None:
         await asyncio.sleep(seconds)
         if self._owed:
             # A connection resumes only what it begins with.
-            self.fail(Changed("what the server refused for now is resumed"))
+            self.fail(Restart("what the server refused for now is resumed"))
         else:
             self.changed()
 
@@ -285,7 +286,7 @@ class Session:
         elif not refusal.is_final:
             # An unsubscribe that the server did not perform: these are active still.
             self._active.update((each, Options()) for each in named if each not in self._active)
-            self._spawn(self._ask_again(self._backoff.after(refusal)))
+            self._spawn(self._ask_again(self._client.backoff.after(refusal)))
 
     def _enter_epoch(self, epoch: object) -> None:
         """Goes back to what is sure in another epoch (rule 5), and begins topics with a state anew."""

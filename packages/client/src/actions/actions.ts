@@ -33,7 +33,7 @@ type Fields = Readonly<Record<string, string>>
 /** Makes a request over HTTP of the fields of an action, with its signature. */
 type Write = (fields: Fields) => Awaited<ReturnType<MakeRequest>>
 
-/** Later orders push the oldest out; those are named by their `order_id`. */
+/** The oldest goes when there is one more; its order is then named by its `order_id`. */
 const MOST_ORDER_IDS = 10_000
 const JSON_HEADERS = { 'Content-Type': 'application/json' }
 const post = (body: object): RequestInit =>
@@ -83,10 +83,7 @@ export class Actions {
     try {
       const answer = await this.#request(order, body => ({ path: 'v1/orders', init: post(body) }))
       this.#orderIds.set(id, answer.order_id)
-      for (const oldest of this.#orderIds.keys()) {
-        if (this.#orderIds.size <= MOST_ORDER_IDS) break
-        this.#orderIds.delete(oldest)
-      }
+      if (this.#orderIds.size > MOST_ORDER_IDS) this.#orderIds.delete(this.#orderIds.keys().next().value!)
       return answer
     } catch (error) {
       pending.takeBack(id)

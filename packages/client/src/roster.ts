@@ -77,7 +77,7 @@ export class Roster {
     return request
   }
 
-  /** Whether a request resumes all that the cursor covers. Over a duplex transport that is asked for later. */
+  /** Whether a request resumes all that the cursor covers. Over a duplex transport that is asked later. */
   resumes (request: Request, { duplex }: Transport): boolean {
     if (duplex) return true
     return [...this.#inQuery.get(request)!].every(([selector, before]) => before || !selector.covered)

@@ -228,6 +228,13 @@ module.exports = {
       to: { path: '^packages/client/src/react/|^node_modules/react/' },
     },
     {
+      name: 'pages-know-the-client',
+      comment: 'the pages use what any application can: the client, and types of the protocol',
+      severity: 'error',
+      from: { path: '^packages/dashboard/' },
+      to: { path: '^packages/protocol/', dependencyTypesNot: ['type-only'] },
+    },
+    {
       name: 'packages-by-name',
       comment: 'the server uses packages as their users do: by name',
       severity: 'error',
@@ -242,9 +249,10 @@ module.exports = {
     },
     {
       name: 'no-dev-dependencies',
-      comment: 'what runs in production is a dependency, not a devDependency; React is the page\'s own',
+      comment: 'what runs in production is a dependency, not a devDependency; React is the page\'s own, and ' +
+        'the dashboard is bundled with all that it imports',
       severity: 'error',
-      from: { path: '^(src|routes|plugins|packages)/', pathNot: '^packages/client/src/react/' },
+      from: { path: '^(src|routes|plugins|packages)/', pathNot: '^packages/(client/src/react|dashboard)/' },
       to: { dependencyTypes: ['npm-dev', 'npm-no-pkg', 'npm-unknown'], dependencyTypesNot: ['type-only'] },
     },
     { name: 'no-cycles', severity: 'error', from: {}, to: { circular: true } },

@@ -6,11 +6,12 @@ WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
 COPY packages/protocol/package.json packages/protocol/
 COPY packages/client/package.json packages/client/
+COPY packages/dashboard/package.json packages/dashboard/
 RUN npm ci --include=dev --no-audit --no-fund
 COPY . .
 RUN node scripts/prepare.js
 # What is left of packages/ is what node_modules/@tickwire links to.
-RUN npm prune --omit=dev --no-audit --no-fund && rm -rf packages/*/src packages/*/tsconfig.json
+RUN npm prune --omit=dev --no-audit --no-fund && rm -rf packages/dashboard packages/*/src packages/*/tsconfig.json
 
 FROM ${NODE_IMAGE}
 ENV NODE_ENV=production HOST=0.0.0.0 PORT=8080

@@ -1,7 +1,7 @@
 // `npm run check`: runs everything that reads the code without running it. All checks run, so that one run
 // shows all failures.
 import { spawn } from 'node:child_process'
-import { existsSync, readdirSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { isAbsolute, join } from 'node:path'
 import { AT_ONCE, main, prepare, root, say, seconds } from './prepare.js'
 
@@ -12,6 +12,7 @@ const CHECKS = [
   ['lint', 'eslint', '.', '--max-warnings=0'],
   ['types', 'tsc', '-b', 'tsconfig.test.json'],
   ['types of scripts', 'tsc', '--noEmit', '-p', 'scripts'],
+  ['types of pages', 'tsc', '--noEmit', '-p', 'packages/dashboard'],
   ['import rules', 'depcruise', ...SOURCES],
   ['unused code', 'knip', '--no-config-hints'],
   ['sizes', process.execPath, join(root, 'scripts', 'sizes.js')],
@@ -23,8 +24,10 @@ const CHECKS = [
 ]
 
 function publishedPackages () {
-  return ['.', ...readdirSync(join(root, 'packages')).map(name => join('packages', name))]
-    .filter(folder => existsSync(join(root, folder, 'package.json')))
+  return ['.', ...readdirSync(join(root, 'packages')).map(name => join('packages', name))].filter(folder => {
+    const file = join(root, folder, 'package.json')
+    return existsSync(file) && (folder === '.' || JSON.parse(readFileSync(file, 'utf8')).private !== true)
+  })
 }
 
 /**

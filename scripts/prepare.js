@@ -7,6 +7,7 @@ import {
 } from 'node:fs'
 import { dirname, join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { brotliCompressSync, gzipSync } from 'node:zlib'
 
 export const root = fileURLToPath(new URL('..', import.meta.url))
 
@@ -17,6 +18,13 @@ const INSTALL_STAMP = join(root, 'node_modules', '.tickwire-install')
 const BUILD_STAMP = join(root, 'dist', '.tickwire-build')
 const TESTS_STAMP = join(root, 'dist', '.tickwire-tests')
 const TESTS_STATE = join(root, 'dist', '.tsbuildinfo-test')
+/** What of the server's pages is built by a bundler of their own, and where it goes. */
+const PAGES = 'packages/dashboard'
+const PAGES_OUTPUT = join(root, 'dist', 'dashboard')
+const PAGES_STAMP = join(PAGES_OUTPUT, '.tickwire-build')
+/** Smaller ones are not worth a second file. */
+const COMPRESSED_FROM_BYTES = 1024
+const VITE = join(root, 'node_modules/vite/bin/vite.js')
 const TSC = join(root, 'node_modules/typescript/bin/tsc')
 /** A program of its own or a script, as npm found best for this machine: so it is not given to Node. */
 const ESBUILD = join(root, 'node_modules/.bin/esbuild')
@@ -37,7 +45,8 @@ export class PrepareError extends Error {}
 export function prepare ({ tests = false } = {}) {
   const started = performance.now()
   requireNode()
-  const done = [install(), build(), tests ? buildTests() : undefined].filter(step => step !== undefined)
+  const steps = [install(), build(), buildPages(), tests ? buildTests() : undefined]
+  const done = steps.filter(step => step !== undefined)
   const total = seconds(started)
   say(done.length === 0 ? `up to date (checked in ${total})` : `${done.join(', ')} (${total})`)
 }
@@ -134,6 +143,26 @@ function build () {
   return `built in ${seconds(started)}`
 }
 
+/** Bundles the pages, after the packages that they use, and compresses what is served. */
+function buildPages () {
+  const used = packages().flatMap(folder => filesOf(join(folder, 'src')))
+  const inputs = filesOf(PAGES).concat(used, 'package-lock.json')
+  const stamp = inputs.map(identity).join('\n')
+  if (stamp === readOrEmpty(PAGES_STAMP)) return undefined
+  const started = performance.now()
+  const options = ['--config', join(PAGES, 'vite.config.js'), '--logLevel', 'warn']
+  const vite = run(process.execPath, [VITE, 'build', PAGES, ...options])
+  if (vite.status !== 0) throw new PrepareError('the pages could not be built, see the errors above.')
+  for (const file of filesOf('dist/dashboard/assets').map(file => join(root, file))) {
+    const content = readFileSync(file)
+    if (content.length < COMPRESSED_FROM_BYTES) continue
+    writeFileSync(`${file}.gz`, gzipSync(content, { level: 9 }))
+    writeFileSync(`${file}.br`, brotliCompressSync(content))
+  }
+  writeFileSync(PAGES_STAMP, stamp)
+  return `built the pages in ${seconds(started)}`
+}
+
 /**
  * Compiles the tests into dist/test, beside the code that they import. tsc finds out by itself what has
  * changed.
@@ -163,7 +192,7 @@ function identity (file) {
 
 function packages () {
   return readdirSync(join(root, 'packages')).map(name => join('packages', name))
-    .filter(folder => existsSync(join(root, folder, 'tsconfig.json')))
+    .filter(folder => folder !== PAGES && existsSync(join(root, folder, 'tsconfig.json')))
 }
 
 function outputs () {

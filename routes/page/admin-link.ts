@@ -33,7 +33,8 @@ export async function adminLinkRoutes (
   async function give (request: FastifyRequest, reply: FastifyReply, user: string): Promise<FastifyReply> {
     const party = { transport: 'http', address: request.ip, user }
     events.administered(party, request.method, request.routeOptions.url ?? '', reply.statusCode)
-    const token = app.authenticator.sign({ sub: user, admin: true }, ADMIN_SECONDS)
+    const claims = { sub: user, admin: true, publish: ['*'], trade: true }
+    const token = app.authenticator.sign(claims, ADMIN_SECONDS)
     // The token is for this page alone: no page of another origin may read it, even if ALLOWED_ORIGINS lists
     // that origin.
     return await reply.removeHeader('Access-Control-Allow-Origin').header('Cache-Control', 'no-store')

@@ -4,6 +4,7 @@ import type { FastifyInstance, FastifyReply } from 'fastify'
 import type { OriginPolicy } from '../../src/auth/origin.js'
 import { securityHeaders } from '../security-headers.js'
 import { adminLinkRoutes } from './admin-link.js'
+import { dashboardRoutes } from './dashboard.js'
 
 export interface PageOptions {
   readonly development: boolean
@@ -19,7 +20,7 @@ const HTML = 'text/html; charset=utf-8'
 const CSS = 'text/css; charset=utf-8'
 const SCRIPT = 'text/javascript; charset=utf-8'
 
-/** The files of the page; the server serves no other file. */
+/** The files of the page of three columns. */
 const ASSETS: ReadonlyArray<readonly [name: string, type: string]> = [
   ['page.css', CSS],
   ['icon.svg', 'image/svg+xml'],
@@ -31,7 +32,8 @@ const ASSETS: ReadonlyArray<readonly [name: string, type: string]> = [
 const read = (name: string): Promise<string> => readFile(new URL(`assets/${name}`, import.meta.url), 'utf8')
 
 /**
- * The page at `/`, which shows the stream over all three transports. The server serves its files as they are.
+ * The pages: the desk at `/`, the monitor, the console, and `/compare`, which shows the stream over all three
+ * transports. The server serves the files of the last one as they are.
  */
 export async function pageRoutes (
   app: FastifyInstance, { development, originAllowed, adminLink }: PageOptions
@@ -42,14 +44,10 @@ export async function pageRoutes (
     reply.header('Cache-Control', 'no-cache').type(type).send(text)
   await app.register(helmet, securityHeaders({ development }))
 
+  await app.register(dashboardRoutes)
+
   const html = await read('index.html')
-  app.get('/', { schema: { hide: true } }, async (request, reply) => {
-    const path = request.url.split('?', 1)[0]!
-    // The page's own URLs are relative, so that they work under any prefix, of this server or of a proxy. So
-    // its own URL must end in a slash.
-    if (path.endsWith('/')) return serve(reply, HTML, html)
-    return await reply.redirect(`${path.slice(path.lastIndexOf('/') + 1)}/${request.url.slice(path.length)}`)
-  })
+  app.get('/compare', { schema: { hide: true } }, async (_request, reply) => serve(reply, HTML, html))
 
   for (const [name, type] of ASSETS) {
     const text = await read(name)

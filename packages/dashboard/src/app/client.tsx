@@ -4,7 +4,9 @@ import { TickwireProvider } from '@tickwire/client/react'
 import { freshToken, login } from './session.js'
 import { useStore } from './store.js'
 
-/** Gives the page a client for its user. Another user gets another client: nothing of the former one stays. */
+/**
+ * Gives the page a client for its user. Another user gets another client: nothing of the former one stays.
+ */
 export function ClientOfUser ({ children }: { readonly children: ReactNode }): ReactNode {
   const user = useStore(login)?.user
   return <ClientFor key={user ?? ''}>{children}</ClientFor>

@@ -20,7 +20,7 @@ const SIZE = { width: 1440, height: 860 }
  * @type {{ name: string, path: string, scheme: 'light' | 'dark', locale?: string, before?: string[] }[]}
  */
 const PICTURES = [
-  { name: 'desk', path: '/?symbol=BTC-USD', scheme: 'light', before: ['[data-panel=chart] button:has-text("1s")'] },
+  { name: 'desk', path: '/?symbol=BTC-USD', scheme: 'light', before: ['button:text-is("1s")'] },
   { name: 'desk-korean', path: '/?symbol=005930', scheme: 'dark', locale: 'ko-KR' },
   { name: 'monitor', path: '/monitor', scheme: 'light', before: ['[data-connection] button'] },
   { name: 'console', path: '/console', scheme: 'light' },
@@ -38,7 +38,9 @@ async function startServer (/** @type {string} */ folder) {
   for (;;) {
     const link = /http:\/\/\S+#code=\S+/.exec(text)?.[0]
     if (link !== undefined) return { child, link }
-    if (Date.now() > until || child.exitCode !== null) throw new PrepareError(`the server did not start:\n${text}`)
+    if (Date.now() > until || child.exitCode !== null) {
+      throw new PrepareError(`the server did not start:\n${text}`)
+    }
     await delay(100)
   }
 }

@@ -20,6 +20,7 @@ const words = {
     compare: 'Transports',
     docs: 'Reference',
     pages: 'Pages',
+    settings: 'Settings',
     language: 'Language',
     theme: 'Theme',
     system: 'System',
@@ -37,6 +38,7 @@ const words = {
     compare: '전송 방식',
     docs: '문서',
     pages: '페이지',
+    settings: '설정',
     language: '언어',
     theme: '테마',
     system: '시스템',
@@ -82,18 +84,27 @@ function Head ({ current, settings, problem, tools }: {
       </button>
       {tools}
       <span className='spacer' />
-      <select
-        aria-label={text.language} value={chosenLanguage}
-        onChange={({ target }) => { language.set(target.value as Language) }}
-      >
-        {LANGUAGES.map(one => <option key={one} value={one}>{NAMES[one]}</option>)}
-      </select>
-      <select
-        aria-label={text.theme} value={chosenTheme}
-        onChange={({ target }) => { theme.set(target.value as Theme) }}
-      >
-        {THEMES.map(one => <option key={one} value={one}>{text[one]}</option>)}
-      </select>
+      <details className='menu'>
+        <summary>{text.settings}</summary>
+        <div className='menu-body form'>
+          <label>{text.language}
+            <select
+              name='language' value={chosenLanguage}
+              onChange={({ target }) => { language.set(target.value as Language) }}
+            >
+              {LANGUAGES.map(one => <option key={one} value={one}>{NAMES[one]}</option>)}
+            </select>
+          </label>
+          <label>{text.theme}
+            <select
+              name='theme' value={chosenTheme}
+              onChange={({ target }) => { theme.set(target.value as Theme) }}
+            >
+              {THEMES.map(one => <option key={one} value={one}>{text[one]}</option>)}
+            </select>
+          </label>
+        </div>
+      </details>
       <LoginButton settings={settings} problem={problem} />
     </header>
   )

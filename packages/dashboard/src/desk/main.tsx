@@ -1,6 +1,5 @@
-import type { ReactNode } from 'react'
 import { showPage } from '../app/page.js'
+import { Desk } from './desk.js'
+import { LayoutDialog } from './layout-dialog.js'
 
-const Content = (): ReactNode => <h1>Desk</h1>
-
-void showPage({ name: 'desk', Content })
+void showPage({ name: 'desk', Content: Desk, Tools: LayoutDialog })

@@ -10,6 +10,7 @@ import { useLoginNeeded } from '../needs-login.js'
 import { type Pages, usePages, useReadTurn } from '../pages.js'
 import { panelWords } from './panel-words.js'
 import { SideOf } from './side.js'
+import '../private.css'
 import './orders.css'
 
 /** How many fills that have come meanwhile are kept. */

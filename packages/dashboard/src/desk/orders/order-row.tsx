@@ -41,7 +41,7 @@ export function OrderRow ({ order }: { readonly order: Order }): ReactNode {
       <td className='number'>{groupDigits(order.filled_qty)}</td>
       <td className='number'>{pricesOf(order)}</td>
       <td className='number'>{groupDigits(order.avg_price)}</td>
-      <td className='status'>
+      <td className='status-text'>
         {wordFor(names, order.status)}
         {order.reason !== undefined && <span className='faint reason'> {order.reason}</span>}
         {error !== undefined && <span role='alert' className='problem reason'> {wordsOf(error)}</span>}

@@ -47,5 +47,7 @@ export const orderWords = {
 } satisfies Words<Record<string, string>>
 
 /** Returns a word for a name that the server wrote; the name itself, if there is none. */
-export const wordFor = (text: Readonly<Record<string, string>>, name: string | undefined): string =>
-  text[name ?? ''] ?? name ?? '–'
+export function wordFor (text: Readonly<Record<string, unknown>>, name: string | undefined): string {
+  const word = text[name ?? '']
+  return typeof word === 'string' ? word : name ?? '–'
+}

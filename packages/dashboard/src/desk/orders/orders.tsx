@@ -11,6 +11,7 @@ import { useLoginNeeded } from '../needs-login.js'
 import { type Filter, FILTERS, isKnown, isOpen, useOrderList } from './order-list.js'
 import { OrderRow } from './order-row.js'
 import { panelWords } from './panel-words.js'
+import '../private.css'
 import './orders.css'
 
 export { FillsPanel } from './fills.js'

@@ -13,8 +13,8 @@ export interface Prefill {
   readonly type?: OrderType
 }
 
-/** How often something was put into the ticket: the ticket takes the focus each time. */
-export const prefills = createStore(0)
+/** Whether something was put into the ticket that has not taken the focus yet. */
+export const isPrefilled = createStore(false)
 
 /** Selects a symbol and puts an order into the ticket. Nothing is sent. */
 export function prefill ({ symbol, side, price, quantity, type }: Prefill): void {
@@ -25,5 +25,5 @@ export function prefill ({ symbol, side, price, quantity, type }: Prefill): void
     ...(price === undefined ? {} : { limitPrice: price }),
     ...(quantity === undefined ? {} : { quantity })
   })
-  prefills.set(prefills.get() + 1)
+  isPrefilled.set(true)
 }

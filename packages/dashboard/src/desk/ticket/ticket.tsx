@@ -16,7 +16,7 @@ import { DecimalField } from './decimal-field.js'
 import { changeDraft, draft, draftFor } from './draft.js'
 import { Estimate } from './estimate.js'
 import { Outcome } from './outcome.js'
-import { prefills } from './prefill.js'
+import { isPrefilled } from './prefill.js'
 import { Summary } from './summary.js'
 import {
   type Faults, faultsOf, faultWords, hasLimit, hasStop, ORDER_TYPES, orderOf, timesFor
@@ -55,8 +55,12 @@ function Ticket ({ symbol }: { readonly symbol: string }): ReactNode {
   const actions = useActions()
   const [send, sent] = useAction(async () => await actions.submitOrder(orderOf(held)))
   const quantity = useRef<HTMLInputElement>(null)
-  const turn = useStore(prefills)
-  useEffect(() => { if (turn > 0) quantity.current?.focus() }, [turn])
+  const mustFocus = useStore(isPrefilled)
+  useEffect(() => {
+    if (!mustFocus) return
+    quantity.current?.focus()
+    isPrefilled.set(false)
+  }, [mustFocus])
 
   const touch = held.side === 'buy' ? quote?.bid : quote?.ask
   const awaitsPrice = hasLimit(held) && held.limitPrice === undefined && touch !== undefined

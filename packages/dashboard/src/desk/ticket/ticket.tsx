@@ -22,6 +22,7 @@ import {
   type Faults, faultsOf, faultWords, hasLimit, hasStop, ORDER_TYPES, orderOf, timesFor
 } from './terms.js'
 import { ticketWords } from './ticket-words.js'
+import '../private.css'
 import './ticket.css'
 
 /** Whether an order is shown once more before it is sent. */
@@ -153,13 +154,14 @@ function Ticket ({ symbol }: { readonly symbol: string }): ReactNode {
           />
           {text.confirmFirst}
         </label>
-        <button
-          type='submit' className='main send' data-send data-side={held.side} aria-disabled={sent.pending}
-          onClick={ignoreDoubleClick}
-        >
-          {sent.pending ? text.sending : `${names[held.side]} ${symbol}`}
-        </button>
-        <Outcome orderId={sent.result?.order_id} error={sent.error} />
+        <div className='send'>
+          <Outcome orderId={sent.result?.order_id} error={sent.error} />
+          <button
+            type='submit' className='main' data-send aria-disabled={sent.pending} onClick={ignoreDoubleClick}
+          >
+            {sent.pending ? text.sending : `${names[held.side]} ${symbol}`}
+          </button>
+        </div>
       </form>
       <ConfirmDialog
         title={text.confirmTitle} isOpen={isConfirming} confirm={`${names[held.side]} ${symbol}`}

@@ -31,7 +31,7 @@ test('page and reference work under their policy, and stand in no other page', i
   await t.test('the page loads and works', async t => {
     const page = await browser.newPage()
     const heard = complaints(page)
-    await page.goto(server.origin)
+    await page.goto(`${server.origin}/compare`)
     await page.locator('[data-state=connected]').nth(2).waitFor()
     t.same(heard, [])
     await page.evaluate("document.body.append(Object.assign(document.createElement('script'), { textContent: 'window.injected = true' }))")

@@ -76,6 +76,6 @@ test('the package, packed and installed into an empty folder', { ...inBrowser, t
     await until('it listens', () => out.includes('listens on'))
     const page = await browser.newPage()
     await page.goto(/http:\/\/\S+/.exec(out)![0])
-    await page.locator('[data-column="websocket"][data-state="connected"] [data-topic^="quotes:"]').first().waitFor()
+    await page.locator('[data-panel=watchlist] tr[data-symbol]').first().waitFor()
   })
 })

@@ -17,6 +17,8 @@ async function start (
   return { server, links, requests }
 }
 
+/** The page of three columns takes the link of the desk as well. */
+const compare = (link: string): string => link.replace('/#', '/compare#')
 const code = (link: string): string => link.slice(link.indexOf('=') + 1)
 const mayCut = (page: Page): Promise<void> => page.locator('.cut[aria-disabled=false]').nth(2).waitFor()
 const connected = (page: Page): Promise<void> => page.locator('[data-state=connected]').nth(2).waitFor()
@@ -30,8 +32,8 @@ test('the link that the terminal shows makes its browser an operator, and leaves
   const { server, links, requests } = await start(t)
   const browser = await launchBrowser(t)
   const page = await browser.newPage()
-  await page.goto(server.origin + links[0]!)
-  t.equal(await page.evaluate('location.href'), `${server.origin}/`, 'the address holds no code')
+  await page.goto(server.origin + compare(links[0]!))
+  t.equal(await page.evaluate('location.href'), `${server.origin}/compare`, 'the address holds no code')
   await mayCut(page)
   await cut(page)
   await page.reload()
@@ -40,11 +42,11 @@ test('the link that the terminal shows makes its browser an operator, and leaves
   t.equal(await page.locator('#hint').isVisible(), false)
 
   const other = await browser.newPage()
-  await other.goto(server.origin)
+  await other.goto(`${server.origin}/compare`)
   await connected(other)
   await hint(other, "open the link that this server's terminal shows")
   t.equal(await other.locator('.cut[aria-disabled=false]').count(), 0, 'another tab is no operator')
-  await other.evaluate(`location.href = ${JSON.stringify(links[0])}`)
+  await other.evaluate(`location.href = ${JSON.stringify(compare(links[0]!))}`)
   await hint(other, 'The link was not taken')
   t.equal(await other.evaluate('location.hash'), '')
 })
@@ -53,13 +55,13 @@ test('a link that is opened where the page is open is taken, too; and the page h
   const { server, links } = await start(t)
   const browser = await launchBrowser(t)
   const page = await browser.newPage()
-  await page.goto(server.origin)
+  await page.goto(`${server.origin}/compare`)
   await connected(page)
   await page.click('#hint button')
   await hint(page, 'at most every 10 s')
-  await page.evaluate(`location.href = ${JSON.stringify(links[0])}`)
+  await page.evaluate(`location.href = ${JSON.stringify(compare(links[0]!))}`)
   await mayCut(page)
-  t.equal(await page.evaluate('location.href'), `${server.origin}/`)
+  t.equal(await page.evaluate('location.href'), `${server.origin}/compare`)
   await cut(page)
 })
 
@@ -69,7 +71,7 @@ test('the page renews its token before it ends; once it cannot, it says what to 
   const page = await browser.newPage()
   // The page's clock, not the server's: to both the token is good.
   await page.clock.install()
-  await page.goto(server.origin + links[0]!)
+  await page.goto(server.origin + compare(links[0]!))
   await mayCut(page)
   const renewals = (): number => requests.filter(({ url }) => url === '/page/admin-token/renew').length
   t.equal(renewals(), 0)

@@ -6,7 +6,7 @@ test('the page stops where it was refused, and says why, over each transport', i
   const server = await startServer(t, { SOURCES: 'simulated', AUTH: 'required' })
   const browser = await launchBrowser(t)
   const page = await browser.newPage()
-  await page.goto(server.origin)
+  await page.goto(`${server.origin}/compare`)
   await page.fill('#token', server.token({ read: ['news'] }))
   await page.click('#token-form button')
   for (const name of ['websocket', 'event-source', 'poll']) {

@@ -93,7 +93,7 @@ test('the page: three transports show the same sequences, whatever is cut', { ..
   page.on('pageerror', error => { faults.push(String(error)) })
   page.on('response', answer => { if (answer.status() === 404 && !answer.url().endsWith('/v1/admin/disconnect')) faults.push(answer.url()) })
   page.on('console', message => { if (/content security policy/i.test(message.text())) faults.push(message.text()) })
-  await page.goto(network.origin + link)
+  await page.goto(network.origin + link.replace('/#', '/compare#'))
 
   await until(page, 'all are connected', connected)
   const traded = await page.evaluate("[...document.querySelectorAll('#symbols :checked')].map(({ value }) => value)") as string[]

@@ -25,7 +25,7 @@ test('the page names what it shows, and leads to the reference and to the protoc
   const origin = /http:\S+/.exec(server.lines.join())![0]
   const browser = await launchBrowser(t)
   const page = await browser.newPage()
-  await page.goto(origin)
+  await page.goto(`${origin}/compare`)
   const row = page.locator('[data-column=websocket] tr', { has: page.locator('[data-topic="quotes:005930"]') }).locator('th')
   await row.waitFor()
   t.match(await row.textContent(), /^005930\s+Samsung Electronics$/)
@@ -39,7 +39,7 @@ test('the page names what it shows, and leads to the reference and to the protoc
   t.notMatch(await page.locator('#swagger-ui').innerText(), '`', 'Markdown that is not one')
   t.equal(await page.getByRole('button', { name: 'Explore' }).count(), 0, 'no field for the address of some other API')
   t.equal(await protocolLink(page), `${origin}/docs/protocol`)
-  await page.goto(origin)
+  await page.goto(`${origin}/compare`)
   t.equal(await protocolLink(page), `${origin}/docs/protocol`)
 
   const answer = await page.goto(`${origin}/docs/protocol`)
@@ -56,7 +56,7 @@ test('the page leads to no reference where there is none, and to the right one u
     await app.register(tickwire, { prefix: '/live', routes, sources: 'simulated' })
     const origin = await app.listen()
     const page = await browser.newPage()
-    await page.goto(`${origin}/live/`)
+    await page.goto(`${origin}/live/compare`)
     await page.locator('[data-state=connected]').nth(2).waitFor()
     const links = page.getByRole('link', { name: /API reference/ })
     t.equal(await links.count(), count)

@@ -202,7 +202,7 @@ test('upgrades streams only', async t => {
 test('serves pages with strict headers, and streams without them', async t => {
   for (const [environment, hsts] of [['development', null], ['production', 'max-age=31536000']] as const) {
     const server = await startServer(t, { NODE_ENV: environment, AUTH: 'optional' })
-    for (const path of ['/', '/page/page.js', '/docs/', '/docs/static/index.css', '/docs/json']) {
+    for (const path of ['/', '/monitor', '/compare', '/page/page.js', '/docs/', '/docs/static/index.css', '/docs/json']) {
       const { status, headers } = await fetch(server.origin + path)
       t.equal(status, 200, path)
       t.match(headers.get('content-security-policy'), /^default-src 'self';.*frame-ancestors 'none'/)

@@ -63,6 +63,7 @@ export class Client {
     const forget = (topic: string): void => { this.#delivery.rule.forget(topic) }
     this.#roster = new Roster(this.#selectors, this.#connector, forget, options.after)
     this.#delivery = new Delivery(this.#selectors, this.#roster, name => this.#kindOf(name), {
+      now: environment.now,
       note: text => { this.#log.note(text) },
       renew: reason => { this.#connector.renew(reason, true) },
       gap: gap => { this.#emit('gap', gap) },
@@ -166,7 +167,7 @@ export class Client {
 
   /** What the client has done, and its last events as text. */
   inspect (): Inspection {
-    const { latest } = this.#delivery
+    const { latest, latestAt } = this.#delivery
     return {
       ...this.#delivery.counts,
       state: this.state,
@@ -174,7 +175,7 @@ export class Client {
       topics: Object.fromEntries(this.#delivery.rule.positions()),
       connections: this.#connections,
       bytes: this.#bytes,
-      latencyMs: latest === undefined ? undefined : this.#clock.since(latest.timestamp),
+      latencyMs: latest === undefined ? undefined : this.#clock.between(latest.timestamp, latestAt),
       events: this.#log.text
     }
   }

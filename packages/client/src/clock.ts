@@ -18,8 +18,8 @@ export class ServerClock {
     return this.#now() + (this.#ahead ?? 0)
   }
 
-  /** Returns the milliseconds since a time of the server. */
-  since (time: string): number {
-    return Math.max(0, this.serverNow() - Date.parse(time))
+  /** Returns the milliseconds from a time of the server to one of the client. */
+  between (time: string, at: number): number {
+    return Math.max(0, at + (this.#ahead ?? 0) - Date.parse(time))
   }
 }

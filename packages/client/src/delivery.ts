@@ -6,6 +6,7 @@ import type { Selectors } from './selectors.js'
 import type { ServerMessage } from './transports/transport.js'
 
 interface DeliveryHost {
+  now: () => number
   note: (text: string) => void
   /** Opens another connection at once, from the cursor. */
   renew: (reason: string) => void
@@ -18,8 +19,9 @@ interface DeliveryHost {
 export class Delivery {
   readonly rule = new ClientRule((topic, sequence) => { this.#wentBack.push([topic, sequence]) })
   readonly counts = { messages: 0, duplicates: 0, resets: 0, gaps: 0 }
-  /** The newest message. */
+  /** The newest message that is no snapshot: a state may be old. */
   latest: Message | undefined
+  latestAt = 0
   readonly #selectors: Selectors
   readonly #roster: Roster
   readonly #kindOf: (channel: string) => ChannelKind
@@ -82,7 +84,7 @@ export class Delivery {
 
   #deliver (message: Message): void {
     this.counts.messages++
-    this.latest = message
+    if (message.snapshot === undefined) [this.latest, this.latestAt] = [message, this.#host.now()]
     this.#selectors.deliver(message)
   }
 

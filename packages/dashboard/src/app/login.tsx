@@ -1,6 +1,7 @@
-import { type FormEvent, type ReactNode, useRef, useState } from 'react'
+import { type FormEvent, type ReactNode, useEffect, useRef, useState } from 'react'
+import { notify } from './notices.js'
 import { useWords, type Words } from './preferences.js'
-import { askForLink, login, logInWith, logOut, type Settings } from './session.js'
+import { askForLink, linkProblem, login, logInWith, logOut, type Settings } from './session.js'
 import { useStore } from './store.js'
 
 const words = {
@@ -31,16 +32,14 @@ const words = {
 } satisfies Words<Record<string, string>>
 
 /** Logs in by the link of the terminal where the server shows one, and by a token. */
-export function LoginButton ({ settings, problem }: {
-  readonly settings: Settings
-  /** Why the link that was opened is not valid. */
-  readonly problem: string | undefined
-}): ReactNode {
+export function LoginButton ({ settings }: { readonly settings: Settings }): ReactNode {
   const text = useWords(words)
   const held = useStore(login)
   const dialog = useRef<HTMLDialogElement>(null)
-  const [note, setNote] = useState(problem ?? '')
+  const problem = useStore(linkProblem)
+  const [note, setNote] = useState('')
   const [token, setToken] = useState('')
+  useEffect(() => { if (problem !== undefined) notify(problem, 'bad') }, [problem])
   if (held !== undefined) {
     return (
       <span className='login'>
@@ -70,7 +69,7 @@ export function LoginButton ({ settings, problem }: {
       </button>
       <dialog ref={dialog} className='dialog' aria-label={text.title}>
         <h2>{text.title}</h2>
-        <p role='status' className='faint'>{note}</p>
+        <p role='status' className='faint'>{note === '' ? problem : note}</p>
         {settings.admin_links && (
           <p>{text.link} <button type='button' onClick={() => { void show() }}>{text.show}</button></p>
         )}

@@ -55,10 +55,9 @@ const NAMES: Readonly<Record<Language, string>> = { en: 'English', ko: '한국�
 const PAGES = { desk: '.', monitor: 'monitor', console: 'console', compare: 'compare' } as const
 export type PageName = keyof typeof PAGES
 
-function Head ({ current, settings, problem, tools }: {
+function Head ({ current, settings, tools }: {
   readonly current: PageName
   readonly settings: Settings
-  readonly problem: string | undefined
   readonly tools: ReactNode
 }): ReactNode {
   const text = useWords(words)
@@ -67,7 +66,7 @@ function Head ({ current, settings, problem, tools }: {
   return (
     <header className='head'>
       <a className='skip' href='#main'>{text.skip}</a>
-      <strong className='brand'>Tickwire</strong>
+      <h1 className='brand'>Tickwire<span className='hidden'> {text[current]}</span></h1>
       <nav aria-label={text.pages}>
         {(Object.keys(PAGES) as PageName[]).map(page => (
           <a key={page} href={PAGES[page]} aria-current={page === current ? 'page' : undefined}>
@@ -105,7 +104,7 @@ function Head ({ current, settings, problem, tools }: {
           </label>
         </div>
       </details>
-      <LoginButton settings={settings} problem={problem} />
+      <LoginButton settings={settings} />
     </header>
   )
 }
@@ -118,17 +117,14 @@ export interface PageParts {
   readonly Tools?: ComponentType
 }
 
-function Whole ({ parts: { name, Content, Tools }, settings, problem }: {
+function Whole ({ parts: { name, Content, Tools }, settings }: {
   readonly parts: PageParts
   readonly settings: Settings
-  readonly problem: string | undefined
 }): ReactNode {
   const text = useWords(words)
   return (
     <ClientOfUser>
-      <Head
-        current={name} settings={settings} problem={problem} tools={Tools === undefined ? null : <Tools />}
-      />
+      <Head current={name} settings={settings} tools={Tools === undefined ? null : <Tools />} />
       <main id='main' tabIndex={-1}><Content settings={settings} /></main>
       <Notices close={text.close} />
     </ClientOfUser>
@@ -138,7 +134,7 @@ function Whole ({ parts: { name, Content, Tools }, settings, problem }: {
 /** Shows a page: logs in first, so that it opens one connection, as the right user. */
 export async function showPage (parts: PageParts): Promise<void> {
   applyPreferences()
-  const [settings, problem] = await Promise.all([readSettings(), beginSession()])
+  const [settings] = await Promise.all([readSettings(), beginSession()])
   const root = createRoot(document.getElementById('root')!)
-  root.render(<StrictMode><Whole parts={parts} settings={settings} problem={problem} /></StrictMode>)
+  root.render(<StrictMode><Whole parts={parts} settings={settings} /></StrictMode>)
 }

@@ -21,7 +21,7 @@ export function Panel ({ title, tools, empty, isStale = false, name, children }:
         <h2 id={id}>{title}</h2>
         {tools !== undefined && <div className='panel-tools'>{tools}</div>}
       </header>
-      <div className='panel-body'>
+      <div className='panel-body' tabIndex={0} role='group' aria-labelledby={id}>
         {empty === undefined ? children : <p className='empty'>{empty}</p>}
       </div>
     </section>

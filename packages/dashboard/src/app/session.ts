@@ -137,25 +137,30 @@ export async function freshToken (): Promise<string | undefined> {
   return login.get()?.token
 }
 
-/**
- * Begins the session: goes on with the login of this tab, or exchanges the code in the page's address, which
- * the server's terminal showed.
- * @returns why the code is not valid, in the server's words
- */
-export async function beginSession (): Promise<string | undefined> {
-  login.set(kept())
-  setInterval(() => { void freshToken() }, LOOK_MS)
+/** Why the link that was opened is not valid, in the server's words. */
+export const linkProblem = createStore<string | undefined>(undefined)
+
+/** Exchanges the code in the page's address, which the server's terminal showed, if there is one. */
+async function takeLink (): Promise<void> {
   const code = new URLSearchParams(location.hash.slice(1)).get('code')
-  if (code === null) return undefined
+  if (code === null) return
   // Before the exchange, so that the code leaves the address bar even if that fails, and cannot become a
   // bookmark.
   history.replaceState(null, '', location.pathname + location.search)
   try {
     hold(await post('page/admin-token', { code }) as Given)
-    return undefined
+    linkProblem.set(undefined)
   } catch (error) {
-    return error instanceof Error ? error.message : String(error)
+    linkProblem.set(error instanceof Error ? error.message : String(error))
   }
+}
+
+/** Goes on with the login of this tab, or logs in by a link of the terminal, also one that comes later. */
+export async function beginSession (): Promise<void> {
+  login.set(kept())
+  setInterval(() => { void freshToken() }, LOOK_MS)
+  window.addEventListener('hashchange', () => { void takeLink() })
+  await takeLink()
 }
 
 export async function readSettings (): Promise<Settings> {

@@ -40,6 +40,7 @@ export class ChartView {
   #bars: readonly Bar[] = []
   #shown: readonly IndicatorName[] = []
   #colors: ChartColors
+  #isClosed = false
 
   /** @param onOldest called when the reader comes near to the oldest bar */
   constructor (element: HTMLElement, colors: ChartColors, onOldest: () => void) {
@@ -89,6 +90,7 @@ export class ChartView {
 
   /** Shows bars, oldest first. What was shown before and is the same is not drawn again. */
   setBars (bars: readonly Bar[]): void {
+    if (this.#isClosed) return
     const before = this.#bars
     this.#bars = bars
     const begins = before[0]?.start
@@ -118,12 +120,13 @@ export class ChartView {
     this.#drawIndicators()
   }
 
-  /** What is shown of the last bar, for a test. */
+  /** How many bars are shown. */
   get count (): number {
     return this.#candles.data().length
   }
 
   close (): void {
+    this.#isClosed = true
     this.#chart.remove()
   }
 

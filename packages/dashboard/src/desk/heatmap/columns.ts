@@ -13,43 +13,22 @@ export interface Column {
 /** How many columns are shown. */
 const MOST = 180
 
-interface HistoryAnswer {
-  readonly messages: readonly Column[]
-}
-
 /** Returns the newest heatmaps of a symbol, oldest first. */
 export function useColumns (channel: HeatmapChannel, symbol: string): readonly Column[] {
   const client = useClient()
   const [columns, setColumns] = useState<readonly Column[]>([])
   useEffect(() => {
-    let isClosed = false
-    /** Grows with each reset, so that an answer from before it is dropped. */
-    let resets = 0
-    const put = (added: readonly Column[]): void => {
-      setColumns(before => {
-        const known = new Map([...before, ...added].map(column => [column.sequence, column]))
-        return [...known.values()].sort((a, b) => a.sequence - b.sequence).slice(-MOST)
-      })
-    }
-    const read = async (): Promise<void> => {
-      const turn = resets
-      const topic = `${channel}:${encodeURIComponent(symbol)}`
-      const response = await client.fetch(`v1/history?topic=${topic}&limit=${MOST}`)
-      if (!response.ok) return
-      const { messages } = await response.json() as HistoryAnswer
-      if (!isClosed && turn === resets) put(messages)
-    }
-    const subscription = client.subscribe(channel, [symbol])
+    const subscription = client.subscribe(channel, [symbol], { last: MOST })
     subscription.listen(event => {
+      // Each message is the whole state, so up to the sequence of a reset the picture stays right.
       if (event.type === 'reset') {
-        resets++
-        setColumns([])
-      } else put([event])
+        setColumns(before => before.filter(({ sequence }) => sequence <= (event.sequence ?? 0)))
+      } else {
+        setColumns(before =>
+          [...before.filter(({ sequence }) => sequence < event.sequence), event].slice(-MOST))
+      }
     })
-    // What cannot be read comes with time.
-    read().catch(() => {})
     return () => {
-      isClosed = true
       subscription.close()
       setColumns([])
     }

@@ -1,6 +1,4 @@
-import type { ReactNode } from 'react'
 import { showPage } from '../app/page.js'
+import { Monitor } from './monitor.js'
 
-const Content = (): ReactNode => <h1>Monitor</h1>
-
-void showPage({ name: 'monitor', Content })
+void showPage({ name: 'monitor', Content: Monitor })

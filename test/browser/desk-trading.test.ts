@@ -25,14 +25,15 @@ async function panelOf (page: Page, name: string): Promise<Locator> {
   return panel
 }
 
-const noticeOf = (page: Page, text: string | RegExp): Locator => page.locator('[data-notices] .notice', { hasText: text })
+const noticeOf = (page: Page, text: string | RegExp): Locator =>
+  page.locator('[data-notices] .notice', { hasText: text })
 
 async function read<Answer> (server: TestServer, path: string): Promise<Answer> {
   const headers = { authorization: `Bearer ${server.token()}` }
   return await (await fetch(`${server.origin}${path}`, { headers })).json() as Answer
 }
 
-interface OrdersAnswer { orders: Array<{ symbol: string, order_type: string, quantity: string, status: string }> }
+interface OrdersAnswer { orders: Array<{ quantity: string }> }
 
 test('the desk sends, replaces and cancels orders, and says what becomes of them', inBrowser, async t => {
   const server = await startServer(t, { SOURCES: 'simulated', BARS: '1s' })
@@ -58,7 +59,7 @@ test('the desk sends, replaces and cancels orders, and says what becomes of them
     await positions.locator('[data-position="BTC-USD"] td:nth-child(2)', { hasText: /^0\.1$/ }).waitFor()
     await (await panelOf(page, 'fills')).locator('[data-fill]').first().waitFor()
     await positions.page().locator('[data-tab="portfolio"]').click()
-    await page.locator('[data-panel="portfolio"] .value-line canvas').waitFor()
+    await page.locator('[data-panel="portfolio"] .plot canvas').waitFor()
     t.pass('all came')
   })
 
@@ -70,10 +71,10 @@ test('the desk sends, replaces and cancels orders, and says what becomes of them
     await field('confirm').uncheck()
     await ticket.locator('[data-send]').click()
     const orders = await panelOf(page, 'orders')
-    const row = orders.locator('tr', { hasText: RESTING.quantity })
+    const row = orders.locator('[data-order]', { hasText: RESTING.quantity })
     await row.and(orders.locator('[data-status="new"]')).waitFor()
     await row.locator('[data-replace]').click()
-    await row.locator('[name="limit_price"]').fill(RESTING.better)
+    await orders.locator('.replace [name="limit_price"]').fill(RESTING.better)
     await page.keyboard.press('Enter')
     await row.and(orders.locator('[data-status="replaced"]')).waitFor()
     t.match(await row.textContent(), RESTING.better)
@@ -85,6 +86,11 @@ test('the desk sends, replaces and cancels orders, and says what becomes of them
   })
 
   await t.test('a double click is one order, and a second one by intention is another', async t => {
+    const level = page.locator('[data-side="bid"] [data-take]').last()
+    await level.click()
+    t.equal(await ticket.locator('[name="side"]:checked').getAttribute('value'), 'sell', 'a bid is what one can sell at')
+    await ticket.locator('[name="side"][value="buy"]').check()
+    await field('limitPrice').fill('3.25')
     await field('quantity').fill('0.03')
     await ticket.locator('[data-send]').dblclick()
     await ticket.locator('[data-outcome="sent"]', { hasText: 'open' }).waitFor()

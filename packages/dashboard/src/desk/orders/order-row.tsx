@@ -13,6 +13,11 @@ import { panelWords } from './panel-words.js'
 import { ReplaceForm } from './replace-form.js'
 import { SideOf } from './side.js'
 
+export const COLUMNS = [
+  ['time', ''], ['symbol', ''], ['order', ''], ['filledOf', 'number'], ['price', 'number'],
+  ['average', 'number'], ['status', ''], ['actions', 'actions']
+] as const
+
 /** Returns the prices of an order: the limit, and what triggers it. */
 function pricesOf ({ limit_price: limit, stop_price: stop }: Order): string {
   const trigger = stop === undefined ? '' : `⚑ ${groupDigits(stop)}`
@@ -27,7 +32,7 @@ export function OrderRow ({ order }: { readonly order: Order }): ReactNode {
     await actions.cancelOrder({ order_id: order.order_id }))
   const named = `${wordFor(names, order.side)} ${groupDigits(order.quantity)} ${order.symbol}`
   const mayChange = isOpen(order) && isKnown(order) && order.status !== 'pending_cancel'
-  return (
+  const row = (
     <tr data-order={order.order_id} data-status={order.status}>
       <td>{order.created_at === undefined ? '–' : formatTime(order.created_at)}</td>
       <td>
@@ -35,10 +40,10 @@ export function OrderRow ({ order }: { readonly order: Order }): ReactNode {
           {order.symbol}
         </button>
       </td>
-      <td><SideOf side={order.side} /></td>
-      <td title={wordFor(names, order.time_in_force)}>{wordFor(names, order.order_type)}</td>
-      <td className='number'>{groupDigits(order.quantity)}</td>
-      <td className='number'>{groupDigits(order.filled_qty)}</td>
+      <td title={wordFor(names, order.time_in_force)}>
+        <SideOf side={order.side} /> {wordFor(names, order.order_type)}
+      </td>
+      <td className='number'>{groupDigits(order.filled_qty)} / {groupDigits(order.quantity)}</td>
       <td className='number'>{pricesOf(order)}</td>
       <td className='number'>{groupDigits(order.avg_price)}</td>
       <td className='status-text'>
@@ -46,18 +51,15 @@ export function OrderRow ({ order }: { readonly order: Order }): ReactNode {
         {order.reason !== undefined && <span className='faint reason'> {order.reason}</span>}
         {error !== undefined && <span role='alert' className='problem reason'> {wordsOf(error)}</span>}
       </td>
-      <td>
-        {mayChange && isReplacing &&
-          <ReplaceForm order={order} named={named} onDone={() => { setIsReplacing(false) }} />}
-        {mayChange && !isReplacing && (
+      <td className='actions'>
+        {mayChange && (
           <>
             <button
-              type='button' data-replace aria-label={text.replaceOf(named)}
-              onClick={() => { setIsReplacing(true) }}
+              type='button' data-replace aria-label={text.replaceOf(named)} aria-expanded={isReplacing}
+              onClick={() => { setIsReplacing(!isReplacing) }}
             >
               {text.replace}
             </button>
-            {' '}
             <button
               type='button' className='danger' data-cancel aria-disabled={pending}
               aria-label={text.cancelOf(named)}
@@ -72,5 +74,16 @@ export function OrderRow ({ order }: { readonly order: Order }): ReactNode {
         )}
       </td>
     </tr>
+  )
+  if (!mayChange || !isReplacing) return row
+  return (
+    <>
+      {row}
+      <tr>
+        <td colSpan={COLUMNS.length}>
+          <ReplaceForm order={order} named={named} onDone={() => { setIsReplacing(false) }} />
+        </td>
+      </tr>
+    </>
   )
 }

@@ -9,17 +9,12 @@ import { wordsOf } from '../ask.js'
 import { ConfirmDialog } from '../confirm.js'
 import { useLoginNeeded } from '../needs-login.js'
 import { type Filter, FILTERS, isKnown, isOpen, useOrderList } from './order-list.js'
-import { OrderRow } from './order-row.js'
+import { COLUMNS, OrderRow } from './order-row.js'
 import { panelWords } from './panel-words.js'
 import '../private.css'
 import './orders.css'
 
 export { FillsPanel } from './fills.js'
-
-const COLUMNS = [
-  ['time', ''], ['symbol', ''], ['side', ''], ['type', ''], ['quantity', 'number'], ['filled', 'number'],
-  ['price', 'number'], ['average', 'number'], ['status', ''], ['actions', '']
-] as const
 
 /** The orders of the user; those that are open can be canceled and replaced. */
 export function OrdersPanel (): ReactNode {

@@ -1,21 +1,21 @@
-import { lazy, type ReactNode, Suspense } from 'react'
+import { type ReactNode, useMemo } from 'react'
 import type { Portfolio } from '@tickwire/protocol'
 import { useIsStale } from '../../app/connection.js'
 import { subtract } from '../../app/decimals.js'
 import { groupDigits } from '../../app/format.js'
 import { useUnlessFrozen } from '../../app/freeze.js'
 import { Panel } from '../../app/panel.js'
+import { Plot } from '../../app/plot.js'
 import { useWords } from '../../app/preferences.js'
 import { useLoginNeeded } from '../needs-login.js'
 import { useAccount } from './account.js'
 import { portfolioWords } from './portfolio-words.js'
 import { Profit } from './profit.js'
-import { useValues } from './values.js'
+import { useValues, type Values } from './values.js'
 import './portfolio.css'
 
 export { PositionsPanel } from './positions.js'
 
-const ValueLine = lazy(async () => await import('./value-line.js'))
 /** A line needs two points. */
 const FEWEST_VALUES = 2
 
@@ -39,13 +39,19 @@ function Worth (): ReactNode {
           <Figures portfolio={portfolio} />
           {portfolio.without_rate !== undefined && portfolio.without_rate.length > 0 &&
             <p className='warning'>{text.without(portfolio.without_rate.join(', '))}</p>}
-          {values.times.length >= FEWEST_VALUES && (
-            <Suspense fallback={null}><ValueLine values={values} label={text.over} /></Suspense>
-          )}
+          {values.times.length >= FEWEST_VALUES && <ValueLine values={values} />}
           <Balances portfolio={portfolio} />
         </div>
       )}
     </Panel>
+  )
+}
+
+function ValueLine ({ values: { times, values } }: { readonly values: Values }): ReactNode {
+  const text = useWords(portfolioWords)
+  const lines = useMemo(() => [values], [values])
+  return (
+    <Plot times={times} values={lines} lines={[{ label: text.total, color: '--accent' }]} label={text.over} />
   )
 }
 

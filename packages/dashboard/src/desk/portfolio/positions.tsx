@@ -11,6 +11,7 @@ import { prefill } from '../ticket/prefill.js'
 import { useAccount } from './account.js'
 import { portfolioWords } from './portfolio-words.js'
 import { Profit } from './profit.js'
+import '../private.css'
 
 type Position = Portfolio['positions'][number]
 
@@ -36,7 +37,7 @@ function Positions (): ReactNode {
             <th scope='col'>{text.symbol}</th>
             {(['quantity', 'average', 'last', 'value', 'pnl'] as const).map(name =>
               <th key={name} scope='col' className='number'>{text[name]}</th>)}
-            <th scope='col'>{text.actions}</th>
+            <th scope='col' className='actions'>{text.actions}</th>
           </tr>
         </thead>
         <tbody>{positions.map(position => <PositionRow key={position.symbol} position={position} />)}</tbody>
@@ -62,7 +63,7 @@ function PositionRow ({ position }: { readonly position: Position }): ReactNode 
       <td className='number'>{groupDigits(position.last)}</td>
       <td className='number'>{groupDigits(position.market_value)} {currency}</td>
       <td className='number'><Profit value={position.unrealized_pnl} currency={currency} /></td>
-      <td>
+      <td className='actions'>
         <button type='button' data-close aria-label={text.closeOf(symbol)} onClick={close}>
           {text.close}
         </button>

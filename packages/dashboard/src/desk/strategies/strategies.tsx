@@ -41,7 +41,7 @@ function Strategies (): ReactNode {
               <th scope='col' className='number'>{text.position}</th>
               <th scope='col' className='number'>{text.pnl}</th>
               <th scope='col'>{text.lastSignal}</th>
-              <th scope='col'>{text.actions}</th>
+              <th scope='col' className='actions'>{text.actions}</th>
             </tr>
           </thead>
           <tbody>

@@ -51,7 +51,7 @@ export function StrategyRow ({ strategy, title, onChanged }: {
   const allNames = { ...names, ...text }
   return (
     <tr data-strategy={id} data-status={status}>
-      <td>{title}<span className='faint'> · {text[strategy.mode]}</span></td>
+      <td className='status-text'>{title}<span className='faint'> · {text[strategy.mode]}</span></td>
       <td>{symbol}</td>
       <td className='status-text'>
         {wordFor(allNames, status)}
@@ -71,7 +71,7 @@ export function StrategyRow ({ strategy, title, onChanged }: {
             </>
             )}
       </td>
-      <td>
+      <td className='actions'>
         {[...ACTIONS[status] ?? [], 'remove' as const].map(action => (
           <button
             key={action} type='button' data-action={action} aria-disabled={pending}

@@ -21,6 +21,7 @@ export const ticketWords = {
     confirmFirst: 'Confirm before sending',
     doNotAsk: 'Do not ask again',
     confirmTitle: 'Send this order?',
+    sendOf: (side: string, symbol: string) => `${side} ${symbol}`,
     sending: 'Sending…',
     outcome: 'The last order:'
   },
@@ -44,7 +45,8 @@ export const ticketWords = {
     confirmFirst: '보내기 전에 확인',
     doNotAsk: '다시 묻지 않기',
     confirmTitle: '이 주문을 보내시겠습니까?',
+    sendOf: (side: string, symbol: string) => `${symbol} ${side}`,
     sending: '보내는 중…',
     outcome: '마지막 주문:'
   }
-} satisfies Words<Record<string, string>>
+} satisfies Words<Record<string, unknown>>

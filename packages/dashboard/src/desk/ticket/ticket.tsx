@@ -70,6 +70,7 @@ function Ticket ({ symbol }: { readonly symbol: string }): ReactNode {
     if (awaitsPrice) changeDraft(symbol, { limitPrice: touch })
   }, [awaitsPrice, symbol, touch])
 
+  const sendText = text.sendOf(names[held.side], symbol)
   const faults: Faults = faultsOf(held, instrument, faultText)
   const shown = isTried ? faults : {}
   const change = (changed: Parameters<typeof changeDraft>[1]): void => { changeDraft(symbol, changed) }
@@ -93,7 +94,7 @@ function Ticket ({ symbol }: { readonly symbol: string }): ReactNode {
           <strong>{symbol}</strong> <span className='faint'>{instrument?.name}</span>
         </p>
         <fieldset className='segments' data-side={held.side}>
-          <legend className='hidden-label'>{text.side}</legend>
+          <legend className='hidden'>{text.side}</legend>
           {(['buy', 'sell'] as const).map(side => (
             <label key={side}>
               <input
@@ -159,12 +160,12 @@ function Ticket ({ symbol }: { readonly symbol: string }): ReactNode {
           <button
             type='submit' className='main' data-send aria-disabled={sent.pending} onClick={ignoreDoubleClick}
           >
-            {sent.pending ? text.sending : `${names[held.side]} ${symbol}`}
+            {sent.pending ? text.sending : sendText}
           </button>
         </div>
       </form>
       <ConfirmDialog
-        title={text.confirmTitle} isOpen={isConfirming} confirm={`${names[held.side]} ${symbol}`}
+        title={text.confirmTitle} isOpen={isConfirming} confirm={sendText}
         onConfirm={() => { void send() }} onClose={() => { setIsConfirming(false) }}
       >
         <Summary draft={held} instrument={instrument} quote={quote} />

@@ -5,9 +5,11 @@ import { useStore } from '../app/store.js'
 import { useReadInstruments } from './instruments.js'
 import { type Cell, layout, placeOf } from './layout.js'
 import { useReadStatuses } from './markets/statuses.js'
+import { OrderAndAlertNotices } from './notices.js'
 import { panels, type PanelName } from './panels.js'
 import { useSelected } from './selection.js'
 import { Tabs } from './tabs.js'
+import { isPrefilled as isTicketPrefilled } from './ticket/prefill.js'
 import './desk.css'
 
 const narrow = matchMedia('(max-width: 900px)')
@@ -40,10 +42,16 @@ export function Desk (): ReactNode {
   const isNarrow = useIsNarrow()
   if (isNarrow) {
     const all = (Object.keys(panels) as PanelName[]).filter(name => placeOf(columns, name) !== '')
-    return <div className='desk'><CellOf cell={{ panels: all, share: 1 }} /></div>
+    return (
+      <div className='desk'>
+        <OrderAndAlertNotices />
+        <CellOf cell={{ panels: all, share: 1 }} />
+      </div>
+    )
   }
   return (
     <div className='desk'>
+      <OrderAndAlertNotices />
       {columns.map((cells, at) => {
         const shown = cells.filter(({ panels: names }) => names.length > 0)
         if (shown.length === 0) return null
@@ -69,6 +77,10 @@ function CellOf ({ cell: { panels: names, share } }: { readonly cell: Cell }): R
     if (!isChoice || !names.includes('chart')) return
     setChosen(now => (now ?? names[0]) === 'watchlist' ? 'chart' : now)
   }, [selected, names])
+  const isPrefilled = useStore(isTicketPrefilled)
+  useEffect(() => {
+    if (isPrefilled && names.includes('ticket')) setChosen('ticket')
+  }, [isPrefilled, names])
   const Content = panels[shown]
   return (
     <div className='cell' style={{ flexGrow: share }} data-tabs={names.length > 1}>

@@ -11,7 +11,14 @@ export const panelWords = {
     book: 'Book',
     trades: 'Trades',
     news: 'News',
-    markets: 'Markets'
+    markets: 'Markets',
+    ticket: 'Ticket',
+    orders: 'Orders',
+    positions: 'Positions',
+    fills: 'Fills',
+    portfolio: 'Portfolio',
+    alerts: 'Alerts',
+    strategies: 'Strategies'
   },
   ko: {
     watchlist: '관심 종목',
@@ -20,7 +27,14 @@ export const panelWords = {
     book: '호가',
     trades: '체결',
     news: '뉴스',
-    markets: '시장'
+    markets: '시장',
+    ticket: '주문',
+    orders: '주문 내역',
+    positions: '보유 종목',
+    fills: '체결 내역',
+    portfolio: '포트폴리오',
+    alerts: '알림',
+    strategies: '전략'
   }
 } satisfies Words<Record<PanelName, string>>
 

@@ -1,4 +1,4 @@
-import { type ReactNode, useState } from 'react'
+import { type KeyboardEvent, type ReactNode, useState } from 'react'
 import type { Level } from '@tickwire/client/book'
 import { useBook } from '@tickwire/client/react'
 import { useIsStale } from '../../app/connection.js'
@@ -8,6 +8,7 @@ import { Panel } from '../../app/panel.js'
 import { useWords, type Words } from '../../app/preferences.js'
 import { useHeight } from '../../app/height.js'
 import { useSelected } from '../selection.js'
+import { prefill } from '../ticket/prefill.js'
 import { DepthChart } from './depth-chart.js'
 import './book.css'
 
@@ -98,7 +99,7 @@ function Levels ({ symbol, tools }: ViewProps): ReactNode {
   return (
     <Panel name='book' title={text.title} empty={empty} isStale={isStale} tools={tools}>
       <div ref={box} className='canvas-box'>
-        <table className='book' data-sequence={book?.sequence}>
+        <table className='book' data-sequence={book?.sequence} onKeyDown={moveAlong}>
           <thead>
             <tr>
               <th scope='col'>{text.price}</th>
@@ -106,7 +107,11 @@ function Levels ({ symbol, tools }: ViewProps): ReactNode {
             </tr>
           </thead>
           <tbody aria-label={text.ask} data-side='ask'>
-            {asks.reverse().map(level => <LevelRow key={level[0]} side='ask' level={level} most={most} />)}
+            {asks.map((level, at) => (
+              <LevelRow
+                key={level[0]} symbol={symbol} side='ask' level={level} most={most} isBest={at === 0}
+              />
+            )).reverse()}
           </tbody>
           <tbody>
             <tr className='spread'>
@@ -115,7 +120,11 @@ function Levels ({ symbol, tools }: ViewProps): ReactNode {
             </tr>
           </tbody>
           <tbody aria-label={text.bid} data-side='bid'>
-            {bids.map(level => <LevelRow key={level[0]} side='bid' level={level} most={most} />)}
+            {bids.map((level, at) => (
+              <LevelRow
+                key={level[0]} symbol={symbol} side='bid' level={level} most={most} isBest={at === 0}
+              />
+            ))}
           </tbody>
         </table>
       </div>
@@ -123,14 +132,35 @@ function Levels ({ symbol, tools }: ViewProps): ReactNode {
   )
 }
 
-function LevelRow ({ side, level: [price, size], most }: {
+/** Arrow keys move along the prices; the best of each side are reached by the tab key. */
+function moveAlong (event: KeyboardEvent<HTMLElement>): void {
+  const by = { ArrowUp: -1, ArrowDown: 1 }[event.key]
+  if (by === undefined) return
+  const prices = [...event.currentTarget.querySelectorAll<HTMLElement>('[data-take]')]
+  const next = prices[prices.indexOf(document.activeElement as HTMLElement) + by]
+  if (next === undefined) return
+  event.preventDefault()
+  next.focus()
+}
+
+function LevelRow ({ symbol, side, level: [price, size], most, isBest }: {
+  readonly symbol: string
   readonly side: 'bid' | 'ask'
   readonly level: Level
   readonly most: number
+  readonly isBest: boolean
 }): ReactNode {
+  const text = useWords(words)
   return (
     <tr data-price={price} data-size={size}>
-      <td className={side === 'bid' ? 'up' : 'down'}>{groupDigits(price)}</td>
+      <td className={side === 'bid' ? 'up' : 'down'}>
+        <button
+          type='button' className='plain take' data-take tabIndex={isBest ? 0 : -1} title={text.take}
+          onClick={() => { prefill({ symbol, side: side === 'bid' ? 'sell' : 'buy', price }) }}
+        >
+          {groupDigits(price)}
+        </button>
+      </td>
       <td className='number'>
         <span className='bar' data-side={side} style={{ width: `${100 * Number(size) / most}%` }} />
         <span className='over'>{groupDigits(size)}</span>

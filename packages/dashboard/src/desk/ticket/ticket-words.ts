@@ -1,0 +1,52 @@
+import type { Words } from '../../app/preferences.js'
+
+export const ticketWords = {
+  en: {
+    title: 'Order ticket',
+    select: 'Select a symbol to trade it.',
+    side: 'Side',
+    type: 'Type',
+    timeInForce: 'Time in force',
+    quantity: 'Quantity',
+    limitPrice: 'Limit price',
+    stopPrice: 'Stop price',
+    bid: 'Bid',
+    ask: 'Ask',
+    last: 'Last',
+    value: 'Estimated value',
+    power: 'Buying power',
+    position: 'Position',
+    tooMuch: 'This is more than your buying power.',
+    tooMany: 'This is more than your position.',
+    confirmFirst: 'Confirm before sending',
+    doNotAsk: 'Do not ask again',
+    confirmTitle: 'Send this order?',
+    sendOf: (side: string, symbol: string) => `${side} ${symbol}`,
+    sending: 'Sending…',
+    outcome: 'The last order:'
+  },
+  ko: {
+    title: '주문',
+    select: '거래할 종목을 선택하십시오.',
+    side: '매매 구분',
+    type: '주문 유형',
+    timeInForce: '유효 기간',
+    quantity: '수량',
+    limitPrice: '지정가',
+    stopPrice: '스톱 가격',
+    bid: '매수호가',
+    ask: '매도호가',
+    last: '현재가',
+    value: '예상 금액',
+    power: '주문 가능 금액',
+    position: '보유 수량',
+    tooMuch: '주문 가능 금액을 초과합니다.',
+    tooMany: '보유 수량을 초과합니다.',
+    confirmFirst: '보내기 전에 확인',
+    doNotAsk: '다시 묻지 않기',
+    confirmTitle: '이 주문을 보내시겠습니까?',
+    sendOf: (side: string, symbol: string) => `${symbol} ${side}`,
+    sending: '보내는 중…',
+    outcome: '마지막 주문:'
+  }
+} satisfies Words<Record<string, unknown>>

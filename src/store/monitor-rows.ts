@@ -52,8 +52,8 @@ export async function readEnded (
   if (user !== undefined) rows = rows.where('user_id', '=', user)
   if (address !== undefined) rows = rows.where('address', '=', address)
   if (node !== undefined) rows = rows.where(({ eb, or }) => or([eb('node', '=', node), eb('node_name', '=', node)]))
-  const direction = descending ? sql`desc nulls last` : sql`asc nulls last`
-  return await rows.orderBy(column, direction).orderBy('connection_id').limit(limit).execute()
+  return await rows.orderBy(column, order => (descending ? order.desc() : order.asc()).nullsLast())
+    .orderBy('connection_id').limit(limit).execute()
 }
 
 /** Returns a connection with what it subscribed to; undefined if the store has none of this id. */
@@ -85,7 +85,8 @@ export async function readMinutes (
     .where('minute', '>=', from).where('minute', '<', to)
   if (channel !== undefined) rows = rows.where('channel', '=', channel)
   if (node !== undefined) rows = rows.where(({ eb, or }) => or([eb('node', '=', node), eb('node_name', '=', node)]))
-  return await rows.orderBy('minute', 'desc').orderBy('node').orderBy('channel').limit(limit).execute()
+  return await rows.orderBy('minute', 'desc').orderBy('node', 'desc').orderBy('channel', 'desc')
+    .limit(limit).execute()
 }
 
 /** The minutes of one node that the store has: see {@link readRuns}. */

@@ -32,6 +32,8 @@ export interface MonitoringOptions extends Pick<FiguresOptions, 'node' | 'source
 export interface Monitoring {
   readonly inspection: Inspection
   readonly past: Past
+  /** Where the past is kept; undefined if it is not. */
+  readonly store: MonitorStore | undefined
   /** Call it when no connection is left. */
   close (): Promise<void>
 }
@@ -70,6 +72,7 @@ export function monitoring (options: MonitoringOptions): Monitoring {
   return {
     inspection,
     past: new Past(store, () => nodes.all()),
+    store,
     async close () {
       inspection.close()
       monitor?.close()

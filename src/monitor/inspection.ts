@@ -150,9 +150,10 @@ export class Inspection {
     { sort, descending, limit, ...filter }: ConnectionsRequest, alive: readonly string[] | undefined
   ): Promise<{ readonly views: readonly Found[], readonly lost: number } | undefined> {
     const { store } = this.options
-    if (store === undefined) return { views: [], lost: 0 }
     const column = SORTS[sort]
-    if (store.current === undefined || column === undefined) return undefined
+    const hasNone = store === undefined || (store.current === undefined && !store.isExpected)
+    if (hasNone || column === undefined) return { views: [], lost: 0 }
+    if (store.current === undefined) return undefined
     try {
       const rows = await readEnded(store.current, filter, alive, { column, descending }, limit)
       return { views: rows.map(row => viewOfRow(row)), lost: store.lost }
@@ -191,17 +192,14 @@ export class Inspection {
     if (request.node !== undefined && request.node !== node.id && request.node !== node.name) {
       return { total: 0, found: [] }
     }
-    const views: Found[] = []
     if (request.ended) {
-      for (const connection of ledger.ended) {
-        if (matches(request, connection, connection.user)) views.push(viewOfEnded(connection, node))
-      }
-    } else {
-      for (const connection of ledger.open) {
-        if (matches(request, connection, connection.identity.user)) views.push(this.open(connection))
-      }
+      const found = [...ledger.ended].filter(connection => matches(request, connection, connection.user))
+      const first = firstOf(found, request, ({ endedAt }) => endedAt)
+      return { total: found.length, found: first.map(connection => viewOfEnded(connection, node)) }
     }
-    return { total: views.length, found: views.sort(orderBy(request)).slice(0, request.limit) }
+    const found = [...ledger.open].filter(connection => matches(request, connection, connection.identity.user))
+    const first = firstOf(found, request, ({ unsent }) => unsent)
+    return { total: found.length, found: first.map(connection => this.open(connection)) }
   }
 
   private details (id: string): Omit<NodeAnswer, 'node'> {
@@ -260,6 +258,34 @@ function detailed (view: Found, record: ConnectionRecord): Omit<NodeAnswer, 'nod
       omitted_events: record.omittedEvents
     }
   }
+}
+
+/**
+ * Returns the first connections of an order, before anything is made of them: a node may have ten thousand.
+ * @param own the value of a sort that only open connections have, or only ended ones
+ */
+function firstOf<Connection extends Observed | EndedConnection> (
+  connections: readonly Connection[],
+  { sort, descending, limit }: ConnectionsRequest,
+  own: (connection: Connection) => number
+): Connection[] {
+  const valueOf = (connection: Connection): number => {
+    const { record } = connection
+    switch (sort) {
+      case 'connected_at': return connection.openedAt
+      case 'last_heartbeat': return connection.heardAt
+      case 'messages_sent': return record.messagesSent
+      case 'bytes_sent': return record.bytesSent
+      case 'messages_received': return record.messagesReceived
+      case 'bytes_received': return record.bytesReceived
+      case 'selectors': return record.selectors
+      case 'disconnected_at': case 'unsent_bytes': return own(connection)
+    }
+  }
+  const sign = descending ? -1 : 1
+  return connections.map(connection => ({ connection, value: valueOf(connection) }))
+    .sort((a, b) => sign * (a.value - b.value) || (a.connection.id < b.connection.id ? -1 : 1))
+    .slice(0, limit).map(({ connection }) => connection)
 }
 
 /** Orders views by a field; those of the same value by id, so that an answer is always the same. */

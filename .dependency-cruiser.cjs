@@ -81,6 +81,23 @@ const FOLDERS = {
     types: ['metrics/', 'sources/source\\.ts$'],
   },
   transports: { may: ['connection/', 'hub/', 'auth/identity\\.ts$'], types: ['auth/', 'dialects/'] },
+  monitor: {
+    may: [
+      'connection/(connection-ledger|connection-record|limited-callers)\\.ts$',
+      'hub/iso-time\\.ts$',
+      'metrics/',
+      'store/(late-store|monitor-rows|monitor-tables|open-store)\\.ts$',
+    ],
+    types: [
+      'coordination/coordination\\.ts$',
+      'hub/audience/demand\\.ts$',
+      'log/log\\.ts$',
+      'nodes/schema\\.ts$',
+      'publisher/',
+      'sources/leased-source\\.ts$',
+      'store/store\\.ts$',
+    ],
+  },
   conformance: {},
   cli: {
     types: ['nodes/schema\\.ts$'],
@@ -182,7 +199,7 @@ module.exports = {
         pathNot: [
           '^src/(transports|auth)/',
           '^src/dialects/dialects\\.ts$',
-          '^src/(nodes/schema|instruments/answers)\\.ts$',
+          '^src/(nodes/schema|monitor/schema|instruments/answers)\\.ts$',
           '^src/history/',
           '^src/trading-records/views\\.ts$',
           '^src/publisher/',

@@ -7,6 +7,7 @@ import type { Connection } from './connection.js'
 /** Reads a message of a client, a text or bytes, and queues the action that it asks for. */
 export function receive (connection: Connection, dialect: Dialect, received: string | Buffer): void {
   if (!connection.isOpen) return
+  connection.outlet.countReceived(Buffer.byteLength(received))
   const read = readAction(() => dialect.read(received))
   if (!connection.admitMessage(() => 'error' in read ? read.id : read.message.id)) return
   if ('error' in read) {

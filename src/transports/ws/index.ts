@@ -16,7 +16,7 @@ export const webSocketTransport: UpgradeTransport = {
       onMessage: message => { receive(connection, dialect, message) },
       onControl: () => { receiveControl(connection) },
       onDrain: () => { connection.onDrain() },
-      onClose: () => { connection.onClose() },
+      onClose: code => { connection.onClose(code) },
       onTooBig: () => {
         connection.close({ code: 'message_too_big', message: 'a message is larger than this server takes' })
       },

@@ -252,6 +252,11 @@ export class Connection implements Member, ActionOwner {
     this.outlet.send(message)
   }
 
+  /** Sends an answer that only the client's dialect knows. */
+  sendAnswer (answer: Written): void {
+    this.outlet.sendAnswer(answer)
+  }
+
   sendError (error: Refusal, id?: RequestId): void {
     this.counters.refuse(error.code)
     this.context.events.refused(this.party, error.code)
@@ -261,6 +266,11 @@ export class Connection implements Member, ActionOwner {
   /** Sends messages of topics, in order, in the form of the client's dialect. */
   sendWritten (messages: readonly Written[]): void {
     this.outlet.sendWritten(messages)
+  }
+
+  /** Whether the client gets what comes at once, and reads it. */
+  get keepsUp (): boolean {
+    return this.isOpen && this.delivery.isLive && !this.outlet.isFull
   }
 
   /** Resolves when the client is live, or when the connection ends. */

@@ -14,8 +14,8 @@ export interface HtsWriterOptions {
   readonly name: string
   /** The data of `price_update`. */
   readonly prices: KeptTexts
-  /** Returns what goes out of a price now: the text itself, or nothing if it is too early for it. */
-  pace (topic: string, text: Written): Written
+  /** Returns what goes out of a price now: what `write` returns, or nothing if it is too early for it. */
+  pace (topic: string, write: () => Written): Written
   /** Called when a message of an acknowledged channel has been written. */
   onWritten (channel: string, sequence: number): void
 }
@@ -84,11 +84,12 @@ export class HtsWriter implements MessageWriter {
   }
 
   private price ({ topic, payload, timestamp }: OutgoingMessage, symbol: string): Written {
-    const names = this.options.asked.spelled(topic, symbol)
-    const data = names.length === 0 ? undefined : this.options.prices.of(topic, payload, timestamp)
+    const { asked, prices, pace } = this.options
+    const isWanted = asked.spelled(topic, symbol).length > 0
+    const data = isWanted ? prices.of(topic, payload, timestamp) : undefined
     if (data === undefined) return SILENT
-    const lines = names.map(name => `{"type":"price_update","symbol":${json(name)},"data":${data}}`)
-    return this.options.pace(topic, lines.join('\n'))
+    return pace(topic, () => asked.spelled(topic, symbol)
+      .map(name => `{"type":"price_update","symbol":${json(name)},"data":${data}}`).join('\n'))
   }
 
   private order ({ payload, sequence }: OutgoingMessage): Written {

@@ -62,7 +62,7 @@ const subscribe = olderAction({
       connection.sendAnswer(subscribed(name))
       return
     }
-    if (topic.kind === 'price') pace.begin()
+    if (topic.kind === 'price' && selector.kind === 'topic') pace.begin(selector.key)
     try {
       await begin(connection, topic, selector)
     } catch (error) {

@@ -11,10 +11,9 @@ const TOGETHER_MS = 50
  * newer one takes its place; so there is at most one for each symbol that the client has asked for.
  */
 export class PricePace {
-  /** By topic, when its last price went out. */
+  /** By topic, when its last price went out, or when it began. */
   private readonly sentAt = new Map<string, number>()
-  private readonly waiting = new Map<string, Written>()
-  private beganAt = -Infinity
+  private readonly waiting = new Map<string, () => Written>()
   private timer: NodeJS.Timeout | undefined
 
   /**
@@ -26,29 +25,35 @@ export class PricePace {
     private readonly now: () => number = () => performance.now()
   ) {}
 
-  /** Begins a subscription: its first prices come within a second, so that answers come before them. */
-  begin (): void {
-    this.beganAt = this.now()
+  /** Begins a topic: its first price comes within a second, so that the answers to its client come before. */
+  begin (topic: string): void {
+    if (!this.sentAt.has(topic)) this.sentAt.set(topic, this.now())
   }
 
-  /** Returns the text if it is due; otherwise keeps it until it is, and returns nothing. */
-  take (topic: string, text: Written): Written {
+  /**
+   * Returns what a price is written as, if it is due; otherwise keeps it until it is, and returns nothing.
+   * @param write depends on what is asked for then
+   */
+  take (topic: string, write: () => Written): Written {
     const now = this.now()
     const due = this.dueAt(topic)
     if (due <= now) {
       this.sentAt.set(topic, now)
       this.waiting.delete(topic)
-      return text
+      return write()
     }
-    this.waiting.set(topic, text)
+    this.waiting.set(topic, write)
     this.schedule(due - now)
     return ''
   }
 
   /** Forgets topics that are not asked for any more. */
   forget (isLeft: (topic: string) => boolean): void {
-    for (const topics of [this.sentAt, this.waiting]) {
-      for (const topic of topics.keys()) if (!isLeft(topic)) topics.delete(topic)
+    for (const topic of this.waiting.keys()) if (!isLeft(topic)) this.waiting.delete(topic)
+    // A client that asks for it again at once is not sent it earlier for that.
+    const now = this.now()
+    for (const topic of this.sentAt.keys()) {
+      if (!isLeft(topic) && this.dueAt(topic) <= now) this.sentAt.delete(topic)
     }
   }
 
@@ -58,7 +63,7 @@ export class PricePace {
   }
 
   private dueAt (topic: string): number {
-    return (this.sentAt.get(topic) ?? this.beganAt) + INTERVAL_MS
+    return (this.sentAt.get(topic) ?? -Infinity) + INTERVAL_MS
   }
 
   private schedule (waitMs: number): void {
@@ -71,7 +76,7 @@ export class PricePace {
   private sendDue (): void {
     const now = this.now()
     const due = Array.from(this.waiting).filter(([topic]) => this.dueAt(topic) <= now)
-    const isSent = due.length === 0 || this.send(due.map(([, text]) => text))
+    const isSent = due.length === 0 || this.send(due.map(([, write]) => write()))
     if (isSent) {
       for (const [topic] of due) {
         this.waiting.delete(topic)

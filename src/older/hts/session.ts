@@ -40,7 +40,7 @@ export class HtsSession implements Speech {
       asked: this.asked,
       name: name ?? user ?? GUEST,
       prices: context.prices,
-      pace: (topic, text) => this.pace.take(topic, text),
+      pace: (topic, write) => this.pace.take(topic, write),
       onWritten: (channel, sequence) => { this.acknowledgements?.note(channel, sequence) }
     })
     this.dialect = new LinesDialect(this.writer)

@@ -7,7 +7,7 @@ import { startServer, type TestServer } from './server.js'
 /**
  * The exchanges of docs/compat.md, as the documents of older servers show them. Each kind of client plays
  * them by itself: it waits for the next message of the expected `type`, and compares it with the expected
- * one, in which `<time>` stands for any instant.
+ * one, in which `<time>` stands for any instant, and `<any>` for anything.
  */
 
 export interface Step {
@@ -57,7 +57,7 @@ export function playOf ({ origin, token }: TestServer, { title, path, user, step
   return {
     title,
     origin,
-    path: own === '' ? path : `${path}?token=${own}`,
+    path: own === '' ? path : `${path}${path.includes('?') ? '&' : '?'}token=${own}`,
     steps,
     token: own,
     publisher: token({ sub: 'publisher', publish: ['*'] })

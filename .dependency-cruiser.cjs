@@ -72,6 +72,10 @@ const FOLDERS = {
     ],
   },
   dialects: { may: ['hub/iso-time\\.ts$'], types: ['hub/format\\.ts$'] },
+  older: {
+    may: ['connection/', 'dialects/', 'hub/', 'auth/', 'transports/ws/index\\.ts$'],
+    types: ['transports/', 'trading-records/views\\.ts$'],
+  },
   connection: {
     may: ['hub/', 'auth/', 'metrics/', 'log/(log|acknowledged)\\.ts$'],
     types: ['dialects/', 'coordination/coordination\\.ts$', 'publisher/', 'trading-requests/'],
@@ -199,6 +203,7 @@ module.exports = {
         pathNot: [
           '^src/(transports|auth)/',
           '^src/dialects/dialects\\.ts$',
+          '^src/older/endpoints\\.ts$',
           '^src/(nodes/schema|monitor/schema|instruments/answers)\\.ts$',
           '^src/history/',
           '^src/trading-records/views\\.ts$',

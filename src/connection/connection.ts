@@ -294,6 +294,11 @@ export class Connection implements Member, ActionOwner, Observed {
     this.outlet.send(message)
   }
 
+  /** Sends an answer that only the client's dialect knows. */
+  sendAnswer (answer: Written): void {
+    this.outlet.sendAnswer(answer)
+  }
+
   sendError (error: Refusal, id?: RequestId): void {
     this.counters.refuse(error.code)
     this.context.events.refused(this.party, error.code)
@@ -304,6 +309,11 @@ export class Connection implements Member, ActionOwner, Observed {
   /** Sends messages of topics, in order, in the form of the client's dialect. */
   sendWritten (messages: readonly Written[]): void {
     this.outlet.sendWritten(messages)
+  }
+
+  /** Whether the client gets what comes at once, and reads it. */
+  get keepsUp (): boolean {
+    return this.isOpen && this.delivery.isLive && !this.outlet.isFull
   }
 
   /** Resolves when the client is live, or when the connection ends. */

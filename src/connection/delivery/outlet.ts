@@ -51,8 +51,12 @@ export class Outlet {
   }
 
   send (message: ControlMessage): void {
-    const { format } = this.transport
-    const bytes = format.join([format.control(message)])
+    this.sendAnswer(this.transport.format.control(message))
+  }
+
+  /** Sends a control message in the form of the client's dialect. */
+  sendAnswer (message: Written): void {
+    const bytes = this.transport.format.join([message])
     this.write([bytes])
     this.unreadBytes = this.isFull ? this.unreadBytes + bytes.length : 0
     if (this.unreadBytes > MAX_UNREAD_FACTOR * this.maxBufferedBytes) this.onUnread()

@@ -97,8 +97,10 @@ export function ConnectPanel ({ session }: { readonly session: Session }): React
         </label>
         {needsToken && (
           <label>{text.token}
+            {/* Not controlled: React would write the value into the document. */}
             <input
-              type='password' autoComplete='off' data-token value={token} disabled={isBusy}
+              type='password' autoComplete='off' data-token disabled={isBusy}
+              ref={input => { if (input !== null) input.value = token }}
               onChange={({ target }) => { setToken(target.value) }}
             />
             <span>{text.tokenHint}</span>

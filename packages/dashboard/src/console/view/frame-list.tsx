@@ -10,7 +10,7 @@ const NEAR_PX = 2 * ROW_PX
 
 const words = {
   en: {
-    title: 'Frames',
+    title: 'List of frames',
     time: 'Time',
     direction: 'Direction',
     type: 'Type',
@@ -30,7 +30,7 @@ const words = {
     control: ''
   },
   ko: {
-    title: '프레임',
+    title: '프레임 목록',
     time: '시각',
     direction: '방향',
     type: '유형',

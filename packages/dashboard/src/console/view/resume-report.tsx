@@ -32,7 +32,8 @@ const FIGURES = ['messages', 'gaps', 'duplicates', 'resets'] as const
 export function ResumeReport ({ session }: { readonly session: Session }): ReactNode {
   const text = useWords(words)
   const { here, resumed } = useStore(session.log.store)
-  if (!resumed) return null
+  const heard = Object.values(here).reduce((sum, count) => sum + count, 0)
+  if (!resumed || heard === 0) return null
   const verdict = here.gap > 0 ? 'gap' : here.reset > 0 ? 'reset' : 'whole'
   const figures = {
     messages: here.new + here.snapshot, gaps: here.gap, duplicates: here.duplicate, resets: here.reset

@@ -7,15 +7,16 @@ const PAUSE_MS = 250
 
 /**
  * Polls again and again.
- * @param next gives the address of the next request, from where the last one ended
+ * @param next gives the address of the next request, from where the last one ended. The server answers the
+ *   first one at once, so that it is known whether the requests are let in.
  */
-export function openPolling (next: () => Promise<Address>, events: WireEvents): Wire {
+export function openPolling (next: (isFirst: boolean) => Promise<Address>, events: WireEvents): Wire {
   const ending = new AbortController()
   const { signal } = ending
   const run = async (): Promise<void> => {
     let isOpen = false
     while (!signal.aborted) {
-      const address = await next()
+      const address = await next(!isOpen)
       if (signal.aborted) return
       const answer = await ask(address, { signal }, { Accept: 'application/json' })
       const text = await answer.text()

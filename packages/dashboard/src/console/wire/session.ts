@@ -122,7 +122,7 @@ export class Session {
       onEnd: (problem: Problem | undefined) => { if (isCurrent()) this.#end(problem) }
     }
     if (transport === 'polling') {
-      this.#wire = openPolling(async () => await this.#request(), events)
+      this.#wire = openPolling(async isFirst => await this.#request(isFirst ? 0 : POLL_WAIT_SECONDS), events)
       return
     }
     if (transport === 'event-stream') {
@@ -146,10 +146,10 @@ export class Session {
   }
 
   /** Returns the next request for the stream, over HTTP. */
-  async #request (): Promise<Address> {
-    const { cursor, transport } = this.state.get()
-    const wait = transport === 'polling' ? [`wait=${POLL_WAIT_SECONDS}`] : []
-    const url = streamUrl([...queryOf(this.#subscriptions.list(), cursor), ...wait].join('&'))
+  async #request (waitSeconds = 0): Promise<Address> {
+    const wait = waitSeconds === 0 ? [] : [`wait=${waitSeconds}`]
+    const query = queryOf(this.#subscriptions.list(), this.state.get().cursor)
+    const url = streamUrl([...query, ...wait].join('&'))
     const address = await this.credentials.addressOf(url)
     this.#add('out', 'request', requestText(address))
     return address

@@ -1,14 +1,12 @@
-import { execFile } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { promisify } from 'node:util'
 import type { BrowserContext, Page } from 'playwright-core'
 import { type Test, test } from 'tap'
 import { inBrowser, launchBrowser } from '../helpers/browser.js'
+import { runCurl } from '../helpers/curl.js'
 import { ROOT } from '../helpers/root.js'
 import { publish, startServer, type TestServer } from '../helpers/server.js'
 
-const run = promisify(execFile)
 const TRANSPORTS = ['tickwire.v1.json', 'tickwire.v1.batch', 'event-stream', 'polling']
 const SYMBOL = 'BTC-USD'
 
@@ -146,7 +144,7 @@ test('the console', { ...inBrowser, timeout: 120_000 }, async t => {
       return await page.evaluate('navigator.clipboard.readText()') as string
     }
     const runs = async (command: string): Promise<string> =>
-      (await run('bash', ['-c', command.replace('curl', 'curl -sS')], { env: { ...process.env, TICKWIRE_TOKEN: token } })).stdout
+      await runCurl(t, command, { TICKWIRE_TOKEN: token })
     await page.locator('[data-code-what]').selectOption('message')
     const publishing = await copied()
     t.notMatch(publishing, token)

@@ -79,9 +79,9 @@ export function actionCode (
       }
       const sent = body === undefined ? '' : `,\n  body: JSON.stringify(${asJavaScript(body)})`
       const options = asJavaScript(init).slice(2, -2)
-      const call = method === 'GET'
-        ? `await client.fetch(${asJavaScript(path)})`
-        : `await client.fetch(${asJavaScript(path)}, {\n  ${options}${sent}\n})`
+      const given = body === undefined ? `{ ${options} }` : `{\n  ${options}${sent}\n}`
+      const args = method === 'GET' ? [asJavaScript(path)] : [asJavaScript(path), given]
+      const call = `await client.fetch(${args.join(', ')})`
       const print = 'console.log(answer.status, await answer.json())'
       return [clientOfJavaScript(hasToken), `const answer = ${call}`, print, ''].join('\n')
     }

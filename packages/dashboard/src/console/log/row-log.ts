@@ -78,7 +78,7 @@ export class RowLog {
         ...this.#read(frame, message)
       })
     }
-    if (this.#rows.length > MOST_ROWS) this.#rows = this.#rows.slice(-MOST_ROWS)
+    if (this.#rows.length > 2 * MOST_ROWS) this.#rows = this.#newest()
     this.#timer ??= setTimeout(() => { this.flush() }, GATHER_MS)
     return parts
   }
@@ -88,7 +88,7 @@ export class RowLog {
     clearTimeout(this.#timer)
     this.#timer = undefined
     const [total, here] = [{ ...this.#total }, { ...this.#here }]
-    this.store.set({ rows: [...this.#rows], total, here, resumed: this.#resumed })
+    this.store.set({ rows: this.#newest(), total, here, resumed: this.#resumed })
   }
 
   clear (): void {
@@ -100,7 +100,11 @@ export class RowLog {
 
   /** Returns the kept frames, whole. */
   frames (): readonly Frame[] {
-    return [...new Set(this.#rows.map(({ frame }) => frame))]
+    return [...new Set(this.#newest().map(({ frame }) => frame))]
+  }
+
+  #newest (): Row[] {
+    return this.#rows.slice(-MOST_ROWS)
   }
 
   /** A connection begins, or topics are left: both change what the rule expects. */

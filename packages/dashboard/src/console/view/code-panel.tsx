@@ -46,10 +46,10 @@ export function CodePanel ({ session, written }: {
   readonly written: string
 }): ReactNode {
   const text = useWords(words)
-  const { subscribed, transport } = useStore(session.state)
+  const { subscribed, transport, credential } = useStore(session.state)
   const [language, setLanguage] = useState<CodeLanguage>('curl')
   const [what, setWhat] = useState<typeof WHATS[number]>('subscription')
-  const hasToken = session.credentials.kind !== 'anonymous'
+  const hasToken = credential !== 'anonymous'
   const action = actionOf(written)
   const code = ((): string | undefined => {
     if (what === 'subscription' || action?.['action'] === 'subscribe') {

@@ -1,4 +1,4 @@
-import { type ReactNode, useEffect, useState } from 'react'
+import type { ReactNode } from 'react'
 import { Panel } from '../../app/panel.js'
 import { useWords, type Words } from '../../app/preferences.js'
 import { login } from '../../app/session.js'
@@ -60,15 +60,9 @@ const words = {
 export function ConnectPanel ({ session }: { readonly session: Session }): ReactNode {
   const text = useWords(words)
   const held = useStore(login)
-  const { phase, transport, cursor, user, subscribed, problem } = useStore(session.state)
-  const [kind, setKind] = useState<CredentialKind>(held === undefined ? 'anonymous' : 'login')
-  const [token, setToken] = useState('')
-  useEffect(() => {
-    session.credentials.kind = kind
-    session.credentials.pasted = token
-  }, [session, kind, token])
+  const { phase, transport, credential, cursor, user, subscribed, problem } = useStore(session.state)
   const isBusy = phase === 'open' || phase === 'connecting'
-  const needsToken = kind === 'pasted' || (kind === 'ticket' && held === undefined)
+  const needsToken = credential === 'pasted' || (credential === 'ticket' && held === undefined)
   const nameOf = (name: TransportName): string =>
     name === 'event-stream' || name === 'polling' ? text[name] : `WebSocket · ${name}`
   const state = phase === 'cut' ? text.cutState : text[phase]
@@ -85,8 +79,8 @@ export function ConnectPanel ({ session }: { readonly session: Session }): React
         </label>
         <label>{text.credential}
           <select
-            data-credential value={kind} disabled={isBusy}
-            onChange={({ target }) => { setKind(target.value as CredentialKind) }}
+            data-credential value={credential} disabled={isBusy}
+            onChange={({ target }) => { session.speakFor(target.value as CredentialKind) }}
           >
             {CREDENTIALS.map(name => (
               <option key={name} value={name} disabled={name === 'login' && held === undefined}>
@@ -100,8 +94,8 @@ export function ConnectPanel ({ session }: { readonly session: Session }): React
             {/* Not controlled: React would write the value into the document. */}
             <input
               type='password' autoComplete='off' data-token disabled={isBusy}
-              ref={input => { if (input !== null) input.value = token }}
-              onChange={({ target }) => { setToken(target.value) }}
+              ref={input => { if (input !== null) input.value = session.credentials.pasted }}
+              onChange={({ target }) => { session.credentials.pasted = target.value }}
             />
             <span>{text.tokenHint}</span>
           </label>

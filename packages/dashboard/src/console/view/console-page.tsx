@@ -1,6 +1,7 @@
 import { type ReactNode, useEffect, useMemo, useState } from 'react'
 import type { Instrument } from '@tickwire/protocol'
 import { useWords, type Words } from '../../app/preferences.js'
+import { login } from '../../app/session.js'
 import { useStore } from '../../app/store.js'
 import type { Known } from '../schema/complete.js'
 import { readSchemas, useSchemas } from '../schema/schemas.js'
@@ -21,7 +22,8 @@ const words = {
 export function ConsolePage (): ReactNode {
   const [session, setSession] = useState<Session>()
   useEffect(() => {
-    const made = new Session()
+    // The page is shown anew when somebody else logs in.
+    const made = new Session(login.get() === undefined ? 'anonymous' : 'login')
     setSession(made)
     return () => { made.close() }
   }, [])

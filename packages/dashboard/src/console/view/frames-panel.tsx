@@ -56,14 +56,13 @@ export function FramesPanel ({ session }: { readonly session: Session }): ReactN
   const [opened, setOpened] = useState<Opened>()
   const log = opened?.log ?? session.log
   const isPaused = useStore(frozen)
-  const current = { log, ...useStore(log.store) }
-  const kept = useUnlessFrozen(current)
-  // Another list is shown at once, and so is an emptied one.
-  const { rows, total } = kept.log === log && current.rows.length > 0 ? kept : current
+  const { rows, total } = useUnlessFrozen(useStore(log.store))
   const [filter, setFilter] = useState(NO_FILTER)
   const [selected, setSelected] = useState<Row>()
   const shown = useMemo(() => filtered(rows, filter), [rows, filter])
   const open = (file: Opened | undefined): void => {
+    // Another list is shown at once.
+    frozen.set(false)
     setOpened(file)
     setSelected(undefined)
     setFilter(NO_FILTER)
@@ -80,6 +79,7 @@ export function FramesPanel ({ session }: { readonly session: Session }): ReactN
           <button
             type='button' data-clear disabled={opened !== undefined}
             onClick={() => {
+              frozen.set(false)
               session.log.clear()
               setSelected(undefined)
             }}

@@ -2,7 +2,7 @@ import { type Store, createStore } from '../../app/store.js'
 import type { Frame, FrameKind, Message } from '../log/frame.js'
 import { RowLog } from '../log/row-log.js'
 import { type Action, actionOf } from '../schema/check.js'
-import { Credentials, NoTicket } from './credentials.js'
+import { type CredentialKind, Credentials, NoTicket } from './credentials.js'
 import { openEventStream } from './event-stream.js'
 import { openPolling } from './polling.js'
 import { type Problem, problemOf, problemOfAnswer, problemOfError } from './problem.js'
@@ -17,6 +17,7 @@ export type TransportName = typeof TRANSPORTS[number]
 export const isWebSocket = (name: TransportName): boolean => name.startsWith('tickwire.')
 
 export interface SessionState {
+  readonly credential: CredentialKind
   readonly phase: 'idle' | 'connecting' | 'open' | 'cut' | 'ended'
   readonly transport: TransportName
   readonly cursor?: string
@@ -29,7 +30,7 @@ export interface SessionState {
 
 const POLL_WAIT_SECONDS = 20
 const JSON_TYPE = { 'Content-Type': 'application/json' }
-const IDLE: SessionState = { phase: 'idle', transport: 'tickwire.v1.json', subscribed: [] }
+const IDLE = { phase: 'idle', transport: 'tickwire.v1.json', subscribed: [] } as const
 
 /**
  * Speaks with the server by hand: one connection at a time, which it never opens by itself again. It puts
@@ -38,7 +39,7 @@ const IDLE: SessionState = { phase: 'idle', transport: 'tickwire.v1.json', subsc
 export class Session {
   readonly log = new RowLog()
   readonly credentials = new Credentials()
-  readonly state: Store<SessionState> = createStore(IDLE)
+  readonly state: Store<SessionState>
   readonly #subscriptions = new Subscriptions()
   readonly #now: () => number
   #wire: Wire | undefined
@@ -47,7 +48,9 @@ export class Session {
   /** What waits until the connection stands. */
   #waiting: string[] = []
 
-  constructor (now = Date.now) {
+  constructor (credential: CredentialKind, now = Date.now) {
+    this.credentials.kind = credential
+    this.state = createStore<SessionState>({ ...IDLE, credential })
     this.#now = now
   }
 
@@ -59,6 +62,12 @@ export class Session {
 
   choose (transport: TransportName): void {
     this.#set({ transport })
+  }
+
+  /** Chooses whom the next connection, and the next request, speaks for. */
+  speakFor (credential: CredentialKind): void {
+    this.credentials.kind = credential
+    this.#set({ credential })
   }
 
   /** Connects anew: what is subscribed begins as if for the first time. */

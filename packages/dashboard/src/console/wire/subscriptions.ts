@@ -134,7 +134,7 @@ const encoded = (text: string): string => encodeURIComponent(text).replace(/%(3A
 export function actionsOf (subscribed: readonly Subscribed[], after?: string): object[] {
   return subscribed.map(({ covered, last, ...rest }, index) => ({
     action: 'subscribe',
-    id: `resume-${index + 1}`,
+    id: `again-${index + 1}`,
     ...rest,
     ...(covered && after !== undefined ? { after } : last === undefined ? {} : { last })
   }))

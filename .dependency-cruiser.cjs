@@ -251,10 +251,14 @@ module.exports = {
     },
     {
       name: 'pages-know-the-client',
-      comment: 'the pages use what any application can: the client, and types of the protocol',
+      comment: 'the pages use what any application can: the client, types of the protocol, and its subpaths ' +
+        'that load no validator',
       severity: 'error',
       from: { path: '^packages/dashboard/' },
-      to: { path: '^packages/protocol/', dependencyTypesNot: ['type-only'] },
+      to: {
+        path: '^packages/protocol/(src|dist)/(index|channels|messages|query)|^node_modules/@sinclair/',
+        dependencyTypesNot: ['type-only'],
+      },
     },
     {
       name: 'packages-by-name',

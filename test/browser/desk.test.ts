@@ -1,48 +1,16 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import type { Browser, BrowserContext, Page } from 'playwright-core'
+import type { Page } from 'playwright-core'
 import { type Test, test } from 'tap'
 import { inBrowser, launchBrowser } from '../helpers/browser.js'
 import { networkTo } from '../helpers/network.js'
 import { type Level, NaiveBook, type Sides } from '../helpers/naive-book.js'
-import { ROOT } from '../helpers/root.js'
+import { openPage, violations } from '../helpers/pages.js'
 import { coinbaseRecording } from '../helpers/recorded-session.js'
 import { publish, startServer, type TestServer } from '../helpers/server.js'
 
-const AXE = readFileSync(join(ROOT, 'node_modules/axe-core/axe.min.js'), 'utf8')
 const THEMES = ['light', 'dark'] as const
 const WIDTHS = [390, 1280, 2560] as const
-
-interface Opened {
-  readonly page: Page
-  readonly context: BrowserContext
-  /** What went wrong in the page, and what it asked of others. */
-  readonly faults: string[]
-}
-
-/** Opens a page, and notes every error, every request to another origin, and every token in a URL. */
-async function open (
-  browser: Browser, origin: string, path: string, token?: string, options: object = {}
-): Promise<Opened> {
-  const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, locale: 'en-US', ...options })
-  const page = await context.newPage()
-  const faults: string[] = []
-  page.on('console', message => { if (message.type() === 'error') faults.push(message.text()) })
-  page.on('pageerror', error => { faults.push(String(error.stack)) })
-  page.on('request', request => {
-    if (!request.url().startsWith(origin)) faults.push(`asked ${request.url()}`)
-    if (token !== undefined && request.url().includes(token)) faults.push(`a token in ${request.url()}`)
-  })
-  page.on('websocket', socket => {
-    if (token !== undefined && socket.url().includes(token)) faults.push(`a token in ${socket.url()}`)
-  })
-  if (token !== undefined) {
-    const held = JSON.stringify({ token, renewAt: Number.MAX_VALUE })
-    await page.addInitScript(`sessionStorage.setItem('tickwire admin /', ${JSON.stringify(held)})`)
-  }
-  await page.goto(origin + path)
-  return { page, context, faults }
-}
 
 const cell = (page: Page, symbol: string, column: number): Promise<string | null> =>
   page.locator(`[data-panel=watchlist] tr[data-symbol="${symbol}"] td`).nth(column).textContent()
@@ -70,7 +38,7 @@ async function startListed (t: Test): Promise<TestServer> {
 
 test('sorts, filters and follows the watchlist, by keyboard too', inBrowser, async t => {
   const server = await startListed(t)
-  const { page, faults } = await open(await launchBrowser(t), server.origin, '/')
+  const { page, faults } = await openPage(await launchBrowser(t), server.origin, '/')
   await page.locator('[data-panel=watchlist] tr[data-symbol=CCC] td', { hasText: '1,234,567.8' }).waitFor()
   t.same(await symbolsShown(page), ['AAA', 'BBB', 'CCC'])
   t.equal(await cell(page, 'BBB', 1), '▼ −2.25 %', 'an arrow stands beside the colour')
@@ -102,7 +70,7 @@ test('sorts, filters and follows the watchlist, by keyboard too', inBrowser, asy
 
 test('freezes what is shown, and goes on with what has come meanwhile', inBrowser, async t => {
   const server = await startListed(t)
-  const { page, faults } = await open(await launchBrowser(t), server.origin, '/')
+  const { page, faults } = await openPage(await launchBrowser(t), server.origin, '/')
   await page.locator('[data-panel=watchlist] tr[data-symbol=AAA] td', { hasText: '10.5' }).waitFor()
   await page.click('[data-freeze]')
   await quote(server.app, 'AAA', '11', '2')
@@ -121,7 +89,7 @@ test('freezes what is shown, and goes on with what has come meanwhile', inBrowse
 test('says that the network is away or a feed is dead, and is right again after both', inBrowser, async t => {
   const server = await startListed(t)
   const network = await networkTo(t, Number(new URL(server.origin).port))
-  const { page } = await open(await launchBrowser(t), network.origin, '/?symbol=BBB')
+  const { page } = await openPage(await launchBrowser(t), network.origin, '/?symbol=BBB')
   await page.locator('.connection[data-state=live]').waitFor()
   network.take()
   await page.locator('.connection[data-state=offline]').waitFor()
@@ -152,7 +120,7 @@ test('says that the network is away or a feed is dead, and is right again after 
 
 test('keeps a layout, a theme and a language', inBrowser, async t => {
   const server = await startListed(t)
-  const { page, faults } = await open(await launchBrowser(t), server.origin, '/')
+  const { page, faults } = await openPage(await launchBrowser(t), server.origin, '/')
   await page.click('button:has-text("Layout")')
   await page.selectOption('label:has-text("News") select', '')
   await page.selectOption('label:has-text("Trades") select', '0.0')
@@ -174,20 +142,13 @@ test('keeps a layout, a theme and a language', inBrowser, async t => {
   t.same(faults, [])
 })
 
-/** Returns what axe finds, each with the elements that it is about. */
-async function violations (page: Page): Promise<string[]> {
-  await page.evaluate(AXE)
-  return await page.evaluate(`axe.run(document, { resultTypes: ['violations'] }).then(({ violations }) =>
-    violations.map(({ id, nodes }) => id + ': ' + nodes.map(({ html }) => html.slice(0, 160)).join(' | ')))`) as string[]
-}
-
 test('is accessible in every panel, theme and width, and asks nobody else', { ...inBrowser, timeout: 120_000 }, async t => {
   const server = await startServer(t, { SOURCES: 'simulated', BARS: '1s,1m' } as object)
   const browser = await launchBrowser(t)
   const folder = process.env['SCREENSHOTS']
   const token = server.token({ sub: 'alice', trade: true, admin: true })
   for (const theme of THEMES) {
-    const { page, context, faults } = await open(browser, server.origin, '/?symbol=BTC-USD', token, { colorScheme: theme, reducedMotion: 'reduce' })
+    const { page, context, faults } = await openPage(browser, server.origin, '/?symbol=BTC-USD', token, { colorScheme: theme, reducedMotion: 'reduce' })
     await page.locator('.connection[data-state=live]').waitFor()
     await page.locator('[data-chart][data-bars]:not([data-bars="0"])').waitFor()
     await page.locator('[data-panel=book] tr[data-price]').first().waitFor()
@@ -211,6 +172,12 @@ test('is accessible in every panel, theme and width, and asks nobody else', { ..
   }
 })
 
+interface Frame extends Sides {
+  readonly type: string
+  readonly product_id: string
+  readonly changes: ReadonlyArray<[side: string, price: string, size: string]>
+}
+
 /** The book of a product at the end of the recording, best first, and how many frames made it. */
 function bookAtTheEnd (file: string, product: string): { bids: Level[], asks: Level[], frames: number } {
   const book = new NaiveBook()
@@ -218,14 +185,15 @@ function bookAtTheEnd (file: string, product: string): { bids: Level[], asks: Le
   for (const row of readFileSync(file, 'utf8').split('\n')) {
     const found = /^\d+\.\d+: (\{.*\})$/.exec(row)
     if (found === null) continue
-    const frame = JSON.parse(found[1]!) as { type: string, product_id: string, changes: Array<[string, string, string]> } & Sides
+    const frame = JSON.parse(found[1]!) as Frame
     if (frame.product_id !== product) continue
     if (frame.type === 'snapshot' || frame.type === 'l2update') frames++
     if (frame.type === 'snapshot') {
       book.clear()
       book.apply(frame)
     } else if (frame.type === 'l2update') {
-      const side = (name: string): Level[] => frame.changes.filter(([of]) => of === name).map(([, price, size]) => [price, size])
+      const side = (name: string): Level[] =>
+        frame.changes.filter(([of]) => of === name).map(([, price, size]) => [price, size])
       book.apply({ bids: side('buy'), asks: side('sell') })
     }
   }
@@ -236,7 +204,7 @@ const recorded = { ...inBrowser, skip: inBrowser.skip !== false ? inBrowser.skip
 
 test('shows the book that the recorded session ends with', recorded, async t => {
   const server = await startServer(t, { SOURCES: `replay:${coinbaseRecording}?speed=max&start=manual` } as object)
-  const { page, faults } = await open(await launchBrowser(t), server.origin, '/?symbol=SKL-USD')
+  const { page, faults } = await openPage(await launchBrowser(t), server.origin, '/?symbol=SKL-USD')
   await page.locator('.connection[data-state=live]').waitFor()
   const admin = server.token({ sub: 'op', admin: true })
   await fetch(`${server.origin}/v1/admin/sources/replay/start`, { method: 'POST', headers: { authorization: `Bearer ${admin}` } })

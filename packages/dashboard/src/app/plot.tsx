@@ -59,7 +59,8 @@ export function Plot ({ times, values, lines, label }: PlotProps): ReactNode {
     void import('uplot').then(({ default: Plotter }) => {
       if (isClosed) return
       const { width, height } = sizeOf(element)
-      plot.current = new Plotter(optionsOf(JSON.parse(names) as PlotLine[], width, height), data.current, element)
+      const options = optionsOf(JSON.parse(names) as PlotLine[], width, height)
+      plot.current = new Plotter(options, data.current, element)
       sizes.observe(element)
       colours.observe(document.documentElement, { attributeFilter: ['data-theme'] })
     })

@@ -1,63 +1,7 @@
 /** What the server says to operators (PROTOCOL.md, channel `monitor` and `/v1/admin`). */
 
-export interface TransportFigures {
-  readonly transport: string
-  readonly connections: number
-  readonly messages_per_second: number
-  readonly bytes_per_second: number
-  readonly received_per_second: number
-  readonly lagging: number
-}
-
 /** What a node says of itself each second. */
-export interface NodeFigures {
-  readonly node: string
-  readonly name: string
-  readonly version: string
-  readonly started: string
-  readonly time: string
-  readonly users: number
-  readonly subscriptions: number
-  readonly transports: readonly TransportFigures[]
-  readonly channels: ReadonlyArray<{
-    readonly channel: string
-    readonly messages_per_second: number
-    readonly bytes_per_second: number
-  }>
-  readonly latency: {
-    readonly count: number
-    readonly p50_ms?: number
-    readonly p95_ms?: number
-    readonly p99_ms?: number
-  }
-  readonly slow_readers: number
-  readonly lagging: number
-  readonly unsent_bytes: number
-  readonly overdue: ReadonlyArray<{
-    readonly channel: string
-    readonly users: number
-    readonly oldest_seconds: number
-  }>
-  readonly log: {
-    readonly kind: string
-    readonly available: boolean
-    readonly latency_ms?: number
-    readonly topics: number
-  }
-  readonly redis?: { readonly available: boolean, readonly latency_ms?: number }
-  readonly sources: ReadonlyArray<{ readonly source: string, readonly state: string }>
-  readonly processors: ReadonlyArray<{ readonly processor: string, readonly state: string }>
-  readonly store: {
-    readonly state: string
-    readonly waiting: number
-    readonly dropped: number
-    readonly refused: number
-    readonly complete: boolean
-  }
-  readonly event_loop_delay_ms: number
-  readonly cpu: number
-  readonly memory_bytes: number
-}
+export type { MonitorFigures as NodeFigures } from '@tickwire/protocol'
 
 export interface ConnectionRow {
   readonly connection_id: string

@@ -3,8 +3,8 @@ import type { Words } from '../app/preferences.js'
 /** The words of the whole page. */
 export const words = {
   en: {
-    needsAdmin: 'The monitor is for operators: log in by the link that the terminal shows, or with a token that ' +
-      'has admin.',
+    needsAdmin: 'The monitor is for operators: log in by the link that the terminal shows, or with a token ' +
+      'that has admin.',
     nodes: 'Nodes',
     node: 'Node',
     connections: 'Connections',

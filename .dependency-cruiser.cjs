@@ -72,6 +72,10 @@ const FOLDERS = {
     ],
   },
   dialects: { may: ['hub/iso-time\\.ts$'], types: ['hub/format\\.ts$'] },
+  older: {
+    may: ['connection/', 'dialects/', 'hub/', 'auth/', 'transports/ws/index\\.ts$'],
+    types: ['transports/', 'trading-records/views\\.ts$'],
+  },
   connection: {
     may: ['hub/', 'auth/', 'metrics/', 'log/(log|acknowledged)\\.ts$'],
     types: ['dialects/', 'coordination/coordination\\.ts$', 'publisher/', 'trading-requests/'],
@@ -81,6 +85,23 @@ const FOLDERS = {
     types: ['metrics/', 'sources/source\\.ts$'],
   },
   transports: { may: ['connection/', 'hub/', 'auth/identity\\.ts$'], types: ['auth/', 'dialects/'] },
+  monitor: {
+    may: [
+      'connection/(connection-ledger|connection-record|limited-callers)\\.ts$',
+      'hub/iso-time\\.ts$',
+      'metrics/',
+      'store/(late-store|monitor-rows|monitor-tables|open-store)\\.ts$',
+    ],
+    types: [
+      'coordination/coordination\\.ts$',
+      'hub/audience/demand\\.ts$',
+      'log/log\\.ts$',
+      'nodes/schema\\.ts$',
+      'publisher/',
+      'sources/leased-source\\.ts$',
+      'store/store\\.ts$',
+    ],
+  },
   conformance: {},
   cli: {
     types: ['nodes/schema\\.ts$'],
@@ -182,7 +203,8 @@ module.exports = {
         pathNot: [
           '^src/(transports|auth)/',
           '^src/dialects/dialects\\.ts$',
-          '^src/(nodes/schema|instruments/answers)\\.ts$',
+          '^src/older/endpoints\\.ts$',
+          '^src/(nodes/schema|monitor/schema|instruments/answers)\\.ts$',
           '^src/history/',
           '^src/trading-records/views\\.ts$',
           '^src/publisher/',
@@ -229,10 +251,14 @@ module.exports = {
     },
     {
       name: 'pages-know-the-client',
-      comment: 'the pages use what any application can: the client, and types of the protocol',
+      comment: 'the pages use what any application can: the client, types of the protocol, and its subpaths ' +
+        'that load no validator',
       severity: 'error',
       from: { path: '^packages/dashboard/' },
-      to: { path: '^packages/protocol/', dependencyTypesNot: ['type-only'] },
+      to: {
+        path: '^packages/protocol/(src|dist)/(index|channels|messages|query)|^node_modules/@sinclair/',
+        dependencyTypesNot: ['type-only'],
+      },
     },
     {
       name: 'packages-by-name',

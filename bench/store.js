@@ -2,12 +2,15 @@
  * How many rows a second the writer of the store brings into DuckDB and into PostgreSQL, and what the event
  * loop pays for it.
  *
- *   npm run bench -- store [--seconds 2] [--keys 5000]
+ *   npm run bench -- store [--seconds 2] [--keys 5000] [--clients 100] [--rate 200]
  *
  * New: each row has a key of its own. Again: rows of `keys` keys are replaced. Rows are written as fast as
  * they are taken. By values: the same statements with a parameter for each value, as the query builder makes
  * them, without the writer. PostgreSQL is started if it is found (TEST_POSTGRES, or Debian's), with its disk
  * as it is.
+ *
+ * Then what clients of the stream notice of it: 99 % of the trades come within the p99, while the store is as it
+ * should be, and while it is stopped, says nothing, or has no room.
  */
 import { execFileSync, spawn } from 'node:child_process'
 import { chmodSync, chownSync, existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
@@ -20,8 +23,13 @@ import { openDuckDB } from '../dist/src/store/duckdb/duckdb-database.js'
 import { openPostgres } from '../dist/src/store/postgres/postgres-database.js'
 import { WRITER_LIMITS } from '../dist/src/store/writer/writer.js'
 import { options, reportTable } from './report.js'
+import { measureStreaming, signalAll } from './store/streaming.js'
 
-const { seconds, keys } = options({ seconds: 2, keys: 5000 })
+const { seconds, keys, clients, rate } = options({ seconds: 2, keys: 5000, clients: 100, rate: 200 })
+/** A p99 needs more time than a rate of rows. */
+const STREAM_SECONDS = 3 * seconds
+/** What a file may grow to on a full disk. */
+const NO_ROOM = 65_536
 
 /** Rows that are handed over at a time: a few statements. */
 const STEP = 2000
@@ -126,7 +134,10 @@ function findPostgres () {
   return readdirSync(root).map(version => join(root, version, 'bin/postgres')).filter(existsSync).pop()
 }
 
-/** @param {string} program @param {(url: string) => Promise<void>} use */
+/**
+ * @param {string} program
+ * @param {(url: string, server: { pid (): number, stop (): Promise<void>, start (): Promise<void> }) => Promise<void>} use
+ */
 async function withPostgres (program, use) {
   const folder = mkdtempSync('/tmp/tickwire-bench-')
   // It refuses to run as root.
@@ -138,26 +149,53 @@ async function withPostgres (program, use) {
   const as = /** @type {const} */ ({ ...owner, cwd: '/', stdio: 'ignore' })
   const settings = ['-U', 'admin', '--auth', 'trust', '--encoding', 'UTF8', '--locale', 'C', '--no-sync']
   execFileSync(join(dirname(program), 'initdb'), ['--pgdata', data, ...settings], as)
-  const server = spawn(program, ['-D', data, '-k', folder, '-c', 'listen_addresses='], as)
-  try {
+  /** @type {import('node:child_process').ChildProcess} */
+  let server
+  const start = async () => {
+    server = spawn(program, ['-D', data, '-k', folder, '-c', 'listen_addresses='], as)
     while (!existsSync(join(folder, '.s.PGSQL.5432'))) await delay(50)
     await delay(500)
-    await use(`postgres://admin@/postgres?host=${encodeURIComponent(folder)}`)
-  } finally {
+  }
+  const stop = async () => {
     server.kill('SIGINT')
     await new Promise(resolve => { server.once('exit', resolve) })
+  }
+  await start()
+  try {
+    await use(`postgres://admin@/postgres?host=${encodeURIComponent(folder)}`, { pid: () => server.pid ?? 0, stop, start })
+  } finally {
+    await stop()
     rmSync(folder, { recursive: true, force: true })
   }
 }
 
 const folder = mkdtempSync('/tmp/tickwire-bench-')
 const results = await measure('DuckDB', await openDuckDB(join(folder, 'bench.duckdb')))
+const stream = { seconds: STREAM_SECONDS, clients, rate }
+/** What DuckDB cannot write must not end the process. */
+process.on('SIGXFSZ', () => {})
+const limit = (/** @type {string} */ bytes) => {
+  execFileSync('prlimit', ['--pid', String(process.pid), `--fsize=${bytes}:`])
+}
+const streaming = await measureStreaming('DuckDB', { DATA_DIR: join(folder, 'data') }, [
+  { name: 'full', begin () { limit(String(NO_ROOM)) }, end () { limit('unlimited') } }
+], stream)
 rmSync(folder, { recursive: true, force: true })
 const program = findPostgres()
 if (program === undefined) console.error('PostgreSQL is not installed')
 else {
-  await withPostgres(program, async url => {
+  await withPostgres(program, async (url, server) => {
     results.push(...await measure('PostgreSQL', await openPostgres(url)))
+    streaming.push(...await measureStreaming('PostgreSQL', { DATABASE_URL: url }, [
+      { name: 'stopped', begin: server.stop, end: server.start },
+      {
+        name: 'silent',
+        begin () { signalAll(server.pid(), 'SIGSTOP') },
+        end () { signalAll(server.pid(), 'SIGCONT') }
+      }
+    ], stream))
   })
 }
 reportTable('store', { seconds, keys, step: STEP }, results)
+reportTable('store-streaming', stream, streaming)
+process.exit()

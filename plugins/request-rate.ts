@@ -21,7 +21,7 @@ const NO_HEADERS = {
  * with `rateLimit: false` does not count.
  */
 export const requestRate = fp<RequestRateOptions>(async (app, { maxRequestsPerSecond }) => {
-  const { coordination } = app.streaming
+  const { connections, coordination } = app.streaming
 
   /** Counts with `Coordination.count`, which never fails: without the others, this node counts alone. */
   class SharedWindows implements FastifyRateLimitStore {
@@ -50,6 +50,7 @@ export const requestRate = fp<RequestRateOptions>(async (app, { maxRequestsPerSe
     timeWindow: WINDOW_MS,
     store: SharedWindows,
     keyGenerator: counted,
+    onExceeded: (_request, key) => { connections.limited.note('requests', key, maxRequestsPerSecond, WINDOW_MS) },
     addHeaders: NO_HEADERS,
     addHeadersOnExceeding: NO_HEADERS,
     errorResponseBuilder: (_request, { max, ttl }) => {

@@ -13,6 +13,7 @@ import type { OperatorInstruments } from '../src/instruments/operator-instrument
 import type { Log } from '../src/log/log.js'
 import type { History } from '../src/history/history.js'
 import type { HistoryReader } from '../src/history/history-reader.js'
+import type { MonitorStore } from '../src/monitor/monitor-store.js'
 import type { Heartbeat } from '../src/nodes/heartbeat.js'
 import type { Nodes } from '../src/nodes/nodes.js'
 import type { BarsRequest } from '../src/processors/bars/read-bars.js'
@@ -28,6 +29,7 @@ import type { CompactedTopics } from '../src/store/compacted-topics.js'
 import type { Coordination } from '../src/coordination/coordination.js'
 import type { StreamContext } from '../src/transports/stream-request.js'
 import type { ListDemand } from '../src/user-lists/list-demand.js'
+import type { Monitoring } from './monitoring.js'
 
 /** What the streaming of a server is given. */
 export interface StreamingOptions extends ConnectionLimits {
@@ -42,6 +44,8 @@ export interface StreamingOptions extends ConnectionLimits {
   readonly history: History
   /** The records of trading; closed with the streaming. */
   readonly tradingRecords: TradingRecords
+  /** Where the past of connections is kept; closed with the streaming. */
+  readonly monitorStore: MonitorStore | undefined
   readonly publisher: Publisher
   readonly channels: Channels
   readonly sources: readonly Source[]
@@ -104,6 +108,7 @@ export interface Streaming {
   /** What they demand; undefined before the server is ready. */
   strategyDemand (): ListDemand | undefined
   readonly connections: Connections
+  readonly monitoring: Monitoring
   readonly events: Events
   readonly instruments: OperatorInstruments
   readonly sources: SourceSupervisor

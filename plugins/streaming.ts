@@ -42,6 +42,7 @@ import type { StreamContext } from '../src/transports/stream-request.js'
 import { ListDemand } from '../src/user-lists/list-demand.js'
 import { version } from '../src/version.js'
 import { refusalOf } from './errors.js'
+import { monitoring } from './monitoring.js'
 import { sourceFeed } from './source-feed.js'
 import type { Streaming, StreamingOptions } from './streaming-parts.js'
 
@@ -155,7 +156,10 @@ export const streaming = fp<StreamingOptions>(async (app, options) => {
     enabled: options.takesOrders,
     resetsAccounts: options.resetsAccounts,
     baseCurrency: options.baseCurrency,
-    maxPerSecond: options.maxOrdersPerSecond
+    maxPerSecond: options.maxOrdersPerSecond,
+    onLimited (user: string, max: number, windowMs: number) {
+      connections.limited.note('orders', `user ${user}`, max, windowMs)
+    }
   }
   const orderRequests = new OrderRequests({ ...ordering, verify: options.verifyOrders })
   // Users' strategies sign nothing.
@@ -207,6 +211,20 @@ export const streaming = fp<StreamingOptions>(async (app, options) => {
   }
   let ruleDemand: ListDemand | undefined
   let strategyDemand: ListDemand | undefined
+  const monitored = monitoring({
+    node: { ...node, version, started },
+    log,
+    coordination,
+    hub,
+    publisher,
+    connections,
+    acknowledging,
+    nodes,
+    store: options.monitorStore,
+    sources: () => sources.status(),
+    load: () => load.last,
+    onError
+  })
   app.decorate('streaming', {
     log,
     coordination,
@@ -227,6 +245,7 @@ export const streaming = fp<StreamingOptions>(async (app, options) => {
     }),
     strategyDemand: () => strategyDemand,
     connections,
+    monitoring: monitored,
     events,
     instruments: new OperatorInstruments(publisher, hub),
     sources,
@@ -281,6 +300,7 @@ export const streaming = fp<StreamingOptions>(async (app, options) => {
     strategyDemand?.close()
     for (const demand of demands.values()) demand.end()
     hub.close()
+    await monitored.close()
     await options.tradingRecords.close()
     await options.history.close(isRecorderStopped)
     await options.compacted?.close()

@@ -3,6 +3,7 @@ import { parseParameters, ProtocolError, searchOf } from '@tickwire/protocol'
 import type { FastifyInstance } from 'fastify'
 import { type OriginPolicy, refuseForeignPage } from '../src/auth/origin.js'
 import { refuseAdmin } from '../src/auth/permissions.js'
+import { adminMonitorRoutes } from './admin-monitor.js'
 import { adminSymbolRoutes } from './admin-symbols.js'
 import { Disconnect, disconnectSchema, nodesSchema, startSourceSchema, stopSourceSchema } from './schemas.js'
 
@@ -35,6 +36,7 @@ export async function adminRoutes (
   })
 
   await app.register(adminSymbolRoutes)
+  await app.register(adminMonitorRoutes)
 
   app.get('/v1/admin/nodes', { schema: nodesSchema }, async (_request, reply) =>
     await reply.header('Cache-Control', 'no-store').send(await nodes.overview()))

@@ -8,6 +8,7 @@ import { docsRoutes } from './docs.js'
 import { healthRoutes } from './health.js'
 import { keyRoutes } from './keys.js'
 import { metricsRoutes } from './metrics.js'
+import { olderRoutes } from './older.js'
 import { pageRoutes } from './page/page.js'
 import { publishRoutes } from './publish.js'
 import { strategyRoutes } from './strategies.js'
@@ -41,6 +42,7 @@ export const routeGroups = {
   keys: keyRoutes,
   trading: tradingRoutes,
   strategies: strategyRoutes,
+  older: olderRoutes,
   health: healthRoutes,
   metrics: metricsRoutes,
   admin: adminRoutes,

@@ -5,14 +5,13 @@ import { toProtocolError } from '../src/errors.js'
 import { httpTransportOf, transportOf, webSocketTransport } from '../src/transports/index.js'
 import { streamQueryOf } from '../src/transports/stream-query.js'
 import { judgeStreamRequest, type StreamRequest } from '../src/transports/stream-request.js'
-import { agreedExtension } from '../src/transports/ws/extensions.js'
+import { prepareHandshake } from './handshake.js'
 import { answerOptions } from './options.js'
 import { streamSchema } from './schemas.js'
 import { subprotocols } from '../src/dialects/dialects.js'
 
 const STREAM = '/v1/stream'
 
-const HANDSHAKE_KEY = /^[+/0-9A-Za-z]{22}==$/
 /** A token of HTTP (RFC 9110, 5.6.2). */
 const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/
 
@@ -39,9 +38,8 @@ export async function streamRoutes (
     async preValidation (request) {
       refuseForeignPage(originAllowed, request)
       if (request.ws) {
-        requireHandshake(request.headers)
         requireKnownSubprotocol(request.headers['sec-websocket-protocol'])
-        offerOnly(request, agreedExtension(request.headers['sec-websocket-extensions']))
+        prepareHandshake(request)
       }
       const stream = await judgeStreamRequest(context, request, transportOf(request).parameters, request.ws)
       if (request.method === 'HEAD') stream.slot.release()
@@ -80,21 +78,6 @@ export async function streamRoutes (
   answerOptions(app, STREAM, ['GET', 'HEAD'])
 }
 
-/**
- * Refuses a malformed handshake (RFC 6455, 4.2.1), which `ws` would refuse in its own words after everything
- * else was judged.
- */
-function requireHandshake (
-  { 'sec-websocket-key': key = '', 'sec-websocket-version': version }: FastifyRequest['headers']
-): void {
-  if (!HANDSHAKE_KEY.test(key)) {
-    throw new ProtocolError('bad_request', 'Sec-WebSocket-Key must be 16 bytes in base64')
-  }
-  if (version !== '13' && version !== '8') {
-    throw new ProtocolError('bad_request', 'Sec-WebSocket-Version must be 13')
-  }
-}
-
 function requireKnownSubprotocol (offered: string | undefined): void {
   if (offered === undefined) return
   const names = offered.split(',').map(name => name.trim())
@@ -102,10 +85,4 @@ function requireKnownSubprotocol (offered: string | undefined): void {
   const wellFormed = names.every(name => TOKEN.test(name)) && new Set(names).size === names.length
   if (wellFormed && names.some(name => subprotocols.includes(name))) return
   throw new ProtocolError('bad_request', `the subprotocols are: ${subprotocols.join(', ')}`)
-}
-
-/** Leaves of the offered extensions only the agreed one, which `ws` then finds and answers. */
-function offerOnly ({ raw }: FastifyRequest, extension: string | undefined): void {
-  if (extension === undefined) delete raw.headers['sec-websocket-extensions']
-  else raw.headers['sec-websocket-extensions'] = extension
 }

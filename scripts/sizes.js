@@ -16,6 +16,7 @@ const PARTS = {
   'three transports': { imports: '@tickwire/client', most: 11.5 },
   books: { imports: '@tickwire/client/book', most: 4 },
   bars: { imports: '@tickwire/client/bars', most: 4 },
+  heatmap: { imports: '@tickwire/client/heatmap', most: 1.5 },
   React: { imports: '@tickwire/client/react', most: 4, beside: '@tickwire/client/book @tickwire/client/bars' }
 }
 

@@ -172,6 +172,13 @@ export const ConfigSchema = Type.Object({
   RECORD_DAYS: Type.Optional(Type.Integer({
     minimum: 1, maximum: 36_500, description: 'how long to keep them; default: for ever', unit: 'days'
   })),
+  MONITOR_DAYS: Type.Optional(Type.Integer({
+    minimum: 0,
+    maximum: 3650,
+    description: 'how long the store keeps what operators see of past connections; 0: nothing; ' +
+      'default: 30, where the server has a store anyway',
+    unit: 'days'
+  })),
   NEWS_FEEDS: given('feeds of news, RSS or Atom: a comma list of addresses'),
   BARS: Type.String({
     pattern: `^(none|${BAR}(,${BAR})*)$`,

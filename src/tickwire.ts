@@ -24,6 +24,7 @@ import { makeExchange } from './exchange.js'
 import { History } from './history/history.js'
 import { recordedChannels } from './history/recorded-channels.js'
 import { HeatmapCounters } from './metrics/heatmap-counters.js'
+import { checkMonitorSettings, MonitorStore } from './monitor/monitor-store.js'
 import { settingNotices } from './notices.js'
 import { openLogAndCoordination } from './open-log.js'
 import { paperRules } from './paper-rules.js'
@@ -44,7 +45,7 @@ import { setUpStrategies } from './strategies/set-up.js'
 import { keepCompacted } from './store/keep-compacted.js'
 import { openHeatDatabase } from './store/duckdb/heat-database.js'
 import { openStore } from './store/open-store.js'
-import type { StoreLog } from './store/store.js'
+import { accessTo, type StoreLog } from './store/store.js'
 import type { Source } from './sources/source.js'
 import { TradingRecords } from './trading-records/trading-records.js'
 import { overdueSources } from './unacknowledged/overdue-watch.js'
@@ -185,6 +186,7 @@ export const tickwire = fp<TickwireOptions>(async (app, options) => {
   checkPluginOptions({ ...options }, order)
   const { prefix = '', routes = DEFAULT_ROUTES, sources = [], instruments = [] } = options
   const settings = loadSettings(options.settings ?? {})
+  checkMonitorSettings(settings)
   const channels = allChannels(options.channels ?? [])
   const signing = openSigning(settings)
   const rules = paperRules(settings)
@@ -307,10 +309,16 @@ export const tickwire = fp<TickwireOptions>(async (app, options) => {
         currency: rules.base
       }
     )
+    const monitorStore = await MonitorStore.open(
+      settings,
+      { isShared: settings.REDIS_URL !== undefined, log: write },
+      [compacted?.access, store && accessTo(store), tradingRecords.access]
+    )
     await scope.register(streaming, {
       log,
       coordination,
       compacted,
+      monitorStore,
       history,
       tradingRecords,
       publisher,

@@ -5,6 +5,7 @@ import type { OriginPolicy } from '../../src/auth/origin.js'
 import { securityHeaders } from '../security-headers.js'
 import { adminLinkRoutes } from './admin-link.js'
 import { dashboardRoutes } from './dashboard.js'
+import { schemaRoutes } from './schemas.js'
 
 export interface PageOptions {
   readonly development: boolean
@@ -45,6 +46,7 @@ export async function pageRoutes (
   await app.register(helmet, securityHeaders({ development }))
 
   await app.register(dashboardRoutes)
+  await app.register(schemaRoutes)
 
   const html = await read('index.html')
   app.get('/compare', { schema: { hide: true } }, async (_request, reply) => serve(reply, HTML, html))

@@ -12,13 +12,15 @@ function covers (pattern: string, channel: string, symbol: string | undefined): 
 /**
  * Says why somebody may not read a symbol or a symbol set of a channel; undefined if they may. A private
  * topic is always that of the token's own user, because no request can name another; a `read` claim must
- * cover it like any other topic.
+ * cover it like any other topic. A channel for operators needs `admin` beside that: no pattern stands for it.
  */
 export function refuseRead (
   identity: Identity, channel: ChannelDefinition, symbol: string | undefined
 ): ErrorCode | undefined {
   if (!isServed(channel)) return 'unknown_channel'
   if (channel.access === 'user' && identity.user === undefined) return 'unauthorized'
+  const refusal = channel.access === 'admin' ? refuseAdmin(identity) : undefined
+  if (refusal !== undefined) return refusal
   if (identity.read === undefined) {
     if (channel.access !== 'capability') return undefined
     return identity.user === undefined ? 'unauthorized' : 'forbidden'
@@ -31,6 +33,7 @@ export function refusePublish (
 ): ErrorCode | undefined {
   if (!isServed(channel)) return 'unknown_channel'
   if (identity.user === undefined) return 'unauthorized'
+  if (channel.access === 'admin' && !identity.admin) return 'forbidden'
   const { publish = [] } = identity
   return publish.some(pattern => covers(pattern, channel.name, symbol)) ? undefined : 'forbidden'
 }

@@ -1,6 +1,7 @@
 import { ProtocolError } from '@tickwire/protocol'
 import { addressGroup } from './address.js'
 import { CountByName } from './counts.js'
+import { AT_A_TIME, type LimitedCallers } from './limited-callers.js'
 
 export interface ConnectionLimits {
   readonly maxConnections: number
@@ -28,7 +29,9 @@ export class ConnectionQuota {
   private readonly byUser = new CountByName()
   private count = 0
 
-  constructor (private readonly limits: ConnectionLimits) {}
+  constructor (
+    private readonly limits: ConnectionLimits, private readonly limited?: Pick<LimitedCallers, 'note'>
+  ) {}
 
   get taken (): number {
     return this.count
@@ -40,6 +43,7 @@ export class ConnectionQuota {
     const address = addressGroup(ip)
     if (this.count >= maxConnections) throw tooMany(`${maxConnections} connections`)
     if (this.byAddress.of(address) >= maxConnectionsPerIp) {
+      this.limited?.note('connections', `address ${address}`, maxConnectionsPerIp, AT_A_TIME)
       throw tooMany(`${maxConnectionsPerIp} connections from one address`)
     }
     if (user !== undefined) this.claim(user)
@@ -52,6 +56,7 @@ export class ConnectionQuota {
   claim (user: string): void {
     const { maxConnectionsPerUser } = this.limits
     if (this.byUser.of(user) >= maxConnectionsPerUser) {
+      this.limited?.note('connections', `user ${user}`, maxConnectionsPerUser, AT_A_TIME)
       throw tooMany(`${maxConnectionsPerUser} connections of one user`)
     }
     this.byUser.add(user)

@@ -9,7 +9,10 @@ import { isoTime } from '../hub/iso-time.js'
 import type { TransportCounters } from '../metrics/counters.js'
 import type { OrderRequests } from '../trading-requests/order-requests.js'
 import type { Acknowledging } from './acknowledging.js'
+import { addressGroup } from './address.js'
 import { type ActionOwner, ActionQueue } from './action-queue.js'
+import type { Observed, StreamState } from './connection-ledger.js'
+import type { ConnectionRecord } from './connection-record.js'
 import type { Connections, Member } from './connections.js'
 import { Delivery } from './delivery/delivery.js'
 import type { Events, Party } from './events.js'
@@ -32,6 +35,8 @@ const AUTHENTICATION_MS = 5000
 const SWEEPS_AHEAD = 1.5
 /** PROTOCOL.md, Control: how long before a token expires the client gets `auth_expiring`. */
 const EXPIRY_NOTICE_MS = 60_000
+/** The window of `maxMessagesPerSecond`. */
+const RATE_WINDOW_MS = 1000
 
 /** What the connections of a node have in common. */
 export interface ConnectionContext extends NameContext {
@@ -67,20 +72,20 @@ type State = 'open' | 'closing' | 'closed'
  * ends. An {@link ActionQueue} performs what the client asks for, and a {@link Delivery} sends what it
  * subscribes to.
  */
-export class Connection implements Member, ActionOwner {
+export class Connection implements Member, ActionOwner, Observed {
   readonly format: Format
   readonly delivery: Delivery
   readonly actions: ActionQueue
 
   private readonly counters: TransportCounters
-  private readonly outlet: Outlet
+  readonly outlet: Outlet
   private state: State = 'open'
   private currentIdentity: Identity = ANONYMOUS
   /** When the client must leave, in milliseconds since 1970. */
   private endsAt = Infinity
   /** Whether the client was told that its token expires. */
   private expiryAnnounced = false
-  private readonly openedAt = Date.now()
+  readonly openedAt = Date.now()
   private badMessages: ErrorLimit | undefined
   private badTokens: ErrorLimit | undefined
   /** Made with the first message, because most clients send none. */
@@ -96,7 +101,7 @@ export class Connection implements Member, ActionOwner {
    */
   constructor (
     readonly id: string,
-    private readonly address: string,
+    readonly address: string,
     readonly context: ConnectionContext,
     private readonly transport: Transport,
     private readonly slot: ConnectionSlot,
@@ -121,6 +126,7 @@ export class Connection implements Member, ActionOwner {
     })
     this.actions = new ActionQueue(this, this.outlet)
     connections.add(this)
+    connections.ledger.add(this)
   }
 
   get hub (): Hub {
@@ -129,6 +135,28 @@ export class Connection implements Member, ActionOwner {
 
   get subscriptions (): Subscriptions {
     return this.delivery.subscriptions
+  }
+
+  // ---- as operators see it
+
+  get record (): ConnectionRecord {
+    return this.outlet.record
+  }
+
+  get transportName (): string {
+    return this.transport.name
+  }
+
+  get heardAt (): number {
+    return this.transport.heardAt
+  }
+
+  get streamState (): StreamState {
+    return this.delivery.streamState
+  }
+
+  get unsent (): number {
+    return this.outlet.unsent
   }
 
   get isOpen (): boolean {
@@ -156,8 +184,14 @@ export class Connection implements Member, ActionOwner {
     }
   }
 
+  noteUser (user: string): void {
+    this.record.note({ event: 'authenticate', user_id: user })
+  }
+
   welcome (): void {
     this.context.events.connected(this.party)
+    this.record.note({ event: 'connect' }, this.openedAt)
+    if (this.identity.user !== undefined) this.noteUser(this.identity.user)
     this.send({
       type: 'welcome',
       protocol: PROTOCOL_NAME,
@@ -178,11 +212,16 @@ export class Connection implements Member, ActionOwner {
     this.outlet.wake()
   }
 
-  onClose (): void {
+  /** @param code the close code that the wire ended with, if it has one */
+  onClose (code?: number): void {
     if (this.state === 'closed') return
     this.state = 'closed'
     this.counters.closed++
-    const openMs = Date.now() - this.openedAt
+    const now = Date.now()
+    const openMs = now - this.openedAt
+    const { closedWith } = this
+    const closeCode = closedWith === undefined ? code ?? null : errorTable[closedWith].close
+    this.context.connections.ledger.end(this, closeCode, closedWith ?? null, now)
     this.context.events.closed(this.party, this.closedWith, this.subscriptions.size, openMs)
     this.delivery.close()
     this.context.connections.remove(this)
@@ -223,6 +262,9 @@ export class Connection implements Member, ActionOwner {
     const waitMs = this.rate.take(now)
     if (waitMs === 0) return true
     const message = `a connection may send ${limit} messages a second`
+    const { user } = this.identity
+    const caller = user === undefined ? `address ${addressGroup(this.address)}` : `user ${user}`
+    this.context.connections.limited.note('messages', caller, limit, RATE_WINDOW_MS)
     if (waitMs !== undefined) {
       this.sendError({ code: 'rate_limited', message, retryAfterMs: waitMs }, id())
       return false
@@ -252,15 +294,26 @@ export class Connection implements Member, ActionOwner {
     this.outlet.send(message)
   }
 
+  /** Sends an answer that only the client's dialect knows. */
+  sendAnswer (answer: Written): void {
+    this.outlet.sendAnswer(answer)
+  }
+
   sendError (error: Refusal, id?: RequestId): void {
     this.counters.refuse(error.code)
     this.context.events.refused(this.party, error.code)
+    this.record.note({ event: 'refuse', code: error.code })
     this.send(errorMessage(error, id))
   }
 
   /** Sends messages of topics, in order, in the form of the client's dialect. */
   sendWritten (messages: readonly Written[]): void {
     this.outlet.sendWritten(messages)
+  }
+
+  /** Whether the client gets what comes at once, and reads it. */
+  get keepsUp (): boolean {
+    return this.isOpen && this.delivery.isLive && !this.outlet.isFull
   }
 
   /** Resolves when the client is live, or when the connection ends. */
@@ -334,6 +387,7 @@ export class Connection implements Member, ActionOwner {
 
   /** Closes the connection because something that it cannot do without has failed. */
   fail (error: unknown): void {
+    this.record.note({ event: 'error' })
     this.report(error)
     try {
       this.close(toProtocolError(error))

@@ -1,5 +1,7 @@
 import { ProtocolError } from '@tickwire/protocol'
+import { ConnectionLedger } from './connection-ledger.js'
 import { type ConnectionLimits, type ConnectionSlot, ConnectionQuota } from './connection-quota.js'
+import { LimitedCallers } from './limited-callers.js'
 import { type Addressable, Registry } from './registry.js'
 import type { CloseReason } from './transport.js'
 
@@ -41,6 +43,10 @@ export interface CursorReader {
 export class Connections {
   /** Holds the connections, and the polls that are being answered. */
   readonly registry = new Registry()
+  /** What operators see of connections. */
+  readonly ledger = new ConnectionLedger()
+  /** Who was limited. */
+  readonly limited = new LimitedCallers()
   /** How often the `tick` of each connection is called. */
   readonly sweepMs: number
   private readonly open = new Set<Member>()
@@ -51,7 +57,7 @@ export class Connections {
   private readonly cursorSweeper: NodeJS.Timeout
 
   constructor (limits: ConnectionLimits, heartbeatMs: number) {
-    this.quota = new ConnectionQuota(limits)
+    this.quota = new ConnectionQuota(limits, this.limited)
     this.sweepMs = Math.min(SWEEP_MS, Math.max(10, heartbeatMs / 5))
     let sweptAt = Date.now()
     this.sweeper = setInterval(() => {

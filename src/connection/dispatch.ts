@@ -1,13 +1,23 @@
 import { ProtocolError } from '@tickwire/protocol'
 import type { Dialect } from '../dialects/dialect.js'
-import type { Action } from './actions/action.js'
+import type { Action, Identified, ReadAction } from './actions/action.js'
 import { readAction } from './actions/index.js'
 import type { Connection } from './connection.js'
 
 /** Reads a message of a client, a text or bytes, and queues the action that it asks for. */
 export function receive (connection: Connection, dialect: Dialect, received: string | Buffer): void {
+  receiveAs(connection, () => readAction(() => dialect.read(received)))
+}
+
+/**
+ * Counts a message of a client, and queues the action that it asks for.
+ * @param toAction reads the message; called only while the connection is open
+ */
+export function receiveAs<Message extends Identified> (
+  connection: Connection, toAction: () => ReadAction<Message>
+): void {
   if (!connection.isOpen) return
-  const read = readAction(() => dialect.read(received))
+  const read = toAction()
   if (!connection.admitMessage(() => 'error' in read ? read.id : read.message.id)) return
   if ('error' in read) {
     connection.refuseMessage(read.error, read.id)
@@ -29,7 +39,9 @@ export function receive (connection: Connection, dialect: Dialect, received: str
 }
 
 /** @throws ProtocolError `unauthorized`, or the reason of the action's `refuse` */
-function requireRight (connection: Connection, { authenticates, refuse }: Action): void {
+function requireRight (
+  connection: Connection, { authenticates, refuse }: Pick<Action, 'authenticates' | 'refuse'>
+): void {
   if (connection.mustAuthenticate && authenticates !== true) {
     throw new ProtocolError('unauthorized', 'authenticate first')
   }

@@ -35,6 +35,8 @@ export interface SubscribeOptions {
   readonly depth?: number | undefined
   readonly last?: number | undefined
   readonly fresh?: boolean | undefined
+  /** Whether the client may leave out the hyphen of a pair, whatever the channel takes. */
+  readonly eitherSpelling?: boolean
 }
 
 /** Returns the channel that a client names. @throws ProtocolError `unknown_channel` */
@@ -86,7 +88,8 @@ export async function resolveSelectors (
   const rejected: RejectedSymbol[] = []
   const isOff = wanted.overWebSocket === true && context.notOverWebSocket.has(channel.name)
   const names = new Map<string | undefined, string | undefined>()
-  for (const symbol of symbols ?? [undefined]) names.set(spelledSymbol(context, channel, symbol), symbol)
+  const spelling = wanted.eitherSpelling === true ? { eitherSpelling: true } : channel
+  for (const symbol of symbols ?? [undefined]) names.set(spelledSymbol(context, spelling, symbol), symbol)
   const judged = await Promise.all(Array.from(names, async ([symbol, written]) => {
     // The members of a set change, so a token must permit the whole channel to permit a set.
     const asked = symbol !== undefined && isSymbolSet(symbol) ? EVERY_SYMBOL : symbol
@@ -132,7 +135,9 @@ export async function requireSelectors (
  * if that is an instrument and no other pair is spelled so.
  */
 export function spelledSymbol<Written extends string | undefined> (
-  { directory }: Pick<NameContext, 'directory'>, { eitherSpelling }: ChannelDefinition, symbol: Written
+  { directory }: Pick<NameContext, 'directory'>,
+  { eitherSpelling }: Pick<ChannelDefinition, 'eitherSpelling'>,
+  symbol: Written
 ): Written | string {
   if (eitherSpelling !== true || symbol === undefined || symbol.includes('-')) return symbol
   if (isSymbolSet(symbol) || directory.hasInstrument(symbol)) return symbol

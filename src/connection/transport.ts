@@ -17,6 +17,8 @@ export interface Transport {
   readonly format: Format
   /** Whether each flush ends with a cursor. Otherwise one goes out once a second. */
   readonly cursorWithEachFlush: boolean
+  /** When the client last gave a sign of life, in milliseconds since 1970. */
+  readonly heardAt: number
   /** Sends the buffers, in order, in one write. */
   write (buffers: readonly Buffer[]): void
   /** Returns how many written bytes the system has not taken yet. `onDrain` reports when it has taken all. */
@@ -43,5 +45,6 @@ export interface Transport {
 /** What every transport reports to its connection. */
 export interface TransportEvents {
   onDrain (): void
-  onClose (): void
+  /** @param code the close code that the wire ended with, if it has one */
+  onClose (code?: number): void
 }

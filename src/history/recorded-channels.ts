@@ -1,5 +1,8 @@
-import { type Channels, isServed } from '@tickwire/protocol'
+import { type ChannelAccess, type Channels, isServed } from '@tickwire/protocol'
 import { ConfigError } from '../config.js'
+
+/** What a user's own topics say, and what operators see, is not for a recording that many read. */
+const PERSONAL: ReadonlySet<ChannelAccess> = new Set(['user', 'admin'])
 
 /** Names of `RECORD` that stand for several channels, by how the names of these begin. */
 const GROUPS: Readonly<Record<string, string>> = { bars: 'bars.' }
@@ -9,7 +12,7 @@ const GROUPS: Readonly<Record<string, string>> = { bars: 'bars.' }
  * @throws ConfigError that says what is allowed
  */
 export function recordedChannels (text: string, channels: Channels): ReadonlySet<string> {
-  const recordable = [...channels.values()].filter(channel => isServed(channel) && channel.access !== 'user')
+  const recordable = [...channels.values()].filter(channel => isServed(channel) && !PERSONAL.has(channel.access))
   const names = recordable.map(({ name }) => name)
   const groups = Object.entries(GROUPS).filter(([, prefix]) => names.some(name => name.startsWith(prefix)))
   const allowed = [...groups.map(([group]) => group), ...names].join(', ')

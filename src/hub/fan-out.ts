@@ -1,3 +1,4 @@
+import { channelOfKey } from '@tickwire/protocol'
 import type { Entry } from '../log/log.js'
 import type { InstrumentMoves } from './audience/instrument-moves.js'
 import type { Conflator } from './conflation/conflator.js'
@@ -43,12 +44,16 @@ export class FanOut {
     return messages
   }
 
-  /** Counts how long the oldest message of a window took from the log to the sockets. */
+  /** Counts how long the oldest message of a window, and of each of its topics, took to the sockets. */
   countDelay (window: Window): void {
     const now = this.hub.shards.map(({ time }) => time.now())
     let longest = -Infinity
-    for (const [first] of window.values()) longest = Math.max(longest, now[first!.shard]! - first!.timestamp)
-    if (longest !== -Infinity) this.hub.counters.onWindow(Math.max(0, longest))
+    for (const [topic, [first]] of window) {
+      const delay = Math.max(0, now[first!.shard]! - first!.timestamp)
+      longest = Math.max(longest, delay)
+      if (!this.hub.audience.of(topic).empty) this.hub.counters.delay(channelOfKey(topic), delay)
+    }
+    if (longest !== -Infinity) this.hub.counters.onWindow(longest)
   }
 
   private deliverTopic (topic: string, entries: readonly Entry[], dirty: Subscriber[]): number {

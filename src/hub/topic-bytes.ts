@@ -1,3 +1,5 @@
+import { channelOfKey, type ResetReason } from '@tickwire/protocol'
+import type { ChannelCounters, Counters } from '../metrics/counters.js'
 import type { Failures } from './failures.js'
 import type { Format, MessageWriter, Written } from './format.js'
 
@@ -10,6 +12,8 @@ export class Unencodable extends Error {
 export class TopicBytes {
   /** How many messages it contains; 0 until it has been encoded. */
   messages = 0
+  /** Counts what is sent of the channel. */
+  readonly sent: ChannelCounters
   private format: Format | undefined
   private bytes: Buffer | undefined
   private others: Map<Format, Buffer> | undefined
@@ -17,10 +21,14 @@ export class TopicBytes {
   private failed: Set<Format> | undefined
 
   constructor (
-    private readonly hub: { readonly failures: Failures },
+    private readonly hub: { readonly failures: Failures, readonly counters: Counters },
     readonly topic: string,
-    private readonly write: (writer: MessageWriter) => readonly Written[]
-  ) {}
+    private readonly write: (writer: MessageWriter) => readonly Written[],
+    /** Why it begins with a reset; undefined if it does not. */
+    readonly reset?: ResetReason
+  ) {
+    this.sent = hub.counters.channel(channelOfKey(topic))
+  }
 
   /** @throws Unencodable */
   as (format: Format): Buffer {

@@ -1,4 +1,5 @@
 import type { ErrorCode, ResetReason } from '@tickwire/protocol'
+import { Latencies } from './latencies.js'
 
 /** Counts how often each key occurred. */
 const increment = <Key>(counts: Map<Key, number>, key: Key): void => {
@@ -40,6 +41,9 @@ export class TransportCounters {
   messages = 0
   /** Bytes handed to the operating system, including framing. */
   bytes = 0
+  /** Messages of clients, and their bytes without framing. */
+  received = 0
+  receivedBytes = 0
   /** Connections that began at the client's position, and connections that began at the present. */
   resumes = 0
   fresh = 0
@@ -56,6 +60,16 @@ export class TransportCounters {
   close (code: ErrorCode): void {
     increment(this.closes, code)
   }
+}
+
+/** Counts of what was sent of one channel, since the node started. */
+export class ChannelCounters {
+  /** Data messages and resets. */
+  messages = 0
+  /** Their bytes; of what is sent live with framing. */
+  bytes = 0
+  /** How long messages took from the log to the last socket: of each window of a topic, the oldest. */
+  readonly latencies = new Latencies()
 }
 
 /**
@@ -92,12 +106,28 @@ export class Counters {
    * milliseconds.
    */
   onWindow: (latencyMs: number) => void = () => {}
+  /** As those of the channels, of all of them. Whoever shows them begins anew. */
+  readonly latencies = new Latencies()
   private readonly transports = new Map<string, TransportCounters>()
+  private readonly channels = new Map<string, ChannelCounters>()
 
   transport (name: string): TransportCounters {
     let counters = this.transports.get(name)
     if (counters === undefined) this.transports.set(name, counters = new TransportCounters())
     return counters
+  }
+
+  /** @param name of a channel that exists: there are few */
+  channel (name: string): ChannelCounters {
+    let counters = this.channels.get(name)
+    if (counters === undefined) this.channels.set(name, counters = new ChannelCounters())
+    return counters
+  }
+
+  /** Counts how long the oldest message of a topic's window took. */
+  delay (channel: string, ms: number): void {
+    this.latencies.add(ms)
+    this.channel(channel).latencies.add(ms)
   }
 
   /** Counts a failure. @param channel one that exists: there are few */
@@ -138,5 +168,9 @@ export class Counters {
 
   all (): Iterable<readonly [string, TransportCounters]> {
     return this.transports
+  }
+
+  allChannels (): Iterable<readonly [string, ChannelCounters]> {
+    return this.channels
   }
 }

@@ -1,4 +1,5 @@
 import type { Database } from './database.js'
+import { forgetMonitored } from './monitor-rows.js'
 import { Recording } from './recording.js'
 import { forgetRemoved } from './states.js'
 import type { Query, Store, StoreHealth, StoreLog, Unwritten } from './store.js'
@@ -43,6 +44,10 @@ export class BufferedStore implements Store {
 
   async deleteLost (lost: readonly LostMessages[]): Promise<void> {
     await deleteLost(this.database.writer, lost)
+  }
+
+  async forgetMonitored (before: number): Promise<number> {
+    return await forgetMonitored(this.database, before)
   }
 
   async flush (withinMs = FLUSH_MS): Promise<boolean> {

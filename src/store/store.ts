@@ -20,6 +20,11 @@ export interface Store {
   readonly query: Query
   /** Deletes orders and fills of messages that the log has lost. Rejects if the database is away. */
   deleteLost(lost: readonly LostMessages[]): Promise<void>
+  /**
+   * Deletes rows of the monitor from before a time, in milliseconds since 1970. Rejects if the database is away.
+   * @returns how many
+   */
+  forgetMonitored(before: number): Promise<number>
   /** Messages of the log, which the recorder writes by itself. */
   readonly recording: Recording
   /**
@@ -44,13 +49,15 @@ export interface StoreAccess {
   readonly current: Store | undefined
   /** Whether there may be rows in it before it is open, which nobody can read then. */
   readonly mayHoldRows: boolean
+  /** Has the store opened, if it is not; it is tried again until it is. */
+  demand (): unknown
   /** Opens the store, and returns it once it is open. Rejects if the signal is aborted before. */
   opened (signal: AbortSignal): Promise<Store>
 }
 
 /** Gives access to a store that is open. */
 export const accessTo = (store: Store): StoreAccess =>
-  ({ current: store, mayHoldRows: true, opened: async () => store })
+  ({ current: store, mayHoldRows: true, demand () {}, opened: async () => store })
 
 /** How many rows were not written, by table. */
 export type Unwritten = Readonly<Partial<Record<TableName, number>>>

@@ -1,3 +1,8 @@
+import { monitorTables } from './monitor-tables.js'
+import { type ColumnType, table, type TableDefinition, type TypeOfColumn } from './table.js'
+
+export type { TableDefinition } from './table.js'
+
 /**
  * The tables of a store: the one place that names their columns. Types of rows, queries and the statements
  * that write them come from here; migrations/ makes the tables, and a test compares the two. A new table is
@@ -6,32 +11,6 @@
  * Integers are JavaScript's safe integers; points in time are such integers, in milliseconds since 1970. An
  * exact decimal is text: a number would round it.
  */
-
-/** `text` and `integer` are never null; those with a question mark may be. */
-type ColumnType = 'text' | 'text?' | 'integer' | 'integer?'
-
-interface TypeOfColumn {
-  text: string
-  'text?': string | null
-  integer: number
-  'integer?': number | null
-}
-
-export interface TableDefinition<Column extends string = string> {
-  readonly columns: Readonly<Record<Column, ColumnType>>
-  /** The primary key. */
-  readonly key: readonly Column[]
-  /**
-   * Integers that order the versions of a row, the weightiest first. A row replaces only a row of its key
-   * that is older: what is written again, or comes late from another server, changes nothing.
-   */
-  readonly version: readonly Column[]
-}
-
-const table = <const Columns extends Readonly<Record<string, ColumnType>>>(
-  definition: TableDefinition<keyof Columns & string> & { readonly columns: Columns }
-): Omit<TableDefinition, 'columns'> & { readonly columns: Columns } => definition
-
 export const tables = {
   /**
    * The newest message of each topic of the compacted channels. `topic` is the topic's key, `data` its JSON
@@ -134,7 +113,8 @@ export const tables = {
     columns: { shard: 'integer', epoch: 'integer', log_offset: 'integer', timestamp: 'integer' },
     key: ['shard'],
     version: ['timestamp', 'log_offset']
-  })
+  }),
+  ...monitorTables
 }
 
 /**

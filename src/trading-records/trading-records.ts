@@ -72,6 +72,11 @@ export class TradingRecords {
     return new TradingRecords(options, terms, late, late)
   }
 
+  /** Where the records are kept; undefined if they are kept nowhere. */
+  get access (): StoreAccess | undefined {
+    return this.store
+  }
+
   /** What writes to the store, as a source: one of several servers runs it. */
   get sources (): readonly Source[] {
     const { projector } = this

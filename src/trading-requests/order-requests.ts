@@ -61,6 +61,8 @@ export interface OrderRequestsOptions {
   readonly baseCurrency: string
   /** The most requests of a user in a second, over all transports and servers. */
   readonly maxPerSecond: number
+  /** Told of a user who sends more than that. */
+  readonly onLimited?: (user: string, max: number, windowMs: number) => void
   /** Default: no request needs a signature. */
   readonly verify?: VerifyRequest
 }
@@ -169,6 +171,7 @@ export class OrderRequests {
     if (trade === undefined) throw new ProtocolError('forbidden', "the token has no claim 'trade'")
     const { count, endsInMs } = await coordination.count(`orders of ${user}`, WINDOW_MS)
     if (count > maxPerSecond) {
+      this.options.onLimited?.(user, maxPerSecond, WINDOW_MS)
       const message = `a user may send ${maxPerSecond} requests about orders a second, over all connections`
       throw new ProtocolError('rate_limited', message, Math.max(1, endsInMs))
     }

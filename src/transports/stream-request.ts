@@ -153,12 +153,16 @@ const lastOf = (ids: string | string[] = ''): string | undefined =>
 
 /**
  * Opens the connection of a judged request on a wire that can be written to, and begins its subscriptions.
+ * @param onOpen called before anything is sent
  */
-export function openConnection (stream: StreamRequest, transport: Transport): Connection {
+export function openConnection (
+  stream: StreamRequest, transport: Transport, onOpen?: (connection: Connection) => void
+): Connection {
   const { context, address, identity, subscriptions, start, query, slot } = stream
   const { heartbeatMs } = livenessOf(context, query.heartbeat)
   const connection = new Connection(randomUUID(), address, context, transport, slot, heartbeatMs)
   connection.authenticate(identity)
+  onOpen?.(connection)
   connection.welcome()
   if (subscriptions.length > 0) {
     const begin = (): Promise<void> =>

@@ -339,6 +339,43 @@ export const samples: Readonly<Record<string, Sample>> = {
     required: ['sequence', 'epoch', 'offset'],
     decimals: []
   },
+  monitor: {
+    type: 'monitor',
+    access: 'admin',
+    keyed: false,
+    state: false,
+    full: {
+      node: 'n1',
+      name: 'host-1',
+      version: '1.0.0',
+      started: TIME,
+      time: TIME,
+      interval_ms: 1000.5,
+      users: 1,
+      subscriptions: 2,
+      transports: [{
+        transport: 'websocket', connections: 1, messages_per_second: 1.5, bytes_per_second: 100, messages_total: 3, bytes_total: 300, received_per_second: 1, received_bytes_per_second: 10, received_total: 1, received_bytes_total: 10, lagging: 0
+      }],
+      channels: [{ channel: 'quotes', messages_per_second: 1.5, bytes_per_second: 100, messages_total: 3, bytes_total: 300 }],
+      latency: { count: 1, p50_ms: 0.5, p95_ms: 1, p99_ms: 1 },
+      slow_readers: 0,
+      lagging: 0,
+      unsent_bytes: 0,
+      overdue: [{ channel: 'alerts', users: 1, oldest_seconds: 61 }],
+      log: { kind: 'redis', available: true, latency_ms: 0.4, topics: 2 },
+      redis: { available: true, latency_ms: 0.4 },
+      sources: [{ source: 'simulated', state: 'running' }],
+      processors: [{ processor: 'bars/0', state: 'waiting' }],
+      store: { state: 'available', waiting: 0, dropped: 0, refused: 0, complete: true },
+      event_loop_delay_ms: 0.4,
+      cpu: 0.1,
+      memory_bytes: 100_000_000
+    },
+    required: [
+      'node', 'name', 'version', 'started', 'time', 'interval_ms', 'users', 'subscriptions', 'transports', 'channels', 'latency', 'slow_readers', 'lagging', 'unsent_bytes', 'overdue', 'log', 'sources', 'processors', 'store', 'event_loop_delay_ms', 'cpu', 'memory_bytes'
+    ],
+    decimals: []
+  },
   instruments: {
     type: 'instrument',
     access: 'internal',

@@ -11,6 +11,7 @@ export class MemoryWire implements Transport {
   readonly name = 'memory'
   readonly format = native.on(lines)
   readonly knownAtOnce = true
+  readonly heardAt = 0
   readonly messages: Message[] = []
   closedWith: CloseReason | undefined
   stalled = false

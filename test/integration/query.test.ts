@@ -54,7 +54,9 @@ const queries: ReadonlyArray<readonly [line: string, headers?: string]> = [
   ['GET /api/ws/token'],
   ['DELETE /api/ws/token'],
   ['POST /v1/publish', 'Content-Type: application/json\r\nContent-Length: 2\r\n'],
-  ['GET /v1/admin/nodes']
+  ['GET /v1/admin/nodes'],
+  ['GET /v1/admin/connections?limit=5'],
+  ['GET /v1/admin/connections']
 ]
 
 test('refuses a request with a second question mark or a fragment at every endpoint', async t => {

@@ -146,7 +146,7 @@ test('a store on PostgreSQL', { skip }, async t => {
     const databases = await Promise.all(Array.from({ length: 6 }, open))
     t.same(
       await server.ask('select name from tickwire_migrations order by name', name),
-      [{ name: '0001-states' }, { name: '0002-recording' }, { name: '0003-trading' }]
+      [{ name: '0001-states' }, { name: '0002-recording' }, { name: '0003-trading' }, { name: '0004-monitor' }]
     )
     await Promise.all(databases.map(database => database.close()))
   })

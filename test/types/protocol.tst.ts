@@ -53,7 +53,7 @@ describe('types follow the schemas', () => {
       reduce: (state: { total: number } | undefined, data: { total: number }) => data ?? state
     })
     expect(standardChannels.get('quotes')?.access).type.toBe<
-      'public' | 'capability' | 'user' | 'internal' | undefined
+      'public' | 'capability' | 'user' | 'admin' | 'internal' | undefined
     >()
   })
 })

@@ -176,6 +176,7 @@ const variables: Readonly<Record<keyof typeof ConfigSchema.properties, Variable>
   SHUTDOWN_GRACE_MS: integer(0, 600_000),
   SOURCES: text('none', 'simulated', 'replay:file.txt?speed=10'),
   RECORD: text('trades', 'trades,quotes'),
+  MONITOR_DAYS: integer(0, 3650),
   RECORD_DAYS: integer(1, 36_500),
   NEWS_FEEDS: text('https://news.example/rss,https://other.example/atom'),
   BARS: {

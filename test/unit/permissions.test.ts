@@ -22,6 +22,7 @@ const news = channel('news', 'public', false)
 const orders = channel('orders', 'user', false)
 const strategy = channel('strategy', 'user', true)
 const instruments = channel('instruments', 'internal', true)
+const monitor = channel('monitor', 'admin', false)
 
 const alice: Identity = { user: 'alice', admin: false }
 const reader = (...read: string[]): Identity => ({ ...alice, read })
@@ -40,6 +41,12 @@ type Case = readonly [
 ]
 
 const reads: readonly Case[] = [
+  ['anybody, a channel of operators', ANONYMOUS, monitor, undefined, 'unauthorized'],
+  ['a user, a channel of operators', alice, monitor, undefined, 'forbidden'],
+  ['a user who may read all, a channel of operators', reader('*'), monitor, undefined, 'forbidden'],
+  ['a user whose token names it, a channel of operators', reader('monitor'), monitor, undefined, 'forbidden'],
+  ['an operator, a channel of operators', admin, monitor, undefined, undefined],
+  ['an operator who may read another channel', { ...admin, read: ['quotes:*'] }, monitor, undefined, 'forbidden'],
   ['anybody, a public topic', ANONYMOUS, quotes, 'AAPL', undefined],
   ['anybody, all of a public channel', ANONYMOUS, quotes, '*', undefined],
   ['anybody, a set', ANONYMOUS, quotes, '@market/KOSPI', undefined],
@@ -94,6 +101,9 @@ const reads: readonly Case[] = [
 ]
 
 const publishes: readonly Case[] = [
+  ['everything, but not a channel of operators', publisher('*'), monitor, undefined, 'forbidden'],
+  ['a channel of operators by name', publisher('monitor'), monitor, undefined, 'forbidden'],
+  ['an operator, a channel of operators', { ...admin, publish: ['monitor'] }, monitor, undefined, undefined],
   ['anybody', ANONYMOUS, quotes, 'AAPL', 'unauthorized'],
   ['somebody without a name, whatever it says', { admin: false, publish: ['*'] }, quotes, 'AAPL', 'unauthorized'],
   ['a user without the claim', alice, quotes, 'AAPL', 'forbidden'],

@@ -76,7 +76,7 @@ test('refuses unknown options and settings, and values that are not allowed', as
 })
 
 const badChannels: ReadonlyArray<readonly [given: object, words: RegExp]> = [
-  [{ access: 'private' }, /'counts' has access 'private'; it is one of public, capability, user, internal \(a private channel of PROTOCOL.md has access 'user'\)/],
+  [{ access: 'private' }, /'counts' has access 'private'; it is one of public, capability, user, admin, internal \(a private channel of PROTOCOL.md has access 'user'\)/],
   [{ access: undefined }, /has no access/],
   [{ acces: 'user' }, /has an option 'acces'; there are: name, type, description, keyed, access, schema, retention, reduce, merge, levels/],
   [{ reduce: 'lastt' }, /has reduce 'lastt'; it is 'last' or a function/],

@@ -100,7 +100,7 @@ for (const [name, { full, required, decimals }] of Object.entries(samples)) {
     // Each strategy has parameters of its own.
     for (const path of places({ ...full }).filter(path => !path.includes('parameters'))) {
       refuses(replaced({ ...full }, path, null), `null at ${path.join('.')}`)
-      if (!['stale', 'removed', 'partial', 'closed', 'triggered', 'waiting'].includes(String(path.at(-1)))) refuses(replaced({ ...full }, path, true), `true at ${path.join('.')}`)
+      if (!['stale', 'removed', 'partial', 'closed', 'triggered', 'waiting', 'available', 'complete'].includes(String(path.at(-1)))) refuses(replaced({ ...full }, path, true), `true at ${path.join('.')}`)
       refuses(replaced({ ...full }, path, { a: 1 }), `an object at ${path.join('.')}`)
     }
     for (const path of decimals) {

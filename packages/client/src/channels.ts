@@ -1,7 +1,7 @@
 import type { Static, TSchema } from '@sinclair/typebox'
 import type {
-  Alert, Bar, Book, ChannelDefinition, Heatmap, MarketStatus, News, Order, Portfolio, Quote, ResetReason,
-  StrategyMessage, SystemNotice, Trade
+  Alert, Bar, Book, ChannelDefinition, Heatmap, MarketStatus, MonitorFigures, News, Order, Portfolio, Quote,
+  ResetReason, StrategyMessage, SystemNotice, Trade
 } from '@tickwire/protocol'
 
 /** The channels whose topics have a symbol, and their messages (PROTOCOL.md, Data). */
@@ -25,6 +25,7 @@ export interface PlainChannels {
   orders: Message<Order, 'order'>
   portfolio: Message<Portfolio, 'portfolio'>
   alerts: Message<Alert, 'alert'>
+  monitor: Message<MonitorFigures, 'monitor'>
 }
 
 export type Channels = KeyedChannels & PlainChannels

@@ -1,16 +1,21 @@
 import type { TSchema } from '@sinclair/typebox'
-import type { ClientMessage, ErrorCode, ProtocolError } from '@tickwire/protocol'
+import type { ClientMessage, ErrorCode, ProtocolError, RequestId } from '@tickwire/protocol'
 import type { Identity } from '../../auth/identity.js'
 import type { Connection } from '../connection.js'
 
 /** The errors of items of a message's list that cannot be taken as they were written, by index. */
 export type ItemErrors = ReadonlyMap<number, ProtocolError>
 
+/** A message of a client. Its id, if it has one, comes back with the answer. */
+export interface Identified {
+  readonly id?: RequestId
+}
+
 /**
  * Something that a client can ask for. A new action is a schema in the protocol package, a file here and a
  * line in the registry.
  */
-export interface Action<Message extends ClientMessage = ClientMessage> {
+export interface Action<Message extends Identified = ClientMessage> {
   readonly schema: TSchema
   /** Performs the action and answers it. @throws ProtocolError that becomes the answer */
   perform (connection: Connection, message: Message, itemErrors: ItemErrors): void | Promise<void>
@@ -32,3 +37,8 @@ export interface Action<Message extends ClientMessage = ClientMessage> {
    */
   resumes? (message: Message): boolean
 }
+
+/** What a client asks for, or what is wrong with its message. */
+export type ReadAction<Message extends Identified = ClientMessage> =
+  | { readonly action: Action<Message>, readonly message: Message, readonly itemErrors: ItemErrors }
+  | { readonly error: ProtocolError, readonly id?: RequestId }

@@ -42,6 +42,7 @@ async function perform (connection: Connection, message: AuthAction): Promise<vo
   }
   connection.authenticate(identity)
   connection.context.events.authenticated(connection.party)
+  connection.noteUser(identity.user ?? '')
   connection.send({
     type: 'authenticated',
     ...(message.id === undefined ? {} : { id: message.id }),

@@ -4,7 +4,7 @@ import {
   type ActionName, type ClientMessage, type JsonMessage, ProtocolError, registerFormats, type RequestId
 } from '@tickwire/protocol'
 import { toProtocolError } from '../../errors.js'
-import type { Action, ItemErrors } from './action.js'
+import type { Action, ReadAction } from './action.js'
 import { ack } from './ack.js'
 import { auth } from './auth.js'
 import { cancelOrder } from './cancel-order.js'
@@ -43,10 +43,6 @@ const actions: ReadonlyMap<string, CheckedAction> = new Map(
   Object.entries(registry).map(([name, action]: [string, Action]) =>
     [name, { action, check: TypeCompiler.Compile(action.schema) }])
 )
-
-export type ReadAction =
-  | { readonly action: Action, readonly message: ClientMessage, readonly itemErrors: ItemErrors }
-  | { readonly error: ProtocolError, readonly id?: RequestId }
 
 /**
  * Returns the action that a client asks for, or what is wrong with its message. If the message has a usable

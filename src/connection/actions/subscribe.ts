@@ -61,10 +61,12 @@ export async function beginSubscriptions (
     // `subscribed` may give a new epoch. A client that lags must first get the resets of that epoch.
     await connection.waitUntilLive()
     for (const { id, channel, granted, rejected, throttleMs } of subscriptions) {
+      const subscriptionId = connection.nextSubscriptionId()
+      noteSubscription(connection, subscriptionId, { channel, granted, rejected })
       connection.send({
         type: 'subscribed',
         ...(id === undefined ? {} : { id }),
-        subscription_id: connection.nextSubscriptionId(),
+        subscription_id: subscriptionId,
         channel,
         symbols: granted.flatMap(({ symbol }) => symbol ?? []),
         rejected: [...rejected],
@@ -80,6 +82,21 @@ export async function beginSubscriptions (
   } finally {
     catchUp.close()
   }
+}
+
+function noteSubscription (
+  connection: Connection, id: string, { channel, granted, rejected }: Subscription
+): void {
+  const { record, context: { connections: { ledger } } } = connection
+  const now = Date.now()
+  record.note({
+    event: 'subscribe',
+    channel,
+    subscription_id: id,
+    selectors: granted.length,
+    rejected: rejected.length
+  }, now)
+  ledger.subscriptionsEnded(connection, record.subscribe(id, channel, granted, now), now)
 }
 
 /**

@@ -29,6 +29,9 @@ async function perform (connection: Connection, message: UnsubscribeAction): Pro
     symbols: [...message.symbols ?? []]
   })
   connection.context.events.unsubscribed(connection.party, selectors.length)
+  const { record, context: { connections: { ledger } } } = connection
+  record.note({ event: 'unsubscribe', channel: channel.name, selectors: selectors.length })
+  ledger.subscriptionsEnded(connection, record.unsubscribe(selectors), Date.now())
   if (!connection.delivery.isLive) {
     connection.delivery.requireReset(kept, 'entered')
     return
@@ -40,6 +43,7 @@ async function perform (connection: Connection, message: UnsubscribeAction): Pro
   for (const topic of kept) {
     if (isHistory(topic)) continue
     messages.push(format.reset(topic, 'entered'))
+    record.noteReset('entered')
     hub.counters.resets.entered++
     const state = states.get(topic)
     if (state === undefined) continue

@@ -9,6 +9,7 @@ import type { TopicBytes } from '../../hub/topic-bytes.js'
 import { DeliveryCursor } from './delivery-cursor.js'
 import type { DeliveryOptions } from './delivery-options.js'
 import { DeliveryState } from './delivery-state.js'
+import type { StreamState } from '../connection-ledger.js'
 import type { Outlet } from './outlet.js'
 import { Subscriptions } from './subscriptions.js'
 
@@ -54,6 +55,12 @@ export class Delivery implements Subscriber {
     return this.state.isLive
   }
 
+  /** What the client gets now, for operators. */
+  get streamState (): Exclude<StreamState, 'polling'> {
+    const { name } = this.state
+    return name === 'lagging' ? name : this.isLive && this.cursor.catchUp === undefined ? 'live' : 'catching_up'
+  }
+
   get lostTopics (): number | undefined {
     return this.cursor.lostTopics
   }
@@ -63,7 +70,10 @@ export class Delivery implements Subscriber {
   deliver (bytes: TopicBytes): boolean {
     const buffer = bytes.as(this.format)
     if (!this.outlet.knownAtOnce && this.window.length === 0 && this.outlet.unsent === 0) this.passedOn = 0
-    this.outlet.counters.messages += bytes.messages
+    this.outlet.countMessages(bytes.messages)
+    bytes.sent.messages += bytes.messages
+    bytes.sent.bytes += buffer.length
+    if (bytes.reset !== undefined) this.outlet.record.noteReset(bytes.reset)
     this.passedOn += bytes.messages
     return this.window.push(buffer) === 1
   }
@@ -206,7 +216,7 @@ export class Delivery implements Subscriber {
       while (this.outlet.isOpen) {
         if (this.isLive && this.join(catchUp, joinLive, first)) return
         const slice = await catchUp.next(this.options.pageMessages)
-        this.sendSlice(slice)
+        this.sendSlice(slice, catchUp)
         // PROTOCOL.md, Control: one at once after the snapshots, then at most one a second.
         if (slice.messages.length > 0 && this.cursor.sendIfDue(first)) first = false
         await this.outlet.waitUntil(() => this.isLive && !this.outlet.isFull)
@@ -229,6 +239,7 @@ export class Delivery implements Subscriber {
     if (!this.isLive || !this.outlet.isOpen || this.hub.epochChange !== undefined) return
     this.outlet.counters.lagging++
     this.outlet.counters.lags++
+    this.outlet.record.note({ event: 'lag' })
     this.outlet.send({ type: 'lagging', behind: Math.max(1, this.passedOn) })
     this.passedOn = 0
     this.startCatchUpFrom(this.bookmarkHere(), 'lagging')
@@ -280,7 +291,7 @@ export class Delivery implements Subscriber {
         if (this.join(catchUp, () => { this.rejoin() }, false)) return
         const slice = await catchUp.next(this.options.pageMessages)
         if (!isCurrent()) return
-        this.sendSlice(slice)
+        this.sendSlice(slice, catchUp)
         bookmark = catchUp.bookmark(this.subscriptions.reducedChannels)
         this.state.moveTo(bookmark)
         if (slice.messages.length > 0) this.cursor.sendIfDue()
@@ -300,6 +311,7 @@ export class Delivery implements Subscriber {
     this.cursor.updateMarks()
     if (lagged) {
       this.outlet.counters.lagging--
+      this.outlet.record.note({ event: 'catch_up_end' })
       this.outlet.send({ type: 'lagging', behind: 0 })
     }
     this.outlet.wake()
@@ -318,6 +330,7 @@ export class Delivery implements Subscriber {
     // What is pending of throttled topics must come before the states of the same topics.
     this.settle()
     this.outlet.sendWritten(rest)
+    this.noteResets(catchUp)
     this.cursor.noteLostTopics(catchUp.lostTopics)
     joinLive()
     if (rest.length > 0) this.cursor.require(Date.now())
@@ -325,12 +338,17 @@ export class Delivery implements Subscriber {
     return true
   }
 
-  private sendSlice ({ voids, states, newEpoch, messages }: Slice): void {
+  private sendSlice ({ voids, states, newEpoch, messages }: Slice, catchUp: CatchUp): void {
+    this.noteResets(catchUp)
     if (voids) this.outlet.write([this.cursor.void()])
     this.outlet.sendWritten(states)
     if (newEpoch !== undefined) this.sendEpoch(newEpoch)
     this.outlet.sendWritten(messages)
     if (states.length + messages.length > 0) this.cursor.require(Date.now())
+  }
+
+  private noteResets (catchUp: CatchUp): void {
+    for (const [reason, topics] of catchUp.takeResets()) this.outlet.record.noteReset(reason, topics)
   }
 
   private sendEpoch (epoch: string): void {

@@ -2,6 +2,7 @@ import { getDefaultHighWaterMark } from 'node:stream'
 import type { ControlMessage } from '@tickwire/protocol'
 import type { Written } from '../../hub/format.js'
 import type { TransportCounters } from '../../metrics/counters.js'
+import { ConnectionRecord } from '../connection-record.js'
 import type { Transport } from '../transport.js'
 
 /**
@@ -24,6 +25,7 @@ export class Outlet {
   readonly maxUnsent: number
   /** See {@link Transport.knownAtOnce}. */
   readonly knownAtOnce: boolean
+  readonly record = new ConnectionRecord()
   /** How many bytes of control messages were written since the outlet became full. */
   private unreadBytes = 0
   private waiting: Array<() => void> = []
@@ -49,8 +51,12 @@ export class Outlet {
   }
 
   send (message: ControlMessage): void {
-    const { format } = this.transport
-    const bytes = format.join([format.control(message)])
+    this.sendAnswer(this.transport.format.control(message))
+  }
+
+  /** Sends a control message in the form of the client's dialect. */
+  sendAnswer (message: Written): void {
+    const bytes = this.transport.format.join([message])
     this.write([bytes])
     this.unreadBytes = this.isFull ? this.unreadBytes + bytes.length : 0
     if (this.unreadBytes > MAX_UNREAD_FACTOR * this.maxBufferedBytes) this.onUnread()
@@ -59,15 +65,33 @@ export class Outlet {
   /** Sends messages of topics, in order, in the form of the client's dialect. */
   sendWritten (messages: readonly Written[]): void {
     if (messages.length === 0) return
-    this.counters.messages += messages.length
+    this.countMessages(messages.length)
     this.write([this.transport.format.join(messages)])
+  }
+
+  /** Counts data messages and resets that are written. */
+  countMessages (count: number): void {
+    this.counters.messages += count
+    this.record.messagesSent += count
+  }
+
+  /** Counts a message of the client, before it is judged. @param bytes without framing */
+  countReceived (bytes: number): void {
+    const { counters, record } = this
+    counters.received++
+    counters.receivedBytes += bytes
+    record.messagesReceived++
+    record.bytesReceived += bytes
   }
 
   /** @param now milliseconds since 1970 */
   write (buffers: readonly Buffer[], now = Date.now()): void {
     if (!this.isOpen || buffers.length === 0) return
     this.lastSentAt = now
-    for (const { length } of buffers) this.counters.bytes += length
+    let bytes = 0
+    for (const { length } of buffers) bytes += length
+    this.counters.bytes += bytes
+    this.record.bytesSent += bytes
     this.transport.write(buffers)
   }
 

@@ -41,7 +41,7 @@ export async function moveInstrument (hub: HubParts, instrument: Instrument): Pr
         state === undefined ? [] : [writeState(hub, writer, state, view.depth)]
       const stateAlone = new TopicBytes(hub, topic, write)
       const resetAndState = new TopicBytes(hub, topic, writer =>
-        [writer.reset(topic, 'entered'), ...write(writer)])
+        [writer.reset(topic, 'entered'), ...write(writer)], 'entered')
       for (const subscriber of audience.members(view)) {
         const viewBefore = viewsBefore.get(subscriber)
         if (viewBefore?.depth === view.depth) continue

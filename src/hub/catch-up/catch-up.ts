@@ -2,6 +2,7 @@ import { encodeEpoch, type ThrottledChannels } from '@tickwire/protocol'
 import type { Entry, Snapshot } from '../../log/log.js'
 import { type Bookmark, coveredBy, setsNow } from './bookmark.js'
 import type { CatchUpParts } from './catch-up-parts.js'
+import { CountingWriter } from './counting-writer.js'
 import type { MessageWriter, Written } from '../format.js'
 import { SLICE_CHARACTERS } from './retained.js'
 import type { Hub } from '../hub.js'
@@ -63,7 +64,7 @@ export class CatchUp {
     private readonly selection: Selection,
     private readonly plan: Plan,
     private readonly newTopics: NewTopics,
-    private readonly writer: MessageWriter,
+    private readonly writer: CountingWriter,
     private readonly options: PlanOptions,
     private readonly viewOf: (topic: string) => View,
     epochPending: boolean
@@ -109,7 +110,8 @@ export class CatchUp {
       const newTopics = new NewTopics(plan, hub, selection, planned)
       await new Start(plan, hub, selection, planned).at(start)
       const epochPending = start.from === 'bookmark' && start.bookmark.epochPending
-      return new CatchUp(hub, selection, plan, newTopics, writer, planned, viewOf, epochPending)
+      const counting = new CountingWriter(writer, hub.counters)
+      return new CatchUp(hub, selection, plan, newTopics, counting, planned, viewOf, epochPending)
     } catch (error) {
       hub.interest.release(shards)
       throw error
@@ -119,6 +121,11 @@ export class CatchUp {
   /** Ends it. A caller that still needs its shards must have retained them. */
   close (): void {
     this.hub.interest.release(this.plan.shards)
+  }
+
+  /** Returns by reason how many resets were written since the last call. */
+  takeResets (): ReturnType<CountingWriter['takeResets']> {
+    return this.writer.takeResets()
   }
 
   /** Whether it began at a position that the client gave. */

@@ -8,7 +8,7 @@ import { TopicBytes } from '../topic-bytes.js'
 import { isWhole, type View, viewKey } from './view.js'
 
 /** The parts of the hub that conflation needs. */
-type Live = Pick<HubParts, 'audience' | 'channels' | 'cutStates' | 'failures'>
+type Live = Pick<HubParts, 'audience' | 'channels' | 'counters' | 'cutStates' | 'failures'>
 
 /**
  * Conflates messages for subscribers that want less than every one: joins them while they wait, and sends

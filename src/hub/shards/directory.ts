@@ -28,6 +28,11 @@ export class Directory {
     return this.positions.get(topic)
   }
 
+  /** How many topics there are. */
+  get size (): number {
+    return this.positions.size
+  }
+
   /** Every topic of every channel. */
   * every (): Iterable<[string, TopicPosition]> {
     yield * this.positions

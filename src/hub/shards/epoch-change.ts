@@ -59,7 +59,7 @@ export async function restateLost (
     hub.cutStates.restart(topic, snapshot?.payload)
     for (const view of audience.views()) {
       const bytes = new TopicBytes(hub, topic, writer =>
-        [writer.reset(topic, reason), ...messagesOf(hub, writer, replacement, view.depth)])
+        [writer.reset(topic, reason), ...messagesOf(hub, writer, replacement, view.depth)], reason)
       for (const subscriber of audience.members(view)) {
         deliverTo(subscriber, bytes)
         hub.counters.resets[reason]++

@@ -55,7 +55,8 @@ export class LiveCursor {
   /** Drops the cursors made so far, because the hub stands elsewhere now. */
   invalidate (): void {
     this.position = undefined
-    for (const frames of this.frames.values()) frames.clear()
+    // A dialect of one connection has a format of its own, which must not stay when the connection has gone.
+    this.frames.clear()
   }
 
   /** Makes cursors stay before the message of an instrument until {@link release}. */

@@ -1,3 +1,4 @@
+import type { MessageWriter, Written } from '../format.js'
 import type { HubParts } from '../hub-parts.js'
 import { deliverTo, type Subscriber } from '../subscriber.js'
 import { TopicBytes } from '../topic-bytes.js'
@@ -8,7 +9,8 @@ import { TopicBytes } from '../topic-bytes.js'
  * named were reset at once.
  */
 export function resetReborn (hub: HubParts, topic: string, dirty: Subscriber[]): void {
-  const reset = new TopicBytes(hub, topic, writer => [writer.reset(topic, 'epoch_changed')])
+  const write = (writer: MessageWriter): Written[] => [writer.reset(topic, 'epoch_changed')]
+  const reset = new TopicBytes(hub, topic, write, 'epoch_changed')
   for (const subscriber of hub.audience.broadSubscribers(topic)) {
     if (subscriber.lostTopics === undefined) continue
     if (deliverTo(subscriber, reset)) dirty.push(subscriber)

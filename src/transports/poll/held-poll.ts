@@ -2,6 +2,8 @@ import { randomUUID } from 'node:crypto'
 import { ProtocolError } from '@tickwire/protocol'
 import type { FastifyRequest } from 'fastify'
 import type { Identity } from '../../auth/identity.js'
+import type { Observed } from '../../connection/connection-ledger.js'
+import { ConnectionRecord } from '../../connection/connection-record.js'
 import type { Addressable, Registry } from '../../connection/registry.js'
 import type { CloseReason } from '../../connection/transport.js'
 
@@ -12,7 +14,15 @@ const REQUEST_ID = /^[A-Za-z0-9._-]{1,64}$/
 const LINGER_MS = 2000
 
 /** A poll that is being answered. An operator can find and close it like a connection. */
-export class HeldPoll implements Addressable {
+export class HeldPoll implements Addressable, Observed {
+  readonly transportName = 'poll'
+  readonly streamState = 'polling'
+  readonly unsent = 0
+  readonly record = new ConnectionRecord()
+  readonly openedAt = Date.now()
+  /** A poll is heard once: when it comes. */
+  readonly heardAt = this.openedAt
+  readonly address: string
   readonly id: string
   /** Whether the client chose the id, and so may use it for its next poll. */
   readonly isNamed: boolean
@@ -24,6 +34,7 @@ export class HeldPoll implements Addressable {
     const header = request.headers['x-request-id']
     this.id = requestId(header)
     this.isNamed = header !== undefined
+    this.address = request.ip
     this.caller = identity.user === undefined ? `address ${request.ip}` : `user ${identity.user}`
   }
 

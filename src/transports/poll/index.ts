@@ -23,8 +23,13 @@ export const pollTransport: HttpTransport = {
     try {
       const held = new HeldPoll(request, identity)
       context.polls.register(held)
+      const { ledger } = context.connections
       try {
         await stream.admit()
+        for (const [index, { channel, granted }] of subscriptions.entries()) {
+          held.record.subscribe(`s${index + 1}`, channel, granted, now)
+        }
+        ledger.add(held)
         reply.header(REQUEST_ID_HEADER, held.id)
         const gone = new AbortController()
         reply.raw.on('close', () => { gone.abort() })
@@ -46,6 +51,7 @@ export const pollTransport: HttpTransport = {
         context.events.polled(party, selectors.length, messages)
         return await reply.type(JSON_TYPE).headers(headers).send(bytes)
       } finally {
+        ledger.leave(held)
         context.polls.release(held)
       }
     } finally {

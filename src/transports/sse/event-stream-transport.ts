@@ -41,7 +41,7 @@ export class EventStreamTransport implements Transport {
   private opening: readonly Buffer[]
   private readonly progress: ReadProgress
   /** When the peer was last seen to take something, or had taken everything. */
-  private progressAt = Date.now()
+  heardAt = Date.now()
 
   /** @param response a response of which only the head has been sent */
   constructor (
@@ -92,11 +92,11 @@ export class EventStreamTransport implements Transport {
    * the idle timeout (PROTOCOL.md, Liveness).
    */
   tick (now: number, pausedMs: number): void {
-    this.progressAt += pausedMs
+    this.heardAt += pausedMs
     const { socket } = this.response
     if (socket === null) return
-    if (this.progress.observe(socket, now) !== 'nothing') this.progressAt = now
+    if (this.progress.observe(socket, now) !== 'nothing') this.heardAt = now
     const { heartbeatMs, idleTimeoutMs } = this.liveness
-    if (now - this.progressAt > Math.max(2 * heartbeatMs, idleTimeoutMs)) this.response.destroy()
+    if (now - this.heardAt > Math.max(2 * heartbeatMs, idleTimeoutMs)) this.response.destroy()
   }
 }

@@ -81,7 +81,7 @@ export class WebSocketTransport implements Transport {
   private readonly pings = new Pings()
   private pingedAt = Date.now()
   /** When anything last came from the peer. */
-  private heardAt = this.pingedAt
+  heardAt = this.pingedAt
   /**
    * When the peer was last seen to take more of what was written, or had taken all, or had no ping to answer.
    */
@@ -116,7 +116,7 @@ export class WebSocketTransport implements Transport {
       this.heardAt = Date.now()
       events.onControl()
     })
-    this.socket.on('close', () => { events.onClose() })
+    this.socket.on('close', code => { events.onClose(code) })
     this.raw.on('drain', () => { events.onDrain() })
     _receiver.prependListener('error', error => {
       if (TOO_BIG.has(error.code)) events.onTooBig()

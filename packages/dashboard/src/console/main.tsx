@@ -1,6 +1,4 @@
-import type { ReactNode } from 'react'
 import { showPage } from '../app/page.js'
+import { ConsolePage } from './view/console-page.js'
 
-const Content = (): ReactNode => <h1>Console</h1>
-
-void showPage({ name: 'console', Content })
+void showPage({ name: 'console', Content: ConsolePage })

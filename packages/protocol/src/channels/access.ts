@@ -3,9 +3,10 @@
  * - `public`: everybody, except with a token whose `read` claim leaves the channel out;
  * - `capability`: only with a token whose `read` claim names the channel;
  * - `user`: each user reads their own topics; no request can name the topics of another user;
+ * - `admin`: only with a token that has `admin`, whatever its `read` claim names;
  * - `internal`: nobody outside the server.
  */
-export const channelAccess = ['public', 'capability', 'user', 'internal'] as const
+export const channelAccess = ['public', 'capability', 'user', 'admin', 'internal'] as const
 export type ChannelAccess = typeof channelAccess[number]
 
 /**

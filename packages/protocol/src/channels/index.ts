@@ -9,6 +9,7 @@ import { commands } from './commands.js'
 import { bookHeatmap, heatmap } from './heatmap.js'
 import { instrumentOverrides, instruments } from './instruments.js'
 import { market } from './market.js'
+import { monitor } from './monitor.js'
 import { news, newsFeeds } from './news.js'
 import { orders } from './orders.js'
 import { portfolio } from './portfolio.js'
@@ -23,7 +24,7 @@ export type Channels = ReadonlyMap<string, ChannelDefinition>
 
 const definitions: readonly ChannelDefinition[] = [
   quotes, trades, ...barChannels, book, heatmap, bookHeatmap, market, news, system, orders, portfolio, alerts,
-  strategy,
+  strategy, monitor,
   instruments, instrumentOverrides, newsFeeds, acknowledgements, alertRules,
   commands, accounts, openOrders, strategies
 ]

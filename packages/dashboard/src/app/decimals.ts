@@ -31,7 +31,6 @@ function together (a: string, b: string, join: (a: bigint, b: bigint) => bigint)
   return textOf({ units: join(withScale(left, scale), withScale(right, scale)), scale })
 }
 
-export const add = (a: string, b: string): string => together(a, b, (x, y) => x + y)
 export const subtract = (a: string, b: string): string => together(a, b, (x, y) => x - y)
 
 export function multiply (a: string, b: string): string {

@@ -55,13 +55,19 @@ function valuesOf (client: Client): Store<Values> {
     const { messages } = await ask<{ readonly messages: readonly PortfolioMessage[] }>(client, path)
     for (const message of messages) if (message.type === 'portfolio') put(message)
   }
+  let isPastRead = false
   client.subscribe('portfolio').listen(event => {
-    if (event.type !== 'reset') return put(event)
-    points.clear()
-    tell()
+    if (event.type === 'reset') {
+      points.clear()
+      return tell()
+    }
+    put(event)
+    // Not before: of a user who has never traded, the log has no such topic.
+    if (isPastRead) return
+    isPastRead = true
+    // Where it cannot be read, the line begins with the page.
+    void readPast().catch(() => {})
   })
-  // Who has never traded has no past, and the line does without it.
-  void readPast().catch(() => {})
   return store
 }
 

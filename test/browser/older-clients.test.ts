@@ -8,6 +8,13 @@ import { exchanges, playOf, startOlderServer } from '../helpers/older-exchanges.
 import { ROOT } from '../helpers/root.js'
 import { publish } from '../helpers/server.js'
 
+/** What the page has been told. */
+interface Seen {
+  readonly snapshots: ReadonlyArray<{ readonly symbol: string, readonly data: object }>
+  readonly statuses: readonly string[]
+  readonly errors: readonly string[]
+}
+
 test('plays the exchanges of older documents, and reads heatmaps with HeatmapWebSocket, in a page', inBrowser, async t => {
   const server = await startOlderServer(t)
   const browser = await launchBrowser(t)
@@ -35,7 +42,6 @@ test('plays the exchanges of older documents, and reads heatmaps with HeatmapWeb
     client.connect()
     client.subscribe(['BTCUSDT', 'XYZUSDT'])
   `)
-  interface Seen { readonly snapshots: Array<{ symbol: string, data: { current_price: number } }>, readonly statuses: string[], readonly errors: string[] }
   const seen = async (): Promise<Seen> => await page.evaluate('window.seen') as never
   const eventually = async (holds: (seen: Seen) => boolean): Promise<Seen> => {
     for (;;) {

@@ -70,7 +70,9 @@ const urlOf = ({ origin }: TestServer, path: string, token: string): string =>
   `${origin.replace('http', 'ws')}${path}${token === '' ? '' : `${path.includes('?') ? '&' : '?'}token=${token}`}`
 
 /** Asks for an upgrade that is refused. Returns the status, and the code of the refusal. */
-export async function refusedAt (server: TestServer, path: string, headers: Record<string, string> = {}): Promise<string> {
+export async function refusedAt (
+  server: TestServer, path: string, headers: Record<string, string> = {}
+): Promise<string> {
   const socket = new WebSocket(urlOf(server, path, ''), { headers })
   const [, response] = await once(socket, 'unexpected-response') as [unknown, IncomingMessage]
   let text = ''

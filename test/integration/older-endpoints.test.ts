@@ -16,7 +16,9 @@ const quote = (symbol: string, last: string): object => ({ symbol, last, change:
 const pricesOf = (client: OlderClient, symbol: string): unknown[] =>
   client.of('price_update').filter(message => message.symbol === symbol).map(({ data }) => data?.['price'])
 
-async function start (t: Test, settings: Parameters<typeof startServer>[1] = {}, lines: string[] = []): Promise<TestServer> {
+async function start (
+  t: Test, settings: Parameters<typeof startServer>[1] = {}, lines: string[] = []
+): Promise<TestServer> {
   const write = (line: string): void => {
     lines.push(line)
     keptLog.write(line)
@@ -94,14 +96,20 @@ async function asked (client: OlderClient, ...topics: string[]): Promise<OlderMe
   return (await client.count('error', before + topics.length)).slice(before)
 }
 
+interface Standing {
+  readonly channel: string
+  readonly acknowledged: number
+  readonly open: number
+}
+
 test('tells a user at once of their own orders, from now on, and acknowledges what order:* was sent', async t => {
   const lines: string[] = []
   const server = await start(t, {}, lines)
   const alice = server.token({ sub: 'alice', name: 'Alice' })
   const tell = async (user: string, data: object): Promise<void> => { await publish(server.app, 'orders', undefined, data, { user }) }
-  const open = async (): Promise<{ acknowledged: number, open: number }> => {
+  const open = async (): Promise<Standing> => {
     const answer = await fetch(`${server.origin}/v1/unacknowledged`, { headers: { authorization: `Bearer ${alice}` } })
-    const { channels } = await answer.json() as { channels: Array<{ channel: string, acknowledged: number, open: number }> }
+    const { channels } = await answer.json() as { channels: Standing[] }
     return channels.find(({ channel }) => channel === 'orders')!
   }
   await tell('alice', order('old'))
@@ -177,10 +185,13 @@ test('serves older clients within the same bounds and by the same credentials as
   const others = await Promise.all([1, 2, 3].map(async () => await OlderClient.open(t, server, '/api/ws', token)))
   t.equal(await refusedAt(server, `/api/ws?token=${token}`), '429 too_many_connections')
   const status = async (claims: object): Promise<Record<string, unknown>> => {
-    const answer = await fetch(`${server.origin}/api/ws/status`, { headers: { authorization: `Bearer ${server.token({ sub: 'root', ...claims })}` } })
+    const authorization = `Bearer ${server.token({ sub: 'root', ...claims })}`
+    const answer = await fetch(`${server.origin}/api/ws/status`, { headers: { authorization } })
     return await answer.json() as Record<string, unknown>
   }
-  t.same(await status({}), { active_connections: 4, active_users: [], subscriptions: {}, price_streamer_running: true })
+  t.same(await status({}), {
+    active_connections: 4, active_users: [], subscriptions: {}, price_streamer_running: true
+  })
   t.same(await status({ admin: true }), {
     active_connections: 4,
     active_users: ['carol'],

@@ -24,13 +24,13 @@ export async function play ({ origin, path, steps, token, publisher }) {
   const socket = new WebSocket(origin.replace('http', 'ws') + path)
   const received = []
   let wake = () => {}
-  let isClosed = false
+  const end = { isClosed: false }
   socket.onmessage = ({ data }) => {
     received.push(JSON.parse(data))
     wake()
   }
   socket.onclose = () => {
-    isClosed = true
+    end.isClosed = true
     wake()
   }
   await new Promise(resolve => { socket.onopen = socket.onerror = resolve })
@@ -46,7 +46,7 @@ export async function play ({ origin, path, steps, token, publisher }) {
     } else {
       let at
       while ((at = received.findIndex(({ type }) => type === receive.type)) < 0) {
-        if (isClosed) return `closed before ${JSON.stringify(receive)}; received ${JSON.stringify(received)}`
+        if (end.isClosed) return `closed before ${JSON.stringify(receive)}; received ${JSON.stringify(received)}`
         await new Promise(resolve => { wake = resolve })
       }
       const [got] = received.splice(at, 1)
@@ -54,6 +54,6 @@ export async function play ({ origin, path, steps, token, publisher }) {
     }
   }
   socket.close()
-  while (!isClosed) await new Promise(resolve => { wake = resolve })
+  while (!end.isClosed) await new Promise(resolve => { wake = resolve })
   return null
 }

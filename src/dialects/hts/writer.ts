@@ -34,7 +34,7 @@ export const subscribed = (topic: string): Written =>
 export const unsubscribed = (topic: string): Written =>
   json({ type: 'unsubscribed', topic, message: `Successfully unsubscribed from ${topic}` })
 
-export const errorText = (message: string): Written => json({ type: 'error', message })
+const errorText = (message: string): Written => json({ type: 'error', message })
 
 /** Writes what a client of `/api/ws` reads, of all that happens to its connection (docs/compat.md). */
 export class HtsWriter implements MessageWriter {

@@ -12,7 +12,7 @@ import type { StartPosition } from '../../hub/catch-up/start.js'
 import { readState } from '../../hub/shards/live-states.js'
 import { type OlderAction, olderAction } from '../older-action.js'
 import { accountAnswer, requireAccountRight } from './account.js'
-import type { HtsSession } from './session.js'
+import type { HtsClient } from './client.js'
 
 /** A client gets the best levels of a book, and at most so often, in milliseconds. */
 const BOOK = { depth: 10, throttleMs: 250 }
@@ -41,8 +41,8 @@ const TOPIC_REQUIRED = 'Topic is required'
 const subscribe = olderAction({
   schema: Topic,
   otherwise: TOPIC_REQUIRED,
-  async perform (session: HtsSession, { topic: name }) {
-    const { connection, asked, pace } = session
+  async perform (client: HtsClient, { topic: name }) {
+    const { connection, asked, pace } = client
     const { context, identity } = connection
     const topic = requireTopic(name)
     if (!asked.has(name) && asked.size >= context.maxSubscriptions) {
@@ -102,10 +102,10 @@ const unsubscribe = olderAction({
   otherwise: TOPIC_REQUIRED,
   // A client that cannot keep up must be able to ask for less.
   whileLagging: true,
-  perform (session: HtsSession, { topic: name }) {
+  perform (client: HtsClient, { topic: name }) {
     requireTopic(name)
-    session.leave(name)
-    session.connection.sendAnswer(unsubscribed(name))
+    client.leave(name)
+    client.connection.sendAnswer(unsubscribed(name))
   }
 })
 
@@ -113,7 +113,7 @@ const getPrice = olderAction({
   schema: Type.Object({ symbol: Type.String({ minLength: 1 }) }),
   otherwise: 'Symbol is required',
   whileLagging: true,
-  async perform ({ connection }: HtsSession, { symbol }) {
+  async perform ({ connection }: HtsClient, { symbol }) {
     const { context, identity, hub } = connection
     if (!isSymbol(symbol)) throw new ProtocolError('invalid_message', 'Symbol is not well-formed')
     connection.markUsed()
@@ -135,10 +135,11 @@ const getAccount = olderAction({
   otherwise: 'The message must be an object',
   whileLagging: true,
   refuse: refuseAnonymous,
-  async perform ({ connection, account }: HtsSession) {
+  async perform (client: HtsClient) {
+    const { connection } = client
     const user = requireAccountRight(connection.identity)
     connection.markUsed()
-    connection.sendAnswer(accountAnswer(user, await account(user)))
+    connection.sendAnswer(accountAnswer(user, await client.account(user)))
   }
 })
 
@@ -150,13 +151,13 @@ const ping = olderAction({
   }),
   otherwise: `timestamp must be a number, or a text of at most ${MAX_TIMESTAMP_LENGTH} characters`,
   atOnce: true,
-  perform ({ connection }: HtsSession, { timestamp = null }) {
+  perform ({ connection }: HtsClient, { timestamp = null }) {
     connection.sendAnswer(JSON.stringify({ type: 'pong', timestamp }))
   }
 })
 
 /** By the `type` of the message that asks for it. */
-export const htsActions: ReadonlyMap<string, OlderAction<HtsSession>> = new Map([
+export const htsActions: ReadonlyMap<string, OlderAction<HtsClient>> = new Map([
   ['subscribe', subscribe],
   ['unsubscribe', unsubscribe],
   ['get_price', getPrice],

@@ -9,13 +9,14 @@ import type { AccountView } from '../../trading-records/views.js'
 import type { Speech } from '../../transports/ws/index.js'
 import { readOlderAction } from '../older-action.js'
 import { htsActions } from './actions.js'
+import type { HtsClient } from './client.js'
 import { PricePace } from './price-pace.js'
 import { WrittenAcknowledgements } from './written-acknowledgements.js'
 
 /** What all sessions of a server share. */
 export interface HtsContext {
   readonly prices: KeptTexts
-  /** Reads what a user owns. @throws ProtocolError `log_unavailable` */
+  /** See {@link HtsClient}. */
   account (user: string): Promise<AccountView>
   /** The open sessions. */
   readonly sessions: Set<HtsSession>
@@ -27,7 +28,7 @@ const GUEST = 'guest'
 const MESSAGES = { field: 'type', what: 'message type', actions: htsActions } as const
 
 /** One client of `/api/ws` (docs/compat.md): what it has asked for, beside what its connection knows. */
-export class HtsSession implements Speech {
+export class HtsSession implements HtsClient, Speech {
   readonly asked = new AskedTopics()
   readonly pace = new PricePace(messages => this.sendIfRead(messages))
   readonly dialect: LinesDialect
@@ -50,8 +51,8 @@ export class HtsSession implements Speech {
     return this.opened!
   }
 
-  get account (): HtsContext['account'] {
-    return this.context.account
+  async account (user: string): Promise<AccountView> {
+    return await this.context.account(user)
   }
 
   onOpen (connection: Connection): void {
@@ -69,7 +70,6 @@ export class HtsSession implements Speech {
     this.context.sessions.delete(this)
   }
 
-  /** Ends a topic. What other topics need goes on. */
   leave (name: string): void {
     const { asked, connection: { subscriptions, delivery } } = this
     const key = asked.remove(name)

@@ -14,8 +14,8 @@ import { FramesPanel } from './frames-panel.js'
 import './console.css'
 
 const words = {
-  en: { title: 'Console', loading: 'The schemas of the server are being read…', again: 'Read again' },
-  ko: { title: '콘솔', loading: '서버 스키마를 읽는 중…', again: '다시 읽기' }
+  en: { loading: 'The schemas of the server are being read…', again: 'Read again' },
+  ko: { loading: '서버 스키마를 읽는 중…', again: '다시 읽기' }
 } satisfies Words<Record<string, string>>
 
 /** The console: a tool for developers, to speak with the server by hand. */
@@ -47,7 +47,6 @@ function ConsoleOf ({ session }: { readonly session: Session }): ReactNode {
   )
   return (
     <div className='console'>
-      <h1 className='only-heard'>{text.title}</h1>
       <div className='console-left'>
         <ConnectPanel session={session} />
         {known === undefined

@@ -115,7 +115,7 @@ export function FrameList ({ rows, selected, onSelect }: {
           <tr aria-rowindex={1}>
             {COLUMNS.map(name => (
               <th key={name} scope='col' className={`col-${name}${NUMBERS.includes(name) ? ' number' : ''}`}>
-                {name === 'direction' ? <span className='only-heard'>{text.direction}</span> : text[name]}
+                {name === 'direction' ? <span className='hidden'>{text.direction}</span> : text[name]}
               </th>
             ))}
           </tr>

@@ -31,7 +31,7 @@ export const FrameRow = memo(function FrameRow ({ row, index, text, isSelected, 
       <td className='col-time'><button type='button' className='plain'>{clockOf(frame.at)}</button></td>
       <td className='col-direction'>
         <span aria-hidden='true'>{arrow}</span>
-        <span className='only-heard'>{isNote ? '' : text[frame.direction]}</span>
+        <span className='hidden'>{isNote ? '' : text[frame.direction]}</span>
       </td>
       <td className='col-type'>{type}</td>
       <td className='col-topic'>{topic}</td>

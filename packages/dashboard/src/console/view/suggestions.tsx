@@ -23,7 +23,7 @@ export function Suggestions ({ id, completion }: {
   const shown = suggestions.map((one, index) => ({ ...one, index })).slice(first, first + SHOWN)
   return (
     <>
-      <div role='status' className='only-heard'>
+      <div role='status' className='hidden'>
         {suggestions.length > 0 && `${suggestions.length} ${text.found}`}
       </div>
       {/* The keys are those of the text; the list follows them. */}

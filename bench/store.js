@@ -9,8 +9,8 @@
  * them, without the writer. PostgreSQL is started if it is found (TEST_POSTGRES, or Debian's), with its disk
  * as it is.
  *
- * Then what clients of the stream notice of it: 99 % of the trades come within the p99, while the store is as it
- * should be, and while it is stopped, says nothing, or has no room.
+ * Then what clients of the stream notice of it: 99 % of the trades come within the p99, while the store is as
+ * it should be, and while it is stopped, says nothing, or has no room.
  */
 import { execFileSync, spawn } from 'node:child_process'
 import { chmodSync, chownSync, existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
@@ -135,8 +135,13 @@ function findPostgres () {
 }
 
 /**
+ * @typedef {object} Server
+ * @property {() => number} pid
+ * @property {() => Promise<void>} stop
+ * @property {() => Promise<void>} start
+ *
  * @param {string} program
- * @param {(url: string, server: { pid (): number, stop (): Promise<void>, start (): Promise<void> }) => Promise<void>} use
+ * @param {(url: string, server: Server) => Promise<void>} use
  */
 async function withPostgres (program, use) {
   const folder = mkdtempSync('/tmp/tickwire-bench-')
@@ -162,7 +167,8 @@ async function withPostgres (program, use) {
   }
   await start()
   try {
-    await use(`postgres://admin@/postgres?host=${encodeURIComponent(folder)}`, { pid: () => server.pid ?? 0, stop, start })
+    const url = `postgres://admin@/postgres?host=${encodeURIComponent(folder)}`
+    await use(url, { pid: () => server.pid ?? 0, stop, start })
   } finally {
     await stop()
     rmSync(folder, { recursive: true, force: true })

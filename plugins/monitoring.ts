@@ -40,8 +40,8 @@ export interface Monitoring {
 
 /** Makes the parts of the monitor work together. */
 export function monitoring (options: MonitoringOptions): Monitoring {
-  const { node, log, coordination, hub, publisher, connections, acknowledging, nodes, store, onError } = options
-  const { ledger, limited } = connections
+  const { node, log, coordination, hub, publisher, acknowledging, nodes, store, onError } = options
+  const { ledger, limited } = options.connections
   const { counters } = hub
   const figures = new Figures({
     ...options,

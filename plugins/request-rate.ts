@@ -50,7 +50,9 @@ export const requestRate = fp<RequestRateOptions>(async (app, { maxRequestsPerSe
     timeWindow: WINDOW_MS,
     store: SharedWindows,
     keyGenerator: counted,
-    onExceeded: (_request, key) => { connections.limited.note('requests', key, maxRequestsPerSecond, WINDOW_MS) },
+    onExceeded (_request, key) {
+      connections.limited.note('requests', key, maxRequestsPerSecond, WINDOW_MS)
+    },
     addHeaders: NO_HEADERS,
     addHeadersOnExceeding: NO_HEADERS,
     errorResponseBuilder: (_request, { max, ttl }) => {

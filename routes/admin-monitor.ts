@@ -16,6 +16,8 @@ const MAX_TEXT = 256
 const OF_OPEN: readonly string[] = ['selectors', 'unsent_bytes']
 
 const LIST = ['transport', 'user', 'node', 'address', 'sort', 'limit', 'ended'] as const
+type SortName = typeof SORTS[number]
+
 const PAST = ['from', 'to', 'channel', 'node', 'limit'] as const
 
 /** Reads one parameter after the other. Each throws ProtocolError `bad_request`. */
@@ -48,7 +50,7 @@ class Query {
     return parseInstant(name, this.parameters.get(name)?.[0])
   }
 
-  order (fallback: typeof SORTS[number], isEnded: boolean): { sort: typeof SORTS[number], descending: boolean } {
+  order (fallback: SortName, isEnded: boolean): { sort: SortName, descending: boolean } {
     const text = this.parameters.get('sort')?.[0]
     if (text === undefined) return { sort: fallback, descending: true }
     const sort = SORTS.find(name => name === text.replace(/^-/, ''))

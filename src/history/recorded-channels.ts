@@ -12,7 +12,8 @@ const GROUPS: Readonly<Record<string, string>> = { bars: 'bars.' }
  * @throws ConfigError that says what is allowed
  */
 export function recordedChannels (text: string, channels: Channels): ReadonlySet<string> {
-  const recordable = [...channels.values()].filter(channel => isServed(channel) && !PERSONAL.has(channel.access))
+  const recordable = [...channels.values()]
+    .filter(channel => isServed(channel) && !PERSONAL.has(channel.access))
   const names = recordable.map(({ name }) => name)
   const groups = Object.entries(GROUPS).filter(([, prefix]) => names.some(name => name.startsWith(prefix)))
   const allowed = [...groups.map(([group]) => group), ...names].join(', ')

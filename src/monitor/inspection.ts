@@ -197,7 +197,8 @@ export class Inspection {
       const first = firstOf(found, request, ({ endedAt }) => endedAt)
       return { total: found.length, found: first.map(connection => viewOfEnded(connection, node)) }
     }
-    const found = [...ledger.open].filter(connection => matches(request, connection, connection.identity.user))
+    const found = [...ledger.open]
+      .filter(connection => matches(request, connection, connection.identity.user))
     const first = firstOf(found, request, ({ unsent }) => unsent)
     return { total: found.length, found: first.map(connection => this.open(connection)) }
   }
@@ -240,7 +241,9 @@ const isMine = (question: { readonly kind?: unknown }): question is Question =>
   question.kind === LIST || question.kind === ONE
 
 function matches (
-  { transport, user, address }: ConnectionsRequest, connection: Observed | EndedConnection, its: string | undefined
+  { transport, user, address }: ConnectionsRequest,
+  connection: Observed | EndedConnection,
+  its: string | undefined
 ): boolean {
   if (transport !== undefined && connection.transportName !== transport) return false
   if (address !== undefined && connection.address !== address) return false
@@ -289,7 +292,9 @@ function firstOf<Connection extends Observed | EndedConnection> (
 }
 
 /** Orders views by a field; those of the same value by id, so that an answer is always the same. */
-function orderBy ({ sort, descending }: ConnectionsRequest): (a: ConnectionView, b: ConnectionView) => number {
+function orderBy (
+  { sort, descending }: ConnectionsRequest
+): (a: ConnectionView, b: ConnectionView) => number {
   const sign = descending ? -1 : 1
   return (one, other) => {
     const [a, b] = [one[sort], other[sort]]

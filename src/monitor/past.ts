@@ -1,6 +1,8 @@
 import { ProtocolError } from '@tickwire/protocol'
 import { isoTime } from '../hub/iso-time.js'
-import { type MinuteFilter, type MinuteMark, type MinuteRow, readMarks, readMinutes } from '../store/monitor-rows.js'
+import {
+  type MinuteFilter, type MinuteMark, type MinuteRow, readMarks, readMinutes
+} from '../store/monitor-rows.js'
 import type { MonitorStore } from './monitor-store.js'
 import { MINUTE_MS, minuteOf } from './recorder.js'
 import type { MetricsAnswer } from './schema.js'

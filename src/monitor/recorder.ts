@@ -1,9 +1,13 @@
-import type { ConnectionLedger, EndedConnection, LedgerSink, Observed } from '../connection/connection-ledger.js'
+import type {
+  ConnectionLedger, EndedConnection, LedgerSink, Observed
+} from '../connection/connection-ledger.js'
 import type { SubscribedGroup } from '../connection/connection-record.js'
 import type { LimitedCallers } from '../connection/limited-callers.js'
 import type { Counters } from '../metrics/counters.js'
 import { type Percentiles, Latencies } from '../metrics/latencies.js'
-import { type ConnectionRow, EVERY_CHANNEL, type MinuteRow, type SubscriptionRow } from '../store/monitor-rows.js'
+import {
+  type ConnectionRow, EVERY_CHANNEL, type MinuteRow, type SubscriptionRow
+} from '../store/monitor-rows.js'
 import type { Store } from '../store/store.js'
 import type { MonitorStore } from './monitor-store.js'
 import { type NodeName, shownAddress } from './views.js'
@@ -91,7 +95,10 @@ export class MonitorRecorder implements LedgerSink {
     const { user, endedAt, code, reason } = connection
     this.subscriptionsEnded(connection, connection.record.subscriptions, endedAt)
     this.connections.add([{
-      ...this.row(connection, user), disconnected_at: endedAt, disconnect_code: code, disconnect_reason: reason
+      ...this.row(connection, user),
+      disconnected_at: endedAt,
+      disconnect_code: code,
+      disconnect_reason: reason
     }])
   }
 
@@ -189,7 +196,9 @@ export class MonitorRecorder implements LedgerSink {
   }
 
   private subscriptionRow (
-    connection: string, { id, channel, symbols, throttleMs, depth, since }: SubscribedGroup, until: number | null
+    connection: string,
+    { id, channel, symbols, throttleMs, depth, since }: SubscribedGroup,
+    until: number | null
   ): SubscriptionRow {
     return {
       connection_id: connection,
@@ -240,7 +249,8 @@ export class MonitorRecorder implements LedgerSink {
     const { node, started } = this.options
     const before = this.before.get(channel) ?? { messages: 0, bytes: 0 }
     this.before.set(channel, { messages, bytes })
-    const microseconds = (ms: number | undefined): number | null => ms === undefined ? null : Math.round(ms * 1000)
+    const microseconds = (ms: number | undefined): number | null =>
+      ms === undefined ? null : Math.round(ms * 1000)
     return {
       node: node.id,
       minute,

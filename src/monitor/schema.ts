@@ -68,7 +68,8 @@ const EventView = Type.Intersect([
   Type.Object({
     time: Instant('when it happened'),
     event: Type.String({
-      description: 'connect, authenticate, subscribe, unsubscribe, lag, catch_up_end, reset, refuse, error, close'
+      description: 'connect, authenticate, subscribe, unsubscribe, lag, catch_up_end, reset, refuse, ' +
+        'error, close'
     })
   }),
   Type.Record(Type.String(), Type.Union([Type.String(), Type.Number(), Type.Null()]), {

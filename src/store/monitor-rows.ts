@@ -1,4 +1,4 @@
-import { type Kysely, type RawBuilder, sql } from 'kysely'
+import { type Kysely, type RawBuilder, sql, type SqlBool } from 'kysely'
 import type { Database } from './database.js'
 import { monitorTableNames } from './monitor-tables.js'
 import type { Store } from './store.js'
@@ -51,7 +51,7 @@ export async function readEnded (
   if (transport !== undefined) rows = rows.where('transport', '=', transport)
   if (user !== undefined) rows = rows.where('user_id', '=', user)
   if (address !== undefined) rows = rows.where('address', '=', address)
-  if (node !== undefined) rows = rows.where(({ eb, or }) => or([eb('node', '=', node), eb('node_name', '=', node)]))
+  if (node !== undefined) rows = rows.where(isNode(node))
   return await rows.orderBy(column, order => (descending ? order.desc() : order.asc()).nullsLast())
     .orderBy('connection_id').limit(limit).execute()
 }
@@ -84,7 +84,7 @@ export async function readMinutes (
   let rows = query.selectFrom('websocket_metrics').selectAll()
     .where('minute', '>=', from).where('minute', '<', to)
   if (channel !== undefined) rows = rows.where('channel', '=', channel)
-  if (node !== undefined) rows = rows.where(({ eb, or }) => or([eb('node', '=', node), eb('node_name', '=', node)]))
+  if (node !== undefined) rows = rows.where(isNode(node))
   return await rows.orderBy('minute', 'desc').orderBy('node', 'desc').orderBy('channel', 'desc')
     .limit(limit).execute()
 }
@@ -98,9 +98,12 @@ export async function readMarks (
 ): Promise<readonly MinuteMark[]> {
   let rows = query.selectFrom('websocket_metrics').select(['node', 'node_name', 'started', 'minute', 'lost'])
     .where('channel', '=', EVERY_CHANNEL).where('minute', '>=', from).where('minute', '<', to)
-  if (node !== undefined) rows = rows.where(({ eb, or }) => or([eb('node', '=', node), eb('node_name', '=', node)]))
+  if (node !== undefined) rows = rows.where(isNode(node))
   return await rows.orderBy('node').orderBy('minute').execute()
 }
+
+const isNode = (node: string): RawBuilder<SqlBool> =>
+  sql<SqlBool>`(node = ${node} or node_name = ${node})`
 
 /** By table, the time by which a row is old. */
 const AGE: Readonly<Record<typeof monitorTableNames[number], string>> = {

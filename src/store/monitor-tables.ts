@@ -55,8 +55,8 @@ export const monitorTables = {
   }),
   /**
    * What a node sent in a minute, by channel; `*` is the whole. Percentiles are of the time from the log to
-   * the socket, in microseconds. `lost`, in the row of `*`: how many rows of these tables the node has lost in
-   * that minute. `started`: when the node started.
+   * the socket, in microseconds. `lost`, in the row of `*`: how many rows of these tables the node has lost
+   * in that minute. `started`: when the node started.
    */
   websocket_metrics: table({
     columns: {

@@ -21,7 +21,8 @@ export interface Store {
   /** Deletes orders and fills of messages that the log has lost. Rejects if the database is away. */
   deleteLost(lost: readonly LostMessages[]): Promise<void>
   /**
-   * Deletes rows of the monitor from before a time, in milliseconds since 1970. Rejects if the database is away.
+   * Deletes rows of the monitor from before a time, in milliseconds since 1970. Rejects if the database is
+   * away.
    * @returns how many
    */
   forgetMonitored(before: number): Promise<number>

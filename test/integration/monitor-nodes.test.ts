@@ -2,7 +2,7 @@ import type { MonitorFigures } from '@tickwire/protocol'
 import { test } from 'tap'
 import { NodeProcess } from '../fleet/node-process.js'
 import { askJson } from '../helpers/ask-json.js'
-import { openClient, until } from '../helpers/clients.js'
+import { type Message, openClient, until } from '../helpers/clients.js'
 import { eventually } from '../helpers/eventually.js'
 import { redisProgram, RedisServer } from '../helpers/redis-server.js'
 import { SECRET, startServer } from '../helpers/server.js'
@@ -19,7 +19,9 @@ test('shows connections and figures of all servers, and names one that does not 
   t.teardown(() => far.close())
   await far.start()
   const token = server.token({ sub: 'alice' })
-  const open = (origin: string, query: string, onMessage: (message: { readonly type: string, readonly data?: unknown }) => void = () => {}): { cut (): void } => {
+  const open = (
+    origin: string, query: string, onMessage: (message: Message) => void = () => {}
+  ): { cut (): void } => {
     const client = openClient('ws-json', origin, query, undefined, { onMessage, onCursor: () => {} })
     t.teardown(() => { client.cut() })
     return client

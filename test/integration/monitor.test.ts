@@ -94,7 +94,11 @@ const within = (t: Test, value: number, expected: number, what: string): void =>
 
 test('its figures are what clients count, while one reads too slowly and one is cut and resumes', async t => {
   const settings = {
-    MAX_BUFFERED_BYTES: 16_384, RETENTION_MESSAGES: 2 * MESSAGES, FLUSH_MS: 5, MONITOR_DAYS: 1, DATA_DIR: temporaryFolder(t)
+    MAX_BUFFERED_BYTES: 16_384,
+    RETENTION_MESSAGES: 2 * MESSAGES,
+    FLUSH_MS: 5,
+    MONITOR_DAYS: 1,
+    DATA_DIR: temporaryFolder(t)
   } as const
   const server = await startServer(t, settings)
   const { monitoring, connections } = server.parts

@@ -58,7 +58,8 @@ export class Delivery implements Subscriber {
   /** What the client gets now, for operators. */
   get streamState (): Exclude<StreamState, 'polling'> {
     const { name } = this.state
-    return name === 'lagging' ? name : this.isLive && this.cursor.catchUp === undefined ? 'live' : 'catching_up'
+    if (name === 'lagging') return name
+    return this.isLive && this.cursor.catchUp === undefined ? 'live' : 'catching_up'
   }
 
   get lostTopics (): number | undefined {

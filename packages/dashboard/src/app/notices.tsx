@@ -14,7 +14,7 @@ const MOST = 4
 const notices = createStore<readonly Notice[]>([])
 let lastId = 0
 
-export const dismiss = (id: number): void => { notices.set(notices.get().filter(notice => notice.id !== id)) }
+const dismiss = (id: number): void => { notices.set(notices.get().filter(notice => notice.id !== id)) }
 
 /** Shows a notice for some seconds, and announces it politely. */
 export function notify (text: string, kind: Notice['kind'] = 'info'): void {

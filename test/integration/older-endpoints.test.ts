@@ -1,4 +1,5 @@
 import { type Test, test } from 'tap'
+import { onBothLogs } from '../helpers/both-logs.js'
 import { until } from '../helpers/clients.js'
 import { keptLog } from '../helpers/kept-log.js'
 import { OlderClient, type OlderMessage, refusedAt } from '../helpers/older-client.js'
@@ -102,67 +103,70 @@ interface Standing {
   readonly open: number
 }
 
-test('tells a user at once of their own orders, from now on, and acknowledges what order:* was sent', async t => {
-  const lines: string[] = []
-  const server = await start(t, {}, lines)
-  const alice = server.token({ sub: 'alice', name: 'Alice' })
-  const tell = async (user: string, data: object): Promise<void> => { await publish(server.app, 'orders', undefined, data, { user }) }
-  const open = async (): Promise<Standing> => {
-    const answer = await fetch(`${server.origin}/v1/unacknowledged`, { headers: { authorization: `Bearer ${alice}` } })
-    const { channels } = await answer.json() as { channels: Standing[] }
-    return channels.find(({ channel }) => channel === 'orders')!
-  }
-  await tell('alice', order('old'))
-  const one = await OlderClient.open(t, server, '/api/ws', alice)
-  const bob = await OlderClient.open(t, server, '/api/ws', server.token({ sub: 'bob' }))
-  const guest = await OlderClient.open(t, server, '/api/ws')
-  t.match(await guest.count('connected', 1), [{ message: 'Welcome guest!', user_id: '' }])
-  t.match(await one.count('connected', 1), [{ message: 'Welcome Alice!', user_id: 'alice' }])
-  t.match(await asked(guest, 'order:*', 'order:o1', 'alert:*', 'strategy:S'), { length: 4 })
-  guest.send({ type: 'get_account' })
-  await guest.count('error', 5)
+const lines: string[] = []
+const logs = onBothLogs(async (t, settings) => await start(t, settings, lines))
+for (const [name, startOn] of logs) {
+  test(`${name}: tells a user at once of their own orders, from now on, and acknowledges what order:* was sent`, async t => {
+    const server = await startOn(t)
+    const alice = server.token({ sub: 'alice', name: 'Alice' })
+    const tell = async (user: string, data: object): Promise<void> => { await publish(server.app, 'orders', undefined, data, { user }) }
+    const open = async (): Promise<Standing> => {
+      const answer = await fetch(`${server.origin}/v1/unacknowledged`, { headers: { authorization: `Bearer ${alice}` } })
+      const { channels } = await answer.json() as { channels: Standing[] }
+      return channels.find(({ channel }) => channel === 'orders')!
+    }
+    await tell('alice', order('old'))
+    const one = await OlderClient.open(t, server, '/api/ws', alice)
+    const bob = await OlderClient.open(t, server, '/api/ws', server.token({ sub: 'bob' }))
+    const guest = await OlderClient.open(t, server, '/api/ws')
+    t.match(await guest.count('connected', 1), [{ message: 'Welcome guest!', user_id: '' }])
+    t.match(await one.count('connected', 1), [{ message: 'Welcome Alice!', user_id: 'alice' }])
+    t.match(await asked(guest, 'order:*', 'order:o1', 'alert:*', 'strategy:S'), { length: 4 })
+    guest.send({ type: 'get_account' })
+    await guest.count('error', 5)
 
-  await one.subscribe('order:o1')
-  await bob.subscribe('order:*', 'order:o1')
-  await tell('alice', order('o1'))
-  await tell('alice', order('o2'))
-  await tell('alice', order('o1', '4', { status: 'partially_filled', avg_price: '2.25' }))
-  t.same((await one.count('order_update', 2)).map(({ data }) => data), [
-    { order_id: 'o1', status: 'new', filled_quantity: 0, filled_price: 0 },
-    { order_id: 'o1', status: 'partially_filled', filled_quantity: 4, filled_price: 2.25 }
-  ])
-  t.match(await open(), { acknowledged: 0, open: 4 }, 'one order alone acknowledges nothing')
+    await one.subscribe('order:o1')
+    await bob.subscribe('order:*', 'order:o1')
+    await tell('alice', order('o1'))
+    await tell('alice', order('o2'))
+    await tell('alice', order('o1', '4', { status: 'partially_filled', avg_price: '2.25' }))
+    t.same((await one.count('order_update', 2)).map(({ data }) => data), [
+      { order_id: 'o1', status: 'new', filled_quantity: 0, filled_price: 0 },
+      { order_id: 'o1', status: 'partially_filled', filled_quantity: 4, filled_price: 2.25 }
+    ])
+    t.match(await open(), { acknowledged: 0, open: 4 }, 'one order alone acknowledges nothing')
 
-  const all = await OlderClient.open(t, server, '/api/ws', alice)
-  await all.subscribe('order:*')
-  await tell('alice', order('o3'))
-  await tell('bob', order('b1'))
-  t.match(await all.count('order_update', 1), [{ data: { order_id: 'o3' } }], 'it begins with the present')
-  t.match(await bob.count('order_update', 1), [{ data: { order_id: 'b1' } }])
-  let standing = await open()
-  while (standing.acknowledged !== 5) standing = await open()
-  t.match(standing, { open: 0 })
-  await one.settled()
-  t.equal(one.of('order_update').length, 2)
-  t.equal(bob.of('order_update').length, 1, 'nobody is told of the orders of others')
-  t.equal(guest.of('order_update').length, 0)
+    const all = await OlderClient.open(t, server, '/api/ws', alice)
+    await all.subscribe('order:*')
+    await tell('alice', order('o3'))
+    await tell('bob', order('b1'))
+    t.match(await all.count('order_update', 1), [{ data: { order_id: 'o3' } }], 'it begins with the present')
+    t.match(await bob.count('order_update', 1), [{ data: { order_id: 'b1' } }])
+    let standing = await open()
+    while (standing.acknowledged !== 5) standing = await open()
+    t.match(standing, { open: 0 })
+    await one.settled()
+    t.equal(one.of('order_update').length, 2)
+    t.equal(bob.of('order_update').length, 1, 'nobody is told of the orders of others')
+    t.equal(guest.of('order_update').length, 0)
 
-  one.send({ type: 'unsubscribe', topic: 'order:o1' })
-  await one.settled()
-  await one.subscribe('order:*')
-  await tell('alice', order('o1', '10'))
-  await one.count('order_update', 3)
+    one.send({ type: 'unsubscribe', topic: 'order:o1' })
+    await one.settled()
+    await one.subscribe('order:*')
+    await tell('alice', order('o1', '10'))
+    await one.count('order_update', 3)
 
-  const answer = await fetch(`${server.origin}/v1/orders`, {
-    method: 'POST',
-    headers: { authorization: `Bearer ${server.token({ sub: 'alice', trade: true })}`, 'content-type': 'application/json' },
-    body: JSON.stringify({ client_order_id: 'x', symbol: 'A', side: 'buy', order_type: 'limit', quantity: '3', limit_price: '2' })
+    const answer = await fetch(`${server.origin}/v1/orders`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${server.token({ sub: 'alice', trade: true })}`, 'content-type': 'application/json' },
+      body: JSON.stringify({ client_order_id: 'x', symbol: 'A', side: 'buy', order_type: 'limit', quantity: '3', limit_price: '2' })
+    })
+    const { order_id: id } = await answer.json() as { order_id: string }
+    await until('the exchange has told of the order', () => all.of('order_update').some(({ data }) => data!['order_id'] === id))
+    t.notOk(lines.some(line => line.includes(alice)), 'no token is in a log')
+    t.ok(lines.length > 0)
   })
-  const { order_id: id } = await answer.json() as { order_id: string }
-  await until('the exchange has told of the order', () => all.of('order_update').some(({ data }) => data!['order_id'] === id))
-  t.notOk(lines.some(line => line.includes(alice)), 'no token is in a log')
-  t.ok(lines.length > 0)
-})
+}
 
 test('serves older clients within the same bounds and by the same credentials as others', async t => {
   const server = await start(t, { AUTH: 'required', MAX_SUBSCRIPTIONS: 3, RATE_LIMIT_MESSAGES: 20, MAX_CONNECTIONS_PER_USER: 4 })

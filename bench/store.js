@@ -29,7 +29,7 @@ const { seconds, keys, clients, rate } = options({ seconds: 2, keys: 5000, clien
 /** A p99 needs more time than a rate of rows. */
 const STREAM_SECONDS = 3 * seconds
 /** What a file may grow to on a full disk. */
-const NO_ROOM = 65_536
+const NO_ROOM = 4096
 
 /** Rows that are handed over at a time: a few statements. */
 const STEP = 2000

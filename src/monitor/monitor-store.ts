@@ -52,7 +52,7 @@ export class MonitorStore {
     const isAsked = settings.MONITOR_DAYS !== undefined || url !== undefined
     const access = others.find(other => other !== undefined)
     if (access !== undefined) {
-      if (isAsked && access.current === undefined) access.demand()
+      if (isAsked && access.current === undefined) await access.demand()
       return new MonitorStore(access, undefined, days, isAsked || access.mayHoldRows)
     }
     if (!isAsked) return undefined

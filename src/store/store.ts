@@ -50,15 +50,15 @@ export interface StoreAccess {
   readonly current: Store | undefined
   /** Whether there may be rows in it before it is open, which nobody can read then. */
   readonly mayHoldRows: boolean
-  /** Has the store opened, if it is not; it is tried again until it is. */
-  demand (): unknown
+  /** Tries to open the store. Resolves when it is open, or could not be: then it is tried again. */
+  demand (): Promise<void>
   /** Opens the store, and returns it once it is open. Rejects if the signal is aborted before. */
   opened (signal: AbortSignal): Promise<Store>
 }
 
 /** Gives access to a store that is open. */
 export const accessTo = (store: Store): StoreAccess =>
-  ({ current: store, mayHoldRows: true, demand () {}, opened: async () => store })
+  ({ current: store, mayHoldRows: true, demand: async () => {}, opened: async () => store })
 
 /** How many rows were not written, by table. */
 export type Unwritten = Readonly<Partial<Record<TableName, number>>>

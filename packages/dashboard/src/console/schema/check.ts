@@ -128,7 +128,7 @@ function bounds (schema: Schema): string {
 }
 
 /** Returns the name that was probably meant; '' if none is near. */
-export function nearest (name: string, names: readonly string[]): string {
+function nearest (name: string, names: readonly string[]): string {
   const [near] = names.map(one => ({ one, distance: distance(name, one) }))
     .sort((a, b) => a.distance - b.distance)
   return near !== undefined && near.distance <= Math.max(2, name.length / 3) ? near.one : ''

@@ -5,7 +5,13 @@ import { serverAddress } from '../code/place.js'
 import { MAX_FILE_BYTES, readSession, sessionText } from '../log/file.js'
 import { RowLog } from '../log/row-log.js'
 import type { Session } from '../wire/session.js'
-import type { Opened } from './frames-panel.js'
+
+/** A session of a file. */
+export interface Opened {
+  readonly name: string
+  readonly server: string
+  readonly log: RowLog
+}
 
 const words = {
   en: {

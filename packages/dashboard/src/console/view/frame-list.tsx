@@ -1,61 +1,18 @@
 import { type KeyboardEvent, type ReactNode, useEffect, useRef } from 'react'
 import { useVirtualizer } from '@tanstack/react-virtual'
-import { useWords, type Words } from '../../app/preferences.js'
-import type { Row, Validity } from '../log/row-log.js'
+import { useWords } from '../../app/preferences.js'
+import type { Row } from '../log/row-log.js'
 import { FrameRow } from './frame-row.js'
+import { frameWords } from './frame-words.js'
 
 const ROW_PX = 26
 /** How near to its end the list must be to go on with what comes. */
 const NEAR_PX = 2 * ROW_PX
 
-const words = {
-  en: {
-    title: 'List of frames',
-    time: 'Time',
-    direction: 'Direction',
-    type: 'Type',
-    topic: 'Topic',
-    sequence: 'Seq.',
-    latency: 'Latency',
-    size: 'Bytes',
-    validity: 'Rule',
-    text: 'Frame',
-    in: 'from the server',
-    out: 'to the server',
-    new: 'in order',
-    snapshot: 'snapshot',
-    duplicate: 'duplicate',
-    gap: 'gap',
-    reset: 'reset',
-    control: ''
-  },
-  ko: {
-    title: '프레임 목록',
-    time: '시각',
-    direction: '방향',
-    type: '유형',
-    topic: '토픽',
-    sequence: '순번',
-    latency: '지연',
-    size: '바이트',
-    validity: '규칙',
-    text: '프레임',
-    in: '서버에서',
-    out: '서버로',
-    new: '순서대로',
-    snapshot: '스냅샷',
-    duplicate: '중복',
-    gap: '누락',
-    reset: '재설정',
-    control: ''
-  }
-} satisfies Words<Record<string, string> & Record<Validity, string>>
-
 const space = (height: number): ReactNode => height > 0 && (
   <tr aria-hidden='true' className='space'><td colSpan={COLUMNS.length} style={{ height }} /></tr>
 )
 
-export type RowWords = typeof words['en']
 const COLUMNS =
   ['time', 'direction', 'type', 'topic', 'sequence', 'latency', 'size', 'validity', 'text'] as const
 const NUMBERS: readonly string[] = ['sequence', 'latency', 'size']
@@ -66,7 +23,7 @@ export function FrameList ({ rows, selected, onSelect }: {
   readonly selected: number | undefined
   readonly onSelect: (row: Row) => void
 }): ReactNode {
-  const text = useWords(words)
+  const text = useWords(frameWords)
   const box = useRef<HTMLDivElement>(null)
   const follows = useRef(true)
   const focuses = useRef(false)

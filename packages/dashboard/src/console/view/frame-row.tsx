@@ -1,7 +1,7 @@
 import { memo, type ReactNode } from 'react'
 import { formatTime } from '../../app/format.js'
 import type { Row } from '../log/row-log.js'
-import type { RowWords } from './frame-list.js'
+import type { FrameWords } from './frame-words.js'
 
 /** More of a frame is never seen in a row. */
 const SHOWN_CHARACTERS = 400
@@ -14,7 +14,7 @@ export function clockOf (at: number): string {
 export const FrameRow = memo(function FrameRow ({ row, index, text, isSelected, onSelect }: {
   readonly row: Row
   readonly index: number
-  readonly text: RowWords
+  readonly text: FrameWords
   readonly isSelected: boolean
   readonly onSelect: (row: Row) => void
 }): ReactNode {

@@ -3,19 +3,12 @@ import { frozen, useUnlessFrozen } from '../../app/freeze.js'
 import { Panel } from '../../app/panel.js'
 import { useWords, type Words } from '../../app/preferences.js'
 import { useStore } from '../../app/store.js'
-import { MOST_ROWS, type Row, type RowLog } from '../log/row-log.js'
+import { MOST_ROWS, type Row } from '../log/row-log.js'
 import type { Session } from '../wire/session.js'
-import { FileButtons } from './file-buttons.js'
+import { FileButtons, type Opened } from './file-buttons.js'
 import { FrameDetail } from './frame-detail.js'
 import { FrameFilter, filtered, NO_FILTER } from './frame-filter.js'
 import { FrameList } from './frame-list.js'
-
-/** A session of a file. */
-export interface Opened {
-  readonly name: string
-  readonly server: string
-  readonly log: RowLog
-}
 
 const words = {
   en: {

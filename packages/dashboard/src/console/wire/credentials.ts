@@ -8,7 +8,7 @@ export type CredentialKind = typeof CREDENTIALS[number]
 
 /** What stands in place of a credential, wherever the console shows, copies or saves something. */
 export const TOKEN_PLACE = '$TICKWIRE_TOKEN'
-export const TICKET_PLACE = '$TICKET'
+const TICKET_PLACE = '$TICKET'
 
 /** Why there is no ticket. */
 export class NoTicket extends Error {
@@ -73,5 +73,5 @@ const JWT = /eyJ[\w-]{8,}\.[\w-]{4,}\.[\w-]*/g
 const NAMED = /("(?:token|ticket)"\s*:\s*")(?:[^"\\]|\\.)*"/g
 
 /** Hides tokens that a person has typed into a message. */
-export const hideUnknown = (text: string): string =>
+const hideUnknown = (text: string): string =>
   text.replace(JWT, TOKEN_PLACE).replace(NAMED, `$1${TOKEN_PLACE.replace('$', '$$$$')}"`)

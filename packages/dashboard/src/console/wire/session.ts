@@ -200,8 +200,8 @@ export class Session {
     if (isWebSocket(transport)) {
       if (phase === 'open') this.#sendText(text)
       else {
-        if (phase !== 'connecting') this.connect()
         this.#waiting.push(text)
+        if (phase !== 'connecting') this.#goOn()
       }
       return
     }
@@ -209,7 +209,14 @@ export class Session {
     else if (action?.['action'] === 'unsubscribe') this.#leave(action)
     else return
     if (phase === 'open' || phase === 'connecting') this.#again()
-    else this.connect()
+    else if (action['action'] === 'subscribe') this.#goOn()
+    else this.#set({})
+  }
+
+  /** Connects for something that is sent: what came before is not lost by that. */
+  #goOn (): void {
+    if (this.state.get().cursor === undefined) this.connect()
+    else this.resume()
   }
 
   /** Takes a subscription away. */

@@ -251,8 +251,8 @@ module.exports = {
     },
     {
       name: 'pages-know-the-client',
-      comment: 'the pages use what any application can: the client, types of the protocol, and its subpaths ' +
-        'that load no validator',
+      comment: 'the pages use what any application can: the client, types of the protocol, and its ' +
+        'subpaths that load no validator',
       severity: 'error',
       from: { path: '^packages/dashboard/' },
       to: {
@@ -275,8 +275,8 @@ module.exports = {
     },
     {
       name: 'no-dev-dependencies',
-      comment: 'what runs in production is a dependency, not a devDependency; React is the page\'s own, and ' +
-        'the dashboard is bundled with all that it imports',
+      comment: 'what runs in production is a dependency, not a devDependency; React is the page\'s own, ' +
+        'and the dashboard is bundled with all that it imports',
       severity: 'error',
       from: { path: '^(src|routes|plugins|packages)/', pathNot: '^packages/(client/src/react|dashboard)/' },
       to: { dependencyTypes: ['npm-dev', 'npm-no-pkg', 'npm-unknown'], dependencyTypesNot: ['type-only'] },

@@ -7,21 +7,18 @@ import type { Format, Written } from '../hub/format.js'
 import type { Hub } from '../hub/hub.js'
 import { isoTime } from '../hub/iso-time.js'
 import type { TransportCounters } from '../metrics/counters.js'
-import type { OrderRequests } from '../trading-requests/order-requests.js'
-import type { Acknowledging } from './acknowledging.js'
 import { addressGroup } from './address.js'
 import { type ActionOwner, ActionQueue } from './action-queue.js'
 import type { Observed, StreamState } from './connection-ledger.js'
 import type { ConnectionRecord } from './connection-record.js'
-import type { Connections, Member } from './connections.js'
+import type { ConnectionContext } from './connection-context.js'
+import type { Member } from './connections.js'
 import { Delivery } from './delivery/delivery.js'
-import type { Events, Party } from './events.js'
+import type { Party } from './events.js'
 import { ErrorLimit } from './error-limit.js'
 import { MessageRate } from './message-rate.js'
 import { Outlet } from './delivery/outlet.js'
 import type { ConnectionSlot } from './connection-quota.js'
-import type { Publishing } from './publishing.js'
-import type { NameContext } from './selectors.js'
 import type { Subscriptions } from './delivery/subscriptions.js'
 import type { CloseReason, Transport } from './transport.js'
 
@@ -37,28 +34,6 @@ const SWEEPS_AHEAD = 1.5
 const EXPIRY_NOTICE_MS = 60_000
 /** The window of `maxMessagesPerSecond`. */
 const RATE_WINDOW_MS = 1000
-
-/** What the connections of a node have in common. */
-export interface ConnectionContext extends NameContext {
-  readonly hub: Hub
-  readonly connections: Connections
-  readonly events: Events
-  readonly publishing: Publishing
-  readonly acknowledging: Acknowledging
-  readonly orderRequests: OrderRequests
-  readonly heartbeatMs: number
-  readonly idleTimeoutMs: number
-  readonly maxSubscriptions: number
-  readonly maxMessagesPerSecond: number
-  /** A connection with more unsent bytes than this leaves live delivery, and its catch-up waits. */
-  readonly maxBufferedBytes: number
-  /** How many messages of the log a catch-up reads and writes at a time. */
-  readonly pageMessages: number
-  readonly authenticationRequired: boolean
-  /** @throws ProtocolError `unauthorized`, `overloaded` */
-  verifyToken (token: string): Promise<Identity>
-  readonly onError: (error: unknown, message: string) => void
-}
 
 /**
  * - `open`: the server reads what the client sends, and sends to it;

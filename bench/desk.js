@@ -27,7 +27,8 @@ const CHROMIUM = ['--no-sandbox', '--disable-gpu', '--no-first-run', '--disable-
 const MARKETS = ['ONE', 'TWO']
 
 const app = Fastify()
-await app.register(tickwire, { settings: { UNKNOWN_SYMBOLS: 'accept' } })
+const settings = /** @type {const} */ ({ UNKNOWN_SYMBOLS: 'accept' })
+await app.register(tickwire, { settings, routes: ['page', 'stream', 'topics'] })
 await app.listen({ port: 0, host: '127.0.0.1' })
 const { port } = /** @type {import('node:net').AddressInfo} */ (app.server.address())
 const origin = `http://127.0.0.1:${port}`

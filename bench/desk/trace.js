@@ -11,9 +11,8 @@ const KINDS = {
     'IntersectionObserverController::computeIntersections'
   ]
 }
-export const CATEGORIES = [
-  'devtools.timeline', 'disabled-by-default-lighthouse', 'disabled-by-default-devtools.timeline', 'v8'
-].join()
+/** As few as do: a trace that says more slows down what it traces. */
+export const CATEGORIES = 'devtools.timeline,disabled-by-default-devtools.timeline'
 
 /**
  * @typedef {object} Event in microseconds
@@ -21,6 +20,7 @@ export const CATEGORIES = [
  * @property {string} ph
  * @property {number} ts
  * @property {number} [dur]
+ * @property {number} [tdur] of its time on a processor
  * @property {number} pid
  * @property {number} tid
  */
@@ -31,36 +31,48 @@ export const CATEGORIES = [
  *   each frame to the next, the work in each, what of it was script and drawing, and each task
  */
 export function readTrace (events) {
-  const frames = events.filter(({ name }) => name === FRAME)
+  const [{ pid, tid } = { pid: -1, tid: -1 }] = events.filter(({ name }) => name === FRAME)
   // The page's own thread is the one that has its frames.
-  const [{ pid, tid } = { pid: -1, tid: -1 }] = frames
-  const own = events.filter(event => event.pid === pid && event.tid === tid && event.ph === 'X')
-  const starts = frames.map(({ ts }) => ts).sort((a, b) => a - b)
-  /** @param {Event[]} some @returns {number[]} milliseconds of the events of each frame */
+  const own = events.filter(event => event.pid === pid && event.tid === tid).sort((a, b) => a.ts - b.ts)
+  const tasks = own.filter(({ name, ph }) => name === TASK && ph === 'X')
+  /** All callbacks of a frame are in one task. */
+  const starts = own.filter(({ name }) => name === FRAME)
+    .map(({ ts }) => tasks.findLast(task => task.ts <= ts)?.ts ?? ts)
+    .filter((ts, at, all) => ts !== all[at - 1])
+  /** @param {Event[]} some sorted @returns {number[]} what the events of each frame took, in milliseconds */
   const perFrame = some => {
     const sums = new Array(Math.max(0, starts.length - 1)).fill(0)
     let frame = 0
-    for (const { ts, dur = 0 } of [...some].sort((a, b) => a.ts - b.ts)) {
-      // A task belongs to the frame that it holds up: the next one.
-      while (frame < sums.length && ts > (starts[frame + 1] ?? Infinity)) frame++
-      if (frame < sums.length && ts >= (starts[0] ?? 0)) sums[frame] += dur / 1000
+    for (const event of some) {
+      while (frame < sums.length && event.ts >= (starts[frame + 1] ?? Infinity)) frame++
+      if (frame < sums.length && event.ts >= (starts[0] ?? 0)) sums[frame] += msOf(event)
     }
     return sums
   }
-  const tasks = own.filter(({ name }) => name === TASK)
+  /** @param {readonly string[]} names */
+  const outermostOf = names => outermost(own.filter(({ name, ph }) => ph === 'X' && names.includes(name)))
   return {
     frames: starts.slice(1).map((ts, at) => (ts - /** @type {number} */ (starts[at])) / 1000),
     work: perFrame(tasks),
-    script: perFrame(outermost(own.filter(({ name }) => KINDS.script.includes(name)))),
-    drawing: perFrame(outermost(own.filter(({ name }) => KINDS.drawing.includes(name)))),
+    script: perFrame(outermostOf(KINDS.script)),
+    drawing: perFrame(outermostOf(KINDS.drawing)),
     tasks: tasks.map(({ dur = 0 }) => dur / 1000)
   }
 }
 
-/** @param {Event[]} events @returns {Event[]} those that are in no other */
+/**
+ * Returns the time of an event on its processor: what the thread waited for one, because others of the
+ * machine had it, is not its work.
+ * @param {Event} event
+ */
+function msOf ({ dur = 0, tdur = dur }) {
+  return tdur / 1000
+}
+
+/** @param {Event[]} events sorted @returns {Event[]} those that are in no other */
 function outermost (events) {
   let end = -Infinity
-  return [...events].sort((a, b) => a.ts - b.ts).filter(({ ts, dur = 0 }) => {
+  return events.filter(({ ts, dur = 0 }) => {
     if (ts < end) return false
     end = ts + dur
     return true

@@ -3,8 +3,18 @@ import type { Quote } from '@tickwire/protocol'
 import { frozen } from '../../app/freeze.js'
 import { createStore, type Store } from '../../app/store.js'
 
-/** A person cannot read a cell that changes more often; the last value always comes. */
-const THROTTLE_MS = 250
+/**
+ * How often all quotes come: by these the rows are sorted. Each message costs a page 0.1 to 0.2 ms, whatever
+ * it does with it.
+ */
+const THROTTLE_MS = 1000
+/** How often those in view come: a person cannot read a cell that changes more often. */
+const IN_VIEW_MS = 250
+/**
+ * How long the same rows must be in view before they are followed: with each change of a subscription the
+ * server sends what waits for the connection.
+ */
+const STILL_MS = 1000
 /** How often rows may change their places: a list that never stands still cannot be read. */
 const ORDER_MS = 500
 
@@ -36,16 +46,22 @@ export class QuoteBoard {
   readonly #rows = new Map<string, QuoteRow>()
   readonly #watchers = new Map<string, (row: QuoteRow) => void>()
   readonly #changed = new Set<string>()
+  #client: TickwireClient | undefined
+  #inView: { readonly key: string, readonly close: () => void } | undefined
+  #still: ReturnType<typeof setTimeout> | undefined
   #frame: number | undefined
   #isOrderOld = false
 
   /** Follows all quotes. @returns a function that ends it */
   follow (client: TickwireClient): () => void {
+    this.#client = client
     const subscription = client.subscribe('quotes', ['*'], { throttleMs: THROTTLE_MS })
+    // Also what comes for those in view: each subscription is given all messages of its topics.
     subscription.listen(event => {
       if (event.type === 'reset') this.#put(event.symbol ?? '', undefined)
       else this.#put(event.data.symbol, event.data)
     })
+    this.#viewChanged()
     const timer = setInterval(() => {
       if (!this.#isOrderOld || frozen.get()) return
       this.#isOrderOld = false
@@ -53,7 +69,11 @@ export class QuoteBoard {
     }, ORDER_MS)
     const stop = frozen.subscribe(() => { this.#soon() })
     return () => {
+      this.#client = undefined
       subscription.close()
+      clearTimeout(this.#still)
+      this.#inView?.close()
+      this.#inView = undefined
       clearInterval(timer)
       stop()
       for (const symbol of this.#rows.keys()) this.#put(symbol, undefined)
@@ -69,8 +89,30 @@ export class QuoteBoard {
   /** Calls `write` with the row of a symbol now, and after each change once a frame. */
   watch (symbol: string, write: (row: QuoteRow) => void): () => void {
     this.#watchers.set(symbol, write)
+    this.#viewChanged()
     write(this.row(symbol))
-    return () => { if (this.#watchers.get(symbol) === write) this.#watchers.delete(symbol) }
+    return () => {
+      if (this.#watchers.get(symbol) !== write) return
+      this.#watchers.delete(symbol)
+      this.#viewChanged()
+    }
+  }
+
+  #viewChanged (): void {
+    clearTimeout(this.#still)
+    this.#still = setTimeout(() => { this.#followView() }, STILL_MS)
+  }
+
+  #followView (): void {
+    const symbols = [...this.#watchers.keys()].sort()
+    const key = symbols.join(' ')
+    if (this.#client === undefined || key === this.#inView?.key) return
+    // The new one before the old one ends, so that what is in both goes on.
+    const next = symbols.length === 0
+      ? undefined
+      : this.#client.subscribe('quotes', symbols, { throttleMs: IN_VIEW_MS })
+    this.#inView?.close()
+    this.#inView = next === undefined ? undefined : { key, close: () => { next.close() } }
   }
 
   #put (symbol: string, quote: Quote | undefined): void {

@@ -5,6 +5,8 @@ import type { Selector } from '../hub/audience/selector.js'
 const MAX_EVENTS = 200
 /** Resets of one reason that come within this time are one event. */
 const SAME_RESET_MS = 1000
+/** Subscriptions of one connection that the store is given: a client may change its own for ever. */
+const MAX_STORED = 1000
 /** Symbols that are kept of a connection that has ended. */
 const MAX_ENDED_SYMBOLS = 100
 
@@ -43,7 +45,12 @@ export interface SubscribedGroup {
 }
 
 interface Group extends Omit<SubscribedGroup, 'symbols'> {
+  /** What it began with, which the store is given. */
+  readonly asked: readonly Selector[]
+  /** What is left of that. */
   selectors: readonly Selector[]
+  /** Whether the store is given it. */
+  readonly isKept: boolean
   isStored: boolean
 }
 
@@ -78,6 +85,7 @@ export class ConnectionRecord implements Traffic {
   private groups = NO_GROUPS
   private omitted = 0
   private hasUnstored = false
+  private keptGroups = 0
 
   note (event: ConnectionEvent, at = Date.now()): void {
     if (this.kept === NO_EVENTS) this.kept = []
@@ -107,27 +115,33 @@ export class ConnectionRecord implements Traffic {
 
   // ---- subscriptions
 
-  /** Notes a subscription; selectors that others had are its own from now on. */
+  /**
+   * Notes a subscription; selectors that others had are its own from now on. Returns the subscriptions of
+   * which nothing is left, as the store is given them.
+   */
   subscribe (
     id: string, channel: string, selectors: readonly Selector[], since: number
   ): readonly SubscribedGroup[] {
     const ended = this.unsubscribe(selectors)
     if (selectors.length === 0) return ended
     const { throttleMs, depth } = selectors[0]!.view
-    this.groups = [...this.groups, { id, channel, selectors, throttleMs, depth, since, isStored: false }]
-    this.hasUnstored = true
+    const isKept = this.keptGroups < MAX_STORED
+    if (isKept) this.keptGroups++
+    const given = { id, channel, asked: selectors, selectors, throttleMs, depth, since }
+    this.groups = [...this.groups, { ...given, isKept, isStored: !isKept }]
+    this.hasUnstored ||= isKept
     return ended
   }
 
-  /** Notes that selectors have ended. Returns the subscriptions of which nothing is left. */
+  /** Notes that selectors have ended. Returns what {@link subscribe} does. */
   unsubscribe (selectors: readonly Selector[]): readonly SubscribedGroup[] {
     if (this.groups.length === 0) return []
     const keys = new Set(selectors.map(({ key }) => key))
     const ended: SubscribedGroup[] = []
     this.groups = this.groups.filter(group => {
       const left = group.selectors.filter(({ key }) => !keys.has(key))
-      if (left.length === 0) ended.push(shown(group))
-      else group.selectors = left
+      if (left.length > 0) group.selectors = left
+      else if (group.isKept) ended.push(shown(group, group.asked))
       return left.length > 0
     })
     return ended
@@ -139,11 +153,17 @@ export class ConnectionRecord implements Traffic {
     this.hasUnstored = false
     const fresh = this.groups.filter(({ isStored }) => !isStored)
     for (const group of fresh) group.isStored = true
-    return fresh.map(shown)
+    return fresh.map(group => shown(group, group.asked))
   }
 
+  /** The subscriptions, with what is left of them. */
   get subscriptions (): readonly SubscribedGroup[] {
-    return this.groups.map(shown)
+    return this.groups.map(group => shown(group, group.selectors))
+  }
+
+  /** The subscriptions of which something is left, as the store is given them. */
+  get storable (): readonly SubscribedGroup[] {
+    return this.groups.filter(({ isKept }) => isKept).map(group => shown(group, group.asked))
   }
 
   get selectors (): number {
@@ -162,12 +182,14 @@ export class ConnectionRecord implements Traffic {
       const selectors = group.selectors.slice(0, room)
       room -= selectors.length
       this.omitted += group.selectors.length - selectors.length
-      return selectors.length === 0 ? [] : { ...group, selectors }
+      return selectors.length === 0 ? [] : { ...group, asked: selectors, selectors }
     })
   }
 }
 
-function shown ({ id, channel, selectors, throttleMs, depth, since }: Group): SubscribedGroup {
+function shown (
+  { id, channel, throttleMs, depth, since }: Group, selectors: readonly Selector[]
+): SubscribedGroup {
   const symbols = selectors.flatMap(({ symbol }) => symbol ?? [])
   return { id, channel, symbols: symbols.length === 0 ? undefined : symbols, throttleMs, depth, since }
 }

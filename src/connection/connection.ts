@@ -269,9 +269,9 @@ export class Connection implements Member, ActionOwner, Observed {
     this.outlet.send(message)
   }
 
-  /** Sends an answer that only the client's dialect knows. */
-  sendAnswer (answer: Written): void {
-    this.outlet.sendAnswer(answer)
+  /** Sends answers that only the client's dialect knows. */
+  sendAnswers (answers: readonly Written[]): void {
+    this.outlet.sendAnswers(answers)
   }
 
   sendError (error: Refusal, id?: RequestId): void {

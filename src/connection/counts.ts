@@ -2,6 +2,11 @@
 export class CountByName {
   private readonly counts = new Map<string, number>()
 
+  /** The names with a count, and their counts. */
+  entries (): Iterable<[name: string, count: number]> {
+    return this.counts
+  }
+
   of (name: string): number {
     return this.counts.get(name) ?? 0
   }

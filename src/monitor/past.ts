@@ -50,11 +50,11 @@ export class Past {
     const { from, to, limit } = request
     try {
       if (current === undefined) throw new Error('it is not open')
-      const [newest, marks] = await Promise.all([
-        readMinutes(current, request, limit + 1), readMarks(current, request)
-      ])
+      const newest = await readMinutes(current, request, limit + 1)
       const rows = cut(newest, limit)
       const reached = rows.length < newest.length ? rows.at(-1)?.minute ?? to : from
+      // Only of what the answer has: there may be years of them.
+      const marks = await readMarks(current, { ...request, from: reached })
       const known = await this.nodes().catch(() => undefined)
       const present = (known ?? []).filter(({ id, name }) => (
         request.node === undefined || id === request.node || name === request.node))

@@ -93,7 +93,7 @@ export class MonitorRecorder implements LedgerSink {
   ended (connection: EndedConnection): void {
     if (!this.isNeeded) return
     const { user, endedAt, code, reason } = connection
-    this.subscriptionsEnded(connection, connection.record.subscriptions, endedAt)
+    this.subscriptionsEnded(connection, connection.record.storable, endedAt)
     this.connections.add([{
       ...this.row(connection, user),
       disconnected_at: endedAt,

@@ -1,6 +1,7 @@
 import { type Channels, heatmap, ProtocolError } from '@tickwire/protocol'
 import type { WebSocket } from 'ws'
 import type { Connection } from '../connection/connection.js'
+import { CountByName } from '../connection/counts.js'
 import { priceUpdate } from '../dialects/hts/data.js'
 import { snapshotBody } from '../dialects/heatmap/writer.js'
 import { KeptTexts } from '../dialects/kept-texts.js'
@@ -27,7 +28,11 @@ const MAX_LISTED = 1000
 export class OlderEndpoints {
   private readonly hts: HtsContext
   private readonly heatmaps: HeatmapContext = {
-    snapshots: new KeptTexts(snapshotBody), sessions: new Set(), sent: new MinuteCount(), slow: 0
+    snapshots: new KeptTexts(snapshotBody),
+    sessions: new Set(),
+    askedBy: new CountByName(),
+    sent: new MinuteCount(),
+    slow: 0
   }
 
   /** @param account reads what a user owns */
@@ -53,24 +58,26 @@ export class OlderEndpoints {
   /** @param showUsers whether the answer may say who is connected, and to what they subscribe */
   status (showUsers: boolean): Status {
     const { connections, hub, draining } = this.stream
-    const sessions = new Map(Array.from(this.hts.sessions, session => [session.connection, session]))
-    const topicsOf = (connection: Connection): Iterable<string> =>
-      sessions.get(connection)?.asked.names() ?? nativeTopics(connection)
     return {
       active_connections: connections.active,
-      ...(showUsers ? listUsers(connections.registry.all(), topicsOf) : NOBODY),
+      ...(showUsers ? this.users() : NOBODY),
       price_streamer_running: hub.logAvailable && !draining.aborted
     }
   }
 
+  private users (): ReturnType<typeof listUsers> {
+    const sessions = new Map(Array.from(this.hts.sessions, session => [session.connection, session]))
+    const topicsOf = (connection: Connection): Iterable<string> =>
+      sessions.get(connection)?.asked.names() ?? nativeTopics(connection)
+    return listUsers(this.stream.connections.registry.all(), topicsOf)
+  }
+
   stats (): HeatmapStats {
-    const { sessions, sent, slow } = this.heatmaps
+    const { sessions, sent, slow, askedBy } = this.heatmaps
     const bySymbol = new Map<string, number>()
-    for (const { symbols } of sessions) {
-      for (const symbol of symbols) {
-        const count = bySymbol.get(symbol)
-        if (count !== undefined || bySymbol.size < MAX_LISTED) bySymbol.set(symbol, (count ?? 0) + 1)
-      }
+    for (const [symbol, count] of askedBy.entries()) {
+      if (bySymbol.size === MAX_LISTED) break
+      bySymbol.set(symbol, count)
     }
     return {
       active_connections: sessions.size,

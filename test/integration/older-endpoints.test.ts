@@ -79,9 +79,9 @@ test('sends prices to those who asked: once a second, by their spelling, by room
   await until('and the room', () => pricesOf(room!, 'A').at(-1) === 777)
   t.same(named!.messages.slice(had).map(({ symbol }) => symbol).filter(symbol => symbol !== undefined), ['BTC-USDT'])
 
-  const errors = await asked(named!, 'price:ABCD', 'price:NONE', 'price:@market/NONE', 'prices:A', 'alert:A', 'order:*')
+  const errors = await asked(named!, 'price:ABCD', 'price:NONE', 'price:@market/NONE', 'prices:A', 'alert:A', 'orders', 'order:*')
   t.match(errors.map(({ message }) => message), [
-    /^ABCD: /, /^NONE: /, /^@market\/NONE: /, /There is no such topic; the topics are: price:\{symbol\}/, /no such topic/, /./
+    /^ABCD: /, /^NONE: /, /^@market\/NONE: /, /There is no such topic; the topics are: price:\{symbol\}/, /no such topic/, /no such topic/, /./
   ], 'each error says what is wrong, and the connection goes on')
   for (let bad = 0; bad < 10; bad++) named!.send('{')
   await until('it is closed', () => named!.closed !== undefined)
@@ -268,8 +268,21 @@ test('makes no more of slow older clients than of others, and tells a reader of 
     const [selector] = [...server.parts.hub.audience.of('heatmap:BTC-USDT').views()]
     return selector?.throttleMs === 60_000
   })
+  // What operators see of it, and what others count, follows.
+  client.send({ action: 'unsubscribe', symbols: ['BTCUSDT'] })
+  client.send({ action: 'subscribe', symbols: ['A', 'AB-CD'] })
+  client.send({ action: 'unsubscribe', symbols: ['A'] })
+  client.send({ action: 'ping' })
+  await client.count('pong', 2)
+  const [seen] = [...server.parts.connections.ledger.open]
+  await until('it is unsubscribed', () => seen!.record.selectors === 1)
+  t.match(seen!.record.subscriptions, [{ channel: 'heatmap', symbols: ['AB-CD'] }])
+  const counted = async (): Promise<unknown> =>
+    (await (await fetch(`${server.origin}/ws/stats`)).json() as { subscriptions_by_symbol: unknown }).subscriptions_by_symbol
+  t.same(await counted(), { 'AB-CD': 1 })
   client.socket.close()
   await until('it has gone', () => server.parts.connections.active === 0)
+  t.same(await counted(), {})
 
   const off = await start(t, { WS_ENABLED: false })
   t.equal(await refusedAt(off, '/ws/heatmap'), '503 disabled')

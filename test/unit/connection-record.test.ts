@@ -31,7 +31,7 @@ test('a record knows what each subscription still gets', async t => {
   t.match(record.subscriptions, [{ id: 's1', symbols: ['A', 'B'], since: 1 }, { id: 's2', symbols: ['C'] }])
   t.equal(record.selectors, 3)
   t.same(record.unsubscribe(quotes('A', 'X')), [])
-  t.match(record.unsubscribe(quotes('B')), [{ id: 's1', symbols: ['B'] }], 'nothing is left of it')
+  t.match(record.unsubscribe(quotes('B')), [{ id: 's1', symbols: ['A', 'B', 'C'] }], 'nothing is left of what it asked for')
   t.same(record.takeUnstored().map(({ id }) => id), ['s2'])
   t.same(record.takeUnstored(), [])
   record.subscribe('s3', 'quotes', quotes(...Array.from({ length: 150 }, (_, index) => `S${index}`)), 3)
@@ -39,6 +39,19 @@ test('a record knows what each subscription still gets', async t => {
   t.equal(record.selectors, 151)
   t.equal(record.subscriptions[1]!.symbols!.length, 99)
   t.equal(record.omittedSymbols, 51)
+})
+
+test('gives the store so many subscriptions of a connection, however often its client changes them', async t => {
+  const record = new ConnectionRecord()
+  let stored = 0
+  for (let index = 0; index < 1500; index++) {
+    stored += record.subscribe(`s${index}`, 'quotes', quotes('A'), index).length
+    stored += record.takeUnstored().length
+  }
+  // Each of the first thousand is given when it begins and when it ends.
+  t.equal(stored, 2000)
+  t.same(record.storable, [])
+  t.match(record.subscriptions, [{ id: 's1499', symbols: ['A'] }], 'operators see the present one')
 })
 
 test('a node keeps its newest 1,000 connections that have ended', async t => {

@@ -60,6 +60,8 @@ export async function beginSubscriptions (
   try {
     // `subscribed` may give a new epoch. A client that lags must first get the resets of that epoch.
     await connection.waitUntilLive()
+    // The wire may have gone meanwhile: its record has ended.
+    if (!connection.isOpen) return
     for (const { id, channel, granted, rejected, throttleMs } of subscriptions) {
       const subscriptionId = connection.nextSubscriptionId()
       noteSubscription(connection, subscriptionId, { channel, granted, rejected })

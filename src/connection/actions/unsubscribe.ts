@@ -28,10 +28,7 @@ async function perform (connection: Connection, message: UnsubscribeAction): Pro
     channel: channel.name,
     symbols: [...message.symbols ?? []]
   })
-  connection.context.events.unsubscribed(connection.party, selectors.length)
-  const { record, context: { connections: { ledger } } } = connection
-  record.note({ event: 'unsubscribe', channel: channel.name, selectors: selectors.length })
-  ledger.subscriptionsEnded(connection, record.unsubscribe(selectors), Date.now())
+  noteUnsubscribed(connection, channel.name, selectors)
   if (!connection.delivery.isLive) {
     connection.delivery.requireReset(kept, 'entered')
     return
@@ -43,7 +40,7 @@ async function perform (connection: Connection, message: UnsubscribeAction): Pro
   for (const topic of kept) {
     if (isHistory(topic)) continue
     messages.push(format.reset(topic, 'entered'))
-    record.noteReset('entered')
+    connection.record.noteReset('entered')
     hub.counters.resets.entered++
     const state = states.get(topic)
     if (state === undefined) continue
@@ -54,6 +51,16 @@ async function perform (connection: Connection, message: UnsubscribeAction): Pro
   }
   connection.sendWritten(messages)
   connection.delivery.requireReset(kept.filter(isHistory), 'entered')
+}
+
+/** Notes for operators that a client gave up what it subscribed to. */
+export function noteUnsubscribed (
+  connection: Connection, channel: string, selectors: readonly Selector[]
+): void {
+  const { record, context: { events, connections: { ledger } } } = connection
+  events.unsubscribed(connection.party, selectors.length)
+  record.note({ event: 'unsubscribe', channel, selectors: selectors.length })
+  ledger.subscriptionsEnded(connection, record.unsubscribe(selectors), Date.now())
 }
 
 type States = Awaited<ReturnType<typeof LiveStates.settled>>

@@ -70,6 +70,8 @@ export class Delivery implements Subscriber {
 
   deliver (bytes: TopicBytes): boolean {
     const buffer = bytes.as(this.format)
+    // A dialect of one connection may have nothing to say of a message.
+    if (buffer.length === 0) return false
     if (!this.outlet.knownAtOnce && this.window.length === 0 && this.outlet.unsent === 0) this.passedOn = 0
     this.outlet.countMessages(bytes.messages)
     bytes.sent.messages += bytes.messages

@@ -51,12 +51,12 @@ export class Outlet {
   }
 
   send (message: ControlMessage): void {
-    this.sendAnswer(this.transport.format.control(message))
+    this.sendAnswers([this.transport.format.control(message)])
   }
 
-  /** Sends a control message in the form of the client's dialect. */
-  sendAnswer (message: Written): void {
-    const bytes = this.transport.format.join([message])
+  /** Sends control messages in the form of the client's dialect. */
+  sendAnswers (messages: readonly Written[]): void {
+    const bytes = this.transport.format.join(messages)
     this.write([bytes])
     this.unreadBytes = this.isFull ? this.unreadBytes + bytes.length : 0
     if (this.unreadBytes > MAX_UNREAD_FACTOR * this.maxBufferedBytes) this.onUnread()
@@ -65,7 +65,8 @@ export class Outlet {
   /** Sends messages of topics, in order, in the form of the client's dialect. */
   sendWritten (messages: readonly Written[]): void {
     if (messages.length === 0) return
-    this.countMessages(messages.length)
+    // A dialect of one connection may have nothing to say of a message.
+    this.countMessages(messages.reduce((count, message) => message === '' ? count : count + 1, 0))
     this.write([this.transport.format.join(messages)])
   }
 

@@ -23,6 +23,7 @@ const MAX_ID_LENGTH = 128
 /** Returns the topic that a text names; undefined if there is no such topic. */
 export function parseTopic (name: string): HtsTopic | undefined {
   const mark = name.indexOf(':')
+  if (mark < 0) return undefined
   const [kind, rest] = [name.slice(0, mark), name.slice(mark + 1)]
   const isEvery = rest === EVERY_SYMBOL
   switch (kind) {

@@ -34,6 +34,8 @@ export class CountingWriter implements MessageWriter {
   }
 
   private count (topic: string, written: Written): Written {
+    // The dialect has nothing to say of it.
+    if (written === '') return written
     const channel = channelOfKey(topic)
     if (this.counted === undefined || channel !== this.channel) {
       this.channel = channel

@@ -1,7 +1,9 @@
 import { Type } from '@sinclair/typebox'
 import { heatmap, isSymbol, MAX_SYMBOLS, ProtocolError, type RejectedSymbol } from '@tickwire/protocol'
 import { beginSubscriptions } from '../../connection/actions/subscribe.js'
+import { noteUnsubscribed } from '../../connection/actions/unsubscribe.js'
 import type { Connection } from '../../connection/connection.js'
+import type { CountByName } from '../../connection/counts.js'
 import { receiveAs } from '../../connection/dispatch.js'
 import { resolveSelectors, spelledSymbol } from '../../connection/selectors.js'
 import { errorText, HeatmapWriter, invalidSymbol, pong } from '../../dialects/heatmap/writer.js'
@@ -9,12 +11,15 @@ import type { KeptTexts } from '../../dialects/kept-texts.js'
 import { LinesDialect } from '../../dialects/lines-dialect.js'
 import type { Speech } from '../../transports/ws/index.js'
 import { type OlderAction, olderAction, readOlderAction } from '../older-action.js'
+import { AskedSymbols } from './asked-symbols.js'
 import type { MinuteCount } from './minute-count.js'
 
 /** What all sessions of a server share. */
 export interface HeatmapContext {
   readonly snapshots: KeptTexts
   readonly sessions: Set<HeatmapSession>
+  /** How many sessions have asked for a symbol, by its spelling. */
+  readonly askedBy: CountByName
   /** The snapshots that were sent. */
   readonly sent: MinuteCount
   /** How often a client was found not to read what it was sent. */
@@ -53,7 +58,7 @@ const ping = olderAction({
   schema: Type.Object({}),
   otherwise: 'a message must be an object',
   atOnce: true,
-  perform ({ connection }: HeatmapSession) { connection.sendAnswer(pong(Date.now())) }
+  perform ({ connection }: HeatmapSession) { connection.sendAnswers([pong(Date.now())]) }
 })
 
 const actions: ReadonlyMap<string, OlderAction<HeatmapSession>> = new Map([
@@ -65,14 +70,14 @@ const MESSAGES = { field: 'action', what: 'action', actions } as const
 /** One client of `/ws/heatmap` (docs/compat.md): the symbols that it has asked for, as it spells them. */
 export class HeatmapSession implements Speech {
   readonly dialect: LinesDialect
-  /** By the symbol as the client spells it, the key of its selector, which is that of its topic. */
-  private readonly asked = new Map<string, string>()
+  private readonly asked: AskedSymbols
   private opened: Connection | undefined
 
   constructor (private readonly context: HeatmapContext) {
+    this.asked = new AskedSymbols(context.askedBy)
     this.dialect = new LinesDialect(new HeatmapWriter({
       snapshots: context.snapshots,
-      spelled: topic => [...this.asked].flatMap(([symbol, key]) => key === topic ? symbol : []),
+      spelled: topic => this.asked.spelled(topic),
       onSnapshots: count => { context.sent.add(count) },
       onSlow: () => { context.slow++ }
     }))
@@ -80,10 +85,6 @@ export class HeatmapSession implements Speech {
 
   get connection (): Connection {
     return this.opened!
-  }
-
-  get symbols (): Iterable<string> {
-    return this.asked.keys()
   }
 
   onOpen (connection: Connection): void {
@@ -96,6 +97,7 @@ export class HeatmapSession implements Speech {
   }
 
   onClose (): void {
+    this.asked.clear()
     this.context.sessions.delete(this)
   }
 
@@ -103,47 +105,54 @@ export class HeatmapSession implements Speech {
   async subscribe (symbols: readonly string[], throttleMs: number | undefined): Promise<void> {
     const { connection, asked, connection: { context, identity } } = this
     const wellFormed = symbols.filter(isSymbol)
-    for (const symbol of symbols) if (!isSymbol(symbol)) this.refuse({ symbol, ...MALFORMED })
+    const malformed = symbols.filter(symbol => !isSymbol(symbol))
+    this.refuse(malformed.map(symbol => ({ symbol, ...MALFORMED })))
     if (wellFormed.length === 0) return
     const options = { throttleMs, overWebSocket: true }
     const { granted, rejected } = await resolveSelectors(
       context, identity, heatmap.name, wellFormed, options
     )
     if (!connection.isOpen) return
-    for (const one of rejected) this.refuse(one)
+    this.refuse(rejected)
     if (granted.length === 0) return
+    const keys = new Map(granted.map(({ symbol, key }) => [symbol, key]))
     const added = wellFormed.flatMap((symbol): Array<[string, string]> => {
-      const own = spelledSymbol(context, heatmap, symbol)
-      const selector = granted.find(selector => selector.symbol === own)
-      return selector === undefined || asked.has(symbol) ? [] : [[symbol, selector.key]]
+      const key = keys.get(spelledSymbol(context, heatmap, symbol))
+      return key === undefined || asked.has(symbol) ? [] : [[symbol, key]]
     })
     const { maxSubscriptions } = context
     if (asked.size + added.length > maxSubscriptions) {
       const message = `a connection has at most ${maxSubscriptions} subscriptions`
       throw new ProtocolError('too_many_subscriptions', message)
     }
-    for (const [symbol, key] of added) asked.set(symbol, key)
+    for (const [symbol, key] of added) asked.add(symbol, key)
     try {
       const subscription = { channel: heatmap.name, granted, rejected, throttleMs }
       await beginSubscriptions(connection, [subscription], { from: 'now' }, true)
     } catch (error) {
-      for (const [symbol] of added) asked.delete(symbol)
+      for (const [symbol] of added) asked.remove(symbol)
       throw error
     }
   }
 
   unsubscribe (symbols: readonly string[]): void {
-    const { asked, connection: { subscriptions, delivery } } = this
-    for (const symbol of symbols) asked.delete(symbol)
-    const needed = new Set(asked.values())
-    delivery.detach([...subscriptions.selectors()].filter(({ key }) => !needed.has(key)))
+    const { asked, connection, connection: { subscriptions, delivery } } = this
+    for (const symbol of symbols) asked.remove(symbol)
+    const gone = [...subscriptions.selectors()].filter(({ key }) => !asked.needs(key))
+    if (gone.length === 0) return
+    delivery.detach(gone)
+    noteUnsubscribed(connection, heatmap.name, gone)
   }
 
-  private refuse ({ symbol = '', code, message }: RejectedSymbol): void {
-    const shown = symbol.slice(0, MAX_SHOWN)
-    this.connection.sendAnswer(code === 'unknown_symbol'
-      ? invalidSymbol(shown, this.listed())
-      : errorText(code, `${shown}: ${message}`))
+  /** Says of each symbol what is wrong with it. */
+  private refuse (rejected: readonly RejectedSymbol[]): void {
+    if (rejected.length === 0) return
+    const valid = this.listed()
+    const answers = rejected.map(({ symbol = '', code, message }) => {
+      const shown = symbol.slice(0, MAX_SHOWN)
+      return code === 'unknown_symbol' ? invalidSymbol(shown, valid) : errorText(code, `${shown}: ${message}`)
+    })
+    this.connection.sendAnswers(answers)
   }
 
   /** Names some symbols that are good. */

@@ -59,7 +59,7 @@ const subscribe = olderAction({
     // From now on the writer knows what to call its messages.
     asked.add(topic, selector.key)
     if (isComing) {
-      connection.sendAnswer(subscribed(name))
+      connection.sendAnswers([subscribed(name)])
       return
     }
     if (topic.kind === 'price' && selector.kind === 'topic') pace.begin(selector.key)
@@ -105,7 +105,7 @@ const unsubscribe = olderAction({
   perform (client: HtsClient, { topic: name }) {
     requireTopic(name)
     client.leave(name)
-    client.connection.sendAnswer(unsubscribed(name))
+    client.connection.sendAnswers([unsubscribed(name)])
   }
 })
 
@@ -126,7 +126,7 @@ const getPrice = olderAction({
     const state = selector === undefined ? undefined : await readState(hub, selector.key)
     const data = state === undefined ? undefined : presentPrice(state.payload, state.timestamp)
     if (data === undefined) throw new ProtocolError('not_found', `No data found for ${symbol}`)
-    connection.sendAnswer(`{"type":"price","symbol":${JSON.stringify(symbol)},"data":${data}}`)
+    connection.sendAnswers([`{"type":"price","symbol":${JSON.stringify(symbol)},"data":${data}}`])
   }
 })
 
@@ -139,7 +139,7 @@ const getAccount = olderAction({
     const { connection } = client
     const user = requireAccountRight(connection.identity)
     connection.markUsed()
-    connection.sendAnswer(accountAnswer(user, await client.account(user)))
+    connection.sendAnswers([accountAnswer(user, await client.account(user))])
   }
 })
 
@@ -152,7 +152,7 @@ const ping = olderAction({
   otherwise: `timestamp must be a number, or a text of at most ${MAX_TIMESTAMP_LENGTH} characters`,
   atOnce: true,
   perform ({ connection }: HtsClient, { timestamp = null }) {
-    connection.sendAnswer(JSON.stringify({ type: 'pong', timestamp }))
+    connection.sendAnswers([JSON.stringify({ type: 'pong', timestamp })])
   }
 })
 

@@ -1,4 +1,5 @@
 import type { Identity } from '../../auth/identity.js'
+import { noteUnsubscribed } from '../../connection/actions/unsubscribe.js'
 import type { Connection } from '../../connection/connection.js'
 import { receiveAs } from '../../connection/dispatch.js'
 import { AskedTopics } from '../../dialects/hts/topics.js'
@@ -71,11 +72,13 @@ export class HtsSession implements HtsClient, Speech {
   }
 
   leave (name: string): void {
-    const { asked, connection: { subscriptions, delivery } } = this
+    const { asked, connection, connection: { subscriptions, delivery } } = this
     const key = asked.remove(name)
     if (key === undefined) return
     if (!asked.needs(key)) {
-      delivery.detach([...subscriptions.selectors()].filter(selector => selector.key === key))
+      const gone = [...subscriptions.selectors()].filter(selector => selector.key === key)
+      delivery.detach(gone)
+      for (const selector of gone) noteUnsubscribed(connection, selector.channel.name, [selector])
     }
     const left = delivery.selection()
     const isLeft = (topic: string): boolean => left.has(topic)

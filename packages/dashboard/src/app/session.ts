@@ -122,11 +122,14 @@ async function renew (): Promise<void> {
   const held = login.get()
   if (held?.renewAt === undefined || Date.now() < held.renewAt) return
   try {
-    hold(await post('page/admin-token/renew') as Given)
+    const given = await post('page/admin-token/renew') as Given
+    // Meanwhile the person may have logged out, or in as somebody else.
+    if (login.get() === held) hold(given)
   } catch (error) {
     // 401 and 403: the token has expired, or its server has restarted. Any other request may succeed the
     // next time.
-    if (error instanceof Refused && [401, 403, 404].includes(error.status)) keep(undefined)
+    const isOver = error instanceof Refused && [401, 403, 404].includes(error.status)
+    if (isOver && login.get() === held) keep(undefined)
   }
 }
 

@@ -11,17 +11,12 @@ export interface Cell {
 /** Columns of cells. What is in none is not shown. */
 export type Layout = ReadonlyArray<readonly Cell[]>
 
-const every = Object.keys(panels) as PanelName[]
-const only = (names: readonly string[]): readonly PanelName[] => every.filter(name => names.includes(name))
-
 export const DEFAULT_LAYOUT: Layout = [
-  [{ panels: ['watchlist'], share: 3 }, { panels: only(['ticket', 'news', 'markets']), share: 2 }],
+  [{ panels: ['watchlist'], share: 2.6 }, { panels: ['ticket', 'news', 'markets'], share: 2.2 }],
   [
     { panels: ['chart', 'heatmap'], share: 3 },
-    {
-      panels: only(['orders', 'positions', 'fills', 'portfolio', 'alerts', 'strategies']), share: 2
-    }
-  ].filter(({ panels }) => panels.length > 0) as readonly Cell[],
+    { panels: ['orders', 'positions', 'fills', 'portfolio', 'alerts', 'strategies'], share: 2 }
+  ],
   [{ panels: ['book'], share: 3 }, { panels: ['trades'], share: 2 }]
 ]
 

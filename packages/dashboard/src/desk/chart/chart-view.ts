@@ -49,7 +49,7 @@ export class ChartView {
       autoSize: true,
       // The logo brings an inline style, which the server's policy forbids; a link stands for it.
       layout: { attributionLogo: false },
-      timeScale: { timeVisible: true, secondsVisible: true },
+      timeScale: { timeVisible: true, secondsVisible: true, rightOffset: 4 },
       localization: { timeFormatter: (time: number) => new Date(time * 1000).toLocaleString() }
     })
     this.#candles = this.#chart.addSeries(CandlestickSeries)

@@ -4,6 +4,7 @@ import { select } from '../selection.js'
 import type { QuoteBoard, QuoteRow } from './quote-board.js'
 import { drawSparkline, type Sparklines } from './sparkline.js'
 
+const FLASH_MS = 300
 /** How often the last point of a sparkline moves. */
 const SPARK_MS = 2000
 
@@ -32,28 +33,35 @@ export const Row = memo(({
   const row = useRef<HTMLTableRowElement>(null)
   useEffect(() => {
     const [, last, change, volume] = [...row.current!.cells]
-    let flashes = 0
+    let flash: ReturnType<typeof setTimeout> | undefined
     const show = ({ quote, direction }: QuoteRow): void => {
       const isNew = last!.textContent !== ''
       if (write(last!, groupDigits(quote?.last ?? quote?.bid)) && isNew && direction !== 0) {
-        // Two names of one animation, so that it begins again without a layout in between.
-        last!.dataset['flash'] = `${direction > 0 ? 'up' : 'down'}-${flashes++ % 2}`
+        // Not an animation: that would draw the cell again in each frame.
+        last!.dataset['flash'] = direction > 0 ? 'up' : 'down'
+        clearTimeout(flash)
+        flash = setTimeout(() => { delete last!.dataset['flash'] }, FLASH_MS)
       }
       const sign = signOf(quote?.change_percent)
       write(change!, `${arrowOf(sign)} ${formatPercent(quote?.change_percent)}`)
       row.current!.dataset['sign'] = String(sign)
       write(volume!, formatCompact(quote?.volume))
     }
-    return board.watch(symbol, show)
+    const stop = board.watch(symbol, show)
+    return () => {
+      clearTimeout(flash)
+      stop()
+    }
   }, [board, symbol])
   useEffect(() => {
     const canvas = row.current!.querySelector('canvas')!
-    let timer: ReturnType<typeof setInterval> | undefined
-    const stop = sparklines.read(symbol, closes => {
-      const draw = (): void => { drawSparkline(canvas, closes, board.row(symbol).last) }
+    let closes: readonly number[] = []
+    const draw = (): void => { drawSparkline(canvas, closes, board.row(symbol).last) }
+    const stop = sparklines.follow(symbol, found => {
+      closes = found
       draw()
-      timer = setInterval(draw, SPARK_MS)
     })
+    const timer = setInterval(draw, SPARK_MS)
     return () => {
       stop()
       clearInterval(timer)

@@ -7,10 +7,14 @@ const AT_ONCE = 3
 
 type Closes = readonly number[]
 
-/** Reads the last closes of symbols, each once, a few at a time. */
+/** How often closes of rows in view are read again, and for how long they do for rows that come back. */
+const AGAIN_MS = 60_000
+const FRESH_MS = 30_000
+
+/** Reads the last closes of symbols, a few at a time. */
 export class Sparklines {
   readonly #client: TickwireClient
-  readonly #known = new Map<string, Closes>()
+  readonly #known = new Map<string, { readonly closes: Closes, readonly readAt: number }>()
   readonly #waiting = new Map<string, (closes: Closes) => void>()
   #running = 0
 
@@ -18,14 +22,24 @@ export class Sparklines {
     this.#client = client
   }
 
-  /** Calls `show` with the closes of a symbol, oldest first. @returns a function that takes the wish back */
-  read (symbol: string, show: (closes: Closes) => void): () => void {
-    const known = this.#known.get(symbol)
-    if (known === undefined) {
+  /**
+   * Calls `show` with the closes of a symbol, oldest first, now and when there are others.
+   * @returns a function that ends it
+   */
+  follow (symbol: string, show: (closes: Closes) => void): () => void {
+    const ask = (): void => {
+      const known = this.#known.get(symbol)
+      if (known !== undefined) show(known.closes)
+      if (known !== undefined && performance.now() - known.readAt < FRESH_MS) return
       this.#waiting.set(symbol, show)
       this.#next()
-    } else show(known)
-    return () => { this.#waiting.delete(symbol) }
+    }
+    ask()
+    const timer = setInterval(ask, AGAIN_MS)
+    return () => {
+      clearInterval(timer)
+      this.#waiting.delete(symbol)
+    }
   }
 
   #next (): void {
@@ -36,7 +50,7 @@ export class Sparklines {
     this.#running++
     void this.#ask(symbol).catch(() => []).then(closes => {
       this.#running--
-      this.#known.set(symbol, closes)
+      this.#known.set(symbol, { closes, readAt: performance.now() })
       show(closes)
       this.#next()
     })

@@ -21,7 +21,7 @@ const TESTS_STATE = join(root, 'dist', '.tsbuildinfo-test')
 /** What of the server's pages is built by a bundler of their own, and where it goes. */
 const PAGES = 'packages/dashboard'
 const PAGES_OUTPUT = join(root, 'dist', 'dashboard')
-const PAGES_STAMP = join(PAGES_OUTPUT, '.tickwire-build')
+const PAGES_STAMP = join(root, 'dist', '.tickwire-pages')
 /** Smaller ones are not worth a second file. */
 const COMPRESSED_FROM_BYTES = 1024
 const VITE = join(root, 'node_modules/vite/bin/vite.js')
@@ -148,7 +148,7 @@ function buildPages () {
   const used = packages().flatMap(folder => filesOf(join(folder, 'src')))
   const inputs = filesOf(PAGES).concat(used, 'package-lock.json')
   const stamp = inputs.map(identity).join('\n')
-  if (stamp === readOrEmpty(PAGES_STAMP)) return undefined
+  if (stamp === readOrEmpty(PAGES_STAMP) && existsSync(PAGES_OUTPUT)) return undefined
   const started = performance.now()
   const options = ['--config', join(PAGES, 'vite.config.js'), '--logLevel', 'warn']
   const vite = run(process.execPath, [VITE, 'build', PAGES, ...options])

@@ -25,7 +25,7 @@ async function answers (url: string): Promise<void> {
 }
 
 /** What an application uses, or reads. */
-const SHIPPED = /^(package\.json|LICENSE|(README|PROTOCOL|CHANGELOG)\.md|dist\/PROTOCOL\.md|(dist\/(src|plugins|routes)|node_modules\/@tickwire\/(client|protocol)\/dist)\/.*\.(js|d\.ts|lua|html|css|svg)|node_modules\/@tickwire\/(client|protocol)\/(package\.json|README\.md|vectors\/signing\.json)|docs\/.*\.md)$/
+const SHIPPED = /^(package\.json|dist\/dashboard\/(\w+\.html|assets\/[\w.-]+\.(js|css)(\.(br|gz))?)|LICENSE|(README|PROTOCOL|CHANGELOG)\.md|dist\/PROTOCOL\.md|(dist\/(src|plugins|routes)|node_modules\/@tickwire\/(client|protocol)\/dist)\/.*\.(js|d\.ts|lua|html|css|svg)|node_modules\/@tickwire\/(client|protocol)\/(package\.json|README\.md|vectors\/signing\.json)|docs\/.*\.(md|png))$/
 
 test('the package, packed and installed into an empty folder', { ...inBrowser, timeout: 250_000 }, async t => {
   const [, packages = ''] = /^npm install (.*)\/path\/to\/tickwire-server-\d+\.\d+\.\d+\.tgz$/m.exec(install) ?? []

@@ -7,7 +7,7 @@ import { runRefusal } from './refusals/run.js'
 
 /** By hand, `npm run chaos -- --refusals` lets each of them refuse for ten minutes. */
 const SECONDS = 4
-const AT_ONCE = 8
+const AT_ONCE = 4
 all.jobs = AT_ONCE
 
 const ways: ReadonlyArray<readonly Transport[]> = [...transports.map(transport => [transport]), transports]

@@ -70,13 +70,17 @@ export function ConnectionIndicator (): ReactNode {
     const timer = setInterval(look, LOOK_MS)
     return () => { clearInterval(timer) }
   }, [client])
+  const open = (): void => {
+    setInspection(client.inspect())
+    dialog.current?.showModal()
+  }
   const { latencyMs, events } = inspection
   const behind = latencyMs === undefined || name !== 'live' ? '' : ` · ${formatDuration(latencyMs)}`
   return (
     <>
       <button
         type='button' className='connection' data-state={name} title={reason ?? ''}
-        aria-haspopup='dialog' onClick={() => { dialog.current?.showModal() }}
+        aria-haspopup='dialog' onClick={open}
       >
         <span className='dot' aria-hidden='true' />
         <span>{text[name]}{transport === undefined ? '' : ` · ${transport}`}{behind}</span>

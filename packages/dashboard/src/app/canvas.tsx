@@ -1,7 +1,5 @@
 import { type ReactNode, useEffect, useRef } from 'react'
-
-/** Colours by the name of their variable in the styles, such as `--up`. */
-export type ColorOf = (variable: string) => string
+import { type ColorOf, currentColors, onColorsChange } from './colors.js'
 
 /** Draws in CSS pixels; the canvas is empty. */
 export type Draw = (context: CanvasRenderingContext2D, width: number, height: number, color: ColorOf) => void
@@ -23,11 +21,10 @@ export function Canvas ({ draw, label }: { readonly draw: Draw, readonly label: 
     const again = (): void => { paint(element, newest.current) }
     const resizes = new ResizeObserver(again)
     resizes.observe(element)
-    const colours = new MutationObserver(again)
-    colours.observe(document.documentElement, { attributeFilter: ['data-theme', 'lang'] })
+    const stop = onColorsChange(again)
     return () => {
       resizes.disconnect()
-      colours.disconnect()
+      stop()
     }
   }, [])
   return (
@@ -45,10 +42,5 @@ function paint (canvas: HTMLCanvasElement, draw: Draw): void {
   canvas.width = Math.round(width * scale)
   canvas.height = Math.round(height * scale)
   context.scale(scale, scale)
-  const style = getComputedStyle(document.documentElement)
-  draw(context, width, height, variable => {
-    const value = style.getPropertyValue(variable).trim()
-    const other = /^var\((--[a-z-]+)\)$/.exec(value)
-    return other === null ? value : style.getPropertyValue(other[1]!).trim()
-  })
+  draw(context, width, height, currentColors())
 }

@@ -1,5 +1,6 @@
 import { type ReactNode, useEffect, useRef } from 'react'
 import type uPlot from 'uplot'
+import { currentColors, onColorsChange } from './colors.js'
 import 'uplot/dist/uPlot.min.css'
 import './plot.css'
 
@@ -24,15 +25,14 @@ const LEGEND_PX = 26
 const sizeOf = ({ clientWidth, clientHeight }: HTMLElement): { width: number, height: number } =>
   ({ width: clientWidth, height: clientHeight - LEGEND_PX })
 
-const colorOf = (variable: string): string =>
-  getComputedStyle(document.documentElement).getPropertyValue(variable).trim()
-
 function optionsOf (lines: readonly PlotLine[], width: number, height: number): uPlot.Options {
-  const axis = { stroke: () => colorOf('--faint'), grid: { stroke: () => colorOf('--line'), width: 1 } }
+  // Asked for with each drawing: the theme may have changed.
+  const now = (variable: string) => (): string => currentColors()(variable)
+  const axis = { stroke: now('--faint'), grid: { stroke: now('--line'), width: 1 } }
   return {
     width,
     height,
-    series: [{}, ...lines.map(({ label, color }) => ({ label, stroke: () => colorOf(color), width: 1.5 }))],
+    series: [{}, ...lines.map(({ label, color }) => ({ label, stroke: now(color), width: 1.5 }))],
     axes: [axis, { ...axis, size: 62 }],
     legend: { live: false },
     cursor: { drag: { x: false, y: false } }
@@ -55,19 +55,18 @@ export function Plot ({ times, values, lines, label }: PlotProps): ReactNode {
     const sizes = new ResizeObserver(() => {
       plot.current?.setSize(sizeOf(element))
     })
-    const colours = new MutationObserver(() => { plot.current?.redraw() })
+    const stop = onColorsChange(() => { plot.current?.redraw() })
     void import('uplot').then(({ default: Plotter }) => {
       if (isClosed) return
       const { width, height } = sizeOf(element)
       const options = optionsOf(JSON.parse(names) as PlotLine[], width, height)
       plot.current = new Plotter(options, data.current, element)
       sizes.observe(element)
-      colours.observe(document.documentElement, { attributeFilter: ['data-theme'] })
     })
     return () => {
       isClosed = true
       sizes.disconnect()
-      colours.disconnect()
+      stop()
       plot.current?.destroy()
       plot.current = undefined
     }

@@ -1,3 +1,4 @@
+import { answerOf, Refused } from './answer.js'
 import { createStore } from './store.js'
 
 /** What the server says of itself to its own pages. */
@@ -18,13 +19,6 @@ export interface Login {
   readonly renewAt?: number
   /** Undefined: it does not end. */
   readonly endsAt?: number
-}
-
-/** An answer of the server that refuses something, in its words. */
-export class Refused extends Error {
-  constructor (readonly status: number, message: string) {
-    super(message)
-  }
 }
 
 /** How often to check whether the token must be renewed. */
@@ -101,10 +95,7 @@ async function post (path: string, body?: object): Promise<unknown> {
     },
     ...(body === undefined ? {} : { body: JSON.stringify(body) })
   })
-  const answer: unknown = response.status === 204 ? undefined : await response.json().catch(() => undefined)
-  if (response.ok) return answer
-  const { message } = (answer ?? {}) as { readonly message?: unknown }
-  throw new Refused(response.status, typeof message === 'string' ? message : `${response.status}`)
+  return await answerOf(response)
 }
 
 interface Given {

@@ -1,13 +1,14 @@
 import { useEffect } from 'react'
 import { useClient } from '@tickwire/client/react'
 import type { Instrument } from '@tickwire/protocol'
+import { ask } from '../app/ask.js'
+import { repeat, RETRY_MS } from '../app/repeat.js'
 import { createStore, useStore } from '../app/store.js'
 
 export type { Instrument }
 
 /** How often to ask again: instruments come and go seldom. */
 const AGAIN_MS = 60_000
-const RETRY_MS = 2000
 
 /** By symbol, in the order of the server; undefined until they are read. */
 const instruments = createStore<ReadonlyMap<string, Instrument> | undefined>(undefined)
@@ -15,29 +16,16 @@ const instruments = createStore<ReadonlyMap<string, Instrument> | undefined>(und
 /** Reads the instruments, and keeps them up to date while the component stands. */
 export function useReadInstruments (): void {
   const client = useClient()
-  useEffect(() => {
-    let timer: ReturnType<typeof setTimeout>
-    let isClosed = false
-    async function read (): Promise<void> {
-      let wait = RETRY_MS
-      try {
-        const response = await client.fetch('v1/symbols')
-        if (response.ok) {
-          const { symbols } = await response.json() as { readonly symbols: readonly Instrument[] }
-          if (!isClosed) keep(symbols)
-          wait = AGAIN_MS
-        }
-      } catch {
-        // The connection indicator says that there is no network.
-      }
-      if (!isClosed) timer = setTimeout(() => { void read() }, wait)
+  useEffect(() => repeat(async signal => {
+    try {
+      const { symbols } = await ask<{ readonly symbols: readonly Instrument[] }>(client, 'v1/symbols')
+      if (!signal.aborted) keep(symbols)
+      return AGAIN_MS
+    } catch {
+      // The connection indicator says that there is no network.
+      return RETRY_MS
     }
-    void read()
-    return () => {
-      isClosed = true
-      clearTimeout(timer)
-    }
-  }, [client])
+  }), [client])
 }
 
 function keep (symbols: readonly Instrument[]): void {

@@ -6,7 +6,7 @@ import { login } from '../app/session.js'
 import { useStore } from '../app/store.js'
 import { actionsOf, type Client } from './actions.js'
 import { alertsOf } from './alerts/triggered.js'
-import { ask } from './ask.js'
+import { ask } from '../app/ask.js'
 import { type Said, sayAlert, sayOrder } from './notice-words.js'
 
 /** After how long to ask again where the channels stand. */

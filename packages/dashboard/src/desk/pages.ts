@@ -1,10 +1,8 @@
 import { useEffect, useState } from 'react'
 import type { PlainChannels } from '@tickwire/client'
 import { useClient } from '@tickwire/client/react'
-import { ask, wordsOf } from './ask.js'
-
-/** After how long to ask again what could not be read. */
-const AGAIN_MS = 2000
+import { ask, wordsOf } from '../app/ask.js'
+import { repeat, RETRY_MS } from '../app/repeat.js'
 
 interface State<Item> {
   readonly items: readonly Item[]
@@ -45,30 +43,23 @@ export function usePages<Item, Whole extends Answer = Answer> (
   }, [client, path, turn])
   useEffect(() => {
     if (turn === 0) return
-    let timer: ReturnType<typeof setTimeout>
-    let isOver = false
-    async function read (): Promise<void> {
+    return repeat(async signal => {
       try {
         const after = wanted === undefined ? '' : `&after=${encodeURIComponent(wanted)}`
         const answer = await ask<Whole>(client, `${path}${after}`)
-        if (isOver) return
+        if (signal.aborted) return undefined
         setState(({ items }) => ({
           items: [...wanted === undefined ? [] : items, ...itemsOf(answer)],
           next: answer.next,
           more: answer.more,
           isRead: true
         }))
+        return undefined
       } catch (error) {
-        if (isOver) return
-        setState(before => ({ ...before, problem: wordsOf(error) }))
-        timer = setTimeout(() => { void read() }, AGAIN_MS)
+        if (!signal.aborted) setState(before => ({ ...before, problem: wordsOf(error) }))
+        return RETRY_MS
       }
-    }
-    void read()
-    return () => {
-      isOver = true
-      clearTimeout(timer)
-    }
+    })
   }, [client, path, turn, wanted, itemsOf])
   return { ...state, readMore: () => { setWanted(state.next ?? undefined) } }
 }

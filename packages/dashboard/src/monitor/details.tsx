@@ -1,5 +1,6 @@
 import { type ReactNode, useState } from 'react'
 import { useAction, useClient } from '@tickwire/client/react'
+import { ask, wordsOf } from '../app/ask.js'
 import { formatTime } from '../app/format.js'
 import { frozen } from '../app/freeze.js'
 import { notify } from '../app/notices.js'
@@ -89,14 +90,12 @@ function Disconnect ({ id }: { readonly id: string }): ReactNode {
   const client = useClient()
   const [disconnect, { pending }] = useAction(async () => {
     if (!window.confirm(text.confirm)) return
-    const response = await client.fetch('v1/admin/disconnect', {
-      method: 'POST',
-      headers: { 'Content-Type': 'application/json' },
-      body: JSON.stringify({ connection_id: id })
-    })
-    if (response.ok) return notify(text.disconnected, 'good')
-    const { message } = await response.json() as { readonly message: string }
-    notify(message, 'bad')
+    try {
+      await ask(client, 'v1/admin/disconnect', { method: 'POST', body: { connection_id: id } })
+      notify(text.disconnected, 'good')
+    } catch (error) {
+      notify(wordsOf(error), 'bad')
+    }
   })
   return (
     <button type='button' className='danger' disabled={pending} onClick={() => { void disconnect() }}>

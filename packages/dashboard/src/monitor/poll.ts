@@ -1,5 +1,7 @@
 import { useEffect, useState } from 'react'
 import { useClient } from '@tickwire/client/react'
+import { ask, wordsOf } from '../app/ask.js'
+import { repeat } from '../app/repeat.js'
 
 /** What an endpoint answers, and why it does not. */
 export interface Polled<Answer> {
@@ -18,26 +20,15 @@ export function usePolled<Answer> (
   useEffect(() => { setPolled(NOTHING) }, [path])
   useEffect(() => {
     if (path === undefined || isPaused) return
-    let timer: ReturnType<typeof setTimeout> | undefined
-    const ending = new AbortController()
-    const { signal } = ending
-    async function ask (): Promise<void> {
+    return repeat(async signal => {
       try {
-        const response = await client.fetch(path!, { signal })
-        const body = await response.json() as Answer & { readonly message?: string }
-        if (signal.aborted) return
-        if (response.ok) setPolled({ answer: body, problem: undefined })
-        else setPolled(({ answer }) => ({ answer, problem: body.message ?? String(response.status) }))
+        const answer = await ask<Answer>(client, path, { signal })
+        if (!signal.aborted) setPolled({ answer, problem: undefined })
       } catch (error) {
-        if (!signal.aborted) setPolled(({ answer }) => ({ answer, problem: String(error) }))
+        if (!signal.aborted) setPolled(({ answer }) => ({ answer, problem: wordsOf(error) }))
       }
-      if (!signal.aborted) timer = setTimeout(() => { void ask() }, everyMs)
-    }
-    void ask()
-    return () => {
-      ending.abort()
-      clearTimeout(timer)
-    }
+      return everyMs
+    })
   }, [client, path, everyMs, isPaused])
   return polled
 }

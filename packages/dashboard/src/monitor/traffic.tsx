@@ -1,8 +1,11 @@
 import { type ReactNode, useEffect, useMemo, useState } from 'react'
 import { useClient } from '@tickwire/client/react'
+import { Refused } from '../app/answer.js'
+import { ask } from '../app/ask.js'
 import { Panel } from '../app/panel.js'
 import { Plot } from '../app/plot.js'
 import { useWords } from '../app/preferences.js'
+import { repeat } from '../app/repeat.js'
 import type { Second } from './figures.js'
 import type { MetricsAnswer } from './shapes.js'
 import { words } from './words.js'
@@ -34,22 +37,15 @@ function usePast (isWanted: boolean): Past | undefined {
   const [past, setPast] = useState<Past>()
   useEffect(() => {
     if (!isWanted) return
-    let isClosed = false
-    const read = async (): Promise<void> => {
-      const response = await client.fetch('v1/admin/metrics?channel=*')
-      if (isClosed) return
-      if (response.status === 404) setPast('none')
-      if (!response.ok) return
-      const answer = await response.json() as MetricsAnswer
-      setPast({ isComplete: answer.complete, seconds: join(answer) })
-    }
-    const begin = (): void => { read().catch(() => {}) }
-    begin()
-    const timer = setInterval(begin, AGAIN_MS)
-    return () => {
-      isClosed = true
-      clearInterval(timer)
-    }
+    return repeat(async signal => {
+      try {
+        const answer = await ask<MetricsAnswer>(client, 'v1/admin/metrics?channel=*', { signal })
+        if (!signal.aborted) setPast({ isComplete: answer.complete, seconds: join(answer) })
+      } catch (error) {
+        if (error instanceof Refused && error.status === 404) setPast('none')
+      }
+      return AGAIN_MS
+    })
   }, [client, isWanted])
   return past
 }

@@ -2,7 +2,7 @@ import { type FormEvent, type ReactNode, useRef, useState } from 'react'
 import { useAction } from '@tickwire/client/react'
 import { useWords } from '../../app/preferences.js'
 import { useActions } from '../actions.js'
-import { wordsOf } from '../ask.js'
+import { wordsOf } from '../../app/ask.js'
 import { ignoreDoubleClick, ignoreHeldEnter } from '../confirm.js'
 import { alertWords } from './alert-words.js'
 import {

@@ -1,11 +1,11 @@
 import { useCallback, useEffect, useState } from 'react'
 import type { AlertRule } from '@tickwire/protocol'
 import { useClient } from '@tickwire/client/react'
-import { ask, wordsOf } from '../ask.js'
+import { ask, wordsOf } from '../../app/ask.js'
+import { repeat, RETRY_MS } from '../../app/repeat.js'
 
 /** Rules expire, and may be made elsewhere. */
 const AGAIN_MS = 30_000
-const RETRY_MS = 2000
 
 export interface Rules {
   /** Undefined until they are read. */
@@ -25,24 +25,14 @@ export function useRules (turn: unknown): Rules {
     setRules(answer.rules)
     setProblem(undefined)
   }, [client])
-  useEffect(() => {
-    let timer: ReturnType<typeof setTimeout>
-    let isOver = false
-    const again = async (): Promise<void> => {
-      let wait = AGAIN_MS
-      try {
-        await read()
-      } catch (error) {
-        setProblem(wordsOf(error))
-        wait = RETRY_MS
-      }
-      if (!isOver) timer = setTimeout(() => { void again() }, wait)
+  useEffect(() => repeat(async () => {
+    try {
+      await read()
+      return AGAIN_MS
+    } catch (error) {
+      setProblem(wordsOf(error))
+      return RETRY_MS
     }
-    void again()
-    return () => {
-      isOver = true
-      clearTimeout(timer)
-    }
-  }, [read, turn])
+  }), [read, turn])
   return { rules, problem, read }
 }

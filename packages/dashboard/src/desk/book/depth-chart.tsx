@@ -1,6 +1,7 @@
 import { type ReactNode, useCallback } from 'react'
 import type { Level } from '@tickwire/client/book'
-import { Canvas, type ColorOf } from '../../app/canvas.js'
+import { Canvas } from '../../app/canvas.js'
+import type { ColorOf } from '../../app/colors.js'
 import { formatCompact } from '../../app/format.js'
 
 /** A price, and the size from the best price up to it. */

@@ -1,6 +1,7 @@
 import { type ReactNode, useEffect, useRef, useState } from 'react'
 import { type BarInterval, type BarsView, openBars } from '@tickwire/client/bars'
 import { useClient } from '@tickwire/client/react'
+import { currentColors, onColorsChange } from '../../app/colors.js'
 import { frozen } from '../../app/freeze.js'
 import type { ChartColors, ChartView } from './chart-view.js'
 import type { IndicatorName } from './indicators.js'
@@ -8,12 +9,7 @@ import type { IndicatorName } from './indicators.js'
 const HISTORY = 500
 
 function colorsNow (): ChartColors {
-  const style = getComputedStyle(document.documentElement)
-  const color = (variable: string): string => {
-    const value = style.getPropertyValue(variable).trim()
-    const other = /^var\((--[a-z-]+)\)$/.exec(value)
-    return other === null ? value : style.getPropertyValue(other[1]!).trim()
-  }
+  const color = currentColors()
   return {
     paper: color('--card'),
     line: color('--line'),
@@ -55,9 +51,7 @@ export function Candles ({ symbol, interval, indicators, decimals, label, loadin
   }, [])
   useEffect(() => {
     if (view === undefined) return
-    const recolor = new MutationObserver(() => { view.recolor(colorsNow()) })
-    recolor.observe(document.documentElement, { attributeFilter: ['data-theme', 'lang'] })
-    return () => { recolor.disconnect() }
+    return onColorsChange(() => { view.recolor(colorsNow()) })
   }, [view])
   useEffect(() => { view?.setDecimals(decimals) }, [view, decimals])
   useEffect(() => { view?.show(indicators) }, [view, indicators])

@@ -78,7 +78,6 @@ export class ChartView {
     this.#candles.applyOptions({
       upColor: up, downColor: down, wickUpColor: up, wickDownColor: down, borderVisible: false
     })
-    this.#drawVolumes(this.#bars)
     this.show(this.#shown, true)
   }
 
@@ -98,14 +97,14 @@ export class ChartView {
     if (isContinued) {
       for (const [at, bar] of bars.entries()) {
         if (bar === before[at]) continue
-        if (at < before.length && before[at]!.start !== bar.start) return this.#redraw(bars)
+        if (at < before.length && before[at]!.start !== bar.start) return this.#redraw()
         // An amended bar stands before the last one.
         const isAmended = at < before.length - 1
         this.#candles.update(candleOf(bar), isAmended)
         if (this.#shown.includes('volume')) this.#volumes.update(this.#volumeOf(bar), isAmended)
       }
       this.#drawIndicators()
-    } else this.#redraw(bars)
+    } else this.#redraw()
   }
 
   /** Shows these indicators, and no others. */
@@ -116,7 +115,7 @@ export class ChartView {
       this.#lines.delete(name)
     }
     this.#shown = names
-    this.#drawVolumes(this.#bars)
+    this.#drawVolumes()
     this.#drawIndicators()
   }
 
@@ -130,9 +129,9 @@ export class ChartView {
     this.#chart.remove()
   }
 
-  #redraw (bars: readonly Bar[]): void {
-    this.#candles.setData(bars.map(candleOf))
-    this.#drawVolumes(bars)
+  #redraw (): void {
+    this.#candles.setData(this.#bars.map(candleOf))
+    this.#drawVolumes()
     this.#drawIndicators()
   }
 
@@ -142,8 +141,8 @@ export class ChartView {
     return { time: timeOf(bar), value: Number(bar.volume), color }
   }
 
-  #drawVolumes (bars: readonly Bar[]): void {
-    this.#volumes.setData(this.#shown.includes('volume') ? bars.map(bar => this.#volumeOf(bar)) : [])
+  #drawVolumes (): void {
+    this.#volumes.setData(this.#shown.includes('volume') ? this.#bars.map(bar => this.#volumeOf(bar)) : [])
   }
 
   #drawIndicators (): void {

@@ -1,5 +1,6 @@
 import { type ReactNode, useCallback, useState } from 'react'
-import { Canvas, type ColorOf } from '../../app/canvas.js'
+import { Canvas } from '../../app/canvas.js'
+import type { ColorOf } from '../../app/colors.js'
 import { useIsStale } from '../../app/connection.js'
 import { useUnlessFrozen } from '../../app/freeze.js'
 import { Panel } from '../../app/panel.js'

@@ -1,4 +1,4 @@
-import type { ColorOf } from '../../app/canvas.js'
+import type { ColorOf } from '../../app/colors.js'
 import type { Column } from './columns.js'
 
 /** Where the scale of prices and the one of times have their room, in CSS pixels. */

@@ -1,10 +1,8 @@
 import { useEffect, useState } from 'react'
 import type { Portfolio } from '@tickwire/protocol'
 import { useClient, usePortfolio } from '@tickwire/client/react'
-import { ask, wordsOf } from '../ask.js'
-
-/** After how long to ask again what could not be read. */
-const AGAIN_MS = 2000
+import { ask, wordsOf } from '../../app/ask.js'
+import { repeat, RETRY_MS } from '../../app/repeat.js'
 
 interface Balance {
   readonly currency: string
@@ -49,25 +47,18 @@ export function useAccount (): Holdings {
   const isNeeded = live === undefined
   useEffect(() => {
     if (!isNeeded) return
-    let timer: ReturnType<typeof setTimeout>
-    let isOver = false
-    async function read (): Promise<void> {
+    return repeat(async signal => {
       try {
         const account = await ask<Account>(client, 'v1/account')
-        if (isOver) return
+        if (signal.aborted) return undefined
         setOpening(openingOf(account))
         setProblem(undefined)
+        return undefined
       } catch (error) {
-        if (isOver) return
-        setProblem(wordsOf(error))
-        timer = setTimeout(() => { void read() }, AGAIN_MS)
+        if (!signal.aborted) setProblem(wordsOf(error))
+        return RETRY_MS
       }
-    }
-    void read()
-    return () => {
-      isOver = true
-      clearTimeout(timer)
-    }
+    })
   }, [client, isNeeded])
   return { portfolio: live ?? opening, problem: live === undefined ? problem : undefined }
 }

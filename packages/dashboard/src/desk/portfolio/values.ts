@@ -2,7 +2,7 @@ import { useEffect, useState } from 'react'
 import { useClient } from '@tickwire/client/react'
 import { createStore, type Store, useStore } from '../../app/store.js'
 import type { Client } from '../actions.js'
-import { ask } from '../ask.js'
+import { ask } from '../../app/ask.js'
 
 /** How many values of the past to begin with, and how many to keep: the server says one a second. */
 const PAST = 1000

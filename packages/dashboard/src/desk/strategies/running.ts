@@ -1,10 +1,9 @@
 import { useCallback, useEffect, useState } from 'react'
 import type { StrategyRecord } from '@tickwire/protocol'
 import { useClient } from '@tickwire/client/react'
-import { ask, wordsOf } from '../ask.js'
+import { ask, wordsOf } from '../../app/ask.js'
+import { repeat, RETRY_MS } from '../../app/repeat.js'
 import type { Registered } from './parameters.js'
-
-const RETRY_MS = 2000
 
 export interface Running {
   /** What can be started. */
@@ -30,20 +29,18 @@ export function useRunning (): Running {
     setStrategies(answer.strategies)
   }, [client])
   useEffect(() => {
-    let timer: ReturnType<typeof setTimeout>
-    let isOver = false
-    async function begin (): Promise<void> {
+    const stop = repeat(async () => {
       try {
         const answer = await ask<RegistryAnswer>(client, 'v1/strategies/registry')
         await read()
         setRegistry(answer.strategies)
         setProblem(undefined)
+        return undefined
       } catch (error) {
         setProblem(wordsOf(error))
-        if (!isOver) timer = setTimeout(() => { void begin() }, RETRY_MS)
+        return RETRY_MS
       }
-    }
-    void begin()
+    })
     // Another page of the user, or the server itself, may start, stop and remove them.
     const known = new Map<string, string>()
     const subscription = client.subscribe('strategy', ['*'])
@@ -55,8 +52,7 @@ export function useRunning (): Running {
       read().catch(() => {})
     })
     return () => {
-      isOver = true
-      clearTimeout(timer)
+      stop()
       subscription.close()
     }
   }, [client, read])

@@ -1,7 +1,7 @@
 import type { ReactNode } from 'react'
 import { useOrders } from '@tickwire/client/react'
 import { useWords } from '../../app/preferences.js'
-import { wordsOf } from '../ask.js'
+import { wordsOf } from '../../app/ask.js'
 import { orderWords, wordFor } from '../orders/order-words.js'
 import { ticketWords } from './ticket-words.js'
 

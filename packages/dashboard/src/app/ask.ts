@@ -1,6 +1,6 @@
-import { language } from '../app/preferences.js'
-import { Refused } from '../app/session.js'
-import type { Client } from './actions.js'
+import type { TickwireClient } from '@tickwire/client'
+import { answerOf } from './answer.js'
+import { language } from './preferences.js'
 
 const JSON_HEADERS = { 'Content-Type': 'application/json' }
 const UNREACHABLE = {
@@ -8,22 +8,26 @@ const UNREACHABLE = {
   ko: '서버에 연결할 수 없습니다.'
 } as const
 
+interface Request {
+  readonly method?: string
+  readonly body?: object
+  readonly signal?: AbortSignal
+}
+
 /**
  * Asks an endpoint with the client's token.
  * @returns the answer; undefined where it has no body
  * @throws Refused with the server's words; TypeError of the network
  */
 export async function ask<Answer> (
-  client: Client, path: string, { method, body }: { readonly method?: string, readonly body?: object } = {}
+  client: Pick<TickwireClient, 'fetch'>, path: string, { method, body, signal }: Request = {}
 ): Promise<Answer> {
   const response = await client.fetch(path, {
+    ...(signal === undefined ? {} : { signal }),
     ...(method === undefined ? {} : { method }),
     ...(body === undefined ? {} : { headers: JSON_HEADERS, body: JSON.stringify(body) })
   })
-  const answer: unknown = response.status === 204 ? undefined : await response.json().catch(() => undefined)
-  if (response.ok) return answer as Answer
-  const { message } = (answer ?? {}) as { readonly message?: unknown }
-  throw new Refused(response.status, typeof message === 'string' ? message : `${response.status}`)
+  return await answerOf(response) as Answer
 }
 
 /** Returns what to say of an error: the server's words, if it is the server's. */

@@ -4,8 +4,8 @@ import { frozen } from '../../app/freeze.js'
 import { createStore, type Store } from '../../app/store.js'
 
 /**
- * How often all quotes come: by these the rows are sorted. Each message costs a page 0.1 to 0.2 ms, whatever
- * it does with it.
+ * How often all quotes come: by these the rows are sorted. The server sends each in a frame of its own, and
+ * the browser runs a task for each frame (`npm run bench -- desk`).
  */
 const THROTTLE_MS = 1000
 /** How often those in view come: a person cannot read a cell that changes more often. */

@@ -234,22 +234,20 @@ export class LeasedSource {
     if (this.run !== undefined) return
     const { source, options } = this
     const { name } = source
-    const fence = await options.raise(name)
-    this.note = { name: options.node.name, token: fence.token, since: Date.now() }
-    await options.introduce(this.instruments)
-    const { holder } = await this.hold()
-    if (this.closed || !this.isHeld || holder !== options.node.id) return
+    let fence = await this.takeFence()
+    if (fence === undefined) return
     this.run = new SourceRun(source, {
       context: {
-        publish: (messages, origins) => options.publish(messages, fence, origins),
+        publish: (messages, origins) => options.publish(messages, fence!, origins),
         declare: instruments => {
           this.take(instruments)
-          return options.declare(instruments, fence)
+          return options.declare(instruments, fence!)
         },
         instrument: symbol => options.instrument(symbol)
       },
       logger: options.logger,
       firstRetryMs: options.firstRetryMs,
+      refence: async () => { fence = await this.takeFence() ?? fence },
       onRetrying: retrying => { this.setState(retrying ? 'retrying' : 'running') },
       onFenced: () => { options.onFenced(name) }
     })
@@ -258,6 +256,16 @@ export class LeasedSource {
       options.logger.error({ err: error, source: name },
         'could not give up the lease of a source; it runs out by itself')
     })
+  }
+
+  /** Raises the source's fence, and returns it if this node still holds the lease. */
+  private async takeFence (): Promise<Fence | undefined> {
+    const { source: { name }, options } = this
+    const fence = await options.raise(name)
+    this.note = { name: options.node.name, token: fence.token, since: Date.now() }
+    await options.introduce(this.instruments)
+    const { holder } = await this.hold()
+    return !this.closed && this.isHeld && holder === options.node.id ? fence : undefined
   }
 
   private async ended (end: RunEnd): Promise<void> {

@@ -21,12 +21,17 @@ export interface RunOptions {
   readonly context: Omit<SourceContext, 'signal' | 'guard' | 'logger'>
   readonly logger: SourceLogger
   readonly firstRetryMs: number
+  /**
+   * Called before the source is tried again: from then on the log refuses what the failed attempt has sent
+   * and what the log may still take, so that it cannot come after what the next attempt says.
+   */
+  refence (): Promise<void>
   onRetrying (retrying: boolean): void
   /** Called for each append that the log refuses because of its fence. */
   onFenced (): void
 }
 
-/** One run of a source, under one fence. If the source fails, it is tried again. */
+/** One run of a source. If the source fails, it is tried again, under a fence of its own. */
 export class SourceRun {
   readonly ended: Promise<RunEnd>
   private readonly stopping = new AbortController()
@@ -48,15 +53,19 @@ export class SourceRun {
 
   private async supervise (): Promise<RunEnd> {
     const { signal } = this.stopping
-    const { logger, onRetrying } = this.options
+    const { logger, refence, onRetrying } = this.options
     let retryMs = this.options.firstRetryMs
+    let hasFailed = false
     while (!signal.aborted) {
-      onRetrying(false)
       try {
+        if (hasFailed) await refence()
+        if (signal.aborted) break
+        onRetrying(false)
         await this.attempt()
         break
       } catch (error) {
         if (signal.aborted) break
+        hasFailed = true
         onRetrying(true)
         const away = error instanceof ProtocolError && error.code === 'log_unavailable'
         const waitMs = away ? LOG_RETRY_MS : retryMs

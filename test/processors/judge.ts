@@ -26,6 +26,13 @@ export async function judgeOutputs (
   ]
 }
 
+/** Which are not there, by their places. */
+function lacking (expected: readonly unknown[], found: readonly unknown[]): string {
+  const there = new Set(found)
+  const places = expected.flatMap((mark, index) => there.has(mark) ? [] : [index + 1])
+  return places.length === 0 ? ', in another order' : `, without ${places.slice(0, 5).join()}`
+}
+
 async function judgeCounts (all: Messages, symbols: readonly string[], complete: boolean): Promise<string[]> {
   const faults: string[] = []
   for (const symbol of symbols) {
@@ -81,13 +88,13 @@ async function judgeValues (all: Messages, symbols: readonly string[], complete:
     const trades = (await all(`trades:${symbol}`)).map(markOf)
     const decided = own.map(({ trade }) => trade!)
     if (new Set(decided).size !== decided.length) faults.push(`the journal has trades of ${symbol} twice: ${decided.join()}`)
-    if (complete && decided.join() !== trades.join()) faults.push(`the journal has ${decided.length} of ${trades.length} trades of ${symbol}`)
+    if (complete && decided.join() !== trades.join()) faults.push(`the journal has ${decided.length} of ${trades.length} trades of ${symbol}${lacking(trades, decided)}`)
     if (complete) {
       const quotes = (await all(`quotes:${symbol}`) as ReadonlyArray<{ bid: string }>).map(({ bid }) => bid)
       const read = decisions
         .filter(decision => decision.symbol === symbol && decision.quote !== undefined)
         .map(({ quote }) => quote)
-      if (read.join() !== quotes.join()) faults.push(`the journal has ${read.length} of ${quotes.length} quotes of ${symbol}`)
+      if (read.join() !== quotes.join()) faults.push(`the journal has ${read.length} of ${quotes.length} quotes of ${symbol}${lacking(quotes, read)}`)
     }
     faults.push(...judgeProjection(symbol, own, await all(`values:${symbol}`) as readonly Value[], complete))
   }

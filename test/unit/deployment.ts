@@ -17,8 +17,8 @@ export class Deployment {
   })
 
   readonly nodes: Node[] = []
-  /** The tokens in the order in which they were raised, so that a holder is known by its place. */
-  readonly tokens: number[] = []
+  /** In the order in which they were raised, so that a holder is known by its place. */
+  readonly fences: Fence[] = []
 
   constructor (readonly t: Test) {
     t.teardown(async () => {
@@ -54,7 +54,7 @@ export class Node {
     readonly deployment: Deployment, readonly name: string, sources: readonly Source[], leases: Leases
   ) {
     const { store, log } = deployment
-    const { tokens } = deployment
+    const { fences } = deployment
     const append = async (items: readonly AppendItem[], fence: Fence): Promise<void> => {
       await log.append(items, { fence })
     }
@@ -69,7 +69,7 @@ export class Node {
       firstRetryMs: 5,
       raise: async source => {
         const fence = await log.raise(source)
-        this.token = tokens.push(fence.token)
+        this.token = fences.push(fence)
         return fence
       },
       publish: async (messages, fence) => {

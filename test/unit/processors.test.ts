@@ -36,6 +36,7 @@ const bars = barsProcessor(['1s'])
 class Host {
   private readonly stopping = new AbortController()
   private readonly runs: Array<Promise<void>> = []
+  private isReplaced = false
 
   constructor (private readonly log: Log, private readonly random: Choices) {}
 
@@ -53,6 +54,7 @@ class Host {
 
   /** Stops the run. @param waits whether it ends in order, or is left to itself */
   async stop (waits: boolean): Promise<void> {
+    this.isReplaced = true
     if (waits) {
       this.stopping.abort()
       await Promise.all(this.runs)
@@ -62,7 +64,7 @@ class Host {
   private async runProcessor (
     name: string, run: (context: Parameters<TopicRunner<unknown>['run']>[0]) => Promise<void>
   ): Promise<void> {
-    const fence: Fence = await this.log.raise(name)
+    let fence: Fence = await this.log.raise(name)
     const publisher = new Publisher({ log: this.log, channels: proofChannels })
     const { signal } = this.stopping
     this.runs.push((async () => {
@@ -72,13 +74,16 @@ class Host {
             signal,
             publish: async (messages, options) => {
               signal.throwIfAborted()
-              if (this.random.next() < 0.05) {
+              const own = fence
+              if (this.random.next() < 0.2) {
                 // An append that was given up may come late.
                 setTimeout(() => {
-                  publisher.publish(messages, { publisher: '', fence, ...options }).catch(() => {})
-                }, this.random.integer(0, 10))
+                  publisher.publish(messages, { publisher: '', fence: own, ...options }).catch(() => {})
+                }, this.random.integer(0, 20))
                 throw new ProtocolError('log_unavailable')
               }
+              // The next attempt is under way when it comes.
+              if (this.random.next() < 0.5) await delay(this.random.integer(0, 5))
               // A log on the network takes a call in parts, and may take only some of them.
               const first = this.random.next() < 0.2 ? this.random.integer(0, messages.length - 1) : undefined
               const results = await publisher.publish(messages.slice(0, first), {
@@ -95,6 +100,9 @@ class Host {
         } catch (error) {
           if (signal.aborted || (error as Error).name === 'StaleFence') return
           if ((error as { code?: string }).code !== 'log_unavailable') throw error
+          // Only the host that has the lease raises the fence.
+          if (this.isReplaced) return
+          fence = await this.log.raise(name)
         }
       }
     })())

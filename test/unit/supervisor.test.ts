@@ -104,6 +104,27 @@ test('restarts a source however it fails, and takes nothing more from the failed
   await t.rejects(leftover!.publish([message('timer')]), 'the failed attempt is over')
 })
 
+test('lets nothing that a failed attempt has sent come after what the next one says', async t => {
+  const deployment = new Deployment(t)
+  let attempts = 0
+  const node = deployment.node([
+    makeSource('s', async context => {
+      await context.publish([message('s')])
+      if (++attempts === 1) throw new ProtocolError('log_unavailable')
+      await untilStopped(context)
+    })
+  ])
+  await node.supervisor.begin()
+  await until('it was tried again', () => attempts === 2)
+  const [first, second] = deployment.fences
+  // A log that could not be reached may take later what was sent to it before.
+  const late = [{ topic: 'trades:s', payload: '"late"' }]
+  await t.rejects(deployment.log.append(late, { fence: first! }), StaleFence)
+  await deployment.log.append([{ topic: 'trades:s', payload: '"n1 now"' }], { fence: second! })
+  t.same(await deployment.said('s'), ['n1 1', 'n1 2', 'n1 now'])
+  t.match(JSON.parse((await deployment.store.leases.look('s')).note), { token: second!.token })
+})
+
 test('runs a source on one node, and on the other with a higher token as soon as the first one goes', async t => {
   const deployment = new Deployment(t)
   const [one, other] = [
@@ -120,10 +141,10 @@ test('runs a source on one node, and on the other with a higher token as soon as
   t.match(await deployment.store.leases.look('s'), { holder: 'n2', switched: undefined })
   t.match(JSON.parse((await deployment.store.leases.look('s')).note), {
     name: 'node n2',
-    token: deployment.tokens[1],
+    token: deployment.fences[1]!.token,
     since: Number
   })
-  t.ok(deployment.tokens[1]! > deployment.tokens[0]!)
+  t.ok(deployment.fences[1]!.token > deployment.fences[0]!.token)
   let said: string[] = []
   for (; said.at(-1) !== 'n2 2'; await delay(5)) said = await deployment.said('s')
   t.same(speakers(said), ['n1 1', 'n2 2'])
@@ -201,7 +222,7 @@ test('refuses and counts the messages of a source that another node took over, a
   t.ok(refusals[0] instanceof StaleFence)
   t.match(
     (refusals[0] as Error).message,
-    `messages of the source s with the token ${deployment.tokens[0]!} are refused: ` +
+    `messages of the source s with the token ${deployment.fences[0]!.token} are refused: ` +
       'another server has taken the source over'
   )
   t.notOk(refusals[1] instanceof StaleFence, 'the node refused it')

@@ -158,8 +158,8 @@ export class ShardInputs {
       this.waiting = []
       this.characters = 0
     }
-    // A run that follows only some topics sleeps through messages of the others.
-    if (this.wants === undefined || this.waiting.length > 0 || this.isOutdated) this.wake()
+    // A run sleeps through messages that it does not want.
+    if (this.waiting.length > 0 || this.isOutdated) this.wake()
   }
 }
 

@@ -3,7 +3,7 @@
  * nothing else (the limit), Socket.IO, and `ws.send` for each client, one after another.
  *
  * npm run bench -- fan-out [--shapes a,b,c,d] [--servers c,tickwire-ws,…] [--seconds 8] [--warm-up 2]
- * [--rounds 1] [--profile folder]
+ * [--rounds 1] [--publish self,http,ws] [--profile folder]
  *
  * README.md explains the shapes and rows, and how to read the table.
  */
@@ -33,17 +33,25 @@ const settings = options({
   seconds: 8,
   'warm-up': 2,
   rounds: 1,
+  publish: 'self',
   profile: ''
 })
 const shapes = settings.shapes.split(',').map(name => SHAPES[name] ?? refuse(`there is no shape ${name}`))
-const rows = settings.servers.split(',').map(name => {
-  return ROWS.find(row => row.name === name) ?? refuse(`there is no server ${name}`)
+const WAYS = /** @type {const} */ (['self', 'http', 'ws'])
+const ways = settings.publish.split(',').map(name => {
+  return WAYS.find(way => way === name) ?? refuse(`there is no way to publish called ${name}`)
+})
+const rows = settings.servers.split(',').flatMap(name => {
+  const row = ROWS.find(row => row.name === name) ?? refuse(`there is no server ${name}`)
+  const isOwn = row.program === 'tickwire'
+  return isOwn ? ways.map(publish => ({ ...row, publish })) : [{ ...row, publish: WAYS[0] }]
 })
 
 /** @param {string} message @returns {never} */
 function refuse (message) {
   const [shapes, servers] = [Object.keys(SHAPES), ROWS.map(({ name }) => name)]
-  console.error(`${message}; shapes: ${shapes.join(', ')}; servers: ${servers.join(', ')}`)
+  console.error(`${message}; shapes: ${shapes.join(', ')}; servers: ${servers.join(', ')}; ` +
+    `ways to publish: ${WAYS.join(', ')}`)
   process.exit(2)
 }
 
@@ -61,11 +69,12 @@ for (const shape of shapes) {
   const measured = []
   for (let round = 1; round <= settings.rounds; round++) {
     for (const row of rows) {
-      process.stderr.write(`${shape.name} ${row.name}…\n`)
+      process.stderr.write(`${shape.name} ${row.name} ${row.publish}…\n`)
       measured.push(await run(row, shape))
     }
   }
-  const ofShape = rows.map(({ name }) => middle(measured.filter(({ server }) => server === name)))
+  const ofShape = rows.map(({ name, publish }) => (
+    middle(measured.filter(result => result.server === name && result['publish'] === publish))))
   const of = (/** @type {string} */ name) => ofShape.find(({ server }) => server === name)?.['µs/message']
   for (const result of ofShape) {
     result['× C'] = ratio(result['µs/message'], of('c'))
@@ -90,13 +99,14 @@ function round (value, digits) {
 }
 
 /**
- * @param {import('./fan-out/rows.js').Row} row
+ * @param {import('./fan-out/rows.js').Row & { publish: import('./fan-out/session.js').Way }} row
  * @param {import('./fan-out/shapes.js').Shape} shape
  * @returns {Promise<Result>}
  */
 async function run (row, shape) {
   const session = await Session.open(row, shape, {
     ...(row.ownWindow === true ? {} : { flush: FLUSH_WITH_FEEDER }),
+    publish: row.publish,
     nodeArguments: settings.profile === '' ? [] : ['--cpu-prof', `--cpu-prof-dir=${settings.profile}`]
   })
   try {
@@ -120,6 +130,7 @@ async function run (row, shape) {
     return {
       shape: shape.name,
       server: row.name,
+      publish: row.publish,
       'µs/message': round(span.cpu * 1e6 / span.delivered, 2),
       '× C': '-',
       '× Socket.IO': '-',

@@ -41,6 +41,26 @@ const DRAIN_MS = 3000
  * @property {Counted} counted
  */
 
+/**
+ * How the server gets what it publishes: it makes it itself, or a process on the clients' core sends it.
+ * @typedef {'self' | 'http' | 'ws'} Way
+ * @typedef {{ publisher?: import('./programs.js').Program }} Publishing
+ */
+
+/**
+ * @param {Way} way
+ * @param {import('./shapes.js').Shape} shape
+ * @param {string} port
+ * @param {string} token
+ * @returns {Promise<Publishing>}
+ */
+async function publisherOf (way, { topics, windowMs }, port, token) {
+  if (way === 'self') return {}
+  const program = new URL('publisher.js', import.meta.url).pathname
+  const command = [process.execPath, program, String(topics), String(windowMs), port, way, token]
+  return { publisher: await start(command, { core: LOAD_CORE, files: SPARE_FILES }) }
+}
+
 /** A server with all its clients connected and subscribed. */
 export class Session {
   /**
@@ -49,13 +69,15 @@ export class Session {
    * @param {object} [options]
    * @param {number | string} [options.flush] FLUSH_MS of this project's server
    * @param {boolean} [options.remote] whether another process is the feeder
+   * @param {Way} [options.publish] how this project's server gets what it publishes
+   * @param {boolean} [options.warm] whether it warms up before it listens
    * @param {readonly string[]} [options.nodeArguments]
    */
-  static async open (row, shape, { flush, remote, nodeArguments = [] } = {}) {
+  static async open (row, shape, { flush, remote, publish = 'self', warm, nodeArguments = [] } = {}) {
     const files = shape.clients + SPARE_FILES
     const { topics, windowMs } = shape
     const program = new URL(`server/${row.program}.js`, import.meta.url).pathname
-    const settings = JSON.stringify({ topics, windowMs, remote, flush })
+    const settings = JSON.stringify({ topics, windowMs, remote, flush, warm })
     const command = row.program === 'writer'
       ? [compiled('writer'), String(topics), String(windowMs)]
       : [process.execPath, ...nodeArguments, program, settings]
@@ -65,10 +87,10 @@ export class Session {
     const file = join(tmpdir(), `tickwire-bench-${process.pid}.requests`)
     writeFileSync(file, requests(row, subscriptions(shape)))
     try {
-      const port = server.said.split(' ')[1]
+      const [, port, token] = server.said.split(' ')
       const loading = [compiled('load'), port, file, row.mode, row.ready]
       const load = await start(loading, { core: LOAD_CORE, files })
-      return new Session(shape, server, load, memoryBefore)
+      return new Session(shape, { server, load, ...await publisherOf(publish, shape, port, token) }, memoryBefore)
     } catch (error) {
       await server.stop()
       throw error
@@ -79,14 +101,15 @@ export class Session {
 
   /**
    * @param {import('./shapes.js').Shape} shape
-   * @param {import('./programs.js').Program} server
-   * @param {import('./programs.js').Program} load
+   * @param {Record<'server' | 'load', import('./programs.js').Program> & Publishing} programs
    * @param {number} memoryBefore
    */
-  constructor (shape, server, load, memoryBefore) {
+  constructor (shape, { server, load, publisher }, memoryBefore) {
     this.shape = shape
     this.server = server
     this.load = load
+    this.publisher = publisher
+    this.feeder = publisher ?? server
     this.memoryBefore = memoryBefore
   }
 
@@ -101,7 +124,7 @@ export class Session {
 
   /** Publishes so many messages a second from now on. @param {number} rate */
   async publish (rate) {
-    return Number(await this.server.ask(`rate ${rate}`))
+    return Number(await this.feeder.ask(`rate ${rate}`))
   }
 
   /** @returns {Promise<Counted>} */
@@ -111,13 +134,13 @@ export class Session {
 
   /** Measures for some seconds. @param {number} seconds @returns {Promise<Span>} */
   async measure (seconds) {
-    const published = Number(await this.server.ask('published'))
+    const published = Number(await this.feeder.ask('published'))
     const [core, cpu] = [coreSeconds(SERVER_CORE), cpuSeconds(this.server.pid)]
     const before = await this.count()
     await delay(seconds * 1000)
     const [coreAfter, cpuAfter] = [coreSeconds(SERVER_CORE), cpuSeconds(this.server.pid)]
     const counted = await this.count()
-    const publishedAfter = Number(await this.server.ask('published'))
+    const publishedAfter = Number(await this.feeder.ask('published'))
     return {
       seconds: (counted.at - before.at) / 1e6,
       delivered: counted.messages - before.messages,
@@ -147,6 +170,7 @@ export class Session {
   }
 
   async close () {
+    await this.publisher?.stop()
     await this.server.stop()
     await this.load.stop()
   }

@@ -13,6 +13,7 @@ import { RemoteFeeder } from '../remote-feeder.js'
  * @property {boolean} [mixed] see mixed.js
  * @property {Record<string, number | string>} [more] settings of this project's server
  * @property {boolean} [metrics] whether this project's server serves its metrics
+ * @property {boolean} [warm] whether this project's server warms up before it listens
  */
 
 export const settings = /** @type {Settings} */ (JSON.parse(process.argv[2] ?? '{}'))
@@ -22,8 +23,9 @@ export const settings = /** @type {Settings} */ (JSON.parse(process.argv[2] ?? '
  * `published`, `gc`, `memory`. It ends with its input.
  * @param {number} port
  * @param {(batch: readonly import('../feeder.js').Trade[]) => unknown} publish
+ * @param {string} [token] with which another process may publish
  */
-export function serve (port, publish) {
+export function serve (port, publish, token = '') {
   const { topics, windowMs, mostLateMs, remote } = settings
   const feeder = remote === true
     ? new RemoteFeeder(topics, windowMs, publish)
@@ -36,7 +38,7 @@ export function serve (port, publish) {
       console.log(command === 'memory' ? JSON.stringify(process.memoryUsage()) : feeder.published)
     })
     .on('close', () => { process.exit(0) })
-  console.log(`port ${port}`)
+  console.log(`port ${port} ${token}`.trimEnd())
 }
 
 /**

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import Fastify from 'fastify'
 import { tickwire } from '@tickwire/server'
 import { mixed } from '../mixed.js'
@@ -19,6 +20,8 @@ await app.register(tickwire, {
     MAX_CONNECTIONS: EVERYBODY,
     MAX_CONNECTIONS_PER_IP: EVERYBODY,
     RATE_LIMIT_REQUESTS: EVERYBODY,
+    RATE_LIMIT_MESSAGES: EVERYBODY,
+    JWT_SECRET: randomBytes(32).toString('hex'),
     HEARTBEAT_MS: QUIET_MS,
     IDLE_TIMEOUT_MS: QUIET_MS,
     ...(flush === undefined ? {} : { FLUSH_MS: /** @type {number} */ (flush) }),
@@ -27,4 +30,5 @@ await app.register(tickwire, {
 })
 await app.listen({ port: 0, host: '127.0.0.1' })
 const { port } = /** @type {import('node:net').AddressInfo} */ (app.server.address())
-serve(port, batch => app.tickwire.publishAll(batch.map(publication)))
+const token = app.tickwire.signToken({ sub: 'publisher', publish: ['*'] })
+serve(port, batch => app.tickwire.publishAll(batch.map(publication)), token)

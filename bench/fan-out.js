@@ -3,7 +3,7 @@
  * nothing else (the limit), Socket.IO, and `ws.send` for each client, one after another.
  *
  * npm run bench -- fan-out [--shapes a,b,c,d] [--servers c,tickwire-ws,…] [--seconds 8] [--warm-up 2]
- * [--rounds 1] [--publish self,http,ws] [--profile folder]
+ * [--rounds 1] [--publish self,http,ws] [--warm-up-ms 0] [--profile folder]
  *
  * README.md explains the shapes and rows, and how to read the table.
  */
@@ -34,6 +34,7 @@ const settings = options({
   'warm-up': 2,
   rounds: 1,
   publish: 'self',
+  'warm-up-ms': 0,
   profile: ''
 })
 const shapes = settings.shapes.split(',').map(name => SHAPES[name] ?? refuse(`there is no shape ${name}`))
@@ -107,6 +108,7 @@ async function run (row, shape) {
   const session = await Session.open(row, shape, {
     ...(row.ownWindow === true ? {} : { flush: FLUSH_WITH_FEEDER }),
     publish: row.publish,
+    warmMs: settings['warm-up-ms'],
     nodeArguments: settings.profile === '' ? [] : ['--cpu-prof', `--cpu-prof-dir=${settings.profile}`]
   })
   try {

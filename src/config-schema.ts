@@ -162,6 +162,9 @@ export const ConfigSchema = Type.Object({
   COMPRESSION: Type.Union([Type.Literal('on'), Type.Literal('off')], {
     default: 'on', description: 'whether to compress for clients that offer it'
   }),
+  WARM_UP_MS: Milliseconds(
+    1500, 0, 60_000, 'how long a server runs load through its own code before it listens; 0: not at all'
+  ),
   SHUTDOWN_GRACE_MS: Milliseconds(10_000, 0, 600_000, 'how long closing may take'),
   SOURCES: Type.String({
     default: 'simulated',

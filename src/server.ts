@@ -8,6 +8,7 @@ import { LINK_SECONDS } from './auth/admin-links.js'
 import { type Config, ConfigError, loadConfig } from './config.js'
 import { LogSetupError } from './log/redis/setup.js'
 import { environmentNotices } from './notices.js'
+import { warmUp } from './warm-up/warm-up.js'
 
 /** The exit code of a process that a signal ended is this and the signal's number, as shells have it. */
 const BY_SIGNAL = 128
@@ -19,8 +20,12 @@ const BY_SIGNAL = 128
 export async function serve (): Promise<number> {
   try {
     const config = loadConfig(process.env)
+    const warmed = config.WARM_UP_MS === 0 ? undefined : await warmedUp(config)
     const adminLink = (path: string): void => { void listening.then(address => { showLink(address + path) }) }
     const app = await buildApp(config, { adminLink })
+    if (warmed?.error !== undefined) {
+      app.log.warn({ err: warmed.error }, 'the warm-up failed: the first seconds will be slower')
+    } else if (warmed !== undefined) app.log.info(warmed, 'the server has warmed up')
     for (const notice of environmentNotices(process.env, config)) app.log.warn(notice)
     const host = await firstAddress(config.HOST)
     const listening = app.listen({ port: config.PORT, host }).catch(async (error: unknown) => {
@@ -53,6 +58,17 @@ export async function serve (): Promise<number> {
       (error instanceof Error && 'code' in error)
     console.error(known ? `tickwire: ${(error as Error).message}` : error)
     return 1
+  }
+}
+
+/** Warms up. A server whose warm-up fails starts all the same. */
+async function warmedUp (config: Config): Promise<{ batches?: number, took_ms?: number, error?: unknown }> {
+  const began = performance.now()
+  try {
+    const batches = await warmUp(config, config.WARM_UP_MS)
+    return { batches, took_ms: Math.round(performance.now() - began) }
+  } catch (error) {
+    return { error }
   }
 }
 

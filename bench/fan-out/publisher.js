@@ -1,7 +1,7 @@
 /**
- * A client that publishes: `publisher.js <topics> <window in ms> <port> <http|ws> <token>`. It sends a batch for
- * each window, over a connection that it keeps. It reads `rate <messages a second>` and `published` from its
- * input, and ends with it.
+ * A client that publishes: `publisher.js <topics> <window in ms> <port> <http|ws> <token>`. It sends a batch
+ * for each window, over a connection that it keeps. It reads `rate <messages a second>` and `published` from
+ * its input, and ends with it.
  */
 import { Agent, request } from 'node:http'
 import { createInterface } from 'node:readline'
@@ -39,12 +39,14 @@ function overHttp () {
 /** @returns {Promise<Send>} */
 async function overWebSocket () {
   const url = `ws://127.0.0.1:${port}/v1/stream`
-  const socket = new WebSocket(url, JSON_SUBPROTOCOL, { headers: { authorization }, perMessageDeflate: false })
+  const options = { headers: { authorization }, perMessageDeflate: false }
+  const socket = new WebSocket(url, JSON_SUBPROTOCOL, options)
   await new Promise(resolve => { socket.once('open', resolve) })
   socket.on('message', text => { if (String(text).startsWith('{"type":"error"')) fail(text) })
   let id = 0
   return batch => {
-    socket.send(JSON.stringify({ action: 'publish', id: String(++id), messages: batch.map(messageOf) }))
+    const messages = batch.map(messageOf)
+    socket.send(JSON.stringify({ action: 'publish', id: String(++id), messages }))
   }
 }
 

@@ -70,14 +70,14 @@ export class Session {
    * @param {number | string} [options.flush] FLUSH_MS of this project's server
    * @param {boolean} [options.remote] whether another process is the feeder
    * @param {Way} [options.publish] how this project's server gets what it publishes
-   * @param {boolean} [options.warm] whether it warms up before it listens
+   * @param {number} [options.warmMs] WARM_UP_MS of this project's server; default: none
    * @param {readonly string[]} [options.nodeArguments]
    */
-  static async open (row, shape, { flush, remote, publish = 'self', warm, nodeArguments = [] } = {}) {
+  static async open (row, shape, { flush, remote, publish = 'self', warmMs, nodeArguments = [] } = {}) {
     const files = shape.clients + SPARE_FILES
     const { topics, windowMs } = shape
     const program = new URL(`server/${row.program}.js`, import.meta.url).pathname
-    const settings = JSON.stringify({ topics, windowMs, remote, flush, warm })
+    const settings = JSON.stringify({ topics, windowMs, remote, flush, warmMs })
     const command = row.program === 'writer'
       ? [compiled('writer'), String(topics), String(windowMs)]
       : [process.execPath, ...nodeArguments, program, settings]
@@ -90,7 +90,8 @@ export class Session {
       const [, port, token] = server.said.split(' ')
       const loading = [compiled('load'), port, file, row.mode, row.ready]
       const load = await start(loading, { core: LOAD_CORE, files })
-      return new Session(shape, { server, load, ...await publisherOf(publish, shape, port, token) }, memoryBefore)
+      const publishing = await publisherOf(publish, shape, port, token)
+      return new Session(shape, { server, load, ...publishing }, memoryBefore)
     } catch (error) {
       await server.stop()
       throw error

@@ -17,9 +17,9 @@ export interface Running {
   readonly finished: Promise<Finished>
 }
 
-/** The command itself, in a process of its own with only the given environment. */
+/** The command itself, in a process of its own with only the given environment. Servers do not warm up. */
 export function startCommand (args: readonly string[], env: Record<string, string> = {}): Running {
-  const child = spawn(process.execPath, [COMMAND, ...args], { env: { PATH: process.env['PATH'], ...env }, stdio: ['pipe', 'pipe', 'pipe'] })
+  const child = spawn(process.execPath, [COMMAND, ...args], { env: { PATH: process.env['PATH'], WARM_UP_MS: '0', ...env }, stdio: ['pipe', 'pipe', 'pipe'] })
   let out = ''
   let err = ''
   const lines: string[] = []

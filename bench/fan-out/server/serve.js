@@ -13,7 +13,7 @@ import { RemoteFeeder } from '../remote-feeder.js'
  * @property {boolean} [mixed] see mixed.js
  * @property {Record<string, number | string>} [more] settings of this project's server
  * @property {boolean} [metrics] whether this project's server serves its metrics
- * @property {boolean} [warm] whether this project's server warms up before it listens
+ * @property {number} [warmMs] WARM_UP_MS of this project's server; default: none
  */
 
 export const settings = /** @type {Settings} */ (JSON.parse(process.argv[2] ?? '{}'))

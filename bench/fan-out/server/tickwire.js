@@ -8,10 +8,16 @@ import { serve, settings } from './serve.js'
 const QUIET_MS = 600_000
 const EVERYBODY = 100_000
 
-const { flush, more, metrics } = settings
+const { flush, more, metrics, warmMs } = settings
 /** @param {import('../feeder.js').Trade} data @returns {{ channel: string, symbol: string, data: object }} */
 const trade = data => ({ channel: 'trades', symbol: data.symbol, data })
 const publication = settings.mixed === true ? mixed : trade
+if (warmMs !== undefined && warmMs > 0) {
+  // Not a part of the package: the server does it when it is started as a program.
+  const [{ loadConfig }, { warmUp }] = await Promise.all(
+    ['config.js', 'warm-up/warm-up.js'].map(file => import(`../../../dist/src/${file}`)))
+  await warmUp(loadConfig({}), warmMs)
+}
 const app = Fastify()
 await app.register(tickwire, {
   ...(metrics === true ? { routes: ['stream', 'metrics'] } : {}),

@@ -10,6 +10,7 @@
 import { createRequire } from 'node:module'
 import { setTimeout as delay } from 'node:timers/promises'
 import { options, reportTable } from './report.js'
+import { CENTRIFUGO, centrifugo } from './fan-out/centrifugo.js'
 import { goals } from './fan-out/goals.js'
 import { ROWS } from './fan-out/rows.js'
 import { Session } from './fan-out/session.js'
@@ -44,8 +45,10 @@ const ways = settings.publish.split(',').map(name => {
 })
 const rows = settings.servers.split(',').flatMap(name => {
   const row = ROWS.find(row => row.name === name) ?? refuse(`there is no server ${name}`)
-  const isOwn = row.program === 'tickwire'
-  return isOwn ? ways.map(publish => ({ ...row, publish })) : [{ ...row, publish: WAYS[0] }]
+  if (row.program === 'tickwire') return ways.map(publish => ({ ...row, publish }))
+  if (row.name !== 'centrifugo') return [{ ...row, publish: WAYS[0] }]
+  const binary = centrifugo()
+  return binary === undefined ? [] : [{ ...row, binary, publish: row.name }]
 })
 
 /** @param {string} message @returns {never} */
@@ -80,6 +83,7 @@ for (const shape of shapes) {
   for (const result of ofShape) {
     result['× C'] = ratio(result['µs/message'], of('c'))
     result['× Socket.IO'] = ratio(result['µs/message'], of('socket.io'))
+    result['× Centrifugo'] = ratio(result['µs/message'], of('centrifugo'))
   }
   results.push(...ofShape)
 }
@@ -136,6 +140,7 @@ async function run (row, shape) {
       'µs/message': round(span.cpu * 1e6 / span.delivered, 2),
       '× C': '-',
       '× Socket.IO': '-',
+      '× Centrifugo': '-',
       'msg/s published': Math.round(span.published / span.seconds),
       'msg/s delivered': Math.round(span.delivered / span.seconds),
       'msg/read': round(span.delivered / span.reads, 2),
@@ -155,5 +160,5 @@ async function run (row, shape) {
 
 const require = createRequire(import.meta.url)
 const version = (/** @type {string} */ name) => require(`${name}/package.json`).version
-const peers = { 'socket.io': version('socket.io'), ws: version('ws') }
+const peers = { 'socket.io': version('socket.io'), ws: version('ws'), centrifugo: CENTRIFUGO }
 reportTable('fan-out', { ...settings, peers }, results, goals(shapes, results))

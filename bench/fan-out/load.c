@@ -1,12 +1,13 @@
 /*
  * The clients of a run: opens connections, sends each the bytes that it is given, and counts what comes.
  *
- *   load <port> <file> <stream|poll> <ready>
+ *   load <port> <file> <stream|poll> <ready> [herd]
  *
  * The file has two texts for each connection, each behind its length (32 bits, little-endian): the first request, and what is sent
  * behind the answer to it. `poll`: that is the next request, sent again and again, with the last cursor in the place of a byte 0.
  * A connection is ready when the text <ready> came. A message is where MARK comes; what is around it, a WebSocket frame or an
  * event or a body, is not looked at.
+ * `herd`: all connect at once, and not a hundred at a time.
  * Says `ready <connections>`; then answers each line of its input with what it has counted so far, and forgets the latencies.
  */
 #include "clients.h"
@@ -36,7 +37,9 @@ static Connection *connection;
 static uint32_t connections, opened, opening, ready, closed;
 static int epoll, polling, port;
 static const char *ready_text;
-static uint64_t messages, bytes, reads;
+static uint64_t messages, bytes, reads, began;
+/* Microseconds from the beginning until each connection was ready, in that order. */
+static uint64_t *ready_after;
 static Latencies latencies;
 
 static void open_next (void) {
@@ -49,6 +52,7 @@ static void open_next (void) {
 static void became_ready (Connection *it) {
   it->state = READY;
   opening--;
+  ready_after[ready] = now_us() - began;
   if (++ready == connections) {
     printf("ready %u\n", ready);
     fflush(stdout);
@@ -139,18 +143,23 @@ static void hear (Connection *it) {
   else take(it, buffer + CARRY, buffer + CARRY + got);
 }
 
+static double ready_by (double percent) {
+  return ready == 0 ? 0 : ready_after[(uint32_t)((ready - 1) * percent / 100)] / 1000.0;
+}
+
 static void tell (void) {
   uint64_t least = UINT64_MAX;
   for (uint32_t i = 0; i < connections; i++) if (connection[i].messages < least) least = connection[i].messages;
-  printf("{\"messages\":%lu,\"bytes\":%lu,\"reads\":%lu,\"closed\":%u,\"least\":%lu,\"p50\":%.2f,\"p99\":%.2f,\"p999\":%.2f,\"cpu\":%.6f,\"at\":%lu}\n",
+  printf("{\"messages\":%lu,\"bytes\":%lu,\"reads\":%lu,\"closed\":%u,\"least\":%lu,\"p50\":%.2f,\"p99\":%.2f,\"p999\":%.2f,\"cpu\":%.6f,\"at\":%lu,\"ready_p50\":%.1f,\"ready_p99\":%.1f}\n",
     messages, bytes, reads, closed, least, percentile(&latencies, 50), percentile(&latencies, 99), percentile(&latencies, 99.9),
-    cpu_used(), now_us());
+    cpu_used(), now_us(), ready_by(50), ready_by(99));
   fflush(stdout);
   memset(&latencies, 0, sizeof latencies);
 }
 
 int main (int count, char **arguments) {
-  if (count != 5) return 2;
+  if (count != 5 && count != 6) return 2;
+  uint32_t most_opening = count == 6 ? UINT32_MAX : MOST_OPENING;
   raise_file_limit();
   port = atoi(arguments[1]);
   polling = strcmp(arguments[3], "poll") == 0;
@@ -167,10 +176,12 @@ int main (int count, char **arguments) {
     connection[connections++] = it;
   }
   fclose(file);
+  ready_after = must(calloc(connections + 1, sizeof *ready_after));
+  began = now_us();
 
   epoll = epoll_create1(0);
   watch(epoll, EPOLL_CTL_ADD, STDIN_FILENO, EPOLLIN, INPUT);
-  while (opened < connections && opening < MOST_OPENING) open_next();
+  while (opened < connections && opening < most_opening) open_next();
   struct epoll_event events[256];
   for (;;) {
     int happened = epoll_wait(epoll, events, 256, -1);

@@ -1,7 +1,7 @@
 /**
- * A client that publishes: `publisher.js <topics> <window in ms> <port> <http|ws> <token>`. It sends a batch
- * for each window, over a connection that it keeps. It reads `rate <messages a second>` and `published` from
- * its input, and ends with it.
+ * A client that publishes: `publisher.js <topics> <window in ms> <port> <http|ws|centrifugo> <token>`. It
+ * sends a batch for each window, over a connection that it keeps. It reads `rate <messages a second>` and
+ * `published` from its input, and ends with it.
  */
 import { Agent, request } from 'node:http'
 import { createInterface } from 'node:readline'
@@ -50,10 +50,25 @@ async function overWebSocket () {
   }
 }
 
+/** @returns {Send} */
+function toCentrifugo () {
+  const agent = new Agent({ keepAlive: true, maxSockets: 1 })
+  const options = { host: '127.0.0.1', port, path: '/api/batch', method: 'POST', agent }
+  return batch => {
+    const commands = batch.map(data => ({ publish: { channel: data.symbol, data } }))
+    const body = JSON.stringify({ commands })
+    const headers = { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) }
+    request({ ...options, headers }, answer => {
+      if (answer.statusCode !== 200) fail(answer.statusCode)
+      answer.resume()
+    }).on('error', fail).end(body)
+  }
+}
+
 /** @param {import('./feeder.js').Trade} data */
 const messageOf = data => ({ channel: 'trades', symbol: data.symbol, data })
 
-const send = way === 'http' ? overHttp() : await overWebSocket()
+const send = way === 'http' ? overHttp() : way === 'ws' ? await overWebSocket() : toCentrifugo()
 const feeder = new Feeder(Number(topics), Number(windowMs), send)
 createInterface(process.stdin)
   .on('line', line => {

@@ -6,6 +6,7 @@ import { BATCH_SUBPROTOCOL, JSON_SUBPROTOCOL } from '@tickwire/protocol'
  * @property {string} name
  * @property {string} what
  * @property {string} program in server/, or `writer`
+ * @property {string} [binary] the program that it runs, if it only runs another
  * @property {'stream' | 'poll'} mode
  * @property {(topics: readonly string[]) => string} request
  * @property {(topics: readonly string[]) => string | Buffer} next sent after the answer to `request`; with
@@ -26,9 +27,14 @@ const plain = (/** @type {readonly string[]} */ topics) =>
   `topics=${topics.map(topic => topic.slice(1)).join(',')}`
 const nothing = () => ''
 
-/** Makes a WebSocket frame of a client's text, which must be short. The mask is all zeros. */
-const masked = (/** @type {string} */ text) =>
-  Buffer.concat([Buffer.from([0x81, 0x80 | text.length, 0, 0, 0, 0]), Buffer.from(text)])
+/** Makes a WebSocket frame of a client's text. The mask is all zeros. */
+const masked = (/** @type {string} */ text) => {
+  const length = text.length < 126 ? [0x80 | text.length] : [0x80 | 126, text.length >> 8, text.length & 0xff]
+  return Buffer.concat([Buffer.from([0x81, ...length, 0, 0, 0, 0]), Buffer.from(text)])
+}
+
+/** The number of Centrifugo's answer to the last subscribe of a client. */
+const LAST_SUBSCRIBED = 999_999
 
 /** @type {(subprotocol: string) => Pick<Row, 'program' | 'mode' | 'request' | 'next' | 'ready'>} */
 const webSocket = subprotocol => ({
@@ -94,6 +100,20 @@ export const ROWS = [
     ready: '40{"sid"'
   },
   {
+    name: 'centrifugo',
+    what: 'Centrifugo 6, WebSocket, history and recovery on; another process publishes over HTTP',
+    program: 'centrifugo',
+    mode: 'stream',
+    request: () => upgrade('/connection/websocket'),
+    next: topics => masked([
+      { id: 1, connect: {} },
+      ...topics.map((channel, index) => (
+        { id: index === topics.length - 1 ? LAST_SUBSCRIBED : index + 2, subscribe: { channel } }))
+    ].map(command => JSON.stringify(command)).join('\n')),
+    ready: `"id":${LAST_SUBSCRIBED}`,
+    ownWindow: true
+  },
+  {
     name: 'ws',
     what: 'ws.send(string) for each client',
     program: 'plain-ws',
@@ -106,7 +126,7 @@ export const ROWS = [
 
 /**
  * Makes the file that load.c reads.
- * @param {Row} row
+ * @param {Pick<Row, 'request' | 'next'>} row
  * @param {readonly (readonly number[])[]} subscriptions
  */
 export function requests (row, subscriptions) {

@@ -25,6 +25,8 @@ const DRAIN_MS = 3000
  * @property {number} p999
  * @property {number} cpu
  * @property {number} at
+ * @property {number} ready_p50 ms from the beginning until a connection was ready
+ * @property {number} ready_p99
  */
 
 /**
@@ -43,7 +45,7 @@ const DRAIN_MS = 3000
 
 /**
  * How the server gets what it publishes: it makes it itself, or a process on the clients' core sends it.
- * @typedef {'self' | 'http' | 'ws'} Way
+ * @typedef {'self' | 'http' | 'ws' | 'centrifugo'} Way
  * @typedef {{ publisher?: import('./programs.js').Program }} Publishing
  */
 
@@ -80,18 +82,19 @@ export class Session {
     const settings = JSON.stringify({ topics, windowMs, remote, flush, warmMs })
     const command = row.program === 'writer'
       ? [compiled('writer'), String(topics), String(windowMs)]
-      : [process.execPath, ...nodeArguments, program, settings]
+      : [process.execPath, ...nodeArguments, program, settings, row.binary ?? '']
     const server = await start(command, { core: SERVER_CORE, files })
     await server.ask('gc')
     const memoryBefore = residentBytes(server.pid)
     const file = join(tmpdir(), `tickwire-bench-${process.pid}.requests`)
     writeFileSync(file, requests(row, subscriptions(shape)))
     try {
-      const [, port, token] = server.said.split(' ')
+      const [, port, token, pid] = server.said.split(' ')
+      const measured = Number(pid ?? server.pid)
       const loading = [compiled('load'), port, file, row.mode, row.ready]
       const load = await start(loading, { core: LOAD_CORE, files })
       const publishing = await publisherOf(publish, shape, port, token)
-      return new Session(shape, { server, load, ...publishing }, memoryBefore)
+      return new Session(shape, { server: { ...server, pid: measured }, load, ...publishing }, memoryBefore)
     } catch (error) {
       await server.stop()
       throw error

@@ -43,12 +43,13 @@ const WAYS = /** @type {const} */ (['self', 'http', 'ws'])
 const ways = settings.publish.split(',').map(name => {
   return WAYS.find(way => way === name) ?? refuse(`there is no way to publish called ${name}`)
 })
-const rows = settings.servers.split(',').flatMap(name => {
+/** @typedef {import('./fan-out/rows.js').Row & { publish: import('./fan-out/session.js').Way }} Measured */
+const rows = settings.servers.split(',').flatMap(/** @returns {Measured[]} */ name => {
   const row = ROWS.find(row => row.name === name) ?? refuse(`there is no server ${name}`)
   if (row.program === 'tickwire') return ways.map(publish => ({ ...row, publish }))
   if (row.name !== 'centrifugo') return [{ ...row, publish: WAYS[0] }]
   const binary = centrifugo()
-  return binary === undefined ? [] : [{ ...row, binary, publish: row.name }]
+  return binary === undefined ? [] : [{ ...row, binary, publish: 'centrifugo' }]
 })
 
 /** @param {string} message @returns {never} */
@@ -104,7 +105,7 @@ function round (value, digits) {
 }
 
 /**
- * @param {import('./fan-out/rows.js').Row & { publish: import('./fan-out/session.js').Way }} row
+ * @param {Measured} row
  * @param {import('./fan-out/shapes.js').Shape} shape
  * @returns {Promise<Result>}
  */

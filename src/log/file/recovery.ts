@@ -118,7 +118,7 @@ export class Recovery {
     }
     for (const number of all.filter(number => number < first)) await folder.disk.remove(folder.segment(number))
     for (const number of kept.filter(number => number !== first)) await folder.disk.remove(folder.kept(number))
-    restorer.finish()
+    if (numbers.length > 0) restorer.finish()
     const { texts, hasCheckpoint } = restorer
     return { contents, segments, next, texts, hasCheckpoint, isClosed, aside: this.aside }
   }

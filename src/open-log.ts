@@ -12,10 +12,12 @@ import { RedisLog } from './log/redis/redis-log.js'
 
 type OnError = (error: unknown, message: string) => void
 
+type LogFields = Readonly<Record<string, string | number>>
+
 /** What is said while the log opens. */
 export interface OpenEvents {
   readonly onError: OnError
-  readonly write: (level: 'info' | 'warn', fields: Readonly<Record<string, string | number>>, message: string) => void
+  readonly write: (level: 'info' | 'warn', fields: LogFields, message: string) => void
 }
 
 interface Given {
@@ -75,7 +77,7 @@ export const outlivesProcess = (
 
 const foundFields = (
   { messages, topics, segments, bytes, isEpochKept, aside, tookMs }: Found
-): Readonly<Record<string, string | number>> => ({
+): LogFields => ({
   event: 'log',
   messages,
   topics,

@@ -97,7 +97,7 @@ export interface TickwireOptions {
   readonly strategies?: readonly (string | URL)[]
   /** What fills the orders of users (docs/trading.md, Write a broker). Default: the paper exchange. */
   readonly broker?: Broker
-  /** The log. Default: on Redis (`REDIS_URL`), in files (`LOG_PATH`) or in memory. Closes with the application. */
+  /** The log. Default: on Redis, in files or in memory, by the settings. It closes with the application. */
   readonly log?: Log
   /**
    * What several servers know together beside the log: tickets, leases, which servers there are. Default: on

@@ -23,7 +23,10 @@ export const fileBackend: LogBackend = {
     const log = async (path: string): Promise<FileLog> => await FileLog.open({
       ...options,
       clock: {
-        now: () => time = Math.max(time, clock.now()),
+        now () {
+          time = Math.max(time, clock.now())
+          return time
+        },
         randomEpoch: () => clock.randomEpoch()
       },
       path,

@@ -23,10 +23,13 @@ let n = 0
 await Promise.all(Array.from({ length: PUBLISHERS }, async (_, publisher) => {
   for (;;) {
     const items = Array.from({ length: 1 + n % 5 }, () => ({
-      topic: `trades:S${publisher % 4}`, payload: JSON.stringify({ n: ++n, of: process.pid, pad: 'x'.repeat(n % 300) })
+      topic: `trades:S${publisher % 4}`,
+      payload: JSON.stringify({ n: ++n, of: process.pid, pad: 'x'.repeat(n % 300) })
     }))
     const results = await log.append(items)
-    process.send!({ acknowledged: results.map((result, index) => ({ ...result, payload: items[index]!.payload })) })
+    process.send!({
+      acknowledged: results.map((result, index) => ({ ...result, payload: items[index]!.payload }))
+    })
     // Others have their turn.
     await new Promise(resolve => { setImmediate(resolve) })
   }

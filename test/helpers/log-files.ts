@@ -6,7 +6,7 @@ import { HAS_KEY, HAS_ORIGIN, HAS_STATE, Record, STATE_FAILED } from '../../src/
 
 /** The files of a log, as a test looks at them and cuts them: written after their description alone. */
 
-export interface StoredRecord {
+interface StoredRecord {
   readonly kind: number
   readonly bytes: Buffer
   /** Of a message: the number of its topic, and its offset. */
@@ -53,7 +53,9 @@ export function copyLog (from: string, to: string): void {
  * Takes the messages behind an offset of each shard out of a log that has one segment.
  * @param keep by shard
  */
-export function loseBeyond (folder: string, keep: readonly number[], shardOf: (topic: string) => number): void {
+export function loseBeyond (
+  folder: string, keep: readonly number[], shardOf: (topic: string) => number
+): void {
   const paths = segmentsOf(folder)
   if (paths.length !== 1) throw new Error(`the log has ${paths.length} segments; only one can be cut by shards`)
   const file = readFileSync(paths[0]!)
@@ -61,19 +63,21 @@ export function loseBeyond (folder: string, keep: readonly number[], shardOf: (t
   const parts: Buffer[] = [file.subarray(0, HEADER_BYTES)]
   let start = HEADER_BYTES
   for (const end of frameEnds(file)) {
-    const left = recordsOf(file.subarray(start + FRAME_HEAD_BYTES, end)).filter(({ kind, bytes, topic, offset }) => {
+    const records = recordsOf(file.subarray(start + FRAME_HEAD_BYTES, end))
+    const left = records.filter(({ kind, bytes, topic, offset }) => {
       if (kind === Record.text) texts.push(bytes.toString('utf8', 5))
       return kind !== Record.message || offset! <= keep[shardOf(texts[topic!]!)]!
     })
     if (left.length > 0) {
-      parts.push(sealFrame(Buffer.concat([Buffer.alloc(FRAME_HEAD_BYTES), ...left.map(({ bytes }) => bytes)])))
+      const bodies = left.map(({ bytes }) => bytes)
+      parts.push(sealFrame(Buffer.concat([Buffer.alloc(FRAME_HEAD_BYTES), ...bodies])))
     }
     start = end
   }
   writeFileSync(paths[0]!, Buffer.concat(parts))
 }
 
-export function recordsOf (body: Buffer): StoredRecord[] {
+function recordsOf (body: Buffer): StoredRecord[] {
   const records: StoredRecord[] = []
   let at = 0
   const text = (): void => { at += 4 + body.readUInt32LE(at) }

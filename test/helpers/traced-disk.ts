@@ -107,7 +107,9 @@ export class TracedDisk implements Disk {
           unsynced.set(operation.id, [...unsynced.get(operation.id) ?? [], operation])
           break
         case 'sync':
-          synced.set(operation.id, (unsynced.get(operation.id) ?? []).reduce(changed, synced.get(operation.id)!))
+          synced.set(
+            operation.id, (unsynced.get(operation.id) ?? []).reduce(changed, synced.get(operation.id)!)
+          )
           unsynced.delete(operation.id)
           break
         case 'rename': case 'remove':
@@ -177,5 +179,6 @@ function partOf (change: Data, power: Choices): Data | undefined {
   const kind = power.integer(0, 2)
   if (kind === 0) return undefined
   if (kind === 1 || change.do === 'truncate') return change
-  return { ...change, bytes: change.bytes.subarray(0, power.integer(0, Math.max(0, change.bytes.length - 1))) }
+  const { bytes } = change
+  return { ...change, bytes: bytes.subarray(0, power.integer(0, Math.max(0, bytes.length - 1))) }
 }

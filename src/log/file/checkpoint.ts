@@ -1,3 +1,4 @@
+import type { TopicPosition } from '../log.js'
 import type { LogContents } from '../memory/log-contents.js'
 import type { TopicHistory } from '../memory/topic-history.js'
 import type { RecordWriter } from './record-writer.js'
@@ -18,7 +19,7 @@ export function writeStart (writer: RecordWriter, { shards, fences, answers, tim
  */
 export class Checkpoint {
   private readonly histories: Iterator<TopicHistory>
-  private readonly dormant: Iterator<readonly [string, { readonly sequence: number, readonly offset: number }]>
+  private readonly dormant: Iterator<readonly [string, TopicPosition]>
   private isOver = false
   private written = 0
 

@@ -166,7 +166,7 @@ export class Journal {
     await this.file.close()
   }
 
-  /** Writes the last segment into a new file: as far as it was synced from the old one, the rest from memory. */
+  /** Writes the last segment into a new file: what was synced from the old one, the rest from memory. */
   private async rewrite (): Promise<void> {
     const { folder: { disk, path: folder }, last } = this
     const path = this.folder.segment(last.number)

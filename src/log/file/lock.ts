@@ -7,7 +7,7 @@ import { LogSetupError } from '../setup-error.js'
 
 const LOCK = 'lock'
 const OWNER = 'owner.json'
-/** So often the lock of a process that has ended is taken away: another process may take its place meanwhile. */
+/** How often the lock of a process that has ended is taken away: another may take its place meanwhile. */
 const ATTEMPTS = 5
 /** A path that is longer cannot name a socket on any system. */
 const MOST_PATH_BYTES = 100
@@ -65,7 +65,7 @@ class Place {
       return new Place(folder, async () => {})
     }
     if (process.platform !== 'linux') {
-      throw new LogSetupError(`LOG_PATH: ${folder} is too long a path for a socket in it; choose a shorter one`)
+      throw new LogSetupError(`LOG_PATH: ${folder} is too long for a socket in it; choose a shorter path`)
     }
     const handle = await open(folder, 'r')
     return new Place(`/proc/self/fd/${handle.fd}`, () => handle.close())

@@ -40,7 +40,8 @@ export class OldSegments {
     const { kept } = await folder.numbers()
     // If nothing older than the first segment is retained, nothing needs to be kept from there.
     for (const number of kept) {
-      if (number < journal.segments[0]!.number || before > number) await folder.disk.remove(folder.kept(number))
+      const isOld = number < journal.segments[0]!.number || before > number
+      if (isOld) await folder.disk.remove(folder.kept(number))
     }
     const most = MOST_TIMES_RETAINED * this.contents.topics.bytes + SPARE_SEGMENTS * this.segmentBytes
     if (journal.bytes > most) await this.keepFew(newest)
@@ -71,7 +72,9 @@ export class OldSegments {
       await this.keepBefore(segment)
       await this.journal.removeBefore(segment.number)
       const { kept } = await this.folder.numbers()
-      for (const number of kept) if (number < segment.number) await this.folder.disk.remove(this.folder.kept(number))
+      for (const number of kept.filter(number => number < segment.number)) {
+        await this.folder.disk.remove(this.folder.kept(number))
+      }
       return
     }
   }

@@ -2,16 +2,17 @@ import type { EpochStart, Fence } from '../log.js'
 
 /**
  * What records a frame has. A record is its kind, one byte, and what follows. Numbers are doubles, except
- * counts, lengths, and the numbers of texts, of 4 bytes. All are little-endian. A text has its length before it.
+ * counts, lengths, and the numbers of texts, of 4 bytes. All are little-endian. A text has its length before
+ * it.
  */
 export const Record = {
-  /** A text, to which the segment gives the next number, from 0. Topics and processors are named by number. */
+  /** A text, to which the segment gives the next number, from 0: the name of a topic or a processor. */
   text: 1,
   /** An append begins: the time of its messages. */
   time: 2,
   /** Flags, topic, offset, sequence, previous, origin, key, payload. */
   message: 3,
-  /** Where all shards stand, the fences and the time, as JSON: {@link ShardsText}. Each segment begins with it. */
+  /** Where all shards stand, fences and time: {@link ShardsText}, as JSON. A segment begins with it. */
   shards: 4,
   /** An idempotency key. Each segment has all keys right after `shards`. */
   key: 5,

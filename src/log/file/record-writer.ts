@@ -2,7 +2,9 @@ import type { AppendItem, Entry, Fence, KeptOrigin } from '../log.js'
 import type { RememberedKey } from '../memory/answered-keys.js'
 import type { TopicHistory } from '../memory/topic-history.js'
 import { FRAME_HEAD_BYTES, sealFrame } from './frames.js'
-import { HAS_KEY, HAS_ORIGIN, HAS_STATE, type OpenedText, Record, REPLACES, type ShardsText, STATE_FAILED } from './record-kinds.js'
+import {
+  HAS_KEY, HAS_ORIGIN, HAS_STATE, type OpenedText, Record, REPLACES, type ShardsText, STATE_FAILED
+} from './record-kinds.js'
 
 const FIRST_BYTES = 64 * 1024
 /** A buffer that one large append has made longer than this is not kept. */

@@ -116,8 +116,8 @@ export class Recovery {
       for (const { number } of segments.slice(from)) await this.cut(folder.segment(number), 0)
       return undefined
     }
-    for (const number of all.filter(number => number < first)) await folder.disk.remove(folder.segment(number))
-    for (const number of kept.filter(number => number !== first)) await folder.disk.remove(folder.kept(number))
+    for (const old of all.filter(number => number < first)) await folder.disk.remove(folder.segment(old))
+    for (const old of kept.filter(number => number !== first)) await folder.disk.remove(folder.kept(old))
     if (numbers.length > 0) restorer.finish()
     const { texts, hasCheckpoint } = restorer
     return { contents, segments, next, texts, hasCheckpoint, isClosed, aside: this.aside }

@@ -3,7 +3,7 @@ import type { StoredMessage } from '../entry-queue.js'
 import type { Fence, KeptOrigin } from '../log.js'
 import type { LogContents } from '../memory/log-contents.js'
 import { keySecondsOf } from '../memory/memory-log.js'
-import type { StateText, TopicHistory } from '../memory/topic-history.js'
+import type { StateFailure, StateText, TopicHistory } from '../memory/topic-history.js'
 import {
   HAS_KEY, HAS_ORIGIN, HAS_STATE, type OpenedText, Record, REPLACES, type ShardsText, STATE_FAILED
 } from './record-kinds.js'
@@ -112,7 +112,8 @@ export class Restorer {
       }
       case Record.closed:
         this.contents.advanceTo(this.double())
-        return this.isClosed = true
+        this.isClosed = true
+        return true
       default: return false
     }
   }
@@ -205,7 +206,7 @@ export class Restorer {
     return true
   }
 
-  private state (flags: number): StateText | { failure: string, timestamp: number } | undefined {
+  private state (flags: number): StateText | StateFailure | undefined {
     if ((flags & (HAS_STATE | STATE_FAILED)) === 0) return undefined
     const [sequence, timestamp, text] = [this.double(), this.double(), this.text()]
     return (flags & STATE_FAILED) === 0
@@ -217,7 +218,8 @@ export class Restorer {
     const { contents } = this
     this.start = shards.map(({ offset }) => offset)
     contents.advanceTo(time)
-    if (this.isWhole && shards.every(({ offset }, shard) => offset === contents.shards[shard]!.offset)) return true
+    const isNext = shards.every(({ offset }, shard) => offset === contents.shards[shard]!.offset)
+    if (this.isWhole && isNext) return true
     this.beganElsewhere = this.isWhole
     this.isWhole = false
     for (const [shard, { offset, epochs }] of shards.entries()) contents.shards[shard] = { offset, epochs }
@@ -243,7 +245,9 @@ export class Restorer {
     if (known !== undefined && known.size > 0) return known
     const { topics } = this.contents
     const topic = this.texts[id]!
-    return this.histories[id] = topics.histories.get(topic) ?? topics.begin(topic)
+    const history = topics.histories.get(topic) ?? topics.begin(topic)
+    this.histories[id] = history
+    return history
   }
 
   private text (): string {

@@ -141,7 +141,9 @@ export class Writing {
     } catch (error) {
       onError(error, 'the log could not be closed in order: at the next start its shards begin a new epoch')
     }
-    await journal.close().catch((error: unknown) => { onError(error, 'the file of the log could not be closed') })
+    await journal.close().catch((error: unknown) => {
+      onError(error, 'the file of the log could not be closed')
+    })
   }
 
   private syncLater (): void {

@@ -45,7 +45,9 @@ export class AnsweredKeys {
 
   /** All keys, those that are forgotten first before others of their time. */
   * all (): Iterable<RememberedKey> {
-    for (const [seconds, keys] of this.bySeconds) for (const answer of keys.all()) yield { seconds, ...answer }
+    for (const [seconds, keys] of this.bySeconds) {
+      for (const answer of keys.all()) yield { seconds, ...answer }
+    }
   }
 
   /** Takes a key from {@link all} of another log. Those of one time must come in order. */

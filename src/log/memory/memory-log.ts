@@ -51,11 +51,12 @@ export interface AppendRecorder {
   noteMessage (entry: Entry, item: AppendItem): void
 }
 
-export const systemClock: LogClock = { now: Date.now, randomEpoch }
+const systemClock: LogClock = { now: Date.now, randomEpoch }
 
 /** Returns what a log that nobody has appended to holds. */
-export const emptyContents = ({ shards = 1, clock = systemClock, ...options }: MemoryLogOptions): LogContents =>
-  new LogContents({ ...options, shards, clock })
+export const emptyContents = (
+  { shards = 1, clock = systemClock, ...options }: MemoryLogOptions
+): LogContents => new LogContents({ ...options, shards, clock })
 
 /**
  * The log of a single process: the default, and the simplest form of the contract. It is lost when the

@@ -39,6 +39,12 @@ export interface StateText {
   readonly timestamp: number
 }
 
+/** Why a topic's state is unknown. */
+export interface StateFailure {
+  readonly failure: string
+  readonly timestamp: number
+}
+
 /**
  * What the log has of one topic: its last messages, and its state. The history folds the state only when
  * somebody reads it, when many bytes wait to be folded, or when a message is dropped. It keeps the state of
@@ -154,13 +160,13 @@ export class TopicHistory {
    * Takes the state after the newest message from a file.
    * @param stored its text, or why it is unknown; undefined if the topic has none
    */
-  restoreState (stored: StateText | { readonly failure: string, readonly timestamp: number } | undefined): void {
+  restoreState (stored: StateText | StateFailure | undefined): void {
     this.cached = this.current = undefined
     this.unfoldedBytes = 0
     if (stored === undefined) this.base = undefined
     else if ('failure' in stored) {
-      const { failure, timestamp } = stored
-      this.base = { value: undefined, failure: { error: new Error(failure) }, sequence: this.lastSequence, timestamp }
+      const failure = { error: new Error(stored.failure) }
+      this.base = { value: undefined, failure, sequence: this.lastSequence, timestamp: stored.timestamp }
     } else {
       const isText = this.channel.reduce === 'last'
       this.base = new StoredState(stored.payload, isText, stored.sequence, stored.timestamp)
@@ -189,7 +195,8 @@ export class TopicHistory {
   /** Takes an origin from a file, unless the topic has it already. */
   restoreOrigin (origin: KeptOrigin): void {
     this.origins ??= new OriginTrails()
-    if ((this.origins.newest(origin.processor)?.outputOffset ?? 0) < origin.outputOffset) this.origins.add(origin)
+    const newest = this.origins.newest(origin.processor)?.outputOffset ?? 0
+    if (newest < origin.outputOffset) this.origins.add(origin)
   }
 
   newestOrigin (processor: string): KeptOrigin | undefined {

@@ -2,11 +2,13 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { FileLog } from '../../src/log/file/file-log.js'
-import { FSYNC_MS, SEGMENT_BYTES } from '../../src/log/file/open-files.js'
+import { SEGMENT_BYTES } from '../../src/log/file/open-files.js'
 import { ENTRY_OVERHEAD_BYTES } from '../../src/log/memory/drop-order.js'
 import { copyLog, loseBeyond, quickDisk } from '../helpers/log-files.js'
 import { ReopenedLog } from '../helpers/reopened-log.js'
 import type { LogBackend } from './logs.js'
+
+const FSYNC_MS = 1000
 
 /**
  * A log in files, which a restart opens again: from a copy of them as a killed process leaves them, without

@@ -104,6 +104,8 @@ async function live (t: Test, choices: Choices, fsync: 'always' | 'never'): Prom
     }
   }
   await Promise.all([publisher(), publisher(), publisher()])
+  // After the first of these a segment may begin; with the second its checkpoint is whole.
+  for (const source of ['one', 'two']) await log.raise(source)
   const heads = await log.head()
   const retained = new Map(
     await Promise.all(TOPICS.map(async topic => [topic, await held(log, topic)] as const))

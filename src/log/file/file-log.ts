@@ -12,7 +12,7 @@ import { Writing } from './writing.js'
 /** Characters of payload that may wait: how far publishers may be ahead of the disk. */
 const MOST_WAITING = 64 * 1024 * 1024
 /** A group of appends that is written at once ends beyond this many bytes. */
-const GROUP_BYTES = 4 * 1024 * 1024
+const GROUP_BYTES = 1024 * 1024
 /** Bytes of a checkpoint that go with one group: this is how long the others wait for it. */
 const CHECKPOINT_BYTES = 256 * 1024
 const MAY_HAVE = 'the log could not write the message to its file; it may have the message or not'

@@ -11,7 +11,6 @@ import { RecordWriter } from './record-writer.js'
 import { Recovery } from './recovery.js'
 
 export const SEGMENT_BYTES = 64 * 1024 * 1024
-export const FSYNC_MS = 1000
 
 export interface FileLogSettings {
   /**

@@ -298,6 +298,26 @@ test('refuses appends while the disk is full, reads on, and goes on by itself', 
   await again.close()
 })
 
+test('begins an epoch after it was closed while the disk was full', async t => {
+  const disk = new TracedDisk()
+  const log = await open(temporaryFolder(t), { disk })
+  await log.append([{ topic: 'trades:A', payload: '1' }])
+  disk.failures.push({ do: 'write', code: 'ENOSPC' }, { do: 'write', code: 'ENOSPC' })
+  t.match(await log.append([{ topic: 'trades:A', payload: '2' }]), [{ error: 'log_unavailable' }])
+  t.equal((await held(log, 'trades:A')).length, 2, 'a reader may have seen it')
+  const before = await log.head()
+  await log.close()
+  const left = temporaryFolder(t)
+  disk.writeTo(left, disk.trace.length, undefined)
+  const again = await open(left)
+  const shard = again.shardOf('trades:A')
+  t.same((await held(again, 'trades:A')).map(({ payload }) => payload), ['1'])
+  const [head] = await again.head([shard])
+  t.ok(isGood({ epoch: before[shard]!.epoch, offset: 1 }, head!))
+  t.notOk(isGood({ epoch: before[shard]!.epoch, offset: 2 }, head!))
+  await again.close()
+})
+
 test('writes a file anew after a sync that failed, with all that was not synced', async t => {
   for (const fsync of ['always', 5] as const) {
     const disk = new TracedDisk()

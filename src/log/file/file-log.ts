@@ -193,7 +193,7 @@ export class FileLog implements Log {
     if (this.isRunning) return
     this.isRunning = true
     this.running = this.writeAll().catch((error: unknown) => {
-      this.options.onError(error, 'the log could not go on writing its files')
+      this.writing.abandon(error)
       for (const change of this.underWay) change.refuse(true)
       this.refuseWaiting()
     })

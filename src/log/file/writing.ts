@@ -31,6 +31,8 @@ export class Writing {
   private upkeep: Promise<void> = Promise.resolve()
   private nextRotation: number
   private hasGivenUp = false
+  /** Whether something was applied that is in no file: the log cannot be closed in order any more. */
+  private isIncomplete = false
   private endWait: (() => void) | undefined
 
   constructor (private readonly options: WritingOptions) {
@@ -82,10 +84,19 @@ export class Writing {
           this.fail(error)
           onFailure()
         }
-        if (isLastTry) return false
+        if (isLastTry) {
+          this.isIncomplete = true
+          return false
+        }
         await this.wait()
       }
     }
+  }
+
+  /** Refuses all from now on: what was applied last may not be written. */
+  abandon (error: unknown): void {
+    this.isIncomplete = true
+    this.fail(error)
   }
 
   /** Begins the next segment if the last one is long enough. @returns whether it did */
@@ -134,6 +145,7 @@ export class Writing {
     clearTimeout(this.syncTimer)
     await this.upkeep
     try {
+      if (this.isIncomplete) throw new Error('what was appended last is not written')
       if (!journal.isGood) await journal.repair()
       writer.noteClosed(contents.now())
       await journal.write(writer.takeFrame())

@@ -3,6 +3,9 @@ import type { LogContents } from '../memory/log-contents.js'
 import type { TopicHistory } from '../memory/topic-history.js'
 import type { RecordWriter } from './record-writer.js'
 
+/** How long others wait for a part of a checkpoint, beside its last topic. */
+const MOST_MS = 2
+
 /** Writes where all shards stand, the fences, and the idempotency keys: a segment begins with it. */
 export function writeStart (writer: RecordWriter, { shards, fences, answers, time }: LogContents): void {
   writer.noteShards({
@@ -39,7 +42,7 @@ export class Checkpoint {
     return this.written
   }
 
-  /** Writes the next part, of about as many bytes. */
+  /** Writes the next part, of about as many bytes, unless folding states takes too long. */
   write (writer: RecordWriter, bytes: number): void {
     const before = writer.bytes
     if (!this.isOver) this.writePart(writer, bytes)
@@ -48,7 +51,8 @@ export class Checkpoint {
 
   private writePart (writer: RecordWriter, bytes: number): void {
     const end = writer.bytes + bytes
-    while (writer.bytes < end) {
+    const deadline = performance.now() + MOST_MS
+    while (writer.bytes < end && performance.now() < deadline) {
       const history = this.histories.next()
       if (history.done !== true) {
         writer.noteTopic(history.value)

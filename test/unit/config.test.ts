@@ -250,6 +250,10 @@ for (const [name, { good, bad, allowed, beside }] of Object.entries(variables)) 
   })
 }
 
+test('takes a log in files or on Redis, not both', async t => {
+  t.match(refusal({ LOG_PATH: 'log', REDIS_URL: 'redis://127.0.0.1' }), /^LOG_PATH and REDIS_URL are set/)
+})
+
 test('demands a certificate and its key together', async t => {
   t.match(refusal({ TLS_CERT: 'cert.pem' }), /^TLS_CERT and TLS_KEY go together/)
   t.match(refusal({ TLS_KEY: 'key.pem', TLS_CERT: '' }), /^TLS_CERT and TLS_KEY go together/)

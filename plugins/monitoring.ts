@@ -4,6 +4,7 @@ import type { Connections } from '../src/connection/connections.js'
 import type { Coordination } from '../src/coordination/coordination.js'
 import type { Hub } from '../src/hub/hub.js'
 import type { Log } from '../src/log/log.js'
+import { FileLog } from '../src/log/file/file-log.js'
 import { MemoryLog } from '../src/log/memory/memory-log.js'
 import { RedisLog } from '../src/log/redis/redis-log.js'
 import { Figures, type FiguresOptions } from '../src/monitor/figures.js'
@@ -38,6 +39,12 @@ export interface Monitoring {
   close (): Promise<void>
 }
 
+function kindOf (log: Log): 'memory' | 'files' | 'redis' | 'other' {
+  if (log instanceof MemoryLog) return 'memory'
+  if (log instanceof FileLog) return 'files'
+  return log instanceof RedisLog ? 'redis' : 'other'
+}
+
 /** Makes the parts of the monitor work together. */
 export function monitoring (options: MonitoringOptions): Monitoring {
   const { node, log, coordination, hub, publisher, acknowledging, nodes, store, onError } = options
@@ -47,7 +54,7 @@ export function monitoring (options: MonitoringOptions): Monitoring {
     ...options,
     ledger,
     counters,
-    logKind: log instanceof MemoryLog ? 'memory' : log instanceof RedisLog ? 'redis' : 'other',
+    logKind: kindOf(log),
     isLogAvailable: () => hub.logAvailable,
     topics: () => hub.directory.size
   })

@@ -53,7 +53,7 @@ export const ConfigSchema = Type.Object({
   ),
   REDIS_URL: Type.Optional(Type.String({
     pattern: '^(rediss?(\\+(sentinel|cluster))?://.+|/.+)$',
-    description: 'the Redis that holds the log; default: the log is in memory',
+    description: 'the Redis that holds the log; default: the log is in memory, or in LOG_PATH',
     allowed: 'redis://host:6379, redis+sentinel://host:26379,…/master, redis+cluster://host:6379,…, ' +
       'with rediss for TLS, or the path of a socket'
   })),
@@ -63,6 +63,16 @@ export const ConfigSchema = Type.Object({
     description: 'the beginning of every key in Redis',
     allowed: '1 to 32 letters, digits, . _ and -'
   }),
+  LOG_PATH: given('a folder in which the log outlives restarts, for one server without REDIS_URL'),
+  LOG_FSYNC: Type.Union(
+    [Type.Literal('always'), Type.Literal('never'), Type.Integer({ minimum: 1, maximum: 60_000 })],
+    {
+      default: 1000,
+      unit: 'ms',
+      description: 'how much of the log in LOG_PATH a power cut may lose: always: nothing that was ' +
+        'acknowledged, never: what the system has not written, or milliseconds'
+    }
+  ),
   DATABASE_URL: Type.Optional(Type.String({
     pattern: '^postgres(ql)?://.+$',
     description: 'the PostgreSQL that keeps what must outlive the log; default: a file in DATA_DIR',
@@ -74,7 +84,7 @@ export const ConfigSchema = Type.Object({
     description: 'the folder of the file that keeps what must outlive the log, ' +
       'for one server without DATABASE_URL'
   }),
-  LOG_SHARDS: Count(1, 'shards of the log, at most 32; fixed for the life of a log on Redis', undefined, 32),
+  LOG_SHARDS: Count(1, 'shards of the log, at most 32; fixed for the life of a log', undefined, 32),
   RETENTION_MESSAGES: Count(10_000, 'messages that the log keeps of each topic'),
   RETENTION_SECONDS: Count(3600, 'how long the log keeps a message', 'seconds'),
   RETENTION_BYTES: Bytes(

@@ -85,6 +85,10 @@ function checked (
     throw new ConfigError('IDLE_TIMEOUT_MS must be at least HEARTBEAT_MS: ' +
       'the server asks a client for a sign of life once a heartbeat')
   }
+  if (config.LOG_PATH !== undefined && config.REDIS_URL !== undefined) {
+    throw new ConfigError('LOG_PATH and REDIS_URL are set: ' +
+      'the log is in files or on Redis; unset one of them')
+  }
   if ((config.TLS_CERT === undefined) !== (config.TLS_KEY === undefined)) {
     throw new ConfigError('TLS_CERT and TLS_KEY go together: set both, ' +
       'the file of a certificate and of its key')

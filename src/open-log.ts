@@ -4,11 +4,21 @@ import type { Coordination } from './coordination/coordination.js'
 import { MemoryCoordination } from './coordination/memory/memory-coordination.js'
 import { coordinationCommands } from './coordination/redis/keys.js'
 import { RedisCoordination } from './coordination/redis/redis-coordination.js'
+import { FileLog } from './log/file/file-log.js'
+import { type Found, SEGMENT_BYTES } from './log/file/open-files.js'
 import type { Log } from './log/log.js'
 import { MemoryLog } from './log/memory/memory-log.js'
 import { RedisLog } from './log/redis/redis-log.js'
 
 type OnError = (error: unknown, message: string) => void
+
+type LogFields = Readonly<Record<string, string | number>>
+
+/** What is said while the log opens. */
+export interface OpenEvents {
+  readonly onError: OnError
+  readonly write: (level: 'info' | 'warn', fields: LogFields, message: string) => void
+}
 
 interface Given {
   readonly log?: Log
@@ -21,11 +31,11 @@ interface Given {
  * @throws LogSetupError
  */
 export async function openLogAndCoordination (
-  given: Given, settings: StreamingSettings, channels: Channels, onError: OnError
+  given: Given, settings: StreamingSettings, channels: Channels, events: OpenEvents
 ): Promise<[Log, Coordination]> {
-  const log = given.log ?? await openLog(settings, channels, onError)
+  const log = given.log ?? await openLog(settings, channels, events)
   try {
-    return [log, given.coordination ?? await openCoordination(settings, onError)]
+    return [log, given.coordination ?? await openCoordination(settings, events.onError)]
   } catch (error) {
     await log.close()
     throw error
@@ -33,7 +43,9 @@ export async function openLogAndCoordination (
 }
 
 /** Opens the log that the settings ask for. @throws LogSetupError */
-async function openLog (settings: StreamingSettings, channels: Channels, onError: OnError): Promise<Log> {
+async function openLog (
+  settings: StreamingSettings, channels: Channels, { onError, write }: OpenEvents
+): Promise<Log> {
   const options = {
     channels,
     shards: settings.LOG_SHARDS,
@@ -45,10 +57,43 @@ async function openLog (settings: StreamingSettings, channels: Channels, onError
     maxTopics: settings.MAX_TOPICS,
     maxTopicNames: settings.MAX_TOPIC_NAMES
   }
+  if (settings.LOG_PATH !== undefined) {
+    const { LOG_PATH: path, LOG_FSYNC: fsync } = settings
+    const log = await FileLog.open({ ...options, path, fsync, segmentBytes: SEGMENT_BYTES, onError })
+    const isAsExpected = log.found.aside.length === 0 && (log.found.isEpochKept || log.found.isNew)
+    write(isAsExpected ? 'info' : 'warn', foundFields(log.found), whatWasFound(log.found))
+    return log
+  }
   if (settings.REDIS_URL === undefined) return new MemoryLog(options)
   const { REDIS_URL: url, REDIS_KEY_PREFIX: keyPrefix } = settings
   const alsoRun = coordinationCommands(keyPrefix)
   return await RedisLog.open({ ...options, url, keyPrefix, alsoRun, onError })
+}
+
+/** Whether the log that the settings ask for is there after a restart, so that nothing else must keep it. */
+export const outlivesProcess = (
+  { REDIS_URL, LOG_PATH }: Pick<StreamingSettings, 'REDIS_URL' | 'LOG_PATH'>
+): boolean => REDIS_URL !== undefined || LOG_PATH !== undefined
+
+const foundFields = (
+  { messages, topics, segments, bytes, isEpochKept, aside, tookMs }: Found
+): LogFields => ({
+  event: 'log',
+  messages,
+  topics,
+  segments,
+  bytes,
+  epoch: isEpochKept ? 'kept' : 'begun',
+  took_ms: tookMs,
+  ...aside.length === 0 ? {} : { aside: aside.join() }
+})
+
+function whatWasFound ({ isNew, isEpochKept, aside }: Found): string {
+  const damaged = aside.length === 0 ? '' : '; parts of its files were damaged, and are kept aside'
+  if (isNew) return `a log begins in LOG_PATH${damaged}`
+  return isEpochKept
+    ? `the log in LOG_PATH goes on${damaged}`
+    : `the log in LOG_PATH was not closed in order: what it lost is told by a new epoch${damaged}`
 }
 
 /**

@@ -26,7 +26,7 @@ import { recordedChannels } from './history/recorded-channels.js'
 import { HeatmapCounters } from './metrics/heatmap-counters.js'
 import { checkMonitorSettings, MonitorStore } from './monitor/monitor-store.js'
 import { settingNotices } from './notices.js'
-import { openLogAndCoordination } from './open-log.js'
+import { openLogAndCoordination, outlivesProcess } from './open-log.js'
 import { paperRules } from './paper-rules.js'
 import { checkPluginOptions } from './plugin-options.js'
 import { alertProcessor } from './processors/alerts/alert-processor.js'
@@ -97,7 +97,7 @@ export interface TickwireOptions {
   readonly strategies?: readonly (string | URL)[]
   /** What fills the orders of users (docs/trading.md, Write a broker). Default: the paper exchange. */
   readonly broker?: Broker
-  /** The log. Default: on Redis if `REDIS_URL` is set, else in memory. It closes with the application. */
+  /** The log. Default: on Redis, in files or in memory, by the settings. It closes with the application. */
   readonly log?: Log
   /**
    * What several servers know together beside the log: tickets, leases, which servers there are. Default: on
@@ -214,19 +214,19 @@ export const tickwire = fp<TickwireOptions>(async (app, options) => {
     app.log.error({ err: errorFields(error) }, message)
   }
   const keys = openKeys(settings, onError)
-  const opened = openLogAndCoordination(options, settings, channels, onError)
+  const write: StoreLog = (level, fields, message) => { app.log[level](fields, message) }
+  const opened = openLogAndCoordination(options, settings, channels, { onError, write })
   const [log, coordination] = await opened.catch((error: unknown) => {
     keys.close()
     throw error
   })
   const publisher = new Publisher({ log, channels })
-  const keepsItself = options.log !== undefined || settings.REDIS_URL !== undefined
+  const keepsItself = options.log !== undefined || outlivesProcess(settings)
   const closeAll = async (error: unknown): Promise<never> => {
     keys.close()
     await Promise.all([log.close(), coordination.close()])
     throw error
   }
-  const write: StoreLog = (level, fields, message) => { app.log[level](fields, message) }
   const store = recorded === undefined
     ? undefined
     : await openStore(settings, { isShared: settings.REDIS_URL !== undefined, log: write }).catch(closeAll)

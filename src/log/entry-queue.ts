@@ -28,6 +28,16 @@ const MARGIN = 1.1
 /** Bytes that a character of a payload may take in UTF-8. */
 const MOST_PER_CHARACTER = 3
 
+type MessageNumbers = Pick<Entry, 'offset' | 'sequence' | 'previous' | 'timestamp' | 'replaces'>
+
+/** A message as a file has it: its payload is a part of a buffer. */
+export interface StoredMessage extends MessageNumbers {
+  readonly source: Buffer
+  /** Where the payload starts and ends in the source. */
+  readonly start: number
+  readonly end: number
+}
+
 /** Some consecutive entries. They are dropped from the front. */
 class Block {
   /** The row of the first entry that is not dropped, and the row after the last. */
@@ -50,8 +60,16 @@ class Block {
 
   hasRoomFor (payload: string): boolean {
     if (this.end === this.entries) return false
-    const room = this.payloads.length - this.payloadEnd(this.end - 1)
+    const { room } = this
     return payload.length * MOST_PER_CHARACTER <= room || Buffer.byteLength(payload) <= room
+  }
+
+  hasRoomForBytes (bytes: number): boolean {
+    return this.end < this.entries && bytes <= this.room
+  }
+
+  private get room (): number {
+    return this.payloads.length - this.payloadEnd(this.end - 1)
   }
 
   clear (): void {
@@ -59,9 +77,24 @@ class Block {
   }
 
   /** Appends an entry, for which there must be room. @returns the size of its payload in bytes */
-  push ({ topic, payload, offset, sequence, previous, timestamp, replaces }: Entry): number {
+  push (entry: Entry): number {
     const begin = this.payloadEnd(this.end - 1)
-    const bytes = this.payloads.write(payload, begin)
+    const bytes = this.payloads.write(entry.payload, begin)
+    this.note(entry, entry.topic, begin + bytes)
+    return bytes
+  }
+
+  /** Does the same with a payload in UTF-8. */
+  pushStored (message: StoredMessage, topic: string): void {
+    const { source, start, end } = message
+    const begin = this.payloadEnd(this.end - 1)
+    source.copy(this.payloads, begin, start, end)
+    this.note(message, topic, begin + end - start)
+  }
+
+  private note (
+    { offset, sequence, previous, timestamp, replaces }: MessageNumbers, topic: string, end: number
+  ): void {
     const { numbers } = this
     const row = this.end * NUMBERS
     numbers[row + OFFSET] = offset
@@ -69,9 +102,8 @@ class Block {
     numbers[row + PREVIOUS] = previous
     numbers[row + TIMESTAMP] = timestamp
     numbers[row + REPLACES] = replaces ? 1 : 0
-    numbers[row + END] = begin + bytes
+    numbers[row + END] = end
     this.topics[this.end++] = topic
-    return bytes
   }
 
   number (row: number, column: number): number {
@@ -139,10 +171,33 @@ export class EntryQueue {
   private pushIntoBlock (entry: Entry): number {
     let block = this.blocks.at(-1)
     if (block === undefined || !block.hasRoomFor(entry.payload)) {
-      block = this.nextBlock(block, entry.payload)
+      block = this.nextBlock(block, Buffer.byteLength(entry.payload))
       this.blocks.push(block)
     }
     return block.push(entry)
+  }
+
+  /** Adds a message from a file: its payload becomes no string, except where it is the only one. */
+  pushStored (message: StoredMessage, topic: string): void {
+    const { source, start, end } = message
+    if (this.size === 0) {
+      const { offset, sequence, previous, timestamp, replaces } = message
+      const payload = source.toString('utf8', start, end)
+      this.push({ topic, shard: this.shard, offset, sequence, previous, timestamp, payload, replaces })
+      return
+    }
+    const { only } = this
+    this.size++
+    if (only !== undefined) {
+      this.only = undefined
+      this.pushIntoBlock(only)
+    }
+    let block = this.blocks.at(-1)
+    if (block === undefined || !block.hasRoomForBytes(end - start)) {
+      block = this.nextBlock(block, end - start)
+      this.blocks.push(block)
+    }
+    block.pushStored(message, topic)
   }
 
   // The getters of the oldest and the newest entry need a queue that is not empty, as do `shift` and `pop`.
@@ -181,6 +236,19 @@ export class EntryQueue {
     if (this.only !== undefined) return this.only.offset
     const block = this.blocks.at(-1)!
     return block.number(block.end - 1, OFFSET)
+  }
+
+  /** Returns how many entries have an offset up to this one. */
+  countUpTo (offset: number): number {
+    const { blocks, only } = this
+    if (only !== undefined) return only.offset <= offset ? 1 : 0
+    let count = 0
+    for (const block of blocks) {
+      const row = firstThat(block.start, block.end, row => block.number(row, OFFSET) > offset)
+      count += row - block.start
+      if (row < block.end) break
+    }
+    return count
   }
 
   /** Drops the oldest entry. @returns the size of its payload in bytes */
@@ -245,16 +313,16 @@ export class EntryQueue {
     }
   }
 
-  private nextBlock (before: Block | undefined, payload: string): Block {
+  /** @param bytes of the payload that the block must have room for */
+  private nextBlock (before: Block | undefined, bytes: number): Block {
     const { spare } = this
     this.spare = undefined
-    const bytes = Buffer.byteLength(payload)
     const mean = (before?.meanSize ?? bytes) * MARGIN
     const share = Math.max(LEAST_ENTRIES, this.size * SHARE)
     const entries = Math.ceil(Math.min(MOST_ENTRIES, share, Math.max(1, MOST_BYTES / mean)))
     if (spare?.entries === entries) {
       spare.clear()
-      if (spare.hasRoomFor(payload)) return spare
+      if (spare.hasRoomForBytes(bytes)) return spare
     }
     return new Block(entries, Math.max(bytes, entries === 1 ? 0 : Math.ceil(entries * mean)))
   }

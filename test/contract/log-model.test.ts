@@ -71,7 +71,11 @@ const steps = (exact: boolean): fc.Arbitrary<Step[]> => fc.array(fc.oneof(
   ...(exact ? [{ weight: 2, arbitrary: sleep }] : [])
 ), { maxLength: 40 })
 
-interface ModelEntry extends Entry { dropped: boolean }
+interface ModelEntry extends Entry {
+  dropped: boolean
+  /** Counts the appends. */
+  readonly call: number
+}
 
 /** The rules of the contract, written as plainly as possible. */
 class Model {
@@ -81,6 +85,7 @@ class Model {
   readonly told: Entry[] = []
   private keys: Array<{ name: string, result: AppendResult, entry: ModelEntry, until: number }> = []
   private time = 0
+  private calls = 0
 
   constructor (
     private readonly shards: number,
@@ -103,6 +108,7 @@ class Model {
   append (items: readonly AppendItem[], shardOf: (topic: string) => number): AppendResult[] {
     this.tick()
     this.keys = this.keys.filter(({ until }) => until > this.time)
+    const call = ++this.calls
     const results = items.map((item): AppendResult => {
       const { topic, payload, replaces = false } = item
       const name = JSON.stringify([topic, item.idempotencyKey])
@@ -124,7 +130,8 @@ class Model {
         timestamp: this.time,
         payload,
         replaces,
-        dropped: false
+        dropped: false,
+        call
       }
       this.entries.push(entry)
       this.told.push(entry)
@@ -143,9 +150,13 @@ class Model {
 
   expire (): void {
     this.tick()
+    this.expireAt(this.time)
+  }
+
+  private expireAt (time: number): void {
     const { overheadBytes } = this
     if (overheadBytes === undefined) return
-    for (const entry of this.entries) if (entry.timestamp <= this.time - SECONDS * 1000) entry.dropped = true
+    for (const entry of this.entries) if (entry.timestamp <= time - SECONDS * 1000) entry.dropped = true
     const held = this.entries
       .filter(({ dropped }) => !dropped)
       .sort((a, b) => a.timestamp - b.timestamp || a.offset - b.offset || a.shard - b.shard)
@@ -176,6 +187,18 @@ class Model {
         ...this.epochs[shard]!,
         { epoch: epochs[shard]!, start: this.offset(shard) + 1 }
       ].slice(-32)
+    }
+  }
+
+  /** Drops anew what a log drops that is given all messages again, append by append. */
+  dropAnew (): void {
+    const all = this.entries
+    this.entries = []
+    for (const entry of all) entry.dropped = false
+    for (const [index, entry] of all.entries()) {
+      this.entries.push(entry)
+      for (const old of this.of(entry.topic).slice(0, -MESSAGES)) old.dropped = true
+      if (all[index + 1]?.call !== entry.call) this.expireAt(entry.timestamp)
     }
   }
 
@@ -337,6 +360,7 @@ async function run (backend: LogBackend, shards: number, taken: readonly Step[])
         )
         await opened.restart(keep)
         model.restart(keep, (await log.head()).map(({ epoch }) => epoch))
+        if (backend.dropsAnew === true) model.dropAnew()
       }
       await compare()
     }

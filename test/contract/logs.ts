@@ -11,6 +11,7 @@ import { RedisCluster } from '../helpers/redis-cluster.js'
 import { RedisSentinel } from '../helpers/redis-sentinel.js'
 import { redisProgram, RedisServer } from '../helpers/redis-server.js'
 import { ROOT } from '../helpers/root.js'
+import { fileBackend } from './file-backend.js'
 
 const LOSE = readFileSync(join(ROOT, 'test/contract/lose.lua'), 'utf8')
 
@@ -66,6 +67,11 @@ export interface LogBackend {
     /** The bytes that an entry counts beside its payload. */
     readonly overheadBytes: number
   }
+  /**
+   * Whether a restart drops messages anew, from all that is left: what only messages that are lost have made
+   * it drop is there again.
+   */
+  readonly dropsAnew?: boolean
   /**
    * Whether it is another backend's log over other connections; tests of random sequences then run fewer
    * times.
@@ -151,6 +157,7 @@ export const backends: readonly LogBackend[] = [
       return { log, restart: async keep => { log.restart(keep) }, close: () => log.close() }
     }
   },
+  fileBackend,
   ...(redisProgram === undefined ? [] : redisBackends)
 ]
 

@@ -8,6 +8,7 @@ const DEFAULTS: Config = {
   HOST: '127.0.0.1',
   LOG_LEVEL: 'info',
   REDIS_KEY_PREFIX: 'tw',
+  LOG_FSYNC: 1000,
   DATA_DIR: './data',
   LOG_SHARDS: 1,
   RETENTION_MESSAGES: 10_000,
@@ -119,6 +120,10 @@ const variables: Readonly<Record<keyof typeof ConfigSchema.properties, Variable>
   },
   REDIS_KEY_PREFIX: { good: [['mine', 'mine']], bad: ['a b', 'a{b'], allowed: '1 to 32 letters, digits, . _ and -' },
   DATABASE_URL: { good: [['postgres://h', 'postgres://h'], ['postgresql://u:p@h:5432/d', 'postgresql://u:p@h:5432/d'], ['postgres:///d?host=/run/postgresql', 'postgres:///d?host=/run/postgresql']], bad: ['h', 'mysql://h', 'postgres://', 'redis://h'], allowed: 'postgres://user:password@host:5432/database' },
+  LOG_PATH: { good: [['./data/log', './data/log']], bad: [], allowed: '' },
+  LOG_FSYNC: {
+    ...integer(1, 60_000), good: [['always', 'always'], ['never', 'never'], ['1', 1]], allowed: 'one of always, never, a whole number from 1 to 60000'
+  },
   DATA_DIR: { good: [['/var/lib/tickwire', '/var/lib/tickwire'], ['data', 'data']], bad: [], allowed: '' },
   LOG_SHARDS: integer(1, 32),
   RETENTION_MESSAGES: integer(1, MANY),
@@ -246,6 +251,10 @@ for (const [name, { good, bad, allowed, beside }] of Object.entries(variables)) 
     }
   })
 }
+
+test('takes a log in files or on Redis, not both', async t => {
+  t.match(refusal({ LOG_PATH: 'log', REDIS_URL: 'redis://127.0.0.1' }), /^LOG_PATH and REDIS_URL are set/)
+})
 
 test('demands a certificate and its key together', async t => {
   t.match(refusal({ TLS_CERT: 'cert.pem' }), /^TLS_CERT and TLS_KEY go together/)

@@ -11,9 +11,16 @@ interface Appended extends TopicPosition {
 }
 
 interface Answer {
+  /** See {@link keyOf}. */
   readonly key: string
   readonly message: Appended
   readonly expiresAt: number
+}
+
+/** A key as a file keeps it. */
+export interface RememberedKey extends Answer {
+  /** For how long it is remembered. */
+  readonly seconds: number
 }
 
 /**
@@ -33,13 +40,33 @@ export class AnsweredKeys {
 
   /** Remembers a key that {@link get} does not know. */
   add (topic: string, idempotencyKey: string, seconds: number, message: Appended, now: number): void {
-    let keys = this.bySeconds.get(seconds)
-    if (keys === undefined) this.bySeconds.set(seconds, keys = new TimedKeys())
-    keys.add({ key: keyOf(topic, idempotencyKey), message, expiresAt: now + seconds * 1000 })
+    this.timed(seconds).add({ key: keyOf(topic, idempotencyKey), message, expiresAt: now + seconds * 1000 })
+  }
+
+  /** All keys, those that are forgotten first before others of their time. */
+  * all (): Iterable<RememberedKey> {
+    for (const [seconds, keys] of this.bySeconds) {
+      for (const answer of keys.all()) yield { seconds, ...answer }
+    }
+  }
+
+  /** Takes a key from {@link all} of another log. Those of one time must come in order. */
+  restore ({ seconds, ...answer }: RememberedKey): void {
+    this.timed(seconds).add(answer)
+  }
+
+  clear (): void {
+    this.bySeconds.clear()
   }
 
   expire (now: number): void {
     for (const keys of this.bySeconds.values()) keys.expire(now)
+  }
+
+  private timed (seconds: number): TimedKeys {
+    let keys = this.bySeconds.get(seconds)
+    if (keys === undefined) this.bySeconds.set(seconds, keys = new TimedKeys())
+    return keys
   }
 
   /** Forgets the keys of messages that were lost. @param offsets by shard, the last offset that was not */
@@ -61,6 +88,10 @@ class TimedKeys {
 
   get (key: string): Appended | undefined {
     return this.answers.get(key)?.message
+  }
+
+  all (): readonly Answer[] {
+    return this.queue.slice(this.start)
   }
 
   add (answer: Answer): void {

@@ -22,6 +22,10 @@ export class OriginTrails {
     return this.trails.get(processor)?.origins.at(-1)
   }
 
+  get allNewest (): KeptOrigin[] {
+    return Array.from(this.trails.values(), ({ origins }) => origins.at(-1)!)
+  }
+
   add (origin: KeptOrigin): void {
     const trail = this.trails.get(origin.processor)
     if (trail === undefined) this.trails.set(origin.processor, { origins: [origin], start: 0 })

@@ -1,5 +1,5 @@
 import { type ChannelDefinition, isRemoval } from '@tickwire/protocol'
-import { EntryQueue } from '../entry-queue.js'
+import { EntryQueue, type StoredMessage } from '../entry-queue.js'
 import type { Entry, KeptOrigin, Origin, ReadFrom, TopicPosition } from '../log.js'
 import { OriginTrails } from './origin-trails.js'
 
@@ -17,10 +17,31 @@ interface State {
   readonly timestamp: number
 }
 
+/** A state that was read from a file. Most are never asked for: a state is parsed when it is folded first. */
+class StoredState implements State {
+  private parsed: { readonly value: unknown } | undefined
+
+  constructor (
+    private readonly text: string, private readonly isText: boolean,
+    readonly sequence: number, readonly timestamp: number
+  ) {}
+
+  get value (): unknown {
+    this.parsed ??= { value: this.isText ? this.text : JSON.parse(this.text) }
+    return this.parsed.value
+  }
+}
+
 /** A topic's state as JSON text. */
 export interface StateText {
   readonly payload: string
   readonly sequence: number
+  readonly timestamp: number
+}
+
+/** Why a topic's state is unknown. */
+export interface StateFailure {
+  readonly failure: string
   readonly timestamp: number
 }
 
@@ -38,7 +59,7 @@ export class TopicHistory {
   /** Whether all of its messages are open. `DropOrder` sets it. */
   isPinned = false
   private readonly entries: EntryQueue
-  /** The state after the last dropped message. */
+  /** The state after the last dropped message; or after a later one, if it was read from a file. */
   private base: State | undefined
   /**
    * The base and the retained messages, as far as they were folded last: folding 10,000 book updates anew
@@ -121,6 +142,63 @@ export class TopicHistory {
     return bytes
   }
 
+  /**
+   * Adds a message from a file. It is folded only when somebody reads the state: the file has a newer state
+   * of most topics.
+   */
+  pushStored (message: StoredMessage): void {
+    const bytes = message.end - message.start
+    this.entries.pushStored(message, this.topic)
+    this.lastSequence = message.sequence
+    this.lastOffset = message.offset
+    this.cached = undefined
+    this.retainedBytes += bytes
+    this.unfoldedBytes += bytes
+  }
+
+  /**
+   * Takes the state after the newest message from a file.
+   * @param stored its text, or why it is unknown; undefined if the topic has none
+   */
+  restoreState (stored: StateText | StateFailure | undefined): void {
+    this.cached = this.current = undefined
+    this.unfoldedBytes = 0
+    if (stored === undefined) this.base = undefined
+    else if ('failure' in stored) {
+      const failure = { error: new Error(stored.failure) }
+      this.base = { value: undefined, failure, sequence: this.lastSequence, timestamp: stored.timestamp }
+    } else {
+      const isText = this.channel.reduce === 'last'
+      this.base = new StoredState(stored.payload, isText, stored.sequence, stored.timestamp)
+    }
+  }
+
+  /** Forgets all messages, the state and the origins. @returns the bytes of the payloads */
+  forget (): number {
+    const bytes = this.retainedBytes
+    this.entries.clear()
+    this.retainedBytes = this.unfoldedBytes = 0
+    this.cached = this.current = this.base = this.origins = undefined
+    return bytes
+  }
+
+  /** Returns how many of the messages have an offset up to this one. */
+  countUpTo (offset: number): number {
+    return this.entries.countUpTo(offset)
+  }
+
+  /** The newest origin of each processor. */
+  get newestOrigins (): readonly KeptOrigin[] {
+    return this.origins?.allNewest ?? []
+  }
+
+  /** Takes an origin from a file, unless the topic has it already. */
+  restoreOrigin (origin: KeptOrigin): void {
+    this.origins ??= new OriginTrails()
+    const newest = this.origins.newest(origin.processor)?.outputOffset ?? 0
+    if (newest < origin.outputOffset) this.origins.add(origin)
+  }
+
   newestOrigin (processor: string): KeptOrigin | undefined {
     return this.origins?.newest(processor)
   }
@@ -136,10 +214,11 @@ export class TopicHistory {
    * @returns its payload's bytes
    */
   shift (): number {
-    const isFolded = this.current !== undefined
-    if (this.channel.reduce !== undefined) {
+    const droppedUpTo = this.entries.firstSequence
+    const isInBase = this.base !== undefined && this.base.sequence >= droppedUpTo
+    const isFolded = isInBase || this.current !== undefined
+    if (this.channel.reduce !== undefined && !isInBase) {
       this.base = this.fold(this.base, this.entries.first)
-      const droppedUpTo = this.entries.first.sequence
       if (this.current !== undefined && this.current.sequence <= droppedUpTo) this.current = undefined
     }
     this.origins?.settle(this.entries.firstOffset)

@@ -1,7 +1,4 @@
-/** The log cannot be opened; the message says what to do. */
-export class LogSetupError extends Error {
-  override readonly name = 'LogSetupError'
-}
+export { LogSetupError } from '../setup-error.js'
 
 /** An error of one of several servers; the message names the server and the cause. */
 export class AtServer extends Error {

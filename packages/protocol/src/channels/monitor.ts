@@ -57,7 +57,7 @@ export const MonitorFigures = Type.Object({
     oldest_seconds: Amount()
   }, closed), { maxItems: MAX_CHANNELS, description: 'not acknowledged for too long; one node knows' }),
   log: Type.Object({
-    kind: OneOf(['memory', 'redis', 'other']),
+    kind: OneOf(['memory', 'files', 'redis', 'other']),
     available: Type.Boolean(),
     ...Latency,
     topics: Count('that this node knows')

@@ -4,7 +4,6 @@ import type { Connections } from '../src/connection/connections.js'
 import type { Coordination } from '../src/coordination/coordination.js'
 import type { Hub } from '../src/hub/hub.js'
 import type { Log } from '../src/log/log.js'
-import { MemoryLog } from '../src/log/memory/memory-log.js'
 import { RedisLog } from '../src/log/redis/redis-log.js'
 import { Figures, type FiguresOptions } from '../src/monitor/figures.js'
 import { Inspection } from '../src/monitor/inspection.js'
@@ -13,6 +12,7 @@ import type { MonitorStore } from '../src/monitor/monitor-store.js'
 import { Past } from '../src/monitor/past.js'
 import { MonitorRecorder } from '../src/monitor/recorder.js'
 import type { Nodes } from '../src/nodes/nodes.js'
+import { isVolatile } from '../src/open-log.js'
 import type { Publisher } from '../src/publisher/publisher.js'
 
 export interface MonitoringOptions extends Pick<FiguresOptions, 'node' | 'sources' | 'load'> {
@@ -47,7 +47,7 @@ export function monitoring (options: MonitoringOptions): Monitoring {
     ...options,
     ledger,
     counters,
-    logKind: log instanceof MemoryLog ? 'memory' : log instanceof RedisLog ? 'redis' : 'other',
+    logKind: isVolatile(log) ? 'memory' : log instanceof RedisLog ? 'redis' : 'other',
     isLogAvailable: () => hub.logAvailable,
     topics: () => hub.directory.size
   })

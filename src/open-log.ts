@@ -4,6 +4,7 @@ import type { Coordination } from './coordination/coordination.js'
 import { MemoryCoordination } from './coordination/memory/memory-coordination.js'
 import { coordinationCommands } from './coordination/redis/keys.js'
 import { RedisCoordination } from './coordination/redis/redis-coordination.js'
+import { LocalLog } from './local/local-log.js'
 import type { Log } from './log/log.js'
 import { MemoryLog } from './log/memory/memory-log.js'
 import { RedisLog } from './log/redis/redis-log.js'
@@ -14,6 +15,10 @@ interface Given {
   readonly log?: Log
   readonly coordination?: Coordination
 }
+
+/** Whether a log is lost when the process ends that holds it. */
+export const isVolatile = (log: Log): boolean =>
+  log instanceof LocalLog ? log.isVolatile : log instanceof MemoryLog
 
 /**
  * Opens the log and what its servers share, or neither.

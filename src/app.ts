@@ -15,8 +15,8 @@ import type { Coordination } from './coordination/coordination.js'
 import { tickwire, type TickwireOptions } from './tickwire.js'
 import { barsOf, barsProcessor } from './processors/bars/bars.js'
 import { keyPairFiles, readKeyPair, tlsOptions } from './tls.js'
-import type { Workers } from './workers/seat.js'
 import { HEAD_TIMEOUT_MS, refuseUnreadable, REQUEST_TIMEOUT_MS } from './unreadable.js'
+import type { Workers } from './workers/seat.js'
 
 /** How long a client may take for the TLS handshake. */
 const TLS_HANDSHAKE_MS = 10_000
@@ -38,6 +38,13 @@ const START_TIMEOUT_MS = 60_000
  * single requests, or nothing yet.
  */
 const SOCKETS_PER_STREAM = 2
+
+declare module 'fastify' {
+  interface FastifyInstance {
+    /** What this process has by the first one; undefined if it is none of several workers. */
+    workers?: Workers | undefined
+  }
+}
 
 /**
  * What the configuration does not contain, and parts that a test gives instead of those that the server

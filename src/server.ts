@@ -4,6 +4,7 @@ import { lookup } from 'node:dns/promises'
 import type { AddressInfo } from 'node:net'
 import { constants } from 'node:os'
 import { fileURLToPath, pathToFileURL } from 'node:url'
+import { inspect } from 'node:util'
 import closeWithGrace from 'close-with-grace'
 import type { FastifyInstance } from 'fastify'
 import { LOCALHOST } from '../plugins/localhost.js'
@@ -26,6 +27,7 @@ const BY_SIGNAL = 128
 const SECOND_SIGNAL = 'a second signal ends the server before it has said goodbye to all clients'
 /** How long the first process waits for workers beyond the time that they have to close. */
 const WORKERS_MARGIN_MS = 10_000
+const MOST_NAME = 64
 /** Signals that the first process acts on: those that a terminal sends to all processes of a server. */
 const OF_THE_PRIMARY = ['SIGHUP', 'SIGINT', 'SIGTERM'] as const
 
@@ -43,15 +45,16 @@ export async function serve (): Promise<number> {
     else await serveAlone(config)
     return 0
   } catch (error) {
-    const known = error instanceof ConfigError || error instanceof LogSetupError || error instanceof PoolFailure ||
-      (error instanceof Error && 'code' in error)
-    const words = known ? (error as Error).message : error instanceof Error ? error.stack ?? error.message : String(error)
+    const known = error instanceof ConfigError || error instanceof LogSetupError ||
+      error instanceof PoolFailure || (error instanceof Error && 'code' in error)
     if (seat === undefined) {
-      console.error(known ? `tickwire: ${words}` : error)
+      console.error(known ? `tickwire: ${(error as Error).message}` : error)
       return 1
     }
     // The first process says it, once for all workers.
-    tell({ kind: 'failed', message: words }, () => { process.exit(1) })
+    tell({ kind: 'failed', message: known ? (error as Error).message : inspect(error) }, () => {
+      process.exit(1)
+    })
     return 1
   }
 }
@@ -96,12 +99,11 @@ async function serveAsWorker (config: Config, seat: Seat): Promise<void> {
   tell({ kind: 'ready', address, port: (app.server.address() as AddressInfo).port })
 }
 
-/** The name of one worker of a node that has a name. */
-const workerName = (name: string, { number }: Seat): string => {
+/** Returns the name of one worker of a node that has a name: as long as NODE_NAME may be. */
+function workerName (name: string, { number }: Seat): string {
   const suffix = `-${number}`
   return name.slice(0, MOST_NAME - suffix.length) + suffix
 }
-const MOST_NAME = 64
 
 /** Connects to what the first process holds; nothing if there is a Redis. */
 async function heldByPrimary ({ socket }: Seat): Promise<Pick<Parts, 'log' | 'coordination'>> {
@@ -155,9 +157,8 @@ async function serveByWorkers (config: Config): Promise<void> {
     else void primary.roll()
   })
   console.log(`tickwire listens on ${primary.address} (${count} workers)`)
-  if (config.NODE_ENV !== 'production' && config.JWT_PUBLIC_KEY === undefined && config.JWT_JWKS_URL === undefined) {
-    primary.offerLink()
-  }
+  const { NODE_ENV, JWT_PUBLIC_KEY, JWT_JWKS_URL } = config
+  if (NODE_ENV !== 'production' && (JWT_PUBLIC_KEY ?? JWT_JWKS_URL) === undefined) primary.offerLink()
 }
 
 /**
@@ -188,7 +189,7 @@ function hasTerminal (): boolean {
   }
 }
 
-/** Has an application listen. @throws ConfigError that says why it cannot, after the application has closed */
+/** Has an application listen. @throws ConfigError that says why it cannot; the application is closed then */
 async function listen (app: FastifyInstance, config: Pick<Config, 'HOST' | 'PORT'>): Promise<string> {
   try {
     return await app.listen({ port: config.PORT, host: await firstAddress(config.HOST) })
@@ -201,7 +202,10 @@ async function listen (app: FastifyInstance, config: Pick<Config, 'HOST' | 'PORT
 
 type Signal = keyof typeof constants.signals
 
-/** Closes an application gracefully at a signal, and ends the process. @param skip signals that do not close it */
+/**
+ * Closes an application gracefully at a signal, and ends the process.
+ * @param skip signals that do not close it
+ */
 function closeApp (
   app: FastifyInstance, config: Config, onSecondSignal: (signal: Signal) => void,
   skip: ReadonlyArray<typeof OF_THE_PRIMARY[number]> = []

@@ -20,7 +20,6 @@ import { checkKeySettings, isShortSecret, loadSettings, type StreamingSettings }
 import { errorFields } from './errors.js'
 import { LocalLog } from './local/local-log.js'
 import { type Log, RECENT_SHARE } from './log/log.js'
-import { MemoryLog } from './log/memory/memory-log.js'
 import { makeExchange } from './exchange.js'
 import { History } from './history/history.js'
 import { recordedChannels } from './history/recorded-channels.js'
@@ -51,7 +50,6 @@ import type { Source } from './sources/source.js'
 import { TradingRecords } from './trading-records/trading-records.js'
 import { overdueSources } from './unacknowledged/overdue-watch.js'
 import type { Coordination } from './coordination/coordination.js'
-import type { Workers } from './workers/seat.js'
 
 /** Groups of endpoints that are served by default: the stream, and what its clients use beside it. */
 const DEFAULT_ROUTES: readonly RouteGroup[] = [
@@ -176,8 +174,6 @@ export interface Tickwire {
 declare module 'fastify' {
   interface FastifyInstance {
     tickwire: Tickwire
-    /** What this process has by the first one, if it is one of several workers (WORKERS). */
-    workers?: Workers | undefined
   }
 }
 
@@ -223,11 +219,9 @@ export const tickwire = fp<TickwireOptions>(async (app, options) => {
     keys.close()
     throw error
   })
-  const endsWithLog = (): boolean =>
-    log instanceof MemoryLog || (app.workers?.areClosing === true && isVolatile(log))
+  const endsWithLog = (): boolean => isVolatile(log) && app.workers?.areClosing !== false
   const publisher = new Publisher({ log, channels })
   const keepsItself = options.log !== undefined || settings.REDIS_URL !== undefined
-  // Workers of one machine share their log as servers on one Redis do.
   const isShared = settings.REDIS_URL !== undefined || log instanceof LocalLog
   const closeAll = async (error: unknown): Promise<never> => {
     keys.close()

@@ -74,7 +74,7 @@ export function parseAppends (text: string): AppendCall[] {
 
 /**
  * The results of one call. An item that was appended takes three numbers: sequence, offset and shard, or -1
- * less the shard if it was repeated. One that was not takes its code, and its message if it has one of its own.
+ * less the shard if it was repeated. One that was not takes its code, and its message or null.
  */
 export type ResultList = Array<number | string | null>
 
@@ -82,7 +82,10 @@ export function listResults (results: readonly AppendResult[]): ResultList {
   const list: ResultList = []
   for (const result of results) {
     if ('error' in result) list.push(result.error, result.message ?? null)
-    else list.push(result.sequence, result.offset, result.repeated === true ? -1 - result.shard : result.shard)
+    else {
+      const { sequence, offset, shard, repeated } = result
+      list.push(sequence, offset, repeated === true ? -1 - shard : shard)
+    }
   }
   return list
 }

@@ -14,7 +14,8 @@ export function faultOf (error: unknown, fence?: Fence): Fault {
   }
   if (error instanceof StaleFence && fence !== undefined) return ['StaleFence', fence]
   if (error instanceof StaleEpoch) return ['StaleEpoch', error.shard]
-  return [error instanceof TypeError ? 'TypeError' : 'Error', error instanceof Error ? error.message : String(error)]
+  const message = error instanceof Error ? error.message : String(error)
+  return [error instanceof TypeError ? 'TypeError' : 'Error', message]
 }
 
 export function errorOf (fault: Fault): Error {

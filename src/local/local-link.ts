@@ -3,7 +3,9 @@ import { ProtocolError } from '@tickwire/protocol'
 import type { AppendItem, AppendOptions, AppendResult } from '../log/log.js'
 import { type AppendCall, appendText, readResults } from './append-text.js'
 import { errorOf, type Fault } from './faults.js'
-import { FrameReader, Kind, LOCAL_VERSION, numberedFrame, readBatch, readNumbered, textFrame } from './frames.js'
+import {
+  FrameReader, Kind, LOCAL_VERSION, numberedFrame, readBatch, readNumbered, textFrame
+} from './frames.js'
 import type { Welcome } from './methods.js'
 import type { Appended } from './peer.js'
 
@@ -92,7 +94,10 @@ export class LocalLink {
     return link
   }
 
-  /** Calls a method, and returns its result as text. @throws ProtocolError `log_unavailable`; what it threw */
+  /**
+   * Calls a method, and returns its result as text.
+   * @throws ProtocolError `log_unavailable`; what the method threw
+   */
   async call (method: string, ...args: readonly unknown[]): Promise<string> {
     const parts = await this.callParts(method, ...args)
     return parts.length === 1 ? parts[0]!.toString() : Buffer.concat(parts).toString()
@@ -191,7 +196,9 @@ export class LocalLink {
     }, RECONNECT_MS)
   }
 
-  private async send (method: string, args: readonly unknown[], patienceMs = CALL_PATIENCE_MS): Promise<Buffer[]> {
+  private async send (
+    method: string, args: readonly unknown[], patienceMs = CALL_PATIENCE_MS
+  ): Promise<Buffer[]> {
     return await new Promise((resolve, reject) => {
       const number = ++this.numbers
       const deadline = performance.now() + patienceMs

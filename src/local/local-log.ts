@@ -26,7 +26,8 @@ export class LocalLog implements Log {
     this.isVolatile = isVolatile
     this.follower = new LocalTail(link, {
       headOf: async shard => (await this.head([shard]))[0]!,
-      readRecent: async (shard, after, limit) => texts(await link.callParts('recentAfter', shard, after, limit)),
+      readRecent: async (shard, after, limit) =>
+        texts(await link.callParts('recentAfter', shard, after, limit)),
       readBeyond: (shard, after, before) => readBeyond(this, shard, after, before)
     })
   }

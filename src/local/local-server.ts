@@ -9,7 +9,7 @@ import { methodsOf } from './methods.js'
 import { Peer } from './peer.js'
 import { ShardFeed } from './shard-feed.js'
 
-/** Where the socket may be, one after another: a container may have no folder that can be written but the last. */
+/** Where the socket may be: a container may have no folder that can be written but the last. */
 const PLACES = [tmpdir(), '/dev/shm']
 const EXPIRE_MS = 1000
 
@@ -45,7 +45,8 @@ export class LocalServer {
 
   private constructor (private readonly options: LocalServerOptions, private readonly folder: string) {
     this.server = createServer(socket => { this.welcome(socket) })
-    this.expiry = setInterval(() => { for (const { recent } of this.feeds) recent.expire() }, EXPIRE_MS).unref()
+    const expire = (): void => { for (const { recent } of this.feeds) recent.expire() }
+    this.expiry = setInterval(expire, EXPIRE_MS).unref()
   }
 
   /** @throws ConfigError if there is no place for the socket */

@@ -3,7 +3,8 @@ import type { Entry, Origin, Page, Snapshot, TopicPosition } from '../log/log.js
 /** Pages and states on their way to a worker: a line of JSON, then one payload a line. */
 
 type Row = [
-  offset: number, sequence: number, previous: number, timestamp: number, replaces: boolean, origin: Origin | null
+  offset: number, sequence: number, previous: number, timestamp: number, replaces: boolean,
+  origin: Origin | null
 ]
 type Header = [epoch: number, last: TopicPosition | null, first: number | null, rows: Row[]]
 

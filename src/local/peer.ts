@@ -138,7 +138,9 @@ export class Peer implements Follower {
     }
   }
 
-  private async appendTogether (calls: readonly AppendCall[], options: AppendOptions | undefined): Promise<void> {
+  private async appendTogether (
+    calls: readonly AppendCall[], options: AppendOptions | undefined
+  ): Promise<void> {
     const items = calls.length === 1 ? calls[0]!.items : calls.flatMap(({ items }) => items)
     try {
       const results = await this.options.log.append(items, options)

@@ -48,7 +48,7 @@ export class ShardFeed {
         if (!canFollow(pending[to]!, pending[to - 1]!)) break
         length += pending[to]!.payload.length
       }
-      this.send(this.recent.add(this.epoch!, from === 0 && to === pending.length ? pending : pending.slice(from, to)))
+      this.send(this.recent.add(this.epoch!, pending.slice(from, to)))
       from = to
     }
   }

@@ -4,8 +4,8 @@ import { type Entry, followsOn, type Log } from './log.js'
 const PAGE = 500
 
 /**
- * Reads every retained message of a shard between two offsets from its topics, in order, and says which topics
- * lost some.
+ * Reads every retained message of a shard between two offsets from its topics, in order, and says which
+ * topics lost some.
  */
 export async function readBeyond (
   log: Pick<Log, 'topics' | 'read'>, shard: number, after: number, before: number

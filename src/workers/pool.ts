@@ -12,7 +12,7 @@ const SOUND_MS = 10_000
 /** The pause before the next try doubles each time, up to the longest. */
 const FIRST_PAUSE_MS = 100
 const LONGEST_PAUSE_MS = 30_000
-/** The server gives up after this many workers, one after another, that ended early while no other was ready. */
+/** The server gives up after this many workers in a row that ended early, if no other is ready. */
 const MOST_FAILURES = 6
 
 type Log = Readonly<Record<'info' | 'warn' | 'error', (fields: object, message: string) => void>>
@@ -56,6 +56,7 @@ export class Member {
   readonly gone: Promise<void>
 
   constructor (readonly number: Seat['number'], readonly worker: Worker) {
+    closeUntaken(worker)
     this.gone = new Promise(resolve => {
       worker.once('exit', (code, signal) => {
         this.state = 'gone'
@@ -91,6 +92,28 @@ export class Member {
   tell (message: ToWorker): void {
     if (this.worker.isConnected()) this.worker.send(message)
   }
+}
+
+/** Connections that are remembered of a worker: more than are ever on their way to it. */
+const MOST_ON_THE_WAY = 8
+
+/**
+ * Closes the connections that were on their way to a worker when it died. The cluster module would keep them,
+ * and their clients would wait for an answer until they give up; so they come again at once.
+ */
+function closeUntaken ({ process: child }: Worker): void {
+  const sent: Array<{ close (): void }> = []
+  const send = child.send.bind(child) as (...args: unknown[]) => boolean
+  child.send = (...args: unknown[]): boolean => {
+    const [, handle] = args
+    if (typeof handle === 'object' && handle !== null && 'close' in handle) {
+      sent.push(handle as { close (): void })
+      if (sent.length > MOST_ON_THE_WAY) sent.shift()
+    }
+    return send(...args)
+  }
+  // Those that the worker took are closed here already, and closing them again does nothing.
+  child.once('exit', () => { for (const handle of sent) handle.close() })
 }
 
 /** The workers of a server: starts them, replaces those that end, and changes them one by one. */

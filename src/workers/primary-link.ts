@@ -60,7 +60,8 @@ export class PrimaryLink implements Workers {
     try {
       return await new Promise((resolve, reject) => {
         this.wishes.set(number, { resolve, reject })
-        late = setTimeout(() => { reject(new Error('the first process did not answer in time')) }, PATIENCE_MS)
+        const giveUp = (): void => { reject(new Error('the first process did not answer in time')) }
+        late = setTimeout(giveUp, PATIENCE_MS)
         tell({ kind: 'wish', number, wish })
       })
     } finally {

@@ -91,7 +91,8 @@ export class Primary {
     const { config, log } = options
     let secret: string | undefined
     if (checkKeySettings(config) === undefined) {
-      log.warn({}, 'JWT_SECRET is not set: a random secret checks tokens, so no token made elsewhere is valid')
+      log.warn({}, 'JWT_SECRET is not set: a random secret checks tokens, ' +
+        'so no token made elsewhere is valid')
       secret = randomBytes(SECRET_BYTES).toString('base64url')
     }
     const primary = new Primary(options, await hold(options), secret)

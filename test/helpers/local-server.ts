@@ -8,7 +8,11 @@ import type { Log } from '../../src/log/log.js'
 export interface ServedLocally {
   readonly server: LocalServer
   /** Connects as a worker does. */
-  join (): Promise<{ readonly link: LocalLink, readonly log: LocalLog, readonly coordination: LocalCoordination }>
+  join (): Promise<{
+    readonly link: LocalLink
+    readonly log: LocalLog
+    readonly coordination: LocalCoordination
+  }>
   /** Closes the server, and the log that it serves. */
   close (): Promise<void>
 }
@@ -16,7 +20,9 @@ export interface ServedLocally {
 /** Serves a log, and a coordination in memory, over a socket as the first process does for its workers. */
 export async function serveLocally (log: Log, recentBytes = 1 << 20): Promise<ServedLocally> {
   const coordination = new MemoryCoordination()
-  const onError = (error: unknown, message: string): void => { process.emitWarning(`${message}: ${String(error)}`) }
+  const onError = (error: unknown, message: string): void => {
+    process.emitWarning(`${message}: ${String(error)}`)
+  }
   const server = await LocalServer.listen({ log, coordination, isVolatile: true, recentBytes, onError })
   return {
     server,

@@ -20,7 +20,7 @@ import { PoolFailure } from './workers/pool.js'
 import { Primary } from './workers/primary.js'
 import { PrimaryLink, tell } from './workers/primary-link.js'
 import { type Seat, takeSeat } from './workers/seat.js'
-import { checkWorkers, workersOf } from './workers/settings.js'
+import { workersOf } from './workers/settings.js'
 
 /** The exit code of a process that a signal ended is this and the signal's number, as shells have it. */
 const BY_SIGNAL = 128
@@ -120,7 +120,6 @@ async function serveByWorkers (config: Config): Promise<void> {
     throw new ConfigError(`WORKERS=${config.WORKERS}: this process is a worker of another program already; ` +
       'set WORKERS=1')
   }
-  checkWorkers(config)
   const log = makeLogger(config)
   for (const notice of environmentNotices(process.env, config)) log.warn(notice)
   const count = workersOf(config)

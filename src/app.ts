@@ -1,5 +1,7 @@
 import { ProtocolError } from '@tickwire/protocol'
-import Fastify, { type FastifyBaseLogger, type FastifyInstance, type FastifyRequest, LogController } from 'fastify'
+import Fastify, {
+  type FastifyBaseLogger, type FastifyInstance, type FastifyRequest, LogController
+} from 'fastify'
 import { certificate } from '../plugins/certificate.js'
 import { errors, sendError } from '../plugins/errors.js'
 import { LOCALHOST, localhost } from '../plugins/localhost.js'
@@ -127,7 +129,8 @@ const loggerOptions = (
   ({ level, serializers, ...(lines === undefined ? {} : { stream: lines }) })
 
 /** Makes what writes the log of a process that serves nobody, as {@link buildApp} makes that of a server. */
-export const makeLogger = (config: Config): FastifyBaseLogger => Fastify({ logger: loggerOptions(config) }).log
+export const makeLogger = (config: Config): FastifyBaseLogger =>
+  Fastify({ logger: loggerOptions(config) }).log
 
 const withoutQuery = (url: string): string => url.split(/[?#]/, 1)[0]!
 

@@ -38,7 +38,7 @@ export const BATCH_HEAD_BYTES = HEAD_BYTES + 9
 const NUMBER_BYTES = 4
 
 /** Writes the head of a frame. @param length of the body */
-export function writeHead (into: Buffer, at: number, kind: Kind, length: number): void {
+function writeHead (into: Buffer, at: number, kind: Kind, length: number): void {
   into.writeUInt32BE(length + 1, at)
   into[at + 4] = kind
 }

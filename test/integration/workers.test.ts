@@ -19,7 +19,9 @@ interface Answer {
 }
 
 /** Sends a request over a connection of its own: connections go to the workers in turn. */
-async function ask (origin: string, method: string, path: string, body?: unknown, token?: string): Promise<Answer> {
+async function ask (
+  origin: string, method: string, path: string, body?: unknown, token?: string
+): Promise<Answer> {
   const headers = {
     ...token === undefined ? {} : { authorization: `Bearer ${token}` },
     ...body === undefined ? {} : { 'content-type': 'application/json' }
@@ -41,23 +43,25 @@ async function ask (origin: string, method: string, path: string, body?: unknown
 }
 
 async function nodes (origin: string): Promise<Array<{ name: string, load: { connections: number } }>> {
-  const { body } = await ask(origin, 'GET', '/v1/admin/nodes', undefined, signedToken({ sub: 'operator', admin: true }))
+  const token = signedToken({ sub: 'operator', admin: true })
+  const { body } = await ask(origin, 'GET', '/v1/admin/nodes', undefined, token)
   if (!body.includes('"nodes"')) throw new Error(body)
   return (JSON.parse(body) as { nodes: Array<{ name: string, load: { connections: number } }> }).nodes
 }
 
 const pidOf = ({ name }: { name: string }): number => Number(/-(\d+)$/.exec(name)![1])
-const pids = async (origin: string): Promise<number[]> => (await nodes(origin)).map(pidOf).sort((a, b) => a - b)
+const pids = async (origin: string): Promise<number[]> =>
+  (await nodes(origin)).map(pidOf).sort((a, b) => a - b)
 
 /** Publishes without a pause, until it is stopped; what was refused is sent again under its key. */
 function publishOn (t: Test, origin: string): { readonly counts: number[], stop (): Promise<void> } {
   const token = signedToken({ sub: 'source', publish: ['*'] })
   const counts = SYMBOLS.map(() => 0)
-  let goesOn = true
+  const state = { goesOn: true }
   let isOver = false
   t.teardown(() => { isOver = true })
   const running = (async () => {
-    for (let n = 1; goesOn; n++) {
+    for (let n = 1; state.goesOn; n++) {
       for (const [index, symbol] of SYMBOLS.entries()) {
         const data = { symbol, price: String(n), size: '1', timestamp: '2026-01-01T00:00:00Z' }
         const message = { channel: 'trades', symbol, data, idempotency_key: `${symbol}-${n}` }
@@ -74,7 +78,7 @@ function publishOn (t: Test, origin: string): { readonly counts: number[], stop 
   return {
     counts,
     async stop () {
-      goesOn = false
+      state.goesOn = false
       await running
     }
   }

@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net'
 import { standardChannels } from '@tickwire/protocol'
 import { type Test, test } from 'tap'
 import type { LocalLink } from '../../src/local/local-link.js'
@@ -13,7 +14,8 @@ const AMPLE: Retention = { messages: 100_000, seconds: 3600, bytes: 1 << 28 }
 const TOPICS = ['trades:A', 'trades:B', 'quotes:A']
 
 async function start (t: Test, retention: Partial<Retention> = {}, recentBytes = 1 << 26) {
-  const held = new MemoryLog({ channels: standardChannels, retention: { ...AMPLE, ...retention }, maxTopics: 10 })
+  const bounds = { retention: { ...AMPLE, ...retention }, maxTopics: 10 }
+  const held = new MemoryLog({ channels: standardChannels, ...bounds })
   const served = await serveLocally(held, recentBytes)
   const reader = await served.join()
   t.teardown(async () => {
@@ -24,7 +26,7 @@ async function start (t: Test, retention: Partial<Retention> = {}, recentBytes =
 }
 
 /** The socket under a link, which nothing but a test needs. */
-const socketOf = (link: LocalLink) => (link as unknown as { socket: import('node:net').Socket }).socket
+const socketOf = (link: LocalLink): Socket => (link as unknown as { socket: Socket }).socket
 
 const fill = async (log: Pick<MemoryLog, 'append'>, count: number, size = 10): Promise<void> => {
   const payload = JSON.stringify({ text: 'x'.repeat(size) })
@@ -99,9 +101,15 @@ test('an append whose answer is lost is refused, and may have been taken', async
 
 test('a batch is read as it was written', t => {
   const epoch = { epoch: 7, start: 3 }
-  const entry = (offset: number, topic: string, sequence: number, previous: number, replaces = false): Entry =>
-    ({ topic, shard: 2, offset, sequence, previous, timestamp: 5, payload: `{"n":${offset},"삼성":"전자"}`, replaces })
-  const entries = [entry(4, 'a:1', 2, 1), entry(5, 'b:\u0001', 1, 0, true), entry(6, 'a:1', 3, 4), entry(7, 'a:1', 4, 6, true)]
+  const entry = (
+    offset: number, topic: string, sequence: number, previous: number, replaces = false
+  ): Entry => {
+    const payload = `{"n":${offset},"삼성":"전자"}`
+    return { topic, shard: 2, offset, sequence, previous, timestamp: 5, payload, replaces }
+  }
+  const entries = [
+    entry(4, 'a:1', 2, 1), entry(5, 'b:\u0001', 1, 0, true), entry(6, 'a:1', 3, 4), entry(7, 'a:1', 4, 6, true)
+  ]
   t.same(parseBatch(2, batchText(epoch, entries)), { epoch, entries })
   t.same(parseBatch(2, batchText(epoch, [])), { epoch, entries: [] })
   t.end()

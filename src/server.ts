@@ -123,6 +123,8 @@ async function serveByWorkers (config: Config): Promise<void> {
   const log = makeLogger(config)
   for (const notice of environmentNotices(process.env, config)) log.warn(notice)
   const count = workersOf(config)
+  let onHangUp = (): void => {}
+  process.on('SIGHUP', () => { onHangUp() })
   const primary = await Primary.start({
     config, count, log, program: workerProgram(), showLink: path => { showLink(primary.address + path) }
   })
@@ -150,11 +152,11 @@ async function serveByWorkers (config: Config): Promise<void> {
     process.exit(1)
   })
   const hadTerminal = hasTerminal()
-  process.on('SIGHUP', () => {
+  onHangUp = () => {
     // The system sends it, too, when the terminal of this process is closed.
     if (hadTerminal && !hasTerminal()) void exit.close()
     else void primary.roll()
-  })
+  }
   console.log(`tickwire listens on ${primary.address} (${count} workers)`)
   const { NODE_ENV, JWT_PUBLIC_KEY, JWT_JWKS_URL } = config
   if (NODE_ENV !== 'production' && (JWT_PUBLIC_KEY ?? JWT_JWKS_URL) === undefined) primary.offerLink()

@@ -39,7 +39,7 @@ export class LocalLog implements Log {
   async append (items: readonly AppendItem[], options?: AppendOptions): Promise<readonly AppendResult[]> {
     if (this.closed) throw new ProtocolError('log_unavailable')
     checkOrigins(items, options?.lineage)
-    return items.length === 0 ? [] : await this.link.append(items, options)
+    return items.length === 0 ? [] : await this.link.append(items, conditionsOf(options))
   }
 
   async origins (processor: string, shard?: number): Promise<ReadonlyMap<string, KeptOrigin>> {
@@ -99,6 +99,13 @@ export class LocalLog implements Log {
   private async ask<Answer> (method: string, ...args: readonly unknown[]): Promise<Answer> {
     return JSON.parse(await this.link.call(method, ...args)) as Answer
   }
+}
+
+/** Returns the conditions alone, which callers may give among other things; undefined if there are none. */
+function conditionsOf ({ fence, lineage, epochs }: AppendOptions = {}): AppendOptions | undefined {
+  return fence === undefined && lineage === undefined && epochs === undefined
+    ? undefined
+    : { fence, lineage, epochs }
 }
 
 /** Reads the texts of batches that came as frames. */

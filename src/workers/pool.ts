@@ -25,6 +25,7 @@ export interface PoolOptions {
   readonly fork: (number: number) => Worker
   /** Takes what workers say that is not the pool's. */
   readonly onMessage: (member: Member, message: FromWorker) => void
+  readonly onGone: (member: Member) => void
   readonly log: Log
 }
 
@@ -188,7 +189,10 @@ export class WorkerPool {
     const member = new Member(number, this.options.fork(number))
     this.members.add(member)
     member.worker.on('message', (message: FromWorker) => { this.options.onMessage(member, message) })
-    void member.gone.then(() => { this.members.delete(member) })
+    void member.gone.then(() => {
+      this.members.delete(member)
+      this.options.onGone(member)
+    })
     return member
   }
 

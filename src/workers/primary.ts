@@ -77,6 +77,7 @@ export class Primary {
         number, secret, socket: held?.server.path, port: config.PORT === 0 ? this.listening?.port : undefined
       })),
       onMessage: (member, message) => { this.take(member, message) },
+      onGone: member => { for (const number of this.measuring.keys()) this.takeMetrics(member, number, '') },
       log
     })
     this.metrics.setDefaultLabels({ worker: NAME })
@@ -167,10 +168,7 @@ export class Primary {
           resolve()
         }
         this.measuring.set(number, { texts, waiting, done })
-        for (const member of others) {
-          member.tell({ kind: 'measure', number })
-          void member.gone.then(() => { this.takeMetrics(member, number, '') })
-        }
+        for (const member of others) member.tell({ kind: 'measure', number })
       })
       this.measuring.delete(number)
     }

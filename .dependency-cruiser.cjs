@@ -102,6 +102,26 @@ const FOLDERS = {
       'store/store\\.ts$',
     ],
   },
+  local: {
+    may: [
+      'log/(log|batch-text|lineage|origin-order|read-beyond|shard-of|shard-tail)\\.ts$',
+      'coordination/memory/memory-coordination\\.ts$',
+    ],
+    types: ['coordination/(coordination|leases|node-registry)\\.ts$'],
+  },
+  workers: {
+    may: [
+      'auth/admin-links\\.ts$',
+      'local/(faults|local-server)\\.ts$',
+      'log/log\\.ts$',
+      'publisher/publisher\\.ts$',
+      'store/keep-compacted\\.ts$',
+      '(channels|open-log)\\.ts$',
+    ],
+    types: [
+      'coordination/coordination\\.ts$', 'sources/source\\.ts$', 'store/compacted-topics\\.ts$',
+    ],
+  },
   conformance: {},
   cli: {
     types: ['nodes/schema\\.ts$'],
@@ -116,6 +136,7 @@ const FOLDERS = {
       'coordination/redis/keys\\.ts$',
       'auth/public-key\\.ts$',
       'signing/open-signing\\.ts$',
+      'workers/settings\\.ts$',
       '(server|tls|notices|paper-rules)\\.ts$',
     ],
   },
@@ -207,6 +228,7 @@ module.exports = {
           '^src/(nodes/schema|monitor/schema|instruments/answers)\\.ts$',
           '^src/history/',
           '^src/trading-records/views\\.ts$',
+          '^src/workers/(merged-metrics|seat)\\.ts$',
           '^src/publisher/',
           SHARED,
         ],

@@ -14,7 +14,7 @@ RUN node scripts/prepare.js
 RUN npm prune --omit=dev --no-audit --no-fund && rm -rf packages/dashboard packages/*/src packages/*/tsconfig.json
 
 FROM ${NODE_IMAGE}
-ENV NODE_ENV=production HOST=0.0.0.0 PORT=8080
+ENV NODE_ENV=production HOST=0.0.0.0 PORT=8080 WORKERS=auto
 WORKDIR /app
 # Owned by root: the server, which runs as another, cannot change its own code.
 COPY --from=build /app/package.json ./

@@ -3,9 +3,9 @@ import type { Acknowledging } from '../src/connection/acknowledging.js'
 import type { Connections } from '../src/connection/connections.js'
 import type { Coordination } from '../src/coordination/coordination.js'
 import type { Hub } from '../src/hub/hub.js'
+import { LocalLog } from '../src/local/local-log.js'
 import type { Log } from '../src/log/log.js'
 import { FileLog } from '../src/log/file/file-log.js'
-import { MemoryLog } from '../src/log/memory/memory-log.js'
 import { RedisLog } from '../src/log/redis/redis-log.js'
 import { Figures, type FiguresOptions } from '../src/monitor/figures.js'
 import { Inspection } from '../src/monitor/inspection.js'
@@ -14,6 +14,7 @@ import type { MonitorStore } from '../src/monitor/monitor-store.js'
 import { Past } from '../src/monitor/past.js'
 import { MonitorRecorder } from '../src/monitor/recorder.js'
 import type { Nodes } from '../src/nodes/nodes.js'
+import { isVolatile } from '../src/open-log.js'
 import type { Publisher } from '../src/publisher/publisher.js'
 
 export interface MonitoringOptions extends Pick<FiguresOptions, 'node' | 'sources' | 'load'> {
@@ -40,9 +41,9 @@ export interface Monitoring {
 }
 
 function kindOf (log: Log): 'memory' | 'files' | 'redis' | 'other' {
-  if (log instanceof MemoryLog) return 'memory'
-  if (log instanceof FileLog) return 'files'
-  return log instanceof RedisLog ? 'redis' : 'other'
+  if (log instanceof RedisLog) return 'redis'
+  if (isVolatile(log)) return 'memory'
+  return log instanceof FileLog || log instanceof LocalLog ? 'files' : 'other'
 }
 
 /** Makes the parts of the monitor work together. */

@@ -1,5 +1,7 @@
 import type { FastifyInstance } from 'fastify'
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client'
+import { mergeMetrics } from '../src/workers/merged-metrics.js'
+import type { Workers } from '../src/workers/seat.js'
 
 const LATENCY_BUCKETS_SECONDS = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5]
 
@@ -14,6 +16,11 @@ export async function metricsRoutes (app: FastifyInstance): Promise<void> {
   const registry = new Registry()
   // These include the event loop's delay (nodejs_eventloop_lag_…), memory and garbage collection.
   collectDefaultMetrics({ register: registry })
+  const { workers } = app
+  if (workers !== undefined) {
+    registry.setDefaultLabels({ worker: workers.name })
+    workers.answerMetrics(() => registry.metrics())
+  }
 
   const add = (
     Kind: typeof Counter | typeof Gauge,
@@ -158,6 +165,22 @@ export async function metricsRoutes (app: FastifyInstance): Promise<void> {
   counters.onWindow = milliseconds => { latency.observe(milliseconds / 1000) }
 
   app.get('/metrics', { schema: { hide: true }, config: { rateLimit: false } }, async (_request, reply) =>
-    await reply.header('Cache-Control', 'no-store').type(registry.contentType).send(await registry.metrics()))
+    await reply.header('Cache-Control', 'no-store').type(registry.contentType).send(
+      workers === undefined ? await registry.metrics() : await metricsOfAll(registry, workers)))
   app.addHook('onClose', async () => { registry.clear() })
+}
+
+/**
+ * Returns the metrics of all workers of this machine, whichever of them is asked: they share a port. Each
+ * series says its worker.
+ */
+async function metricsOfAll (registry: Registry, workers: Workers): Promise<string> {
+  const [own, { texts, silent }] = await Promise.all([registry.metrics(), workers.gatherMetrics()])
+  const about = new Registry()
+  new Gauge({
+    name: 'tickwire_workers_silent',
+    help: 'Workers of this server that did not tell their metrics in time, so that they are missing here',
+    registers: [about]
+  }).set(silent)
+  return mergeMetrics([own, ...texts, await about.metrics()])
 }

@@ -1,5 +1,7 @@
 import { ProtocolError } from '@tickwire/protocol'
-import Fastify, { type FastifyInstance, type FastifyRequest, LogController } from 'fastify'
+import Fastify, {
+  type FastifyBaseLogger, type FastifyInstance, type FastifyRequest, LogController
+} from 'fastify'
 import { certificate } from '../plugins/certificate.js'
 import { errors, sendError } from '../plugins/errors.js'
 import { LOCALHOST, localhost } from '../plugins/localhost.js'
@@ -16,6 +18,7 @@ import { tickwire, type TickwireOptions } from './tickwire.js'
 import { barsOf, barsProcessor } from './processors/bars/bars.js'
 import { keyPairFiles, readKeyPair, tlsOptions } from './tls.js'
 import { HEAD_TIMEOUT_MS, refuseUnreadable, REQUEST_TIMEOUT_MS } from './unreadable.js'
+import type { Workers } from './workers/seat.js'
 
 /** How long a client may take for the TLS handshake. */
 const TLS_HANDSHAKE_MS = 10_000
@@ -38,6 +41,13 @@ const START_TIMEOUT_MS = 60_000
  */
 const SOCKETS_PER_STREAM = 2
 
+declare module 'fastify' {
+  interface FastifyInstance {
+    /** What this process has by the first one; undefined if it is none of several workers. */
+    workers?: Workers | undefined
+  }
+}
+
 /**
  * What the configuration does not contain, and parts that a test gives instead of those that the server
  * makes.
@@ -45,6 +55,8 @@ const SOCKETS_PER_STREAM = 2
 export interface Parts {
   /** Shows an operator the path of a link to the page, which contains a one-time code. */
   readonly adminLink?: (path: string) => void
+  /** What this process has by the first one, if it is one of several workers. */
+  readonly workers?: Workers
   readonly log?: Log
   readonly coordination?: Coordination
   readonly channels?: NonNullable<TickwireOptions['channels']>
@@ -56,13 +68,13 @@ export interface Parts {
 
 /** Makes the whole server, ready to listen; it does not listen itself. @throws ConfigError */
 export async function buildApp (
-  config: Config, { lines, processors = [], ...parts }: Parts = {}
+  config: Config, { lines, workers, processors = [], ...parts }: Parts = {}
 ): Promise<FastifyInstance> {
   const files = keyPairFiles(config)
   const pair = files === undefined ? undefined : await readKeyPair(files)
   const instruments = config.INSTRUMENTS === undefined ? [] : await readInstruments(config.INSTRUMENTS)
   const app = Fastify({
-    logger: { level: config.LOG_LEVEL, serializers, ...(lines === undefined ? {} : { stream: lines }) },
+    logger: loggerOptions(config, lines),
     logController: new LogController({ disableRequestLogging: true }),
     trustProxy: trustedProxies(config.TRUST_PROXY),
     forceCloseConnections: 'idle',
@@ -85,6 +97,7 @@ export async function buildApp (
           https: { ...SERVER_TIMES, ...tlsOptions(pair), handshakeTimeout: TLS_HANDSHAKE_MS, noDelay: true }
         })
   }) as unknown as FastifyInstance
+  if (workers !== undefined) app.decorate('workers', workers)
   await app.register(errors, { notFound: true })
   // Behind a proxy, all connections come from the proxy's address.
   if (config.TRUST_PROXY === false) {
@@ -108,6 +121,16 @@ export async function buildApp (
   })
   return app
 }
+
+type Lines = NonNullable<Parts['lines']>
+const loggerOptions = (
+  { LOG_LEVEL: level }: Pick<Config, 'LOG_LEVEL'>, lines?: Lines
+): { level: Config['LOG_LEVEL'], serializers: typeof serializers, stream?: Lines } =>
+  ({ level, serializers, ...(lines === undefined ? {} : { stream: lines }) })
+
+/** Makes what writes the log of a process that serves nobody, as {@link buildApp} makes that of a server. */
+export const makeLogger = (config: Config): FastifyBaseLogger =>
+  Fastify({ logger: loggerOptions(config) }).log
 
 const withoutQuery = (url: string): string => url.split(/[?#]/, 1)[0]!
 

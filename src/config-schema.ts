@@ -32,6 +32,13 @@ export const ConfigSchema = Type.Object({
     minLength: 1,
     description: 'the address to listen on; localhost: 127.0.0.1 and ::1; 0.0.0.0: all of this machine'
   }),
+  WORKERS: Type.Union([
+    Type.Literal('auto'),
+    Type.Integer({ minimum: 1, maximum: 256, allowed: 'a number of processes from 1 to 256' })
+  ], {
+    default: 1,
+    description: 'how many processes serve clients, all on one port; auto: one for each core of the machine'
+  }),
   NODE_ENV: Type.Optional(Type.String({
     description: 'production: demands a key for tokens, sets AUTH=required, refuses ALLOWED_ORIGINS=*'
   })),

@@ -1,5 +1,6 @@
 import { type Config, ConfigSchema } from './config.js'
 import { nearest } from './nearest.js'
+import { workerNotices } from './workers/settings.js'
 
 /**
  * Warnings about settings with which the server can start, but which are probably a mistake. The server logs
@@ -31,13 +32,14 @@ type Environment = Readonly<Record<string, string | undefined>>
  * Returns the warnings about the environment of the process. They never show the value of an unknown
  * variable.
  */
-export function environmentNotices (env: Environment, { HOST, AUTH, NODE_ENV }: Config): string[] {
+export function environmentNotices (env: Environment, config: Config): string[] {
+  const { HOST, AUTH, NODE_ENV } = config
   const isDefault = AUTH === 'optional' && (env['AUTH'] ?? '') === ''
   const open = isDefault && NODE_ENV !== 'production' && !LOOPBACK.test(HOST)
     ? [`HOST=${HOST} is open to the network, and everybody there can read public channels: ` +
       'set AUTH=required to demand a token, or AUTH=optional to say that this is meant']
     : []
-  return [...open, ...misspelt(env)]
+  return [...open, ...workerNotices(config), ...misspelt(env)]
 }
 
 const NAMES = Object.keys(ConfigSchema.properties)

@@ -6,6 +6,7 @@ import { coordinationCommands } from './coordination/redis/keys.js'
 import { RedisCoordination } from './coordination/redis/redis-coordination.js'
 import { FileLog } from './log/file/file-log.js'
 import { type Found, SEGMENT_BYTES } from './log/file/open-files.js'
+import { LocalLog } from './local/local-log.js'
 import type { Log } from './log/log.js'
 import { MemoryLog } from './log/memory/memory-log.js'
 import { RedisLog } from './log/redis/redis-log.js'
@@ -24,6 +25,10 @@ interface Given {
   readonly log?: Log
   readonly coordination?: Coordination
 }
+
+/** Whether a log is lost when the process ends that holds it. */
+export const isVolatile = (log: Log): boolean =>
+  log instanceof LocalLog ? log.isVolatile : log instanceof MemoryLog
 
 /**
  * Opens the log and what its servers share, or neither.

@@ -18,15 +18,15 @@ import { listedOrigins, originPolicy } from './auth/origin.js'
 import { allChannels } from './channels.js'
 import { checkKeySettings, isShortSecret, loadSettings, type StreamingSettings } from './config.js'
 import { errorFields } from './errors.js'
+import { LocalLog } from './local/local-log.js'
 import { type Log, RECENT_SHARE } from './log/log.js'
-import { MemoryLog } from './log/memory/memory-log.js'
 import { makeExchange } from './exchange.js'
 import { History } from './history/history.js'
 import { recordedChannels } from './history/recorded-channels.js'
 import { HeatmapCounters } from './metrics/heatmap-counters.js'
 import { checkMonitorSettings, MonitorStore } from './monitor/monitor-store.js'
 import { settingNotices } from './notices.js'
-import { openLogAndCoordination, outlivesProcess } from './open-log.js'
+import { isVolatile, openLogAndCoordination, outlivesProcess } from './open-log.js'
 import { paperRules } from './paper-rules.js'
 import { checkPluginOptions } from './plugin-options.js'
 import { alertProcessor } from './processors/alerts/alert-processor.js'
@@ -220,8 +220,10 @@ export const tickwire = fp<TickwireOptions>(async (app, options) => {
     keys.close()
     throw error
   })
+  const endsWithLog = (): boolean => isVolatile(log) && app.workers?.areClosing !== false
   const publisher = new Publisher({ log, channels })
   const keepsItself = options.log !== undefined || outlivesProcess(settings)
+  const isShared = settings.REDIS_URL !== undefined || log instanceof LocalLog
   const closeAll = async (error: unknown): Promise<never> => {
     keys.close()
     await Promise.all([log.close(), coordination.close()])
@@ -229,7 +231,7 @@ export const tickwire = fp<TickwireOptions>(async (app, options) => {
   }
   const store = recorded === undefined
     ? undefined
-    : await openStore(settings, { isShared: settings.REDIS_URL !== undefined, log: write }).catch(closeAll)
+    : await openStore(settings, { isShared, log: write }).catch(closeAll)
   const compacted = keepsItself
     ? undefined
     : await keepCompacted({ settings, log, channels, publisher, write, own: options.channels, opened: store })
@@ -294,14 +296,14 @@ export const tickwire = fp<TickwireOptions>(async (app, options) => {
       channels: recorded ?? new Set(),
       logger: app.log,
       keepMs: settings.RECORD_DAYS === undefined ? undefined : settings.RECORD_DAYS * DAY_MS,
-      endsWithLog: log instanceof MemoryLog,
+      get endsWithLog () { return endsWithLog() },
       ownsStore: compacted === undefined,
       count (part, event, times) {
         scope.streaming.counters.noteSourceEvent({ source: 'recorder', part, event }, times)
       }
     })
     const tradingRecords = await TradingRecords.open(
-      { log, settings, logger: app.log, endsWithLog: log instanceof MemoryLog },
+      { log, settings, logger: app.log, get endsWithLog () { return endsWithLog() } },
       { compacted: compacted?.access, opened: store },
       {
         isTrading: exchange !== undefined,
@@ -311,7 +313,7 @@ export const tickwire = fp<TickwireOptions>(async (app, options) => {
     )
     const monitorStore = await MonitorStore.open(
       settings,
-      { isShared: settings.REDIS_URL !== undefined, log: write },
+      { isShared, log: write },
       [compacted?.access, store && accessTo(store), tradingRecords.access]
     )
     await scope.register(streaming, {

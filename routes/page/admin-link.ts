@@ -2,7 +2,7 @@ import { Type } from '@sinclair/typebox'
 import { TypeCompiler } from '@sinclair/typebox/compiler'
 import { ProtocolError } from '@tickwire/protocol'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import { ADMIN_SECONDS, AdminLinks } from '../../src/auth/admin-links.js'
+import { ADMIN_SECONDS, type AdminLinkDesk, AdminLinks } from '../../src/auth/admin-links.js'
 import { type OriginPolicy, refuseForeignPage } from '../../src/auth/origin.js'
 import { refuseAdmin } from '../../src/auth/permissions.js'
 
@@ -23,8 +23,10 @@ export async function adminLinkRoutes (
   const { events } = app.streaming
   // The code is in the fragment of the URL, which browsers send nowhere: not to this server, not to a proxy,
   // not as a referrer.
-  const links = new AdminLinks(code => { adminLink(`${app.prefix}/#code=${code}`) })
-  app.addHook('onListen', async () => { links.offer() })
+  const own = new AdminLinks(code => { adminLink(`${app.prefix}/#code=${code}`) })
+  // Of several workers each serves the links of all, which the first process shows.
+  const links: AdminLinkDesk = app.workers?.adminLinks ?? own
+  if (links === own) app.addHook('onListen', async () => { own.offer() })
   const options = { bodyLimit: MAX_BODY_BYTES, schema: { hide: true } }
 
   // After onRequest, which counts the request, and before the server reads a body.
@@ -45,19 +47,19 @@ export async function adminLinkRoutes (
     if (!exchangeCheck.Check(request.body)) {
       throw new ProtocolError('invalid_message', "the body must be an object with 'code'")
     }
-    return await give(request, reply, links.exchange(request.body.code))
+    return await give(request, reply, await links.exchange(request.body.code))
   })
 
   // Renews only tokens that came from a link; it prolongs no other token.
   app.post('/page/admin-token/renew', options, async (request, reply) => {
-    const { user } = await app.authenticator.demand(request, identity =>
-      refuseAdmin(identity) ?? (links.knows(identity.user) ? undefined : 'forbidden'))
-    links.renew(user!)
-    return await give(request, reply, user!)
+    const { user } = await app.authenticator.demand(request, refuseAdmin)
+    if (user === undefined || !await links.knows(user)) throw new ProtocolError('forbidden')
+    await links.renew(user)
+    return await give(request, reply, user)
   })
 
   app.post('/page/admin-link', options, async (_request, reply) => {
-    links.offer()
+    await links.offer()
     return await reply.code(204).send()
   })
 }

@@ -13,6 +13,18 @@ const MAX_WRONG = 10
 /** The terminal shows at most one link in this time, whoever asks. */
 const SHOW_EVERY_MS = 10_000
 
+/** What gives browsers the rights of an operator, in this process or in the one that holds it for several. */
+export interface AdminLinkDesk {
+  /** See {@link AdminLinks.offer}. */
+  offer (): void | Promise<void>
+  /** See {@link AdminLinks.exchange}. */
+  exchange (text: string): string | Promise<string>
+  /** See {@link AdminLinks.knows}. */
+  knows (user: string): boolean | Promise<boolean>
+  /** See {@link AdminLinks.renew}. */
+  renew (user: string): void | Promise<void>
+}
+
 interface Code {
   readonly text: string
   readonly endsAt: number
@@ -21,10 +33,10 @@ interface Code {
 
 /**
  * Links with a code that gives one browser the rights of an operator. The server shows them in its terminal
- * and nowhere else, so whoever has one can read that terminal (docs/adr/0035). Each process knows only its
- * own links.
+ * and nowhere else, so whoever has one can read that terminal (docs/adr/0035). Each server knows only its own
+ * links.
  */
-export class AdminLinks {
+export class AdminLinks implements AdminLinkDesk {
   private code: Code | undefined
   private shownAt = -Infinity
   /** The users that browsers got for codes, with the end of their newest token. */

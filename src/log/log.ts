@@ -161,7 +161,7 @@ export class StaleFence extends Error {
 export class StaleEpoch extends Error {
   override readonly name = 'StaleEpoch'
 
-  constructor (shard: number) {
+  constructor (readonly shard: number) {
     super(`shard ${shard} has begun a new epoch: read its head, then append again`)
   }
 }

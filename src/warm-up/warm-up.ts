@@ -27,7 +27,8 @@ export async function warmUp (config: Config, forMs: number): Promise<number> {
     log, coordination: new MemoryCoordination(), lines: { write () {} }
   })
   try {
-    await twin.listen({ port: 0, host: '127.0.0.1' })
+    // A worker shares the ports of its server with the others, but not this one.
+    await twin.listen({ port: 0, host: '127.0.0.1', exclusive: true })
     const { port } = twin.server.address() as AddressInfo
     const load = await Load.begin(port, twin.tickwire.signToken({ sub: 'warm-up', publish: ['*'] }))
     let turns = 0

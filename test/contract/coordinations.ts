@@ -1,8 +1,12 @@
+import { standardChannels } from '@tickwire/protocol'
 import type { Test } from 'tap'
 import { MemoryCoordination } from '../../src/coordination/memory/memory-coordination.js'
 import { RedisCoordination } from '../../src/coordination/redis/redis-coordination.js'
 import type { Coordination } from '../../src/coordination/coordination.js'
+import { MemoryLog } from '../../src/log/memory/memory-log.js'
+import { serveLocally } from '../helpers/local-server.js'
 import { redisProgram, RedisServer } from '../helpers/redis-server.js'
+import { AMPLE } from './logs.js'
 
 /**
  * The coordination of two nodes of one deployment; a backend for one node only gives the same object twice.
@@ -46,6 +50,21 @@ export const coordinationBackends: readonly CoordinationBackend[] = [
     async open () {
       const coordination = new MemoryCoordination()
       return { nodes: [coordination, coordination], close: () => coordination.close() }
+    }
+  },
+  {
+    name: 'memory over a socket',
+    async open () {
+      const held = new MemoryLog({ channels: standardChannels, retention: AMPLE, maxTopics: 1 })
+      const served = await serveLocally(held)
+      const nodes = [(await served.join()).coordination, (await served.join()).coordination] as const
+      return {
+        nodes,
+        async close () {
+          await Promise.all(nodes.map(node => node.close()))
+          await served.close()
+        }
+      }
     }
   },
   ...(redisProgram === undefined ? [] : [redisBackend])

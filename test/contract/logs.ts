@@ -3,10 +3,13 @@ import { join } from 'node:path'
 import { type Channels, standardChannels } from '@tickwire/protocol'
 import type { Redis } from 'ioredis'
 import type { Test } from 'tap'
-import type { Entry, Log, LogClock, Page, Retention, TailBatch } from '../../src/log/log.js'
+import {
+  type Entry, type Log, type LogClock, type Page, RECENT_SHARE, type Retention, type TailBatch
+} from '../../src/log/log.js'
 import { ENTRY_OVERHEAD_BYTES } from '../../src/log/memory/drop-order.js'
 import { MemoryLog } from '../../src/log/memory/memory-log.js'
 import { RedisLog } from '../../src/log/redis/redis-log.js'
+import { serveLocally } from '../helpers/local-server.js'
 import { RedisCluster } from '../helpers/redis-cluster.js'
 import { RedisSentinel } from '../helpers/redis-sentinel.js'
 import { redisProgram, RedisServer } from '../helpers/redis-server.js'
@@ -158,6 +161,27 @@ export const backends: readonly LogBackend[] = [
     }
   },
   fileBackend,
+  {
+    name: 'memory over a socket',
+    exact: { overheadBytes: ENTRY_OVERHEAD_BYTES },
+    overOthers: true,
+    async open (options) {
+      const held = new MemoryLog(options)
+      const served = await serveLocally(held, options.retention.bytes * RECENT_SHARE)
+      const { log } = await served.join()
+      return {
+        log,
+        restart: async keep => {
+          held.restart(keep)
+          await log.head()
+        },
+        async close () {
+          await log.close()
+          await served.close()
+        }
+      }
+    }
+  },
   ...(redisProgram === undefined ? [] : redisBackends)
 ]
 

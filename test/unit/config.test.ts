@@ -6,6 +6,7 @@ type Env = Readonly<Record<string, string>>
 const DEFAULTS: Config = {
   PORT: 8080,
   HOST: '127.0.0.1',
+  WORKERS: 1,
   LOG_LEVEL: 'info',
   REDIS_KEY_PREFIX: 'tw',
   LOG_FSYNC: 1000,
@@ -97,6 +98,7 @@ const MEBIBYTE = 1024 * 1024
 const variables: Readonly<Record<keyof typeof ConfigSchema.properties, Variable>> = {
   PORT: integer(0, 65_535),
   HOST: text('0.0.0.0', '::'),
+  WORKERS: { good: [['auto', 'auto'], ['1', 1], ['256', 256]], bad: [...NO_NUMBERS, '0', '257', 'AUTO'], allowed: 'one of auto, a number of processes from 1 to 256' },
   NODE_ENV: text('development', 'test'),
   NODE_NAME: {
     good: [['eu-1.a_b', 'eu-1.a_b']],

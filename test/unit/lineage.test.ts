@@ -1,6 +1,6 @@
 import { test } from 'tap'
 import type { EpochStart } from '../../src/log/log.js'
-import { Lineage } from '../../src/log/redis/tail/lineage.js'
+import { Lineage } from '../../src/log/lineage.js'
 import { isGood } from '../../src/log/log.js'
 
 /**

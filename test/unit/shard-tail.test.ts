@@ -1,7 +1,7 @@
 import { test } from 'tap'
 import type { EpochStart, ShardHead, TailBatch } from '../../src/log/log.js'
-import { Lineage } from '../../src/log/redis/tail/lineage.js'
-import { ShardTail, type TailSource } from '../../src/log/redis/tail/shard-tail.js'
+import { Lineage } from '../../src/log/lineage.js'
+import { ShardTail, type TailSource } from '../../src/log/shard-tail.js'
 import { until } from '../helpers/clients.js'
 
 /** A shard as Redis has it, in which something may happen between two questions. */

@@ -11,6 +11,7 @@ import { coordinationCommands } from '../../coordination/redis/keys.js'
 import { paperRules } from '../../paper-rules.js'
 import { openSigning } from '../../signing/open-signing.js'
 import { keyPairFiles, readKeyPair } from '../../tls.js'
+import { workersOf } from '../../workers/settings.js'
 import { type Command, CommandError } from '../command.js'
 
 export const checkConfig: Command = {
@@ -24,6 +25,7 @@ export const checkConfig: Command = {
   async run ({ env }) {
     try {
       const config = loadConfig(env)
+      workersOf(config)
       parseSources(config.SOURCES)
       if (config.NEWS_FEEDS !== undefined) parseFeeds(config.NEWS_FEEDS)
       if (config.RECORD !== undefined) recordedChannels(config.RECORD, standardChannels)

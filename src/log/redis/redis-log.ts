@@ -2,17 +2,19 @@ import { randomUUID } from 'node:crypto'
 import { type Channels, ProtocolError } from '@tickwire/protocol'
 import type { Redis } from 'ioredis'
 import {
-  type AppendItem, type AppendOptions, type AppendResult, type Entry, type Fence, followsOn,
+  type AppendItem, type AppendOptions, type AppendResult, type Entry, type Fence,
   type KeptOrigin, type KeyedMessage, type Log, NAMES_PER_TOPIC, type Page, randomEpoch, type ReadFrom,
   RECENT_SHARE, type Retention, type ShardHead, type Snapshot, StaleEpoch, StaleFence, type TailBatch,
   type Tailing, type TopicPosition
 } from '../log.js'
 import { readAcknowledged } from '../acknowledged.js'
+import { parseBatch } from '../batch-text.js'
 import { checkOrigins } from '../origin-order.js'
+import { readBeyond } from '../read-beyond.js'
 import { shardOf } from '../shard-of.js'
 import { Appender, type Outcome, TooEarly } from './append/appender.js'
 import {
-  type BatchText, parseBatch, parseEntry, parseKeptOrigin, parsePosition, type StreamEntry
+  type BatchText, parseEntry, parseKeptOrigin, parsePosition, type StreamEntry
 } from './append/batch.js'
 import { connectRedis, type LogConnections } from './connect.js'
 import { fenceText, raiseFence } from './append/fences.js'
@@ -61,8 +63,6 @@ const APPEND_PATIENCE_MS = 400
  * way.
  */
 const KEPT_ANSWERS = 16
-/** Messages of a topic in one read, where the recent entries do not reach. */
-const HOLE_PAGE = 500
 /** Fields of a hash in one step of a scan. */
 const SCAN_COUNT = 5000
 
@@ -126,7 +126,7 @@ export class RedisLog implements Log {
       headOf: shard => this.headOf(shard),
       readRecent: (shard, after, limit) =>
         this.recentBatches(shard, (redis, recent) => redis.xrange(recent, after + 1, '+', 'COUNT', limit)),
-      readBeyond: (shard, after, before) => this.readBeyond(shard, after, before),
+      readBeyond: (shard, after, before) => readBeyond(this, shard, after, before),
       onError: (error, message) => { if (!this.closed) options.onError(error, message) }
     })
   }
@@ -371,27 +371,6 @@ export class RedisLog implements Log {
     const page = await this.reader.ask(recent, redis => read(redis, recent), { urgent: true }) as
       Array<[id: string, fields: string[]]>
     return page.map(([, fields]) => fields[1]!)
-  }
-
-  private async readBeyond (
-    shard: number,
-    after: number,
-    before: number
-  ): Promise<{ entries: Entry[], lost: Set<string> }> {
-    const entries: Entry[] = []
-    const lost = new Set<string>()
-    for (const [topic, last] of await this.topics(shard)) {
-      if (last.offset <= after) continue
-      let from = after
-      for (let more = true; more;) {
-        const page = await this.read(topic, { offset: from }, HOLE_PAGE)
-        if (!followsOn(page, from)) lost.add(topic)
-        for (const entry of page.entries) if (entry.offset < before) entries.push(entry)
-        from = page.entries.at(-1)?.offset ?? before
-        more = page.entries.length === HOLE_PAGE && from < before
-      }
-    }
-    return { entries: entries.sort((a, b) => a.offset - b.offset), lost }
   }
 
   private get recentBytes (): number {

@@ -1,5 +1,5 @@
 import type {
-  AppendItem, AppendResult, Entry, EpochStart, KeptOrigin, Origin, TopicPosition
+  AppendItem, AppendResult, Entry, KeptOrigin, Origin, TopicPosition
 } from '../../log.js'
 
 /** A batch as append.lua gets it, beside its keys. */
@@ -106,45 +106,6 @@ export function parseAnswer (
     sequences.set(topic, sequence)
     return { sequence, offset: offset++, shard }
   })
-}
-
-/** A batch as the log publishes it to every node, and keeps it among the recent entries. */
-export interface Batch {
-  readonly epoch: EpochStart
-  readonly entries: readonly Entry[]
-}
-
-/**
- * `before` has the sequence and offset of each topic before the batch; `items` are as in {@link BatchText}.
- */
-type Header = [
-  epoch: number, start: number, first: number, time: number, topics: string[], before: number[], items: string
-]
-
-/** Reads the text that append.lua writes: a line of JSON, then one payload a line. */
-export function parseBatch (shard: number, text: string): Batch {
-  let at = text.indexOf('\n')
-  const [epoch, start, first, timestamp, topics, before, items] = JSON.parse(text.slice(0, at)) as Header
-  const entries: Entry[] = []
-  let offset = first
-  for (let from = 0, end: number; (end = items.indexOf(',', from)) >= 0; from = end + 1, offset++) {
-    const item = items.slice(from, end)
-    const index = Number.parseInt(item) - 1
-    const next = text.indexOf('\n', at + 1)
-    entries.push({
-      topic: topics[index]!,
-      shard,
-      offset,
-      sequence: ++before[2 * index]!,
-      previous: before[2 * index + 1]!,
-      timestamp,
-      payload: text.slice(at + 1, next),
-      replaces: item.includes('r')
-    })
-    before[2 * index + 1] = offset
-    at = next
-  }
-  return { epoch: { epoch, start }, entries }
 }
 
 /** Whether the position in `seq` says that the topic has no messages any more. */

@@ -1,9 +1,9 @@
 import { performance } from 'node:perf_hooks'
+import { Lineage } from '../../lineage.js'
 import type { EpochStart, Tailing } from '../../log.js'
-import { Lineage } from './lineage.js'
+import { type Listener, ShardTail, type TailSource } from '../../shard-tail.js'
 import { ShardListener } from './listener.js'
 import type { Masters } from '../masters/masters.js'
-import { type Listener, ShardTail, type TailSource } from './shard-tail.js'
 import { timeLimit } from '../time-limit.js'
 
 /** How often each shard is checked for missed batches: pub/sub may lose messages. */

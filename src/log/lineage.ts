@@ -1,4 +1,4 @@
-import type { EpochStart } from '../../log.js'
+import type { EpochStart } from './log.js'
 
 /** Most left epochs that are remembered: more than any log names (its last 32). */
 const MOST_LEFT = 64

@@ -1,7 +1,7 @@
 import { performance } from 'node:perf_hooks'
 import { ProtocolError } from '@tickwire/protocol'
-import type { Entry, EpochStart, ShardHead, TailBatch } from '../../log.js'
-import { parseBatch } from '../append/batch.js'
+import type { Entry, EpochStart, ShardHead, TailBatch } from './log.js'
+import { parseBatch } from './batch-text.js'
 import type { Lineage } from './lineage.js'
 
 /** Missed batches in one read. */

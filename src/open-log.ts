@@ -98,7 +98,7 @@ function whatWasFound ({ isNew, isEpochKept, aside }: Found): string {
   if (isNew) return `a log begins in LOG_PATH${damaged}`
   return isEpochKept
     ? `the log in LOG_PATH goes on${damaged}`
-    : `the log in LOG_PATH was not closed in order: what it lost is told by a new epoch${damaged}`
+    : `the log in LOG_PATH was not closed in order: a new epoch tells what it lost, if anything${damaged}`
 }
 
 /**

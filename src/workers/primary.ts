@@ -14,7 +14,6 @@ import { Publisher } from '../publisher/publisher.js'
 import type { SourceLogger } from '../sources/source.js'
 import type { CompactedTopics } from '../store/compacted-topics.js'
 import { keepCompacted } from '../store/keep-compacted.js'
-import type { StoreLog } from '../store/store.js'
 import type { FromWorker, Wish } from './messages.js'
 import { type Listening, type Member, WorkerPool } from './pool.js'
 import { seatVariable, type WorkersMetrics } from './seat.js'
@@ -192,7 +191,9 @@ async function hold ({ config, log: logger }: PrimaryOptions): Promise<Held | un
   const onError = (error: unknown, message: string): void => {
     logger.error({ err: errorFields(error) }, message)
   }
-  const write: StoreLog = (level, fields, message) => { logger[level](fields, message) }
+  const write = (level: 'info' | 'warn' | 'error', fields: object, message: string): void => {
+    logger[level](fields, message)
+  }
   const [log, coordination] = await openLogAndCoordination({}, settings, channels, { onError, write })
   let compacted: CompactedTopics | undefined
   try {

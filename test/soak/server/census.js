@@ -85,7 +85,7 @@ export async function census (app, webSocketServer) {
     'hub: topics with an audience kept': [...hub.audience.found.values()].filter(audience => !audience.empty).length,
     'hub: topics looked up': hub.audience.found.size,
     'hub: topics known': hub.directory.positions.size,
-    'log: topics': log.histories.size,
+    'log: topics': log.contents.topics.histories.size,
     'log: listeners': log.listeners.size,
     'coordination: texts': coordination.texts.size,
     'coordination: windows': coordination.windows.size,

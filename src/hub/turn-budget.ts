@@ -17,6 +17,9 @@ export class TurnBudget {
   /** The owner of the work that was let in last. */
   private owner: object | undefined
 
+  /** @param now milliseconds of a monotonic clock */
+  constructor (private readonly now: () => number = () => performance.now()) {}
+
   /**
    * Lets in a piece of work, of a few milliseconds at most.
    * @param owner of the work; it asks again when its last piece is done
@@ -24,12 +27,12 @@ export class TurnBudget {
    */
   take (owner: object): Promise<void> | undefined {
     if (this.began === undefined) {
-      this.began = performance.now()
+      this.began = this.now()
       this.owner = owner
       setImmediate(() => { this.beginTurn() })
       return undefined
     }
-    const hasTime = performance.now() - this.began < BUDGET_MS
+    const hasTime = this.now() - this.began < BUDGET_MS
     if (this.owner === owner && this.waiting.length === 0 && hasTime) return undefined
     return new Promise(resolve => {
       this.waiting.push(() => {
@@ -46,12 +49,12 @@ export class TurnBudget {
       return
     }
     setImmediate(() => {
-      this.began = performance.now()
+      this.began = this.now()
       this.waiting.shift()!()
     })
     for (let more = Math.min(this.waiting.length, MOST_IN_A_TURN); more > 1; more--) {
       setImmediate(() => {
-        if (performance.now() - this.began! < BUDGET_MS) this.waiting.shift()!()
+        if (this.now() - this.began! < BUDGET_MS) this.waiting.shift()!()
       })
     }
     setImmediate(() => { this.beginTurn() })

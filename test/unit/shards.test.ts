@@ -3,6 +3,7 @@ import { decodeCursor, ProtocolError, standardChannels } from '@tickwire/protoco
 import { test } from 'tap'
 import { receiveText, writer } from '../helpers/native.js'
 import { makeSelector } from '../../src/hub/audience/selector.js'
+import type { LogContents } from '../../src/log/memory/log-contents.js'
 import { poll } from '../../src/transports/poll/poll.js'
 import { type Message, until } from '../helpers/clients.js'
 import { MemoryWire } from '../helpers/memory-wire.js'
@@ -137,16 +138,12 @@ async function runClients (seed: number, losses: 'none' | 'epochs' | 'messages')
       const lost = heads.map(shard =>
         losses === 'messages' && choices.next() < 0.3 ? choices.integer(1, 5) : 0
       )
-      const stood = (node.log as unknown as { states: ReadonlyArray<{ offset: number }> }).states.map(
-        ({ offset }) => offset
-      )
+      const { contents } = node.log as unknown as { contents: LogContents }
+      const stood = contents.shards.map(({ offset }) => offset)
       for (const shard of heads) if (lost[shard]! > 0 && stood[shard]! > 0) truth.losing.add(shard)
       node.log.restart(stood.map((offset, shard) => Math.max(0, offset - lost[shard]!)))
       truth.given.clear()
-      const { histories } = node.log as unknown as {
-        histories: ReadonlyMap<string, { last: { sequence: number } }>
-      }
-      for (const [topic, { last }] of histories) truth.given.set(topic, last.sequence)
+      for (const [topic, { last }] of contents.topics.histories) truth.given.set(topic, last.sequence)
     } else await delay(choices.integer(0, 5))
   }
   slow.failures = 0

@@ -104,7 +104,7 @@ const FOLDERS = {
   },
   local: {
     may: [
-      'log/(log|batch-text|lineage|origin-order|read-beyond|shard-of|shard-tail)\\.ts$',
+      'log/(log|batch-text|followed-shards|lineage|origin-order|read-beyond|shard-of|shard-tail)\\.ts$',
       'coordination/memory/memory-coordination\\.ts$',
     ],
     types: ['coordination/(coordination|leases|node-registry)\\.ts$'],
@@ -132,7 +132,7 @@ const FOLDERS = {
       'strategies/(registry|backtest/.*)\\.ts$',
       'instruments/file\\.ts$',
       'history/(csv|recorded-channels)\\.ts$',
-      'log/redis/setup\\.ts$',
+      'log/(setup-error|redis/setup)\\.ts$',
       'coordination/redis/keys\\.ts$',
       'auth/public-key\\.ts$',
       'signing/open-signing\\.ts$',

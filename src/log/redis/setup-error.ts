@@ -1,5 +1,3 @@
-export { LogSetupError } from '../setup-error.js'
-
 /** An error of one of several servers; the message names the server and the cause. */
 export class AtServer extends Error {
   override readonly name = 'AtServer'

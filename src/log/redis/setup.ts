@@ -5,9 +5,8 @@ import { ShardKeys } from './keys.js'
 import { parseAddress, type RedisAddress, shownAddress } from './masters/address.js'
 import type { Master, Masters } from './masters/masters.js'
 import { cannotBeUsed, otherLayout, otherShards, PERMISSIONS, somethingElse } from './append/refusals.js'
-import { AtServer, LogSetupError } from './setup-error.js'
-
-export { LogSetupError }
+import { LogSetupError } from '../setup-error.js'
+import { AtServer } from './setup-error.js'
 
 /** Checks that a Redis can hold the log, before anything is written to it. */
 

@@ -1,5 +1,6 @@
 import { shownAddress } from '../masters/address.js'
-import { AtServer, LogSetupError } from '../setup-error.js'
+import { LogSetupError } from '../../setup-error.js'
+import { AtServer } from '../setup-error.js'
 
 /** Why a Redis cannot be used: one sentence, without a password, that says what to do. */
 

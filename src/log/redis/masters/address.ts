@@ -1,4 +1,4 @@
-import { LogSetupError } from '../setup-error.js'
+import { LogSetupError } from '../../setup-error.js'
 
 /** Forms of `REDIS_URL`: one Redis, Sentinels that know the master, or nodes of a Cluster. */
 

@@ -4,7 +4,7 @@ import { ProtocolError } from '@tickwire/protocol'
 import type { Redis } from 'ioredis'
 import type { Masters } from '../masters/masters.js'
 import type { ReadScript, Scripts } from '../scripts/scripts.js'
-import { LogSetupError } from '../setup-error.js'
+import { LogSetupError } from '../../setup-error.js'
 import { TimedOut, timeLimit } from '../time-limit.js'
 import { wordsOf } from '../../../errors.js'
 

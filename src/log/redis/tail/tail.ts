@@ -1,7 +1,7 @@
 import { performance } from 'node:perf_hooks'
-import { Lineage } from '../../lineage.js'
-import type { EpochStart, Tailing } from '../../log.js'
-import { type Listener, ShardTail, type TailSource } from '../../shard-tail.js'
+import { FollowedShards } from '../../followed-shards.js'
+import type { Tailing } from '../../log.js'
+import type { Listener, TailSource } from '../../shard-tail.js'
 import { ShardListener } from './listener.js'
 import type { Masters } from '../masters/masters.js'
 import { timeLimit } from '../time-limit.js'
@@ -27,23 +27,12 @@ export interface TailOptions extends TailSource {
   readonly onError: (error: unknown, message: string) => void
 }
 
-interface Followed {
-  readonly tail: ShardTail
-  /** Number of followers, with those that are about to follow. */
-  users: number
-}
-
 /**
- * Follows the shards that somebody asks for, and no others: hears what is published to them, and checks each
- * second whether something was missed.
+ * Follows shards on Redis: hears what is published to them, and checks each second whether something was
+ * missed.
  */
 export class Tail {
-  private readonly shards = new Map<number, Followed>()
-  /**
-   * The epochs of every shard that was ever followed: if one is followed again, it still knows what it has
-   * left.
-   */
-  private readonly lineages = new Map<number, Lineage>()
+  private readonly followed: FollowedShards
   private readonly watchers = new Set<(available: boolean) => void>()
   private available = true
   /** By shard that does not answer, since when, in milliseconds of `performance.now`. */
@@ -54,8 +43,21 @@ export class Tail {
 
   constructor (private readonly options: TailOptions) {
     this.listener = new ShardListener(options.subscriber, options.channels, {
-      onText: (shard, text) => { this.shards.get(shard)?.tail.hear(text) },
-      onMissed: shard => { this.shards.get(shard)?.tail.miss() }
+      onText: (shard, text) => { this.followed.tail(shard)?.hear(text) },
+      onMissed: shard => { this.followed.tail(shard)?.miss() }
+    })
+    this.followed = new FollowedShards(options, {
+      listen: async shard => {
+        // If listening fails now, the listener tries again, and the tail then looks for what it missed.
+        await timeLimit(this.listener.listen(shard), LISTEN_PATIENCE_MS).catch(() => {})
+      },
+      unlisten: shard => {
+        this.listener.unlisten(shard)
+        if (this.failing.has(shard)) this.answered(shard)
+      },
+      onAnswer: shard => { this.answered(shard) },
+      onFailure: (shard, error) => { this.failed(shard, error) },
+      onDeaf: shard => { this.listener.listenAnew(shard) }
     })
     options.reader.each(redis => { redis.on('close', () => { this.look() }) })
     this.plan(LOOK_MS)
@@ -63,30 +65,12 @@ export class Tail {
 
   /** See `Log.tail`. */
   async follow (shard: number, onBatch: Listener): Promise<Tailing> {
-    // A function of its own, so that one `onBatch` may follow a shard twice.
-    const listener: Listener = batch => { onBatch(batch) }
-    const followed = this.use(shard)
-    let ended = false
-    const end = (): void => {
-      if (ended) return
-      ended = true
-      followed.tail.leave(listener)
-      this.leave(shard, followed)
-    }
-    // Listens first and then reads the head, so that nothing gets lost between. If listening fails now, the
-    // listener tries again, and the tail then looks for what it missed.
-    await timeLimit(this.listener.listen(shard), LISTEN_PATIENCE_MS).catch(() => {})
-    try {
-      return { head: await followed.tail.join(listener), end }
-    } catch (error) {
-      end()
-      throw error
-    }
+    return await this.followed.follow(shard, onBatch)
   }
 
   /** Returns the epochs of a shard that are never entered again. */
   left (shard: number): readonly number[] {
-    return this.lineages.get(shard)?.left ?? []
+    return this.followed.left(shard)
   }
 
   /** See `Log.watch`. */
@@ -99,39 +83,7 @@ export class Tail {
     this.closed = true
     clearTimeout(this.timer)
     this.listener.close()
-    for (const { tail } of this.shards.values()) tail.end()
-    this.shards.clear()
-  }
-
-  private use (shard: number): Followed {
-    let followed = this.shards.get(shard)
-    if (followed === undefined) {
-      const tail = new ShardTail(shard, this.options, {
-        onAnswer: () => { this.answered(shard) },
-        onFailure: error => { this.failed(shard, error) },
-        onDeaf: () => { this.listener.listenAnew(shard) },
-        lineage: epochs => this.lineageOf(shard, epochs)
-      })
-      this.shards.set(shard, followed = { tail, users: 0 })
-    }
-    followed.users++
-    return followed
-  }
-
-  private leave (shard: number, followed: Followed): void {
-    if (--followed.users > 0 || this.shards.get(shard) !== followed) return
-    followed.tail.end()
-    this.shards.delete(shard)
-    this.listener.unlisten(shard)
-    if (this.failing.has(shard)) this.answered(shard)
-  }
-
-  /** @param epochs of the log when following begins */
-  private lineageOf (shard: number, epochs: readonly EpochStart[]): Lineage {
-    let lineage = this.lineages.get(shard)
-    if (lineage === undefined) this.lineages.set(shard, lineage = new Lineage(epochs))
-    else lineage.follow(epochs)
-    return lineage
+    this.followed.close()
   }
 
   private plan (inMs: number): void {
@@ -143,7 +95,7 @@ export class Tail {
   private look (): void {
     if (this.closed) return
     this.plan(this.failing.size === 0 ? LOOK_MS : LOOK_AGAIN_MS)
-    for (const { tail } of this.shards.values()) tail.look()
+    for (const shard of this.followed.shards()) this.followed.tail(shard)?.look()
   }
 
   private answered (shard: number): void {

@@ -1,6 +1,6 @@
 /**
  * What it costs to send a message to many clients. The same run measures this server, a writer in C that does
- * nothing else (the limit), Socket.IO, and `ws.send` for each client, one after another.
+ * nothing else (the limit), Socket.IO, Centrifugo, and `ws.send` for each client, one after another.
  *
  * npm run bench -- fan-out [--shapes a,b,c,d] [--servers c,tickwire-ws,…] [--seconds 8] [--warm-up 2]
  * [--rounds 1] [--publish self,http,ws] [--warm-up-ms 0] [--profile folder]

@@ -12,8 +12,7 @@ const NAMES = Object.keys(ConfigSchema.properties) as Name[]
 /** Settings of the process; an application that uses the plugin decides these itself. */
 const OF_THE_PROCESS = [
   'PORT', 'HOST', 'WORKERS', 'LOG_LEVEL', 'TRUST_PROXY', 'TLS_CERT', 'TLS_KEY', 'WARM_UP_MS',
-  'SHUTDOWN_GRACE_MS',
-  'SOURCES', 'BARS', 'INSTRUMENTS'
+  'SHUTDOWN_GRACE_MS', 'SOURCES', 'BARS', 'INSTRUMENTS'
 ] as const
 /** The settings that concern the streaming itself. */
 export type StreamingSettings = Omit<Config, typeof OF_THE_PROCESS[number]>

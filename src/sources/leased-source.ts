@@ -234,14 +234,16 @@ export class LeasedSource {
     if (this.run !== undefined) return
     const { source, options } = this
     const { name } = source
-    let fence = await this.takeFence()
-    if (fence === undefined) return
+    await options.introduce(this.instruments)
+    const first = await this.takeFence()
+    if (first === undefined) return
+    let fence = first
     this.run = new SourceRun(source, {
       context: {
-        publish: (messages, origins) => options.publish(messages, fence!, origins),
+        publish: (messages, origins) => options.publish(messages, fence, origins),
         declare: instruments => {
           this.take(instruments)
-          return options.declare(instruments, fence!)
+          return options.declare(instruments, fence)
         },
         instrument: symbol => options.instrument(symbol)
       },
@@ -263,7 +265,6 @@ export class LeasedSource {
     const { source: { name }, options } = this
     const fence = await options.raise(name)
     this.note = { name: options.node.name, token: fence.token, since: Date.now() }
-    await options.introduce(this.instruments)
     const { holder } = await this.hold()
     return !this.closed && this.isHeld && holder === options.node.id ? fence : undefined
   }

@@ -2,14 +2,14 @@ import { Agent, request, type RequestOptions } from 'node:http'
 import { BATCH_SUBPROTOCOL, JSON_SUBPROTOCOL } from '@tickwire/protocol'
 import { Peer } from './peer.js'
 
-/** Topics of each channel, and topics of a client. */
 const SYMBOLS = Array.from({ length: 40 }, (_, number) => `WARM${number}`)
+/** How many of the symbols a client follows, in each channel. */
 const EACH = 8
 /** Messages of one batch. */
 const BATCH = 10
 /** Clients of each kind that stay. */
 const STAYING = 6
-/** A client resumes, and another polls, once in so many batches; every second batch comes over WebSocket. */
+/** Once in so many batches one client resumes and another polls. */
 const RESUMES_EVERY = 4
 
 /** A client that was sent messages has received more than this. */
@@ -41,7 +41,7 @@ export class Load {
     return new Load(port, token, await Promise.all(staying), await publisher)
   }
 
-  /** Publishes a batch; its clients read it meanwhile. */
+  /** Publishes a batch: over HTTP and over WebSocket in turns. */
   async turn (): Promise<void> {
     const turn = this.turns++
     const messages = messagesOf(turn)

@@ -2,12 +2,7 @@ import { standardChannels } from '@tickwire/protocol'
 import fc from 'fast-check'
 import { type Test, test } from 'tap'
 import {
-  type AppendItem,
-  type AppendResult,
-  type Entry,
-  type EpochStart,
-  IDEMPOTENCY_SECONDS,
-  type TailBatch
+  type AppendItem, type AppendResult, type Entry, type EpochStart, IDEMPOTENCY_SECONDS, type TailBatch
 } from '../../src/log/log.js'
 import { AMPLE, backends, type LogBackend, ManualClock, tailAll, wasLost } from './logs.js'
 

@@ -1,6 +1,6 @@
-// tap's reporter. It prints one line per test file as the file ends, its failures in full, and only the
-// counts on the last line. It is not executable on purpose: tap would start an executable file as a program
-// instead of importing it.
+// tap's reporter. It prints one line per test file as the file ends, its failures in full; at the end all
+// failures again, and only the counts on the last line. It is not executable on purpose: tap would start an
+// executable file as a program instead of importing it.
 //
 // It reads the parser of each file, not the joined TAP. The joined TAP comes in the order of the files, so a
 // slow file would hold back all others, and a time-out there pushes the last file out of the plan and loses
@@ -17,6 +17,8 @@ const SUMMARY_FILE = process.env.TICKWIRE_TEST_SUMMARY
 
 /** Diagnostics that are shown in a form of their own, or say nothing about the failure. */
 const NOT_SHOWN = new Set(['at', 'diff', 'source', 'stack', 'tapCaught', 'test'])
+/** Characters of each failure that the list at the end shows, for whoever sees no more than the end. */
+const SHOWN_AT_THE_END = 1500
 
 /** The test points of one file; a subtest's closing point only repeats what is inside, unless nothing is. */
 class Counter {
@@ -111,7 +113,7 @@ export default class Reporter extends Transform {
     writeTimes(this.#times)
     const slowest = slowestLines(this.#times)
     if (slowest.length > 0) this.#line(`\n${slowest.join('\n')}`)
-    if (this.#failed.length > 1) this.#line(`\nFailed:\n${this.#failed.map(name => `  ${name}`).join('\n')}`)
+    if (this.#failed.length > 1) this.#line(`\nFailed:\n${this.#failed.map(indent).join('\n')}`)
     if (SUMMARY_FILE === undefined) this.#line(`\n${countsLine(this.#counts)}`)
     else writeFileSync(SUMMARY_FILE, JSON.stringify(this.#counts))
     this.#open = false
@@ -139,8 +141,9 @@ export default class Reporter extends Transform {
     const remark = seen.points === 0 && ok ? ' has no tests' : ''
     this.#line(`${outcome} ${file.name} (${seconds.toFixed(1)} s)${remark}`)
     for (const { name, diag } of counter.failures) {
-      this.#failed.push(name)
-      this.#line(`\nFAIL ${name}\n${indent(explain(diag))}`)
+      const text = indent(explain(diag))
+      this.#failed.push(`${name}\n${indent(text.slice(0, SHOWN_AT_THE_END))}`)
+      this.#line(`\nFAIL ${name}\n${text}`)
     }
     if (!ok && counter.printed.length > 0) this.#line(`\nIt printed:\n${indent(counter.printed.join(''))}`)
     if (!ok) this.#line(' ')

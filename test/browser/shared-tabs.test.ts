@@ -46,8 +46,10 @@ test(`${TABS} tabs share a connection, and get each message once while ${DEATHS}
   }
   for (const page of pages) await page.waitForFunction(`order.at(-1) === ${last}`)
   for (const page of pages) {
-    const first = since.get(page)!
-    t.same(await orderOf(page), Array.from({ length: last - first + 1 }, (_, index) => first + index))
+    const order = await orderOf(page)
+    // A leader goes on from where the tab is that is furthest behind, and tells all tabs what follows.
+    const first = Math.min(since.get(page)!, Number(order[0]))
+    t.same(order, Array.from({ length: last - first + 1 }, (_, index) => first + index))
   }
   await until('one connection is left', () => connections(server) === 1)
 })

@@ -1,7 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { test } from 'tap'
 import { decodeEpoch, encodeCursor } from '@tickwire/protocol'
-import { receiveText } from '../helpers/native.js'
+import type { Log } from '../../src/log/log.js'
+import { receiveText, subscribe } from '../helpers/native.js'
 import { MemoryWire } from '../helpers/memory-wire.js'
 import { startNode, ticks } from '../helpers/node.js'
 import { RuleFollower, until } from '../helpers/clients.js'
@@ -47,6 +48,47 @@ for (const [name, hot] of [['alike', 0], ['one much busier than the others', 500
     await node.close()
   })
 }
+
+/** Counts how often the log is asked while no other read is under way: round trips, one after another. */
+function countRounds ({ log }: { log: Log }): { rounds: number } {
+  const counted = { rounds: 0 }
+  let underWay = 0
+  const { read } = log
+  log.read = async (...question) => {
+    if (underWay++ === 0) counted.rounds++
+    await delay(1)
+    try {
+      return await read.apply(log, question)
+    } finally {
+      underWay--
+    }
+  }
+  return counted
+}
+
+test('resets many topics in a few round trips, for a lost cursor and for a live client', async t => {
+  const node = await startNode()
+  const trades = Array.from({ length: TOPICS }, (_, n) => ({ topic: `trades:S${n}`, payload: '{}' }))
+  await node.log.append(trades)
+  await node.log.append(trades)
+  await ticks()
+  const wires = [new MemoryWire(false), new MemoryWire(false)] as const
+  const resets = (wire: MemoryWire): number => wire.messages.filter(({ type }) => type === 'reset').length
+  const counted = countRounds(node)
+  const lost = encodeCursor({
+    shards: new Map([[0, { epoch: 1, offset: 7 }]]), lostTopics: undefined, throttled: new Set()
+  })
+  receiveText(node.connect(wires[0]), JSON.stringify({ action: 'subscribe', channel: 'trades', symbols: ['*'], after: lost }))
+  await until('the lost cursor is told of every topic', () => resets(wires[0]) === TOPICS)
+  t.ok(counted.rounds < TOPICS / 20, `${counted.rounds} round trips for ${TOPICS} topics of a lost cursor`)
+  subscribe(node.connect(wires[1]), 'trades', ['*'])
+  await ticks()
+  counted.rounds = 0
+  node.log.restart([TOPICS])
+  await until('the live client is told of every topic', () => resets(wires[1]) === TOPICS)
+  t.ok(counted.rounds < TOPICS / 4, `${counted.rounds} round trips for ${TOPICS} topics of live clients`)
+  await node.close()
+})
 
 test('sends states as a slow log gives them, and not only when the last has been read', async t => {
   const node = await startNode()

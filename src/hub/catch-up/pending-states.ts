@@ -1,10 +1,14 @@
 import { performance } from 'node:perf_hooks'
 import type { ResetReason } from '@tickwire/protocol'
-import type { Snapshot } from '../../log/log.js'
+import type { Entry, Snapshot } from '../../log/log.js'
 import type { Written } from '../format.js'
+import { ReadAhead } from '../read-ahead.js'
 import type { CatchUpParts } from './catch-up-parts.js'
 import { writeEach } from './write-each.js'
-import { charactersOf, type RetainedPage, readRetained, readNewest, SLICE_CHARACTERS } from './retained.js'
+import {
+  charactersOf, newestThatFit, type RetainedPage, readRetained, readNewest,
+  HISTORIES_AT_A_TIME, SLICE_CHARACTERS
+} from './retained.js'
 import { readState, tellState } from '../shards/live-states.js'
 import type { PendingState } from './pending.js'
 import { MAX_READ } from './read-merged.js'
@@ -12,29 +16,33 @@ import { MAX_READ } from './read-merged.js'
 /** A slice is sent once reading it has taken so long: a client closes a connection that is silent. */
 const SLICE_MS = 250
 
-/** How many states are read at a time, at most: the log answers many reads in one round trip. */
-const MAX_AHEAD = 128
-
-/** A state that was read before its turn, and the epoch of its shard for which it was read. */
-interface ReadAhead {
-  readonly epoch: number | undefined
-  readonly snapshot: Snapshot | undefined
-}
-
 /** The part of a catch-up that reads and writes what `plan.pending` says: resets, states and histories. */
 export class PendingStates {
   /** How many characters are left of `maxRetained`. */
   private retainedLeft: number
-  /** By topic, for the slice that is being read. */
-  private readonly ahead = new Map<string, ReadAhead>()
-  /**
-   * How many states to read next: twice as many as before, as far as states of the size of the last ones fit
-   * a slice.
-   */
-  private aheadCount = 1
+  /** For the slice that is being read, as what follows. */
+  private readonly states: ReadAhead<Snapshot | undefined>
+  /** The first parts of histories. */
+  private readonly histories: ReadAhead<RetainedPage>
 
   constructor (private readonly catchUp: CatchUpParts) {
-    this.retainedLeft = catchUp.options.maxRetained
+    const { hub, plan, options } = catchUp
+    this.retainedLeft = options.maxRetained
+    const epochOf = (topic: string): number | undefined => plan.epochs[hub.log.shardOf(topic)]
+    this.states = new ReadAhead({
+      epochOf,
+      read: topic => readState(hub, topic),
+      charactersOf: snapshot => snapshot?.payload.length ?? 0,
+      atATime: SLICE_CHARACTERS
+    })
+    this.histories = new ReadAhead({
+      epochOf,
+      read: topic => this.readPart(topic, 0),
+      charactersOf: ({ entries }) => charactersOf(entries),
+      atATime: SLICE_CHARACTERS,
+      // At the beginning of a log there are none to be read.
+      most: () => plan.shards.every(shard => plan.position[shard] === 0) ? Infinity : HISTORIES_AT_A_TIME
+    })
   }
 
   /**
@@ -45,8 +53,9 @@ export class PendingStates {
     try {
       return await this.read()
     } finally {
-      // By the next slice the states may be outdated.
-      this.ahead.clear()
+      // By the next slice they may be outdated.
+      this.states.clear()
+      this.histories.clear()
     }
   }
 
@@ -122,7 +131,7 @@ export class PendingStates {
     const shard = hub.log.shardOf(topic)
     for (;;) {
       const advanced = hub.advanced()
-      const snapshot = await this.readWithNext(topic, shard)
+      const snapshot = await this.states.take(topic, this.needingState())
       if (snapshot === undefined || snapshot.epoch === plan.epochs[shard]) return snapshot
       if (snapshot.epoch !== hub.epoch(shard)) await advanced
       await hub.epochChange
@@ -130,35 +139,21 @@ export class PendingStates {
     }
   }
 
-  /** Reads the state of a pending topic, together with those of the topics that come next. */
-  private async readWithNext (topic: string, shard: number): Promise<Snapshot | undefined> {
-    const { hub, plan } = this.catchUp
-    const known = this.ahead.get(topic)
-    this.ahead.delete(topic)
-    if (known !== undefined && known.epoch === plan.epochs[shard]) return known.snapshot
-    const topics = this.nextFrom(topic)
-    const epochs = topics.map(other => plan.epochs[hub.log.shardOf(other)])
-    const snapshots = await Promise.all(topics.map(other => readState(hub, other)))
-    let characters = 0
-    for (const [index, snapshot] of snapshots.entries()) {
-      characters += snapshot?.payload.length ?? 0
-      if (index > 0) this.ahead.set(topics[index]!, { epoch: epochs[index], snapshot })
+  /** The pending topics that need a state. */
+  private * needingState (): Iterable<string> {
+    const { pending, backlog } = this.catchUp.plan
+    for (const [topic, { reason }] of pending) {
+      if (this.needsState(topic, reason, backlog.get(topic))) yield topic
     }
-    const fitting = Math.floor(SLICE_CHARACTERS * topics.length / Math.max(1, characters))
-    this.aheadCount = Math.max(1, Math.min(2 * this.aheadCount, fitting, MAX_AHEAD))
-    return snapshots[0]
   }
 
-  /** Returns a topic, and the pending ones after it that need a state which has not been read yet. */
-  private nextFrom (topic: string): string[] {
-    const { pending, backlog } = this.catchUp.plan
-    const topics = [topic]
-    for (const [other, { reason }] of pending) {
-      if (topics.length >= this.aheadCount) break
-      if (other === topic || this.ahead.has(other)) continue
-      if (this.needsState(other, reason, backlog.get(other))) topics.push(other)
+  /** The pending topics whose retained messages follow on a reset. */
+  private * needingHistory (): Iterable<string> {
+    const { hub, plan } = this.catchUp
+    for (const [topic, { reason, givenUpTo }] of plan.pending) {
+      if (reason === undefined || givenUpTo !== undefined || plan.joinsByState(topic)) continue
+      if (hub.channelOf(topic)?.reduce === undefined) yield topic
     }
-    return topics
   }
 
   /**
@@ -170,8 +165,11 @@ export class PendingStates {
     const { hub, plan, options, writer } = this.catchUp
     const shard = hub.log.shardOf(topic)
     const advanced = hub.advanced()
-    const part = await this.readPart(topic, givenUpTo ?? 0, plan.position[shard]!)
-    const { epoch, entries, followsOn, moreBehind, end } = part
+    const part = givenUpTo === undefined
+      ? await this.histories.take(topic, this.needingHistory())
+      : await this.readPart(topic, givenUpTo)
+    const { epoch, followsOn, moreBehind, end } = part
+    const entries = this.withinBound(part.entries)
     if (epoch !== plan.epochs[shard]) {
       if (epoch !== hub.epoch(shard)) await advanced
       return undefined
@@ -188,16 +186,24 @@ export class PendingStates {
   }
 
   /**
-   * Reads the oldest retained messages that fit a slice; or, if their size is bounded by `maxRetained`, the
-   * newest that fit.
+   * Reads the oldest retained messages behind an offset that fit a slice; or, if their size is bounded by
+   * `maxRetained`, the newest that fit.
    */
-  private async readPart (topic: string, behind: number, upTo: number): Promise<RetainedPage> {
-    const { hub: { log } } = this.catchUp
-    if (this.retainedLeft === Infinity) return await readRetained(log, topic, behind, upTo)
+  private async readPart (topic: string, behind: number): Promise<RetainedPage> {
+    const { hub: { log }, plan } = this.catchUp
+    const upTo = plan.position[log.shardOf(topic)]!
+    if (this.retainedLeft === Infinity || upTo <= behind) return await readRetained(log, topic, behind, upTo)
     const entries = await readNewest(log, topic, { offset: 0 }, upTo, this.retainedLeft)
-    this.retainedLeft = Math.max(0, this.retainedLeft - charactersOf(entries))
     const { epoch, end } = await readRetained(log, topic, upTo, upTo)
     return { epoch, entries, followsOn: true, end }
+  }
+
+  /** Returns those that fit what is left of `maxRetained`, and takes them from it. */
+  private withinBound (entries: readonly Entry[]): readonly Entry[] {
+    if (this.retainedLeft === Infinity) return entries
+    const fitting = newestThatFit(entries, this.retainedLeft)
+    this.retainedLeft = Math.max(0, this.retainedLeft - charactersOf(fitting))
+    return fitting
   }
 
   private reset (topic: string, reason: ResetReason | undefined): Written[] {

@@ -3,6 +3,9 @@ import { type Entry, followsOn, type Log, type ReadFrom } from '../../log/log.js
 /** How many messages one read asks for: 16 MiB of the largest messages. */
 const PAGE = 250
 
+/** How many histories are read at a time, at most: a page of each may be large. */
+export const HISTORIES_AT_A_TIME = 8
+
 /**
  * About how many characters of payloads the server reads and writes at a time for one client. It is also
  * about what a client that does not read can make the server keep for it.
@@ -26,13 +29,15 @@ export interface RetainedPage {
 export async function readRetained (
   log: Log, topic: string, behind: number, upTo: number
 ): Promise<RetainedPage> {
-  const page = await log.read(topic, { offset: behind }, PAGE)
+  // If none can lie between them, one message says where the next ones begin.
+  const limit = upTo > behind ? PAGE : 1
+  const page = await log.read(topic, { offset: behind }, limit)
   const within = page.entries.filter(({ offset }) => offset <= upTo)
   const entries = oldestThatFit(within, SLICE_CHARACTERS)
   const next = page.entries[within.length]
   const end = next?.previous ?? page.last?.offset ?? 0
   const read = { epoch: page.epoch, entries, followsOn: followsOn(page, behind), end }
-  const more = entries.length < within.length || (next === undefined && page.entries.length === PAGE)
+  const more = entries.length < within.length || (next === undefined && page.entries.length === limit)
   return more ? { ...read, moreBehind: entries.at(-1)!.offset } : read
 }
 

@@ -154,6 +154,9 @@ export class Start {
   ): Promise<void> {
     const { plan, selection, hub } = this
     const heads = await this.headsSeen()
+    // All at once: the log answers many reads in one round trip.
+    const pages = new Map(await Promise.all([...sequences].map(async ([topic, sequence]) =>
+      [topic, await hub.log.read(topic, { sequence }, 1)] as const)))
     for (const topic of selection.named()) {
       if (this.options.except(topic)) continue
       const sequence = selection.fresh(topic) ? undefined : sequences.get(topic)
@@ -166,8 +169,7 @@ export class Start {
         continue
       }
       const shard = hub.log.shardOf(topic)
-      const page = await hub.log.read(topic, { sequence }, 1)
-      const found = locate(sequence, epochs[shard] ?? NaN, page, heads.get(shard)!)
+      const found = locate(sequence, epochs[shard] ?? NaN, pages.get(topic)!, heads.get(shard)!)
       if ('lost' in found) plan.reset(topic, found.lost)
       else if (plan.joinsByState(topic)) {
         plan.markSent(topic, found.offset)

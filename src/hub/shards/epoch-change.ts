@@ -1,8 +1,11 @@
 import type { ResetReason } from '@tickwire/protocol'
 import type { Entry, Snapshot } from '../../log/log.js'
 import type { MessageWriter, Written } from '../format.js'
-import { charactersOf, readWhole, SLICE_CHARACTERS } from '../catch-up/retained.js'
+import {
+  charactersOf, HISTORIES_AT_A_TIME, readWhole, SLICE_CHARACTERS, type WholeHistory
+} from '../catch-up/retained.js'
 import type { HubParts } from '../hub-parts.js'
+import { ReadAhead } from '../read-ahead.js'
 import { readState, writeState } from './live-states.js'
 import { deliverTo, flushAll, type Subscriber, forEachSubscriber } from '../subscriber.js'
 import { TopicBytes } from '../topic-bytes.js'
@@ -91,13 +94,26 @@ async function readReplacements (hub: HubParts, topics: Iterable<string>): Promi
   // All at once: the log answers many reads in one round trip.
   const states = await Promise.all(subscribed.map(async topic =>
     hub.channelOf(topic)?.reduce === undefined ? undefined : await readState(hub, topic)))
+  const histories = new ReadAhead<WholeHistory | undefined>({
+    epochOf: topic => hub.epoch(hub.log.shardOf(topic)),
+    read: topic => readWhole(hub.log, topic, SLICE_CHARACTERS),
+    charactersOf: whole => whole === undefined ? SLICE_CHARACTERS : charactersOf(whole.entries),
+    atATime: SLICE_CHARACTERS,
+    most: () => HISTORIES_AT_A_TIME
+  })
+  const stateless = new Set<string>()
   for (const [index, topic] of subscribed.entries()) {
     const snapshot = states[index]
-    const whole = snapshot === undefined && left > 0 ? await readWhole(hub.log, topic, left) : undefined
-    if (snapshot !== undefined) replacements.push({ topic, snapshot, asOf: snapshot.asOf })
-    else if (whole === undefined) longHistories.push(topic)
+    if (snapshot === undefined) stateless.add(topic)
+    else replacements.push({ topic, snapshot, asOf: snapshot.asOf })
+  }
+  for (const topic of [...stateless]) {
+    stateless.delete(topic)
+    const whole = left > 0 ? await histories.take(topic, stateless) : undefined
+    const characters = charactersOf(whole?.entries ?? [])
+    if (whole === undefined || characters > left) longHistories.push(topic)
     else {
-      left -= charactersOf(whole.entries)
+      left -= characters
       replacements.push({ topic, ...whole })
     }
   }

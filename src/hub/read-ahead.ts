@@ -24,21 +24,29 @@ export class ReadAhead<Answer> {
   constructor (private readonly options: ReadAheadOptions<Answer>) {}
 
   /**
-   * Returns what a topic needs.
+   * Returns what a topic needs; a promise if it must be read.
    * @param following the topics that come next, with or without this one
    */
-  async take (topic: string, following: Iterable<string>): Promise<Answer> {
-    const { epochOf } = this.options
+  take (topic: string, following: Iterable<string>): Answer | Promise<Answer> {
     const known = this.known.get(topic)
     this.known.delete(topic)
-    if (known !== undefined && known.epoch === epochOf(topic)) return known.answer
+    const isGood = known !== undefined && known.epoch === this.options.epochOf(topic)
+    return isGood ? known.answer : this.read(topic, following)
+  }
+
+  /** Forgets what was read for topics whose turn has not come. */
+  clear (): void {
+    this.known.clear()
+  }
+
+  private async read (topic: string, following: Iterable<string>): Promise<Answer> {
     const topics = [topic]
     const most = Math.min(this.count, this.options.most?.() ?? MOST_AT_A_TIME)
     for (const other of following) {
       if (topics.length >= most) break
       if (other !== topic && !this.known.has(other)) topics.push(other)
     }
-    const epochs = topics.map(epochOf)
+    const epochs = topics.map(other => this.options.epochOf(other))
     const answers = await Promise.all(topics.map(other => this.options.read(other)))
     let characters = 0
     for (const [index, answer] of answers.entries()) {
@@ -48,10 +56,5 @@ export class ReadAhead<Answer> {
     const fitting = Math.floor(this.options.atATime * topics.length / Math.max(1, characters))
     this.count = Math.max(1, Math.min(2 * this.count, fitting, MOST_AT_A_TIME))
     return answers[0]!
-  }
-
-  /** Forgets what was read for topics whose turn has not come. */
-  clear (): void {
-    this.known.clear()
   }
 }

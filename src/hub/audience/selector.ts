@@ -4,7 +4,7 @@ import {
 import type { Log, TopicPosition } from '../../log/log.js'
 import type { Directory } from '../shards/directory.js'
 import type { Membership } from './membership.js'
-import { isWhole, type View, WHOLE, widerView } from '../conflation/view.js'
+import { isWhole, sameView, type View, WHOLE, widerView } from '../conflation/view.js'
 
 /**
  * - `topic`: one topic;
@@ -69,11 +69,18 @@ function kindOf (symbol: string | undefined): SelectorKind {
 export const inSet = (key: string, symbol: string): string =>
   topicKey({ ...parseTopicKey(key.slice(0, key.lastIndexOf(SET_MARK))), symbol })
 
+/** Returns the key of the selector of all topics in a topic's scope; none if it is the only one there. */
+function everyKeys (topic: string): string[] {
+  const scope = topicScope(topic)
+  return scope === topic ? [] : [everyKey(scope)]
+}
+
 /** Returns the keys of the selectors by which a topic is subscribed to together with others. */
 export function broadKeys (topic: string, membership: Membership): string[] {
+  const every = everyKeys(topic)
+  if (every.length === 0) return every
   const scope = topicScope(topic)
-  if (scope === topic) return []
-  return [everyKey(scope), ...membership.sets(parseTopicKey(topic).symbol!).map(set => setKey(scope, set))]
+  return [...every, ...membership.sets(parseTopicKey(topic).symbol!).map(set => setKey(scope, set))]
 }
 
 /** Returns the keys of all selectors that match a topic. */
@@ -96,12 +103,20 @@ export function shardsOf (
   return [...shards]
 }
 
+/** Whether two selectors want their topics in the same way. */
+const isAlike = (one: Selector, other: Selector): boolean =>
+  sameView(one.view, other.view) && one.last === other.last && one.fresh === other.fresh
+
 /** The topics of several selectors together, and how each of them is wanted. */
 export class Selection {
   private readonly byKey = new Map<string, Selector>()
   private readonly topics = new Set<string>()
   private readonly broad: Selector[] = []
-  private readonly isReduced: boolean
+  /** Whether some topics are throttled or cut. */
+  readonly reduced: boolean
+  readonly hasSets: boolean
+  /** One of the selectors, if all want their topics alike, and no set lets topics enter and leave. */
+  private readonly uniform: Selector | undefined
 
   constructor (selectors: Iterable<Selector>, private readonly membership: Membership) {
     for (const selector of selectors) {
@@ -109,12 +124,18 @@ export class Selection {
       if (selector.kind === 'topic') this.topics.add(selector.key)
     }
     for (const selector of this.byKey.values()) if (selector.kind !== 'topic') this.broad.push(selector)
-    this.isReduced = [...this.byKey.values()].some(({ view }) => !isWhole(view))
+    const all = [...this.byKey.values()]
+    this.reduced = all.some(({ view }) => !isWhole(view))
+    this.hasSets = this.broad.some(({ kind }) => kind === 'set')
+    const [first] = all
+    this.uniform = !this.hasSets && all.every(other => isAlike(first!, other)) ? first : undefined
   }
 
   has (topic: string): boolean {
     if (this.topics.has(topic)) return true
-    return this.broad.length > 0 && matchingKeys(topic, this.membership).some(key => this.byKey.has(key))
+    if (this.broad.length === 0) return false
+    const keys = this.hasSets ? broadKeys(topic, this.membership) : everyKeys(topic)
+    return keys.some(key => this.byKey.has(key))
   }
 
   /** Whether only selectors of sets match a topic. */
@@ -127,30 +148,24 @@ export class Selection {
     return shardsOf(this.byKey.values(), log)
   }
 
-  /** Whether some topics are throttled or cut. */
-  get reduced (): boolean {
-    return this.isReduced
-  }
-
-  get hasSets (): boolean {
-    return this.broad.some(({ kind }) => kind === 'set')
-  }
-
   /**
    * Returns the view of a topic of the selection; {@link WHOLE} for one that has just left it with its set.
    */
   view (topic: string): View {
+    if (this.uniform !== undefined) return this.uniform.view
     const [first = WHOLE, ...others] = this.matching(topic).map(({ view }) => view)
     return others.reduce(widerView, first)
   }
 
   /** Returns how many of a topic's newest messages to begin with. */
   last (topic: string): number {
+    if (this.uniform !== undefined) return this.uniform.last
     return Math.max(0, ...this.matching(topic).map(({ last }) => last))
   }
 
   /** Whether to begin with a topic's state, whatever position the client has. */
   fresh (topic: string): boolean {
+    if (this.uniform !== undefined) return this.uniform.fresh
     return this.matching(topic).some(({ fresh }) => fresh)
   }
 
@@ -189,6 +204,7 @@ export class Selection {
     }
   }
 
+  /** Returns the selectors that match a topic. */
   private matching (topic: string): Selector[] {
     return matchingKeys(topic, this.membership).flatMap(key => this.byKey.get(key) ?? [])
   }

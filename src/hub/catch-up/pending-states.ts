@@ -81,7 +81,8 @@ export class PendingStates {
     const { hub, plan, writer, viewOf } = this.catchUp
     const behind = plan.takeBacklog(topic)
     const needsState = this.needsState(topic, wanted.reason, behind)
-    const snapshot = needsState ? await this.readInEpoch(topic) : undefined
+    const found = needsState ? this.stateOf(topic) : undefined
+    const snapshot = found instanceof Promise ? await found : found
     // A new epoch that began meanwhile may want a reset.
     const pending = plan.pending.get(topic) ?? wanted
     const { depth } = viewOf(topic)
@@ -125,13 +126,24 @@ export class PendingStates {
     return reason !== undefined || backlogFrom === undefined || options.snapshots || selection.fresh(topic)
   }
 
+  /** Returns a topic's state; a promise if it must be read. */
+  private stateOf (topic: string): Snapshot | undefined | Promise<Snapshot | undefined> {
+    const { hub, plan } = this.catchUp
+    const state = this.states.take(topic, this.needingState())
+    const isKnown = !(state instanceof Promise)
+    const isGood = isKnown && (state === undefined || state.epoch === plan.epochs[hub.log.shardOf(topic)])
+    return isGood ? state : this.readInEpoch(topic, state)
+  }
+
   /** Reads a topic's state in the epoch of the plan, which follows the hub to the log's epoch if it must. */
-  private async readInEpoch (topic: string): Promise<Snapshot | undefined> {
+  private async readInEpoch (
+    topic: string, first: Snapshot | undefined | Promise<Snapshot | undefined>
+  ): Promise<Snapshot | undefined> {
     const { hub, plan } = this.catchUp
     const shard = hub.log.shardOf(topic)
-    for (;;) {
+    for (let reading = first; ; reading = this.states.take(topic, this.needingState())) {
       const advanced = hub.advanced()
-      const snapshot = await this.states.take(topic, this.needingState())
+      const snapshot = await reading
       if (snapshot === undefined || snapshot.epoch === plan.epochs[shard]) return snapshot
       if (snapshot.epoch !== hub.epoch(shard)) await advanced
       await hub.epochChange

@@ -176,9 +176,10 @@ export function tellState (
 export function writeState (
   hub: HubParts, writer: MessageWriter, snapshot: Snapshot, depth: number
 ): Written {
-  const levels = depth === 0 ? undefined : hub.channelOf(snapshot.topic)?.levels
-  const message = { ...snapshot, replaces: true }
-  if (levels === undefined) return writer.data(message)
-  const cut: unknown = levels.cut(JSON.parse(snapshot.payload) as never, depth)
-  return writer.data({ ...message, payload: JSON.stringify(cut) })
+  const { topic, sequence, timestamp, payload } = snapshot
+  const levels = depth === 0 ? undefined : hub.channelOf(topic)?.levels
+  const whole = { topic, sequence, timestamp, replaces: true, payload }
+  if (levels === undefined) return writer.data(whole)
+  const cut: unknown = levels.cut(JSON.parse(payload) as never, depth)
+  return writer.data({ ...whole, payload: JSON.stringify(cut) })
 }

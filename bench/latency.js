@@ -3,6 +3,11 @@
  * WebSocket.
  *
  * npm run bench -- latency [--flush auto,10] [--loads 10,50,90,300,1000] [--capacity 0] [--seconds 8]
+ * [--shape b] [--trace yes]
+ *
+ * `trace` says beside each load what the tail is made of: how long windows took inside the server, from the
+ * log to the last socket (the rest is the system and the reader), the time of collections, how many of the
+ * slowest windows met one, and how late the event loop was.
  *
  * A load is a percentage of the capacity: the messages a second that fill the server's core if none are
  * joined. The bench finds the capacity by raising the rate, unless it is given.
@@ -28,13 +33,35 @@ const RAMP_SECONDS = 2
 const KEPT_UP = 0.97
 const CONTROL_SECONDS = 4
 
-const settings = options({ flush: 'auto,10', loads: '10,50,90,300,1000', capacity: 0, seconds: 8 })
-const shape = { ...SHAPES['b'], windowMs: PIECE_MS }
+const settings = options({
+  flush: 'auto,10',
+  loads: '10,50,90,300,1000',
+  capacity: 0,
+  seconds: 8,
+  shape: 'b',
+  trace: ''
+})
+const isTraced = settings.trace !== ''
+const shape = { ...(SHAPES[settings.shape] ?? SHAPES['b']), windowMs: PIECE_MS }
+const nodeArguments = isTraced ? ['--import', new URL('fan-out/server/trace.js', import.meta.url).href] : []
 const row = ROWS.find(({ name }) => name === 'tickwire-ws') ?? ROWS[0]
 const flushes = settings.flush.split(',')
 
 const asSetting = (/** @type {string} */ flush) => /^\d+$/.test(flush) ? Number(flush) : flush
 const round = (/** @type {number} */ value, digits = 2) => Number(value.toFixed(digits))
+
+/** @param {import('./fan-out/server/trace.js').Told} told @param {number} seconds */
+function columns (told, seconds) {
+  return {
+    'in server p50 ms': told.windowP50,
+    'in server p99 ms': told.windowP99,
+    'minor GC ms/s': round(told.minorMs / seconds),
+    'major GC ms/s': round(told.majorMs / seconds),
+    'longest GC ms': told.longestMs,
+    'slow windows with GC %': Math.round(100 * told.slowWithCollection),
+    'loop p99 ms': told.loopP99
+  }
+}
 
 /** Measures what the machine does to a process that has nothing to do. @param {string} when */
 async function control (when) {
@@ -78,13 +105,15 @@ const most = settings.capacity > 0 ? settings.capacity : Math.round(await capaci
 /** @type {Array<Record<string, string | number>>} */
 const results = []
 for (const flush of flushes) {
-  const session = await Session.open(row, shape, { flush: asSetting(flush), remote: true })
+  const session = await Session.open(row, shape, { flush: asSetting(flush), remote: true, nodeArguments })
   try {
     for (const load of loads) {
       const rate = Math.round(most * load / 100)
       await session.publish(rate)
       await delay(2000)
+      if (isTraced) await session.server.ask('trace')
       const span = await session.measure(settings.seconds)
+      const told = isTraced ? JSON.parse(await session.server.ask('trace')) : undefined
       const { p50, p99, p999 } = span.counted
       results.push({
         FLUSH_MS: flush,
@@ -99,6 +128,7 @@ for (const flush of flushes) {
         'CPU %': Math.round(100 * span.cpu / span.seconds),
         'others %': Math.round(100 * span.othersCpu / span.seconds),
         'load CPU %': Math.round(100 * span.loadCpu / span.seconds),
+        ...(told === undefined ? {} : columns(told, span.seconds)),
         marks: span.published < KEPT_UP * rate * span.seconds ? `${rate} msg/s asked` : ''
       })
     }

@@ -11,6 +11,11 @@ import { parseArgs } from 'node:util'
  */
 export function options (defaults) {
   const names = Object.keys(defaults)
+  if (process.argv.includes('--help')) {
+    const given = names.map(name => `  --${name} ${defaults[name]}`.trimEnd())
+    console.log(`options, with their defaults; bench/README.md explains them:\n${given.join('\n')}`)
+    process.exit(0)
+  }
   let values
   try {
     const texts = names.map(name => [name, { type: /** @type {const} */ ('string') }])

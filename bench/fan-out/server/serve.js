@@ -20,7 +20,7 @@ export const settings = /** @type {Settings} */ (JSON.parse(process.argv[2] ?? '
 
 /**
  * Prints where a server listens, and feeds it by the commands of its input: `rate <messages a second>`,
- * `published`, `gc`, `memory`. It ends with its input.
+ * `published`, `gc`, `memory`, and `trace` where trace.js was preloaded. It ends with its input.
  * @param {number} port
  * @param {(batch: readonly import('../feeder.js').Trade[]) => unknown} publish
  * @param {string} [token] with which another process may publish
@@ -35,11 +35,17 @@ export function serve (port, publish, token = '') {
       const [command, value] = line.split(' ')
       if (command === 'rate') feeder.setRate(Number(value))
       if (command === 'gc') globalThis.gc?.()
-      console.log(command === 'memory' ? JSON.stringify(process.memoryUsage()) : feeder.published)
+      if (command === 'memory') console.log(JSON.stringify(process.memoryUsage()))
+      else if (command === 'trace') console.log(JSON.stringify(trace?.tell()))
+      else console.log(feeder.published)
     })
     .on('close', () => { process.exit(0) })
   console.log(`port ${port} ${token}`.trimEnd())
 }
+
+/** @typedef {{ tell (): import('./trace.js').Told, window (ms: number): void }} Trace */
+/** What trace.js notes; undefined where it was not preloaded. */
+export const trace = /** @type {{ benchTrace?: Trace }} */ (globalThis).benchTrace
 
 /**
  * Numbers the messages of each topic, and wraps a trade as this project's server does, so that all send the

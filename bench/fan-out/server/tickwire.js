@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import Fastify from 'fastify'
 import { tickwire } from '@tickwire/server'
 import { mixed } from '../mixed.js'
-import { serve, settings } from './serve.js'
+import { serve, settings, trace } from './serve.js'
 
 /** Longer than any run: no heartbeat disturbs it, and the load generator need not answer pings. */
 const QUIET_MS = 600_000
@@ -17,6 +17,15 @@ if (warmMs !== undefined && warmMs > 0) {
   const [{ loadConfig }, { warmUp }] = await Promise.all(
     ['config.js', 'warm-up/warm-up.js'].map(file => import(`../../../dist/src/${file}`)))
   await warmUp(loadConfig({}), warmMs)
+}
+if (trace !== undefined) {
+  const { window } = trace
+  const { FanOut } = await import('../../../dist/src/hub/fan-out.js')
+  const { countDelay } = FanOut.prototype
+  FanOut.prototype.countDelay = function (entries) {
+    /** @type {any} */ (this).hub.counters.onWindow = window
+    countDelay.call(this, entries)
+  }
 }
 const app = Fastify()
 await app.register(tickwire, {

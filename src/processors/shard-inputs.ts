@@ -95,9 +95,13 @@ export class ShardInputs {
     return this.channels.has(channelOfKey(topic))
   }
 
-  /** Returns the input topics that exist. */
-  async topics (): Promise<string[]> {
-    return [...(await this.log.topics(this.shard)).keys()].filter(topic => this.isInput(topic))
+  /** Returns the input topics that exist; of these, those that have a message after an offset. */
+  async topics (after = 0): Promise<string[]> {
+    const topics: string[] = []
+    for (const [topic, last] of await this.log.topics(this.shard)) {
+      if (this.isInput(topic) && last.offset > after) topics.push(topic)
+    }
+    return topics
   }
 
   /**

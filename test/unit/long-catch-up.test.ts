@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { test } from 'tap'
 import { decodeEpoch, encodeCursor } from '@tickwire/protocol'
-import type { Log } from '../../src/log/log.js'
+import { countRounds } from '../helpers/count-rounds.js'
 import { receiveText, subscribe } from '../helpers/native.js'
 import { MemoryWire } from '../helpers/memory-wire.js'
 import { startNode, ticks } from '../helpers/node.js'
@@ -49,23 +49,6 @@ for (const [name, hot] of [['alike', 0], ['one much busier than the others', 500
   })
 }
 
-/** Counts how often the log is asked while no other read is under way: round trips, one after another. */
-function countRounds ({ log }: { log: Log }): { rounds: number } {
-  const counted = { rounds: 0 }
-  let underWay = 0
-  const { read } = log
-  log.read = async (...question) => {
-    if (underWay++ === 0) counted.rounds++
-    await delay(1)
-    try {
-      return await read.apply(log, question)
-    } finally {
-      underWay--
-    }
-  }
-  return counted
-}
-
 test('resets many topics in a few round trips, for a lost cursor and for a live client', async t => {
   const node = await startNode()
   const trades = Array.from({ length: TOPICS }, (_, n) => ({ topic: `trades:S${n}`, payload: '{}' }))
@@ -74,7 +57,7 @@ test('resets many topics in a few round trips, for a lost cursor and for a live 
   await ticks()
   const wires = [new MemoryWire(false), new MemoryWire(false)] as const
   const resets = (wire: MemoryWire): number => wire.messages.filter(({ type }) => type === 'reset').length
-  const counted = countRounds(node)
+  const counted = countRounds(node.log)
   const lost = encodeCursor({
     shards: new Map([[0, { epoch: 1, offset: 7 }]]), lostTopics: undefined, throttled: new Set()
   })

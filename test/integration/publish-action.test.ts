@@ -126,12 +126,13 @@ test('has several batches under way at once, and appends them in the order in wh
       session.send({ action: 'publish', id: n, messages: [quote('A', String(n))] })
     }
   }
-  // 64 wait for the log, and fewer than 64 for their turn: with more the server reads nothing, and no ping.
-  publish(0, 120)
+  // 64 wait for the log, and fewer than 32 for their turn. If all come at once, the server reads nothing, and
+  // no ping, before it is down to 32.
+  publish(0, 90)
   session.send({ action: 'ping', id: 'ping' })
   await session.answer('ping')
   await until('64 wait for the log', () => waiting.length === 64)
-  publish(120, count)
+  publish(90, count)
   t.notOk(session.heard.some(({ type }) => type === 'published'), 'none is answered before the log has it')
   // The newest is answered first: an answer waits for no other.
   waiting.pop()!()

@@ -42,7 +42,12 @@ const settings = options({
   trace: ''
 })
 const isTraced = settings.trace !== ''
-const shape = { ...(SHAPES[settings.shape] ?? SHAPES['b']), windowMs: PIECE_MS }
+const known = SHAPES[settings.shape]
+if (known === undefined) {
+  console.error(`there is no shape ${settings.shape}; the shapes are: ${Object.keys(SHAPES).join(', ')}`)
+  process.exit(2)
+}
+const shape = { ...known, windowMs: PIECE_MS }
 const nodeArguments = isTraced ? ['--import', new URL('fan-out/server/trace.js', import.meta.url).href] : []
 const row = ROWS.find(({ name }) => name === 'tickwire-ws') ?? ROWS[0]
 const flushes = settings.flush.split(',')

@@ -1,5 +1,6 @@
 import { ProtocolError } from '@tickwire/protocol'
 import type { Entry, Log, Snapshot } from '../log/log.js'
+import { atATime } from './at-a-time.js'
 import type { Following, Input } from './processor.js'
 
 /** Topics whose states are read at once. */
@@ -48,11 +49,7 @@ export async function readStates (
   log: Log, topics: readonly string[]
 ): Promise<ReadonlyMap<string, Snapshot | undefined>> {
   const states = new Map<string, Snapshot | undefined>()
-  for (let at = 0; at < topics.length; at += AT_A_TIME) {
-    await Promise.all(topics.slice(at, at + AT_A_TIME).map(async topic => {
-      states.set(topic, await readState(log, topic))
-    }))
-  }
+  await atATime(AT_A_TIME, topics, async topic => { states.set(topic, await readState(log, topic)) })
   return states
 }
 

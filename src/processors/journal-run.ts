@@ -3,6 +3,7 @@ import {
   type Entry, epochAt, isGood, lastKept, type Log, type Origin, type ShardHead
 } from '../log/log.js'
 import type { Arrival } from './arrivals.js'
+import { atATime } from './at-a-time.js'
 import { Followed, readStates } from './followed.js'
 import type { JournalMessage, Positions } from './journal.js'
 import type { Outputs } from './outputs.js'
@@ -11,7 +12,7 @@ import { BeginAnew, inputOf, readTopic, type ShardInputs } from './shard-inputs.
 
 /** Higher than every part of a decision, so that a correction is newer than all of them. */
 const CORRECTION_PART = Number.MAX_SAFE_INTEGER
-/** Input topics that are read at the same time: the log answers many reads in one round trip. */
+/** Input topics that are read at the same time. */
 const READ_AT_A_TIME = 64
 /** Most decisions in one append. */
 const MAX_DECISIONS = 500
@@ -204,13 +205,11 @@ export class JournalRun<State, Decision> {
       return this.followed?.knows(topic) !== true
     })
     const found: Arrival[] = []
-    for (let at = 0; at < topics.length; at += READ_AT_A_TIME) {
-      await Promise.all(topics.slice(at, at + READ_AT_A_TIME).map(async topic => {
-        for await (const page of readTopic(this.log, topic, from, head)) {
-          for (const one of page) found.push({ input, ...one })
-        }
-      }))
-    }
+    await atATime(READ_AT_A_TIME, topics, async topic => {
+      for await (const page of readTopic(this.log, topic, from, head)) {
+        for (const one of page) found.push({ input, ...one })
+      }
+    })
     await this.decideAll(found.sort((a, b) => a.entry.offset - b.entry.offset))
     if (this.notes) this.moveTo(shard, head.offset, head)
   }

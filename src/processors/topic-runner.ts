@@ -2,6 +2,7 @@ import { parseTopicKey, topicKey } from '@tickwire/protocol'
 import {
   type Entry, epochAt, isGood, type KeptOrigin, lastKept, type Log, type Origin, type ShardHead
 } from '../log/log.js'
+import { atATime } from './at-a-time.js'
 import { EpochWatch } from './epochs.js'
 import { Outputs } from './outputs.js'
 import type { ProcessorContext, ProcessorMessage, TopicProcessor } from './processor.js'
@@ -48,9 +49,7 @@ export class TopicRunner<State> {
       const outputs = new Outputs(context, inputs.head, watch.epochs)
       const work = new ShardWork(processor, log, inputs.head, kept, outputs)
       const topics = await inputs.topicsWith(kept)
-      for (let at = 0; at < topics.length; at += RESTORED_AT_A_TIME) {
-        await Promise.all(topics.slice(at, at + RESTORED_AT_A_TIME).map(topic => work.startTopic(topic)))
-      }
+      await atATime(RESTORED_AT_A_TIME, topics, topic => work.startTopic(topic))
       while (!context.signal.aborted && await watch.holds()) {
         await work.applyAll(await inputs.next(watch.lookMs, context.signal))
       }

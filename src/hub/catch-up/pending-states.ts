@@ -20,9 +20,9 @@ const SLICE_MS = 250
 export class PendingStates {
   /** How many characters are left of `maxRetained`. */
   private retainedLeft: number
-  /** For the slice that is being read, as what follows. */
+  /** States that were read for the slice under way. */
   private readonly states: ReadAhead<Snapshot | undefined>
-  /** The first parts of histories. */
+  /** First parts of histories that were read for it. */
   private readonly histories: ReadAhead<RetainedPage>
 
   constructor (private readonly catchUp: CatchUpParts) {
@@ -40,7 +40,7 @@ export class PendingStates {
       read: topic => this.readPart(topic, 0),
       charactersOf: ({ entries }) => charactersOf(entries),
       atATime: SLICE_CHARACTERS,
-      // At the beginning of a log there are none to be read.
+      // A lost cursor begins at 0: nothing is retained before that, and each answer is small.
       most: () => plan.shards.every(shard => plan.position[shard] === 0) ? Infinity : HISTORIES_AT_A_TIME
     })
   }

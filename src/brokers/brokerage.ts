@@ -16,16 +16,22 @@ import { applyBrokerDecision, type BrokerDecision, type BrokerState, strangersWi
 /** What is decided about. All times are in milliseconds since 1970. */
 export type BrokerHappening =
   | { readonly kind: 'command', readonly user: string, readonly command: Command, readonly time: number }
-  | { readonly kind: 'news', readonly news: BrokerNews, readonly time: number }
-  /** The log has dropped events before they were decided about. */
-  | { readonly kind: 'missed', readonly time: number }
+  | {
+    readonly kind: 'news'
+    readonly news: BrokerNews
+    /** Whether the log has dropped events before this one that were not decided about. */
+    readonly missed: boolean
+    /** In which the log took the event. */
+    readonly epoch: number
+    readonly time: number
+  }
   /** The server knows an order by now of which the broker has spoken before. */
   | { readonly kind: 'met', readonly order: string, readonly time: number }
   /** Time has passed; see `nextDue`. */
   | { readonly kind: 'time', readonly time: number }
 
 /** What a happening means beside the orders and accounts that it changes. */
-interface Heard extends Partial<Pick<BrokerDecision, 'strangers' | 'gap'>> {
+interface Heard extends Partial<Pick<BrokerDecision, 'strangers' | 'gap' | 'epoch'>> {
   readonly position?: string | undefined
   readonly away?: boolean
   readonly fault?: string | undefined
@@ -45,9 +51,7 @@ export class Brokerage extends Ledger<BrokerHappening, BrokerState, BrokerDecisi
         noteDays(draft, state)
         return decided(draft, state)
       case 'news':
-        return this.hear(draft, state, happening.news)
-      // Also if it is known: whoever hears the broker may have begun anew before this.
-      case 'missed': return decided(draft, state, { gap: true })
+        return this.hear(draft, state, happening)
       case 'met': {
         const [event, ...others] = state.strangers[happening.order]!
         return this.judge(draft, state, event!, { strangers: [[happening.order, others]] })
@@ -64,9 +68,13 @@ export class Brokerage extends Ledger<BrokerHappening, BrokerState, BrokerDecisi
     return applyBrokerDecision(state, decision)
   }
 
-  private hear (draft: Draft, state: BrokerState, news: BrokerNews): BrokerDecision | undefined {
+  private hear (
+    draft: Draft, state: BrokerState, { news, missed, epoch }: Extract<BrokerHappening, { kind: 'news' }>
+  ): BrokerDecision | undefined {
+    // Also if a gap is known: whoever hears the broker may have begun anew before this.
+    if (missed && news.type !== 'anew') return decided(draft, state, { gap: true, epoch })
     switch (news.type) {
-      case 'anew': return decided(draft, state, news.after === state.position ? { gap: false } : {})
+      case 'anew': return decided(draft, state, news.after === state.position ? { gap: false, epoch } : {})
       case 'back': return decided(draft, state, { away: false })
       case 'away': {
         const waiting = Object.values(state.orders).filter(({ status }) => status === 'pending_new')
@@ -75,19 +83,23 @@ export class Brokerage extends Ledger<BrokerHappening, BrokerState, BrokerDecisi
         }
         return decided(draft, state, { away: true })
       }
-      default: return this.hearEvent(draft, state, news)
+      default: return this.hearEvent(draft, state, news, epoch)
     }
   }
 
-  private hearEvent (draft: Draft, state: BrokerState, event: BrokerEvent): BrokerDecision | undefined {
+  private hearEvent (
+    draft: Draft, state: BrokerState, event: BrokerEvent, epoch: number
+  ): BrokerDecision | undefined {
+    // A loss may have taken the events before it, and the decisions about them, at different points.
+    if (epoch !== (state.epoch ?? epoch)) return decided(draft, state, { gap: true, epoch })
     // The broker says it again.
     if (state.gap === true) return undefined
     const { position, order_id: id } = event
     const kept = entryOf(state.strangers, id)
     // Events of one order count one after another: those that came before the server knew it are first.
     return kept === undefined || isStranger(state, event)
-      ? this.judge(draft, state, event, { position })
-      : decided(draft, state, { position, strangers: [[id, [...kept, event]]] })
+      ? this.judge(draft, state, event, { position, epoch })
+      : decided(draft, state, { position, epoch, strangers: [[id, [...kept, event]]] })
   }
 
   private judge (
@@ -113,11 +125,11 @@ export class Brokerage extends Ledger<BrokerHappening, BrokerState, BrokerDecisi
 function decided (
   draft: Draft,
   state: BrokerState,
-  { position = state.position, away = state.away, strangers = [], fault, gap }: Heard = {}
+  { position = state.position, away = state.away, strangers = [], fault, gap, epoch }: Heard = {}
 ): BrokerDecision | undefined {
   const changed = draft.decision()
   const isHeard = position !== state.position || away !== state.away || fault !== undefined ||
-    strangers.length > 0 || gap !== undefined
+    strangers.length > 0 || gap !== undefined || (epoch !== undefined && epoch !== state.epoch)
   if (changed === undefined && !isHeard) return undefined
   const decision = changed ?? draft.whole()
   const gone = decision.open.filter(order => 'gone' in order)
@@ -127,6 +139,7 @@ function decided (
     strangers,
     away,
     ...(gap === undefined ? {} : { gap }),
+    ...(epoch === undefined ? {} : { epoch }),
     ...(position === undefined ? {} : { position }),
     ...(fault === undefined ? {} : { fault })
   }

@@ -23,8 +23,10 @@ export const BrokerDecision = Type.Object({
   strangers: Type.Array(Type.Tuple([Type.String(), Type.Array(BrokerEvent)])),
   /** Whether the broker is away. */
   away: Type.Boolean(),
-  /** Whether the log has dropped events that nobody decided about; absent if that stays as it was. */
+  /** Whether the log lacks events that nobody decided about; absent if that stays as it was. */
   gap: Type.Optional(Type.Boolean()),
+  /** The epoch whose events count; absent if that stays as it was. */
+  epoch: Type.Optional(Type.Integer()),
   /** Why an event of the broker was refused. */
   fault: Type.Optional(Type.String())
 })
@@ -38,8 +40,10 @@ export interface BrokerState extends ExchangeState {
   /** By id of an order that the server does not know, what the broker says of it, the oldest order first. */
   strangers: Record<string, BrokerEvent[]>
   away: boolean
-  /** The log has dropped events. No event counts until the broker has begun anew behind the position. */
+  /** The log lacks events. No event counts until the broker has begun anew behind the position. */
   gap?: boolean
+  /** The epoch of the shard of events in which the position was heard, or the gap was noted. */
+  epoch?: number
 }
 
 export const initialBrokerState = (): BrokerState =>
@@ -51,6 +55,7 @@ export function applyBrokerDecision (state: BrokerState, decision: BrokerDecisio
   if (decision.position !== undefined) state.position = decision.position
   state.away = decision.away
   if (decision.gap !== undefined) state.gap = decision.gap
+  if (decision.epoch !== undefined) state.epoch = decision.epoch
   for (const [id, executions] of decision.ended) setEntry(state.executions, id, executions)
   if (decision.ended.length > 0) forgetOldest(state.executions, REMEMBERED_ORDERS)
   for (const [id, events] of decision.strangers) {

@@ -1,21 +1,29 @@
 import { channelOfKey, parseTopicKey } from '@tickwire/protocol'
 import {
-  type Entry, epochAt, isGood, lastKept, type Log, type Origin, type ShardHead
+  type Entry, epochAt, isGood, lastKept, type Log, type ShardHead
 } from '../log/log.js'
 import type { Arrival } from './arrivals.js'
 import { atATime } from './at-a-time.js'
 import { Followed, readStates } from './followed.js'
 import type { JournalMessage, Positions } from './journal.js'
+import { journaled, JournalProjection, type Projected } from './journal-projection.js'
 import type { Outputs } from './outputs.js'
-import type { JournalProcessor, Output, Past, ProcessorMessage, RuleMemory } from './processor.js'
+import type { JournalProcessor, Past, ProcessorMessage, RuleMemory } from './processor.js'
 import { BeginAnew, inputOf, readTopic, type ShardInputs } from './shard-inputs.js'
 
-/** Higher than every part of a decision, so that a correction is newer than all of them. */
-const CORRECTION_PART = Number.MAX_SAFE_INTEGER
 /** Input topics that are read at the same time. */
 const READ_AT_A_TIME = 64
 /** Most decisions in one append. */
 const MAX_DECISIONS = 500
+
+export interface JournalRunOptions {
+  /** How often positions are written at most, in milliseconds. */
+  readonly notedMs: number
+  /** Milliseconds since 1970. */
+  readonly now: () => number
+  readonly projected: Projected
+}
+
 type RuleEntry = Pick<Entry, 'topic' | 'sequence' | 'timestamp' | 'payload'>
 
 /** The journal during a run, in which no epoch begins. */
@@ -35,16 +43,17 @@ export class JournalRun<State, Decision> {
   /** Whether the log has no state of the journal. */
   private isAnew = false
   private followed: Followed<Decision> | undefined
+  private readonly projection: JournalProjection<State, Decision>
 
   constructor (
     private readonly processor: JournalProcessor<State, Decision>,
     private readonly log: Log,
     private readonly head: ShardHead,
     private readonly outputs: Outputs,
-    private readonly notedMs: number,
-    private readonly now: () => number
+    private readonly options: JournalRunOptions
   ) {
     this.topic = processor.journal
+    this.projection = new JournalProjection(processor, log, head, outputs, options.projected)
     this.state = processor.initial()
   }
 
@@ -75,49 +84,9 @@ export class JournalRun<State, Decision> {
     this.number = snapshot.sequence
   }
 
-  /** Publishes the outputs of retained decisions, and corrects the outputs of lost ones. */
+  /** See {@link JournalProjection.begin}. */
   async project (): Promise<void> {
-    const { log, topic } = this
-    let first = this.number + 1
-    /** By number of a decision, the epoch of its outputs. */
-    const epochs = new Map<number, number>()
-    const projected: ProcessorMessage[] = []
-    for await (const page of readTopic(log, topic, 0, this.head)) {
-      for (const { entry: { sequence, origin, payload } } of page) {
-        const { decision } = JSON.parse(payload) as JournalMessage<Decision>
-        first = Math.min(first, sequence)
-        epochs.set(sequence, origin!.epoch)
-        projected.push(...this.outputsOf(sequence, origin!.epoch, decision))
-      }
-    }
-    // Corrections are published first. A correction replaces all outputs that its topic was still to get.
-    await this.outputs.publish(await this.corrections(({ offset, epoch, part }) => {
-      const decided = epochs.get(offset)
-      if (offset < first || decided === epoch) return true
-      // A correction is of the epoch in which it was made: that of its last decision, or a later one.
-      const { lineage } = this.outputs
-      if (part !== CORRECTION_PART || decided === undefined) return false
-      return lineage.indexOf(decided) <= lineage.indexOf(epoch)
-    }))
-    await this.outputs.publish(projected)
-  }
-
-  /**
-   * @param stands whether the decision of an output is in the journal, or was there until retention dropped
-   * it
-   */
-  private async corrections (stands: (origin: Origin) => boolean): Promise<ProcessorMessage[]> {
-    const { log, processor, topic } = this
-    const corrections: ProcessorMessage[] = []
-    for (const [output, kept] of await log.origins(processor.name)) {
-      if (output === topic || stands(kept)) continue
-      const to = parseTopicKey(output)
-      const data = processor.correct(this.state, to)
-      if (data === undefined) continue
-      const at = { epoch: this.head.epoch, offset: this.number, part: CORRECTION_PART }
-      corrections.push(this.message({ ...to, data }, at))
-    }
-    return corrections
+    await this.projection.begin(this.state, this.number)
   }
 
   /** Learns all rules that there are. @param input of the shard that has them */
@@ -188,7 +157,7 @@ export class JournalRun<State, Decision> {
       found.push(...page.map(({ entry }) => entry))
     }
     const since = (found.at(-1)?.timestamp ?? 0) - lengthMs
-    for (const entry of found) if (entry.timestamp > since) recall(inputOf(entry, false))
+    for (const entry of found) if (entry.timestamp > since) recall(inputOf(entry, false, head!))
   }
 
   /**
@@ -233,14 +202,14 @@ export class JournalRun<State, Decision> {
     if (!this.notes || !this.hasMoved) return
     // A server where nobody ever trades would otherwise write its positions for ever.
     if (this.followed !== undefined && this.number === 0) return
-    if (performance.now() - this.notedAt < this.notedMs) return
+    if (performance.now() - this.notedAt < this.options.notedMs) return
     await this.append([this.decisionMessage(undefined, this.number + 1)], [undefined])
   }
 
   /** Returns how long the run may wait for entries, in milliseconds. @param mostMs the most */
   waitMs (mostMs: number): number {
     const due = this.followed?.following.nextDue()
-    return due === undefined ? mostMs : Math.max(0, Math.min(mostMs, due - this.now()))
+    return due === undefined ? mostMs : Math.max(0, Math.min(mostMs, due - this.options.now()))
   }
 
   /** Decides about the passing of time, and publishes how things stand. */
@@ -248,7 +217,7 @@ export class JournalRun<State, Decision> {
     if (this.followed === undefined) return
     const { following } = this.followed
     for (const { shard, passed, head } of inputs) this.moveTo(shard, passed, head)
-    const now = this.now()
+    const now = this.options.now()
     const decision = following.decideDue(now)
     if (decision !== undefined) await this.decided(decision)
     const states = following.takeStates(now)
@@ -272,8 +241,8 @@ export class JournalRun<State, Decision> {
       }
       if (this.hasDecided(shard, entry, head)) continue
       const decision = this.followed === undefined
-        ? this.decide(entry, missed)
-        : await this.decideFollowing(this.followed, entry, missed)
+        ? this.decide(entry, missed, head)
+        : await this.decideFollowing(this.followed, entry, missed, head)
       this.moveTo(shard, entry.offset, head)
       if (decision === undefined) continue
       this.state = this.processor.apply(this.state, decision)
@@ -287,16 +256,16 @@ export class JournalRun<State, Decision> {
     await this.append(messages, decisions)
   }
 
-  private decide (entry: Entry, missed: boolean): Decision | undefined {
+  private decide (entry: Entry, missed: boolean, head: ShardHead): Decision | undefined {
     if (this.memory?.concerns(entry.topic) === false) return undefined
-    return this.processor.decide(this.state, inputOf(entry, missed))
+    return this.processor.decide(this.state, inputOf(entry, missed, head))
   }
 
   private async decideFollowing (
-    followed: Followed<Decision>, entry: Entry, missed: boolean
+    followed: Followed<Decision>, entry: Entry, missed: boolean, head: ShardHead
   ): Promise<Decision | undefined> {
     if (followed.passesOver(entry)) return undefined
-    const message = inputOf(entry, missed)
+    const message = inputOf(entry, missed, head)
     await followed.prepare(message)
     return followed.following.decide(message)
   }
@@ -309,7 +278,8 @@ export class JournalRun<State, Decision> {
 
   private decisionMessage (decision: Decision | undefined, number: number): ProcessorMessage {
     const positions = { ...this.positions }
-    return this.message(
+    return journaled(
+      this.processor,
       { channel: this.topic, data: decision === undefined ? { positions } : { positions, decision } },
       { epoch: this.head.epoch, offset: number, part: 0 }
     )
@@ -323,17 +293,14 @@ export class JournalRun<State, Decision> {
     if (messages.length === 0) return
     this.notedAt = performance.now()
     this.hasMoved = false
-    const answers = await this.outputs.publishWhole(messages)
-    const projected: ProcessorMessage[] = []
-    for (const [index, answer] of answers.entries()) {
+    for (const answer of await this.outputs.publishWhole(messages)) {
       const number = ++this.number
       if (answer === undefined) return await this.leaveOut(messages)
       // Either the journal has lost its last messages, or it has one that came late and that this run does
       // not know.
       if (answer.repeated === true || answer.sequence !== number) throw new BeginAnew()
-      projected.push(...this.outputsOf(number, this.head.epoch, decisions[index]))
     }
-    await this.outputs.publish(projected)
+    await this.projection.publish(decisions, this.number)
   }
 
   /**
@@ -354,20 +321,5 @@ export class JournalRun<State, Decision> {
       )
     }
     throw new BeginAnew()
-  }
-
-  private outputsOf (number: number, epoch: number, decision: Decision | undefined): ProcessorMessage[] {
-    if (decision === undefined) return []
-    const parts = new Map<string, number>()
-    return this.processor.project(decision).map(output => {
-      const name = JSON.stringify([output.channel, output.symbol, output.user])
-      const part = parts.get(name) ?? 0
-      parts.set(name, part + 1)
-      return this.message(output, { epoch, offset: number, part })
-    })
-  }
-
-  private message (output: Output, at: Pick<Origin, 'epoch' | 'offset' | 'part'>): ProcessorMessage {
-    return { ...output, origin: { processor: this.processor.name, topic: this.topic, ...at } }
   }
 }

@@ -1,7 +1,8 @@
 import { COMMON_SHARD, type Log } from '../log/log.js'
 import { arrivals } from './arrivals.js'
 import { EpochWatch } from './epochs.js'
-import { JournalRun } from './journal-run.js'
+import { Projected } from './journal-projection.js'
+import { JournalRun, type JournalRunOptions } from './journal-run.js'
 import { Outputs } from './outputs.js'
 import type { JournalProcessor, ProcessorContext } from './processor.js'
 import { ShardInputs, untilAborted } from './shard-inputs.js'
@@ -13,14 +14,16 @@ import { ShardInputs, untilAborted } from './shard-inputs.js'
 const NOTED_MS = 5000
 
 /** Runs a {@link JournalProcessor}, from the state of its journal. */
-export class JournalRunner<State, Decision> {
-  /** @param lookMs see {@link EpochWatch} @param now milliseconds since 1970 */
+export class JournalRunner<State, Decision> implements JournalRunOptions {
+  readonly projected = new Projected()
+
+  /** @param lookMs see {@link EpochWatch} @param notedMs @param now see {@link JournalRunOptions} */
   constructor (
     private readonly processor: JournalProcessor<State, Decision>,
     private readonly log: Log,
     private readonly lookMs?: number,
-    private readonly notedMs = NOTED_MS,
-    private readonly now = Date.now
+    readonly notedMs = NOTED_MS,
+    readonly now = Date.now
   ) {}
 
   /**
@@ -41,7 +44,7 @@ export class JournalRunner<State, Decision> {
       const watch = await EpochWatch.start(log, this.lookMs)
       const { head } = inputs[log.shardOf(processor.journal)]!
       const outputs = new Outputs(context, head, watch.epochs)
-      const journal = new JournalRun(processor, log, head, outputs, this.notedMs, this.now)
+      const journal = new JournalRun(processor, log, head, outputs, this)
       try {
         await journal.load()
         await journal.project()

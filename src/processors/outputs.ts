@@ -21,6 +21,11 @@ export class Outputs {
     return this.run.lineage
   }
 
+  /** By shard, the epoch in which outputs are appended. */
+  get epochs (): readonly number[] {
+    return this.run.epochs
+  }
+
   /** Appends in order. Returns and throws as {@link ProcessorContext.publish}. */
   async publish (messages: readonly ProcessorMessage[]): Promise<readonly Published[]> {
     const answers: Published[] = []

@@ -24,11 +24,11 @@ export function processorSources (processors: readonly Processor[], log: Log): S
   return processors.flatMap(processor => {
     const { name } = processor
     if (isJournaled(processor)) {
-      const run = (context: ProcessorContext): Promise<void> => new JournalRunner(processor, log).run(context)
+      const runner = new JournalRunner(processor, log)
       const { rules } = processor
       // It runs while somebody wants the channel of its rules, which is while there are any.
       const lazy = rules === undefined ? {} : { lazy: { channels: [rules.channel], lingerMs: LINGER_MS } }
-      return [{ ...asSource(leaseOf(name), run), ...lazy }]
+      return [{ ...asSource(leaseOf(name), context => runner.run(context)), ...lazy }]
     }
     return Array.from({ length: log.shards }, (_, shard) => {
       const runner = isView(processor)

@@ -14,6 +14,8 @@ export interface Input {
   readonly replaces: boolean
   /** Whether the log has dropped messages of the topic before this one that the processor has not seen. */
   readonly missed: boolean
+  /** In which the log gave out its offset. */
+  readonly epoch: number
 }
 
 /** A message that a processor publishes. */

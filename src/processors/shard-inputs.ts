@@ -1,7 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { channelOfKey, parseTopicKey } from '@tickwire/protocol'
 import {
-  type Entry, followsOn, type KeptOrigin, type Log, type ShardHead, StaleEpoch, type TailBatch, type Tailing
+  type Entry, epochAt, followsOn, type KeptOrigin, type Log, type Page, type ReadFrom, type ShardHead,
+  StaleEpoch, type TailBatch, type Tailing
 } from '../log/log.js'
 import type { Input } from './processor.js'
 
@@ -179,26 +180,34 @@ interface ReadEntry {
  * @throws BeginAnew if the shard is in another epoch by now: it may have other messages at these offsets
  */
 export async function * readTopic (
-  log: Log,
-  topic: string,
-  after: number,
-  { epoch, offset: upTo }: Pick<ShardHead, 'epoch' | 'offset'>
+  log: Log, topic: string, after: number, head: Pick<ShardHead, 'epoch' | 'offset'>
 ): AsyncGenerator<readonly ReadEntry[]> {
-  for (let from = after; ;) {
-    const page = await log.read(topic, { offset: from }, PAGE)
-    if (page.epoch !== epoch) throw new BeginAnew()
-    const entries = page.entries.filter(({ offset }) => offset <= upTo)
-    if (entries.length > 0) {
-      const hasGap = !followsOn(page, from)
-      yield entries.map((entry, index) => ({ entry, missed: index === 0 && hasGap }))
-    }
-    if (entries.length < PAGE) return
-    from = entries.at(-1)!.offset
+  let from = after
+  for await (const page of readEntries(log, topic, { offset: after }, head)) {
+    const hasGap = !followsOn(page, from)
+    yield page.entries.map((entry, index) => ({ entry, missed: index === 0 && hasGap }))
+    from = page.entries.at(-1)!.offset
   }
 }
 
-export function inputOf (entry: Entry, missed: boolean): Input {
+/** As {@link readTopic}; no page is empty. */
+export async function * readEntries (
+  log: Log, topic: string, after: ReadFrom, { epoch, offset: upTo }: Pick<ShardHead, 'epoch' | 'offset'>
+): AsyncGenerator<Page> {
+  for (let from = after; ;) {
+    const page = await log.read(topic, from, PAGE)
+    if (page.epoch !== epoch) throw new BeginAnew()
+    const entries = page.entries.filter(({ offset }) => offset <= upTo)
+    if (entries.length > 0) yield { ...page, entries }
+    if (entries.length < PAGE) return
+    from = { offset: entries.at(-1)!.offset }
+  }
+}
+
+/** @param head of the entry's shard */
+export function inputOf (entry: Entry, missed: boolean, head: ShardHead): Input {
   const { topic, payload, sequence, timestamp, replaces } = entry
   const data: unknown = JSON.parse(payload)
-  return { topic: parseTopicKey(topic), data, sequence, timestamp, replaces, missed }
+  const epoch = epochAt(entry.offset, head)
+  return { topic: parseTopicKey(topic), data, sequence, timestamp, replaces, missed, epoch }
 }

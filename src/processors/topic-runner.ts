@@ -154,7 +154,7 @@ class ShardWork<State> {
 
   /** Applies a message to the state of its topic. @returns its outputs */
   private apply (run: TopicRun<State>, entry: Entry, missed: boolean): ProcessorMessage[] {
-    const { state, outputs } = this.processor.apply(run.state, inputOf(entry, missed))
+    const { state, outputs } = this.processor.apply(run.state, inputOf(entry, missed, this.head))
     run.state = state
     run.offset = entry.offset
     const { offset } = entry

@@ -223,7 +223,7 @@ class Views<State> {
   }
 
   private apply (view: View<State>, entry: Entry, missed: boolean): void {
-    this.processor.apply(view.state, inputOf(entry, missed))
+    this.processor.apply(view.state, inputOf(entry, missed, this.head))
     view.offset = entry.offset
   }
 

@@ -40,6 +40,8 @@ export interface RunReport extends Verdict {
   readonly faults: readonly FaultReport[]
   readonly attempts: World['publisher']['attempts']
   readonly slowestMs: number
+  /** What each node printed last, if something is violated. */
+  readonly lastWords: readonly string[]
 }
 
 /**
@@ -80,10 +82,12 @@ export async function run (options: RunOptions): Promise<RunReport> {
     if (!hasFailed) violations.push(...await outputFaults(world, final))
     const verdict = judge({ publisher, clients: fleet.clients, losses: world.losses, final })
     const all = [...late, ...violations, ...verdict.violations]
-    if (all.length > 0) for (const { name, lastWords } of world.nodes) if (lastWords !== '') say(`${name} said last:\n${lastWords}`)
+    const lastWords = all.length === 0 ? [] : world.nodes.map(({ name, lastWords }) => `${name} said last:\n${lastWords}`)
+    for (const words of lastWords) say(words)
     return {
       ...verdict,
       violations: all,
+      lastWords,
       faults: reports,
       attempts: publisher.attempts,
       slowestMs: publisher.slowest(0, Infinity)

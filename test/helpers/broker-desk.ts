@@ -45,7 +45,7 @@ export class BrokerDesk extends ShownMarket {
   }
 
   hear (...events: BrokerEvent[]): string[] {
-    return events.flatMap(news => this.happen({ kind: 'news', news, time: ++this.now }))
+    return events.flatMap(news => this.happen({ kind: 'news', news, missed: false, epoch: 1, time: ++this.now }))
   }
 
   fill (id: string, execution: string, quantity: string, price: string): string[] {

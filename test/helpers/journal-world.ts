@@ -27,6 +27,9 @@ export abstract class JournalWorld {
   /** The time of the log. */
   protected now: number
   private readonly hosts: Succession
+  /** Two servers that take over from each other: a host is a run of one of them. */
+  private servers: JournalRunner<unknown, unknown>[] = []
+  private readonly serverOf = new WeakMap<AbortSignal, JournalRunner<unknown, unknown>>()
 
   constructor (private readonly options: JournalWorldOptions) {
     const { channels, shards, start } = options
@@ -62,9 +65,20 @@ export abstract class JournalWorld {
     return entries.map(({ payload }) => JSON.parse(payload) as Data)
   }
 
+  private runnerOf (host: AbortSignal): JournalRunner<unknown, unknown> {
+    let runner = this.serverOf.get(host)
+    if (runner !== undefined) return runner
+    if (this.servers.length < 2) {
+      this.servers.push(new JournalRunner(this.processor, this.log, LOOK_MS, 2 * LOOK_MS, () => this.now))
+    } else this.servers.reverse()
+    runner = this.servers.at(-1)!
+    this.serverOf.set(host, runner)
+    return runner
+  }
+
   private async run (signal: AbortSignal, fence: Fence): Promise<void> {
     const { random, failures } = this.options
-    await new JournalRunner(this.processor, this.log, LOOK_MS, 2 * LOOK_MS, () => this.now).run({
+    await this.runnerOf(signal).run({
       signal,
       publish: async (messages, options) => {
         signal.throwIfAborted()

@@ -27,7 +27,7 @@ const ruleOf = (rule: Partial<NewAlertRule>, id = 'r', version = 1, updatedAt = 
 type Step = readonly [seconds: number, data: object]
 
 const inputOf = ([seconds, data]: Step, channel: string): Input => ({
-  topic: { channel, symbol: 'A' }, data, sequence: 1, timestamp: START + seconds * 1000, replaces: false, missed: false
+  topic: { channel, symbol: 'A' }, data, sequence: 1, timestamp: START + seconds * 1000, replaces: false, missed: false, epoch: 1
 })
 
 /** Returns the alerts of some rules: the second and the value of each. */

@@ -312,6 +312,31 @@ test('events that the log drops before they are decided about come again', async
   t.same(world.faults, [])
 })
 
+test('events come again that the log has lost before others, with the decisions about them', async t => {
+  const world = new BrokerWorld(new Choices(1), 3, 0)
+  t.teardown(() => world.end())
+  const last = async (): Promise<Order | undefined> => (await world.orders('u')).at(-1)
+  const decisions = async (): Promise<number> => (await world.read('broker.journal')).length
+  await world.takeOver()
+  await world.moveSource()
+  await world.command('u', {
+    action: 'submit_order', order_id: 'o1', client_order_id: 'o', symbol: 'A', side: 'buy', order_type: 'limit', time_in_force: 'gtc', quantity: '30', limit_price: '100', currency: 'USD'
+  })
+  await eventually('it is accepted', async () => (await last())?.status === 'new')
+  await world.rest()
+  world.log.restart((await world.log.head()).map(({ offset }) => offset))
+  // More than the broker says again by itself, and of it the log has what was said after the loss.
+  for (let fill = 0; fill < 12; fill++) world.made.show('A', [], [['100', '1']])
+  await world.publisher.publishOne({ channel: 'broker.events', data: world.made.events.at(-1) })
+  const before = await decisions()
+  await world.takeOver()
+  await eventually('the event is decided about', async () => await decisions() > before)
+  t.equal((await last())!.filled_qty, '0', 'and does not count yet')
+  await world.moveSource()
+  await eventually('all counts', async () => (await last())!.filled_qty === '12')
+  t.same(world.faults, [])
+})
+
 test('a session keeps nothing of an order that failed once nothing of it must be given', async t => {
   const world = new BrokerWorld(new Choices(1), 1, 0)
   t.teardown(() => world.end())

@@ -1,3 +1,4 @@
+import { ProtocolError } from '@tickwire/protocol'
 import { test } from 'tap'
 import { MemoryLog } from '../../src/log/memory/memory-log.js'
 import { JournalRunner } from '../../src/processors/journal-runner.js'
@@ -9,9 +10,67 @@ import { proofChannels, tradeOf, valuing } from '../processors/proofs.js'
 const TOPICS = 500
 const LOOK_MS = 5
 
+const retention = { messages: 100_000, seconds: 1e6, bytes: 1 << 26 }
+const options = { channels: proofChannels, shards: 1, retention, maxTopics: 3 * TOPICS }
+
+test('a run goes on where the log has failed the one before, and publishes nothing else again', async t => {
+  const log = new MemoryLog(options)
+  const publisher = new Publisher({ log, channels: proofChannels })
+  await publisher.publishOwn(Array.from({ length: TOPICS }, (_, number) => (
+    { channel: 'trades', symbol: `S${number}`, data: tradeOf(`S${number}`, number) })))
+  const runner = new JournalRunner(valuing, log, LOOK_MS)
+  let published = 0
+  /** Runs until so many outputs were published; then the log takes no more. */
+  const runUntil = async (most: number): Promise<void> => {
+    const stopping = new AbortController()
+    const { signal } = stopping
+    published = 0
+    const running = runner.run({
+      signal,
+      publish: async (messages, run) => {
+        const isJournal = messages[0]!.channel === valuing.journal
+        if (!isJournal && published >= most) throw new ProtocolError('log_unavailable')
+        const results = await publisher.publishOwn(messages, run)
+        if (!isJournal) published += messages.length
+        return results.map(result => 'sequence' in result ? result : undefined)
+      }
+    })
+    await Promise.race([running, until('all is published', () => published === most)]).catch(() => {})
+    stopping.abort()
+    await running.catch(() => {})
+  }
+  const trade = async (numbers: number[]): Promise<void> => {
+    await publisher.publishOwn(numbers.map(number => (
+      { channel: 'trades', symbol: `S${number}`, data: tradeOf(`S${number}`, TOPICS + number) })))
+  }
+  await runUntil(TOPICS)
+  await trade([1, 2, 3])
+  await runUntil(0)
+  t.equal((await log.read('values:S1', { sequence: 0 }, 10)).entries.length, 1, 'a decision has no output yet')
+  await runUntil(3)
+  t.equal(published, 3, 'outputs of the decisions that have none')
+  for (const number of [1, 2, 3, 4]) {
+    const { entries } = await log.read(`values:S${number}`, { sequence: 0 }, 10)
+    t.equal(entries.length, number < 4 ? 2 : 1, `of S${number}`)
+  }
+  const other = new JournalRunner(valuing, log, LOOK_MS)
+  const stopping = new AbortController()
+  let again = 0
+  const running = other.run({
+    signal: stopping.signal,
+    publish: async (messages, run) => {
+      again += messages.length
+      return (await publisher.publishOwn(messages, run)).map(result => 'sequence' in result ? result : undefined)
+    }
+  })
+  await until('another server makes sure of all', () => again === TOPICS + 3)
+  stopping.abort()
+  await running
+  await log.close()
+})
+
 test('a journal goes on after a few round trips, however many topics its processor reads', async t => {
-  const retention = { messages: 100_000, seconds: 1e6, bytes: 1 << 26 }
-  const log = new MemoryLog({ channels: proofChannels, shards: 1, retention, maxTopics: 3 * TOPICS })
+  const log = new MemoryLog(options)
   const publisher = new Publisher({ log, channels: proofChannels })
   const trade = async (numbers: number[]): Promise<void> => {
     await publisher.publishOwn(numbers.map(number => (

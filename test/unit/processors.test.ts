@@ -38,7 +38,10 @@ class Host {
   private readonly runs: Array<Promise<void>> = []
   private isReplaced = false
 
-  constructor (private readonly log: Log, private readonly random: Choices) {}
+  /** @param journal which keeps something from run to run */
+  constructor (
+    private readonly log: Log, private readonly random: Choices, private readonly journal: Pick<JournalRunner<unknown, unknown>, 'run'>
+  ) {}
 
   async start (): Promise<void> {
     for (let shard = 0; shard < this.log.shards; shard++) {
@@ -49,7 +52,7 @@ class Host {
         new ViewRunner(bars, this.log, shard, { lookMs: LOOK_MS, now }).run(context)
       )
     }
-    await this.runProcessor('valuing', context => new JournalRunner(valuing, this.log, LOOK_MS).run(context))
+    await this.runProcessor('valuing', context => this.journal.run(context))
   }
 
   /** Stops the run. @param waits whether it ends in order, or is left to itself */
@@ -164,7 +167,8 @@ async function play (steps: readonly Step[], shards: number): Promise<string[]> 
   })
   const publisher = new Publisher({ log, channels: proofChannels })
   const random = new Choices(steps.length)
-  let host = new Host(log, random)
+  const journals = [1, 2].map(() => new JournalRunner(valuing, log, LOOK_MS))
+  let host = new Host(log, random, random.pick(journals))
   await host.start()
   let made = 0
   let complete = true
@@ -185,7 +189,7 @@ async function play (steps: readonly Step[], shards: number): Promise<string[]> 
           break
         case 'takeover':
           await host.stop(step.inOrder)
-          host = new Host(log, random)
+          host = new Host(log, random, random.pick(journals))
           await host.start()
           break
         case 'wait':

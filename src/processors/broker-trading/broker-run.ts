@@ -24,14 +24,13 @@ export class BrokerRun extends LedgerRun<BrokerHappening, BrokerState, BrokerDec
   }
 
   override decide (message: Input): BrokerDecision | undefined {
-    const { topic: { channel, symbol = '', user }, data, timestamp: time } = message
+    const { topic: { channel, symbol = '', user }, data, missed, epoch, timestamp: time } = message
     if (channel === commands.name) {
       return this.decideOn({ kind: 'command', user: user!, command: data as Command, time })
     }
     if (channel === brokerEvents.name) {
       const news = data as BrokerNews
-      if (message.missed && news.type !== 'anew') return this.decideOn({ kind: 'missed', time })
-      return this.decideNews({ kind: 'news', news, time }, news)
+      return this.decideNews({ kind: 'news', news, missed, epoch, time }, news)
     }
     this.market.observe(message)
     if (channel === quotes.name || (channel === trades.name && isFill(data as Trade))) {

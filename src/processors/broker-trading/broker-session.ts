@@ -11,6 +11,7 @@ import type { Log } from '../../log/log.js'
 import { Backoff } from '../../sources/live/backoff.js'
 import type { SourceContext } from '../../sources/source.js'
 import type { JournalMessage } from '../journal.js'
+import { EpochWatch } from '../epochs.js'
 import { BeginAnew, ShardInputs } from '../shard-inputs.js'
 import { brokerJournal } from './broker-trading.js'
 import { type Errand, orderOf, Outbox } from './outbox.js'
@@ -63,7 +64,7 @@ export class BrokerSession {
     try {
       const journal = await ShardInputs.follow(log, log.shardOf(JOURNAL), new Set([JOURNAL]))
       try {
-        await this.followJournal(journal)
+        await this.followJournal(journal, await EpochWatch.start(log, LOOK_MS))
       } finally {
         journal.end()
       }
@@ -84,7 +85,7 @@ export class BrokerSession {
     this.waits.abort()
   }
 
-  private async followJournal (journal: ShardInputs): Promise<void> {
+  private async followJournal (journal: ShardInputs, watch: EpochWatch): Promise<void> {
     const snapshot = await this.options.log.snapshot(JOURNAL)
     if (snapshot !== undefined) {
       const { state } = JSON.parse(snapshot.payload) as JournalMessage<BrokerDecision, BrokerState>
@@ -92,6 +93,8 @@ export class BrokerSession {
       await this.begin(state!)
     }
     while (!this.isOver) {
+      // The log may have lost what was said, in another shard than the journal's.
+      if (!await watch.holds()) throw new BeginAnew()
       this.pump()
       for (const { sequence, payload } of await journal.next(LOOK_MS, this.over.signal)) {
         const { decision } = JSON.parse(payload) as JournalMessage<BrokerDecision>

@@ -58,6 +58,7 @@ function broughtBack (states: ReadonlyMap<string, unknown>, time: number): Broke
     ended: [],
     strangers: [],
     away: false,
-    ...(known == null ? {} : { position: known.position })
+    // What the log has of events may have come after others that it has lost.
+    ...(known == null ? {} : { position: known.position, gap: true })
   }
 }

@@ -13,8 +13,8 @@ import { BeginAnew, inputOf, readTopic, type ShardInputs } from './shard-inputs.
 
 /** Input topics that are read at the same time. */
 const READ_AT_A_TIME = 64
-/** Most decisions in one append. */
-const MAX_DECISIONS = 500
+/** Most decisions in one append: a log that is busy with other things must take them in time. */
+const MAX_DECISIONS = 100
 
 export interface JournalRunOptions {
   /** How often positions are written at most, in milliseconds. */

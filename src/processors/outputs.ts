@@ -1,8 +1,8 @@
 import type { ShardHead } from '../log/log.js'
 import type { Published, ProcessorContext, ProcessorMessage, RunEpochs } from './processor.js'
 
-/** Most messages in one append. */
-const MAX_MESSAGES = 500
+/** Most messages in one append: a log that is busy with other things must take them in time. */
+const MAX_MESSAGES = 100
 
 /** Publishes for one run of a processor: in the epochs in which the run began, and in no others. */
 export class Outputs {

@@ -1,3 +1,5 @@
+import { performance } from 'node:perf_hooks'
+
 /** Redis did not answer a command in time. */
 export class TimedOut extends Error {
   override readonly name = 'TimedOut'
@@ -6,13 +8,22 @@ export class TimedOut extends Error {
 /**
  * Waits for an answer within a time. If something blocked the event loop, answers that have arrived meanwhile
  * are read before the time counts as over.
+ * @param since by `performance.now`, from when the time counts, if that is later than the call; asked when it
+ * is over
  * @throws TimedOut
  */
-export async function timeLimit<Answer> (answer: Promise<Answer>, milliseconds: number): Promise<Answer> {
+export async function timeLimit<Answer> (
+  answer: Promise<Answer>, milliseconds: number, since: () => number = () => 0
+): Promise<Answer> {
   let timer: NodeJS.Timeout | undefined
   const late = new Promise<never>((_resolve, reject) => {
-    const giveUp = (): void => { reject(new TimedOut(`no answer within ${milliseconds} ms`)) }
-    timer = setTimeout(() => { afterReading(giveUp) }, milliseconds)
+    const judge = (): void => {
+      const left = since() + milliseconds - performance.now()
+      if (left > 0) wait(left)
+      else reject(new TimedOut(`no answer within ${milliseconds} ms`))
+    }
+    const wait = (ms: number): void => { timer = setTimeout(() => { afterReading(judge) }, ms) }
+    wait(milliseconds)
   })
   try {
     return await Promise.race([answer, late])

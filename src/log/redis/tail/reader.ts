@@ -1,4 +1,5 @@
 import { randomInt } from 'node:crypto'
+import { performance } from 'node:perf_hooks'
 import { setTimeout as delay } from 'node:timers/promises'
 import { ProtocolError } from '@tickwire/protocol'
 import type { Redis } from 'ioredis'
@@ -8,8 +9,13 @@ import { LogSetupError } from '../../setup-error.js'
 import { TimedOut, timeLimit } from '../time-limit.js'
 import { wordsOf } from '../../../errors.js'
 
-/** A read without an answer after this time has failed. */
+/**
+ * A read has failed if its connection has answered nothing for this time. Where Redis is slow, and answers
+ * others, it takes its turn.
+ */
 const PATIENCE_MS = 900
+/** A read without an answer after this time has failed, whatever else is answered. */
+const MOST_MS = 5000
 /**
  * Most reads that are under way. The others wait here, where they cost Redis nothing and no time limit runs.
  */
@@ -30,6 +36,8 @@ export interface Urgency {
 export class Reader {
   private running = 0
   private readonly waiting: Array<() => void> = []
+  /** By connection, when it answered a read last, by `performance.now`. */
+  private readonly answered = new WeakMap<Redis, number>()
 
   constructor (
     private readonly masters: Masters,
@@ -66,8 +74,14 @@ export class Reader {
     if (!urgent) await this.waitForRoom()
     this.running++
     let over = false
+    const redis = this.masters.of(key)
+    const asked = performance.now()
+    const since = (): number => {
+      const answered = redis === undefined ? 0 : this.answered.get(redis) ?? 0
+      return Math.min(answered, asked + MOST_MS - PATIENCE_MS)
+    }
     try {
-      return await timeLimit((async () => {
+      const answer = await timeLimit((async () => {
         for (;;) {
           try {
             return await send()
@@ -76,7 +90,9 @@ export class Reader {
           }
           await delay(ASK_AGAIN_MS)
         }
-      })(), PATIENCE_MS)
+      })(), PATIENCE_MS, since)
+      if (redis !== undefined) this.answered.set(redis, performance.now())
+      return answer
     } catch (error) {
       throw this.failure(key, error)
     } finally {

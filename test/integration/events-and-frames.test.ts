@@ -126,6 +126,31 @@ for (const coding of ['identity', 'gzip']) {
   })
 }
 
+for (const perMessageDeflate of [false, true]) {
+  test(`a window of many topics is one frame of batch, ${perMessageDeflate ? 'compressed' : 'plain'}`, async t => {
+    const server = await startServer(t, { FLUSH_MS: 50 })
+    const symbols = Array.from({ length: 60 }, (_, index) => `S${index}`)
+    // Some are long enough to be compressed.
+    const trades = (round: number): object[] => symbols.flatMap((symbol, index) => (
+      Array.from({ length: index % 3 === 0 ? 4 : 1 }, (_, trade) => (
+        { channel: 'trades', symbol, data: { symbol, price: `${round}.${trade}`, size: '1', timestamp: '2026-01-02T03:04:05Z' } }))))
+    const socket = new WebSocket(`${server.origin.replace('http', 'ws')}/v1/stream?subscribe=trades:*`, 'tickwire.v1.batch', { perMessageDeflate })
+    t.teardown(() => { socket.terminate() })
+    const frames: Message[][] = []
+    socket.on('message', data => { frames.push(JSON.parse(String(data)) as Message[]) })
+    await until('a cursor has come', () => frames.flat().some(({ type }) => type === 'cursor'))
+    const seen = (): Message[] => frames.flat().filter(({ channel, sequence }) => channel === 'trades' && sequence !== undefined)
+    for (const round of [1, 2]) await server.parts.publisher.publish(trades(round) as never, { publisher: 'test' })
+    await until('all has come', () => seen().length === 2 * trades(1).length)
+    const some = frames.filter(frame => frame.some(({ sequence }) => sequence !== undefined))
+    t.ok(some.length <= 4, `${some.length} frames of ${symbols.length} topics`)
+    for (const symbol of symbols) {
+      const own = seen().filter(message => message['symbol'] === symbol).map(({ sequence }) => sequence)
+      t.same(own, own.map((_, index) => index + 1), `${symbol} in order`)
+    }
+  })
+}
+
 /** The most that Go's coder/websocket reads unless it is told to read more. */
 const MOST_BYTES = 32_768
 

@@ -6,6 +6,7 @@ import type { AddressInfo } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { type Test, test } from 'tap'
 import { WebSocket } from 'ws'
+import { deflatedArrays, joinArrayFrames } from '../../src/transports/ws/array-frames.js'
 import { deflatedFrames, encodeDeflatedFrames, encodeTextFrames, plainFrames } from '../../src/transports/ws/frame.js'
 import { dialects, native } from '../helpers/native.js'
 
@@ -208,4 +209,45 @@ test('a frame of batch ends at 32 KiB, or holds one message', async t => {
   const reader = await Reader.open(t)
   t.equal((await reader.read(batch.on(plainFrames).join(two(MOST_BYTES)), 1))[0]!.length, MOST_BYTES, '32 KiB are not too much')
   t.same((await reader.read(batch.on(plainFrames).join(two(MOST_BYTES + 1)), 2)).map(text => text.length), [5, MOST_BYTES - 3], 'one byte more is')
+})
+
+test('frames of batch that a client gets together become one, up to 32 KiB', async t => {
+  const length = fc.tuple(fc.constantFrom('a', '한', '😀'), fc.oneof({ weight: 6, arbitrary: fc.nat(400) }, { weight: 2, arbitrary: fc.nat(9000) }, { weight: 1, arbitrary: fc.integer({ min: 32_700, max: 70_000 }) }))
+  const topics = fc.array(fc.array(length, { minLength: 1, maxLength: 6 }), { minLength: 2, maxLength: 20 })
+  const wires = [['plain', plainFrames, undefined], ['deflated', deflatedArrays, DEFLATE]] as const
+  for (const [name, wire, extension] of wires) {
+    const reader = await Reader.open(t, extension)
+    const format = batch.on(wire)
+    let joins = 0
+    await fc.assert(fc.asyncProperty(topics, async lists => {
+      const messages = lists.map(list => (
+        list.map(([character, count]) => JSON.stringify(character.repeat(count)))))
+      const pieces = messages.map(list => format.join(list))
+      const copies = pieces.map(piece => Buffer.from(piece))
+      const frames = await reader.readAll(joinArrayFrames(pieces))
+      for (const [index, piece] of pieces.entries()) if (!piece.equals(copies[index]!)) throw new Error('a shared frame was changed')
+      const arrays = frames.map(frame => JSON.parse(frame) as string[])
+      if (JSON.stringify(arrays.flat().map(text => JSON.stringify(text))) !== JSON.stringify(messages.flat())) throw new Error('not the same messages')
+      const alone = (await reader.readAll(Buffer.concat(pieces))).map(frame => Buffer.byteLength(frame))
+      for (const [index, frame] of frames.entries()) {
+        const bytes = Buffer.byteLength(frame)
+        if (arrays[index]!.length > 1 && bytes > MOST_BYTES) throw new Error(`${arrays[index]!.length} messages in ${bytes} bytes`)
+      }
+      if (alone.reduce((sum, bytes) => sum + bytes, 0) <= MOST_BYTES && frames.length !== 1) throw new Error(`${frames.length} frames of ${alone.length}`)
+      joins += alone.length - frames.length
+    }), { numRuns: Math.min(numRuns, 100) })
+    t.ok(joins > 0, `${name}: ${joins} frames less`)
+  }
+})
+
+test('what was compressed for all topics of a window stays as small as it was', async t => {
+  const quotes = (topic: number): string[] => Array.from({ length: 3 }, (_, index) => (
+    `{"type":"quote","topic":"quotes:S${topic}","sequence":${index},"timestamp":"2026-01-05T10:00:00.000Z","data":{"symbol":"S${topic}","bid":"10${index}.50","ask":"10${index}.60","bid_size":"3","ask_size":"4"}}`))
+  const pieces = [1, 2, 3, 4, 5].map(topic => batch.on(deflatedArrays).join(quotes(topic)))
+  const before = [1, 2, 3, 4, 5].map(topic => batch.on(deflatedFrames).join(quotes(topic)))
+  const joined = joinArrayFrames(pieces)
+  const reader = await Reader.open(t, DEFLATE)
+  t.same(await reader.read(joined, 1), [`[${[1, 2, 3, 4, 5].flatMap(quotes).join(',')}]`])
+  const bytes = before.reduce((sum, { length }) => sum + length, 0)
+  t.ok(joined.length < 1.03 * bytes, `${joined.length} bytes, and ${bytes} in frames of their own`)
 })

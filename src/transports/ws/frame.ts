@@ -6,13 +6,13 @@ import { BLOCK_END_BYTES, DEFLATE_FROM_BYTES, deflateBlock } from '../deflate.js
  * can go to every client. Several frames are laid into one buffer, which makes one allocation and one write
  * for each window.
  */
-const FINAL_TEXT = 0x81
+export const FINAL_TEXT = 0x81
 /** The bit RSV1 says that the payload is deflated (RFC 7692, 6). */
-const FINAL_DEFLATED_TEXT = FINAL_TEXT | 0x40
+export const FINAL_DEFLATED_TEXT = FINAL_TEXT | 0x40
 
-const headerBytes = (payload: number): number => payload < 126 ? 2 : payload < 65536 ? 4 : 10
+export const headerBytes = (payload: number): number => payload < 126 ? 2 : payload < 65536 ? 4 : 10
 
-function writeHeader (buffer: Buffer, at: number, payload: number, first = FINAL_TEXT): number {
+export function writeHeader (buffer: Buffer, at: number, payload: number, first = FINAL_TEXT): number {
   buffer[at] = first
   if (payload < 126) {
     buffer[at + 1] = payload

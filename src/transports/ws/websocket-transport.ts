@@ -10,10 +10,12 @@ import { inOwnMemory } from '../own-memory.js'
 import { ReadProgress } from '../read-progress.js'
 import { SharedJoin } from '../shared-join.js'
 import { PER_MESSAGE_DEFLATE } from './extensions.js'
+import { deflatedArrays, joinArrayFrames } from './array-frames.js'
 import { deflatedFrames, plainFrames } from './frame.js'
 import { Pings } from './pings.js'
 
 const frames = new SharedJoin(Buffer.concat)
+const arrays = new SharedJoin(joinArrayFrames)
 
 /** How long a peer may take to answer a close frame. */
 const CLOSE_TIMEOUT_MS = 5000
@@ -76,6 +78,7 @@ export class WebSocketTransport implements Transport {
   readonly cursorWithEachFlush = false
   readonly knownAtOnce: boolean
   readonly format: Format
+  private readonly joined: SharedJoin
   private readonly raw: Socket
   private readonly progress: ReadProgress
   private readonly pings = new Pings()
@@ -91,7 +94,9 @@ export class WebSocketTransport implements Transport {
 
   constructor (private readonly socket: WebSocket, dialect: Dialect, private readonly liveness: Liveness) {
     this.progress = new ReadProgress(liveness.kernelQueues)
-    this.format = dialect.on(socket.extensions === PER_MESSAGE_DEFLATE ? deflatedFrames : plainFrames)
+    const deflated = dialect.arrays ? deflatedArrays : deflatedFrames
+    this.format = dialect.on(socket.extensions === PER_MESSAGE_DEFLATE ? deflated : plainFrames)
+    this.joined = dialect.arrays ? arrays : frames
     this.raw = (socket as unknown as Internals)._socket
     this.raw.setNoDelay(true)
     this.knownAtOnce = !(this.raw instanceof TLSSocket)
@@ -126,7 +131,7 @@ export class WebSocketTransport implements Transport {
 
   write (buffers: readonly Buffer[]): void {
     if (this.socket.readyState !== this.socket.OPEN) return
-    const bytes = buffers.length === 1 ? buffers[0]! : frames.of(buffers)
+    const bytes = buffers.length === 1 ? buffers[0]! : this.joined.of(buffers)
     this.raw.write(this.raw.writableLength === 0 ? bytes : inOwnMemory(bytes))
   }
 

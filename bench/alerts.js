@@ -108,9 +108,10 @@ const memory = /** @type {NonNullable<typeof processor.rules>} */ (processor.rul
 for (const [user, { rules }] of users.entries()) memory.learn(`u${user}`, { rules }, Date.now())
 memory.learned()
 let alerts = 0
+const HEAD = { epoch: 1, offset: 0, epochs: [{ epoch: 1, start: 1 }] }
 const evaluate = (/** @type {ReturnType<typeof entryOf>} */ entry) => {
   if (!memory.concerns(entry.topic)) return
-  const decision = processor.decide(state, inputOf(entry, false))
+  const decision = processor.decide(state, inputOf(entry, false, HEAD))
   if (decision === undefined) return
   processor.apply(state, decision)
   alerts += processor.project(decision).length
@@ -119,7 +120,7 @@ const evaluate = (/** @type {ReturnType<typeof entryOf>} */ entry) => {
 for (let count = 0; count < 10 * symbols; count++) evaluate(entryOf(nextQuote()))
 
 for (const [stage, work] of /** @type {Array<[string, (entry: ReturnType<typeof entryOf>) => unknown]>} */ ([
-  ['read the quote', entry => inputOf(entry, false)],
+  ['read the quote', entry => inputOf(entry, false, HEAD)],
   ['and evaluate the rules', evaluate]
 ])) {
   /** @type {number[]} */

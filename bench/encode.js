@@ -14,7 +14,8 @@ import { RecentEntries } from '../dist/src/hub/shards/recent.js'
 import { MemoryLog } from '../dist/src/log/memory/memory-log.js'
 import { Publisher } from '../dist/src/publisher/publisher.js'
 import { identity, gzip } from '../dist/src/transports/sse/content-coding.js'
-import { deflatedFrames, plainFrames } from '../dist/src/transports/ws/frame.js'
+import { deflatedArrays } from '../dist/src/transports/ws/array-frames.js'
+import { plainFrames } from '../dist/src/transports/ws/frame.js'
 import { options, percentile, reportTable } from './report.js'
 
 const settings = options({ topics: 1000, each: '1,5,20', seconds: 2, rounds: 5 })
@@ -73,7 +74,7 @@ const stages = [
 const formats = {
   json: native.on(plainFrames),
   batch: batch.on(plainFrames),
-  'batch deflated': batch.on(deflatedFrames),
+  'batch deflated': batch.on(deflatedArrays),
   sse: native.on(identity.events),
   'sse gzip': native.on(gzip.events)
 }

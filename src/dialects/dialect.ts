@@ -14,9 +14,6 @@ export interface Wire {
   encodeCursor? (cursor: string): Buffer
 }
 
-/** PROTOCOL.md, One URL: the most bytes of an array of several messages. Common clients read this much. */
-export const MAX_ARRAY_BYTES = 32_768
-
 /**
  * How messages look, in both directions. A transport is given a dialect, and carries its payloads without
  * knowing what they say. A new dialect is a folder here and a line in the registry.
@@ -24,7 +21,7 @@ export const MAX_ARRAY_BYTES = 32_768
 export abstract class Dialect {
   /** Writes the messages of the server. */
   abstract readonly writer: MessageWriter
-  /** Whether payloads are JSON arrays. Several of them may be put together, up to {@link MAX_ARRAY_BYTES}. */
+  /** Whether payloads are JSON arrays. Several of them may be put together, up to `MAX_ARRAY_BYTES`. */
   readonly arrays: boolean = false
   private readonly formats = new Map<Wire, Format>()
 

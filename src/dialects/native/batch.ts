@@ -1,5 +1,5 @@
+import { MAX_ARRAY_BYTES } from '@tickwire/protocol'
 import type { Written } from '../../hub/format.js'
-import { MAX_ARRAY_BYTES } from '../dialect.js'
 import { NativeDialect } from './native.js'
 
 /** The most bytes that a character (a unit of UTF-16) takes in UTF-8. */

@@ -1,4 +1,5 @@
-import { MAX_ARRAY_BYTES, type Wire } from '../../dialects/dialect.js'
+import { MAX_ARRAY_BYTES } from '@tickwire/protocol'
+import type { Wire } from '../../dialects/dialect.js'
 import { BLOCK_END_BYTES, DEFLATE_FROM_BYTES, deflateBlock } from '../deflate.js'
 import { encodeTextFrames, FINAL_DEFLATED_TEXT, FINAL_TEXT, headerBytes, writeHeader } from './frame.js'
 
@@ -28,7 +29,7 @@ const MOST_HEADER_BYTES = 10
 const inflatedBytes = new WeakMap<Buffer, number>()
 
 /** Returns a text frame for each array, deflated if that makes it smaller. */
-export function encodeDeflatedArrays (texts: readonly string[]): Buffer {
+function encodeDeflatedArrays (texts: readonly string[]): Buffer {
   const frames = texts.map(encodeDeflatedArray)
   return frames.length === 1 ? frames[0]! : Buffer.concat(frames)
 }

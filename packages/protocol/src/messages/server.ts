@@ -11,6 +11,8 @@ export const PROTOCOL_NAME = 'tickwire.v1'
 export const JSON_SUBPROTOCOL = 'tickwire.v1.json'
 /** A text frame is an array of messages. */
 export const BATCH_SUBPROTOCOL = 'tickwire.v1.batch'
+/** The most bytes of such an array, unless it holds a single message. Common clients read this much. */
+export const MAX_ARRAY_BYTES = 32_768
 
 const id = Type.Optional(RequestId)
 const Milliseconds = Type.Integer({ minimum: 0 })

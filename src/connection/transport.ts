@@ -19,8 +19,8 @@ export interface Transport {
   readonly cursorWithEachFlush: boolean
   /** When the client last gave a sign of life, in milliseconds since 1970. */
   readonly heardAt: number
-  /** Sends the buffers, in order, in one write. */
-  write (buffers: readonly Buffer[]): void
+  /** Sends the buffers, in order, in one write. Returns how many bytes that are. */
+  write (buffers: readonly Buffer[]): number
   /** Returns how many written bytes the system has not taken yet. `onDrain` reports when it has taken all. */
   unsent (): number
   /**

@@ -26,16 +26,18 @@ export class MemoryWire implements Transport {
     private readonly onMessage: (message: Message) => void = () => {}
   ) {}
 
-  write (buffers: readonly Buffer[]): void {
+  write (buffers: readonly Buffer[]): number {
     this.writes++
     if (this.drips) this.stalled = true
-    for (const line of Buffer.concat(buffers).toString().split('\n')) {
+    const bytes = Buffer.concat(buffers)
+    for (const line of bytes.toString().split('\n')) {
       if (line === '') continue
       const message = JSON.parse(line) as Message
       this.messages.push(message)
       if (message.type === this.stallsAt) this.stalled = true
       this.onMessage(message)
     }
+    return bytes.length
   }
 
   unsent (): number {

@@ -36,10 +36,10 @@ class CountedWire extends MemoryWire {
   most = 0
   private unread = 0
 
-  override write (buffers: readonly Buffer[]): void {
+  override write (buffers: readonly Buffer[]): number {
     for (const { length } of buffers) this.unread += length
     this.most = Math.max(this.most, this.unread)
-    super.write(buffers)
+    return super.write(buffers)
   }
 
   read (): void {

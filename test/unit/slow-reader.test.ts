@@ -13,9 +13,9 @@ const BOUND = 16 * MAX_BUFFERED_BYTES
 class CountingWire extends MemoryWire {
   bytes = 0
 
-  override write (buffers: readonly Buffer[]): void {
+  override write (buffers: readonly Buffer[]): number {
     for (const { length } of buffers) this.bytes += length
-    super.write(buffers)
+    return super.write(buffers)
   }
 
   override unsent (): number {

@@ -171,7 +171,7 @@ test('closes a subscriber that fails with internal, and sends the others everyth
   const { write } = broken
   broken.write = buffers => {
     if (buffers.some(buffer => buffer.includes('"trade"'))) throw new Error('the wire is broken')
-    write.call(broken, buffers)
+    return write.call(broken, buffers)
   }
   await node.log.append([trade(1)])
   await ticks()

@@ -89,11 +89,9 @@ export class Outlet {
   write (buffers: readonly Buffer[], now = Date.now()): void {
     if (!this.isOpen || buffers.length === 0) return
     this.lastSentAt = now
-    let bytes = 0
-    for (const { length } of buffers) bytes += length
+    const bytes = this.transport.write(buffers)
     this.counters.bytes += bytes
     this.record.bytesSent += bytes
-    this.transport.write(buffers)
   }
 
   /** Resolves when a condition holds, which every {@link wake} checks again, or when the outlet is closed. */

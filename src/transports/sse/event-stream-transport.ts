@@ -58,9 +58,9 @@ export class EventStreamTransport implements Transport {
     this.opening = [coding.head, coding.encode(sseRetry(jittered(RETRY_MS)))]
   }
 
-  write (messages: readonly Buffer[]): void {
+  write (messages: readonly Buffer[]): number {
     const { response } = this
-    if (response.writableEnded || response.destroyed) return
+    if (response.writableEnded || response.destroyed) return 0
     const buffers = this.opening.length === 0 ? messages : [...this.opening, ...messages]
     this.opening = NO_BUFFERS
     const { socket } = response
@@ -69,6 +69,9 @@ export class EventStreamTransport implements Transport {
       const bytes = chunks.of(buffers)
       socket.write(socket.writableLength === 0 ? bytes : inOwnMemory(bytes))
     } else response.write(Buffer.concat(buffers))
+    let length = 0
+    for (const buffer of buffers) length += buffer.length
+    return length
   }
 
   unsent (): number {

@@ -129,10 +129,11 @@ export class WebSocketTransport implements Transport {
     })
   }
 
-  write (buffers: readonly Buffer[]): void {
-    if (this.socket.readyState !== this.socket.OPEN) return
+  write (buffers: readonly Buffer[]): number {
+    if (this.socket.readyState !== this.socket.OPEN) return 0
     const bytes = buffers.length === 1 ? buffers[0]! : this.joined.of(buffers)
     this.raw.write(this.raw.writableLength === 0 ? bytes : inOwnMemory(bytes))
+    return bytes.length
   }
 
   unsent (): number {

@@ -16,6 +16,10 @@ const USERS = ['u', 'v', '__proto__']
 const SYMBOLS = ['A', 'B']
 const CASH = '100000'
 const WAITING = ['pending_new', 'pending_cancel']
+/** The order of most tests, which say how much it is of. */
+const LIMIT_ORDER = {
+  action: 'submit_order', order_id: 'o1', client_order_id: 'o', symbol: 'A', side: 'buy', order_type: 'limit', time_in_force: 'gtc', limit_price: '100', currency: 'USD'
+} as const
 
 async function trade (world: BrokerWorld, random: Choices): Promise<void> {
   let submitted = 0
@@ -198,11 +202,8 @@ test('a log that has forgotten the journal goes on where accounts and open order
   t.teardown(() => before.end())
   await before.takeOver()
   await before.moveSource()
-  const order = {
-    action: 'submit_order', client_order_id: 'o', symbol: 'A', side: 'buy', order_type: 'limit', time_in_force: 'gtc', quantity: '5', limit_price: '100', currency: 'USD'
-  } as const
   before.made.show('A', [], [['100', '2']])
-  await before.command('u', { ...order, order_id: 'o1' })
+  await before.command('u', { ...LIMIT_ORDER, quantity: '5' })
   const open = async (): Promise<OpenOrder[]> => (await before.state<{ orders: OpenOrder[] }>('open_orders', 'u'))?.orders ?? []
   await eventually('it is filled in part', async () => {
     before.pass(300)
@@ -248,9 +249,7 @@ test('what the broker says of an order before the server knows it counts once th
   for (const data of events) await world.publisher.publishOne({ channel: 'broker.events', data })
   await eventually('all are refused', () => world.faults.length === events.length)
   await world.takeOver()
-  await world.command('u', {
-    action: 'submit_order', order_id: 'o1', client_order_id: 'o', symbol: 'A', side: 'buy', order_type: 'limit', time_in_force: 'gtc', quantity: '5', limit_price: '100', currency: 'USD'
-  })
+  await world.command('u', { ...LIMIT_ORDER, quantity: '5' })
   await eventually('it is filled', async () => (await world.orders('u')).at(-1)?.filled_qty === '3')
   t.same((await world.orders('u')).map(({ status }) => status), ['pending_new', 'new', 'partially_filled', 'partially_filled'])
   t.match(world.faults.slice(events.length), [/"x2".*: only 4 of the order are left to fill/])
@@ -285,9 +284,7 @@ test('a broker that was away when another server took over is not away for ever'
   await eventually('the broker is heard', async () => (await world.read('broker.events')).length === 2)
   t.same(await world.read('broker.events'), [{ type: 'away' }, { type: 'back' }])
   await world.takeOver()
-  await world.command('u', {
-    action: 'submit_order', order_id: 'o1', client_order_id: 'o', symbol: 'A', side: 'buy', order_type: 'limit', time_in_force: 'gtc', quantity: '5', limit_price: '100', currency: 'USD'
-  })
+  await world.command('u', { ...LIMIT_ORDER, quantity: '5' })
   await eventually('it is accepted', async () => (await world.orders('u')).at(-1)?.status === 'new')
   t.same((await world.orders('u')).map(({ reason }) => reason), [undefined, undefined])
 })
@@ -297,9 +294,7 @@ test('events that the log drops before they are decided about come again', async
   t.teardown(() => world.end())
   await world.takeOver()
   await world.moveSource()
-  await world.command('u', {
-    action: 'submit_order', order_id: 'o1', client_order_id: 'o', symbol: 'A', side: 'buy', order_type: 'limit', time_in_force: 'gtc', quantity: '9', limit_price: '100', currency: 'USD'
-  })
+  await world.command('u', { ...LIMIT_ORDER, quantity: '9' })
   await eventually('it is accepted', async () => (await world.orders('u')).at(-1)?.status === 'new')
   await world.rest()
   for (const size of ['1', '2', '1', '2', '1']) world.made.show('A', [], [['100', size]])
@@ -312,20 +307,18 @@ test('events that the log drops before they are decided about come again', async
   t.same(world.faults, [])
 })
 
-test('events come again that the log has lost before others, with the decisions about them', async t => {
+test('the broker says again what a log has lost that took later events before it lost the decisions', async t => {
   const world = new BrokerWorld(new Choices(1), 3, 0)
   t.teardown(() => world.end())
   const last = async (): Promise<Order | undefined> => (await world.orders('u')).at(-1)
   const decisions = async (): Promise<number> => (await world.read('broker.journal')).length
   await world.takeOver()
   await world.moveSource()
-  await world.command('u', {
-    action: 'submit_order', order_id: 'o1', client_order_id: 'o', symbol: 'A', side: 'buy', order_type: 'limit', time_in_force: 'gtc', quantity: '30', limit_price: '100', currency: 'USD'
-  })
+  await world.command('u', { ...LIMIT_ORDER, quantity: '30' })
   await eventually('it is accepted', async () => (await last())?.status === 'new')
   await world.rest()
   world.log.restart((await world.log.head()).map(({ offset }) => offset))
-  // More than the broker says again by itself, and of it the log has what was said after the loss.
+  // The broker says at most the last five again by itself. The log has only the one after the loss.
   for (let fill = 0; fill < 12; fill++) world.made.show('A', [], [['100', '1']])
   await world.publisher.publishOne({ channel: 'broker.events', data: world.made.events.at(-1) })
   const before = await decisions()
@@ -362,9 +355,7 @@ test('a session keeps nothing of an order that failed once nothing of it must be
   const running = session.run()
   const failures = (): number => (Reflect.get(session, 'backoffs') as Map<string, unknown>).size
   for (const id of failing) {
-    await world.command('u', {
-      action: 'submit_order', order_id: id, client_order_id: id, symbol: 'A', side: 'buy', order_type: 'limit', time_in_force: 'gtc', quantity: '9', limit_price: '100', currency: 'USD'
-    })
+    await world.command('u', { ...LIMIT_ORDER, order_id: id, client_order_id: id, quantity: '9' })
   }
   await eventually('both have failed', () => failures() === 2)
   failing.delete('o1')

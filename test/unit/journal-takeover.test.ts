@@ -16,16 +16,18 @@ const options = { channels: proofChannels, shards: 1, retention, maxTopics: 3 * 
 test('a run goes on where the log has failed the one before, and publishes nothing else again', async t => {
   const log = new MemoryLog(options)
   const publisher = new Publisher({ log, channels: proofChannels })
-  await publisher.publishOwn(Array.from({ length: TOPICS }, (_, number) => (
-    { channel: 'trades', symbol: `S${number}`, data: tradeOf(`S${number}`, number) })))
+  const trade = async (numbers: number[], round: number): Promise<void> => {
+    await publisher.publishOwn(numbers.map(number => (
+      { channel: 'trades', symbol: `S${number}`, data: tradeOf(`S${number}`, round * TOPICS + number) })))
+  }
   const runner = new JournalRunner(valuing, log, LOOK_MS)
   let published = 0
-  /** Runs until so many outputs were published; then the log takes no more. */
-  const runUntil = async (most: number): Promise<void> => {
+  /** Runs a server until so many outputs were published; then the log takes no more. */
+  const runUntil = async (most: number, server = runner): Promise<void> => {
     const stopping = new AbortController()
     const { signal } = stopping
     published = 0
-    const running = runner.run({
+    const running = server.run({
       signal,
       publish: async (messages, run) => {
         const isJournal = messages[0]!.channel === valuing.journal
@@ -39,12 +41,9 @@ test('a run goes on where the log has failed the one before, and publishes nothi
     stopping.abort()
     await running.catch(() => {})
   }
-  const trade = async (numbers: number[]): Promise<void> => {
-    await publisher.publishOwn(numbers.map(number => (
-      { channel: 'trades', symbol: `S${number}`, data: tradeOf(`S${number}`, TOPICS + number) })))
-  }
+  await trade(Array.from({ length: TOPICS }, (_, number) => number), 0)
   await runUntil(TOPICS)
-  await trade([1, 2, 3])
+  await trade([1, 2, 3], 1)
   await runUntil(0)
   t.equal((await log.read('values:S1', { sequence: 0 }, 10)).entries.length, 1, 'a decision has no output yet')
   await runUntil(3)
@@ -53,19 +52,8 @@ test('a run goes on where the log has failed the one before, and publishes nothi
     const { entries } = await log.read(`values:S${number}`, { sequence: 0 }, 10)
     t.equal(entries.length, number < 4 ? 2 : 1, `of S${number}`)
   }
-  const other = new JournalRunner(valuing, log, LOOK_MS)
-  const stopping = new AbortController()
-  let again = 0
-  const running = other.run({
-    signal: stopping.signal,
-    publish: async (messages, run) => {
-      again += messages.length
-      return (await publisher.publishOwn(messages, run)).map(result => 'sequence' in result ? result : undefined)
-    }
-  })
-  await until('another server makes sure of all', () => again === TOPICS + 3)
-  stopping.abort()
-  await running
+  await runUntil(TOPICS + 3, new JournalRunner(valuing, log, LOOK_MS))
+  t.equal(published, TOPICS + 3, 'another server makes sure of all')
   await log.close()
 })
 

@@ -8,16 +8,18 @@ export class TimedOut extends Error {
 /**
  * Waits for an answer within a time. If something blocked the event loop, answers that have arrived meanwhile
  * are read before the time counts as over.
- * @param since by `performance.now`, from when the time counts, if that is later than the call; asked when it
- * is over
+ * @param since says when the other side last gave a sign of life, by `performance.now`: the time begins
+ * there, if that is after the call
  * @throws TimedOut
  */
 export async function timeLimit<Answer> (
   answer: Promise<Answer>, milliseconds: number, since: () => number = () => 0
 ): Promise<Answer> {
   let timer: NodeJS.Timeout | undefined
+  let isOver = false
   const late = new Promise<never>((_resolve, reject) => {
     const judge = (): void => {
+      if (isOver) return
       const left = since() + milliseconds - performance.now()
       if (left > 0) wait(left)
       else reject(new TimedOut(`no answer within ${milliseconds} ms`))
@@ -28,6 +30,7 @@ export async function timeLimit<Answer> (
   try {
     return await Promise.race([answer, late])
   } finally {
+    isOver = true
     clearTimeout(timer)
   }
 }

@@ -12,17 +12,19 @@ import { encodeTextFrames, FINAL_DEFLATED_TEXT, FINAL_TEXT, headerBytes, writeHe
 const OPENING = '['.charCodeAt(0)
 const COMMA = ','.charCodeAt(0)
 const CLOSING = ']'.charCodeAt(0)
-/** The header of a stored block (RFC 1951, 3.2.4) that begins at the begin of a byte. */
+/** The header of a stored block (RFC 1951, 3.2.4) that begins at the first bit of a byte. */
 const STORED = 0x00
-/** The length of a stored block, and its complement. */
+/** A stored block says its length after its header, in two bytes, and the complement in two more. */
 const LENGTH_BYTES = 4
+const BRACKET_BYTES = 1
+/** The stored block of the opening bracket. */
+const OPEN_BYTES = 1 + LENGTH_BYTES + BRACKET_BYTES
 /**
- * A deflated block that ends with a sync flush ends with the header of a stored block that is empty. Without
- * its length, a stored block of any length may follow.
+ * The stored block of the closing bracket, and the header of an empty one: a message leaves out its length
+ * (RFC 7692, 7.2.1). The first needs no header of its own: the part before it ends with a sync flush, which
+ * is the header of a stored block, too.
  */
-const OPEN_BYTES = 1 + LENGTH_BYTES + 1
-/** The end of a message leaves out the length of an empty stored block (RFC 7692, 7.2.1). */
-const CLOSE_BYTES = LENGTH_BYTES + 1 + 1
+const CLOSE_BYTES = LENGTH_BYTES + BRACKET_BYTES + 1
 const MOST_HEADER_BYTES = 10
 
 /** By frame that is deflated, the bytes between the brackets of its array. */
@@ -40,14 +42,14 @@ function encodeDeflatedArray (text: string): Buffer {
   const block = deflateBlock(inner)
   const end = block.length - BLOCK_END_BYTES
   if (OPEN_BYTES + end + CLOSE_BYTES >= inner.length + 2) return encodeTextFrames([text])
-  const frame = deflatedFrame([{ frame: block, start: 0, end, deflated: true }])
+  const frame = deflatedFrame([{ buffer: block, start: 0, end, deflated: true }])
   inflatedBytes.set(frame, inner.length)
   return frame
 }
 
 /** What is between the brackets of an array: some bytes of a buffer. */
 interface Part {
-  readonly frame: Buffer
+  readonly buffer: Buffer
   readonly start: number
   readonly end: number
   readonly deflated: boolean
@@ -64,12 +66,13 @@ function innerOf (frame: Buffer): Inner | undefined {
   const start = headerBytes(payload)
   if (length === 127 || start + payload !== frame.length) return undefined
   if (frame[0] === FINAL_TEXT) {
-    return { frame, start: start + 1, end: frame.length - 1, deflated: false, inflatedBytes: payload - 2 }
+    const [first, end] = [start + BRACKET_BYTES, frame.length - BRACKET_BYTES]
+    return { buffer: frame, start: first, end, deflated: false, inflatedBytes: end - first }
   }
   const bytes = inflatedBytes.get(frame)
   if (bytes === undefined) return undefined
   const end = frame.length - CLOSE_BYTES
-  return { frame, start: start + OPEN_BYTES, end, deflated: true, inflatedBytes: bytes }
+  return { buffer: frame, start: start + OPEN_BYTES, end, deflated: true, inflatedBytes: bytes }
 }
 
 /**
@@ -81,7 +84,7 @@ export function joinArrayFrames (frames: readonly Buffer[]): Buffer {
   let group: Inner[] = []
   let bytes = 1
   const endGroup = (): void => {
-    if (group.length === 1) joined.push(group[0]!.frame)
+    if (group.length === 1) joined.push(group[0]!.buffer)
     else if (group.length > 1) joined.push(frameOf(group))
     group = []
     bytes = 1
@@ -109,13 +112,16 @@ function plainFrame (parts: readonly Part[]): Buffer {
   let at = writeHeader(frame, 0, payload)
   for (const [index, part] of parts.entries()) {
     frame[at++] = index === 0 ? OPENING : COMMA
-    at += part.frame.copy(frame, at, part.start, part.end)
+    at += part.buffer.copy(frame, at, part.start, part.end)
   }
   frame[at] = CLOSING
   return frame
 }
 
-/** Puts what is not deflated into stored blocks: brackets, commas, and parts too short to deflate. */
+/**
+ * Puts what is not deflated into stored blocks: brackets, commas, and parts too short to deflate. Deflated
+ * parts end with a sync flush without its length (see {@link CLOSE_BYTES}).
+ */
 function deflatedFrame (parts: readonly Part[]): Buffer {
   const bytes = parts.reduce((sum, { start, end }) => sum + end - start + OPEN_BYTES, CLOSE_BYTES)
   const buffer = Buffer.allocUnsafe(MOST_HEADER_BYTES + bytes)
@@ -140,7 +146,7 @@ function deflatedFrame (parts: readonly Part[]): Buffer {
       else begin(COMMA)
     }
     if (part.deflated) end()
-    at += part.frame.copy(buffer, at, part.start, part.end)
+    at += part.buffer.copy(buffer, at, part.start, part.end)
     isStored = !part.deflated
   }
   if (isStored) buffer[at++] = CLOSING
